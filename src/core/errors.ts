@@ -1,0 +1,246 @@
+/**
+ * Every error a user can meet, in one table: what it is called, whose fault it is, the HTTP status an API answers,
+ * what it says (with the numbers) and what to do next. `docs/reference/errors.md` is generated from this table and a
+ * test proves that they agree. Nothing else in the project may construct an Error (scripts/tidy.ts).
+ */
+
+/** Whose problem it is; decides whether trying again can help. */
+export type ErrorClass = 'transient' | 'data' | 'configuration' | 'conflict' | 'bug'
+
+interface ErrorRow {
+  class: ErrorClass
+  status: number
+  message: string
+  next: string
+}
+
+const row = (errorClass: ErrorClass, status: number, message: string, next: string): ErrorRow => ({
+  class: errorClass,
+  status,
+  message,
+  next,
+})
+
+/** The table. `{name}` is replaced by the parameter of that name. */
+export const ERRORS = {
+  usage: row('configuration', 400, '{reason}', 'Run the command with --help for its arguments and examples.'),
+  dataset_not_found: row(
+    'configuration',
+    404,
+    'There is no dataset declaration at {path}.',
+    'Give the path of a YAML file, or the name of one in datasets/ ({known}).',
+  ),
+  dataset_invalid: row(
+    'configuration',
+    422,
+    '{path} has {count} mistake(s):\n{mistakes}',
+    'Correct the lines named above, then run: headrace dataset check {path}',
+  ),
+  schema_change_refused: row(
+    'configuration',
+    409,
+    'The declaration of {dataset} would {change} in {table}, which tables of published data do not allow.',
+    'Keep the column as it is in the table and add a new one beside it, or give the dataset a new name to start new tables.',
+  ),
+  path_not_found: row('configuration', 404, '{path} does not exist.', 'Check the path; it is taken relative to {base}.'),
+  permission_denied: row(
+    'configuration',
+    403,
+    'No permission to {action} {path}.',
+    'Give the user that runs headrace ({user}) this right, or set HEADRACE_HOME to a folder it may write.',
+  ),
+  storage_full: row(
+    'transient',
+    507,
+    'No space left while writing {path}.',
+    'Free space on that disk. Nothing was lost: the job goes on from its last commit by itself when space is back.',
+  ),
+  storage_failed: row(
+    'transient',
+    500,
+    'The storage refused {action} on {path}: {reason}.',
+    'Look at the disk (dmesg, smartctl). The batch was not committed and is written again under new names.',
+  ),
+  table_not_found: row(
+    'configuration',
+    404,
+    'There is no table at {path}.',
+    'Run headrace tables list to see the tables, or headrace stream DATASET to create this one.',
+  ),
+  table_gone: row(
+    'conflict',
+    409,
+    'The table at {path} existed when this job started and is gone or was replaced.',
+    'Restore the folder from a backup, or start the job again to begin a new table; the source is read from {start}.',
+  ),
+  table_corrupt: row(
+    'data',
+    500,
+    'The log of {path} cannot be read at version {version}: {reason}.',
+    'Run headrace tables verify {path}; restore the named file from a backup. Nothing is written until it can be read.',
+  ),
+  table_unsupported: row(
+    'configuration',
+    422,
+    '{path} needs a Delta feature that is not supported here: {feature}.',
+    'Write it with a Delta protocol of reader 1 and writer 2, or read it with Spark.',
+  ),
+  version_not_found: row(
+    'configuration',
+    404,
+    'Version {version} of {path} is not available; versions {first} to {last} are.',
+    'Choose one of these: headrace tables versions {path}',
+  ),
+  marks_moved: row(
+    'conflict',
+    409,
+    'Another writer moved {mark} of {path} to {found}; this batch started at {expected}.',
+    'Nothing was committed and nothing is lost. Stop one of the two writers; the other carries on.',
+  ),
+  commit_conflict: row(
+    'transient',
+    409,
+    'Version {version} of {path} could not be written after {attempts} attempts, because other writers were quicker.',
+    'Try again; if it happens often, fewer writers per table or a longer commit interval help.',
+  ),
+  broker_unreachable: row(
+    'transient',
+    503,
+    'No Kafka broker answers at {brokers}: {reason}.',
+    'Check the address and that the broker runs. Reading starts again by itself as soon as it answers.',
+  ),
+  broker_auth_failed: row(
+    'configuration',
+    401,
+    'The Kafka broker at {brokers} refused the login: {reason}.',
+    'Check kafka.sasl (mechanism, username, the secret file) and kafka.tls in the declaration.',
+  ),
+  topic_not_found: row(
+    'configuration',
+    404,
+    'The broker at {brokers} has no topic {topic}. Similar: {similar}.',
+    'Correct kafka.topic in the declaration, or create the topic.',
+  ),
+  topic_recreated: row(
+    'conflict',
+    409,
+    'Topic {topic} was deleted and created again: the table holds offsets of {expected}, the broker now has {found}.',
+    'Nothing of the new topic was read. To start it from its beginning beside the old rows: headrace offsets set {dataset} --new-topic',
+  ),
+  offsets_expired: row(
+    'conflict',
+    410,
+    'Kafka partition {partition} of {topic} starts at {first} now; offsets {next} to {last} were deleted before they were read ({count} messages).',
+    'They cannot be read any more. To accept the loss and go on: headrace offsets set {dataset} --partition {partition} --to-offset {first}',
+  ),
+  offset_ahead: row(
+    'conflict',
+    409,
+    'The table has read Kafka partition {partition} of {topic} up to {next}, but the broker ends at {end}.',
+    'The broker lost messages or is another one. Check kafka.brokers; to accept: headrace offsets set {dataset} --partition {partition} --to-offset {end}',
+  ),
+  record_batch_corrupt: row(
+    'data',
+    502,
+    'A record batch of {topic} partition {partition} at offset {offset} fails its CRC-32C check.',
+    'The message was damaged on the broker or on the way. It is fetched again; if it stays so, check the disk of the broker.',
+  ),
+  not_supported: row('configuration', 501, '{feature} is not supported yet.', '{instead}'),
+  port_in_use: row(
+    'configuration',
+    409,
+    'Port {port} is in use by another process.',
+    'Stop that process or choose another port with {option}.',
+  ),
+  job_running: row(
+    'conflict',
+    409,
+    'Another process (pid {pid} since {since}) already runs {job}.',
+    'Stop it first, or let it work. If that process is dead, the lock is taken over by itself.',
+  ),
+  child_failed: row(
+    'transient',
+    500,
+    'A child process of {job} ended {count} times in a row without a commit: {reason}.',
+    'Look at its last lines above. Memory is the usual cause: raise stream.memory or lower stream.batchMessages.',
+  ),
+  memory_exceeded: row(
+    'transient',
+    500,
+    'The work needed more than the {limit} it was given: {reason}.',
+    'Give it more with --memory, or lower the batch size.',
+  ),
+  gate_failed: row(
+    'data',
+    422,
+    'Table partition {partition} of {dataset} is held: {reason}.',
+    'Look at the rows with headrace quarantine list {dataset}; it is published by the next batch once its gate passes.',
+  ),
+  reconcile_failed: row(
+    'bug',
+    500,
+    'The counts of {what} do not add up: {left} against {right}.',
+    'Nothing was committed. Please report this with the lines above.',
+  ),
+  file_changed: row(
+    'data',
+    409,
+    '{path} changed while it was read (or was replaced by other content).',
+    'Write files under another name and rename them when they are complete. The file is read again from its beginning.',
+  ),
+  query_failed: row('data', 400, 'The query failed: {reason}', 'Correct the SQL; headrace tables show TABLE lists the columns.'),
+  engine_failed: row('transient', 500, 'DuckDB could not {action}: {reason}', 'The batch was not committed; it is tried again with a fresh engine.'),
+  missing_part: row(
+    'configuration',
+    424,
+    '{part} is needed for {purpose} and is not on this machine: {reason}.',
+    '{instead}',
+  ),
+  internal: row('bug', 500, '{reason}', 'This is a mistake in headrace. Please report it with the lines above.'),
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** The only error class: carries its row of the table and the parameters it was made with. */
+export class HeadraceError extends Error {
+  readonly code: ErrorCode
+  readonly params: Record<string, unknown>
+  readonly next: string
+
+  constructor(code: ErrorCode, params: Record<string, unknown>, cause?: unknown) {
+    super(fill(ERRORS[code].message, params), { cause })
+    this.name = 'HeadraceError'
+    this.code = code
+    this.params = params
+    this.next = fill(ERRORS[code].next, params)
+  }
+
+  get errorClass(): ErrorClass {
+    return ERRORS[this.code].class
+  }
+}
+
+/** Makes an error of the table: `throw failure('topic_not_found', { topic, brokers, similar })`. */
+export function failure(code: ErrorCode, params: Record<string, unknown> = {}, cause?: unknown): HeadraceError {
+  return new HeadraceError(code, params, cause)
+}
+
+/** The text of anything that was thrown. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** The table's error for a failure of the operating system, with the path it happened on. */
+export function storageFailure(error: unknown, action: string, path: string): HeadraceError {
+  if (error instanceof HeadraceError) return error
+  const code = (error as NodeJS.ErrnoException).code
+  if (code === 'ENOSPC' || code === 'EDQUOT') return failure('storage_full', { path }, error)
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return failure('permission_denied', { action, path, user: process.env.USER ?? 'this user' }, error)
+  if (code === 'ENOENT') return failure('path_not_found', { path, base: 'the current folder' }, error)
+  return failure('storage_failed', { action, path, reason: reasonOf(error) }, error)
+}
+
+function fill(template: string, params: Record<string, unknown>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(params[name] ?? `{${name}}`))
+}

@@ -1,0 +1,45 @@
+/**
+ * Every bound in one place: nothing in the project grows without one of these. The relations between them are checked
+ * when the module is loaded, because a limit that contradicts another is found in production otherwise.
+ */
+import { failure } from './errors.ts'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** Sizes in bytes, times in milliseconds, the rest counts. */
+export const LIMITS = {
+  /** One message, one file record, one XML text. A larger one is quarantined (message) or refused by name (file). */
+  recordBytes: 16 * MIB,
+  xmlDepth: 128,
+  xmlAttributes: 256,
+  xmlNameBytes: 1024,
+  /** Values quoted in quarantine and logs are cut here; the original bytes are kept whole. */
+  quotedValueBytes: 256,
+  /** What one slab of decoded input aims at: large enough to spread the cost of a copy, small enough to stay in cache. */
+  slabBytes: 2 * MIB,
+  fetchBytes: 2 * MIB,
+  fetchPartitionBytes: 1 * MIB,
+  /** Rows per data file before it is closed: two Parquet row groups, so that staging stays under 100 MiB. */
+  rowsPerFile: 2 * 122_880,
+  stagedBytes: 96 * MIB,
+  dedupWindowMessages: 1_000_000,
+  /** All windows of one child together; with more Kafka partitions each window shrinks, and the user is told. */
+  dedupWindowBytes: 128 * MIB,
+  commitIntervalMs: 2_000,
+  commitIntervalMinMs: 250,
+  /** A child that says nothing for this long is replaced; heartbeats come ten times as often. */
+  childDeadlineMs: 30_000,
+  childHeartbeatMs: 3_000,
+  /** After this many deaths on one start position the range is halved until one message is left. */
+  childDeathsBeforeHalving: 2,
+  childDeathsMax: 60,
+  commitAttempts: 60,
+  evolvedColumns: 200,
+  inferSamples: 1_000,
+  engineMemory: 160 * MIB,
+} as const
+
+if (LIMITS.childHeartbeatMs * 3 > LIMITS.childDeadlineMs)
+  throw failure('internal', { reason: 'heartbeats must come at least three times per deadline' })
+if (LIMITS.slabBytes > LIMITS.stagedBytes) throw failure('internal', { reason: 'a slab must fit into staging' })

@@ -1,0 +1,61 @@
+/**
+ * Marks: positions stored in a table's log as Delta `txn` actions. They are the only truth about progress. Names are
+ * built here and nowhere else.
+ */
+
+/** Mark name to position. */
+export type Marks = ReadonlyMap<string, number>
+
+const PREFIX = 'headrace'
+
+/** Next offset to read of one Kafka partition (or: 1 when a file was read). */
+export function sourceMark(topicId: string, partition: number): string {
+  return `${PREFIX}/source/${topicId}/${partition}`
+}
+
+/** First offset never read before a rewind: below it, identities are compared with RAW. */
+export function rereadMark(topicId: string, partition: number): string {
+  return `${PREFIX}/reread/${topicId}/${partition}`
+}
+
+/** A file of a watched folder; the position is 52 bits of its content's SHA-256. */
+export function fileMark(path: string): string {
+  return `${PREFIX}/file/${path}`
+}
+
+/** Last RAW version that a consumer has used. */
+export function consumerMark(consumer: string): string {
+  return `${PREFIX}/consumer/${consumer}`
+}
+
+/** First RAW version not yet published for a held partition of Processed. */
+export function heldMark(partition: string): string {
+  return `${PREFIX}/held/${partition}`
+}
+
+/** Running totals of records by outcome: they survive log clean-up, which commit information does not. */
+export function countMark(name: string): string {
+  return `${PREFIX}/count/${name}`
+}
+
+export interface SourcePosition {
+  topicId: string
+  partition: number
+  next: number
+}
+
+/** The source positions among a table's marks. */
+export function sourcePositions(marks: Marks): SourcePosition[] {
+  const found: SourcePosition[] = []
+  for (const [name, next] of marks) {
+    const match = /^headrace\/source\/(.+)\/(\d+)$/.exec(name)
+    if (match !== null) found.push({ topicId: match[1], partition: Number(match[2]), next })
+  }
+  return found.toSorted((a, b) => a.topicId.localeCompare(b.topicId) || a.partition - b.partition)
+}
+
+/** Marks of held partitions: partition name to RAW version. */
+export function heldPartitions(marks: Marks): Map<string, number> {
+  const prefix = heldMark('')
+  return new Map([...marks].filter(([name, version]) => name.startsWith(prefix) && version >= 0).map(([name, version]) => [name.slice(prefix.length), version]))
+}

@@ -1,0 +1,122 @@
+/** Reads a declaration and says everything that is wrong with it at once: line, column, what is meant and what would be right. */
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
+import { LineCounter, parseDocument, type Document, isCollection, isMap, isPair, isScalar } from 'yaml'
+import type { Dataset } from './declaration.ts'
+import { normalize, type RawDeclaration } from './normalize.ts'
+import { DATASET_SCHEMA } from './schema.ts'
+import { checkMeaning } from './meaning.ts'
+import { nearest } from './suggest.ts'
+
+export interface Mistake {
+  line: number
+  column: number
+  message: string
+  suggestion: string | undefined
+}
+
+export type CheckResult = { dataset: Dataset; mistakes: [] } | { dataset: undefined; mistakes: Mistake[] }
+
+/** Where in the YAML a value stands: keys and indexes from the root. */
+export type YamlPath = (string | number)[]
+
+const validate = new Ajv2020({ allErrors: true, strict: false, verbose: true }).compile(DATASET_SCHEMA)
+
+/** Checks the text of a declaration. Never throws for what a user may have written. */
+export function checkDataset(text: string): CheckResult {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
+  const at = (offset: number): { line: number; column: number } => {
+    const position = lines.linePos(offset)
+    return { line: position.line, column: position.col }
+  }
+  if (document.errors.length > 0) {
+    const mistakes = document.errors.map((error) => ({ ...at(error.pos[0]), message: yamlMessage(error.message), suggestion: undefined }))
+    return { dataset: undefined, mistakes }
+  }
+  const value = document.toJS() as RawDeclaration
+  const found: { path: YamlPath; message: string; suggestion?: string; key?: boolean }[] = []
+  if (!validate(value)) found.push(...explainAll(validate.errors ?? []))
+  if (found.length === 0) found.push(...checkMeaning(value))
+  if (found.length === 0) return { dataset: normalize(value), mistakes: [] }
+  const mistakes = found.map((one) => ({
+    ...at(offsetOf(document, one.path, one.key === true)),
+    message: one.message,
+    suggestion: one.suggestion,
+  }))
+  mistakes.sort((a, b) => a.line - b.line || a.column - b.column)
+  return { dataset: undefined, mistakes }
+}
+
+/** One mistake as a line for people. */
+export function mistakeText(mistake: Mistake): string {
+  const hint = mistake.suggestion === undefined ? '' : ` ${mistake.suggestion}`
+  return `  ${mistake.line}:${mistake.column}  ${mistake.message}.${hint}`
+}
+
+function yamlMessage(message: string): string {
+  return message.split('\n')[0].replace(/ at line \d+, column \d+:?$/, '').replace(/\.$/, '')
+}
+
+function explainAll(errors: ErrorObject[]): { path: YamlPath; message: string; suggestion?: string; key?: boolean }[] {
+  const useful = errors.filter((error) => error.keyword !== 'if')
+  return useful.map(explain)
+}
+
+function explain(error: ErrorObject): { path: YamlPath; message: string; suggestion?: string; key?: boolean } {
+  const path = error.instancePath.split('/').slice(1).map(unescapePointer)
+  const name = path.length === 0 ? 'the declaration' : pathText(path)
+  const params = error.params as Record<string, unknown>
+  if (error.keyword === 'additionalProperties') {
+    const key = String(params.additionalProperty)
+    const known = Object.keys((error.parentSchema as { properties?: object })?.properties ?? {})
+    const near = nearest(key, known)
+    const suggestion = near === undefined ? `Known here: ${known.join(', ')}.` : `Did you mean ${near}?`
+    return { path: [...path, key], key: true, message: `unknown field ${key} in ${name}`, suggestion }
+  }
+  if (error.keyword === 'required')
+    return { path, message: `${name} lacks the field ${String(params.missingProperty)}`, suggestion: describe(error, String(params.missingProperty)) }
+  if (error.keyword === 'enum') {
+    const allowed = (params.allowedValues as unknown[]).map(String)
+    const near = nearest(String(error.data), allowed)
+    return { path, message: `${name} is ${JSON.stringify(error.data)}, allowed are ${allowed.join(', ')}`, suggestion: near && `Did you mean ${near}?` }
+  }
+  if (error.keyword === 'type')
+    return { path, message: `${name} must be ${String(params.type)}, found ${JSON.stringify(error.data)}` }
+  return { path, message: `${name} ${error.message ?? 'is not right'}, found ${JSON.stringify(error.data)}` }
+}
+
+function describe(error: ErrorObject, property: string): string | undefined {
+  const properties = (error.parentSchema as { properties?: Record<string, { description?: string }> })?.properties
+  return properties?.[property]?.description
+}
+
+function pathText(path: YamlPath): string {
+  return path.reduce<string>((text, step) => (typeof step === 'number' ? `${text}[${step}]` : text === '' ? step : `${text}.${step}`), '')
+}
+
+function unescapePointer(step: string): string | number {
+  return /^\d+$/.test(step) ? Number(step) : step.replaceAll('~1', '/').replaceAll('~0', '~')
+}
+
+/** Offset of the node at a path; of its key with `key`; of the nearest ancestor when it does not exist. */
+function offsetOf(document: Document, path: YamlPath, key: boolean): number {
+  let node: unknown = document.contents
+  let offset = rangeStart(node) ?? 0
+  path.forEach((step, i) => {
+    if (!isCollection(node)) return
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === step)
+      if (pair === undefined) return
+      offset = rangeStart(key && i === path.length - 1 ? pair.key : (pair.value ?? pair.key)) ?? offset
+      node = pair.value
+    } else {
+      node = node.items[Number(step)]
+      offset = rangeStart(node) ?? offset
+    }
+  })
+  return offset
+}
+
+function rangeStart(node: unknown): number | undefined {
+  return (node as { range?: [number, number, number] } | null)?.range?.[0]
+}

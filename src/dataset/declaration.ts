@@ -1,0 +1,134 @@
+/**
+ * A dataset: one declaration of where data comes from, what a record looks like, what is checked and where it lands.
+ * This is the form after parsing, with every default filled in; `schema.ts` is the form that users write.
+ */
+
+export type ScalarType = 'string' | 'uuid' | 'integer' | 'long' | 'double' | 'decimal' | 'boolean' | 'date' | 'timestamp'
+
+export interface ColumnFormat {
+  trim: boolean
+  collapse: boolean
+  case: 'keep' | 'lower' | 'upper'
+  /** Texts that mean null, compared after trimming. */
+  nulls: string[]
+}
+
+export interface Column {
+  name: string
+  path: string
+  type: ScalarType
+  /** decimal only. */
+  precision: number
+  scale: number
+  /** date and timestamp: pattern of letters (yyyy MM dd HH mm ss SSS XXX), or `iso`. */
+  format: string
+  /** timestamp without an offset in the text: the zone it is meant in. */
+  timezone: string
+  required: boolean
+  /** The set of allowed texts (enum). */
+  values: string[] | undefined
+  pattern: string | undefined
+  minLength: number | undefined
+  maxLength: number | undefined
+  clean: ColumnFormat
+  array: boolean
+  /** Sub-fields of an array of objects. */
+  fields: Column[] | undefined
+  description: string
+  /** Added by drift, not by the declaration. */
+  evolved: boolean
+}
+
+export interface Rule {
+  /** Name as Great Expectations has it. */
+  expectation: string
+  column: string
+  min: number | string | undefined
+  max: number | string | undefined
+  values: string[] | undefined
+  regex: string | undefined
+  severity: 'warn' | 'quarantine'
+}
+
+export interface KafkaSourceSpec {
+  kind: 'kafka'
+  brokers: string[]
+  topic: string
+  start: 'earliest' | 'latest'
+  tls: { ca: string | undefined; verify: boolean } | undefined
+  sasl: { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; passwordFile: string } | undefined
+}
+
+export interface FilesSourceSpec {
+  kind: 'files'
+  path: string
+  pattern: string
+}
+
+export interface PartitionField {
+  column: string
+  transform: 'identity' | 'year' | 'month' | 'day'
+  timezone: string
+  /** Name of the table's partition column. */
+  name: string
+}
+
+export type Drift = 'evolve' | 'freeze' | 'discard_row' | 'discard_value'
+
+export interface Dataset {
+  name: string
+  description: string
+  source: KafkaSourceSpec | FilesSourceSpec
+  record: {
+    format: 'xml' | 'json'
+    path: string
+    namespaces: Record<string, string>
+    ignore: string[]
+  }
+  /** Where a message's identity comes from: its key, a header, or nothing (no dedup in the window). */
+  messageId: { from: 'key' | 'header' | 'none'; header: string }
+  columns: Column[]
+  rules: Rule[]
+  drift: Drift
+  dedup: { window: number }
+  stream: { commitIntervalMs: number; rowsPerFile: number; children: number }
+  raw: { path: string; retentionDays: number; keepOriginal: boolean; compression: 'zstd' | 'snappy' | 'gzip' }
+  processed: {
+    path: string
+    key: string[]
+    keep: 'first' | 'latest'
+    /** Order of `latest`: the greatest value wins. */
+    latestBy: string
+    partitionBy: PartitionField[]
+    horizonDays: number | undefined
+    schedule: string
+    compression: 'zstd' | 'snappy' | 'gzip'
+    gate: { maxRejectRatio: number } | undefined
+  }
+}
+
+/** Columns that every RAW table has beside the declared ones, in this order. Names are reserved. */
+export const META_COLUMNS = [
+  'message_id',
+  'message_key',
+  'message_headers',
+  'topic',
+  'topic_id',
+  'kafka_partition',
+  'kafka_offset',
+  'ordinal',
+  'message_time',
+  'ingest_time',
+  'content_hash',
+] as const
+
+/** Columns of RAW that only quarantined rows fill. */
+export const REJECT_COLUMNS = ['reject_kind', 'reject_rule', 'reject_path', 'reject_value', 'reject_reason', 'original'] as const
+
+export const RESERVED_COLUMNS: readonly string[] = [
+  ...META_COLUMNS,
+  ...REJECT_COLUMNS,
+  'outcome',
+  'ingest_date',
+  'processed_date',
+]

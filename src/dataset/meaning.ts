@@ -1,0 +1,132 @@
+/** What a JSON Schema cannot say: names that refer to each other, types that need a setting, patterns that compile. */
+import { RESERVED_COLUMNS } from './declaration.ts'
+import type { YamlPath } from './check.ts'
+import type { RawColumn, RawDeclaration, RawRule } from './normalize.ts'
+import { nearest } from './suggest.ts'
+
+export interface Finding {
+  path: YamlPath
+  message: string
+  suggestion?: string
+}
+
+export function checkMeaning(raw: RawDeclaration): Finding[] {
+  const names = raw.columns.map((column) => column.name)
+  return [
+    ...checkRecord(raw),
+    ...checkNames(names),
+    ...raw.columns.flatMap((column, i) => checkColumn(column, ['columns', i])),
+    ...(raw.rules ?? []).flatMap((rule, i) => checkRule(rule, i, names)),
+    ...checkProcessed(raw, names),
+    ...checkMessageId(raw),
+  ]
+}
+
+function checkRecord(raw: RawDeclaration): Finding[] {
+  const { format, path } = raw.record
+  const found: Finding[] = []
+  if (format === 'xml' && !/^(\/[^/@\s]+)+$/.test(path))
+    found.push({ path: ['record', 'path'], message: `an XML record path looks like /library/book, found ${path}` })
+  if (format === 'json' && !/^\$(\.[^.[\]]+)*(\[\*\])?$/.test(path))
+    found.push({ path: ['record', 'path'], message: `a JSON record path looks like $ or $.books[*], found ${path}` })
+  const prefixes = Object.keys(raw.record.namespaces ?? {})
+  const used = [path, ...raw.columns.map((column) => column.path ?? '')].join('/').match(/[\w.-]+(?=:)/g) ?? []
+  for (const prefix of new Set(format === 'xml' ? used : []))
+    if (!prefixes.includes(prefix))
+      found.push({ path: ['record'], message: `prefix ${prefix} is used in a path and not declared in record.namespaces` })
+  return found
+}
+
+function checkNames(names: string[]): Finding[] {
+  const seen = new Set<string>()
+  return names.flatMap((name, i): Finding[] => {
+    const key = name.toLowerCase()
+    if (RESERVED_COLUMNS.includes(key))
+      return [{ path: ['columns', i, 'name'], message: `${name} is a column that every table has by itself`, suggestion: 'Choose another name.' }]
+    if (seen.has(key)) return [{ path: ['columns', i, 'name'], message: `column ${name} is declared twice` }]
+    seen.add(key)
+    return []
+  })
+}
+
+function checkColumn(column: RawColumn, at: YamlPath): Finding[] {
+  const found: Finding[] = []
+  const say = (field: string, message: string, suggestion?: string): void => {
+    found.push({ path: [...at, field], message, suggestion })
+  }
+  if (column.type === 'decimal') {
+    if (column.precision === undefined || column.scale === undefined) say('type', `decimal column ${column.name} needs precision and scale`, 'For money: precision: 18, scale: 2.')
+    else if (column.scale > column.precision) say('scale', `scale ${column.scale} is larger than precision ${column.precision}`)
+  }
+  if (column.type === 'timestamp' && column.timezone === undefined && !/X|Z|iso/.test(column.format ?? 'iso'))
+    say('type', `timestamp column ${column.name} has a format without an offset and no timezone`, 'Say which zone is meant: timezone: UTC.')
+  if (column.timezone !== undefined && !isZone(column.timezone)) say('timezone', `${column.timezone} is not an IANA time zone`, 'For example Europe/Berlin or UTC.')
+  if (column.pattern !== undefined && !isPattern(column.pattern)) say('pattern', `pattern ${column.pattern} is not a regular expression`)
+  if (column.values !== undefined && column.type !== undefined && column.type !== 'string') say('values', `values (enum) go with type string, column ${column.name} is ${column.type}`)
+  if (column.min_length !== undefined && column.max_length !== undefined && column.min_length > column.max_length) say('min_length', 'min_length is larger than max_length')
+  if (column.fields !== undefined && column.array !== true) say('fields', `fields of ${column.name} need array: true`)
+  return found
+}
+
+function checkRule(rule: Record<string, RawRule>, i: number, names: string[]): Finding[] {
+  const [expectation, body] = Object.entries(rule)[0]
+  const at: YamlPath = ['rules', i, expectation]
+  if (!names.includes(body.column)) return [unknownColumn([...at, 'column'], body.column, names)]
+  if (body.regex !== undefined && !isPattern(body.regex)) return [{ path: [...at, 'regex'], message: `${body.regex} is not a regular expression` }]
+  if (/between/.test(expectation) && body.min_value === undefined && body.max_value === undefined)
+    return [{ path: at, message: `${expectation} needs min_value or max_value` }]
+  return []
+}
+
+function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
+  const p = raw.processed
+  if (p === undefined) return []
+  const known = [...names, 'message_time', 'ingest_time', 'message_id']
+  const found: Finding[] = []
+  p.key.forEach((name, i) => {
+    if (!known.includes(name)) found.push(unknownColumn(['processed', 'key', i], name, known))
+  })
+  p.partition_by?.forEach((field, i) => {
+    const at: YamlPath = ['processed', 'partition_by', i, 'column']
+    if (!known.includes(field.column)) found.push(unknownColumn(at, field.column, known))
+    else if (field.transform !== undefined && field.transform !== 'identity' && !isTemporal(raw, field.column))
+      found.push({ path: at, message: `${field.transform} of ${field.column} needs a date or timestamp column` })
+    if (field.timezone !== undefined && !isZone(field.timezone)) found.push({ path: ['processed', 'partition_by', i, 'timezone'], message: `${field.timezone} is not an IANA time zone` })
+  })
+  if (p.latest_by !== undefined && !known.includes(p.latest_by)) found.push(unknownColumn(['processed', 'latest_by'], p.latest_by, known))
+  if (p.schedule !== undefined && !/^\S+(\s+\S+){4,5}$/.test(p.schedule.trim())) found.push({ path: ['processed', 'schedule'], message: `schedule ${p.schedule} is not a cron expression`, suggestion: 'Five fields: minute hour day month weekday, e.g. 5 * * * *.' })
+  return found
+}
+
+function checkMessageId(raw: RawDeclaration): Finding[] {
+  if (raw.message_id?.from === 'header' && raw.message_id.header === undefined)
+    return [{ path: ['message_id'], message: 'message_id from header needs the name of the header' }]
+  return []
+}
+
+function unknownColumn(path: YamlPath, name: string, known: string[]): Finding {
+  const near = nearest(name, known)
+  return { path, message: `there is no column ${name}`, suggestion: near === undefined ? `Columns: ${known.join(', ')}.` : `Did you mean ${near}?` }
+}
+
+function isTemporal(raw: RawDeclaration, name: string): boolean {
+  if (name === 'message_time' || name === 'ingest_time') return true
+  const type = raw.columns.find((column) => column.name === name)?.type
+  return type === 'date' || type === 'timestamp'
+}
+
+function isZone(zone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }) !== undefined
+  } catch {
+    return false
+  }
+}
+
+function isPattern(pattern: string): boolean {
+  try {
+    return new RegExp(pattern, 'u') !== undefined
+  } catch {
+    return false
+  }
+}

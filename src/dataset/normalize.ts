@@ -1,0 +1,171 @@
+/** Fills in every default, so that the rest of the project never asks "and if it is not given?". */
+import { LIMITS } from '../core/limits.ts'
+import type { Column, Dataset, FilesSourceSpec, KafkaSourceSpec, PartitionField, Rule, ScalarType } from './declaration.ts'
+
+/* The form that users write, after the JSON Schema accepted it. */
+export interface RawColumn {
+  name: string
+  path?: string
+  type?: ScalarType
+  precision?: number
+  scale?: number
+  format?: string
+  timezone?: string
+  required?: boolean
+  values?: string[]
+  pattern?: string
+  min_length?: number
+  max_length?: number
+  trim?: boolean
+  collapse?: boolean
+  case?: 'keep' | 'lower' | 'upper'
+  nulls?: string[]
+  array?: boolean
+  fields?: RawColumn[]
+  description?: string
+}
+
+export interface RawRule {
+  column: string
+  min_value?: number | string
+  max_value?: number | string
+  value_set?: unknown[]
+  regex?: string
+  severity?: 'warn' | 'quarantine'
+}
+
+type Compression = 'zstd' | 'snappy' | 'gzip'
+
+export interface RawDeclaration {
+  dataset: string
+  description?: string
+  source: {
+    kafka?: {
+      brokers: string[]
+      topic: string
+      start?: 'earliest' | 'latest'
+      tls?: { ca?: string; verify?: boolean }
+      sasl?: { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; password_file: string }
+    }
+    files?: { path: string; pattern?: string }
+  }
+  record: { format: 'xml' | 'json'; path: string; namespaces?: Record<string, string>; ignore?: string[] }
+  message_id?: { from: 'key' | 'header' | 'none'; header?: string }
+  columns: RawColumn[]
+  rules?: Record<string, RawRule>[]
+  drift?: Dataset['drift']
+  dedup?: { window?: number }
+  stream?: { commit_interval_ms?: number; rows_per_file?: number; children?: number }
+  raw?: { path?: string; retention_days?: number; keep_original?: boolean; compression?: Compression }
+  processed?: {
+    path?: string
+    key: string[]
+    keep?: 'first' | 'latest'
+    latest_by?: string
+    partition_by?: { column: string; transform?: PartitionField['transform']; timezone?: string }[]
+    horizon_days?: number
+    schedule?: string
+    compression?: Compression
+    gate?: { max_reject_ratio?: number }
+  }
+}
+
+export function normalize(raw: RawDeclaration): Dataset {
+  return {
+    name: raw.dataset,
+    description: raw.description ?? '',
+    source: normalizeSource(raw),
+    record: {
+      format: raw.record.format,
+      path: raw.record.path,
+      namespaces: raw.record.namespaces ?? {},
+      ignore: raw.record.ignore ?? [],
+    },
+    messageId: { from: raw.message_id?.from ?? (raw.source.kafka ? 'key' : 'none'), header: raw.message_id?.header ?? '' },
+    columns: raw.columns.map(normalizeColumn),
+    rules: (raw.rules ?? []).map(normalizeRule),
+    drift: raw.drift ?? 'freeze',
+    dedup: { window: raw.dedup?.window ?? LIMITS.dedupWindowMessages },
+    stream: {
+      commitIntervalMs: raw.stream?.commit_interval_ms ?? LIMITS.commitIntervalMs,
+      rowsPerFile: raw.stream?.rows_per_file ?? LIMITS.rowsPerFile,
+      children: raw.stream?.children ?? 0,
+    },
+    raw: {
+      path: raw.raw?.path ?? '',
+      retentionDays: raw.raw?.retention_days ?? 30,
+      keepOriginal: raw.raw?.keep_original ?? false,
+      compression: raw.raw?.compression ?? 'zstd',
+    },
+    processed: normalizeProcessed(raw),
+  }
+}
+
+function normalizeSource(raw: RawDeclaration): KafkaSourceSpec | FilesSourceSpec {
+  const { kafka, files } = raw.source
+  if (kafka !== undefined)
+    return {
+      kind: 'kafka',
+      brokers: kafka.brokers,
+      topic: kafka.topic,
+      start: kafka.start ?? 'earliest',
+      tls: kafka.tls && { ca: kafka.tls.ca, verify: kafka.tls.verify ?? true },
+      sasl: kafka.sasl && { mechanism: kafka.sasl.mechanism, username: kafka.sasl.username, passwordFile: kafka.sasl.password_file },
+    }
+  return { kind: 'files', path: files?.path ?? '', pattern: files?.pattern ?? `*.${raw.record.format}` }
+}
+
+export function normalizeColumn(raw: RawColumn): Column {
+  return {
+    name: raw.name,
+    path: raw.path ?? raw.name,
+    type: raw.type ?? 'string',
+    precision: raw.precision ?? 0,
+    scale: raw.scale ?? 0,
+    format: raw.format ?? 'iso',
+    timezone: raw.timezone ?? '',
+    required: raw.required ?? false,
+    values: raw.values,
+    pattern: raw.pattern,
+    minLength: raw.min_length,
+    maxLength: raw.max_length,
+    clean: { trim: raw.trim ?? true, collapse: raw.collapse ?? false, case: raw.case ?? 'keep', nulls: raw.nulls ?? [''] },
+    array: raw.array ?? false,
+    fields: raw.fields?.map(normalizeColumn),
+    description: raw.description ?? '',
+    evolved: false,
+  }
+}
+
+function normalizeRule(raw: Record<string, RawRule>): Rule {
+  const [expectation, body] = Object.entries(raw)[0]
+  return {
+    expectation,
+    column: body.column,
+    min: body.min_value,
+    max: body.max_value,
+    values: body.value_set?.map(String),
+    regex: body.regex,
+    severity: body.severity ?? 'quarantine',
+  }
+}
+
+function normalizeProcessed(raw: RawDeclaration): Dataset['processed'] {
+  const p = raw.processed
+  return {
+    path: p?.path ?? '',
+    key: p?.key ?? [],
+    keep: p?.keep ?? 'first',
+    latestBy: p?.latest_by ?? 'message_time',
+    partitionBy: (p?.partition_by ?? []).map((field) => ({
+      column: field.column,
+      transform: field.transform ?? 'identity',
+      timezone: field.timezone ?? 'UTC',
+      name: field.transform === undefined || field.transform === 'identity' ? field.column : `${field.column}_${field.transform}`,
+    })),
+    horizonDays: p?.horizon_days,
+    schedule: p?.schedule ?? '5 * * * *',
+    compression: p?.compression ?? 'zstd',
+    gate: p?.gate && { maxRejectRatio: p.gate.max_reject_ratio ?? 1 },
+  }
+}

@@ -1,0 +1,246 @@
+/** Start and end tags: matching against the declared tree, well-formedness, and what opening and closing means. */
+import { SPACE } from './chars.ts'
+import {
+  attributes,
+  checkAttributes,
+  declaredAttribute,
+  found,
+  isTechnical,
+  scanAttributes,
+} from './attributes.ts'
+import { beginItem, beginRecord, endItem, endRecord, pathOf, reportUnexpected, spreadEnvelope, storeValue } from './capture.ts'
+import { lastColon, matches, matchesTag, scanName, textOf } from './names.ts'
+import { lookup, unbind } from './namespaces.ts'
+import { atEnd, fault, type ScanState } from './scan-state.ts'
+import type { ElementNode } from './shape.ts'
+
+const GT = 0x3e
+const SLASH = 0x2f
+
+/** The predicted start tag without attributes, already compared; returns the position behind it. */
+export function openPlain(s: ScanState, p: number, node: ElementNode): number {
+  push(s, p)
+  s.nameEnds[s.depth] = s.nameEnds[s.depth - 1]
+  s.rootChecked = true
+  enter(s, node, p)
+  return p + node.openTag.length
+}
+
+/** The start tag at `p` (a `<`) in general; returns the position behind it. */
+export function openElement(s: ScanState, p: number): number {
+  let node = s.expected
+  let q = node === undefined ? 0 : p + 1 + node.name.length
+  let colon = -1
+  if (node === undefined || node.uri !== undefined || !matches(s.bytes, p + 1, node.name) || !endsName(s, q)) {
+    node = undefined
+    q = scanName(s, p + 1, 'a tag name')
+    colon = lastColon
+  }
+  const nameEnd = q
+  push(s, p)
+  let count = 0
+  if (s.bytes[q] !== GT) {
+    q = scanAttributes(s, q)
+    count = found
+    if (s.bytes[q] === SLASH && s.bytes[q + 1] !== GT)
+      throw q + 1 >= s.end ? atEnd(s, s.end, 'a tag') : fault(s, 'forward slash in a tag not followed by >', q)
+  }
+  if (node === undefined) node = identify(s, p + 1, nameEnd, colon)
+  else s.nameEnds[s.depth] = s.nameEnds[s.depth - 1]
+  if (count > 0) checkAttributes(s)
+  enter(s, node, p)
+  if (count > 0 && s.ignoredDepth === 0) takeAttributes(s, node, count)
+  if (s.bytes[q] === GT) return q + 1
+  close(s, q + 2)
+  return q + 2
+}
+
+/** The general way to a declared node: by name and namespace. Teaches the parent which child comes first. */
+function identify(s: ScanState, from: number, nameEnd: number, colon: number): ElementNode | undefined {
+  const uri = colon < 0 ? '' : prefixUri(s, from, colon)
+  const node = findChild(s, colon < 0 ? from : colon + 1, nameEnd, uri, colon >= 0)
+  rememberName(s, node, from, nameEnd, colon)
+  const parent = s.nodes[s.depth - 1]
+  if (node !== undefined && parent !== undefined && s.depth > 1 && s.previous[s.depth - 1] === undefined) parent.first = node
+  return node
+}
+
+function endsName(s: ScanState, p: number): boolean {
+  const c = s.bytes[p]
+  return c === GT || c === SLASH || SPACE[c] === 1
+}
+
+function push(s: ScanState, p: number): void {
+  if (s.rootDone) throw fault(s, 'documents may contain only one root element', p)
+  if (s.depth >= s.limits.depth) throw fault(s, `elements nested deeper than ${s.limits.depth}`, p)
+  s.rootSeen = true
+  s.hasChild[s.depth] = 1
+  s.depth += 1
+  s.textLength[s.depth] = -1
+  s.hasChild[s.depth] = 0
+}
+
+function prefixUri(s: ScanState, from: number, colon: number): string {
+  const prefix = textOf(s.bytes, from, colon)
+  if (prefix === 'xmlns') throw fault(s, 'tags may not have "xmlns" as prefix', from)
+  const uri = lookup(s, prefix)
+  if (uri === undefined) throw fault(s, `unbound namespace prefix: ${prefix}`, from)
+  return uri
+}
+
+/** The declared node for a name, by its local part; a declared namespace must agree as well. */
+function findChild(s: ScanState, from: number, to: number, uri: string, prefixed: boolean): ElementNode | undefined {
+  const candidates = s.depth === 1 ? [s.shape.root] : s.nodes[s.depth - 1]?.children
+  if (candidates === undefined || s.ignoredDepth > 0) return undefined
+  for (const child of candidates) {
+    if (child.name.length !== to - from || !matches(s.bytes, from, child.name)) continue
+    if (child.uri !== undefined && child.uri !== (prefixed ? uri : (lookup(s, '') ?? ''))) continue
+    return child
+  }
+  return undefined
+}
+
+/** Declared names without prefix are compared with the declaration at the end tag; all others are kept as written. */
+function rememberName(s: ScanState, node: ElementNode | undefined, from: number, to: number, colon: number): void {
+  const at = s.nameEnds[s.depth - 1]
+  if (node !== undefined && colon < 0) {
+    s.nameEnds[s.depth] = at
+    return
+  }
+  if (at + to - from > s.names.length) s.names = Buffer.concat([s.names], (at + to - from) * 2)
+  s.names.set(s.bytes.subarray(from, to), at)
+  s.nameEnds[s.depth] = at + to - from
+}
+
+function enter(s: ScanState, node: ElementNode | undefined, p: number): void {
+  s.nodes[s.depth] = node
+  s.previous[s.depth] = undefined
+  s.firstRow[s.depth] = s.records.rows
+  if (node === undefined) {
+    s.expected = undefined
+    if (s.ignoredDepth === 0 && isIgnorable(s)) s.ignoredDepth = s.depth
+    return
+  }
+  s.expected = node.first
+  if (node.isRecord) beginRecord(s, p)
+  if (node.list >= 0) beginItem(s, node.list)
+  if (node.ignored) s.ignoredDepth = s.depth
+}
+
+/** Unknown elements matter only inside a record, and only when the declaration does not ignore them. */
+function isIgnorable(s: ScanState): boolean {
+  return s.row < 0 || s.shape.ignoreAll
+}
+
+function takeAttributes(s: ScanState, node: ElementNode | undefined, count: number): void {
+  for (let i = 0; i < count; i += 1) {
+    const a = attributes[i]
+    const declared = node === undefined ? undefined : declaredAttribute(s, a, node.attributes)
+    if (declared !== undefined) {
+      if (declared.column >= 0) storeValue(s, node as ElementNode, declared.column, declared.item, a.valueStart, a.valueLength)
+    } else if (s.row >= 0 && !s.shape.ignoreAll && !isTechnical(s, a)) {
+      const name = textOf(s.bytes, a.colon < 0 ? a.nameStart : a.colon + 1, a.nameEnd)
+      reportUnexpected(s, joinPath(openPath(s), `@${name}`), a.valueStart, a.valueLength)
+    }
+  }
+}
+
+/** The end tag at `p` (`</`); returns the position behind it. */
+export function closeElement(s: ScanState, p: number): number {
+  const { bytes: b, depth } = s
+  if (depth === 0) throw fault(s, 'unexpected closing tag', p)
+  const node = s.nodes[depth]
+  if (node !== undefined && s.nameEnds[depth] === s.nameEnds[depth - 1] && matchesTag(s.slab.view, p, node.closeTag)) {
+    const behind = p + node.closeTag.length
+    if (behind > s.end) throw atEnd(s, s.end, 'a closing tag')
+    close(s, behind)
+    return behind
+  }
+  let q = nameMatches(s, p + 2)
+  if (q < 0) {
+    const end = scanName(s, p + 2, 'a closing tag')
+    throw fault(s, `unexpected closing tag: ${textOf(b, p + 2, end)}`, p)
+  }
+  while (SPACE[b[q]] === 1) q += 1
+  if (q >= s.end) throw atEnd(s, s.end, 'a closing tag')
+  if (b[q] !== GT) throw fault(s, 'disallowed character in a closing tag', q)
+  close(s, q + 1)
+  return q + 1
+}
+
+/** Position behind the name when it is the open element's, else -1. */
+function nameMatches(s: ScanState, p: number): number {
+  const { bytes: b, depth } = s
+  const from = s.nameEnds[depth - 1]
+  const to = s.nameEnds[depth]
+  if (to === from) {
+    const { name } = s.nodes[depth] as ElementNode
+    if (p + name.length >= s.end && !s.final) throw atEnd(s, s.end, 'a closing tag')
+    return matches(b, p, name) ? p + name.length : -1
+  }
+  if (p + to - from >= s.end && !s.final) throw atEnd(s, s.end, 'a closing tag')
+  for (let i = from; i < to; i += 1) if (b[p + i - from] !== s.names[i]) return -1
+  return p + to - from
+}
+
+function close(s: ScanState, behind: number): void {
+  const { depth } = s
+  const node = s.nodes[depth]
+  if (node === undefined) closeUnknown(s)
+  else closeDeclared(s, node, behind)
+  if (s.ignoredDepth === depth) s.ignoredDepth = 0
+  if (s.bindings.length > 0) unbind(s, depth - 1)
+  s.depth = depth - 1
+  if (s.depth === 0) s.rootDone = true
+}
+
+function closeDeclared(s: ScanState, node: ElementNode, behind: number): void {
+  const { depth } = s
+  if (s.ignoredDepth === 0 || s.ignoredDepth === depth) {
+    if (node.column >= 0 && (node.inRecord ? s.row >= 0 : true)) takeText(s, node, node.column, undefined)
+    else if (node.item !== undefined) takeText(s, node, -1, node.item)
+    if (node.list >= 0) endItem(s, node.list)
+  }
+  if (node.isRecord) endRecord(s, behind)
+  if (node.envelope.length > 0) spreadEnvelope(s, node, s.firstRow[depth])
+  learn(s, depth - 1, node)
+}
+
+/** Remembers which sibling came after which: the next document of the same kind is then predicted throughout. */
+function learn(s: ScanState, parentDepth: number, node: ElementNode): void {
+  const before = s.previous[parentDepth]
+  if (before !== undefined && before !== node && before.parent === node.parent) before.follow = node
+  s.previous[parentDepth] = node
+  s.expected = node.follow
+}
+
+function takeText(s: ScanState, node: ElementNode, column: number, item: string | undefined): void {
+  const length = s.textLength[s.depth]
+  const start = length < 0 ? s.slab.end : s.textStart[s.depth]
+  storeValue(s, node, column, item, start, Math.max(length, 0))
+}
+
+/** An unknown element without children is a field that the declaration lacks. */
+function closeUnknown(s: ScanState): void {
+  s.expected = undefined
+  if (s.ignoredDepth > 0 || s.row < 0 || s.hasChild[s.depth] === 1) return
+  const length = Math.max(s.textLength[s.depth], 0)
+  reportUnexpected(s, openPath(s), s.textStart[s.depth], length)
+}
+
+/** Path of the open element below its record; unknown elements by their local names. */
+function openPath(s: ScanState): string {
+  let path = ''
+  for (let depth = 1; depth <= s.depth; depth += 1) {
+    const node = s.nodes[depth]
+    if (node === undefined) {
+      const name = s.names.toString('utf8', s.nameEnds[depth - 1], s.nameEnds[depth])
+      path = joinPath(path, name.slice(name.indexOf(':') + 1))
+    } else path = node.inRecord ? pathOf(node) : ''
+  }
+  return path
+}
+
+function joinPath(left: string, right: string): string {
+  return left === '' ? right : `${left}/${right}`
+}

@@ -1,0 +1,119 @@
+/**
+ * What the scanner knows between two tokens. One object lives as long as its scanner and is reset for each document, so
+ * a message costs no allocation. A broken document ends with a thrown constant and its reason in the state: an
+ * exception object with a stack would cost more than the whole message.
+ */
+import type { Slab } from '../slab.ts'
+import type { Records } from '../records.ts'
+import type { ElementNode, XmlShape } from './shape.ts'
+
+/** Thrown when the document is not well-formed or breaks a limit; `reason` and `faultAt` of the state say why. */
+export const FAULT = Symbol('xml fault')
+/** Thrown when a window of a file ends inside a token; the state goes back to the last safe point. */
+export const NEED_MORE = Symbol('need more')
+
+export interface XmlLimits {
+  depth: number
+  attributes: number
+  nameBytes: number
+  textBytes: number
+}
+
+export interface Binding {
+  prefix: string
+  uri: string
+  depth: number
+}
+
+export interface ScanState {
+  readonly shape: XmlShape
+  readonly records: Records
+  readonly limits: XmlLimits
+  slab: Slab
+  bytes: Uint8Array
+  start: number
+  end: number
+  /** The input ends here for good: a document cut short is broken, not merely incomplete. */
+  final: boolean
+  depth: number
+  nodes: (ElementNode | undefined)[]
+  /** Names of elements the declaration does not know, kept apart from the input: end tags are compared with them. */
+  names: Buffer
+  nameEnds: Int32Array
+  /** Qualified name lengths differ from the declared local name when a prefix was used: then the name is in `names`. */
+  textStart: Int32Array
+  textLength: Int32Array
+  hasChild: Uint8Array
+  firstRow: Int32Array
+  ignoredDepth: number
+  row: number
+  expected: ElementNode | undefined
+  /** By depth of the parent, the declared child that closed last: what comes next is learned as its follower. */
+  previous: (ElementNode | undefined)[]
+  rootSeen: boolean
+  rootDone: boolean
+  rootChecked: boolean
+  bindings: Binding[]
+  lists: Map<number, (string | Record<string, string>)[]>
+  item: Record<string, string> | undefined
+  envelopeStart: Int32Array
+  envelopeLength: Int32Array
+  safePosition: number
+  safeDepth: number
+  safeRows: number
+  reason: string
+  faultAt: number
+}
+
+export function createState(shape: XmlShape, records: Records, limits: XmlLimits, slab: Slab): ScanState {
+  const frames = limits.depth + 2
+  return {
+    shape,
+    records,
+    limits,
+    slab,
+    bytes: slab.bytes,
+    start: 0,
+    end: 0,
+    final: true,
+    depth: 0,
+    nodes: Array.from({ length: frames }, () => undefined),
+    names: Buffer.alloc(4096),
+    nameEnds: new Int32Array(frames),
+    textStart: new Int32Array(frames),
+    textLength: new Int32Array(frames),
+    hasChild: new Uint8Array(frames),
+    firstRow: new Int32Array(frames),
+    ignoredDepth: 0,
+    row: -1,
+    expected: undefined,
+    previous: Array.from({ length: frames }, () => undefined),
+    rootSeen: false,
+    rootDone: false,
+    rootChecked: false,
+    bindings: [],
+    lists: new Map(),
+    item: undefined,
+    envelopeStart: new Int32Array(shape.width),
+    envelopeLength: new Int32Array(shape.width).fill(-1),
+    safePosition: 0,
+    safeDepth: 0,
+    safeRows: 0,
+    reason: '',
+    faultAt: 0,
+  }
+}
+
+/** Records why and where; `throw fault(...)` ends the document. */
+export function fault(s: ScanState, reason: string, at: number): symbol {
+  s.reason = reason
+  s.faultAt = at
+  return FAULT
+}
+
+/** For a stop at position `p`: the end of the window asks for more, the end of the input is a fault. */
+export function atEnd(s: ScanState, p: number, inside: string): symbol {
+  if (p < s.end) return fault(s, `disallowed character in ${inside}`, p)
+  if (!s.final) return NEED_MORE
+  return fault(s, `unexpected end in ${inside}`, s.end)
+}

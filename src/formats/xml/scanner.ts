@@ -1,0 +1,263 @@
+/**
+ * The XML scanner: one pass over UTF-8 bytes, guided by the declared shape. It checks what a conforming processor
+ * checks (well-formedness, characters, namespaces, doubled attributes) and refuses DTDs. Measured against saxes, which
+ * is also its oracle in test/formats/xml-oracle.test.ts.
+ *
+ * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than memory.
+ */
+import { clearRecords, createRecords, truncateRows, type Records } from '../records.ts'
+import { createSlab, type Slab } from '../slab.ts'
+import { TEXT, readWide } from './chars.ts'
+import { storeCell, spreadEnvelope } from './capture.ts'
+import { closeElement, openElement, openPlain } from './elements.ts'
+import { checkOutside, scanBang, scanInstruction } from './markup.ts'
+import { matchesTag } from './names.ts'
+import { unbind } from './namespaces.ts'
+import { FAULT, NEED_MORE, atEnd, createState, fault, type ScanState, type XmlLimits } from './scan-state.ts'
+import type { ElementNode, XmlShape } from './shape.ts'
+import { addText, scanText, textNeedsDecoding } from './text.ts'
+
+const LT = 0x3c
+const SLASH = 0x2f
+
+export interface XmlScanner {
+  /** Rows of the messages scanned since `records` was cleared; cells are spans of the slab given. */
+  readonly records: Records
+  /**
+   * Scans the document in [start, end) of the slab. Returns undefined, or why it is not well-formed; then it added no
+   * rows. The byte at `end` is overwritten for the time of the call: the slab must be larger than its input.
+   */
+  scanMessage(slab: Slab, start: number, end: number): XmlFault | undefined
+  /** Begins a document that comes in windows. */
+  beginDocument(): void
+  /**
+   * Scans the next window [start, end) of the document. `consumed` is where the next window must begin (a record is
+   * never split); rows are complete records. With `final`, the document must end here.
+   */
+  scanWindow(slab: Slab, start: number, end: number, final: boolean): { consumed: number; fault: XmlFault | undefined }
+}
+
+export interface XmlFault {
+  rule: 'malformed' | 'wrong_root'
+  reason: string
+  /** Byte position in the slab. */
+  at: number
+}
+
+export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner {
+  const records = createRecords(shape.width)
+  const s = createState(shape, records, limits, createSlab(64))
+  let held: (Buffer | undefined)[] = []
+  return {
+    records,
+    scanMessage(slab, start, end) {
+      begin(s)
+      const rows = records.rows
+      const problem = guarded(s, slab, start, end, true)
+      if (problem !== undefined) truncateRows(records, rows)
+      return problem
+    },
+    beginDocument() {
+      begin(s)
+      held = []
+    },
+    scanWindow(slab, start, end, final) {
+      clearRecords(records)
+      resumeEnvelope(s, slab, held)
+      s.firstRow.fill(0)
+      s.expected = undefined
+      markSafe(s, start)
+      const problem = guarded(s, slab, start, end, final)
+      if (problem === undefined && !final) rewind(s)
+      held = suspendEnvelope(s)
+      return { consumed: s.safePosition, fault: problem }
+    },
+  }
+}
+
+function begin(s: ScanState): void {
+  s.depth = 0
+  s.row = -1
+  s.ignoredDepth = 0
+  s.expected = s.shape.root
+  s.rootSeen = s.rootDone = s.rootChecked = false
+  if (s.bindings.length > 0) s.bindings.length = 0
+  s.item = undefined
+  if (s.lists.size > 0) s.lists.clear()
+  if (s.shape.hasEnvelope) s.envelopeLength.fill(-1)
+}
+
+function guarded(s: ScanState, slab: Slab, start: number, end: number, final: boolean): XmlFault | undefined {
+  s.slab = slab
+  s.bytes = slab.bytes
+  s.start = s.rootSeen ? -1 : start
+  s.end = end
+  s.final = final
+  const saved = slab.bytes[end]
+  slab.bytes[end] = 0
+  try {
+    run(s, skipBom(s, start))
+    return undefined
+  } catch (thrown) {
+    if (thrown === NEED_MORE) return undefined
+    if (thrown !== FAULT) throw thrown
+    return { rule: s.reason.startsWith('root element') ? 'wrong_root' : 'malformed', reason: s.reason, at: s.faultAt }
+  } finally {
+    if (slab.bytes !== s.bytes) slab.bytes[end] = saved
+    s.bytes[end] = saved
+  }
+}
+
+function skipBom(s: ScanState, p: number): number {
+  const b = s.bytes
+  if (s.rootSeen || b[p] !== 0xef || b[p + 1] !== 0xbb || b[p + 2] !== 0xbf || p + 3 > s.end) return p
+  s.start = p + 3
+  return p + 3
+}
+
+function run(s: ScanState, p: number): void {
+  const b = s.bytes
+  const { view } = s.slab
+  const { final } = s
+  for (;;) {
+    if (!final && s.row < 0) markSafe(s, p)
+    if (b[p] !== LT) {
+      p = textToken(s, p)
+      if (p >= s.end) return finish(s)
+    }
+    const guess = s.expected
+    if (guess !== undefined && matchesTag(view, p, guess.openTag) && guess.uri === undefined) {
+      const q = guess.leaf ? quickLeaf(s, p + guess.openTag.length, guess) : 0
+      p = q > 0 ? q : openPlain(s, p, guess)
+    } else p = markup(s, p)
+  }
+}
+
+/** Any token that is not the predicted start tag. */
+function markup(s: ScanState, p: number): number {
+  if (p + 1 >= s.end) throw atEnd(s, s.end, 'a tag')
+  const next = s.bytes[p + 1]
+  if (next === SLASH) return closeElement(s, p)
+  if (next === 0x21) return scanBang(s, p)
+  if (next === 0x3f) return scanInstruction(s, p)
+  p = openElement(s, p)
+  if (!s.rootChecked) checkRootName(s, p)
+  return p
+}
+
+function textToken(s: ScanState, p: number): number {
+  const blankEnd = skipIndent(s, p)
+  if (s.bytes[blankEnd] === LT && s.depth > 0 && !takesText(s)) return blankEnd
+  const q = scanText(s, p)
+  if (q >= s.end && !s.final && s.depth > 0) throw NEED_MORE
+  if (s.depth === 0) checkOutside(s, p, q)
+  else if (takesText(s)) addText(s, p, q, textNeedsDecoding)
+  return q
+}
+
+/** Whether anybody wants the text of the open element. */
+function takesText(s: ScanState): boolean {
+  const node = s.nodes[s.depth]
+  return node === undefined ? s.row >= 0 : node.column >= 0 || node.item !== undefined
+}
+
+/** Indentation between tags is most of the text tokens of a document: blanks and line feeds, nothing to check. */
+function skipIndent(s: ScanState, p: number): number {
+  const { bytes: b } = s
+  const { view } = s.slab
+  if (b[p] === 0x0a) p += 1
+  while (view.getInt32(p, true) === 0x20202020) p += 4
+  while (b[p] === 0x20 || b[p] === 0x0a) p += 1
+  return p
+}
+
+/**
+ * The text and end tag of the predicted leaf, whose plain start tag ends at `from`: nothing is pushed, no state is
+ * touched but the cell. Anything out of the ordinary (references, children, comments) returns 0 and goes the general way.
+ */
+function quickLeaf(s: ScanState, from: number, node: ElementNode): number {
+  const classes = TEXT
+  const b = s.bytes
+  let q = from
+  for (;;) {
+    while (classes[b[q]] === 0) q += 1
+    if (b[q] < 0x80) break
+    const wide = readWide(b, q)
+    if (wide < 0 || wide >> 3 === 0xfffe || wide >> 3 === 0xffff) return 0
+    q += wide & 7
+  }
+  const behind = q + node.closeTag.length
+  if (behind > s.end || !matchesTag(s.slab.view, q, node.closeTag)) return 0
+  const { cells, width } = s.records
+  const at = (s.row * width + node.column) * 2
+  if (cells[at + 1] >= 0) storeCell(s, node.column, from, q - from, node)
+  else {
+    cells[at] = from
+    cells[at + 1] = q - from
+  }
+  s.previous[s.depth] = node
+  s.expected = node.follow
+  return behind
+}
+
+function checkRootName(s: ScanState, p: number): void {
+  s.rootChecked = true
+  if (s.nodes[1] === undefined) {
+    const name = s.names.toString('utf8', 0, s.nameEnds[1])
+    throw fault(s, `root element is <${name}>, the declaration says <${s.shape.root.text}>`, p)
+  }
+}
+
+function finish(s: ScanState): void {
+  if (!s.final) {
+    markSafe(s, s.end)
+    return
+  }
+  if (!s.rootSeen) throw fault(s, 'document must contain a root element', s.end)
+  if (s.depth > 0) throw fault(s, 'unexpected end: elements are still open', s.end)
+  s.safePosition = s.end
+  s.safeRows = s.records.rows
+}
+
+function markSafe(s: ScanState, p: number): void {
+  s.safePosition = p
+  s.safeDepth = s.depth
+  s.safeRows = s.records.rows
+}
+
+/** Goes back to the last point outside of any record; what was read of an unfinished one is read again. */
+function rewind(s: ScanState): void {
+  truncateRows(s.records, s.safeRows)
+  s.depth = s.safeDepth
+  s.row = -1
+  s.item = undefined
+  if (s.ignoredDepth > s.depth) s.ignoredDepth = 0
+  unbind(s, s.depth)
+  for (let depth = 1; depth <= s.depth; depth += 1) {
+    const node = s.nodes[depth]
+    if (node !== undefined && node.envelope.length > 0) spreadKnown(s, node)
+  }
+}
+
+function spreadKnown(s: ScanState, node: ElementNode): void {
+  const lengths = s.envelopeLength.slice()
+  spreadEnvelope(s, node, 0)
+  s.envelopeLength.set(lengths)
+}
+
+function suspendEnvelope(s: ScanState): (Buffer | undefined)[] {
+  if (!s.shape.hasEnvelope) return []
+  return Array.from(s.envelopeLength, (length, column) => {
+    const start = s.envelopeStart[column]
+    return length < 0 ? undefined : Buffer.from(s.slab.bytes.subarray(start, start + length))
+  })
+}
+
+function resumeEnvelope(s: ScanState, slab: Slab, held: (Buffer | undefined)[]): void {
+  held.forEach((bytes, column) => {
+    if (bytes === undefined) return
+    s.envelopeStart[column] = slab.end
+    slab.bytes.set(bytes, slab.end)
+    slab.end += bytes.length
+  })
+}

@@ -1,0 +1,112 @@
+/**
+ * All checks of a dataset over the records of one slab: every record ends accepted or quarantined, with the reason that
+ * was found first. Column by column, because one column's check stays in the processor's cache that way.
+ */
+import { LIMITS } from '../core/limits.ts'
+import { ensureRows } from '../core/rows.ts'
+import type { Column, Dataset } from '../dataset/declaration.ts'
+import { compileColumn, read, type ColumnCheck, type TextBytes } from './column-check.ts'
+import { compileRule, type RuleCheck } from './rules.ts'
+
+export interface Reject {
+  row: number
+  /** A rejected record, or only a value of an accepted one (drift: discard_value, rules of severity warn). */
+  kind: 'record' | 'note'
+  rule: string
+  path: string
+  value: string
+  reason: string
+}
+
+/** What a decoder found wrong with the shape of a record. */
+export interface ShapeFinding {
+  row: number
+  kind: 'repeated' | 'unexpected'
+  path: string
+  start: number
+  length: number
+}
+
+export interface RecordChecker {
+  readonly columns: ColumnCheck[]
+  /** Paths that drift would make columns of (`evolve`), from the last call. */
+  readonly discovered: Set<string>
+  /**
+   * Checks rows [0, rows). `cells` holds (start, length) per row and column, row-major; rows with `skip[row] !== 0` are
+   * left alone. Sets skip[row] to 2 for each rejected record.
+   */
+  check(text: TextBytes, cells: Int32Array, rows: number, issues: ShapeFinding[], skip: Uint8Array): Reject[]
+}
+
+export function compileChecks(dataset: Pick<Dataset, 'drift' | 'rules'>, columns: Column[]): RecordChecker {
+  const checks = columns.map(compileColumn)
+  const rules = dataset.rules.map((rule) => compileRule(rule, checks))
+  const discovered = new Set<string>()
+  const keepsRow = dataset.drift === 'discard_value'
+  return {
+    columns: checks,
+    discovered,
+    check(text, cells, rows, issues, skip) {
+      const rejects: Reject[] = []
+      discovered.clear()
+      for (const issue of issues) checkShape(dataset.drift, issue, text, skip, rejects, discovered)
+      checks.forEach((check, column) => {
+        ensureRows(check.values, rows)
+        const at = column * 2
+        const stride = checks.length * 2
+        for (let row = 0, cell = at; row < rows; row += 1, cell += stride) {
+          if (skip[row] !== 0) continue
+          const broken = check.check(text, row, cells[cell], cells[cell + 1])
+          if (broken === undefined) continue
+          const note = keepsRow && broken.startsWith('type.') && !check.column.required
+          if (!note) skip[row] = 2
+          rejects.push(valueReject(check, broken, note, text, row, cells[cell], cells[cell + 1]))
+        }
+      })
+      for (const rule of rules) checkRule(rule, text, rows, skip, rejects)
+      return rejects
+    },
+  }
+}
+
+function checkShape(drift: Dataset['drift'], issue: ShapeFinding, text: TextBytes, skip: Uint8Array, rejects: Reject[], discovered: Set<string>): void {
+  if (skip[issue.row] !== 0) return
+  if (issue.kind === 'unexpected' && drift === 'evolve') {
+    discovered.add(issue.path)
+    return
+  }
+  const note = drift === 'discard_value'
+  if (!note) skip[issue.row] = 2
+  const reason = issue.kind === 'unexpected' ? `${issue.path} is not declared` : `${issue.path} appears more than once`
+  rejects.push({ row: issue.row, kind: note ? 'note' : 'record', rule: `schema.${issue.kind}`, path: issue.path, value: quote(text, issue.start, issue.length), reason })
+}
+
+function valueReject(check: ColumnCheck, rule: string, note: boolean, text: TextBytes, row: number, start: number, length: number): Reject {
+  const { column } = check
+  return { row, kind: note ? 'note' : 'record', rule, path: column.path, value: quote(text, start, length), reason: reasonFor(column, rule) }
+}
+
+function reasonFor(column: Column, rule: string): string {
+  if (rule === 'schema.missing') return `${column.name} is required and has no value`
+  if (rule === 'format.length') return `${column.name} must have ${column.minLength ?? 0} to ${column.maxLength ?? 'any number of'} characters`
+  if (rule === 'format.pattern') return `${column.name} does not match ${column.pattern}`
+  if (rule === 'format.values') return `${column.name} is none of ${column.values?.join(', ')}`
+  if (column.type === 'decimal') return `${column.name} is not a decimal(${column.precision},${column.scale})`
+  if (column.type === 'date' || column.type === 'timestamp') return `${column.name} is not a ${column.type} of format ${column.format}`
+  return `${column.name} is not ${column.array ? 'an array of' : 'of type'} ${column.type}`
+}
+
+function checkRule(one: RuleCheck, text: TextBytes, rows: number, skip: Uint8Array, rejects: Reject[]): void {
+  for (let row = 0; row < rows; row += 1) {
+    if (skip[row] !== 0 || one.holds(text, row)) continue
+    const note = one.rule.severity === 'warn'
+    if (!note) skip[row] = 2
+    const { values } = one.check
+    const value = values.valid[row] === 0 ? '' : values.kind === 'text' ? quote(text, values.spans[row * 2], values.spans[row * 2 + 1]) : String(values.int32[row] ?? values.double[row])
+    rejects.push({ row, kind: note ? 'note' : 'record', rule: one.rule.expectation, path: one.check.column.path, value, reason: `${one.rule.column} breaks ${one.rule.expectation}` })
+  }
+}
+
+function quote(text: TextBytes, start: number, length: number): string {
+  return length <= 0 ? '' : read(text, start, Math.min(length, LIMITS.quotedValueBytes))
+}
