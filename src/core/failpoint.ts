@@ -23,15 +23,25 @@ export const FAILPOINTS = [
 
 export type Failpoint = (typeof FAILPOINTS)[number]
 
-let armed: { name: string; left: number } | undefined
+let armed: { name: string; left: number; place: string | undefined } | undefined
 
 /** Arms the failpoint named by a setting such as `commit.linked:3`; returns false when the name is unknown. */
 export function armFailpoint(setting: string | undefined): boolean {
   if (!setting) return true
-  const [name, nth] = setting.split(':')
+  const [, name, place, nth] = /^([\w.]+)(?:@([\d:]+)|:(\d+))?$/.exec(setting) ?? []
   if (!(FAILPOINTS as readonly string[]).includes(name)) return false
-  armed = { name, left: Number(nth ?? 1) }
+  armed = { name, left: place === undefined ? Number(nth ?? 1) : -1, place }
   return true
+}
+
+/** True while this failpoint is armed: for points whose place (a single message) costs something to say. */
+export function isArmed(name: Failpoint): boolean {
+  return armed?.name === name
+}
+
+/** Passes a failpoint that is armed for one place only: `decode.message@2:117` kills at offset 117 of partition 2. */
+export function failpointAt(name: Failpoint, place: string): void {
+  if (armed?.name === name && armed.place === place) process.kill(process.pid, 'SIGKILL')
 }
 
 /** Passes a failpoint: SIGKILL to this process, with no chance to clean up, when it is armed and its turn has come. */

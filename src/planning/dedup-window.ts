@@ -61,6 +61,7 @@ export function createDedupWindow(capacity: number): DedupWindow {
     entries = ring.length / 3
     slots = new Int32Array(tableSize(entries)).fill(-1)
     mask = slots.length - 1
+    next = size
     for (let entry = 0; entry < size; entry += 1) slots[~find(ring[entry * 3], ring[entry * 3 + 1])] = entry
   }
 

@@ -3,7 +3,7 @@
  * slab like those of every other format. Numbers keep their source text where a double could not hold them.
  */
 import { addRow, createRecords, truncateRows, type Records } from '../records.ts'
-import { appendText, type Slab } from '../slab.ts'
+import { appendText, type Slab } from '../../core/slab.ts'
 
 export interface JsonField {
   /** `author.name`, `$.source` (outside of the record). Slashes are accepted as well. */

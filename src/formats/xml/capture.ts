@@ -1,6 +1,6 @@
 /** Where values go: cells of the open record, items of array columns, and envelope values that all records share. */
 import { addRow } from '../records.ts'
-import { appendText } from '../slab.ts'
+import { appendText } from '../../core/slab.ts'
 import { textOf } from './names.ts'
 import type { ScanState } from './scan-state.ts'
 import type { ElementNode } from './shape.ts'

@@ -2,7 +2,7 @@
  * References (`&amp;`, `&#x41;`) and line ends: the values that are not a plain stretch of the input are decoded into
  * the slab behind it. DTDs are refused, so only the five predefined entities exist and nothing can expand.
  */
-import { reserve } from '../slab.ts'
+import { reserve } from '../../core/slab.ts'
 import { isXmlChar } from './chars.ts'
 import { atEnd, fault, type ScanState } from './scan-state.ts'
 

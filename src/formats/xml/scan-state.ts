@@ -3,7 +3,7 @@
  * a message costs no allocation. A broken document ends with a thrown constant and its reason in the state: an
  * exception object with a stack would cost more than the whole message.
  */
-import type { Slab } from '../slab.ts'
+import type { Slab } from '../../core/slab.ts'
 import type { Records } from '../records.ts'
 import type { ElementNode, XmlShape } from './shape.ts'
 

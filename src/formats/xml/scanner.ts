@@ -6,7 +6,7 @@
  * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than memory.
  */
 import { clearRecords, createRecords, truncateRows, type Records } from '../records.ts'
-import { createSlab, type Slab } from '../slab.ts'
+import { createSlab, type Slab } from '../../core/slab.ts'
 import { TEXT, readWide } from './chars.ts'
 import { storeCell, spreadEnvelope } from './capture.ts'
 import { closeElement, openElement, openPlain } from './elements.ts'

@@ -1,5 +1,5 @@
 /** Character data: checked byte by byte, decoded only where a value needs it. */
-import { reserve } from '../slab.ts'
+import { reserve } from '../../core/slab.ts'
 import { PLAIN, RAW, SPACE, TEXT, WIDE, readWide } from './chars.ts'
 import { decodeInto, referenceAt, referenceEnd } from './references.ts'
 import { atEnd, fault, type ScanState } from './scan-state.ts'

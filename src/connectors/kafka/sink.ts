@@ -1,0 +1,90 @@
+/** Writes messages to a topic, acknowledged by all replicas, and says where each one landed. */
+import { Admin, Producer, type CompressionAlgorithmValue } from '@platformatic/kafka'
+import { readFile } from 'node:fs/promises'
+import { failure } from '../../core/errors.ts'
+import type { Acknowledged, MessageSink } from '../../core/message-sink.ts'
+import type { KafkaSourceSpec } from '../../dataset/declaration.ts'
+import { createKafkaClient } from './client.ts'
+import { kafkaError } from './errors.ts'
+
+export interface SinkOptions {
+  spec: KafkaSourceSpec
+  /** Partitions of the topic when it has to be created. */
+  partitions: number
+  compression: CompressionAlgorithmValue
+}
+
+export async function openKafkaSink(options: SinkOptions): Promise<MessageSink> {
+  const { spec } = options
+  const settings = { clientId: 'headrace-produce', bootstrapBrokers: spec.brokers, ...(await security(spec)) }
+  const partitions = await ensureTopic(options, settings)
+  const producer = new Producer<string, Buffer, string, string>({
+    ...settings,
+    acks: -1,
+    compression: options.compression,
+    retries: 5,
+    serializers: { key: (key?: string) => (key === undefined ? undefined : Buffer.from(key)), value: (value?: Buffer) => value },
+  })
+  return {
+    async send(messages) {
+      const placed = messages.map((message) => ({ topic: spec.topic, partition: partitionOf(message.key, partitions), key: message.key, value: message.value, timestamp: BigInt(message.timeMs) }))
+      try {
+        const { offsets } = await producer.send({ messages: placed })
+        return acknowledge(placed, new Map((offsets ?? []).map((one) => [one.partition, Number(one.offset)])))
+      } catch (error) {
+        throw kafkaError(error, spec)
+      }
+    },
+    close: async () => void (await producer.close()),
+  }
+}
+
+/** A broker answers with the offset of the first message per partition; the others follow in order. */
+function acknowledge(messages: { partition: number }[], base: Map<number, number>): Acknowledged[] {
+  const next = new Map(base)
+  return messages.map(({ partition }) => {
+    const offset = next.get(partition) as number
+    next.set(partition, offset + 1)
+    return { partition, offset }
+  })
+}
+
+/** FNV-1a: any stable spread will do, the key decides. */
+function partitionOf(key: string, partitions: number): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
+  return (hash >>> 0) % partitions
+}
+
+async function security(spec: KafkaSourceSpec): Promise<object> {
+  const settings: Record<string, unknown> = {}
+  if (spec.tls !== undefined) settings.tls = { rejectUnauthorized: spec.tls.verify, ...(spec.tls.ca === undefined ? {} : { ca: await readFile(spec.tls.ca, 'utf8') }) }
+  if (spec.sasl !== undefined) settings.sasl = { mechanism: spec.sasl.mechanism, username: spec.sasl.username, password: (await readFile(spec.sasl.passwordFile, 'utf8')).trim() }
+  return settings
+}
+
+/** Creates the topic when it is missing; returns its number of partitions. */
+async function ensureTopic(options: SinkOptions, settings: { clientId: string; bootstrapBrokers: string[] }): Promise<number> {
+  const client = createKafkaClient(options.spec)
+  try {
+    const known = await client.topic(options.spec.topic).catch((error: { code?: string }) => {
+      if (error.code === 'topic_not_found') return undefined
+      throw error
+    })
+    if (known !== undefined) return known.leaders.size
+    const admin = new Admin(settings)
+    try {
+      await admin.createTopics({ topics: [options.spec.topic], partitions: options.partitions, replicas: 1 })
+    } finally {
+      await admin.close()
+    }
+    for (let attempt = 0; attempt < 50; attempt += 1) {
+      const made = await client.topic(options.spec.topic).catch(() => undefined)
+      if (made !== undefined && [...made.leaders.values()].every((leader) => leader >= 0)) return made.leaders.size
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    throw failure('broker_unreachable', { brokers: options.spec.brokers.join(','), reason: `topic ${options.spec.topic} was created and has no leader yet` })
+  } finally {
+    await client.close()
+  }
+}

@@ -1,0 +1,78 @@
+/** What makes files out of rows. Engines write into private folders and commit nothing. */
+import type { ColumnValues } from './rows.ts'
+import type { DataFile, DeltaType } from './table-schema.ts'
+
+/** A column of a stage: how its values arrive, and its type in the table. */
+export interface StageColumn {
+  name: string
+  kind: ColumnValues['kind']
+  type: DeltaType
+}
+
+/** A column with one value for the whole file: costs nothing per row. Null is allowed. */
+export interface ConstantColumn {
+  name: string
+  type: DeltaType
+  value: string | number | null
+}
+
+/** Rows of one slab. Text spans point into [0, end) of `bytes`; only the first `count` rows of `selection` are taken. */
+export interface StageRows {
+  bytes: Buffer
+  end: number
+  selection: Int32Array
+  count: number
+  columns: ColumnValues[]
+}
+
+/** A file that an engine wrote: complete, closed, not yet durable (the store syncs it). */
+export interface WrittenFile {
+  path: string
+  rows: number
+  size: number
+  /** Delta statistics, JSON text. */
+  stats: string
+}
+
+/**
+ * Rows of one table partition on their way to a file. `append` is called many times, then `rotate`: the rows gathered so
+ * far leave the stage, which is empty again when the promise resolves. They may be written while the stage fills anew.
+ */
+export interface Stage {
+  readonly rows: number
+  /** Bytes of the slabs appended: what staging costs in memory, roughly. */
+  readonly bytes: number
+  append(rows: StageRows): void
+  /** Undefined for an empty stage. */
+  rotate(): Promise<SealedRows | undefined>
+}
+
+/** Rows that left a stage. `write` is called once. */
+export interface SealedRows {
+  write(path: string, constants: ConstantColumn[], order: string[], compression: string): Promise<WrittenFile>
+}
+
+/** Offsets [from, until) of one Kafka partition. */
+export interface OffsetRange {
+  partition: number
+  from: number
+  until: number
+}
+
+export type VisitMessageId = (partition: number, bytes: Uint8Array, start: number, length: number, contentHash: number) => void
+
+/** A session of the embedded engine for streams. Any error leaves it unusable: replace the process. */
+export interface StageEngine {
+  /** Two alternating buffers a stage: one fills while the other is written. */
+  createStage(columns: StageColumn[]): Promise<Stage>
+  /**
+   * The identities of committed rows, message by message in the order of the files: for rebuilding the dedup window. Only
+   * rows of `topicId` within the ranges; the id's bytes are valid during the call.
+   */
+  readMessageIds(files: string[], topicId: string, ranges: OffsetRange[], visit: VisitMessageId): Promise<void>
+  /** Identities `partition:offset:ordinal` of committed rows within the ranges. */
+  readRowIds(files: string[], topicId: string, ranges: OffsetRange[]): Promise<Set<string>>
+  close(): void
+}
+
+export type { DataFile }

@@ -1,0 +1,48 @@
+/**
+ * Where records come from. A source lists positions and reads closed or open ranges; it never moves a position itself
+ * and never decides what was used: the table's marks do.
+ */
+import type { Messages } from './messages.ts'
+
+/** Where one Kafka partition stands. Offsets are the next ones to read. */
+export interface PartitionPosition {
+  partition: number
+  next: number
+}
+
+export interface SourceEnd {
+  partition: number
+  first: number
+  /** Offset behind the last readable message (the last stable offset). */
+  end: number
+}
+
+/** A stream source, used by one supervisor. */
+export interface StreamSource {
+  /** Identity of what is read (a topic's id): marks are kept under it, so that a recreated topic is noticed. */
+  identify(): Promise<{ topicId: string; topic: string; partitions: number[] }>
+  /** First and last offset of each partition. */
+  ends(): Promise<SourceEnd[]>
+  /** First offset whose message is not older than `timeMs`, per partition. */
+  offsetsAt(timeMs: number): Promise<Map<number, number>>
+  /** Tells the broker where we are, for tools that look there. A hint: failures are ignored. */
+  close(): Promise<void>
+}
+
+/** What a child reads from: long polls over its partitions, in order of offset within each. */
+export interface MessageReader {
+  /**
+   * Fills `messages` (emptied before) with what is there, waiting up to `waitMs` for something; returns the positions
+   * after it, which move past gaps too. `limit` bounds the messages per partition (isolating a poisonous one).
+   * Throws offsets_expired, topic_recreated, record_batch_corrupt and so on by name; what is transient is tried again
+   * inside with a growing pause and reported to `onTrouble`.
+   */
+  read(messages: Messages, waitMs: number): Promise<ReadResult>
+  close(): Promise<void>
+}
+
+export interface ReadResult {
+  positions: PartitionPosition[]
+  /** End of each partition as the broker said it with this answer. */
+  ends: { partition: number; end: number }[]
+}

@@ -1,0 +1,47 @@
+/** Columns of an open table, in the types that Delta Lake, DuckDB and Spark share. */
+
+export type DeltaPrimitive = 'string' | 'integer' | 'long' | 'double' | 'boolean' | 'binary' | 'date' | 'timestamp' | `decimal(${number},${number})`
+
+export interface DeltaArray {
+  type: 'array'
+  elementType: DeltaType
+  containsNull: boolean
+}
+
+export interface DeltaStruct {
+  type: 'struct'
+  fields: TableColumn[]
+}
+
+export type DeltaType = DeltaPrimitive | DeltaArray | DeltaStruct
+
+export interface TableColumn {
+  name: string
+  type: DeltaType
+  nullable: boolean
+  metadata: Record<string, unknown>
+}
+
+export interface TableSchema {
+  columns: TableColumn[]
+  partitionColumns: string[]
+}
+
+/** One data file of a table. `stats` is Delta's JSON text. */
+export interface DataFile {
+  path: string
+  size: number
+  partitionValues: Record<string, string | null>
+  stats: string
+}
+
+export function tableColumn(name: string, type: DeltaType, metadata: Record<string, unknown> = {}): TableColumn {
+  return { name, type, nullable: true, metadata }
+}
+
+/** A type as people write it: `array<struct<name: string>>`. */
+export function typeText(type: DeltaType): string {
+  if (typeof type === 'string') return type
+  if (type.type === 'array') return `array<${typeText(type.elementType)}>`
+  return `struct<${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}>`
+}

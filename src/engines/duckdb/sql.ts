@@ -1,0 +1,60 @@
+/** The one place where SQL text is put together: quoting, types, literals. */
+import type { ConstantColumn } from '../../core/engine.ts'
+import type { DeltaType } from '../../core/table-schema.ts'
+
+/** Quotes an identifier. */
+export function name(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`
+}
+
+/** Quotes a text literal. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+/** A list of text literals: `['a', 'b']`. */
+export function listLiteral(texts: string[]): string {
+  return `[${texts.map(literal).join(', ')}]`
+}
+
+/** DuckDB's type for a table type. */
+export function duckType(type: DeltaType): string {
+  if (typeof type !== 'string') {
+    if (type.type === 'array') return `${duckType(type.elementType)}[]`
+    return `STRUCT(${type.fields.map((field) => `${name(field.name)} ${duckType(field.type)}`).join(', ')})`
+  }
+  const plain: Record<string, string> = {
+    string: 'VARCHAR',
+    integer: 'INTEGER',
+    long: 'BIGINT',
+    double: 'DOUBLE',
+    boolean: 'BOOLEAN',
+    binary: 'BLOB',
+    date: 'DATE',
+    timestamp: 'TIMESTAMPTZ',
+  }
+  return plain[type] ?? type.toUpperCase()
+}
+
+/** Type in which a stage holds values of this kind before they are cast. */
+export function stageType(kind: string, type: DeltaType): string {
+  if (kind !== 'text') return duckType(type)
+  return type === 'binary' ? 'BLOB' : 'VARCHAR'
+}
+
+/** Expression that turns a staged column into the table's type. */
+export function stagedExpression(column: string, kind: string, type: DeltaType): string {
+  if (kind !== 'text' || type === 'string' || type === 'binary') return name(column)
+  const source = typeof type === 'string' ? name(column) : `${name(column)}::JSON`
+  return `CAST(${source} AS ${duckType(type)}) AS ${name(column)}`
+}
+
+export function constantExpression(column: ConstantColumn): string {
+  const value = column.value === null ? 'NULL' : literal(String(column.value))
+  return `CAST(${value} AS ${duckType(column.type)}) AS ${name(column.name)}`
+}
+
+/** A partition value as the Delta log writes it (text), cast back to the column's type. */
+export function partitionExpression(column: string, type: DeltaType, value: string | null): string {
+  return constantExpression({ name: column, type, value })
+}

@@ -1,0 +1,152 @@
+/** Stages: rows of a stream gathered in DuckDB's memory until they are written as one Parquet file. */
+import duckdb, { type Appender, type LogicalType } from '@duckdb/node-bindings'
+import { failpoint } from '../../core/failpoint.ts'
+import type { ConstantColumn, Stage, StageColumn, StageEngine, StageRows, WrittenFile } from '../../core/engine.ts'
+import type { DeltaType } from '../../core/table-schema.ts'
+import { CHUNK_ROWS, createArena, createChunkWriter } from './chunks.ts'
+import { engineError } from './errors.ts'
+import { readMessageIds, readRowIds } from './identities.ts'
+import { openSession, type DuckSession, type SessionOptions } from './session.ts'
+import { constantExpression, literal, name, stageType, stagedExpression } from './sql.ts'
+import { deltaStats, type FileStatistics } from './stats.ts'
+
+export async function openStageEngine(options: SessionOptions): Promise<StageEngine> {
+  const session = await openSession(options)
+  const writing = await session.connect()
+  await writing.run('SET preserve_insertion_order = true')
+  const arena = createArena()
+  let tables = 0
+  return {
+    createStage: (columns) => createStage(session, writing, arena, columns, () => `stage_${(tables += 1)}`),
+    readMessageIds: (files, topicId, ranges, visit) => readMessageIds(session, files, topicId, ranges, visit),
+    readRowIds: (files, topicId, ranges) => readRowIds(session, files, topicId, ranges),
+    close() {
+      void writing.close()
+      void session.close()
+    },
+  }
+}
+
+async function createStage(
+  session: DuckSession,
+  writing: DuckSession,
+  arena: ReturnType<typeof createArena>,
+  columns: StageColumn[],
+  nextName: () => string,
+): Promise<Stage> {
+  const definition = columns.map((column) => `${name(column.name)} ${stageType(column.kind, column.type)}`).join(', ')
+  const writer = createChunkWriter(columns.map(logicalType), columns.map((column) => column.kind))
+  let table = ''
+  let appender: Appender | undefined
+  let rows = 0
+  let bytes = 0
+  const begin = async (): Promise<void> => {
+    table = nextName()
+    await session.run(`CREATE TABLE ${table} (${definition})`)
+    appender = duckdb.appender_create(session.raw, 'main', table)
+    rows = bytes = 0
+  }
+  await begin()
+  return {
+    get rows() {
+      return rows
+    },
+    get bytes() {
+      return bytes
+    },
+    append(batch) {
+      if (batch.count === 0) return
+      appendChunks(appender as Appender, writer, arena, batch)
+      rows += batch.count
+      bytes += batch.end
+    },
+    async rotate() {
+      if (rows === 0) return undefined
+      const [full, count] = [table, rows]
+      duckdb.appender_close_sync(appender as Appender)
+      await begin()
+      return {
+        async write(path, constants, order, compression) {
+          const written = await writeFile(writing, full, path, columns, constants, order, compression)
+          failpoint('file.written')
+          await writing.run(`DROP TABLE ${full}`)
+          return { ...written, rows: count }
+        },
+      }
+    },
+  }
+}
+
+function appendChunks(appender: Appender, writer: ReturnType<typeof createChunkWriter>, arena: ReturnType<typeof createArena>, batch: StageRows): void {
+  try {
+    arena.load(batch.bytes, batch.end)
+    for (let from = 0; from < batch.count; from += CHUNK_ROWS) {
+      writer.fill(batch, from, Math.min(CHUNK_ROWS, batch.count - from), arena)
+      duckdb.append_data_chunk(appender, writer.chunk)
+    }
+  } catch (error) {
+    throw engineError(error, 'take rows')
+  }
+}
+
+async function writeFile(
+  session: DuckSession,
+  table: string,
+  path: string,
+  columns: StageColumn[],
+  constants: ConstantColumn[],
+  order: string[],
+  compression: string,
+): Promise<WrittenFile> {
+  const expressions = new Map<string, string>()
+  for (const column of columns) expressions.set(column.name, stagedExpression(column.name, column.kind, column.type))
+  for (const constant of constants) expressions.set(constant.name, constantExpression(constant))
+  const select = order.map((column) => expressions.get(column) as string).join(', ')
+  const sql = `COPY (SELECT ${select} FROM ${table}) TO ${literal(path)} (${parquetOptions(compression)})`
+  const types = new Map<string, DeltaType>([...columns, ...constants].map((column) => [column.name, column.type]))
+  const [written] = await copyWithStats(session, sql, path)
+  return { path, rows: written.rows, size: written.size, stats: deltaStats(written, types) }
+}
+
+/** zstd at level 1: a quarter less CPU than level 3 for the same size (measured on the sample). */
+export function parquetOptions(compression: string): string {
+  const level = compression === 'zstd' ? ', COMPRESSION_LEVEL 1' : ''
+  return `FORMAT parquet, COMPRESSION ${compression}${level}, RETURN_STATS`
+}
+
+export interface CopiedFile extends FileStatistics {
+  path: string
+}
+
+/** Runs a COPY that returns statistics, one row a file. */
+export async function copyWithStats(session: DuckSession, sql: string, path: string): Promise<CopiedFile[]> {
+  try {
+    const files = await session.objects(sql)
+    return files.map((file) => ({
+      path: String(file.filename),
+      rows: Number(file.count),
+      size: Number(file.file_size_bytes),
+      columns: Object.fromEntries(
+        (file.column_statistics as MapEntry<MapEntry<string>[]>[]).map((column) => [column.key, Object.fromEntries(column.value.map((entry) => [entry.key, entry.value]))]),
+      ),
+    }))
+  } catch (error) {
+    throw engineError(error, `write ${path}`, path)
+  }
+}
+
+interface MapEntry<T> {
+  key: string
+  value: T
+}
+
+function logicalType(column: StageColumn): LogicalType {
+  const ids: Record<string, number> = {
+    text: column.type === 'binary' ? duckdb.Type.BLOB : duckdb.Type.VARCHAR,
+    int32: column.type === 'date' ? duckdb.Type.DATE : duckdb.Type.INTEGER,
+    int64: column.type === 'timestamp' ? duckdb.Type.TIMESTAMP_TZ : duckdb.Type.BIGINT,
+    double: duckdb.Type.DOUBLE,
+    boolean: duckdb.Type.BOOLEAN,
+  }
+  return duckdb.create_logical_type(ids[column.kind])
+}

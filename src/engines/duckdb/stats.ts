@@ -1,0 +1,49 @@
+/** DuckDB's statistics of a written file as the Delta log's JSON (protocol: "Per-file Statistics"). */
+import type { DeltaType } from '../../core/table-schema.ts'
+
+/** Longer texts are left out: a cut maximum would have to be rounded up, and long texts prune nothing. */
+const LONGEST_TEXT = 64
+
+export interface FileStatistics {
+  rows: number
+  size: number
+  /** Column name (quoted as DuckDB gives it) to named values. */
+  columns: Record<string, Record<string, string>>
+}
+
+export function deltaStats(statistics: FileStatistics, types: Map<string, DeltaType>): string {
+  const minValues: Record<string, unknown> = {}
+  const maxValues: Record<string, unknown> = {}
+  const nullCount: Record<string, number> = {}
+  for (const [quoted, values] of Object.entries(statistics.columns)) {
+    const column = quoted.slice(1, -1).replaceAll('""', '"')
+    const type = types.get(column)
+    if (type === undefined || typeof type !== 'string' || type === 'binary') continue
+    if (values.null_count !== undefined) nullCount[column] = Number(values.null_count)
+    const min = boundOf(values.min, type, false)
+    const max = boundOf(values.max, type, true)
+    if (min === undefined || max === undefined) continue
+    minValues[column] = min
+    maxValues[column] = max
+  }
+  return JSON.stringify({ numRecords: statistics.rows, minValues, maxValues, nullCount })
+}
+
+function boundOf(value: string | undefined, type: string, upper: boolean): unknown {
+  if (value === undefined || type === 'boolean') return undefined
+  if (type === 'string') return Buffer.byteLength(value) <= LONGEST_TEXT ? value : undefined
+  if (type === 'date') return value
+  if (type === 'timestamp') return timestampBound(value, upper)
+  const number = Number(value)
+  return Number.isFinite(number) && (type === 'double' || Number.isSafeInteger(Math.trunc(number))) ? number : undefined
+}
+
+/** Timestamps are kept to the millisecond: the lower bound rounded down, the upper one up. */
+function timestampBound(value: string, upper: boolean): string | undefined {
+  const match = /^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(?:\+00(?::00)?)?$/.exec(value)
+  if (match === null) return undefined
+  const micros = Number((match[3] ?? '').padEnd(6, '0'))
+  const millis = upper ? Math.ceil(micros / 1000) : Math.floor(micros / 1000)
+  const date = new Date(Date.parse(`${match[1]}T${match[2]}Z`) + millis)
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString()
+}

@@ -1,0 +1,107 @@
+/**
+ * The actions of a Delta Lake log entry that we read and write (Delta protocol: "Actions"). Reader version 1, writer
+ * version 2; anything beyond is refused by name, because a reader that skips a feature shows wrong rows.
+ */
+import { failure } from '../core/errors.ts'
+
+export interface AddAction {
+  path: string
+  partitionValues: Record<string, string | null>
+  size: number
+  modificationTime: number
+  dataChange: boolean
+  stats?: string | null
+  tags?: Record<string, string> | null
+}
+
+export interface RemoveAction {
+  path: string
+  deletionTimestamp?: number | null
+  dataChange: boolean
+  extendedFileMetadata?: boolean | null
+  partitionValues?: Record<string, string | null> | null
+  size?: number | null
+}
+
+export interface MetadataAction {
+  id: string
+  name?: string | null
+  description?: string | null
+  format: { provider: string; options?: Record<string, string> | null }
+  schemaString: string
+  partitionColumns: string[]
+  configuration: Record<string, string>
+  createdTime?: number | null
+}
+
+export interface ProtocolAction {
+  minReaderVersion: number
+  minWriterVersion: number
+  readerFeatures?: string[]
+  writerFeatures?: string[]
+}
+
+export interface TxnAction {
+  appId: string
+  version: number
+  lastUpdated?: number | null
+}
+
+export interface CommitInfo {
+  timestamp: number
+  operation: string
+  operationParameters: Record<string, string>
+  engineInfo: string
+  /** Unique per attempt: how a writer recognises its own entry. */
+  txnId: string
+  isBlindAppend?: boolean
+  headrace?: Record<string, unknown>
+}
+
+export interface Action {
+  add?: AddAction
+  remove?: RemoveAction
+  metaData?: MetadataAction
+  protocol?: ProtocolAction
+  txn?: TxnAction
+  commitInfo?: CommitInfo
+}
+
+export const PROTOCOL: ProtocolAction = { minReaderVersion: 1, minWriterVersion: 2 }
+
+export function entryName(version: number): string {
+  return `_delta_log/${String(version).padStart(20, '0')}.json`
+}
+
+export function checkpointName(version: number): string {
+  return `_delta_log/${String(version).padStart(20, '0')}.checkpoint.parquet`
+}
+
+export function writeEntry(actions: Action[]): Buffer {
+  return Buffer.from(actions.map((action) => `${JSON.stringify(action)}\n`).join(''))
+}
+
+export function readEntry(bytes: Buffer, root: string, version: number): Action[] {
+  try {
+    return bytes
+      .toString('utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Action)
+  } catch (error) {
+    throw failure('table_corrupt', { path: root, version, reason: (error as Error).message }, error)
+  }
+}
+
+/** Refuses tables that need more than we know. */
+export function checkProtocol(protocol: ProtocolAction, root: string): void {
+  if (protocol.minReaderVersion <= 1 && protocol.minWriterVersion <= 2) return
+  const features = [...(protocol.readerFeatures ?? []), ...(protocol.writerFeatures ?? [])].join(', ')
+  const feature = `reader version ${protocol.minReaderVersion}, writer version ${protocol.minWriterVersion} ${features}`
+  throw failure('table_unsupported', { path: root, feature })
+}
+
+/** Paths in the log are URI-encoded (protocol: "Add File"): files that Spark wrote carry encoded partition values. */
+export function decodePath(path: string): string {
+  return decodeURIComponent(path)
+}

@@ -1,0 +1,110 @@
+/**
+ * Checkpoints: the state of a table as one Parquet file, so that opening it does not replay every entry since the
+ * beginning. Written by size of the log since the last one, not every ten entries: a stream commits each second.
+ */
+import { parquetReadObjects, type AsyncBuffer, type SchemaElement } from 'hyparquet'
+import { ByteWriter, parquetWrite } from 'hyparquet-writer'
+import { failpoint } from '../core/failpoint.ts'
+import type { ObjectStore } from '../core/object-store.ts'
+import { checkpointName, type Action } from './actions.ts'
+import type { Snapshot } from './snapshot.ts'
+
+const POINTER = '_delta_log/_last_checkpoint'
+/** Removed files leave checkpoints after this time (delta.deletedFileRetentionDuration: one week). */
+const TOMBSTONE_MS = 7 * 86_400_000
+
+const utf8 = (name: string, repetition: 'REQUIRED' | 'OPTIONAL' = 'OPTIONAL'): SchemaElement => ({ name, type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: repetition })
+const int64 = (name: string): SchemaElement => ({ name, type: 'INT64', repetition_type: 'OPTIONAL' })
+const int32 = (name: string): SchemaElement => ({ name, type: 'INT32', repetition_type: 'OPTIONAL' })
+const flag = (name: string): SchemaElement => ({ name, type: 'BOOLEAN', repetition_type: 'OPTIONAL' })
+const group = (name: string, ...children: SchemaElement[][]): SchemaElement[] => [
+  { name, num_children: children.length, repetition_type: 'OPTIONAL' },
+  ...children.flat(),
+]
+const map = (name: string): SchemaElement[] => [
+  { name, num_children: 1, converted_type: 'MAP', repetition_type: 'OPTIONAL' },
+  { name: 'key_value', num_children: 2, repetition_type: 'REPEATED' },
+  utf8('key', 'REQUIRED'),
+  utf8('value'),
+]
+const list = (name: string): SchemaElement[] => [
+  { name, num_children: 1, converted_type: 'LIST', repetition_type: 'OPTIONAL' },
+  { name: 'list', num_children: 1, repetition_type: 'REPEATED' },
+  utf8('element'),
+]
+
+/** Delta protocol, "Checkpoint Schema", the columns of reader 1 and writer 2. */
+const SCHEMA: SchemaElement[] = [
+  { name: 'root', num_children: 5 },
+  ...group('txn', [utf8('appId')], [int64('version')], [int64('lastUpdated')]),
+  ...group('add', [utf8('path')], map('partitionValues'), [int64('size')], [int64('modificationTime')], [flag('dataChange')], [utf8('stats')], map('tags')),
+  ...group('remove', [utf8('path')], [int64('deletionTimestamp')], [flag('dataChange')], [flag('extendedFileMetadata')], map('partitionValues'), [int64('size')]),
+  ...group('metaData', [utf8('id')], [utf8('name')], [utf8('description')], group('format', [utf8('provider')], map('options')), [utf8('schemaString')], list('partitionColumns'), map('configuration'), [int64('createdTime')]),
+  ...group('protocol', [int32('minReaderVersion')], [int32('minWriterVersion')]),
+]
+
+const COLUMNS = ['txn', 'add', 'remove', 'metaData', 'protocol'] as const
+
+/** Writes the checkpoint of a snapshot and points readers to it. Safe to repeat; readers without it replay entries. */
+export async function writeCheckpoint(store: ObjectStore, snapshot: Snapshot): Promise<void> {
+  const rows = checkpointRows(snapshot)
+  const writer = new ByteWriter()
+  const columnData = COLUMNS.map((name) => ({ name, data: rows.map((row) => row[name] ?? null) }))
+  parquetWrite({ writer, schema: SCHEMA, columnData, statistics: false })
+  const bytes = new Uint8Array(writer.getBuffer())
+  await store.write(checkpointName(snapshot.version), bytes)
+  failpoint('checkpoint.written')
+  const pointer = { version: snapshot.version, size: rows.length, sizeInBytes: bytes.length, numOfAddFiles: snapshot.files.size }
+  await store.write(POINTER, Buffer.from(JSON.stringify(pointer)))
+  failpoint('checkpoint.pointed')
+}
+
+function checkpointRows(snapshot: Snapshot): Record<string, unknown>[] {
+  const oldest = snapshot.timestampMs - TOMBSTONE_MS
+  const removes = [...snapshot.tombstones.values()].filter((remove) => (remove.deletionTimestamp ?? 0) > oldest)
+  return [
+    { protocol: snapshot.protocol },
+    { metaData: { ...snapshot.metadata, createdTime: long(snapshot.metadata.createdTime) } },
+    ...[...snapshot.marks].map(([appId, version]) => ({ txn: { appId, version: BigInt(version), lastUpdated: BigInt(snapshot.timestampMs) } })),
+    ...[...snapshot.files.values()].map((add) => ({ add: { ...add, size: BigInt(add.size), modificationTime: BigInt(add.modificationTime), dataChange: false } })),
+    ...removes.map((remove) => ({ remove: { ...remove, deletionTimestamp: long(remove.deletionTimestamp), size: long(remove.size), dataChange: false } })),
+  ]
+}
+
+function long(value: number | null | undefined): bigint | null {
+  return value === null || value === undefined ? null : BigInt(value)
+}
+
+/** Version of the newest checkpoint that the pointer names, if any. */
+export async function lastCheckpoint(store: ObjectStore): Promise<number | undefined> {
+  const bytes = await store.read(POINTER)
+  if (bytes === undefined) return undefined
+  try {
+    const pointer = JSON.parse(bytes.toString('utf8')) as { version: number; parts?: number }
+    return pointer.parts === undefined ? pointer.version : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads a checkpoint as actions; undefined when it is missing. */
+export async function readCheckpoint(store: ObjectStore, version: number): Promise<Action[] | undefined> {
+  const bytes = await store.read(checkpointName(version))
+  if (bytes === undefined) return undefined
+  const memory = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer
+  const file: AsyncBuffer = { byteLength: memory.byteLength, slice: (start, end) => memory.slice(start, end) }
+  const rows = await parquetReadObjects({ file, columns: undefined })
+  return rows.map((row) => plain(row) as Action)
+}
+
+/** Checkpoints hold 64-bit integers and maps; actions hold numbers and objects. Absent columns are dropped. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value)
+  if (Array.isArray(value)) return isMap(value) ? Object.fromEntries(value.map((pair) => [pair.key, pair.value ?? null])) : value.map(plain)
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value
+  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null && inner !== undefined).map(([key, inner]) => [key, plain(inner)]))
+}
+
+function isMap(value: unknown[]): value is { key: string; value: unknown }[] {
+  return value.length > 0 && value.every((item) => typeof item === 'object' && item !== null && 'key' in item)
+}

@@ -1,0 +1,65 @@
+/** The state of a table at one version: its files, schema and marks, replayed from the log. */
+import type { TableColumn } from '../core/table-schema.ts'
+import type { Action, AddAction, CommitInfo, MetadataAction, ProtocolAction, RemoveAction } from './actions.ts'
+
+export interface Snapshot {
+  version: number
+  protocol: ProtocolAction
+  metadata: MetadataAction
+  files: Map<string, AddAction>
+  marks: Map<string, number>
+  /** Removed files that readers of older versions may still need. */
+  tombstones: Map<string, RemoveAction>
+  /** Commit information of the newest entry. */
+  lastCommit: CommitInfo | undefined
+  /** When the newest entry was written, in milliseconds since 1970. */
+  timestampMs: number
+}
+
+export function emptySnapshot(): Snapshot {
+  return {
+    version: -1,
+    protocol: { minReaderVersion: 1, minWriterVersion: 2 },
+    metadata: { id: '', format: { provider: 'parquet' }, schemaString: '{"type":"struct","fields":[]}', partitionColumns: [], configuration: {} },
+    files: new Map(),
+    marks: new Map(),
+    tombstones: new Map(),
+    lastCommit: undefined,
+    timestampMs: 0,
+  }
+}
+
+/** Applies the actions of one entry (or checkpoint) in place. */
+export function applyActions(snapshot: Snapshot, actions: Action[]): void {
+  for (const action of actions) {
+    if (action.add) {
+      snapshot.files.set(action.add.path, action.add)
+      snapshot.tombstones.delete(action.add.path)
+    } else if (action.remove) {
+      snapshot.files.delete(action.remove.path)
+      snapshot.tombstones.set(action.remove.path, action.remove)
+    } else if (action.txn) snapshot.marks.set(action.txn.appId, action.txn.version)
+    else if (action.metaData) snapshot.metadata = action.metaData
+    else if (action.protocol) snapshot.protocol = action.protocol
+    else if (action.commitInfo) {
+      snapshot.lastCommit = action.commitInfo
+      snapshot.timestampMs = action.commitInfo.timestamp ?? snapshot.timestampMs
+    }
+  }
+}
+
+/** Columns of the schema, in order. */
+export function columnsOf(metadata: MetadataAction): TableColumn[] {
+  return (JSON.parse(metadata.schemaString) as { fields: TableColumn[] }).fields
+}
+
+export function schemaString(columns: TableColumn[]): string {
+  return JSON.stringify({ type: 'struct', fields: columns })
+}
+
+/** Rows that a file's statistics state, or undefined when it has none (a foreign writer's file). */
+export function rowsOf(file: AddAction): number | undefined {
+  if (!file.stats) return undefined
+  const { numRecords } = JSON.parse(file.stats) as { numRecords?: number }
+  return numRecords
+}

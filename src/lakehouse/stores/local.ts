@@ -1,0 +1,143 @@
+/**
+ * Local disk. A commit is `link(2)` of a synced temporary file: it either creates the name with all its bytes or fails
+ * with EEXIST, on every POSIX file system; rename would overwrite, and an exclusive create can be torn by a crash.
+ */
+import { randomUUID } from 'node:crypto'
+import { open, link, mkdir, readFile, readdir, rm, stat, rename } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { failure, storageFailure } from '../../core/errors.ts'
+import { failpoint } from '../../core/failpoint.ts'
+import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
+
+export function createLocalStore(folder: string): ObjectStore {
+  const root = resolve(folder)
+  const full = (name: string): string => {
+    const path = resolve(root, name)
+    if (path !== root && !path.startsWith(`${root}/`)) throw failure('internal', { reason: `${name} leaves ${root}` })
+    return path
+  }
+  return {
+    root,
+    localPath: full,
+    read: (name) => orMissing(() => readFile(full(name)), 'read', full(name)),
+    readRange: (name, start, end) => orMissing(() => readPart(full(name), start, end), 'read', full(name)),
+    stat: (name) => orMissing(() => describe(root, name), 'look at', full(name)),
+    async write(name, bytes) {
+      const path = full(name)
+      const temporary = await writeTemporary(path, bytes)
+      await guard(() => rename(temporary, path), 'write', path)
+      await syncFolder(dirname(path))
+    },
+    async writeIfAbsent(name, bytes) {
+      const path = full(name)
+      const temporary = await writeTemporary(path, bytes)
+      failpoint('commit.temporary_synced')
+      try {
+        const created = await linkOnce(temporary, path, bytes)
+        failpoint('commit.linked')
+        await syncFolder(dirname(path))
+        return created
+      } finally {
+        await rm(temporary, { force: true })
+      }
+    },
+    list: (name, after) => listFolder(root, full(name), after),
+    delete: (name) => guard(() => rm(full(name), { force: true }), 'delete', full(name)),
+    async sync(names) {
+      for (const name of names) await syncFile(full(name))
+      failpoint('file.synced')
+      const folders = new Set<string>()
+      for (const name of names) for (let at = dirname(full(name)); at.startsWith(root); at = dirname(at)) folders.add(at)
+      for (const one of folders) await syncFolder(one)
+      failpoint('folder.synced')
+    },
+  }
+}
+
+async function guard<T>(action: () => Promise<T>, verb: string, path: string): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    throw storageFailure(error, verb, path)
+  }
+}
+
+async function orMissing<T>(action: () => Promise<T>, verb: string, path: string): Promise<T | undefined> {
+  try {
+    return await action()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw storageFailure(error, verb, path)
+  }
+}
+
+async function readPart(path: string, start: number, end: number): Promise<Buffer> {
+  await using file = await open(path, 'r')
+  const bytes = Buffer.alloc(end - start)
+  const { bytesRead } = await file.read(bytes, 0, bytes.length, start)
+  return bytes.subarray(0, bytesRead)
+}
+
+async function describe(root: string, name: string): Promise<StoredObject> {
+  const { size, mtimeMs } = await stat(join(root, name))
+  return { name, size, modifiedMs: mtimeMs }
+}
+
+/** Writes and syncs a hidden file beside `path`. A failed sync is a failure: the file is given up, never synced again. */
+async function writeTemporary(path: string, bytes: Uint8Array): Promise<string> {
+  const temporary = join(dirname(path), `.tmp-${randomUUID()}`)
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await using file = await open(temporary, 'wx')
+    await file.writeFile(bytes)
+    await file.sync()
+    return temporary
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw storageFailure(error, 'write', path)
+  }
+}
+
+async function linkOnce(temporary: string, path: string, bytes: Uint8Array): Promise<boolean> {
+  try {
+    await link(temporary, path)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw storageFailure(error, 'commit', path)
+    const there = await readFile(path)
+    return there.equals(bytes)
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  await guard(
+    async () => {
+      await using file = await open(path, 'r+')
+      await file.sync()
+    },
+    'sync',
+    path,
+  )
+}
+
+async function syncFolder(path: string): Promise<void> {
+  await guard(
+    async () => {
+      await using folder = await open(path, 'r')
+      await folder.sync()
+    },
+    'sync',
+    path,
+  )
+}
+
+async function listFolder(root: string, folder: string, after: string | undefined): Promise<StoredObject[]> {
+  const entries = (await orMissing(() => readdir(folder, { recursive: true, withFileTypes: true }), 'list', folder)) ?? []
+  const names = entries
+    .filter((entry) => entry.isFile() && !entry.name.startsWith('.tmp-'))
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+    .filter((name) => after === undefined || name > after)
+    .toSorted()
+  const found = await Promise.all(names.map((name) => orMissing(() => describe(root, name), 'list', folder)))
+  return found.filter((one) => one !== undefined)
+}

@@ -1,0 +1,73 @@
+/** Where an installation keeps its things, and how datasets are found by name. */
+import { access, readFile, readdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { failure } from '../core/errors.ts'
+import { checkDataset, mistakeText } from '../dataset/check.ts'
+import type { Dataset } from '../dataset/declaration.ts'
+
+/** Root of the project, or of the installed package: both have datasets/ and deploy/ beside the code's folder. */
+export const PACKAGE_ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..')
+
+/** Everything a run writes: tables, locks, fetched parts. HEADRACE_HOME, else .headrace in the current folder. */
+export function homeFolder(): string {
+  return resolve(process.env.HEADRACE_HOME ?? '.headrace')
+}
+
+export interface LoadedDataset {
+  dataset: Dataset
+  path: string
+  text: string
+  rawPath: string
+  processedPath: string
+}
+
+/** Loads a declaration by path, or by name from ./datasets and the package's own. */
+export async function loadDataset(nameOrPath: string): Promise<LoadedDataset> {
+  const path = await findDeclaration(nameOrPath)
+  const text = await readFile(path, 'utf8')
+  const { dataset, mistakes } = checkDataset(text)
+  if (dataset === undefined) throw failure('dataset_invalid', { path: nameOrPath, count: mistakes.length, mistakes: mistakes.map(mistakeText).join('\n') })
+  return located(applyOverrides(dataset), path, text)
+}
+
+export function located(dataset: Dataset, path: string, text: string): LoadedDataset {
+  const tables = join(homeFolder(), 'tables', dataset.name)
+  const base = dirname(path)
+  if (dataset.source.kind === 'files') dataset.source.path = resolve(base, dataset.source.path)
+  return {
+    dataset,
+    path,
+    text,
+    rawPath: dataset.raw.path === '' ? join(tables, 'raw') : resolve(base, dataset.raw.path),
+    processedPath: dataset.processed.path === '' ? join(tables, 'processed') : resolve(base, dataset.processed.path),
+  }
+}
+
+/** Settings that differ between machines, not between datasets: the broker's address. */
+function applyOverrides(dataset: Dataset): Dataset {
+  const brokers = process.env.HEADRACE_BROKERS
+  if (dataset.source.kind === 'kafka' && brokers) dataset.source.brokers = brokers.split(',')
+  return dataset
+}
+
+async function findDeclaration(nameOrPath: string): Promise<string> {
+  const candidates = /\.ya?ml$|\//.test(nameOrPath)
+    ? [resolve(nameOrPath)]
+    : [resolve('datasets', `${nameOrPath}.yaml`), join(PACKAGE_ROOT, 'datasets', `${nameOrPath}.yaml`), resolve(nameOrPath)]
+  for (const candidate of candidates) if (await exists(candidate)) return candidate
+  throw failure('dataset_not_found', { path: nameOrPath, known: (await knownDatasets()).join(', ') || 'none' })
+}
+
+export async function knownDatasets(): Promise<string[]> {
+  const folders = [...new Set([resolve('datasets'), join(PACKAGE_ROOT, 'datasets')])]
+  const names = await Promise.all(folders.map((folder) => readdir(folder).catch((): string[] => [])))
+  return [...new Set(names.flat().filter((name) => name.endsWith('.yaml')).map((name) => name.replace(/\.yaml$/, '')))]
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}

@@ -1,0 +1,166 @@
+/**
+ * A real Kafka broker on this machine, for the demo and the tests: one node, KRaft, jars from the pinned Maven manifest in
+ * deploy/jars/kafka, fetched once into HEADRACE_HOME.
+ */
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { failure, reasonOf } from '../core/errors.ts'
+import { PACKAGE_ROOT } from './home.ts'
+
+const run = promisify(execFile)
+const CLUSTER_ID = '5L6g3nShT-eMCtK--X86sw'
+const START_MS = 60_000
+
+export interface Broker {
+  readonly address: string
+  readonly pid: number
+  /** Ends the broker as an operator would. */
+  stop(): Promise<void>
+  /** Ends it at once, with nothing flushed. */
+  kill(): Promise<void>
+}
+
+export interface BrokerOptions {
+  /** Folder of the broker's log; kept between starts unless `fresh`. */
+  folder: string
+  port?: number
+  fresh?: boolean
+  /** Further lines of server.properties. */
+  properties?: string[]
+  jvmOptions?: string[]
+}
+
+/** True when the machine has what the broker needs. */
+export async function canRunBroker(): Promise<boolean> {
+  if (existsSync(jarFolder('kafka'))) return hasCommand('java')
+  return (await hasCommand('java')) && (await hasCommand('mvn'))
+}
+
+async function hasCommand(command: string): Promise<boolean> {
+  return run('sh', ['-c', `command -v ${command}`]).then(
+    () => true,
+    () => false,
+  )
+}
+
+function jarFolder(part: string): string {
+  return join(process.env.HEADRACE_PARTS ?? join(PACKAGE_ROOT, '.headrace', 'parts'), part)
+}
+
+/** Fetches the jars of a part (`kafka`, `spark`) once; returns their folder. */
+export async function fetchJars(part: 'kafka' | 'spark'): Promise<string> {
+  const folder = jarFolder(part)
+  if (existsSync(join(folder, '.complete'))) return folder
+  const work = `${folder}.fetching`
+  await rm(work, { recursive: true, force: true })
+  await mkdir(work, { recursive: true })
+  await cp(join(PACKAGE_ROOT, 'deploy', 'jars', part, 'pom.xml'), join(work, 'pom.xml'))
+  const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
+  try {
+    await run('mvn', ['-q', '-B', '-f', join(work, 'pom.xml'), plugin, `-DoutputDirectory=${work}`, '-DincludeScope=runtime'], { maxBuffer: 1 << 26 })
+  } catch (error) {
+    throw failure('missing_part', { part: `${part} (jars)`, purpose: 'a real broker or engine', reason: reasonOf(error).split('\n')[0], instead: 'Install Java 17 and Maven, and check that Maven reaches its repository.' }, error)
+  }
+  await writeFile(join(work, '.complete'), '')
+  await rm(folder, { recursive: true, force: true })
+  await cp(work, folder, { recursive: true })
+  await rm(work, { recursive: true, force: true })
+  return folder
+}
+
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const jars = await fetchJars('kafka')
+  const port = options.port ?? (await freePort())
+  const { folder } = options
+  if (options.fresh) await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
+  const config = join(folder, 'server.properties')
+  await writeFile(config, properties(folder, port, await freePort(), options.properties ?? []))
+  const java = (heap: string, main: string[]): string[] => [`-Xmx${heap}`, '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', ...(options.jvmOptions ?? []), '-cp', `${jars}/*`, ...main]
+  if (!existsSync(join(folder, 'log', 'meta.properties')))
+    await run('java', java('128m', ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', config, '--standalone', ...scramArguments(options)]))
+  const child = spawn('java', java('384m', ['kafka.Kafka', config]), { stdio: ['ignore', 'pipe', 'pipe'] })
+  const log: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (log.length < 200 ? log.push(chunk) : undefined))
+  await waitForPort(port, child, log)
+  return { address: `127.0.0.1:${port}`, pid: child.pid as number, stop: () => end(child, 'SIGTERM'), kill: () => end(child, 'SIGKILL') }
+}
+
+/** `scram:USER:PASSWORD` among the options' properties becomes a credential of the new cluster. */
+function scramArguments(options: BrokerOptions): string[] {
+  const wanted = (options.properties ?? []).filter((line) => line.startsWith('#scram='))
+  return wanted.flatMap((line) => ['--add-scram', line.slice('#scram='.length)])
+}
+
+function properties(folder: string, port: number, controller: number, more: string[]): string {
+  const listener = more.find((line) => line.startsWith('#listener='))?.slice('#listener='.length) ?? 'PLAINTEXT'
+  const lines = [
+    'process.roles=broker,controller',
+    'node.id=1',
+    `controller.quorum.bootstrap.servers=127.0.0.1:${controller}`,
+    'controller.listener.names=CONTROLLER',
+    `listeners=${listener}://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+    `advertised.listeners=${listener}://127.0.0.1:${port}`,
+    `listener.security.protocol.map=CONTROLLER:PLAINTEXT,${listener}:${listener}`,
+    `inter.broker.listener.name=${listener}`,
+    `log.dirs=${join(folder, 'log')}`,
+    'num.partitions=4',
+    'offsets.topic.replication.factor=1',
+    'offsets.topic.num.partitions=1',
+    'transaction.state.log.replication.factor=1',
+    'transaction.state.log.min.isr=1',
+    'transaction.state.log.num.partitions=1',
+    'share.coordinator.state.topic.replication.factor=1',
+    'share.coordinator.state.topic.min.isr=1',
+    'group.initial.rebalance.delay.ms=0',
+    ...more.filter((line) => !line.startsWith('#')),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill(signal)
+  await ended
+}
+
+async function waitForPort(port: number, child: ChildProcess, log: Buffer[]): Promise<void> {
+  for (const started = Date.now(); Date.now() - started < START_MS; ) {
+    if (child.exitCode !== null) break
+    if (await answers(port)) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  child.kill('SIGKILL')
+  const reason = Buffer.concat(log).toString('utf8').split('\n').filter((line) => /ERROR|Exception/.test(line)).slice(0, 3).join(' | ')
+  throw failure('missing_part', { part: 'the Kafka broker', purpose: 'this run', reason: reason || 'it did not start', instead: 'Free the port and some memory, then try again.' })
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** The broker's own words since it started, for a failed test. */
+export async function brokerProperties(folder: string): Promise<string> {
+  return readFile(join(folder, 'server.properties'), 'utf8')
+}

@@ -1,0 +1,37 @@
+/** Opens (or creates) the RAW table of a dataset and brings its schema up to the declaration. */
+import { RESERVED_COLUMNS, type Column, type Dataset } from '../dataset/declaration.ts'
+import { columnsOf } from '../lakehouse/snapshot.ts'
+import { createLocalStore } from '../lakehouse/stores/local.ts'
+import { openOrCreateTable, type Table } from '../lakehouse/table.ts'
+import { effectiveColumns, evolve, rawSchema, schemaChange } from '../planning/table-layout.ts'
+import { LIMITS } from '../core/limits.ts'
+
+export interface RawTable {
+  table: Table
+  columns: Column[]
+}
+
+export async function openRaw(dataset: Dataset, path: string, nowMs: number): Promise<RawTable> {
+  const store = createLocalStore(path)
+  const table = await openOrCreateTable(store, rawSchema(dataset.columns), { 'headrace.dataset': dataset.name, 'headrace.zone': 'raw' }, nowMs)
+  const columns = effectiveColumns(dataset, columnsOf(table.snapshot.metadata))
+  await applySchema(dataset, table, columns, nowMs)
+  return { table, columns }
+}
+
+/** Adds to the table what the columns in force have more; refuses renames, drops and type changes by name. */
+async function applySchema(dataset: Dataset, table: Table, columns: Column[], nowMs: number): Promise<void> {
+  const change = schemaChange(dataset, columnsOf(table.snapshot.metadata), rawSchema(columns), table.store.root)
+  if (change === undefined) return
+  await table.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema: change }, nowMs)
+}
+
+/** Makes nullable columns of the paths that drift found; beyond the limit they stay in quarantine. */
+export async function evolveRaw(dataset: Dataset, raw: RawTable, paths: string[], nowMs: number): Promise<string[]> {
+  const evolved = raw.columns.filter((column) => column.evolved).length
+  const added = evolve(raw.columns, paths, RESERVED_COLUMNS).slice(0, Math.max(0, LIMITS.evolvedColumns - evolved))
+  raw.columns.push(...added)
+  await raw.table.refresh()
+  await applySchema(dataset, raw.table, raw.columns, nowMs)
+  return added.map((column) => column.name)
+}

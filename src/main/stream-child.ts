@@ -1,0 +1,78 @@
+/** Entry point of a stream's child process: wires the parts and runs until told to stop. */
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createKafkaClient } from '../connectors/kafka/client.ts'
+import { createKafkaReader } from '../connectors/kafka/reader.ts'
+import { failure, reasonOf } from '../core/errors.ts'
+import { armFailpoint } from '../core/failpoint.ts'
+import type { KafkaSourceSpec } from '../dataset/declaration.ts'
+import { openStageEngine } from '../engines/duckdb/stage.ts'
+import { decodePath } from '../lakehouse/actions.ts'
+import { failedMessage, runStreamChild } from '../runner/stream-child.ts'
+import type { ChildSettings, ToChild, ToSupervisor } from '../runner/protocol.ts'
+import { checkDataset } from '../dataset/check.ts'
+import { homeFolder, located } from './home.ts'
+import { openRaw } from './raw-table.ts'
+
+type Handler = (message: ToChild) => void
+
+const handlers: Handler[] = []
+const early: ToChild[] = []
+
+process.on('message', (message: ToChild) => {
+  if (message.type === 'start') void run(message.settings)
+  else if (handlers.length === 0) early.push(message)
+  else for (const handler of handlers) handler(message)
+})
+// The supervisor is gone: nobody would commit what we write.
+process.on('disconnect', () => process.exit(0))
+// Signals from a terminal go to the whole group; the supervisor decides when a child ends.
+process.on('SIGINT', () => undefined)
+process.on('SIGTERM', () => undefined)
+
+function send(message: ToSupervisor): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
+}
+
+async function run(settings: ChildSettings): Promise<void> {
+  const spill = join(homeFolder(), 'spill', `stream-${process.pid}`)
+  try {
+    if (!armFailpoint(process.env.HEADRACE_FAILPOINT_CHILD)) throw failure('usage', { reason: 'unknown failpoint' })
+    await runWith(settings, spill)
+    process.exitCode = 0
+  } catch (error) {
+    send(failedMessage(error))
+    process.exitCode = 1
+  } finally {
+    await rm(spill, { recursive: true, force: true }).catch(reasonOf)
+    // The channel is flushed by the time of the next turn; open sockets must not keep the process.
+    setImmediate(() => process.exit())
+  }
+}
+
+async function runWith(settings: ChildSettings, spill: string): Promise<void> {
+  const { dataset } = checkDataset(settings.declaration)
+  if (dataset === undefined) throw failure('internal', { reason: 'the supervisor sent a declaration that does not check' })
+  located(dataset, settings.declarationPath, settings.declaration)
+  const engine = await openStageEngine({ memoryBytes: settings.memoryBytes, threads: settings.threads, spillFolder: spill })
+  const { table, columns } = await openRaw(dataset, settings.rawPath, Date.now())
+  const { store, snapshot } = table
+  const source = { ...(dataset.source as KafkaSourceSpec), brokers: settings.brokers }
+  const client = createKafkaClient(source)
+  await runStreamChild({
+    settings,
+    dataset,
+    columns,
+    engine,
+    store,
+    rawFiles: [...snapshot.files.values()].map((file) => store.localPath(decodePath(file.path))),
+    openReader: (positions, until, onTrouble) => createKafkaReader({ client, topic: settings.topic, topicId: settings.topicId, positions, until, onTrouble }),
+    nowMs: Date.now,
+    makeFolder: async (path) => void (await mkdir(path, { recursive: true })),
+    send,
+    onMessage(handler) {
+      handlers.push(handler)
+      for (const message of early.splice(0)) handler(message)
+    },
+  })
+}

@@ -1,0 +1,134 @@
+/** The tables of a dataset: which columns RAW and Processed have, and what a changed declaration may do to them. */
+import { failure } from '../core/errors.ts'
+import { tableColumn, typeText, type DeltaType, type TableColumn, type TableSchema } from '../core/table-schema.ts'
+import type { Column, Dataset, PartitionField } from '../dataset/declaration.ts'
+import { normalizeColumn } from '../dataset/normalize.ts'
+
+/** Key in a table column's metadata that says where its value comes from; `evolved` marks columns that drift added. */
+const PATH = 'headrace.path'
+const EVOLVED = 'headrace.evolved'
+
+/** RAW columns that every row fills, beside the declared ones. */
+const META: [string, DeltaType][] = [
+  ['message_id', 'string'],
+  ['message_key', 'string'],
+  ['message_headers', 'string'],
+  ['topic', 'string'],
+  ['topic_id', 'string'],
+  ['kafka_partition', 'integer'],
+  ['kafka_offset', 'long'],
+  ['ordinal', 'integer'],
+  ['message_time', 'timestamp'],
+  ['ingest_time', 'timestamp'],
+  ['content_hash', 'integer'],
+]
+
+const REJECT: [string, DeltaType][] = [
+  ['reject_kind', 'string'],
+  ['reject_rule', 'string'],
+  ['reject_path', 'string'],
+  ['reject_value', 'string'],
+  ['reject_reason', 'string'],
+  ['original', 'binary'],
+]
+
+export const RAW_PARTITIONS = ['outcome', 'ingest_date']
+
+export function deltaType(column: Column): DeltaType {
+  const scalar: DeltaType =
+    column.fields !== undefined
+      ? { type: 'struct', fields: column.fields.map((field) => tableColumn(field.name, deltaType(field))) }
+      : column.type === 'uuid'
+        ? 'string'
+        : column.type === 'decimal'
+          ? `decimal(${column.precision},${column.scale})`
+          : column.type
+  return column.array ? { type: 'array', elementType: scalar, containsNull: true } : scalar
+}
+
+/** The RAW table of a dataset with these data columns (declared ones, then those that drift added). */
+export function rawSchema(columns: Column[]): TableSchema {
+  return {
+    columns: [
+      tableColumn('outcome', 'string'),
+      tableColumn('ingest_date', 'date'),
+      ...columns.map(dataColumn),
+      ...META.map(([name, type]) => tableColumn(name, type)),
+      ...REJECT.map(([name, type]) => tableColumn(name, type)),
+    ],
+    partitionColumns: RAW_PARTITIONS,
+  }
+}
+
+/** The Processed table: data columns, where each row came from, and the batch's logical time. */
+export function processedSchema(dataset: Dataset, columns: Column[]): TableSchema {
+  const partitions = dataset.processed.partitionBy
+  return {
+    columns: [
+      ...columns.map(dataColumn),
+      tableColumn('message_id', 'string'),
+      tableColumn('message_time', 'timestamp'),
+      tableColumn('processed_date', 'timestamp'),
+      ...partitions.filter((field) => field.transform !== 'identity').map((field) => tableColumn(field.name, partitionType(field))),
+    ],
+    partitionColumns: partitions.map((field) => field.name),
+  }
+}
+
+function partitionType(field: PartitionField): DeltaType {
+  return field.transform === 'year' ? 'integer' : field.transform === 'month' ? 'string' : 'date'
+}
+
+function dataColumn(column: Column): TableColumn {
+  const metadata: Record<string, unknown> = { [PATH]: column.path }
+  if (column.description !== '') metadata.comment = column.description
+  if (column.evolved) metadata[EVOLVED] = true
+  return tableColumn(column.name, deltaType(column), metadata)
+}
+
+/** Data columns in force: the declared ones and those that drift added to the table before. */
+export function effectiveColumns(dataset: Dataset, existing: TableColumn[]): Column[] {
+  const evolved = existing.filter((column) => column.metadata[EVOLVED] === true && !dataset.columns.some((one) => one.name === column.name))
+  return [...dataset.columns, ...evolved.map((column) => evolvedColumn(column.name, String(column.metadata[PATH])))]
+}
+
+function evolvedColumn(name: string, path: string): Column {
+  return { ...normalizeColumn({ name, path, type: 'string' }), evolved: true }
+}
+
+/** New nullable text columns for paths that drift found; names are made from the path and do not collide. */
+export function evolve(columns: Column[], paths: Iterable<string>, reserved: readonly string[]): Column[] {
+  const taken = new Set([...columns.map((column) => column.name.toLowerCase()), ...reserved])
+  const added: Column[] = []
+  for (const path of [...paths].toSorted()) {
+    if (columns.some((column) => column.path === path)) continue
+    const base = path.replace(/@/g, '').replace(/[^A-Za-z0-9_]+/g, '_').replace(/^(\d)/, '_$1').toLowerCase() || 'field'
+    let name = base
+    for (let n = 2; taken.has(name); n += 1) name = `${base}_${n}`
+    taken.add(name)
+    added.push(evolvedColumn(name, path))
+  }
+  return added
+}
+
+/**
+ * Compares the columns in force with the table: what is new is returned (the table gets it as nullable columns); a
+ * rename, a drop or a change of type is refused by name, because rows already written would change their meaning.
+ */
+export function schemaChange(dataset: Dataset, existing: TableColumn[], wanted: TableSchema, table: string): TableSchema | undefined {
+  const known = new Map(existing.map((column) => [column.name.toLowerCase(), column]))
+  const refuse = (change: string): never => {
+    throw failure('schema_change_refused', { dataset: dataset.name, change, table })
+  }
+  for (const column of existing) {
+    const kept = wanted.columns.find((one) => one.name.toLowerCase() === column.name.toLowerCase())
+    if (kept === undefined) {
+      const path = column.metadata[PATH]
+      const renamed = wanted.columns.find((one) => one.metadata[PATH] === path && path !== undefined && !known.has(one.name.toLowerCase()))
+      refuse(renamed === undefined ? `drop column ${column.name}` : `rename column ${column.name} to ${renamed.name}`)
+    } else if (typeText(kept.type) !== typeText(column.type)) refuse(`change the type of ${column.name} from ${typeText(column.type)} to ${typeText(kept.type)}`)
+  }
+  const added = wanted.columns.filter((column) => !known.has(column.name.toLowerCase()))
+  if (added.length === 0) return undefined
+  return { columns: [...existing, ...added], partitionColumns: wanted.partitionColumns }
+}

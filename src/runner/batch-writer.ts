@@ -1,0 +1,125 @@
+/** The files of one stream batch: rows gather in two stages and are written, file by file, into the batch's own folder. */
+import { randomUUID } from 'node:crypto'
+import { failpoint } from '../core/failpoint.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { ConstantColumn, Stage, StageColumn, StageEngine } from '../core/engine.ts'
+import type { ObjectStore } from '../core/object-store.ts'
+import type { DataFile, TableSchema } from '../core/table-schema.ts'
+import type { Column, Dataset } from '../dataset/declaration.ts'
+import { deltaType, rawSchema } from '../planning/table-layout.ts'
+import type { BlockResult } from './block.ts'
+import { ORIGIN_COLUMNS, REJECT_COLUMNS } from './row-columns.ts'
+
+export interface BatchWriter {
+  readonly rows: number
+  readonly rawBytes: number
+  add(block: BlockResult): Promise<void>
+  /** Writes what is staged, makes all files of the batch durable and returns them; the next batch begins. */
+  finish(): Promise<DataFile[]>
+}
+
+export interface WriterOptions {
+  dataset: Dataset
+  columns: Column[]
+  engine: StageEngine
+  store: ObjectStore
+  topic: string
+  topicId: string
+  nowMs: () => number
+  makeFolder: (path: string) => Promise<void>
+}
+
+type Outcome = 'accepted' | 'quarantined'
+
+export async function createBatchWriter(options: WriterOptions): Promise<BatchWriter> {
+  const { dataset, engine, store } = options
+  const data = options.columns.map((column): StageColumn => ({ name: column.name, kind: kindOf(column), type: deltaType(column) }))
+  const original: StageColumn[] = dataset.raw.keepOriginal ? [{ name: 'original', kind: 'text', type: 'binary' }] : []
+  const stages: Record<Outcome, Stage> = {
+    accepted: await engine.createStage([...data, ...original, ...ORIGIN_COLUMNS]),
+    quarantined: await engine.createStage([...ORIGIN_COLUMNS, ...REJECT_COLUMNS]),
+  }
+  const schema = rawSchema(options.columns)
+  let batch = newBatch(options.nowMs())
+  let writing: Promise<void> = Promise.resolve()
+
+  const seal = async (outcome: Outcome): Promise<void> => {
+    await writing
+    const sealed = await stages[outcome].rotate()
+    if (sealed === undefined) return
+    const { files, folder, date } = batch
+    const path = `${folder}/${outcome}-${files.length}.parquet`
+    files.push({ path, size: 0, partitionValues: { outcome, ingest_date: date }, stats: '' })
+    const slot = files[files.length - 1]
+    await options.makeFolder(store.localPath(folder))
+    const constants = constantsFor(outcome, options, data, batch.ingestTime)
+    writing = sealed.write(store.localPath(path), constants, fileOrder(schema), dataset.raw.compression).then((written) => {
+      slot.size = written.size
+      slot.stats = written.stats
+    })
+    // The next block may fill the stage again while this file is written; an error surfaces at the next await.
+    writing.catch(() => undefined)
+  }
+
+  return {
+    get rows() {
+      return stages.accepted.rows + stages.quarantined.rows + batch.files.length
+    },
+    get rawBytes() {
+      return stages.accepted.bytes + stages.quarantined.bytes
+    },
+    async add(block) {
+      stages.accepted.append(block.accepted)
+      stages.quarantined.append(block.quarantined)
+      for (const outcome of ['accepted', 'quarantined'] as const)
+        if (stages[outcome].rows >= dataset.stream.rowsPerFile || stages[outcome].bytes >= LIMITS.stagedBytes) await seal(outcome)
+    },
+    async finish() {
+      await seal('accepted')
+      await seal('quarantined')
+      await writing
+      const { files } = batch
+      batch = newBatch(options.nowMs())
+      if (files.length > 0) await store.sync(files.map((file) => file.path))
+      failpoint('batch.prepared')
+      return files
+    },
+  }
+}
+
+interface Batch {
+  folder: string
+  date: string
+  ingestTime: string
+  files: DataFile[]
+}
+
+/** A batch has one ingest time, and its folder is used by nobody else: a later attempt takes another one. */
+function newBatch(nowMs: number): Batch {
+  const ingestTime = new Date(nowMs).toISOString()
+  const date = ingestTime.slice(0, 10)
+  return { folder: `data/${date}/${randomUUID()}`, date, ingestTime, files: [] }
+}
+
+/** Columns of a data file: all but those that the log carries (partition columns). */
+function fileOrder(schema: TableSchema): string[] {
+  return schema.columns.map((column) => column.name).filter((name) => !schema.partitionColumns.includes(name))
+}
+
+function constantsFor(outcome: Outcome, options: WriterOptions, data: StageColumn[], ingestTime: string): ConstantColumn[] {
+  const shared: ConstantColumn[] = [
+    { name: 'topic', type: 'string', value: options.topic },
+    { name: 'topic_id', type: 'string', value: options.topicId },
+    { name: 'ingest_time', type: 'timestamp', value: ingestTime },
+  ]
+  const empty = outcome === 'accepted' ? REJECT_COLUMNS.filter((column) => column.name !== 'original' || !options.dataset.raw.keepOriginal) : data
+  return [...shared, ...empty.map((column) => ({ name: column.name, type: column.type, value: null }))]
+}
+
+function kindOf(column: Column): StageColumn['kind'] {
+  if (column.array) return 'text'
+  if (column.type === 'integer' || column.type === 'date') return 'int32'
+  if (column.type === 'long' || column.type === 'timestamp') return 'int64'
+  if (column.type === 'double' || column.type === 'boolean') return column.type
+  return 'text'
+}

@@ -1,0 +1,234 @@
+/**
+ * One block of messages to rows: decoded, deduplicated, checked, and laid out as columns for the two stages (accepted and
+ * quarantined). Every record ends in exactly one of accepted, duplicate, quarantined; the counts say so.
+ */
+import { LIMITS } from '../core/limits.ts'
+import type { StageRows } from '../core/engine.ts'
+import { createColumn, ensureRows } from '../core/rows.ts'
+import type { Messages } from '../core/messages.ts'
+import { appendText } from '../core/slab.ts'
+import { failpointAt, isArmed } from '../core/failpoint.ts'
+import type { Column, Dataset } from '../dataset/declaration.ts'
+import { compileChecks, type Reject } from '../quality/record-check.ts'
+import type { TextBytes } from '../quality/column-check.ts'
+import { createDecoder } from './decoder.ts'
+import type { MessageIdentifier } from './message-ids.ts'
+import type { Counts } from './protocol.ts'
+import { REJECT_COLUMNS, createOriginColumns, setSpan } from './row-columns.ts'
+
+const DUPLICATE = 1
+const QUARANTINED = 2
+
+/** Says of an identity whether RAW has it already (only asked while reading again what was read before). */
+export type KnownRow = (partition: number, offset: number, ordinal: number) => boolean
+
+export interface BlockResult {
+  accepted: StageRows
+  quarantined: StageRows
+  /** Paths that drift wants as columns; when there are any, the block must not be committed. */
+  discovered: Set<string>
+}
+
+export interface BlockProcessor {
+  process(messages: Messages, counts: Counts, known: KnownRow | undefined): BlockResult
+}
+
+export interface BlockOptions {
+  dataset: Dataset
+  columns: Column[]
+  identifier: MessageIdentifier
+  poison: Set<string>
+}
+
+export function createBlockProcessor(options: BlockOptions): BlockProcessor {
+  const { dataset, columns, identifier } = options
+  const decoder = createDecoder(dataset, columns)
+  const checker = compileChecks(dataset, columns)
+  const origin = createOriginColumns()
+  const rejectOrigin = createOriginColumns()
+  const rejectColumns = REJECT_COLUMNS.map((column) => createColumn(column.kind))
+  const original = createColumn('text')
+  let rowMessage = new Int32Array(0)
+  let skip = new Uint8Array(0)
+  let selection = new Int32Array(0)
+  const ordinals: number[] = []
+
+  /** Decodes all messages; returns faults of whole messages. `rowMessage` then says which message a row is of. */
+  const decodeAll = (m: Messages): { message: number; rule: string; reason: string; value: string }[] => {
+    const faults: { message: number; rule: string; reason: string; value: string }[] = []
+    const { records } = decoder
+    decoder.clear()
+    for (let i = 0; i < m.count; i += 1) {
+      const first = records.rows
+      const length = m.valueLength[i]
+      if (length <= 0) continue
+      if (isArmed('decode.message')) failpointAt('decode.message', `${m.partition[i]}:${m.offset[i]}`)
+      const fault = options.poison.has(`${m.partition[i]}:${m.offset[i]}`)
+        ? { rule: 'decoder_crashed', reason: 'decoding this message ended the process twice' }
+        : length > LIMITS.recordBytes
+          ? { rule: 'too_large', reason: `the message has ${length} bytes, more than ${LIMITS.recordBytes}` }
+          : decoder.decode(m.slab, m.valueStart[i], m.valueStart[i] + length)
+      if (fault !== undefined) faults.push({ message: i, ...fault, value: '' })
+      if (records.rows > rowMessage.length) rowMessage = grown(rowMessage, records.rows)
+      for (let row = first; row < records.rows; row += 1) rowMessage[row] = i
+      ordinals[i] = first
+    }
+    return faults
+  }
+
+  return {
+    process(m, counts, known) {
+      identifier.identify(m)
+      const faults = decodeAll(m)
+      const { records } = decoder
+      const { rows } = records
+      if (skip.length < rows) skip = new Uint8Array(rows * 2)
+      if (selection.length < rows) selection = new Int32Array(rows * 2)
+      skip.fill(0, 0, rows)
+      const rejects: (Reject & { message: number })[] = []
+      markSeen(m, identifier, rows, rowMessage, ordinals, skip, faults, rejects, counts)
+      if (known !== undefined) markKnown(m, known, rows, rowMessage, ordinals, skip)
+      const text = textOver(m)
+      for (const reject of checker.check(text, records.cells, rows, records.issues, skip)) rejects.push({ ...reject, message: rowMessage[reject.row] })
+      origin.ensure(rows)
+      let count = 0
+      for (let row = 0; row < rows; row += 1) {
+        if (skip[row] === 0) selection[count++] = row
+        else if (skip[row] === DUPLICATE) counts.duplicate += 1
+      }
+      for (let i = 0; i < count; i += 1) {
+        const row = selection[i]
+        origin.set(row, m, identifier.ids, rowMessage[row], row - ordinals[rowMessage[row]])
+      }
+      const accepted = checker.columns.map((one) => one.values)
+      if (dataset.raw.keepOriginal) accepted.push(keepOriginal(original, m, selection, count, rowMessage))
+      const quarantined = layOut(m, rejects, identifier, rejectOrigin, rejectColumns, rowMessage, ordinals, known, counts)
+      countRows(counts, m, rows, count, faults.length)
+      return {
+        accepted: { bytes: m.slab.bytes, end: m.slab.end, selection, count, columns: [...accepted, ...origin.columns] },
+        quarantined,
+        discovered: checker.discovered,
+      }
+    },
+  }
+}
+
+function grown(old: Int32Array<ArrayBuffer>, needed: number): Int32Array<ArrayBuffer> {
+  const wider = new Int32Array(needed * 2)
+  wider.set(old)
+  return wider
+}
+
+function textOver(m: Messages): TextBytes {
+  const { slab } = m
+  return {
+    get bytes() {
+      return slab.bytes
+    },
+    append(text) {
+      const start = appendText(slab, text)
+      return { start, length: slab.end - start }
+    },
+  }
+}
+
+interface Fault {
+  message: number
+  rule: string
+  reason: string
+  value: string
+}
+
+/** Drops what the producer sent before; quarantines a message whose identity belongs to other content. */
+function markSeen(
+  m: Messages,
+  identifier: MessageIdentifier,
+  rows: number,
+  rowMessage: Int32Array,
+  first: number[],
+  skip: Uint8Array,
+  faults: Fault[],
+  rejects: (Reject & { message: number })[],
+  counts: Counts,
+): void {
+  const faulty = new Map(faults.map((fault) => [fault.message, fault]))
+  let row = 0
+  for (let i = 0; i < m.count; i += 1) {
+    if (m.valueLength[i] <= 0) continue
+    const sighting = identifier.see(m, i)
+    const fault = faulty.get(i)
+    if (fault !== undefined) {
+      if (sighting === 'duplicate') counts.duplicate += 1
+      else rejects.push({ row: -1, kind: 'record', path: '', ...fault })
+      continue
+    }
+    row = first[i]
+    for (; row < rows && rowMessage[row] === i; row += 1) {
+      if (sighting === 'duplicate') skip[row] = DUPLICATE
+      else if (sighting === 'conflict') {
+        skip[row] = QUARANTINED
+        rejects.push({ row, message: i, kind: 'record', rule: 'id_conflict', path: '', value: '', reason: 'another message with this id and other content came before' })
+      }
+    }
+  }
+}
+
+function markKnown(m: Messages, known: KnownRow, rows: number, rowMessage: Int32Array, first: number[], skip: Uint8Array): void {
+  for (let row = 0; row < rows; row += 1) {
+    const i = rowMessage[row]
+    if (skip[row] === 0 && known(m.partition[i], m.offset[i], row - first[i])) skip[row] = DUPLICATE
+  }
+}
+
+function keepOriginal(column: ReturnType<typeof createColumn>, m: Messages, selection: Int32Array, count: number, rowMessage: Int32Array): ReturnType<typeof createColumn> {
+  ensureRows(column, count === 0 ? 0 : selection[count - 1] + 1)
+  for (let i = 0; i < count; i += 1) setSpan(column, selection[i], m.valueStart[rowMessage[selection[i]]], m.valueLength[rowMessage[selection[i]]])
+  return column
+}
+
+/** Rows of the quarantine: one per reject, with the message's original bytes. */
+function layOut(
+  m: Messages,
+  rejects: (Reject & { message: number })[],
+  identifier: MessageIdentifier,
+  origin: ReturnType<typeof createOriginColumns>,
+  columns: ReturnType<typeof createColumn>[],
+  rowMessage: Int32Array,
+  first: number[],
+  known: KnownRow | undefined,
+  counts: Counts,
+): StageRows {
+  origin.ensure(rejects.length)
+  for (const column of columns) ensureRows(column, rejects.length)
+  const selection = new Int32Array(rejects.length)
+  let count = 0
+  for (const reject of rejects) {
+    const ordinal = reject.row < 0 ? -1 : reject.row - first[rowMessage[reject.row]]
+    if (reject.row < 0 && known?.(m.partition[reject.message], m.offset[reject.message], -1)) {
+      counts.duplicate += 1
+      continue
+    }
+    origin.set(count, m, identifier.ids, reject.message, ordinal)
+    const texts = [reject.kind, reject.rule, reject.path, reject.value, reject.reason]
+    texts.forEach((text, i) => {
+      const start = appendText(m.slab, text)
+      setSpan(columns[i], count, start, m.slab.end - start)
+    })
+    setSpan(columns[5], count, m.valueStart[reject.message], m.valueLength[reject.message])
+    selection[count] = count
+    count += 1
+    if (reject.kind === 'note') counts.notes += 1
+    else {
+      counts.quarantined += 1
+      counts.byReason[reject.rule] = (counts.byReason[reject.rule] ?? 0) + 1
+    }
+  }
+  return { bytes: m.slab.bytes, end: m.slab.end, selection, count, columns: [...origin.columns, ...columns] }
+}
+
+function countRows(counts: Counts, m: Messages, rows: number, accepted: number, faults: number): void {
+  counts.messages += m.count
+  counts.read += rows + faults
+  counts.accepted += accepted
+  for (let i = 0; i < m.count; i += 1) counts.bytes += Math.max(m.valueLength[i], 0)
+}

@@ -1,0 +1,197 @@
+/**
+ * A child of a stream job: reads its Kafka partitions, decodes, checks and writes files; commits nothing. It is disposable:
+ * whatever kills it costs the files it had not reported, and the next child reads the same range again.
+ */
+import { HeadraceError, failure, reasonOf } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
+import { createMessages } from '../core/messages.ts'
+import { createSlab } from '../core/slab.ts'
+import type { OffsetRange, StageEngine } from '../core/engine.ts'
+import type { ObjectStore } from '../core/object-store.ts'
+import type { MessageReader, PartitionPosition } from '../core/source.ts'
+import type { Column, Dataset } from '../dataset/declaration.ts'
+import { fitWindow } from '../planning/dedup-window.ts'
+import { createBlockProcessor, type KnownRow } from './block.ts'
+import { createBatchWriter } from './batch-writer.ts'
+import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
+import { emptyCounts, type ChildSettings, type Prepared, type ToChild, type ToSupervisor } from './protocol.ts'
+
+/** What main/ wires a child with. */
+export interface ChildParts {
+  settings: ChildSettings
+  dataset: Dataset
+  columns: Column[]
+  engine: StageEngine
+  store: ObjectStore
+  /** Committed RAW files (local paths) that may hold rows of the topic, oldest first. */
+  rawFiles: string[]
+  openReader(positions: PartitionPosition[], until: Map<number, number> | undefined, onTrouble: (error: HeadraceError) => void): MessageReader
+  nowMs: () => number
+  makeFolder: (path: string) => Promise<void>
+  send(message: ToSupervisor): void
+  onMessage(handler: (message: ToChild) => void): void
+}
+
+const POLL_MS = 250
+
+export async function runStreamChild(parts: ChildParts): Promise<void> {
+  const { settings, dataset } = parts
+  const capacity = fitWindow(dataset.dedup.window, settings.positions.length, LIMITS.dedupWindowBytes)
+  const identifier = createIdentifier(dataset, capacity)
+  await rebuildWindow(parts, identifier, capacity)
+  const state = createState(parts)
+  const until = settings.batchMessages === 0 ? undefined : new Map(settings.positions.map((one) => [one.partition, one.next + settings.batchMessages]))
+  const reader = parts.openReader(settings.positions, until, (error) => parts.send({ type: 'trouble', code: error.code, message: error.message }))
+  listen(parts, state)
+  const heartbeat = setInterval(() => parts.send(alive(state, identifier)), LIMITS.childHeartbeatMs)
+  parts.send({ type: 'ready' })
+  try {
+    await loop(parts, state, identifier, reader, until)
+  } finally {
+    clearInterval(heartbeat)
+    await reader.close()
+  }
+}
+
+interface ChildState {
+  positions: Map<number, number>
+  starts: Map<number, number>
+  ends: Map<number, number>
+  oldestMs: number
+  counts: ReturnType<typeof emptyCounts>
+  cut: boolean
+  stopping: boolean
+  /** A batch was reported and its commit is not yet confirmed: at most one, so that memory and order are bounded. */
+  reported: boolean
+  wake: () => void
+}
+
+function createState(parts: ChildParts): ChildState {
+  const positions = new Map(parts.settings.positions.map((one) => [one.partition, one.next]))
+  return { positions, starts: new Map(positions), ends: new Map(), oldestMs: 0, counts: emptyCounts(), cut: false, stopping: false, reported: false, wake: () => undefined }
+}
+
+function listen(parts: ChildParts, state: ChildState): void {
+  parts.onMessage((message) => {
+    if (message.type === 'cut') state.cut = true
+    else if (message.type === 'committed') state.reported = false
+    else if (message.type === 'stop') state.stopping = true
+    state.wake()
+  })
+}
+
+async function loop(parts: ChildParts, state: ChildState, identifier: MessageIdentifier, reader: MessageReader, until: Map<number, number> | undefined): Promise<void> {
+  const { settings, dataset, columns } = parts
+  const processor = createBlockProcessor({ dataset, columns, identifier, poison: new Set(settings.poison.map((one) => `${one.partition}:${one.offset}`)) })
+  const writer = await createBatchWriter({ ...parts, topic: settings.topic, topicId: settings.topicId })
+  const messages = createMessages(createSlab(LIMITS.slabBytes * 2), 8192)
+  let announced = false
+  while (!state.stopping) {
+    if (state.cut && !state.reported) {
+      state.cut = announced = false
+      state.reported = true
+      parts.send({ type: 'prepared', batch: await prepare(state, writer) })
+      continue
+    }
+    if (mustWait(state, writer.rawBytes, until)) {
+      await sleep(state)
+      continue
+    }
+    const result = await reader.read(messages, POLL_MS)
+    for (const end of result.ends) state.ends.set(end.partition, end.end)
+    if (messages.count > 0) {
+      const known = await knownRows(parts, state, messages)
+      noteOldest(state, messages.time, messages.count)
+      const block = processor.process(messages, state.counts, known)
+      if (block.discovered.size > 0) {
+        parts.send({ type: 'drift', paths: [...block.discovered] })
+        return
+      }
+      await writer.add(block)
+    }
+    for (const { partition, next } of result.positions) state.positions.set(partition, next)
+    if (!announced && hasProgress(state)) {
+      announced = true
+      parts.send({ type: 'pending', rows: writer.rows })
+    }
+  }
+}
+
+/** Backpressure: with a reported batch unconfirmed and the next one already large, nothing more is read. */
+function mustWait(state: ChildState, stagedBytes: number, until: Map<number, number> | undefined): boolean {
+  if (state.reported && stagedBytes > LIMITS.stagedBytes / 2) return true
+  return until !== undefined && [...until].every(([partition, end]) => (state.positions.get(partition) ?? 0) >= end)
+}
+
+function sleep(state: ChildState): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, POLL_MS)
+    state.wake = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+  })
+}
+
+function hasProgress(state: ChildState): boolean {
+  for (const [partition, next] of state.positions) if (next !== state.starts.get(partition)) return true
+  return false
+}
+
+async function prepare(state: ChildState, writer: { finish(): Promise<Prepared['adds']> }): Promise<Prepared> {
+  const ranges = [...state.positions].map(([partition, next]) => ({ partition, start: state.starts.get(partition) as number, next }))
+  const { counts, oldestMs } = state
+  if (counts.read !== counts.accepted + counts.duplicate + counts.quarantined)
+    throw failure('reconcile_failed', { what: 'a batch', left: `${counts.read} read`, right: `${counts.accepted} accepted + ${counts.duplicate} duplicate + ${counts.quarantined} quarantined` })
+  state.starts = new Map(state.positions)
+  state.counts = emptyCounts()
+  state.oldestMs = 0
+  return { ranges: ranges.filter((one) => one.next !== one.start), adds: await writer.finish(), counts, oldestMs }
+}
+
+function noteOldest(state: ChildState, times: Float64Array, count: number): void {
+  for (let i = 0; i < count; i += 1) if (state.oldestMs === 0 || times[i] < state.oldestMs) state.oldestMs = times[i]
+}
+
+async function rebuildWindow(parts: ChildParts, identifier: MessageIdentifier, capacity: number): Promise<void> {
+  const { settings } = parts
+  if (parts.dataset.messageId.from === 'none' || capacity === 0) return
+  const ranges = settings.positions.map((one): OffsetRange => ({ partition: one.partition, from: Math.max(0, one.next - capacity), until: one.next }))
+  await parts.engine.readMessageIds(parts.rawFiles, settings.topicId, ranges.filter((one) => one.until > one.from), identifier.remember)
+}
+
+/** After a rewind: which of the rows about to be read are in RAW already. */
+async function knownRows(parts: ChildParts, state: ChildState, messages: { partition: Int32Array; offset: Float64Array; count: number }): Promise<KnownRow | undefined> {
+  const ranges = new Map<number, OffsetRange>()
+  for (const { partition, rereadUntil } of parts.settings.positions) {
+    if ((state.positions.get(partition) ?? Infinity) >= rereadUntil) continue
+    for (let i = 0; i < messages.count; i += 1) {
+      if (messages.partition[i] !== partition || messages.offset[i] >= rereadUntil) continue
+      const range = ranges.get(partition) ?? { partition, from: messages.offset[i], until: 0 }
+      range.until = messages.offset[i] + 1
+      ranges.set(partition, range)
+    }
+  }
+  if (ranges.size === 0) return undefined
+  const ids = await parts.engine.readRowIds(parts.rawFiles, parts.settings.topicId, [...ranges.values()])
+  return (partition, offset, ordinal) => ids.has(`${partition}:${offset}:${ordinal}`)
+}
+
+function alive(state: ChildState, identifier: MessageIdentifier): ToSupervisor {
+  const { rss, heapUsed } = process.memoryUsage()
+  return {
+    type: 'alive',
+    rssBytes: rss,
+    heapBytes: heapUsed,
+    ends: [...state.ends],
+    positions: [...state.positions],
+    windowBytes: identifier.windowBytes(),
+    windowMessages: identifier.windowMessages(),
+  }
+}
+
+/** What a child says last when it fails with an error that it understands. */
+export function failedMessage(error: unknown): ToSupervisor {
+  if (error instanceof HeadraceError) return { type: 'failed', code: error.code, params: error.params, message: error.message }
+  return { type: 'failed', code: 'internal', params: { reason: reasonOf(error) }, message: reasonOf(error) }
+}

@@ -1,0 +1,303 @@
+/**
+ * The supervisor of a stream job: starts children, commits for all of them once per interval (group commit), and replaces
+ * the ones that die. It alone commits; the table's marks decide whether it may.
+ */
+import { HeadraceError, failure, type ErrorCode } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
+import { countMark, rereadMark, sourceMark } from '../core/marks.ts'
+import type { TableSchema } from '../core/table-schema.ts'
+import { createChildHandle, type ChildHandle, type ChildProcess } from './child-handle.ts'
+import { addCounts, emptyCounts, type ChildSettings, type Counts, type Prepared } from './protocol.ts'
+
+/** The table as the supervisor needs it: main/ passes the lakehouse's. */
+export interface StreamTable {
+  readonly snapshot: { version: number; marks: ReadonlyMap<string, number> }
+  refresh(): Promise<unknown>
+  commit(
+    request: { operation: string; adds: Prepared['adds']; removes: string[]; marks: Record<string, number>; expect: Record<string, number | undefined>; schema?: TableSchema; info?: Record<string, unknown> },
+    nowMs: number,
+  ): Promise<number>
+}
+
+export interface StreamObserver {
+  committed(event: CommitEvent): void
+  alive(event: { rssBytes: number; lag: Map<number, number>; windowBytes: number; windowMessages: number }): void
+  trouble(event: { code: string; message: string }): void
+  childDied(event: { reason: string; deaths: number }): void
+}
+
+export interface CommitEvent {
+  version: number
+  counts: Counts
+  files: number
+  bytes: number
+  durationMs: number
+  /** Age of the oldest message at the commit, by its own clock; 0 without messages. */
+  freshnessMs: number
+}
+
+export interface SupervisorOptions {
+  job: string
+  table: StreamTable
+  topicId: string
+  partitions: number[]
+  children: number
+  commitIntervalMs: number
+  /** Where partitions without a mark begin. */
+  firstOffsets: Map<number, number>
+  childSettings: Omit<ChildSettings, 'positions' | 'batchMessages' | 'poison'>
+  spawn(): ChildProcess
+  /** Adds columns that drift discovered; children started after it use them. */
+  evolve(paths: string[]): Promise<void>
+  /** Ends of the partitions now: `untilCaughtUp` stops when all marks have reached what this said at the start. */
+  ends(): Promise<Map<number, number>>
+  /** New partitions of the topic, asked from time to time. */
+  partitionsNow(): Promise<number[]>
+  observer: StreamObserver
+  nowMs: () => number
+  untilCaughtUp: boolean
+  signal: AbortSignal
+}
+
+const PARTITION_CHECK_MS = 10_000
+const STORAGE_PAUSE_MS = 2_000
+
+export interface StreamSummary {
+  counts: Counts
+  commits: number
+  version: number
+}
+
+/** Runs until the signal aborts (then ends after a commit), until caught up when asked, or until an error that trying again cannot cure. */
+export async function superviseStream(options: SupervisorOptions): Promise<StreamSummary> {
+  const state = createState(options)
+  const goal = options.untilCaughtUp ? await options.ends() : undefined
+  let nextPartitionCheck = options.nowMs() + PARTITION_CHECK_MS
+  try {
+    for (;;) {
+      await keepChildren(options, state)
+      const stopping = options.signal.aborted
+      await waitForWork(options, state, stopping)
+      await commitRound(options, state)
+      if (state.fatal !== undefined) throw state.fatal
+      if (stopping || (goal !== undefined && reached(options, state, goal))) break
+      if (options.nowMs() > nextPartitionCheck) {
+        await adoptPartitions(options, state)
+        nextPartitionCheck = options.nowMs() + PARTITION_CHECK_MS
+      }
+    }
+    return { counts: state.total, commits: state.commits, version: options.table.snapshot.version }
+  } finally {
+    await Promise.all(state.slots.map((slot) => slot.child?.stop()))
+  }
+}
+
+/** The partitions of one child, and how often a child died on them without a commit. */
+interface Slot {
+  partitions: number[]
+  child: ChildHandle | undefined
+  deaths: number
+  batchMessages: number
+  poison: { partition: number; offset: number }[]
+}
+
+interface State {
+  slots: Slot[]
+  total: Counts
+  commits: number
+  fatal: HeadraceError | undefined
+}
+
+function createState(options: SupervisorOptions): State {
+  const count = Math.max(1, Math.min(options.children, options.partitions.length))
+  const slots = Array.from({ length: count }, (_, i): Slot => ({ partitions: options.partitions.filter((_, at) => at % count === i), child: undefined, deaths: 0, batchMessages: 0, poison: [] }))
+  return { slots, total: emptyCounts(), commits: 0, fatal: undefined }
+}
+
+async function keepChildren(options: SupervisorOptions, state: State): Promise<void> {
+  for (const slot of state.slots) {
+    if (slot.child !== undefined && !slot.child.ended) continue
+    if (slot.child !== undefined) await afterDeath(options, state, slot)
+    if (state.fatal !== undefined) return
+    await options.table.refresh()
+    slot.child = createChildHandle(options.spawn(), {
+      settings: { ...options.childSettings, positions: positionsOf(options, slot.partitions), batchMessages: slot.batchMessages, poison: slot.poison },
+      onAlive: (message) => options.observer.alive({ ...message, lag: lagOf(message) }),
+      onTrouble: (message) => options.observer.trouble(message),
+      nowMs: options.nowMs,
+    })
+  }
+}
+
+function positionsOf(options: SupervisorOptions, partitions: number[]): ChildSettings['positions'] {
+  const { marks } = options.table.snapshot
+  return partitions.map((partition) => ({
+    partition,
+    next: marks.get(sourceMark(options.topicId, partition)) ?? options.firstOffsets.get(partition) ?? 0,
+    rereadUntil: marks.get(rereadMark(options.topicId, partition)) ?? 0,
+  }))
+}
+
+function lagOf(message: { ends: [number, number][]; positions: [number, number][] }): Map<number, number> {
+  const positions = new Map(message.positions)
+  return new Map(message.ends.map(([partition, end]) => [partition, Math.max(0, end - (positions.get(partition) ?? end))]))
+}
+
+/**
+ * Decides what follows a death. An error with a name is fatal unless it is transient. A death without a word counts: after
+ * two on the same start the range is halved until one message is left; that one is then quarantined undecoded.
+ */
+async function afterDeath(options: SupervisorOptions, state: State, slot: Slot): Promise<void> {
+  const child = slot.child as ChildHandle
+  if (child.drift.length > 0) {
+    await options.evolve(child.drift)
+    return
+  }
+  const { failed } = child
+  if (failed !== undefined && isFatal(failed)) {
+    state.fatal = failed
+    return
+  }
+  if (child.endReason === RETIRED) return
+  slot.deaths += 1
+  options.observer.childDied({ reason: failed?.message ?? child.endReason, deaths: slot.deaths })
+  if (failed?.code === 'storage_full') {
+    await pause(STORAGE_PAUSE_MS, options.signal)
+    slot.deaths = 0
+    return
+  }
+  if (slot.deaths > LIMITS.childDeathsMax) state.fatal = failure('child_failed', { job: options.job, count: slot.deaths, reason: failed?.message ?? child.endReason })
+  else if (slot.deaths >= LIMITS.childDeathsBeforeHalving && failed === undefined) halve(options, slot)
+  else if (slot.deaths > 1) await pause(Math.min(100 * 2 ** slot.deaths, 5_000), options.signal)
+}
+
+/** How a child ends that was asked to. */
+const RETIRED = 'exit code 0'
+
+function isFatal(error: HeadraceError): boolean {
+  return error.errorClass !== 'transient'
+}
+
+const FIRST_HALF = 4_096
+
+function halve(options: SupervisorOptions, slot: Slot): void {
+  if (slot.batchMessages === 1) {
+    const [first] = positionsOf(options, slot.partitions).filter((one) => !slot.poison.some((known) => known.partition === one.partition && known.offset === one.next))
+    if (first !== undefined) slot.poison.push({ partition: first.partition, offset: first.next })
+    return
+  }
+  slot.batchMessages = slot.batchMessages === 0 ? FIRST_HALF : Math.max(1, Math.floor(slot.batchMessages / 4))
+}
+
+/** Waits one interval (or until a stop), then asks the children that have something for their batches. */
+async function waitForWork(options: SupervisorOptions, state: State, stopping: boolean): Promise<void> {
+  const wait = stopping ? 0 : Math.max(0, state.nextCutMs === undefined ? options.commitIntervalMs : state.nextCutMs - options.nowMs())
+  if (wait > 0) await pause(state.slots.some((slot) => slot.child?.ended) ? 0 : wait, options.signal)
+  state.nextCutMs = options.nowMs() + options.commitIntervalMs
+  const asked = state.slots.map((slot) => slot.child).filter((child) => child !== undefined && !child.ended && (child.pending || stopping))
+  await Promise.all(asked.map((child) => child?.cut()))
+}
+
+interface State {
+  nextCutMs?: number
+}
+
+async function commitRound(options: SupervisorOptions, state: State): Promise<void> {
+  const ready = state.slots.filter((slot) => slot.child?.prepared !== undefined)
+  if (ready.length === 0) return
+  const batches = ready.map((slot) => slot.child?.prepared as Prepared)
+  const version = await commitBatches(options, batches, state)
+  for (const slot of ready) {
+    slot.child?.confirm(version)
+    slot.deaths = 0
+    recover(slot)
+  }
+}
+
+/** After progress the bound on the batch grows again: the child is replaced by one that reads more. */
+function recover(slot: Slot): void {
+  if (slot.batchMessages === 0) return
+  slot.batchMessages = slot.batchMessages >= FIRST_HALF ? 0 : slot.batchMessages * 4
+  slot.child?.retire()
+}
+
+async function commitBatches(options: SupervisorOptions, batches: Prepared[], state: State): Promise<number> {
+  const started = options.nowMs()
+  const counts = emptyCounts()
+  for (const batch of batches) addCounts(counts, batch.counts)
+  const adds = batches.flatMap((batch) => batch.adds)
+  const ranges = batches.flatMap((batch) => batch.ranges)
+  if (ranges.length === 0) return options.table.snapshot.version
+  const { marks } = options.table.snapshot
+  const expect: Record<string, number | undefined> = {}
+  const next: Record<string, number> = {}
+  for (const range of ranges) {
+    const mark = sourceMark(options.topicId, range.partition)
+    // A partition that was never committed has no mark: its start is then what the first read began with.
+    expect[mark] = marks.has(mark) ? range.start : undefined
+    next[mark] = range.next
+  }
+  for (const [name, value] of Object.entries(totals(marks, counts))) next[countMark(name)] = value
+  const oldest = Math.min(...batches.map((batch) => batch.oldestMs).filter((time) => time > 0))
+  const info = { counts, oldestMs: Number.isFinite(oldest) ? oldest : 0 }
+  const version = await persist(options, { operation: 'STREAMING UPDATE', adds, removes: [], marks: next, expect, info })
+  addCounts(state.total, counts)
+  state.commits += 1
+  const now = options.nowMs()
+  options.observer.committed({ version, counts, files: adds.length, bytes: adds.reduce((sum, file) => sum + file.size, 0), durationMs: now - started, freshnessMs: Number.isFinite(oldest) ? now - oldest : 0 })
+  return version
+}
+
+/** Running totals, kept as marks so that they survive log clean-up. */
+function totals(marks: ReadonlyMap<string, number>, counts: Counts): Record<string, number> {
+  const names = ['read', 'accepted', 'duplicate', 'quarantined'] as const
+  return Object.fromEntries(names.map((name) => [name, (marks.get(countMark(name)) ?? 0) + counts[name]]))
+}
+
+/** A full disk at the commit loses nothing: the same entry is tried again until there is room or somebody stops us. */
+async function persist(options: SupervisorOptions, request: Parameters<StreamTable['commit']>[0]): Promise<number> {
+  for (;;) {
+    try {
+      return await options.table.commit(request, options.nowMs())
+    } catch (error) {
+      if (!(error instanceof HeadraceError) || error.code !== 'storage_full' || options.signal.aborted) throw error
+      options.observer.trouble({ code: 'storage_full' satisfies ErrorCode, message: error.message })
+      await pause(STORAGE_PAUSE_MS, options.signal)
+    }
+  }
+}
+
+function reached(options: SupervisorOptions, state: State, goal: Map<number, number>): boolean {
+  const { marks } = options.table.snapshot
+  const owned = state.slots.flatMap((slot) => slot.partitions)
+  return owned.every((partition) => {
+    const end = goal.get(partition) ?? 0
+    const next = marks.get(sourceMark(options.topicId, partition)) ?? options.firstOffsets.get(partition) ?? 0
+    return next >= end
+  })
+}
+
+/** New partitions start from their beginning, whatever the declaration says of a first start: they are younger than it. */
+async function adoptPartitions(options: SupervisorOptions, state: State): Promise<void> {
+  const owned = new Set(state.slots.flatMap((slot) => slot.partitions))
+  const found = await options.partitionsNow().catch((): number[] => [])
+  for (const partition of found.filter((one) => !owned.has(one))) {
+    options.firstOffsets.set(partition, 0)
+    const slot = state.slots.toSorted((a, b) => a.partitions.length - b.partitions.length)[0]
+    slot.partitions.push(partition)
+    slot.child?.retire()
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done, { once: true })
+    function done(): void {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+  })
+}
