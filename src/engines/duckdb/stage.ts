@@ -116,6 +116,8 @@ export function parquetOptions(compression: string): string {
 
 export interface CopiedFile extends FileStatistics {
   path: string
+  /** Values of a partitioned COPY, as text; null for the null partition. */
+  partitionValues: Record<string, string | null>
 }
 
 /** Runs a COPY that returns statistics, one row a file. */
@@ -126,6 +128,7 @@ export async function copyWithStats(session: DuckSession, sql: string, path: str
       path: String(file.filename),
       rows: Number(file.count),
       size: Number(file.file_size_bytes),
+      partitionValues: Object.fromEntries(((file.partition_keys as MapEntry<string | null>[] | null) ?? []).map((entry) => [entry.key, entry.value])),
       columns: Object.fromEntries(
         (file.column_statistics as MapEntry<MapEntry<string>[]>[]).map((column) => [column.key, Object.fromEntries(column.value.map((entry) => [entry.key, entry.value]))]),
       ),

@@ -1,0 +1,116 @@
+/**
+ * The keys that are published, kept beside the Processed table so that an hour costs what the hour brings. Without it the
+ * batch would read every published key from Parquet each time: at 50 million keys that tripled the cost of the same hour.
+ *
+ * A log-structured index: sorted runs of 128-bit hashes, 16 bytes a key, merged by size. The delta's keys are sorted and
+ * walked beside each run once: reading 16 bytes a key in order is all that grows with the table. It is a cache of the
+ * table: stamped with table id and version, caught up or rebuilt when they differ, deleted without harm.
+ */
+import { randomUUID } from 'node:crypto'
+import { failpoint } from '../core/failpoint.ts'
+import type { ObjectStore } from '../core/object-store.ts'
+import { mergeRuns } from './key-runs.ts'
+
+const FOLDER = '_key_index'
+const MANIFEST = `${FOLDER}/manifest.json`
+const KEY_BYTES = 16
+const BLOCK_BYTES = 4 * 1024 * 1024
+/** Runs of about the same size before they are merged: each key is then rewritten a few times in its life. */
+const RUNS_PER_TIER = 4
+const SMALLEST_TIER = 65_536
+
+export interface KeyRun {
+  name: string
+  count: number
+  /** Logical time of the newest batch in it, for a declared horizon. */
+  newestMs: number
+}
+
+export interface KeyIndexManifest {
+  format: 1
+  tableId: string
+  version: number
+  key: string[]
+  runs: KeyRun[]
+}
+
+/** Sorted keys: four words each, compared as signed words from the first on. */
+export interface SortedKeys {
+  words: Int32Array
+  count: number
+}
+
+export async function readManifest(store: ObjectStore): Promise<KeyIndexManifest | undefined> {
+  const bytes = await store.read(MANIFEST)
+  if (bytes === undefined) return undefined
+  try {
+    const manifest = JSON.parse(bytes.toString('utf8')) as KeyIndexManifest
+    return manifest.format === 1 ? manifest : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export async function writeManifest(store: ObjectStore, manifest: KeyIndexManifest): Promise<void> {
+  await store.write(MANIFEST, Buffer.from(JSON.stringify(manifest)))
+  failpoint('index.written')
+}
+
+/** Writes sorted keys as a new run. It counts only once a manifest names it. */
+export async function writeRun(store: ObjectStore, keys: SortedKeys, newestMs: number): Promise<KeyRun> {
+  const name = `${FOLDER}/${randomUUID()}.keys`
+  await store.write(name, new Uint8Array(keys.words.buffer, keys.words.byteOffset, keys.count * KEY_BYTES))
+  return { name, count: keys.count, newestMs }
+}
+
+/**
+ * Marks in `found` (one byte per key) which of the sorted keys some run holds. Returns false when a run is missing or
+ * cut short: the index must then be rebuilt.
+ */
+export async function probeRuns(store: ObjectStore, runs: KeyRun[], keys: SortedKeys, found: Uint8Array): Promise<boolean> {
+  for (const run of runs) {
+    const size = run.count * KEY_BYTES
+    if ((await store.stat(run.name))?.size !== size) return false
+    let at = 0
+    for (let from = 0; from < size && at < keys.count; from += BLOCK_BYTES) {
+      const block = await store.readRange(run.name, from, Math.min(size, from + BLOCK_BYTES))
+      if (block === undefined) return false
+      at = probeBlock(new Int32Array(block.buffer, block.byteOffset, block.length / 4), keys, at, found)
+    }
+  }
+  return true
+}
+
+/** Walks one block beside the keys, from key `at` on; returns the first key that may be in the next block. */
+function probeBlock(block: Int32Array, keys: SortedKeys, at: number, found: Uint8Array): number {
+  const { words, count } = keys
+  const end = block.length
+  let i = 0
+  while (at < count) {
+    const first = words[at * 4]
+    while (i < end && block[i] < first) i += 4
+    if (i >= end) return at
+    // Equal first words are rare (a key in 2^32); compare the rest of all of them.
+    for (let j = i; j < end && block[j] === first; j += 4) {
+      if (block[j + 1] === words[at * 4 + 1] && block[j + 2] === words[at * 4 + 2] && block[j + 3] === words[at * 4 + 3]) {
+        found[at] = 1
+        break
+      }
+    }
+    // A run of equal first words that reaches the block's end may go on in the next: ask this key again there.
+    if (block[end - 4] === first && found[at] === 0) return at
+    at += 1
+  }
+  return at
+}
+
+/** Merges runs of one size class when there are enough of them. Returns the runs in force; old files are deleted after the manifest is written. */
+export async function compactRuns(store: ObjectStore, runs: KeyRun[]): Promise<{ runs: KeyRun[]; obsolete: KeyRun[] }> {
+  const tiers = Map.groupBy(runs, (run) => Math.max(0, Math.floor(Math.log(Math.max(run.count, 1) / SMALLEST_TIER) / Math.log(RUNS_PER_TIER))))
+  for (const [, members] of [...tiers].toSorted(([a], [b]) => a - b)) {
+    if (members.length < RUNS_PER_TIER) continue
+    const merged = await mergeRuns(store, members, `${FOLDER}/${randomUUID()}.keys`)
+    return { runs: [...runs.filter((run) => !members.includes(run)), merged], obsolete: members }
+  }
+  return { runs, obsolete: [] }
+}

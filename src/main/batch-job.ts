@@ -1,0 +1,94 @@
+/** Wires and runs the hourly batch of a dataset. */
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { failure } from '../core/errors.ts'
+import type { TableColumn } from '../core/table-schema.ts'
+import type { Dataset } from '../dataset/declaration.ts'
+import { openBatchEngine } from '../engines/duckdb/batch.ts'
+import { decodePath } from '../lakehouse/actions.ts'
+import { columnsOf, rowsOf } from '../lakehouse/snapshot.ts'
+import { createLocalStore } from '../lakehouse/stores/local.ts'
+import { openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
+import { versionsAfter } from '../lakehouse/versions.ts'
+import { effectiveColumns, processedSchema, schemaChange } from '../planning/table-layout.ts'
+import { runHourlyBatch, type BatchResult, type GateFacts, type RawVersion } from '../runner/hourly-batch.ts'
+import { homeFolder, type LoadedDataset } from './home.ts'
+import { createPublishedKeys } from './published-keys.ts'
+
+export interface BatchRun {
+  memoryBytes: number
+  threads?: number
+  dryRun: boolean
+  progress(text: string): void
+}
+
+/** JavaScript's share of a batch's memory; the rest is DuckDB's. Rows per batch follow from it at 64 bytes a row. */
+const SCRIPT_SHARE = 0.4
+const BYTES_PER_ROW = 64
+
+export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<BatchResult[]> {
+  const { dataset } = loaded
+  if (dataset.processed.key.length === 0) throw failure('usage', { reason: `${dataset.name} declares no processed.key, so nothing is published` })
+  const raw = await openTable(createLocalStore(loaded.rawPath))
+  if (raw === undefined) throw failure('table_not_found', { path: loaded.rawPath })
+  const { table, columns } = await openProcessed(dataset, loaded.processedPath, raw)
+  const engine = await openBatchEngine({
+    memoryBytes: run.memoryBytes * (1 - SCRIPT_SHARE),
+    threads: run.threads ?? availableParallelism(),
+    spillFolder: join(homeFolder(), 'spill', `batch-${process.pid}`),
+  })
+  try {
+    return await runHourlyBatch({
+      dataset,
+      table,
+      rawVersion: raw.snapshot.version,
+      rawVersions: (after) => rawVersions(raw, after),
+      engine,
+      keys: createPublishedKeys(table, engine, dataset.processed.key, run.progress),
+      columns,
+      localFolder: (name) => table.store.localPath(name),
+      sync: (names) => table.store.sync(names),
+      discard: async (names) => {
+        for (const name of names) await table.store.delete(decodePath(name))
+      },
+      gate: (partition, facts) => gate(dataset, partition, facts),
+      rowsPerBatch: Math.max(10_000, Math.floor((run.memoryBytes * SCRIPT_SHARE) / BYTES_PER_ROW)),
+      dryRun: run.dryRun,
+      nowMs: Date.now,
+      progress: run.progress,
+    })
+  } finally {
+    await engine.close()
+  }
+}
+
+export async function openProcessed(dataset: Dataset, path: string, raw: Table): Promise<{ table: Table; columns: TableColumn[] }> {
+  const wanted = processedSchema(dataset, effectiveColumns(dataset, columnsOf(raw.snapshot.metadata)))
+  const table = await openOrCreateTable(createLocalStore(path), wanted, { 'headrace.dataset': dataset.name, 'headrace.zone': 'processed' }, Date.now())
+  const change = schemaChange(dataset, columnsOf(table.snapshot.metadata), wanted, path)
+  if (change !== undefined) await table.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema: change }, Date.now())
+  return { table, columns: columnsOf(table.snapshot.metadata) }
+}
+
+async function rawVersions(raw: Table, after: number): Promise<RawVersion[]> {
+  const { snapshot, store } = raw
+  const versions = await versionsAfter(store, after, snapshot.version)
+  return versions.map((one) => {
+    const files = one.added.filter((file) => file.partitionValues.outcome === 'accepted' && snapshot.files.has(file.path))
+    const counts = (one.commit?.headrace?.counts ?? {}) as { accepted?: number; quarantined?: number }
+    return {
+      version: one.version,
+      timestampMs: one.commit?.timestamp ?? 0,
+      files: files.map((file) => ({ path: store.localPath(decodePath(file.path)), rows: rowsOf(file) ?? 0 })),
+      accepted: counts.accepted ?? 0,
+      quarantined: counts.quarantined ?? 0,
+    }
+  })
+}
+
+function gate(dataset: Dataset, _partition: string, facts: GateFacts): string | undefined {
+  const limit = dataset.processed.gate?.maxRejectRatio
+  const total = facts.accepted + facts.quarantined
+  if (limit === undefined || total === 0 || facts.quarantined / total <= limit) return undefined
+  return `${((facts.quarantined / total) * 100).toFixed(1)} % of the records were quarantined, allowed are ${(limit * 100).toFixed(1)} %`
+}

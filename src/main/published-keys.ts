@@ -1,0 +1,91 @@
+/** Wires the key index to the Processed table: caught up with what others appended, rebuilt when it cannot be trusted. */
+import type { BatchEngine } from '../core/batch-engine.ts'
+import { decodePath } from '../lakehouse/actions.ts'
+import { compactRuns, probeRuns, readManifest, writeManifest, writeRun, type KeyIndexManifest } from '../lakehouse/key-index.ts'
+import { gather, sortOrder } from '../lakehouse/key-runs.ts'
+import type { Table } from '../lakehouse/table.ts'
+import { versionsAfter } from '../lakehouse/versions.ts'
+import { createKeyPicker, type KeyPicker } from '../runner/key-picker.ts'
+import type { PublishedKeys } from '../runner/hourly-batch.ts'
+
+/** Keys gathered before they are written as a run while rebuilding: bounds memory. */
+const REBUILD_KEYS = 2_000_000
+
+export function createPublishedKeys(table: Table, engine: BatchEngine, key: string[], progress: (text: string) => void): PublishedKeys {
+  const { store } = table
+  let manifest: KeyIndexManifest | undefined
+  const current = async (): Promise<KeyIndexManifest> => {
+    manifest ??= await upToDate(table, engine, key, await readManifest(store), progress)
+    return manifest
+  }
+  return {
+    async probe(picker, horizonMs) {
+      const index = await current()
+      const order = sortOrder(picker.words, picker.distinct)
+      const keys = gather(picker.words, order)
+      const runs = horizonMs === undefined ? index.runs : index.runs.filter((run) => run.newestMs >= horizonMs)
+      let sorted = new Uint8Array(picker.distinct)
+      if (!(await probeRuns(store, runs, keys, sorted))) {
+        manifest = await rebuild(table, engine, key, progress)
+        sorted = new Uint8Array(picker.distinct)
+        await probeRuns(store, manifest.runs, keys, sorted)
+      }
+      const found = new Uint8Array(picker.distinct)
+      for (let i = 0; i < order.length; i += 1) found[order[i]] = sorted[i]
+      return found
+    },
+    async add(picker, taken, version, logicalMs) {
+      const index = await current()
+      const keys = gather(picker.words, sortOrder(picker.words, picker.distinct), taken)
+      const runs = keys.count === 0 ? index.runs : [...index.runs, await writeRun(store, keys, logicalMs)]
+      const compacted = await compactRuns(store, runs)
+      manifest = { ...index, version, runs: compacted.runs }
+      await writeManifest(store, manifest)
+      for (const run of compacted.obsolete) await store.delete(run.name)
+    },
+  }
+}
+
+/** Brings the index to the table's version: reads the keys of files added since, or all of them when rows went away. */
+async function upToDate(table: Table, engine: BatchEngine, key: string[], known: KeyIndexManifest | undefined, progress: (text: string) => void): Promise<KeyIndexManifest> {
+  const { snapshot, store } = table
+  const usable = known !== undefined && known.tableId === snapshot.metadata.id && known.version <= snapshot.version && known.key.join() === key.join()
+  if (!usable) return rebuild(table, engine, key, progress)
+  if (known.version === snapshot.version) return known
+  const versions = await versionsAfter(store, known.version, snapshot.version).catch(() => undefined)
+  if (versions === undefined || versions.some((version) => version.removed.length > 0)) return rebuild(table, engine, key, progress)
+  const files = versions.flatMap((version) => version.added).filter((file) => snapshot.files.has(file.path))
+  if (files.length > 0) progress(`key index: reading ${files.length} files that were added without it`)
+  const runs = await readRuns(table, engine, key, files.map((file) => file.path))
+  const manifest = { ...known, version: snapshot.version, runs: [...known.runs, ...runs] }
+  await writeManifest(store, manifest)
+  return manifest
+}
+
+async function rebuild(table: Table, engine: BatchEngine, key: string[], progress: (text: string) => void): Promise<KeyIndexManifest> {
+  const { snapshot, store } = table
+  const files = [...snapshot.files.keys()]
+  if (files.length > 0) progress(`key index: rebuilding from ${files.length} files`)
+  const runs = await readRuns(table, engine, key, files)
+  const manifest: KeyIndexManifest = { format: 1, tableId: snapshot.metadata.id, version: snapshot.version, key, runs }
+  await writeManifest(store, manifest)
+  const named = new Set(runs.map((run) => run.name))
+  for (const stored of await store.list('_key_index')) if (stored.name.endsWith('.keys') && !named.has(stored.name)) await store.delete(stored.name)
+  return manifest
+}
+
+async function readRuns(table: Table, engine: BatchEngine, key: string[], files: string[]): Promise<KeyIndexManifest['runs']> {
+  const { store, snapshot } = table
+  const runs: KeyIndexManifest['runs'] = []
+  let picker: KeyPicker = createKeyPicker(REBUILD_KEYS)
+  const flush = async (): Promise<void> => {
+    if (picker.distinct > 0) runs.push(await writeRun(store, gather(picker.words, sortOrder(picker.words, picker.distinct)), snapshot.timestampMs))
+    picker = createKeyPicker(REBUILD_KEYS)
+  }
+  for (const file of files) {
+    await engine.readPublishedKeys([store.localPath(decodePath(file))], key, (words, positions, rows) => picker.add(words, positions, rows))
+    if (picker.distinct >= REBUILD_KEYS) await flush()
+  }
+  await flush()
+  return runs
+}
