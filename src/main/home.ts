@@ -1,13 +1,12 @@
 /** Where an installation keeps its things, and how datasets are found by name. */
 import { access, readFile, readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { PACKAGE_ROOT } from './package-root.ts'
 import { failure } from '../core/errors.ts'
 import { checkDataset, mistakeText } from '../dataset/check.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 
-/** Root of the project, or of the installed package: both have datasets/ and deploy/ beside the code's folder. */
-export const PACKAGE_ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..')
+
 
 /** Everything a run writes: tables, locks, fetched parts. HEADRACE_HOME, else .headrace in the current folder. */
 export function homeFolder(): string {
@@ -44,10 +43,12 @@ export function located(dataset: Dataset, path: string, text: string): LoadedDat
   }
 }
 
-/** Settings that differ between machines, not between datasets: the broker's address. */
+/** Settings that differ between machines, not between datasets: the broker's address, the watched folder. */
 function applyOverrides(dataset: Dataset): Dataset {
   const brokers = process.env.HEADRACE_BROKERS
   if (dataset.source.kind === 'kafka' && brokers) dataset.source.brokers = brokers.split(',')
+  const folder = process.env.HEADRACE_FOLDER
+  if (dataset.source.kind === 'files' && folder) dataset.source.path = resolve(folder)
   return dataset
 }
 

@@ -9,7 +9,7 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { failure, reasonOf } from '../core/errors.ts'
-import { PACKAGE_ROOT } from './home.ts'
+import { PACKAGE_ROOT } from './package-root.ts'
 
 const run = promisify(execFile)
 const CLUSTER_ID = '5L6g3nShT-eMCtK--X86sw'

@@ -1,13 +1,16 @@
 /** Entry point of a stream's child process: wires the parts and runs until told to stop. */
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { contentMark, createFolder, newHash, readChunks, readWhole, type FoundFile } from '../connectors/files/folder.ts'
 import { createKafkaClient } from '../connectors/kafka/client.ts'
 import { createKafkaReader } from '../connectors/kafka/reader.ts'
 import { failure, reasonOf } from '../core/errors.ts'
 import { armFailpoint } from '../core/failpoint.ts'
-import type { KafkaSourceSpec } from '../dataset/declaration.ts'
+import type { FileSource } from '../core/file-source.ts'
+import type { FilesSourceSpec } from '../dataset/declaration.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath } from '../lakehouse/actions.ts'
+import { runFolderChild } from '../runner/folder-child.ts'
 import { failedMessage, runStreamChild } from '../runner/stream-child.ts'
 import type { ChildSettings, ToChild, ToSupervisor } from '../runner/protocol.ts'
 import { checkDataset } from '../dataset/check.ts'
@@ -57,22 +60,45 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
   const engine = await openStageEngine({ memoryBytes: settings.memoryBytes, threads: settings.threads, spillFolder: spill })
   const { table, columns } = await openRaw(dataset, settings.rawPath, Date.now())
   const { store, snapshot } = table
-  const source = { ...(dataset.source as KafkaSourceSpec), brokers: settings.brokers }
-  const client = createKafkaClient(source)
-  await runStreamChild({
+  const shared = {
     settings,
     dataset,
     columns,
     engine,
     store,
-    rawFiles: [...snapshot.files.values()].map((file) => store.localPath(decodePath(file.path))),
-    openReader: (positions, until, onTrouble) => createKafkaReader({ client, topic: settings.topic, topicId: settings.topicId, positions, until, onTrouble }),
     nowMs: Date.now,
-    makeFolder: async (path) => void (await mkdir(path, { recursive: true })),
+    makeFolder: async (path: string): Promise<void> => void (await mkdir(path, { recursive: true })),
     send,
-    onMessage(handler) {
+    onMessage(handler: Handler): void {
       handlers.push(handler)
       for (const message of early.splice(0)) handler(message)
     },
+  }
+  if (dataset.source.kind === 'files') {
+    await runFolderChild({ ...shared, source: folderSource(dataset.source), marks: snapshot.marks, pollMs: FOLDER_POLL_MS })
+    return
+  }
+  const client = createKafkaClient({ ...dataset.source, brokers: settings.brokers })
+  await runStreamChild({
+    ...shared,
+    rawFiles: [...snapshot.files.values()].map((file) => store.localPath(decodePath(file.path))),
+    openReader: (positions, until, onTrouble) => createKafkaReader({ client, topic: settings.topic, topicId: settings.topicId, positions, until, onTrouble }),
   })
+}
+
+const FOLDER_POLL_MS = 500
+const FOLDER_QUIET_MS = 1_000
+const CHUNK_BYTES = 1024 * 1024
+
+function folderSource(spec: FilesSourceSpec): FileSource {
+  const folder = createFolder(spec.path, spec.pattern, FOLDER_QUIET_MS, Date.now)
+  return {
+    list: () => folder.list(),
+    read: (file) => readWhole(file as FoundFile),
+    chunks: (file) => readChunks(file as FoundFile, CHUNK_BYTES),
+    newContentMark() {
+      const hash = newHash()
+      return { update: (bytes) => void hash.update(bytes), value: () => contentMark(hash) }
+    },
+  }
 }

@@ -16,6 +16,8 @@ export interface BatchWriter {
   add(block: BlockResult): Promise<void>
   /** Writes what is staged, makes all files of the batch durable and returns them; the next batch begins. */
   finish(): Promise<DataFile[]>
+  /** Forgets the batch: its rows and files are nobody's. */
+  discard(): Promise<void>
 }
 
 export interface WriterOptions {
@@ -83,6 +85,12 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
       if (files.length > 0) await store.sync(files.map((file) => file.path))
       failpoint('batch.prepared')
       return files
+    },
+    async discard() {
+      for (const stage of Object.values(stages)) await stage.rotate()
+      await writing
+      for (const file of batch.files) await store.delete(file.path)
+      batch = newBatch(options.nowMs())
     },
   }
 }

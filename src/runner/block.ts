@@ -6,14 +6,15 @@ import { LIMITS } from '../core/limits.ts'
 import type { StageRows } from '../core/engine.ts'
 import { createColumn, ensureRows } from '../core/rows.ts'
 import type { Messages } from '../core/messages.ts'
-import { appendText } from '../core/slab.ts'
+import { appendText, type Slab } from '../core/slab.ts'
+import type { Records } from '../formats/records.ts'
 import { failpointAt, isArmed } from '../core/failpoint.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { compileChecks, type Reject } from '../quality/record-check.ts'
 import type { TextBytes } from '../quality/column-check.ts'
 import { createDecoder } from './decoder.ts'
 import type { MessageIdentifier } from './message-ids.ts'
-import type { Counts } from './protocol.ts'
+import type { Counts } from '../core/results.ts'
 import { REJECT_COLUMNS, createOriginColumns, setSpan } from './row-columns.ts'
 
 const DUPLICATE = 1
@@ -31,6 +32,10 @@ export interface BlockResult {
 
 export interface BlockProcessor {
   process(messages: Messages, counts: Counts, known: KnownRow | undefined): BlockResult
+  /** Records of one large message (the first of `messages`), decoded elsewhere, window by window; ordinals go on. */
+  processRecords(messages: Messages, slab: Slab, records: Records, counts: Counts): BlockResult
+  /** The first message, rejected as a whole. */
+  reject(messages: Messages, fault: { rule: string; reason: string }, counts: Counts): BlockResult
 }
 
 export interface BlockOptions {
@@ -76,41 +81,94 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     return faults
   }
 
+  /** Checks decoded rows and lays them out; `skip` says which rows are duplicates already. */
+  const layOutRows = (m: Messages, records: Records, counts: Counts, known: KnownRow | undefined, early: MessageReject[], firstOrdinal: number, isWindow = false): BlockResult => {
+    const { rows } = records
+    const originalOf = (reject: MessageReject): [number, number] =>
+      isWindow && reject.row >= 0 ? wrapRecord(m.slab, records, reject.row, dataset.record.path) : [m.valueStart[reject.message], m.valueLength[reject.message]]
+    if (selection.length < rows) selection = new Int32Array(rows * 2)
+    const rejects = early
+    for (const reject of checker.check(textOver(m), records.cells, rows, records.issues, skip)) rejects.push({ ...reject, message: rowMessage[reject.row] })
+    origin.ensure(rows)
+    let count = 0
+    for (let row = 0; row < rows; row += 1) {
+      if (skip[row] === 0) selection[count++] = row
+      else if (skip[row] === DUPLICATE) counts.duplicate += 1
+    }
+    for (let i = 0; i < count; i += 1) {
+      const row = selection[i]
+      origin.set(row, m, identifier.ids, rowMessage[row], row - ordinals[rowMessage[row]] + firstOrdinal)
+    }
+    const accepted = checker.columns.map((one) => one.values)
+    if (dataset.raw.keepOriginal) accepted.push(keepOriginal(original, m, selection, count, rowMessage))
+    const quarantined = layOut(m, rejects, identifier, rejectOrigin, rejectColumns, (reject) => reject.row - ordinals[reject.message] + firstOrdinal, originalOf, known, counts)
+    counts.accepted += count
+    counts.read += rows
+    return {
+      accepted: { bytes: m.slab.bytes, end: m.slab.end, selection, count, columns: [...accepted, ...origin.columns] },
+      quarantined,
+      discovered: checker.discovered,
+    }
+  }
+
+  const begin = (rows: number): void => {
+    if (skip.length < rows) skip = new Uint8Array(rows * 2)
+    skip.fill(0, 0, rows)
+  }
+
+  let largeOffset = -1
+  let largeOrdinal = 0
+
   return {
     process(m, counts, known) {
       identifier.identify(m)
       const faults = decodeAll(m)
       const { records } = decoder
-      const { rows } = records
-      if (skip.length < rows) skip = new Uint8Array(rows * 2)
-      if (selection.length < rows) selection = new Int32Array(rows * 2)
-      skip.fill(0, 0, rows)
-      const rejects: (Reject & { message: number })[] = []
-      markSeen(m, identifier, rows, rowMessage, ordinals, skip, faults, rejects, counts)
-      if (known !== undefined) markKnown(m, known, rows, rowMessage, ordinals, skip)
-      const text = textOver(m)
-      for (const reject of checker.check(text, records.cells, rows, records.issues, skip)) rejects.push({ ...reject, message: rowMessage[reject.row] })
-      origin.ensure(rows)
-      let count = 0
-      for (let row = 0; row < rows; row += 1) {
-        if (skip[row] === 0) selection[count++] = row
-        else if (skip[row] === DUPLICATE) counts.duplicate += 1
-      }
-      for (let i = 0; i < count; i += 1) {
-        const row = selection[i]
-        origin.set(row, m, identifier.ids, rowMessage[row], row - ordinals[rowMessage[row]])
-      }
-      const accepted = checker.columns.map((one) => one.values)
-      if (dataset.raw.keepOriginal) accepted.push(keepOriginal(original, m, selection, count, rowMessage))
-      const quarantined = layOut(m, rejects, identifier, rejectOrigin, rejectColumns, rowMessage, ordinals, known, counts)
-      countRows(counts, m, rows, count, faults.length)
-      return {
-        accepted: { bytes: m.slab.bytes, end: m.slab.end, selection, count, columns: [...accepted, ...origin.columns] },
-        quarantined,
-        discovered: checker.discovered,
-      }
+      begin(records.rows)
+      const early: MessageReject[] = []
+      markSeen(m, identifier, records.rows, rowMessage, ordinals, skip, faults, early, counts)
+      if (known !== undefined) markKnown(m, known, records.rows, rowMessage, ordinals, skip)
+      counts.read += faults.length
+      counts.messages += m.count
+      for (let i = 0; i < m.count; i += 1) counts.bytes += Math.max(m.valueLength[i], 0)
+      return layOutRows(m, records, counts, known, early, 0)
+    },
+    processRecords(m, slab, records, counts) {
+      if (m.offset[0] !== largeOffset) [largeOffset, largeOrdinal] = [m.offset[0], 0]
+      const wide: Messages = { ...m, slab, keyStart: m.keyStart.slice(0, 1), count: 1 }
+      wide.keyStart[0] = appendText(slab, m.slab.bytes.toString('utf8', m.keyStart[0], m.keyStart[0] + m.keyLength[0]))
+      identifier.identify(wide)
+      begin(records.rows)
+      if (records.rows > rowMessage.length) rowMessage = grown(rowMessage, records.rows)
+      rowMessage.fill(0, 0, records.rows)
+      ordinals[0] = 0
+      const result = layOutRows(wide, records, counts, undefined, [], largeOrdinal, true)
+      largeOrdinal += records.rows
+      return result
+    },
+    reject(m, fault, counts) {
+      identifier.identify(m)
+      decoder.clear()
+      counts.read += 1
+      counts.messages += 1
+      return layOutRows(m, decoder.records, counts, undefined, [{ row: -1, message: 0, kind: 'record', path: '', value: '', ...fault }], 0)
     },
   }
+}
+
+type MessageReject = Reject & { message: number }
+
+/**
+ * The original of a record of a large file: its own bytes between the declared ancestors, a small document that a replay can
+ * read. The whole file would be kept once per reject otherwise.
+ */
+function wrapRecord(slab: Slab, records: Records, row: number, path: string): [number, number] {
+  const ancestors = path.split('/').filter((step) => step !== '').slice(0, -1)
+  const bytes = slab.bytes.toString('utf8', records.extents[row * 2], records.extents[row * 2 + 1])
+  const open = ancestors.map((step) => `<${step}>`).join('')
+  const close = ancestors.toReversed().map((step) => `</${step}>`).join('')
+  const start = appendText(slab, open + bytes + close)
+  return [start, slab.end - start]
 }
 
 function grown(old: Int32Array<ArrayBuffer>, needed: number): Int32Array<ArrayBuffer> {
@@ -193,8 +251,8 @@ function layOut(
   identifier: MessageIdentifier,
   origin: ReturnType<typeof createOriginColumns>,
   columns: ReturnType<typeof createColumn>[],
-  rowMessage: Int32Array,
-  first: number[],
+  ordinalOf: (reject: MessageReject) => number,
+  originalOf: (reject: MessageReject) => [start: number, length: number],
   known: KnownRow | undefined,
   counts: Counts,
 ): StageRows {
@@ -203,7 +261,7 @@ function layOut(
   const selection = new Int32Array(rejects.length)
   let count = 0
   for (const reject of rejects) {
-    const ordinal = reject.row < 0 ? -1 : reject.row - first[rowMessage[reject.row]]
+    const ordinal = reject.row < 0 ? -1 : ordinalOf(reject)
     if (reject.row < 0 && known?.(m.partition[reject.message], m.offset[reject.message], -1)) {
       counts.duplicate += 1
       continue
@@ -214,7 +272,7 @@ function layOut(
       const start = appendText(m.slab, text)
       setSpan(columns[i], count, start, m.slab.end - start)
     })
-    setSpan(columns[5], count, m.valueStart[reject.message], m.valueLength[reject.message])
+    setSpan(columns[5], count, ...originalOf(reject))
     selection[count] = count
     count += 1
     if (reject.kind === 'note') counts.notes += 1
@@ -224,11 +282,4 @@ function layOut(
     }
   }
   return { bytes: m.slab.bytes, end: m.slab.end, selection, count, columns: [...origin.columns, ...columns] }
-}
-
-function countRows(counts: Counts, m: Messages, rows: number, accepted: number, faults: number): void {
-  counts.messages += m.count
-  counts.read += rows + faults
-  counts.accepted += accepted
-  for (let i = 0; i < m.count; i += 1) counts.bytes += Math.max(m.valueLength[i], 0)
 }

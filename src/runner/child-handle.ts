@@ -17,6 +17,8 @@ export interface ChildHandle {
   readonly endReason: string
   readonly failed: HeadraceError | undefined
   readonly pending: boolean
+  /** It said that nothing is left, and has nothing to commit. */
+  readonly idle: boolean
   readonly prepared: Prepared | undefined
   readonly drift: string[]
   /** Asks for the batch; resolves when it is there, or the child has ended or takes too long. */
@@ -40,6 +42,7 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     endReason: '',
     failed: undefined as HeadraceError | undefined,
     pending: false,
+    idle: false,
     prepared: undefined as Prepared | undefined,
     drift: [] as string[],
     wake: (): void => undefined,
@@ -60,7 +63,8 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     state.lastWordMs = options.nowMs()
     if (message.type === 'alive') options.onAlive(message)
     else if (message.type === 'trouble') options.onTrouble(message)
-    else if (message.type === 'pending') state.pending = true
+    else if (message.type === 'pending') Object.assign(state, { pending: true, idle: false })
+    else if (message.type === 'idle') state.idle = true
     else if (message.type === 'prepared') state.prepared = message.batch
     else if (message.type === 'drift') state.drift = message.paths
     else if (message.type === 'failed') state.failed = errorFrom(message)
@@ -79,6 +83,9 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     },
     get pending() {
       return state.pending && state.prepared === undefined
+    },
+    get idle() {
+      return state.idle && state.prepared === undefined && !state.pending
     },
     get prepared() {
       return state.prepared

@@ -7,6 +7,7 @@ import { HeadraceError } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
 import { consumerMark, heldMark, heldPartitions } from '../core/marks.ts'
 import type { BatchEngine, PartitionRule, RawSlice } from '../core/batch-engine.ts'
+import type { BatchResult } from '../core/results.ts'
 import type { DataFile, TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import { createKeyPicker, type KeyPicker } from './key-picker.ts'
@@ -61,23 +62,6 @@ export interface GateFacts {
   rows: number
   accepted: number
   quarantined: number
-}
-
-export interface BatchResult {
-  /** `published`: a commit was made; `nothing_new`; `taken`: another run published the same range first. */
-  state: 'published' | 'nothing_new' | 'taken' | 'planned'
-  version: number
-  fromVersion: number
-  toVersion: number
-  rowsRead: number
-  duplicatesInDelta: number
-  duplicatesPublished: number
-  published: number
-  partitions: Record<string, number>
-  held: Record<string, string>
-  files: number
-  bytes: number
-  seconds: number
 }
 
 const CONSUMER = 'processed'

@@ -1,5 +1,6 @@
 /** What supervisor and children say to each other over their channel. Plain JSON; every message is idempotent or numbered. */
 import type { ErrorCode } from '../core/errors.ts'
+import type { Counts } from '../core/results.ts'
 import type { DataFile } from '../core/table-schema.ts'
 
 /** Positions of one Kafka partition in a prepared batch: read from `start`, next is `next`. */
@@ -9,25 +10,13 @@ export interface BatchRange {
   next: number
 }
 
-export interface Counts {
-  read: number
-  accepted: number
-  duplicate: number
-  quarantined: number
-  /** Values dropped or warned about in accepted records. */
-  notes: number
-  messages: number
-  bytes: number
-  byReason: Record<string, number>
-}
-
 /** A batch whose files are durable: all the supervisor needs to commit it. */
 export interface Prepared {
   ranges: BatchRange[]
   adds: DataFile[]
   counts: Counts
-  /** Milliseconds since 1970 when the oldest message of the batch was produced, by its own clock; 0 without any. */
-  oldestMs: number
+  /** Milliseconds since 1970 when the newest message of the batch was produced, by its own clock; 0 without any. */
+  newestMs: number
   /** Files of a watched folder that this batch has read: path to content position. */
   files?: Record<string, number>
 }
@@ -45,6 +34,8 @@ export type ToSupervisor =
   /** There is something to commit. */
   | { type: 'pending'; rows: number }
   | { type: 'prepared'; batch: Prepared }
+  /** Nothing left to read, and nothing uncommitted. */
+  | { type: 'idle' }
   | { type: 'drift'; paths: string[] }
   | { type: 'trouble'; code: ErrorCode; message: string }
   | { type: 'failed'; code: ErrorCode; params: Record<string, unknown>; message: string }
@@ -64,13 +55,4 @@ export interface ChildSettings {
   poison: { partition: number; offset: number }[]
   memoryBytes: number
   threads: number
-}
-
-export function emptyCounts(): Counts {
-  return { read: 0, accepted: 0, duplicate: 0, quarantined: 0, notes: 0, messages: 0, bytes: 0, byReason: {} }
-}
-
-export function addCounts(into: Counts, more: Counts): void {
-  for (const key of ['read', 'accepted', 'duplicate', 'quarantined', 'notes', 'messages', 'bytes'] as const) into[key] += more[key]
-  for (const [reason, count] of Object.entries(more.byReason)) into.byReason[reason] = (into.byReason[reason] ?? 0) + count
 }

@@ -14,7 +14,8 @@ import { fitWindow } from '../planning/dedup-window.ts'
 import { createBlockProcessor, type KnownRow } from './block.ts'
 import { createBatchWriter } from './batch-writer.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
-import { emptyCounts, type ChildSettings, type Prepared, type ToChild, type ToSupervisor } from './protocol.ts'
+import { emptyCounts } from '../core/results.ts'
+import type { ChildSettings, Prepared, ToChild, ToSupervisor } from './protocol.ts'
 
 /** What main/ wires a child with. */
 export interface ChildParts {
@@ -57,7 +58,7 @@ interface ChildState {
   positions: Map<number, number>
   starts: Map<number, number>
   ends: Map<number, number>
-  oldestMs: number
+  newestMs: number
   counts: ReturnType<typeof emptyCounts>
   cut: boolean
   stopping: boolean
@@ -68,7 +69,7 @@ interface ChildState {
 
 function createState(parts: ChildParts): ChildState {
   const positions = new Map(parts.settings.positions.map((one) => [one.partition, one.next]))
-  return { positions, starts: new Map(positions), ends: new Map(), oldestMs: 0, counts: emptyCounts(), cut: false, stopping: false, reported: false, wake: () => undefined }
+  return { positions, starts: new Map(positions), ends: new Map(), newestMs: 0, counts: emptyCounts(), cut: false, stopping: false, reported: false, wake: () => undefined }
 }
 
 function listen(parts: ChildParts, state: ChildState): void {
@@ -101,7 +102,7 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
     for (const end of result.ends) state.ends.set(end.partition, end.end)
     if (messages.count > 0) {
       const known = await knownRows(parts, state, messages)
-      noteOldest(state, messages.time, messages.count)
+      noteNewest(state, messages.time, messages.count)
       const block = processor.process(messages, state.counts, known)
       if (block.discovered.size > 0) {
         parts.send({ type: 'drift', paths: [...block.discovered] })
@@ -140,17 +141,17 @@ function hasProgress(state: ChildState): boolean {
 
 async function prepare(state: ChildState, writer: { finish(): Promise<Prepared['adds']> }): Promise<Prepared> {
   const ranges = [...state.positions].map(([partition, next]) => ({ partition, start: state.starts.get(partition) as number, next }))
-  const { counts, oldestMs } = state
+  const { counts, newestMs } = state
   if (counts.read !== counts.accepted + counts.duplicate + counts.quarantined)
     throw failure('reconcile_failed', { what: 'a batch', left: `${counts.read} read`, right: `${counts.accepted} accepted + ${counts.duplicate} duplicate + ${counts.quarantined} quarantined` })
   state.starts = new Map(state.positions)
   state.counts = emptyCounts()
-  state.oldestMs = 0
-  return { ranges: ranges.filter((one) => one.next !== one.start), adds: await writer.finish(), counts, oldestMs }
+  state.newestMs = 0
+  return { ranges: ranges.filter((one) => one.next !== one.start), adds: await writer.finish(), counts, newestMs }
 }
 
-function noteOldest(state: ChildState, times: Float64Array, count: number): void {
-  for (let i = 0; i < count; i += 1) if (state.oldestMs === 0 || times[i] < state.oldestMs) state.oldestMs = times[i]
+function noteNewest(state: ChildState, times: Float64Array, count: number): void {
+  for (let i = 0; i < count; i += 1) if (times[i] > state.newestMs) state.newestMs = times[i]
 }
 
 async function rebuildWindow(parts: ChildParts, identifier: MessageIdentifier, capacity: number): Promise<void> {

@@ -4,10 +4,11 @@
  */
 import { HeadraceError, failure, type ErrorCode } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
-import { countMark, rereadMark, sourceMark } from '../core/marks.ts'
+import { countMark, fileMark, rereadMark, sourceMark } from '../core/marks.ts'
+import { addCounts, emptyCounts, type CommitEvent, type Counts, type StreamSummary } from '../core/results.ts'
 import type { TableSchema } from '../core/table-schema.ts'
 import { createChildHandle, type ChildHandle, type ChildProcess } from './child-handle.ts'
-import { addCounts, emptyCounts, type ChildSettings, type Counts, type Prepared } from './protocol.ts'
+import type { ChildSettings, Prepared } from './protocol.ts'
 
 /** The table as the supervisor needs it: main/ passes the lakehouse's. */
 export interface StreamTable {
@@ -26,16 +27,6 @@ export interface StreamObserver {
   childDied(event: { reason: string; deaths: number }): void
 }
 
-export interface CommitEvent {
-  version: number
-  counts: Counts
-  files: number
-  bytes: number
-  durationMs: number
-  /** Age of the oldest message at the commit, by its own clock; 0 without messages. */
-  freshnessMs: number
-}
-
 export interface SupervisorOptions {
   job: string
   table: StreamTable
@@ -49,8 +40,8 @@ export interface SupervisorOptions {
   spawn(): ChildProcess
   /** Adds columns that drift discovered; children started after it use them. */
   evolve(paths: string[]): Promise<void>
-  /** Ends of the partitions now: `untilCaughtUp` stops when all marks have reached what this said at the start. */
-  ends(): Promise<Map<number, number>>
+  /** Ends of the partitions now: `untilCaughtUp` stops when all marks have reached them. Undefined: when children are idle. */
+  ends(): Promise<Map<number, number> | undefined>
   /** New partitions of the topic, asked from time to time. */
   partitionsNow(): Promise<number[]>
   observer: StreamObserver
@@ -61,12 +52,6 @@ export interface SupervisorOptions {
 
 const PARTITION_CHECK_MS = 10_000
 const STORAGE_PAUSE_MS = 2_000
-
-export interface StreamSummary {
-  counts: Counts
-  commits: number
-  version: number
-}
 
 /** Runs until the signal aborts (then ends after a commit), until caught up when asked, or until an error that trying again cannot cure. */
 export async function superviseStream(options: SupervisorOptions): Promise<StreamSummary> {
@@ -80,7 +65,7 @@ export async function superviseStream(options: SupervisorOptions): Promise<Strea
       await waitForWork(options, state, stopping)
       await commitRound(options, state)
       if (state.fatal !== undefined) throw state.fatal
-      if (stopping || (goal !== undefined && reached(options, state, goal))) break
+      if (stopping || (options.untilCaughtUp && isCaughtUp(options, state, goal))) break
       if (options.nowMs() > nextPartitionCheck) {
         await adoptPartitions(options, state)
         nextPartitionCheck = options.nowMs() + PARTITION_CHECK_MS
@@ -238,13 +223,17 @@ async function commitBatches(options: SupervisorOptions, batches: Prepared[], st
     next[mark] = range.next
   }
   for (const [name, value] of Object.entries(totals(marks, counts))) next[countMark(name)] = value
-  const oldest = Math.min(...batches.map((batch) => batch.oldestMs).filter((time) => time > 0))
-  const info = { counts, oldestMs: Number.isFinite(oldest) ? oldest : 0 }
+  for (const [path, content] of batches.flatMap((batch) => Object.entries(batch.files ?? {}))) {
+    next[fileMark(path)] = content
+    expect[fileMark(path)] = undefined
+  }
+  const newestMs = Math.max(...batches.map((batch) => batch.newestMs))
+  const info = { counts, newestMs }
   const version = await persist(options, { operation: 'STREAMING UPDATE', adds, removes: [], marks: next, expect, info })
   addCounts(state.total, counts)
   state.commits += 1
   const now = options.nowMs()
-  options.observer.committed({ version, counts, files: adds.length, bytes: adds.reduce((sum, file) => sum + file.size, 0), durationMs: now - started, freshnessMs: Number.isFinite(oldest) ? now - oldest : 0 })
+  options.observer.committed({ version, counts, files: adds.length, bytes: adds.reduce((sum, file) => sum + file.size, 0), durationMs: now - started, freshnessMs: newestMs > 0 ? Math.max(0, now - newestMs) : 0 })
   return version
 }
 
@@ -265,6 +254,10 @@ async function persist(options: SupervisorOptions, request: Parameters<StreamTab
       await pause(STORAGE_PAUSE_MS, options.signal)
     }
   }
+}
+
+function isCaughtUp(options: SupervisorOptions, state: State, goal: Map<number, number> | undefined): boolean {
+  return goal === undefined ? state.slots.every((slot) => slot.child?.idle === true) : reached(options, state, goal)
 }
 
 function reached(options: SupervisorOptions, state: State, goal: Map<number, number>): boolean {

@@ -133,17 +133,22 @@ function escape(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 }
 
-/** SplitMix32 seeded by (seed, index): every message has its own stream of numbers in [0, 1). */
+/**
+ * sfc32 (Chris Doty-Humphrey, PractRand) seeded by (seed, index): every message has its own stream of numbers in [0, 1).
+ * 128 bits of state, because ids are drawn from it: with 32 bits two of a million books would share one.
+ */
 function generator(seed: number, index: number): () => number {
-  let state = (Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(index + 1, 0xc2b2ae35)) | 0
-  return () => {
-    state = (state + 0x9e3779b9) | 0
-    let z = state ^ (state >>> 16)
-    z = Math.imul(z, 0x21f0aaad)
-    z ^= z >>> 15
-    z = Math.imul(z, 0x735a2d97)
-    return ((z ^ (z >>> 15)) >>> 0) / 4_294_967_296
+  let [a, b, c, d] = [seed | 0, index | 0, (seed ^ 0x9e3779b9) | 0, 1]
+  const next = (): number => {
+    const t = (((a + b) | 0) + d) | 0
+    d = (d + 1) | 0
+    a = b ^ (b >>> 9)
+    b = (c + (c << 3)) | 0
+    c = (((c << 21) | (c >>> 11)) + t) | 0
+    return (t >>> 0) / 4_294_967_296
   }
+  for (let i = 0; i < 12; i += 1) next()
+  return next
 }
 
 const HEX = Array.from({ length: 65_536 }, (_, i) => i.toString(16).padStart(4, '0'))

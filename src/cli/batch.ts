@@ -1,0 +1,50 @@
+/** headrace batch: publish what is new in RAW, once or on the dataset's schedule. */
+import type { Command } from 'commander'
+import type { App } from '../control/app.ts'
+import { byteSize, collect, stopSignal } from './options.ts'
+import { bytesText, type Output } from './output.ts'
+
+interface Flags {
+  memory: number
+  dryRun?: boolean
+  schedule?: boolean
+  hold: string[]
+  release: string[]
+}
+
+const DEFAULT_MEMORY = 1_073_741_824
+
+export function addBatch(program: Command, app: App, output: () => Output): void {
+  program
+    .command('batch <dataset>')
+    .description('publish what is new in RAW to Processed: deduplicated by key, partitioned, in one commit')
+    .option('--memory <size>', 'memory limit', byteSize, DEFAULT_MEMORY)
+    .option('--dry-run', 'say what would be read, write nothing')
+    .option('--schedule', "stay and run on the dataset's cron schedule")
+    .option('--hold <partition>', 'hold a table partition, e.g. publication_year=2010 (repeatable)', collect, [])
+    .option('--release <partition>', 'publish a held table partition again (repeatable)', collect, [])
+    .addHelpText('after', '\nExamples:\n  headrace batch books\n  headrace batch books --hold publication_year=2010\n  headrace batch books --schedule')
+    .action(async (dataset: string, flags: Flags) => {
+      if (flags.schedule) await onSchedule(dataset, flags, app, output())
+      else await once(dataset, flags, app, output())
+    })
+}
+
+async function once(dataset: string, flags: Flags, app: App, out: Output): Promise<void> {
+  const results = await app.batch(dataset, { memoryBytes: flags.memory, dryRun: flags.dryRun === true, hold: flags.hold, release: flags.release, say: out.progress })
+  for (const result of results) {
+    const { partitions, held, bytes, ...facts } = result
+    out.object({ ...facts, bytes: out.format === 'json' ? bytes : bytesText(bytes), partitions: out.format === 'json' ? partitions : Object.keys(partitions).length, held })
+  }
+}
+
+async function onSchedule(dataset: string, flags: Flags, app: App, out: Output): Promise<void> {
+  const { Cron } = await import('croner')
+  const signal = stopSignal()
+  const schedule = await app.batchSchedule(dataset)
+  out.say(`Batch of ${dataset} on ${schedule}; stop with Ctrl-C.`)
+  // `protect` skips a tick while the one before still runs: two at once would only make one of them wait for nothing.
+  const job = new Cron(schedule, { protect: true, timezone: 'UTC', catch: (error) => out.say(`Batch failed: ${(error as Error).message}`) }, () => once(dataset, { ...flags, hold: [], release: [] }, app, out))
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+  job.stop()
+}

@@ -1,0 +1,34 @@
+/** headrace dataset: check and infer declarations, print their JSON Schema. */
+import type { Command } from 'commander'
+import type { App } from '../control/app.ts'
+import { mistakeText } from '../dataset/check.ts'
+import { DATASET_SCHEMA } from '../dataset/schema.ts'
+import type { Output } from './output.ts'
+
+export function addDataset(program: Command, app: App, output: () => Output): void {
+  const dataset = program.command('dataset').description('check, draft and describe dataset declarations')
+  dataset
+    .command('check <file>')
+    .description('say everything that is wrong with a declaration, with line and column')
+    .action(async (file: string) => {
+      const result = await app.checkDataset(file)
+      const out = output()
+      if (out.format === 'json') out.object({ file: result.path, valid: result.dataset !== undefined, mistakes: result.mistakes })
+      else if (result.dataset !== undefined) out.text(`${file} is right: dataset ${result.dataset.name}, ${result.dataset.columns.length} columns, ${result.dataset.source.kind} source.`)
+      else out.text(`${file} has ${result.mistakes.length} mistake(s):\n${result.mistakes.map(mistakeText).join('\n')}`)
+      if (result.dataset === undefined) process.exitCode = 1
+    })
+  dataset
+    .command('infer <file-or-topic>')
+    .description('draft a declaration from a sample file or the newest messages of a topic')
+    .option('--name <name>', 'name of the dataset', '')
+    .option('--brokers <list>', 'brokers of the topic', process.env.HEADRACE_BROKERS ?? 'localhost:9092')
+    .option('--record <path>', 'path of the record, when the guess is wrong')
+    .action(async (source: string, options: { name: string; brokers: string; record?: string }) => {
+      output().text(await app.inferDataset(source, { name: options.name, brokers: options.brokers, record: options.record }))
+    })
+  dataset
+    .command('schema')
+    .description('print the JSON Schema of declarations, for editors')
+    .action(() => output().text(JSON.stringify(DATASET_SCHEMA, undefined, 2)))
+}

@@ -1,0 +1,106 @@
+/** How results are shown: tables for people, JSON for machines; results on stdout, everything else on stderr. */
+import { styleText } from 'node:util'
+import { HeadraceError, reasonOf } from '../core/errors.ts'
+
+export type OutputFormat = 'table' | 'json'
+
+export interface Output {
+  readonly format: OutputFormat
+  /** Rows as a table, or as a JSON array. */
+  rows(rows: Record<string, unknown>[], empty?: string): void
+  /** One thing: labelled lines, or a JSON object. */
+  object(value: Record<string, unknown>): void
+  text(text: string): void
+  /** For people only, on stderr; nothing in JSON mode. */
+  say(text: string): void
+  /** One line that is overwritten on a terminal; elsewhere a plain line now and then. */
+  progress(text: string): void
+}
+
+const PROGRESS_MS = { terminal: 100, plain: 2_000 }
+
+export function createOutput(format: OutputFormat): Output {
+  let lastProgress = 0
+  let open = false
+  const endProgress = (): void => {
+    if (open) process.stderr.write('\n')
+    open = false
+  }
+  const json = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`)
+  return {
+    format,
+    rows(rows, empty = 'nothing') {
+      endProgress()
+      if (format === 'json') json(rows)
+      else process.stdout.write(rows.length === 0 ? `${empty}\n` : tableText(rows))
+    },
+    object(value) {
+      endProgress()
+      if (format === 'json') json(value)
+      else process.stdout.write(objectText(value))
+    },
+    text(text) {
+      endProgress()
+      process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+    },
+    say(text) {
+      if (format === 'json') return
+      endProgress()
+      process.stderr.write(`${text}\n`)
+    },
+    progress(text) {
+      if (format === 'json') return
+      const { isTTY } = process.stderr
+      const now = Date.now()
+      if (now - lastProgress < (isTTY ? PROGRESS_MS.terminal : PROGRESS_MS.plain)) return
+      lastProgress = now
+      open = isTTY
+      process.stderr.write(isTTY ? `\r\u001b[K${text}` : `${text}\n`)
+    },
+  }
+}
+
+/** `Error:` with what and where, then `Try:` with the next step; as an object in JSON mode. Returns the exit code. */
+export function printError(error: unknown, format: OutputFormat): number {
+  const known = error instanceof HeadraceError ? error : undefined
+  if (format === 'json') {
+    process.stderr.write(`${JSON.stringify({ error: { code: known?.code ?? 'internal', class: known?.errorClass ?? 'bug', message: reasonOf(error), next: known?.next ?? '', params: known?.params ?? {} } })}\n`)
+  } else {
+    process.stderr.write(`${paint('red', 'Error:')} ${reasonOf(error)}\n`)
+    if (known !== undefined) process.stderr.write(`${paint('yellow', 'Try:')} ${known.next}\n`)
+    else process.stderr.write(`${(error as Error).stack ?? ''}\n`)
+  }
+  return known?.code === 'usage' || known?.code === 'dataset_not_found' ? 2 : 1
+}
+
+function paint(color: 'red' | 'yellow' | 'bold', text: string): string {
+  return process.stderr.isTTY && process.env.NO_COLOR === undefined ? styleText(color, text) : text
+}
+
+export function tableText(rows: Record<string, unknown>[]): string {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  const cells = rows.map((row) => columns.map((column) => cellText(row[column])))
+  const widths = columns.map((column, i) => Math.min(60, Math.max(column.length, ...cells.map((row) => row[i].length))))
+  const numeric = columns.map((column) => rows.every((row) => row[column] === null || row[column] === undefined || typeof row[column] === 'number'))
+  const line = (texts: string[]): string => texts.map((text, i) => (numeric[i] ? text.padStart(widths[i]) : text.slice(0, widths[i]).padEnd(widths[i]))).join('  ').trimEnd()
+  return `${[line(columns), line(widths.map((width) => '-'.repeat(width))), ...cells.map(line)].join('\n')}\n`
+}
+
+function objectText(value: Record<string, unknown>): string {
+  const width = Math.max(...Object.keys(value).map((key) => key.length))
+  const lines = Object.entries(value).map(([key, item]) => `${key.padEnd(width)}  ${cellText(item)}`)
+  return `${lines.join('\n')}\n`
+}
+
+function cellText(value: unknown): string {
+  if (value === null || value === undefined) return ''
+  if (typeof value === 'number') return Number.isInteger(value) ? value.toLocaleString('en-US') : value.toFixed(2)
+  return typeof value === 'object' ? JSON.stringify(value) : String(value).replaceAll('\n', ' ')
+}
+
+/** `14.2 MB`, in powers of ten. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  const power = bytes === 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3))
+  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
+}

@@ -1,0 +1,43 @@
+/** headrace stream: run a stream job. */
+import type { Command } from 'commander'
+import type { App } from '../control/app.ts'
+import type { CommitEvent } from '../core/results.ts'
+import { stopSignal, wholeNumber } from './options.ts'
+import { bytesText, type Output } from './output.ts'
+
+export function addStream(program: Command, app: App, output: () => Output): void {
+  program
+    .command('stream <dataset>')
+    .description('read the source into RAW, exactly once, until stopped (SIGTERM ends after a commit)')
+    .option('--until-caught-up', 'stop when everything that was there at the start is committed')
+    .option('--metrics-port <port>', 'serve Prometheus metrics on 127.0.0.1:<port>/metrics', wholeNumber)
+    .option('--dry-run', 'say what would be read, read nothing')
+    .addHelpText('after', '\nExamples:\n  headrace stream books --until-caught-up\n  headrace stream datasets/books.yaml --metrics-port 9464')
+    .action(async (dataset: string, flags: { untilCaughtUp?: boolean; metricsPort?: number; dryRun?: boolean }) => {
+      const out = output()
+      if (flags.dryRun) {
+        const { partitions } = await app.offsets(dataset)
+        out.rows(partitions)
+        return
+      }
+      let messages = 0
+      const started = Date.now()
+      const summary = await app.stream(dataset, {
+        untilCaughtUp: flags.untilCaughtUp === true,
+        metricsPort: flags.metricsPort,
+        signal: stopSignal(),
+        say: out.say,
+        onCommit(event) {
+          messages += event.counts.messages
+          out.progress(commitText(event, messages, (Date.now() - started) / 1000))
+        },
+      })
+      out.object({ version: summary.version, commits: summary.commits, messages: summary.counts.messages, read: summary.counts.read, accepted: summary.counts.accepted, duplicate: summary.counts.duplicate, quarantined: summary.counts.quarantined, byReason: summary.counts.byReason })
+    })
+}
+
+function commitText(event: CommitEvent, messages: number, seconds: number): string {
+  const rate = Math.round(messages / Math.max(seconds, 0.001)).toLocaleString('en-US')
+  const { counts } = event
+  return `version ${event.version}: ${counts.accepted.toLocaleString('en-US')} accepted, ${counts.duplicate} duplicate, ${counts.quarantined} quarantined, ${event.files} files, ${bytesText(event.bytes)} (${messages.toLocaleString('en-US')} messages, ${rate}/s)`
+}

@@ -1,0 +1,125 @@
+/**
+ * What the CLI (and later the API) can ask for. main/ implements it; nothing above knows an adapter. Every method throws
+ * errors of the table (core/errors.ts); progress goes to `say`, results are returned.
+ */
+import type { BatchResult, CommitEvent, StreamSummary } from '../core/results.ts'
+import type { CheckResult } from '../dataset/check.ts'
+
+export interface StreamOptions {
+  untilCaughtUp: boolean
+  metricsPort: number | undefined
+  signal: AbortSignal
+  onCommit(event: CommitEvent): void
+  say(text: string): void
+}
+
+export interface BatchOptions {
+  memoryBytes: number
+  dryRun: boolean
+  hold: string[]
+  release: string[]
+  say(text: string): void
+}
+
+export interface ProduceRequest {
+  dataset: string
+  to: 'kafka' | 'files'
+  folder: string
+  count: number
+  ratePerSecond: number
+  seed: number
+  journal: string
+  partitions: number
+  compression: string
+  shares: { duplicates: number; malformed: number; late: number; invalid: number }
+  signal: AbortSignal
+  progress(sent: number): void
+}
+
+export interface TableInfo {
+  name: string
+  path: string
+  version: number
+  files: number
+  rows: number
+  bytes: number
+  columns: { name: string; type: string; partition: boolean; description: string }[]
+  marks: Record<string, number>
+}
+
+export interface VersionInfo {
+  version: number
+  time: string
+  operation: string
+  filesAdded: number
+  filesRemoved: number
+  rowsAdded: number
+  details: Record<string, unknown>
+}
+
+export interface OffsetsInfo {
+  topic: string
+  topicId: string
+  partitions: { partition: number; next: number; first: number; end: number; lagRecords: number; lagSeconds: number | null }[]
+}
+
+export interface OffsetsChange {
+  topic: string
+  changes: { partition: number; from: number | null; to: number; reread: number; skipped: number }[]
+  committed: boolean
+  version: number | null
+}
+
+export interface OffsetsRequest {
+  partition: number | undefined
+  toOffset: number | undefined
+  toTime: string | undefined
+  newTopic: boolean
+  dryRun: boolean
+  rewindOnly: boolean
+}
+
+export interface QuarantineFilter {
+  rule: string | undefined
+  limit: number
+}
+
+export interface ReplayResult {
+  read: number
+  accepted: number
+  quarantined: number
+  version: number | null
+}
+
+export interface VerifyResult {
+  table: string
+  version: number
+  files: number
+  rows: number
+  problems: string[]
+  contentHash: string
+}
+
+export interface App {
+  version: string
+  home: string
+  checkDataset(path: string): Promise<CheckResult & { path: string }>
+  inferDataset(source: string, options: { name: string; brokers: string; record: string | undefined }): Promise<string>
+  produce(request: ProduceRequest): Promise<Record<string, unknown>>
+  stream(dataset: string, options: StreamOptions): Promise<StreamSummary>
+  batch(dataset: string, options: BatchOptions): Promise<BatchResult[]>
+  batchSchedule(dataset: string): Promise<string>
+  listTables(): Promise<TableInfo[]>
+  showTable(table: string, version: number | undefined): Promise<TableInfo>
+  tableVersions(table: string, limit: number): Promise<VersionInfo[]>
+  tableFiles(table: string, version: number | undefined): Promise<Record<string, unknown>[]>
+  query(table: string, sql: string, version: number | undefined): Promise<Record<string, unknown>[]>
+  verify(table: string): Promise<VerifyResult>
+  register(table: string, kind: 'trino' | 'hive' | 'glue' | 'spark' | 'duckdb'): Promise<string>
+  offsets(dataset: string): Promise<OffsetsInfo>
+  setOffsets(dataset: string, request: OffsetsRequest): Promise<OffsetsChange>
+  listQuarantine(dataset: string, filter: QuarantineFilter): Promise<Record<string, unknown>[]>
+  showQuarantined(dataset: string, position: string): Promise<Record<string, unknown>>
+  exportQuarantine(dataset: string, folder: string, filter: QuarantineFilter): Promise<{ files: number; folder: string }>
+  replayQuarantine(dataset: string, options: { rule: string | undefined; dryRun: boolean }): Promise<ReplayResult>
+}

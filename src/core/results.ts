@@ -1,0 +1,57 @@
+/** What jobs report: the same numbers for people, for machines and for metrics. */
+
+/** Records by outcome: read = accepted + duplicate + quarantined, at every commit. */
+export interface Counts {
+  read: number
+  accepted: number
+  duplicate: number
+  quarantined: number
+  /** Values dropped or warned about in accepted records. */
+  notes: number
+  messages: number
+  bytes: number
+  byReason: Record<string, number>
+}
+
+export interface CommitEvent {
+  version: number
+  counts: Counts
+  files: number
+  bytes: number
+  durationMs: number
+  /** Age of the newest message when readers can see it, by its own clock; 0 without messages. */
+  freshnessMs: number
+}
+
+export interface StreamSummary {
+  counts: Counts
+  commits: number
+  version: number
+}
+
+/** What one batch did. */
+export interface BatchResult {
+  /** `published`: a commit was made; `nothing_new`; `taken`: another run published the same range first. */
+  state: 'published' | 'nothing_new' | 'taken' | 'planned'
+  version: number
+  fromVersion: number
+  toVersion: number
+  rowsRead: number
+  duplicatesInDelta: number
+  duplicatesPublished: number
+  published: number
+  partitions: Record<string, number>
+  held: Record<string, string>
+  files: number
+  bytes: number
+  seconds: number
+}
+
+export function emptyCounts(): Counts {
+  return { read: 0, accepted: 0, duplicate: 0, quarantined: 0, notes: 0, messages: 0, bytes: 0, byReason: {} }
+}
+
+export function addCounts(into: Counts, more: Counts): void {
+  for (const key of ['read', 'accepted', 'duplicate', 'quarantined', 'notes', 'messages', 'bytes'] as const) into[key] += more[key]
+  for (const [reason, count] of Object.entries(more.byReason)) into.byReason[reason] = (into.byReason[reason] ?? 0) + count
+}

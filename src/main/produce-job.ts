@@ -1,0 +1,30 @@
+/** Wires and runs the sample producer. */
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { ProduceRequest } from '../control/app.ts'
+import { openFolderSink } from '../connectors/files/sink.ts'
+import { openKafkaSink } from '../connectors/kafka/sink.ts'
+import { failure } from '../core/errors.ts'
+import { openJournal } from '../sample/journal.ts'
+import { produce } from '../sample/produce.ts'
+import { homeFolder, loadDataset } from './home.ts'
+
+export async function runProducer(request: ProduceRequest): Promise<Record<string, unknown>> {
+  const { dataset } = await loadDataset(request.dataset)
+  const topic = dataset.source.kind === 'kafka' ? dataset.source.topic : dataset.name
+  const journalFile = request.journal || join(homeFolder(), 'journals', `${request.to === 'kafka' ? topic : `${topic}-files`}.tsv`)
+  await mkdir(dirname(journalFile), { recursive: true })
+  const journal = await openJournal(journalFile, { seed: request.seed, shares: request.shares })
+  const sink = request.to === 'files' ? await openFolderSink(request.folder) : await openTopic(request, dataset.source)
+  try {
+    const summary = await produce({ journal, sink, count: request.count, ratePerSecond: request.ratePerSecond, signal: request.signal, nowMs: Date.now, progress: request.progress })
+    return { ...summary, to: request.to === 'files' ? request.folder : topic, journal: journalFile, nextMessage: journal.next }
+  } finally {
+    await sink.close()
+  }
+}
+
+async function openTopic(request: ProduceRequest, source: { kind: string }): Promise<Awaited<ReturnType<typeof openKafkaSink>>> {
+  if (source.kind !== 'kafka') throw failure('usage', { reason: 'this dataset reads a folder; produce into one with --to files' })
+  return openKafkaSink({ spec: source as Parameters<typeof openKafkaSink>[0]['spec'], partitions: request.partitions, compression: request.compression as 'none' })
+}

@@ -1,0 +1,66 @@
+/** The commander program: verbs, global options, exit codes (0 done, 1 failed, 2 usage). */
+import { Command, CommanderError } from 'commander'
+import { addBatch } from '../cli/batch.ts'
+import { addBench } from '../cli/bench.ts'
+import { addDataset } from '../cli/dataset.ts'
+import { addDemo } from '../cli/demo.ts'
+import { addOffsets } from '../cli/offsets.ts'
+import { createOutput, printError, type Output, type OutputFormat } from '../cli/output.ts'
+import { addProduce } from '../cli/produce.ts'
+import { addQuarantine } from '../cli/quarantine.ts'
+import { addStream } from '../cli/stream.ts'
+import { addTables } from '../cli/tables.ts'
+import { addTest } from '../cli/test.ts'
+import type { App } from '../control/app.ts'
+import { homeFolder } from './home.ts'
+import { runScript } from './project-scripts.ts'
+
+export async function runCli(version: string): Promise<void> {
+  const program = new Command('headrace')
+    .description('Data ingestion into open tables, exactly once: Kafka topics and files to RAW, then Processed.')
+    .version(`headrace ${version}`)
+    .option('-o, --output <format>', 'table or json', 'table')
+    .enablePositionalOptions(false)
+    .showHelpAfterError('(headrace --help shows all commands)')
+    .exitOverride()
+    .addHelpText('after', '\nFirst time? ./headrace demo runs the whole chain on sample data.\nErrors end with a line that says what to do next. Exit codes: 0 done, 1 failed, 2 usage.')
+  const format = (): OutputFormat => (program.opts<{ output: string }>().output === 'json' ? 'json' : 'table')
+  const output = (): Output => createOutput(format())
+  const app = lazyApp(version)
+  addDemo(program, output, async (options, out) => (await import('./demo.ts')).runDemo(options, out))
+  addTest(program, runScript)
+  addDataset(program, app, output)
+  addProduce(program, app, output)
+  addStream(program, app, output)
+  addBatch(program, app, output)
+  addTables(program, app, output)
+  addOffsets(program, app, output)
+  addQuarantine(program, app, output)
+  addBench(program, runScript)
+  for (const command of allCommands(program)) command.exitOverride().showHelpAfterError('(add --help for the arguments)').option('-o, --output <format>', 'table or json')
+  program.hook('preAction', (_, action) => {
+    const own = action.opts<{ output?: string }>().output
+    if (own !== undefined) program.setOptionValue('output', own)
+  })
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    process.exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : printError(error, format())
+  }
+}
+
+/** The use cases, loaded when one is called: --help and mistakes in arguments must not wait for DuckDB and Kafka. */
+function lazyApp(version: string): App {
+  const known: Record<string, unknown> = { version, home: homeFolder() }
+  return new Proxy(known, {
+    get: (_, name: string) => known[name] ?? (async (...args: unknown[]) => {
+      const { createApp } = await import('./app.ts')
+      const method = createApp(version)[name as keyof App] as (...all: unknown[]) => unknown
+      return method(...args)
+    }),
+  }) as unknown as App
+}
+
+function allCommands(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...allCommands(child)])
+}

@@ -1,0 +1,188 @@
+/** Quarantined records: what was rejected and why, their original bytes, and replay after the declaration was mended. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { failure } from '../core/errors.ts'
+import { createMessages, ensureMessages, type Messages } from '../core/messages.ts'
+import { countMark } from '../core/marks.ts'
+import { emptyCounts } from '../core/results.ts'
+import type { DataFile } from '../core/table-schema.ts'
+import { appendBytes, appendText, createSlab } from '../core/slab.ts'
+import type { App, ReplayResult } from '../control/app.ts'
+import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
+import { openStageEngine } from '../engines/duckdb/stage.ts'
+import { listLiteral, literal } from '../engines/duckdb/sql.ts'
+import { decodePath, type AddAction } from '../lakehouse/actions.ts'
+import { createBatchWriter } from '../runner/batch-writer.ts'
+import { createBlockProcessor } from '../runner/block.ts'
+import { createIdentifier } from '../runner/message-ids.ts'
+import { homeFolder, loadDataset } from './home.ts'
+import { openRaw, type RawTable } from './raw-table.ts'
+
+type QuarantineApp = Pick<App, 'listQuarantine' | 'showQuarantined' | 'exportQuarantine' | 'replayQuarantine'>
+
+const MEMORY = 512 * 1024 * 1024
+const POSITION = "topic || '/' || kafka_partition || '/' || kafka_offset || '/' || ordinal"
+
+export function createQuarantineApp(): QuarantineApp {
+  return {
+    async listQuarantine(dataset, filter) {
+      const { raw } = await open(dataset)
+      const columns = `${POSITION} AS position, reject_kind AS kind, reject_rule AS rule, reject_path AS path, reject_value AS value, reject_reason AS reason, ingest_time`
+      return read(raw, `SELECT ${columns} FROM q ${where(filter.rule)} ORDER BY ingest_time DESC, position LIMIT ${filter.limit}`)
+    },
+    async showQuarantined(dataset, position) {
+      const { raw } = await open(dataset)
+      const [found] = await read(raw, `SELECT ${POSITION} AS position, * EXCLUDE (original), decode(original) AS original FROM q WHERE ${POSITION} = ${literal(position)}`)
+      if (found === undefined) throw failure('usage', { reason: `nothing is quarantined at ${position}; headrace quarantine list ${dataset} shows positions` })
+      return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null))
+    },
+    async exportQuarantine(dataset, folder, filter) {
+      const { raw } = await open(dataset)
+      await mkdir(folder, { recursive: true })
+      const rows = await read(raw, `SELECT ${POSITION} AS position, reject_rule, base64(original) AS bytes FROM q ${where(filter.rule)} LIMIT ${filter.limit}`)
+      for (const row of rows) await writeFile(join(folder, `${String(row.position).replaceAll('/', '-')}.${String(row.reject_rule)}`), Buffer.from(String(row.bytes), 'base64'))
+      return { files: rows.length, folder }
+    },
+    replayQuarantine: (dataset, options) => replay(dataset, options),
+  }
+}
+
+async function open(dataset: string): Promise<{ loaded: Awaited<ReturnType<typeof loadDataset>>; raw: RawTable }> {
+  const loaded = await loadDataset(dataset)
+  return { loaded, raw: await openRaw(loaded.dataset, loaded.rawPath, Date.now()) }
+}
+
+function where(rule: string | undefined): string {
+  return rule === undefined ? '' : `WHERE reject_rule = ${literal(rule)} OR starts_with(reject_rule, ${literal(`${rule}.`)})`
+}
+
+function quarantineFiles(raw: RawTable): AddAction[] {
+  return [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'quarantined')
+}
+
+async function withQuarantine<T>(raw: RawTable, action: (session: DuckSession) => Promise<T>): Promise<T> {
+  const session = await openSession({ memoryBytes: MEMORY, threads: 2, spillFolder: join(homeFolder(), 'spill', `quarantine-${process.pid}`) })
+  try {
+    const paths = quarantineFiles(raw).map((file) => raw.table.store.localPath(decodePath(file.path)))
+    await session.run(`CREATE VIEW q AS SELECT * FROM read_parquet(${listLiteral(paths)}, union_by_name = true, filename = true)`)
+    return await action(session)
+  } finally {
+    await session.close()
+  }
+}
+
+async function read(raw: RawTable, sql: string): Promise<Record<string, unknown>[]> {
+  if (quarantineFiles(raw).length === 0) return []
+  return withQuarantine(raw, (session) => session.objects(sql))
+}
+
+/**
+ * Decodes the original bytes again with the declaration of today. What is right now becomes accepted rows, what is still
+ * wrong is quarantined with today's reason; the files that held both are replaced in the same commit.
+ */
+async function replay(dataset: string, options: { rule: string | undefined; dryRun: boolean }): Promise<ReplayResult> {
+  const { loaded, raw } = await open(dataset)
+  const rows = await read(raw, `SELECT topic_id, topic, kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, reject_kind, filename, base64(original) AS bytes FROM q ${where(options.rule)}`)
+  const records = rows.filter((row) => row.reject_kind === 'record')
+  if (records.length === 0) return { read: 0, accepted: 0, quarantined: 0, version: null }
+  const files = new Set(records.map((row) => String(row.filename)))
+  const replaced = quarantineFiles(raw).filter((file) => files.has(raw.table.store.localPath(decodePath(file.path))))
+  const counts = emptyCounts()
+  const engine = await openStageEngine({ memoryBytes: MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `replay-${process.pid}`) })
+  try {
+    const byTopic = Map.groupBy(records, (row) => `${String(row.topic_id)} ${String(row.topic)}`)
+    const adds = []
+    for (const [source, group] of byTopic) adds.push(...(await decodeAgain(loaded.dataset, raw, engine, source.split(' '), group, counts)))
+    if (options.dryRun) {
+      for (const file of adds) await raw.table.store.delete(file.path)
+      return { read: records.length, accepted: counts.accepted, quarantined: counts.quarantined, version: null }
+    }
+    adds.push(...(await keepOthers(raw, replaced, options.rule)))
+    const { marks } = raw.table.snapshot
+    const change = counts.accepted + counts.quarantined - records.length
+    const next = {
+      [countMark('read')]: (marks.get(countMark('read')) ?? 0) + change,
+      [countMark('accepted')]: (marks.get(countMark('accepted')) ?? 0) + counts.accepted,
+      [countMark('quarantined')]: (marks.get(countMark('quarantined')) ?? 0) + counts.quarantined - records.length,
+    }
+    const info = { counts, replayed: records.length }
+    const version = await raw.table.commit({ operation: 'REPLAY QUARANTINE', adds, removes: replaced.map((file) => file.path), marks: next, expect: {}, info }, Date.now())
+    return { read: records.length, accepted: counts.accepted, quarantined: counts.quarantined, version }
+  } finally {
+    engine.close()
+  }
+}
+
+async function decodeAgain(
+  dataset: Awaited<ReturnType<typeof loadDataset>>['dataset'],
+  raw: RawTable,
+  engine: Awaited<ReturnType<typeof openStageEngine>>,
+  [topicId, topic]: string[],
+  rows: Record<string, unknown>[],
+  counts: ReturnType<typeof emptyCounts>,
+): Promise<Awaited<ReturnType<Awaited<ReturnType<typeof createBatchWriter>>['finish']>>> {
+  const wanted = new Map<string, Set<number>>()
+  for (const row of rows) {
+    const message = `${String(row.kafka_partition)}:${String(row.kafka_offset)}`
+    wanted.set(message, (wanted.get(message) ?? new Set()).add(Number(row.ordinal)))
+  }
+  const messages = messagesOf(rows)
+  const processor = createBlockProcessor({ dataset, columns: raw.columns, identifier: createIdentifier(dataset, 0), poison: new Set() })
+  // Of a message that could not be decoded at all (ordinal -1) every record is wanted, of others only those named.
+  const block = processor.process(messages, counts, (partition, offset, ordinal) => {
+    const ordinals = wanted.get(`${partition}:${offset}`)
+    return ordinals !== undefined && !ordinals.has(-1) && !ordinals.has(ordinal)
+  })
+  const writer = await createBatchWriter({ dataset, columns: raw.columns, engine, store: raw.table.store, topic, topicId, nowMs: Date.now, makeFolder: async (path) => void (await mkdir(path, { recursive: true })) })
+  await writer.add(block)
+  return writer.finish()
+}
+
+function messagesOf(rows: Record<string, unknown>[]): Messages {
+  const messages = createMessages(createSlab(1 << 20), rows.length)
+  const seen = new Set<string>()
+  for (const row of rows) {
+    const position = `${String(row.kafka_partition)}:${String(row.kafka_offset)}`
+    if (seen.has(position)) continue
+    seen.add(position)
+    const n = messages.count
+    ensureMessages(messages, n + 1)
+    const { slab } = messages
+    const put = (text: unknown): [number, number] => {
+      if (text === null || text === undefined) return [0, -1]
+      const start = appendText(slab, String(text))
+      return [start, slab.end - start]
+    }
+    messages.partition[n] = Number(row.kafka_partition)
+    messages.offset[n] = Number(row.kafka_offset)
+    messages.time[n] = Number(row.time_ms)
+    ;[messages.keyStart[n], messages.keyLength[n]] = put(row.message_key)
+    ;[messages.headersStart[n], messages.headersLength[n]] = put(row.message_headers)
+    const bytes = Buffer.from(String(row.bytes), 'base64')
+    messages.valueStart[n] = appendBytes(slab, bytes)
+    messages.valueLength[n] = bytes.length
+    messages.count = n + 1
+  }
+  return messages
+}
+
+/** Rows of the replaced files that are not replayed (other rules, notes) move to a new file as they are. */
+async function keepOthers(raw: RawTable, replaced: AddAction[], rule: string | undefined): Promise<DataFile[]> {
+  const kept: DataFile[] = []
+  for (const file of replaced) {
+    const name = `${file.path.replace(/\.parquet$/, '')}-kept-${raw.table.snapshot.version}.parquet`
+    const source = raw.table.store.localPath(decodePath(file.path))
+    const target = raw.table.store.localPath(decodePath(name))
+    const stays = `reject_kind <> 'record'${rule === undefined ? '' : ` OR NOT (reject_rule = ${literal(rule)} OR starts_with(reject_rule, ${literal(`${rule}.`)}))`}`
+    const rows = await withQuarantine(raw, async (session) => {
+      const [[count]] = await session.rows(`SELECT count(*) FROM read_parquet(${literal(source)}) WHERE ${stays}`)
+      if (Number(count) > 0) await session.run(`COPY (SELECT * FROM read_parquet(${literal(source)}) WHERE ${stays}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd)`)
+      return Number(count)
+    })
+    if (rows === 0) continue
+    await raw.table.store.sync([decodePath(name)])
+    const size = (await raw.table.store.stat(decodePath(name)))?.size ?? 0
+    kept.push({ path: name, size, partitionValues: file.partitionValues, stats: JSON.stringify({ numRecords: rows }) })
+  }
+  return kept
+}

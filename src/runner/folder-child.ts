@@ -1,0 +1,168 @@
+/** The child of a stream job over a watched folder. A file is one message; its number is the offset, its path the message id. */
+import { fileMark } from '../core/marks.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { FileSource, SourceFile } from '../core/file-source.ts'
+import { clearMessages, createMessages, ensureMessages, type Messages } from '../core/messages.ts'
+import { emptyCounts, type Counts } from '../core/results.ts'
+import { appendBytes, appendText, createSlab } from '../core/slab.ts'
+import { createBlockProcessor } from './block.ts'
+import { createBatchWriter, type BatchWriter } from './batch-writer.ts'
+import { scanLargeFile } from './large-file.ts'
+import { createIdentifier } from './message-ids.ts'
+import type { ChildParts } from './stream-child.ts'
+import type { Prepared } from './protocol.ts'
+
+export interface FolderParts extends Omit<ChildParts, 'openReader' | 'rawFiles'> {
+  source: FileSource
+  marks: ReadonlyMap<string, number>
+  pollMs: number
+}
+
+interface FolderState {
+  next: number
+  start: number
+  counts: Counts
+  files: Record<string, number>
+  newestMs: number
+  cut: boolean
+  reported: boolean
+  stopping: boolean
+  wake: () => void
+}
+
+export async function runFolderChild(parts: FolderParts): Promise<void> {
+  const { settings, dataset, columns } = parts
+  const identifier = createIdentifier(dataset, 0)
+  const processor = createBlockProcessor({ dataset, columns, identifier, poison: new Set(settings.poison.map((one) => `${one.partition}:${one.offset}`)) })
+  const writer = await createBatchWriter({ ...parts, topic: settings.topic, topicId: settings.topicId })
+  const { next } = settings.positions[0]
+  const state: FolderState = { next, start: next, counts: emptyCounts(), files: {}, newestMs: 0, cut: false, reported: false, stopping: false, wake: () => undefined }
+  listen(parts, state)
+  parts.send({ type: 'ready' })
+  const heartbeat = setInterval(() => parts.send({ type: 'alive', rssBytes: process.memoryUsage.rss(), heapBytes: 0, ends: [], positions: [[0, state.next]], windowBytes: 0, windowMessages: 0 }), LIMITS.childHeartbeatMs)
+  const messages = createMessages(createSlab(LIMITS.slabBytes * 2), 1024)
+  const known = new Set<string>()
+  try {
+    while (!state.stopping) {
+      const waiting = (await parts.source.list()).filter((file) => !known.has(file.name) && !parts.marks.has(fileMark(file.name)))
+      if (waiting.length === 0) await rest(parts, state, writer)
+      for (const file of waiting) {
+        if (state.stopping) break
+        await reportIfAsked(parts, state, writer)
+        known.add(file.name)
+        const drift = file.size > LIMITS.recordBytes && dataset.record.format === 'xml' ? await takeLarge(parts, state, processor, writer, messages, file) : await takeSmall(parts, state, processor, writer, messages, file)
+        if (drift.length > 0) return parts.send({ type: 'drift', paths: drift })
+        parts.send({ type: 'pending', rows: writer.rows })
+      }
+    }
+  } finally {
+    clearInterval(heartbeat)
+  }
+}
+
+function listen(parts: FolderParts, state: FolderState): void {
+  parts.onMessage((message) => {
+    if (message.type === 'cut') state.cut = true
+    else if (message.type === 'committed') state.reported = false
+    else if (message.type === 'stop') state.stopping = true
+    state.wake()
+  })
+}
+
+/** Nothing new: report what is staged, then say so and wait. */
+async function rest(parts: FolderParts, state: FolderState, writer: BatchWriter): Promise<void> {
+  await reportIfAsked(parts, state, writer)
+  if (state.next === state.start && !state.reported) parts.send({ type: 'idle' })
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, parts.pollMs)
+    state.wake = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+  })
+}
+
+async function reportIfAsked(parts: FolderParts, state: FolderState, writer: BatchWriter): Promise<void> {
+  if (!state.cut || state.reported) return
+  state.cut = false
+  state.reported = true
+  parts.send({ type: 'prepared', batch: await prepare(state, writer) })
+}
+
+async function prepare(state: FolderState, writer: BatchWriter): Promise<Prepared> {
+  const { start, next, counts, files, newestMs } = state
+  Object.assign(state, { start: next, counts: emptyCounts(), files: {}, newestMs: 0 })
+  const ranges = next === start ? [] : [{ partition: 0, start, next }]
+  return { ranges, adds: await writer.finish(), counts, newestMs, files }
+}
+
+type Processor = ReturnType<typeof createBlockProcessor>
+
+async function takeSmall(parts: FolderParts, state: FolderState, processor: Processor, writer: BatchWriter, messages: Messages, file: SourceFile): Promise<string[]> {
+  const bytes = await parts.source.read(file)
+  const hash = parts.source.newContentMark()
+  hash.update(bytes)
+  addMessage(messages, state.next, file, bytes)
+  const block = processor.process(messages, state.counts, undefined)
+  if (block.discovered.size > 0) return [...block.discovered]
+  await writer.add(block)
+  taken(state, file, hash.value())
+  return []
+}
+
+/** A large file begins with an empty batch, so that a fault at its end can take all of its rows back. */
+async function takeLarge(parts: FolderParts, state: FolderState, processor: Processor, writer: BatchWriter, messages: Messages, file: SourceFile): Promise<string[]> {
+  while (state.next !== state.start || state.reported) {
+    await reportIfAsked(parts, state, writer)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    if (state.stopping) return []
+  }
+  const hash = parts.source.newContentMark()
+  const discovered = new Set<string>()
+  const counts = emptyCounts()
+  addMessage(messages, state.next, file, Buffer.alloc(0))
+  const fault = await scanLargeFile(parts.dataset, parts.columns, hashed(parts.source.chunks(file), hash), async (slab, records) => {
+    const block = processor.processRecords(messages, slab, records, counts)
+    for (const path of block.discovered) discovered.add(path)
+    await writer.add(block)
+  })
+  if (discovered.size > 0) {
+    await writer.discard()
+    return [...discovered]
+  }
+  if (fault === undefined) Object.assign(state, { counts: { ...counts, messages: 1, bytes: file.size } })
+  else {
+    await writer.discard()
+    await writer.add(processor.reject(messages, fault, state.counts))
+  }
+  taken(state, file, hash.value())
+  return []
+}
+
+async function* hashed(chunks: AsyncIterable<Buffer>, hash: { update(bytes: Buffer): void }): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    hash.update(chunk)
+    yield chunk
+  }
+}
+
+function taken(state: FolderState, file: SourceFile, mark: number): void {
+  state.files[file.name] = mark
+  state.next += 1
+  if (file.modifiedMs > state.newestMs) state.newestMs = file.modifiedMs
+}
+
+function addMessage(messages: Messages, offset: number, file: SourceFile, bytes: Buffer): void {
+  clearMessages(messages)
+  ensureMessages(messages, 1)
+  const { slab } = messages
+  messages.partition[0] = 0
+  messages.offset[0] = offset
+  messages.time[0] = file.modifiedMs
+  messages.keyStart[0] = appendText(slab, file.name)
+  messages.keyLength[0] = slab.end - messages.keyStart[0]
+  messages.valueStart[0] = appendBytes(slab, bytes)
+  messages.valueLength[0] = bytes.length
+  messages.headersLength[0] = 0
+  messages.count = 1
+}
