@@ -222,10 +222,10 @@ function retentionMs(snapshot: Snapshot): number {
  * Deletes entries and checkpoints before the newest checkpoint that is itself older than the retention: versions that
  * time travel may still ask for stay replayable.
  */
-async function cleanLog(store: ObjectStore, version: number, oldestMs: number): Promise<void> {
+async function cleanLog(store: ObjectStore, version: number, beforeMs: number): Promise<void> {
   const all = await store.list('_delta_log')
   const versionOf = (name: string): number => Number(/(\d{20})\.(json|checkpoint\.parquet)$/.exec(name)?.[1] ?? NaN)
-  const anchors = all.filter((one) => one.name.endsWith('.parquet') && one.modifiedMs < oldestMs).map((one) => versionOf(one.name))
+  const anchors = all.filter((one) => one.name.endsWith('.parquet') && one.modifiedMs < beforeMs).map((one) => versionOf(one.name))
   const anchor = Math.max(...anchors.filter((one) => one < version), -1)
   for (const one of all) if (versionOf(one.name) < anchor) await store.delete(one.name)
 }
