@@ -9,7 +9,7 @@ export function addTables(program: Command, app: App, output: () => Output): voi
   tables.command('list').description('all tables').action(async () => {
     const out = output()
     const found = await app.listTables()
-    if (out.format === 'json') out.rows(found.map(({ columns: _, marks: __, ...table }) => table))
+    if (out.format === 'json') out.rows(found.map(({ name, path, version, files, rows, bytes }) => ({ name, path, version, files, rows, bytes })))
     else out.rows(found.map((table) => ({ table: table.name, version: table.version, rows: table.rows, files: table.files, size: bytesText(table.bytes), path: table.path })), `No tables in ${app.home} yet; headrace stream DATASET makes one.`)
   })
   tables

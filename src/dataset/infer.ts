@@ -46,7 +46,7 @@ export function draftYaml(draft: Draft): string {
     const array = field.repeats ? ', array: true' : ''
     return { name, type, line: `  - { name: ${name}${path}, type: ${type}${more}${required}${array} }` }
   })
-  const key = columns.find((column) => column.type === 'uuid') ?? columns.find((column) => /id$/.test(column.name)) ?? columns[0]
+  const key = columns.find((column) => column.type === 'uuid') ?? columns.find((column) => column.name.endsWith('id')) ?? columns[0]
   const date = columns.find((column) => column.type === 'date' || column.type === 'timestamp')
   return [
     `# Drafted from ${draft.records} sample records. Check: types, required, the key, the partition.`,

@@ -117,7 +117,8 @@ function isTemporal(raw: RawDeclaration, name: string): boolean {
 
 function isZone(zone: string): boolean {
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: zone }) !== undefined
+    new Intl.DateTimeFormat('en', { timeZone: zone }).format()
+    return true
   } catch {
     return false
   }
@@ -125,7 +126,8 @@ function isZone(zone: string): boolean {
 
 function isPattern(pattern: string): boolean {
   try {
-    return new RegExp(pattern, 'u') !== undefined
+    ''.match(new RegExp(pattern, 'u'))
+    return true
   } catch {
     return false
   }

@@ -81,27 +81,24 @@ export async function probeRuns(store: ObjectStore, runs: KeyRun[], keys: Sorted
   return true
 }
 
-/** Walks one block beside the keys, from key `at` on; returns the first key that may be in the next block. */
+/** Walks one block beside the keys, from key `at` on; returns the first key that the next block must be asked for. */
 function probeBlock(block: Int32Array, keys: SortedKeys, at: number, found: Uint8Array): number {
   const { words, count } = keys
   const end = block.length
+  const last = block[end - 4]
+  let askAgain = -1
   let i = 0
-  while (at < count) {
+  for (; at < count; at += 1) {
     const first = words[at * 4]
-    while (i < end && block[i] < first) i += 4
-    if (i >= end) return at
+    if (first > last) break
+    while (block[i] < first) i += 4
     // Equal first words are rare (a key in 2^32); compare the rest of all of them.
-    for (let j = i; j < end && block[j] === first; j += 4) {
-      if (block[j + 1] === words[at * 4 + 1] && block[j + 2] === words[at * 4 + 2] && block[j + 3] === words[at * 4 + 3]) {
-        found[at] = 1
-        break
-      }
-    }
-    // A run of equal first words that reaches the block's end may go on in the next: ask this key again there.
-    if (block[end - 4] === first && found[at] === 0) return at
-    at += 1
+    for (let j = i; j < end && block[j] === first && found[at] === 0; j += 4)
+      if (block[j + 1] === words[at * 4 + 1] && block[j + 2] === words[at * 4 + 2] && block[j + 3] === words[at * 4 + 3]) found[at] = 1
+    // Equal first words that reach the block's end may go on in the next one.
+    if (first === last && found[at] === 0 && askAgain < 0) askAgain = at
   }
-  return at
+  return askAgain < 0 ? at : askAgain
 }
 
 /** Merges runs of one size class when there are enough of them. Returns the runs in force; old files are deleted after the manifest is written. */

@@ -37,7 +37,10 @@ export function compileColumn(column: Column): ColumnCheck {
     check(text, row, start, length) {
       if (trim && length > 0) {
         const b = text.bytes
-        while (length > 0 && b[start] <= 32) (start += 1), (length -= 1)
+        while (length > 0 && b[start] <= 32) {
+          start += 1
+          length -= 1
+        }
         while (length > 0 && b[start + length - 1] <= 32) length -= 1
       }
       values.valid[row] = 0

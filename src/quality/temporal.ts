@@ -81,14 +81,15 @@ function offsetSeconds(offset: string): number {
 const formatters = new Map<string, Intl.DateTimeFormat>()
 
 /**
- * Offset of a zone at a local time. Asked twice, because the offset must hold at the instant found: a local time that a
- * clock change skips moves forward, one that comes twice means the first.
+ * Offset of a zone at a local time. Around a clock change the offset before it is meant (RFC 9557 calls it "compatible"): a
+ * local time that was skipped moves forward, one that came twice means the first.
  */
 export function zoneOffsetSeconds(zone: string, localSeconds: number): number {
   if (zone === 'UTC') return 0
-  const early = offsetAt(zone, localSeconds - offsetAt(zone, localSeconds - 86_400))
-  const candidate = offsetAt(zone, localSeconds - early)
-  return candidate === early ? early : Math.max(Math.min(early, candidate), offsetAt(zone, localSeconds - candidate))
+  const before = offsetAt(zone, localSeconds - 86_400)
+  const after = offsetAt(zone, localSeconds + 86_400)
+  if (before === after || offsetAt(zone, localSeconds - before) === before) return before
+  return offsetAt(zone, localSeconds - after) === after ? after : before
 }
 
 /** Offset of a zone at an instant, in seconds east of UTC. */

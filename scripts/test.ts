@@ -1,0 +1,98 @@
+/**
+ * `headrace test`: sets up what the tests need and says what it could not, runs everything, and ends with
+ * `N passed, N failed, N skipped`. With CI=true a missing part is a failure, never a skip.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { canRunBroker, fetchJars } from '../src/main/kafka-broker.ts'
+
+const LONG_SUITES: Record<string, { files: string; env: Record<string, string> }> = {
+  kills: { files: 'test/faults/kills.test.ts', env: { HEADRACE_KILLS: '200', HEADRACE_MESSAGES: '1000000' } },
+  faults: { files: 'test/faults', env: { HEADRACE_FULL: '1' } },
+  property: { files: 'test/formats', env: { HEADRACE_PROPERTY_RUNS: '300000' } },
+}
+
+/** Python packages that read tables independently of us. */
+const PYTHON = ['deltalake==1.6.6', 'pyarrow']
+
+interface Part {
+  name: string
+  get(): Promise<void>
+}
+
+const parts: Part[] = [
+  {
+    name: 'Kafka broker (Java, Maven)',
+    async get() {
+      if (!(await canRunBroker())) throw new Error('java and mvn are not on the PATH')
+      await fetchJars('kafka')
+    },
+  },
+  { name: 'Spark with delta-spark (Java, Maven)', get: async () => void (await fetchJars('spark')) },
+  {
+    name: 'deltalake (Python)',
+    async get() {
+      const venv = resolve('.headrace/test-venv')
+      const marker = join(venv, 'bin', 'python')
+      if (!existsSync(marker)) execFileSync('python3', ['-m', 'venv', venv], { stdio: 'pipe' })
+      const ok = spawnSync(marker, ['-c', 'import deltalake, pyarrow; assert deltalake.__version__ == "1.6.6"'])
+      if (ok.status !== 0) execFileSync(marker, ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...PYTHON], { stdio: 'pipe' })
+    },
+  },
+]
+
+async function setUp(): Promise<string[]> {
+  const missing: string[] = []
+  for (const part of parts) {
+    const started = Date.now()
+    try {
+      await part.get()
+      process.stderr.write(`set up: ${part.name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`)
+    } catch (error) {
+      missing.push(part.name)
+      process.stderr.write(`missing: ${part.name}: ${(error as Error).message.split('\n')[0]}\n`)
+    }
+  }
+  return missing
+}
+
+interface Report {
+  numPassedTests: number
+  numFailedTests: number
+  numPendingTests: number
+  numTodoTests: number
+}
+
+function vitest(args: string[], env: Record<string, string>): Report {
+  const file = resolve('.headrace', `report-${process.pid}.json`)
+  mkdirSync('.headrace', { recursive: true })
+  const run = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args], { stdio: 'inherit', env: { ...process.env, ...env } })
+  if (!existsSync(file)) return { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, numTodoTests: 0 }
+  const report = JSON.parse(readFileSync(file, 'utf8')) as Report
+  rmSync(file)
+  // A crash outside of any test (an import that fails) must not look like success.
+  return run.status !== 0 && report.numFailedTests === 0 ? { ...report, numFailedTests: 1 } : report
+}
+
+async function main(): Promise<void> {
+  const args = process.argv.slice(2)
+  if (args.includes('--list')) {
+    for (const [name, suite] of Object.entries(LONG_SUITES)) process.stdout.write(`${name}  ${suite.files}\n`)
+    return
+  }
+  const missing = await setUp()
+  const long = args.includes('--long') ? args[args.indexOf('--long') + 1] : undefined
+  const suite = long === undefined ? undefined : LONG_SUITES[long]
+  if (long !== undefined && suite === undefined) throw new Error(`no long suite ${long}; there are ${Object.keys(LONG_SUITES).join(', ')}`)
+  const filters = suite === undefined ? args : [suite.files]
+  const report = vitest([...(suite === undefined ? [] : ['--testTimeout=4800000']), ...filters], { ...suite?.env, HEADRACE_MISSING: missing.join(',') })
+  const inCi = process.env.CI === 'true'
+  const failed = report.numFailedTests + (inCi ? missing.length + report.numPendingTests + report.numTodoTests : 0)
+  const skipped = report.numPendingTests + report.numTodoTests
+  if (inCi && (missing.length > 0 || skipped > 0)) process.stdout.write(`In CI nothing may be missing or skipped: ${missing.join(', ')} ${skipped} skipped\n`)
+  process.stdout.write(`${report.numPassedTests} passed, ${failed} failed, ${skipped} skipped\n`)
+  process.exitCode = failed === 0 ? 0 : 1
+}
+
+await main()

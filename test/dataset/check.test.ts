@@ -1,0 +1,49 @@
+/** Declarations: every mistake is named with its line, column and a suggestion. */
+import { readFileSync, readdirSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { checkDataset, mistakeText } from '../../src/dataset/check.ts'
+import { inferType } from '../../src/dataset/infer.ts'
+
+const books = readFileSync('datasets/books.yaml', 'utf8')
+const mistakes = (text: string): string[] => checkDataset(text).mistakes.map(mistakeText)
+
+test.each(readdirSync('datasets').filter((name) => name.endsWith('.yaml')))('the declaration %s that we ship is right', (name) => {
+  expect(mistakes(readFileSync(`datasets/${name}`, 'utf8'))).toEqual([])
+})
+
+test.each([
+  ['an unknown field', books.replace('drift: evolve', 'drfit: evolve'), /^ {2}\d+:1 {2}unknown field drfit in the declaration\. Did you mean drift\?$/],
+  ['a wrong type', books.replace('type: uuid', 'type: uid'), /columns\[0\]\.type is "uid", allowed are .*Did you mean uuid\?/],
+  ['a missing field', books.replace('dataset: books\n', ''), /the declaration lacks the field dataset/],
+  ['a column nobody declared', books.replace('key: [record_id]', 'key: [record_ids]'), /there is no column record_ids\. Did you mean record_id\?/],
+  ['a wrong record path', books.replace('path: /library/book', 'path: library.book'), /an XML record path looks like/],
+  ['a reserved name', books.replace('name: title,', 'name: topic, path: title,'), /topic is a column that every table has/],
+  ['a column twice', books.replace('name: author_country', 'name: title'), /column title is declared twice/],
+  ['decimal without scale', books.replace('name: title, required', 'name: title, type: decimal, required'), /needs precision and scale/],
+  ['a bad regular expression', books.replace('max_length: 500', 'pattern: "(["'), /is not a regular expression/],
+  ['a bad zone', books.replace('- { column: publication_year }', '- { column: message_time, transform: day, timezone: Mars }'), /Mars is not an IANA time zone/],
+  ['YAML that is none', 'a: [1,\nb: 2', /^ {2}2:1/],
+  ['two sources', books.replace('source:\n', 'source:\n  files: { path: x }\n'), /source must NOT have more than 1/],
+])('names %s', (_, text, message) => {
+  expect(mistakes(text).join('\n')).toMatch(message)
+})
+
+test('all mistakes are said at once, in order of lines', () => {
+  const found = checkDataset(books.replace('type: uuid', 'type: uid').replace('drift: evolve', 'drift: ignore')).mistakes
+  expect(found).toHaveLength(2)
+  expect(found[0].line).toBeLessThan(found[1].line)
+})
+
+test.each([
+  [['3f0ae2be-81a2-4ac7-9a33-eec256613c57'], 'uuid'],
+  [['1', '20'], 'integer'],
+  [['00123'], 'string'],
+  [['1', '9999999999'], 'long'],
+  [['1.50', '2.25'], 'decimal'],
+  [['2026-01-02'], 'date'],
+  [['2026-01-02T03:04:05Z'], 'timestamp'],
+  [['true', 'FALSE'], 'boolean'],
+  [['1', 'x'], 'string'],
+])('infers the narrowest type that fits %j', (values, type) => {
+  expect(inferType(values).type).toBe(type)
+})

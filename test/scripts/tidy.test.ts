@@ -1,0 +1,50 @@
+/** Each rule of the style is shown red once, and the project itself is green. */
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { generated } from '../../scripts/generate.ts'
+import { checkErrorPage, findUntidy, readSources } from '../../scripts/tidy.ts'
+
+const rulesOf = (path: string, text: string, more: { path: string; text: string }[] = []): string[] => findUntidy([{ path, text }, ...more]).map((one) => one.rule)
+const lines = (count: number): string => Array.from({ length: count }, (_, i) => `  work(${i})`).join('\n')
+
+test('the project is tidy, and its error page agrees with the table', () => {
+  expect(findUntidy(readSources('.', ['src', 'scripts', 'test']))).toEqual([])
+  expect(checkErrorPage(readFileSync('docs/reference/errors.md', 'utf8'))).toEqual([])
+})
+
+test('generated files are up to date', () => {
+  for (const [path, text] of Object.entries(generated())) expect(readFileSync(path, 'utf8'), path).toBe(text)
+})
+
+test.each([
+  ['an arrow that points up', 'src/core/a.ts', "import { b } from '../dataset/b.ts'\n", 'arrow'],
+  ['an adapter that knows another', 'src/lakehouse/a.ts', "import { b } from '../engines/duckdb/b.ts'\n", 'arrow'],
+  ['a connector that knows its sibling', 'src/connectors/kafka/a.ts', "import { b } from '../files/b.ts'\n", 'arrow'],
+  ['the world in a pure folder', 'src/formats/a.ts', "import { readFile } from 'node:fs'\n", 'arrow'],
+  ['a dependency in core', 'src/core/a.ts', "import { x } from 'yaml'\n", 'arrow'],
+  ['src that imports tests', 'src/runner/a.ts', "import { x } from '../../test/x.ts'\n", 'arrow'],
+  ['a junk drawer', 'src/core/utils.ts', '', 'name'],
+  ['an error outside the table', 'src/core/a.ts', "throw new Error('x')\n", 'call'],
+  ['evaluated code', 'src/core/a.ts', "eval('1')\n", 'call'],
+  ['a default export', 'src/core/a.ts', 'export default 1\n', 'call'],
+  ['an enum', 'src/core/a.ts', 'enum A { B }\n', 'call'],
+  ['the clock outside main', 'src/runner/a.ts', 'const now = Date.now()\n', 'call'],
+  ['printing past the output', 'src/cli/a.ts', "console.log('x')\n", 'call'],
+  ['a lone test', 'test/a.test.ts', `test${'.only'}('x', () => {})\n`, 'call'],
+  ['a long file', 'src/core/a.ts', 'const a = 1\n'.repeat(400), 'file-length'],
+  ['a long function', 'src/core/a.ts', `function a() {\n${lines(80)}\n}\n`, 'function-length'],
+])('finds %s', (_, path, text, rule) => {
+  expect(rulesOf(path, text)).toContain(rule)
+})
+
+test('finds a cycle, and not one of types only', () => {
+  const other = { path: 'src/core/b.ts', text: "import { a } from './a.ts'\n" }
+  expect(rulesOf('src/core/a.ts', "import { b } from './b.ts'\n", [other])).toContain('cycle')
+  expect(rulesOf('src/core/a.ts', "import type { b } from './b.ts'\n", [other])).not.toContain('cycle')
+})
+
+test('finds an error that the page lacks, has too much, or says otherwise', () => {
+  const page = readFileSync('docs/reference/errors.md', 'utf8')
+  expect(checkErrorPage(page.replace('## `usage`', '## `usag`')).map((one) => one.message)).toEqual(['usage is missing', 'usag is not in the table'])
+  expect(checkErrorPage(page.replace('No space left while writing', 'Full:'))).toHaveLength(1)
+})

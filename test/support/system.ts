@@ -1,0 +1,188 @@
+/** Real parts for system tests: one broker for all files, CLI runs as child processes, and an independent reader of tables. */
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { startBroker, type Broker } from '../../src/main/kafka-broker.ts'
+import { readJournal } from '../../src/sample/journal.ts'
+import { sampleMessage } from '../../src/sample/library.ts'
+
+const run = promisify(execFile)
+const ENTRY = resolve('src/main/cli.ts')
+export const PYTHON = resolve('.headrace/test-venv/bin/python')
+
+let shared: Promise<Broker> | undefined
+
+/** The broker that all system tests share; each test uses topics of its own. */
+export function broker(): Promise<Broker> {
+  shared ??= startBroker({ folder: mkdtempSync(join(tmpdir(), 'headrace-broker-')), fresh: true }).then((one) => {
+    process.on('exit', () => process.kill(one.pid, 'SIGKILL'))
+    return one
+  })
+  return shared
+}
+
+export interface Place {
+  home: string
+  topic: string
+  declaration: string
+  env: NodeJS.ProcessEnv
+  raw: string
+  processed: string
+  journal: string
+  cleanUp(): void
+}
+
+let places = 0
+
+/** A home of its own with a dataset of its own: `books` with another topic, changed by `edit`. */
+export function place(address: string, edit: (yaml: string) => string = (yaml) => yaml): Place {
+  const home = mkdtempSync(join(tmpdir(), 'headrace-home-'))
+  places += 1
+  const topic = `t${process.pid}-${places}-${Math.floor(performance.now())}`
+  const declaration = join(home, 'books.yaml')
+  const yaml = readFileSync('datasets/books.yaml', 'utf8').replace('book_data_topic', topic).replace('localhost:9092', address)
+  writeFileSync(declaration, edit(yaml))
+  return {
+    home,
+    topic,
+    declaration,
+    env: { ...process.env, HEADRACE_HOME: home, HEADRACE_LOG: 'warn' },
+    raw: join(home, 'tables/books/raw'),
+    processed: join(home, 'tables/books/processed'),
+    journal: join(home, 'journals', `${topic}.tsv`),
+    cleanUp: () => rmSync(home, { recursive: true, force: true }),
+  }
+}
+
+export interface CliResult {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** Runs the CLI to its end. */
+export async function cli(where: Pick<Place, 'env'>, args: string[], more: NodeJS.ProcessEnv = {}): Promise<CliResult> {
+  try {
+    const { stdout, stderr } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', ENTRY, ...args], { env: { ...where.env, ...more }, maxBuffer: 1 << 28 })
+    return { code: 0, stdout, stderr }
+  } catch (error) {
+    const failed = error as { code?: number; signal?: string; stdout: string; stderr: string }
+    return { code: typeof failed.code === 'number' ? failed.code : -1, stdout: failed.stdout, stderr: failed.stderr }
+  }
+}
+
+/** Runs the CLI with -o json and returns what it printed; throws with its error when it failed. */
+export async function cliJson<T = Record<string, unknown>>(where: Pick<Place, 'env'>, args: string[], more: NodeJS.ProcessEnv = {}): Promise<T> {
+  const { code, stdout, stderr } = await cli(where, [...args, '-o', 'json'], more)
+  if (code !== 0) throw new Error(`headrace ${args.join(' ')}: exit ${code}\n${stderr}`)
+  return JSON.parse(stdout) as T
+}
+
+/** Starts the CLI in a process group of its own, so that all of it can be killed. */
+export function startCli(where: Pick<Place, 'env'>, args: string[], more: NodeJS.ProcessEnv = {}): ChildProcess & { ended: Promise<number | null>; errors: () => string } {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ENTRY, ...args], { env: { ...where.env, ...more }, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  let errors = ''
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
+  child.stdout.on('data', () => undefined)
+  const ended = new Promise<number | null>((done) => child.on('exit', (code) => done(code)))
+  return Object.assign(child, { ended, errors: () => errors })
+}
+
+export function killGroup(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): void {
+  try {
+    process.kill(-(child.pid as number), signal)
+  } catch {
+    // It is gone already.
+  }
+}
+
+/** Process ids of the direct children, from /proc. */
+export function childrenOf(pid: number): number[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((one) => {
+    try {
+      return Number(readFileSync(`/proc/${one}/stat`, 'utf8').split(') ')[1].split(' ')[1]) === pid
+    } catch {
+      return false
+    }
+  })
+}
+
+export function produce(where: Place, count: number, more: string[] = []): Promise<Record<string, unknown>> {
+  return cliJson(where, ['produce', where.declaration, '--count', String(count), ...more])
+}
+
+export interface Expected {
+  messages: number
+  /** Ids of books that must be in RAW, each once. */
+  accepted: Set<string>
+  quarantined: number
+}
+
+/** What the journal of acknowledged messages says must be there: made again from the seed, not asked of us. */
+export async function expected(where: Place): Promise<Expected> {
+  const { header, lines } = await readJournal(where.journal)
+  const made = lines.map((line) => sampleMessage(header.seed, line.index, header.shares))
+  return { messages: lines.length, accepted: new Set(made.flatMap((one) => one.accepted)), quarantined: made.reduce((sum, one) => sum + one.quarantined, 0) }
+}
+
+/** Runs Python over a table with deltalake; `code` gets `t` (the table as Arrow) and prints JSON. */
+export async function deltalake<T>(path: string, code: string): Promise<T> {
+  const script = `import sys, json, deltalake\ndt = deltalake.DeltaTable(sys.argv[1])\nt = dt.to_pyarrow_table()\n${code}`
+  const { stdout } = await run(PYTHON, ['-c', script, path], { maxBuffer: 1 << 28 })
+  return JSON.parse(stdout) as T
+}
+
+/** The independent verdict on RAW: identities lost and doubled, by comparing deltalake's reading with the journal. */
+export async function verdict(where: Place): Promise<{ lost: number; doubled: number; foreign: number; quarantined: number; rows: number }> {
+  const found = await deltalake<{ ids: string[]; identities: number; rows: number; quarantined: number }>(
+    where.raw,
+    `
+import pyarrow.compute as pc
+a = t.filter(pc.equal(t['outcome'], 'accepted'))
+q = t.filter(pc.and_(pc.equal(t['outcome'], 'quarantined'), pc.equal(t['reject_kind'], 'record')))
+identity = set(zip(a['topic_id'].to_pylist(), a['kafka_partition'].to_pylist(), a['kafka_offset'].to_pylist(), a['ordinal'].to_pylist()))
+print(json.dumps({'ids': a['record_id'].to_pylist(), 'identities': len(identity), 'rows': a.num_rows, 'quarantined': q.num_rows}))`,
+  )
+  const want = await expected(where)
+  const got = new Set(found.ids)
+  return {
+    lost: [...want.accepted].filter((id) => !got.has(id)).length,
+    doubled: found.ids.length - got.size + (found.rows - found.identities),
+    foreign: [...got].filter((id) => !want.accepted.has(id)).length,
+    quarantined: found.quarantined - want.quarantined,
+    rows: found.rows,
+  }
+}
+
+export const PERFECT = { lost: 0, doubled: 0, foreign: 0, quarantined: 0 }
+
+/** Resident memory of a process and all below it, in bytes. */
+export function treeMemory(pid: number): number {
+  let own = 0
+  try {
+    own = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+  } catch {
+    return 0
+  }
+  return childrenOf(pid).reduce((sum, child) => sum + treeMemory(child), own)
+}
+
+export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
+
+/** Polls until the answer is there. */
+export async function until<T>(what: string, ask: () => Promise<T | undefined> | T | undefined, timeoutMs = 60_000): Promise<T> {
+  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(100)) {
+    const answer = await ask()
+    if (answer !== undefined && answer !== false) return answer
+  }
+  throw new Error(`waited ${timeoutMs} ms for ${what}`)
+}
+
+export function writeFileIn(folder: string, name: string, text: string | Buffer): string {
+  mkdirSync(folder, { recursive: true })
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}

@@ -1,0 +1,80 @@
+/** The oracle: what saxes (xmlns: true) says of a document, and the same records taken out of its events. */
+import { SaxesParser } from 'saxes'
+import { createSlab } from '../../src/core/slab.ts'
+import { compileShape, type XmlShapeSpec } from '../../src/formats/xml/shape.ts'
+import { createXmlScanner, type XmlScanner } from '../../src/formats/xml/scanner.ts'
+
+export const LIMITS = { depth: 64, attributes: 64, nameBytes: 1024, textBytes: 1 << 20 }
+
+export function scannerFor(spec: Partial<XmlShapeSpec> & { record: string; fields: XmlShapeSpec['fields'] }): XmlScanner {
+  return createXmlScanner(compileShape({ ignore: ['*'], namespaces: {}, ...spec }), LIMITS)
+}
+
+/** Scans one document; rows as arrays of texts (null: absent), or the fault. */
+export function scan(scanner: XmlScanner, document: string | Buffer): { rows: (string | null)[][]; fault: string | undefined } {
+  const bytes = Buffer.from(document)
+  const slab = createSlab(bytes.length * 4 + 256)
+  slab.bytes.set(bytes, 7)
+  slab.end = 7 + bytes.length + 1
+  const { records } = scanner
+  records.rows = 0
+  records.issues.length = 0
+  const fault = scanner.scanMessage(slab, 7, 7 + bytes.length)
+  return { rows: rowsOf(scanner, slab.bytes), fault: fault?.reason }
+}
+
+export function rowsOf(scanner: XmlScanner, bytes: Buffer): (string | null)[][] {
+  const { records } = scanner
+  return Array.from({ length: records.rows }, (_, row) =>
+    Array.from({ length: records.width }, (_, column) => {
+      const at = (row * records.width + column) * 2
+      return records.cells[at + 1] < 0 ? null : bytes.toString('utf8', records.cells[at], records.cells[at] + records.cells[at + 1])
+    }),
+  )
+}
+
+/** What saxes says: undefined when well-formed, else its first complaint. */
+export function saxesFault(document: string): string | undefined {
+  const parser = new SaxesParser({ xmlns: true })
+  let fault: string | undefined
+  parser.on('error', (error) => {
+    fault ??= error.message
+  })
+  try {
+    parser.write(document).close()
+  } catch (error) {
+    fault ??= (error as Error).message
+  }
+  return fault
+}
+
+/** Texts of the direct children of each <r> below <root>, by local name, first occurrence: what a shape of leaves takes. */
+export function saxesRows(document: string, names: string[]): (string | null)[][] {
+  const parser = new SaxesParser({ xmlns: true })
+  const rows: (string | null)[][] = []
+  const stack: string[] = []
+  let texts: string[] = []
+  parser.on('opentag', (tag) => {
+    stack.push(tag.local)
+    texts.push('')
+    if (stack.join('/') === 'root/r') rows.push(names.map(() => null))
+  })
+  const add = (text: string): void => {
+    if (texts.length > 0) texts[texts.length - 1] += text
+  }
+  parser.on('text', add)
+  parser.on('cdata', add)
+  parser.on('closetag', () => {
+    const [first, second, name] = stack
+    const text = texts.pop() as string
+    if (stack.length === 3 && first === 'root' && second === 'r') {
+      const column = names.indexOf(name)
+      const row = rows[rows.length - 1]
+      if (column >= 0 && row[column] === null) row[column] = text
+    }
+    stack.pop()
+    texts = texts.slice(0, stack.length)
+  })
+  parser.write(document).close()
+  return rows
+}
