@@ -1,4 +1,5 @@
 /** Entry point of a stream's child process: wires the parts and runs until told to stop. */
+import { closeSync, openSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { contentMark, createFolder, newHash, readChunks, readWhole, type FoundFile } from '../connectors/files/folder.ts'
@@ -40,7 +41,7 @@ function send(message: ToSupervisor): void {
 async function run(settings: ChildSettings): Promise<void> {
   const spill = join(homeFolder(), 'spill', `stream-${process.pid}`)
   try {
-    if (!armFailpoint(process.env.HEADRACE_FAILPOINT_CHILD)) throw failure('usage', { reason: 'unknown failpoint' })
+    if (mayArm() && !armFailpoint(process.env.HEADRACE_FAILPOINT_CHILD)) throw failure('usage', { reason: 'unknown failpoint' })
     await runWith(settings, spill)
     process.exitCode = 0
   } catch (error) {
@@ -50,6 +51,18 @@ async function run(settings: ChildSettings): Promise<void> {
     await rm(spill, { recursive: true, force: true }).catch(reasonOf)
     // The channel is flushed by the time of the next turn; open sockets must not keep the process.
     setImmediate(() => process.exit())
+  }
+}
+
+/** With HEADRACE_FAILPOINT_ONCE only the first child that can create that file dies: its successor must get through. */
+function mayArm(): boolean {
+  const once = process.env.HEADRACE_FAILPOINT_ONCE
+  if (!once) return true
+  try {
+    closeSync(openSync(once, 'wx'))
+    return true
+  } catch {
+    return false
   }
 }
 

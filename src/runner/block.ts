@@ -58,6 +58,11 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   let selection = new Int32Array(0)
   const ordinals: number[] = []
 
+  const decodeOne = (m: Messages, i: number): ReturnType<typeof decoder.decode> => {
+    if (isArmed('decode.message')) failpointAt('decode.message', `${m.partition[i]}:${m.offset[i]}`)
+    return decoder.decode(m.slab, m.valueStart[i], m.valueStart[i] + m.valueLength[i])
+  }
+
   /** Decodes all messages; returns faults of whole messages. `rowMessage` then says which message a row is of. */
   const decodeAll = (m: Messages): { message: number; rule: string; reason: string; value: string }[] => {
     const faults: { message: number; rule: string; reason: string; value: string }[] = []
@@ -67,12 +72,11 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       const first = records.rows
       const length = m.valueLength[i]
       if (length <= 0) continue
-      if (isArmed('decode.message')) failpointAt('decode.message', `${m.partition[i]}:${m.offset[i]}`)
       const fault = options.poison.has(`${m.partition[i]}:${m.offset[i]}`)
         ? { rule: 'decoder_crashed', reason: 'decoding this message ended the process twice' }
         : length > LIMITS.recordBytes
           ? { rule: 'too_large', reason: `the message has ${length} bytes, more than ${LIMITS.recordBytes}` }
-          : decoder.decode(m.slab, m.valueStart[i], m.valueStart[i] + length)
+          : decodeOne(m, i)
       if (fault !== undefined) faults.push({ message: i, ...fault, value: '' })
       if (records.rows > rowMessage.length) rowMessage = grown(rowMessage, records.rows)
       for (let row = first; row < records.rows; row += 1) rowMessage[row] = i

@@ -43,7 +43,7 @@ export async function runStreamChild(parts: ChildParts): Promise<void> {
   const state = createState(parts)
   const until = settings.batchMessages === 0 ? undefined : new Map(settings.positions.map((one) => [one.partition, one.next + settings.batchMessages]))
   const reader = parts.openReader(settings.positions, until, (error) => parts.send({ type: 'trouble', code: error.code, message: error.message }))
-  listen(parts, state)
+  listen(parts, state, until)
   const heartbeat = setInterval(() => parts.send(alive(state, identifier)), LIMITS.childHeartbeatMs)
   parts.send({ type: 'ready' })
   try {
@@ -72,11 +72,14 @@ function createState(parts: ChildParts): ChildState {
   return { positions, starts: new Map(positions), ends: new Map(), newestMs: 0, counts: emptyCounts(), cut: false, stopping: false, reported: false, wake: () => undefined }
 }
 
-function listen(parts: ChildParts, state: ChildState): void {
+/** With a bound on the batch, each commit lets the child read as much again. */
+function listen(parts: ChildParts, state: ChildState, until: Map<number, number> | undefined): void {
   parts.onMessage((message) => {
     if (message.type === 'cut') state.cut = true
-    else if (message.type === 'committed') state.reported = false
-    else if (message.type === 'stop') state.stopping = true
+    else if (message.type === 'committed') {
+      state.reported = false
+      for (const partition of until?.keys() ?? []) until?.set(partition, (state.positions.get(partition) as number) + parts.settings.batchMessages)
+    } else if (message.type === 'stop') state.stopping = true
     state.wake()
   })
 }

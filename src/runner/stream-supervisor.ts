@@ -7,6 +7,7 @@ import { LIMITS } from '../core/limits.ts'
 import { countMark, fileMark, rereadMark, sourceMark } from '../core/marks.ts'
 import { addCounts, emptyCounts, type CommitEvent, type Counts, type StreamSummary } from '../core/results.ts'
 import type { TableSchema } from '../core/table-schema.ts'
+import { NO_CAUTION, afterCommit, afterSilentDeath, type Caution } from './caution.ts'
 import { createChildHandle, type ChildHandle, type ChildProcess } from './child-handle.ts'
 import type { ChildSettings, Prepared } from './protocol.ts'
 
@@ -77,12 +78,12 @@ export async function superviseStream(options: SupervisorOptions): Promise<Strea
   }
 }
 
-/** The partitions of one child, and how often a child died on them without a commit. */
+/** The partitions of one child, how often a child died on them without a commit, and how carefully they are read since. */
 interface Slot {
   partitions: number[]
   child: ChildHandle | undefined
   deaths: number
-  batchMessages: number
+  caution: Caution
   poison: { partition: number; offset: number }[]
 }
 
@@ -95,7 +96,7 @@ interface State {
 
 function createState(options: SupervisorOptions): State {
   const count = Math.max(1, Math.min(options.children, options.partitions.length))
-  const slots = Array.from({ length: count }, (_, i): Slot => ({ partitions: options.partitions.filter((_, at) => at % count === i), child: undefined, deaths: 0, batchMessages: 0, poison: [] }))
+  const slots = Array.from({ length: count }, (_, i): Slot => ({ partitions: options.partitions.filter((_, at) => at % count === i), child: undefined, deaths: 0, caution: NO_CAUTION, poison: [] }))
   return { slots, total: emptyCounts(), commits: 0, fatal: undefined }
 }
 
@@ -106,7 +107,7 @@ async function keepChildren(options: SupervisorOptions, state: State): Promise<v
     if (state.fatal !== undefined) return
     await options.table.refresh()
     slot.child = createChildHandle(options.spawn(), {
-      settings: { ...options.childSettings, positions: positionsOf(options, slot.partitions), batchMessages: slot.batchMessages, poison: slot.poison },
+      settings: { ...options.childSettings, positions: positionsOf(options, cautiousPartitions(slot)), batchMessages: slot.caution.batchMessages, poison: slot.poison },
       onAlive: (message) => options.observer.alive({ ...message, lag: lagOf(message) }),
       onTrouble: (message) => options.observer.trouble(message),
       nowMs: options.nowMs,
@@ -126,6 +127,11 @@ function positionsOf(options: SupervisorOptions, partitions: number[]): ChildSet
 function lagOf(message: { ends: [number, number][]; positions: [number, number][] }): Map<number, number> {
   const positions = new Map(message.positions)
   return new Map(message.ends.map(([partition, end]) => [partition, Math.max(0, end - (positions.get(partition) ?? end))]))
+}
+
+/** At one message a batch only one partition is read at a time: whose message killed the child is then beyond doubt. */
+function cautiousPartitions(slot: Slot): number[] {
+  return slot.caution.batchMessages === 1 ? [slot.partitions[slot.caution.turn % slot.partitions.length]] : slot.partitions
 }
 
 /**
@@ -163,15 +169,12 @@ function isFatal(error: HeadraceError): boolean {
   return error.errorClass !== 'transient'
 }
 
-const FIRST_HALF = 4_096
-
 function halve(options: SupervisorOptions, slot: Slot): void {
-  if (slot.batchMessages === 1) {
-    const [first] = positionsOf(options, slot.partitions).filter((one) => !slot.poison.some((known) => known.partition === one.partition && known.offset === one.next))
-    if (first !== undefined) slot.poison.push({ partition: first.partition, offset: first.next })
-    return
+  if (slot.caution.batchMessages === 1) {
+    const [{ partition, next }] = positionsOf(options, cautiousPartitions(slot))
+    slot.poison.push({ partition, offset: next })
   }
-  slot.batchMessages = slot.batchMessages === 0 ? FIRST_HALF : Math.max(1, Math.floor(slot.batchMessages / 4))
+  slot.caution = afterSilentDeath(slot.caution)
 }
 
 /** Waits one interval (or until a stop), then asks the children that have something for their batches. */
@@ -199,11 +202,12 @@ async function commitRound(options: SupervisorOptions, state: State): Promise<vo
   }
 }
 
-/** After progress the bound on the batch grows again: the child is replaced by one that reads more. */
+/** After progress the bound on the batch grows again, step by step: the child is replaced by one that reads more. */
 function recover(slot: Slot): void {
-  if (slot.batchMessages === 0) return
-  slot.batchMessages = slot.batchMessages >= FIRST_HALF ? 0 : slot.batchMessages * 4
-  slot.child?.retire()
+  const { batchMessages } = slot.caution
+  if (batchMessages === 0) return
+  slot.caution = afterCommit(slot.caution)
+  if (slot.caution.batchMessages !== batchMessages || batchMessages === 1) slot.child?.retire()
 }
 
 async function commitBatches(options: SupervisorOptions, batches: Prepared[], state: State): Promise<number> {

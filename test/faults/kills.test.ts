@@ -1,0 +1,126 @@
+/**
+ * SIGKILL at random moments and at every failpoint, of supervisor and children, while the producer goes on. The witness is
+ * the journal of acknowledged messages, compared by identity with what deltalake reads: 0 lost, 0 doubled.
+ */
+import { existsSync, readdirSync } from 'node:fs'
+import { beforeAll, expect, test } from 'vitest'
+import { FAILPOINTS } from '../../src/core/failpoint.ts'
+import type { Broker } from '../../src/main/kafka-broker.ts'
+import { PERFECT, broker, childrenOf, cli, cliJson, killGroup, place, produce, sleep, startCli, until, verdict, type Place } from '../support/system.ts'
+
+const KILLS = Number(process.env.HEADRACE_KILLS ?? 20)
+const MESSAGES = Number(process.env.HEADRACE_MESSAGES ?? 200_000)
+const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+
+let kafka: Broker
+
+beforeAll(async () => {
+  kafka = await broker()
+  process.stderr.write(`seed ${SEED} (HEADRACE_SEED repeats it)\n`)
+})
+
+let state = SEED
+function chance(): number {
+  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+  return state / 4_294_967_296
+}
+
+const lastVersion = (where: Place): number => (existsSync(`${where.raw}/_delta_log`) ? Math.max(-1, ...readdirSync(`${where.raw}/_delta_log`).map((name) => Number(/^(\d{20})\.json$/.exec(name)?.[1] ?? -1))) : -1)
+
+test(`${KILLS} SIGKILLs over ${MESSAGES} messages: nothing lost, nothing doubled, counts that add up`, async () => {
+  const where = place(kafka.address, (yaml) => `${yaml}\nstream: { commit_interval_ms: 250, rows_per_file: 20000, children: 2 }\n`)
+  const producing = produce(where, MESSAGES, ['--rate', String(Math.ceil(MESSAGES / (KILLS * 1.5)))])
+  await until('the topic', async () => ((await cli(where, ['offsets', 'show', where.declaration])).code === 0 ? true : undefined))
+  const firstCommits: number[] = []
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const before = lastVersion(where)
+    const started = Date.now()
+    const job = startCli(where, ['stream', where.declaration])
+    const commit = until('a commit after the start', () => (lastVersion(where) > Math.max(before, 0) ? Date.now() - started : undefined), 30_000)
+    firstCommits.push(await commit)
+    await sleep(chance() * 700)
+    const children = childrenOf(job.pid as number)
+    // A child alone is replaced by its supervisor; the supervisor alone takes its children with it; or the whole group goes.
+    if (chance() < 0.4 && children.length > 0) {
+      process.kill(children[Math.floor(chance() * children.length)], 'SIGKILL')
+      await sleep(chance() * 1_500)
+    } else if (chance() < 0.5) process.kill(job.pid as number, 'SIGKILL')
+    killGroup(job)
+    await job.ended
+  }
+  await producing
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  expect(await verdict(where)).toMatchObject(PERFECT)
+  const { marks } = await cliJson<{ marks: Record<string, number> }>(where, ['tables', 'show', 'books/raw'])
+  const count = (name: string): number => marks[`headrace/count/${name}`]
+  expect(count('read')).toBe(count('accepted') + count('duplicate') + count('quarantined'))
+  firstCommits.sort((a, b) => a - b)
+  process.stderr.write(`first commit after a kill: median ${firstCommits[Math.floor(KILLS / 2)]} ms, slowest ${firstCommits.at(-1)} ms\n`)
+  // Promise: within 2 s on a quiet machine. Here producer, broker and test share two cores, so half as much again is allowed for the median.
+  expect(firstCommits[Math.floor(KILLS / 2)]).toBeLessThan(3_000)
+  where.cleanUp()
+}, 4_000_000)
+
+const CHILD = ['file.written', 'file.synced', 'folder.synced', 'batch.prepared'] as const
+const SUPERVISOR = ['commit.before', 'commit.temporary_synced', 'commit.linked', 'commit.done'] as const
+const BATCH = ['batch.planned', 'batch.files_written', 'index.written', 'file.synced', 'folder.synced', 'commit.temporary_synced', 'commit.linked', 'commit.done'] as const
+
+test('every failpoint is met by one of the drills', () => {
+  const drilled = new Set<string>([...CHILD, ...SUPERVISOR, ...BATCH, 'checkpoint.written', 'checkpoint.pointed', 'decode.message'])
+  expect(FAILPOINTS.filter((name) => !drilled.has(name))).toEqual([])
+})
+
+test.each(CHILD)('a child killed at %s is replaced and nothing is lost or doubled', async (name) => {
+  const where = place(kafka.address, (yaml) => `${yaml}\nstream: { commit_interval_ms: 250, rows_per_file: 3000 }\n`)
+  await produce(where, 4_000)
+  const { stderr } = await cli(where, ['stream', where.declaration, '--until-caught-up'], { HEADRACE_FAILPOINT_CHILD: name, HEADRACE_FAILPOINT_ONCE: `${where.home}/killed` })
+  expect(stderr).toContain('signal SIGKILL')
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  expect(await verdict(where)).toMatchObject(PERFECT)
+  where.cleanUp()
+})
+
+test.each(SUPERVISOR)('the supervisor killed at %s loses and doubles nothing', async (name) => {
+  const where = place(kafka.address, (yaml) => `${yaml}\nstream: { commit_interval_ms: 250 }\n`)
+  await produce(where, 3_000)
+  for (const nth of [1, 2, 3]) {
+    const job = startCli(where, ['stream', where.declaration, '--until-caught-up'], { HEADRACE_FAILPOINT: `${name}:${nth}` })
+    await job.ended
+    killGroup(job)
+    await produce(where, 500)
+  }
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  expect(await verdict(where)).toMatchObject(PERFECT)
+  where.cleanUp()
+})
+
+test.each(BATCH)('the batch killed at %s ends with the content of an undisturbed run', async (name) => {
+  const where = place(kafka.address)
+  await produce(where, 3_000)
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  const killed = await cli(where, ['batch', where.declaration], { HEADRACE_FAILPOINT: name })
+  expect(killed.code).toBe(-1)
+  await cliJson(where, ['batch', where.declaration])
+  await cliJson(where, ['batch', where.declaration])
+  const hash = async (): Promise<unknown> => (await cliJson<{ contentHash: string; problems: string[] }>(where, ['tables', 'verify', 'books/processed']))
+  const disturbed = (await hash()) as { contentHash: string; problems: string[]; rows: number }
+  const { rmSync } = await import('node:fs')
+  rmSync(where.processed, { recursive: true })
+  await cliJson(where, ['batch', where.declaration])
+  const undisturbed = (await hash()) as { contentHash: string; rows: number }
+  expect(disturbed).toMatchObject({ problems: [], rows: undisturbed.rows, contentHash: undisturbed.contentHash })
+  where.cleanUp()
+})
+
+test('a message that kills its decoder is isolated by halving and quarantined; all others arrive', async () => {
+  const where = place(kafka.address, (yaml) => `${yaml}\nstream: { commit_interval_ms: 250 }\n`)
+  await produce(where, 3_000, ['--malformed', '0', '--invalid', '0', '--duplicates', '0'])
+  const summary = await cliJson<{ byReason: Record<string, number> }>(where, ['stream', where.declaration, '--until-caught-up'], { HEADRACE_FAILPOINT_CHILD: 'decode.message@2:117' })
+  expect(summary.byReason).toEqual({ decoder_crashed: 1 })
+  const [row] = await cliJson<{ position: string }[]>(where, ['quarantine', 'list', where.declaration])
+  expect(row.position).toBe(`${where.topic}/2/117/-1`)
+  const healed = await cliJson<{ accepted: number }>(where, ['quarantine', 'replay', where.declaration])
+  expect(healed.accepted).toBeGreaterThan(0)
+  expect(await verdict(where)).toMatchObject(PERFECT)
+  where.cleanUp()
+})
