@@ -1,59 +1,69 @@
 /** The composition root of the CLI: every use case, wired with the real parts. */
 import { readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { App } from '../control/app.ts'
 import { failure, storageFailure } from '../core/errors.ts'
 import { heldMark, consumerMark } from '../core/marks.ts'
 import { checkDataset } from '../dataset/check.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openTable } from '../lakehouse/table.ts'
-import { OPERATOR_HOLD } from '../runner/hourly-batch.ts'
-import { openProcessed, runBatch } from './batch-job.ts'
+import { createChildPool } from './fork-child.ts'
 import { homeFolder, loadDataset } from './home.ts'
-import { inferDataset } from './infer.ts'
 import { lockJob } from './lock.ts'
-import { createOffsetsApp } from './offsets-app.ts'
-import { runProducer } from './produce-job.ts'
-import { createQuarantineApp } from './quarantine-app.ts'
-import { runFileStream } from './file-stream.ts'
-import { runKafkaStream } from './stream-job.ts'
-import { createTablesApp } from './tables-app.ts'
-import { createLogger, createStreamMetrics, serveMetrics } from './telemetry.ts'
 
 export function createApp(version: string): App {
   return {
     version,
     home: homeFolder(),
-    ...createTablesApp(),
-    ...createOffsetsApp(),
-    ...createQuarantineApp(),
+    ...lazily(() => import('./tables-app.ts').then((one) => one.createTablesApp()), ['listTables', 'showTable', 'tableVersions', 'tableFiles', 'query', 'verify', 'register']),
+    ...lazily(() => import('./offsets-app.ts').then((one) => one.createOffsetsApp()), ['offsets', 'setOffsets']),
+    ...lazily(() => import('./quarantine-app.ts').then((one) => one.createQuarantineApp()), ['listQuarantine', 'showQuarantined', 'exportQuarantine', 'replayQuarantine']),
+    ...lazily(() => import('./infer.ts'), ['inferDataset']),
     async checkDataset(path) {
       const text = await readFile(path, 'utf8').catch((error: unknown) => {
         throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? failure('path_not_found', { path, base: process.cwd() }) : storageFailure(error, 'read', path)
       })
       return { ...checkDataset(text), path: resolve(path) }
     },
-    inferDataset,
-    produce: runProducer,
+    produce: async (request) => (await import('./produce-job.ts')).runProducer(request),
     stream: runStream,
     async batch(dataset, options) {
       const loaded = await loadDataset(dataset)
       if (options.hold.length + options.release.length > 0) await setHolds(loaded, options.hold, options.release)
+      const { runBatch } = await import('./batch-job.ts')
       return runBatch(loaded, { memoryBytes: options.memoryBytes, dryRun: options.dryRun, progress: options.say })
     },
     batchSchedule: async (dataset) => (await loadDataset(dataset)).dataset.processed.schedule,
   }
 }
 
+/** Methods of a part of the app that is loaded when one of them is called: DuckDB and Kafka cost half a second each. */
+function lazily<Part, Name extends keyof Part>(load: () => Promise<Part>, names: Name[]): Pick<Part, Name> {
+  const method = (name: Name) => async (...args: unknown[]) => ((await load())[name] as (...all: unknown[]) => unknown)(...args)
+  return Object.fromEntries(names.map((name) => [name, method(name)])) as Pick<Part, Name>
+}
+
 const runStream: App['stream'] = async (name, options) => {
   const loaded = await loadDataset(name)
+  // The first child loads its parts while this process loads its own: a start takes half as long on two cores.
+  const children = createChildPool()
+  try {
+    return await streamWith(loaded, options, children)
+  } finally {
+    children.close()
+  }
+}
+
+async function streamWith(loaded: Awaited<ReturnType<typeof loadDataset>>, options: Parameters<App['stream']>[1], children: ReturnType<typeof createChildPool>): ReturnType<App['stream']> {
+  const { createLogger, createStreamMetrics, serveMetrics } = await import('./telemetry.ts')
   const metrics = createStreamMetrics(loaded.dataset.name)
   const log = process.stderr.isTTY ? undefined : createLogger()
   const server = options.metricsPort === undefined ? undefined : await serveMetrics(metrics.registry, options.metricsPort)
   const unlock = await lockJob(`stream ${loaded.dataset.name}`)
-  const run = loaded.dataset.source.kind === 'kafka' ? runKafkaStream : runFileStream
   try {
+    const run = loaded.dataset.source.kind === 'kafka' ? (await import('./stream-job.ts')).runKafkaStream : (await import('./file-stream.ts')).runFileStream
     return await run(loaded, {
+      spawn: () => children.take(),
       untilCaughtUp: options.untilCaughtUp,
       signal: options.signal,
       observer: {
@@ -84,6 +94,7 @@ const runStream: App['stream'] = async (name, options) => {
 async function setHolds(loaded: Awaited<ReturnType<typeof loadDataset>>, hold: string[], release: string[]): Promise<void> {
   const raw = await openTable(createLocalStore(loaded.rawPath))
   if (raw === undefined) throw failure('table_not_found', { path: loaded.rawPath })
+  const [{ openProcessed }, { OPERATOR_HOLD }] = await Promise.all([import('./batch-job.ts'), import('../runner/hourly-batch.ts')])
   const { table } = await openProcessed(loaded.dataset, loaded.processedPath, raw)
   const mark = table.snapshot.marks.get(consumerMark('processed')) ?? -1
   const marks: Record<string, number> = {}
@@ -94,9 +105,4 @@ async function setHolds(loaded: Awaited<ReturnType<typeof loadDataset>>, hold: s
   }
   for (const partition of release) marks[OPERATOR_HOLD + partition] = 0
   await table.commit({ operation: 'HOLD PARTITIONS', adds: [], removes: [], marks, expect: {}, info: { hold, release } }, Date.now())
-}
-
-/** Where the producer keeps its journal by default. */
-export function journalPath(topic: string): string {
-  return join(homeFolder(), 'journals', `${topic}.tsv`)
 }

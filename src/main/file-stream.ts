@@ -5,7 +5,6 @@ import { sourceMark } from '../core/marks.ts'
 import type { StreamSummary } from '../core/results.ts'
 import { createFolder } from '../connectors/files/folder.ts'
 import { superviseStream } from '../runner/stream-supervisor.ts'
-import { forkStreamChild } from './fork-child.ts'
 import type { LoadedDataset } from './home.ts'
 import { evolveRaw, openRaw } from './raw-table.ts'
 import type { StreamRun } from './stream-job.ts'
@@ -42,7 +41,7 @@ export async function runFileStream(loaded: LoadedDataset, run: StreamRun): Prom
       memoryBytes: LIMITS.engineMemory,
       threads: 1,
     },
-    spawn: forkStreamChild,
+    spawn: run.spawn,
     evolve: async (paths) => run.observer.evolved(await evolveRaw(dataset, raw, paths, Date.now())),
     ends: async () => undefined,
     partitionsNow: async () => [0],

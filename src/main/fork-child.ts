@@ -10,9 +10,32 @@ function entry(name: string): string {
   return fileURLToPath(new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
 }
 
-export function forkStreamChild(): ChildProcess {
+export interface ChildPool {
+  /** The child that was started ahead, or a new one. */
+  take(): ChildProcess
+  /** Ends a child that nobody took. */
+  close(): void
+}
+
+/** Starts one child at once; it loads its parts and waits for its settings. */
+export function createChildPool(): ChildPool {
+  let ahead: ChildProcess | undefined = forkStreamChild()
+  return {
+    take() {
+      const child = ahead ?? forkStreamChild()
+      ahead = undefined
+      return child
+    },
+    close() {
+      ahead?.kill()
+      ahead = undefined
+    },
+  }
+}
+
+function forkStreamChild(): ChildProcess {
   const child = fork(entry('stream-child'), [], {
-    execArgv: [`--max-old-space-size=${HEAP_MIB}`, '--max-semi-space-size=4', '--disable-warning=ExperimentalWarning'],
+    execArgv: [`--max-old-space-size=${HEAP_MIB}`, '--max-semi-space-size=16', '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'json',
   })

@@ -120,7 +120,7 @@ async function decodeAgain(
   [topicId, topic]: string[],
   rows: Record<string, unknown>[],
   counts: ReturnType<typeof emptyCounts>,
-): Promise<Awaited<ReturnType<Awaited<ReturnType<typeof createBatchWriter>>['finish']>>> {
+): Promise<DataFile[]> {
   const wanted = new Map<string, Set<number>>()
   for (const row of rows) {
     const message = `${String(row.kafka_partition)}:${String(row.kafka_offset)}`
@@ -135,7 +135,7 @@ async function decodeAgain(
   })
   const writer = await createBatchWriter({ dataset, columns: raw.columns, engine, store: raw.table.store, topic, topicId, nowMs: Date.now, makeFolder: async (path) => void (await mkdir(path, { recursive: true })) })
   await writer.add(block)
-  return writer.finish()
+  return (await writer.finish()).files
 }
 
 function messagesOf(rows: Record<string, unknown>[]): Messages {

@@ -1,4 +1,5 @@
 /** Entry point of a stream's child process: wires the parts and runs until told to stop. */
+import './compile-cache.ts'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'

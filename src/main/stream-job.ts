@@ -6,12 +6,13 @@ import { failure } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { sourceMark, sourcePositions } from '../core/marks.ts'
 import type { StreamSummary } from '../core/results.ts'
+import type { ChildProcess } from '../runner/child-handle.ts'
 import { superviseStream, type StreamObserver } from '../runner/stream-supervisor.ts'
-import { forkStreamChild } from './fork-child.ts'
 import type { LoadedDataset } from './home.ts'
 import { evolveRaw, openRaw, type RawTable } from './raw-table.ts'
 
 export interface StreamRun {
+  spawn(): ChildProcess
   untilCaughtUp: boolean
   signal: AbortSignal
   observer: StreamObserver & { evolved(names: string[]): void }
@@ -46,7 +47,7 @@ export async function runKafkaStream(loaded: LoadedDataset, run: StreamRun): Pro
         memoryBytes: LIMITS.engineMemory,
         threads: 1,
       },
-      spawn: forkStreamChild,
+      spawn: run.spawn,
       evolve: async (paths) => run.observer.evolved(await evolveRaw(dataset, raw, paths, Date.now())),
       ends: async () => client.offsetsAt(source.topic, await client.topic(source.topic), -1),
       partitionsNow: async () => [...(await client.topic(source.topic)).leaders.keys()],

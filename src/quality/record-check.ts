@@ -52,16 +52,12 @@ export function compileChecks(dataset: Pick<Dataset, 'drift' | 'rules'>, columns
       for (const issue of issues) checkShape(dataset.drift, issue, text, skip, rejects, discovered)
       checks.forEach((check, column) => {
         ensureRows(check.values, rows)
-        const at = column * 2
-        const stride = checks.length * 2
-        for (let row = 0, cell = at; row < rows; row += 1, cell += stride) {
-          if (skip[row] !== 0) continue
-          const broken = check.check(text, row, cells[cell], cells[cell + 1])
-          if (broken === undefined) continue
+        check.checkAll(text, cells, column, checks.length, rows, skip, (row, broken) => {
           const note = keepsRow && broken.startsWith('type.') && !check.column.required
           if (!note) skip[row] = 2
+          const cell = (row * checks.length + column) * 2
           rejects.push(valueReject(check, broken, note, text, row, cells[cell], cells[cell + 1]))
-        }
+        })
       })
       for (const rule of rules) checkRule(rule, text, rows, skip, rejects)
       return rejects

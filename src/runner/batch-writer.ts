@@ -14,8 +14,11 @@ export interface BatchWriter {
   readonly rows: number
   readonly rawBytes: number
   add(block: BlockResult): Promise<void>
-  /** Writes what is staged, makes all files of the batch durable and returns them; the next batch begins. */
-  finish(): Promise<DataFile[]>
+  /**
+   * Closes the batch: what is staged leaves the stages, and the next batch begins at once. The files, durable, come with the
+   * inner promise: reading goes on while they are written and synced.
+   */
+  finish(): Promise<{ files: Promise<DataFile[]> }>
   /** Forgets the batch: its rows and files are nobody's. */
   discard(): Promise<void>
 }
@@ -31,6 +34,9 @@ export interface WriterOptions {
   makeFolder: (path: string) => Promise<void>
 }
 
+/** Sealed stages that may wait to be written: more would only hide a disk that is too slow, and fill memory. */
+const WRITES_AHEAD = 1
+
 type Outcome = 'accepted' | 'quarantined'
 
 export async function createBatchWriter(options: WriterOptions): Promise<BatchWriter> {
@@ -43,10 +49,11 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
   }
   const schema = rawSchema(options.columns)
   let batch = newBatch(options.nowMs())
+  /** Writes wait for each other: DuckDB makes one file at a time, and order is easy to reason about. */
   let writing: Promise<void> = Promise.resolve()
+  let waiting = 0
 
   const seal = async (outcome: Outcome): Promise<void> => {
-    await writing
     const sealed = await stages[outcome].rotate()
     if (sealed === undefined) return
     const { files, folder, date } = batch
@@ -55,9 +62,12 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
     const slot = files[files.length - 1]
     await options.makeFolder(store.localPath(folder))
     const constants = constantsFor(outcome, options, data, batch.ingestTime)
-    writing = sealed.write(store.localPath(path), constants, fileOrder(schema), dataset.raw.compression).then((written) => {
+    waiting += 1
+    writing = writing.then(async () => {
+      const written = await sealed.write(store.localPath(path), constants, fileOrder(schema), dataset.raw.compression)
       slot.size = written.size
       slot.stats = written.stats
+      waiting -= 1
     })
     // The next block may fill the stage again while this file is written; an error surfaces at the next await.
     writing.catch(() => undefined)
@@ -75,16 +85,20 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
       stages.quarantined.append(block.quarantined)
       for (const outcome of ['accepted', 'quarantined'] as const)
         if (stages[outcome].rows >= dataset.stream.rowsPerFile || stages[outcome].bytes >= LIMITS.stagedBytes) await seal(outcome)
+      if (waiting > WRITES_AHEAD) await writing
     },
     async finish() {
       await seal('accepted')
       await seal('quarantined')
-      await writing
       const { files } = batch
       batch = newBatch(options.nowMs())
-      if (files.length > 0) await store.sync(files.map((file) => file.path))
-      failpoint('batch.prepared')
-      return files
+      const durable = writing.then(async () => {
+        if (files.length > 0) await store.sync(files.map((file) => file.path))
+        failpoint('batch.prepared')
+        return files
+      })
+      durable.catch(() => undefined)
+      return { files: durable }
     },
     async discard() {
       for (const stage of Object.values(stages)) await stage.rotate()

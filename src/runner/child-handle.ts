@@ -96,7 +96,6 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     cut: () => cut(child, state),
     confirm(version) {
       state.prepared = undefined
-      state.pending = false
       if (!state.ended) child.send({ type: 'committed', version })
     },
     retire: () => child.send({ type: 'stop' }),
@@ -106,12 +105,15 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
 
 interface Waiting {
   ended: boolean
+  pending: boolean
   prepared: Prepared | undefined
   wake: () => void
 }
 
 async function cut(child: ChildProcess, state: Waiting): Promise<void> {
   if (state.prepared !== undefined || state.ended) return
+  // What the child says from here on is about the batch after this one: it reads on while its files are written.
+  state.pending = false
   child.send({ type: 'cut' })
   while (state.prepared === undefined && !state.ended) {
     await new Promise<void>((resolve) => {

@@ -93,7 +93,7 @@ async function prepare(state: FolderState, writer: BatchWriter): Promise<Prepare
   const { start, next, counts, files, newestMs } = state
   Object.assign(state, { start: next, counts: emptyCounts(), files: {}, newestMs: 0 })
   const ranges = next === start ? [] : [{ partition: 0, start, next }]
-  return { ranges, adds: await writer.finish(), counts, newestMs, files }
+  return { ranges, adds: await (await writer.finish()).files, counts, newestMs, files }
 }
 
 type Processor = ReturnType<typeof createBlockProcessor>

@@ -12,10 +12,10 @@ import type { MessageReader, PartitionPosition } from '../core/source.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { fitWindow } from '../planning/dedup-window.ts'
 import { createBlockProcessor, type KnownRow } from './block.ts'
-import { createBatchWriter } from './batch-writer.ts'
+import { createBatchWriter, type BatchWriter } from './batch-writer.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 import { emptyCounts } from '../core/results.ts'
-import type { ChildSettings, Prepared, ToChild, ToSupervisor } from './protocol.ts'
+import type { ChildSettings, ToChild, ToSupervisor } from './protocol.ts'
 
 /** What main/ wires a child with. */
 export interface ChildParts {
@@ -62,6 +62,8 @@ interface ChildState {
   counts: ReturnType<typeof emptyCounts>
   cut: boolean
   stopping: boolean
+  /** Why files could not be written; thrown where the loop next looks. */
+  failure: unknown
   /** A batch was reported and its commit is not yet confirmed: at most one, so that memory and order are bounded. */
   reported: boolean
   wake: () => void
@@ -69,7 +71,7 @@ interface ChildState {
 
 function createState(parts: ChildParts): ChildState {
   const positions = new Map(parts.settings.positions.map((one) => [one.partition, one.next]))
-  return { positions, starts: new Map(positions), ends: new Map(), newestMs: 0, counts: emptyCounts(), cut: false, stopping: false, reported: false, wake: () => undefined }
+  return { positions, starts: new Map(positions), ends: new Map(), newestMs: 0, counts: emptyCounts(), cut: false, stopping: false, failure: undefined, reported: false, wake: () => undefined }
 }
 
 /** With a bound on the batch, each commit lets the child read as much again. */
@@ -91,10 +93,11 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
   const messages = createMessages(createSlab(LIMITS.slabBytes * 2), 8192)
   let announced = false
   while (!state.stopping) {
+    if (state.failure !== undefined) throw state.failure
     if (state.cut && !state.reported) {
       state.cut = announced = false
       state.reported = true
-      parts.send({ type: 'prepared', batch: await prepare(state, writer) })
+      await report(parts, state, writer)
       continue
     }
     if (mustWait(state, writer.rawBytes, until)) {
@@ -142,7 +145,8 @@ function hasProgress(state: ChildState): boolean {
   return false
 }
 
-async function prepare(state: ChildState, writer: { finish(): Promise<Prepared['adds']> }): Promise<Prepared> {
+/** Closes the batch and reports it when its files are durable; meanwhile the next one is read. */
+async function report(parts: ChildParts, state: ChildState, writer: BatchWriter): Promise<void> {
   const ranges = [...state.positions].map(([partition, next]) => ({ partition, start: state.starts.get(partition) as number, next }))
   const { counts, newestMs } = state
   if (counts.read !== counts.accepted + counts.duplicate + counts.quarantined)
@@ -150,7 +154,14 @@ async function prepare(state: ChildState, writer: { finish(): Promise<Prepared['
   state.starts = new Map(state.positions)
   state.counts = emptyCounts()
   state.newestMs = 0
-  return { ranges: ranges.filter((one) => one.next !== one.start), adds: await writer.finish(), counts, newestMs }
+  const { files } = await writer.finish()
+  files.then(
+    (adds) => parts.send({ type: 'prepared', batch: { ranges: ranges.filter((one) => one.next !== one.start), adds, counts, newestMs } }),
+    (error: unknown) => {
+      state.failure = error
+      state.wake()
+    },
+  )
 }
 
 function noteNewest(state: ChildState, times: Float64Array, count: number): void {

@@ -29,7 +29,7 @@ const lastVersion = (where: Place): number => (existsSync(`${where.raw}/_delta_l
 
 test(`${KILLS} SIGKILLs over ${MESSAGES} messages: nothing lost, nothing doubled, counts that add up`, async () => {
   const where = place(kafka.address, (yaml) => `${yaml}\nstream: { commit_interval_ms: 250, rows_per_file: 20000, children: 2 }\n`)
-  const producing = produce(where, MESSAGES, ['--rate', String(Math.ceil(MESSAGES / (KILLS * 1.5)))])
+  const producing = produce(where, MESSAGES, ['--rate', String(Math.ceil(MESSAGES / (KILLS * 4)))])
   await until('the topic', async () => ((await cli(where, ['offsets', 'show', where.declaration])).code === 0 ? true : undefined))
   const firstCommits: number[] = []
   for (let kill = 0; kill < KILLS; kill += 1) {

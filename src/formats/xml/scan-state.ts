@@ -50,6 +50,8 @@ export interface ScanState {
   expected: ElementNode | undefined
   /** By depth of the parent, the declared child that closed last: what comes next is learned as its follower. */
   previous: (ElementNode | undefined)[]
+  /** The last XML declaration that was checked. */
+  declaration: Uint8Array
   rootSeen: boolean
   rootDone: boolean
   rootChecked: boolean
@@ -88,6 +90,7 @@ export function createState(shape: XmlShape, records: Records, limits: XmlLimits
     row: -1,
     expected: undefined,
     previous: Array.from({ length: frames }, () => undefined),
+    declaration: new Uint8Array(0),
     rootSeen: false,
     rootDone: false,
     rootChecked: false,

@@ -10,7 +10,7 @@ import { createSlab, type Slab } from '../../core/slab.ts'
 import { TEXT, readWide } from './chars.ts'
 import { storeCell, spreadEnvelope } from './capture.ts'
 import { closeElement, openElement, openPlain } from './elements.ts'
-import { checkOutside, scanBang, scanInstruction } from './markup.ts'
+import { checkOutside, scanBang, scanInstruction, skipKnownDeclaration } from './markup.ts'
 import { matchesTag } from './names.ts'
 import { unbind } from './namespaces.ts'
 import { FAULT, NEED_MORE, atEnd, createState, fault, type ScanState, type XmlLimits } from './scan-state.ts'
@@ -96,7 +96,7 @@ function guarded(s: ScanState, slab: Slab, start: number, end: number, final: bo
   const saved = slab.bytes[end]
   slab.bytes[end] = 0
   try {
-    run(s, skipBom(s, start))
+    run(s, s.rootSeen ? start : skipKnownDeclaration(s, skipBom(s, start)))
     return undefined
   } catch (thrown) {
     if (thrown === NEED_MORE) return undefined

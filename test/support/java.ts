@@ -1,0 +1,12 @@
+/** Runs a single-file Java program of test/support/java against fetched jars. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { fetchJars } from '../../src/main/kafka-broker.ts'
+
+const run = promisify(execFile)
+
+export async function java(part: 'kafka' | 'spark', program: string, args: string[], jvm: string[] = []): Promise<string> {
+  const jars = await fetchJars(part)
+  const { stdout } = await run('java', [...jvm, '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', `${jars}/*`, `test/support/java/${program}.java`, ...args], { maxBuffer: 1 << 28 })
+  return stdout.trim()
+}
