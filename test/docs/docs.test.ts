@@ -1,0 +1,51 @@
+/** The pages are run: every command of the tutorial and the README, in order, as a reader would. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { commandsOf } from '../support/markdown.ts'
+import { broker, produce, place } from '../support/system.ts'
+
+const run = promisify(execFile)
+
+async function shell(command: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const { stdout, stderr } = await run('bash', ['-c', command], { env: { ...process.env, ...env }, maxBuffer: 1 << 26 })
+  return stdout + stderr
+}
+
+test('every command of the tutorial works as written, in order', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'headrace-tutorial-'))
+  const env = { HEADRACE_HOME: home, HEADRACE_FOLDER: join(home, 'incoming') }
+  const outputs: string[] = []
+  for (const command of commandsOf('docs/tutorial.md')) outputs.push(await shell(command, env))
+  expect(outputs[1]).toContain('is right')
+  expect(outputs.filter((text) => text.includes('nothing_new'))).toHaveLength(1)
+  expect(outputs.filter((text) => /state +published/.test(text))).toHaveLength(2)
+})
+
+test("the README's own-data commands work on a sample", async () => {
+  const kafka = await broker()
+  const where = place(kafka.address)
+  await produce(where, 300)
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-readme-'))
+  mkdirSync(join(folder, 'samples'))
+  writeFileSync(join(folder, 'samples/orders.xml'), '<orders><order id="1"><total>9.50</total><day>2026-11-20</day></order><order id="2"><total>10.00</total><day>2026-11-21</day></order></orders>')
+  const root = process.cwd()
+  const env = { HEADRACE_HOME: join(folder, 'home') }
+  const command = (line: string): string => `cd ${folder} && ${line.replace(/\s+#.*$/, '').replace('./headrace', `${root}/headrace`)}`
+  const lines = commandsOf('README.md').filter((line) => line.includes('orders'))
+  expect(lines).toHaveLength(5)
+  for (const line of lines) {
+    if (line.includes('--schedule')) await shell(command(line.replace(' --schedule', '')), env)
+    else await shell(command(line.includes('stream') ? `${line.replace(/\s+#.*$/, '')} --until-caught-up` : line), env)
+  }
+  expect(readFileSync(join(folder, 'orders.yaml'), 'utf8')).toContain('path: /orders/order')
+  expect(await shell(command(lines[4]), env)).toMatch(/2/)
+})
+
+test('every command that the README and the pages name exists', async () => {
+  const help = await shell('./headrace --help', {})
+  for (const [, verb] of readFileSync('README.md', 'utf8').matchAll(/headrace (\w+)/g)) if (!['It', 'is'].includes(verb)) expect(help, verb).toMatch(new RegExp(`^ {2}${verb} `, 'm'))
+})
