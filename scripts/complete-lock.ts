@@ -1,0 +1,37 @@
+/**
+ * Completes package-lock.json after `npm install`: npm leaves out optional packages of other platforms when its registry
+ * does not serve that version, and its own clean install then refuses the lock file. Their versions are exact in the
+ * packages that want them, so the entries can be written from there; on their platform npm fetches them by name and version.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+
+interface Entry {
+  version?: string
+  optional?: boolean
+  dev?: boolean
+  os?: string[]
+  cpu?: string[]
+  libc?: string[]
+  optionalDependencies?: Record<string, string>
+}
+
+const SYSTEMS = ['darwin', 'win32', 'linux', 'android', 'freebsd', 'openharmony', 'sunos', 'aix', 'netbsd', 'openbsd']
+const PROCESSORS = ['x64', 'arm64', 'arm', 'ia32', 'ppc64', 'riscv64', 's390x', 'wasm32', 'mips64el', 'loong64']
+
+const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, Entry> }
+let added = 0
+for (const entry of Object.values(lock.packages)) {
+  for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
+    const path = `node_modules/${name}`
+    if (path in lock.packages) continue
+    const words = name.split(/[-/@]/)
+    // A package for no known system (a WebAssembly build, say) must not be installed here by mistake either.
+    const os = SYSTEMS.filter((system) => words.includes(system))
+    const cpu = PROCESSORS.filter((processor) => words.includes(processor))
+    lock.packages[path] = { version: version.replace(/^[~^]/, ''), ...(cpu.length > 0 ? { cpu } : {}), ...(entry.dev ? { dev: true } : {}), optional: true, ...(os.length > 0 ? { os } : {}), ...(words.some((word) => word.endsWith('musl') || word === 'musleabihf') ? { libc: ['musl'] } : {}) }
+    added += 1
+  }
+}
+lock.packages = Object.fromEntries(Object.entries(lock.packages).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+writeFileSync('package-lock.json', `${JSON.stringify(lock, undefined, 2)}\n`)
+process.stdout.write(`${added} entries added\n`)
