@@ -1,0 +1,129 @@
+/** Folders, large files, JSON, drift: what arrives in other shapes, and what a changed declaration may do. */
+import { createWriteStream, readFileSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { cli, cliJson, deltalake, place, treeMemory, startCli, writeFileIn, type Place } from '../support/system.ts'
+
+/** A dataset over a folder of the place's home. */
+function folder(edit: (yaml: string) => string = (yaml) => yaml): Place & { incoming: string } {
+  const where = place('localhost:1', (yaml) => edit(yaml.replace(/source:\n {2}kafka:[\s\S]*?earliest\n/, 'source:\n  files: { path: incoming }\n').replace(/message_id: .*\n/, '')))
+  return { ...where, incoming: join(where.home, 'incoming') }
+}
+
+const stream = (where: Place): Promise<Record<string, number>> => cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+const book = (id: number, more = ''): string => `<book><record_id>00000000-0000-4000-8000-${String(id).padStart(12, '0')}</record_id><title>T${id}</title><author><name>N</name></author><publication_year>2010</publication_year>${more}</book>`
+const titles = (where: Place): Promise<string[]> => deltalake(where.raw, "import pyarrow.compute as pc\nprint(json.dumps(sorted(t.filter(pc.equal(t['outcome'], 'accepted'))['title'].to_pylist())))")
+
+test('takes each file of a folder once, leaves growing and hidden ones, rejects a broken one whole', async () => {
+  const where = folder()
+  writeFileIn(where.incoming, 'a.xml', `<library>${book(1)}${book(2)}</library>`)
+  writeFileIn(where.incoming, 'broken.xml', `<library>${book(3)}<book></library>`)
+  writeFileIn(where.incoming, '.hidden.xml', `<library>${book(4)}</library>`)
+  expect(await stream(where)).toMatchObject({ read: 3, accepted: 2, quarantined: 1 })
+  writeFileIn(where.incoming, 'sub/b.xml', Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(`<library>${book(5)}</library>`, 'utf16le')]))
+  expect(await stream(where)).toMatchObject({ read: 1, accepted: 1 })
+  expect(await stream(where)).toMatchObject({ read: 0 })
+  expect(await titles(where)).toEqual(['T1', 'T2', 'T5'])
+  where.cleanUp()
+})
+
+async function largeFile(path: string, records: number, end: string): Promise<void> {
+  const out = createWriteStream(path)
+  out.write('<library>')
+  for (let i = 0; i < records; i += 1) if (!out.write(book(i, `<!-- ${'x'.repeat(800)} -->`))) await once(out, 'drain')
+  out.end(end)
+  await once(out, 'close')
+}
+
+test('reads a file larger than a message record by record in bounded memory, and takes all of it back when its end is broken', async () => {
+  const where = folder()
+  writeFileIn(where.incoming, 'first.xml', `<library>${book(9_999_999)}</library>`)
+  await largeFile(join(where.incoming, 'large.xml'), 150_000, '</library>')
+  const job = startCli(where, ['stream', where.declaration, '--until-caught-up'])
+  let most = 0
+  const watch = setInterval(() => (most = Math.max(most, treeMemory(job.pid as number))), 100)
+  expect(await job.ended).toBe(0)
+  clearInterval(watch)
+  expect(most).toBeLessThan(768 * 1024 * 1024)
+  expect((await titles(where)).length).toBe(150_001)
+  await largeFile(join(where.incoming, 'torn.xml'), 60_000, '<book>')
+  expect(await stream(where)).toMatchObject({ read: 1, accepted: 0, quarantined: 1 })
+  expect((await titles(where)).length).toBe(150_001)
+  where.cleanUp()
+})
+
+test('drift: evolve adds a nullable column and keeps the value; a second run knows the column', async () => {
+  const where = folder()
+  writeFileIn(where.incoming, 'a.xml', `<library>${book(1)}${book(2, '<publisher><city>Oslo</city></publisher>')}</library>`)
+  expect(await stream(where)).toMatchObject({ accepted: 2 })
+  writeFileIn(where.incoming, 'b.xml', `<library>${book(3, '<publisher><city>Rome</city></publisher>')}</library>`)
+  expect(await stream(where)).toMatchObject({ accepted: 1 })
+  expect(await deltalake<(string | null)[]>(where.raw, "print(json.dumps(sorted(t['publisher_city'].to_pylist(), key=str)))")).toEqual([null, 'Oslo', 'Rome'].toSorted((a, b) => (String(a) < String(b) ? -1 : 1)))
+  await cliJson(where, ['batch', where.declaration])
+  expect(await deltalake<(string | null)[]>(where.processed, "print(json.dumps([c for c in t['publisher_city'].to_pylist() if c]))")).toHaveLength(2)
+  where.cleanUp()
+})
+
+test.each([
+  ['freeze', { accepted: 1, quarantined: 2 }],
+  ['discard_row', { accepted: 1, quarantined: 2 }],
+  ['discard_value', { accepted: 3, quarantined: 0 }],
+])('drift: %s on an unknown field and a wrong type', async (drift, counts) => {
+  const where = folder((yaml) => yaml.replace('drift: evolve', `drift: ${drift}`).replace('name: publication_year, type: integer, required: true', 'name: publication_year, type: integer'))
+  writeFileIn(where.incoming, 'a.xml', `<library>${book(1)}${book(2, '<isbn>1</isbn>')}${book(3).replace('2010', 'MMX')}</library>`)
+  expect(await stream(where)).toMatchObject(counts)
+  const kept = await cliJson<{ kind: string; rule: string; value: string }[]>(where, ['quarantine', 'list', where.declaration])
+  expect(kept.map((one) => `${one.kind} ${one.rule} ${one.value}`).toSorted()).toEqual([`${drift === 'discard_value' ? 'note' : 'record'} schema.unexpected 1`, `${drift === 'discard_value' ? 'note' : 'record'} type.integer MMX`])
+  where.cleanUp()
+})
+
+test.each([
+  ['a drop', (yaml: string) => yaml.replace(/ {2}- \{ name: author_country.*\n/, ''), /drop column author_country/],
+  ['a rename', (yaml: string) => yaml.replace('name: author_country,', 'name: country,'), /rename column author_country to country/],
+  ['a change of type', (yaml: string) => yaml.replace('name: author_country,', 'name: author_country, type: integer,'), /change the type of author_country from string to integer/],
+])('%s of a column is refused by name', async (_, edit, message) => {
+  const where = folder()
+  writeFileIn(where.incoming, 'a.xml', `<library>${book(1)}</library>`)
+  await stream(where)
+  writeFileSync(where.declaration, edit(readFileSync(where.declaration, 'utf8')))
+  const { code, stderr } = await cli(where, ['stream', where.declaration, '--until-caught-up'])
+  expect([code, stderr]).toEqual([1, expect.stringMatching(message)])
+  where.cleanUp()
+})
+
+test('JSON: every type, nested objects, arrays, exact numbers, and what breaks them', async () => {
+  const where = folder(
+    () => `dataset: books
+source: { files: { path: incoming, pattern: "*.json" } }
+record: { format: json, path: "$.items[*]" }
+columns:
+  - { name: id, type: long, required: true }
+  - { name: price, type: decimal, precision: 38, scale: 4 }
+  - { name: rate, type: double }
+  - { name: open, type: boolean }
+  - { name: day, type: date }
+  - { name: at, type: timestamp }
+  - { name: city, path: address.city, case: upper }
+  - { name: tags, array: true }
+  - { name: lines, array: true, fields: [{ name: sku }, { name: n, type: integer }] }
+  - { name: shop, path: $.shop }
+drift: discard_row
+processed: { key: [id] }
+`,
+  )
+  const items = [
+    '{"id": 9007199254740993, "price": 12345678901234567890123456789012.5, "rate": 1e-3, "open": true, "day": "2026-02-28", "at": "2026-02-28T10:00:00+01:00", "address": {"city": "Zürich"}, "tags": ["a", "b"], "lines": [{"sku": "x", "n": 2}, {"sku": "y"}]}',
+    '{"id": 2}',
+    '{"id": "x"}',
+    '{"id": 4, "day": "2026-02-30"}',
+    '{"id": 5, "lines": [{"sku": "x", "n": "two"}]}',
+    '{"id": 6, "other": 1}',
+  ]
+  writeFileIn(where.incoming, 'a.json', `{"shop": "s1", "items": [${items.join(', ')}]}`)
+  writeFileIn(where.incoming, 'b.json', '{"items": [')
+  expect(await stream(where)).toMatchObject({ read: 7, accepted: 2, quarantined: 5, byReason: { malformed: 1, 'type.long': 1, 'type.date': 1, 'type.string': 1, 'schema.unexpected': 1 } })
+  const [row] = await deltalake<Record<string, unknown>[]>(where.raw, "import pyarrow.compute as pc\nprint(json.dumps(t.filter(pc.equal(t['id'], 9007199254740993)).select(['id','price','rate','open','day','at','city','tags','lines','shop']).to_pylist(), default=str))")
+  expect(row).toEqual({ id: 9007199254740993, price: '12345678901234567890123456789012.5000', rate: 0.001, open: true, day: '2026-02-28', at: '2026-02-28 09:00:00+00:00', city: 'ZÜRICH', tags: ['a', 'b'], lines: [{ sku: 'x', n: 2 }, { sku: 'y', n: null }], shop: 's1' })
+  where.cleanUp()
+})

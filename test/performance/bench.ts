@@ -1,0 +1,39 @@
+/**
+ * `headrace bench NAME`: ratios against stated rivals, run in turn on this machine. Absolute figures are shown for context
+ * and never tested. With --json the report alone goes to stdout.
+ */
+import { benchFreshness } from './freshness.ts'
+import { benchHourly } from './hourly.ts'
+import type { BenchReport } from './measure.ts'
+import { benchStream } from './stream.ts'
+import { benchXml } from './xml.ts'
+
+export interface BenchOptions {
+  rival: string | undefined
+  pairs: number
+}
+
+const BENCHES: Record<string, { run: (options: BenchOptions) => Promise<BenchReport>; pairs: number; what: string }> = {
+  xml: { run: benchXml, pairs: 5, what: 'scanner against saxes (xmlns: true) and txml, values read out' },
+  stream: { run: benchStream, pairs: 5, what: 'Kafka to RAW against a hard-coded pipeline' },
+  hourly: { run: benchHourly, pairs: 5, what: 'the batch against a bare scan-and-write and the best SQL' },
+  freshness: { run: benchFreshness, pairs: 1, what: 'age of messages when readers see them, at half the top rate' },
+}
+
+const args = process.argv.slice(2)
+const option = (name: string): string | undefined => (args.includes(`--${name}`) ? args[args.indexOf(`--${name}`) + 1] : undefined)
+const chosen = BENCHES[args[0] ?? '']
+
+if (chosen === undefined) {
+  process.stdout.write(`Benchmarks:\n${Object.entries(BENCHES).map(([name, bench]) => `  ${name.padEnd(10)} ${bench.what}`).join('\n')}\n`)
+  process.exitCode = args.length === 0 ? 0 : 2
+} else {
+  const report = await chosen.run({ rival: option('rival'), pairs: Number(option('pairs') ?? chosen.pairs) })
+  if (args.includes('--json')) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
+  else {
+    for (const [rival, ratio] of Object.entries(report.ratios)) process.stdout.write(`${report.bench} against ${rival}: ${ratio}\n`)
+    for (const [name, figure] of Object.entries(report.figures)) process.stdout.write(`  ${name}: ${figure}\n`)
+    process.stdout.write(`  load before and after: ${report.load.join(', ')}\n`)
+  }
+  process.exit()
+}
