@@ -41,7 +41,7 @@ export function draftYaml(draft: Draft): string {
   const columns = draft.fields.map((field) => {
     const name = columnName(field.path, taken)
     const { type, more } = inferType(field.values)
-    const path = name === field.path ? '' : `, path: ${field.path}`
+    const path = name === field.path ? '' : `, path: ${/^[A-Za-z]/.test(field.path) ? field.path : JSON.stringify(field.path)}`
     const required = field.present === draft.records && !field.values.some((value) => value.trim() === '') ? ', required: true' : ''
     const array = field.repeats ? ', array: true' : ''
     return { name, type, line: `  - { name: ${name}${path}, type: ${type}${more}${required}${array} }` }
@@ -62,7 +62,7 @@ export function draftYaml(draft: Draft): string {
     'drift: freeze',
     'processed:',
     `  key: [${key?.name ?? ''}]   # what makes a record unique`,
-    ...(date === undefined ? [] : ['  partition_by:', `    - { column: ${date.name}, transform: day }`]),
+    ...(date === undefined ? [] : ['  partition_by:', `    - { column: ${date.name}${date.type === 'timestamp' ? ', transform: day' : ''} }`]),
     '',
   ].join('\n')
 }

@@ -27,13 +27,14 @@ export async function loadDataset(nameOrPath: string): Promise<LoadedDataset> {
   const text = await readFile(path, 'utf8')
   const { dataset, mistakes } = checkDataset(text)
   if (dataset === undefined) throw failure('dataset_invalid', { path: nameOrPath, count: mistakes.length, mistakes: mistakes.map(mistakeText).join('\n') })
-  return located(applyOverrides(dataset), path, text)
+  return located(dataset, path, text)
 }
 
 export function located(dataset: Dataset, path: string, text: string): LoadedDataset {
   const tables = join(homeFolder(), 'tables', dataset.name)
   const base = dirname(path)
   if (dataset.source.kind === 'files') dataset.source.path = resolve(base, dataset.source.path)
+  applyOverrides(dataset)
   return {
     dataset,
     path,
@@ -44,12 +45,11 @@ export function located(dataset: Dataset, path: string, text: string): LoadedDat
 }
 
 /** Settings that differ between machines, not between datasets: the broker's address, the watched folder. */
-function applyOverrides(dataset: Dataset): Dataset {
+function applyOverrides(dataset: Dataset): void {
   const brokers = process.env.HEADRACE_BROKERS
   if (dataset.source.kind === 'kafka' && brokers) dataset.source.brokers = brokers.split(',')
   const folder = process.env.HEADRACE_FOLDER
   if (dataset.source.kind === 'files' && folder) dataset.source.path = resolve(folder)
-  return dataset
 }
 
 async function findDeclaration(nameOrPath: string): Promise<string> {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import type { ProduceRequest } from '../control/app.ts'
 import { openFolderSink } from '../connectors/files/sink.ts'
 import { openKafkaSink } from '../connectors/kafka/sink.ts'
-import { failure } from '../core/errors.ts'
+import { failure, storageFailure } from '../core/errors.ts'
 import { openJournal } from '../sample/journal.ts'
 import { produce } from '../sample/produce.ts'
 import { homeFolder, loadDataset } from './home.ts'
@@ -13,7 +13,9 @@ export async function runProducer(request: ProduceRequest): Promise<Record<strin
   const { dataset } = await loadDataset(request.dataset)
   const topic = dataset.source.kind === 'kafka' ? dataset.source.topic : dataset.name
   const journalFile = request.journal || join(homeFolder(), 'journals', `${request.to === 'kafka' ? topic : `${topic}-files`}.tsv`)
-  await mkdir(dirname(journalFile), { recursive: true })
+  await mkdir(dirname(journalFile), { recursive: true }).catch((error: unknown) => {
+    throw storageFailure(error, 'write', journalFile)
+  })
   const journal = await openJournal(journalFile, { seed: request.seed, shares: request.shares })
   const sink = request.to === 'files' ? await openFolderSink(request.folder) : await openTopic(request, dataset.source)
   try {

@@ -1,5 +1,5 @@
 /** Ten typical mistakes: each gives an error that names what, and says what to do next. Exit codes: 0 done, 1 failed, 2 usage. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -39,7 +39,7 @@ test('missing broker', async () => {
 test('wrong topic', async () => {
   const known = place(kafka.address)
   await produce(known, 10)
-  const where = place(kafka.address, (yaml) => yaml.replace(/topic: .*/, `topic: ${known.topic}x`))
+  const where = place(kafka.address, (yaml) => yaml.replace(/ {4}topic: .*/, `    topic: ${known.topic}x`))
   expect(await refused(['stream', where.declaration], where)).toContain(`has no topic ${known.topic}x. Similar: ${known.topic}`)
 })
 
@@ -90,15 +90,12 @@ test('no permission', async () => {
   const locked = join(where.home, 'locked')
   mkdirSync(locked)
   chmodSync(locked, 0o555)
-  const script = `process.setuid?.(65534); process.argv = [process.argv[0], 'headrace', 'produce', ${JSON.stringify(where.declaration)}, '--to', 'files', '--folder', '${locked}/in', '--journal', '${locked}/j.tsv', '--count', '1']; await import(${JSON.stringify(join(process.cwd(), 'src/main/cli.ts'))})`
   chmodSync(where.home, 0o755)
-  let message = ''
-  try {
-    execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script], { env: { ...where.env, HEADRACE_HOME: join(locked, 'home') }, stdio: 'pipe' })
-  } catch (error) {
-    message = (error as { stderr: Buffer }).stderr.toString()
-  }
-  expect(message).toMatch(/EACCES|No permission/)
+  const entry = join(process.cwd(), 'src/main/cli.ts')
+  const args = ['produce', where.declaration, '--to', 'files', '--folder', join(locked, 'in'), '--journal', join(locked, 'in', 'j.tsv'), '--count', '1']
+  const run = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', entry, ...args], { env: { ...where.env, HEADRACE_HOME: join(locked, 'home') }, uid: 65_534, gid: 65_534, encoding: 'utf8' })
+  expect([run.status, run.stderr]).toEqual([1, expect.stringMatching(/Error: No permission to .*locked[\s\S]*Try: /)])
+  where.cleanUp()
 })
 
 test('usage: unknown verbs, options and values end with 2 and say what there is', async () => {

@@ -59,7 +59,7 @@ test('drift: evolve adds a nullable column and keeps the value; a second run kno
   expect(await stream(where)).toMatchObject({ accepted: 2 })
   writeFileIn(where.incoming, 'b.xml', `<library>${book(3, '<publisher><city>Rome</city></publisher>')}</library>`)
   expect(await stream(where)).toMatchObject({ accepted: 1 })
-  expect(await deltalake<(string | null)[]>(where.raw, "print(json.dumps(sorted(t['publisher_city'].to_pylist(), key=str)))")).toEqual([null, 'Oslo', 'Rome'].toSorted((a, b) => (String(a) < String(b) ? -1 : 1)))
+  expect(await deltalake<(string | null)[]>(where.raw, "print(json.dumps(sorted(t['publisher_city'].to_pylist(), key=str)))")).toEqual([null, 'Oslo', 'Rome'])
   await cliJson(where, ['batch', where.declaration])
   expect(await deltalake<(string | null)[]>(where.processed, "print(json.dumps([c for c in t['publisher_city'].to_pylist() if c]))")).toHaveLength(2)
   where.cleanUp()

@@ -2,7 +2,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { startBroker, type Broker } from '../../src/main/kafka-broker.ts'
 import { readJournal } from '../../src/sample/journal.ts'
@@ -127,9 +127,9 @@ export async function expected(where: Place): Promise<Expected> {
   return { messages: lines.length, accepted: new Set(made.flatMap((one) => one.accepted)), quarantined: made.reduce((sum, one) => sum + one.quarantined, 0) }
 }
 
-/** Runs Python over a table with deltalake; `code` gets `t` (the table as Arrow) and prints JSON. */
+/** Runs Python over a table with deltalake; `code` gets `t` (the table as Arrow) and prints JSON. Ends without clean-up, which aborts at times. */
 export async function deltalake<T>(path: string, code: string): Promise<T> {
-  const script = `import sys, json, deltalake\ndt = deltalake.DeltaTable(sys.argv[1])\nt = dt.to_pyarrow_table()\n${code}`
+  const script = `import sys, json, deltalake\ndt = deltalake.DeltaTable(sys.argv[1])\nt = dt.to_pyarrow_table()\n${code}\nsys.stdout.flush()\nimport os\nos._exit(0)`
   const { stdout } = await run(PYTHON, ['-c', script, path], { maxBuffer: 1 << 28 })
   return JSON.parse(stdout) as T
 }
@@ -181,8 +181,8 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined> |
 }
 
 export function writeFileIn(folder: string, name: string, text: string | Buffer): string {
-  mkdirSync(folder, { recursive: true })
   const path = join(folder, name)
+  mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, text)
   return path
 }

@@ -3,6 +3,7 @@
  * consumer is not used: it delivers aborted records and does not check CRCs. Partitions are assigned by us.
  */
 import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { Connection, ResponseError, listOffsetsV7, metadataV12, type ConnectionOptions } from '@platformatic/kafka'
 import { type HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import type { KafkaSourceSpec } from '../../dataset/declaration.ts'
@@ -37,7 +38,7 @@ export function createKafkaClient(spec: KafkaSourceSpec): KafkaClient {
     const key = `${host}:${port}`
     const known = connections.get(key)
     if (known?.isConnected()) return known
-    const connection = new Connection('headrace', await connectionOptions(spec))
+    const connection = new Connection('headrace', await connectionOptions(spec, host))
     connection.on('error', () => connections.delete(key))
     connection.on('close', () => connections.delete(key))
     await connection.connect(host, port)
@@ -108,12 +109,13 @@ export function createKafkaClient(spec: KafkaSourceSpec): KafkaClient {
   }
 }
 
-async function connectionOptions(spec: KafkaSourceSpec): Promise<ConnectionOptions> {
+async function connectionOptions(spec: KafkaSourceSpec, host: string): Promise<ConnectionOptions> {
   const options: ConnectionOptions = { connectTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxInflights: 4 }
   if (spec.tls !== undefined) {
     const ca = spec.tls.ca === undefined ? undefined : await readSetting(spec.tls.ca)
     options.tls = { rejectUnauthorized: spec.tls.verify, ...(ca === undefined ? {} : { ca }) }
-    options.tlsServerName = true
+    // A server name must not be an address (RFC 6066, section 3); certificates are checked against the address then.
+    options.tlsServerName = isIP(host) === 0
   }
   if (spec.sasl !== undefined) {
     const password = (await readSetting(spec.sasl.passwordFile)).trim()
