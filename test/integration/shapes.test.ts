@@ -123,7 +123,11 @@ processed: { key: [id] }
   writeFileIn(where.incoming, 'a.json', `{"shop": "s1", "items": [${items.join(', ')}]}`)
   writeFileIn(where.incoming, 'b.json', '{"items": [')
   expect(await stream(where)).toMatchObject({ read: 7, accepted: 2, quarantined: 5, byReason: { malformed: 1, 'type.long': 1, 'type.date': 1, 'type.string': 1, 'schema.unexpected': 1 } })
-  const [row] = await deltalake<Record<string, unknown>[]>(where.raw, "import pyarrow.compute as pc\nprint(json.dumps(t.filter(pc.equal(t['id'], 9007199254740993)).select(['id','price','rate','open','day','at','city','tags','lines','shop']).to_pylist(), default=str))")
-  expect(row).toEqual({ id: 9007199254740993, price: '12345678901234567890123456789012.5000', rate: 0.001, open: true, day: '2026-02-28', at: '2026-02-28 09:00:00+00:00', city: 'ZÜRICH', tags: ['a', 'b'], lines: [{ sku: 'x', n: 2 }, { sku: 'y', n: null }], shop: 's1' })
+  const [row] = await deltalake<Record<string, unknown>[]>(where.raw, `
+import pyarrow.compute as pc
+found = t.filter(pc.equal(t['id'], 9007199254740993)).select(['id', 'price', 'rate', 'open', 'day', 'at', 'city', 'tags', 'lines', 'shop']).to_pylist()
+# JavaScript has no such number: it is compared as text.
+print(json.dumps([{**one, 'id': str(one['id'])} for one in found], default=str))`)
+  expect(row).toEqual({ id: '9007199254740993', price: '12345678901234567890123456789012.5000', rate: 0.001, open: true, day: '2026-02-28', at: '2026-02-28 09:00:00+00:00', city: 'ZÜRICH', tags: ['a', 'b'], lines: [{ sku: 'x', n: 2 }, { sku: 'y', n: null }], shop: 's1' })
   where.cleanUp()
 })
