@@ -93,6 +93,8 @@ function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
       found.push({ path: at, message: `${field.transform} of ${field.column} needs a date or timestamp column` })
     if (field.timezone !== undefined && !isZone(field.timezone)) found.push({ path: ['processed', 'partition_by', i, 'timezone'], message: `${field.timezone} is not an IANA time zone` })
   })
+  // Accepting a setting that nothing obeys would publish other rows than were asked for.
+  if (p.keep === 'latest') found.push({ path: ['processed', 'keep'], message: 'keep: latest is not supported yet', suggestion: 'With keep: first (the default) the first record of a key is published.' })
   if (p.latest_by !== undefined && !known.includes(p.latest_by)) found.push(unknownColumn(['processed', 'latest_by'], p.latest_by, known))
   if (p.schedule !== undefined && !/^\S+(\s+\S+){4,5}$/.test(p.schedule.trim())) found.push({ path: ['processed', 'schedule'], message: `schedule ${p.schedule} is not a cron expression`, suggestion: 'Five fields: minute hour day month weekday, e.g. 5 * * * *.' })
   return found

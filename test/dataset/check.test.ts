@@ -23,6 +23,7 @@ test.each([
   ['a bad regular expression', books.replace('max_length: 500', 'pattern: "(["'), /is not a regular expression/],
   ['a bad zone', books.replace('- { column: publication_year }', '- { column: message_time, transform: day, timezone: Mars }'), /Mars is not an IANA time zone/],
   ['YAML that is none', 'a: [1,\nb: 2', /^ {2}2:1/],
+  ['a setting nothing obeys yet', books.replace('key: [record_id]', 'key: [record_id]\n  keep: latest'), /keep: latest is not supported yet/],
   ['two sources', books.replace('source:\n', 'source:\n  files: { path: x }\n'), /source must NOT have more than 1/],
 ])('names %s', (_, text, message) => {
   expect(mistakes(text).join('\n')).toMatch(message)
