@@ -64,7 +64,7 @@ export async function benchHourly(options: BenchOptions): Promise<BenchReport> {
       restore()
       return runCommand([...NODE, CLI, 'batch', 'books', '-o', 'json'], env)
     }
-    const rival = (mode: string) => (): Promise<Run> => runCommand([...NODE, resolve('test/performance/rivals/hourly-sql.ts'), mode, join(home, 'tables/books'), join(work, 'out')], env)
+    const rival = (mode: string) => (): Promise<Run> => runCommand([...NODE, resolve('test/performance/rivals/hourly-sql.ts'), mode, join(work, 'saved/tables/books'), join(work, 'out')], env)
     const report: BenchReport = { bench: 'hourly', ratios: {}, figures: { 'published keys': PUBLISHED, 'delta rows': DELTA }, load: [before, 0] }
     for (const mode of ['scan-and-write', 'best-sql'].filter((one) => options.rival === undefined || one === options.rival)) {
       const runs = await alternate(options.pairs, ours, rival(mode))
