@@ -10,25 +10,6 @@ export interface PartitionPosition {
   next: number
 }
 
-export interface SourceEnd {
-  partition: number
-  first: number
-  /** Offset behind the last readable message (the last stable offset). */
-  end: number
-}
-
-/** A stream source, used by one supervisor. */
-export interface StreamSource {
-  /** Identity of what is read (a topic's id): marks are kept under it, so that a recreated topic is noticed. */
-  identify(): Promise<{ topicId: string; topic: string; partitions: number[] }>
-  /** First and last offset of each partition. */
-  ends(): Promise<SourceEnd[]>
-  /** First offset whose message is not older than `timeMs`, per partition. */
-  offsetsAt(timeMs: number): Promise<Map<number, number>>
-  /** Tells the broker where we are, for tools that look there. A hint: failures are ignored. */
-  close(): Promise<void>
-}
-
 /** What a child reads from: long polls over its partitions, in order of offset within each. */
 export interface MessageReader {
   /**

@@ -25,7 +25,7 @@ export interface ColumnCheck {
 type Typed = (text: TextBytes, row: number, start: number, length: number) => boolean
 
 export function compileColumn(column: Column): ColumnCheck {
-  const values = createColumn(kindOf(column))
+  const values = createColumn(columnKind(column))
   const typed = compileType(column, values)
   const limits = compileLimits(column)
   const { trim, collapse, nulls } = column.clean
@@ -88,7 +88,8 @@ function plainText(values: ColumnValues, trim: boolean, emptyIsNull: boolean, mi
   }
 }
 
-function kindOf(column: Column): ColumnValues['kind'] {
+/** How a column's values travel from the checks to the engine: both sides ask here, so that they cannot disagree. */
+export function columnKind(column: Column): ColumnValues['kind'] {
   if (column.array) return 'text'
   if (column.type === 'integer' || column.type === 'date') return 'int32'
   if (column.type === 'long' || column.type === 'timestamp') return 'int64'

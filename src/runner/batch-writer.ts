@@ -7,6 +7,7 @@ import type { ObjectStore } from '../core/object-store.ts'
 import type { DataFile, TableSchema } from '../core/table-schema.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { deltaType, rawSchema } from '../planning/table-layout.ts'
+import { columnKind } from '../quality/column-check.ts'
 import type { BlockResult } from './block.ts'
 import { ORIGIN_COLUMNS, REJECT_COLUMNS } from './row-columns.ts'
 
@@ -41,7 +42,7 @@ type Outcome = 'accepted' | 'quarantined'
 
 export async function createBatchWriter(options: WriterOptions): Promise<BatchWriter> {
   const { dataset, engine, store } = options
-  const data = options.columns.map((column): StageColumn => ({ name: column.name, kind: kindOf(column), type: deltaType(column) }))
+  const data = options.columns.map((column): StageColumn => ({ name: column.name, kind: columnKind(column), type: deltaType(column) }))
   const original: StageColumn[] = dataset.raw.keepOriginal ? [{ name: 'original', kind: 'text', type: 'binary' }] : []
   const stages: Record<Outcome, Stage> = {
     accepted: await engine.createStage([...data, ...original, ...ORIGIN_COLUMNS]),
@@ -136,12 +137,4 @@ function constantsFor(outcome: Outcome, options: WriterOptions, data: StageColum
   ]
   const empty = outcome === 'accepted' ? REJECT_COLUMNS.filter((column) => column.name !== 'original' || !options.dataset.raw.keepOriginal) : data
   return [...shared, ...empty.map((column) => ({ name: column.name, type: column.type, value: null }))]
-}
-
-function kindOf(column: Column): StageColumn['kind'] {
-  if (column.array) return 'text'
-  if (column.type === 'integer' || column.type === 'date') return 'int32'
-  if (column.type === 'long' || column.type === 'timestamp') return 'int64'
-  if (column.type === 'double' || column.type === 'boolean') return column.type
-  return 'text'
 }

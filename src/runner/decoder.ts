@@ -1,6 +1,5 @@
 /** Messages to records, by the dataset's format: one way in for XML and JSON, for topics and for files. */
 import { LIMITS } from '../core/limits.ts'
-import type { Messages } from '../core/messages.ts'
 import type { Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { createEncodingMemory, toUtf8 } from '../formats/encoding.ts'
@@ -50,9 +49,4 @@ export function createDecoder(dataset: Dataset, columns: Column[]): MessageDecod
     },
     clear: () => clearRecords(scanner.records),
   }
-}
-
-/** The bytes a message takes, for limits. */
-export function messageBytes(messages: Messages, index: number): number {
-  return Math.max(messages.valueLength[index], 0)
 }

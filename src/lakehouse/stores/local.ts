@@ -109,27 +109,20 @@ async function linkOnce(temporary: string, path: string, bytes: Uint8Array): Pro
   }
 }
 
-async function syncFile(path: string): Promise<void> {
+/** Syncs a file's bytes (`r+`) or a folder's names (`r`: a folder cannot be opened for writing). */
+async function syncPath(path: string, flags: 'r' | 'r+'): Promise<void> {
   await guard(
     async () => {
-      await using file = await open(path, 'r+')
-      await file.sync()
+      await using handle = await open(path, flags)
+      await handle.sync()
     },
     'sync',
     path,
   )
 }
 
-async function syncFolder(path: string): Promise<void> {
-  await guard(
-    async () => {
-      await using folder = await open(path, 'r')
-      await folder.sync()
-    },
-    'sync',
-    path,
-  )
-}
+const syncFile = (path: string): Promise<void> => syncPath(path, 'r+')
+const syncFolder = (path: string): Promise<void> => syncPath(path, 'r')
 
 async function listFolder(root: string, folder: string, after: string | undefined): Promise<StoredObject[]> {
   const entries = (await orMissing(() => readdir(folder, { recursive: true, withFileTypes: true }), 'list', folder)) ?? []
