@@ -9,12 +9,8 @@ export interface StageColumn {
   type: DeltaType
 }
 
-/** A column with one value for the whole file: costs nothing per row. Null is allowed. */
-export interface ConstantColumn {
-  name: string
-  type: DeltaType
-  value: string | number | null
-}
+/** A column that is not staged: one value for the whole file, or the values of another column. Columns that are neither are null. */
+export type DerivedColumn = { name: string; type: DeltaType } & ({ value: string | number | null } | { sameAs: string })
 
 /** Rows of one slab. Text spans point into [0, end) of `bytes`; only the first `count` rows of `selection` are taken. */
 export interface StageRows {
@@ -40,16 +36,19 @@ export interface WrittenFile {
  */
 export interface Stage {
   readonly rows: number
-  /** Bytes of the slabs appended: what staging costs in memory, roughly. */
+  /** What the rows appended take in the engine's memory, roughly. */
   readonly bytes: number
   append(rows: StageRows): void
   /** Undefined for an empty stage. */
   rotate(): Promise<SealedRows | undefined>
 }
 
-/** Rows that left a stage. `write` is called once. */
+/**
+ * Rows that left a stage. `write` is called once. The file has the staged and derived columns in the order given; other names
+ * in `order` are left out: readers of a Delta table take a column that a file lacks as null, and writing it costs time.
+ */
 export interface SealedRows {
-  write(path: string, constants: ConstantColumn[], order: string[], compression: string): Promise<WrittenFile>
+  write(path: string, derived: DerivedColumn[], order: string[], compression: string): Promise<WrittenFile>
 }
 
 /** Offsets [from, until) of one Kafka partition. */

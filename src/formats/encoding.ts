@@ -20,10 +20,8 @@ export function createEncodingMemory(): EncodingMemory {
   return { declaration: Buffer.alloc(0), encoding: '' }
 }
 
-/** Returns the document's span in UTF-8: the one given, or a converted copy behind the slab; or why it cannot be read. */
-export function toUtf8(slab: Slab, start: number, end: number, memory: EncodingMemory): Decoded | string {
-  const encoding = encodingOf(slab.bytes, start, end, memory)
-  if (encoding === '') return { start, end }
+/** Writes the document as UTF-8 behind the slab; returns its span there, or why it cannot be read. */
+export function toUtf8(slab: Slab, start: number, end: number, encoding: string): Decoded | string {
   try {
     const text = new TextDecoder(encoding, { fatal: true }).decode(slab.bytes.subarray(start, end))
     const from = appendText(slab, text)
@@ -33,16 +31,16 @@ export function toUtf8(slab: Slab, start: number, end: number, memory: EncodingM
   }
 }
 
-/** '' for UTF-8. Never throws. */
-function encodingOf(b: Buffer, start: number, end: number, memory: EncodingMemory): string {
-  const [c0, c1] = [b[start], b[start + 1]]
+/** The encoding of the document in [start, end); '' for UTF-8. Never throws. */
+export function encodingOf(b: Buffer, start: number, end: number, memory: EncodingMemory): string {
+  const c0 = b[start]
+  const c1 = b[start + 1]
   if (c0 === 0xff && c1 === 0xfe) return 'utf-16le'
   if (c0 === 0xfe && c1 === 0xff) return 'utf-16be'
   if (c0 === 0x3c && c1 === 0) return 'utf-16le'
   if (c0 === 0 && c1 === 0x3c) return 'utf-16be'
   if (c0 !== 0x3c || c1 !== 0x3f) return ''
-  const { declaration } = memory
-  if (declaration.length > 0 && start + declaration.length <= end && declaration.equals(b.subarray(start, start + declaration.length))) return memory.encoding
+  if (beginsWith(b, start, end, memory.declaration)) return memory.encoding
   const head = b.toString('latin1', start, Math.min(end, start + 256))
   const close = head.indexOf('?>')
   if (close < 0) return ''
@@ -50,4 +48,11 @@ function encodingOf(b: Buffer, start: number, end: number, memory: EncodingMemor
   memory.declaration = Buffer.from(b.subarray(start, start + close + 2))
   memory.encoding = /^(utf-?8|us-ascii|ascii|utf-16.*)?$/.test(named) ? '' : named
   return memory.encoding
+}
+
+function beginsWith(b: Buffer, start: number, end: number, declaration: Buffer): boolean {
+  const { length } = declaration
+  if (length === 0 || start + length > end) return false
+  for (let i = 0; i < length; i += 1) if (b[start + i] !== declaration[i]) return false
+  return true
 }

@@ -1,4 +1,5 @@
 /** The tables of a dataset: which columns RAW and Processed have, and what a changed declaration may do to them. */
+import type { StageColumn } from '../core/engine.ts'
 import { failure } from '../core/errors.ts'
 import { tableColumn, typeText, type DeltaType, type TableColumn, type TableSchema } from '../core/table-schema.ts'
 import type { Column, Dataset, PartitionField } from '../dataset/declaration.ts'
@@ -8,28 +9,29 @@ import { normalizeColumn } from '../dataset/normalize.ts'
 const PATH = 'headrace.path'
 const EVOLVED = 'headrace.evolved'
 
-/** RAW columns that every row fills, beside the declared ones. */
-const META: [string, DeltaType][] = [
-  ['message_id', 'string'],
-  ['message_key', 'string'],
-  ['message_headers', 'string'],
-  ['topic', 'string'],
-  ['topic_id', 'string'],
-  ['kafka_partition', 'integer'],
-  ['kafka_offset', 'long'],
-  ['ordinal', 'integer'],
-  ['message_time', 'timestamp'],
-  ['ingest_time', 'timestamp'],
-  ['content_hash', 'integer'],
+/** RAW columns that every row fills, beside the declared ones: where it came from. */
+export const ORIGIN_COLUMNS: StageColumn[] = [
+  { name: 'message_id', kind: 'text', type: 'string' },
+  { name: 'message_key', kind: 'text', type: 'string' },
+  { name: 'message_headers', kind: 'text', type: 'string' },
+  { name: 'topic', kind: 'text', type: 'string' },
+  { name: 'topic_id', kind: 'text', type: 'string' },
+  { name: 'kafka_partition', kind: 'int32', type: 'integer' },
+  { name: 'kafka_offset', kind: 'int64', type: 'long' },
+  { name: 'ordinal', kind: 'int32', type: 'integer' },
+  { name: 'message_time', kind: 'int64', type: 'timestamp' },
+  { name: 'ingest_time', kind: 'int64', type: 'timestamp' },
+  { name: 'content_hash', kind: 'int32', type: 'integer' },
 ]
 
-const REJECT: [string, DeltaType][] = [
-  ['reject_kind', 'string'],
-  ['reject_rule', 'string'],
-  ['reject_path', 'string'],
-  ['reject_value', 'string'],
-  ['reject_reason', 'string'],
-  ['original', 'binary'],
+/** RAW columns of quarantined rows. */
+export const REJECT_COLUMNS: StageColumn[] = [
+  { name: 'reject_kind', kind: 'text', type: 'string' },
+  { name: 'reject_rule', kind: 'text', type: 'string' },
+  { name: 'reject_path', kind: 'text', type: 'string' },
+  { name: 'reject_value', kind: 'text', type: 'string' },
+  { name: 'reject_reason', kind: 'text', type: 'string' },
+  { name: 'original', kind: 'text', type: 'binary' },
 ]
 
 export const RAW_PARTITIONS = ['outcome', 'ingest_date']
@@ -53,8 +55,7 @@ export function rawSchema(columns: Column[]): TableSchema {
       tableColumn('outcome', 'string'),
       tableColumn('ingest_date', 'date'),
       ...columns.map(dataColumn),
-      ...META.map(([name, type]) => tableColumn(name, type)),
-      ...REJECT.map(([name, type]) => tableColumn(name, type)),
+      ...[...ORIGIN_COLUMNS, ...REJECT_COLUMNS].map((column) => tableColumn(column.name, column.type)),
     ],
     partitionColumns: RAW_PARTITIONS,
   }

@@ -2,18 +2,18 @@
 import { randomUUID } from 'node:crypto'
 import { failpoint } from '../core/failpoint.ts'
 import { LIMITS } from '../core/limits.ts'
-import type { ConstantColumn, Stage, StageColumn, StageEngine } from '../core/engine.ts'
+import type { Stage, StageColumn, StageEngine } from '../core/engine.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { DataFile, TableSchema } from '../core/table-schema.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
-import { deltaType, rawSchema } from '../planning/table-layout.ts'
+import { REJECT_COLUMNS, deltaType, rawSchema } from '../planning/table-layout.ts'
 import { columnKind } from '../quality/column-check.ts'
 import type { BlockResult } from './block.ts'
-import { ORIGIN_COLUMNS, REJECT_COLUMNS } from './row-columns.ts'
+import { derivedOrigin, stagedOrigin } from './row-columns.ts'
 
 export interface BatchWriter {
   readonly rows: number
-  readonly rawBytes: number
+  readonly stagedBytes: number
   add(block: BlockResult): Promise<void>
   /**
    * Closes the batch: what is staged leaves the stages, and the next batch begins at once. The files, durable, come with the
@@ -35,8 +35,6 @@ export interface WriterOptions {
   makeFolder: (path: string) => Promise<void>
 }
 
-/** Sealed stages that may wait to be written: more would only hide a disk that is too slow, and fill memory. */
-const WRITES_AHEAD = 1
 
 type Outcome = 'accepted' | 'quarantined'
 
@@ -45,16 +43,18 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
   const data = options.columns.map((column): StageColumn => ({ name: column.name, kind: columnKind(column), type: deltaType(column) }))
   const original: StageColumn[] = dataset.raw.keepOriginal ? [{ name: 'original', kind: 'text', type: 'binary' }] : []
   const stages: Record<Outcome, Stage> = {
-    accepted: await engine.createStage([...data, ...original, ...ORIGIN_COLUMNS]),
-    quarantined: await engine.createStage([...ORIGIN_COLUMNS, ...REJECT_COLUMNS]),
+    accepted: await engine.createStage([...data, ...original, ...stagedOrigin(dataset)]),
+    quarantined: await engine.createStage([...stagedOrigin(dataset), ...REJECT_COLUMNS]),
   }
   const schema = rawSchema(options.columns)
   let batch = newBatch(options.nowMs())
   /** Writes wait for each other: DuckDB makes one file at a time, and order is easy to reason about. */
   let writing: Promise<void> = Promise.resolve()
-  let waiting = 0
+  /** Bytes that left the stages and are not in a file yet: more than one full stage would only hide a disk that is too slow. */
+  let sealedBytes = 0
 
   const seal = async (outcome: Outcome): Promise<void> => {
+    const { bytes } = stages[outcome]
     const sealed = await stages[outcome].rotate()
     if (sealed === undefined) return
     const { files, folder, date } = batch
@@ -62,13 +62,13 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
     files.push({ path, size: 0, partitionValues: { outcome, ingest_date: date }, stats: '' })
     const slot = files[files.length - 1]
     await options.makeFolder(store.localPath(folder))
-    const constants = constantsFor(outcome, options, data, batch.ingestTime)
-    waiting += 1
+    const derived = derivedOrigin(dataset, { ...options, ingestTime: batch.ingestTime })
+    sealedBytes += bytes
     writing = writing.then(async () => {
-      const written = await sealed.write(store.localPath(path), constants, fileOrder(schema), dataset.raw.compression)
+      const written = await sealed.write(store.localPath(path), derived, fileOrder(schema), dataset.raw.compression)
       slot.size = written.size
       slot.stats = written.stats
-      waiting -= 1
+      sealedBytes -= bytes
     })
     // The next block may fill the stage again while this file is written; an error surfaces at the next await.
     writing.catch(() => undefined)
@@ -78,7 +78,7 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
     get rows() {
       return stages.accepted.rows + stages.quarantined.rows + batch.files.length
     },
-    get rawBytes() {
+    get stagedBytes() {
       return stages.accepted.bytes + stages.quarantined.bytes
     },
     async add(block) {
@@ -86,7 +86,7 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
       stages.quarantined.append(block.quarantined)
       for (const outcome of ['accepted', 'quarantined'] as const)
         if (stages[outcome].rows >= dataset.stream.rowsPerFile || stages[outcome].bytes >= LIMITS.stagedBytes) await seal(outcome)
-      if (waiting > WRITES_AHEAD) await writing
+      if (sealedBytes > LIMITS.stagedBytes) await writing
     },
     async finish() {
       await seal('accepted')
@@ -127,14 +127,4 @@ function newBatch(nowMs: number): Batch {
 /** Columns of a data file: all but those that the log carries (partition columns). */
 function fileOrder(schema: TableSchema): string[] {
   return schema.columns.map((column) => column.name).filter((name) => !schema.partitionColumns.includes(name))
-}
-
-function constantsFor(outcome: Outcome, options: WriterOptions, data: StageColumn[], ingestTime: string): ConstantColumn[] {
-  const shared: ConstantColumn[] = [
-    { name: 'topic', type: 'string', value: options.topic },
-    { name: 'topic_id', type: 'string', value: options.topicId },
-    { name: 'ingest_time', type: 'timestamp', value: ingestTime },
-  ]
-  const empty = outcome === 'accepted' ? REJECT_COLUMNS.filter((column) => column.name !== 'original' || !options.dataset.raw.keepOriginal) : data
-  return [...shared, ...empty.map((column) => ({ name: column.name, type: column.type, value: null }))]
 }

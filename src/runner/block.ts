@@ -15,7 +15,8 @@ import type { TextBytes } from '../quality/column-check.ts'
 import { createDecoder } from './decoder.ts'
 import type { MessageIdentifier } from './message-ids.ts'
 import type { Counts } from '../core/results.ts'
-import { REJECT_COLUMNS, createOriginColumns, setSpan } from './row-columns.ts'
+import { REJECT_COLUMNS } from '../planning/table-layout.ts'
+import { createOriginColumns, setSpan } from './row-columns.ts'
 
 const DUPLICATE = 1
 const QUARANTINED = 2
@@ -49,8 +50,8 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   const { dataset, columns, identifier } = options
   const decoder = createDecoder(dataset, columns)
   const checker = compileChecks(dataset, columns)
-  const origin = createOriginColumns()
-  const rejectOrigin = createOriginColumns()
+  const origin = createOriginColumns(dataset)
+  const rejectOrigin = createOriginColumns(dataset)
   const rejectColumns = REJECT_COLUMNS.map((column) => createColumn(column.kind))
   const original = createColumn('text')
   let rowMessage = new Int32Array(0)
@@ -72,7 +73,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       const first = records.rows
       const length = m.valueLength[i]
       if (length <= 0) continue
-      const fault = options.poison.has(`${m.partition[i]}:${m.offset[i]}`)
+      const fault = options.poison.size > 0 && options.poison.has(`${m.partition[i]}:${m.offset[i]}`)
         ? { rule: 'decoder_crashed', reason: 'decoding this message ended the process twice' }
         : length > LIMITS.recordBytes
           ? { rule: 'too_large', reason: `the message has ${length} bytes, more than ${LIMITS.recordBytes}` }

@@ -33,6 +33,7 @@ export interface HandleOptions {
   settings: ChildSettings
   onAlive(message: Extract<ToSupervisor, { type: 'alive' }>): void
   onTrouble(message: Extract<ToSupervisor, { type: 'trouble' }>): void
+  onGoal(): void
   nowMs: () => number
 }
 
@@ -63,6 +64,7 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     state.lastWordMs = options.nowMs()
     if (message.type === 'alive') options.onAlive(message)
     else if (message.type === 'trouble') options.onTrouble(message)
+    else if (message.type === 'goal') options.onGoal()
     else if (message.type === 'pending') Object.assign(state, { pending: true, idle: false })
     else if (message.type === 'idle') state.idle = true
     else if (message.type === 'prepared') state.prepared = message.batch

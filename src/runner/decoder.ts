@@ -2,7 +2,7 @@
 import { LIMITS } from '../core/limits.ts'
 import type { Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
-import { createEncodingMemory, toUtf8 } from '../formats/encoding.ts'
+import { createEncodingMemory, encodingOf, toUtf8 } from '../formats/encoding.ts'
 import { createJsonReader } from '../formats/json/reader.ts'
 import { clearRecords, type Records } from '../formats/records.ts'
 import { createXmlScanner } from '../formats/xml/scanner.ts'
@@ -38,14 +38,18 @@ export function createDecoder(dataset: Dataset, columns: Column[]): MessageDecod
   }
   const scanner = createXmlScanner(xmlShapeOf(dataset, columns), XML_LIMITS)
   const memory = createEncodingMemory()
+  const decodeUtf8 = (slab: Slab, start: number, end: number): MessageFault | undefined => {
+    const fault = scanner.scanMessage(slab, start, end)
+    return fault && { rule: fault.rule, reason: `${fault.reason} (byte ${fault.at - start})` }
+  }
   return {
     records: scanner.records,
     decode(slab, start, end) {
-      const span = toUtf8(slab, start, end, memory)
+      const encoding = encodingOf(slab.bytes, start, end, memory)
+      if (encoding === '') return decodeUtf8(slab, start, end)
+      const span = toUtf8(slab, start, end, encoding)
       if (typeof span === 'string') return { rule: 'malformed', reason: span }
-      if (span.end + 1 >= slab.bytes.length) slab.end = Math.max(slab.end, span.end)
-      const fault = scanner.scanMessage(slab, span.start, span.end)
-      return fault && { rule: fault.rule, reason: `${fault.reason} (byte ${fault.at - span.start})` }
+      return decodeUtf8(slab, span.start, span.end)
     },
     clear: () => clearRecords(scanner.records),
   }

@@ -33,6 +33,8 @@ export type ToSupervisor =
   | { type: 'alive'; rssBytes: number; heapBytes: number; ends: [number, number][]; positions: [number, number][]; windowBytes: number; windowMessages: number }
   /** There is something to commit. */
   | { type: 'pending'; rows: number }
+  /** All offsets of the settings' goal are read: no use in waiting for the interval to end. */
+  | { type: 'goal' }
   | { type: 'prepared'; batch: Prepared }
   /** Nothing left to read, and nothing uncommitted. */
   | { type: 'idle' }
@@ -49,6 +51,8 @@ export interface ChildSettings {
   topic: string
   /** Where each Kafka partition goes on, and up to where identities must be compared with RAW (after a rewind). */
   positions: { partition: number; next: number; rereadUntil: number }[]
+  /** Offsets that the job was asked to reach, by Kafka partition; empty for a job without end. */
+  goal: [partition: number, end: number][]
   /** Messages per batch; small while a poisonous message is being isolated. 0: no bound. */
   batchMessages: number
   /** Messages to quarantine without decoding: they killed children. */

@@ -1,27 +1,27 @@
-/** The columns that every RAW row has beside its data: where it came from. Filled per row, reused for each slab. */
-import type { StageColumn } from '../core/engine.ts'
+/** The columns that say where a RAW row came from, filled per row and reused for each slab. */
+import type { DerivedColumn, StageColumn } from '../core/engine.ts'
 import { createColumn, ensureRows, setWords, type ColumnValues } from '../core/rows.ts'
 import type { Messages } from '../core/messages.ts'
+import type { Dataset } from '../dataset/declaration.ts'
+import { ORIGIN_COLUMNS } from '../planning/table-layout.ts'
 
-export const ORIGIN_COLUMNS: StageColumn[] = [
-  { name: 'message_id', kind: 'text', type: 'string' },
-  { name: 'message_key', kind: 'text', type: 'string' },
-  { name: 'message_headers', kind: 'text', type: 'string' },
-  { name: 'kafka_partition', kind: 'int32', type: 'integer' },
-  { name: 'kafka_offset', kind: 'int64', type: 'long' },
-  { name: 'ordinal', kind: 'int32', type: 'integer' },
-  { name: 'message_time', kind: 'int64', type: 'timestamp' },
-  { name: 'content_hash', kind: 'int32', type: 'integer' },
-]
+const SAME_IN_A_FILE = ['topic', 'topic_id', 'ingest_time']
 
-export const REJECT_COLUMNS: StageColumn[] = [
-  { name: 'reject_kind', kind: 'text', type: 'string' },
-  { name: 'reject_rule', kind: 'text', type: 'string' },
-  { name: 'reject_path', kind: 'text', type: 'string' },
-  { name: 'reject_value', kind: 'text', type: 'string' },
-  { name: 'reject_reason', kind: 'text', type: 'string' },
-  { name: 'original', kind: 'text', type: 'binary' },
-]
+/** The origin columns that differ from row to row. A message id that is the key is not staged twice. */
+export function stagedOrigin(dataset: Dataset): StageColumn[] {
+  const derived = dataset.messageId.from === 'header' ? SAME_IN_A_FILE : ['message_id', ...SAME_IN_A_FILE]
+  return ORIGIN_COLUMNS.filter((column) => !derived.includes(column.name))
+}
+
+/** The others, for a file of one batch. What is left out is null. */
+export function derivedOrigin(dataset: Dataset, file: { topic: string; topicId: string; ingestTime: string }): DerivedColumn[] {
+  const constants: DerivedColumn[] = [
+    { name: 'topic', type: 'string', value: file.topic },
+    { name: 'topic_id', type: 'string', value: file.topicId },
+    { name: 'ingest_time', type: 'timestamp', value: file.ingestTime },
+  ]
+  return dataset.messageId.from === 'key' ? [...constants, { name: 'message_id', type: 'string', sameAs: 'message_key' }] : constants
+}
 
 /** Spans of each message's identity; length -1 when it has none. */
 export interface MessageIds {
@@ -37,14 +37,14 @@ export interface OriginColumns {
   set(row: number, messages: Messages, ids: MessageIds, index: number, ordinal: number): void
 }
 
-export function createOriginColumns(): OriginColumns {
-  const columns = ORIGIN_COLUMNS.map((column) => createColumn(column.kind))
-  const [id, key, headers, partition, offset, ordinals, time, hash] = columns
+export function createOriginColumns(dataset: Dataset): OriginColumns {
+  const columns = stagedOrigin(dataset).map((column) => createColumn(column.kind))
+  const [hash, time, ordinals, offset, partition, headers, key, id] = columns.toReversed() as (ColumnValues | undefined)[] as [ColumnValues, ColumnValues, ColumnValues, ColumnValues, ColumnValues, ColumnValues, ColumnValues, ColumnValues | undefined]
   return {
     columns,
     ensure: (rows) => columns.forEach((column) => ensureRows(column, rows)),
     set(row, m, ids, index, ordinal) {
-      setSpan(id, row, ids.start[index], ids.length[index])
+      if (id !== undefined) setSpan(id, row, ids.start[index], ids.length[index])
       setSpan(key, row, m.keyStart[index], m.keyLength[index])
       setSpan(headers, row, m.headersStart[index], m.headersLength[index] > 0 ? m.headersLength[index] : -1)
       partition.int32[row] = m.partition[index]

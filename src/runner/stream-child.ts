@@ -92,6 +92,7 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
   const writer = await createBatchWriter({ ...parts, topic: settings.topic, topicId: settings.topicId })
   const messages = createMessages(createSlab(LIMITS.slabBytes * 2), 8192)
   let announced = false
+  let goalReached = settings.goal.length === 0
   while (!state.stopping) {
     if (state.failure !== undefined) throw state.failure
     if (state.cut && !state.reported) {
@@ -100,7 +101,7 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
       await report(parts, state, writer)
       continue
     }
-    if (mustWait(state, writer.rawBytes, until)) {
+    if (mustWait(state, writer.stagedBytes, until)) {
       await sleep(state)
       continue
     }
@@ -121,10 +122,14 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
       announced = true
       parts.send({ type: 'pending', rows: writer.rows })
     }
+    if (!goalReached && settings.goal.every(([partition, end]) => (state.positions.get(partition) ?? 0) >= end)) {
+      goalReached = true
+      parts.send({ type: 'goal' })
+    }
   }
 }
 
-/** Backpressure: with a reported batch unconfirmed and the next one already large, nothing more is read. */
+/** Backpressure: with a reported batch unconfirmed and the next one half full, nothing more is read. */
 function mustWait(state: ChildState, stagedBytes: number, until: Map<number, number> | undefined): boolean {
   if (state.reported && stagedBytes > LIMITS.stagedBytes / 2) return true
   return until !== undefined && [...until].every(([partition, end]) => (state.positions.get(partition) ?? 0) >= end)

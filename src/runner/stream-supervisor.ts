@@ -37,7 +37,7 @@ export interface SupervisorOptions {
   commitIntervalMs: number
   /** Where partitions without a mark begin. */
   firstOffsets: Map<number, number>
-  childSettings: Omit<ChildSettings, 'positions' | 'batchMessages' | 'poison'>
+  childSettings: Omit<ChildSettings, 'positions' | 'goal' | 'batchMessages' | 'poison'>
   spawn(): ChildProcess
   /** Adds columns that drift discovered; children started after it use them. */
   evolve(paths: string[]): Promise<void>
@@ -57,16 +57,16 @@ const STORAGE_PAUSE_MS = 2_000
 /** Runs until the signal aborts (then ends after a commit), until caught up when asked, or until an error that trying again cannot cure. */
 export async function superviseStream(options: SupervisorOptions): Promise<StreamSummary> {
   const state = createState(options)
-  const goal = options.untilCaughtUp ? await options.ends() : undefined
+  state.goal = options.untilCaughtUp ? await options.ends() : undefined
   let nextPartitionCheck = options.nowMs() + PARTITION_CHECK_MS
   try {
-    for (;;) {
+    while (state.goal === undefined || !isCaughtUp(options, state)) {
       await keepChildren(options, state)
       const stopping = options.signal.aborted
       await waitForWork(options, state, stopping)
       await commitRound(options, state)
       if (state.fatal !== undefined) throw state.fatal
-      if (stopping || (options.untilCaughtUp && isCaughtUp(options, state, goal))) break
+      if (stopping || (options.untilCaughtUp && isCaughtUp(options, state))) break
       if (options.nowMs() > nextPartitionCheck) {
         await adoptPartitions(options, state)
         nextPartitionCheck = options.nowMs() + PARTITION_CHECK_MS
@@ -92,12 +92,17 @@ interface State {
   total: Counts
   commits: number
   fatal: HeadraceError | undefined
+  /** Ends of the partitions when a job that stops when caught up began. */
+  goal: Map<number, number> | undefined
+  /** A child has read all that the goal asks for: commit now instead of when the interval ends. */
+  hurry: boolean
+  wake: () => void
 }
 
 function createState(options: SupervisorOptions): State {
   const count = Math.max(1, Math.min(options.children, options.partitions.length))
   const slots = Array.from({ length: count }, (_, i): Slot => ({ partitions: options.partitions.filter((_, at) => at % count === i), child: undefined, deaths: 0, caution: NO_CAUTION, poison: [] }))
-  return { slots, total: emptyCounts(), commits: 0, fatal: undefined }
+  return { slots, total: emptyCounts(), commits: 0, fatal: undefined, goal: undefined, hurry: false, wake: () => undefined }
 }
 
 async function keepChildren(options: SupervisorOptions, state: State): Promise<void> {
@@ -107,9 +112,13 @@ async function keepChildren(options: SupervisorOptions, state: State): Promise<v
     if (state.fatal !== undefined) return
     await options.table.refresh()
     slot.child = createChildHandle(options.spawn(), {
-      settings: { ...options.childSettings, positions: positionsOf(options, cautiousPartitions(slot)), batchMessages: slot.caution.batchMessages, poison: slot.poison },
+      settings: { ...options.childSettings, positions: positionsOf(options, cautiousPartitions(slot)), goal: state.goal === undefined ? [] : slot.partitions.map((one) => [one, state.goal?.get(one) ?? 0]), batchMessages: slot.caution.batchMessages, poison: slot.poison },
       onAlive: (message) => options.observer.alive({ ...message, lag: lagOf(message) }),
       onTrouble: (message) => options.observer.trouble(message),
+      onGoal() {
+        state.hurry = true
+        state.wake()
+      },
       nowMs: options.nowMs,
     })
   }
@@ -180,7 +189,11 @@ function halve(options: SupervisorOptions, slot: Slot): void {
 /** Waits one interval (or until a stop), then asks the children that have something for their batches. */
 async function waitForWork(options: SupervisorOptions, state: State, stopping: boolean): Promise<void> {
   const wait = stopping ? 0 : Math.max(0, state.nextCutMs === undefined ? options.commitIntervalMs : state.nextCutMs - options.nowMs())
-  if (wait > 0) await pause(state.slots.some((slot) => slot.child?.ended) ? 0 : wait, options.signal)
+  const woken = new Promise<void>((resolve) => {
+    state.wake = resolve
+  })
+  if (wait > 0 && !state.hurry && !state.slots.some((slot) => slot.child?.ended)) await Promise.race([pause(wait, options.signal), woken])
+  state.hurry = false
   state.nextCutMs = options.nowMs() + options.commitIntervalMs
   const asked = state.slots.map((slot) => slot.child).filter((child) => child !== undefined && !child.ended && (child.pending || stopping))
   await Promise.all(asked.map((child) => child?.cut()))
@@ -260,8 +273,8 @@ async function persist(options: SupervisorOptions, request: Parameters<StreamTab
   }
 }
 
-function isCaughtUp(options: SupervisorOptions, state: State, goal: Map<number, number> | undefined): boolean {
-  return goal === undefined ? state.slots.every((slot) => slot.child?.idle === true) : reached(options, state, goal)
+function isCaughtUp(options: SupervisorOptions, state: State): boolean {
+  return state.goal === undefined ? state.slots.every((slot) => slot.child?.idle === true) : reached(options, state, state.goal)
 }
 
 function reached(options: SupervisorOptions, state: State, goal: Map<number, number>): boolean {

@@ -5,7 +5,7 @@ import type { BatchEngine, PartitionRule, PublishRequest, RawSlice, VisitKeys } 
 import type { DataFile, DeltaType } from '../../core/table-schema.ts'
 import { engineError } from './errors.ts'
 import { openSession, type DuckSession, type SessionOptions } from './session.ts'
-import { constantExpression, listLiteral, literal, name } from './sql.ts'
+import { derivedExpression, listLiteral, literal, name } from './sql.ts'
 import { copyWithStats, parquetOptions } from './stage.ts'
 import { deltaStats } from './stats.ts'
 
@@ -93,7 +93,7 @@ async function publish(session: DuckSession, request: PublishRequest): Promise<D
   const derived = new Set(request.partitions.filter((rule) => rule.transform !== 'identity').map((rule) => rule.name))
   const stored = request.columns.filter((column) => column.name !== 'processed_date' && !derived.has(column.name)).map((column) => column.name)
   const select = request.columns.map((column) => {
-    if (column.name === 'processed_date') return constantExpression({ name: column.name, type: column.type, value: request.logicalTime })
+    if (column.name === 'processed_date') return derivedExpression({ name: column.name, type: column.type, value: request.logicalTime })
     const rule = request.partitions.find((one) => one.name === column.name && one.transform !== 'identity')
     return rule === undefined ? name(column.name) : `${partitionValue(rule)} AS ${name(column.name)}`
   })

@@ -42,8 +42,8 @@ export function createArena(): Arena {
 
 export interface ChunkWriter {
   readonly chunk: DataChunk
-  /** Fills the chunk with rows selection[from .. from + count). */
-  fill(rows: StageRows, from: number, count: number, arena: Arena): void
+  /** Fills the chunk with rows selection[from .. from + count); returns the bytes that they take in DuckDB. */
+  fill(rows: StageRows, from: number, count: number, arena: Arena): number
 }
 
 export function createChunkWriter(types: LogicalType[], kinds: ColumnValues['kind'][]): ChunkWriter {
@@ -53,17 +53,20 @@ export function createChunkWriter(types: LogicalType[], kinds: ColumnValues['kin
   return {
     chunk,
     fill(rows, from, count, arena) {
+      let size = 0
       duckdb.data_chunk_reset(chunk)
       kinds.forEach((kind, i) => {
         const column = rows.columns[i]
         const nulls = fillValidity(scratch, column, rows.selection, from, count)
-        if (kind === 'text') fillText(scratch, column, rows, from, count, arena)
+        if (kind === 'text') size += fillText(scratch, column, rows, from, count, arena)
         else fillNumbers(scratch, kind, column, rows.selection, from, count)
         const bytes = count * WIDTH[kind]
         duckdb.copy_data_to_vector(vectors[i], 0, scratch.memory, 0, bytes)
         if (nulls) writeValidity(vectors[i], scratch, count)
+        size += bytes
       })
       duckdb.data_chunk_set_size(chunk, count)
+      return size
     },
   }
 }
@@ -89,7 +92,9 @@ function createScratch(): Scratch {
   }
 }
 
-function fillText(scratch: Scratch, column: ColumnValues, rows: StageRows, from: number, count: number, arena: Arena): void {
+/** Returns the bytes of the texts that are not inlined. */
+function fillText(scratch: Scratch, column: ColumnValues, rows: StageRows, from: number, count: number, arena: Arena): number {
+  let size = 0
   const { words, bytes } = scratch
   const { spans, valid } = column
   const { selection, bytes: b } = rows
@@ -106,12 +111,14 @@ function fillText(scratch: Scratch, column: ColumnValues, rows: StageRows, from:
       words[at + 1] = words[at + 2] = words[at + 3] = 0
       for (let k = 0, to = at * 4 + 4; k < length; k += 1) bytes[to + k] = b[start + k]
     } else {
+      size += length
       words[at + 1] = b[start] | (b[start + 1] << 8) | (b[start + 2] << 16) | (b[start + 3] << 24)
       const low = arena.low + start
       words[at + 2] = low
       words[at + 3] = low >= TWO_32 ? arena.high + 1 : arena.high
     }
   }
+  return size
 }
 
 function fillNumbers(scratch: Scratch, kind: 'int32' | 'int64' | 'double' | 'boolean', column: ColumnValues, selection: Int32Array, from: number, count: number): void {

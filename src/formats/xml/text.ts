@@ -1,6 +1,6 @@
 /** Character data: checked byte by byte, decoded only where a value needs it. */
 import { reserve } from '../../core/slab.ts'
-import { PLAIN, RAW, SPACE, TEXT, WIDE, readWide } from './chars.ts'
+import { PLAIN, RAW, SPACE, WIDE, plainEnd, readWide } from './chars.ts'
 import { decodeInto, referenceAt, referenceEnd } from './references.ts'
 import { atEnd, fault, type ScanState } from './scan-state.ts'
 
@@ -18,7 +18,7 @@ export function scanText(s: ScanState, p: number): number {
   const b = s.bytes
   textNeedsDecoding = false
   for (;;) {
-    while (TEXT[b[p]] === PLAIN) p += 1
+    p = plainEnd(s.slab.view, b, p)
     if (p >= s.end) return s.end
     const c = b[p]
     if (c === LT) return p
