@@ -8,6 +8,8 @@ import { alternate, load, median, ratio, runCommand, type BenchReport, type Run 
 
 const MESSAGES = Number(process.env.HEADRACE_MESSAGES ?? 1_000_000)
 const NODE = [process.execPath, '--disable-warning=ExperimentalWarning']
+/** What we start our own children with: the rival may have it too. */
+const GC = ['--max-semi-space-size=1', '--heap-growing-percent=400']
 const CLI = resolve('src/main/cli.ts')
 
 export async function benchStream(options: BenchOptions): Promise<BenchReport> {
@@ -23,7 +25,7 @@ export async function benchStream(options: BenchOptions): Promise<BenchReport> {
     }
     const rival = (): Promise<Run> => {
       rmSync(join(work, 'hand'), { recursive: true, force: true })
-      return runCommand([...NODE, resolve('test/performance/rivals/hard-coded-stream.ts'), broker.address, 'book_data_topic', join(work, 'hand')], env)
+      return runCommand([...NODE, ...GC, resolve('test/performance/rivals/hard-coded-stream.ts'), broker.address, 'book_data_topic', join(work, 'hand')], env)
     }
     const runs = await alternate(options.pairs, ours, rival)
     const rate = (all: Run[]): number => Math.round(MESSAGES / median(all.map((run) => run.wallS)))

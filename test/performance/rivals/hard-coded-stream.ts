@@ -1,7 +1,6 @@
 /**
- * The rival to reach: what an engineer writes by hand for this one topic. Fixed order of elements, no configuration, no
- * declaration, one process: fetch, find positions by known tags, check the two typed fields, drop repeated keys, fill the
- * same columns, Parquet, fsync, and a manifest with the offsets. It shares our Kafka reader and our way into DuckDB.
+ * The rival to reach: what an engineer writes by hand for this one topic. One fixed text around the values, no
+ * configuration, no declaration, one process: fetch, compare, check the typed fields, drop repeated keys, fill the same columns, Parquet, fsync, and a manifest with the offsets. It shares our Kafka reader and our way into DuckDB.
  */
 import { mkdirSync, openSync, fsyncSync, closeSync, writeFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,8 +8,10 @@ import { createKafkaClient } from '../../../src/connectors/kafka/client.ts'
 import { createKafkaReader } from '../../../src/connectors/kafka/reader.ts'
 import { createMessages } from '../../../src/core/messages.ts'
 import { createColumn, ensureRows, setWords } from '../../../src/core/rows.ts'
-import { createSlab } from '../../../src/core/slab.ts'
+import { appendText, createSlab } from '../../../src/core/slab.ts'
+import { plainEnd, readWide } from '../../../src/formats/xml/chars.ts'
 import { openStageEngine } from '../../../src/engines/duckdb/stage.ts'
+import { uuidKind } from '../../../src/quality/values.ts'
 import { createDedupWindow, hashBytes, hashHigh, hashLow } from '../../../src/planning/dedup-window.ts'
 
 const [, , brokers, topic, out] = process.argv
@@ -21,16 +22,19 @@ const ends = await client.offsetsAt(topic, info, -1)
 const reader = createKafkaReader({ client, topic, topicId: info.topicId, positions: [...ends].map(([partition]) => ({ partition, next: 0 })), onTrouble: () => undefined })
 const engine = await openStageEngine({ memoryBytes: 256 << 20, threads: 1, spillFolder: join(out, 'spill') })
 const text = (name: string) => ({ name, kind: 'text' as const, type: 'string' as const })
-const COLUMNS = [text('record_id'), text('title'), text('author_name'), text('author_country'), { name: 'publication_year', kind: 'int32' as const, type: 'integer' as const }, text('message_id'), text('message_key'), { name: 'kafka_partition', kind: 'int32' as const, type: 'integer' as const }, { name: 'kafka_offset', kind: 'int64' as const, type: 'long' as const }, { name: 'ordinal', kind: 'int32' as const, type: 'integer' as const }, { name: 'message_time', kind: 'int64' as const, type: 'timestamp' as const }]
-const CONSTANTS = [{ name: 'topic', type: 'string' as const, value: topic }, { name: 'ingest_time', type: 'timestamp' as const, value: new Date().toISOString() }]
+const COLUMNS = [text('record_id'), text('title'), text('author_name'), text('author_country'), { name: 'publication_year', kind: 'int32' as const, type: 'integer' as const }, text('message_key'), { name: 'kafka_partition', kind: 'int32' as const, type: 'integer' as const }, { name: 'kafka_offset', kind: 'int64' as const, type: 'long' as const }, { name: 'ordinal', kind: 'int32' as const, type: 'integer' as const }, { name: 'message_time', kind: 'int64' as const, type: 'timestamp' as const }]
+const CONSTANTS = [{ name: 'topic', type: 'string' as const, value: topic }, { name: 'message_id', type: 'string' as const, sameAs: 'message_key' }, { name: 'ingest_time', type: 'timestamp' as const, value: new Date().toISOString() }]
 const ORDER = [...COLUMNS, ...CONSTANTS].map((column) => column.name)
 const stage = await engine.createStage(COLUMNS)
 const columns = COLUMNS.map((column) => createColumn(column.kind))
-const [id, title, name, country, year, messageId, key, partitionColumn, offset, ordinal, time] = columns
+const [id, title, name, country, year, key, partitionColumn, offset, ordinal, time] = columns
 const messages = createMessages(createSlab(4 << 20), 8192)
 const windows = new Map([...ends].map(([partition]) => [partition, createDedupWindow(1_000_000)]))
-const TAGS = ['<record_id>', '<title>', '<name>', '<country>', '<publication_year>'].map((tag) => Buffer.from(tag))
-const CLOSE = Buffer.from('</library>')
+/** The one document there is, cut at its values: everything between them must be these bytes. */
+const HEAD = segment('<?xml version="1.0" encoding="UTF-8"?>\n<library>\n')
+const BOOK = segment('  <book>\n    <record_id>')
+const BEHIND = ['</record_id>\n    <title>', '</title>\n    <author>\n      <name>', '</name>\n      <country>', '</country>\n    </author>\n    <publication_year>', '</publication_year>\n  </book>\n'].map(segment)
+const TAIL = segment('</library>\n')
 let selection = new Int32Array(0)
 const totals = { accepted: 0, duplicates: 0, rejected: 0, messages: 0 }
 let files: string[] = []
@@ -45,47 +49,80 @@ function span(column: (typeof columns)[number], row: number, start: number, leng
   column.spans[row * 2 + 1] = length
 }
 
+interface Segment {
+  length: number
+  words: Int32Array
+}
+
+function segment(text: string): Segment {
+  const bytes = Buffer.from(text)
+  return { length: bytes.length, words: Int32Array.from({ length: Math.ceil(bytes.length / 4) }, (_, i) => bytes.readInt32LE(Math.min(i * 4, bytes.length - 4))) }
+}
+
+function stands(view: DataView, p: number, s: Segment): boolean {
+  const last = s.words.length - 1
+  for (let i = 0; i < last; i += 1) if (view.getInt32(p + i * 4, true) !== s.words[i]) return false
+  return view.getInt32(p + s.length - 4, true) === s.words[last]
+}
+
+const starts = [0, 0, 0, 0, 0]
+const lengths = [0, 0, 0, 0, 0]
+
+/** The end of a value that starts at `p`, or -1. A value with a reference is decoded behind the slab. */
+function value(b: Buffer, p: number, field: number): number {
+  let q = p
+  let references = false
+  for (;;) {
+    q = plainEnd(messages.slab.view, b, q)
+    if (b[q] === 0x3c) break
+    if (b[q] === 0x26) references = true
+    else if (b[q] < 0x80 || readWide(b, q) < 0) return -1
+    q += b[q] < 0x80 ? 1 : readWide(b, q) & 7
+  }
+  starts[field] = p
+  lengths[field] = q - p
+  if (references) {
+    starts[field] = appendText(messages.slab, b.toString('utf8', p, q).replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&'))
+    lengths[field] = messages.slab.end - starts[field]
+  }
+  return q
+}
+
 /** Rows of one message, or -1 when it is not as expected. */
 function scan(b: Buffer, start: number, end: number, row: number, m: number): number {
-  if (b.compare(CLOSE, 0, CLOSE.length, end - 11, end - 1) !== 0) return -1
+  const { view } = messages.slab
+  if (!stands(view, start, HEAD)) return -1
   let rows = 0
-  let at = b.indexOf(TAGS[0], start)
-  while (at >= 0 && at < end) {
-    const starts = [0, 0, 0, 0, 0]
-    const lengths = [0, 0, 0, 0, 0]
-    let p = at
+  let rejected = 0
+  let p = start + HEAD.length
+  while (stands(view, p, BOOK)) {
+    p += BOOK.length
     for (let field = 0; field < 5; field += 1) {
-      const from = field === 0 ? p : b.indexOf(TAGS[field], p)
-      if (from < 0 || from >= end) return -1
-      starts[field] = from + TAGS[field].length
-      const close = b.indexOf(0x3c, starts[field])
-      lengths[field] = close - starts[field]
-      p = close
+      p = value(b, p, field)
+      if (p < 0 || p >= end || !stands(view, p, BEHIND[field])) return -1
+      p += BEHIND[field].length
     }
     const r = row + rows
-    if (lengths[0] !== 36 || lengths[4] !== 4 || lengths[1] < 2) totals.rejected += 1
+    const y = (b[starts[4]] - 48) * 1000 + (b[starts[4] + 1] - 48) * 100 + (b[starts[4] + 2] - 48) * 10 + b[starts[4] + 3] - 48
+    if (uuidKind(b, starts[0], lengths[0]) !== 1 || lengths[4] !== 4 || lengths[1] < 2 || !(y >= 2000 && y <= 2023)) rejected += 1
     else {
-      const y = (b[starts[4]] - 48) * 1000 + (b[starts[4] + 1] - 48) * 100 + (b[starts[4] + 2] - 48) * 10 + b[starts[4] + 3] - 48
-      if (!(y >= 2000 && y <= 2023)) totals.rejected += 1
-      else {
-        span(id, r, starts[0], 36)
-        span(title, r, starts[1], lengths[1])
-        span(name, r, starts[2], lengths[2])
-        span(country, r, starts[3], lengths[3])
-        year.valid[r] = 1
-        year.int32[r] = y
-        span(messageId, r, messages.keyStart[m], messages.keyLength[m])
-        span(key, r, messages.keyStart[m], messages.keyLength[m])
-        partitionColumn.valid[r] = offset.valid[r] = ordinal.valid[r] = time.valid[r] = 1
-        partitionColumn.int32[r] = messages.partition[m]
-        setWords(offset.words, r, messages.offset[m])
-        ordinal.int32[r] = rows
-        setWords(time.words, r, messages.time[m] * 1000)
-        rows += 1
-      }
+      span(id, r, starts[0], 36)
+      span(title, r, starts[1], lengths[1])
+      span(name, r, starts[2], lengths[2])
+      span(country, r, starts[3], lengths[3])
+      year.valid[r] = 1
+      year.int32[r] = y
+      span(key, r, messages.keyStart[m], messages.keyLength[m])
+      partitionColumn.valid[r] = offset.valid[r] = ordinal.valid[r] = time.valid[r] = 1
+      partitionColumn.int32[r] = messages.partition[m]
+      setWords(offset.words, r, messages.offset[m])
+      ordinal.int32[r] = rows
+      setWords(time.words, r, messages.time[m] * 1000)
+      rows += 1
     }
-    at = b.indexOf(TAGS[0], p)
   }
+  if (!stands(view, p, TAIL) || p + TAIL.length !== end) return -1
+  totals.rejected += rejected
   return rows
 }
 
