@@ -8,7 +8,8 @@ import { checkDataset } from '../dataset/check.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openTable } from '../lakehouse/table.ts'
 import { createChildPool } from './fork-child.ts'
-import { homeFolder, loadDataset } from './home.ts'
+import { homeFolder } from './home-folder.ts'
+import { loadDataset } from './home.ts'
 import { lockJob } from './lock.ts'
 
 export function createApp(version: string): App {
@@ -44,11 +45,10 @@ function lazily<Part, Name extends keyof Part>(load: () => Promise<Part>, names:
 }
 
 const runStream: App['stream'] = async (name, options) => {
-  const loaded = await loadDataset(name)
   // The first child loads its parts while this process loads its own: a start takes half as long on two cores.
   const children = createChildPool()
   try {
-    return await streamWith(loaded, options, children)
+    return await streamWith(await loadDataset(name), options, children)
   } finally {
     children.close()
   }

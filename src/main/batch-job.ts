@@ -13,7 +13,8 @@ import { versionsAfter } from '../lakehouse/versions.ts'
 import { effectiveColumns, processedSchema, schemaChange } from '../planning/table-layout.ts'
 import type { BatchResult } from '../core/results.ts'
 import { runHourlyBatch, type GateFacts, type RawVersion } from '../runner/hourly-batch.ts'
-import { homeFolder, type LoadedDataset } from './home.ts'
+import { homeFolder } from './home-folder.ts'
+import { type LoadedDataset } from './home.ts'
 import { createPublishedKeys } from './published-keys.ts'
 
 export interface BatchRun {

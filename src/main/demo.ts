@@ -10,7 +10,7 @@ import { bytesText, type Output } from '../cli/output.ts'
 import { failure } from '../core/errors.ts'
 import { readJournal } from '../sample/journal.ts'
 import { sampleMessage } from '../sample/library.ts'
-import { homeFolder } from './home.ts'
+import { homeFolder } from './home-folder.ts'
 import { canRunBroker, startBroker, type Broker } from './kafka-broker.ts'
 import { PACKAGE_ROOT } from './package-root.ts'
 

@@ -1,13 +1,11 @@
 /** Wires and runs a stream job over a watched folder. */
-import { LIMITS } from '../core/limits.ts'
 import { failure } from '../core/errors.ts'
 import { sourceMark } from '../core/marks.ts'
 import type { StreamSummary } from '../core/results.ts'
 import { createFolder } from '../connectors/files/folder.ts'
-import { superviseStream } from '../runner/stream-supervisor.ts'
 import type { LoadedDataset } from './home.ts'
-import { evolveRaw, openRaw } from './raw-table.ts'
-import type { StreamRun } from './stream-job.ts'
+import { openRaw } from './raw-table.ts'
+import { superviseJob, type StreamRun } from './stream-settings.ts'
 
 /** Files of one dataset are numbered in the order of their commits; the number is the offset. */
 export function folderTopicId(dataset: string): string {
@@ -23,31 +21,5 @@ export async function runFileStream(loaded: LoadedDataset, run: StreamRun): Prom
   const topicId = folderTopicId(dataset.name)
   const mark = sourceMark(topicId, 0)
   if (!raw.table.snapshot.marks.has(mark)) await raw.table.commit({ operation: 'SET OFFSETS', adds: [], removes: [], marks: { [mark]: 0 }, expect: { [mark]: undefined }, info: { reason: 'first start' } }, Date.now())
-  return superviseStream({
-    job: `stream ${dataset.name}`,
-    table: raw.table,
-    topicId,
-    partitions: [0],
-    children: 1,
-    commitIntervalMs: dataset.stream.commitIntervalMs,
-    firstOffsets: new Map(),
-    childSettings: {
-      declaration: loaded.text,
-      declarationPath: loaded.path,
-      rawPath: loaded.rawPath,
-      brokers: [],
-      topicId,
-      topic: source.path,
-      memoryBytes: LIMITS.engineMemory,
-      threads: 1,
-    },
-    spawn: run.spawn,
-    evolve: async (paths) => run.observer.evolved(await evolveRaw(dataset, raw, paths, Date.now())),
-    ends: async () => undefined,
-    partitionsNow: async () => [0],
-    observer: run.observer,
-    nowMs: Date.now,
-    untilCaughtUp: run.untilCaughtUp,
-    signal: run.signal,
-  })
+  return superviseJob(loaded, raw, { topic: source.path, topicId, partitions: [0], children: 1, ends: async () => undefined, partitionsNow: async () => [0] }, run)
 }

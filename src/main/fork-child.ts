@@ -1,5 +1,6 @@
 /** Starts child processes with their memory bounded: the heap by V8, DuckDB by its own limit. */
 import { fork } from 'node:child_process'
+import { getCompileCacheDir } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { ChildProcess } from '../runner/child-handle.ts'
 
@@ -43,7 +44,9 @@ function forkStreamChild(): ChildProcess {
   const child = fork(entry('stream-child'), [], {
     execArgv: [`--max-old-space-size=${HEAP_MIB}`, ...GC, '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    serialization: 'json',
+    serialization: 'advanced',
+    // Static imports are compiled before a child's first line runs: the cache must be known before that.
+    env: { ...process.env, NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' },
   })
   child.on('error', () => undefined)
   return {

@@ -1,22 +1,15 @@
-/** Where an installation keeps its things, and how datasets are found by name. */
+/** How datasets are found by name, and where their tables lie. */
 import { access, readFile, readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { homeFolder } from './home-folder.ts'
 import { PACKAGE_ROOT } from './package-root.ts'
 import { failure } from '../core/errors.ts'
 import { checkDataset, mistakeText } from '../dataset/check.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 
-
-
-/** Everything a run writes: tables, locks, fetched parts. HEADRACE_HOME, else .headrace in the current folder. */
-export function homeFolder(): string {
-  return resolve(process.env.HEADRACE_HOME ?? '.headrace')
-}
-
 export interface LoadedDataset {
   dataset: Dataset
   path: string
-  text: string
   rawPath: string
   processedPath: string
 }
@@ -27,10 +20,10 @@ export async function loadDataset(nameOrPath: string): Promise<LoadedDataset> {
   const text = await readFile(path, 'utf8')
   const { dataset, mistakes } = checkDataset(text)
   if (dataset === undefined) throw failure('dataset_invalid', { path: nameOrPath, count: mistakes.length, mistakes: mistakes.map(mistakeText).join('\n') })
-  return located(dataset, path, text)
+  return located(dataset, path)
 }
 
-export function located(dataset: Dataset, path: string, text: string): LoadedDataset {
+function located(dataset: Dataset, path: string): LoadedDataset {
   const tables = join(homeFolder(), 'tables', dataset.name)
   const base = dirname(path)
   if (dataset.source.kind === 'files') dataset.source.path = resolve(base, dataset.source.path)
@@ -38,7 +31,6 @@ export function located(dataset: Dataset, path: string, text: string): LoadedDat
   return {
     dataset,
     path,
-    text,
     rawPath: dataset.raw.path === '' ? join(tables, 'raw') : resolve(base, dataset.raw.path),
     processedPath: dataset.processed.path === '' ? join(tables, 'processed') : resolve(base, dataset.processed.path),
   }

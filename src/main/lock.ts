@@ -5,7 +5,7 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure, storageFailure } from '../core/errors.ts'
-import { homeFolder } from './home.ts'
+import { homeFolder } from './home-folder.ts'
 
 export async function lockJob(job: string): Promise<() => Promise<void>> {
   const folder = join(homeFolder(), 'locks')

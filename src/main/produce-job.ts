@@ -7,7 +7,8 @@ import { openKafkaSink } from '../connectors/kafka/sink.ts'
 import { failure, storageFailure } from '../core/errors.ts'
 import { openJournal } from '../sample/journal.ts'
 import { produce } from '../sample/produce.ts'
-import { homeFolder, loadDataset } from './home.ts'
+import { homeFolder } from './home-folder.ts'
+import { loadDataset } from './home.ts'
 
 export async function runProducer(request: ProduceRequest): Promise<Record<string, unknown>> {
   const { dataset } = await loadDataset(request.dataset)

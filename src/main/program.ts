@@ -12,7 +12,7 @@ import { addStream } from '../cli/stream.ts'
 import { addTables } from '../cli/tables.ts'
 import { addTest } from '../cli/test.ts'
 import type { App } from '../control/app.ts'
-import { homeFolder } from './home.ts'
+import { homeFolder } from './home-folder.ts'
 import { runScript } from './project-scripts.ts'
 
 export async function runCli(version: string): Promise<void> {

@@ -15,7 +15,8 @@ import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { createBatchWriter } from '../runner/batch-writer.ts'
 import { createBlockProcessor } from '../runner/block.ts'
 import { createIdentifier } from '../runner/message-ids.ts'
-import { homeFolder, loadDataset } from './home.ts'
+import { homeFolder } from './home-folder.ts'
+import { loadDataset } from './home.ts'
 import { openRaw, type RawTable } from './raw-table.ts'
 
 type QuarantineApp = Pick<App, 'listQuarantine' | 'showQuarantined' | 'exportQuarantine' | 'replayQuarantine'>

@@ -1,5 +1,4 @@
 /** Entry point of a stream's child process: wires the parts and runs until told to stop. */
-import './compile-cache.ts'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,8 +14,7 @@ import { decodePath } from '../lakehouse/actions.ts'
 import { runFolderChild } from '../runner/folder-child.ts'
 import { failedMessage, runStreamChild } from '../runner/stream-child.ts'
 import type { ChildSettings, ToChild, ToSupervisor } from '../runner/protocol.ts'
-import { checkDataset } from '../dataset/check.ts'
-import { homeFolder, located } from './home.ts'
+import { homeFolder } from './home-folder.ts'
 import { openRaw } from './raw-table.ts'
 
 type Handler = (message: ToChild) => void
@@ -68,9 +66,7 @@ function mayArm(): boolean {
 }
 
 async function runWith(settings: ChildSettings, spill: string): Promise<void> {
-  const { dataset } = checkDataset(settings.declaration)
-  if (dataset === undefined) throw failure('internal', { reason: 'the supervisor sent a declaration that does not check' })
-  located(dataset, settings.declarationPath, settings.declaration)
+  const { dataset } = settings
   const engine = await openStageEngine({ memoryBytes: settings.memoryBytes, threads: settings.threads, spillFolder: spill })
   const { table, columns } = await openRaw(dataset, settings.rawPath, Date.now())
   const { store, snapshot } = table
@@ -92,7 +88,7 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
     await runFolderChild({ ...shared, source: folderSource(dataset.source), marks: snapshot.marks, pollMs: FOLDER_POLL_MS })
     return
   }
-  const client = createKafkaClient({ ...dataset.source, brokers: settings.brokers })
+  const client = createKafkaClient(dataset.source)
   await runStreamChild({
     ...shared,
     rawFiles: [...snapshot.files.values()].map((file) => store.localPath(decodePath(file.path))),

@@ -3,20 +3,11 @@ import { availableParallelism } from 'node:os'
 import { createKafkaClient, type KafkaClient } from '../connectors/kafka/client.ts'
 import { outOfRange } from '../connectors/kafka/reader.ts'
 import { failure } from '../core/errors.ts'
-import { LIMITS } from '../core/limits.ts'
 import { sourceMark, sourcePositions } from '../core/marks.ts'
 import type { StreamSummary } from '../core/results.ts'
-import type { ChildProcess } from '../runner/child-handle.ts'
-import { superviseStream, type StreamObserver } from '../runner/stream-supervisor.ts'
 import type { LoadedDataset } from './home.ts'
-import { evolveRaw, openRaw, type RawTable } from './raw-table.ts'
-
-export interface StreamRun {
-  spawn(): ChildProcess
-  untilCaughtUp: boolean
-  signal: AbortSignal
-  observer: StreamObserver & { evolved(names: string[]): void }
-}
+import { openRaw, type RawTable } from './raw-table.ts'
+import { superviseJob, type StreamRun } from './stream-settings.ts'
 
 export async function runKafkaStream(loaded: LoadedDataset, run: StreamRun): Promise<StreamSummary> {
   const { dataset } = loaded
@@ -29,33 +20,15 @@ export async function runKafkaStream(loaded: LoadedDataset, run: StreamRun): Pro
     const raw = await openRaw(dataset, loaded.rawPath, Date.now())
     await checkSameTopic(dataset.name, raw, source.topic, info.topicId)
     await placeFirstMarks(raw, client, source.topic, info.topicId, partitions, source.start)
-    return await superviseStream({
-      job: `stream ${dataset.name}`,
-      table: raw.table,
+    const topic = {
+      topic: source.topic,
       topicId: info.topicId,
       partitions,
       children: dataset.stream.children || Math.max(1, Math.floor(availableParallelism() / 2)),
-      commitIntervalMs: dataset.stream.commitIntervalMs,
-      firstOffsets: new Map(),
-      childSettings: {
-        declaration: loaded.text,
-        declarationPath: loaded.path,
-        rawPath: loaded.rawPath,
-        brokers: source.brokers,
-        topicId: info.topicId,
-        topic: source.topic,
-        memoryBytes: LIMITS.engineMemory,
-        threads: 1,
-      },
-      spawn: run.spawn,
-      evolve: async (paths) => run.observer.evolved(await evolveRaw(dataset, raw, paths, Date.now())),
       ends: async () => client.offsetsAt(source.topic, await client.topic(source.topic), -1),
       partitionsNow: async () => [...(await client.topic(source.topic)).leaders.keys()],
-      observer: run.observer,
-      nowMs: Date.now,
-      untilCaughtUp: run.untilCaughtUp,
-      signal: run.signal,
-    })
+    }
+    return await superviseJob(loaded, raw, topic, run)
   } finally {
     await client.close()
   }

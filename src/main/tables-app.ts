@@ -13,7 +13,8 @@ import { columnsOf, rowsOf, type Snapshot } from '../lakehouse/snapshot.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openTable, snapshotAt, type Table } from '../lakehouse/table.ts'
 import { history } from '../lakehouse/versions.ts'
-import { homeFolder, loadDataset } from './home.ts'
+import { homeFolder } from './home-folder.ts'
+import { loadDataset } from './home.ts'
 
 type TablesApp = Pick<App, 'listTables' | 'showTable' | 'tableVersions' | 'tableFiles' | 'query' | 'verify' | 'register'>
 

@@ -1,6 +1,7 @@
-/** What supervisor and children say to each other over their channel. Plain JSON; every message is idempotent or numbered. */
+/** What supervisor and children say to each other over their channel (structured clones); every message is idempotent or numbered. */
 import type { ErrorCode } from '../core/errors.ts'
 import type { Counts } from '../core/results.ts'
+import type { Dataset } from '../dataset/declaration.ts'
 import type { DataFile } from '../core/table-schema.ts'
 
 /** Positions of one Kafka partition in a prepared batch: read from `start`, next is `next`. */
@@ -43,10 +44,8 @@ export type ToSupervisor =
   | { type: 'failed'; code: ErrorCode; params: Record<string, unknown>; message: string }
 
 export interface ChildSettings {
-  declaration: string
-  declarationPath: string
+  dataset: Dataset
   rawPath: string
-  brokers: string[]
   topicId: string
   topic: string
   /** Where each Kafka partition goes on, and up to where identities must be compared with RAW (after a rewind). */

@@ -4,11 +4,11 @@
  */
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { Connection, ResponseError, listOffsetsV7, metadataV12, type ConnectionOptions } from '@platformatic/kafka'
 import { type HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import type { KafkaSourceSpec } from '../../dataset/declaration.ts'
 import { nearest } from '../../dataset/suggest.ts'
 import { kafkaError } from './errors.ts'
+import { KafkaConnection, ResponseError, listOffsetsV7, metadataV12, type Connection, type ConnectionOptions } from './protocol.ts'
 
 export interface TopicInfo {
   topicId: string
@@ -38,7 +38,7 @@ export function createKafkaClient(spec: KafkaSourceSpec): KafkaClient {
     const key = `${host}:${port}`
     const known = connections.get(key)
     if (known?.isConnected()) return known
-    const connection = new Connection('headrace', await connectionOptions(spec, host))
+    const connection = new KafkaConnection('headrace', await connectionOptions(spec, host))
     connection.on('error', () => connections.delete(key))
     connection.on('close', () => connections.delete(key))
     await connection.connect(host, port)

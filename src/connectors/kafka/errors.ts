@@ -1,7 +1,7 @@
 /** What brokers and connections answer, in the words of our error table. */
-import { AuthenticationError, ResponseError, protocolErrorsCodesById } from '@platformatic/kafka'
 import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import type { KafkaSourceSpec } from '../../dataset/declaration.ts'
+import { AuthenticationError, ResponseError, protocolErrorsCodesById } from './protocol.ts'
 
 /** Error codes of the protocol that decide what a reader does next. */
 export const CODE = {

@@ -2,13 +2,13 @@
  * Reads the partitions of one child: one long poll at a time per broker, the next one sent before this one's messages are
  * decoded, so that the network works while we do. Reopens by itself after an outage, with a growing pause.
  */
-import { createAPI, type Connection, type Reader as WireReader, Writer } from '@platformatic/kafka'
 import { HeadraceError, failure } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
 import { clearMessages, type Messages } from '../../core/messages.ts'
 import type { MessageReader, PartitionPosition, ReadResult } from '../../core/source.ts'
 import type { KafkaClient, TopicInfo } from './client.ts'
 import { CODE, codeName, isRetriableCode, kafkaError } from './errors.ts'
+import { createAPI, Writer, type Connection, type WireReader } from './protocol.ts'
 import { nextOffset, readBatches, type AbortedTransaction } from './record-batch.ts'
 
 export interface ReaderOptions {

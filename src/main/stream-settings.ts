@@ -1,0 +1,32 @@
+/** What every stream job gives its supervisor, whatever it reads. */
+import { LIMITS } from '../core/limits.ts'
+import type { StreamSummary } from '../core/results.ts'
+import type { ChildProcess } from '../runner/child-handle.ts'
+import { superviseStream, type StreamObserver, type SupervisorOptions } from '../runner/stream-supervisor.ts'
+import type { LoadedDataset } from './home.ts'
+import { evolveRaw, type RawTable } from './raw-table.ts'
+
+export interface StreamRun {
+  spawn(): ChildProcess
+  untilCaughtUp: boolean
+  signal: AbortSignal
+  observer: StreamObserver & { evolved(names: string[]): void }
+}
+
+/** The source as the supervisor sees it; a folder is one topic with one partition. */
+export type StreamedSource = Pick<SupervisorOptions, 'topicId' | 'partitions' | 'children' | 'ends' | 'partitionsNow'> & { topic: string }
+
+export function superviseJob({ dataset, rawPath }: LoadedDataset, raw: RawTable, source: StreamedSource, run: StreamRun): Promise<StreamSummary> {
+  const { topic, ...given } = source
+  return superviseStream({
+    ...given,
+    ...run,
+    job: `stream ${dataset.name}`,
+    table: raw.table,
+    commitIntervalMs: dataset.stream.commitIntervalMs,
+    firstOffsets: new Map(),
+    childSettings: { dataset, rawPath, topicId: source.topicId, topic, memoryBytes: LIMITS.engineMemory, threads: 1 },
+    evolve: async (paths) => run.observer.evolved(await evolveRaw(dataset, raw, paths, Date.now())),
+    nowMs: Date.now,
+  })
+}
