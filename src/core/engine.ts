@@ -12,10 +12,15 @@ export interface StageColumn {
 /** A column that is not staged: one value for the whole file, or the values of another column. Columns that are neither are null. */
 export type DerivedColumn = { name: string; type: DeltaType } & ({ value: string | number | null } | { sameAs: string })
 
-/** Rows of one slab. Text spans point into [0, end) of `bytes`; only the first `count` rows of `selection` are taken. */
-export interface StageRows {
+/** The bytes [0, end) that text spans point into. One object per slab: stages that share it copy its bytes once. */
+export interface StagedBytes {
   bytes: Buffer
   end: number
+}
+
+/** Rows of one slab; only the first `count` rows of `selection` are taken. */
+export interface StageRows {
+  text: StagedBytes
   selection: Int32Array
   count: number
   columns: ColumnValues[]

@@ -110,7 +110,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     counts.accepted += count
     counts.read += rows
     return {
-      accepted: { bytes: m.slab.bytes, end: m.slab.end, selection, count, columns: [...accepted, ...origin.columns] },
+      accepted: { text: quarantined.text, selection, count, columns: [...accepted, ...origin.columns] },
       quarantined,
       discovered: checker.discovered,
     }
@@ -286,5 +286,5 @@ function layOut(
       counts.byReason[reject.rule] = (counts.byReason[reject.rule] ?? 0) + 1
     }
   }
-  return { bytes: m.slab.bytes, end: m.slab.end, selection, count, columns: [...origin.columns, ...columns] }
+  return { text: { bytes: m.slab.bytes, end: m.slab.end }, selection, count, columns: [...origin.columns, ...columns] }
 }

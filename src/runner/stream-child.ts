@@ -4,7 +4,7 @@
  */
 import { HeadraceError, failure, reasonOf } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
-import { createMessages } from '../core/messages.ts'
+import { createMessages, type Messages } from '../core/messages.ts'
 import { createSlab } from '../core/slab.ts'
 import type { OffsetRange, StageEngine } from '../core/engine.ts'
 import type { ObjectStore } from '../core/object-store.ts'
@@ -91,6 +91,8 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
   const processor = createBlockProcessor({ dataset, columns, identifier, poison: new Set(settings.poison.map((one) => `${one.partition}:${one.offset}`)) })
   const writer = await createBatchWriter({ ...parts, topic: settings.topic, topicId: settings.topicId })
   const messages = createMessages(createSlab(LIMITS.slabBytes * 2), 8192)
+  /** A read may take long on a quiet topic; a cut does not wait for it. */
+  let reading: ReturnType<MessageReader['read']> | undefined
   let announced = false
   let goalReached = settings.goal.length === 0
   while (!state.stopping) {
@@ -105,7 +107,10 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
       await sleep(state)
       continue
     }
-    const result = await reader.read(messages, POLL_MS)
+    reading ??= startRead(reader, messages)
+    const result = await Promise.race([reading, word(state)])
+    if (result === undefined) continue
+    reading = undefined
     for (const end of result.ends) state.ends.set(end.partition, end.end)
     if (messages.count > 0) {
       const known = await knownRows(parts, state, messages)
@@ -133,6 +138,20 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
 function mustWait(state: ChildState, stagedBytes: number, until: Map<number, number> | undefined): boolean {
   if (state.reported && stagedBytes > LIMITS.stagedBytes / 2) return true
   return until !== undefined && [...until].every(([partition, end]) => (state.positions.get(partition) ?? 0) >= end)
+}
+
+/** A read that is still on its way when the child stops fails with nobody listening. */
+function startRead(reader: MessageReader, messages: Messages): ReturnType<MessageReader['read']> {
+  const reading = reader.read(messages, POLL_MS)
+  reading.catch(() => undefined)
+  return reading
+}
+
+/** Resolves when the supervisor says something. */
+function word(state: ChildState): Promise<undefined> {
+  return new Promise((resolve) => {
+    state.wake = () => resolve(undefined)
+  })
 }
 
 function sleep(state: ChildState): Promise<void> {

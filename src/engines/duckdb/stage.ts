@@ -79,7 +79,7 @@ async function createStage(
 function appendChunks(appender: Appender, writer: ReturnType<typeof createChunkWriter>, arena: ReturnType<typeof createArena>, batch: StageRows): number {
   let bytes = 0
   try {
-    arena.load(batch.bytes, batch.end)
+    arena.load(batch.text)
     for (let from = 0; from < batch.count; from += CHUNK_ROWS) {
       bytes += writer.fill(batch, from, Math.min(CHUNK_ROWS, batch.count - from), arena)
       duckdb.append_data_chunk(appender, writer.chunk)

@@ -170,7 +170,7 @@ for (;;) {
     else rows += found
   }
   totals.accepted += rows
-  stage.append({ bytes: b, end: messages.slab.end, selection, count: rows, columns })
+  stage.append({ text: { bytes: b, end: messages.slab.end }, selection, count: rows, columns })
   positions = new Map(result.positions.map((one) => [one.partition, one.next]))
   if (stage.rows >= ROWS_PER_FILE) await seal()
   if (Date.now() - lastCommit > 2_000) await commit()
