@@ -33,8 +33,8 @@ export function compileColumn(column: Column): ColumnCheck {
   const emptyIsNull = nulls.includes('')
   const nullWords = new Set(nulls.filter((word) => word !== ''))
   const missing = column.required ? 'schema.missing' : undefined
-  // Most columns are plain text: a loop of their own saves two calls a value.
-  const isPlain = column.type === 'string' && !column.array && !rewrites && nullWords.size === 0 && limits === undefined
+  // Most columns are plain: a loop of their own saves three calls a value.
+  const isPlain = !column.array && !rewrites && nullWords.size === 0 && column.pattern === undefined && column.values === undefined
   const check: ColumnCheck['check'] = (text, row, start, length) => {
       if (trim && length > 0) {
         const b = text.bytes
@@ -60,30 +60,73 @@ export function compileColumn(column: Column): ColumnCheck {
       if (broken !== undefined) onBroken(row, broken)
     }
   }
-  return { column, values, check, checkAll: isPlain ? plainText(values, trim, emptyIsNull, missing) : each }
+  return { column, values, check, checkAll: (isPlain && plainLoop(column, values, check)) || each }
 }
 
-/** The loop for text without patterns, limits or rewriting: trim, null or not. */
-function plainText(values: ColumnValues, trim: boolean, emptyIsNull: boolean, missing: string | undefined): ColumnCheck['checkAll'] {
+/** Loops without a call per value, for what most columns are. A value that they cannot settle at once goes to `check`. */
+function plainLoop(column: Column, values: ColumnValues, check: ColumnCheck['check']): ColumnCheck['checkAll'] | undefined {
+  if (column.type === 'uuid') return plainUuids(values, check)
+  if (column.type === 'integer') return plainIntegers(values, check)
+  if (column.type === 'string') return plainTexts(column, values, check)
+  return undefined
+}
+
+/** Settles texts that need no trimming and whose length in bytes is surely within the limits in characters. */
+function plainTexts(column: Column, values: ColumnValues, check: ColumnCheck['check']): ColumnCheck['checkAll'] {
+  const shortest = Math.max(1, (column.minLength ?? 0) * 4)
+  const longest = column.maxLength ?? Infinity
   return (text, cells, index, width, rows, skip, onBroken) => {
     const b = text.bytes
     const { spans, valid } = values
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
       if (skip[row] !== 0) continue
-      let start = cells[cell]
-      let length = cells[cell + 1]
-      if (trim && length > 0) {
-        while (length > 0 && b[start] <= 32) {
-          start += 1
-          length -= 1
-        }
-        while (length > 0 && b[start + length - 1] <= 32) length -= 1
+      const start = cells[cell]
+      const length = cells[cell + 1]
+      if (length >= shortest && length <= longest && b[start] > 32 && b[start + length - 1] > 32) {
+        valid[row] = 1
+        spans[row * 2] = start
+        spans[row * 2 + 1] = length
+        continue
       }
-      const isNull = length < 0 || (length === 0 && emptyIsNull)
-      valid[row] = isNull ? 0 : 1
-      spans[row * 2] = start
-      spans[row * 2 + 1] = length
-      if (isNull && missing !== undefined) onBroken(row, missing)
+      const broken = check(text, row, start, length)
+      if (broken !== undefined) onBroken(row, broken)
+    }
+  }
+}
+
+function plainUuids(values: ColumnValues, check: ColumnCheck['check']): ColumnCheck['checkAll'] {
+  return (text, cells, index, width, rows, skip, onBroken) => {
+    const b = text.bytes
+    const { spans, valid } = values
+    for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
+      if (skip[row] !== 0) continue
+      if (uuidKind(b, cells[cell], cells[cell + 1]) === 1) {
+        valid[row] = 1
+        spans[row * 2] = cells[cell]
+        spans[row * 2 + 1] = 36
+        continue
+      }
+      const broken = check(text, row, cells[cell], cells[cell + 1])
+      if (broken !== undefined) onBroken(row, broken)
+    }
+  }
+}
+
+function plainIntegers(values: ColumnValues, check: ColumnCheck['check']): ColumnCheck['checkAll'] {
+  return (text, cells, index, width, rows, skip, onBroken) => {
+    const b = text.bytes
+    const { int32, valid } = values
+    for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
+      if (skip[row] !== 0) continue
+      const length = cells[cell + 1]
+      const value = length > 0 && length < 10 ? integerOf(b, cells[cell], length) : NaN
+      if (!Number.isNaN(value)) {
+        valid[row] = 1
+        int32[row] = value
+        continue
+      }
+      const broken = check(text, row, cells[cell], length)
+      if (broken !== undefined) onBroken(row, broken)
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Where values go: cells of the open record, items of array columns, and envelope values that all records share. */
 import { addRow } from '../records.ts'
 import { appendText } from '../../core/slab.ts'
+import { learnRecord } from './known-records.ts'
 import { textOf } from './names.ts'
 import type { ScanState } from './scan-state.ts'
 import type { ElementNode } from './shape.ts'
@@ -40,7 +41,8 @@ export function beginRecord(s: ScanState, at: number): void {
 /** Closes the record: arrays become JSON text behind the slab, one cell each. */
 export function endRecord(s: ScanState, at: number): void {
   s.records.extents[s.row * 2 + 1] = at
-  if (s.lists.size > 0) {
+  if (s.lists.size === 0) learnRecord(s, s.row)
+  else {
     for (const [column, items] of s.lists) {
       const start = appendText(s.slab, JSON.stringify(items))
       storeCell(s, column, start, s.slab.end - start, s.shape.record)

@@ -5,6 +5,7 @@
  */
 import type { Slab } from '../../core/slab.ts'
 import type { Records } from '../records.ts'
+import { createKnownRecords, type KnownRecords } from './known-records.ts'
 import type { ElementNode, XmlShape } from './shape.ts'
 
 /** Thrown when the document is not well-formed or breaks a limit; `reason` and `faultAt` of the state say why. */
@@ -52,6 +53,7 @@ export interface ScanState {
   previous: (ElementNode | undefined)[]
   /** The last XML declaration that was checked. */
   declaration: Uint8Array
+  known: KnownRecords
   rootSeen: boolean
   rootDone: boolean
   rootChecked: boolean
@@ -91,6 +93,7 @@ export function createState(shape: XmlShape, records: Records, limits: XmlLimits
     expected: undefined,
     previous: Array.from({ length: frames }, () => undefined),
     declaration: new Uint8Array(0),
+    known: createKnownRecords(),
     rootSeen: false,
     rootDone: false,
     rootChecked: false,

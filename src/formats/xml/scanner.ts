@@ -10,6 +10,7 @@ import { createSlab, type Slab } from '../../core/slab.ts'
 import { plainEnd, readWide } from './chars.ts'
 import { storeCell, spreadEnvelope } from './capture.ts'
 import { closeElement, openElement, openPlain } from './elements.ts'
+import { readKnownRecord } from './known-records.ts'
 import { checkOutside, scanBang, scanInstruction, skipKnownDeclaration } from './markup.ts'
 import { matchesTag } from './names.ts'
 import { unbind } from './namespaces.ts'
@@ -126,11 +127,28 @@ function run(s: ScanState, p: number): void {
       if (p >= s.end) return finish(s)
     }
     const guess = s.expected
+    if (guess !== undefined && guess.isRecord) {
+      const q = readKnownRecord(s, p)
+      if (q > 0) {
+        p = q
+        closeKnown(s, guess)
+        continue
+      }
+    }
     if (guess !== undefined && matchesTag(view, p, guess.openTag) && guess.uri === undefined) {
       const q = guess.leaf ? quickLeaf(s, p + guess.openTag.length, guess) : 0
       p = q > 0 ? q : openPlain(s, p, guess)
     } else p = markup(s, p)
   }
+}
+
+/** What closing a record changes outside of it. */
+function closeKnown(s: ScanState, record: ElementNode): void {
+  s.rootSeen = s.rootChecked = true
+  if (s.depth === 0) s.rootDone = true
+  s.hasChild[s.depth] = 1
+  s.previous[s.depth] = record
+  s.expected = record.follow
 }
 
 /** Any token that is not the predicted start tag. */

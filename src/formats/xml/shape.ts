@@ -175,8 +175,8 @@ function newNode(step: string, parent: ElementNode | undefined, namespaces: Reco
   const inRecord = parent !== undefined && (parent.inRecord || parent.isRecord)
   return {
     name: Buffer.from(text),
-    openTag: tagWords(`<${text}>`),
-    closeTag: tagWords(`</${text}>`),
+    openTag: tagWords(Buffer.from(`<${text}>`)),
+    closeTag: tagWords(Buffer.from(`</${text}>`)),
     text,
     uri,
     parent,
@@ -195,13 +195,13 @@ function newNode(step: string, parent: ElementNode | undefined, namespaces: Reco
   }
 }
 
-function tagWords(tag: string): TagWords {
-  const bytes = Buffer.from(tag.padEnd(4, '\0'))
+export function tagWords(bytes: Uint8Array): TagWords {
   const { length } = bytes
-  const words = new Int32Array(Math.ceil(length / 4))
-  words.forEach((_, i) => (words[i] = bytes.readInt32LE(Math.min(i * 4, length - 4))))
-  const bare = Buffer.byteLength(tag)
-  return { length: bare, words, lastAt: Math.max(bare - 4, 0), lastMask: bare < 4 ? 0xffffff : -1 }
+  const padded = Buffer.alloc(Math.max(length, 4))
+  padded.set(bytes)
+  const words = new Int32Array(Math.ceil(padded.length / 4))
+  words.forEach((_, i) => (words[i] = padded.readInt32LE(Math.min(i * 4, padded.length - 4))))
+  return { length, words, lastAt: Math.max(length - 4, 0), lastMask: length < 4 ? 0xffffff : -1 }
 }
 
 function markInRecord(record: ElementNode): void {
