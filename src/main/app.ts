@@ -7,7 +7,7 @@ import { heldMark, consumerMark } from '../core/marks.ts'
 import { checkDataset } from '../dataset/check.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openTable } from '../lakehouse/table.ts'
-import { createChildPool } from './fork-child.ts'
+import { dropChildAhead, startChildAhead, takeChild } from './fork-child.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset } from './home.ts'
 import { lockJob } from './lock.ts'
@@ -45,16 +45,15 @@ function lazily<Part, Name extends keyof Part>(load: () => Promise<Part>, names:
 }
 
 const runStream: App['stream'] = async (name, options) => {
-  // The first child loads its parts while this process loads its own: a start takes half as long on two cores.
-  const children = createChildPool()
+  startChildAhead()
   try {
-    return await streamWith(await loadDataset(name), options, children)
+    return await streamWith(await loadDataset(name), options)
   } finally {
-    children.close()
+    dropChildAhead()
   }
 }
 
-async function streamWith(loaded: Awaited<ReturnType<typeof loadDataset>>, options: Parameters<App['stream']>[1], children: ReturnType<typeof createChildPool>): ReturnType<App['stream']> {
+async function streamWith(loaded: Awaited<ReturnType<typeof loadDataset>>, options: Parameters<App['stream']>[1]): ReturnType<App['stream']> {
   const { createLogger, createStreamMetrics, serveMetrics } = await import('./telemetry.ts')
   const metrics = createStreamMetrics(loaded.dataset.name)
   const log = process.stderr.isTTY ? undefined : createLogger()
@@ -63,7 +62,7 @@ async function streamWith(loaded: Awaited<ReturnType<typeof loadDataset>>, optio
   try {
     const run = loaded.dataset.source.kind === 'kafka' ? (await import('./stream-job.ts')).runKafkaStream : (await import('./file-stream.ts')).runFileStream
     return await run(loaded, {
-      spawn: () => children.take(),
+      spawn: takeChild,
       untilCaughtUp: options.untilCaughtUp,
       signal: options.signal,
       observer: {

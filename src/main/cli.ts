@@ -14,6 +14,7 @@ else {
   if (!armFailpoint(process.env.HEADRACE_FAILPOINT)) process.stderr.write(`Unknown failpoint ${process.env.HEADRACE_FAILPOINT}\n`)
   // A reader that went away (headrace ... | head) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  if (process.argv[2] === 'stream') (await import('./fork-child.ts')).startChildAhead()
   const { runCli } = await import('./program.ts')
   await runCli(version)
 }

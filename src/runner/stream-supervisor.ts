@@ -189,10 +189,7 @@ function halve(options: SupervisorOptions, slot: Slot): void {
 /** Waits one interval (or until a stop), then asks the children that have something for their batches. */
 async function waitForWork(options: SupervisorOptions, state: State, stopping: boolean): Promise<void> {
   const wait = stopping ? 0 : Math.max(0, state.nextCutMs === undefined ? options.commitIntervalMs : state.nextCutMs - options.nowMs())
-  const woken = new Promise<void>((resolve) => {
-    state.wake = resolve
-  })
-  if (wait > 0 && !state.hurry && !state.slots.some((slot) => slot.child?.ended)) await Promise.race([pause(wait, options.signal), woken])
+  if (wait > 0 && !state.hurry && !state.slots.some((slot) => slot.child?.ended)) await pause(wait, options.signal, state)
   state.hurry = false
   state.nextCutMs = options.nowMs() + options.commitIntervalMs
   const asked = state.slots.map((slot) => slot.child).filter((child) => child !== undefined && !child.ended && (child.pending || stopping))
@@ -299,11 +296,13 @@ async function adoptPartitions(options: SupervisorOptions, state: State): Promis
   }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** Ends early when the signal aborts, or when `state.wake` is called. */
+function pause(ms: number, signal: AbortSignal, state?: State): Promise<void> {
   if (signal.aborted) return Promise.resolve()
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms)
     signal.addEventListener('abort', done, { once: true })
+    if (state !== undefined) state.wake = done
     function done(): void {
       clearTimeout(timer)
       signal.removeEventListener('abort', done)

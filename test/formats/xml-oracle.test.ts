@@ -62,6 +62,59 @@ test('agrees with saxes on documents with one thing broken', () => {
   fc.assert(fc.property(broken, agree), { numRuns: RUNS * 2 })
 })
 
+/** Documents of a few forms, so that records repeat; then perhaps one thing is changed. */
+const value = fc.constantFrom('1', 'plain words', 'é', '漢字', 'a]b', 'x&amp;y', '', ' ', '<!-- c -->z', '<![CDATA[q]]>')
+const form = fc.record({
+  bound: fc.constantFrom('', ' xmlns="urn:d"', ' xmlns:p="urn:p"', ' xmlns:p="urn:p" xmlns="urn:d"'),
+  indent: fc.constantFrom('', '\n  ', '\n\t', '<!-- same -->'),
+  fields: fc.subarray(['a', 'bb', 'long-name', 'x.y'], { minLength: 1 }),
+  extra: fc.constantFrom('', '<p:other>1</p:other>', '<other at="1"/>', '<other><a>deep</a></other>', '<a>twice</a>'),
+})
+type Form = { bound: string; indent: string; fields: string[]; extra: string }
+const rows = fc.array(fc.tuple(fc.array(value, { minLength: 4, maxLength: 4 }), fc.nat(9)), { minLength: 1, maxLength: 6 })
+const documentOf = (f: Form, all: [string[], number][], bound = f.bound): string => {
+  const record = (values: string[], odd: number): string => `<r>${f.fields.filter((_, i) => i !== odd).map((name, i) => `${f.indent}<${name}>${values[i]}</${name}>`).join('')}${f.extra}${f.indent}</r>`
+  return `<root${bound}>${f.indent}${all.map(([values, odd]) => record(values, odd)).join(f.indent)}${f.indent}</root>`
+}
+const repeated = fc.tuple(form, rows).map(([f, all]) => documentOf(f, all))
+const changed = fc.tuple(repeated, fc.nat(), fc.constantFrom('<', '>', '&', '/', ' ', ']]>', '\u0001', '<a>', '</r>', 'x', '\ud800')).map(([whole, at, what]) => whole.slice(0, at % whole.length) + what + whole.slice((at % whole.length) + 1))
+
+test('agrees with saxes where records repeat the form of others', () => {
+  fc.assert(fc.property(fc.oneof(repeated, changed), agree), { numRuns: RUNS * 2 })
+})
+
+test('a record of a known form is read as by a scanner that knows none', () => {
+  const bound = form.map((one) => one.bound)
+  const change = fc.option(fc.tuple(fc.nat(), fc.constantFrom('<', '>', '&', '/', ' ', 'x', '</r>')))
+  fc.assert(
+    fc.property(form, rows, rows, bound, change, fc.constantFrom([], ['*']), (f, first, second, otherBound, changeAt, ignore) => {
+      const [learned, fresh] = [0, 1].map(() => scannerFor({ record: '/root/r', fields: FIELDS.map((path) => ({ path })), ignore }))
+      scan(learned, documentOf(f, first))
+      let document = documentOf(f, second, otherBound)
+      if (changeAt !== null) document = document.slice(0, changeAt[0] % document.length) + changeAt[1] + document.slice((changeAt[0] % document.length) + 1)
+      const [ours, theirs] = [scan(learned, document), scan(fresh, document)]
+      expect(ours.fault === undefined, `${document}\n${ours.fault} / ${theirs.fault}`).toBe(theirs.fault === undefined)
+      expect(ours.rows).toEqual(theirs.rows)
+      if (theirs.fault !== undefined) return
+      expect(issuesOf(learned)).toEqual(issuesOf(fresh))
+      expect([...learned.records.extents.subarray(0, ours.rows.length * 2)]).toEqual([...fresh.records.extents.subarray(0, ours.rows.length * 2)])
+    }),
+    { numRuns: RUNS },
+  )
+})
+
+test('a document that is one record has no second root, whatever is known', () => {
+  const one = scannerFor({ record: '/r', fields: [{ path: 'a' }] })
+  for (let i = 0; i < 3; i += 1) expect(scan(one, `<r><a>${i}</a></r>`)).toEqual({ rows: [[String(i)]], fault: undefined })
+  expect(scan(one, '<r><a>1</a></r><r><a>2</a></r>').fault).toContain('one root')
+  expect(scan(one, '<r><a>1</a></r>').rows).toEqual([['1']])
+})
+
+/** Where an issue without text starts means nothing. */
+function issuesOf(one: XmlScanner): object[] {
+  return one.records.issues.map((issue) => ({ ...issue, start: issue.length === 0 ? 0 : issue.start }))
+}
+
 test('reads a document in windows of any size exactly as in one piece', () => {
   const windowed = scannerFor({ record: '/root/r', fields: FIELDS.map((path) => ({ path })) })
   fc.assert(

@@ -44,7 +44,7 @@ export function createKnownRecords(): KnownRecords {
 /** Reads the record that begins at `p`, if it is of a known form; returns the position behind it, or 0 and has changed nothing. */
 export function readKnownRecord(s: ScanState, p: number): number {
   const { known, records } = s
-  if (known.first.length === 0 || s.ignoredDepth > 0 || s.rootDone) return 0
+  if (known.first.length === 0 || s.ignoredDepth > 0) return 0
   known.tries += 1
   if (known.tries > TRIES) reconsider(known)
   if (!sameBindings(s.bindings, known.bindings)) return 0
@@ -80,8 +80,6 @@ function readValues(s: ScanState, p: number, cell: number): number {
       if (wide < 0 || wide >> 3 === 0xfffe || wide >> 3 === 0xffff) return 0
       p += wide & 7
     }
-    // Nothing here: an empty element, or a child that this form does not have.
-    if (p === cells[at]) return 0
     cells[at + 1] = p - cells[at]
     stretches = found.next
   }
