@@ -87,7 +87,7 @@ test('a record of a known form is read as by a scanner that knows none', () => {
   const bound = form.map((one) => one.bound)
   const change = fc.option(fc.tuple(fc.nat(), fc.constantFrom('<', '>', '&', '/', ' ', 'x', '</r>')))
   fc.assert(
-    fc.property(form, rows, rows, bound, change, fc.constantFrom([], ['*']), (f, first, second, otherBound, changeAt, ignore) => {
+    fc.property(form, rows, rows, bound, change, fc.constantFrom<string[]>([], ['*']), (f, first, second, otherBound, changeAt, ignore) => {
       const [learned, fresh] = [0, 1].map(() => scannerFor({ record: '/root/r', fields: FIELDS.map((path) => ({ path })), ignore }))
       scan(learned, documentOf(f, first))
       let document = documentOf(f, second, otherBound)

@@ -8,26 +8,8 @@
 import { truncateRows, addRow } from '../records.ts'
 import { plainEnd, readWide } from './chars.ts'
 import { matchesTag } from './names.ts'
-import type { Binding, ScanState } from './scan-state.ts'
-import { tagWords, type TagWords } from './shape.ts'
-
-/** A stretch of bytes that stands before the value of `column`, or (-1) at the end of the record. */
-interface Stretch {
-  bytes: TagWords
-  column: number
-  next: Stretch[]
-}
-
-export interface KnownRecords {
-  first: Stretch[]
-  stretches: number
-  /** Namespace bindings in force where the records were found: prefixes mean the same only among these. */
-  bindings: Binding[]
-  tries: number
-  hits: number
-  /** How often all was forgotten because the input had changed. */
-  restarts: number
-}
+import type { Binding, KnownRecords, ScanState, Stretch } from './scan-state.ts'
+import { tagWords } from './shape.ts'
 
 /** Optional fields make branches; records that differ more than this in what is not a value are scanned in general. */
 const BRANCHES = 4
@@ -36,10 +18,6 @@ const STRETCH_BYTES = 4096
 /** After this many tries with fewer matches than misses, comparing costs more than it saves: begin anew, and in the end give up. */
 const TRIES = 1_000
 const RESTARTS = 16
-
-export function createKnownRecords(): KnownRecords {
-  return { first: [], stretches: 0, bindings: [], tries: 0, hits: 0, restarts: 0 }
-}
 
 /** Reads the record that begins at `p`, if it is of a known form; returns the position behind it, or 0 and has changed nothing. */
 export function readKnownRecord(s: ScanState, p: number): number {

@@ -5,8 +5,7 @@
  */
 import type { Slab } from '../../core/slab.ts'
 import type { Records } from '../records.ts'
-import { createKnownRecords, type KnownRecords } from './known-records.ts'
-import type { ElementNode, XmlShape } from './shape.ts'
+import type { ElementNode, TagWords, XmlShape } from './shape.ts'
 
 /** Thrown when the document is not well-formed or breaks a limit; `reason` and `faultAt` of the state say why. */
 export const FAULT = Symbol('xml fault')
@@ -24,6 +23,24 @@ export interface Binding {
   prefix: string
   uri: string
   depth: number
+}
+
+/** A stretch of bytes that stands before the value of `column`, or (-1) at the end of the record. */
+export interface Stretch {
+  bytes: TagWords
+  column: number
+  next: Stretch[]
+}
+
+export interface KnownRecords {
+  first: Stretch[]
+  stretches: number
+  /** Namespace bindings in force where the records were found: prefixes mean the same only among these. */
+  bindings: Binding[]
+  tries: number
+  hits: number
+  /** How often all was forgotten because the input had changed. */
+  restarts: number
 }
 
 export interface ScanState {
@@ -53,6 +70,7 @@ export interface ScanState {
   previous: (ElementNode | undefined)[]
   /** The last XML declaration that was checked. */
   declaration: Uint8Array
+  /** Lives on from document to document. */
   known: KnownRecords
   rootSeen: boolean
   rootDone: boolean
@@ -93,7 +111,7 @@ export function createState(shape: XmlShape, records: Records, limits: XmlLimits
     expected: undefined,
     previous: Array.from({ length: frames }, () => undefined),
     declaration: new Uint8Array(0),
-    known: createKnownRecords(),
+    known: { first: [], stretches: 0, bindings: [], tries: 0, hits: 0, restarts: 0 },
     rootSeen: false,
     rootDone: false,
     rootChecked: false,
