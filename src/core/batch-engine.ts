@@ -28,7 +28,7 @@ export type VisitKeys = (words: Int32Array, positions: Float64Array, rows: numbe
 
 export interface PublishRequest {
   slices: RawSlice[]
-  /** Positions of the rows to publish, ascending. */
+  /** Positions of the rows to publish, in any order. */
   positions: Float64Array
   count: number
   columns: TableColumn[]

@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto'
 import { failpoint } from '../core/failpoint.ts'
 import type { ObjectStore } from '../core/object-store.ts'
+import type { SortedKeys } from '../planning/sorted-keys.ts'
 import { mergeRuns } from './key-runs.ts'
 
 const FOLDER = '_key_index'
@@ -32,12 +33,6 @@ export interface KeyIndexManifest {
   version: number
   key: string[]
   runs: KeyRun[]
-}
-
-/** Sorted keys: four words each, compared as signed words from the first on. */
-export interface SortedKeys {
-  words: Int32Array
-  count: number
 }
 
 export async function readManifest(store: ObjectStore): Promise<KeyIndexManifest | undefined> {

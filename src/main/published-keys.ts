@@ -2,10 +2,9 @@
 import type { BatchEngine } from '../core/batch-engine.ts'
 import { decodePath } from '../lakehouse/actions.ts'
 import { compactRuns, probeRuns, readManifest, writeManifest, writeRun, type KeyIndexManifest } from '../lakehouse/key-index.ts'
-import { gather, sortOrder } from '../lakehouse/key-runs.ts'
 import type { Table } from '../lakehouse/table.ts'
 import { versionsAfter } from '../lakehouse/versions.ts'
-import { createKeyPicker, type KeyPicker } from '../runner/key-picker.ts'
+import { createKeyCollector } from '../planning/sorted-keys.ts'
 import type { PublishedKeys } from '../runner/hourly-batch.ts'
 
 /** Keys gathered before they are written as a run while rebuilding: bounds memory. */
@@ -19,24 +18,18 @@ export function createPublishedKeys(table: Table, engine: BatchEngine, key: stri
     return manifest
   }
   return {
-    async probe(picker, horizonMs) {
+    async probe(keys, horizonMs) {
       const index = await current()
-      const order = sortOrder(picker.words, picker.distinct)
-      const keys = gather(picker.words, order)
       const runs = horizonMs === undefined ? index.runs : index.runs.filter((run) => run.newestMs >= horizonMs)
-      let sorted = new Uint8Array(picker.distinct)
-      if (!(await probeRuns(store, runs, keys, sorted))) {
-        manifest = await rebuild(table, engine, key, progress)
-        sorted = new Uint8Array(picker.distinct)
-        await probeRuns(store, manifest.runs, keys, sorted)
-      }
-      const found = new Uint8Array(picker.distinct)
-      for (let i = 0; i < order.length; i += 1) found[order[i]] = sorted[i]
+      const found = new Uint8Array(keys.count)
+      if (await probeRuns(store, runs, keys, found)) return found
+      manifest = await rebuild(table, engine, key, progress)
+      found.fill(0)
+      await probeRuns(store, manifest.runs, keys, found)
       return found
     },
-    async add(picker, taken, version, logicalMs) {
+    async add(keys, version, logicalMs) {
       const index = await current()
-      const keys = gather(picker.words, sortOrder(picker.words, picker.distinct), taken)
       const runs = keys.count === 0 ? index.runs : [...index.runs, await writeRun(store, keys, logicalMs)]
       const compacted = await compactRuns(store, runs)
       manifest = { ...index, version, runs: compacted.runs }
@@ -77,14 +70,14 @@ async function rebuild(table: Table, engine: BatchEngine, key: string[], progres
 async function readRuns(table: Table, engine: BatchEngine, key: string[], files: string[]): Promise<KeyIndexManifest['runs']> {
   const { store, snapshot } = table
   const runs: KeyIndexManifest['runs'] = []
-  let picker: KeyPicker = createKeyPicker(REBUILD_KEYS)
+  let collector = createKeyCollector(REBUILD_KEYS)
   const flush = async (): Promise<void> => {
-    if (picker.distinct > 0) runs.push(await writeRun(store, gather(picker.words, sortOrder(picker.words, picker.distinct)), snapshot.timestampMs))
-    picker = createKeyPicker(REBUILD_KEYS)
+    if (collector.rows > 0) runs.push(await writeRun(store, collector.sorted(), snapshot.timestampMs))
+    collector = createKeyCollector(REBUILD_KEYS)
   }
   for (const file of files) {
-    await engine.readPublishedKeys([store.localPath(decodePath(file))], key, (words, positions, rows) => picker.add(words, positions, rows))
-    if (picker.distinct >= REBUILD_KEYS) await flush()
+    await engine.readPublishedKeys([store.localPath(decodePath(file))], key, (words, positions, rows) => collector.add(words, positions, rows))
+    if (collector.rows >= REBUILD_KEYS) await flush()
   }
   await flush()
   return runs

@@ -10,7 +10,7 @@ import type { BatchEngine, PartitionRule, RawSlice } from '../core/batch-engine.
 import type { BatchResult } from '../core/results.ts'
 import type { DataFile, TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
-import { createKeyPicker, type KeyPicker } from './key-picker.ts'
+import { createKeyCollector, missingKeys, type ArrivedKeys, type SortedKeys } from '../planning/sorted-keys.ts'
 
 /** A RAW version as the batch reads it. */
 export interface RawVersion {
@@ -24,10 +24,10 @@ export interface RawVersion {
 
 /** The published keys. main/ wires the lakehouse's index. */
 export interface PublishedKeys {
-  /** Marks in `found`, one byte per key of the picker, which keys are published. */
-  probe(picker: KeyPicker, horizonMs: number | undefined): Promise<Uint8Array>
-  /** Adds the keys of a commit. `taken` says which of the picker's keys it published. */
-  add(picker: KeyPicker, taken: Uint8Array, version: number, logicalMs: number): Promise<void>
+  /** One byte per key: 1 when it is published. */
+  probe(keys: SortedKeys, horizonMs: number | undefined): Promise<Uint8Array>
+  /** Adds the keys that a commit published. */
+  add(keys: SortedKeys, version: number, logicalMs: number): Promise<void>
 }
 
 export interface BatchTable {
@@ -95,21 +95,21 @@ async function runOnce(options: BatchOptions): Promise<BatchResult> {
   failpoint('batch.planned')
   const partitions = options.dataset.processed.partitionBy
   if (options.dryRun) return { ...result, state: 'planned', rowsRead: plan.rows }
-  const picker = await pick(options, plan, partitions)
+  const arrived = await readKeys(options, plan, partitions)
   const { horizonDays } = options.dataset.processed
-  const found = await options.keys.probe(picker, horizonDays === undefined ? undefined : plan.logicalMs - horizonDays * 86_400_000)
-  const chosen = choose(picker, found)
+  const found = await options.keys.probe(arrived, horizonDays === undefined ? undefined : plan.logicalMs - horizonDays * 86_400_000)
+  const chosen = missingKeys(arrived, found)
   const folder = `data/${randomUUID()}`
-  options.progress(`publishing ${chosen.count} of ${picker.rows} rows`)
+  options.progress(`publishing ${chosen.count} of ${arrived.rows} rows`)
   const files = chosen.count === 0 ? [] : await publish(options, plan, chosen, folder)
   failpoint('batch.files_written')
-  Object.assign(result, facts(picker, chosen.count, files), { held: Object.fromEntries([...plan.held].map(([name, one]) => [name, one.reason])) })
+  Object.assign(result, facts(arrived, chosen.count, files), { held: Object.fromEntries([...plan.held].map(([name, one]) => [name, one.reason])) })
   const version = await commit(options, plan, files, result)
   if (version === undefined) {
     await options.discard(files.map((file) => file.path))
     return { ...result, state: 'taken', published: 0 }
   }
-  await options.keys.add(picker, chosen.taken, version, plan.logicalMs)
+  await options.keys.add(chosen, version, plan.logicalMs)
   return { ...result, state: 'published', version, seconds: (options.nowMs() - started) / 1000 }
 }
 
@@ -191,32 +191,18 @@ async function holds(options: BatchOptions, taken: RawVersion[], held: Map<strin
   return stays
 }
 
-async function pick(options: BatchOptions, plan: Plan, partitions: PartitionRule[]): Promise<KeyPicker> {
-  const picker = createKeyPicker(plan.rows)
+interface DeltaKeys extends ArrivedKeys {
+  rows: number
+}
+
+async function readKeys(options: BatchOptions, plan: Plan, partitions: PartitionRule[]): Promise<DeltaKeys> {
+  const collector = createKeyCollector(plan.rows)
   options.progress(`reading keys of ${plan.rows} rows`)
-  if (plan.slices.length > 0) await options.engine.readKeys(plan.slices, options.dataset.processed.key, partitions, (words, positions, rows) => picker.add(words, positions, rows))
-  return picker
+  if (plan.slices.length > 0) await options.engine.readKeys(plan.slices, options.dataset.processed.key, partitions, (words, positions, rows) => collector.add(words, positions, rows))
+  return { ...collector.sorted(), rows: collector.rows }
 }
 
-interface Chosen {
-  positions: Float64Array
-  count: number
-  taken: Uint8Array
-}
-
-function choose(picker: KeyPicker, found: Uint8Array): Chosen {
-  const positions = new Float64Array(picker.distinct)
-  const taken = new Uint8Array(picker.distinct)
-  let count = 0
-  for (let i = 0; i < picker.distinct; i += 1) {
-    if (found[i] === 1) continue
-    taken[i] = 1
-    positions[count++] = picker.positions[i]
-  }
-  return { positions, count, taken }
-}
-
-async function publish(options: BatchOptions, plan: Plan, chosen: Chosen, folder: string): Promise<DataFile[]> {
+async function publish(options: BatchOptions, plan: Plan, chosen: ArrivedKeys, folder: string): Promise<DataFile[]> {
   const files = await options.engine.publish({
     slices: plan.slices,
     positions: chosen.positions,
@@ -232,16 +218,16 @@ async function publish(options: BatchOptions, plan: Plan, chosen: Chosen, folder
   return named.map((file) => ({ ...file, path: file.path.split('/').map(encodeURIComponent).join('/') }))
 }
 
-function facts(picker: KeyPicker, published: number, files: DataFile[]): Partial<BatchResult> {
+function facts(arrived: DeltaKeys, published: number, files: DataFile[]): Partial<BatchResult> {
   const partitions: Record<string, number> = {}
   for (const file of files) {
     const name = Object.entries(file.partitionValues).map(([key, value]) => `${key}=${value}`).join('/')
     partitions[name] = (partitions[name] ?? 0) + (JSON.parse(file.stats) as { numRecords: number }).numRecords
   }
   return {
-    rowsRead: picker.rows,
-    duplicatesInDelta: picker.rows - picker.distinct,
-    duplicatesPublished: picker.distinct - published,
+    rowsRead: arrived.rows,
+    duplicatesInDelta: arrived.rows - arrived.count,
+    duplicatesPublished: arrived.count - published,
     published,
     partitions,
     files: files.length,
