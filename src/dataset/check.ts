@@ -1,5 +1,5 @@
 /** Reads a declaration and says everything that is wrong with it at once: line, column, what is meant and what would be right. */
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { LineCounter, parseDocument, type Document, isCollection, isMap, isPair, isScalar } from 'yaml'
 import type { Dataset } from './declaration.ts'
 import { normalize, type RawDeclaration } from './normalize.ts'
@@ -19,7 +19,14 @@ export type CheckResult = { dataset: Dataset; mistakes: [] } | { dataset: undefi
 /** Where in the YAML a value stands: keys and indexes from the root. */
 export type YamlPath = (string | number)[]
 
-const validate = new Ajv2020({ allErrors: true, strict: false, verbose: true }).compile(DATASET_SCHEMA)
+let compiled: ValidateFunction | undefined
+
+/** Compiled when first needed. Our schema is checked against its draft by a test: doing it at each start took 60 ms. */
+function schemaCheck(): ValidateFunction {
+  const { $schema: _, ...schema } = DATASET_SCHEMA
+  compiled ??= new Ajv2020({ allErrors: true, strict: false, verbose: true, meta: false, validateSchema: false, code: { optimize: false } }).compile(schema)
+  return compiled
+}
 
 /** Checks the text of a declaration. Never throws for what a user may have written. */
 export function checkDataset(text: string): CheckResult {
@@ -35,6 +42,7 @@ export function checkDataset(text: string): CheckResult {
   }
   const value = document.toJS() as RawDeclaration
   const found: { path: YamlPath; message: string; suggestion?: string; key?: boolean }[] = []
+  const validate = schemaCheck()
   if (!validate(value)) found.push(...explainAll(validate.errors ?? []))
   if (found.length === 0) found.push(...checkMeaning(value))
   if (found.length === 0) return { dataset: normalize(value), mistakes: [] }

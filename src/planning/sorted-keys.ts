@@ -51,26 +51,46 @@ export function createKeyCollector(expectedRows: number): KeyCollector {
  * is read in order (random reads made it eight times slower), then insertion among the few that share it. Stable.
  */
 function sortOrder(words: Int32Array, count: number): Int32Array {
-  let [first, order] = [new Uint32Array(count), new Int32Array(count)]
-  let [nextFirst, nextOrder] = [new Uint32Array(count), new Int32Array(count)]
+  let from: Column = { first: new Uint32Array(count), order: new Int32Array(count) }
+  let to: Column = { first: new Uint32Array(count), order: new Int32Array(count) }
   for (let i = 0; i < count; i += 1) {
-    first[i] = words[i * 4] ^ 0x80000000
-    order[i] = i
+    from.first[i] = words[i * 4] ^ 0x80000000
+    from.order[i] = i
   }
   for (const shift of [0, 11, 22]) {
-    const starts = new Int32Array(2049)
-    for (let i = 0; i < count; i += 1) starts[((first[i] >>> shift) & 2047) + 1] += 1
-    for (let i = 0; i < 2048; i += 1) starts[i + 1] += starts[i]
-    for (let i = 0; i < count; i += 1) {
-      const to = starts[(first[i] >>> shift) & 2047]++
-      nextFirst[to] = first[i]
-      nextOrder[to] = order[i]
-    }
-    ;[first, nextFirst, order, nextOrder] = [nextFirst, first, nextOrder, order]
+    radixPass(from.first, from.order, to.first, to.order, shift)
+    ;[from, to] = [to, from]
   }
-  for (let i = 1; i < count; i += 1)
-    for (let j = i; j > 0 && first[j] === first[j - 1] && compareKeys(words, order[j] * 4, words, order[j - 1] * 4) < 0; j -= 1) [order[j], order[j - 1]] = [order[j - 1], order[j]]
-  return order
+  sortTies(words, from.first, from.order)
+  return from.order
+}
+
+interface Column {
+  first: Uint32Array
+  order: Int32Array
+}
+
+function radixPass(first: Uint32Array, order: Int32Array, toFirst: Uint32Array, toOrder: Int32Array, shift: number): void {
+  const count = first.length
+  const starts = new Int32Array(2049)
+  for (let i = 0; i < count; i += 1) starts[((first[i] >>> shift) & 2047) + 1] += 1
+  for (let i = 0; i < 2048; i += 1) starts[i + 1] += starts[i]
+  for (let i = 0; i < count; i += 1) {
+    const to = starts[(first[i] >>> shift) & 2047]++
+    toFirst[to] = first[i]
+    toOrder[to] = order[i]
+  }
+}
+
+function sortTies(words: Int32Array, first: Uint32Array, order: Int32Array): void {
+  for (let i = 1; i < order.length; i += 1) {
+    if (first[i] !== first[i - 1]) continue
+    for (let j = i; j > 0 && first[j] === first[j - 1] && compareKeys(words, order[j] * 4, words, order[j - 1] * 4) < 0; j -= 1) {
+      const moved = order[j]
+      order[j] = order[j - 1]
+      order[j - 1] = moved
+    }
+  }
 }
 
 function distinct(words: Int32Array, positions: Float64Array, order: Int32Array): ArrivedKeys {

@@ -1,4 +1,6 @@
 /** Declarations: every mistake is named with its line, column and a suggestion. */
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { DATASET_SCHEMA } from '../../src/dataset/schema.ts'
 import { readFileSync, readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { checkDataset, mistakeText } from '../../src/dataset/check.ts'
@@ -47,4 +49,10 @@ test.each([
   [['1', 'x'], 'string'],
 ])('infers the narrowest type that fits %j', (values, type) => {
   expect(inferType(values).type).toBe(type)
+})
+
+test('our JSON Schema is one, by its own draft', () => {
+  const ajv = new Ajv2020({ strict: false })
+  expect(ajv.validateSchema(DATASET_SCHEMA), JSON.stringify(ajv.errors)).toBe(true)
+  expect(ajv.validateSchema({ ...DATASET_SCHEMA, type: 'no such type' })).toBe(false)
 })
