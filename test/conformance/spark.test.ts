@@ -1,10 +1,7 @@
 /** Spark with delta-spark reads our tables; what it appends to Processed we read, and the key index notices. */
 import { expect, test } from 'vitest'
-import { java } from '../support/java.ts'
+import { SPARK_JVM, java } from '../support/java.ts'
 import { broker, cliJson, deltalake, expected, place, produce } from '../support/system.ts'
-
-const OPENS = ['java.lang', 'java.lang.invoke', 'java.lang.reflect', 'java.io', 'java.net', 'java.nio', 'java.util', 'java.util.concurrent', 'java.util.concurrent.atomic', 'jdk.internal.ref', 'sun.nio.ch', 'sun.nio.cs', 'sun.security.action', 'sun.util.calendar']
-const JVM = ['-Xmx1500m', '-XX:+UseSerialGC', ...OPENS.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`), '-Djdk.reflect.useDirectMethodHandle=false']
 
 test('Spark reads RAW and Processed, prunes partitions, appends; we count its row and never publish its key again', async () => {
   const kafka = await broker()
@@ -18,7 +15,7 @@ test('Spark reads RAW and Processed, prunes partitions, appends; we count its ro
   const after = await expected(where)
   const fresh = [...after.accepted].find((id) => !want.accepted.has(id)) as string
   // Spark publishes a key that is in RAW's future: the batch must find it in the table, though its own index never saw it.
-  const output = await java('spark', 'SparkReads', [where.raw, where.processed, fresh], JVM)
+  const output = await java('spark', 'SparkReads', [where.raw, where.processed, fresh], SPARK_JVM)
   const found = JSON.parse(output.slice(output.lastIndexOf('{'))) as Record<string, number>
   expect(found).toMatchObject({ accepted: want.accepted.size, ids: want.accepted.size, before: want.accepted.size, after: want.accepted.size + 1 })
   expect(found.pruned).toBeGreaterThan(0)

@@ -11,6 +11,7 @@ import { loadDataset } from '../../src/main/home.ts'
 import { openRaw } from '../../src/main/raw-table.ts'
 import type { BenchOptions } from './bench.ts'
 import { alternate, load, median, ratio, runCommand, type BenchReport, type Run } from './measure.ts'
+import { startSparkRival, type SparkRival } from './rivals/spark.ts'
 
 const PUBLISHED = Number(process.env.HEADRACE_PUBLISHED ?? 5_000_000)
 const DELTA = 1_000_000
@@ -51,6 +52,7 @@ export async function benchHourly(options: BenchOptions): Promise<BenchReport> {
   const home = join(work, 'home')
   mkdirSync(home, { recursive: true })
   const env = { ...process.env, HEADRACE_HOME: home }
+  let spark: SparkRival | undefined
   try {
     await fill(home, 0, PUBLISHED, 1)
     await runCommand([...NODE, CLI, 'batch', 'books', '--memory', '3GB', '-o', 'json'], env)
@@ -66,8 +68,13 @@ export async function benchHourly(options: BenchOptions): Promise<BenchReport> {
     }
     const rival = (mode: string) => (): Promise<Run> => runCommand([...NODE, resolve('test/performance/rivals/hourly-sql.ts'), mode, join(work, 'saved/tables/books'), join(work, 'out')], env)
     const report: BenchReport = { bench: 'hourly', ratios: {}, figures: { 'published keys': PUBLISHED, 'delta rows': DELTA }, load: [before, 0] }
-    for (const mode of ['scan-and-write', 'best-sql'].filter((one) => options.rival === undefined || one === options.rival)) {
-      const runs = await alternate(options.pairs, ours, rival(mode))
+    const onSpark = async (): Promise<Run> => {
+      spark ??= await startSparkRival()
+      return spark.run(`hourly ${join(work, 'saved/tables/books/raw/data/bench')} ${join(work, 'saved/tables/books/processed/data')} ${join(work, 'out')}`)
+    }
+    for (const mode of ['scan-and-write', 'best-sql', 'spark'].filter((one) => options.rival === undefined || one === options.rival)) {
+      if (mode === 'spark') for (let i = 0; i < 3; i += 1) await onSpark()
+      const runs = await alternate(options.pairs, ours, mode === 'spark' ? onSpark : rival(mode))
       report.ratios[mode] = ratio(runs, (run) => run.wallS)
       report.ratios[`${mode} (CPU)`] = ratio(runs, (run) => run.cpuS)
       report.figures[`s ours beside ${mode}`] = Number(median(runs.ours.map((run) => run.wallS)).toFixed(2))
@@ -78,6 +85,7 @@ export async function benchHourly(options: BenchOptions): Promise<BenchReport> {
     report.load[1] = load()
     return report
   } finally {
+    spark?.close()
     rmSync(work, { recursive: true, force: true })
   }
 }
