@@ -26,11 +26,9 @@ export interface PartitionRule {
  */
 export type VisitKeys = (words: Int32Array, positions: Float64Array, rows: number) => void
 
-export interface PublishRequest {
+/** What is written, and where to: the same for both ways of publishing. */
+export interface PublishTarget {
   slices: RawSlice[]
-  /** Positions of the rows to publish, in any order. */
-  positions: Float64Array
-  count: number
   columns: TableColumn[]
   partitions: PartitionRule[]
   /** `processed_date` of every row: the batch's logical time, ISO. */
@@ -40,13 +38,51 @@ export interface PublishRequest {
   compression: string
 }
 
+export interface PublishRequest extends PublishTarget {
+  /** Positions of the rows to publish, in any order. */
+  positions: Float64Array
+  count: number
+}
+
+/** A data file of a table, as the engine can open it. */
+export interface PublishedFile {
+  localPath: string
+  partitionValues: Record<string, string | null>
+}
+
+export interface ReplaceRequest extends PublishTarget {
+  key: string[]
+  /** Column whose greatest value wins; of equal ones the row that came first. Null is less than anything. */
+  latestBy: string
+  published: PublishedFile[]
+}
+
+/** What `replace` did: rows = duplicates + outdated + published. */
+export interface Replacement {
+  adds: DataFile[]
+  /** Local paths of files whose rows are all in `adds`, but for those that were replaced. */
+  obsolete: string[]
+  rows: number
+  /** Rows beaten by another row of the slices. */
+  duplicates: number
+  /** Rows beaten by what is published. */
+  outdated: number
+  published: number
+  /** Of the published rows, those that took the place of an older one. */
+  replaced: number
+  /** Published rows by table partition. */
+  partitions: Record<string, number>
+}
+
 export interface BatchEngine {
   readKeys(slices: RawSlice[], key: string[], partitions: PartitionRule[], visit: VisitKeys): Promise<void>
   /** Rows per table partition, for gates. */
   countPartitions(slices: RawSlice[], partitions: PartitionRule[]): Promise<Map<string, number>>
   /** Writes the chosen rows, one folder per table partition; paths are relative to `folder`. Not yet durable. */
   publish(request: PublishRequest): Promise<DataFile[]>
+  /** Publishes the newest row of each key, unless a newer one is published; rewrites the files that held older ones. Not yet durable. */
+  replace(request: ReplaceRequest): Promise<Replacement>
   /** Keys of published files, for an index that has to be rebuilt or caught up. */
-  readPublishedKeys(files: string[], key: string[], visit: VisitKeys): Promise<void>
+  readPublishedKeys(files: PublishedFile[], key: string[], visit: VisitKeys): Promise<void>
   close(): Promise<void>
 }

@@ -59,3 +59,6 @@ export function heldPartitions(marks: Marks): Map<string, number> {
   const prefix = heldMark('')
   return new Map([...marks].filter(([name, version]) => name.startsWith(prefix) && version >= 0).map(([name, version]) => [name.slice(prefix.length), version]))
 }
+
+/** Prefix of the mark that holds a table partition because an operator said so: 1 while it does. */
+export const OPERATOR_HOLD = 'headrace/hold/'

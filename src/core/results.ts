@@ -40,6 +40,8 @@ export interface BatchResult {
   duplicatesInDelta: number
   duplicatesPublished: number
   published: number
+  /** keep: latest: rows that took the place of an older published one. */
+  replaced: number
   partitions: Record<string, number>
   held: Record<string, string>
   files: number

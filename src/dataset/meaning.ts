@@ -94,8 +94,9 @@ function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
     if (field.timezone !== undefined && !isZone(field.timezone)) found.push({ path: ['processed', 'partition_by', i, 'timezone'], message: `${field.timezone} is not an IANA time zone` })
   })
   // Accepting a setting that nothing obeys would publish other rows than were asked for.
-  if (p.keep === 'latest') found.push({ path: ['processed', 'keep'], message: 'keep: latest is not supported yet', suggestion: 'With keep: first (the default) the first record of a key is published.' })
-  if (p.latest_by !== undefined && !known.includes(p.latest_by)) found.push(unknownColumn(['processed', 'latest_by'], p.latest_by, known))
+  if (p.latest_by !== undefined && p.keep !== 'latest') found.push({ path: ['processed', 'latest_by'], message: 'latest_by orders records of keep: latest, and keep is first', suggestion: 'Add keep: latest, or leave latest_by out.' })
+  else if (p.latest_by !== undefined && ![...known, 'message_time'].includes(p.latest_by)) found.push(unknownColumn(['processed', 'latest_by'], p.latest_by, [...known, 'message_time']))
+  if (p.horizon_days !== undefined && p.keep === 'latest') found.push({ path: ['processed', 'horizon_days'], message: 'horizon_days bounds the search of keep: first; keep: latest compares with all that is published' })
   if (p.schedule !== undefined && !/^\S+(\s+\S+){4,5}$/.test(p.schedule.trim())) found.push({ path: ['processed', 'schedule'], message: `schedule ${p.schedule} is not a cron expression`, suggestion: 'Five fields: minute hour day month weekday, e.g. 5 * * * *.' })
   return found
 }

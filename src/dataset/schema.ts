@@ -116,7 +116,7 @@ export const DATASET_SCHEMA = {
     processed: object('The Processed zone and the batch that fills it.', {
       path: text('Folder of the table. Default HEADRACE_HOME/tables/<dataset>/processed.'),
       key: list('Columns that make a record unique.'),
-      keep: { enum: ['first', 'latest'], description: 'Which of several records with one key is published. Default first.' },
+      keep: { enum: ['first', 'latest'], description: 'Which of several records with one key is published: the first that arrived, or the one with the greatest latest_by, which rewrites the files that held an older one. Default first.' },
       latest_by: text('keep: latest: the column whose greatest value wins. Default message_time.'),
       partition_by: list('Partitions of the table.', PARTITION),
       horizon_days: { type: 'integer', minimum: 1, description: 'Look for duplicates only among keys published in so many days.' },

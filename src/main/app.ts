@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { App } from '../control/app.ts'
 import { failure, storageFailure } from '../core/errors.ts'
-import { heldMark, consumerMark } from '../core/marks.ts'
+import { OPERATOR_HOLD, consumerMark, heldMark } from '../core/marks.ts'
 import { checkDataset } from '../dataset/check.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openTable } from '../lakehouse/table.ts'
@@ -93,7 +93,7 @@ async function streamWith(loaded: Awaited<ReturnType<typeof loadDataset>>, optio
 async function setHolds(loaded: Awaited<ReturnType<typeof loadDataset>>, hold: string[], release: string[]): Promise<void> {
   const raw = await openTable(createLocalStore(loaded.rawPath))
   if (raw === undefined) throw failure('table_not_found', { path: loaded.rawPath })
-  const [{ openProcessed }, { OPERATOR_HOLD }] = await Promise.all([import('./batch-job.ts'), import('../runner/hourly-batch.ts')])
+  const { openProcessed } = await import('./batch-job.ts')
   const { table } = await openProcessed(loaded.dataset, loaded.processedPath, raw)
   const mark = table.snapshot.marks.get(consumerMark('processed')) ?? -1
   const marks: Record<string, number> = {}

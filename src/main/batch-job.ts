@@ -38,6 +38,8 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
     memoryBytes: run.memoryBytes * (1 - SCRIPT_SHARE),
     threads: run.threads ?? availableParallelism(),
     spillFolder: join(homeFolder(), 'spill', `batch-${process.pid}`),
+    columns,
+    partitionColumns: dataset.processed.partitionBy.map((field) => field.name),
   })
   try {
     return await runHourlyBatch({
@@ -47,6 +49,7 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
       rawVersions: (after) => rawVersions(raw, after),
       engine,
       keys: createPublishedKeys(table, engine, dataset.processed.key, run.progress),
+      publishedFiles: () => [...table.snapshot.files.values()].map((file) => ({ name: file.path, localPath: table.store.localPath(decodePath(file.path)), partitionValues: file.partitionValues })),
       columns,
       localFolder: (name) => table.store.localPath(name),
       sync: (names) => table.store.sync(names),

@@ -1,6 +1,6 @@
 /** Wires the key index to the Processed table: caught up with what others appended, rebuilt when it cannot be trusted. */
 import type { BatchEngine } from '../core/batch-engine.ts'
-import { decodePath } from '../lakehouse/actions.ts'
+import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { compactRuns, probeRuns, readManifest, writeManifest, writeRun, type KeyIndexManifest } from '../lakehouse/key-index.ts'
 import type { Table } from '../lakehouse/table.ts'
 import { versionsAfter } from '../lakehouse/versions.ts'
@@ -49,7 +49,7 @@ async function upToDate(table: Table, engine: BatchEngine, key: string[], known:
   if (versions === undefined || versions.some((version) => version.removed.length > 0)) return rebuild(table, engine, key, progress)
   const files = versions.flatMap((version) => version.added).filter((file) => snapshot.files.has(file.path))
   if (files.length > 0) progress(`key index: reading ${files.length} files that were added without it`)
-  const runs = await readRuns(table, engine, key, files.map((file) => file.path))
+  const runs = await readRuns(table, engine, key, files)
   const manifest = { ...known, version: snapshot.version, runs: [...known.runs, ...runs] }
   await writeManifest(store, manifest)
   return manifest
@@ -57,7 +57,7 @@ async function upToDate(table: Table, engine: BatchEngine, key: string[], known:
 
 async function rebuild(table: Table, engine: BatchEngine, key: string[], progress: (text: string) => void): Promise<KeyIndexManifest> {
   const { snapshot, store } = table
-  const files = [...snapshot.files.keys()]
+  const files = [...snapshot.files.values()]
   if (files.length > 0) progress(`key index: rebuilding from ${files.length} files`)
   const runs = await readRuns(table, engine, key, files)
   const manifest: KeyIndexManifest = { format: 1, tableId: snapshot.metadata.id, version: snapshot.version, key, runs }
@@ -67,7 +67,7 @@ async function rebuild(table: Table, engine: BatchEngine, key: string[], progres
   return manifest
 }
 
-async function readRuns(table: Table, engine: BatchEngine, key: string[], files: string[]): Promise<KeyIndexManifest['runs']> {
+async function readRuns(table: Table, engine: BatchEngine, key: string[], files: AddAction[]): Promise<KeyIndexManifest['runs']> {
   const { store, snapshot } = table
   const runs: KeyIndexManifest['runs'] = []
   let collector = createKeyCollector(REBUILD_KEYS)
@@ -76,7 +76,7 @@ async function readRuns(table: Table, engine: BatchEngine, key: string[], files:
     collector = createKeyCollector(REBUILD_KEYS)
   }
   for (const file of files) {
-    await engine.readPublishedKeys([store.localPath(decodePath(file))], key, (words, positions, rows) => collector.add(words, positions, rows))
+    await engine.readPublishedKeys([{ localPath: store.localPath(decodePath(file.path)), partitionValues: file.partitionValues }], key, (words, positions, rows) => collector.add(words, positions, rows))
     if (collector.rows >= REBUILD_KEYS) await flush()
   }
   await flush()

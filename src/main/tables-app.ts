@@ -3,11 +3,12 @@ import { readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { failure } from '../core/errors.ts'
-import { typeText, type TableColumn } from '../core/table-schema.ts'
+import { typeText } from '../core/table-schema.ts'
 import type { App, TableInfo } from '../control/app.ts'
 import { lockDown, openSession, type DuckSession } from '../engines/duckdb/session.ts'
-import { listLiteral, literal, name, partitionExpression } from '../engines/duckdb/sql.ts'
-import { decodePath, type AddAction } from '../lakehouse/actions.ts'
+import { literal, name } from '../engines/duckdb/sql.ts'
+import { rowsOfFiles } from '../engines/duckdb/table-view.ts'
+import { decodePath } from '../lakehouse/actions.ts'
 import { registerText } from '../lakehouse/register.ts'
 import { columnsOf, rowsOf, type Snapshot } from '../lakehouse/snapshot.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
@@ -122,21 +123,10 @@ async function withSession<T>(action: (session: DuckSession) => Promise<T>): Pro
   }
 }
 
-/** A view over a version's files. Partition columns live in the log only, so each combination of values is one branch. */
+/** A view over a version's files. */
 export async function createView(session: DuckSession, view: string, table: Table, snapshot: Snapshot): Promise<void> {
-  const columns = columnsOf(snapshot.metadata)
-  const { partitionColumns } = snapshot.metadata
-  const groups = Map.groupBy(snapshot.files.values(), (file) => JSON.stringify(partitionColumns.map((one) => file.partitionValues[one] ?? null)))
-  const branches = [...groups].map(([, files]) => branch(table, files, columns, partitionColumns))
-  const empty = `SELECT ${columns.map((column) => partitionExpression(column.name, column.type, null)).join(', ')} WHERE false`
-  await session.run(`CREATE VIEW ${name(view)} AS ${[empty, ...branches].join(' UNION ALL BY NAME ')}`)
-}
-
-function branch(table: Table, files: AddAction[], columns: TableColumn[], partitionColumns: string[]): string {
-  const paths = files.map((file) => table.store.localPath(decodePath(file.path)))
-  const constants = columns.filter((column) => partitionColumns.includes(column.name)).map((column) => partitionExpression(column.name, column.type, files[0].partitionValues[column.name] ?? null))
-  const star = constants.length === 0 ? '*' : `*, ${constants.join(', ')}`
-  return `SELECT ${star} FROM read_parquet(${listLiteral(paths)}, union_by_name = true, hive_partitioning = false)`
+  const files = [...snapshot.files.values()].map((file) => ({ localPath: table.store.localPath(decodePath(file.path)), partitionValues: file.partitionValues }))
+  await session.run(`CREATE VIEW ${name(view)} AS ${rowsOfFiles(columnsOf(snapshot.metadata), snapshot.metadata.partitionColumns, files)}`)
 }
 
 async function missingFiles(table: Table, snapshot: Snapshot): Promise<string[]> {

@@ -5,12 +5,13 @@
 import { randomUUID } from 'node:crypto'
 import { HeadraceError } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
-import { consumerMark, heldMark, heldPartitions } from '../core/marks.ts'
-import type { BatchEngine, PartitionRule, RawSlice } from '../core/batch-engine.ts'
+import { consumerMark, heldMark } from '../core/marks.ts'
+import type { BatchEngine, PublishTarget, PublishedFile } from '../core/batch-engine.ts'
 import type { BatchResult } from '../core/results.ts'
 import type { DataFile, TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
-import { createKeyCollector, missingKeys, type ArrivedKeys, type SortedKeys } from '../planning/sorted-keys.ts'
+import { createKeyCollector, missingKeys, type SortedKeys } from '../planning/sorted-keys.ts'
+import { CONSUMER, makePlan, type Plan } from './batch-plan.ts'
 
 /** A RAW version as the batch reads it. */
 export interface RawVersion {
@@ -46,6 +47,8 @@ export interface BatchOptions {
   rawVersion: number
   engine: BatchEngine
   keys: PublishedKeys
+  /** Files of Processed now; `name` is the log's. */
+  publishedFiles(): (PublishedFile & { name: string })[]
   columns: TableColumn[]
   localFolder(name: string): string
   sync(names: string[]): Promise<void>
@@ -64,8 +67,6 @@ export interface GateFacts {
   quarantined: number
 }
 
-const CONSUMER = 'processed'
-
 /** Runs batches until RAW is consumed; several when more is waiting than one batch may take. */
 export async function runHourlyBatch(options: BatchOptions): Promise<BatchResult[]> {
   const results: BatchResult[] = []
@@ -76,41 +77,31 @@ export async function runHourlyBatch(options: BatchOptions): Promise<BatchResult
   }
 }
 
-interface Plan {
-  from: number
-  to: number
-  slices: RawSlice[]
-  /** Held partitions after this batch: name to first RAW version not published, with the reason. */
-  held: Map<string, { version: number; reason: string }>
-  released: string[]
-  logicalMs: number
-  rows: number
-}
-
 async function runOnce(options: BatchOptions): Promise<BatchResult> {
   const started = options.nowMs()
   const plan = await makePlan(options)
   const result = emptyResult(options, plan)
   if (plan === undefined) return result
   failpoint('batch.planned')
-  const partitions = options.dataset.processed.partitionBy
   if (options.dryRun) return { ...result, state: 'planned', rowsRead: plan.rows }
-  const arrived = await readKeys(options, plan, partitions)
-  const { horizonDays } = options.dataset.processed
-  const found = await options.keys.probe(arrived, horizonDays === undefined ? undefined : plan.logicalMs - horizonDays * 86_400_000)
-  const chosen = missingKeys(arrived, found)
-  const folder = `data/${randomUUID()}`
-  options.progress(`publishing ${chosen.count} of ${arrived.rows} rows`)
-  const files = chosen.count === 0 ? [] : await publish(options, plan, chosen, folder)
+  const work = options.dataset.processed.keep === 'latest' ? await keepLatest(options, plan) : await keepFirst(options, plan)
   failpoint('batch.files_written')
-  Object.assign(result, facts(arrived, chosen.count, files), { held: Object.fromEntries([...plan.held].map(([name, one]) => [name, one.reason])) })
-  const version = await commit(options, plan, files, result)
+  Object.assign(result, work.facts, fileFacts(work.adds), { held: Object.fromEntries([...plan.held].map(([name, one]) => [name, one.reason])) })
+  const version = await commit(options, plan, work, result)
   if (version === undefined) {
-    await options.discard(files.map((file) => file.path))
+    await options.discard(work.adds.map((file) => file.path))
     return { ...result, state: 'taken', published: 0 }
   }
-  await options.keys.add(chosen, version, plan.logicalMs)
+  await work.committed(version)
   return { ...result, state: 'published', version, seconds: (options.nowMs() - started) / 1000 }
+}
+
+/** Files that are durable and wait for their commit. */
+interface Work {
+  adds: DataFile[]
+  removes: string[]
+  facts: Pick<BatchResult, 'rowsRead' | 'duplicatesInDelta' | 'duplicatesPublished' | 'published' | 'replaced' | 'partitions'>
+  committed(version: number): Promise<void>
 }
 
 function emptyResult(options: BatchOptions, plan: Plan | undefined): BatchResult {
@@ -124,6 +115,7 @@ function emptyResult(options: BatchOptions, plan: Plan | undefined): BatchResult
     duplicatesInDelta: 0,
     duplicatesPublished: 0,
     published: 0,
+    replaced: 0,
     partitions: {},
     held: {},
     files: 0,
@@ -132,111 +124,64 @@ function emptyResult(options: BatchOptions, plan: Plan | undefined): BatchResult
   }
 }
 
-/** What to read: the versions after the mark (bounded), and for partitions that are held no longer, all since they were. */
-async function makePlan(options: BatchOptions): Promise<Plan | undefined> {
-  const { marks } = options.table.snapshot
-  const mark = marks.get(consumerMark(CONSUMER)) ?? -1
-  const held = heldPartitions(marks)
-  const operatorHolds = new Set([...marks].filter(([name, on]) => name.startsWith(OPERATOR_HOLD) && on === 1).map(([name]) => name.slice(OPERATOR_HOLD.length)))
-  const waiting = await options.rawVersions(mark)
-  const taken = bounded(waiting, options.rowsPerBatch)
-  const fresh = taken.flatMap((version) => version.files)
-  const released = [...held.keys()].filter((name) => !operatorHolds.has(name))
-  if (fresh.length === 0 && released.length === 0) return undefined
-  const to = taken.at(-1)?.version ?? mark
-  const base = { from: mark, to, released, logicalMs: Math.max(0, ...taken.map((version) => version.timestampMs)) || options.nowMs() }
-  const stays = await holds(options, taken, held, operatorHolds, mark)
-  const slices: RawSlice[] = []
-  for (const name of released) {
-    if (stays.has(name)) continue
-    const old = (await options.rawVersions((held.get(name) as number) - 1)).filter((version) => version.version <= mark)
-    slices.push(sliceOf(old.flatMap((version) => version.files), [name], []))
-  }
-  slices.push(sliceOf(fresh, undefined, [...stays.keys()]))
-  const used = slices.filter((slice) => slice.files.length > 0)
-  return { ...base, slices: used, held: stays, rows: used.reduce((sum, slice) => sum + slice.rows.reduce((a, b) => a + b, 0), 0) }
-}
-
-export const OPERATOR_HOLD = 'headrace/hold/'
-
-function sliceOf(files: { path: string; rows: number }[], only: string[] | undefined, except: string[]): RawSlice {
-  return { files: files.map((file) => file.path), rows: files.map((file) => file.rows), onlyPartitions: only, exceptPartitions: except }
-}
-
-/** The oldest versions that fit into one batch; at least one that has rows. */
-function bounded(versions: RawVersion[], rowsPerBatch: number): RawVersion[] {
-  let rows = 0
-  const end = versions.findIndex((version) => {
-    const more = version.files.reduce((sum, file) => sum + file.rows, 0)
-    const full = rows > 0 && rows + more > rowsPerBatch
-    rows += more
-    return full
-  })
-  return end < 0 ? versions : versions.slice(0, end)
-}
-
-/** Partitions that stay held after this batch: by an operator, or because their delta fails the gate. */
-async function holds(options: BatchOptions, taken: RawVersion[], held: Map<string, number>, operatorHolds: Set<string>, mark: number): Promise<Plan['held']> {
-  const stays: Plan['held'] = new Map()
-  for (const name of operatorHolds) stays.set(name, { version: held.get(name) ?? mark + 1, reason: 'held by an operator' })
-  if (options.dataset.processed.gate === undefined) return stays
-  const files = taken.flatMap((version) => version.files)
-  const counts = files.length === 0 ? new Map<string, number>() : await options.engine.countPartitions([sliceOf(files, undefined, [])], options.dataset.processed.partitionBy)
-  const accepted = taken.reduce((sum, version) => sum + version.accepted, 0)
-  const quarantined = taken.reduce((sum, version) => sum + version.quarantined, 0)
-  for (const [name, rows] of counts) {
-    const reason = options.gate(name, { rows, accepted, quarantined })
-    if (reason !== undefined && !stays.has(name)) stays.set(name, { version: held.get(name) ?? mark + 1, reason })
-  }
-  return stays
-}
-
-interface DeltaKeys extends ArrivedKeys {
-  rows: number
-}
-
-async function readKeys(options: BatchOptions, plan: Plan, partitions: PartitionRule[]): Promise<DeltaKeys> {
+/** The first row of a key stays: whether one is published is asked of the key index. */
+async function keepFirst(options: BatchOptions, plan: Plan): Promise<Work> {
+  const { key, partitionBy, horizonDays } = options.dataset.processed
   const collector = createKeyCollector(plan.rows)
   options.progress(`reading keys of ${plan.rows} rows`)
-  if (plan.slices.length > 0) await options.engine.readKeys(plan.slices, options.dataset.processed.key, partitions, (words, positions, rows) => collector.add(words, positions, rows))
-  return { ...collector.sorted(), rows: collector.rows }
+  if (plan.slices.length > 0) await options.engine.readKeys(plan.slices, key, partitionBy, (words, positions, rows) => collector.add(words, positions, rows))
+  const arrived = collector.sorted()
+  const found = await options.keys.probe(arrived, horizonDays === undefined ? undefined : plan.logicalMs - horizonDays * 86_400_000)
+  const chosen = missingKeys(arrived, found)
+  options.progress(`publishing ${chosen.count} of ${collector.rows} rows`)
+  const folder = newFolder()
+  const files = chosen.count === 0 ? [] : await options.engine.publish({ ...target(options, plan, folder), positions: chosen.positions, count: chosen.count })
+  const facts = { rowsRead: collector.rows, duplicatesInDelta: collector.rows - arrived.count, duplicatesPublished: arrived.count - chosen.count, published: chosen.count, replaced: 0, partitions: rowsByPartition(files) }
+  return { adds: await durable(options, folder, files), removes: [], facts, committed: (version) => options.keys.add(chosen, version, plan.logicalMs) }
 }
 
-async function publish(options: BatchOptions, plan: Plan, chosen: ArrivedKeys, folder: string): Promise<DataFile[]> {
-  const files = await options.engine.publish({
-    slices: plan.slices,
-    positions: chosen.positions,
-    count: chosen.count,
-    columns: options.columns,
-    partitions: options.dataset.processed.partitionBy,
-    logicalTime: new Date(plan.logicalMs).toISOString(),
-    folder: options.localFolder(folder),
-    compression: options.dataset.processed.compression,
-  })
-  const named = files.map((file) => ({ ...file, path: `${folder}/${file.path}` }))
-  await options.sync(named.map((file) => file.path))
-  return named.map((file) => ({ ...file, path: file.path.split('/').map(encodeURIComponent).join('/') }))
+/** The newest row of a key stays: files that hold an older one are rewritten in the same commit. */
+async function keepLatest(options: BatchOptions, plan: Plan): Promise<Work> {
+  const { key, latestBy } = options.dataset.processed
+  options.progress(`comparing ${plan.rows} rows with what is published`)
+  const folder = newFolder()
+  const none = { adds: [], obsolete: [], rows: 0, duplicates: 0, outdated: 0, published: 0, replaced: 0, partitions: {} }
+  const published = options.publishedFiles()
+  const made = plan.slices.length === 0 ? none : await options.engine.replace({ ...target(options, plan, folder), key, latestBy, published })
+  const names = new Map(published.map((file) => [file.localPath, file.name]))
+  const facts = { rowsRead: made.rows, duplicatesInDelta: made.duplicates, duplicatesPublished: made.outdated, published: made.published, replaced: made.replaced, partitions: made.partitions }
+  return { adds: await durable(options, folder, made.adds), removes: made.obsolete.map((path) => names.get(path) as string), facts, committed: async () => undefined }
 }
 
-function facts(arrived: DeltaKeys, published: number, files: DataFile[]): Partial<BatchResult> {
+const newFolder = (): string => `data/${randomUUID()}`
+
+function target(options: BatchOptions, plan: Plan, folder: string): PublishTarget {
+  const { partitionBy, compression } = options.dataset.processed
+  return { slices: plan.slices, columns: options.columns, partitions: partitionBy, logicalTime: new Date(plan.logicalMs).toISOString(), folder: options.localFolder(folder), compression }
+}
+
+/** Syncs files of the batch's folder and names them as the log does. */
+async function durable(options: BatchOptions, folder: string, files: DataFile[]): Promise<DataFile[]> {
+  const names = files.map((file) => `${folder}/${file.path}`)
+  await options.sync(names)
+  return files.map((file, i) => ({ ...file, path: names[i].split('/').map(encodeURIComponent).join('/') }))
+}
+
+function rowsByPartition(files: DataFile[]): Record<string, number> {
   const partitions: Record<string, number> = {}
   for (const file of files) {
     const name = Object.entries(file.partitionValues).map(([key, value]) => `${key}=${value}`).join('/')
     partitions[name] = (partitions[name] ?? 0) + (JSON.parse(file.stats) as { numRecords: number }).numRecords
   }
-  return {
-    rowsRead: arrived.rows,
-    duplicatesInDelta: arrived.rows - arrived.count,
-    duplicatesPublished: arrived.count - published,
-    published,
-    partitions,
-    files: files.length,
-    bytes: files.reduce((sum, file) => sum + file.size, 0),
-  }
+  return partitions
+}
+
+function fileFacts(files: DataFile[]): Pick<BatchResult, 'files' | 'bytes'> {
+  return { files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0) }
 }
 
 /** One commit: files, the mark of what was consumed, the marks of what is held. Undefined when another run was quicker. */
-async function commit(options: BatchOptions, plan: Plan, files: DataFile[], result: BatchResult): Promise<number | undefined> {
+async function commit(options: BatchOptions, plan: Plan, work: Work, result: BatchResult): Promise<number | undefined> {
   const { marks } = options.table.snapshot
   const mark = consumerMark(CONSUMER)
   const next: Record<string, number> = { [mark]: plan.to }
@@ -244,10 +189,10 @@ async function commit(options: BatchOptions, plan: Plan, files: DataFile[], resu
   for (const name of plan.released) if (!plan.held.has(name)) next[heldMark(name)] = -1
   const expect: Record<string, number | undefined> = { [mark]: marks.get(mark) }
   for (const name of plan.released) expect[heldMark(name)] = marks.get(heldMark(name))
-  const { partitions, published, duplicatesInDelta, duplicatesPublished, held } = result
-  const info = { partitions, published, duplicatesInDelta, duplicatesPublished, held, rawFrom: plan.from + 1, rawTo: plan.to }
+  const { partitions, published, replaced, duplicatesInDelta, duplicatesPublished, held } = result
+  const info = { partitions, published, replaced, duplicatesInDelta, duplicatesPublished, held, rawFrom: plan.from + 1, rawTo: plan.to }
   try {
-    return await options.table.commit({ operation: 'WRITE', adds: files, removes: [], marks: next, expect, info }, options.nowMs())
+    return await options.table.commit({ operation: work.removes.length > 0 ? 'MERGE' : 'WRITE', adds: work.adds, removes: work.removes, marks: next, expect, info }, options.nowMs())
   } catch (error) {
     if (error instanceof HeadraceError && error.code === 'marks_moved') return undefined
     throw error

@@ -25,7 +25,9 @@ test.each([
   ['a bad regular expression', books.replace('max_length: 500', 'pattern: "(["'), /is not a regular expression/],
   ['a bad zone', books.replace('- { column: publication_year }', '- { column: message_time, transform: day, timezone: Mars }'), /Mars is not an IANA time zone/],
   ['YAML that is none', 'a: [1,\nb: 2', /^ {2}2:1/],
-  ['a setting nothing obeys yet', books.replace('key: [record_id]', 'key: [record_id]\n  keep: latest'), /keep: latest is not supported yet/],
+  ['an order that nothing uses', books.replace('key: [record_id]', 'key: [record_id]\n  latest_by: title'), /latest_by orders records of keep: latest/],
+  ['an order by no column', books.replace('key: [record_id]', 'key: [record_id]\n  keep: latest\n  latest_by: titel'), /Did you mean title/],
+  ['a horizon that cannot be kept', books.replace('key: [record_id]', 'key: [record_id]\n  keep: latest\n  horizon_days: 3'), /compares with all that is published/],
   ['two sources', books.replace('source:\n', 'source:\n  files: { path: x }\n'), /source must NOT have more than 1/],
 ])('names %s', (_, text, message) => {
   expect(mistakes(text).join('\n')).toMatch(message)

@@ -1,0 +1,107 @@
+/** Rows of RAW to data files of Processed: which rows, in which table partition, written how. */
+import duckdb from '@duckdb/node-bindings'
+import { mkdir } from 'node:fs/promises'
+import type { PartitionRule, PublishRequest, PublishTarget, RawSlice } from '../../core/batch-engine.ts'
+import type { DataFile, DeltaType } from '../../core/table-schema.ts'
+import type { DuckSession } from './session.ts'
+import { derivedExpression, listLiteral, literal, name } from './sql.ts'
+import { copyWithStats, parquetOptions } from './stage.ts'
+import { deltaStats } from './stats.ts'
+
+/** SQL of the slices' rows in order, each with its position, its table partition and the columns asked for. */
+export type RowsOf = (slices: RawSlice[], partitions: PartitionRule[], columns: string[]) => string
+
+/** See RowsOf. `empty`: a file without rows that has all columns. */
+export function rowsOfSlices(slices: RawSlice[], empty: string, partitions: PartitionRule[], columns: string[]): string {
+  let base = 0
+  const parts = slices.map((slice) => {
+    const starts = slice.rows.map((rows) => (base += rows) - rows)
+    const picked = columns.map((column) => `, ${name(column)}`).join('')
+    const path = `${partitionPath(partitions)} AS partition_path`
+    const from = `FROM read_parquet(${listLiteral([...slice.files, empty])}, union_by_name = true, file_row_number = true)`
+    return `SELECT [${starts.join(', ')}][(file_index + 1)::BIGINT] + file_row_number AS position, ${path}${picked} ${from}${filterOf(slice, partitions)}`
+  })
+  return parts.join(' UNION ALL ')
+}
+
+function filterOf(slice: RawSlice, partitions: PartitionRule[]): string {
+  const path = partitionPath(partitions)
+  if (slice.onlyPartitions !== undefined) return ` WHERE ${path} IN (${slice.onlyPartitions.map(literal).join(', ') || "''"})`
+  if (slice.exceptPartitions.length > 0) return ` WHERE ${path} NOT IN (${slice.exceptPartitions.map(literal).join(', ')})`
+  return ''
+}
+
+/** The name of a row's table partition, as users and marks write it: `publication_year=2010`. */
+function partitionPath(partitions: PartitionRule[]): string {
+  if (partitions.length === 0) return "''"
+  return partitions.map((rule) => `'${rule.name}=' || coalesce(${partitionValue(rule)}::VARCHAR, 'null')`).join(" || '/' || ")
+}
+
+function partitionValue(rule: PartitionRule): string {
+  const column = name(rule.column)
+  if (rule.transform === 'identity') return column
+  const local = rule.timezone === 'UTC' ? column : `timezone(${literal(rule.timezone)}, ${column})`
+  if (rule.transform === 'year') return `year(${local})::INTEGER`
+  if (rule.transform === 'month') return `strftime(${local}, '%Y-%m')`
+  return `${local}::DATE`
+}
+
+export async function publish(session: DuckSession, request: PublishRequest, rowsOf: RowsOf): Promise<DataFile[]> {
+  await chosenRows(session, request)
+  const files = await writePartitions(session, request, newRows(request, rowsOf))
+  await session.run('DROP TABLE chosen')
+  return files
+}
+
+/** The rows of the slices whose positions are in the table `chosen`, as the table's columns. */
+export function newRows(request: PublishTarget, rowsOf: RowsOf): string {
+  const derived = new Set(request.partitions.filter((rule) => rule.transform !== 'identity').map((rule) => rule.name))
+  const stored = request.columns.filter((column) => column.name !== 'processed_date' && !derived.has(column.name)).map((column) => column.name)
+  const select = request.columns.map((column) => {
+    if (column.name === 'processed_date') return derivedExpression({ name: column.name, type: column.type, value: request.logicalTime })
+    const rule = request.partitions.find((one) => one.name === column.name && one.transform !== 'identity')
+    return rule === undefined ? name(column.name) : `${partitionValue(rule)} AS ${name(column.name)}`
+  })
+  return `SELECT ${select.join(', ')} FROM (${rowsOf(request.slices, request.partitions, stored)}) WHERE position IN (SELECT position FROM chosen)`
+}
+
+/** Writes rows, one folder per table partition. */
+export async function writePartitions(session: DuckSession, request: PublishTarget, source: string): Promise<DataFile[]> {
+  await mkdir(request.folder, { recursive: true })
+  const by = request.partitions.map((rule) => name(rule.name)).join(', ')
+  const target = by === '' ? `${request.folder}/part-0.parquet` : request.folder
+  const partitioned = by === '' ? '' : `, PARTITION_BY (${by}), FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE true`
+  return copyWithPartitions(session, `COPY (${source}) TO ${literal(target)} (${parquetOptions(request.compression)}${partitioned})`, request)
+}
+
+/** Hands the winners to DuckDB as a table of positions: a semi join picks them out of the files again. */
+async function chosenRows(session: DuckSession, request: PublishRequest): Promise<void> {
+  await session.run('CREATE TEMP TABLE chosen (position BIGINT)')
+  const appender = duckdb.appender_create_ext(session.raw, 'temp', 'main', 'chosen')
+  const chunk = duckdb.create_data_chunk([duckdb.create_logical_type(duckdb.Type.BIGINT)])
+  const words = new Uint32Array(2048 * 2)
+  for (let from = 0; from < request.count; from += 2048) {
+    const rows = Math.min(2048, request.count - from)
+    for (let i = 0; i < rows; i += 1) {
+      const position = request.positions[from + i]
+      words[i * 2 + 1] = position / 4_294_967_296
+      words[i * 2] = position
+    }
+    duckdb.data_chunk_reset(chunk)
+    duckdb.copy_data_to_vector(duckdb.data_chunk_get_vector(chunk, 0), 0, words.buffer, 0, rows * 8)
+    duckdb.data_chunk_set_size(chunk, rows)
+    duckdb.append_data_chunk(appender, chunk)
+  }
+  duckdb.appender_close_sync(appender)
+}
+
+async function copyWithPartitions(session: DuckSession, sql: string, request: PublishTarget): Promise<DataFile[]> {
+  const types = new Map<string, DeltaType>(request.columns.map((column) => [column.name, column.type]))
+  const files = await copyWithStats(session, sql, request.folder)
+  return files.map((file) => ({
+    path: file.path.slice(request.folder.length + 1),
+    size: file.size,
+    partitionValues: file.partitionValues,
+    stats: deltaStats(file, types),
+  }))
+}
