@@ -2,6 +2,7 @@
  * One job of a kind per dataset on this machine: a friendly refusal before two writers meet at the table, where marks
  * would stop one of them anyway. The lock of a dead process is taken over.
  */
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure, storageFailure } from '../core/errors.ts'
@@ -14,31 +15,57 @@ export async function lockJob(job: string): Promise<() => Promise<void>> {
     try {
       await mkdir(folder, { recursive: true })
       await using file = await open(path, 'wx')
-      await file.writeFile(JSON.stringify({ pid: process.pid, since: new Date().toISOString() }))
+      await file.writeFile(JSON.stringify({ pid: process.pid, since: new Date().toISOString(), started: startOf(process.pid) } satisfies Holder))
       return () => rm(path, { force: true })
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw storageFailure(error, 'write', path)
       const holder = await readHolder(path)
-      if (holder !== undefined && isAlive(holder.pid)) throw failure('job_running', { job, pid: holder.pid, since: holder.since })
+      if (holder !== undefined && isAlive(holder)) throw failure('job_running', { job, pid: holder.pid, since: holder.since })
       await rm(path, { force: true })
     }
   }
   throw failure('job_running', { job, pid: 'unknown', since: 'just now' })
 }
 
-async function readHolder(path: string): Promise<{ pid: number; since: string } | undefined> {
+interface Holder {
+  pid: number
+  since: string
+  started?: string
+}
+
+async function readHolder(path: string): Promise<Holder | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as { pid: number; since: string }
+    return JSON.parse(await readFile(path, 'utf8')) as Holder
   } catch {
     return undefined
   }
 }
 
-function isAlive(pid: number): boolean {
+/**
+ * Whether the holder still runs. A number alone does not say: it may be another process by now (then it started at another
+ * time), or a dead one that nobody has waited for (a zombie answers signals).
+ */
+function isAlive({ pid, started }: Holder): boolean {
+  if (pid === process.pid) return false
+  const now = startOf(pid)
+  if (now !== undefined) return now !== DEAD && (started === undefined || now === started)
   try {
     process.kill(pid, 0)
-    return pid !== process.pid
+    return true
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+const DEAD = 'dead'
+
+/** When a process started, in ticks since boot (proc(5), fields 3 and 22 of stat); undefined where there is no /proc. */
+function startOf(pid: number): string | undefined {
+  if (!existsSync('/proc/self/stat')) return undefined
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+    return fields[0] === 'Z' || fields[0] === 'X' ? DEAD : fields[19]
+  } catch {
+    return DEAD
   }
 }

@@ -5,10 +5,11 @@ import { join, resolve } from 'node:path'
 import { spawn } from 'node:child_process'
 import { startBroker } from '../../src/main/kafka-broker.ts'
 import { openSession } from '../../src/engines/duckdb/session.ts'
-import { load, type BenchReport } from './measure.ts'
+import { load, runCommand, type BenchReport, type Run } from './measure.ts'
 
 const SECONDS = Number(process.env.HEADRACE_SECONDS ?? 60)
-const RATE = Number(process.env.HEADRACE_RATE ?? 10_000)
+/** Messages of the run that finds the top rate. */
+const BACKLOG_S = 50
 const NODE = ['--disable-warning=ExperimentalWarning', resolve('src/main/cli.ts')]
 
 export async function benchFreshness(): Promise<BenchReport> {
@@ -18,16 +19,21 @@ export async function benchFreshness(): Promise<BenchReport> {
   const env = { ...process.env, HEADRACE_HOME: join(work, 'home'), HEADRACE_BROKERS: broker.address }
   const declaration = join(work, 'books.yaml')
   writeFileSync(declaration, `${readFileSync('datasets/books.yaml', 'utf8')}\nstream: { commit_interval_ms: 1000 }\n`)
-  const run = (...args: string[]): ReturnType<typeof spawn> => spawn(process.execPath, [...NODE, ...args], { env, stdio: 'ignore' })
+  const stream = (...more: string[]): ReturnType<typeof spawn> => spawn(process.execPath, [...NODE, 'stream', declaration, ...more], { env, stdio: 'ignore' })
+  const producer = (rate: number, seconds: number): Promise<Run> => runCommand([process.execPath, ...NODE.slice(0, 1), resolve('test/performance/steady-producer.ts'), broker.address, 'book_data_topic', String(rate), String(seconds)], env)
   try {
-    const producer = run('produce', declaration, '--count', String(RATE * (SECONDS + 10)), '--rate', String(RATE), '--late', '0')
+    await producer(0, BACKLOG_S)
+    const { wallS } = await runCommand([process.execPath, ...NODE, 'stream', declaration, '--until-caught-up', '-o', 'json'], env)
+    const top = (BACKLOG_S * 10_000) / wallS
+    rmSync(join(work, 'home/tables'), { recursive: true })
+    writeFileSync(declaration, readFileSync(declaration, 'utf8').replace('start: earliest', 'start: latest'))
+    const job = stream()
     await new Promise((done) => setTimeout(done, 3_000))
-    const stream = run('stream', declaration)
-    await new Promise((done) => producer.on('exit', done))
-    stream.kill('SIGTERM')
-    await new Promise((done) => stream.on('exit', done))
+    const { result } = await producer(Math.round(top / 2), SECONDS + 10)
+    job.kill('SIGTERM')
+    await new Promise((done) => job.on('exit', done))
     const { p50, p99, messages } = await ages(join(work, 'home/tables/books/raw'))
-    return { bench: 'freshness', ratios: { 'p99 / interval': Number(p99.toFixed(2)) }, figures: { 'p50 s': Number(p50.toFixed(2)), 'p99 s': Number(p99.toFixed(2)), messages, 'messages/s offered': RATE }, load: [before, load()] }
+    return { bench: 'freshness', ratios: { 'p99 / interval': Number(p99.toFixed(2)) }, figures: { 'p50 s': Number(p50.toFixed(2)), 'p99 s': Number(p99.toFixed(2)), messages, 'top messages/s': Math.round(top), 'messages/s offered': result.perSecond }, load: [before, load()] }
   } finally {
     await broker.kill()
     rmSync(work, { recursive: true, force: true })

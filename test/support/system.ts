@@ -81,8 +81,10 @@ export async function cliJson<T = Record<string, unknown>>(where: Pick<Place, 'e
 }
 
 /** Starts the CLI in a process group of its own, so that all of it can be killed. */
-export function startCli(where: Pick<Place, 'env'>, args: string[], more: NodeJS.ProcessEnv = {}): ChildProcess & { ended: Promise<number | null>; errors: () => string } {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ENTRY, ...args], { env: { ...where.env, ...more }, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+/** `under`: a command that runs it, strace for example. */
+export function startCli(where: Pick<Place, 'env'>, args: string[], more: NodeJS.ProcessEnv = {}, under: string[] = []): ChildProcess & { ended: Promise<number | null>; errors: () => string } {
+  const [command, ...rest] = [...under, process.execPath, '--disable-warning=ExperimentalWarning', ENTRY, ...args]
+  const child = spawn(command, rest, { env: { ...where.env, ...more }, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let errors = ''
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
   child.stdout.on('data', () => undefined)

@@ -1,0 +1,111 @@
+/**
+ * Disks that fail under a stream: the power is cut, fsync fails, there is no room. The tables lie on a disk of their own; the
+ * producer's journal, the witness, does not.
+ */
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import type { Broker } from '../../src/main/kafka-broker.ts'
+import { loopDisk } from '../support/disk.ts'
+import { PERFECT, broker, cli, cliJson, killGroup, place, produce, sleep, startCli, until, verdict, type Place } from '../support/system.ts'
+
+const CUTS = Number(process.env.HEADRACE_CUTS ?? 3)
+const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+
+let kafka: Broker
+let state = SEED
+
+beforeAll(async () => {
+  kafka = await broker()
+  process.stderr.write(`seed ${SEED} (HEADRACE_SEED repeats it)\n`)
+})
+
+function chance(): number {
+  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+  return state / 4_294_967_296
+}
+
+/** A dataset whose RAW table lies on another disk. */
+function placeOn(path: string, rowsPerFile: number): Place {
+  const raw = join(path, 'raw')
+  return { ...place(kafka.address, (yaml) => `${yaml}\nstream: { commit_interval_ms: 250, rows_per_file: ${rowsPerFile} }\nraw: { path: ${raw} }\n`), raw }
+}
+
+/** The newest version that the job said was committed. */
+const saidVersion = (log: string): number => Math.max(-1, ...[...log.matchAll(/"event":"commit","version":(\d+)/g)].map((one) => Number(one[1])))
+
+test(`${CUTS} power cuts: every commit that was reported is there, every file of the log is whole, nothing is lost or doubled`, async () => {
+  const disk = loopDisk(512)
+  const where = placeOn(disk.path, 20_000)
+  try {
+    // Longer than the cuts take: each life must find something to commit.
+    const producing = produce(where, CUTS * 15_000, ['--rate', '2000'])
+    await until('the topic', async () => ((await cli(where, ['offsets', 'show', where.declaration])).code === 0 ? true : undefined))
+    for (let cut = 0; cut < CUTS; cut += 1) {
+      const job = startCli(where, ['stream', where.declaration], { HEADRACE_LOG: 'debug' })
+      await until('commits', () => (saidVersion(job.errors()) >= 0 ? true : undefined), 30_000)
+      await sleep(chance() * 1_500)
+      disk.cutPower()
+      const said = saidVersion(job.errors())
+      killGroup(job)
+      await job.ended
+      expect(existsSync(join(where.raw, '_delta_log', `${String(said).padStart(20, '0')}.json`)), `version ${said} was reported`).toBe(true)
+      expect(await cliJson(where, ['tables', 'verify', where.raw])).toMatchObject({ problems: [] })
+    }
+    await producing
+    await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+    expect(await verdict(where)).toMatchObject(PERFECT)
+  } finally {
+    disk.remove()
+  }
+  where.cleanUp()
+}, 4_000_000)
+
+test('a disk without room stops nothing for good: the job says so, waits, and goes on when there is room', async () => {
+  const disk = loopDisk(24)
+  const where = placeOn(disk.path, 5_000)
+  try {
+    await produce(where, 10_000)
+    const ballast = join(disk.path, 'ballast')
+    const job = startCli(where, ['stream', where.declaration])
+    for (let spell = 0; spell < 3; spell += 1) {
+      try {
+        writeFileSync(ballast, Buffer.alloc(64 << 20))
+      } catch (error) {
+        expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC')
+      }
+      await produce(where, 2_000)
+      await sleep(1_500 + chance() * 1_500)
+      rmSync(ballast)
+      await sleep(chance() * 1_000)
+    }
+    await sleep(3_000)
+    process.kill(job.pid as number, 'SIGTERM')
+    expect(await job.ended).toBe(0)
+    expect(job.errors()).toMatch(/No space left while writing .* Trying again/)
+    await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+    expect(await verdict(where)).toMatchObject(PERFECT)
+    expect(await cliJson(where, ['tables', 'verify', where.raw])).toMatchObject({ problems: [] })
+  } finally {
+    disk.remove()
+  }
+  where.cleanUp()
+})
+
+test.each(['fsync', 'link,linkat'])('%s that fails with EIO is never taken for success', async (calls) => {
+  const where = place(kafka.address, (yaml) => `${yaml}\nstream: { commit_interval_ms: 250, rows_per_file: 5000 }\n`)
+  await produce(where, 8_000)
+  const log = join(where.home, 'strace.log')
+  for (let run = 0; run < 3; run += 1) {
+    const when = `${1 + Math.floor(chance() * 3)}+${3 + Math.floor(chance() * 5)}`
+    const job = startCli(where, ['stream', where.declaration, '--until-caught-up'], {}, ['strace', '-f', '-A', '-o', log, '-e', `trace=${calls}`, '-e', `inject=${calls}:error=EIO:when=${when}`])
+    await Promise.race([job.ended, sleep(15_000)])
+    killGroup(job)
+    await job.ended
+  }
+  expect(readFileSync(log, 'utf8')).toContain('EIO (Input/output error) (INJECTED)')
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  expect(await verdict(where)).toMatchObject(PERFECT)
+  expect(await cliJson(where, ['tables', 'verify', where.raw])).toMatchObject({ problems: [] })
+  where.cleanUp()
+})
