@@ -13,7 +13,7 @@ import { PROTOCOL, checkProtocol, entryName, readEntry, writeEntry, type Action,
 import { lastCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { applyActions, emptySnapshot, schemaString, type Snapshot } from './snapshot.ts'
 
-/** Entries since the last checkpoint before a new one is written, and the bytes of log that force one earlier. */
+/** Entries since the last checkpoint before a new one is written (unless the table's delta.checkpointInterval says), and the bytes of log that force one earlier. */
 const CHECKPOINT_ENTRIES = 100
 const CHECKPOINT_BYTES = 4 * 1024 * 1024
 /** Log entries older than this and behind a checkpoint are deleted (delta.logRetentionDuration: 30 days). */
@@ -202,13 +202,14 @@ function commitInfo(operation: string, timestamp: number, headrace: Record<strin
 /** Checkpoint and clean-up after a commit. What fails here costs nothing: the commit stands, the next one tries again. */
 async function tidyLog(store: ObjectStore, snapshot: Snapshot, reader: LogReader, nowMs: number): Promise<void> {
   const { sinceCheckpoint } = reader
-  if (sinceCheckpoint.entries < CHECKPOINT_ENTRIES && sinceCheckpoint.bytes < CHECKPOINT_BYTES) return
+  const interval = Number(snapshot.metadata.configuration['delta.checkpointInterval']) || CHECKPOINT_ENTRIES
+  if (sinceCheckpoint.entries < interval && sinceCheckpoint.bytes < CHECKPOINT_BYTES) return
   try {
     await writeCheckpoint(store, snapshot)
     sinceCheckpoint.entries = sinceCheckpoint.bytes = 0
     await cleanLog(store, snapshot.version, nowMs - retentionMs(snapshot))
   } catch {
-    sinceCheckpoint.entries = Math.floor(CHECKPOINT_ENTRIES / 2)
+    sinceCheckpoint.entries = Math.floor(interval / 2)
   }
 }
 
