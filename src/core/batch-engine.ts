@@ -38,12 +38,6 @@ export interface PublishTarget {
   compression: string
 }
 
-export interface PublishRequest extends PublishTarget {
-  /** Positions of the rows to publish, in any order. */
-  positions: Float64Array
-  count: number
-}
-
 /** A data file of a table, as the engine can open it. */
 export interface PublishedFile {
   localPath: string
@@ -78,8 +72,10 @@ export interface BatchEngine {
   readKeys(slices: RawSlice[], key: string[], partitions: PartitionRule[], visit: VisitKeys): Promise<void>
   /** Rows per table partition, for gates. */
   countPartitions(slices: RawSlice[], partitions: PartitionRule[]): Promise<Map<string, number>>
-  /** Writes the chosen rows, one folder per table partition; paths are relative to `folder`. Not yet durable. */
-  publish(request: PublishRequest): Promise<DataFile[]>
+  /** Adds rows, by position and in any order, to those that the next `publish` writes. */
+  choose(positions: Float64Array): Promise<void>
+  /** Writes the chosen rows, one folder per table partition; paths are relative to `folder`. Not yet durable. Nothing is chosen after. */
+  publish(request: PublishTarget): Promise<DataFile[]>
   /** Publishes the newest row of each key, unless a newer one is published; rewrites the files that held older ones. Not yet durable. */
   replace(request: ReplaceRequest): Promise<Replacement>
   /** Keys of published files, for an index that has to be rebuilt or caught up. */

@@ -19,24 +19,30 @@ import { createPublishedKeys } from './published-keys.ts'
 
 export interface BatchRun {
   memoryBytes: number
-  threads?: number
   dryRun: boolean
   progress(text: string): void
 }
 
-/** JavaScript's share of a batch's memory; the rest is DuckDB's. Rows per batch follow from it at 64 bytes a row. */
+/** What the process takes before it has read anything: Node, DuckDB's code, buffers that its limit does not count. */
+const BASE_BYTES = 416 * 1024 * 1024
+const LEAST_BYTES = 768 * 1024 * 1024
+/** JavaScript's share of what is left; the rest is DuckDB's. Keys cost it 112 bytes a row at the worst moment, garbage included. */
 const SCRIPT_SHARE = 0.4
-const BYTES_PER_ROW = 64
+const BYTES_PER_ROW = 112
+/** Below this DuckDB's two threads would wait for each other's memory. */
+const TWO_THREADS_BYTES = 384 * 1024 * 1024
 
 export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<BatchResult[]> {
   const { dataset } = loaded
   if (dataset.processed.key.length === 0) throw failure('usage', { reason: `${dataset.name} declares no processed.key, so nothing is published` })
+  if (run.memoryBytes < LEAST_BYTES) throw failure('usage', { reason: `--memory ${run.memoryBytes} is less than the ${LEAST_BYTES} bytes (768MiB) that a batch needs` })
   const raw = await openTable(createLocalStore(loaded.rawPath))
   if (raw === undefined) throw failure('table_not_found', { path: loaded.rawPath })
   const { table, columns } = await openProcessed(dataset, loaded.processedPath, raw)
+  const free = run.memoryBytes - BASE_BYTES
   const engine = await openBatchEngine({
-    memoryBytes: run.memoryBytes * (1 - SCRIPT_SHARE),
-    threads: run.threads ?? availableParallelism(),
+    memoryBytes: free * (1 - SCRIPT_SHARE),
+    threads: free * (1 - SCRIPT_SHARE) < TWO_THREADS_BYTES ? 1 : availableParallelism(),
     spillFolder: join(homeFolder(), 'spill', `batch-${process.pid}`),
     columns,
     partitionColumns: dataset.processed.partitionBy.map((field) => field.name),
@@ -57,7 +63,8 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
         for (const name of names) await table.store.delete(decodePath(name))
       },
       gate: (partition, facts) => gate(dataset, partition, facts),
-      rowsPerBatch: Math.max(10_000, Math.floor((run.memoryBytes * SCRIPT_SHARE) / BYTES_PER_ROW)),
+      rowsPerBatch: Math.floor((free * SCRIPT_SHARE) / BYTES_PER_ROW),
+      keysPerPass: Math.floor((free * SCRIPT_SHARE) / BYTES_PER_ROW),
       dryRun: run.dryRun,
       nowMs: Date.now,
       progress: run.progress,

@@ -1,7 +1,7 @@
 /** Wires the key index to the Processed table: caught up with what others appended, rebuilt when it cannot be trusted. */
 import type { BatchEngine } from '../core/batch-engine.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
-import { compactRuns, probeRuns, readManifest, writeManifest, writeRun, type KeyIndexManifest } from '../lakehouse/key-index.ts'
+import { compactRuns, probeRuns, readManifest, writeManifest, writeRun, type KeyIndexManifest, type KeyRun } from '../lakehouse/key-index.ts'
 import type { Table } from '../lakehouse/table.ts'
 import { versionsAfter } from '../lakehouse/versions.ts'
 import { createKeyCollector } from '../planning/sorted-keys.ts'
@@ -13,6 +13,7 @@ const REBUILD_KEYS = 2_000_000
 export function createPublishedKeys(table: Table, engine: BatchEngine, key: string[], progress: (text: string) => void): PublishedKeys {
   const { store } = table
   let manifest: KeyIndexManifest | undefined
+  const prepared: KeyRun[] = []
   const current = async (): Promise<KeyIndexManifest> => {
     manifest ??= await upToDate(table, engine, key, await readManifest(store), progress)
     return manifest
@@ -28,10 +29,12 @@ export function createPublishedKeys(table: Table, engine: BatchEngine, key: stri
       await probeRuns(store, manifest.runs, keys, found)
       return found
     },
-    async add(keys, version, logicalMs) {
+    async prepare(keys, logicalMs) {
+      prepared.push(await writeRun(store, keys, logicalMs))
+    },
+    async committed(version) {
       const index = await current()
-      const runs = keys.count === 0 ? index.runs : [...index.runs, await writeRun(store, keys, logicalMs)]
-      const compacted = await compactRuns(store, runs)
+      const compacted = await compactRuns(store, [...index.runs, ...prepared.splice(0)])
       manifest = { ...index, version, runs: compacted.runs }
       await writeManifest(store, manifest)
       for (const run of compacted.obsolete) await store.delete(run.name)

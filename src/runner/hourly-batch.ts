@@ -27,8 +27,10 @@ export interface RawVersion {
 export interface PublishedKeys {
   /** One byte per key: 1 when it is published. */
   probe(keys: SortedKeys, horizonMs: number | undefined): Promise<Uint8Array>
-  /** Adds the keys that a commit published. */
-  add(keys: SortedKeys, version: number, logicalMs: number): Promise<void>
+  /** Writes keys down that the next commit publishes; they count once it has. */
+  prepare(keys: SortedKeys, logicalMs: number): Promise<void>
+  /** The commit stands: what was prepared is published. */
+  committed(version: number): Promise<void>
 }
 
 export interface BatchTable {
@@ -56,6 +58,8 @@ export interface BatchOptions {
   /** Verdict on a table partition's delta; a reason holds it. */
   gate(partition: string, facts: GateFacts): string | undefined
   rowsPerBatch: number
+  /** Rows whose keys fit into memory at once; a RAW version with more is gone through several times. */
+  keysPerPass: number
   dryRun: boolean
   nowMs: () => number
   progress(text: string): void
@@ -127,17 +131,27 @@ function emptyResult(options: BatchOptions, plan: Plan | undefined): BatchResult
 /** The first row of a key stays: whether one is published is asked of the key index. */
 async function keepFirst(options: BatchOptions, plan: Plan): Promise<Work> {
   const { key, partitionBy, horizonDays } = options.dataset.processed
-  const collector = createKeyCollector(plan.rows)
-  options.progress(`reading keys of ${plan.rows} rows`)
-  if (plan.slices.length > 0) await options.engine.readKeys(plan.slices, key, partitionBy, (words, positions, rows) => collector.add(words, positions, rows))
-  const arrived = collector.sorted()
-  const found = await options.keys.probe(arrived, horizonDays === undefined ? undefined : plan.logicalMs - horizonDays * 86_400_000)
-  const chosen = missingKeys(arrived, found)
-  options.progress(`publishing ${chosen.count} of ${collector.rows} rows`)
+  const horizonMs = horizonDays === undefined ? undefined : plan.logicalMs - horizonDays * 86_400_000
+  const passes = Math.max(1, Math.ceil(plan.rows / options.keysPerPass))
+  const collector = createKeyCollector(plan.rows / passes)
+  const facts = { rowsRead: 0, duplicatesInDelta: 0, duplicatesPublished: 0, published: 0, replaced: 0 }
+  for (let pass = 0; pass < passes && plan.slices.length > 0; pass += 1) {
+    options.progress(`reading keys of ${plan.rows} rows${passes === 1 ? '' : `, pass ${pass + 1} of ${passes}`}`)
+    collector.begin(pass, passes)
+    await options.engine.readKeys(plan.slices, key, partitionBy, (words, positions, rows) => collector.add(words, positions, rows))
+    const arrived = collector.sorted()
+    const chosen = missingKeys(arrived, await options.keys.probe(arrived, horizonMs))
+    if (chosen.count > 0) await options.engine.choose(chosen.positions)
+    if (chosen.count > 0) await options.keys.prepare(chosen, plan.logicalMs)
+    facts.rowsRead += collector.rows
+    facts.duplicatesInDelta += collector.rows - arrived.count
+    facts.duplicatesPublished += arrived.count - chosen.count
+    facts.published += chosen.count
+  }
+  options.progress(`publishing ${facts.published} of ${facts.rowsRead} rows`)
   const folder = newFolder()
-  const files = chosen.count === 0 ? [] : await options.engine.publish({ ...target(options, plan, folder), positions: chosen.positions, count: chosen.count })
-  const facts = { rowsRead: collector.rows, duplicatesInDelta: collector.rows - arrived.count, duplicatesPublished: arrived.count - chosen.count, published: chosen.count, replaced: 0, partitions: rowsByPartition(files) }
-  return { adds: await durable(options, folder, files), removes: [], facts, committed: (version) => options.keys.add(chosen, version, plan.logicalMs) }
+  const files = facts.published === 0 ? [] : await options.engine.publish(target(options, plan, folder))
+  return { adds: await durable(options, folder, files), removes: [], facts: { ...facts, partitions: rowsByPartition(files) }, committed: (version) => options.keys.committed(version) }
 }
 
 /** The newest row of a key stays: files that hold an older one are rewritten in the same commit. */

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { fill } from '../performance/hourly.ts'
 import { cliJson, deltalake, place, startCli, treeMemory, writeFileIn, type Place } from '../support/system.ts'
 
 type Published = Record<string, number>
@@ -109,5 +110,20 @@ test('a key that is also the table partition survives the loss of the key index'
   where.cleanUp()
 })
 
-void startCli
-void treeMemory
+test('four times as many rows as fit into memory are published within the memory given', async () => {
+  const where = place('localhost:1')
+  // Rows of one RAW version, so that nothing but passes over the keys can help.
+  const rowsMade = 6_400_000
+  await fill(where.home, 0, rowsMade, 1)
+  const job = startCli(where, ['batch', 'books', '--memory', '768MiB', '-o', 'json'])
+  let most = 0
+  const watch = setInterval(() => (most = Math.max(most, treeMemory(job.pid as number))), 100)
+  expect(await job.ended, job.errors()).toBe(0)
+  clearInterval(watch)
+  process.stderr.write(`memory of the batch at most ${Math.round(most / 1e6)} MB\n`)
+  expect(most).toBeLessThan(768 * 1024 * 1024)
+  const [{ rows: counted, ids }] = await cliJson<{ rows: string; ids: string }[]>(where, ['tables', 'query', 'books/processed', 'SELECT count(*) AS rows, count(DISTINCT record_id) AS ids FROM t'])
+  expect(Number(counted)).toBe(Number(ids))
+  expect(Math.abs(Number(ids) - rowsMade * 0.944)).toBeLessThan(10)
+  where.cleanUp()
+})

@@ -29,7 +29,7 @@ function rowsSql(from: number, count: number): string {
     FROM (SELECT n, md5(n::VARCHAR) AS h FROM (SELECT ${from} + (range * 0.944)::BIGINT AS n FROM range(${count})))`
 }
 
-async function fill(home: string, from: number, count: number, version: number): Promise<void> {
+export async function fill(home: string, from: number, count: number, version: number): Promise<void> {
   process.env.HEADRACE_HOME = home
   const loaded = await loadDataset('books')
   const { table } = await openRaw(loaded.dataset, loaded.rawPath, Date.now())

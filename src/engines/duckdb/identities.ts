@@ -27,7 +27,7 @@ export async function readMessageIds(session: DuckSession, files: string[], topi
 async function readChunks(session: DuckSession, sql: string, pieces: number, visit: VisitMessageId): Promise<void> {
   const id = new Uint8Array(LONGEST_ID)
   try {
-    const result = await duckdb.query(session.raw, sql)
+    const result = await duckdb.execute_prepared_streaming(await duckdb.prepare(session.raw, sql))
     for (;;) {
       const chunk = await duckdb.fetch_chunk(result)
       const rows = chunk === null ? 0 : duckdb.data_chunk_get_size(chunk)

@@ -1,7 +1,7 @@
 /** Rows of RAW to data files of Processed: which rows, in which table partition, written how. */
 import duckdb from '@duckdb/node-bindings'
 import { mkdir } from 'node:fs/promises'
-import type { PartitionRule, PublishRequest, PublishTarget, RawSlice } from '../../core/batch-engine.ts'
+import type { PartitionRule, PublishTarget, RawSlice } from '../../core/batch-engine.ts'
 import type { DataFile, DeltaType } from '../../core/table-schema.ts'
 import type { DuckSession } from './session.ts'
 import { derivedExpression, listLiteral, literal, name } from './sql.ts'
@@ -46,8 +46,7 @@ function partitionValue(rule: PartitionRule): string {
   return `${local}::DATE`
 }
 
-export async function publish(session: DuckSession, request: PublishRequest, rowsOf: RowsOf): Promise<DataFile[]> {
-  await chosenRows(session, request)
+export async function publish(session: DuckSession, request: PublishTarget, rowsOf: RowsOf): Promise<DataFile[]> {
   const files = await writePartitions(session, request, newRows(request, rowsOf))
   await session.run('DROP TABLE chosen')
   return files
@@ -75,15 +74,15 @@ export async function writePartitions(session: DuckSession, request: PublishTarg
 }
 
 /** Hands the winners to DuckDB as a table of positions: a semi join picks them out of the files again. */
-async function chosenRows(session: DuckSession, request: PublishRequest): Promise<void> {
-  await session.run('CREATE TEMP TABLE chosen (position BIGINT)')
+export async function choose(session: DuckSession, positions: Float64Array): Promise<void> {
+  await session.run('CREATE TEMP TABLE IF NOT EXISTS chosen (position BIGINT)')
   const appender = duckdb.appender_create_ext(session.raw, 'temp', 'main', 'chosen')
   const chunk = duckdb.create_data_chunk([duckdb.create_logical_type(duckdb.Type.BIGINT)])
   const words = new Uint32Array(2048 * 2)
-  for (let from = 0; from < request.count; from += 2048) {
-    const rows = Math.min(2048, request.count - from)
+  for (let from = 0; from < positions.length; from += 2048) {
+    const rows = Math.min(2048, positions.length - from)
     for (let i = 0; i < rows; i += 1) {
-      const position = request.positions[from + i]
+      const position = positions[from + i]
       words[i * 2 + 1] = position / 4_294_967_296
       words[i * 2] = position
     }
