@@ -10,7 +10,7 @@ import type { BatchEngine, PublishTarget, PublishedFile } from '../core/batch-en
 import type { BatchResult } from '../core/results.ts'
 import type { DataFile, TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
-import { createKeyCollector, missingKeys, type SortedKeys } from '../planning/sorted-keys.ts'
+import { createKeyCollector, missingKeys, release, type SortedKeys } from '../planning/sorted-keys.ts'
 import { CONSUMER, makePlan, type Plan } from './batch-plan.ts'
 
 /** A RAW version as the batch reads it. */
@@ -140,14 +140,17 @@ async function keepFirst(options: BatchOptions, plan: Plan): Promise<Work> {
     collector.begin(pass, passes)
     await options.engine.readKeys(plan.slices, key, partitionBy, (words, positions, rows) => collector.add(words, positions, rows))
     const arrived = collector.sorted()
-    const chosen = missingKeys(arrived, await options.keys.probe(arrived, horizonMs))
+    const found = await options.keys.probe(arrived, horizonMs)
+    const chosen = missingKeys(arrived, found)
     if (chosen.count > 0) await options.engine.choose(chosen.positions)
     if (chosen.count > 0) await options.keys.prepare(chosen, plan.logicalMs)
     facts.rowsRead += collector.rows
     facts.duplicatesInDelta += collector.rows - arrived.count
     facts.duplicatesPublished += arrived.count - chosen.count
     facts.published += chosen.count
+    release(arrived.words, arrived.positions, found, chosen.words, chosen.positions)
   }
+  collector.end()
   options.progress(`publishing ${facts.published} of ${facts.rowsRead} rows`)
   const folder = newFolder()
   const files = facts.published === 0 ? [] : await options.engine.publish(target(options, plan, folder))

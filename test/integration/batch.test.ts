@@ -113,7 +113,7 @@ test('a key that is also the table partition survives the loss of the key index'
 test('four times as many rows as fit into memory are published within the memory given', async () => {
   const where = place('localhost:1')
   // Rows of one RAW version, so that nothing but passes over the keys can help.
-  const rowsMade = 6_400_000
+  const rowsMade = 5_300_000
   await fill(where.home, 0, rowsMade, 1)
   const job = startCli(where, ['batch', 'books', '--memory', '768MiB', '-o', 'json'])
   let most = 0
