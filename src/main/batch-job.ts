@@ -30,7 +30,7 @@ const LEAST_BYTES = 768 * 1024 * 1024
 const SCRIPT_SHARE = 0.4
 const BYTES_PER_ROW = 112
 /** Below this DuckDB's two threads would wait for each other's memory. */
-const TWO_THREADS_BYTES = 384 * 1024 * 1024
+const TWO_THREADS_BYTES = 352 * 1024 * 1024
 
 export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<BatchResult[]> {
   const { dataset } = loaded
