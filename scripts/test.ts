@@ -9,6 +9,7 @@ import { canRunBroker, fetchJars } from '../src/main/kafka-broker.ts'
 
 const LONG_SUITES: Record<string, { files: string; env: Record<string, string> }> = {
   kills: { files: 'test/faults/kills.test.ts', env: { HEADRACE_KILLS: '200', HEADRACE_MESSAGES: '1000000' } },
+  stall: { files: 'test/faults/disk.test.ts', env: { HEADRACE_STALL_S: '600' } },
   power: { files: 'test/faults/disk.test.ts', env: { HEADRACE_CUTS: '50' } },
   property: { files: 'test/formats', env: { HEADRACE_PROPERTY_RUNS: '300000' } },
 }

@@ -2,6 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import type { Broker } from '../../src/main/kafka-broker.ts'
+import { readJournal } from '../../src/sample/journal.ts'
+import { sampleMessage } from '../../src/sample/library.ts'
 import { PERFECT, broker, cli, cliJson, deltalake, expected, killGroup, place, produce, startCli, until, verdict, type Place } from '../support/system.ts'
 
 let kafka: Broker
@@ -12,11 +14,25 @@ beforeAll(async () => {
 
 const stream = (where: Place, more: string[] = []): Promise<Record<string, number>> => cliJson(where, ['stream', where.declaration, '--until-caught-up', ...more])
 
+/** Records of messages that the journal has more than once: all but the first are duplicates, counted to the last one. */
+async function repeatedRecords(where: Place): Promise<number> {
+  const { header, lines } = await readJournal(where.journal)
+  const records = new Map<string, number>()
+  let repeated = 0
+  for (const { index, messageId } of lines) {
+    const { accepted, quarantined } = sampleMessage(header.seed, index, header.shares)
+    repeated += records.get(messageId) ?? 0
+    if (!records.has(messageId)) records.set(messageId, accepted.length + quarantined)
+  }
+  return repeated
+}
+
 test('all that was acknowledged is in RAW once, and published once', async () => {
   const where = place(kafka.address)
   await produce(where, 20_000)
   const summary = await stream(where)
   expect(summary.read).toBe(summary.accepted + summary.duplicate + summary.quarantined)
+  expect(summary.duplicate).toBe(await repeatedRecords(where))
   expect(await verdict(where)).toMatchObject(PERFECT)
   const [batch] = [await cliJson<{ published: number; state: string }>(where, ['batch', where.declaration])]
   const want = await expected(where)
