@@ -1,5 +1,5 @@
 /** headrace produce: sample messages to a topic or a folder. */
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import type { App } from '../control/app.ts'
 import { share, stopSignal, wholeNumber } from './options.ts'
 import type { Output } from './output.ts'
@@ -9,8 +9,8 @@ interface Flags {
   continuous?: boolean
   rate: number
   seed: number
-  to: 'kafka' | 'files'
-  folder: string
+  to?: 'kafka' | 'files'
+  folder?: string
   journal: string
   partitions: number
   compression: string
@@ -28,8 +28,8 @@ export function addProduce(program: Command, app: App, output: () => Output): vo
     .option('--continuous', 'go on until stopped')
     .option('--rate <n>', 'messages a second; 0 is flat out', wholeNumber, 0)
     .option('--seed <n>', 'seed of a new sequence; a journal that exists goes on with its own', wholeNumber, 1)
-    .option('--to <place>', 'kafka or files', 'kafka')
-    .option('--folder <path>', 'folder for --to files', 'incoming')
+    .addOption(new Option('--to <place>', 'where to (default: what the dataset reads)').choices(['kafka', 'files']))
+    .option('--folder <path>', 'folder for files (default: the one the dataset watches, else incoming)')
     .option('--journal <file>', 'journal file (default: HEADRACE_HOME/journals/<topic>.tsv)', '')
     .option('--partitions <n>', 'Kafka partitions of a topic that has to be created', wholeNumber, 4)
     .option('--compression <codec>', 'none, gzip, snappy, lz4 or zstd', 'none')

@@ -23,8 +23,9 @@ export interface BatchOptions {
 
 export interface ProduceRequest {
   dataset: string
-  to: 'kafka' | 'files'
-  folder: string
+  /** Undefined: what the dataset reads, and the folder that it watches. */
+  to: 'kafka' | 'files' | undefined
+  folder: string | undefined
   count: number
   ratePerSecond: number
   seed: number

@@ -7,8 +7,8 @@ export interface SourceFile {
 }
 
 export interface FileSource {
-  /** Complete files in order of name; asked again and again. Throws when the folder cannot be read. */
-  list(): Promise<SourceFile[]>
+  /** Complete files in order of name, and how many may still grow; asked again and again. Throws when the folder cannot be read. */
+  list(): Promise<{ complete: SourceFile[]; growing: number }>
   /** All bytes; throws file_changed when the file is not what was listed. */
   read(file: SourceFile): Promise<Buffer>
   /** The bytes in chunks, for files larger than a message may be. Throws file_changed at the end. */

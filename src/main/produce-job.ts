@@ -12,16 +12,19 @@ import { loadDataset } from './home.ts'
 
 export async function runProducer(request: ProduceRequest): Promise<Record<string, unknown>> {
   const { dataset } = await loadDataset(request.dataset)
-  const topic = dataset.source.kind === 'kafka' ? dataset.source.topic : dataset.name
-  const journalFile = request.journal || join(homeFolder(), 'journals', `${request.to === 'kafka' ? topic : `${topic}-files`}.tsv`)
+  const { source } = dataset
+  const topic = source.kind === 'kafka' ? source.topic : dataset.name
+  const to = request.to ?? source.kind
+  const folder = request.folder ?? (source.kind === 'files' ? source.path : 'incoming')
+  const journalFile = request.journal || join(homeFolder(), 'journals', `${to === 'kafka' ? topic : `${topic}-files`}.tsv`)
   await mkdir(dirname(journalFile), { recursive: true }).catch((error: unknown) => {
     throw storageFailure(error, 'write', journalFile)
   })
   const journal = await openJournal(journalFile, { seed: request.seed, shares: request.shares })
-  const sink = request.to === 'files' ? await openFolderSink(request.folder) : await openTopic(request, dataset.source)
+  const sink = to === 'files' ? await openFolderSink(folder) : await openTopic(request, source)
   try {
     const summary = await produce({ journal, sink, count: request.count, ratePerSecond: request.ratePerSecond, signal: request.signal, nowMs: Date.now, progress: request.progress })
-    return { ...summary, to: request.to === 'files' ? request.folder : topic, journal: journalFile, nextMessage: journal.next }
+    return { ...summary, to: to === 'files' ? folder : topic, journal: journalFile, nextMessage: journal.next }
   } finally {
     await sink.close()
   }

@@ -44,8 +44,9 @@ export async function runFolderChild(parts: FolderParts): Promise<void> {
   const known = new Set<string>()
   try {
     while (!state.stopping) {
-      const waiting = (await parts.source.list()).filter((file) => !known.has(file.name) && !parts.marks.has(fileMark(file.name)))
-      if (waiting.length === 0) await rest(parts, state, writer)
+      const { complete, growing } = await parts.source.list()
+      const waiting = complete.filter((file) => !known.has(file.name) && !parts.marks.has(fileMark(file.name)))
+      if (waiting.length === 0) await rest(parts, state, writer, growing)
       for (const file of waiting) {
         if (state.stopping) break
         await reportIfAsked(parts, state, writer)
@@ -69,10 +70,10 @@ function listen(parts: FolderParts, state: FolderState): void {
   })
 }
 
-/** Nothing new: report what is staged, then say so and wait. */
-async function rest(parts: FolderParts, state: FolderState, writer: BatchWriter): Promise<void> {
+/** Nothing new: report what is staged, then say so (unless a file is still on its way) and wait. */
+async function rest(parts: FolderParts, state: FolderState, writer: BatchWriter, growing: number): Promise<void> {
   await reportIfAsked(parts, state, writer)
-  if (state.next === state.start && !state.reported) parts.send({ type: 'idle' })
+  if (state.next === state.start && !state.reported && growing === 0) parts.send({ type: 'idle' })
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, parts.pollMs)
     state.wake = () => {

@@ -18,7 +18,7 @@ test('produces, streams and publishes from an installed package', () => {
   const { bin, version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { bin: Record<string, string>; version: string }
   const headrace = (...args: string[]): string => run(process.execPath, [join(home, bin.headrace), ...args])
   expect(headrace('--version').trim()).toBe(`headrace ${version}`)
-  headrace('produce', 'books_files', '--to', 'files', '--folder', join(folder, 'incoming'), '--count', '300')
+  headrace('produce', 'books_files', '--count', '300')
   expect(JSON.parse(headrace('stream', 'books_files', '--until-caught-up', '-o', 'json'))).toMatchObject({ messages: 300 })
   expect((JSON.parse(headrace('batch', 'books_files', '-o', 'json')) as { published: number }).published).toBeGreaterThan(300)
   rmSync(folder, { recursive: true, force: true })

@@ -56,8 +56,8 @@ test(`${KILLS} SIGKILLs over ${MESSAGES} messages: nothing lost, nothing doubled
   expect(count('read')).toBe(count('accepted') + count('duplicate') + count('quarantined'))
   firstCommits.sort((a, b) => a - b)
   process.stderr.write(`first commit after a kill: median ${firstCommits[Math.floor(KILLS / 2)]} ms, slowest ${firstCommits.at(-1)} ms\n`)
-  // Promise: within 2 s on a quiet machine. Here producer, broker and test share two cores, so half as much again is allowed for the median.
-  expect(firstCommits[Math.floor(KILLS / 2)]).toBeLessThan(3_000)
+  // Promise: within 2 s. Producer, broker and test share the two cores here (median 1.7 s, slowest 1.8), so a tenth more is allowed.
+  expect(firstCommits[Math.floor(KILLS / 2)]).toBeLessThan(2_200)
   where.cleanUp()
 }, 4_000_000)
 

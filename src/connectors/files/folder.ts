@@ -17,7 +17,7 @@ export interface FoundFile {
  * Lists the files that match, in order of name. Hidden files and those that still grow are left for later: a file counts
  * when its size is what the listing before saw, or when it has been quiet for `quietMs`.
  */
-export function createFolder(root: string, pattern: string, quietMs: number, nowMs: () => number): { list(): Promise<FoundFile[]> } {
+export function createFolder(root: string, pattern: string, quietMs: number, nowMs: () => number): { list(): Promise<{ complete: FoundFile[]; growing: number }> } {
   const matches = globOf(pattern)
   const sizes = new Map<string, number>()
   return {
@@ -26,6 +26,7 @@ export function createFolder(root: string, pattern: string, quietMs: number, now
         throw storageFailure(error, 'list', root)
       })
       const found: FoundFile[] = []
+      let growing = 0
       for (const entry of entries) {
         if (!entry.isFile() || entry.name.startsWith('.') || !matches.test(entry.name)) continue
         const path = join(entry.parentPath, entry.name)
@@ -33,9 +34,10 @@ export function createFolder(root: string, pattern: string, quietMs: number, now
         if (facts === undefined) continue
         const steady = sizes.get(path) === facts.size || nowMs() - facts.mtimeMs >= quietMs
         sizes.set(path, facts.size)
-        if (steady) found.push({ name: relative(root, path).split('\\').join('/'), path, size: facts.size, modifiedMs: facts.mtimeMs })
+        if (!steady) growing += 1
+        else found.push({ name: relative(root, path).split('\\').join('/'), path, size: facts.size, modifiedMs: facts.mtimeMs })
       }
-      return found.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      return { complete: found.toSorted((a, b) => (a.name < b.name ? -1 : 1)), growing }
     },
   }
 }
