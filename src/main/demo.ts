@@ -38,6 +38,8 @@ async function beginBroker(home: string, out: Output): Promise<Broker> {
   return startBroker({ folder: join(home, 'kafka') })
 }
 
+const ARRIVAL_S = 5
+
 interface Freshness {
   p50: number
   p99: number
@@ -49,9 +51,13 @@ async function chain(options: DemoOptions, out: Output, dataset: string, env: No
   const target = files ? ['--to', 'files', '--folder', join(home, 'incoming')] : []
   if (files) env.HEADRACE_FOLDER = join(home, 'incoming')
   out.say(`1. Producing ${count.toLocaleString('en-US')} messages, with duplicates, malformed, late and invalid ones ...`)
-  await cli(env, ['produce', dataset, '--count', String(count), ...target])
+  const half = Math.ceil(count / 2)
+  await cli(env, ['produce', dataset, '--count', String(half), ...target])
   out.say('2. Streaming into RAW; the job is killed (SIGKILL) in the middle, on purpose ...')
+  // The other half arrives while the stream runs: there is a middle to be killed in, however fast it is.
+  const producing = cli(env, ['produce', dataset, '--count', String(count - half), '--rate', String(Math.ceil(half / ARRIVAL_S)), ...target])
   const killed = await streamAndKill(env, dataset, out)
+  await producing
   out.say(killed ? '   Killed. Starting it again: it goes on from the last commit.' : '   It was quicker than the kill; nothing was in the middle.')
   const started = Date.now()
   const stream = await cli(env, ['stream', dataset, '--until-caught-up'])
@@ -79,7 +85,7 @@ async function cli(env: NodeJS.ProcessEnv, args: string[]): Promise<Record<strin
 
 /** Runs the stream in a process group of its own and kills the group after its first commit. */
 async function streamAndKill(env: NodeJS.ProcessEnv, dataset: string, out: Output): Promise<boolean> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ENTRY, 'stream', dataset, '--until-caught-up'], { env, stdio: ['ignore', 'ignore', 'pipe'], detached: true })
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ENTRY, 'stream', dataset], { env, stdio: ['ignore', 'ignore', 'pipe'], detached: true })
   const ended = new Promise<number | null>((resolve) => child.on('exit', resolve))
   const committed = new Promise<void>((resolve) => child.stderr.on('data', (chunk: Buffer) => (/version \d+/.test(chunk.toString()) ? resolve() : undefined)))
   await Promise.race([committed, ended])
