@@ -65,9 +65,10 @@ export function compileColumn(column: Column): ColumnCheck {
 
 /** Loops without a call per value, for what most columns are. A value that they cannot settle at once goes to `check`. */
 function plainLoop(column: Column, values: ColumnValues, check: ColumnCheck['check']): ColumnCheck['checkAll'] | undefined {
+  if (column.type === 'string') return plainTexts(column, values, check)
+  if (column.minLength !== undefined || column.maxLength !== undefined) return undefined
   if (column.type === 'uuid') return plainUuids(values, check)
   if (column.type === 'integer') return plainIntegers(values, check)
-  if (column.type === 'string') return plainTexts(column, values, check)
   return undefined
 }
 

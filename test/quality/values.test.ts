@@ -1,6 +1,10 @@
 /** Text to values: right, or refused; nothing is coerced. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { ensureRows } from '../../src/core/rows.ts'
+import { checkDataset } from '../../src/dataset/check.ts'
+import type { Dataset } from '../../src/dataset/declaration.ts'
+import { compileColumn } from '../../src/quality/column-check.ts'
 import { compileTemporal } from '../../src/quality/temporal.ts'
 import { booleanOf, daysOf, decimalOf, doubleOf, integerOf, longOf, uuidKind } from '../../src/quality/values.ts'
 
@@ -71,4 +75,14 @@ test('timestamps: ISO with offset, patterns, zones, and the clock changes of Ber
   expect(at('yyyy-MM-dd HH:mm', 'Europe/Berlin', '2026-10-25 02:30')).toBe('2026-10-25T00:30:00.000Z')
   expect(at('iso', '', '2026-13-01T00:00:00Z')).toBe('refused')
   expect(at('iso', '', '2026-12-01T24:00:00Z')).toBe('refused')
+})
+
+test.each(['string', 'uuid', 'integer', 'long'])('length limits hold for a column of type %s, in bulk as for one value', (type) => {
+  const value = type === 'string' ? 'abcde' : type === 'uuid' ? '3f0ae2be-81a2-4ac7-9a33-eec256613c57' : '12345'
+  const { columns } = checkDataset(`dataset: d\nsource: { files: { path: in } }\nrecord: { format: xml, path: /a/b }\ncolumns:\n  - { name: c, type: ${type}, max_length: 4 }\n`).dataset as Dataset
+  const check = compileColumn(columns[0])
+  ensureRows(check.values, 1)
+  const broken: string[] = []
+  check.checkAll({ bytes: Buffer.from(value), append: () => ({ start: 0, length: 0 }) }, Int32Array.of(0, value.length), 0, 1, 1, new Uint8Array(1), (_, rule) => broken.push(rule))
+  expect(broken).toEqual(['format.length'])
 })
