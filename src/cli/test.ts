@@ -5,7 +5,7 @@ export function addTest(program: Command, run: (script: string, args: string[]) 
   program
     .command('test [filter...]')
     .description('set up what the tests need, run everything, end with "N passed, N failed, N skipped"')
-    .option('--long <name>', 'run a long suite instead: kills, power, faults, hostile')
+    .option('--long <name>', 'run a long suite instead (--list names them)')
     .option('--list', 'list the long suites')
     .action(async (filter: string[], options: { long?: string; list?: boolean }) => {
       const args = [...filter, ...(options.long === undefined ? [] : ['--long', options.long]), ...(options.list ? ['--list'] : [])]

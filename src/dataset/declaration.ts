@@ -2,6 +2,7 @@
  * A dataset: one declaration of where data comes from, what a record looks like, what is checked and where it lands.
  * This is the form after parsing, with every default filled in; `schema.ts` is the form that users write.
  */
+import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../core/raw-columns.ts'
 
 export type ScalarType = 'string' | 'uuid' | 'integer' | 'long' | 'double' | 'decimal' | 'boolean' | 'date' | 'timestamp'
 
@@ -107,28 +108,4 @@ export interface Dataset {
   }
 }
 
-/** Columns that every RAW table has beside the declared ones, in this order. Names are reserved. */
-export const META_COLUMNS = [
-  'message_id',
-  'message_key',
-  'message_headers',
-  'topic',
-  'topic_id',
-  'kafka_partition',
-  'kafka_offset',
-  'ordinal',
-  'message_time',
-  'ingest_time',
-  'content_hash',
-] as const
-
-/** Columns of RAW that only quarantined rows fill. */
-export const REJECT_COLUMNS = ['reject_kind', 'reject_rule', 'reject_path', 'reject_value', 'reject_reason', 'original'] as const
-
-export const RESERVED_COLUMNS: readonly string[] = [
-  ...META_COLUMNS,
-  ...REJECT_COLUMNS,
-  'outcome',
-  'ingest_date',
-  'processed_date',
-]
+export const RESERVED_COLUMNS: readonly string[] = [...[...ORIGIN_COLUMNS, ...REJECT_COLUMNS].map((column) => column.name), 'outcome', 'ingest_date', 'processed_date']

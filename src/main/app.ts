@@ -2,11 +2,12 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { App } from '../control/app.ts'
-import { HeadraceError, failure, storageFailure } from '../core/errors.ts'
+import { failure, storageFailure } from '../core/errors.ts'
 import { OPERATOR_HOLD, consumerMark, heldMark } from '../core/marks.ts'
 import { checkDataset } from '../dataset/check.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openTable } from '../lakehouse/table.ts'
+import { whenThereIsRoom } from '../runner/waiting.ts'
 import { dropChildAhead, startChildAhead, takeChild } from './fork-child.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset } from './home.ts'
@@ -61,7 +62,8 @@ async function streamWith(loaded: Awaited<ReturnType<typeof loadDataset>>, optio
   const unlock = await lockJob(`stream ${loaded.dataset.name}`)
   try {
     const job = loaded.dataset.source.kind === 'kafka' ? (await import('./stream-job.ts')).runKafkaStream : (await import('./file-stream.ts')).runFileStream
-    return await whileThereIsRoom(options, () => job(loaded, {
+    // The supervisor waits by itself when a commit finds no room; what comes before it (a new table, a first mark) waits here.
+    const start = (): ReturnType<App['stream']> => job(loaded, {
       spawn: takeChild,
       untilCaughtUp: options.untilCaughtUp,
       signal: options.signal,
@@ -82,25 +84,11 @@ async function streamWith(loaded: Awaited<ReturnType<typeof loadDataset>>, optio
         },
         evolved: (names) => options.say(names.length === 0 ? 'A new field was seen; the limit of added columns is reached.' : `New columns in RAW: ${names.join(', ')}.`),
       },
-    }))
+    })
+    return await whenThereIsRoom(start, options.signal, (error) => options.say(`${error.message} Trying again.`))
   } finally {
     await unlock()
     server?.close()
-  }
-}
-
-const STORAGE_PAUSE_MS = 2_000
-
-/** The supervisor waits by itself when a commit finds no room; what comes before it (a new table, a first mark) waits here. */
-async function whileThereIsRoom<T>(options: { signal: AbortSignal; say(text: string): void }, start: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await start()
-    } catch (error) {
-      if (!(error instanceof HeadraceError) || error.code !== 'storage_full' || options.signal.aborted) throw error
-      options.say(`${error.message} Trying again.`)
-      await new Promise((resolve) => setTimeout(resolve, STORAGE_PAUSE_MS))
-    }
   }
 }
 

@@ -64,7 +64,6 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
       },
       gate: (partition, facts) => gate(dataset, partition, facts),
       rowsPerBatch: Math.floor((free * SCRIPT_SHARE) / BYTES_PER_ROW),
-      keysPerPass: Math.floor((free * SCRIPT_SHARE) / BYTES_PER_ROW),
       dryRun: run.dryRun,
       nowMs: Date.now,
       progress: run.progress,

@@ -32,9 +32,14 @@ export function createPublishedKeys(table: Table, engine: BatchEngine, key: stri
     async prepare(keys, logicalMs) {
       prepared.push(await writeRun(store, keys, logicalMs))
     },
-    async committed(version) {
+    async settled(version) {
+      const runs = prepared.splice(0)
+      if (version === undefined) {
+        for (const run of runs) await store.delete(run.name)
+        return
+      }
       const index = await current()
-      const compacted = await compactRuns(store, [...index.runs, ...prepared.splice(0)])
+      const compacted = await compactRuns(store, [...index.runs, ...runs])
       manifest = { ...index, version, runs: compacted.runs }
       await writeManifest(store, manifest)
       for (const run of compacted.obsolete) await store.delete(run.name)

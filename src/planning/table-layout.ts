@@ -1,6 +1,6 @@
 /** The tables of a dataset: which columns RAW and Processed have, and what a changed declaration may do to them. */
-import type { StageColumn } from '../core/engine.ts'
 import { failure } from '../core/errors.ts'
+import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../core/raw-columns.ts'
 import { tableColumn, typeText, type DeltaType, type TableColumn, type TableSchema } from '../core/table-schema.ts'
 import type { Column, Dataset, PartitionField } from '../dataset/declaration.ts'
 import { normalizeColumn } from '../dataset/normalize.ts'
@@ -8,31 +8,6 @@ import { normalizeColumn } from '../dataset/normalize.ts'
 /** Key in a table column's metadata that says where its value comes from; `evolved` marks columns that drift added. */
 const PATH = 'headrace.path'
 const EVOLVED = 'headrace.evolved'
-
-/** RAW columns that every row fills, beside the declared ones: where it came from. */
-export const ORIGIN_COLUMNS: StageColumn[] = [
-  { name: 'message_id', kind: 'text', type: 'string' },
-  { name: 'message_key', kind: 'text', type: 'string' },
-  { name: 'message_headers', kind: 'text', type: 'string' },
-  { name: 'topic', kind: 'text', type: 'string' },
-  { name: 'topic_id', kind: 'text', type: 'string' },
-  { name: 'kafka_partition', kind: 'int32', type: 'integer' },
-  { name: 'kafka_offset', kind: 'int64', type: 'long' },
-  { name: 'ordinal', kind: 'int32', type: 'integer' },
-  { name: 'message_time', kind: 'int64', type: 'timestamp' },
-  { name: 'ingest_time', kind: 'int64', type: 'timestamp' },
-  { name: 'content_hash', kind: 'int32', type: 'integer' },
-]
-
-/** RAW columns of quarantined rows. */
-export const REJECT_COLUMNS: StageColumn[] = [
-  { name: 'reject_kind', kind: 'text', type: 'string' },
-  { name: 'reject_rule', kind: 'text', type: 'string' },
-  { name: 'reject_path', kind: 'text', type: 'string' },
-  { name: 'reject_value', kind: 'text', type: 'string' },
-  { name: 'reject_reason', kind: 'text', type: 'string' },
-  { name: 'original', kind: 'text', type: 'binary' },
-]
 
 export const RAW_PARTITIONS = ['outcome', 'ingest_date']
 

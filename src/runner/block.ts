@@ -15,7 +15,7 @@ import type { TextBytes } from '../quality/column-check.ts'
 import { createDecoder } from './decoder.ts'
 import type { MessageIdentifier } from './message-ids.ts'
 import type { Counts } from '../core/results.ts'
-import { REJECT_COLUMNS } from '../planning/table-layout.ts'
+import { REJECT_COLUMNS } from '../core/raw-columns.ts'
 import { createOriginColumns, setSpan } from './row-columns.ts'
 
 const DUPLICATE = 1

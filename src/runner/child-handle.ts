@@ -33,7 +33,8 @@ export interface HandleOptions {
   settings: ChildSettings
   onAlive(message: Extract<ToSupervisor, { type: 'alive' }>): void
   onTrouble(message: Extract<ToSupervisor, { type: 'trouble' }>): void
-  onGoal(): void
+  /** Nothing is left for it to read: of its goal, or at the moment. */
+  onAllRead(): void
   nowMs: () => number
 }
 
@@ -64,9 +65,12 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     state.lastWordMs = options.nowMs()
     if (message.type === 'alive') options.onAlive(message)
     else if (message.type === 'trouble') options.onTrouble(message)
-    else if (message.type === 'goal') options.onGoal()
+    else if (message.type === 'all-read') options.onAllRead()
     else if (message.type === 'pending') Object.assign(state, { pending: true, idle: false })
-    else if (message.type === 'idle') state.idle = true
+    else if (message.type === 'idle') {
+      state.idle = true
+      options.onAllRead()
+    }
     else if (message.type === 'prepared') state.prepared = message.batch
     else if (message.type === 'drift') state.drift = message.paths
     else if (message.type === 'failed') state.failed = errorFrom(message)

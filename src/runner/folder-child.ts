@@ -73,7 +73,7 @@ function listen(parts: FolderParts, state: FolderState): void {
 /** Nothing new: report what is staged, then say so (unless a file is still on its way) and wait. */
 async function rest(parts: FolderParts, state: FolderState, writer: BatchWriter, growing: number): Promise<void> {
   await reportIfAsked(parts, state, writer)
-  if (state.next === state.start && !state.reported && growing === 0) parts.send({ type: 'idle' })
+  if (growing === 0 && !state.reported) parts.send({ type: state.next === state.start ? 'idle' : 'all-read' })
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, parts.pollMs)
     state.wake = () => {

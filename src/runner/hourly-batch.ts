@@ -29,8 +29,8 @@ export interface PublishedKeys {
   probe(keys: SortedKeys, horizonMs: number | undefined): Promise<Uint8Array>
   /** Writes keys down that the next commit publishes; they count once it has. */
   prepare(keys: SortedKeys, logicalMs: number): Promise<void>
-  /** The commit stands: what was prepared is published. */
-  committed(version: number): Promise<void>
+  /** The commit stands as `version`: what was prepared is published. Undefined: another took its place, and what was prepared goes. */
+  settled(version: number | undefined): Promise<void>
 }
 
 export interface BatchTable {
@@ -57,9 +57,8 @@ export interface BatchOptions {
   discard(names: string[]): Promise<void>
   /** Verdict on a table partition's delta; a reason holds it. */
   gate(partition: string, facts: GateFacts): string | undefined
+  /** Rows whose keys fit into memory at once: a batch takes as many RAW versions, and a version with more is gone through several times. */
   rowsPerBatch: number
-  /** Rows whose keys fit into memory at once; a RAW version with more is gone through several times. */
-  keysPerPass: number
   dryRun: boolean
   nowMs: () => number
   progress(text: string): void
@@ -94,9 +93,10 @@ async function runOnce(options: BatchOptions): Promise<BatchResult> {
   const version = await commit(options, plan, work, result)
   if (version === undefined) {
     await options.discard(work.adds.map((file) => file.path))
+    await work.settled(undefined)
     return { ...result, state: 'taken', published: 0 }
   }
-  await work.committed(version)
+  await work.settled(version)
   return { ...result, state: 'published', version, seconds: (options.nowMs() - started) / 1000 }
 }
 
@@ -105,7 +105,7 @@ interface Work {
   adds: DataFile[]
   removes: string[]
   facts: Pick<BatchResult, 'rowsRead' | 'duplicatesInDelta' | 'duplicatesPublished' | 'published' | 'replaced' | 'partitions'>
-  committed(version: number): Promise<void>
+  settled(version: number | undefined): Promise<void>
 }
 
 function emptyResult(options: BatchOptions, plan: Plan | undefined): BatchResult {
@@ -132,8 +132,9 @@ function emptyResult(options: BatchOptions, plan: Plan | undefined): BatchResult
 async function keepFirst(options: BatchOptions, plan: Plan): Promise<Work> {
   const { key, partitionBy, horizonDays } = options.dataset.processed
   const horizonMs = horizonDays === undefined ? undefined : plan.logicalMs - horizonDays * 86_400_000
-  const passes = Math.max(1, Math.ceil(plan.rows / options.keysPerPass))
-  const collector = createKeyCollector(plan.rows / passes)
+  const passes = Math.max(1, Math.ceil(plan.rows / options.rowsPerBatch))
+  // Passes split the keys by hash, nearly evenly; room for a little more keeps the arrays from being doubled.
+  const collector = createKeyCollector(Math.ceil((plan.rows / passes) * (passes === 1 ? 1 : 1.02)))
   const facts = { rowsRead: 0, duplicatesInDelta: 0, duplicatesPublished: 0, published: 0, replaced: 0 }
   for (let pass = 0; pass < passes && plan.slices.length > 0; pass += 1) {
     options.progress(`reading keys of ${plan.rows} rows${passes === 1 ? '' : `, pass ${pass + 1} of ${passes}`}`)
@@ -154,7 +155,7 @@ async function keepFirst(options: BatchOptions, plan: Plan): Promise<Work> {
   options.progress(`publishing ${facts.published} of ${facts.rowsRead} rows`)
   const folder = newFolder()
   const files = facts.published === 0 ? [] : await options.engine.publish(target(options, plan, folder))
-  return { adds: await durable(options, folder, files), removes: [], facts: { ...facts, partitions: rowsByPartition(files) }, committed: (version) => options.keys.committed(version) }
+  return { adds: await durable(options, folder, files), removes: [], facts: { ...facts, partitions: rowsByPartition(files) }, settled: options.keys.settled }
 }
 
 /** The newest row of a key stays: files that hold an older one are rewritten in the same commit. */
@@ -167,7 +168,7 @@ async function keepLatest(options: BatchOptions, plan: Plan): Promise<Work> {
   const made = plan.slices.length === 0 ? none : await options.engine.replace({ ...target(options, plan, folder), key, latestBy, published })
   const names = new Map(published.map((file) => [file.localPath, file.name]))
   const facts = { rowsRead: made.rows, duplicatesInDelta: made.duplicates, duplicatesPublished: made.outdated, published: made.published, replaced: made.replaced, partitions: made.partitions }
-  return { adds: await durable(options, folder, made.adds), removes: made.obsolete.map((path) => names.get(path) as string), facts, committed: async () => undefined }
+  return { adds: await durable(options, folder, made.adds), removes: made.obsolete.map((path) => names.get(path) as string), facts, settled: async () => undefined }
 }
 
 const newFolder = (): string => `data/${randomUUID()}`

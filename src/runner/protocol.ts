@@ -34,8 +34,8 @@ export type ToSupervisor =
   | { type: 'alive'; rssBytes: number; heapBytes: number; ends: [number, number][]; positions: [number, number][]; windowBytes: number; windowMessages: number }
   /** There is something to commit. */
   | { type: 'pending'; rows: number }
-  /** All offsets of the settings' goal are read: no use in waiting for the interval to end. */
-  | { type: 'goal' }
+  /** All offsets of the goal, or all files that are there, are read but not all committed: no use in waiting for the interval to end. */
+  | { type: 'all-read' }
   | { type: 'prepared'; batch: Prepared }
   /** Nothing left to read, and nothing uncommitted. */
   | { type: 'idle' }

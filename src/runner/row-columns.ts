@@ -3,7 +3,7 @@ import type { DerivedColumn, StageColumn } from '../core/engine.ts'
 import { createColumn, ensureRows, setWords, type ColumnValues } from '../core/rows.ts'
 import type { Messages } from '../core/messages.ts'
 import type { Dataset } from '../dataset/declaration.ts'
-import { ORIGIN_COLUMNS } from '../planning/table-layout.ts'
+import { ORIGIN_COLUMNS } from '../core/raw-columns.ts'
 
 const SAME_IN_A_FILE = ['topic', 'topic_id', 'ingest_time']
 

@@ -129,7 +129,7 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
     }
     if (!goalReached && settings.goal.every(([partition, end]) => (state.positions.get(partition) ?? 0) >= end)) {
       goalReached = true
-      parts.send({ type: 'goal' })
+      parts.send({ type: 'all-read' })
     }
   }
 }

@@ -2,7 +2,7 @@
  * The supervisor of a stream job: starts children, commits for all of them once per interval (group commit), and replaces
  * the ones that die. It alone commits; the table's marks decide whether it may.
  */
-import { HeadraceError, failure, type ErrorCode } from '../core/errors.ts'
+import { type HeadraceError, failure } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { countMark, fileMark, rereadMark, sourceMark } from '../core/marks.ts'
 import { addCounts, emptyCounts, type CommitEvent, type Counts, type StreamSummary } from '../core/results.ts'
@@ -10,6 +10,7 @@ import type { TableSchema } from '../core/table-schema.ts'
 import { NO_CAUTION, afterCommit, afterSilentDeath, type Caution } from './caution.ts'
 import { createChildHandle, type ChildHandle, type ChildProcess } from './child-handle.ts'
 import type { ChildSettings, Prepared } from './protocol.ts'
+import { STORAGE_PAUSE_MS, pause, whenThereIsRoom } from './waiting.ts'
 
 /** The table as the supervisor needs it: main/ passes the lakehouse's. */
 export interface StreamTable {
@@ -52,7 +53,6 @@ export interface SupervisorOptions {
 }
 
 const PARTITION_CHECK_MS = 10_000
-const STORAGE_PAUSE_MS = 2_000
 
 /** Runs until the signal aborts (then ends after a commit), until caught up when asked, or until an error that trying again cannot cure. */
 export async function superviseStream(options: SupervisorOptions): Promise<StreamSummary> {
@@ -94,7 +94,7 @@ interface State {
   fatal: HeadraceError | undefined
   /** Ends of the partitions when a job that stops when caught up began. */
   goal: Map<number, number> | undefined
-  /** A child has read all that the goal asks for: commit now instead of when the interval ends. */
+  /** A child of a job that stops when caught up has read all there is: commit now instead of when the interval ends. */
   hurry: boolean
   wake: () => void
 }
@@ -115,7 +115,8 @@ async function keepChildren(options: SupervisorOptions, state: State): Promise<v
       settings: { ...options.childSettings, positions: positionsOf(options, cautiousPartitions(slot)), goal: state.goal === undefined ? [] : slot.partitions.map((one) => [one, state.goal?.get(one) ?? 0]), batchMessages: slot.caution.batchMessages, poison: slot.poison },
       onAlive: (message) => options.observer.alive({ ...message, lag: lagOf(message) }),
       onTrouble: (message) => options.observer.trouble(message),
-      onGoal() {
+      onAllRead() {
+        if (!options.untilCaughtUp) return
         state.hurry = true
         state.wake()
       },
@@ -243,7 +244,8 @@ async function commitBatches(options: SupervisorOptions, batches: Prepared[], st
   }
   const newestMs = Math.max(...batches.map((batch) => batch.newestMs))
   const info = { counts, newestMs }
-  const version = await persist(options, { operation: 'STREAMING UPDATE', adds, removes: [], marks: next, expect, info })
+  const commit = (): Promise<number> => options.table.commit({ operation: 'STREAMING UPDATE', adds, removes: [], marks: next, expect, info }, options.nowMs())
+  const version = await whenThereIsRoom(commit, options.signal, (error) => options.observer.trouble(error))
   addCounts(state.total, counts)
   state.commits += 1
   const now = options.nowMs()
@@ -255,19 +257,6 @@ async function commitBatches(options: SupervisorOptions, batches: Prepared[], st
 function totals(marks: ReadonlyMap<string, number>, counts: Counts): Record<string, number> {
   const names = ['read', 'accepted', 'duplicate', 'quarantined'] as const
   return Object.fromEntries(names.map((name) => [name, (marks.get(countMark(name)) ?? 0) + counts[name]]))
-}
-
-/** A full disk at the commit loses nothing: the same entry is tried again until there is room or somebody stops us. */
-async function persist(options: SupervisorOptions, request: Parameters<StreamTable['commit']>[0]): Promise<number> {
-  for (;;) {
-    try {
-      return await options.table.commit(request, options.nowMs())
-    } catch (error) {
-      if (!(error instanceof HeadraceError) || error.code !== 'storage_full' || options.signal.aborted) throw error
-      options.observer.trouble({ code: 'storage_full' satisfies ErrorCode, message: error.message })
-      await pause(STORAGE_PAUSE_MS, options.signal)
-    }
-  }
 }
 
 function isCaughtUp(options: SupervisorOptions, state: State): boolean {
@@ -294,19 +283,4 @@ async function adoptPartitions(options: SupervisorOptions, state: State): Promis
     slot.partitions.push(partition)
     slot.child?.retire()
   }
-}
-
-/** Ends early when the signal aborts, or when `state.wake` is called. */
-function pause(ms: number, signal: AbortSignal, state?: State): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
-    if (state !== undefined) state.wake = done
-    function done(): void {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-  })
 }

@@ -12,8 +12,8 @@ import { rowsOfFiles } from './table-view.ts'
  */
 export async function replace(session: DuckSession, request: ReplaceRequest, rowsOf: RowsOf): Promise<Replacement> {
   const count = async (sql: string): Promise<number> => Number((await session.rows(sql))[0][0])
-  const rows = await count(`SELECT count(*) FROM (${rowsOf(request.slices, request.partitions, [])})`)
   await newestRows(session, request, rowsOf)
+  const rows = await count('SELECT coalesce(sum(rows_of_key), 0) FROM chosen')
   const distinct = await count('SELECT count(*) FROM chosen')
   await publishedMatches(session, request)
   const published = await count('SELECT count(*) FROM chosen')
@@ -30,7 +30,7 @@ function newestRows(session: DuckSession, request: ReplaceRequest, rowsOf: RowsO
   const key = request.key.map(name).join(', ')
   const columns = [...new Set([...request.key, request.latestBy])]
   const order = `${name(request.latestBy)} DESC NULLS LAST, position`
-  const ranked = `SELECT *, row_number() OVER (PARTITION BY ${key} ORDER BY ${order}) AS nth FROM (${rowsOf(request.slices, request.partitions, columns)})`
+  const ranked = `SELECT *, row_number() OVER (PARTITION BY ${key} ORDER BY ${order}) AS nth, count(*) OVER (PARTITION BY ${key}) AS rows_of_key FROM (${rowsOf(request.slices, request.partitions, columns)})`
   return session.run(`CREATE TEMP TABLE chosen AS SELECT * EXCLUDE (nth) FROM (${ranked}) WHERE nth = 1`)
 }
 

@@ -55,6 +55,17 @@ export function plainEnd(view: DataView, b: Uint8Array, p: number): number {
   }
 }
 
+/** Position of the first byte from `p` on that is no ordinary text (ASCII as in plainEnd, or a valid character beyond it); -1 for an invalid one. */
+export function textEnd(view: DataView, b: Uint8Array, p: number): number {
+  for (;;) {
+    p = plainEnd(view, b, p)
+    if (b[p] < 0x80) return p
+    const wide = readWide(b, p)
+    if (wide < 0 || wide >> 3 === 0xfffe || wide >> 3 === 0xffff) return -1
+    p += wide & 7
+  }
+}
+
 /**
  * Reads the UTF-8 sequence at `p` (a byte >= 0x80). Returns code point * 8 + byte count, or -1 when it is invalid.
  * The caller guarantees a readable sentinel behind its input, so no bound is checked here.

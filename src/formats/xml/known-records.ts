@@ -6,7 +6,7 @@
  * Measured on the sample: the scanner takes half the time.
  */
 import { truncateRows, addRow } from '../records.ts'
-import { plainEnd, readWide } from './chars.ts'
+import { textEnd } from './chars.ts'
 import { matchesTag } from './names.ts'
 import type { Binding, KnownRecords, ScanState, Stretch } from './scan-state.ts'
 import { tagWords } from './shape.ts'
@@ -51,13 +51,8 @@ function readValues(s: ScanState, p: number, cell: number): number {
     if (found.column < 0) return p
     const at = cell + found.column * 2
     cells[at] = p
-    for (;;) {
-      p = plainEnd(view, b, p)
-      if (b[p] < 0x80) break
-      const wide = readWide(b, p)
-      if (wide < 0 || wide >> 3 === 0xfffe || wide >> 3 === 0xffff) return 0
-      p += wide & 7
-    }
+    p = textEnd(view, b, p)
+    if (p < 0) return 0
     cells[at + 1] = p - cells[at]
     stretches = found.next
   }

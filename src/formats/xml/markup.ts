@@ -1,6 +1,6 @@
 /** Markup that carries no values: the XML declaration, comments, processing instructions, CDATA. DTDs are refused. */
 import { SPACE } from './chars.ts'
-import { scanName, lastColon, textOf } from './names.ts'
+import { scanName, lastColon, matches, textOf } from './names.ts'
 import { atEnd, fault, type ScanState } from './scan-state.ts'
 import { addText, isBlank, scanUntil } from './text.ts'
 
@@ -59,8 +59,7 @@ export function scanInstruction(s: ScanState, p: number): number {
 export function skipKnownDeclaration(s: ScanState, p: number): number {
   const { declaration: known } = s
   if (known.length === 0 || p + known.length >= s.end) return p
-  for (let i = 0; i < known.length; i += 1) if (s.bytes[p + i] !== known[i]) return p
-  return p + known.length
+  return matches(s.bytes, p, known) ? p + known.length : p
 }
 
 function checkDeclaration(s: ScanState, from: number, to: number): void {

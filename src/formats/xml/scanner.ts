@@ -7,7 +7,7 @@
  */
 import { clearRecords, createRecords, truncateRows, type Records } from '../records.ts'
 import { createSlab, type Slab } from '../../core/slab.ts'
-import { plainEnd, readWide } from './chars.ts'
+import { textEnd } from './chars.ts'
 import { storeCell, spreadEnvelope } from './capture.ts'
 import { closeElement, openElement, openPlain } from './elements.ts'
 import { readKnownRecord } from './known-records.ts'
@@ -196,14 +196,8 @@ function skipIndent(s: ScanState, p: number): number {
 function quickLeaf(s: ScanState, from: number, node: ElementNode): number {
   const b = s.bytes
   const { view } = s.slab
-  let q = from
-  for (;;) {
-    q = plainEnd(view, b, q)
-    if (b[q] < 0x80) break
-    const wide = readWide(b, q)
-    if (wide < 0 || wide >> 3 === 0xfffe || wide >> 3 === 0xffff) return 0
-    q += wide & 7
-  }
+  const q = textEnd(view, b, from)
+  if (q < 0) return 0
   const behind = q + node.closeTag.length
   if (behind > s.end || !matchesTag(view, q, node.closeTag)) return 0
   const { cells, width } = s.records

@@ -1,0 +1,27 @@
+/** The columns that RAW has beside the declared ones. Their names are reserved. */
+import type { StageColumn } from './engine.ts'
+
+/** Every row fills these: where it came from. */
+export const ORIGIN_COLUMNS: StageColumn[] = [
+  { name: 'message_id', kind: 'text', type: 'string' },
+  { name: 'message_key', kind: 'text', type: 'string' },
+  { name: 'message_headers', kind: 'text', type: 'string' },
+  { name: 'topic', kind: 'text', type: 'string' },
+  { name: 'topic_id', kind: 'text', type: 'string' },
+  { name: 'kafka_partition', kind: 'int32', type: 'integer' },
+  { name: 'kafka_offset', kind: 'int64', type: 'long' },
+  { name: 'ordinal', kind: 'int32', type: 'integer' },
+  { name: 'message_time', kind: 'int64', type: 'timestamp' },
+  { name: 'ingest_time', kind: 'int64', type: 'timestamp' },
+  { name: 'content_hash', kind: 'int32', type: 'integer' },
+]
+
+/** Only quarantined rows fill these. */
+export const REJECT_COLUMNS: StageColumn[] = [
+  { name: 'reject_kind', kind: 'text', type: 'string' },
+  { name: 'reject_rule', kind: 'text', type: 'string' },
+  { name: 'reject_path', kind: 'text', type: 'string' },
+  { name: 'reject_value', kind: 'text', type: 'string' },
+  { name: 'reject_reason', kind: 'text', type: 'string' },
+  { name: 'original', kind: 'text', type: 'binary' },
+]
