@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Admin } from '@platformatic/kafka'
 import { beforeAll, expect, test } from 'vitest'
-import { startBroker, type Broker } from '../../src/main/kafka-broker.ts'
+import type { Broker } from '../../src/main/kafka-broker.ts'
 import { java } from '../support/java.ts'
-import { PERFECT, broker, cli, cliJson, deltalake, killGroup, place, produce, startCli, until, verdict, type Place } from '../support/system.ts'
+import { PERFECT, broker, cli, cliJson, deltalake, killGroup, ownBroker, place, produce, startCli, until, verdict, type Place } from '../support/system.ts'
 
 let kafka: Broker
 let admin: Admin
@@ -117,7 +117,7 @@ test('a rewind reads again and doubles nothing; its dry run says how much', asyn
 
 test('the broker dies and comes back: reading goes on by itself', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-broker-'))
-  let own = await startBroker({ folder, fresh: true })
+  let own = await ownBroker({ folder, fresh: true })
   const port = Number(own.address.split(':')[1])
   const where = place(own.address)
   await produce(where, 2_000)
@@ -125,7 +125,7 @@ test('the broker dies and comes back: reading goes on by itself', async () => {
   await until('a commit', async () => ((await cli(where, ['tables', 'show', 'books/raw'])).code === 0 ? true : undefined))
   await own.kill()
   await until('trouble said', () => (job.errors().includes('No Kafka broker answers') ? true : undefined))
-  own = await startBroker({ folder, port })
+  own = await ownBroker({ folder, port })
   await produce(where, 1_000)
   const started = Date.now()
   await until('lag of zero', async () => {
@@ -148,7 +148,7 @@ test.each([
   ['SCRAM-SHA-256', ['#scram=SCRAM-SHA-256=[name=reader,password=pass]', '#scram=SCRAM-SHA-256=[name=admin,password=secret]', `listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config=${JAAS}.scram.ScramLoginModule required username="admin" password="secret";`]],
   ['SCRAM-SHA-512', ['#scram=SCRAM-SHA-512=[name=reader,password=pass]', '#scram=SCRAM-SHA-512=[name=admin,password=secret]', `listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=${JAAS}.scram.ScramLoginModule required username="admin" password="secret";`]],
 ])('logs in with SASL %s, and a wrong password is said as such', async (mechanism, properties) => {
-  const own = await startBroker({
+  const own = await ownBroker({
     folder: mkdtempSync(join(tmpdir(), 'headrace-sasl-')),
     fresh: true,
     properties: ['#listener=SASL_PLAINTEXT', `sasl.enabled.mechanisms=${mechanism}`, `sasl.mechanism.inter.broker.protocol=${mechanism}`, ...properties],
@@ -173,7 +173,7 @@ test('speaks TLS and checks the certificate', async () => {
   const keytool = (...args: string[]): void => void execFileSync('keytool', [...args, '-keystore', store, '-storetype', 'PKCS12', '-storepass', 'changeit'], { stdio: 'pipe' })
   keytool('-genkeypair', '-alias', 'broker', '-keyalg', 'EC', '-groupname', 'secp256r1', '-dname', 'CN=localhost', '-ext', 'SAN=dns:localhost,ip:127.0.0.1', '-validity', '30')
   keytool('-exportcert', '-rfc', '-alias', 'broker', '-file', join(keys, 'ca.pem'))
-  const own = await startBroker({
+  const own = await ownBroker({
     folder: mkdtempSync(join(tmpdir(), 'headrace-ssl-')),
     fresh: true,
     properties: ['#listener=SSL', `ssl.keystore.location=${store}`, 'ssl.keystore.type=PKCS12', 'ssl.keystore.password=changeit', `ssl.truststore.location=${store}`, 'ssl.truststore.type=PKCS12', 'ssl.truststore.password=changeit'],

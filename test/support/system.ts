@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { startBroker, type Broker } from '../../src/main/kafka-broker.ts'
+import { startBroker, type Broker, type BrokerOptions } from '../../src/main/kafka-broker.ts'
 import { readJournal } from '../../src/sample/journal.ts'
 import { sampleMessage } from '../../src/sample/library.ts'
 
@@ -12,14 +12,29 @@ const run = promisify(execFile)
 const ENTRY = resolve('src/main/cli.ts')
 export const PYTHON = resolve('.headrace/test-venv/bin/python')
 
+const brokers = new Set<number>()
+process.on('exit', () => {
+  for (const pid of brokers) process.kill(pid, 'SIGKILL')
+})
+// The runner ends its workers with SIGTERM, which would skip the handler above.
+process.on('SIGTERM', () => process.exit(143))
+
+/** A broker of the test's own, ended with the process at the latest. */
+export async function ownBroker(options: BrokerOptions): Promise<Broker> {
+  const made = await startBroker(options)
+  brokers.add(made.pid)
+  const gone = (end: () => Promise<void>) => async (): Promise<void> => {
+    brokers.delete(made.pid)
+    await end()
+  }
+  return { ...made, stop: gone(made.stop), kill: gone(made.kill) }
+}
+
 let shared: Promise<Broker> | undefined
 
 /** The broker that all system tests share; each test uses topics of its own. */
 export function broker(): Promise<Broker> {
-  shared ??= startBroker({ folder: mkdtempSync(join(tmpdir(), 'headrace-broker-')), fresh: true }).then((one) => {
-    process.on('exit', () => process.kill(one.pid, 'SIGKILL'))
-    return one
-  })
+  shared ??= ownBroker({ folder: mkdtempSync(join(tmpdir(), 'headrace-broker-')), fresh: true })
   return shared
 }
 
