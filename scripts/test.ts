@@ -11,6 +11,9 @@ const LONG_SUITES: Record<string, { files: string; env: Record<string, string> }
   kills: { files: 'test/faults/kills.test.ts', env: { HEADRACE_KILLS: '200', HEADRACE_MESSAGES: '1000000' } },
   stall: { files: 'test/faults/disk.test.ts', env: { HEADRACE_STALL_S: '600' } },
   power: { files: 'test/faults/disk.test.ts', env: { HEADRACE_CUTS: '50' } },
+  link: { files: 'test/integration/kafka.test.ts', env: { HEADRACE_SPELL_S: '60' } },
+  large: { files: 'test/integration/shapes.test.ts', env: { HEADRACE_LARGE_RECORDS: '10000000' } },
+  schedule: { files: 'test/dataset/schedule.test.ts', env: { HEADRACE_ZONES: 'all' } },
   property: { files: 'test/formats', env: { HEADRACE_PROPERTY_RUNS: '300000' } },
 }
 

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { App } from '../control/app.ts'
 import { byteSize, collect, stopSignal } from './options.ts'
-import { bytesText, type Output } from './output.ts'
+import { bytesText, printError, type Output } from './output.ts'
 
 interface Flags {
   memory: number
@@ -39,12 +39,10 @@ async function once(dataset: string, flags: Flags, app: App, out: Output): Promi
 }
 
 async function onSchedule(dataset: string, flags: Flags, app: App, out: Output): Promise<void> {
-  const { Cron } = await import('croner')
-  const signal = stopSignal()
-  const schedule = await app.batchSchedule(dataset)
-  out.say(`Batch of ${dataset} on ${schedule}; stop with Ctrl-C.`)
-  // `protect` skips a tick while the one before still runs: two at once would only make one of them wait for nothing.
-  const job = new Cron(schedule, { protect: true, timezone: 'UTC', catch: (error) => out.say(`Batch failed: ${(error as Error).message}`) }, () => once(dataset, { ...flags, hold: [], release: [] }, app, out))
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-  job.stop()
+  await app.atBatchTicks(dataset, {
+    signal: stopSignal(),
+    begun: (schedule) => out.say(`Batch of ${dataset} on ${schedule}; stop with Ctrl-C.`),
+    // A batch that fails says why; the next tick tries again.
+    action: () => once(dataset, { ...flags, hold: [], release: [] }, app, out).catch((error: unknown) => void printError(error, out.format)),
+  })
 }

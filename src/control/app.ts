@@ -109,7 +109,8 @@ export interface App {
   produce(request: ProduceRequest): Promise<Record<string, unknown>>
   stream(dataset: string, options: StreamOptions): Promise<StreamSummary>
   batch(dataset: string, options: BatchOptions): Promise<BatchResult[]>
-  batchSchedule(dataset: string): Promise<string>
+  /** Runs an action at each tick of the dataset's schedule until the signal aborts. */
+  atBatchTicks(dataset: string, options: { signal: AbortSignal; begun(schedule: string): void; action(): Promise<void> }): Promise<void>
   listTables(): Promise<TableInfo[]>
   showTable(table: string, version: number | undefined): Promise<TableInfo>
   tableVersions(table: string, limit: number): Promise<VersionInfo[]>

@@ -3,6 +3,7 @@
  * This is the form after parsing, with every default filled in; `schema.ts` is the form that users write.
  */
 import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../core/raw-columns.ts'
+import type { Schedule } from './schedule.ts'
 
 export type ScalarType = 'string' | 'uuid' | 'integer' | 'long' | 'double' | 'decimal' | 'boolean' | 'date' | 'timestamp'
 
@@ -102,7 +103,7 @@ export interface Dataset {
     latestBy: string
     partitionBy: PartitionField[]
     horizonDays: number | undefined
-    schedule: string
+    schedule: Schedule
     compression: 'zstd' | 'snappy' | 'gzip'
     gate: { maxRejectRatio: number } | undefined
   }

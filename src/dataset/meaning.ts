@@ -2,6 +2,7 @@
 import { RESERVED_COLUMNS } from './declaration.ts'
 import type { YamlPath } from './check.ts'
 import type { RawColumn, RawDeclaration, RawRule } from './normalize.ts'
+import { scheduleProblem } from './schedule.ts'
 import { nearest } from './suggest.ts'
 
 export interface Finding {
@@ -97,7 +98,9 @@ function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
   if (p.latest_by !== undefined && p.keep !== 'latest') found.push({ path: ['processed', 'latest_by'], message: 'latest_by orders records of keep: latest, and keep is first', suggestion: 'Add keep: latest, or leave latest_by out.' })
   else if (p.latest_by !== undefined && ![...known, 'message_time'].includes(p.latest_by)) found.push(unknownColumn(['processed', 'latest_by'], p.latest_by, [...known, 'message_time']))
   if (p.horizon_days !== undefined && p.keep === 'latest') found.push({ path: ['processed', 'horizon_days'], message: 'horizon_days bounds the search of keep: first; keep: latest compares with all that is published' })
-  if (p.schedule !== undefined && !/^\S+(\s+\S+){4,5}$/.test(p.schedule.trim())) found.push({ path: ['processed', 'schedule'], message: `schedule ${p.schedule} is not a cron expression`, suggestion: 'Five fields: minute hour day month weekday, e.g. 5 * * * *.' })
+  const wrong = p.schedule === undefined ? undefined : scheduleProblem(p.schedule)
+  if (wrong !== undefined) found.push({ path: ['processed', 'schedule'], message: `schedule ${p.schedule} is not a cron expression: ${wrong}`, suggestion: 'Five fields: minute hour day month weekday, e.g. 5 * * * *.' })
+  if (p.schedule_timezone !== undefined && !isZone(p.schedule_timezone)) found.push({ path: ['processed', 'schedule_timezone'], message: `${p.schedule_timezone} is not an IANA time zone`, suggestion: 'For example Europe/Berlin or UTC.' })
   return found
 }
 

@@ -65,6 +65,7 @@ export interface RawDeclaration {
     partition_by?: { column: string; transform?: PartitionField['transform']; timezone?: string }[]
     horizon_days?: number
     schedule?: string
+    schedule_timezone?: string
     compression?: Compression
     gate?: { max_reject_ratio?: number }
   }
@@ -164,7 +165,7 @@ function normalizeProcessed(raw: RawDeclaration): Dataset['processed'] {
       name: field.transform === undefined || field.transform === 'identity' ? field.column : `${field.column}_${field.transform}`,
     })),
     horizonDays: p?.horizon_days,
-    schedule: p?.schedule ?? '5 * * * *',
+    schedule: { cron: p?.schedule ?? '5 * * * *', timezone: p?.schedule_timezone ?? 'UTC' },
     compression: p?.compression ?? 'zstd',
     gate: p?.gate && { maxRejectRatio: p.gate.max_reject_ratio ?? 1 },
   }

@@ -7,7 +7,8 @@ import { OPERATOR_HOLD, consumerMark, heldMark } from '../core/marks.ts'
 import { checkDataset } from '../dataset/check.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openTable } from '../lakehouse/table.ts'
-import { whenThereIsRoom } from '../runner/waiting.ts'
+import { runAtTicks } from '../runner/ticks.ts'
+import { pause, whenThereIsRoom } from '../runner/waiting.ts'
 import { dropChildAhead, startChildAhead, takeChild } from './fork-child.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset } from './home.ts'
@@ -35,7 +36,11 @@ export function createApp(version: string): App {
       const { runBatch } = await import('./batch-job.ts')
       return runBatch(loaded, { memoryBytes: options.memoryBytes, dryRun: options.dryRun, progress: options.say })
     },
-    batchSchedule: async (dataset) => (await loadDataset(dataset)).dataset.processed.schedule,
+    async atBatchTicks(dataset, { signal, begun, action }) {
+      const { schedule } = (await loadDataset(dataset)).dataset.processed
+      begun(`${schedule.cron} (${schedule.timezone})`)
+      await runAtTicks({ schedule, action, nowMs: Date.now, pause: (ms) => pause(ms, signal), signal })
+    },
   }
 }
 

@@ -29,7 +29,7 @@ export interface BrokerOptions {
   folder: string
   port?: number
   fresh?: boolean
-  /** Further lines of server.properties. */
+  /** Further lines of server.properties. Ours start with #: `#listener=NAME`, `#advertised=HOST:PORT`, `#scram=...`. */
   properties?: string[]
   jvmOptions?: string[]
 }
@@ -97,14 +97,15 @@ function scramArguments(options: BrokerOptions): string[] {
 }
 
 function properties(folder: string, port: number, controller: number, more: string[]): string {
-  const listener = more.find((line) => line.startsWith('#listener='))?.slice('#listener='.length) ?? 'PLAINTEXT'
+  const setting = (name: string): string | undefined => more.find((line) => line.startsWith(`#${name}=`))?.slice(name.length + 2)
+  const listener = setting('listener') ?? 'PLAINTEXT'
   const lines = [
     'process.roles=broker,controller',
     'node.id=1',
     `controller.quorum.bootstrap.servers=127.0.0.1:${controller}`,
     'controller.listener.names=CONTROLLER',
     `listeners=${listener}://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    `advertised.listeners=${listener}://127.0.0.1:${port}`,
+    `advertised.listeners=${listener}://${setting('advertised') ?? `127.0.0.1:${port}`}`,
     `listener.security.protocol.map=CONTROLLER:PLAINTEXT,${listener}:${listener}`,
     `inter.broker.listener.name=${listener}`,
     `log.dirs=${join(folder, 'log')}`,

@@ -7,7 +7,8 @@ import { Admin } from '@platformatic/kafka'
 import { beforeAll, expect, test } from 'vitest'
 import type { Broker } from '../../src/main/kafka-broker.ts'
 import { java } from '../support/java.ts'
-import { PERFECT, broker, cli, cliJson, deltalake, killGroup, ownBroker, place, produce, startCli, until, verdict, type Place } from '../support/system.ts'
+import { openLink } from '../support/link.ts'
+import { PERFECT, broker, cli, cliJson, deltalake, killGroup, ownBroker, place, produce, sleep, startCli, until, verdict, type Place } from '../support/system.ts'
 
 let kafka: Broker
 let admin: Admin
@@ -19,6 +20,9 @@ beforeAll(async () => {
 })
 
 const stream = (where: Place): Promise<Record<string, number>> => cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+/** Faults of the link, and how long each lasts; the long suite takes five of 60 s. */
+const SPELL_S = Number(process.env.HEADRACE_SPELL_S ?? 4)
+const SPELLS = SPELL_S > 10 ? ['silence', 'cut', 'silence', 'cut', 'silence'] : ['silence', 'cut']
 const noDedup = (yaml: string): string => yaml.replace('message_id: { from: key }', 'message_id: { from: none }')
 
 test('a Java producer that aborts 30 % of its transactions: no aborted record arrives, no committed one is missing', async () => {
@@ -140,6 +144,41 @@ test('the broker dies and comes back: reading goes on by itself', async () => {
   await own.kill()
   where.cleanUp()
 })
+
+test('a link that is slow, goes silent and is cut: nothing is lost or doubled, and reading goes on within 30 s', async () => {
+  let broker: Broker | undefined
+  const link = await openLink(() => Number(broker?.address.split(':')[1]))
+  broker = await ownBroker({ folder: mkdtempSync(join(tmpdir(), 'headrace-link-')), fresh: true, properties: [`#advertised=127.0.0.1:${link.port}`] })
+  const where = place(`127.0.0.1:${link.port}`)
+  await produce(where, 30_000)
+  link.limit(300_000)
+  const job = startCli(where, ['stream', where.declaration])
+  const position = async (): Promise<number> => {
+    const { code, stdout } = await cli(where, ['tables', 'show', 'books/raw', '-o', 'json'])
+    return code === 0 ? (JSON.parse(stdout) as { rows: number }).rows : 0
+  }
+  const moved = async (): Promise<void> => {
+    const [before, started] = [await position(), Date.now()]
+    await until('more rows', async () => ((await position()) > before ? true : undefined))
+    expect(Date.now() - started).toBeLessThan(30_000)
+  }
+  await moved()
+  for (const spell of SPELLS) {
+    if (spell === 'silence') link.silence(true)
+    else for (let i = 0; i < SPELL_S * 2; i += 1) await sleep(500).then(link.cut)
+    await sleep(SPELL_S * 1000)
+    link.silence(false)
+    await moved()
+  }
+  link.limit(Infinity)
+  killGroup(job, 'SIGTERM')
+  await job.ended
+  await stream(where)
+  expect(await verdict(where)).toMatchObject(PERFECT)
+  await broker.stop()
+  await link.close()
+  where.cleanUp()
+}, 900_000)
 
 const JAAS = 'org.apache.kafka.common.security'
 

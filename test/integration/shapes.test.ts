@@ -28,10 +28,16 @@ test('takes each file of a folder once, leaves growing and hidden ones, rejects 
   where.cleanUp()
 })
 
+/** Records of the large file; the long suite takes 10,000,000, which are 2 GB (fault case H2). */
+const LARGE = Number(process.env.HEADRACE_LARGE_RECORDS ?? 150_000)
+const distinctTitles = (where: Place): Promise<number[]> => deltalake(where.raw, "import pyarrow.compute as pc\na = t.filter(pc.equal(t['outcome'], 'accepted'))['title']\nprint(json.dumps([len(a), pc.count_distinct(a).as_py()]))")
+
 async function largeFile(path: string, records: number, end: string): Promise<void> {
   const out = createWriteStream(path)
   out.write('<library>')
-  for (let i = 0; i < records; i += 1) if (!out.write(book(i, `<!-- ${'x'.repeat(800)} -->`))) await once(out, 'drain')
+  // The default's records are padded: 150 MB, too much for the memory that is allowed if anything were kept.
+  const more = records > 1_000_000 ? '' : `<!-- ${'x'.repeat(800)} -->`
+  for (let i = 0; i < records; i += 1) if (!out.write(book(i, more))) await once(out, 'drain')
   out.end(end)
   await once(out, 'close')
 }
@@ -39,17 +45,18 @@ async function largeFile(path: string, records: number, end: string): Promise<vo
 test('reads a file larger than a message record by record in bounded memory, and takes all of it back when its end is broken', async () => {
   const where = folder()
   writeFileIn(where.incoming, 'first.xml', `<library>${book(9_999_999)}</library>`)
-  await largeFile(join(where.incoming, 'large.xml'), 150_000, '</library>')
+  await largeFile(join(where.incoming, 'large.xml'), LARGE, '</library>')
   const job = startCli(where, ['stream', where.declaration, '--until-caught-up'])
   let most = 0
   const watch = setInterval(() => (most = Math.max(most, treeMemory(job.pid as number))), 100)
   expect(await job.ended).toBe(0)
   clearInterval(watch)
+  process.stderr.write(`memory of the tree at most ${Math.round(most / 1e6)} MB\n`)
   expect(most).toBeLessThan(768 * 1024 * 1024)
-  expect((await titles(where)).length).toBe(150_001)
+  expect(await distinctTitles(where)).toEqual([LARGE + 1, LARGE + 1])
   await largeFile(join(where.incoming, 'torn.xml'), 60_000, '<book>')
   expect(await stream(where)).toMatchObject({ read: 1, accepted: 0, quarantined: 1 })
-  expect((await titles(where)).length).toBe(150_001)
+  expect(await distinctTitles(where)).toEqual([LARGE + 1, LARGE + 1])
   where.cleanUp()
 })
 

@@ -1,0 +1,27 @@
+/**
+ * Cron schedules as a pure function of time (croner's reading of them). Over a change of the clocks a schedule with one time of
+ * day runs once a day: at the end of the gap when its time is skipped, the first time when it comes twice. Every other schedule
+ * (lists, ranges, steps, *) runs whenever the local clock shows a matching time: not at all for skipped ones, twice for repeated ones.
+ */
+import { Cron } from 'croner'
+
+export interface Schedule {
+  /** Five fields (minute hour day month weekday), or six with seconds first. Day and weekday both given: either matches. */
+  cron: string
+  /** IANA name. */
+  timezone: string
+}
+
+/** Why the text is no schedule; undefined when it is one that comes true some day. */
+export function scheduleProblem(cron: string): string | undefined {
+  try {
+    return new Cron(cron, { timezone: 'UTC', paused: true }).nextRun(new Date(0)) === null ? 'it never comes true' : undefined
+  } catch (error) {
+    return (error as Error).message.replace(/^CronPattern: /, '')
+  }
+}
+
+/** The first tick after a moment, both in milliseconds since 1970; undefined when there is none. */
+export function nextTick(schedule: Schedule, afterMs: number): number | undefined {
+  return new Cron(schedule.cron, { timezone: schedule.timezone, paused: true }).nextRun(new Date(afterMs))?.getTime()
+}
