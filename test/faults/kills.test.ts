@@ -38,12 +38,11 @@ async function rewind(where: Place): Promise<void> {
   await cliJson(where, ['offsets', 'rewind', where.declaration, '--partition', String(one.partition), '--to-offset', String(to)])
 }
 
-/** A producer whose broker dies fails; started again it goes on behind the last message that was acknowledged. */
-async function produceAll(where: Place, count: number, rate: number): Promise<void> {
-  for (let done = 0; done < count; ) {
-    const { code } = await cli(where, ['produce', where.declaration, '--count', String(count - done), '--rate', String(rate)])
-    done = code === 0 ? count : (await readJournal(where.journal)).lines.length
-  }
+/** Produces at a rate until `stopped` is true, then flat out up to `least`. A producer whose broker dies fails; the next one goes on behind the last acknowledged message. */
+async function keepProducing(where: Place, rate: number, least: number, stopped: () => boolean): Promise<void> {
+  const acknowledged = async (): Promise<number> => (await readJournal(where.journal)).lines.length
+  while (!stopped()) await cli(where, ['produce', where.declaration, '--count', String(rate * 15), '--rate', String(rate)])
+  for (let left = least - (await acknowledged()); left > 0; left = least - (await acknowledged())) await cli(where, ['produce', where.declaration, '--count', String(left)])
 }
 
 test(`${KILLS} SIGKILLs over ${MESSAGES} messages, with rewinds and dying brokers: nothing lost, nothing doubled, counts that add up`, async () => {
@@ -51,7 +50,8 @@ test(`${KILLS} SIGKILLs over ${MESSAGES} messages, with rewinds and dying broker
   let own = await ownBroker({ folder, fresh: true })
   const port = Number(own.address.split(':')[1])
   const where = place(own.address, (yaml) => `${yaml}\nstream: { commit_interval_ms: 250, rows_per_file: 20000, children: 2 }\n`)
-  const producing = produceAll(where, MESSAGES, Math.ceil(MESSAGES / (KILLS * 4)))
+  let killing = true
+  const producing = keepProducing(where, Math.ceil(MESSAGES / (KILLS * 5)), MESSAGES, () => !killing)
   await until('the topic', async () => ((await cli(where, ['offsets', 'show', where.declaration])).code === 0 ? true : undefined))
   const firstCommits: number[] = []
   for (let kill = 0; kill < KILLS; kill += 1) {
@@ -76,6 +76,7 @@ test(`${KILLS} SIGKILLs over ${MESSAGES} messages, with rewinds and dying broker
       own = await ownBroker({ folder, port })
     }
   }
+  killing = false
   await producing
   await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
   expect(await verdict(where)).toMatchObject(PERFECT)
