@@ -21,6 +21,18 @@ export function byteSize(text: string): number {
   return Math.floor(Number(match[1]) * factor)
 }
 
+/** `90s`, `15m`, `24h`, `7d` in milliseconds. */
+export function duration(text: string): number {
+  const match = /^(\d+)\s*(s|m|h|d)$/.exec(text)
+  if (match === null) throw new InvalidArgumentError('It must be a time like 90s, 15m, 24h or 7d.')
+  return Number(match[1]) * { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 's']
+}
+
+export function day(text: string): string {
+  if (!/^\d{4}-\d\d-\d\d$/.test(text) || Number.isNaN(Date.parse(text))) throw new InvalidArgumentError('It must be a day like 2026-11-21.')
+  return text
+}
+
 export function collect(value: string, before: string[]): string[] {
   return [...before, value]
 }

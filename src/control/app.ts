@@ -2,7 +2,7 @@
  * What the CLI (and later the API) can ask for. main/ implements it; nothing above knows an adapter. Every method throws
  * errors of the table (core/errors.ts); progress goes to `say`, results are returned.
  */
-import type { BatchResult, CommitEvent, StreamSummary } from '../core/results.ts'
+import type { BatchResult, CommitEvent, CompactResult, DeleteResult, RetainResult, StreamSummary, VacuumResult } from '../core/results.ts'
 import type { CheckResult } from '../dataset/check.ts'
 
 export interface StreamOptions {
@@ -92,6 +92,24 @@ export interface ReplayResult {
   version: number | null
 }
 
+export interface UpkeepOptions {
+  memoryBytes: number
+  /** Says files, rows and bytes; changes nothing. */
+  dryRun: boolean
+  /** Retention: first ingest date that stays, instead of raw.retention_days before today. */
+  keepFrom: string | undefined
+  /** Vacuum: instead of upkeep.grace_hours. */
+  graceMs: number | undefined
+  say(text: string): void
+}
+
+export interface DeleteOptions extends UpkeepOptions {
+  /** Records by key: column to value as text. All name the same columns. */
+  keys: Record<string, string>[]
+  /** Kept in the log beside the hashes of the keys, for who has to prove that it was done. */
+  reason: string
+}
+
 export interface VerifyResult {
   table: string
   version: number
@@ -111,6 +129,12 @@ export interface App {
   batch(dataset: string, options: BatchOptions): Promise<BatchResult[]>
   /** Runs an action at each tick of the dataset's schedule until the signal aborts. */
   atBatchTicks(dataset: string, options: { signal: AbortSignal; begun(schedule: string): void; action(): Promise<void> }): Promise<void>
+  compact(dataset: string, options: UpkeepOptions): Promise<({ table: string } & CompactResult)[]>
+  retain(dataset: string, options: UpkeepOptions): Promise<RetainResult>
+  vacuum(dataset: string, options: UpkeepOptions): Promise<({ table: string } & VacuumResult)[]>
+  deleteRows(dataset: string, options: DeleteOptions): Promise<({ table: string } & DeleteResult)[]>
+  /** Runs an action at each tick of the dataset's upkeep schedule until the signal aborts. */
+  atUpkeepTicks(dataset: string, options: { signal: AbortSignal; begun(schedule: string): void; action(): Promise<void> }): Promise<void>
   listTables(): Promise<TableInfo[]>
   showTable(table: string, version: number | undefined): Promise<TableInfo>
   tableVersions(table: string, limit: number): Promise<VersionInfo[]>

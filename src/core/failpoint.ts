@@ -19,6 +19,12 @@ export const FAILPOINTS = [
   'index.written',
   'batch.planned',
   'batch.files_written',
+  'compact.files_written',
+  'compact.group_done',
+  'archive.copied',
+  'archive.committed',
+  'vacuum.deleted',
+  'delete.files_written',
 ] as const
 
 export type Failpoint = (typeof FAILPOINTS)[number]

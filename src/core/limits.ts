@@ -22,6 +22,8 @@ export const LIMITS = {
   fetchPartitionBytes: 1 * MIB,
   /** Rows per data file before it is closed: two Parquet row groups, so that staging stays under 100 MiB. */
   rowsPerFile: 2 * 122_880,
+  /** Compaction closes a file at so many rows, unless the dataset says fewer. */
+  rowsPerMergedFile: 10_000_000,
   stagedBytes: 96 * MIB,
   dedupWindowMessages: 1_000_000,
   /** All windows of one child together; with more Kafka partitions each window shrinks, and the user is told. */
@@ -35,6 +37,8 @@ export const LIMITS = {
   childDeathsBeforeHalving: 2,
   childDeathsMax: 60,
   commitAttempts: 60,
+  /** Newest log entries of a table that stay for time travel, unless delta.logRetentionDuration lets them go earlier. */
+  logEntries: 10_000,
   evolvedColumns: 200,
   inferSamples: 1_000,
   engineMemory: 160 * MIB,

@@ -28,6 +28,16 @@ export function consumerMark(consumer: string): string {
   return `${PREFIX}/consumer/${consumer}`
 }
 
+/** Version of the archive table up to which RAW has let go of the rows that moved there. */
+export function archiveMark(): string {
+  return `${PREFIX}/archive`
+}
+
+/** Counts the deletions of rows by key in Processed: a batch that read RAW before one may not commit after it. */
+export function deletionMark(): string {
+  return `${PREFIX}/deletions`
+}
+
 /** First RAW version not yet published for a held partition of Processed. */
 export function heldMark(partition: string): string {
   return `${PREFIX}/held/${partition}`

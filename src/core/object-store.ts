@@ -22,6 +22,8 @@ export interface ObjectStore {
   list(folder: string, after?: string): Promise<StoredObject[]>
   stat(name: string): Promise<StoredObject | undefined>
   delete(name: string): Promise<void>
+  /** Deletes what interrupted writes left behind and `list` does not show, when it is older. */
+  sweep(beforeMs: number): Promise<void>
   /** Makes files that an engine wrote itself durable: their bytes, their names, the folders above them. */
   sync(names: string[]): Promise<void>
   /** A path that an engine on this machine can open. Stores that are not local stage the bytes first. */

@@ -57,3 +57,38 @@ export function addCounts(into: Counts, more: Counts): void {
   for (const key of ['read', 'accepted', 'duplicate', 'quarantined', 'notes', 'messages', 'bytes'] as const) into[key] += more[key]
   for (const [reason, count] of Object.entries(more.byReason)) into.byReason[reason] = (into.byReason[reason] ?? 0) + count
 }
+
+export interface CompactResult {
+  filesBefore: number
+  filesAfter: number
+  /** Rows, and bytes before and after, of the files that were merged. */
+  rows: number
+  bytesBefore: number
+  bytesAfter: number
+  /** Groups given up because another writer changed their files. */
+  conflicts: number
+}
+
+export interface RetainResult {
+  /** First ingest date that stays. */
+  keepFrom: string
+  files: number
+  rows: number
+  bytes: number
+  /** Files of days that are over, but that a consumer has not used, or that hold rows of a held partition. */
+  waitingFiles: number
+  version: number | null
+}
+
+export interface VacuumResult {
+  files: number
+  bytes: number
+}
+
+export interface DeleteResult {
+  rows: number
+  /** Files that held such rows, written again without them. */
+  files: number
+  bytes: number
+  version: number | null
+}

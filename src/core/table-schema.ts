@@ -33,6 +33,10 @@ export interface DataFile {
   size: number
   partitionValues: Record<string, string | null>
   stats: string
+  /** What we note about a file in the log. */
+  tags?: Record<string, string>
+  /** Unlike the commit's: rows of this file are new to consumers, or are not. */
+  dataChange?: boolean
 }
 
 export function tableColumn(name: string, type: DeltaType, metadata: Record<string, unknown> = {}): TableColumn {

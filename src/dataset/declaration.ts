@@ -94,7 +94,15 @@ export interface Dataset {
   drift: Drift
   dedup: { window: number }
   stream: { commitIntervalMs: number; rowsPerFile: number; children: number }
-  raw: { path: string; retentionDays: number; keepOriginal: boolean; compression: 'zstd' | 'snappy' | 'gzip' }
+  raw: {
+    path: string
+    retentionDays: number
+    /** Folder of the archive table; empty: rows whose time is over are deleted. */
+    archive: string
+    keepOriginal: boolean
+    clusterBy: string[]
+    compression: 'zstd' | 'snappy' | 'gzip'
+  }
   processed: {
     path: string
     key: string[]
@@ -104,9 +112,11 @@ export interface Dataset {
     partitionBy: PartitionField[]
     horizonDays: number | undefined
     schedule: Schedule
+    clusterBy: string[]
     compression: 'zstd' | 'snappy' | 'gzip'
     gate: { maxRejectRatio: number } | undefined
   }
+  upkeep: { schedule: Schedule; fileBytes: number; rowsPerFile: number; graceMs: number }
 }
 
 export const RESERVED_COLUMNS: readonly string[] = [...[...ORIGIN_COLUMNS, ...REJECT_COLUMNS].map((column) => column.name), 'outcome', 'ingest_date', 'processed_date']

@@ -19,6 +19,8 @@ export function checkMeaning(raw: RawDeclaration): Finding[] {
     ...raw.columns.flatMap((column, i) => checkColumn(column, ['columns', i])),
     ...(raw.rules ?? []).flatMap((rule, i) => checkRule(rule, i, names)),
     ...checkProcessed(raw, names),
+    ...checkRawZone(raw, names),
+    ...checkSchedule(raw.upkeep ?? {}, 'upkeep'),
     ...checkMessageId(raw),
   ]
 }
@@ -98,10 +100,25 @@ function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
   if (p.latest_by !== undefined && p.keep !== 'latest') found.push({ path: ['processed', 'latest_by'], message: 'latest_by orders records of keep: latest, and keep is first', suggestion: 'Add keep: latest, or leave latest_by out.' })
   else if (p.latest_by !== undefined && ![...known, 'message_time'].includes(p.latest_by)) found.push(unknownColumn(['processed', 'latest_by'], p.latest_by, [...known, 'message_time']))
   if (p.horizon_days !== undefined && p.keep === 'latest') found.push({ path: ['processed', 'horizon_days'], message: 'horizon_days bounds the search of keep: first; keep: latest compares with all that is published' })
-  const wrong = p.schedule === undefined ? undefined : scheduleProblem(p.schedule)
-  if (wrong !== undefined) found.push({ path: ['processed', 'schedule'], message: `schedule ${p.schedule} is not a cron expression: ${wrong}`, suggestion: 'Five fields: minute hour day month weekday, e.g. 5 * * * *.' })
-  if (p.schedule_timezone !== undefined && !isZone(p.schedule_timezone)) found.push({ path: ['processed', 'schedule_timezone'], message: `${p.schedule_timezone} is not an IANA time zone`, suggestion: 'For example Europe/Berlin or UTC.' })
+  p.cluster_by?.forEach((name, i) => {
+    if (!known.includes(name)) found.push(unknownColumn(['processed', 'cluster_by', i], name, known))
+  })
+  found.push(...checkSchedule(p, 'processed'))
   return found
+}
+
+/** Schedules of a section, and its time zone. */
+function checkSchedule(section: { schedule?: string; schedule_timezone?: string }, name: string): Finding[] {
+  const found: Finding[] = []
+  const wrong = section.schedule === undefined ? undefined : scheduleProblem(section.schedule)
+  if (wrong !== undefined) found.push({ path: [name, 'schedule'], message: `schedule ${section.schedule} is not a cron expression: ${wrong}`, suggestion: 'Five fields: minute hour day month weekday, e.g. 5 * * * *.' })
+  if (section.schedule_timezone !== undefined && !isZone(section.schedule_timezone)) found.push({ path: [name, 'schedule_timezone'], message: `${section.schedule_timezone} is not an IANA time zone`, suggestion: 'For example Europe/Berlin or UTC.' })
+  return found
+}
+
+function checkRawZone(raw: RawDeclaration, names: string[]): Finding[] {
+  const known = [...names, ...RESERVED_COLUMNS.filter((name) => name !== 'processed_date')]
+  return (raw.raw?.cluster_by ?? []).flatMap((name, i) => (known.includes(name) ? [] : [unknownColumn(['raw', 'cluster_by', i], name, names)]))
 }
 
 function checkMessageId(raw: RawDeclaration): Finding[] {

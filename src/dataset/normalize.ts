@@ -56,7 +56,7 @@ export interface RawDeclaration {
   drift?: Dataset['drift']
   dedup?: { window?: number }
   stream?: { commit_interval_ms?: number; rows_per_file?: number; children?: number }
-  raw?: { path?: string; retention_days?: number; keep_original?: boolean; compression?: Compression }
+  raw?: { path?: string; retention_days?: number; archive?: string; keep_original?: boolean; cluster_by?: string[]; compression?: Compression }
   processed?: {
     path?: string
     key: string[]
@@ -66,9 +66,11 @@ export interface RawDeclaration {
     horizon_days?: number
     schedule?: string
     schedule_timezone?: string
+    cluster_by?: string[]
     compression?: Compression
     gate?: { max_reject_ratio?: number }
   }
+  upkeep?: { schedule?: string; schedule_timezone?: string; file_mib?: number; rows_per_file?: number; grace_hours?: number }
 }
 
 export function normalize(raw: RawDeclaration): Dataset {
@@ -95,10 +97,18 @@ export function normalize(raw: RawDeclaration): Dataset {
     raw: {
       path: raw.raw?.path ?? '',
       retentionDays: raw.raw?.retention_days ?? 30,
+      archive: raw.raw?.archive ?? '',
       keepOriginal: raw.raw?.keep_original ?? false,
+      clusterBy: raw.raw?.cluster_by ?? [],
       compression: raw.raw?.compression ?? 'zstd',
     },
     processed: normalizeProcessed(raw),
+    upkeep: {
+      schedule: { cron: raw.upkeep?.schedule ?? '35 * * * *', timezone: raw.upkeep?.schedule_timezone ?? 'UTC' },
+      fileBytes: (raw.upkeep?.file_mib ?? 128) * 1024 * 1024,
+      rowsPerFile: raw.upkeep?.rows_per_file ?? LIMITS.rowsPerMergedFile,
+      graceMs: (raw.upkeep?.grace_hours ?? 24) * 3_600_000,
+    },
   }
 }
 
@@ -166,6 +176,7 @@ function normalizeProcessed(raw: RawDeclaration): Dataset['processed'] {
     })),
     horizonDays: p?.horizon_days,
     schedule: { cron: p?.schedule ?? '5 * * * *', timezone: p?.schedule_timezone ?? 'UTC' },
+    clusterBy: p?.cluster_by ?? [],
     compression: p?.compression ?? 'zstd',
     gate: p?.gate && { maxRejectRatio: p.gate.max_reject_ratio ?? 1 },
   }

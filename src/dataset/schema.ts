@@ -109,8 +109,10 @@ export const DATASET_SCHEMA = {
     }),
     raw: object('The RAW zone.', {
       path: text('Folder of the table. Default HEADRACE_HOME/tables/<dataset>/raw.'),
-      retention_days: { type: 'integer', minimum: 1, description: 'Default 30.' },
+      retention_days: { type: 'integer', minimum: 1, description: 'Days of ingest that stay in RAW, once the batch has used them. Default 30.' },
+      archive: text('Folder of the archive table to which older days move. Default: they are deleted.'),
       keep_original: { type: 'boolean', description: 'Keep the bytes of accepted messages as well. Default false.' },
+      cluster_by: list('Compaction orders rows by these columns, so that readers skip files.'),
       compression: COMPRESSION,
     }),
     processed: object('The Processed zone and the batch that fills it.', {
@@ -122,8 +124,16 @@ export const DATASET_SCHEMA = {
       horizon_days: { type: 'integer', minimum: 1, description: 'Look for duplicates only among keys published in so many days.' },
       schedule: text('Cron of the batch: minute hour day month weekday, or six fields with seconds first. Default 5 * * * *. When clocks change, one time of day runs once (at the end of the gap, or the first of two times); lists, ranges, steps and * run whenever the local clock matches. Ticks that were missed are made good by one batch.'),
       schedule_timezone: text('Time zone of the schedule, e.g. Europe/Berlin. Default UTC.'),
+      cluster_by: list('Compaction orders rows by these columns, so that readers skip files.'),
       compression: COMPRESSION,
       gate: object('Hold a table partition whose delta looks wrong.', { max_reject_ratio: { type: 'number', minimum: 0, maximum: 1, description: 'Greatest share of quarantined records.' } }),
     }, ['key']),
+    upkeep: object('Small files, old days and dead files of both zones: headrace upkeep.', {
+      schedule: text('Cron of headrace upkeep --schedule. Default 35 * * * *.'),
+      schedule_timezone: text('Default UTC.'),
+      file_mib: { type: 'integer', minimum: 1, maximum: 4096, description: 'Size that compaction merges small files to, in MiB. Default 128.' },
+      rows_per_file: { type: 'integer', minimum: 1, description: `Most rows of a merged file. Default ${LIMITS.rowsPerMergedFile}.` },
+      grace_hours: { type: 'integer', minimum: 1, description: 'How long files that were replaced stay for running readers and older versions. Default 24.' },
+    }),
   }, ['dataset', 'source', 'record', 'columns']),
 } as const

@@ -10,14 +10,9 @@ import { LIMITS } from '../core/limits.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { DataFile, TableSchema } from '../core/table-schema.ts'
 import { PROTOCOL, checkProtocol, entryName, readEntry, writeEntry, type Action, type CommitInfo, type MetadataAction } from './actions.ts'
-import { lastCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
+import { lastCheckpoint, readCheckpoint } from './checkpoint.ts'
+import { tidyLog, type LogGrowth } from './log-upkeep.ts'
 import { applyActions, emptySnapshot, schemaString, type Snapshot } from './snapshot.ts'
-
-/** Entries since the last checkpoint before a new one is written (unless the table's delta.checkpointInterval says), and the bytes of log that force one earlier. */
-const CHECKPOINT_ENTRIES = 100
-const CHECKPOINT_BYTES = 4 * 1024 * 1024
-/** Log entries older than this and behind a checkpoint are deleted (delta.logRetentionDuration: 30 days). */
-const LOG_RETENTION_MS = 30 * 86_400_000
 
 export interface CommitRequest {
   operation: string
@@ -42,19 +37,24 @@ export interface Table {
   commit(request: CommitRequest, nowMs: number): Promise<number>
 }
 
+export interface TableOptions {
+  /** The version up to which every consumer has read: log clean-up spares the entries behind it. Without it there are no consumers. */
+  usedThrough?: () => Promise<number>
+}
+
 /** Opens the table at the root of a store; undefined when there is none. */
-export async function openTable(store: ObjectStore): Promise<Table | undefined> {
+export async function openTable(store: ObjectStore, options: TableOptions = {}): Promise<Table | undefined> {
   const snapshot = emptySnapshot()
   const reader = createLogReader(store, snapshot)
   await reader.load()
   if (snapshot.version < 0) return undefined
   checkProtocol(snapshot.protocol, store.root)
-  return tableOver(store, snapshot, reader)
+  return tableOver(store, snapshot, reader, options)
 }
 
 /** Opens the table, or creates it when there is none. Two creators at once: one wins, both get the table. */
-export async function openOrCreateTable(store: ObjectStore, schema: TableSchema, configuration: Record<string, string>, nowMs: number): Promise<Table> {
-  const known = await openTable(store)
+export async function openOrCreateTable(store: ObjectStore, schema: TableSchema, configuration: Record<string, string>, nowMs: number, options: TableOptions = {}): Promise<Table> {
+  const known = await openTable(store, options)
   if (known !== undefined) return known
   const metaData: MetadataAction = {
     id: randomUUID(),
@@ -66,7 +66,7 @@ export async function openOrCreateTable(store: ObjectStore, schema: TableSchema,
   }
   const info = commitInfo('CREATE TABLE', nowMs, {})
   await store.writeIfAbsent(entryName(0), writeEntry([{ commitInfo: info }, { protocol: PROTOCOL }, { metaData }]))
-  const table = await openTable(store)
+  const table = await openTable(store, options)
   if (table === undefined) throw failure('table_not_found', { path: store.root })
   return table
 }
@@ -88,7 +88,7 @@ async function firstVersion(store: ObjectStore): Promise<number> {
 interface LogReader {
   load(until?: number): Promise<void>
   refresh(): Promise<void>
-  sinceCheckpoint: { entries: number; bytes: number }
+  sinceCheckpoint: LogGrowth
 }
 
 function createLogReader(store: ObjectStore, snapshot: Snapshot): LogReader {
@@ -137,7 +137,7 @@ async function usableCheckpoint(store: ObjectStore, until: number | undefined): 
   return actions === undefined ? undefined : { version, actions }
 }
 
-function tableOver(store: ObjectStore, snapshot: Snapshot, reader: LogReader): Table {
+function tableOver(store: ObjectStore, snapshot: Snapshot, reader: LogReader, options: TableOptions): Table {
   const { id } = snapshot.metadata
   const table: Table = {
     store,
@@ -158,7 +158,7 @@ function tableOver(store: ObjectStore, snapshot: Snapshot, reader: LogReader): T
         if (!created) continue
         await reader.refresh()
         failpoint('commit.done')
-        await tidyLog(store, snapshot, reader, nowMs)
+        await tidyLog(store, snapshot, reader.sinceCheckpoint, options.usedThrough ?? (async () => Infinity), nowMs)
         return version
       }
       throw failure('commit_conflict', { path: store.root, version: snapshot.version + 1, attempts: LIMITS.commitAttempts })
@@ -191,42 +191,10 @@ function actionsOf(request: CommitRequest, snapshot: Snapshot, nowMs: number): A
     actions.push({ remove: { path, deletionTimestamp: nowMs, dataChange, extendedFileMetadata: true, partitionValues, size } })
   }
   for (const file of request.adds)
-    actions.push({ add: { path: file.path, partitionValues: file.partitionValues, size: file.size, modificationTime: nowMs, dataChange, stats: file.stats } })
+    actions.push({ add: { path: file.path, partitionValues: file.partitionValues, size: file.size, modificationTime: nowMs, dataChange: file.dataChange ?? dataChange, stats: file.stats, ...(file.tags === undefined ? {} : { tags: file.tags }) } })
   return actions
 }
 
 function commitInfo(operation: string, timestamp: number, headrace: Record<string, unknown>): CommitInfo {
   return { timestamp, operation, operationParameters: {}, engineInfo: 'headrace', txnId: randomUUID(), headrace }
-}
-
-/** Checkpoint and clean-up after a commit. What fails here costs nothing: the commit stands, the next one tries again. */
-async function tidyLog(store: ObjectStore, snapshot: Snapshot, reader: LogReader, nowMs: number): Promise<void> {
-  const { sinceCheckpoint } = reader
-  const interval = Number(snapshot.metadata.configuration['delta.checkpointInterval']) || CHECKPOINT_ENTRIES
-  if (sinceCheckpoint.entries < interval && sinceCheckpoint.bytes < CHECKPOINT_BYTES) return
-  try {
-    await writeCheckpoint(store, snapshot)
-    sinceCheckpoint.entries = sinceCheckpoint.bytes = 0
-    await cleanLog(store, snapshot.version, nowMs - retentionMs(snapshot))
-  } catch {
-    sinceCheckpoint.entries = Math.floor(interval / 2)
-  }
-}
-
-function retentionMs(snapshot: Snapshot): number {
-  const setting = /interval (\d+) (day|hour|minute)s?/.exec(snapshot.metadata.configuration['delta.logRetentionDuration'] ?? '')
-  if (setting === null) return LOG_RETENTION_MS
-  return Number(setting[1]) * { day: 86_400_000, hour: 3_600_000, minute: 60_000 }[setting[2] as 'day' | 'hour' | 'minute']
-}
-
-/**
- * Deletes entries and checkpoints before the newest checkpoint that is itself older than the retention: versions that
- * time travel may still ask for stay replayable.
- */
-async function cleanLog(store: ObjectStore, version: number, beforeMs: number): Promise<void> {
-  const all = await store.list('_delta_log')
-  const versionOf = (name: string): number => Number(/(\d{20})\.(json|checkpoint\.parquet)$/.exec(name)?.[1] ?? NaN)
-  const anchors = all.filter((one) => one.name.endsWith('.parquet') && one.modifiedMs < beforeMs).map((one) => versionOf(one.name))
-  const anchor = Math.max(...anchors.filter((one) => one < version), -1)
-  for (const one of all) if (versionOf(one.name) < anchor) await store.delete(one.name)
 }

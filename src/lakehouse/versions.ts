@@ -44,3 +44,9 @@ function toVersion(version: number, actions: ReturnType<typeof readEntry>): Vers
     removed: actions.flatMap((action) => (action.remove?.dataChange ? [action.remove.path] : [])),
   }
 }
+
+/** Paths of all files whose rows came after a version, merged away or not: what a consumer that has read up to it still needs. */
+export async function filesAfter(store: ObjectStore, version: number, until: number): Promise<Set<string>> {
+  if (version >= until) return new Set()
+  return new Set((await versionsAfter(store, version, until)).flatMap((one) => one.added).map((file) => file.path))
+}

@@ -84,8 +84,10 @@ export async function openProcessed(dataset: Dataset, path: string, raw: Table):
 async function rawVersions(raw: Table, after: number): Promise<RawVersion[]> {
   const { snapshot, store } = raw
   const versions = await versionsAfter(store, after, snapshot.version)
+  // A file that compaction merged away is read all the same: vacuum spares it, and what it was merged into counts as nothing new.
+  const deleted = new Set(versions.flatMap((one) => one.removed))
   return versions.map((one) => {
-    const files = one.added.filter((file) => file.partitionValues.outcome === 'accepted' && snapshot.files.has(file.path))
+    const files = one.added.filter((file) => file.partitionValues.outcome === 'accepted' && !deleted.has(file.path))
     const counts = (one.commit?.headrace?.counts ?? {}) as { accepted?: number; quarantined?: number }
     return {
       version: one.version,

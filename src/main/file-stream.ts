@@ -17,7 +17,7 @@ export async function runFileStream(loaded: LoadedDataset, run: StreamRun): Prom
   if (dataset.source.kind !== 'files') throw failure('internal', { reason: 'not a folder dataset' })
   const { source } = dataset
   await createFolder(source.path, source.pattern, 0, Date.now).list()
-  const raw = await openRaw(dataset, loaded.rawPath, Date.now())
+  const raw = await openRaw(dataset, loaded.rawPath, Date.now(), loaded.processedPath)
   const topicId = folderTopicId(dataset.name)
   const mark = sourceMark(topicId, 0)
   if (!raw.table.snapshot.marks.has(mark)) await raw.table.commit({ operation: 'SET OFFSETS', adds: [], removes: [], marks: { [mark]: 0 }, expect: { [mark]: undefined }, info: { reason: 'first start' } }, Date.now())

@@ -12,6 +12,8 @@ export interface LoadedDataset {
   path: string
   rawPath: string
   processedPath: string
+  /** Undefined: rows whose time is over are deleted. */
+  archivePath: string | undefined
 }
 
 /** Loads a declaration by path, or by name from ./datasets and the package's own. */
@@ -32,6 +34,7 @@ function located(dataset: Dataset, path: string): LoadedDataset {
     dataset,
     path,
     rawPath: dataset.raw.path === '' ? join(tables, 'raw') : resolve(base, dataset.raw.path),
+    archivePath: dataset.raw.archive === '' ? undefined : resolve(base, dataset.raw.archive),
     processedPath: dataset.processed.path === '' ? join(tables, 'processed') : resolve(base, dataset.processed.path),
   }
 }

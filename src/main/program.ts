@@ -11,6 +11,7 @@ import { addQuarantine } from '../cli/quarantine.ts'
 import { addStream } from '../cli/stream.ts'
 import { addTables } from '../cli/tables.ts'
 import { addTest } from '../cli/test.ts'
+import { addUpkeep } from '../cli/upkeep.ts'
 import type { App } from '../control/app.ts'
 import { homeFolder } from './home-folder.ts'
 import { runScript } from './project-scripts.ts'
@@ -34,6 +35,7 @@ export async function runCli(version: string): Promise<void> {
   addStream(program, app, output)
   addBatch(program, app, output)
   addTables(program, app, output)
+  addUpkeep(program, app, output)
   addOffsets(program, app, output)
   addQuarantine(program, app, output)
   addBench(program, runScript)

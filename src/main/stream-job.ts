@@ -17,7 +17,7 @@ export async function runKafkaStream(loaded: LoadedDataset, run: StreamRun): Pro
   try {
     const info = await client.topic(source.topic)
     const partitions = [...info.leaders.keys()].toSorted((a, b) => a - b)
-    const raw = await openRaw(dataset, loaded.rawPath, Date.now())
+    const raw = await openRaw(dataset, loaded.rawPath, Date.now(), loaded.processedPath)
     await checkSameTopic(dataset.name, raw, source.topic, info.topicId)
     await placeFirstMarks(raw, client, source.topic, info.topicId, partitions, source.start)
     const topic = {

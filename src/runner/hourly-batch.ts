@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { HeadraceError } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
-import { consumerMark, heldMark } from '../core/marks.ts'
+import { consumerMark, deletionMark, heldMark } from '../core/marks.ts'
 import type { BatchEngine, PublishTarget, PublishedFile } from '../core/batch-engine.ts'
 import type { BatchResult } from '../core/results.ts'
 import type { DataFile, TableColumn } from '../core/table-schema.ts'
@@ -70,11 +70,16 @@ export interface GateFacts {
   quarantined: number
 }
 
+const ATTEMPTS = 20
+
 /** Runs batches until RAW is consumed; several when more is waiting than one batch may take. */
 export async function runHourlyBatch(options: BatchOptions): Promise<BatchResult[]> {
   const results: BatchResult[] = []
-  for (;;) {
+  for (let attempt = 1; ; attempt += 1) {
+    const before = options.table.snapshot.marks.get(consumerMark(CONSUMER))
     const result = await runOnce(options)
+    // The mark is where it was: not another batch, but upkeep was in the way (rows deleted, files merged). Another attempt sees it.
+    if (result.state === 'taken' && options.table.snapshot.marks.get(consumerMark(CONSUMER)) === before && attempt < ATTEMPTS) continue
     results.push(result)
     if (result.state !== 'published' || result.toVersion >= options.rawVersion) return results
   }
@@ -205,7 +210,7 @@ async function commit(options: BatchOptions, plan: Plan, work: Work, result: Bat
   const next: Record<string, number> = { [mark]: plan.to }
   for (const [name, one] of plan.held) next[heldMark(name)] = one.version
   for (const name of plan.released) if (!plan.held.has(name)) next[heldMark(name)] = -1
-  const expect: Record<string, number | undefined> = { [mark]: marks.get(mark) }
+  const expect: Record<string, number | undefined> = { [mark]: marks.get(mark), [deletionMark()]: marks.get(deletionMark()) }
   for (const name of plan.released) expect[heldMark(name)] = marks.get(heldMark(name))
   const { partitions, published, replaced, duplicatesInDelta, duplicatesPublished, held } = result
   const info = { partitions, published, replaced, duplicatesInDelta, duplicatesPublished, held, rawFrom: plan.from + 1, rawTo: plan.to }

@@ -1,10 +1,10 @@
 /** Writers that sleep while others go on, readers that count meanwhile, and a log that gets its checkpoints under kills. */
 import { appendFileSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import type { Broker } from '../../src/main/kafka-broker.ts'
-import { PERFECT, PYTHON, broker, cli, cliJson, killGroup, place, produce, sleep, startCli, treeMemory, until, verdict, type Place } from '../support/system.ts'
+import { startReaders } from '../support/counting-readers.ts'
+import { PERFECT, broker, cli, cliJson, killGroup, place, produce, sleep, startCli, treeMemory, until, verdict, type Place } from '../support/system.ts'
 
 let kafka: Broker
 
@@ -40,23 +40,6 @@ test('a writer that slept while another took over commits nothing when it wakes'
   where.cleanUp()
 })
 
-/** Counts RAW again and again, by its files and by its log, and says what it saw at the end. */
-const READER = `
-import sys, json, deltalake, pyarrow
-path, seen, wrong = sys.argv[1], [], []
-import select
-while not select.select([sys.stdin], [], [], 0)[0]:
-    dt = deltalake.DeltaTable(path)
-    rows = dt.to_pyarrow_dataset().count_rows()
-    stated = sum(pyarrow.table(dt.get_add_actions(flatten=True))['num_records'].to_pylist())
-    if rows != stated or (seen and rows < seen[-1]): wrong.append([dt.version(), rows, stated])
-    seen.append(rows)
-print(json.dumps({'reads': len(seen), 'wrong': wrong, 'different': len(set(seen))}))
-sys.stdout.flush()
-import os
-os._exit(0)
-`
-
 test('four readers that count in a loop never see half a commit, nor fewer rows than before; two children stay under 768 MB', async () => {
   const where = place(kafka.address, (yaml) => `${yaml}\nstream: { commit_interval_ms: 250, rows_per_file: 20000, children: 2 }\n`)
   const producing = produce(where, 60_000, ['--rate', '6000'])
@@ -65,13 +48,10 @@ test('four readers that count in a loop never see half a commit, nor fewer rows 
   let most = 0
   const watch = setInterval(() => (most = Math.max(most, treeMemory(job.pid as number))), 200)
   await until('a first commit', () => (versions(where).length > 2 ? true : undefined))
-  const readers = Array.from({ length: 4 }, () => spawn(PYTHON, ['-c', READER, where.raw], { stdio: ['pipe', 'pipe', 'inherit'] }))
-  const said = readers.map((reader) => new Promise<string>((done) => reader.stdout.on('data', (chunk: Buffer) => done(chunk.toString()))))
+  const stop = startReaders(4, where.raw)
   await producing
   await sleep(1_000)
-  for (const reader of readers) reader.stdin.write('stop\n')
-  for (const answer of await Promise.all(said)) {
-    const { reads, wrong, different } = JSON.parse(answer) as { reads: number; wrong: unknown[]; different: number }
+  for (const { reads, wrong, different } of await stop()) {
     expect(wrong).toEqual([])
     expect(reads).toBeGreaterThan(5)
     expect(different).toBeGreaterThan(3)

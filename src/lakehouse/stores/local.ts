@@ -3,11 +3,13 @@
  * with EEXIST, on every POSIX file system; rename would overwrite, and an exclusive create can be torn by a crash.
  */
 import { randomUUID } from 'node:crypto'
-import { open, link, mkdir, readFile, readdir, rm, stat, rename } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { open, link, mkdir, readFile, readdir, rm, rmdir, stat, rename } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { failure, storageFailure } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
 import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
+
+const TEMPORARY = '.tmp-'
 
 export function createLocalStore(folder: string): ObjectStore {
   const root = resolve(folder)
@@ -42,7 +44,14 @@ export function createLocalStore(folder: string): ObjectStore {
       }
     },
     list: (name, after) => listFolder(root, full(name), after),
-    delete: (name) => guard(() => rm(full(name), { force: true }), 'delete', full(name)),
+    async delete(name) {
+      await guard(() => rm(full(name), { force: true }), 'delete', full(name))
+      // A batch's folder goes with its last file.
+      if (name.startsWith('data/')) await rmdir(dirname(full(name))).catch(() => undefined)
+    },
+    async sweep(beforeMs) {
+      for (const path of await walk(root)) if (basename(path).startsWith(TEMPORARY) && (await stat(path)).mtimeMs < beforeMs) await rm(path, { force: true })
+    },
     async sync(names) {
       for (const name of names) await syncFile(full(name))
       failpoint('file.synced')
@@ -85,7 +94,7 @@ async function describe(root: string, name: string): Promise<StoredObject> {
 
 /** Writes and syncs a hidden file beside `path`. A failed sync is a failure: the file is given up, never synced again. */
 async function writeTemporary(path: string, bytes: Uint8Array): Promise<string> {
-  const temporary = join(dirname(path), `.tmp-${randomUUID()}`)
+  const temporary = join(dirname(path), `${TEMPORARY}${randomUUID()}`)
   try {
     await mkdir(dirname(path), { recursive: true })
     await using file = await open(temporary, 'wx')
@@ -125,12 +134,17 @@ const syncFile = (path: string): Promise<void> => syncPath(path, 'r+')
 const syncFolder = (path: string): Promise<void> => syncPath(path, 'r')
 
 async function listFolder(root: string, folder: string, after: string | undefined): Promise<StoredObject[]> {
-  const entries = (await orMissing(() => readdir(folder, { recursive: true, withFileTypes: true }), 'list', folder)) ?? []
-  const names = entries
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('.tmp-'))
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+  const names = (await walk(folder))
+    .filter((path) => !basename(path).startsWith(TEMPORARY))
+    .map((path) => path.slice(root.length + 1))
     .filter((name) => after === undefined || name > after)
     .toSorted()
   const found = await Promise.all(names.map((name) => orMissing(() => describe(root, name), 'list', folder)))
   return found.filter((one) => one !== undefined)
+}
+
+/** Paths of all files below a folder. */
+async function walk(folder: string): Promise<string[]> {
+  const entries = (await orMissing(() => readdir(folder, { recursive: true, withFileTypes: true }), 'list', folder)) ?? []
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
 }

@@ -1,0 +1,29 @@
+/** What upkeep asks of an engine: rows of existing data files in new ones. Nothing is committed, nothing is yet durable. */
+import type { PublishedFile } from './batch-engine.ts'
+import type { DataFile, TableColumn } from './table-schema.ts'
+
+/** The table whose files are rewritten. */
+export interface RewriteTable {
+  columns: TableColumn[]
+  partitionColumns: string[]
+  compression: string
+}
+
+/** Records by key: of each key one text per column, as the column's type reads it. */
+export interface DoomedKeys {
+  columns: string[]
+  values: string[][]
+}
+
+export interface RewriteEngine {
+  /** All rows of files of one table partition as one file at `path` (its folder exists), in the files' order unless `orderBy` says otherwise. */
+  merge(table: RewriteTable, files: PublishedFile[], path: string, orderBy: string[]): Promise<DataFile>
+  /**
+   * Which files hold rows of the keys, and how many. In quarantined rows, which may have no key, the original bytes are searched.
+   * Remembers the messages that these rows came from: `without` clears what other rows keep of their original bytes.
+   */
+  findKeys(table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<{ localPath: string; rows: number }[]>
+  /** The rows of one file but for those that the last findKeys found; undefined when none is left. */
+  without(table: RewriteTable, file: PublishedFile, path: string): Promise<DataFile | undefined>
+  close(): Promise<void>
+}

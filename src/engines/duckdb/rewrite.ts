@@ -1,0 +1,57 @@
+/** Upkeep's engine: merges data files, and writes them again without the rows of some keys. */
+import type { PublishedFile } from '../../core/batch-engine.ts'
+import type { DoomedKeys, RewriteEngine, RewriteTable } from '../../core/rewrite-engine.ts'
+import type { DataFile } from '../../core/table-schema.ts'
+import { openSession, type DuckSession, type SessionOptions } from './session.ts'
+import { duckType, literal, name } from './sql.ts'
+import { copyWithStats, parquetOptions } from './stage.ts'
+import { deltaStats } from './stats.ts'
+import { rowsOfFiles } from './table-view.ts'
+
+export async function openRewriteEngine(options: SessionOptions): Promise<RewriteEngine> {
+  const session = await openSession(options)
+  await session.run('SET preserve_insertion_order = true')
+  return {
+    merge: (table, files, path, orderBy) => copy(session, table, `FROM (${rowsOfFiles(table.columns, table.partitionColumns, files)})${orderBy.length === 0 ? '' : ` ORDER BY ${orderBy.map(name).join(', ')}`}`, path, files[0]),
+    findKeys: (table, files, keys) => findKeys(session, table, files, keys),
+    async without(table, file, path) {
+      const source = rowsOfFiles(table.columns, table.partitionColumns, [file], ['filename', 'file_row_number'])
+      const rows = `FROM (${source}) t WHERE NOT EXISTS (SELECT 1 FROM doomed_rows d WHERE d.file = t.filename AND d.row = t.file_row_number)`
+      const [[left]] = await session.rows(`SELECT count(*) ${rows}`)
+      return Number(left) === 0 ? undefined : copy(session, table, rows, path, file)
+    },
+    close: () => session.close(),
+  }
+}
+
+/** Copies rows to a file that holds all columns but those of the table's partitions, which live in the log. */
+async function copy(session: DuckSession, table: RewriteTable, from: string, path: string, like: PublishedFile): Promise<DataFile> {
+  const stored = table.columns.filter((column) => !table.partitionColumns.includes(column.name))
+  const selected = stored.map((column) => (column.name === 'original' && from.includes('doomed_rows') ? keptOriginal() : name(column.name)))
+  const [written] = await copyWithStats(session, `COPY (SELECT ${selected.join(', ')} ${from}) TO ${literal(path)} (${parquetOptions(table.compression)})`, path)
+  const types = new Map(stored.map((column) => [column.name, column.type]))
+  return { path, size: written.size, partitionValues: like.partitionValues, stats: deltaStats(written, types) }
+}
+
+/** The bytes of a message hold all its records: none of them may keep what was asked to be deleted. */
+function keptOriginal(): string {
+  return 'CASE WHEN (topic_id, kafka_partition, kafka_offset) IN (SELECT (topic_id, kafka_partition, kafka_offset) FROM doomed_messages) THEN NULL ELSE original END AS original'
+}
+
+async function findKeys(session: DuckSession, table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<{ localPath: string; rows: number }[]> {
+  const types = keys.columns.map((column) => duckType(table.columns.find((one) => one.name === column)?.type ?? 'string'))
+  const values = keys.values.map((tuple) => `(${tuple.map(literal).join(', ')})`).join(', ')
+  const texts = keys.columns.map((_, i) => `k${i}`)
+  await session.run(`CREATE OR REPLACE TEMP TABLE doomed AS SELECT * FROM (VALUES ${values}) AS v(${texts.join(', ')})`)
+  const sameKey = keys.columns.map((column, i) => `t.${name(column)} = TRY_CAST(d.k${i} AS ${types[i]})`).join(' AND ')
+  const isRaw = table.partitionColumns.includes('outcome')
+  // A blob as text shows its bytes beyond ASCII escaped, whatever the encoding; the key's bytes are escaped alike.
+  const inOriginal = texts.map((text) => `contains(t.original::VARCHAR, encode(d.${text})::VARCHAR)`).join(' AND ')
+  const matches = isRaw ? `((t.outcome = 'accepted' AND ${sameKey}) OR (t.outcome = 'quarantined' AND (${sameKey} OR ${inOriginal})))` : sameKey
+  const source = rowsOfFiles(table.columns, table.partitionColumns, files, ['filename', 'file_row_number'])
+  const message = isRaw ? 't.topic_id, t.kafka_partition, t.kafka_offset' : 'NULL::VARCHAR AS topic_id, NULL::INTEGER AS kafka_partition, NULL::BIGINT AS kafka_offset'
+  await session.run(`CREATE OR REPLACE TEMP TABLE doomed_rows AS SELECT DISTINCT t.filename AS file, t.file_row_number AS row, ${message} FROM (${source}) t JOIN doomed d ON ${matches}`)
+  await session.run('CREATE OR REPLACE TEMP TABLE doomed_messages AS SELECT DISTINCT topic_id, kafka_partition, kafka_offset FROM doomed_rows')
+  const found = await session.rows('SELECT file, count(*) FROM doomed_rows GROUP BY 1')
+  return found.map(([file, rows]) => ({ localPath: String(file), rows: Number(rows) }))
+}

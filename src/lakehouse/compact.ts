@@ -1,0 +1,94 @@
+/**
+ * Compaction: many small files become few, in commits that change no data, beside a running writer and readers. A file that
+ * somebody else removes meanwhile makes its group void; the others stand.
+ */
+import { randomUUID } from 'node:crypto'
+import { failpoint } from '../core/failpoint.ts'
+import type { CompactResult } from '../core/results.ts'
+import { HeadraceError, failure } from '../core/errors.ts'
+import type { RewriteEngine } from '../core/rewrite-engine.ts'
+import type { DataFile } from '../core/table-schema.ts'
+import { compactionGroups, type CompactionTarget, type KnownFile } from '../planning/upkeep.ts'
+import { decodePath, type AddAction } from './actions.ts'
+import { columnsOf, rowsOf } from './snapshot.ts'
+import type { Table } from './table.ts'
+
+export interface CompactRequest {
+  table: Table
+  engine: RewriteEngine
+  target: CompactionTarget
+  /** Rows of merged files are ordered by these; none: they stay in their order. */
+  clusterBy: string[]
+  compression: string
+  /** Files that a consumer has not read: they stay as they are. */
+  unread: ReadonlySet<string>
+  /** Newest version whose rows merged files may hold; retention compares it with what consumers still need. */
+  through: number
+  makeFolder(localPath: string): Promise<void>
+  dryRun: boolean
+  nowMs: () => number
+  progress(text: string): void
+}
+
+/** Which version the rows of a merged file go up to; written by compaction, read by retention. */
+export const THROUGH_TAG = 'headrace.through'
+
+export async function compact(request: CompactRequest): Promise<CompactResult> {
+  const { table } = request
+  await table.refresh()
+  const { files } = table.snapshot
+  const known = [...files.values()].filter((file) => !request.unread.has(file.path)).map((file): KnownFile => ({ ...file, rows: rowsOf(file) }))
+  const groups = compactionGroups(known, request.target)
+  const result: CompactResult = { filesBefore: files.size, filesAfter: files.size, rows: 0, bytesBefore: 0, bytesAfter: 0, conflicts: 0 }
+  for (const [i, group] of groups.entries()) {
+    request.progress(`compacting group ${i + 1} of ${groups.length}: ${group.length} files`)
+    const sources = group.map((file) => files.get(file.path)).filter((file) => file !== undefined)
+    const before = sources.reduce((sum, file) => sum + file.size, 0)
+    const made = request.dryRun ? undefined : await mergeGroup(request, sources)
+    if (!request.dryRun && made === undefined) result.conflicts += 1
+    else {
+      result.filesAfter -= sources.length - 1
+      result.rows += group.reduce((sum, file) => sum + (file.rows ?? 0), 0)
+      result.bytesBefore += before
+      result.bytesAfter += made?.size ?? before
+    }
+    failpoint('compact.group_done')
+  }
+  return result
+}
+
+/** Merges and commits one group; undefined when another writer was there first. */
+async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promise<DataFile | undefined> {
+  const { table, engine } = request
+  const { store, snapshot } = table
+  const folder = `data/${randomUUID()}`
+  const name = `${folder}/part-0.parquet`
+  await request.makeFolder(store.localPath(folder))
+  const shape = { columns: columnsOf(snapshot.metadata), partitionColumns: snapshot.metadata.partitionColumns, compression: request.compression }
+  const published = sources.map((file) => ({ localPath: store.localPath(decodePath(file.path)), partitionValues: file.partitionValues }))
+  const merged = await engine.merge(shape, published, store.localPath(name), request.clusterBy)
+  checkRows(table, sources, merged)
+  await store.sync([name])
+  failpoint('compact.files_written')
+  const through = Math.max(request.through, ...sources.map((file) => Number(file.tags?.[THROUGH_TAG] ?? -1)))
+  const add: DataFile = { ...merged, path: name, tags: { [THROUGH_TAG]: String(through) } }
+  try {
+    const info = { filesMerged: sources.length, rows: rowsIn(merged) }
+    await table.commit({ operation: 'OPTIMIZE', adds: [add], removes: sources.map((file) => file.path), marks: {}, expect: {}, dataChange: false, info }, request.nowMs())
+    return add
+  } catch (error) {
+    await store.delete(name)
+    if (error instanceof HeadraceError && error.code === 'marks_moved') return undefined
+    throw error
+  }
+}
+
+const rowsIn = (file: { stats: string }): number => (JSON.parse(file.stats) as { numRecords: number }).numRecords
+
+/** The last word before files are replaced: what was written must have as many rows as what the log says goes. */
+function checkRows(table: Table, sources: AddAction[], merged: DataFile): void {
+  const stated = sources.map((file) => rowsOf(file))
+  if (stated.includes(undefined)) return
+  const wanted = stated.reduce((sum: number, rows) => sum + (rows ?? 0), 0)
+  if (rowsIn(merged) !== wanted) throw failure('reconcile_failed', { what: `compaction of ${table.store.root}`, left: `${wanted} rows in ${sources.length} files`, right: `${rowsIn(merged)} rows merged` })
+}

@@ -1,0 +1,54 @@
+/** Deletes the rows of keys: the files that hold them are written again without, in one commit. */
+import { randomUUID } from 'node:crypto'
+import { failpoint } from '../core/failpoint.ts'
+import type { DeleteResult } from '../core/results.ts'
+import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
+import type { DataFile } from '../core/table-schema.ts'
+import { decodePath } from './actions.ts'
+import { THROUGH_TAG } from './compact.ts'
+import { columnsOf } from './snapshot.ts'
+import type { Table } from './table.ts'
+
+export interface DeleteRequest {
+  table: Table
+  engine: RewriteEngine
+  keys: DoomedKeys
+  compression: string
+  /** Files whose rows a consumer has still to read: what is left of them counts as new, of others it does not. */
+  unread: ReadonlySet<string>
+  /** What the commit says of why and whom; no key may stand in it. */
+  info: Record<string, unknown>
+  makeFolder(localPath: string): Promise<void>
+  /** Committed and checked with the deletion; a commit is made for marks alone too. */
+  marks: Record<string, number>
+  expect: Record<string, number | undefined>
+  dryRun: boolean
+  nowMs: () => number
+}
+
+export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> {
+  const { table, engine } = request
+  await table.refresh()
+  const { store, snapshot } = table
+  const shape = { columns: columnsOf(snapshot.metadata), partitionColumns: snapshot.metadata.partitionColumns, compression: request.compression }
+  const byPath = new Map([...snapshot.files.values()].map((file) => [store.localPath(decodePath(file.path)), file]))
+  const published = [...byPath].map(([localPath, file]) => ({ localPath, partitionValues: file.partitionValues }))
+  const found = await engine.findKeys(shape, published, request.keys)
+  const hit = found.map((one) => ({ rows: one.rows, localPath: one.localPath, file: byPath.get(one.localPath) })).filter((one) => one.file !== undefined)
+  const result: DeleteResult = { rows: hit.reduce((sum, one) => sum + one.rows, 0), files: hit.length, bytes: hit.reduce((sum, one) => sum + (one.file?.size ?? 0), 0), version: null }
+  if (request.dryRun || (hit.length === 0 && Object.keys(request.marks).length === 0)) return result
+  const folder = `data/${randomUUID()}`
+  await request.makeFolder(store.localPath(folder))
+  const adds: DataFile[] = []
+  for (const [i, { localPath, file }] of hit.entries()) {
+    if (file === undefined) continue
+    const name = `${folder}/part-${i}.parquet`
+    const kept = await engine.without(shape, { localPath, partitionValues: file.partitionValues }, store.localPath(name))
+    const through = file.tags?.[THROUGH_TAG]
+    if (kept !== undefined) adds.push({ ...kept, path: name, dataChange: request.unread.has(file.path), ...(through === undefined ? {} : { tags: { [THROUGH_TAG]: through } }) })
+  }
+  await store.sync(adds.map((file) => file.path))
+  failpoint('delete.files_written')
+  const version = await table.commit({ operation: 'DELETE', adds, removes: hit.map((one) => one.file?.path ?? ''), marks: request.marks, expect: request.expect, info: { ...request.info, rows: result.rows, files: hit.length } }, request.nowMs())
+  return { ...result, version }
+}

@@ -1,0 +1,95 @@
+/**
+ * Retention of RAW: days that have had their time leave it, deleted or moved to the archive table, once every consumer has used
+ * them. A move is two commits: the archive takes the files, then RAW lets go of them and marks the archive's version in the
+ * same entry. Who reads the archive at the marked version sees each row in one of the two, always.
+ */
+import { HeadraceError } from '../core/errors.ts'
+import { failpoint } from '../core/failpoint.ts'
+import type { RetainResult } from '../core/results.ts'
+import { archiveMark } from '../core/marks.ts'
+import { expiredFiles } from '../planning/upkeep.ts'
+import { decodePath, type AddAction } from './actions.ts'
+import { THROUGH_TAG } from './compact.ts'
+import { rowsOf } from './snapshot.ts'
+import type { Table } from './table.ts'
+import { versionsAfter } from './versions.ts'
+
+export interface RetainRequest {
+  raw: Table
+  /** Undefined: expired rows are deleted. */
+  archive: Table | undefined
+  /** First ingest date that stays. */
+  keepFromDate: string
+  /** RAW version up to which every consumer has used the rows, held partitions included. */
+  usedThrough: number
+  /** Files added behind that version. */
+  unused: ReadonlySet<string>
+  dryRun: boolean
+  nowMs: () => number
+  progress(text: string): void
+}
+
+export async function retain(request: RetainRequest): Promise<RetainResult> {
+  const { raw } = request
+  await raw.refresh()
+  if (request.archive !== undefined && !request.dryRun) await undoUnfinished(raw, request.archive, request.nowMs())
+  const needed = (file: AddAction): boolean => request.unused.has(file.path) || Number(file.tags?.[THROUGH_TAG] ?? -1) > request.usedThrough
+  const known = [...raw.snapshot.files.values()].map((file) => ({ ...file, rows: rowsOf(file) }))
+  const { expired, waiting } = expiredFiles(known, request.keepFromDate, needed)
+  const result: RetainResult = {
+    keepFrom: request.keepFromDate,
+    files: expired.length,
+    rows: expired.reduce((sum, file) => sum + (file.rows ?? 0), 0),
+    bytes: expired.reduce((sum, file) => sum + file.size, 0),
+    waitingFiles: waiting.length,
+    version: null,
+  }
+  if (expired.length === 0 || request.dryRun) return result
+  const archived = request.archive === undefined ? undefined : await moveTo(request, request.archive, expired)
+  const mark = archiveMark()
+  const marks = archived === undefined ? {} : { [mark]: archived }
+  const expect = archived === undefined ? {} : { [mark]: raw.snapshot.marks.get(mark) }
+  const info = { keepFrom: request.keepFromDate, files: expired.length, rows: result.rows, archivedAs: archived }
+  try {
+    const version = await raw.commit({ operation: archived === undefined ? 'DELETE EXPIRED' : 'ARCHIVE', adds: [], removes: expired.map((file) => file.path), marks, expect, info }, request.nowMs())
+    return { ...result, version }
+  } catch (error) {
+    // Somebody rewrote one of the files meanwhile: the archive lets go of them again, and the next run takes what is there then.
+    if (error instanceof HeadraceError && error.code === 'marks_moved' && request.archive !== undefined) await undoUnfinished(raw, request.archive, request.nowMs())
+    throw error
+  }
+}
+
+/** Copies files under the names they have, and commits them to the archive. Returns the archive's version. */
+async function moveTo(request: RetainRequest, archive: Table, files: AddAction[]): Promise<number> {
+  for (const [i, file] of files.entries()) {
+    const name = decodePath(file.path)
+    const bytes = await request.raw.store.read(name)
+    if (bytes !== undefined) await archive.store.write(name, bytes)
+    request.progress(`archiving file ${i + 1} of ${files.length}`)
+  }
+  failpoint('archive.copied')
+  const adds = files.map((file) => ({ path: file.path, size: file.size, partitionValues: file.partitionValues, stats: file.stats ?? '', dataChange: true }))
+  const version = await archive.commit({ operation: 'ARCHIVE', adds, removes: [], marks: {}, expect: {}, info: { from: request.raw.store.root } }, request.nowMs())
+  failpoint('archive.committed')
+  return version
+}
+
+/** A move that ended between its two commits is taken back: RAW still has these rows, under these names or others by now. */
+export async function undoUnfinished(raw: Table, archive: Table, nowMs: number): Promise<void> {
+  await archive.refresh()
+  const marked = raw.snapshot.marks.get(archiveMark()) ?? 0
+  if (archive.snapshot.version <= marked) return
+  const later = await versionsAfter(archive.store, marked, archive.snapshot.version)
+  const files = later.flatMap((one) => one.added).map((file) => file.path).filter((path) => archive.snapshot.files.has(path))
+  if (files.length > 0) await archive.commit({ operation: 'UNDO ARCHIVE', adds: [], removes: files, marks: {}, expect: {} }, nowMs)
+}
+
+/** RAW names the archive's newest version, which must hold no unfinished move: what was deleted there is then gone for all readers. */
+export async function followArchive(raw: Table, archive: Table, nowMs: number): Promise<void> {
+  const mark = archiveMark()
+  await raw.refresh()
+  const { version } = await archive.refresh()
+  const marked = raw.snapshot.marks.get(mark)
+  if (version > (marked ?? 0)) await raw.commit({ operation: 'FOLLOW ARCHIVE', adds: [], removes: [], marks: { [mark]: version }, expect: { [mark]: marked } }, nowMs)
+}

@@ -1,0 +1,200 @@
+/** Upkeep of a dataset's tables: compaction, retention, vacuum, deletion by key. Wires the lakehouse's parts with an engine. */
+import { createHash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { App, UpkeepOptions } from '../control/app.ts'
+import { HeadraceError, failure } from '../core/errors.ts'
+import { consumerMark, deletionMark } from '../core/marks.ts'
+import type { CompactResult, DeleteResult, VacuumResult } from '../core/results.ts'
+import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
+import { openRewriteEngine } from '../engines/duckdb/rewrite.ts'
+import { compact } from '../lakehouse/compact.ts'
+import { deleteKeys } from '../lakehouse/delete.ts'
+import { followArchive, retain, undoUnfinished } from '../lakehouse/retain.ts'
+import { columnsOf } from '../lakehouse/snapshot.ts'
+import { createLocalStore } from '../lakehouse/stores/local.ts'
+import { openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
+import { vacuum } from '../lakehouse/vacuum.ts'
+import { filesAfter } from '../lakehouse/versions.ts'
+import { rawSchema } from '../planning/table-layout.ts'
+import { keepFrom } from '../planning/upkeep.ts'
+import { CONSUMER } from '../runner/batch-plan.ts'
+import { runAtTicks } from '../runner/ticks.ts'
+import { pause } from '../runner/waiting.ts'
+import { homeFolder } from './home-folder.ts'
+import { loadDataset, type LoadedDataset } from './home.ts'
+import { lockJob } from './lock.ts'
+import { consumerPositions, type ConsumerPositions } from './raw-consumers.ts'
+
+type UpkeepApp = Pick<App, 'compact' | 'retain' | 'vacuum' | 'deleteRows' | 'atUpkeepTicks'>
+type Zone = 'raw' | 'processed' | 'archive'
+
+export function createUpkeepApp(): UpkeepApp {
+  return {
+    compact: (dataset, options) => alone(dataset, (tables) => compactZones(tables, options)),
+    retain: (dataset, options) => alone(dataset, (tables) => retainRaw(tables, options)),
+    vacuum: (dataset, options) => alone(dataset, (tables) => vacuumZones(tables, options)),
+    deleteRows: (dataset, options) => alone(dataset, (tables) => deleteRows(tables, options)),
+    async atUpkeepTicks(dataset, { signal, begun, action }) {
+      const { schedule } = (await loadDataset(dataset)).dataset.upkeep
+      begun(`${schedule.cron} (${schedule.timezone})`)
+      await runAtTicks({ schedule, action, nowMs: Date.now, pause: (ms) => pause(ms, signal), signal })
+    },
+  }
+}
+
+interface Tables {
+  loaded: LoadedDataset
+  raw: Table
+  processed: Table | undefined
+  archive: Table | undefined
+  positions: ConsumerPositions
+  /** Files of RAW that the batch has not read, and those that it, or a held partition, still needs. */
+  unread: Set<string>
+  needed: Set<string>
+}
+
+/** One upkeep of a dataset at a time: two would undo each other's work file by file. */
+async function alone<T>(name: string, action: (tables: Tables) => Promise<T>): Promise<T> {
+  const loaded = await loadDataset(name)
+  const unlock = await lockJob(`upkeep ${loaded.dataset.name}`)
+  try {
+    return await action(await openTables(loaded))
+  } finally {
+    await unlock()
+  }
+}
+
+async function openTables(loaded: LoadedDataset): Promise<Tables> {
+  const { dataset } = loaded
+  // Before RAW is read: what the batch commits meanwhile makes fewer files needed, never more.
+  const positions = await consumerPositions(dataset, loaded.processedPath)
+  const raw = await openTable(createLocalStore(loaded.rawPath), { usedThrough: async () => positions.used })
+  if (raw === undefined) throw failure('table_not_found', { path: loaded.rawPath })
+  const { version } = raw.snapshot
+  return {
+    loaded,
+    raw,
+    processed: await openTable(createLocalStore(loaded.processedPath)),
+    archive: loaded.archivePath === undefined ? undefined : await openTable(createLocalStore(loaded.archivePath)),
+    positions,
+    unread: await filesAfter(raw.store, positions.read, version),
+    needed: await filesAfter(raw.store, positions.used, version),
+  }
+}
+
+function zones(tables: Tables): [Zone, Table][] {
+  const { raw, processed, archive } = tables
+  return ([['raw', raw], ['processed', processed], ['archive', archive]] as [Zone, Table | undefined][]).filter((one): one is [Zone, Table] => one[1] !== undefined)
+}
+
+async function withEngine<T>(options: UpkeepOptions, action: (engine: RewriteEngine) => Promise<T>): Promise<T> {
+  const engine = await openRewriteEngine({ memoryBytes: options.memoryBytes, threads: 1, spillFolder: join(homeFolder(), 'spill', `upkeep-${process.pid}`) })
+  try {
+    return await action(engine)
+  } finally {
+    await engine.close()
+  }
+}
+
+const makeFolder = async (path: string): Promise<void> => void (await mkdir(path, { recursive: true }))
+
+function compactZones(tables: Tables, options: UpkeepOptions): Promise<({ table: string } & CompactResult)[]> {
+  const { dataset } = tables.loaded
+  return withEngine(options, async (engine) => {
+    const results: ({ table: string } & CompactResult)[] = []
+    for (const [zone, table] of zones(tables).filter(([name]) => name !== 'archive')) {
+      const { clusterBy, compression } = zone === 'raw' ? dataset.raw : dataset.processed
+      const unread = zone === 'raw' ? tables.unread : new Set<string>()
+      const through = zone === 'raw' ? Math.min(tables.positions.read, table.snapshot.version) : -1
+      const done = await compact({ table, engine, target: dataset.upkeep, clusterBy, compression, unread, through, makeFolder, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
+      results.push({ table: `${dataset.name}/${zone}`, ...done })
+    }
+    return results
+  })
+}
+
+async function retainRaw(tables: Tables, options: UpkeepOptions): ReturnType<App['retain']> {
+  const { loaded, raw, positions, needed } = tables
+  const { dataset, archivePath } = loaded
+  const archive = archivePath === undefined ? undefined : (tables.archive ?? (options.dryRun ? undefined : await createArchive(dataset.name, raw, archivePath)))
+  if (archive !== undefined && !options.dryRun) await sameColumns(raw, archive)
+  return retain({ raw, archive, keepFromDate: options.keepFrom ?? keepFrom(Date.now(), dataset.raw.retentionDays), usedThrough: positions.used, unused: needed, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
+}
+
+function createArchive(dataset: string, raw: Table, path: string): Promise<Table> {
+  const schema = { columns: columnsOf(raw.snapshot.metadata), partitionColumns: rawSchema([]).partitionColumns }
+  return openOrCreateTable(createLocalStore(path), schema, { 'headrace.dataset': dataset, 'headrace.zone': 'archive' }, Date.now())
+}
+
+/** RAW may have got columns since the archive was made. */
+async function sameColumns(raw: Table, archive: Table): Promise<void> {
+  const [ours, theirs] = [columnsOf(raw.snapshot.metadata), columnsOf(archive.snapshot.metadata)]
+  if (ours.length === theirs.length) return
+  await archive.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema: { columns: ours, partitionColumns: raw.snapshot.metadata.partitionColumns } }, Date.now())
+}
+
+async function vacuumZones(tables: Tables, options: UpkeepOptions): Promise<({ table: string } & VacuumResult)[]> {
+  const { dataset } = tables.loaded
+  const results: ({ table: string } & VacuumResult)[] = []
+  for (const [zone, table] of zones(tables)) {
+    const needed = zone === 'raw' ? tables.needed : new Set<string>()
+    results.push({ table: `${dataset.name}/${zone}`, ...(await vacuum({ table, needed, graceMs: options.graceMs ?? dataset.upkeep.graceMs, dryRun: options.dryRun, nowMs: Date.now })) })
+  }
+  return results
+}
+
+/** How often a deletion looks again when somebody else changed the same files meanwhile. */
+const ATTEMPTS = 10
+
+/**
+ * RAW first, then what was published, so that no batch can bring a row back: one that read RAW before finds the deletion mark of
+ * Processed moved and plans anew.
+ */
+function deleteRows(tables: Tables, options: Parameters<App['deleteRows']>[1]): Promise<({ table: string } & DeleteResult)[]> {
+  const { raw, archive, loaded } = tables
+  const { dataset } = loaded
+  const keys = doomedKeys(tables, options.keys)
+  const hashes = keys.values.map((tuple) => createHash('sha256').update(JSON.stringify(tuple)).digest('hex'))
+  const info = { reason: options.reason, columns: keys.columns, keySha256: hashes }
+  return withEngine(options, async (engine) => {
+    if (archive !== undefined && !options.dryRun) await undoUnfinished(raw, archive, Date.now())
+    const results: ({ table: string } & DeleteResult)[] = []
+    for (const [zone, table] of zones(tables)) {
+      const compression = zone === 'processed' ? dataset.processed.compression : dataset.raw.compression
+      const request = { table, engine, keys, compression, unread: zone === 'raw' ? tables.needed : new Set<string>(), info, makeFolder, dryRun: options.dryRun, nowMs: Date.now }
+      const done = await patiently(() => deleteKeys({ ...request, ...fence(zone, table) }))
+      results.push({ table: `${dataset.name}/${zone}`, ...done })
+    }
+    if (archive !== undefined && !options.dryRun) await followArchive(raw, archive, Date.now())
+    return results
+  })
+}
+
+/** The marks of a deletion in Processed: see deletionMark. */
+function fence(zone: Zone, table: Table): { marks: Record<string, number>; expect: Record<string, number | undefined> } {
+  if (zone !== 'processed') return { marks: {}, expect: {} }
+  const { marks } = table.snapshot
+  const [mark, consumer] = [deletionMark(), consumerMark(CONSUMER)]
+  return { marks: { [mark]: (marks.get(mark) ?? 0) + 1 }, expect: { [mark]: marks.get(mark), [consumer]: marks.get(consumer) } }
+}
+
+async function patiently<T>(action: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await action()
+    } catch (error) {
+      if (!(error instanceof HeadraceError) || error.code !== 'marks_moved' || attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+/** Checks keys against the table's columns: all name the same ones. */
+function doomedKeys(tables: Tables, keys: Record<string, string>[]): DoomedKeys {
+  const known = columnsOf(tables.raw.snapshot.metadata).map((column) => column.name)
+  if (keys.length === 0) throw failure('usage', { reason: 'name the rows by --key column=value, or by --keys-file with one JSON object a line' })
+  const columns = Object.keys(keys[0])
+  for (const column of columns) if (!known.includes(column)) throw failure('usage', { reason: `${tables.raw.store.root} has no column ${column}; it has ${known.join(', ')}` })
+  for (const key of keys) if (Object.keys(key).join() !== columns.join()) throw failure('usage', { reason: `all keys must name the same columns: ${columns.join(', ')} and ${Object.keys(key).join(', ')} do not` })
+  return { columns, values: keys.map((key) => Object.values(key)) }
+}

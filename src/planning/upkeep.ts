@@ -1,0 +1,89 @@
+/** What upkeep would do to a table's files: which are merged, which have had their time. Decides only; nothing is touched. */
+
+/** A data file as the log states it. */
+export interface KnownFile {
+  path: string
+  size: number
+  /** Undefined: a foreign writer left no statistics. */
+  rows: number | undefined
+  partitionValues: Record<string, string | null>
+}
+
+export interface CompactionTarget {
+  /** Bytes of a full file. */
+  fileBytes: number
+  rowsPerFile: number
+}
+
+/** Files that this much of the target fill are left alone: merging them again would write much to win little. */
+const FULL = 0.6
+
+/** Fewer files than this are not worth a commit of their own: each round would rewrite the last, half-full file. */
+const LEAST_FILES = 4
+
+/**
+ * Groups of files that become one each: of one table partition, neighbours in the log (so that order is kept and merged files
+ * hold one stretch of offsets), together no more than the target. Every file is in one group at most.
+ */
+export function compactionGroups(files: KnownFile[], target: CompactionTarget): KnownFile[][] {
+  const groups: KnownFile[][] = []
+  for (const small of Map.groupBy(files.filter((file) => !isFull(file, target)), (file) => JSON.stringify(file.partitionValues)).values()) {
+    let group: KnownFile[] = []
+    for (const file of small) {
+      if (group.length > 0 && !fits([...group, file], target)) {
+        groups.push(group)
+        group = []
+      }
+      group.push(file)
+    }
+    groups.push(group)
+  }
+  return groups.filter((group) => group.length >= LEAST_FILES || (group.length > 1 && isFull(merged(group), target)))
+}
+
+function isFull(file: { size: number; rows: number | undefined }, target: CompactionTarget): boolean {
+  return file.size >= target.fileBytes * FULL || (file.rows ?? 0) >= target.rowsPerFile * FULL
+}
+
+function fits(group: KnownFile[], target: CompactionTarget): boolean {
+  const { size, rows } = merged(group)
+  return size <= target.fileBytes && rows <= target.rowsPerFile
+}
+
+function merged(group: KnownFile[]): { size: number; rows: number } {
+  return { size: group.reduce((sum, file) => sum + file.size, 0), rows: group.reduce((sum, file) => sum + (file.rows ?? 0), 0) }
+}
+
+/** RAW files of days before `keepFromDate` (`2026-11-01`) that nobody needs any more. */
+export function expiredFiles<F extends KnownFile>(files: F[], keepFromDate: string, needed: (file: F) => boolean): { expired: F[]; waiting: F[] } {
+  const old = files.filter((file) => (file.partitionValues.ingest_date ?? '9999') < keepFromDate)
+  return { expired: old.filter((file) => !needed(file)), waiting: old.filter(needed) }
+}
+
+/** First day that is kept, as RAW's ingest_date writes it. Days are UTC, as in RAW. */
+export function keepFrom(nowMs: number, retentionDays: number): string {
+  return new Date(nowMs - retentionDays * 86_400_000).toISOString().slice(0, 10)
+}
+
+/** What a file of a table's folder is to vacuum. */
+export interface StoredFile {
+  path: string
+  size: number
+  modifiedMs: number
+}
+
+export interface VacuumFacts {
+  /** Files of the newest version. */
+  live: (path: string) => boolean
+  /** When the log removed it; undefined when the log does not know the file. */
+  removedMs: (path: string) => number | undefined
+  /** A consumer has not read it yet. */
+  needed: (path: string) => boolean
+  /** Readers of older versions and writers of a batch may need files that are younger. */
+  beforeMs: number
+}
+
+/** Files that no reader, writer or consumer can need: removed, or never committed, and older than the grace period. */
+export function deadFiles(files: StoredFile[], facts: VacuumFacts): StoredFile[] {
+  return files.filter((file) => !facts.live(file.path) && !facts.needed(file.path) && file.modifiedMs < facts.beforeMs && (facts.removedMs(file.path) ?? 0) < facts.beforeMs)
+}

@@ -1,0 +1,143 @@
+/**
+ * Upkeep killed at random and at each of its failpoints while a stream writes, batches publish and readers count: nobody sees
+ * another count, RAW and archive together lose nothing, and what was held is published later all the same.
+ */
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import type { Broker } from '../../src/main/kafka-broker.ts'
+import { startReaders } from '../support/counting-readers.ts'
+import { broker, cli, cliJson, deltalake, expected, killGroup, place, produce, sleep, startCli, until, type Place } from '../support/system.ts'
+
+const KILLS = Number(process.env.HEADRACE_UPKEEP_KILLS ?? 5)
+const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+const FAILPOINTS = ['compact.files_written', 'compact.group_done', 'archive.copied', 'archive.committed', 'vacuum.deleted', 'commit.temporary_synced', 'commit.linked', 'folder.synced']
+const HELD = 'publication_year=2010'
+
+let kafka: Broker
+
+beforeAll(async () => {
+  kafka = await broker()
+  process.stderr.write(`seed ${SEED} (HEADRACE_SEED repeats it)\n`)
+})
+
+let state = SEED
+function chance(): number {
+  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+  return state / 4_294_967_296
+}
+
+interface Kept extends Place {
+  archive: string
+}
+
+function kept(): Kept {
+  const where = place(kafka.address, (yaml) => `${yaml}\nstream: { commit_interval_ms: 250 }\nraw: { archive: archive }\n`)
+  return { ...where, archive: join(where.home, 'archive') }
+}
+
+/** All days are over, and files go 20 s after they were replaced: no read of the test takes as long. */
+const UPKEEP = ['--keep-from', '2099-01-01', '--grace', '20s']
+
+/** Identities in RAW and archive together, as deltalake reads them, against the journal. */
+async function verdictOfBoth(where: Kept): Promise<{ lost: number; doubled: number; foreign: number }> {
+  const ids = "import pyarrow.compute as pc\nprint(json.dumps(t.filter(pc.equal(t['outcome'], 'accepted'))['record_id'].to_pylist()))"
+  const found = [...(await deltalake<string[]>(where.raw, ids)), ...(existsSync(where.archive) ? await deltalake<string[]>(where.archive, ids) : [])]
+  const { accepted } = await expected(where)
+  const distinct = new Set(found)
+  return { lost: [...accepted].filter((id) => !distinct.has(id)).length, doubled: found.length - distinct.size, foreign: [...distinct].filter((id) => !accepted.has(id)).length }
+}
+
+const filesIn = (folder: string): number => readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length
+
+test(`upkeep killed ${KILLS} times at random and once at each failpoint, beside a stream, batches and four counting readers`, async () => {
+  const where = kept()
+  await produce(where, 1_000)
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  await cliJson(where, ['batch', where.declaration, '--hold', HELD])
+  const job = startCli(where, ['stream', where.declaration])
+  let producing = true
+  const produced = (async () => {
+    while (producing) await produce(where, 2_000, ['--rate', '400'])
+  })()
+  const stop = startReaders(4, where.raw, where.archive)
+  for (let kill = 0; kill < KILLS + FAILPOINTS.length; kill += 1) {
+    await cliJson(where, ['batch', where.declaration])
+    const name = FAILPOINTS[kill - KILLS] as string | undefined
+    const upkeep = startCli(where, ['upkeep', where.declaration, ...UPKEEP], name === undefined ? {} : { HEADRACE_FAILPOINT: name })
+    if (name === undefined) await sleep(400 + chance() * 1_500)
+    if (name === undefined) killGroup(upkeep)
+    await upkeep.ended
+  }
+  producing = false
+  await produced
+  const counted = await stop()
+  killGroup(job, 'SIGTERM')
+  expect(await job.ended).toBe(0)
+  for (const one of counted) expect(one).toMatchObject({ wrong: [] })
+  for (const one of counted) expect(one.different).toBeGreaterThan(3)
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  await cliJson(where, ['batch', where.declaration])
+  await cliJson(where, ['upkeep', where.declaration, ...UPKEEP])
+  expect(await verdictOfBoth(where)).toEqual({ lost: 0, doubled: 0, foreign: 0 })
+  await publishesWhatWasHeld(where)
+  await leavesNothingBehind(where)
+  where.cleanUp()
+}, 1_800_000)
+
+/** RAW was compacted and days left it while a table partition was held: its rows come all the same. */
+async function publishesWhatWasHeld(where: Kept): Promise<void> {
+  const published = (): Promise<string[]> => deltalake(where.processed, "print(json.dumps(t['record_id'].to_pylist()))")
+  const { accepted } = await expected(where)
+  expect((await published()).length).toBeLessThan(accepted.size)
+  await cliJson(where, ['batch', where.declaration, '--release', HELD])
+  const ids = await published()
+  expect([ids.length, new Set(ids).size]).toEqual([accepted.size, accepted.size])
+}
+
+/** With nothing held any more all days leave RAW, and after the grace period only files of the newest versions are there. */
+async function leavesNothingBehind(where: Kept): Promise<void> {
+  await until('RAW to be empty', async () => {
+    await cliJson(where, ['upkeep', where.declaration, '--keep-from', '2099-01-01', '--grace', '1s'])
+    await sleep(1_100)
+    return (await cliJson<{ files: number }>(where, ['tables', 'show', 'books/raw'])).files === 0 ? true : undefined
+  })
+  await cliJson(where, ['vacuum', where.declaration, '--grace', '1s'])
+  expect(existsSync(join(where.raw, 'data')) ? filesIn(join(where.raw, 'data')) : 0).toBe(0)
+  expect(await verdictOfBoth(where)).toEqual({ lost: 0, doubled: 0, foreign: 0 })
+  const { files } = await cliJson<{ files: number }>(where, ['tables', 'show', where.archive])
+  expect(filesIn(join(where.archive, 'data'))).toBe(files)
+  expect(await cliJson(where, ['tables', 'verify', where.archive])).toMatchObject({ problems: [] })
+}
+
+test('rows of a key leave RAW, its quarantine, Processed and the archive; kills at each step end the same way', async () => {
+  const where = kept()
+  await produce(where, 600)
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  await cliJson(where, ['batch', where.declaration])
+  await cliJson(where, ['retain', where.declaration, '--keep-from', '2099-01-01'])
+  await produce(where, 600)
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  const idsIn = (path: string): Promise<string[]> => deltalake(path, "print(json.dumps([one for one in t['record_id'].to_pylist() if one]))")
+  const before = { raw: await idsIn(where.raw), archive: await idsIn(where.archive), processed: await idsIn(where.processed) }
+  const [old, fresh] = [before.archive[7], before.raw[7]]
+  const doomed = ['delete', where.declaration, '--key', `record_id=${old}`, '--key', `record_id=${fresh}`, '--reason', 'ticket 4711']
+  const dry = await cliJson<{ table: string; rows: number }[]>(where, [...doomed, '--dry-run'])
+  expect(dry.map((one) => [one.table, one.rows])).toEqual([['books/raw', 1], ['books/processed', 1], ['books/archive', 1]])
+  for (const name of ['delete.files_written', 'commit.temporary_synced', 'commit.linked', 'commit.done']) expect((await cli(where, doomed, { HEADRACE_FAILPOINT: name })).code).toBe(-1)
+  await cliJson(where, doomed)
+  await cliJson(where, ['batch', where.declaration])
+  const gone = (ids: string[]): string[] => ids.filter((id) => id !== old && id !== fresh).toSorted()
+  expect((await idsIn(where.raw)).toSorted()).toEqual(gone(before.raw))
+  expect((await idsIn(where.archive)).toSorted()).toEqual(gone(before.archive))
+  expect((await idsIn(where.processed)).toSorted()).toEqual(gone([...(await expected(where)).accepted]))
+  const versions = await cliJson<{ operation: string; details: { reason?: string; keySha256?: string[] } }[]>(where, ['tables', 'versions', 'books/raw'])
+  expect(versions.find((one) => one.operation === 'DELETE')?.details).toMatchObject({ reason: 'ticket 4711' })
+  expect(JSON.stringify(versions)).not.toContain(fresh)
+  // The bytes are gone as well, once the grace period is over.
+  await sleep(1_100)
+  await cliJson(where, ['vacuum', where.declaration, '--grace', '1s'])
+  expect((await cliJson<{ table: string; rows: number }[]>(where, [...doomed, '--dry-run'])).every((one) => one.rows === 0)).toBe(true)
+  expect(await cliJson(where, ['tables', 'verify', 'books/raw'])).toMatchObject({ problems: [] })
+  where.cleanUp()
+})
