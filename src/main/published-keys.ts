@@ -4,7 +4,7 @@ import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { compactRuns, probeRuns, readManifest, writeManifest, writeRun, type KeyIndexManifest, type KeyRun } from '../lakehouse/key-index.ts'
 import type { Table } from '../lakehouse/table.ts'
 import { versionsAfter } from '../lakehouse/versions.ts'
-import { createKeyCollector, release } from '../planning/sorted-keys.ts'
+import { createKeyCollector } from '../planning/sorted-keys.ts'
 import type { PublishedKeys } from '../runner/hourly-batch.ts'
 
 /** Keys gathered before they are written as a run while rebuilding: bounds memory. */
@@ -83,9 +83,7 @@ async function readRuns(table: Table, engine: BatchEngine, key: string[], files:
   const collector = createKeyCollector(REBUILD_KEYS)
   const flush = async (): Promise<void> => {
     if (collector.rows === 0) return
-    const keys = collector.sorted()
-    runs.push(await writeRun(store, keys, snapshot.timestampMs))
-    release(keys.words, keys.positions)
+    runs.push(await writeRun(store, collector.sorted(), snapshot.timestampMs))
     collector.begin(0, 1)
   }
   for (const file of files) {

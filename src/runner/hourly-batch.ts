@@ -154,7 +154,7 @@ async function keepFirst(options: BatchOptions, plan: Plan): Promise<Work> {
     facts.duplicatesInDelta += collector.rows - arrived.count
     facts.duplicatesPublished += arrived.count - chosen.count
     facts.published += chosen.count
-    release(arrived.words, arrived.positions, found, chosen.words, chosen.positions)
+    release(found, chosen.words, chosen.positions)
   }
   collector.end()
   options.progress(`publishing ${facts.published} of ${facts.rowsRead} rows`)

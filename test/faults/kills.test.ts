@@ -98,8 +98,11 @@ const BATCH = ['batch.planned', 'batch.files_written', 'index.written', 'file.sy
 /** Met in writers.test.ts. */
 const CHECKPOINT = ['checkpoint.written', 'checkpoint.pointed'] as const
 
+/** Met in upkeep.test.ts. */
+const UPKEEP = ['compact.files_written', 'compact.group_done', 'archive.copied', 'archive.committed', 'vacuum.deleted', 'delete.files_written'] as const
+
 test('every failpoint is met by one of the drills', () => {
-  const drilled = new Set<string>([...CHILD, ...SUPERVISOR, ...BATCH, ...CHECKPOINT, 'decode.message'])
+  const drilled = new Set<string>([...CHILD, ...SUPERVISOR, ...BATCH, ...CHECKPOINT, ...UPKEEP, 'decode.message'])
   expect(FAILPOINTS.filter((name) => !drilled.has(name))).toEqual([])
 })
 

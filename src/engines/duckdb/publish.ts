@@ -61,7 +61,7 @@ export function newRows(request: PublishTarget, rowsOf: RowsOf): string {
     const rule = request.partitions.find((one) => one.name === column.name && one.transform !== 'identity')
     return rule === undefined ? name(column.name) : `${partitionValue(rule)} AS ${name(column.name)}`
   })
-  return `SELECT ${select.join(', ')} FROM (${rowsOf(request.slices, request.partitions, stored)}) WHERE position IN (SELECT position FROM chosen)`
+  return `SELECT ${select.join(', ')} FROM (${rowsOf(request.slices, request.partitions, stored)}) WHERE position IN (SELECT position::BIGINT FROM chosen)`
 }
 
 /** Writes rows, one folder per table partition. */
@@ -75,19 +75,14 @@ export async function writePartitions(session: DuckSession, request: PublishTarg
 
 /** Hands the winners to DuckDB as a table of positions: a semi join picks them out of the files again. */
 export async function choose(session: DuckSession, positions: Float64Array): Promise<void> {
-  await session.run('CREATE TEMP TABLE IF NOT EXISTS chosen (position BIGINT)')
+  // Doubles as they are, cast by DuckDB: exact up to 2^53, and JavaScript has nothing to convert.
+  await session.run('CREATE TEMP TABLE IF NOT EXISTS chosen (position DOUBLE)')
   const appender = duckdb.appender_create_ext(session.raw, 'temp', 'main', 'chosen')
-  const chunk = duckdb.create_data_chunk([duckdb.create_logical_type(duckdb.Type.BIGINT)])
-  const words = new Uint32Array(2048 * 2)
+  const chunk = duckdb.create_data_chunk([duckdb.create_logical_type(duckdb.Type.DOUBLE)])
   for (let from = 0; from < positions.length; from += 2048) {
     const rows = Math.min(2048, positions.length - from)
-    for (let i = 0; i < rows; i += 1) {
-      const position = positions[from + i]
-      words[i * 2 + 1] = position / 4_294_967_296
-      words[i * 2] = position
-    }
     duckdb.data_chunk_reset(chunk)
-    duckdb.copy_data_to_vector(duckdb.data_chunk_get_vector(chunk, 0), 0, words.buffer, 0, rows * 8)
+    duckdb.copy_data_to_vector(duckdb.data_chunk_get_vector(chunk, 0), 0, positions.buffer as ArrayBuffer, positions.byteOffset + from * 8, rows * 8)
     duckdb.data_chunk_set_size(chunk, rows)
     duckdb.append_data_chunk(appender, chunk)
   }

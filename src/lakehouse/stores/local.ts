@@ -53,11 +53,12 @@ export function createLocalStore(folder: string): ObjectStore {
       for (const path of await walk(root)) if (basename(path).startsWith(TEMPORARY) && (await stat(path)).mtimeMs < beforeMs) await rm(path, { force: true })
     },
     async sync(names) {
-      for (const name of names) await syncFile(full(name))
+      // All at once: the file system writes its journal once for several, where one after the other waits for each.
+      await Promise.all(names.map((name) => syncFile(full(name))))
       failpoint('file.synced')
       const folders = new Set<string>()
       for (const name of names) for (let at = dirname(full(name)); at.startsWith(root); at = dirname(at)) folders.add(at)
-      for (const one of folders) await syncFolder(one)
+      await Promise.all([...folders].map(syncFolder))
       failpoint('folder.synced')
     },
   }
