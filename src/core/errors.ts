@@ -109,6 +109,32 @@ export const ERRORS = {
     'No Kafka broker answers at {brokers}: {reason}.',
     'Check the address and that the broker runs. Reading starts again by itself as soon as it answers.',
   ),
+  spark_unreachable: row(
+    'transient',
+    503,
+    'No Spark Connect server answers at {address}: {reason}.',
+    'Check the address and that the server runs. Nothing was committed; the same run again goes on from the last commit.',
+  ),
+  spark_auth_failed: row(
+    'configuration',
+    401,
+    'The Spark Connect server at {address} refused the login: {reason}.',
+    'Check the file that spark.token_file names; the server has the token in SPARK_CONNECT_AUTHENTICATE_TOKEN.',
+  ),
+  spark_session_lost: row(
+    'transient',
+    503,
+    'The Spark Connect server at {address} no longer knows this session ({reason}): it was restarted, or the session expired.',
+    'Nothing was committed; run the same again, a new session is opened.',
+  ),
+  spark_executor_lost: row(
+    'transient',
+    503,
+    'Spark could not {action}, because executors were lost: {reason}.',
+    'Nothing was committed; run the same again. If it happens often, give executors more memory or take fewer cores each.',
+  ),
+  spark_interrupted: row('transient', 499, 'Spark was told to stop before it could {action}.', 'Nothing was committed; run the same again.'),
+  spark_failed: row('bug', 500, 'Spark could not {action}: {reason}.', "Look at the Spark server's log for the stack trace. Nothing was committed."),
   broker_auth_failed: row(
     'configuration',
     401,

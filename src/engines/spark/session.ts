@@ -1,0 +1,199 @@
+/**
+ * A Spark Connect session: runs plans, streams their rows back, survives a connection that is cut. The server may go away at any
+ * moment; then the session ends with a named error and a new one must be opened, for nothing of it lives on.
+ */
+import { Metadata, type ClientReadableStream } from '@grpc/grpc-js'
+import { randomUUID } from 'node:crypto'
+import { failure } from '../../core/errors.ts'
+import { arrowRows, type SparkRow } from './arrow-rows.ts'
+import { classOf, isServiceError, isUnavailable, sparkError } from './errors.ts'
+import { errorInfo, openService, type Command, type ErrorDetails, type ExecuteResponse, type Plan, type Relation, type RequestHead, type SparkService, type StageProgress } from './protocol.ts'
+
+export interface SparkOptions {
+  /** `host:port`. */
+  address: string
+  tls: boolean
+  /** Sent as a bearer token when given; never logged. */
+  token: string | undefined
+  /** How long a server that does not answer is asked again. */
+  retryMs: number
+}
+
+export interface ExecuteOptions {
+  /** Says what is done in an error: "Spark could not <action>". */
+  action: string
+  signal?: AbortSignal
+  onProgress?(stages: StageProgress[]): void
+}
+
+export interface SparkSession {
+  readonly sessionId: string
+  /** Spark's version; also the probe that a server is ready. */
+  version(): Promise<string>
+  /** Rows of a relation, decoded. All in memory: for results that are known to be small. */
+  rows(relation: Relation, options: ExecuteOptions): Promise<SparkRow[]>
+  run(command: Command, options: ExecuteOptions): Promise<void>
+  /** SQL text: a query's rows, or a statement's result. */
+  sql(query: string, options?: Partial<ExecuteOptions>): Promise<SparkRow[]>
+  configure(settings: Record<string, string>): Promise<void>
+  /** Ends the session on the server, and the channel. */
+  close(): Promise<void>
+}
+
+const UNARY_MS = 30_000
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 3_000
+/** Responses between two messages that let the server forget what arrived. */
+const RELEASE_EVERY = 8
+
+export function openSparkSession(options: SparkOptions): SparkSession {
+  const service = openService(options.address, options.tls)
+  const metadata = new Metadata()
+  if (options.token !== undefined) metadata.set('authorization', `Bearer ${options.token}`)
+  const head: RequestHead = { session_id: randomUUID(), user_context: { user_id: 'headrace', user_name: 'headrace' }, client_type: 'headrace' }
+  const wire: Wire = { options, service, metadata, head }
+  const session: SparkSession = {
+    sessionId: head.session_id,
+    async version() {
+      const answer = await unary<{ server_side_session_id: string; spark_version: { version: string } }>(wire, 'analyzePlan', { spark_version: {} }, 'say its version')
+      return answer.spark_version.version
+    },
+    async rows(relation, execution) {
+      const found: SparkRow[] = []
+      for await (const response of responses(wire, { root: relation }, execution)) if (response.arrow_batch !== undefined && response.arrow_batch !== null) found.push(...arrowRows(response.arrow_batch.data))
+      return found
+    },
+    async run(command, execution) {
+      for await (const response of responses(wire, { command }, execution)) void response
+    },
+    async sql(query, execution = {}) {
+      const named = { action: `run ${query.trim().slice(0, 80)}`, ...execution }
+      let result: Relation | undefined
+      const command: Command = { sql_command: { input: { sql: { query } } } }
+      // A query comes back as a relation that is still to be run, a statement as rows that lie in the relation itself.
+      for await (const response of responses(wire, { command }, named)) result = response.sql_command_result?.relation ?? result
+      if (result?.local_relation?.data !== undefined && result.local_relation.data !== null) return [...arrowRows(result.local_relation.data)]
+      return result === undefined ? [] : session.rows(result, named)
+    },
+    configure: async (settings) => void (await unary(wire, 'config', { operation: { set: { pairs: Object.entries(settings).map(([key, value]) => ({ key, value })) } } }, 'take settings')),
+    async close() {
+      await unary(wire, 'releaseSession', {}, 'end the session', 2_000).catch(() => undefined)
+      service.close()
+    },
+  }
+  return session
+}
+
+interface Wire {
+  options: SparkOptions
+  service: SparkService
+  metadata: Metadata
+  head: RequestHead
+}
+
+type UnaryName = 'analyzePlan' | 'config' | 'interrupt' | 'releaseExecute' | 'releaseSession' | 'fetchErrorDetails'
+
+/** One call with one answer, tried again while the server cannot be reached. */
+async function unary<Response>(wire: Wire, name: UnaryName, request: object, action: string, retryMs = wire.options.retryMs): Promise<Response> {
+  const call = wire.service[name] as unknown as (all: object, metadata: Metadata, options: object, answer: (error: Error | null, response?: Response) => void) => void
+  const once = (): Promise<Response> =>
+    new Promise((done, failed) => call.call(wire.service, { ...wire.head, ...request }, wire.metadata, { deadline: Date.now() + UNARY_MS }, (error, response) => (error === null ? done(response as Response) : failed(error))))
+  const pause = pauses(retryMs)
+  for (;;) {
+    try {
+      const response = await once()
+      observe(wire, (response as { server_side_session_id?: string }).server_side_session_id)
+      return response
+    } catch (error) {
+      if (!isUnavailable(error) || !(await pause())) throw sparkError(error, wire.options.address, action)
+    }
+  }
+}
+
+/** From its first answer on, the server is held to be the one it was: a restarted one has an empty session, which must not be used unnoticed. */
+function observe(wire: Wire, id: string | undefined): void {
+  if (id) wire.head.client_observed_server_side_session_id = id
+}
+
+/** Waits a little longer each time; false when the time is over. */
+function pauses(totalMs: number): () => Promise<boolean> {
+  const end = Date.now() + totalMs
+  let next = FIRST_PAUSE_MS
+  return async () => {
+    if (Date.now() + next > end) return false
+    await new Promise((resolve) => setTimeout(resolve, next))
+    next = Math.min(next * 2, LONGEST_PAUSE_MS)
+    return true
+  }
+}
+
+/**
+ * The responses of a plan, each once, whatever happens to the connection. The end of a stream is not the end: only the
+ * message that says so is, and until it comes the operation is attached again behind the last response.
+ */
+async function* responses(wire: Wire, plan: Plan, execution: ExecuteOptions): AsyncGenerator<ExecuteResponse> {
+  const operation: Operation = { id: randomUUID(), plan, last: undefined, received: 0 }
+  const onAbort = (): void => void unary(wire, 'interrupt', { interrupt_type: 'INTERRUPT_TYPE_OPERATION_ID', operation_id: operation.id }, 'stop').catch(() => undefined)
+  if (execution.signal?.aborted) throw failure('spark_interrupted', { action: execution.action })
+  execution.signal?.addEventListener('abort', onAbort, { once: true })
+  let pause = pauses(wire.options.retryMs)
+  let stream = start(wire, operation)
+  try {
+    for (;;) {
+      try {
+        for await (const response of stream as AsyncIterable<ExecuteResponse>) {
+          observe(wire, response.server_side_session_id)
+          operation.last = response.response_id
+          operation.received += 1
+          pause = pauses(wire.options.retryMs)
+          if (response.result_complete) return
+          if (response.execution_progress) execution.onProgress?.(response.execution_progress.stages)
+          else yield response
+          if (operation.received % RELEASE_EVERY === 0) forget(wire, operation, { release_until: { response_id: operation.last } })
+        }
+        stream = attach(wire, operation)
+      } catch (error) {
+        stream = await again(wire, operation, execution, error, pause)
+      }
+    }
+  } finally {
+    execution.signal?.removeEventListener('abort', onAbort)
+    // Leaving a loop over a stream does not end the call.
+    stream.cancel()
+    forget(wire, operation, { release_all: {} })
+  }
+}
+
+interface Operation {
+  id: string
+  plan: Plan
+  /** Id of the last response that arrived. */
+  last: string | undefined
+  received: number
+}
+
+function start(wire: Wire, operation: Operation): ClientReadableStream<ExecuteResponse> {
+  return wire.service.executePlan({ ...wire.head, operation_id: operation.id, plan: operation.plan, tags: [], request_options: [{ reattach_options: { reattachable: true } }] }, wire.metadata)
+}
+
+function attach(wire: Wire, operation: Operation): ClientReadableStream<ExecuteResponse> {
+  return wire.service.reattachExecute({ ...wire.head, operation_id: operation.id, ...(operation.last === undefined ? {} : { last_response_id: operation.last }) }, wire.metadata)
+}
+
+/** What follows an error on the stream: attached again, started again if the server never heard of it, or thrown by name. */
+async function again(wire: Wire, operation: Operation, execution: ExecuteOptions, error: unknown, pause: () => Promise<boolean>): Promise<ClientReadableStream<ExecuteResponse>> {
+  if (isUnavailable(error) && (await pause())) return attach(wire, operation)
+  if (classOf(error) === 'INVALID_HANDLE.OPERATION_NOT_FOUND' && operation.received === 0) return start(wire, operation)
+  throw sparkError(error, wire.options.address, execution.action, await detailsOf(wire, error))
+}
+
+/** Asks the server what was behind an error; the trailer holds one line of it. */
+async function detailsOf(wire: Wire, error: unknown): Promise<ErrorDetails | undefined> {
+  const id = isServiceError(error) ? errorInfo(error).errorId : undefined
+  return id === undefined ? undefined : unary<ErrorDetails>(wire, 'fetchErrorDetails', { error_id: id }, 'explain an error', 0).catch(() => undefined)
+}
+
+/** Lets the server forget responses. Nobody waits for it: what it keeps too long costs memory, nothing else. */
+function forget(wire: Wire, operation: Operation, what: object): void {
+  unary(wire, 'releaseExecute', { operation_id: operation.id, ...what }, 'release a result', 0).catch(() => undefined)
+}

@@ -1,0 +1,93 @@
+/**
+ * A Spark Connect server of our own on this machine, from the pinned jars in deploy/jars/spark: what `spark: local[n]` and the
+ * tests run. No Python, no Spark installation.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { createWriteStream, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { failure, reasonOf } from '../core/errors.ts'
+import { openSparkSession } from '../engines/spark/session.ts'
+import { fetchJars, freePort } from './kafka-broker.ts'
+
+export interface SparkServer {
+  readonly address: string
+  /** Only who has it may use the server. */
+  readonly token: string
+  readonly pid: number
+  stop(): Promise<void>
+  kill(): Promise<void>
+}
+
+export interface SparkServerOptions {
+  /** Logs, scratch and warehouse. */
+  folder: string
+  /** `local[2]`, `local-cluster[2,1,1024]`, `spark://host:7077`. */
+  master: string
+  memory: string
+  port?: number
+  token?: string
+  settings?: Record<string, string>
+}
+
+const OPENS = ['java.lang', 'java.lang.invoke', 'java.lang.reflect', 'java.io', 'java.net', 'java.nio', 'java.util', 'java.util.concurrent', 'java.util.concurrent.atomic', 'jdk.internal.ref', 'sun.nio.ch', 'sun.nio.cs', 'sun.security.action', 'sun.util.calendar']
+/** What Spark needs opened on Java 17 and newer (org.apache.spark.launcher.JavaModuleOptions). */
+export const SPARK_MODULES = ['-XX:+IgnoreUnrecognizedVMOptions', '--add-modules=jdk.incubator.vector', ...OPENS.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`), '-Djdk.reflect.useDirectMethodHandle=false', '-Dio.netty.tryReflectionSetAccessible=true']
+const START_MS = 120_000
+
+export async function startSparkServer(options: SparkServerOptions): Promise<SparkServer> {
+  const jars = await fetchJars('spark')
+  const port = options.port ?? (await freePort())
+  const token = options.token ?? randomBytes(24).toString('base64url')
+  const folder = (name: string): string => join(options.folder, name)
+  for (const name of ['tmp', 'local', 'warehouse']) mkdirSync(folder(name), { recursive: true })
+  const settings: Record<string, string> = {
+    'spark.master': options.master,
+    'spark.connect.grpc.binding.address': '127.0.0.1',
+    'spark.connect.grpc.binding.port': String(port),
+    'spark.driver.bindAddress': '127.0.0.1',
+    'spark.driver.host': '127.0.0.1',
+    'spark.ui.enabled': 'false',
+    'spark.sql.extensions': 'io.delta.sql.DeltaSparkSessionExtension',
+    'spark.sql.catalog.spark_catalog': 'org.apache.spark.sql.delta.catalog.DeltaCatalog',
+    'spark.sql.session.timeZone': 'UTC',
+    'spark.sql.warehouse.dir': folder('warehouse'),
+    ...options.settings,
+  }
+  const jvm = ['-XX:+UseSerialGC', `-Xmx${options.memory}`, `-Djava.io.tmpdir=${folder('tmp')}`, ...SPARK_MODULES, '-cp', `${jars}/*`]
+  const main = ['org.apache.spark.deploy.SparkSubmit', '--class', 'org.apache.spark.sql.connect.service.SparkConnectServer', ...Object.entries(settings).flatMap(([key, value]) => ['--conf', `${key}=${value}`]), 'spark-internal']
+  // The token travels in the environment: arguments can be read by everybody on the machine.
+  const child = spawn('java', [...jvm, ...main], { cwd: options.folder, env: { ...process.env, SPARK_LOCAL_DIRS: folder('local'), SPARK_CONNECT_AUTHENTICATE_TOKEN: token }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const log = createWriteStream(folder('server.log'), { flags: 'a' })
+  child.stdout.pipe(log)
+  child.stderr.pipe(log)
+  const address = `127.0.0.1:${port}`
+  await waitUntilReady(child, address, token, folder('server.log'))
+  return { address, token, pid: child.pid as number, stop: () => end(child, 'SIGTERM'), kill: () => end(child, 'SIGKILL') }
+}
+
+/** A port that is open says little: a killed server's answers for a moment more. Only an answered question counts. */
+async function waitUntilReady(child: ChildProcess, address: string, token: string, log: string): Promise<void> {
+  let reason = 'it did not answer in time'
+  for (const end = Date.now() + START_MS; Date.now() < end && child.exitCode === null; ) {
+    const session = openSparkSession({ address, tls: false, token, retryMs: 1_000 })
+    try {
+      await session.version()
+      await session.close()
+      return
+    } catch (error) {
+      reason = reasonOf(error)
+      await session.close()
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+  }
+  child.kill('SIGKILL')
+  throw failure('missing_part', { part: 'the Spark Connect server', purpose: 'this run', reason: `${reason} (log: ${log})`, instead: 'Free some memory, check that Java 17 is on the PATH, then try again.' })
+}
+
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill(signal)
+  await ended
+}
