@@ -13,6 +13,8 @@ const LONG_SUITES: Record<string, { files: string; env: Record<string, string> }
   power: { files: 'test/faults/disk.test.ts', env: { HEADRACE_CUTS: '50' } },
   link: { files: 'test/integration/kafka.test.ts', env: { HEADRACE_SPELL_S: '60' } },
   large: { files: 'test/integration/shapes.test.ts', env: { HEADRACE_LARGE_RECORDS: '10000000' } },
+  log: { files: 'test/lakehouse/long-log.test.ts', env: { HEADRACE_SIMULATED_HOURS: '48' } },
+  upkeep: { files: 'test/faults/upkeep.test.ts', env: { HEADRACE_UPKEEP_KILLS: '60' } },
   schedule: { files: 'test/dataset/schedule.test.ts', env: { HEADRACE_ZONES: 'all' } },
   property: { files: 'test/formats', env: { HEADRACE_PROPERTY_RUNS: '300000' } },
 }

@@ -65,15 +65,21 @@ export interface OffsetRange {
 
 export type VisitMessageId = (partition: number, bytes: Uint8Array, start: number, length: number, contentHash: number) => void
 
+/** Files of rows; `inOrder`: they, and the rows in them, lie in the order of their offsets, so that nothing has to be sorted. */
+export interface CommittedFiles {
+  files: string[]
+  inOrder: boolean
+}
+
 /** A session of the embedded engine for streams. Any error leaves it unusable: replace the process. */
 export interface StageEngine {
   /** Two alternating buffers a stage: one fills while the other is written. */
   createStage(columns: StageColumn[]): Promise<Stage>
   /**
-   * The identities of committed rows, message by message in the order of the files: for rebuilding the dedup window. Only
+   * The identities of committed rows, message by message in the order in which they were read: for rebuilding the dedup window. Only
    * rows of `topicId` within the ranges; the id's bytes are valid during the call.
    */
-  readMessageIds(files: string[], topicId: string, ranges: OffsetRange[], visit: VisitMessageId): Promise<void>
+  readMessageIds(committed: CommittedFiles, topicId: string, ranges: OffsetRange[], visit: VisitMessageId): Promise<void>
   /** Identities `partition:offset:ordinal` of committed rows within the ranges. */
   readRowIds(files: string[], topicId: string, ranges: OffsetRange[]): Promise<Set<string>>
   close(): void

@@ -10,8 +10,11 @@ import { checkpointName, type Action } from './actions.ts'
 import type { Snapshot } from './snapshot.ts'
 
 const POINTER = '_delta_log/_last_checkpoint'
-/** Removed files leave checkpoints after this time (delta.deletedFileRetentionDuration: one week). */
-const TOMBSTONE_MS = 7 * 86_400_000
+/**
+ * How long removed files are remembered, unless delta.deletedFileRetentionDuration says: as long as vacuum spares them by default.
+ * A stream with a commit a second removes 86,400 files a day; Delta's week would be most of each checkpoint.
+ */
+const TOMBSTONE_MS = 86_400_000
 
 const utf8 = (name: string, repetition: 'REQUIRED' | 'OPTIONAL' = 'OPTIONAL'): SchemaElement => ({ name, type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: repetition })
 const int64 = (name: string): SchemaElement => ({ name, type: 'INT64', repetition_type: 'OPTIONAL' })
@@ -47,6 +50,7 @@ const COLUMNS = ['txn', 'add', 'remove', 'metaData', 'protocol'] as const
 
 /** Writes the checkpoint of a snapshot and points readers to it. Safe to repeat; readers without it replay entries. */
 export async function writeCheckpoint(store: ObjectStore, snapshot: Snapshot): Promise<void> {
+  await loadTombstones(store, snapshot)
   const rows = checkpointRows(snapshot)
   const writer = new ByteWriter()
   const columnData = COLUMNS.map((name) => ({ name, data: rows.map((row) => row[name] ?? null) }))
@@ -60,15 +64,27 @@ export async function writeCheckpoint(store: ObjectStore, snapshot: Snapshot): P
 }
 
 function checkpointRows(snapshot: Snapshot): Record<string, unknown>[] {
-  const oldest = snapshot.timestampMs - TOMBSTONE_MS
-  const removes = [...snapshot.tombstones.values()].filter((remove) => (remove.deletionTimestamp ?? 0) > oldest)
+  forgetTombstones(snapshot)
   return [
     { protocol: snapshot.protocol },
     { metaData: { ...snapshot.metadata, createdTime: long(snapshot.metadata.createdTime) } },
     ...[...snapshot.marks].map(([appId, version]) => ({ txn: { appId, version: BigInt(version), lastUpdated: BigInt(snapshot.timestampMs) } })),
     ...[...snapshot.files.values()].map((add) => ({ add: { ...add, size: BigInt(add.size), modificationTime: BigInt(add.modificationTime), dataChange: false } })),
-    ...removes.map((remove) => ({ remove: { ...remove, deletionTimestamp: long(remove.deletionTimestamp), size: long(remove.size), dataChange: false } })),
+    ...[...snapshot.tombstones.values()].map((remove) => ({ remove: { ...remove, deletionTimestamp: long(remove.deletionTimestamp), size: long(remove.size), dataChange: false } })),
   ]
+}
+
+/** Also what keeps a process that runs for weeks from remembering every file that ever was. */
+function forgetTombstones(snapshot: Snapshot): void {
+  const oldest = snapshot.timestampMs - (durationMs(snapshot.metadata.configuration['delta.deletedFileRetentionDuration']) ?? TOMBSTONE_MS)
+  for (const [path, remove] of snapshot.tombstones) if ((remove.deletionTimestamp ?? 0) <= oldest) snapshot.tombstones.delete(path)
+}
+
+/** `interval 7 days` in milliseconds, as Delta's table properties write it. */
+export function durationMs(setting: string | undefined): number | undefined {
+  const match = /interval (\d+) (week|day|hour|minute|second)s?/.exec(setting ?? '')
+  if (match === null) return undefined
+  return Number(match[1]) * { week: 604_800_000, day: 86_400_000, hour: 3_600_000, minute: 60_000, second: 1_000 }[match[2] as 'day']
 }
 
 function long(value: number | null | undefined): bigint | null {
@@ -87,13 +103,24 @@ export async function lastCheckpoint(store: ObjectStore): Promise<number | undef
   }
 }
 
-/** Reads a checkpoint as actions; undefined when it is missing. */
-export async function readCheckpoint(store: ObjectStore, version: number): Promise<Action[] | undefined> {
+/** Completes the removed files that the snapshot remembers. */
+export async function loadTombstones(store: ObjectStore, snapshot: Snapshot): Promise<void> {
+  if (snapshot.unreadTombstones === undefined) return
+  const actions = (await readCheckpoint(store, snapshot.unreadTombstones, ['remove'])) ?? []
+  for (const { remove } of actions) if (remove !== undefined && !snapshot.files.has(remove.path) && !snapshot.tombstones.has(remove.path)) snapshot.tombstones.set(remove.path, remove)
+  snapshot.unreadTombstones = undefined
+}
+
+/** What a state consists of, without the files that are gone. */
+export const STATE_COLUMNS = ['txn', 'add', 'metaData', 'protocol']
+
+/** Reads these columns of a checkpoint as actions; undefined when it is missing. */
+export async function readCheckpoint(store: ObjectStore, version: number, columns: string[] = STATE_COLUMNS): Promise<Action[] | undefined> {
   const bytes = await store.read(checkpointName(version))
   if (bytes === undefined) return undefined
   const memory = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer
   const file: AsyncBuffer = { byteLength: memory.byteLength, slice: (start, end) => memory.slice(start, end) }
-  const rows = await parquetReadObjects({ file, columns: undefined })
+  const rows = await parquetReadObjects({ file, columns })
   return rows.map((row) => plain(row) as Action)
 }
 

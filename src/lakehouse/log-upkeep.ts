@@ -1,12 +1,14 @@
 /** The log's own upkeep after a commit: checkpoints by size, and entries that nobody needs any more. */
 import { LIMITS } from '../core/limits.ts'
 import type { ObjectStore, StoredObject } from '../core/object-store.ts'
-import { writeCheckpoint } from './checkpoint.ts'
+import { durationMs, writeCheckpoint } from './checkpoint.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** Entries since the last checkpoint before a new one is written (unless the table's delta.checkpointInterval says), and the bytes of log that force one earlier. */
 const CHECKPOINT_ENTRIES = 100
 const CHECKPOINT_BYTES = 4 * 1024 * 1024
+/** A large state waits longer for its next checkpoint: reading an entry costs about what writing this many files into one does. */
+const FILES_PER_ENTRY = 40
 /** Log entries older than this and behind a checkpoint are deleted (delta.logRetentionDuration: 30 days). */
 const LOG_RETENTION_MS = 30 * 86_400_000
 /** Of the checkpoints between the oldest entry and the newest, one for so many versions stays: time travel replays from there. */
@@ -24,7 +26,8 @@ export interface LogGrowth {
  */
 export async function tidyLog(store: ObjectStore, snapshot: Snapshot, since: LogGrowth, usedThrough: () => Promise<number>, nowMs: number): Promise<void> {
   const interval = Number(snapshot.metadata.configuration['delta.checkpointInterval']) || CHECKPOINT_ENTRIES
-  if (since.entries < interval && since.bytes < CHECKPOINT_BYTES) return
+  const files = snapshot.files.size + snapshot.tombstones.size
+  if (since.entries < Math.max(interval, files / FILES_PER_ENTRY) && since.bytes < CHECKPOINT_BYTES) return
   try {
     await writeCheckpoint(store, snapshot)
     since.entries = since.bytes = 0
@@ -32,12 +35,6 @@ export async function tidyLog(store: ObjectStore, snapshot: Snapshot, since: Log
   } catch {
     since.entries = Math.floor(interval / 2)
   }
-}
-
-function retentionMs(snapshot: Snapshot): number {
-  const setting = /interval (\d+) (day|hour|minute)s?/.exec(snapshot.metadata.configuration['delta.logRetentionDuration'] ?? '')
-  if (setting === null) return LOG_RETENTION_MS
-  return Number(setting[1]) * { day: 86_400_000, hour: 3_600_000, minute: 60_000 }[setting[2] as 'day' | 'hour' | 'minute']
 }
 
 const versionOf = (name: string): number => Number(/(\d{20})\.(json|checkpoint\.parquet)$/.exec(name)?.[1] ?? NaN)
@@ -50,7 +47,8 @@ const versionOf = (name: string): number => Number(/(\d{20})\.(json|checkpoint\.
 async function cleanLog(store: ObjectStore, snapshot: Snapshot, usedThrough: number, nowMs: number): Promise<void> {
   const all = await store.list('_delta_log')
   const checkpoints = all.filter((one) => one.name.endsWith('.checkpoint.parquet')).toSorted((a, b) => versionOf(a.name) - versionOf(b.name))
-  const isPast = (one: StoredObject): boolean => one.modifiedMs < nowMs - retentionMs(snapshot) || versionOf(one.name) <= snapshot.version - LIMITS.logEntries
+  const retentionMs = durationMs(snapshot.metadata.configuration['delta.logRetentionDuration']) ?? LOG_RETENTION_MS
+  const isPast = (one: StoredObject): boolean => one.modifiedMs < nowMs - retentionMs || versionOf(one.name) <= snapshot.version - LIMITS.logEntries
   const anchors = checkpoints.map((one) => ({ version: versionOf(one.name), past: isPast(one) })).filter((one) => one.past && one.version < snapshot.version && one.version <= usedThrough + 1)
   const anchor = anchors.at(-1)?.version ?? -1
   for (const one of all) if (versionOf(one.name) < anchor) await store.delete(one.name)

@@ -8,8 +8,10 @@ export interface Snapshot {
   metadata: MetadataAction
   files: Map<string, AddAction>
   marks: Map<string, number>
-  /** Removed files that readers of older versions may still need. */
+  /** Removed files that readers of older versions may still need; those of the checkpoint named below are not among them. */
   tombstones: Map<string, RemoveAction>
+  /** Checkpoint whose removed files were not read: only vacuum and the next checkpoint ask for them, and there may be 86,400 a day. */
+  unreadTombstones: number | undefined
   /** Commit information of the newest entry. */
   lastCommit: CommitInfo | undefined
   /** When the newest entry was written, in milliseconds since 1970. */
@@ -24,6 +26,7 @@ export function emptySnapshot(): Snapshot {
     files: new Map(),
     marks: new Map(),
     tombstones: new Map(),
+    unreadTombstones: undefined,
     lastCommit: undefined,
     timestampMs: 0,
   }

@@ -111,6 +111,7 @@ function createLogReader(store: ObjectStore, snapshot: Snapshot): LogReader {
       if (start !== undefined) {
         applyActions(snapshot, start.actions)
         snapshot.version = start.version
+        snapshot.unreadTombstones = start.version
       }
       await follow(until)
     },

@@ -3,6 +3,7 @@ import { failpoint } from '../core/failpoint.ts'
 import type { VacuumResult } from '../core/results.ts'
 import { deadFiles } from '../planning/upkeep.ts'
 import { decodePath } from './actions.ts'
+import { loadTombstones } from './checkpoint.ts'
 import type { Table } from './table.ts'
 
 export interface VacuumRequest {
@@ -24,6 +25,7 @@ export async function vacuum(request: VacuumRequest): Promise<VacuumResult> {
   // Listed before the log is read: what a writer commits in between is then known to be live.
   const stored = (await store.list('')).filter((file) => !OTHERS.some((prefix) => file.name.startsWith(prefix)))
   await table.refresh()
+  await loadTombstones(store, snapshot)
   const live = new Set([...snapshot.files.keys()].map(decodePath))
   const removed = new Map([...snapshot.tombstones.values()].map((one) => [decodePath(one.path), one.deletionTimestamp ?? 0]))
   const needed = new Set([...request.needed].map(decodePath))

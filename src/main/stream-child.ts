@@ -11,6 +11,9 @@ import type { FileSource } from '../core/file-source.ts'
 import type { FilesSourceSpec } from '../dataset/declaration.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath } from '../lakehouse/actions.ts'
+import { THROUGH_TAG } from '../lakehouse/compact.ts'
+import { createLocalStore } from '../lakehouse/stores/local.ts'
+import { openTable, type Table } from '../lakehouse/table.ts'
 import { runFolderChild } from '../runner/folder-child.ts'
 import { failedMessage, runStreamChild } from '../runner/stream-child.ts'
 import type { ChildSettings, ToChild, ToSupervisor } from '../runner/protocol.ts'
@@ -91,9 +94,17 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
   const client = createKafkaClient(dataset.source)
   await runStreamChild({
     ...shared,
-    rawFiles: [...snapshot.files.values()].map((file) => store.localPath(decodePath(file.path))),
+    ...(await committedRows(table, settings.archivePath)),
     openReader: (positions, until, onTrouble) => createKafkaReader({ client, topic: settings.topic, topicId: settings.topicId, positions, until, onTrouble }),
   })
+}
+
+/** Files with the identities of committed rows: RAW's and the archive's. What was merged or moved no longer lies in the order of its commits. */
+async function committedRows(raw: Table, archivePath: string | undefined): Promise<{ rawFiles: string[]; rawFilesInOrder: boolean }> {
+  const archive = archivePath === undefined ? undefined : await openTable(createLocalStore(archivePath))
+  const pathsOf = ({ store, snapshot }: Table): string[] => [...snapshot.files.values()].map((file) => store.localPath(decodePath(file.path)))
+  const merged = [...raw.snapshot.files.values()].some((file) => file.tags?.[THROUGH_TAG] !== undefined)
+  return { rawFiles: [...(archive === undefined ? [] : pathsOf(archive)), ...pathsOf(raw)], rawFilesInOrder: !merged && archive === undefined }
 }
 
 const FOLDER_POLL_MS = 500

@@ -16,7 +16,7 @@ export interface StreamRun {
 /** The source as the supervisor sees it; a folder is one topic with one partition. */
 export type StreamedSource = Pick<SupervisorOptions, 'topicId' | 'partitions' | 'children' | 'ends' | 'partitionsNow'> & { topic: string }
 
-export function superviseJob({ dataset, rawPath }: LoadedDataset, raw: RawTable, source: StreamedSource, run: StreamRun): Promise<StreamSummary> {
+export function superviseJob({ dataset, rawPath, archivePath }: LoadedDataset, raw: RawTable, source: StreamedSource, run: StreamRun): Promise<StreamSummary> {
   const { topic, ...given } = source
   return superviseStream({
     ...given,
@@ -25,7 +25,7 @@ export function superviseJob({ dataset, rawPath }: LoadedDataset, raw: RawTable,
     table: raw.table,
     commitIntervalMs: dataset.stream.commitIntervalMs,
     firstOffsets: new Map(),
-    childSettings: { dataset, rawPath, topicId: source.topicId, topic, memoryBytes: LIMITS.engineMemory, threads: 1 },
+    childSettings: { dataset, rawPath, archivePath, topicId: source.topicId, topic, memoryBytes: LIMITS.engineMemory, threads: 1 },
     evolve: async (paths) => run.observer.evolved(await evolveRaw(dataset, raw, paths, Date.now())),
     nowMs: Date.now,
   })

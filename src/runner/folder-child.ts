@@ -12,7 +12,7 @@ import { createIdentifier } from './message-ids.ts'
 import type { ChildParts } from './stream-child.ts'
 import type { Prepared } from './protocol.ts'
 
-export interface FolderParts extends Omit<ChildParts, 'openReader' | 'rawFiles'> {
+export interface FolderParts extends Omit<ChildParts, 'openReader' | 'rawFiles' | 'rawFilesInOrder'> {
   source: FileSource
   marks: ReadonlyMap<string, number>
   pollMs: number

@@ -46,6 +46,8 @@ export type ToSupervisor =
 export interface ChildSettings {
   dataset: Dataset
   rawPath: string
+  /** Where RAW's older rows went; their identities count too. */
+  archivePath: string | undefined
   topicId: string
   topic: string
   /** Where each Kafka partition goes on, and up to where identities must be compared with RAW (after a rewind). */

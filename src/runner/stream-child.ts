@@ -24,8 +24,10 @@ export interface ChildParts {
   columns: Column[]
   engine: StageEngine
   store: ObjectStore
-  /** Committed RAW files (local paths) that may hold rows of the topic, oldest first. */
+  /** Committed files (local paths) that may hold rows of the topic. */
   rawFiles: string[]
+  /** They lie in the order of their commits. */
+  rawFilesInOrder: boolean
   openReader(positions: PartitionPosition[], until: Map<number, number> | undefined, onTrouble: (error: HeadraceError) => void): MessageReader
   nowMs: () => number
   makeFolder: (path: string) => Promise<void>
@@ -196,7 +198,7 @@ async function rebuildWindow(parts: ChildParts, identifier: MessageIdentifier, c
   const { settings } = parts
   if (parts.dataset.messageId.from === 'none' || capacity === 0) return
   const ranges = settings.positions.map((one): OffsetRange => ({ partition: one.partition, from: Math.max(0, one.next - capacity), until: one.next }))
-  await parts.engine.readMessageIds(parts.rawFiles, settings.topicId, ranges.filter((one) => one.until > one.from), identifier.remember)
+  await parts.engine.readMessageIds({ files: parts.rawFiles, inOrder: parts.rawFilesInOrder }, settings.topicId, ranges.filter((one) => one.until > one.from), identifier.remember)
 }
 
 /** After a rewind: which of the rows about to be read are in RAW already. */

@@ -81,6 +81,10 @@ test(`upkeep killed ${KILLS} times at random and once at each failpoint, beside 
   await cliJson(where, ['upkeep', where.declaration, ...UPKEEP])
   expect(await verdictOfBoth(where)).toEqual({ lost: 0, doubled: 0, foreign: 0 })
   await publishesWhatWasHeld(where)
+  // What moved to the archive is known when it is read again.
+  await cliJson(where, ['offsets', 'rewind', where.declaration, '--to-offset', '0'])
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  expect(await verdictOfBoth(where)).toEqual({ lost: 0, doubled: 0, foreign: 0 })
   await leavesNothingBehind(where)
   where.cleanUp()
 }, 1_800_000)

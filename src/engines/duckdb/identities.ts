@@ -1,6 +1,6 @@
 /** Reads back what RAW knows of messages: for the dedup window after a restart, and for replays. */
 import duckdb from '@duckdb/node-bindings'
-import type { OffsetRange, VisitMessageId } from '../../core/engine.ts'
+import type { CommittedFiles, OffsetRange, VisitMessageId } from '../../core/engine.ts'
 import { engineError } from './errors.ts'
 import type { DuckSession } from './session.ts'
 import { listLiteral, literal } from './sql.ts'
@@ -9,13 +9,13 @@ import { listLiteral, literal } from './sql.ts'
 const PIECE = 12
 const LONGEST_ID = 10 * PIECE
 
-export async function readMessageIds(session: DuckSession, files: string[], topicId: string, ranges: OffsetRange[], visit: VisitMessageId): Promise<void> {
+export async function readMessageIds(session: DuckSession, { files, inOrder }: CommittedFiles, topicId: string, ranges: OffsetRange[], visit: VisitMessageId): Promise<void> {
   if (files.length === 0 || ranges.length === 0) return
   const source = `read_parquet(${listLiteral(files)}, union_by_name = true) WHERE ${within(topicId, ranges)} AND ordinal <= 0 AND message_id IS NOT NULL`
   const [[longest]] = await session.rows(`SELECT coalesce(max(strlen(message_id)), 0)::INTEGER FROM ${source}`)
   const pieces = Math.max(1, Math.ceil(Math.min(Number(longest), LONGEST_ID) / PIECE))
   const columns = Array.from({ length: pieces }, (_, i) => `substr(message_id, ${i * PIECE + 1}, ${PIECE})`)
-  const sql = `SELECT kafka_partition, content_hash, ${columns.join(', ')} FROM ${source} AND strlen(message_id) = length(message_id)`
+  const sql = `SELECT kafka_partition, content_hash, ${columns.join(', ')} FROM ${source} AND strlen(message_id) = length(message_id)${inOrder ? '' : ' ORDER BY kafka_offset'}`
   await readChunks(session, sql, pieces, visit)
   const long = await session.rows(`SELECT kafka_partition, content_hash, message_id FROM ${source} AND (strlen(message_id) >= ${LONGEST_ID} OR strlen(message_id) <> length(message_id))`)
   for (const [partition, hash, id] of long) {

@@ -18,7 +18,7 @@ export async function openStageEngine(options: SessionOptions): Promise<StageEng
   let tables = 0
   return {
     createStage: (columns) => createStage(session, writing, arena, columns, () => `stage_${(tables += 1)}`),
-    readMessageIds: (files, topicId, ranges, visit) => readMessageIds(session, files, topicId, ranges, visit),
+    readMessageIds: (committed, topicId, ranges, visit) => readMessageIds(session, committed, topicId, ranges, visit),
     readRowIds: (files, topicId, ranges) => readRowIds(session, files, topicId, ranges),
     close() {
       void writing.close()
