@@ -1,4 +1,4 @@
-/** headrace upkeep, and its parts by hand: compact, retain, vacuum, delete. All safe beside running jobs and readers. */
+/** headrace upkeep, and its parts by hand: compact, retain, vacuum, delete, reprocess. All safe beside running jobs and readers. */
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, type Command } from 'commander'
 import type { App, UpkeepOptions } from '../control/app.ts'
@@ -32,6 +32,10 @@ export function addUpkeep(program: Command, app: App, output: () => Output): voi
       const keys = [...flags.key, ...(flags.keysFile === undefined ? [] : keysOfFile(flags.keysFile))]
       shown(output(), await app.deleteRows(dataset, { ...options(flags), keys, reason: flags.reason }))
     })
+  verb('reprocess', 'decode kept messages again with the declaration of today, and publish what changed (needs raw.keep_original)')
+    .option('--from <day>', 'first day of ingest', day)
+    .option('--to <day>', 'last day of ingest', day)
+    .action(async (dataset: string, flags: Flags & { from?: string; to?: string }) => shown(output(), [await app.reprocess(dataset, { ...options(flags), from: flags.from, to: flags.to })]))
   verb('upkeep', 'compact, retain and vacuum, once or on upkeep.schedule')
     .option(...keep, day)
     .option(...grace, duration)

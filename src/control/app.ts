@@ -2,7 +2,7 @@
  * What the CLI (and later the API) can ask for. main/ implements it; nothing above knows an adapter. Every method throws
  * errors of the table (core/errors.ts); progress goes to `say`, results are returned.
  */
-import type { BatchResult, CommitEvent, CompactResult, DeleteResult, RetainResult, StreamSummary, VacuumResult } from '../core/results.ts'
+import type { BatchResult, CommitEvent, CompactResult, DeleteResult, ReprocessResult, RetainResult, StreamSummary, VacuumResult } from '../core/results.ts'
 import type { CheckResult } from '../dataset/check.ts'
 
 export interface StreamOptions {
@@ -110,6 +110,12 @@ export interface DeleteOptions extends UpkeepOptions {
   reason: string
 }
 
+export interface ReprocessOptions extends UpkeepOptions {
+  /** First and last ingest date; undefined: no bound. */
+  from: string | undefined
+  to: string | undefined
+}
+
 export interface VerifyResult {
   table: string
   version: number
@@ -133,6 +139,7 @@ export interface App {
   retain(dataset: string, options: UpkeepOptions): Promise<RetainResult>
   vacuum(dataset: string, options: UpkeepOptions): Promise<({ table: string } & VacuumResult)[]>
   deleteRows(dataset: string, options: DeleteOptions): Promise<({ table: string } & DeleteResult)[]>
+  reprocess(dataset: string, options: ReprocessOptions): Promise<ReprocessResult>
   /** Runs an action at each tick of the dataset's upkeep schedule until the signal aborts. */
   atUpkeepTicks(dataset: string, options: { signal: AbortSignal; begun(schedule: string): void; action(): Promise<void> }): Promise<void>
   listTables(): Promise<TableInfo[]>

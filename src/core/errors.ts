@@ -109,6 +109,18 @@ export const ERRORS = {
     'No Kafka broker answers at {brokers}: {reason}.',
     'Check the address and that the broker runs. Reading starts again by itself as soon as it answers.',
   ),
+  original_missing: row(
+    'configuration',
+    409,
+    'RAW of {dataset} has not kept the messages of {missing} of {rows} rows, ingested {first} to {last}: they cannot be decoded again.',
+    'Choose days whose messages were kept with --from and --to; set raw.keep_original: true in the declaration for those to come.',
+  ),
+  partitions_held: row(
+    'conflict',
+    409,
+    'Table partitions of {dataset} are held: {partitions}.',
+    'Release them first with headrace batch {dataset} --release PARTITION, so that all of RAW that is read is published.',
+  ),
   spark_unreachable: row(
     'transient',
     503,

@@ -25,6 +25,8 @@ export const FAILPOINTS = [
   'archive.committed',
   'vacuum.deleted',
   'delete.files_written',
+  'reprocess.decoded',
+  'reprocess.published',
 ] as const
 
 export type Failpoint = (typeof FAILPOINTS)[number]

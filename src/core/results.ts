@@ -92,3 +92,17 @@ export interface DeleteResult {
   bytes: number
   version: number | null
 }
+
+export interface ReprocessResult {
+  /** What was decoded again. */
+  files: number
+  rows: number
+  bytes: number
+  /** What came of it: rows, and records that are wrong by today's declaration. */
+  accepted: number
+  quarantined: number
+  /** Rows published anew. */
+  republished: number
+  rawVersion: number | null
+  processedVersion: number | null
+}

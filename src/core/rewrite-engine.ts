@@ -1,5 +1,5 @@
 /** What upkeep asks of an engine: rows of existing data files in new ones. Nothing is committed, nothing is yet durable. */
-import type { PublishedFile } from './batch-engine.ts'
+import type { PublishTarget, PublishedFile, RawSlice } from './batch-engine.ts'
 import type { DataFile, TableColumn } from './table-schema.ts'
 
 /** The table whose files are rewritten. */
@@ -15,6 +15,27 @@ export interface DoomedKeys {
   values: string[][]
 }
 
+/** Rows of RAW were decoded anew; `slices` of the target: all of RAW that is published, as it will be. */
+export interface RepublishRequest extends PublishTarget {
+  key: string[]
+  /** Undefined: the record that came first wins. */
+  latestBy: string | undefined
+  /** The files that are replaced in RAW, and what takes their place. */
+  before: RawSlice[]
+  after: RawSlice[]
+  published: PublishedFile[]
+}
+
+export interface Republished {
+  /** Paths relative to the target's folder. */
+  adds: DataFile[]
+  /** Local paths of files whose other rows are in `adds`. */
+  obsolete: string[]
+  /** Rows published anew, and rows that they replace. */
+  published: number
+  replaced: number
+}
+
 export interface RewriteEngine {
   /** All rows of files of one table partition as one file at `path` (its folder exists), in the files' order unless `orderBy` says otherwise. */
   merge(table: RewriteTable, files: PublishedFile[], path: string, orderBy: string[]): Promise<DataFile>
@@ -25,5 +46,6 @@ export interface RewriteEngine {
   findKeys(table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<{ localPath: string; rows: number }[]>
   /** The rows of one file but for those that the last findKeys found; undefined when none is left. */
   without(table: RewriteTable, file: PublishedFile, path: string): Promise<DataFile | undefined>
+  republish(request: RepublishRequest): Promise<Republished>
   close(): Promise<void>
 }

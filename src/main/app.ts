@@ -21,7 +21,7 @@ export function createApp(version: string): App {
     ...lazily(() => import('./tables-app.ts').then((one) => one.createTablesApp()), ['listTables', 'showTable', 'tableVersions', 'tableFiles', 'query', 'verify', 'register']),
     ...lazily(() => import('./offsets-app.ts').then((one) => one.createOffsetsApp()), ['offsets', 'setOffsets']),
     ...lazily(() => import('./quarantine-app.ts').then((one) => one.createQuarantineApp()), ['listQuarantine', 'showQuarantined', 'exportQuarantine', 'replayQuarantine']),
-    ...lazily(() => import('./upkeep-app.ts').then((one) => one.createUpkeepApp()), ['compact', 'retain', 'vacuum', 'deleteRows', 'atUpkeepTicks']),
+    ...lazily(() => import('./upkeep-app.ts').then((one) => one.createUpkeepApp()), ['compact', 'retain', 'vacuum', 'deleteRows', 'reprocess', 'atUpkeepTicks']),
     ...lazily(() => import('./infer.ts'), ['inferDataset']),
     async checkDataset(path) {
       const text = await readFile(path, 'utf8').catch((error: unknown) => {

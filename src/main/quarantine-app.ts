@@ -2,22 +2,18 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../core/errors.ts'
-import { createMessages, ensureMessages, type Messages } from '../core/messages.ts'
 import { countMark } from '../core/marks.ts'
 import { emptyCounts } from '../core/results.ts'
 import type { DataFile } from '../core/table-schema.ts'
-import { appendBytes, appendText, createSlab } from '../core/slab.ts'
 import type { App, ReplayResult } from '../control/app.ts'
 import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { listLiteral, literal } from '../engines/duckdb/sql.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
-import { createBatchWriter } from '../runner/batch-writer.ts'
-import { createBlockProcessor } from '../runner/block.ts'
-import { createIdentifier } from '../runner/message-ids.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset } from './home.ts'
 import { openRaw, type RawTable } from './raw-table.ts'
+import { createRedecoder } from './redecode.ts'
 
 type QuarantineApp = Pick<App, 'listQuarantine' | 'showQuarantined' | 'exportQuarantine' | 'replayQuarantine'>
 
@@ -93,7 +89,12 @@ async function replay(dataset: string, options: { rule: string | undefined; dryR
   try {
     const byTopic = Map.groupBy(records, (row) => `${String(row.topic_id)} ${String(row.topic)}`)
     const adds = []
-    for (const [source, group] of byTopic) adds.push(...(await decodeAgain(loaded.dataset, raw, engine, source.split(' '), group, counts)))
+    for (const [source, group] of byTopic) {
+      const [topicId, topic] = source.split(' ')
+      const decoder = await createRedecoder({ dataset: loaded.dataset, raw, engine, topicId, topic, ingestMs: Date.now() })
+      await decoder.add(group, counts)
+      adds.push(...(await decoder.finish()))
+    }
     if (options.dryRun) {
       for (const file of adds) await raw.table.store.delete(file.path)
       return { read: records.length, accepted: counts.accepted, quarantined: counts.quarantined, version: null }
@@ -112,59 +113,6 @@ async function replay(dataset: string, options: { rule: string | undefined; dryR
   } finally {
     engine.close()
   }
-}
-
-async function decodeAgain(
-  dataset: Awaited<ReturnType<typeof loadDataset>>['dataset'],
-  raw: RawTable,
-  engine: Awaited<ReturnType<typeof openStageEngine>>,
-  [topicId, topic]: string[],
-  rows: Record<string, unknown>[],
-  counts: ReturnType<typeof emptyCounts>,
-): Promise<DataFile[]> {
-  const wanted = new Map<string, Set<number>>()
-  for (const row of rows) {
-    const message = `${String(row.kafka_partition)}:${String(row.kafka_offset)}`
-    wanted.set(message, (wanted.get(message) ?? new Set()).add(Number(row.ordinal)))
-  }
-  const messages = messagesOf(rows)
-  const processor = createBlockProcessor({ dataset, columns: raw.columns, identifier: createIdentifier(dataset, 0), poison: new Set() })
-  // Of a message that could not be decoded at all (ordinal -1) every record is wanted, of others only those named.
-  const block = processor.process(messages, counts, (partition, offset, ordinal) => {
-    const ordinals = wanted.get(`${partition}:${offset}`)
-    return ordinals !== undefined && !ordinals.has(-1) && !ordinals.has(ordinal)
-  })
-  const writer = await createBatchWriter({ dataset, columns: raw.columns, engine, store: raw.table.store, topic, topicId, nowMs: Date.now, makeFolder: async (path) => void (await mkdir(path, { recursive: true })) })
-  await writer.add(block)
-  return (await writer.finish()).files
-}
-
-function messagesOf(rows: Record<string, unknown>[]): Messages {
-  const messages = createMessages(createSlab(1 << 20), rows.length)
-  const seen = new Set<string>()
-  for (const row of rows) {
-    const position = `${String(row.kafka_partition)}:${String(row.kafka_offset)}`
-    if (seen.has(position)) continue
-    seen.add(position)
-    const n = messages.count
-    ensureMessages(messages, n + 1)
-    const { slab } = messages
-    const put = (text: unknown): [number, number] => {
-      if (text === null || text === undefined) return [0, -1]
-      const start = appendText(slab, String(text))
-      return [start, slab.end - start]
-    }
-    messages.partition[n] = Number(row.kafka_partition)
-    messages.offset[n] = Number(row.kafka_offset)
-    messages.time[n] = Number(row.time_ms)
-    ;[messages.keyStart[n], messages.keyLength[n]] = put(row.message_key)
-    ;[messages.headersStart[n], messages.headersLength[n]] = put(row.message_headers)
-    const bytes = Buffer.from(String(row.bytes), 'base64')
-    messages.valueStart[n] = appendBytes(slab, bytes)
-    messages.valueLength[n] = bytes.length
-    messages.count = n + 1
-  }
-  return messages
 }
 
 /** Rows of the replaced files that are not replayed (other rules, notes) move to a new file as they are. */

@@ -24,9 +24,10 @@ import { pause } from '../runner/waiting.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset, type LoadedDataset } from './home.ts'
 import { lockJob } from './lock.ts'
+import { reprocess } from './reprocess-job.ts'
 import { consumerPositions, type ConsumerPositions } from './raw-consumers.ts'
 
-type UpkeepApp = Pick<App, 'compact' | 'retain' | 'vacuum' | 'deleteRows' | 'atUpkeepTicks'>
+type UpkeepApp = Pick<App, 'compact' | 'retain' | 'vacuum' | 'deleteRows' | 'reprocess' | 'atUpkeepTicks'>
 type Zone = 'raw' | 'processed' | 'archive'
 
 export function createUpkeepApp(): UpkeepApp {
@@ -35,6 +36,7 @@ export function createUpkeepApp(): UpkeepApp {
     retain: (dataset, options) => alone(dataset, (tables) => retainRaw(tables, options)),
     vacuum: (dataset, options) => alone(dataset, (tables) => vacuumZones(tables, options)),
     deleteRows: (dataset, options) => alone(dataset, (tables) => deleteRows(tables, options)),
+    reprocess: (dataset, options) => alone(dataset, ({ loaded, archive, unread }) => withEngine(options, (engine) => reprocess({ loaded, archive, engine, unread }, options))),
     async atUpkeepTicks(dataset, { signal, begun, action }) {
       const { schedule } = (await loadDataset(dataset)).dataset.upkeep
       begun(`${schedule.cron} (${schedule.timezone})`)

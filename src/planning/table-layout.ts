@@ -64,7 +64,8 @@ function dataColumn(column: Column): TableColumn {
 
 /** Data columns in force: the declared ones and those that drift added to the table before. */
 export function effectiveColumns(dataset: Dataset, existing: TableColumn[]): Column[] {
-  const evolved = existing.filter((column) => column.metadata[EVOLVED] === true && !dataset.columns.some((one) => one.name === column.name))
+  // A field that drift made a column of, and that was declared since under another name: the declared column has it from now on.
+  const evolved = existing.filter((column) => column.metadata[EVOLVED] === true && !dataset.columns.some((one) => one.name === column.name || one.path === column.metadata[PATH]))
   return [...dataset.columns, ...evolved.map((column) => evolvedColumn(column.name, String(column.metadata[PATH])))]
 }
 
@@ -99,6 +100,7 @@ export function schemaChange(dataset: Dataset, existing: TableColumn[], wanted: 
   for (const column of existing) {
     const kept = wanted.columns.find((one) => one.name.toLowerCase() === column.name.toLowerCase())
     if (kept === undefined) {
+      if (column.metadata[EVOLVED] === true) continue
       const path = column.metadata[PATH]
       const renamed = wanted.columns.find((one) => one.metadata[PATH] === path && path !== undefined && !known.has(one.name.toLowerCase()))
       refuse(renamed === undefined ? `drop column ${column.name}` : `rename column ${column.name} to ${renamed.name}`)

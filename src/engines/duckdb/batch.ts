@@ -1,13 +1,12 @@
 /** The batch's engine: DuckDB reads RAW, hashes keys, and writes partitioned Parquet. JavaScript touches keys only. */
 import duckdb, { type Result } from '@duckdb/node-bindings'
-import { join } from 'node:path'
 import type { BatchEngine, RawSlice, VisitKeys } from '../../core/batch-engine.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
 import { engineError } from './errors.ts'
-import { choose, publish, rowsOfSlices, type RowsOf } from './publish.ts'
+import { choose, emptyFile, publish, rowsOfSlices, type RowsOf } from './publish.ts'
 import { replace } from './replace.ts'
 import { openSession, type DuckSession, type SessionOptions } from './session.ts'
-import { derivedExpression, literal, name } from './sql.ts'
+import { name } from './sql.ts'
 import { rowsOfFiles } from './table-view.ts'
 
 export interface BatchEngineOptions extends SessionOptions {
@@ -20,7 +19,7 @@ export async function openBatchEngine(options: BatchEngineOptions): Promise<Batc
   const session = await openSession(options)
   // The order of rows means nothing in Processed, and keeping it costs memory.
   await session.run('SET preserve_insertion_order = false')
-  const empty = await emptyFile(session, options)
+  const empty = await emptyFile(session, options.spillFolder, options.columns)
   const isLarge = (slices: RawSlice[]): boolean => slices.reduce((sum, slice) => sum + slice.rows.reduce((a, b) => a + b, 0), 0) * KEY_ROW_BYTES > options.memoryBytes / 8
   const rowsOf: RowsOf = (slices, partitions, columns) => rowsOfSlices(slices, empty, partitions, columns)
   return {
@@ -39,17 +38,6 @@ export async function openBatchEngine(options: BatchEngineOptions): Promise<Batc
 }
 
 const KEY_ROW_BYTES = 24
-
-/**
- * A Parquet file without rows that has all columns. Read together with RAW's files, which may be older than a column, it makes
- * what they lack null.
- */
-async function emptyFile(session: DuckSession, options: BatchEngineOptions): Promise<string> {
-  const path = join(options.spillFolder, 'empty.parquet')
-  const columns = options.columns.map((column) => derivedExpression({ name: column.name, type: column.type, value: null }))
-  await session.run(`COPY (SELECT ${columns.join(', ')} WHERE false) TO ${literal(path)} (FORMAT parquet)`)
-  return path
-}
 
 /**
  * 128 bits of MD5 over the key: even over any keys (time-ordered UUIDs too), and wide enough that two different keys of

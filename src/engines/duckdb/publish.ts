@@ -1,12 +1,24 @@
 /** Rows of RAW to data files of Processed: which rows, in which table partition, written how. */
 import duckdb from '@duckdb/node-bindings'
 import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { PartitionRule, PublishTarget, RawSlice } from '../../core/batch-engine.ts'
-import type { DataFile, DeltaType } from '../../core/table-schema.ts'
+import type { DataFile, DeltaType, TableColumn } from '../../core/table-schema.ts'
 import type { DuckSession } from './session.ts'
 import { derivedExpression, listLiteral, literal, name } from './sql.ts'
 import { copyWithStats, parquetOptions } from './stage.ts'
 import { deltaStats } from './stats.ts'
+
+/**
+ * A Parquet file without rows that has all columns. Read together with RAW's files, which may be older than a column, it makes
+ * what they lack null.
+ */
+export async function emptyFile(session: DuckSession, folder: string, columns: TableColumn[]): Promise<string> {
+  const path = join(folder, 'empty.parquet')
+  const nulls = columns.map((column) => derivedExpression({ name: column.name, type: column.type, value: null }))
+  await session.run(`COPY (SELECT ${nulls.join(', ')} WHERE false) TO ${literal(path)} (FORMAT parquet)`)
+  return path
+}
 
 /** SQL of the slices' rows in order, each with its position, its table partition and the columns asked for. */
 export type RowsOf = (slices: RawSlice[], partitions: PartitionRule[], columns: string[]) => string

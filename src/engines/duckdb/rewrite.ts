@@ -2,6 +2,8 @@
 import type { PublishedFile } from '../../core/batch-engine.ts'
 import type { DoomedKeys, RewriteEngine, RewriteTable } from '../../core/rewrite-engine.ts'
 import type { DataFile } from '../../core/table-schema.ts'
+import { emptyFile } from './publish.ts'
+import { republish } from './republish.ts'
 import { openSession, type DuckSession, type SessionOptions } from './session.ts'
 import { duckType, literal, name } from './sql.ts'
 import { copyWithStats, parquetOptions } from './stage.ts'
@@ -19,6 +21,9 @@ export async function openRewriteEngine(options: SessionOptions): Promise<Rewrit
       const rows = `FROM (${source}) t WHERE NOT EXISTS (SELECT 1 FROM doomed_rows d WHERE d.file = t.filename AND d.row = t.file_row_number)`
       const [[left]] = await session.rows(`SELECT count(*) ${rows}`)
       return Number(left) === 0 ? undefined : copy(session, table, rows, path, file)
+    },
+    async republish(request) {
+      return republish(session, request, await emptyFile(session, options.spillFolder, request.columns))
     },
     close: () => session.close(),
   }

@@ -1,0 +1,87 @@
+/** Messages that RAW kept are decoded again with the declaration of today: for quarantined ones, and after a mapping changed. */
+import { mkdir } from 'node:fs/promises'
+import type { StageEngine } from '../core/engine.ts'
+import { createMessages, ensureMessages, type Messages } from '../core/messages.ts'
+import type { Counts } from '../core/results.ts'
+import { appendBytes, appendText, createSlab } from '../core/slab.ts'
+import type { DataFile } from '../core/table-schema.ts'
+import type { Dataset } from '../dataset/declaration.ts'
+import { createBatchWriter } from '../runner/batch-writer.ts'
+import { createBlockProcessor } from '../runner/block.ts'
+import { createIdentifier } from '../runner/message-ids.ts'
+import type { RawTable } from './raw-table.ts'
+
+/**
+ * A row of RAW as SQL gives it: kafka_partition, kafka_offset, ordinal, message_key, message_headers, time_ms and `bytes`, the
+ * message in base64. Rows of one message may repeat its bytes; one of them is enough.
+ */
+export type KeptRow = Record<string, unknown>
+
+export interface Redecoder {
+  /** Decodes the messages of these rows. Of each message only the ordinals that the rows name come out, or all for ordinal -1. */
+  add(rows: KeptRow[], counts: Counts): Promise<void>
+  /** The files of all that was added, durable. */
+  finish(): Promise<DataFile[]>
+}
+
+export interface RedecoderOptions {
+  dataset: Dataset
+  raw: RawTable
+  engine: StageEngine
+  topicId: string
+  topic: string
+  /** When the rows count as ingested: decides their day. */
+  ingestMs: number
+}
+
+export async function createRedecoder(options: RedecoderOptions): Promise<Redecoder> {
+  const { dataset, raw } = options
+  const processor = createBlockProcessor({ dataset, columns: raw.columns, identifier: createIdentifier(dataset, 0), poison: new Set() })
+  const writer = await createBatchWriter({ ...options, columns: raw.columns, store: raw.table.store, nowMs: () => options.ingestMs, makeFolder: async (path) => void (await mkdir(path, { recursive: true })) })
+  return {
+    async add(rows, counts) {
+      const wanted = new Map<string, Set<number>>()
+      for (const row of rows) {
+        const message = positionOf(row)
+        wanted.set(message, (wanted.get(message) ?? new Set()).add(Number(row.ordinal)))
+      }
+      await writer.add(
+        processor.process(messagesOf(rows), counts, (partition, offset, ordinal) => {
+          const ordinals = wanted.get(`${partition}:${offset}`)
+          return ordinals !== undefined && !ordinals.has(-1) && !ordinals.has(ordinal)
+        }),
+      )
+    },
+    finish: async () => (await writer.finish()).files,
+  }
+}
+
+const positionOf = (row: KeptRow): string => `${String(row.kafka_partition)}:${String(row.kafka_offset)}`
+
+function messagesOf(rows: KeptRow[]): Messages {
+  const messages = createMessages(createSlab(1 << 20), rows.length)
+  const seen = new Set<string>()
+  for (const row of rows) {
+    const position = positionOf(row)
+    if (seen.has(position)) continue
+    seen.add(position)
+    const n = messages.count
+    ensureMessages(messages, n + 1)
+    const { slab } = messages
+    const put = (text: unknown): [number, number] => {
+      if (text === null || text === undefined) return [0, -1]
+      const start = appendText(slab, String(text))
+      return [start, slab.end - start]
+    }
+    messages.partition[n] = Number(row.kafka_partition)
+    messages.offset[n] = Number(row.kafka_offset)
+    messages.time[n] = Number(row.time_ms)
+    ;[messages.keyStart[n], messages.keyLength[n]] = put(row.message_key)
+    ;[messages.headersStart[n], messages.headersLength[n]] = put(row.message_headers)
+    const bytes = Buffer.from(String(row.bytes), 'base64')
+    messages.valueStart[n] = appendBytes(slab, bytes)
+    messages.valueLength[n] = bytes.length
+    messages.count = n + 1
+  }
+  return messages
+}

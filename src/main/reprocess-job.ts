@@ -1,0 +1,157 @@
+/**
+ * Reprocessing: rows of RAW are decoded again from the messages that it kept, with the declaration of today, and what was
+ * published of their keys follows. Everything is prepared beside the live data; then Processed is swapped, then RAW. A crash in
+ * between costs nothing: RAW still holds the old rows, and the same command does it again.
+ */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { ReprocessOptions } from '../control/app.ts'
+import { failure } from '../core/errors.ts'
+import { failpoint } from '../core/failpoint.ts'
+import { consumerMark, deletionMark, heldPartitions } from '../core/marks.ts'
+import type { PublishedFile, RawSlice } from '../core/batch-engine.ts'
+import { emptyCounts, type ReprocessResult } from '../core/results.ts'
+import type { RewriteEngine } from '../core/rewrite-engine.ts'
+import type { DataFile } from '../core/table-schema.ts'
+import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
+import { literal } from '../engines/duckdb/sql.ts'
+import { openStageEngine } from '../engines/duckdb/stage.ts'
+import { decodePath, type AddAction } from '../lakehouse/actions.ts'
+import { THROUGH_TAG } from '../lakehouse/compact.ts'
+import { columnsOf, rowsOf } from '../lakehouse/snapshot.ts'
+import type { Table } from '../lakehouse/table.ts'
+import { CONSUMER } from '../runner/batch-plan.ts'
+import { openProcessed } from './batch-job.ts'
+import { homeFolder } from './home-folder.ts'
+import type { LoadedDataset } from './home.ts'
+import { openRaw, type RawTable } from './raw-table.ts'
+import { createRedecoder } from './redecode.ts'
+
+/** Rows whose messages are in memory at once. */
+const WINDOW_ROWS = 20_000
+const DECODE_MEMORY = 512 * 1024 * 1024
+
+export interface ReprocessParts {
+  loaded: LoadedDataset
+  archive: Table | undefined
+  engine: RewriteEngine
+  /** Files of RAW that the batch has not read: they are decoded anew as well, and published when their turn comes. */
+  unread: ReadonlySet<string>
+}
+
+export async function reprocess(parts: ReprocessParts, options: ReprocessOptions): Promise<ReprocessResult> {
+  const { loaded } = parts
+  const raw = await openRaw(loaded.dataset, loaded.rawPath, Date.now())
+  const old = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && within(file, options))
+  const session = await openSession({ memoryBytes: DECODE_MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `reprocess-${process.pid}`) })
+  try {
+    await checkOriginals(session, raw, old, loaded.dataset.name)
+    const result: ReprocessResult = { files: old.length, rows: old.reduce((sum, file) => sum + (rowsOf(file) ?? 0), 0), bytes: old.reduce((sum, file) => sum + file.size, 0), accepted: 0, quarantined: 0, republished: 0, rawVersion: null, processedVersion: null }
+    if (options.dryRun || old.length === 0) return result
+    const made = await decodeFiles(session, parts, raw, old, options, result)
+    failpoint('reprocess.decoded')
+    result.processedVersion = await swapProcessed(parts, raw, old, made, result)
+    failpoint('reprocess.published')
+    result.rawVersion = await raw.table.commit({ operation: 'REPROCESS', adds: made, removes: old.map((file) => file.path), marks: {}, expect: {}, info: { ...options, rows: result.rows, accepted: result.accepted, quarantined: result.quarantined } }, Date.now())
+    return result
+  } finally {
+    await session.close()
+  }
+}
+
+function within(file: AddAction, { from, to }: ReprocessOptions): boolean {
+  const day = file.partitionValues.ingest_date ?? ''
+  return (from === undefined || day >= from) && (to === undefined || day <= to)
+}
+
+const sourceOf = (raw: RawTable, file: AddAction): string => `read_parquet(${literal(raw.table.store.localPath(decodePath(file.path)))}, file_row_number = true, union_by_name = true)`
+
+/** Rows whose message was not kept cannot be decoded again: nothing is done by halves. */
+async function checkOriginals(session: DuckSession, raw: RawTable, files: AddAction[], dataset: string): Promise<void> {
+  let [missing, rows] = [0, 0]
+  let [first, last] = ['', '']
+  for (const file of files) {
+    const kept = (await session.rows(`SELECT count(*) FROM (DESCRIBE SELECT * FROM ${sourceOf(raw, file)}) WHERE column_name = 'original'`))[0][0]
+    const [[without, all]] = await session.rows(`SELECT count(*) ${Number(kept) > 0 ? 'FILTER (original IS NULL)' : ''}, count(*) FROM ${sourceOf(raw, file)}`)
+    rows += Number(all)
+    if (Number(without) === 0) continue
+    missing += Number(without)
+    const day = file.partitionValues.ingest_date ?? ''
+    if (first === '' || day < first) first = day
+    if (day > last) last = day
+  }
+  if (missing > 0) throw failure('original_missing', { dataset, missing, rows, first, last })
+}
+
+/** Decodes file by file, so that memory is bounded and each row keeps its day. */
+async function decodeFiles(session: DuckSession, parts: ReprocessParts, raw: RawTable, old: AddAction[], options: ReprocessOptions, result: ReprocessResult): Promise<DataFile[]> {
+  const { dataset } = parts.loaded
+  const keeping = { ...dataset, raw: { ...dataset.raw, keepOriginal: true } }
+  const engine = await openStageEngine({ memoryBytes: DECODE_MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `redecode-${process.pid}`) })
+  const counts = emptyCounts()
+  const made: DataFile[] = []
+  try {
+    for (const [i, file] of old.entries()) {
+      options.say(`decoding file ${i + 1} of ${old.length}`)
+      const source = sourceOf(raw, file)
+      const topics = await session.objects(`SELECT topic_id, topic, epoch_ms(max(ingest_time))::DOUBLE AS ingest_ms FROM ${source} GROUP BY ALL`)
+      for (const { topic_id: topicId, topic, ingest_ms: ingestMs } of topics) {
+        const decoder = await createRedecoder({ dataset: keeping, raw, engine, topicId: String(topicId), topic: String(topic), ingestMs: Number(ingestMs) })
+        for (let at = 0; at < (rowsOf(file) ?? 0); at += WINDOW_ROWS) {
+          const rows = `SELECT kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, base64(original) AS bytes FROM ${source} WHERE file_row_number >= ${at} AND file_row_number < ${at + WINDOW_ROWS} AND topic_id = ${literal(String(topicId))}`
+          await decoder.add(await session.objects(rows), counts)
+        }
+        // What is new to the batch stays new, what it has read does not come again.
+        const through = file.tags?.[THROUGH_TAG]
+        for (const one of await decoder.finish()) made.push({ ...one, dataChange: parts.unread.has(file.path), ...(through === undefined ? {} : { tags: { [THROUGH_TAG]: through } }) })
+      }
+    }
+  } finally {
+    engine.close()
+  }
+  Object.assign(result, { accepted: counts.accepted, quarantined: counts.quarantined })
+  return made
+}
+
+/** Publishes the affected keys anew; returns the version, or null when nothing of them was published. */
+async function swapProcessed(parts: ReprocessParts, raw: RawTable, old: AddAction[], made: DataFile[], result: ReprocessResult): Promise<number | null> {
+  const { loaded, engine } = parts
+  const { dataset } = loaded
+  if (dataset.processed.key.length === 0) return null
+  const { table } = await openProcessed(dataset, loaded.processedPath, raw.table)
+  const { marks } = table.snapshot
+  const held = [...heldPartitions(marks).keys()]
+  if (held.length > 0) throw failure('partitions_held', { dataset: dataset.name, partitions: held.join(', ') })
+  const replaced = new Set(old.map((file) => file.path))
+  const stays = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && !replaced.has(file.path) && !parts.unread.has(file.path))
+  const fresh = made.filter((file) => file.partitionValues.outcome === 'accepted' && file.dataChange !== true)
+  const read = old.filter((file) => !parts.unread.has(file.path))
+  const archived = parts.archive === undefined ? [] : [...parts.archive.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted')
+  const all = [...(parts.archive === undefined ? [] : [sliceOf(parts.archive, archived)]), sliceOf(raw.table, stays), sliceOf(raw.table, fresh)]
+  const published = new Map([...table.snapshot.files.values()].map((file) => [table.store.localPath(decodePath(file.path)), file]))
+  const folder = `data/${randomUUID()}`
+  const done = await engine.republish({
+    slices: all.filter((slice) => slice.files.length > 0),
+    before: [sliceOf(raw.table, read)].filter((slice) => slice.files.length > 0),
+    after: [sliceOf(raw.table, fresh)].filter((slice) => slice.files.length > 0),
+    key: dataset.processed.key,
+    latestBy: dataset.processed.keep === 'latest' ? dataset.processed.latestBy : undefined,
+    columns: columnsOf(table.snapshot.metadata),
+    partitions: dataset.processed.partitionBy,
+    published: [...published].map(([localPath, file]): PublishedFile => ({ localPath, partitionValues: file.partitionValues })),
+    logicalTime: new Date().toISOString(),
+    folder: table.store.localPath(folder),
+    compression: dataset.processed.compression,
+  })
+  result.republished = done.published
+  const names = done.adds.map((file) => `${folder}/${file.path}`)
+  await table.store.sync(names)
+  const adds = done.adds.map((file, i) => ({ ...file, path: names[i].split('/').map(encodeURIComponent).join('/') }))
+  const [mark, consumer] = [deletionMark(), consumerMark(CONSUMER)]
+  const removes = done.obsolete.map((path) => published.get(path)?.path ?? '')
+  return table.commit({ operation: 'REPROCESS', adds, removes, marks: { [mark]: (marks.get(mark) ?? 0) + 1 }, expect: { [mark]: marks.get(mark), [consumer]: marks.get(consumer) }, info: { published: done.published, replaced: done.replaced } }, Date.now())
+}
+
+function sliceOf(table: Table, files: (AddAction | DataFile)[]): RawSlice {
+  return { files: files.map((file) => table.store.localPath(decodePath(file.path))), rows: files.map((file) => rowsOf(file as AddAction) ?? 0), onlyPartitions: undefined, exceptPartitions: [] }
+}
