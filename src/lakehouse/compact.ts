@@ -12,6 +12,7 @@ import { compactionGroups, type CompactionTarget, type KnownFile } from '../plan
 import { decodePath, type AddAction } from './actions.ts'
 import { columnsOf, rowsOf } from './snapshot.ts'
 import type { Table } from './table.ts'
+import { filesAfter } from './versions.ts'
 
 export interface CompactRequest {
   table: Table
@@ -20,10 +21,8 @@ export interface CompactRequest {
   /** Rows of merged files are ordered by these; none: they stay in their order. */
   clusterBy: string[]
   compression: string
-  /** Files that a consumer has not read: they stay as they are. */
-  unread: ReadonlySet<string>
-  /** Newest version whose rows merged files may hold; retention compares it with what consumers still need. */
-  through: number
+  /** Version up to which every consumer has read; files that came after it stay as they are. Infinity: there are none. */
+  readThrough: number
   makeFolder(localPath: string): Promise<void>
   dryRun: boolean
   nowMs: () => number
@@ -36,8 +35,9 @@ export const THROUGH_TAG = 'headrace.through'
 export async function compact(request: CompactRequest): Promise<CompactResult> {
   const { table } = request
   await table.refresh()
-  const { files } = table.snapshot
-  const known = [...files.values()].filter((file) => !request.unread.has(file.path)).map((file): KnownFile => ({ ...file, rows: rowsOf(file) }))
+  const { files, version } = table.snapshot
+  const unread = await filesAfter(table.store, request.readThrough, version)
+  const known = [...files.values()].filter((file) => !unread.has(file.path)).map((file): KnownFile => ({ ...file, rows: rowsOf(file) }))
   const groups = compactionGroups(known, request.target)
   const result: CompactResult = { filesBefore: files.size, filesAfter: files.size, rows: 0, bytesBefore: 0, bytesAfter: 0, conflicts: 0 }
   for (const [i, group] of groups.entries()) {
@@ -70,7 +70,7 @@ async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promis
   checkRows(table, sources, merged)
   await store.sync([name])
   failpoint('compact.files_written')
-  const through = Math.max(request.through, ...sources.map((file) => Number(file.tags?.[THROUGH_TAG] ?? -1)))
+  const through = Math.max(Math.min(request.readThrough, snapshot.version), ...sources.map((file) => Number(file.tags?.[THROUGH_TAG] ?? -1)))
   const add: DataFile = { ...merged, path: name, tags: { [THROUGH_TAG]: String(through) } }
   try {
     const info = { filesMerged: sources.length, rows: rowsIn(merged) }

@@ -8,14 +8,15 @@ import { decodePath } from './actions.ts'
 import { THROUGH_TAG } from './compact.ts'
 import { columnsOf } from './snapshot.ts'
 import type { Table } from './table.ts'
+import { filesAfter } from './versions.ts'
 
 export interface DeleteRequest {
   table: Table
   engine: RewriteEngine
   keys: DoomedKeys
   compression: string
-  /** Files whose rows a consumer has still to read: what is left of them counts as new, of others it does not. */
-  unread: ReadonlySet<string>
+  /** Version up to which every consumer has used the rows: what is left of files that came after it counts as new, of others it does not. */
+  usedThrough: number
   /** What the commit says of why and whom; no key may stand in it. */
   info: Record<string, unknown>
   makeFolder(localPath: string): Promise<void>
@@ -37,6 +38,7 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
   const hit = found.map((one) => ({ rows: one.rows, localPath: one.localPath, file: byPath.get(one.localPath) })).filter((one) => one.file !== undefined)
   const result: DeleteResult = { rows: hit.reduce((sum, one) => sum + one.rows, 0), files: hit.length, bytes: hit.reduce((sum, one) => sum + (one.file?.size ?? 0), 0), version: null }
   if (request.dryRun || (hit.length === 0 && Object.keys(request.marks).length === 0)) return result
+  const unused = await filesAfter(store, request.usedThrough, snapshot.version)
   const folder = `data/${randomUUID()}`
   await request.makeFolder(store.localPath(folder))
   const adds: DataFile[] = []
@@ -45,7 +47,7 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
     const name = `${folder}/part-${i}.parquet`
     const kept = await engine.without(shape, { localPath, partitionValues: file.partitionValues }, store.localPath(name))
     const through = file.tags?.[THROUGH_TAG]
-    if (kept !== undefined) adds.push({ ...kept, path: name, dataChange: request.unread.has(file.path), ...(through === undefined ? {} : { tags: { [THROUGH_TAG]: through } }) })
+    if (kept !== undefined) adds.push({ ...kept, path: name, dataChange: unused.has(file.path), ...(through === undefined ? {} : { tags: { [THROUGH_TAG]: through } }) })
   }
   await store.sync(adds.map((file) => file.path))
   failpoint('delete.files_written')

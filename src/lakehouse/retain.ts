@@ -12,7 +12,7 @@ import { decodePath, type AddAction } from './actions.ts'
 import { THROUGH_TAG } from './compact.ts'
 import { rowsOf } from './snapshot.ts'
 import type { Table } from './table.ts'
-import { versionsAfter } from './versions.ts'
+import { filesAfter, versionsAfter } from './versions.ts'
 
 export interface RetainRequest {
   raw: Table
@@ -22,8 +22,6 @@ export interface RetainRequest {
   keepFromDate: string
   /** RAW version up to which every consumer has used the rows, held partitions included. */
   usedThrough: number
-  /** Files added behind that version. */
-  unused: ReadonlySet<string>
   dryRun: boolean
   nowMs: () => number
   progress(text: string): void
@@ -33,7 +31,8 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
   const { raw } = request
   await raw.refresh()
   if (request.archive !== undefined && !request.dryRun) await undoUnfinished(raw, request.archive, request.nowMs())
-  const needed = (file: AddAction): boolean => request.unused.has(file.path) || Number(file.tags?.[THROUGH_TAG] ?? -1) > request.usedThrough
+  const unused = await filesAfter(raw.store, request.usedThrough, raw.snapshot.version)
+  const needed = (file: AddAction): boolean => unused.has(file.path) || Number(file.tags?.[THROUGH_TAG] ?? -1) > request.usedThrough
   const known = [...raw.snapshot.files.values()].map((file) => ({ ...file, rows: rowsOf(file) }))
   const { expired, waiting } = expiredFiles(known, request.keepFromDate, needed)
   const result: RetainResult = {

@@ -5,11 +5,12 @@ import { deadFiles } from '../planning/upkeep.ts'
 import { decodePath } from './actions.ts'
 import { loadTombstones } from './checkpoint.ts'
 import type { Table } from './table.ts'
+import { filesAfter } from './versions.ts'
 
 export interface VacuumRequest {
   table: Table
-  /** Files that a consumer has not read, merged by compaction or not, as the log writes them. */
-  needed: ReadonlySet<string>
+  /** Version up to which every consumer has used the rows: files that came after it stay, merged away or not. Infinity: there are none. */
+  usedThrough: number
   /** How long removed files and those of unfinished batches stay for readers and writers. */
   graceMs: number
   dryRun: boolean
@@ -28,7 +29,7 @@ export async function vacuum(request: VacuumRequest): Promise<VacuumResult> {
   await loadTombstones(store, snapshot)
   const live = new Set([...snapshot.files.keys()].map(decodePath))
   const removed = new Map([...snapshot.tombstones.values()].map((one) => [decodePath(one.path), one.deletionTimestamp ?? 0]))
-  const needed = new Set([...request.needed].map(decodePath))
+  const needed = new Set([...(await filesAfter(store, request.usedThrough, snapshot.version))].map(decodePath))
   const dead = deadFiles(stored.map((file) => ({ ...file, path: file.name })), {
     live: (path) => live.has(path),
     removedMs: (path) => removed.get(path),

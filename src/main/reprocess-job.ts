@@ -20,6 +20,7 @@ import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { THROUGH_TAG } from '../lakehouse/compact.ts'
 import { columnsOf, rowsOf } from '../lakehouse/snapshot.ts'
 import type { Table } from '../lakehouse/table.ts'
+import { filesAfter } from '../lakehouse/versions.ts'
 import { CONSUMER } from '../runner/batch-plan.ts'
 import { openProcessed } from './batch-job.ts'
 import { homeFolder } from './home-folder.ts'
@@ -35,13 +36,16 @@ export interface ReprocessParts {
   loaded: LoadedDataset
   archive: Table | undefined
   engine: RewriteEngine
-  /** Files of RAW that the batch has not read: they are decoded anew as well, and published when their turn comes. */
-  unread: ReadonlySet<string>
+  /** RAW version that the batch has come to. Files after it are decoded anew as well, and published when their turn comes. */
+  readThrough: number
 }
 
-export async function reprocess(parts: ReprocessParts, options: ReprocessOptions): Promise<ReprocessResult> {
-  const { loaded } = parts
+type Parts = Omit<ReprocessParts, 'readThrough'> & { unread: ReadonlySet<string> }
+
+export async function reprocess(given: ReprocessParts, options: ReprocessOptions): Promise<ReprocessResult> {
+  const { loaded } = given
   const raw = await openRaw(loaded.dataset, loaded.rawPath, Date.now())
+  const parts: Parts = { ...given, unread: await filesAfter(raw.table.store, given.readThrough, raw.table.snapshot.version) }
   const old = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && within(file, options))
   const session = await openSession({ memoryBytes: DECODE_MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `reprocess-${process.pid}`) })
   try {
@@ -84,7 +88,7 @@ async function checkOriginals(session: DuckSession, raw: RawTable, files: AddAct
 }
 
 /** Decodes file by file, so that memory is bounded and each row keeps its day. */
-async function decodeFiles(session: DuckSession, parts: ReprocessParts, raw: RawTable, old: AddAction[], options: ReprocessOptions, result: ReprocessResult): Promise<DataFile[]> {
+async function decodeFiles(session: DuckSession, parts: Parts, raw: RawTable, old: AddAction[], options: ReprocessOptions, result: ReprocessResult): Promise<DataFile[]> {
   const { dataset } = parts.loaded
   const keeping = { ...dataset, raw: { ...dataset.raw, keepOriginal: true } }
   const engine = await openStageEngine({ memoryBytes: DECODE_MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `redecode-${process.pid}`) })
@@ -114,7 +118,7 @@ async function decodeFiles(session: DuckSession, parts: ReprocessParts, raw: Raw
 }
 
 /** Publishes the affected keys anew; returns the version, or null when nothing of them was published. */
-async function swapProcessed(parts: ReprocessParts, raw: RawTable, old: AddAction[], made: DataFile[], result: ReprocessResult): Promise<number | null> {
+async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made: DataFile[], result: ReprocessResult): Promise<number | null> {
   const { loaded, engine } = parts
   const { dataset } = loaded
   if (dataset.processed.key.length === 0) return null

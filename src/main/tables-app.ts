@@ -77,15 +77,16 @@ export function createTablesApp(): TablesApp {
   }
 }
 
-/** A table by `books/raw`, by `books` (its Processed zone), or by the path of its folder. */
+/** A table by `books/raw` or `books/archive`, by `books` (its Processed zone), or by the path of its folder. */
 async function find(given: string): Promise<{ table: Table; label: string }> {
-  const [dataset, zone] = given.split('/')
-  const candidates = [join(homeFolder(), 'tables', dataset, zone ?? 'processed'), resolve(given)]
+  const [dataset, zone = 'processed'] = given.split('/')
+  const candidates = [join(homeFolder(), 'tables', dataset, zone), resolve(given)]
   const declared = await loadDataset(dataset).catch(() => undefined)
-  if (declared !== undefined) candidates.unshift(zone === 'raw' ? declared.rawPath : declared.processedPath)
+  const places: Record<string, string | undefined> = { raw: declared?.rawPath, processed: declared?.processedPath, archive: declared?.archivePath }
+  if (places[zone] !== undefined) candidates.unshift(places[zone])
   for (const path of candidates) {
     const table = await openTable(createLocalStore(path))
-    if (table !== undefined) return { table, label: zone === undefined && !given.includes('/') ? `${dataset}/processed` : given }
+    if (table !== undefined) return { table, label: given.includes('/') ? given : `${dataset}/processed` }
   }
   throw failure('table_not_found', { path: given })
 }

@@ -15,7 +15,6 @@ import { columnsOf } from '../lakehouse/snapshot.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { vacuum } from '../lakehouse/vacuum.ts'
-import { filesAfter } from '../lakehouse/versions.ts'
 import { rawSchema } from '../planning/table-layout.ts'
 import { keepFrom } from '../planning/upkeep.ts'
 import { CONSUMER } from '../runner/batch-plan.ts'
@@ -36,7 +35,7 @@ export function createUpkeepApp(): UpkeepApp {
     retain: (dataset, options) => alone(dataset, (tables) => retainRaw(tables, options)),
     vacuum: (dataset, options) => alone(dataset, (tables) => vacuumZones(tables, options)),
     deleteRows: (dataset, options) => alone(dataset, (tables) => deleteRows(tables, options)),
-    reprocess: (dataset, options) => alone(dataset, ({ loaded, archive, unread }) => withEngine(options, (engine) => reprocess({ loaded, archive, engine, unread }, options))),
+    reprocess: (dataset, options) => alone(dataset, ({ loaded, archive, positions }) => withEngine(options, (engine) => reprocess({ loaded, archive, engine, readThrough: positions.read }, options))),
     async atUpkeepTicks(dataset, { signal, begun, action }) {
       const { schedule } = (await loadDataset(dataset)).dataset.upkeep
       begun(`${schedule.cron} (${schedule.timezone})`)
@@ -51,9 +50,6 @@ interface Tables {
   processed: Table | undefined
   archive: Table | undefined
   positions: ConsumerPositions
-  /** Files of RAW that the batch has not read, and those that it, or a held partition, still needs. */
-  unread: Set<string>
-  needed: Set<string>
 }
 
 /** One upkeep of a dataset at a time: two would undo each other's work file by file. */
@@ -69,19 +65,16 @@ async function alone<T>(name: string, action: (tables: Tables) => Promise<T>): P
 
 async function openTables(loaded: LoadedDataset): Promise<Tables> {
   const { dataset } = loaded
-  // Before RAW is read: what the batch commits meanwhile makes fewer files needed, never more.
+  // Consumers only go forward: what they use meanwhile makes fewer files needed, never more.
   const positions = await consumerPositions(dataset, loaded.processedPath)
   const raw = await openTable(createLocalStore(loaded.rawPath), { usedThrough: async () => positions.used })
   if (raw === undefined) throw failure('table_not_found', { path: loaded.rawPath })
-  const { version } = raw.snapshot
   return {
     loaded,
     raw,
     processed: await openTable(createLocalStore(loaded.processedPath)),
     archive: loaded.archivePath === undefined ? undefined : await openTable(createLocalStore(loaded.archivePath)),
     positions,
-    unread: await filesAfter(raw.store, positions.read, version),
-    needed: await filesAfter(raw.store, positions.used, version),
   }
 }
 
@@ -107,9 +100,8 @@ function compactZones(tables: Tables, options: UpkeepOptions): Promise<({ table:
     const results: ({ table: string } & CompactResult)[] = []
     for (const [zone, table] of zones(tables).filter(([name]) => name !== 'archive')) {
       const { clusterBy, compression } = zone === 'raw' ? dataset.raw : dataset.processed
-      const unread = zone === 'raw' ? tables.unread : new Set<string>()
-      const through = zone === 'raw' ? Math.min(tables.positions.read, table.snapshot.version) : -1
-      const done = await compact({ table, engine, target: dataset.upkeep, clusterBy, compression, unread, through, makeFolder, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
+      const readThrough = zone === 'raw' ? tables.positions.read : Infinity
+      const done = await compact({ table, engine, target: dataset.upkeep, clusterBy, compression, readThrough, makeFolder, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
       results.push({ table: `${dataset.name}/${zone}`, ...done })
     }
     return results
@@ -117,11 +109,11 @@ function compactZones(tables: Tables, options: UpkeepOptions): Promise<({ table:
 }
 
 async function retainRaw(tables: Tables, options: UpkeepOptions): ReturnType<App['retain']> {
-  const { loaded, raw, positions, needed } = tables
+  const { loaded, raw, positions } = tables
   const { dataset, archivePath } = loaded
   const archive = archivePath === undefined ? undefined : (tables.archive ?? (options.dryRun ? undefined : await createArchive(dataset.name, raw, archivePath)))
   if (archive !== undefined && !options.dryRun) await sameColumns(raw, archive)
-  return retain({ raw, archive, keepFromDate: options.keepFrom ?? keepFrom(Date.now(), dataset.raw.retentionDays), usedThrough: positions.used, unused: needed, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
+  return retain({ raw, archive, keepFromDate: options.keepFrom ?? keepFrom(Date.now(), dataset.raw.retentionDays), usedThrough: positions.used, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
 }
 
 function createArchive(dataset: string, raw: Table, path: string): Promise<Table> {
@@ -140,8 +132,8 @@ async function vacuumZones(tables: Tables, options: UpkeepOptions): Promise<({ t
   const { dataset } = tables.loaded
   const results: ({ table: string } & VacuumResult)[] = []
   for (const [zone, table] of zones(tables)) {
-    const needed = zone === 'raw' ? tables.needed : new Set<string>()
-    results.push({ table: `${dataset.name}/${zone}`, ...(await vacuum({ table, needed, graceMs: options.graceMs ?? dataset.upkeep.graceMs, dryRun: options.dryRun, nowMs: Date.now })) })
+    const usedThrough = zone === 'raw' ? tables.positions.used : Infinity
+    results.push({ table: `${dataset.name}/${zone}`, ...(await vacuum({ table, usedThrough, graceMs: options.graceMs ?? dataset.upkeep.graceMs, dryRun: options.dryRun, nowMs: Date.now })) })
   }
   return results
 }
@@ -164,7 +156,7 @@ function deleteRows(tables: Tables, options: Parameters<App['deleteRows']>[1]): 
     const results: ({ table: string } & DeleteResult)[] = []
     for (const [zone, table] of zones(tables)) {
       const compression = zone === 'processed' ? dataset.processed.compression : dataset.raw.compression
-      const request = { table, engine, keys, compression, unread: zone === 'raw' ? tables.needed : new Set<string>(), info, makeFolder, dryRun: options.dryRun, nowMs: Date.now }
+      const request = { table, engine, keys, compression, usedThrough: zone === 'raw' ? tables.positions.used : Infinity, info, makeFolder, dryRun: options.dryRun, nowMs: Date.now }
       const done = await patiently(() => deleteKeys({ ...request, ...fence(zone, table) }))
       results.push({ table: `${dataset.name}/${zone}`, ...done })
     }
