@@ -13,6 +13,8 @@ const KILLS = Number(process.env.HEADRACE_UPKEEP_KILLS ?? 5)
 const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
 const FAILPOINTS = ['compact.files_written', 'compact.group_done', 'archive.copied', 'archive.committed', 'vacuum.deleted', 'commit.temporary_synced', 'commit.linked', 'folder.synced']
 const HELD = 'publication_year=2010'
+/** Kills that happen while it is held. */
+const HELD_KILLS = Math.ceil(KILLS * 0.4)
 
 let kafka: Broker
 
@@ -54,7 +56,7 @@ test(`upkeep killed ${KILLS} times at random and once at each failpoint, beside 
   const where = kept()
   await produce(where, 1_000)
   await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
-  await cliJson(where, ['batch', where.declaration, '--hold', HELD])
+  await cliJson(where, ['batch', where.declaration])
   const job = startCli(where, ['stream', where.declaration])
   let producing = true
   const produced = (async () => {
@@ -62,8 +64,9 @@ test(`upkeep killed ${KILLS} times at random and once at each failpoint, beside 
   })()
   const stop = startReaders(4, where.raw, where.archive)
   for (let kill = 0; kill < KILLS + FAILPOINTS.length; kill += 1) {
-    await cliJson(where, ['batch', where.declaration])
-    const name = FAILPOINTS[kill - KILLS] as string | undefined
+    // Days can leave RAW at first; from the last random kills on a table partition is held, and what it waits for must stay.
+    await cliJson(where, ['batch', where.declaration, ...(kill === KILLS + FAILPOINTS.length - HELD_KILLS ? ['--hold', HELD] : [])])
+    const name = FAILPOINTS[kill] as string | undefined
     const upkeep = startCli(where, ['upkeep', where.declaration, ...UPKEEP], name === undefined ? {} : { HEADRACE_FAILPOINT: name })
     if (name === undefined) await sleep(400 + chance() * 1_500)
     if (name === undefined) killGroup(upkeep)
