@@ -26,6 +26,8 @@ export interface ObjectStore {
   sweep(beforeMs: number): Promise<void>
   /** Makes files that an engine wrote itself durable: their bytes, their names, the folders above them. */
   sync(names: string[]): Promise<void>
+  /** Makes the folder behind a local path, for an engine to write into. */
+  makeFolder(name: string): Promise<void>
   /** A path that an engine on this machine can open. Stores that are not local stage the bytes first. */
   localPath(name: string): string
 }

@@ -23,7 +23,6 @@ export interface CompactRequest {
   compression: string
   /** Version up to which every consumer has read; files that came after it stay as they are. Infinity: there are none. */
   readThrough: number
-  makeFolder(localPath: string): Promise<void>
   dryRun: boolean
   nowMs: () => number
   progress(text: string): void
@@ -63,7 +62,7 @@ async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promis
   const { store, snapshot } = table
   const folder = `data/${randomUUID()}`
   const name = `${folder}/part-0.parquet`
-  await request.makeFolder(store.localPath(folder))
+  await store.makeFolder(folder)
   const shape = { columns: columnsOf(snapshot.metadata), partitionColumns: snapshot.metadata.partitionColumns, compression: request.compression }
   const published = sources.map((file) => ({ localPath: store.localPath(decodePath(file.path)), partitionValues: file.partitionValues }))
   const merged = await engine.merge(shape, published, store.localPath(name), request.clusterBy)

@@ -19,7 +19,6 @@ export interface DeleteRequest {
   usedThrough: number
   /** What the commit says of why and whom; no key may stand in it. */
   info: Record<string, unknown>
-  makeFolder(localPath: string): Promise<void>
   /** Committed and checked with the deletion; a commit is made for marks alone too. */
   marks: Record<string, number>
   expect: Record<string, number | undefined>
@@ -40,7 +39,7 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
   if (request.dryRun || (hit.length === 0 && Object.keys(request.marks).length === 0)) return result
   const unused = await filesAfter(store, request.usedThrough, snapshot.version)
   const folder = `data/${randomUUID()}`
-  await request.makeFolder(store.localPath(folder))
+  await store.makeFolder(folder)
   const adds: DataFile[] = []
   for (const [i, { localPath, file }] of hit.entries()) {
     if (file === undefined) continue

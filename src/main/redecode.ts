@@ -1,5 +1,4 @@
 /** Messages that RAW kept are decoded again with the declaration of today: for quarantined ones, and after a mapping changed. */
-import { mkdir } from 'node:fs/promises'
 import type { StageEngine } from '../core/engine.ts'
 import { createMessages, ensureMessages, type Messages } from '../core/messages.ts'
 import type { Counts } from '../core/results.ts'
@@ -37,7 +36,7 @@ export interface RedecoderOptions {
 export async function createRedecoder(options: RedecoderOptions): Promise<Redecoder> {
   const { dataset, raw } = options
   const processor = createBlockProcessor({ dataset, columns: raw.columns, identifier: createIdentifier(dataset, 0), poison: new Set() })
-  const writer = await createBatchWriter({ ...options, columns: raw.columns, store: raw.table.store, nowMs: () => options.ingestMs, makeFolder: async (path) => void (await mkdir(path, { recursive: true })) })
+  const writer = await createBatchWriter({ ...options, columns: raw.columns, store: raw.table.store, nowMs: () => options.ingestMs })
   return {
     async add(rows, counts) {
       const wanted = new Map<string, Set<number>>()

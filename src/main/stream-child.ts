@@ -1,6 +1,6 @@
 /** Entry point of a stream's child process: wires the parts and runs until told to stop. */
 import { closeSync, openSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { contentMark, createFolder, newHash, readChunks, readWhole, type FoundFile } from '../connectors/files/folder.ts'
 import { createKafkaClient } from '../connectors/kafka/client.ts'
@@ -80,7 +80,6 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
     engine,
     store,
     nowMs: Date.now,
-    makeFolder: async (path: string): Promise<void> => void (await mkdir(path, { recursive: true })),
     send,
     onMessage(handler: Handler): void {
       handlers.push(handler)

@@ -1,6 +1,5 @@
 /** Upkeep of a dataset's tables: compaction, retention, vacuum, deletion by key. Wires the lakehouse's parts with an engine. */
 import { createHash } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { App, UpkeepOptions } from '../control/app.ts'
 import { HeadraceError, failure } from '../core/errors.ts'
@@ -92,8 +91,6 @@ async function withEngine<T>(options: UpkeepOptions, action: (engine: RewriteEng
   }
 }
 
-const makeFolder = async (path: string): Promise<void> => void (await mkdir(path, { recursive: true }))
-
 function compactZones(tables: Tables, options: UpkeepOptions): Promise<({ table: string } & CompactResult)[]> {
   const { dataset } = tables.loaded
   return withEngine(options, async (engine) => {
@@ -101,7 +98,7 @@ function compactZones(tables: Tables, options: UpkeepOptions): Promise<({ table:
     for (const [zone, table] of zones(tables).filter(([name]) => name !== 'archive')) {
       const { clusterBy, compression } = zone === 'raw' ? dataset.raw : dataset.processed
       const readThrough = zone === 'raw' ? tables.positions.read : Infinity
-      const done = await compact({ table, engine, target: dataset.upkeep, clusterBy, compression, readThrough, makeFolder, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
+      const done = await compact({ table, engine, target: dataset.upkeep, clusterBy, compression, readThrough, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
       results.push({ table: `${dataset.name}/${zone}`, ...done })
     }
     return results
@@ -156,7 +153,7 @@ function deleteRows(tables: Tables, options: Parameters<App['deleteRows']>[1]): 
     const results: ({ table: string } & DeleteResult)[] = []
     for (const [zone, table] of zones(tables)) {
       const compression = zone === 'processed' ? dataset.processed.compression : dataset.raw.compression
-      const request = { table, engine, keys, compression, usedThrough: zone === 'raw' ? tables.positions.used : Infinity, info, makeFolder, dryRun: options.dryRun, nowMs: Date.now }
+      const request = { table, engine, keys, compression, usedThrough: zone === 'raw' ? tables.positions.used : Infinity, info, dryRun: options.dryRun, nowMs: Date.now }
       const done = await patiently(() => deleteKeys({ ...request, ...fence(zone, table) }))
       results.push({ table: `${dataset.name}/${zone}`, ...done })
     }

@@ -33,9 +33,7 @@ export interface WriterOptions {
   topic: string
   topicId: string
   nowMs: () => number
-  makeFolder: (path: string) => Promise<void>
 }
-
 
 type Outcome = 'accepted' | 'quarantined'
 
@@ -62,7 +60,7 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
     const path = `${folder}/${outcome}-${files.length}.parquet`
     files.push({ path, size: 0, partitionValues: { outcome, ingest_date: date }, stats: '' })
     const slot = files[files.length - 1]
-    await options.makeFolder(store.localPath(folder))
+    await store.makeFolder(folder)
     const derived = derivedOrigin(dataset, { ...options, ingestTime: batch.ingestTime })
     sealedBytes += bytes
     writing = writing.then(async () => {

@@ -30,7 +30,6 @@ export interface ChildParts {
   rawFilesInOrder: boolean
   openReader(positions: PartitionPosition[], until: Map<number, number> | undefined, onTrouble: (error: HeadraceError) => void): MessageReader
   nowMs: () => number
-  makeFolder: (path: string) => Promise<void>
   send(message: ToSupervisor): void
   onMessage(handler: (message: ToChild) => void): void
 }

@@ -44,7 +44,7 @@ async function largeFile(path: string, records: number, end: string): Promise<vo
 
 test('reads a file larger than a message record by record in bounded memory, and takes all of it back when its end is broken', async () => {
   const where = folder()
-  writeFileIn(where.incoming, 'first.xml', `<library>${book(9_999_999)}</library>`)
+  writeFileIn(where.incoming, 'first.xml', `<library>${book(LARGE + 7)}</library>`)
   await largeFile(join(where.incoming, 'large.xml'), LARGE, '</library>')
   const job = startCli(where, ['stream', where.declaration, '--until-caught-up'])
   let most = 0

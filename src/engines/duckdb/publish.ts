@@ -2,6 +2,7 @@
 import duckdb from '@duckdb/node-bindings'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { storageFailure } from '../../core/errors.ts'
 import type { PartitionRule, PublishTarget, RawSlice } from '../../core/batch-engine.ts'
 import type { DataFile, DeltaType, TableColumn } from '../../core/table-schema.ts'
 import type { DuckSession } from './session.ts'
@@ -78,7 +79,9 @@ export function newRows(request: PublishTarget, rowsOf: RowsOf): string {
 
 /** Writes rows, one folder per table partition. */
 export async function writePartitions(session: DuckSession, request: PublishTarget, source: string): Promise<DataFile[]> {
-  await mkdir(request.folder, { recursive: true })
+  await mkdir(request.folder, { recursive: true }).catch((error: unknown) => {
+    throw storageFailure(error, 'make', request.folder)
+  })
   const by = request.partitions.map((rule) => name(rule.name)).join(', ')
   const target = by === '' ? `${request.folder}/part-0.parquet` : request.folder
   const partitioned = by === '' ? '' : `, PARTITION_BY (${by}), FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE true`

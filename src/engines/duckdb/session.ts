@@ -2,6 +2,7 @@
 import { DuckDBConnection, DuckDBResult } from '@duckdb/node-api'
 import duckdb, { type Connection, type Database } from '@duckdb/node-bindings'
 import { mkdir, rm } from 'node:fs/promises'
+import { storageFailure } from '../../core/errors.ts'
 import { engineError } from './errors.ts'
 import { literal } from './sql.ts'
 
@@ -24,7 +25,9 @@ export interface DuckSession {
 }
 
 export async function openSession(options: SessionOptions): Promise<DuckSession> {
-  await mkdir(options.spillFolder, { recursive: true })
+  await mkdir(options.spillFolder, { recursive: true }).catch((error: unknown) => {
+    throw storageFailure(error, 'make', options.spillFolder)
+  })
   const database = await duckdb.open(':memory:', configuration(options)).catch((error: unknown) => {
     throw engineError(error, 'start')
   })
