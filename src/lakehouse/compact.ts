@@ -9,8 +9,8 @@ import { HeadraceError, failure } from '../core/errors.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
 import { compactionGroups, type CompactionTarget, type KnownFile } from '../planning/upkeep.ts'
-import { decodePath, type AddAction } from './actions.ts'
-import { columnsOf, rowsOf } from './snapshot.ts'
+import type { AddAction } from './actions.ts'
+import { columnsOf, localFile, rowsOf } from './snapshot.ts'
 import type { Table } from './table.ts'
 import { filesAfter } from './versions.ts'
 
@@ -64,7 +64,7 @@ async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promis
   const name = `${folder}/part-0.parquet`
   await store.makeFolder(folder)
   const shape = { columns: columnsOf(snapshot.metadata), partitionColumns: snapshot.metadata.partitionColumns, compression: request.compression }
-  const published = sources.map((file) => ({ localPath: store.localPath(decodePath(file.path)), partitionValues: file.partitionValues }))
+  const published = sources.map((file) => localFile(store, file))
   const merged = await engine.merge(shape, published, store.localPath(name), request.clusterBy)
   checkRows(table, sources, merged)
   await store.sync([name])

@@ -6,7 +6,7 @@ import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
 import { decodePath } from './actions.ts'
 import { THROUGH_TAG } from './compact.ts'
-import { columnsOf } from './snapshot.ts'
+import { columnsOf, localFile } from './snapshot.ts'
 import type { Table } from './table.ts'
 import { filesAfter } from './versions.ts'
 
@@ -32,19 +32,18 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
   const { store, snapshot } = table
   const shape = { columns: columnsOf(snapshot.metadata), partitionColumns: snapshot.metadata.partitionColumns, compression: request.compression }
   const byPath = new Map([...snapshot.files.values()].map((file) => [store.localPath(decodePath(file.path)), file]))
-  const published = [...byPath].map(([localPath, file]) => ({ localPath, partitionValues: file.partitionValues }))
-  const found = await engine.findKeys(shape, published, request.keys)
-  const hit = found.map((one) => ({ rows: one.rows, localPath: one.localPath, file: byPath.get(one.localPath) })).filter((one) => one.file !== undefined)
+  const found = await engine.findKeys(shape, [...snapshot.files.values()].map((file) => localFile(store, file)), request.keys)
+  const hit = found.map((one) => ({ rows: one.rows, file: byPath.get(one.localPath) })).filter((one) => one.file !== undefined)
   const result: DeleteResult = { rows: hit.reduce((sum, one) => sum + one.rows, 0), files: hit.length, bytes: hit.reduce((sum, one) => sum + (one.file?.size ?? 0), 0), version: null }
   if (request.dryRun || (hit.length === 0 && Object.keys(request.marks).length === 0)) return result
   const unused = await filesAfter(store, request.usedThrough, snapshot.version)
   const folder = `data/${randomUUID()}`
   await store.makeFolder(folder)
   const adds: DataFile[] = []
-  for (const [i, { localPath, file }] of hit.entries()) {
+  for (const [i, { file }] of hit.entries()) {
     if (file === undefined) continue
     const name = `${folder}/part-${i}.parquet`
-    const kept = await engine.without(shape, { localPath, partitionValues: file.partitionValues }, store.localPath(name))
+    const kept = await engine.without(shape, localFile(store, file), store.localPath(name))
     const through = file.tags?.[THROUGH_TAG]
     if (kept !== undefined) adds.push({ ...kept, path: name, dataChange: unused.has(file.path), ...(through === undefined ? {} : { tags: { [THROUGH_TAG]: through } }) })
   }

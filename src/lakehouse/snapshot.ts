@@ -1,6 +1,8 @@
 /** The state of a table at one version: its files, schema and marks, replayed from the log. */
+import type { PublishedFile } from '../core/batch-engine.ts'
+import type { ObjectStore } from '../core/object-store.ts'
 import type { TableColumn } from '../core/table-schema.ts'
-import type { Action, AddAction, CommitInfo, MetadataAction, ProtocolAction, RemoveAction } from './actions.ts'
+import { decodePath, type Action, type AddAction, type CommitInfo, type MetadataAction, type ProtocolAction, type RemoveAction } from './actions.ts'
 
 export interface Snapshot {
   version: number
@@ -49,6 +51,11 @@ export function applyActions(snapshot: Snapshot, actions: Action[]): void {
       snapshot.timestampMs = action.commitInfo.timestamp ?? snapshot.timestampMs
     }
   }
+}
+
+/** A data file as engines on this machine open it. */
+export function localFile(store: ObjectStore, file: AddAction): PublishedFile {
+  return { localPath: store.localPath(decodePath(file.path)), partitionValues: file.partitionValues }
 }
 
 /** Columns of the schema, in order. */

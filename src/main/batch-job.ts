@@ -6,7 +6,7 @@ import type { TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import { openBatchEngine } from '../engines/duckdb/batch.ts'
 import { decodePath } from '../lakehouse/actions.ts'
-import { columnsOf, rowsOf } from '../lakehouse/snapshot.ts'
+import { columnsOf, localFile, rowsOf } from '../lakehouse/snapshot.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { versionsAfter } from '../lakehouse/versions.ts'
@@ -55,7 +55,7 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
       rawVersions: (after) => rawVersions(raw, after),
       engine,
       keys: createPublishedKeys(table, engine, dataset.processed.key, run.progress),
-      publishedFiles: () => [...table.snapshot.files.values()].map((file) => ({ name: file.path, localPath: table.store.localPath(decodePath(file.path)), partitionValues: file.partitionValues })),
+      publishedFiles: () => [...table.snapshot.files.values()].map((file) => ({ name: file.path, ...localFile(table.store, file) })),
       columns,
       localFolder: (name) => table.store.localPath(name),
       sync: (names) => table.store.sync(names),

@@ -1,7 +1,8 @@
 /** Wires the key index to the Processed table: caught up with what others appended, rebuilt when it cannot be trusted. */
 import type { BatchEngine } from '../core/batch-engine.ts'
-import { decodePath, type AddAction } from '../lakehouse/actions.ts'
+import type { AddAction } from '../lakehouse/actions.ts'
 import { compactRuns, probeRuns, readManifest, writeManifest, writeRun, type KeyIndexManifest, type KeyRun } from '../lakehouse/key-index.ts'
+import { localFile } from '../lakehouse/snapshot.ts'
 import type { Table } from '../lakehouse/table.ts'
 import { versionsAfter } from '../lakehouse/versions.ts'
 import { createKeyCollector } from '../planning/sorted-keys.ts'
@@ -87,7 +88,7 @@ async function readRuns(table: Table, engine: BatchEngine, key: string[], files:
     collector.begin(0, 1)
   }
   for (const file of files) {
-    await engine.readPublishedKeys([{ localPath: store.localPath(decodePath(file.path)), partitionValues: file.partitionValues }], key, (words, positions, rows) => collector.add(words, positions, rows))
+    await engine.readPublishedKeys([localFile(store, file)], key, (words, positions, rows) => collector.add(words, positions, rows))
     if (collector.rows >= REBUILD_KEYS) await flush()
   }
   await flush()

@@ -9,7 +9,7 @@ import type { ReprocessOptions } from '../control/app.ts'
 import { failure } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
 import { consumerMark, deletionMark, heldPartitions } from '../core/marks.ts'
-import type { PublishedFile, RawSlice } from '../core/batch-engine.ts'
+import type { RawSlice } from '../core/batch-engine.ts'
 import { emptyCounts, type ReprocessResult } from '../core/results.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
@@ -18,7 +18,7 @@ import { literal } from '../engines/duckdb/sql.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { THROUGH_TAG } from '../lakehouse/compact.ts'
-import { columnsOf, rowsOf } from '../lakehouse/snapshot.ts'
+import { columnsOf, localFile, rowsOf } from '../lakehouse/snapshot.ts'
 import type { Table } from '../lakehouse/table.ts'
 import { filesAfter } from '../lakehouse/versions.ts'
 import { CONSUMER } from '../runner/batch-plan.ts'
@@ -142,7 +142,7 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
     latestBy: dataset.processed.keep === 'latest' ? dataset.processed.latestBy : undefined,
     columns: columnsOf(table.snapshot.metadata),
     partitions: dataset.processed.partitionBy,
-    published: [...published].map(([localPath, file]): PublishedFile => ({ localPath, partitionValues: file.partitionValues })),
+    published: [...published.values()].map((file) => localFile(table.store, file)),
     logicalTime: new Date().toISOString(),
     folder: table.store.localPath(folder),
     compression: dataset.processed.compression,

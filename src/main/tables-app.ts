@@ -10,7 +10,7 @@ import { literal, name } from '../engines/duckdb/sql.ts'
 import { rowsOfFiles } from '../engines/duckdb/table-view.ts'
 import { decodePath } from '../lakehouse/actions.ts'
 import { registerText } from '../lakehouse/register.ts'
-import { columnsOf, rowsOf, type Snapshot } from '../lakehouse/snapshot.ts'
+import { columnsOf, localFile, rowsOf, type Snapshot } from '../lakehouse/snapshot.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openTable, snapshotAt, type Table } from '../lakehouse/table.ts'
 import { history } from '../lakehouse/versions.ts'
@@ -126,7 +126,7 @@ async function withSession<T>(action: (session: DuckSession) => Promise<T>): Pro
 
 /** A view over a version's files. */
 export async function createView(session: DuckSession, view: string, table: Table, snapshot: Snapshot): Promise<void> {
-  const files = [...snapshot.files.values()].map((file) => ({ localPath: table.store.localPath(decodePath(file.path)), partitionValues: file.partitionValues }))
+  const files = [...snapshot.files.values()].map((file) => localFile(table.store, file))
   await session.run(`CREATE VIEW ${name(view)} AS ${rowsOfFiles(columnsOf(snapshot.metadata), snapshot.metadata.partitionColumns, files)}`)
 }
 

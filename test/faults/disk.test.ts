@@ -7,26 +7,20 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import type { Broker } from '../../src/main/kafka-broker.ts'
 import { loopDisk } from '../support/disk.ts'
+import { createChance } from '../support/chance.ts'
 import { PERFECT, broker, cli, cliJson, killGroup, place, produce, sleep, startCli, treeMemory, until, verdict, type Place } from '../support/system.ts'
 
 const CUTS = Number(process.env.HEADRACE_CUTS ?? 3)
 /** How long the disk is full, and how many messages a second arrive meanwhile. */
 const STALL_S = Number(process.env.HEADRACE_STALL_S ?? 2)
 const STALL_RATE = STALL_S > 60 ? 20_000 : 1_000
-const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+const chance = createChance()
 
 let kafka: Broker
-let state = SEED
-
 beforeAll(async () => {
   kafka = await broker()
-  process.stderr.write(`seed ${SEED} (HEADRACE_SEED repeats it)\n`)
+  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
 })
-
-function chance(): number {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-  return state / 4_294_967_296
-}
 
 /** A dataset whose RAW table lies on another disk. */
 function placeOn(path: string, rowsPerFile: number): Place {

@@ -9,24 +9,19 @@ import { beforeAll, expect, test } from 'vitest'
 import { FAILPOINTS } from '../../src/core/failpoint.ts'
 import type { Broker } from '../../src/main/kafka-broker.ts'
 import { readJournal } from '../../src/sample/journal.ts'
+import { createChance } from '../support/chance.ts'
 import { PERFECT, broker, childrenOf, cli, cliJson, killGroup, ownBroker, place, produce, sleep, startCli, until, verdict, type Place } from '../support/system.ts'
 
 const KILLS = Number(process.env.HEADRACE_KILLS ?? 20)
 const MESSAGES = Number(process.env.HEADRACE_MESSAGES ?? 200_000)
-const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+const chance = createChance()
 
 let kafka: Broker
 
 beforeAll(async () => {
   kafka = await broker()
-  process.stderr.write(`seed ${SEED} (HEADRACE_SEED repeats it)\n`)
+  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
 })
-
-let state = SEED
-function chance(): number {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-  return state / 4_294_967_296
-}
 
 const lastVersion = (where: Place): number => (existsSync(`${where.raw}/_delta_log`) ? Math.max(-1, ...readdirSync(`${where.raw}/_delta_log`).map((name) => Number(/^(\d{20})\.json$/.exec(name)?.[1] ?? -1))) : -1)
 

@@ -7,10 +7,11 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import type { Broker } from '../../src/main/kafka-broker.ts'
 import { startReaders } from '../support/counting-readers.ts'
+import { createChance } from '../support/chance.ts'
 import { broker, cli, cliJson, deltalake, expected, killGroup, place, produce, sleep, startCli, until, type Place } from '../support/system.ts'
 
 const KILLS = Number(process.env.HEADRACE_UPKEEP_KILLS ?? 5)
-const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+const chance = createChance()
 const FAILPOINTS = ['compact.files_written', 'compact.group_done', 'archive.copied', 'archive.committed', 'vacuum.deleted', 'commit.temporary_synced', 'commit.linked', 'folder.synced']
 const HELD = 'publication_year=2010'
 /** Kills that happen while it is held. */
@@ -20,14 +21,8 @@ let kafka: Broker
 
 beforeAll(async () => {
   kafka = await broker()
-  process.stderr.write(`seed ${SEED} (HEADRACE_SEED repeats it)\n`)
+  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
 })
-
-let state = SEED
-function chance(): number {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-  return state / 4_294_967_296
-}
 
 interface Kept extends Place {
   archive: string

@@ -1,13 +1,9 @@
 /** Keys in order, each with its first row, whatever the order in which an engine's threads deliver them. */
 import { expect, test } from 'vitest'
+import { createChance } from '../support/chance.ts'
 import { createKeyCollector, missingKeys } from '../../src/planning/sorted-keys.ts'
 
-let state = 7
-function chance(): number {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-  return state / 4_294_967_296
-}
-
+const chance = createChance(7)
 const word = (): number => Math.floor(chance() * 4_294_967_296) | 0
 
 /** Rows as [four words, position], sorted and deduplicated by plain comparison. */

@@ -1,0 +1,17 @@
+/** Chance that can be repeated: tests that kill at random print their seed, and HEADRACE_SEED gives it back. */
+
+export interface Chance {
+  /** A number from 0 up to 1. */
+  (): number
+  readonly seed: number
+}
+
+/** Numerical Recipes' linear congruential generator: spread well enough to choose moments. */
+export function createChance(seed = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)): Chance {
+  let state = seed
+  const next = (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 4_294_967_296
+  }
+  return Object.assign(next, { seed })
+}
