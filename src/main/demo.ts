@@ -133,7 +133,7 @@ async function reconcile(env: NodeJS.ProcessEnv, dataset: string, home: string, 
     { what: 'second batch published', records: Number(facts.second.published), note: 'only what was new' },
     { what: 'third batch', records: Number(facts.third.published), note: String(facts.third.state) },
     { what: 'rate after the kill', records: Math.round(facts.read / Math.max(facts.seconds, 0.001)), note: 'records a second, process start included' },
-    { what: 'freshness p50 / p99', note: `${freshness.p50.toFixed(1)} s / ${freshness.p99.toFixed(1)} s from production to visible (the backlog included)` },
+    { what: 'freshness p50 / p99', note: `${freshness.p50.toFixed(1)} s / ${freshness.p99.toFixed(1)} s from production to visible, backlog included` },
   ]
 }
 
