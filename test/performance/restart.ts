@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { startBroker } from '../../src/main/kafka-broker.ts'
 import type { BenchOptions } from './bench.ts'
-import { load, median, type BenchReport } from './measure.ts'
+import { load, median, runCommand, type BenchReport } from './measure.ts'
 
 const PROMISED_MS = 2_000
 const NODE = ['--disable-warning=ExperimentalWarning', resolve('src/main/cli.ts')]
@@ -26,6 +26,8 @@ export async function benchRestart(options: BenchOptions): Promise<BenchReport> 
       return 0
     }
   }
+  // The topic must be there before the first start.
+  await runCommand([process.execPath, ...NODE, 'produce', declaration, '--count', '100', '-o', 'json'], env)
   const producer = run('produce', declaration, '--count', '1000000', '--rate', '500')
   const times: number[] = []
   try {
