@@ -5,7 +5,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { canRunBroker, fetchJars } from '../src/main/kafka-broker.ts'
+import { fetchJars } from '../src/main/jvm-servers.ts'
+import { canRunBroker } from '../src/main/kafka-broker.ts'
 
 const LONG_SUITES: Record<string, { files: string; env: Record<string, string> }> = {
   kills: { files: 'test/faults/kills.test.ts', env: { HEADRACE_KILLS: '200', HEADRACE_MESSAGES: '1000000' } },

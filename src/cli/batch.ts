@@ -1,7 +1,7 @@
 /** headrace batch: publish what is new in RAW, once or on the dataset's schedule. */
 import type { Command } from 'commander'
 import type { App } from '../control/app.ts'
-import { byteSize, collect, stopSignal } from './options.ts'
+import { DEFAULT_MEMORY_BYTES, byteSize, collect, stopSignal } from './options.ts'
 import { bytesText, printError, type Output } from './output.ts'
 
 interface Flags {
@@ -12,13 +12,11 @@ interface Flags {
   release: string[]
 }
 
-const DEFAULT_MEMORY = 1_073_741_824
-
 export function addBatch(program: Command, app: App, output: () => Output): void {
   program
     .command('batch <dataset>')
     .description('publish what is new in RAW to Processed: deduplicated by key, partitioned, in one commit')
-    .option('--memory <size>', 'memory limit', byteSize, DEFAULT_MEMORY)
+    .option('--memory <size>', 'memory limit', byteSize, DEFAULT_MEMORY_BYTES)
     .option('--dry-run', 'say what would be read, write nothing')
     .option('--schedule', "stay and run on the dataset's cron schedule")
     .option('--hold <partition>', 'hold a table partition, e.g. publication_year=2010 (repeatable)', collect, [])
@@ -39,7 +37,7 @@ async function once(dataset: string, flags: Flags, app: App, out: Output): Promi
 }
 
 async function onSchedule(dataset: string, flags: Flags, app: App, out: Output): Promise<void> {
-  await app.atBatchTicks(dataset, {
+  await app.atTicks(dataset, 'processed', {
     signal: stopSignal(),
     begun: (schedule) => out.say(`Batch of ${dataset} on ${schedule}; stop with Ctrl-C.`),
     // A batch that fails says why; the next tick tries again.

@@ -1,5 +1,7 @@
 /** Arguments that several verbs share, and how mistakes in them are said. */
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+import type { EngineChoice } from '../control/app.ts'
+import type { EngineName } from '../dataset/declaration.ts'
 
 export function wholeNumber(text: string): number {
   const value = Number(text.replaceAll('_', '').replaceAll(',', ''))
@@ -12,6 +14,9 @@ export function share(text: string): number {
   if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be a share between 0 and 1, or a percentage.')
   return value
 }
+
+/** Memory of a batch or of upkeep, when nothing else is said. */
+export const DEFAULT_MEMORY_BYTES = 1_073_741_824
 
 /** `512MB`, `1GiB`, plain bytes. */
 export function byteSize(text: string): number {
@@ -47,4 +52,21 @@ export function stopSignal(): AbortSignal {
     })
   }
   return controller.signal
+}
+
+export interface EngineFlags {
+  engine?: EngineName
+  master?: string
+  connect?: string
+}
+
+export const MASTER = 'start Spark for this run with this master, e.g. local[2] or spark://host:7077'
+export const CONNECT = 'run on this Spark Connect server'
+
+export function engineOption(): Option {
+  return new Option('--engine <engine>', 'what makes the files, instead of what the declaration says').choices(['duckdb', 'spark'])
+}
+
+export function engineChoice({ engine, master, connect }: EngineFlags): EngineChoice {
+  return { engine, master, connect }
 }

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { App } from '../control/app.ts'
 import type { CommitEvent } from '../core/results.ts'
-import { stopSignal, wholeNumber } from './options.ts'
+import { CONNECT, MASTER, engineChoice, engineOption, stopSignal, wholeNumber, type EngineFlags } from './options.ts'
 import { bytesText, type Output } from './output.ts'
 
 export function addStream(program: Command, app: App, output: () => Output): void {
@@ -12,8 +12,11 @@ export function addStream(program: Command, app: App, output: () => Output): voi
     .option('--until-caught-up', 'stop when everything that was there at the start is committed')
     .option('--metrics-port <port>', 'serve Prometheus metrics on 127.0.0.1:<port>/metrics', wholeNumber)
     .option('--dry-run', 'say what would be read, read nothing')
+    .addOption(engineOption())
+    .option('--master <url>', MASTER)
+    .option('--connect <host:port>', CONNECT)
     .addHelpText('after', '\nExamples:\n  headrace stream books --until-caught-up\n  headrace stream datasets/books.yaml --metrics-port 9464')
-    .action(async (dataset: string, flags: { untilCaughtUp?: boolean; metricsPort?: number; dryRun?: boolean }) => {
+    .action(async (dataset: string, flags: EngineFlags & { untilCaughtUp?: boolean; metricsPort?: number; dryRun?: boolean }) => {
       const out = output()
       if (flags.dryRun) {
         const { partitions } = await app.offsets(dataset)
@@ -23,6 +26,7 @@ export function addStream(program: Command, app: App, output: () => Output): voi
       let messages = 0
       const started = Date.now()
       const summary = await app.stream(dataset, {
+        engine: engineChoice(flags),
         untilCaughtUp: flags.untilCaughtUp === true,
         metricsPort: flags.metricsPort,
         signal: stopSignal(),

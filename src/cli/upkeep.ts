@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, type Command } from 'commander'
 import type { App, UpkeepOptions } from '../control/app.ts'
-import { byteSize, day, duration, stopSignal } from './options.ts'
+import { DEFAULT_MEMORY_BYTES, byteSize, day, duration, stopSignal } from './options.ts'
 import { bytesText, printError, type Output } from './output.ts'
 
 interface Flags {
@@ -12,11 +12,9 @@ interface Flags {
   grace?: number
 }
 
-const DEFAULT_MEMORY = 1_073_741_824
-
 export function addUpkeep(program: Command, app: App, output: () => Output): void {
   const verb = (name: string, description: string): Command =>
-    program.command(`${name} <dataset>`).description(description).option('--dry-run', 'only say files, rows and bytes').option('--memory <size>', 'memory limit of the engine', byteSize, DEFAULT_MEMORY)
+    program.command(`${name} <dataset>`).description(description).option('--dry-run', 'only say files, rows and bytes').option('--memory <size>', 'memory limit of the engine', byteSize, DEFAULT_MEMORY_BYTES)
   const options = (flags: Flags): UpkeepOptions => ({ memoryBytes: flags.memory, dryRun: flags.dryRun === true, keepFrom: flags.keepFrom, graceMs: flags.grace, say: output().progress })
   verb('compact', 'merge small files of RAW and Processed; readers see the same rows before and after').action(async (dataset: string, flags: Flags) => shown(output(), await app.compact(dataset, options(flags))))
   const keep = ['--keep-from <day>', 'first day of ingest that stays, instead of raw.retention_days'] as const
@@ -51,7 +49,7 @@ export function addUpkeep(program: Command, app: App, output: () => Output): voi
         }
       }
       if (!flags.schedule) return all()
-      await app.atUpkeepTicks(dataset, {
+      await app.atTicks(dataset, 'upkeep', {
         signal: stopSignal(),
         begun: (schedule) => output().say(`Upkeep of ${dataset} on ${schedule}; stop with Ctrl-C.`),
         action: () => all().catch((error: unknown) => void printError(error, output().format)),

@@ -4,8 +4,19 @@
  */
 import type { BatchResult, CommitEvent, CompactResult, DeleteResult, ReprocessResult, RetainResult, StreamSummary, VacuumResult } from '../core/results.ts'
 import type { CheckResult } from '../dataset/check.ts'
+import type { EngineName } from '../dataset/declaration.ts'
+
+/** What makes the files of one run, where it differs from the declaration. */
+export interface EngineChoice {
+  engine?: EngineName
+  /** Starts Spark with this master. */
+  master?: string
+  /** Attaches to this Spark Connect server. */
+  connect?: string
+}
 
 export interface StreamOptions {
+  engine: EngineChoice
   untilCaughtUp: boolean
   metricsPort: number | undefined
   signal: AbortSignal
@@ -133,15 +144,13 @@ export interface App {
   produce(request: ProduceRequest): Promise<Record<string, unknown>>
   stream(dataset: string, options: StreamOptions): Promise<StreamSummary>
   batch(dataset: string, options: BatchOptions): Promise<BatchResult[]>
-  /** Runs an action at each tick of the dataset's schedule until the signal aborts. */
-  atBatchTicks(dataset: string, options: { signal: AbortSignal; begun(schedule: string): void; action(): Promise<void> }): Promise<void>
+  /** Runs an action at each tick of the dataset's schedule for batches, or for upkeep, until the signal aborts. */
+  atTicks(dataset: string, of: 'processed' | 'upkeep', options: { signal: AbortSignal; begun(schedule: string): void; action(): Promise<void> }): Promise<void>
   compact(dataset: string, options: UpkeepOptions): Promise<({ table: string } & CompactResult)[]>
   retain(dataset: string, options: UpkeepOptions): Promise<RetainResult>
   vacuum(dataset: string, options: UpkeepOptions): Promise<({ table: string } & VacuumResult)[]>
   deleteRows(dataset: string, options: DeleteOptions): Promise<({ table: string } & DeleteResult)[]>
   reprocess(dataset: string, options: ReprocessOptions): Promise<ReprocessResult>
-  /** Runs an action at each tick of the dataset's upkeep schedule until the signal aborts. */
-  atUpkeepTicks(dataset: string, options: { signal: AbortSignal; begun(schedule: string): void; action(): Promise<void> }): Promise<void>
   listTables(): Promise<TableInfo[]>
   showTable(table: string, version: number | undefined): Promise<TableInfo>
   tableVersions(table: string, limit: number): Promise<VersionInfo[]>

@@ -39,6 +39,8 @@ export const LIMITS = {
   commitAttempts: 60,
   /** Newest log entries of a table that stay for time travel, unless delta.logRetentionDuration lets them go earlier. */
   logEntries: 10_000,
+  /** Messages of a batch on Spark: its fixed cost of half a second is a tenth of such a batch. */
+  sparkBatchMessages: 200_000,
   evolvedColumns: 200,
   inferSamples: 1_000,
   engineMemory: 160 * MIB,

@@ -75,6 +75,26 @@ export interface PartitionField {
   name: string
 }
 
+export type EngineName = 'duckdb' | 'spark'
+
+/** Where Spark runs and how it is used. One of `connect` and `master`: attach to a server, or start one for the job. */
+export interface SparkSpec {
+  /** `host:port` of a Spark Connect server that lives elsewhere; empty: a server is started on this machine. */
+  connect: string
+  tls: boolean
+  /** File with the token that the server wants; empty: none. */
+  tokenFile: string
+  /** Where the started server's work runs: local[n] in it, or spark://host:port on a standalone cluster. */
+  master: string
+  /** Heap of the started server, as Java writes it: 2g. */
+  memory: string
+  /** Further settings of the started server. */
+  settings: Record<string, string>
+  batchMessages: number
+  /** Shell command that runs the decoder where executors are; empty: this installation's own. */
+  decoder: string
+}
+
 export type Drift = 'evolve' | 'freeze' | 'discard_row' | 'discard_value'
 
 export interface Dataset {
@@ -116,6 +136,8 @@ export interface Dataset {
     compression: 'zstd' | 'snappy' | 'gzip'
     gate: { maxRejectRatio: number } | undefined
   }
+  engine: EngineName
+  spark: SparkSpec
   upkeep: { schedule: Schedule; fileBytes: number; rowsPerFile: number; graceMs: number }
 }
 

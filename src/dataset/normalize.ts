@@ -1,6 +1,6 @@
 /** Fills in every default, so that the rest of the project never asks "and if it is not given?". */
 import { LIMITS } from '../core/limits.ts'
-import type { Column, Dataset, FilesSourceSpec, KafkaSourceSpec, PartitionField, Rule, ScalarType } from './declaration.ts'
+import type { Column, Dataset, EngineName, FilesSourceSpec, KafkaSourceSpec, PartitionField, Rule, ScalarType } from './declaration.ts'
 
 /* The form that users write, after the JSON Schema accepted it. */
 export interface RawColumn {
@@ -70,6 +70,8 @@ export interface RawDeclaration {
     compression?: Compression
     gate?: { max_reject_ratio?: number }
   }
+  engine?: EngineName
+  spark?: { connect?: string; tls?: boolean; token_file?: string; master?: string; memory?: string; settings?: Record<string, string>; batch_messages?: number; decoder?: string }
   upkeep?: { schedule?: string; schedule_timezone?: string; file_mib?: number; rows_per_file?: number; grace_hours?: number }
 }
 
@@ -103,6 +105,17 @@ export function normalize(raw: RawDeclaration): Dataset {
       compression: raw.raw?.compression ?? 'zstd',
     },
     processed: normalizeProcessed(raw),
+    engine: raw.engine ?? 'duckdb',
+    spark: {
+      connect: (raw.spark?.connect ?? '').replace(/^sc:\/\//, ''),
+      tls: raw.spark?.tls ?? false,
+      tokenFile: raw.spark?.token_file ?? '',
+      master: raw.spark?.master ?? 'local[*]',
+      memory: raw.spark?.memory ?? '2g',
+      settings: raw.spark?.settings ?? {},
+      batchMessages: raw.spark?.batch_messages ?? LIMITS.sparkBatchMessages,
+      decoder: raw.spark?.decoder ?? '',
+    },
     upkeep: {
       schedule: { cron: raw.upkeep?.schedule ?? '35 * * * *', timezone: raw.upkeep?.schedule_timezone ?? 'UTC' },
       fileBytes: (raw.upkeep?.file_mib ?? 128) * 1024 * 1024,

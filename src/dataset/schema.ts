@@ -128,6 +128,17 @@ export const DATASET_SCHEMA = {
       compression: COMPRESSION,
       gate: object('Hold a table partition whose delta looks wrong.', { max_reject_ratio: { type: 'number', minimum: 0, maximum: 1, description: 'Greatest share of quarantined records.' } }),
     }, ['key']),
+    engine: { enum: ['duckdb', 'spark'], description: 'What makes the files: DuckDB in the job\'s own process, or Spark. A dataset may change it between two batches; --engine overrides it for a run. Default duckdb.' },
+    spark: object('Where Spark runs, for engine: spark.', {
+      connect: text('host:port of a Spark Connect server that lives elsewhere (cluster mode). Default: one is started for the job.', { pattern: '^(sc://)?[^:/]+:[0-9]+$' }),
+      tls: { type: 'boolean', description: 'TLS to that server. Default false.' },
+      token_file: text('File that holds the token of that server (mode 600).'),
+      master: text('Where a started server works: local[2] in its own process, spark://host:7077 on a standalone cluster (client mode). Default local[*].', { pattern: '^(local(\\[[0-9*]+\\])?|local-cluster\\[[0-9]+,[0-9]+,[0-9]+\\]|spark://.+)$' }),
+      memory: text('Heap of a started server. Default 2g.', { pattern: '^[0-9]+[mg]$' }),
+      settings: { type: 'object', description: 'Further settings of a started server, e.g. spark.executor.memory. No secrets: Spark shows its settings.', additionalProperties: { type: 'string' } },
+      batch_messages: { type: 'integer', minimum: 1, maximum: 10_000_000, description: `Most messages of one batch. Default ${LIMITS.sparkBatchMessages}.` },
+      decoder: text('Command that runs the decoder where executors are, e.g. headrace-decode. Default: this installation, at its path.'),
+    }),
     upkeep: object('Small files, old days and dead files of both zones: headrace upkeep.', {
       schedule: text('Cron of headrace upkeep --schedule. Default 35 * * * *.'),
       schedule_timezone: text('Default UTC.'),

@@ -112,7 +112,7 @@ export async function loadTombstones(store: ObjectStore, snapshot: Snapshot): Pr
 }
 
 /** What a state consists of, without the files that are gone. */
-export const STATE_COLUMNS = ['txn', 'add', 'metaData', 'protocol']
+const STATE_COLUMNS = ['txn', 'add', 'metaData', 'protocol']
 
 /** Reads these columns of a checkpoint as actions; undefined when it is missing. */
 export async function readCheckpoint(store: ObjectStore, version: number, columns: string[] = STATE_COLUMNS): Promise<Action[] | undefined> {

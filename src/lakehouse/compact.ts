@@ -12,6 +12,7 @@ import { compactionGroups, type CompactionTarget, type KnownFile } from '../plan
 import type { AddAction } from './actions.ts'
 import { columnsOf, localFile, rowsOf } from './snapshot.ts'
 import type { Table } from './table.ts'
+import { markedThrough, throughOf } from './through.ts'
 import { filesAfter } from './versions.ts'
 
 export interface CompactRequest {
@@ -27,9 +28,6 @@ export interface CompactRequest {
   nowMs: () => number
   progress(text: string): void
 }
-
-/** Which version the rows of a merged file go up to; written by compaction, read by retention. */
-export const THROUGH_TAG = 'headrace.through'
 
 export async function compact(request: CompactRequest): Promise<CompactResult> {
   const { table } = request
@@ -69,8 +67,8 @@ async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promis
   checkRows(table, sources, merged)
   await store.sync([name])
   failpoint('compact.files_written')
-  const through = Math.max(Math.min(request.readThrough, snapshot.version), ...sources.map((file) => Number(file.tags?.[THROUGH_TAG] ?? -1)))
-  const add: DataFile = { ...merged, path: name, tags: { [THROUGH_TAG]: String(through) } }
+  const through = Math.max(Math.min(request.readThrough, snapshot.version), ...sources.map((file) => throughOf(file) ?? -1))
+  const add: DataFile = { ...merged, path: name, ...markedThrough(through) }
   try {
     const info = { filesMerged: sources.length, rows: rowsIn(merged) }
     await table.commit({ operation: 'OPTIMIZE', adds: [add], removes: sources.map((file) => file.path), marks: {}, expect: {}, dataChange: false, info }, request.nowMs())

@@ -5,9 +5,9 @@ import type { DeleteResult } from '../core/results.ts'
 import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
 import { decodePath } from './actions.ts'
-import { THROUGH_TAG } from './compact.ts'
 import { columnsOf, localFile } from './snapshot.ts'
 import type { Table } from './table.ts'
+import { keptThrough } from './through.ts'
 import { filesAfter } from './versions.ts'
 
 export interface DeleteRequest {
@@ -44,8 +44,7 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
     if (file === undefined) continue
     const name = `${folder}/part-${i}.parquet`
     const kept = await engine.without(shape, localFile(store, file), store.localPath(name))
-    const through = file.tags?.[THROUGH_TAG]
-    if (kept !== undefined) adds.push({ ...kept, path: name, dataChange: unused.has(file.path), ...(through === undefined ? {} : { tags: { [THROUGH_TAG]: through } }) })
+    if (kept !== undefined) adds.push({ ...kept, path: name, dataChange: unused.has(file.path), ...keptThrough(file) })
   }
   await store.sync(adds.map((file) => file.path))
   failpoint('delete.files_written')

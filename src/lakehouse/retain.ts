@@ -9,9 +9,9 @@ import type { RetainResult } from '../core/results.ts'
 import { archiveMark } from '../core/marks.ts'
 import { expiredFiles } from '../planning/upkeep.ts'
 import { decodePath, type AddAction } from './actions.ts'
-import { THROUGH_TAG } from './compact.ts'
 import { rowsOf } from './snapshot.ts'
 import type { Table } from './table.ts'
+import { throughOf } from './through.ts'
 import { filesAfter, versionsAfter } from './versions.ts'
 
 export interface RetainRequest {
@@ -32,7 +32,7 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
   await raw.refresh()
   if (request.archive !== undefined && !request.dryRun) await undoUnfinished(raw, request.archive, request.nowMs())
   const unused = await filesAfter(raw.store, request.usedThrough, raw.snapshot.version)
-  const needed = (file: AddAction): boolean => unused.has(file.path) || Number(file.tags?.[THROUGH_TAG] ?? -1) > request.usedThrough
+  const needed = (file: AddAction): boolean => unused.has(file.path) || (throughOf(file) ?? -1) > request.usedThrough
   const known = [...raw.snapshot.files.values()].map((file) => ({ ...file, rows: rowsOf(file) }))
   const { expired, waiting } = expiredFiles(known, request.keepFromDate, needed)
   const result: RetainResult = {

@@ -13,6 +13,7 @@ import { dropChildAhead, startChildAhead, takeChild } from './fork-child.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset } from './home.ts'
 import { lockJob } from './lock.ts'
+import type { SparkPlace } from './spark-engine.ts'
 
 export function createApp(version: string): App {
   return {
@@ -21,7 +22,7 @@ export function createApp(version: string): App {
     ...lazily(() => import('./tables-app.ts').then((one) => one.createTablesApp()), ['listTables', 'showTable', 'tableVersions', 'tableFiles', 'query', 'verify', 'register']),
     ...lazily(() => import('./offsets-app.ts').then((one) => one.createOffsetsApp()), ['offsets', 'setOffsets']),
     ...lazily(() => import('./quarantine-app.ts').then((one) => one.createQuarantineApp()), ['listQuarantine', 'showQuarantined', 'exportQuarantine', 'replayQuarantine']),
-    ...lazily(() => import('./upkeep-app.ts').then((one) => one.createUpkeepApp()), ['compact', 'retain', 'vacuum', 'deleteRows', 'reprocess', 'atUpkeepTicks']),
+    ...lazily(() => import('./upkeep-app.ts').then((one) => one.createUpkeepApp()), ['compact', 'retain', 'vacuum', 'deleteRows', 'reprocess']),
     ...lazily(() => import('./infer.ts'), ['inferDataset']),
     async checkDataset(path) {
       const text = await readFile(path, 'utf8').catch((error: unknown) => {
@@ -37,8 +38,8 @@ export function createApp(version: string): App {
       const { runBatch } = await import('./batch-job.ts')
       return runBatch(loaded, { memoryBytes: options.memoryBytes, dryRun: options.dryRun, progress: options.say })
     },
-    async atBatchTicks(dataset, { signal, begun, action }) {
-      const { schedule } = (await loadDataset(dataset)).dataset.processed
+    async atTicks(dataset, of, { signal, begun, action }) {
+      const { schedule } = (await loadDataset(dataset)).dataset[of]
       begun(`${schedule.cron} (${schedule.timezone})`)
       await runAtTicks({ schedule, action, nowMs: Date.now, pause: (ms) => pause(ms, signal), signal })
     },
@@ -54,7 +55,7 @@ function lazily<Part, Name extends keyof Part>(load: () => Promise<Part>, names:
 const runStream: App['stream'] = async (name, options) => {
   startChildAhead()
   try {
-    return await streamWith(await loadDataset(name), options)
+    return await streamWith(await loadDataset(name, options.engine), options)
   } finally {
     dropChildAhead()
   }
@@ -66,11 +67,14 @@ async function streamWith(loaded: Awaited<ReturnType<typeof loadDataset>>, optio
   const log = process.stderr.isTTY ? undefined : createLogger()
   const server = options.metricsPort === undefined ? undefined : await serveMetrics(metrics.registry, options.metricsPort)
   const unlock = await lockJob(`stream ${loaded.dataset.name}`)
+  let spark: SparkPlace | undefined
   try {
+    spark = loaded.dataset.engine === 'spark' ? await (await import('./spark-engine.ts')).findSpark(loaded.dataset.spark, options.say) : undefined
     const job = loaded.dataset.source.kind === 'kafka' ? (await import('./stream-job.ts')).runKafkaStream : (await import('./file-stream.ts')).runFileStream
     // The supervisor waits by itself when a commit finds no room; what comes before it (a new table, a first mark) waits here.
     const start = (): ReturnType<App['stream']> => job(loaded, {
       spawn: takeChild,
+      spark: spark && { address: spark.address, tls: spark.tls, token: spark.token },
       untilCaughtUp: options.untilCaughtUp,
       signal: options.signal,
       observer: {
@@ -93,6 +97,7 @@ async function streamWith(loaded: Awaited<ReturnType<typeof loadDataset>>, optio
     })
     return await whenThereIsRoom(start, options.signal, (error) => options.say(`${error.message} Trying again.`))
   } finally {
+    await spark?.leave()
     await unlock()
     server?.close()
   }

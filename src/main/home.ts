@@ -5,6 +5,7 @@ import { homeFolder } from './home-folder.ts'
 import { PACKAGE_ROOT } from './package-root.ts'
 import { failure } from '../core/errors.ts'
 import { checkDataset, mistakeText } from '../dataset/check.ts'
+import type { EngineChoice } from '../control/app.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 
 export interface LoadedDataset {
@@ -17,12 +18,20 @@ export interface LoadedDataset {
 }
 
 /** Loads a declaration by path, or by name from ./datasets and the package's own. */
-export async function loadDataset(nameOrPath: string): Promise<LoadedDataset> {
+export async function loadDataset(nameOrPath: string, engine?: EngineChoice): Promise<LoadedDataset> {
   const path = await findDeclaration(nameOrPath)
   const text = await readFile(path, 'utf8')
   const { dataset, mistakes } = checkDataset(text)
   if (dataset === undefined) throw failure('dataset_invalid', { path: nameOrPath, count: mistakes.length, mistakes: mistakes.map(mistakeText).join('\n') })
-  return located(dataset, path)
+  return located(withEngine(dataset, engine), path)
+}
+
+/** What a run says of its engine goes before what the declaration says; naming a place for Spark means Spark. */
+function withEngine(dataset: Dataset, choice: EngineChoice = {}): Dataset {
+  const { engine, master, connect = process.env.HEADRACE_SPARK } = choice
+  const placed = choice.master !== undefined || choice.connect !== undefined
+  const spark = { ...dataset.spark, ...(master === undefined ? {} : { master, connect: '' }), ...(connect === undefined || master !== undefined ? {} : { connect: connect.replace(/^sc:\/\//, '') }) }
+  return { ...dataset, engine: engine ?? (placed ? 'spark' : dataset.engine), spark }
 }
 
 function located(dataset: Dataset, path: string): LoadedDataset {

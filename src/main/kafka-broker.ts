@@ -4,12 +4,12 @@
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { failure, reasonOf } from '../core/errors.ts'
-import { PACKAGE_ROOT } from './package-root.ts'
+import { failure } from '../core/errors.ts'
+import { endProcess, fetchJars, freePort, jarFolder } from './jvm-servers.ts'
 
 const run = promisify(execFile)
 const CLUSTER_ID = '5L6g3nShT-eMCtK--X86sw'
@@ -47,31 +47,6 @@ async function hasCommand(command: string): Promise<boolean> {
   )
 }
 
-function jarFolder(part: string): string {
-  return join(process.env.HEADRACE_PARTS ?? join(PACKAGE_ROOT, '.headrace', 'parts'), part)
-}
-
-/** Fetches the jars of a part (`kafka`, `spark`) once; returns their folder. */
-export async function fetchJars(part: 'kafka' | 'spark'): Promise<string> {
-  const folder = jarFolder(part)
-  if (existsSync(join(folder, '.complete'))) return folder
-  const work = `${folder}.fetching`
-  await rm(work, { recursive: true, force: true })
-  await mkdir(work, { recursive: true })
-  await cp(join(PACKAGE_ROOT, 'deploy', 'jars', part, 'pom.xml'), join(work, 'pom.xml'))
-  const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
-  try {
-    await run('mvn', ['-q', '-B', '-f', join(work, 'pom.xml'), plugin, `-DoutputDirectory=${work}`, '-DincludeScope=runtime'], { maxBuffer: 1 << 26 })
-  } catch (error) {
-    throw failure('missing_part', { part: `${part} (jars)`, purpose: 'a real broker or engine', reason: reasonOf(error).split('\n')[0], instead: 'Install Java 17 and Maven, and check that Maven reaches its repository.' }, error)
-  }
-  await writeFile(join(work, '.complete'), '')
-  await rm(folder, { recursive: true, force: true })
-  await cp(work, folder, { recursive: true })
-  await rm(work, { recursive: true, force: true })
-  return folder
-}
-
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const jars = await fetchJars('kafka')
   const port = options.port ?? (await freePort())
@@ -87,7 +62,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const log: Buffer[] = []
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (log.length < 200 ? log.push(chunk) : undefined))
   await waitForPort(port, child, log)
-  return { address: `127.0.0.1:${port}`, pid: child.pid as number, stop: () => end(child, 'SIGTERM'), kill: () => end(child, 'SIGKILL') }
+  return { address: `127.0.0.1:${port}`, pid: child.pid as number, stop: () => endProcess(child, 'SIGTERM'), kill: () => endProcess(child, 'SIGKILL') }
 }
 
 /** `scram:USER:PASSWORD` among the options' properties becomes a credential of the new cluster. */
@@ -123,13 +98,6 @@ function properties(folder: string, port: number, controller: number, more: stri
   return `${lines.join('\n')}\n`
 }
 
-async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.kill(signal)
-  await ended
-}
-
 async function waitForPort(port: number, child: ChildProcess, log: Buffer[]): Promise<void> {
   for (const started = Date.now(); Date.now() - started < START_MS; ) {
     if (child.exitCode !== null) break
@@ -150,13 +118,4 @@ function answers(port: number): Promise<boolean> {
     })
     socket.once('error', () => resolve(false))
   })
-}
-
-/** A port that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -1,8 +1,8 @@
-/** How far the consumers of RAW have come: upkeep takes nothing from them that they have not used. */
-import { consumerMark, heldPartitions } from '../core/marks.ts'
+/** The consumers of RAW: how far they have come, for upkeep takes nothing that they have not used, and how they are kept from using what is gone. */
+import { consumerMark, deletionMark, heldPartitions } from '../core/marks.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
-import { openTable } from '../lakehouse/table.ts'
+import { openTable, type Table } from '../lakehouse/table.ts'
 import { CONSUMER } from '../runner/batch-plan.ts'
 
 export interface ConsumerPositions {
@@ -22,6 +22,8 @@ export async function consumerPositions(dataset: Dataset, processedPath: string)
   return { read, used: Math.min(read, ...[...heldPartitions(marks).values()].map((version) => version - 1)) }
 }
 
-export async function usedByConsumers(dataset: Dataset, processedPath: string): Promise<number> {
-  return (await consumerPositions(dataset, processedPath)).used
+/** Marks of a commit to Processed that takes published rows away: batches that read RAW before it find them moved and plan anew. */
+export function fenceBatches({ snapshot: { marks } }: Table): { marks: Record<string, number>; expect: Record<string, number | undefined> } {
+  const [mark, consumer] = [deletionMark(), consumerMark(CONSUMER)]
+  return { marks: { [mark]: (marks.get(mark) ?? 0) + 1 }, expect: { [mark]: marks.get(mark), [consumer]: marks.get(consumer) } }
 }

@@ -5,7 +5,7 @@ import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openOrCreateTable, type Table } from '../lakehouse/table.ts'
 import { effectiveColumns, evolve, rawSchema, schemaChange } from '../planning/table-layout.ts'
 import { LIMITS } from '../core/limits.ts'
-import { usedByConsumers } from './raw-consumers.ts'
+import { consumerPositions } from './raw-consumers.ts'
 
 export interface RawTable {
   table: Table
@@ -16,7 +16,7 @@ export interface RawTable {
 export async function openRaw(dataset: Dataset, path: string, nowMs: number, processedPath?: string): Promise<RawTable> {
   const store = createLocalStore(path)
   const table = await openOrCreateTable(store, rawSchema(dataset.columns), { 'headrace.dataset': dataset.name, 'headrace.zone': 'raw' }, nowMs, {
-    usedThrough: async () => (processedPath === undefined ? -1 : usedByConsumers(dataset, processedPath)),
+    usedThrough: async () => (processedPath === undefined ? -1 : (await consumerPositions(dataset, processedPath)).used),
   })
   const columns = effectiveColumns(dataset, columnsOf(table.snapshot.metadata))
   await applySchema(dataset, table, columns, nowMs)

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { ReprocessOptions } from '../control/app.ts'
 import { failure } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
-import { consumerMark, deletionMark, heldPartitions } from '../core/marks.ts'
+import { heldPartitions } from '../core/marks.ts'
 import type { RawSlice } from '../core/batch-engine.ts'
 import { emptyCounts, type ReprocessResult } from '../core/results.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
@@ -17,15 +17,16 @@ import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
 import { literal } from '../engines/duckdb/sql.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
-import { THROUGH_TAG } from '../lakehouse/compact.ts'
+import { keptThrough } from '../lakehouse/through.ts'
 import { columnsOf, localFile, rowsOf } from '../lakehouse/snapshot.ts'
 import type { Table } from '../lakehouse/table.ts'
 import { filesAfter } from '../lakehouse/versions.ts'
-import { CONSUMER } from '../runner/batch-plan.ts'
+import { durable } from '../runner/hourly-batch.ts'
 import { openProcessed } from './batch-job.ts'
 import { homeFolder } from './home-folder.ts'
 import type { LoadedDataset } from './home.ts'
 import { openRaw, type RawTable } from './raw-table.ts'
+import { fenceBatches } from './raw-consumers.ts'
 import { createRedecoder } from './redecode.ts'
 
 /** Rows whose messages are in memory at once. */
@@ -106,8 +107,7 @@ async function decodeFiles(session: DuckSession, parts: Parts, raw: RawTable, ol
           await decoder.add(await session.objects(rows), counts)
         }
         // What is new to the batch stays new, what it has read does not come again.
-        const through = file.tags?.[THROUGH_TAG]
-        for (const one of await decoder.finish()) made.push({ ...one, dataChange: parts.unread.has(file.path), ...(through === undefined ? {} : { tags: { [THROUGH_TAG]: through } }) })
+        for (const one of await decoder.finish()) made.push({ ...one, dataChange: parts.unread.has(file.path), ...keptThrough(file) })
       }
     }
   } finally {
@@ -123,8 +123,7 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
   const { dataset } = loaded
   if (dataset.processed.key.length === 0) return null
   const { table } = await openProcessed(dataset, loaded.processedPath, raw.table)
-  const { marks } = table.snapshot
-  const held = [...heldPartitions(marks).keys()]
+  const held = [...heldPartitions(table.snapshot.marks).keys()]
   if (held.length > 0) throw failure('partitions_held', { dataset: dataset.name, partitions: held.join(', ') })
   const replaced = new Set(old.map((file) => file.path))
   const stays = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && !replaced.has(file.path) && !parts.unread.has(file.path))
@@ -148,12 +147,9 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
     compression: dataset.processed.compression,
   })
   result.republished = done.published
-  const names = done.adds.map((file) => `${folder}/${file.path}`)
-  await table.store.sync(names)
-  const adds = done.adds.map((file, i) => ({ ...file, path: names[i].split('/').map(encodeURIComponent).join('/') }))
-  const [mark, consumer] = [deletionMark(), consumerMark(CONSUMER)]
+  const adds = await durable(table.store.sync, folder, done.adds)
   const removes = done.obsolete.map((path) => published.get(path)?.path ?? '')
-  return table.commit({ operation: 'REPROCESS', adds, removes, marks: { [mark]: (marks.get(mark) ?? 0) + 1 }, expect: { [mark]: marks.get(mark), [consumer]: marks.get(consumer) }, info: { published: done.published, replaced: done.replaced } }, Date.now())
+  return table.commit({ operation: 'REPROCESS', adds, removes, ...fenceBatches(table), info: { published: done.published, replaced: done.replaced } }, Date.now())
 }
 
 function sliceOf(table: Table, files: (AddAction | DataFile)[]): RawSlice {

@@ -8,7 +8,7 @@ import { createWriteStream, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure, reasonOf } from '../core/errors.ts'
 import { openSparkSession } from '../engines/spark/session.ts'
-import { fetchJars, freePort } from './kafka-broker.ts'
+import { SPARK_OPENS, endProcess, fetchJars, freePort } from './jvm-servers.ts'
 
 export interface SparkServer {
   readonly address: string
@@ -30,9 +30,7 @@ export interface SparkServerOptions {
   settings?: Record<string, string>
 }
 
-const OPENS = ['java.lang', 'java.lang.invoke', 'java.lang.reflect', 'java.io', 'java.net', 'java.nio', 'java.util', 'java.util.concurrent', 'java.util.concurrent.atomic', 'jdk.internal.ref', 'sun.nio.ch', 'sun.nio.cs', 'sun.security.action', 'sun.util.calendar']
-/** What Spark needs opened on Java 17 and newer (org.apache.spark.launcher.JavaModuleOptions). */
-export const SPARK_MODULES = ['-XX:+IgnoreUnrecognizedVMOptions', '--add-modules=jdk.incubator.vector', ...OPENS.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`), '-Djdk.reflect.useDirectMethodHandle=false', '-Dio.netty.tryReflectionSetAccessible=true']
+const JVM = ['-XX:+IgnoreUnrecognizedVMOptions', '--add-modules=jdk.incubator.vector', ...SPARK_OPENS, '-Djdk.reflect.useDirectMethodHandle=false', '-Dio.netty.tryReflectionSetAccessible=true']
 const START_MS = 120_000
 
 export async function startSparkServer(options: SparkServerOptions): Promise<SparkServer> {
@@ -54,7 +52,7 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
     'spark.sql.warehouse.dir': folder('warehouse'),
     ...options.settings,
   }
-  const jvm = ['-XX:+UseSerialGC', `-Xmx${options.memory}`, `-Djava.io.tmpdir=${folder('tmp')}`, ...SPARK_MODULES, '-cp', `${jars}/*`]
+  const jvm = ['-XX:+UseSerialGC', `-Xmx${options.memory}`, `-Djava.io.tmpdir=${folder('tmp')}`, ...JVM, '-cp', `${jars}/*`]
   const main = ['org.apache.spark.deploy.SparkSubmit', '--class', 'org.apache.spark.sql.connect.service.SparkConnectServer', ...Object.entries(settings).flatMap(([key, value]) => ['--conf', `${key}=${value}`]), 'spark-internal']
   // The token travels in the environment: arguments can be read by everybody on the machine.
   const child = spawn('java', [...jvm, ...main], { cwd: options.folder, env: { ...process.env, SPARK_LOCAL_DIRS: folder('local'), SPARK_CONNECT_AUTHENTICATE_TOKEN: token }, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -63,7 +61,7 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
   child.stderr.pipe(log)
   const address = `127.0.0.1:${port}`
   await waitUntilReady(child, address, token, folder('server.log'))
-  return { address, token, pid: child.pid as number, stop: () => end(child, 'SIGTERM'), kill: () => end(child, 'SIGKILL') }
+  return { address, token, pid: child.pid as number, stop: () => endProcess(child, 'SIGTERM'), kill: () => endProcess(child, 'SIGKILL') }
 }
 
 /** A port that is open says little: a killed server's answers for a moment more. Only an answered question counts. */
@@ -83,11 +81,4 @@ async function waitUntilReady(child: ChildProcess, address: string, token: strin
   }
   child.kill('SIGKILL')
   throw failure('missing_part', { part: 'the Spark Connect server', purpose: 'this run', reason: `${reason} (log: ${log})`, instead: 'Free some memory, check that Java 17 is on the PATH, then try again.' })
-}
-
-async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.kill(signal)
-  await ended
 }

@@ -11,11 +11,12 @@ import type { FileSource } from '../core/file-source.ts'
 import type { FilesSourceSpec } from '../dataset/declaration.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath } from '../lakehouse/actions.ts'
-import { THROUGH_TAG } from '../lakehouse/compact.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openTable, type Table } from '../lakehouse/table.ts'
+import { throughOf } from '../lakehouse/through.ts'
 import { runFolderChild } from '../runner/folder-child.ts'
 import { failedMessage, runStreamChild } from '../runner/stream-child.ts'
+import { isSilent } from '../runner/range-child.ts'
 import type { ChildSettings, ToChild, ToSupervisor } from '../runner/protocol.ts'
 import { homeFolder } from './home-folder.ts'
 import { openRaw } from './raw-table.ts'
@@ -47,7 +48,7 @@ async function run(settings: ChildSettings): Promise<void> {
     await runWith(settings, spill)
     process.exitCode = 0
   } catch (error) {
-    send(failedMessage(error))
+    if (!isSilent(error)) send(failedMessage(error))
     process.exitCode = 1
   } finally {
     await rm(spill, { recursive: true, force: true }).catch(reasonOf)
@@ -90,6 +91,11 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
     await runFolderChild({ ...shared, source: folderSource(dataset.source), marks: snapshot.marks, pollMs: FOLDER_POLL_MS })
     return
   }
+  if (settings.spark !== undefined) {
+    const { runSparkChild } = await import('./spark-child.ts')
+    await runSparkChild({ ...shared, settings: { ...settings, spark: settings.spark }, raw: { table, columns }, identities: engine, ...(await committedRows(table, settings.archivePath)) })
+    return
+  }
   const client = createKafkaClient(dataset.source)
   await runStreamChild({
     ...shared,
@@ -102,7 +108,7 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
 async function committedRows(raw: Table, archivePath: string | undefined): Promise<{ rawFiles: string[]; rawFilesInOrder: boolean }> {
   const archive = archivePath === undefined ? undefined : await openTable(createLocalStore(archivePath))
   const pathsOf = ({ store, snapshot }: Table): string[] => [...snapshot.files.values()].map((file) => store.localPath(decodePath(file.path)))
-  const merged = [...raw.snapshot.files.values()].some((file) => file.tags?.[THROUGH_TAG] !== undefined)
+  const merged = [...raw.snapshot.files.values()].some((file) => throughOf(file) !== undefined)
   return { rawFiles: [...(archive === undefined ? [] : pathsOf(archive)), ...pathsOf(raw)], rawFilesInOrder: !merged && archive === undefined }
 }
 

@@ -24,7 +24,7 @@ export async function runKafkaStream(loaded: LoadedDataset, run: StreamRun): Pro
       topic: source.topic,
       topicId: info.topicId,
       partitions,
-      children: dataset.stream.children || Math.max(1, Math.floor(availableParallelism() / 2)),
+      children: run.spark === undefined ? dataset.stream.children || Math.max(1, Math.floor(availableParallelism() / 2)) : 1,
       ends: async () => client.offsetsAt(source.topic, await client.topic(source.topic), -1),
       partitionsNow: async () => [...(await client.topic(source.topic)).leaders.keys()],
     }

@@ -2,12 +2,15 @@
 import { LIMITS } from '../core/limits.ts'
 import type { StreamSummary } from '../core/results.ts'
 import type { ChildProcess } from '../runner/child-handle.ts'
+import type { SparkAddress } from '../runner/protocol.ts'
 import { superviseStream, type StreamObserver, type SupervisorOptions } from '../runner/stream-supervisor.ts'
 import type { LoadedDataset } from './home.ts'
 import { evolveRaw, type RawTable } from './raw-table.ts'
 
 export interface StreamRun {
   spawn(): ChildProcess
+  /** The server on which children work; undefined: they do it themselves. */
+  spark: SparkAddress | undefined
   untilCaughtUp: boolean
   signal: AbortSignal
   observer: StreamObserver & { evolved(names: string[]): void }
@@ -25,7 +28,7 @@ export function superviseJob({ dataset, rawPath, archivePath }: LoadedDataset, r
     table: raw.table,
     commitIntervalMs: dataset.stream.commitIntervalMs,
     firstOffsets: new Map(),
-    childSettings: { dataset, rawPath, archivePath, topicId: source.topicId, topic, memoryBytes: LIMITS.engineMemory, threads: 1 },
+    childSettings: { dataset, rawPath, archivePath, topicId: source.topicId, topic, memoryBytes: LIMITS.engineMemory, threads: 1, spark: run.spark },
     evolve: async (paths) => run.observer.evolved(await evolveRaw(dataset, raw, paths, Date.now())),
     nowMs: Date.now,
   })

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { App, UpkeepOptions } from '../control/app.ts'
 import { HeadraceError, failure } from '../core/errors.ts'
-import { consumerMark, deletionMark } from '../core/marks.ts'
 import type { CompactResult, DeleteResult, VacuumResult } from '../core/results.ts'
 import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
 import { openRewriteEngine } from '../engines/duckdb/rewrite.ts'
@@ -16,16 +15,13 @@ import { openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { vacuum } from '../lakehouse/vacuum.ts'
 import { rawSchema } from '../planning/table-layout.ts'
 import { keepFrom } from '../planning/upkeep.ts'
-import { CONSUMER } from '../runner/batch-plan.ts'
-import { runAtTicks } from '../runner/ticks.ts'
-import { pause } from '../runner/waiting.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset, type LoadedDataset } from './home.ts'
 import { lockJob } from './lock.ts'
 import { reprocess } from './reprocess-job.ts'
-import { consumerPositions, type ConsumerPositions } from './raw-consumers.ts'
+import { consumerPositions, fenceBatches, type ConsumerPositions } from './raw-consumers.ts'
 
-type UpkeepApp = Pick<App, 'compact' | 'retain' | 'vacuum' | 'deleteRows' | 'reprocess' | 'atUpkeepTicks'>
+type UpkeepApp = Pick<App, 'compact' | 'retain' | 'vacuum' | 'deleteRows' | 'reprocess'>
 type Zone = 'raw' | 'processed' | 'archive'
 
 export function createUpkeepApp(): UpkeepApp {
@@ -35,11 +31,6 @@ export function createUpkeepApp(): UpkeepApp {
     vacuum: (dataset, options) => alone(dataset, (tables) => vacuumZones(tables, options)),
     deleteRows: (dataset, options) => alone(dataset, (tables) => deleteRows(tables, options)),
     reprocess: (dataset, options) => alone(dataset, ({ loaded, archive, positions }) => withEngine(options, (engine) => reprocess({ loaded, archive, engine, readThrough: positions.read }, options))),
-    async atUpkeepTicks(dataset, { signal, begun, action }) {
-      const { schedule } = (await loadDataset(dataset)).dataset.upkeep
-      begun(`${schedule.cron} (${schedule.timezone})`)
-      await runAtTicks({ schedule, action, nowMs: Date.now, pause: (ms) => pause(ms, signal), signal })
-    },
   }
 }
 
@@ -154,20 +145,12 @@ function deleteRows(tables: Tables, options: Parameters<App['deleteRows']>[1]): 
     for (const [zone, table] of zones(tables)) {
       const compression = zone === 'processed' ? dataset.processed.compression : dataset.raw.compression
       const request = { table, engine, keys, compression, usedThrough: zone === 'raw' ? tables.positions.used : Infinity, info, dryRun: options.dryRun, nowMs: Date.now }
-      const done = await patiently(() => deleteKeys({ ...request, ...fence(zone, table) }))
+      const done = await patiently(() => deleteKeys({ ...request, ...(zone === 'processed' ? fenceBatches(table) : { marks: {}, expect: {} }) }))
       results.push({ table: `${dataset.name}/${zone}`, ...done })
     }
     if (archive !== undefined && !options.dryRun) await followArchive(raw, archive, Date.now())
     return results
   })
-}
-
-/** The marks of a deletion in Processed: see deletionMark. */
-function fence(zone: Zone, table: Table): { marks: Record<string, number>; expect: Record<string, number | undefined> } {
-  if (zone !== 'processed') return { marks: {}, expect: {} }
-  const { marks } = table.snapshot
-  const [mark, consumer] = [deletionMark(), consumerMark(CONSUMER)]
-  return { marks: { [mark]: (marks.get(mark) ?? 0) + 1 }, expect: { [mark]: marks.get(mark), [consumer]: marks.get(consumer) } }
 }
 
 async function patiently<T>(action: () => Promise<T>): Promise<T> {

@@ -109,21 +109,27 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
   }
 }
 
-interface Batch {
-  folder: string
-  date: string
-  ingestTime: string
+interface Batch extends BatchFolder {
   files: DataFile[]
 }
 
+const newBatch = (nowMs: number): Batch => ({ ...newBatchFolder(nowMs), files: [] })
+
+export interface BatchFolder {
+  folder: string
+  /** The ingest date of its rows. */
+  date: string
+  ingestTime: string
+}
+
 /** A batch has one ingest time, and its folder is used by nobody else: a later attempt takes another one. */
-function newBatch(nowMs: number): Batch {
+export function newBatchFolder(nowMs: number): BatchFolder {
   const ingestTime = new Date(nowMs).toISOString()
   const date = ingestTime.slice(0, 10)
-  return { folder: `data/${date}/${randomUUID()}`, date, ingestTime, files: [] }
+  return { folder: `data/${date}/${randomUUID()}`, date, ingestTime }
 }
 
 /** Columns of a data file: all but those that the log carries (partition columns). */
-function fileOrder(schema: TableSchema): string[] {
+export function fileOrder(schema: TableSchema): string[] {
   return schema.columns.map((column) => column.name).filter((name) => !schema.partitionColumns.includes(name))
 }

@@ -267,7 +267,8 @@ function layOut(
   let count = 0
   for (const reject of rejects) {
     const ordinal = reject.row < 0 ? -1 : ordinalOf(reject)
-    if (reject.row < 0 && known?.(m.partition[reject.message], m.offset[reject.message], -1)) {
+    // Read again after a rewind: RAW has this reject already.
+    if (known?.(m.partition[reject.message], m.offset[reject.message], ordinal)) {
       counts.duplicate += 1
       continue
     }

@@ -11,6 +11,7 @@ import { scanLargeFile } from './large-file.ts'
 import { createIdentifier } from './message-ids.ts'
 import type { ChildParts } from './stream-child.ts'
 import type { Prepared } from './protocol.ts'
+import { pause } from './waiting.ts'
 
 export interface FolderParts extends Omit<ChildParts, 'openReader' | 'rawFiles' | 'rawFilesInOrder'> {
   source: FileSource
@@ -74,13 +75,7 @@ function listen(parts: FolderParts, state: FolderState): void {
 async function rest(parts: FolderParts, state: FolderState, writer: BatchWriter, growing: number): Promise<void> {
   await reportIfAsked(parts, state, writer)
   if (growing === 0 && !state.reported) parts.send({ type: state.next === state.start ? 'idle' : 'all-read' })
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, parts.pollMs)
-    state.wake = () => {
-      clearTimeout(timer)
-      resolve()
-    }
-  })
+  await pause(parts.pollMs, undefined, state)
 }
 
 async function reportIfAsked(parts: FolderParts, state: FolderState, writer: BatchWriter): Promise<void> {
@@ -115,7 +110,7 @@ async function takeSmall(parts: FolderParts, state: FolderState, processor: Proc
 async function takeLarge(parts: FolderParts, state: FolderState, processor: Processor, writer: BatchWriter, messages: Messages, file: SourceFile): Promise<string[]> {
   while (state.next !== state.start || state.reported) {
     await reportIfAsked(parts, state, writer)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await pause(20)
     if (state.stopping) return []
   }
   const hash = parts.source.newContentMark()

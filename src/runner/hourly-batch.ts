@@ -160,7 +160,7 @@ async function keepFirst(options: BatchOptions, plan: Plan): Promise<Work> {
   options.progress(`publishing ${facts.published} of ${facts.rowsRead} rows`)
   const folder = newFolder()
   const files = facts.published === 0 ? [] : await options.engine.publish(target(options, plan, folder))
-  return { adds: await durable(options, folder, files), removes: [], facts: { ...facts, partitions: rowsByPartition(files) }, settled: options.keys.settled }
+  return { adds: await durable(options.sync, folder, files), removes: [], facts: { ...facts, partitions: rowsByPartition(files) }, settled: options.keys.settled }
 }
 
 /** The newest row of a key stays: files that hold an older one are rewritten in the same commit. */
@@ -173,7 +173,7 @@ async function keepLatest(options: BatchOptions, plan: Plan): Promise<Work> {
   const made = plan.slices.length === 0 ? none : await options.engine.replace({ ...target(options, plan, folder), key, latestBy, published })
   const names = new Map(published.map((file) => [file.localPath, file.name]))
   const facts = { rowsRead: made.rows, duplicatesInDelta: made.duplicates, duplicatesPublished: made.outdated, published: made.published, replaced: made.replaced, partitions: made.partitions }
-  return { adds: await durable(options, folder, made.adds), removes: made.obsolete.map((path) => names.get(path) as string), facts, settled: async () => undefined }
+  return { adds: await durable(options.sync, folder, made.adds), removes: made.obsolete.map((path) => names.get(path) as string), facts, settled: async () => undefined }
 }
 
 const newFolder = (): string => `data/${randomUUID()}`
@@ -183,10 +183,10 @@ function target(options: BatchOptions, plan: Plan, folder: string): PublishTarge
   return { slices: plan.slices, columns: options.columns, partitions: partitionBy, logicalTime: new Date(plan.logicalMs).toISOString(), folder: options.localFolder(folder), compression }
 }
 
-/** Syncs files of the batch's folder and names them as the log does. */
-async function durable(options: BatchOptions, folder: string, files: DataFile[]): Promise<DataFile[]> {
+/** Syncs files of a private folder, whose paths are relative to it, and names them as the log does. */
+export async function durable(sync: (names: string[]) => Promise<void>, folder: string, files: DataFile[]): Promise<DataFile[]> {
   const names = files.map((file) => `${folder}/${file.path}`)
-  await options.sync(names)
+  await sync(names)
   return files.map((file, i) => ({ ...file, path: names[i].split('/').map(encodeURIComponent).join('/') }))
 }
 

@@ -60,4 +60,13 @@ export interface ChildSettings {
   poison: { partition: number; offset: number }[]
   memoryBytes: number
   threads: number
+  /** The engine reads the topic itself, through this server; undefined: the child does. */
+  spark: SparkAddress | undefined
+}
+
+/** A Spark Connect server as a session opens it. The token travels between our processes only. */
+export interface SparkAddress {
+  address: string
+  tls: boolean
+  token: string | undefined
 }

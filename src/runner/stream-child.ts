@@ -16,6 +16,7 @@ import { createBatchWriter, type BatchWriter } from './batch-writer.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 import { emptyCounts } from '../core/results.ts'
 import type { ChildSettings, ToChild, ToSupervisor } from './protocol.ts'
+import { pause } from './waiting.ts'
 
 /** What main/ wires a child with. */
 export interface ChildParts {
@@ -105,7 +106,7 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
       continue
     }
     if (mustWait(state, writer.stagedBytes, until)) {
-      await sleep(state)
+      await pause(POLL_MS, undefined, state)
       continue
     }
     reading ??= startRead(reader, messages)
@@ -152,16 +153,6 @@ function startRead(reader: MessageReader, messages: Messages): ReturnType<Messag
 function word(state: ChildState): Promise<undefined> {
   return new Promise((resolve) => {
     state.wake = () => resolve(undefined)
-  })
-}
-
-function sleep(state: ChildState): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, POLL_MS)
-    state.wake = () => {
-      clearTimeout(timer)
-      resolve()
-    }
   })
 }
 

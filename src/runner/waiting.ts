@@ -3,16 +3,20 @@ import { HeadraceError } from '../core/errors.ts'
 
 export const STORAGE_PAUSE_MS = 2_000
 
+export interface Sleeper {
+  wake: () => void
+}
+
 /** Ends early when the signal aborts, or when somebody calls the `wake` that it leaves behind. */
-export function pause(ms: number, signal: AbortSignal, sleeper?: { wake: () => void }): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
+export function pause(ms: number, signal?: AbortSignal, sleeper?: Sleeper): Promise<void> {
+  if (signal?.aborted) return Promise.resolve()
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
+    signal?.addEventListener('abort', done, { once: true })
     if (sleeper !== undefined) sleeper.wake = done
     function done(): void {
       clearTimeout(timer)
-      signal.removeEventListener('abort', done)
+      signal?.removeEventListener('abort', done)
       resolve()
     }
   })

@@ -1,7 +1,8 @@
 /** The table: commits under preconditions, checkpoints, clean-up, time travel, damage. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { tableColumn, type TableSchema } from '../../src/core/table-schema.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
@@ -105,4 +106,15 @@ test('creating a name twice: the second is told so, unless it is its own earlier
   expect(await store.writeIfAbsent('n', Buffer.from('mine'))).toBe(true)
   const race = await Promise.all(Array.from({ length: 16 }, (_, i) => store.writeIfAbsent('race', Buffer.from(String(i)))))
   expect(race.filter(Boolean)).toHaveLength(1)
+})
+
+test('more files are made durable at once than a process may have open', () => {
+  const names = Array.from({ length: 300 }, (_, i) => `data/day=${i}/part-0.parquet`)
+  for (const name of names) {
+    mkdirSync(join(folder, dirname(name)), { recursive: true })
+    writeFileSync(join(folder, name), 'rows')
+  }
+  const script = `import { createLocalStore } from ${JSON.stringify(resolve('src/lakehouse/stores/local.ts'))}\nawait createLocalStore(${JSON.stringify(folder)}).sync(${JSON.stringify(names)})`
+  writeFileSync(join(folder, 'sync.ts'), script)
+  execFileSync('bash', ['-c', `ulimit -n 128 && exec ${process.execPath} ${join(folder, 'sync.ts')}`], { stdio: 'pipe' })
 })

@@ -1,11 +1,10 @@
 /** Runs a single-file Java program of test/support/java against fetched jars. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { fetchJars } from '../../src/main/kafka-broker.ts'
+import { SPARK_OPENS, fetchJars } from '../../src/main/jvm-servers.ts'
 
-const OPENS = ['java.lang', 'java.lang.invoke', 'java.lang.reflect', 'java.io', 'java.net', 'java.nio', 'java.util', 'java.util.concurrent', 'java.util.concurrent.atomic', 'jdk.internal.ref', 'sun.nio.ch', 'sun.nio.cs', 'sun.security.action', 'sun.util.calendar']
 /** What Spark needs opened on Java 17 and newer, and a bounded heap. */
-export const SPARK_JVM = ['-Xmx1500m', '-XX:+UseSerialGC', ...OPENS.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`), '-Djdk.reflect.useDirectMethodHandle=false']
+export const SPARK_JVM = ['-Xmx1500m', '-XX:+UseSerialGC', ...SPARK_OPENS, '-Djdk.reflect.useDirectMethodHandle=false']
 
 const run = promisify(execFile)
 

@@ -1,8 +1,8 @@
 /** Publishes the rows of some keys anew from RAW, after what RAW says of them changed: files that hold such keys are written again. */
-import type { PublishedFile, RawSlice } from '../../core/batch-engine.ts'
+import type { PublishedFile } from '../../core/batch-engine.ts'
 import type { RepublishRequest, Republished } from '../../core/rewrite-engine.ts'
 import type { DuckSession } from './session.ts'
-import { writePartitions, newRows, rowsOfSlices } from './publish.ts'
+import { newRows, rowsOfSlices, writePartitions, type RowsOf } from './publish.ts'
 import { name } from './sql.ts'
 import { rowsOfFiles } from './table-view.ts'
 
@@ -16,12 +16,12 @@ const ARRIVAL = ['ingest_time', 'topic_id', 'kafka_partition', 'kafka_offset', '
 export async function republish(session: DuckSession, request: RepublishRequest, empty: string): Promise<Republished> {
   const count = async (sql: string): Promise<number> => Number((await session.rows(sql))[0][0])
   const keys = request.key.map(name).join(', ')
-  const rowsOf = (slices: RawSlice[], columns: string[]): string => rowsOfSlices(slices, empty, request.partitions, columns)
-  await session.run(`CREATE TEMP TABLE affected AS SELECT DISTINCT ${keys} FROM (${rowsOf([...request.before, ...request.after], request.key)})`)
+  const rowsOf: RowsOf = (slices, partitions, columns) => rowsOfSlices(slices, empty, partitions, columns)
+  await session.run(`CREATE TEMP TABLE affected AS SELECT DISTINCT ${keys} FROM (${rowsOf([...request.before, ...request.after], request.partitions, request.key)})`)
   const isAffected = (alias: string): string => `EXISTS (SELECT 1 FROM affected a WHERE ${request.key.map((column) => `a.${name(column)} IS NOT DISTINCT FROM ${alias}.${name(column)}`).join(' AND ')})`
   const order = request.latestBy === undefined ? ARRIVAL.map(name).join(', ') : `${name(request.latestBy)} DESC NULLS LAST, ${ARRIVAL.map(name).join(', ')}`
   const columns = [...new Set([...request.key, ...ARRIVAL, ...(request.latestBy === undefined ? [] : [request.latestBy])])]
-  const ranked = `SELECT position, row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS nth FROM (${rowsOf(request.slices, columns)}) r WHERE ${isAffected('r')}`
+  const ranked = `SELECT position, row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS nth FROM (${rowsOf(request.slices, request.partitions, columns)}) r WHERE ${isAffected('r')}`
   await session.run(`CREATE TEMP TABLE chosen AS SELECT position::DOUBLE AS position FROM (${ranked}) WHERE nth = 1`)
   const published = (files: PublishedFile[], extras: string[]): string => rowsOfFiles(request.columns, request.partitions.map((rule) => rule.name), files, extras)
   const touched = (await session.rows(`SELECT DISTINCT filename FROM (${published(request.published, ['filename'])}) p WHERE ${isAffected('p')}`)).map(([file]) => String(file))
@@ -30,6 +30,6 @@ export async function republish(session: DuckSession, request: RepublishRequest,
   const survivors = `SELECT ${wanted} FROM (${published(rewritten, [])}) p WHERE NOT ${isAffected('p')}`
   const rows = await count('SELECT count(*) FROM chosen')
   const replaced = await count(`SELECT count(*) FROM (${published(rewritten, [])}) p WHERE ${isAffected('p')}`)
-  const adds = rows + touched.length === 0 ? [] : await writePartitions(session, request, `${newRows(request, (slices, _, picked) => rowsOf(slices, picked))} UNION ALL BY NAME ${survivors}`)
+  const adds = rows + touched.length === 0 ? [] : await writePartitions(session, request, `${newRows(request, rowsOf)} UNION ALL BY NAME ${survivors}`)
   return { adds, obsolete: touched, published: rows, replaced }
 }

@@ -20,7 +20,7 @@ export async function openRewriteEngine(options: SessionOptions): Promise<Rewrit
       const source = rowsOfFiles(table.columns, table.partitionColumns, [file], ['filename', 'file_row_number'])
       const rows = `FROM (${source}) t WHERE NOT EXISTS (SELECT 1 FROM doomed_rows d WHERE d.file = t.filename AND d.row = t.file_row_number)`
       const [[left]] = await session.rows(`SELECT count(*) ${rows}`)
-      return Number(left) === 0 ? undefined : copy(session, table, rows, path, file)
+      return Number(left) === 0 ? undefined : copy(session, table, rows, path, file, KEPT_ORIGINAL)
     },
     async republish(request) {
       return republish(session, request, await emptyFile(session, options.spillFolder, request.columns))
@@ -30,18 +30,16 @@ export async function openRewriteEngine(options: SessionOptions): Promise<Rewrit
 }
 
 /** Copies rows to a file that holds all columns but those of the table's partitions, which live in the log. */
-async function copy(session: DuckSession, table: RewriteTable, from: string, path: string, like: PublishedFile): Promise<DataFile> {
+async function copy(session: DuckSession, table: RewriteTable, from: string, path: string, like: PublishedFile, original = name('original')): Promise<DataFile> {
   const stored = table.columns.filter((column) => !table.partitionColumns.includes(column.name))
-  const selected = stored.map((column) => (column.name === 'original' && from.includes('doomed_rows') ? keptOriginal() : name(column.name)))
+  const selected = stored.map((column) => (column.name === 'original' ? original : name(column.name)))
   const [written] = await copyWithStats(session, `COPY (SELECT ${selected.join(', ')} ${from}) TO ${literal(path)} (${parquetOptions(table.compression)})`, path)
   const types = new Map(stored.map((column) => [column.name, column.type]))
   return { path, size: written.size, partitionValues: like.partitionValues, stats: deltaStats(written, types) }
 }
 
 /** The bytes of a message hold all its records: none of them may keep what was asked to be deleted. */
-function keptOriginal(): string {
-  return 'CASE WHEN (topic_id, kafka_partition, kafka_offset) IN (SELECT (topic_id, kafka_partition, kafka_offset) FROM doomed_messages) THEN NULL ELSE original END AS original'
-}
+const KEPT_ORIGINAL = 'CASE WHEN (topic_id, kafka_partition, kafka_offset) IN (SELECT (topic_id, kafka_partition, kafka_offset) FROM doomed_messages) THEN NULL ELSE original END AS original'
 
 async function findKeys(session: DuckSession, table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<{ localPath: string; rows: number }[]> {
   const types = keys.columns.map((column) => duckType(table.columns.find((one) => one.name === column)?.type ?? 'string'))

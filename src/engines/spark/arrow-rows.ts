@@ -1,5 +1,5 @@
 /** Rows of an Arrow batch as plain values: numbers, texts, booleans; long integers as bigint, times as milliseconds, decimals as text. */
-import { DataType, tableFromIPC, type Vector } from 'apache-arrow'
+import { DataType, Table, Utf8, makeVector, tableFromIPC, tableToIPC, vectorFromArray, type Vector } from 'apache-arrow'
 
 export type SparkRow = Record<string, unknown>
 
@@ -25,4 +25,21 @@ function decimalText(words: Uint32Array, scale: number): string {
   if (unscaled < 0n) unscaled = -unscaled
   const digits = unscaled.toString().padStart(scale + 1, '0')
   return scale === 0 ? sign + digits : `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
+}
+
+/** A batch by column, for results too large to make an object of each row. Values are Arrow's own: bytes are valid while the batch is. */
+export function arrowColumns(bytes: Uint8Array): { rows: number; column(name: string): (row: number) => unknown } {
+  const table = tableFromIPC(bytes)
+  return {
+    rows: table.numRows,
+    column(name) {
+      const vector = table.getChild(name) as Vector
+      return (row) => vector.get(row)
+    },
+  }
+}
+
+/** Columns as the data of a local relation. */
+export function arrowTable(columns: Record<string, Int32Array | Float64Array | BigInt64Array | string[]>): Uint8Array {
+  return tableToIPC(new Table(Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, Array.isArray(values) ? vectorFromArray(values, new Utf8()) : makeVector(values)]))), 'stream')
 }

@@ -32,6 +32,8 @@ export interface SparkSession {
   version(): Promise<string>
   /** Rows of a relation, decoded. All in memory: for results that are known to be small. */
   rows(relation: Relation, options: ExecuteOptions): Promise<SparkRow[]>
+  /** Batches of a relation's rows in Arrow's stream format, as they arrive. */
+  batches(relation: Relation, options: ExecuteOptions): AsyncGenerator<Uint8Array>
   run(command: Command, options: ExecuteOptions): Promise<void>
   /** SQL text: a query's rows, or a statement's result. */
   sql(query: string, options?: Partial<ExecuteOptions>): Promise<SparkRow[]>
@@ -60,8 +62,11 @@ export function openSparkSession(options: SparkOptions): SparkSession {
     },
     async rows(relation, execution) {
       const found: SparkRow[] = []
-      for await (const response of responses(wire, { root: relation }, execution)) if (response.arrow_batch !== undefined && response.arrow_batch !== null) found.push(...arrowRows(response.arrow_batch.data))
+      for await (const batch of session.batches(relation, execution)) found.push(...arrowRows(batch))
       return found
+    },
+    async *batches(relation, execution) {
+      for await (const response of responses(wire, { root: relation }, execution)) if (response.arrow_batch !== undefined && response.arrow_batch !== null) yield response.arrow_batch.data
     },
     async run(command, execution) {
       for await (const response of responses(wire, { command }, execution)) void response

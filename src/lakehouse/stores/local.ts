@@ -54,12 +54,11 @@ export function createLocalStore(folder: string): ObjectStore {
       for (const path of await walk(root)) if (basename(path).startsWith(TEMPORARY) && (await stat(path)).mtimeMs < beforeMs) await rm(path, { force: true })
     },
     async sync(names) {
-      // All at once: the file system writes its journal once for several, where one after the other waits for each.
-      await Promise.all(names.map((name) => syncFile(full(name))))
+      await syncAll(names.map(full), syncFile)
       failpoint('file.synced')
       const folders = new Set<string>()
       for (const name of names) for (let at = dirname(full(name)); at.startsWith(root); at = dirname(at)) folders.add(at)
-      await Promise.all([...folders].map(syncFolder))
+      await syncAll([...folders], syncFolder)
       failpoint('folder.synced')
     },
   }
@@ -134,6 +133,14 @@ async function syncPath(path: string, flags: 'r' | 'r+'): Promise<void> {
 
 const syncFile = (path: string): Promise<void> => syncPath(path, 'r+')
 const syncFolder = (path: string): Promise<void> => syncPath(path, 'r')
+
+/** Files that are open at once: a batch over years of days has thousands, and a process may have a thousand open. */
+const SYNCED_AT_ONCE = 64
+
+/** Several at once: the file system writes its journal once for them, where one after the other waits for each. */
+async function syncAll(paths: string[], sync: (path: string) => Promise<void>): Promise<void> {
+  for (let from = 0; from < paths.length; from += SYNCED_AT_ONCE) await Promise.all(paths.slice(from, from + SYNCED_AT_ONCE).map(sync))
+}
 
 async function listFolder(root: string, folder: string, after: string | undefined): Promise<StoredObject[]> {
   const names = (await walk(folder))

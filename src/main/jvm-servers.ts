@@ -1,0 +1,58 @@
+/** What servers have in common that we run from pinned jars: the jars, flags of their JVM, a port, an end. */
+import { execFile, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { failure, reasonOf } from '../core/errors.ts'
+import { PACKAGE_ROOT } from './package-root.ts'
+
+const run = promisify(execFile)
+
+const OPENED = ['java.lang', 'java.lang.invoke', 'java.lang.reflect', 'java.io', 'java.net', 'java.nio', 'java.util', 'java.util.concurrent', 'java.util.concurrent.atomic', 'jdk.internal.ref', 'sun.nio.ch', 'sun.nio.cs', 'sun.security.action', 'sun.util.calendar']
+/** What Spark needs opened on Java 17 and newer (org.apache.spark.launcher.JavaModuleOptions). */
+export const SPARK_OPENS = OPENED.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`)
+
+/** Where the jars of a part are, or will be. */
+export function jarFolder(part: string): string {
+  return join(process.env.HEADRACE_PARTS ?? join(PACKAGE_ROOT, '.headrace', 'parts'), part)
+}
+
+/** Fetches the jars of a part (`kafka`, `spark`) once; returns their folder. */
+export async function fetchJars(part: 'kafka' | 'spark'): Promise<string> {
+  const folder = jarFolder(part)
+  if (existsSync(join(folder, '.complete'))) return folder
+  const work = `${folder}.fetching`
+  await rm(work, { recursive: true, force: true })
+  await mkdir(work, { recursive: true })
+  await cp(join(PACKAGE_ROOT, 'deploy', 'jars', part, 'pom.xml'), join(work, 'pom.xml'))
+  const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
+  try {
+    await run('mvn', ['-q', '-B', '-f', join(work, 'pom.xml'), plugin, `-DoutputDirectory=${work}`, '-DincludeScope=runtime'], { maxBuffer: 1 << 26 })
+  } catch (error) {
+    throw failure('missing_part', { part: `${part} (jars)`, purpose: 'a real broker or engine', reason: reasonOf(error).split('\n')[0], instead: 'Install Java 17 and Maven, and check that Maven reaches its repository.' }, error)
+  }
+  await writeFile(join(work, '.complete'), '')
+  await rm(folder, { recursive: true, force: true })
+  await cp(work, folder, { recursive: true })
+  await rm(work, { recursive: true, force: true })
+  return folder
+}
+
+/** Ends a server and waits until it is gone. */
+export async function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill(signal)
+  await ended
+}
+
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

@@ -1,0 +1,89 @@
+/** Wires the child of a stream job on Spark. */
+import { outOfRange } from '../connectors/kafka/reader.ts'
+import { createKafkaClient, type KafkaClient } from '../connectors/kafka/client.ts'
+import { HeadraceError, failure } from '../core/errors.ts'
+import type { StageEngine } from '../core/engine.ts'
+import type { KafkaSourceSpec } from '../dataset/declaration.ts'
+import { createRangeEngine } from '../engines/spark/range.ts'
+import { rawSchema } from '../planning/table-layout.ts'
+import { fileOrder } from '../runner/batch-writer.ts'
+import { ENCODED, FIELD_SEPARATOR, NULL_FIELD, decodedColumns } from '../runner/decoded-rows.ts'
+import type { ChildSettings, SparkAddress, ToChild, ToSupervisor } from '../runner/protocol.ts'
+import { runRangeChild } from '../runner/range-child.ts'
+import { derivedOrigin } from '../runner/row-columns.ts'
+import { pause } from '../runner/waiting.ts'
+import type { RawTable } from './raw-table.ts'
+import { decoderCommand, openSession } from './spark-engine.ts'
+
+export interface SparkChildParts {
+  settings: ChildSettings & { spark: SparkAddress }
+  raw: RawTable
+  identities: StageEngine
+  rawFiles: string[]
+  rawFilesInOrder: boolean
+  send(message: ToSupervisor): void
+  onMessage(handler: (message: ToChild) => void): void
+}
+
+export async function runSparkChild(parts: SparkChildParts): Promise<void> {
+  const { settings, raw } = parts
+  const { dataset } = settings
+  if (dataset.source.kind !== 'kafka') throw failure('not_supported', { feature: 'a folder of files as source on Spark', instead: 'Use engine: duckdb for this dataset.' })
+  const { store } = raw.table
+  const stopped = new AbortController()
+  parts.onMessage((message) => message.type === 'stop' && stopped.abort())
+  const shared = { ...settings, ingestTime: '' }
+  const engine = createRangeEngine({
+    session: await openSession(settings.spark),
+    source: dataset.source,
+    columns: decodedColumns(dataset, raw.columns),
+    derived: derivedOrigin(dataset, shared),
+    order: fileOrder(rawSchema(raw.columns)),
+    decoder: (poison) => decoderCommand(dataset.spark.decoder, { dataset: { ...dataset, source: WITHOUT_SOURCE }, columns: raw.columns, poison, failpoint: process.env.HEADRACE_FAILPOINT_DECODER }),
+    format: { separator: FIELD_SEPARATOR, encodedMark: ENCODED, nullField: NULL_FIELD },
+    compression: dataset.raw.compression,
+    rowsPerFile: dataset.stream.rowsPerFile,
+    uri: (name) => `file://${store.localPath(name)}`,
+    read: (name) => store.read(name),
+    remove: (name) => store.delete(name),
+    signal: stopped.signal,
+  })
+  const client = createKafkaClient(dataset.source)
+  await runRangeChild({
+    ...parts,
+    dataset,
+    engine,
+    store,
+    ends: (next) => patiently(parts, stopped.signal, () => endsOf(client, settings, next)),
+    batchMessages: dataset.spark.batchMessages,
+    nowMs: Date.now,
+  })
+}
+
+/** Decoders need no address and no login: theirs is a task's input. */
+const WITHOUT_SOURCE: KafkaSourceSpec = { kind: 'kafka', brokers: [], topic: '', start: 'earliest', tls: undefined, sasl: undefined }
+
+/** Ends of the topic that we were told to read; one that is gone, or that we are ahead of, ends the job by name. */
+async function endsOf(client: KafkaClient, settings: ChildSettings, next: ReadonlyMap<number, number>): Promise<Map<number, number>> {
+  const { topic, topicId } = settings
+  const info = await client.topic(topic)
+  if (info.topicId !== topicId) throw failure('topic_recreated', { topic, expected: topicId, found: info.topicId, dataset: settings.dataset.name })
+  const [first, last] = [await client.offsetsAt(topic, info, -2), await client.offsetsAt(topic, info, -1)]
+  for (const [partition, offset] of next) if (offset < (first.get(partition) ?? 0) || offset > (last.get(partition) ?? Infinity)) throw await outOfRange({ client, topic }, partition, offset)
+  return last
+}
+
+const LONGEST_PAUSE_MS = 5_000
+
+/** What is transient is said and tried again, with a growing pause. */
+async function patiently<T>(parts: SparkChildParts, signal: AbortSignal, action: () => Promise<T>): Promise<T> {
+  for (let wait = 100; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
+    try {
+      return await action()
+    } catch (error) {
+      if (!(error instanceof HeadraceError) || error.errorClass !== 'transient' || signal.aborted) throw error
+      parts.send({ type: 'trouble', code: error.code, message: error.message })
+      await pause(wait, signal)
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/** Spark for a job: a server started for it or one that is there already, and sessions on it. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { deflateSync } from 'node:zlib'
+import { getCompileCacheDir } from 'node:module'
+import { storageFailure } from '../core/errors.ts'
+import type { SparkSpec } from '../dataset/declaration.ts'
+import { SESSION_SETTINGS } from '../engines/spark/range.ts'
+import { openSparkSession, type SparkSession } from '../engines/spark/session.ts'
+import type { LineDecoderSettings } from '../runner/line-decoder.ts'
+import type { SparkAddress } from '../runner/protocol.ts'
+import { homeFolder } from './home-folder.ts'
+import { startSparkServer } from './spark-server.ts'
+
+export interface SparkPlace extends SparkAddress {
+  /** Ends the server if it was started for this job. */
+  leave(): Promise<void>
+}
+
+/** How long a server that does not answer is asked again. */
+const RETRY_MS = 15_000
+
+/** The server that a declaration names, or one of our own. `say` is told what takes a while. */
+export async function findSpark(spec: SparkSpec, say: (text: string) => void): Promise<SparkPlace> {
+  if (spec.connect !== '') return { address: spec.connect, tls: spec.tls, token: await readToken(spec.tokenFile), leave: async () => undefined }
+  say(`Starting Spark (${spec.master}) ...`)
+  const server = await startSparkServer({ folder: join(homeFolder(), 'spark', String(process.pid)), master: spec.master, memory: spec.memory, settings: spec.settings })
+  return { address: server.address, tls: false, token: server.token, leave: () => server.stop() }
+}
+
+async function readToken(file: string): Promise<string | undefined> {
+  if (file === '') return undefined
+  return (
+    await readFile(file, 'utf8').catch((error: unknown) => {
+      throw storageFailure(error, 'read', file)
+    })
+  ).trim()
+}
+
+/** A session with the settings that our plans rely on. */
+export async function openSession(address: SparkAddress): Promise<SparkSession> {
+  const session = openSparkSession({ ...address, retryMs: RETRY_MS })
+  await session.configure(SESSION_SETTINGS)
+  return session
+}
+
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
+
+/** The shell command of a decoder: this installation's unless the declaration says which. */
+export function decoderCommand(command: string, settings: LineDecoderSettings): string {
+  const packed = deflateSync(JSON.stringify(settings)).toString('base64url')
+  if (command !== '') return `exec ${command} ${packed}`
+  const entry = fileURLToPath(new URL(`./spark-decode${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
+  const cache = getCompileCacheDir()
+  return `${cache === undefined ? '' : `NODE_COMPILE_CACHE=${quoted(cache)} `}exec ${quoted(process.execPath)} --disable-warning=ExperimentalWarning --max-old-space-size=160 ${quoted(entry)} ${packed}`
+}

@@ -1,0 +1,191 @@
+/**
+ * The child of a stream job whose engine reads the topic itself. It decides ranges and what is a duplicate, lets the engine make
+ * the files, and reports them like every child; the supervisor commits. Disposable: what it had not reported is done again.
+ */
+import { HeadraceError } from '../core/errors.ts'
+import type { OffsetRange, StageEngine } from '../core/engine.ts'
+import { failpoint } from '../core/failpoint.ts'
+import { LIMITS } from '../core/limits.ts'
+import { clearMessages, createMessages, ensureMessages, type Messages } from '../core/messages.ts'
+import type { ObjectStore } from '../core/object-store.ts'
+import type { MessageHead, RangeEngine, Verdict } from '../core/range-engine.ts'
+import { appendBytes, appendText, createSlab } from '../core/slab.ts'
+import type { Dataset } from '../dataset/declaration.ts'
+import { fitWindow } from '../planning/dedup-window.ts'
+import { newBatchFolder } from './batch-writer.ts'
+import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
+import type { ChildSettings, Prepared, ToChild, ToSupervisor } from './protocol.ts'
+import { pause, type Sleeper } from './waiting.ts'
+
+export interface RangeChildParts {
+  settings: ChildSettings
+  dataset: Dataset
+  engine: RangeEngine
+  /** Reads identities of committed rows. */
+  identities: Pick<StageEngine, 'readMessageIds' | 'readRowIds'>
+  rawFiles: string[]
+  rawFilesInOrder: boolean
+  store: Pick<ObjectStore, 'sync'>
+  /** Ends of the partitions now; throws topic_recreated, offsets_expired and so on by name. Transient trouble is tried again inside. */
+  ends(next: ReadonlyMap<number, number>): Promise<Map<number, number>>
+  /** Most messages of a batch. */
+  batchMessages: number
+  nowMs: () => number
+  send(message: ToSupervisor): void
+  onMessage(handler: (message: ToChild) => void): void
+}
+
+interface State extends Sleeper {
+  positions: Map<number, number>
+  ends: Map<number, number>
+  cut: boolean
+  stopping: boolean
+  /** A batch whose files are durable, waiting to be asked for. */
+  ready: Prepared | undefined
+  /** Reported, and its commit not yet confirmed. */
+  reported: boolean
+}
+
+const POLL_MS = 250
+
+export async function runRangeChild(parts: RangeChildParts): Promise<void> {
+  const { settings, dataset } = parts
+  const capacity = dataset.messageId.from === 'none' ? 0 : fitWindow(dataset.dedup.window, settings.positions.length, LIMITS.dedupWindowBytes)
+  const identifier = createIdentifier(dataset, capacity)
+  await rebuildWindow(parts, identifier, capacity)
+  const state: State = { positions: new Map(settings.positions.map((one) => [one.partition, one.next])), ends: new Map(), cut: false, stopping: false, ready: undefined, reported: false, wake: () => undefined }
+  parts.onMessage((message) => {
+    if (message.type === 'cut') state.cut = true
+    else if (message.type === 'stop') state.stopping = true
+    else if (message.type === 'committed') state.reported = false
+    state.wake()
+  })
+  const heartbeat = setInterval(() => parts.send(alive(state, identifier)), LIMITS.childHeartbeatMs)
+  parts.send({ type: 'ready' })
+  try {
+    await loop(parts, state, identifier, capacity > 0)
+  } finally {
+    clearInterval(heartbeat)
+    await parts.engine.close()
+  }
+}
+
+async function loop(parts: RangeChildParts, state: State, identifier: MessageIdentifier, dedups: boolean): Promise<void> {
+  const goal = new Map(parts.settings.goal)
+  let announced = false
+  let said = goal.size === 0
+  while (!state.stopping) {
+    state.ends = await parts.ends(state.positions)
+    const ranges = nextRanges(parts, state)
+    const waiting = ranges.reduce((sum, range) => sum + range.until - range.from, 0)
+    if (waiting > 0 && !announced) {
+      announced = true
+      parts.send({ type: 'pending', rows: waiting })
+    }
+    if (state.ready === undefined && waiting > 0 && isDue(parts, state, waiting, goal)) {
+      const made = await makeBatch(parts, identifier, dedups, ranges)
+      if (Array.isArray(made)) return parts.send({ type: 'drift', paths: made })
+      state.ready = made
+      for (const range of ranges) state.positions.set(range.partition, range.until)
+    }
+    if (!said && [...goal].every(([partition, end]) => (state.positions.get(partition) ?? 0) >= end)) {
+      said = true
+      parts.send({ type: 'all-read' })
+    }
+    if (state.cut && !state.reported) {
+      const batch = state.ready ?? { ranges: [], adds: [], counts: NO_COUNTS, newestMs: 0 }
+      Object.assign(state, { cut: false, ready: undefined, reported: batch.ranges.length > 0 })
+      announced = false
+      parts.send({ type: 'prepared', batch })
+    } else if (state.ready !== undefined || waiting === 0) await pause(POLL_MS, undefined, state)
+    else await pause(20, undefined, state)
+  }
+}
+
+const NO_COUNTS = { read: 0, accepted: 0, duplicate: 0, quarantined: 0, notes: 0, messages: 0, bytes: 0, byReason: {} }
+
+/** A batch costs the engine half a second whatever is in it: it begins when it is asked for, or is full, or when nothing else will come. */
+function isDue(parts: RangeChildParts, state: State, waiting: number, goal: Map<number, number>): boolean {
+  return state.cut || waiting >= parts.batchMessages || goal.size > 0 || parts.settings.batchMessages > 0
+}
+
+/** The next messages of each Kafka partition, in proportion to what waits there. */
+function nextRanges(parts: RangeChildParts, state: State): OffsetRange[] {
+  const lag = [...state.positions].map(([partition, next]) => ({ partition, next, left: Math.max(0, (state.ends.get(partition) ?? next) - next) })).filter((one) => one.left > 0)
+  const total = lag.reduce((sum, one) => sum + one.left, 0)
+  const share = Math.min(1, parts.batchMessages / total)
+  const most = parts.settings.batchMessages || Infinity
+  return lag.map(({ partition, next, left }) => ({ partition, from: next, until: next + Math.min(most, Math.ceil(left * share)) }))
+}
+
+/** Makes a batch's files durable; or says the paths that drift wants as columns. */
+async function makeBatch(parts: RangeChildParts, identifier: MessageIdentifier, dedups: boolean, ranges: OffsetRange[]): Promise<Prepared | string[]> {
+  const { settings } = parts
+  const verdicts = await judge(parts, identifier, dedups, ranges)
+  const { folder, date, ingestTime } = newBatchFolder(parts.nowMs())
+  const made = await parts.engine.decode({ ranges, verdicts, poison: settings.poison, folder, ingestTime })
+  if (made.discovered.length > 0) return [...new Set(made.discovered)]
+  failpoint('file.written')
+  const adds = made.files.map((file) => ({ ...file, partitionValues: { ...file.partitionValues, ingest_date: date } }))
+  await parts.store.sync(adds.map((file) => file.path))
+  failpoint('batch.prepared')
+  return { ranges: ranges.map(({ partition, from, until }) => ({ partition, start: from, next: until })), adds: adds.map((file) => ({ ...file, path: file.path.split('/').map(encodeURIComponent).join('/') })), counts: made.counts, newestMs: made.newestMs }
+}
+
+/** What the window says of the messages of the ranges and, where they were read before, which of their rows RAW has. */
+async function judge(parts: RangeChildParts, identifier: MessageIdentifier, dedups: boolean, ranges: OffsetRange[]): Promise<Verdict[]> {
+  const verdicts = new Map<string, Verdict>()
+  const verdictOf = (partition: number, offset: number): Verdict => {
+    const at = `${partition}:${offset}`
+    let one = verdicts.get(at)
+    if (one === undefined) verdicts.set(at, (one = { partition, offset, sighting: 'new', known: [] }))
+    return one
+  }
+  if (dedups) await parts.engine.readHeads(ranges, sightings(identifier, (partition, offset, sighting) => (verdictOf(partition, offset).sighting = sighting)))
+  const reread = new Map(parts.settings.positions.map((one) => [one.partition, one.rereadUntil]))
+  const again = ranges.map((range) => ({ ...range, until: Math.min(range.until, reread.get(range.partition) ?? 0) })).filter((range) => range.from < range.until)
+  if (again.length > 0)
+    for (const id of await parts.identities.readRowIds(parts.rawFiles, parts.settings.topicId, again)) {
+      const [partition, offset, ordinal] = id.split(':').map(Number)
+      verdictOf(partition, offset).known.push(ordinal)
+    }
+  return [...verdicts.values()]
+}
+
+/** Passes heads through the window, one message at a time, as the embedded child does with whole messages. */
+function sightings(identifier: MessageIdentifier, found: (partition: number, offset: number, sighting: Verdict['sighting']) => void): (head: MessageHead) => void {
+  const m: Messages = createMessages(createSlab(1 << 16), 1)
+  ensureMessages(m, 1)
+  m.valueLength[0] = 0
+  return (head) => {
+    if (!head.hasValue) return
+    clearMessages(m)
+    m.count = 1
+    m.partition[0] = head.partition
+    m.offset[0] = head.offset
+    m.keyLength[0] = head.key === null ? -1 : head.key.length
+    m.keyStart[0] = head.key === null ? 0 : appendBytes(m.slab, head.key)
+    m.headersStart[0] = m.slab.end
+    if (head.headers !== null) appendText(m.slab, head.headers)
+    m.headersLength[0] = m.slab.end - m.headersStart[0]
+    identifier.identify(m)
+    identifier.ids.hash[0] = head.contentHash
+    const sighting = identifier.see(m, 0)
+    if (sighting !== 'new') found(head.partition, head.offset, sighting)
+  }
+}
+
+async function rebuildWindow(parts: RangeChildParts, identifier: MessageIdentifier, capacity: number): Promise<void> {
+  if (capacity === 0) return
+  const ranges = parts.settings.positions.map((one): OffsetRange => ({ partition: one.partition, from: Math.max(0, one.next - capacity), until: one.next }))
+  await parts.identities.readMessageIds({ files: parts.rawFiles, inOrder: parts.rawFilesInOrder }, parts.settings.topicId, ranges.filter((one) => one.until > one.from), identifier.remember)
+}
+
+function alive(state: State, identifier: MessageIdentifier): ToSupervisor {
+  return { type: 'alive', rssBytes: process.memoryUsage.rss(), heapBytes: process.memoryUsage().heapUsed, ends: [...state.ends], positions: [...state.positions], windowBytes: identifier.windowBytes(), windowMessages: identifier.windowMessages() }
+}
+
+/** True for an error after which the child ends without a word, so that the supervisor narrows the range down. */
+export function isSilent(error: unknown): boolean {
+  return error instanceof HeadraceError && error.code === 'decoder_crashed'
+}
