@@ -7,7 +7,7 @@ import type { KafkaSourceSpec } from '../dataset/declaration.ts'
 import { createRangeEngine } from '../engines/spark/range.ts'
 import { rawSchema } from '../planning/table-layout.ts'
 import { fileOrder } from '../runner/batch-writer.ts'
-import { ENCODED, FIELD_SEPARATOR, NULL_FIELD, decodedColumns } from '../runner/decoded-rows.ts'
+import { ENCODED, FIELD_SEPARATOR, NULL_FIELD, RARE_SEPARATOR, lineColumns } from '../runner/decoded-rows.ts'
 import type { ChildSettings, SparkAddress, ToChild, ToSupervisor } from '../runner/protocol.ts'
 import { runRangeChild } from '../runner/range-child.ts'
 import { derivedOrigin } from '../runner/row-columns.ts'
@@ -36,11 +36,11 @@ export async function runSparkChild(parts: SparkChildParts): Promise<void> {
   const engine = createRangeEngine({
     session: await openSession(settings.spark),
     source: dataset.source,
-    columns: decodedColumns(dataset, raw.columns),
+    ...lineColumns(dataset, raw.columns),
     derived: derivedOrigin(dataset, shared),
     order: fileOrder(rawSchema(raw.columns)),
     decoder: (poison) => decoderCommand(dataset.spark.decoder, { dataset: { ...dataset, source: WITHOUT_SOURCE }, columns: raw.columns, poison, failpoint: process.env.HEADRACE_FAILPOINT_DECODER }),
-    format: { separator: FIELD_SEPARATOR, encodedMark: ENCODED, nullField: NULL_FIELD },
+    format: { separator: FIELD_SEPARATOR, rareSeparator: RARE_SEPARATOR, encodedMark: ENCODED, nullField: NULL_FIELD },
     compression: dataset.raw.compression,
     rowsPerFile: dataset.stream.rowsPerFile,
     uri: (name) => `file://${store.localPath(name)}`,

@@ -21,9 +21,22 @@ export const OUTCOMES = ['accepted', 'quarantined', 'report'] as const
 
 export type Outcome = (typeof OUTCOMES)[number]
 
-/** The fields of a line behind the outcome. Every line has all of them; what a row lacks is null. */
-export function decodedColumns(dataset: Dataset, columns: Column[]): StageColumn[] {
-  return [...columns.map((column): StageColumn => ({ name: column.name, kind: columnKind(column), type: deltaType(column) })), ...stagedOrigin(dataset), ...REJECT_COLUMNS]
+/** The columns of a line behind its outcome. */
+export interface LineColumns {
+  /** A field each. */
+  own: StageColumn[]
+  /** All together in the last field, which most rows leave null: Spark spends a microsecond on each field of a row. Texts only. */
+  rare: StageColumn[]
+}
+
+/** Between the texts of the last field. */
+export const RARE_SEPARATOR = '\u0002'
+
+const RARE = ['message_headers', ...REJECT_COLUMNS.map((column) => column.name)]
+
+export function lineColumns(dataset: Dataset, columns: Column[]): LineColumns {
+  const all = [...columns.map((column): StageColumn => ({ name: column.name, kind: columnKind(column), type: deltaType(column) })), ...stagedOrigin(dataset), ...REJECT_COLUMNS]
+  return { own: all.filter((column) => !RARE.includes(column.name)), rare: all.filter((column) => RARE.includes(column.name)) }
 }
 
 export interface RowPrinter {
@@ -35,11 +48,12 @@ export interface RowPrinter {
 
 const BUFFER_BYTES = 1 << 20
 const SEPARATOR = 1
+const RARE_SEPARATOR_BYTE = 2
 const NEWLINE = 10
 const LARGEST_FIXED_FIELD = 32
 
 /** `write` takes all bytes before it returns; they are valid during the call. */
-export function createRowPrinter(all: StageColumn[], write: (bytes: Buffer) => void): RowPrinter {
+export function createRowPrinter({ own, rare }: LineColumns, write: (bytes: Buffer) => void): RowPrinter {
   let out = Buffer.allocUnsafe(BUFFER_BYTES)
   let at = 0
   const flush = (): void => {
@@ -77,29 +91,47 @@ export function createRowPrinter(all: StageColumn[], write: (bytes: Buffer) => v
     else if (column.kind === 'text') text(bytes, values.spans[row * 2], values.spans[row * 2 + 1])
     else ascii(numberText(column.kind, values, row))
   }
-  const line = (outcome: Outcome, field: (index: number) => void): void => {
-    ascii(outcome)
-    for (let i = 0; i < all.length; i += 1) {
-      room(LARGEST_FIXED_FIELD)
-      out[at++] = SEPARATOR
-      field(i)
-    }
-    room(1)
-    out[at++] = NEWLINE
+  const separate = (byte: number): void => {
+    room(LARGEST_FIXED_FIELD)
+    out[at++] = byte
+  }
+  /** The last field: null, or all of the rare columns. */
+  const printRare = (rows: StageRows, row: number, indexes: number[]): void => {
+    separate(SEPARATOR)
+    if (!indexes.some((index) => index >= 0 && rows.columns[index].valid[row] === 1)) return ascii(NULL_FIELD)
+    rare.forEach((column, i) => {
+      if (i > 0) separate(RARE_SEPARATOR_BYTE)
+      if (indexes[i] < 0) ascii(NULL_FIELD)
+      else value(column, rows.columns[indexes[i]], row, rows.text.bytes)
+    })
   }
   return {
     print(outcome, rows, names) {
-      const indexes = all.map((column) => names.indexOf(column.name))
-      const { selection, columns } = rows
-      const { bytes } = rows.text
+      const ownIndexes = own.map((column) => names.indexOf(column.name))
+      const rareIndexes = rare.map((column) => names.indexOf(column.name))
       for (let n = 0; n < rows.count; n += 1) {
-        const row = selection[n]
-        line(outcome, (i) => (indexes[i] < 0 ? ascii(NULL_FIELD) : value(all[i], columns[indexes[i]], row, bytes)))
+        const row = rows.selection[n]
+        ascii(outcome)
+        for (let i = 0; i < own.length; i += 1) {
+          separate(SEPARATOR)
+          if (ownIndexes[i] < 0) ascii(NULL_FIELD)
+          else value(own[i], rows.columns[ownIndexes[i]], row, rows.text.bytes)
+        }
+        printRare(rows, row, rareIndexes)
+        separate(NEWLINE)
       }
     },
     report(json) {
       const bytes = Buffer.from(json)
-      line('report', (i) => (all[i].name === 'reject_reason' ? text(bytes, 0, bytes.length) : ascii(NULL_FIELD)))
+      ascii('report')
+      for (let i = 0; i < own.length; i += 1) ascii(FIELD_SEPARATOR + NULL_FIELD)
+      separate(SEPARATOR)
+      rare.forEach((column, i) => {
+        if (i > 0) separate(RARE_SEPARATOR_BYTE)
+        if (column.name === 'reject_reason') text(bytes, 0, bytes.length)
+        else ascii(NULL_FIELD)
+      })
+      separate(NEWLINE)
     },
     flush,
   }

@@ -10,7 +10,7 @@ import type { Column, Dataset } from '../dataset/declaration.ts'
 import { REJECT_COLUMNS } from '../core/raw-columns.ts'
 import type { Sighting } from '../planning/dedup-window.ts'
 import { createBlockProcessor, type BlockResult } from './block.ts'
-import { createRowPrinter, decodedColumns } from './decoded-rows.ts'
+import { createRowPrinter, lineColumns } from './decoded-rows.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 import { stagedOrigin } from './row-columns.ts'
 
@@ -49,8 +49,7 @@ export function createLineDecoder(settings: LineDecoderSettings, write: (bytes: 
   const verdicts = createVerdicts(messages)
   const identifier: MessageIdentifier = { ...createIdentifier(dataset, 0), see: (_, i) => verdicts.sighting[i] ?? 'new' }
   const processor = createBlockProcessor({ dataset, columns, identifier, poison: new Set(settings.poison.map((one) => `${one.partition}:${one.offset}`)) })
-  const all = decodedColumns(dataset, columns)
-  const printer = createRowPrinter(all, write)
+  const printer = createRowPrinter(lineColumns(dataset, columns), write)
   const origin = stagedOrigin(dataset).map((column) => column.name)
   const accepted = [...columns.map((column) => column.name), ...(dataset.raw.keepOriginal ? ['original'] : []), ...origin]
   const quarantined = [...origin, ...REJECT_COLUMNS.map((column) => column.name)]

@@ -19,15 +19,16 @@ import { STAGING_ENTRY, readTexts, stagedFiles } from './staging.ts'
 export interface RangeEngineOptions {
   session: SparkSession
   source: KafkaSourceSpec
-  /** Fields of a decoder's lines behind the outcome. */
-  columns: StageColumn[]
+  /** Columns of a decoder's lines behind the outcome: with a field each, and those that share the last one. */
+  own: StageColumn[]
+  rare: StageColumn[]
   /** Columns that are the same in the whole batch, but for ingest_time. */
   derived: DerivedColumn[]
   /** Columns of a data file, in order. */
   order: string[]
   /** Shell command that runs the decoder, for these messages to quarantine. */
   decoder(poison: DecodeRequest['poison']): string
-  format: { separator: string; encodedMark: string; nullField: string }
+  format: { separator: string; rareSeparator: string; encodedMark: string; nullField: string }
   compression: string
   rowsPerFile: number
   /** Where Spark finds an object of the table's store. */
@@ -45,6 +46,8 @@ export const SESSION_SETTINGS: Record<string, string> = {
   'spark.sql.chunkBase64String.enabled': 'false',
   // Other readers take the old form (96 bits) for another type.
   'spark.sql.parquet.outputTimestampType': 'TIMESTAMP_MICROS',
+  // Rows of two outcomes are written side by side; sorting them apart first costs a sixth of a batch.
+  'spark.sql.maxConcurrentOutputFileWriters': '8',
   'spark.databricks.delta.properties.defaults.dataSkippingNumIndexedCols': '-1',
 }
 
@@ -90,7 +93,7 @@ function withSources(query: string, sources: Record<string, Relation>): Relation
 }
 
 function decodePlan(options: RangeEngineOptions, request: DecodeRequest): Relation {
-  const { columns, format } = options
+  const { own, rare, format } = options
   const quoted = { separator: literal(format.separator), nullField: literal(format.nullField) }
   const row = `ROW FORMAT DELIMITED FIELDS TERMINATED BY ${quoted.separator} NULL DEFINED AS ${quoted.nullField}`
   const sources: Record<string, Relation> = { src: kafkaRange(options.source, request.ranges) }
@@ -98,9 +101,10 @@ function decodePlan(options: RangeEngineOptions, request: DecodeRequest): Relati
   const verdict = request.verdicts.length > 0 ? 'v.verdict' : 'CAST(NULL AS STRING)'
   const join = request.verdicts.length > 0 ? ' LEFT JOIN (SELECT /*+ BROADCAST */ * FROM verdicts) v ON src.partition = v.v_partition AND src.offset = v.v_offset' : ''
   const input = `src.partition, src.offset, unix_millis(src.timestamp), base64(src.key), base64(src.value), IF(size(src.headers) > 0, to_json(src.headers), NULL), ${verdict}`
-  const fields = columns.map((column) => `${name(column.name)} ${lineType(column)}`)
+  const fields = [...own.map((column) => `${name(column.name)} ${lineType(column)}`), 'rare STRING']
   const lines = `SELECT TRANSFORM(${input}) ${row} USING ${literal(options.decoder(request.poison))} AS (outcome STRING, ${fields.join(', ')}) ${row} FROM src${join}`
-  const expressions = new Map(columns.map((column) => [column.name, fieldExpression(column, format.encodedMark)]))
+  const expressions = new Map(own.map((column) => [column.name, fieldExpression(column, name(column.name), format.encodedMark)]))
+  rare.forEach((column, i) => expressions.set(column.name, fieldExpression(column, `nullif(split(rare, ${literal(format.rareSeparator)})[${i}], ${quoted.nullField})`, format.encodedMark)))
   for (const column of options.derived) expressions.set(column.name, 'sameAs' in column ? (expressions.get(column.sameAs) as string) : constant(column.name === 'ingest_time' ? request.ingestTime : column.value === null ? null : String(column.value), column.type))
   const selected = options.order.flatMap((column) => (expressions.has(column) ? [`${expressions.get(column)} AS ${name(column)}`] : []))
   return withSources(`SELECT outcome, ${selected.join(', ')} FROM (${lines})`, sources)

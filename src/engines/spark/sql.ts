@@ -42,8 +42,7 @@ export function lineType(column: StageColumn): string {
 }
 
 /** Expression that turns a decoder's field into the table's type. A value that does not fit is an error, never a null. */
-export function fieldExpression(column: StageColumn, encodedMark: string): string {
-  const field = name(column.name)
+export function fieldExpression(column: StageColumn, field: string, encodedMark: string): string {
   const { type } = column
   if (column.kind !== 'text') {
     if (type === 'timestamp') return `timestamp_micros(${field})`
