@@ -146,11 +146,11 @@ export const ERRORS = {
     'Nothing was committed; run the same again. If it happens often, give executors more memory or take fewer cores each.',
   ),
   spark_interrupted: row('transient', 499, 'Spark was told to stop before it could {action}.', 'Nothing was committed; run the same again.'),
-  spark_decoder_missing: row(
+  spark_task_missing: row(
     'configuration',
     424,
-    'A Spark executor cannot run the decoder: {reason}.',
-    'Install Node 24 and headrace where executors run, or set spark.decoder to the command that runs it there.',
+    'A Spark executor cannot run our task: {reason}.',
+    'Install Node 24 and headrace where executors run, and set spark.task_command to the command that runs headrace-task there.',
   ),
   decoder_crashed: row('transient', 500, 'A decoder ended without a word: {reason}.', 'The range is read again in smaller pieces until the message is found; it is then quarantined.'),
   spark_failed: row('bug', 500, 'Spark could not {action}: {reason}.', "Look at the Spark server's log for the stack trace. Nothing was committed."),

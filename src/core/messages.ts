@@ -56,9 +56,3 @@ export function clearMessages(messages: Messages): void {
   messages.count = 0
   messages.slab.end = 0
 }
-
-/** Headers as RAW keeps them, from `[{"key":"...","value":"<base64>"}, ...]`, the form in which JSON can carry any bytes. */
-export function headersText(encoded: string): string {
-  const headers = JSON.parse(encoded) as { key: string; value?: string | null }[]
-  return JSON.stringify(headers.map(({ key, value }) => [key, value === undefined || value === null ? null : Buffer.from(value, 'base64').toString('utf8')]))
-}

@@ -91,8 +91,8 @@ export interface SparkSpec {
   /** Further settings of the started server. */
   settings: Record<string, string>
   batchMessages: number
-  /** Shell command that runs the decoder where executors are; empty: this installation's own. */
-  decoder: string
+  /** Shell command that runs a task where executors are; empty: this installation's own. */
+  taskCommand: string
 }
 
 export type Drift = 'evolve' | 'freeze' | 'discard_row' | 'discard_value'

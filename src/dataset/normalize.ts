@@ -71,7 +71,7 @@ export interface RawDeclaration {
     gate?: { max_reject_ratio?: number }
   }
   engine?: EngineName
-  spark?: { connect?: string; tls?: boolean; token_file?: string; master?: string; memory?: string; settings?: Record<string, string>; batch_messages?: number; decoder?: string }
+  spark?: { connect?: string; tls?: boolean; token_file?: string; master?: string; memory?: string; settings?: Record<string, string>; batch_messages?: number; task_command?: string }
   upkeep?: { schedule?: string; schedule_timezone?: string; file_mib?: number; rows_per_file?: number; grace_hours?: number }
 }
 
@@ -114,7 +114,7 @@ export function normalize(raw: RawDeclaration): Dataset {
       memory: raw.spark?.memory ?? '2g',
       settings: raw.spark?.settings ?? {},
       batchMessages: raw.spark?.batch_messages ?? LIMITS.sparkBatchMessages,
-      decoder: raw.spark?.decoder ?? '',
+      taskCommand: raw.spark?.task_command ?? '',
     },
     upkeep: {
       schedule: { cron: raw.upkeep?.schedule ?? '35 * * * *', timezone: raw.upkeep?.schedule_timezone ?? 'UTC' },

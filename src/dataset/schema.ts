@@ -137,7 +137,7 @@ export const DATASET_SCHEMA = {
       memory: text('Heap of a started server. Default 2g.', { pattern: '^[0-9]+[mg]$' }),
       settings: { type: 'object', description: 'Further settings of a started server, e.g. spark.executor.memory. No secrets: Spark shows its settings.', additionalProperties: { type: 'string' } },
       batch_messages: { type: 'integer', minimum: 1, maximum: 10_000_000, description: `Most messages of one batch. Default ${LIMITS.sparkBatchMessages}.` },
-      decoder: text('Command that runs the decoder where executors are, e.g. headrace-decode. Default: this installation, at its path.'),
+      task_command: text('Command that runs a task where executors are, e.g. headrace-task. Default: this installation, at its path.'),
     }),
     upkeep: object('Small files, old days and dead files of both zones: headrace upkeep.', {
       schedule: text('Cron of headrace upkeep --schedule. Default 35 * * * *.'),

@@ -10,7 +10,7 @@ const HEAP_MIB = 160
  * space and would mark the whole heap ten times a second, on all cores; a small nursery, collected often, frees them before
  * that. Together 20 % of the CPU of a stream, measured.
  */
-const GC = ['--max-semi-space-size=1', '--heap-growing-percent=400']
+export const CHILD_FLAGS = [`--max-old-space-size=${HEAP_MIB}`, '--max-semi-space-size=1', '--heap-growing-percent=400']
 
 /** The entry has the extension of this file: .ts in the clone, .js in an installed package. */
 function entry(name: string): string {
@@ -47,7 +47,7 @@ export function dropChildAhead(): void {
 
 function forkStreamChild(): NodeProcess {
   return fork(entry('stream-child'), [], {
-    execArgv: [`--max-old-space-size=${HEAP_MIB}`, ...GC, '--disable-warning=ExperimentalWarning'],
+    execArgv: [...CHILD_FLAGS, '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
     // Static imports are compiled before a child's first line runs: the cache must be known before that.

@@ -3,17 +3,13 @@ import { outOfRange } from '../connectors/kafka/reader.ts'
 import { createKafkaClient, type KafkaClient } from '../connectors/kafka/client.ts'
 import { HeadraceError, failure } from '../core/errors.ts'
 import type { StageEngine } from '../core/engine.ts'
-import type { KafkaSourceSpec } from '../dataset/declaration.ts'
 import { createRangeEngine } from '../engines/spark/range.ts'
-import { rawSchema } from '../planning/table-layout.ts'
-import { fileOrder } from '../runner/batch-writer.ts'
-import { ENCODED, FIELD_SEPARATOR, NULL_FIELD, RARE_SEPARATOR, lineColumns } from '../runner/decoded-rows.ts'
 import type { ChildSettings, SparkAddress, ToChild, ToSupervisor } from '../runner/protocol.ts'
 import { runRangeChild } from '../runner/range-child.ts'
-import { derivedOrigin } from '../runner/row-columns.ts'
+import { unpackHeads } from '../runner/range-task.ts'
 import { pause } from '../runner/waiting.ts'
 import type { RawTable } from './raw-table.ts'
-import { decoderCommand, openSession } from './spark-engine.ts'
+import { openSession, taskCommand } from './spark-engine.ts'
 
 export interface SparkChildParts {
   settings: ChildSettings & { spark: SparkAddress }
@@ -29,23 +25,13 @@ export async function runSparkChild(parts: SparkChildParts): Promise<void> {
   const { settings, raw } = parts
   const { dataset } = settings
   if (dataset.source.kind !== 'kafka') throw failure('not_supported', { feature: 'a folder of files as source on Spark', instead: 'Use engine: duckdb for this dataset.' })
-  const { store } = raw.table
   const stopped = new AbortController()
   parts.onMessage((message) => message.type === 'stop' && stopped.abort())
-  const shared = { ...settings, ingestTime: '' }
+  const { rawPath, topic, topicId } = settings
   const engine = createRangeEngine({
     session: await openSession(settings.spark),
-    source: dataset.source,
-    ...lineColumns(dataset, raw.columns),
-    derived: derivedOrigin(dataset, shared),
-    order: fileOrder(rawSchema(raw.columns)),
-    decoder: (poison) => decoderCommand(dataset.spark.decoder, { dataset: { ...dataset, source: WITHOUT_SOURCE }, columns: raw.columns, poison, failpoint: process.env.HEADRACE_FAILPOINT_DECODER }),
-    format: { separator: FIELD_SEPARATOR, rareSeparator: RARE_SEPARATOR, encodedMark: ENCODED, nullField: NULL_FIELD },
-    compression: dataset.raw.compression,
-    rowsPerFile: dataset.stream.rowsPerFile,
-    uri: (name) => `file://${store.localPath(name)}`,
-    read: (name) => store.read(name),
-    remove: (name) => store.delete(name),
+    task: (work, { poison, ingestMs }) => taskCommand(dataset.spark.taskCommand, { work, dataset, columns: raw.columns, rawPath, topic, topicId, ingestMs, poison, failpoint: process.env.HEADRACE_FAILPOINT_TASK }),
+    unpackHeads,
     signal: stopped.signal,
   })
   const client = createKafkaClient(dataset.source)
@@ -53,15 +39,11 @@ export async function runSparkChild(parts: SparkChildParts): Promise<void> {
     ...parts,
     dataset,
     engine,
-    store,
     ends: (next) => patiently(parts, stopped.signal, () => endsOf(client, settings, next)),
     batchMessages: dataset.spark.batchMessages,
     nowMs: Date.now,
   })
 }
-
-/** Decoders need no address and no login: theirs is a task's input. */
-const WITHOUT_SOURCE: KafkaSourceSpec = { kind: 'kafka', brokers: [], topic: '', start: 'earliest', tls: undefined, sasl: undefined }
 
 /** Ends of the topic that we were told to read; one that is gone, or that we are ahead of, ends the job by name. */
 async function endsOf(client: KafkaClient, settings: ChildSettings, next: ReadonlyMap<number, number>): Promise<Map<number, number>> {

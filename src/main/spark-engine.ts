@@ -6,11 +6,11 @@ import { deflateSync } from 'node:zlib'
 import { getCompileCacheDir } from 'node:module'
 import { storageFailure } from '../core/errors.ts'
 import type { SparkSpec } from '../dataset/declaration.ts'
-import { SESSION_SETTINGS } from '../engines/spark/range.ts'
 import { openSparkSession, type SparkSession } from '../engines/spark/session.ts'
-import type { LineDecoderSettings } from '../runner/line-decoder.ts'
+import type { TaskSettings } from '../runner/range-task.ts'
 import type { SparkAddress } from '../runner/protocol.ts'
 import { homeFolder } from './home-folder.ts'
+import { CHILD_FLAGS } from './fork-child.ts'
 import { startSparkServer } from './spark-server.ts'
 
 export interface SparkPlace extends SparkAddress {
@@ -38,20 +38,29 @@ async function readToken(file: string): Promise<string | undefined> {
   ).trim()
 }
 
+/** What our plans rely on. */
+const SESSION_SETTINGS: Record<string, string> = {
+  'spark.sql.session.timeZone': 'UTC',
+  'spark.sql.ansi.enabled': 'true',
+  // Other readers take the old form (96 bits) for another type.
+  'spark.sql.parquet.outputTimestampType': 'TIMESTAMP_MICROS',
+  'spark.databricks.delta.properties.defaults.dataSkippingNumIndexedCols': '-1',
+}
+
 /** A session with the settings that our plans rely on. */
 export async function openSession(address: SparkAddress): Promise<SparkSession> {
-  const session = openSparkSession({ ...address, retryMs: RETRY_MS })
+  const session = openSparkSession({ address: address.address, tls: address.tls, token: address.token, retryMs: RETRY_MS })
   await session.configure(SESSION_SETTINGS)
   return session
 }
 
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
 
-/** The shell command of a decoder: this installation's unless the declaration says which. */
-export function decoderCommand(command: string, settings: LineDecoderSettings): string {
+/** The shell command of a task: this installation's unless the declaration says which. */
+export function taskCommand(command: string, settings: TaskSettings): string {
   const packed = deflateSync(JSON.stringify(settings)).toString('base64url')
   if (command !== '') return `exec ${command} ${packed}`
-  const entry = fileURLToPath(new URL(`./spark-decode${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
+  const entry = fileURLToPath(new URL(`./spark-task${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
   const cache = getCompileCacheDir()
-  return `${cache === undefined ? '' : `NODE_COMPILE_CACHE=${quoted(cache)} `}exec ${quoted(process.execPath)} --disable-warning=ExperimentalWarning --max-old-space-size=160 ${quoted(entry)} ${packed}`
+  return `${cache === undefined ? '' : `NODE_COMPILE_CACHE=${quoted(cache)} `}exec ${quoted(process.execPath)} --disable-warning=ExperimentalWarning ${CHILD_FLAGS.join(' ')} ${quoted(entry)} ${packed}`
 }

@@ -109,27 +109,21 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
   }
 }
 
-interface Batch extends BatchFolder {
+interface Batch {
+  folder: string
+  date: string
+  ingestTime: string
   files: DataFile[]
 }
 
-const newBatch = (nowMs: number): Batch => ({ ...newBatchFolder(nowMs), files: [] })
-
-export interface BatchFolder {
-  folder: string
-  /** The ingest date of its rows. */
-  date: string
-  ingestTime: string
-}
-
 /** A batch has one ingest time, and its folder is used by nobody else: a later attempt takes another one. */
-export function newBatchFolder(nowMs: number): BatchFolder {
+function newBatch(nowMs: number): Batch {
   const ingestTime = new Date(nowMs).toISOString()
   const date = ingestTime.slice(0, 10)
-  return { folder: `data/${date}/${randomUUID()}`, date, ingestTime }
+  return { folder: `data/${date}/${randomUUID()}`, date, ingestTime, files: [] }
 }
 
 /** Columns of a data file: all but those that the log carries (partition columns). */
-export function fileOrder(schema: TableSchema): string[] {
+function fileOrder(schema: TableSchema): string[] {
   return schema.columns.map((column) => column.name).filter((name) => !schema.partitionColumns.includes(name))
 }

@@ -12,6 +12,8 @@ export interface MessageIdentifier {
   /** Finds the identities of all messages of a block and checks that keys can be stored as text. */
   identify(messages: Messages): void
   see(messages: Messages, index: number): Sighting
+  /** The same for a message of which only hashes are known: 64 bits of its identity, 32 of its content. */
+  seeHash(partition: number, high: number, low: number, content: number): Sighting
   /** Remembers an identity read back from RAW. */
   remember(partition: number, bytes: Uint8Array, start: number, length: number, contentHash: number): void
   windowBytes(): number
@@ -42,6 +44,7 @@ export function createIdentifier(dataset: Dataset, capacity: number): MessageIde
       hashBytes(m.slab.bytes, ids.start[i], ids.length[i])
       return windowOf(m.partition[i]).see(hashHigh, hashLow, ids.hash[i])
     },
+    seeHash: (partition, high, low, content) => windowOf(partition).see(high, low, content),
     remember(partition, bytes, start, length, contentHash) {
       hashBytes(bytes, start, length)
       windowOf(partition).see(hashHigh, hashLow, contentHash)

@@ -6,13 +6,9 @@ import { HeadraceError } from '../core/errors.ts'
 import type { OffsetRange, StageEngine } from '../core/engine.ts'
 import { failpoint } from '../core/failpoint.ts'
 import { LIMITS } from '../core/limits.ts'
-import { clearMessages, createMessages, ensureMessages, type Messages } from '../core/messages.ts'
-import type { ObjectStore } from '../core/object-store.ts'
-import type { MessageHead, RangeEngine, Verdict } from '../core/range-engine.ts'
-import { appendBytes, appendText, createSlab } from '../core/slab.ts'
+import type { RangeEngine, Verdict } from '../core/range-engine.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import { fitWindow } from '../planning/dedup-window.ts'
-import { newBatchFolder } from './batch-writer.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 import type { ChildSettings, Prepared, ToChild, ToSupervisor } from './protocol.ts'
 import { pause, type Sleeper } from './waiting.ts'
@@ -25,7 +21,6 @@ export interface RangeChildParts {
   identities: Pick<StageEngine, 'readMessageIds' | 'readRowIds'>
   rawFiles: string[]
   rawFilesInOrder: boolean
-  store: Pick<ObjectStore, 'sync'>
   /** Ends of the partitions now; throws topic_recreated, offsets_expired and so on by name. Transient trouble is tried again inside. */
   ends(next: ReadonlyMap<number, number>): Promise<Map<number, number>>
   /** Most messages of a batch. */
@@ -122,14 +117,10 @@ function nextRanges(parts: RangeChildParts, state: State): OffsetRange[] {
 async function makeBatch(parts: RangeChildParts, identifier: MessageIdentifier, dedups: boolean, ranges: OffsetRange[]): Promise<Prepared | string[]> {
   const { settings } = parts
   const verdicts = await judge(parts, identifier, dedups, ranges)
-  const { folder, date, ingestTime } = newBatchFolder(parts.nowMs())
-  const made = await parts.engine.decode({ ranges, verdicts, poison: settings.poison, folder, ingestTime })
+  const made = await parts.engine.decode({ ranges, verdicts, poison: settings.poison, ingestMs: parts.nowMs() })
   if (made.discovered.length > 0) return [...new Set(made.discovered)]
-  failpoint('file.written')
-  const adds = made.files.map((file) => ({ ...file, partitionValues: { ...file.partitionValues, ingest_date: date } }))
-  await parts.store.sync(adds.map((file) => file.path))
   failpoint('batch.prepared')
-  return { ranges: ranges.map(({ partition, from, until }) => ({ partition, start: from, next: until })), adds: adds.map((file) => ({ ...file, path: file.path.split('/').map(encodeURIComponent).join('/') })), counts: made.counts, newestMs: made.newestMs }
+  return { ranges: ranges.map(({ partition, from, until }) => ({ partition, start: from, next: until })), adds: made.files, counts: made.counts, newestMs: made.newestMs }
 }
 
 /** What the window says of the messages of the ranges and, where they were read before, which of their rows RAW has. */
@@ -141,7 +132,11 @@ async function judge(parts: RangeChildParts, identifier: MessageIdentifier, dedu
     if (one === undefined) verdicts.set(at, (one = { partition, offset, sighting: 'new', known: [] }))
     return one
   }
-  if (dedups) await parts.engine.readHeads(ranges, sightings(identifier, (partition, offset, sighting) => (verdictOf(partition, offset).sighting = sighting)))
+  if (dedups)
+    await parts.engine.readHeads(ranges, (partition, offset, high, low, content) => {
+      const sighting = identifier.seeHash(partition, high, low, content)
+      if (sighting !== 'new') verdictOf(partition, offset).sighting = sighting
+    })
   const reread = new Map(parts.settings.positions.map((one) => [one.partition, one.rereadUntil]))
   const again = ranges.map((range) => ({ ...range, until: Math.min(range.until, reread.get(range.partition) ?? 0) })).filter((range) => range.from < range.until)
   if (again.length > 0)
@@ -150,29 +145,6 @@ async function judge(parts: RangeChildParts, identifier: MessageIdentifier, dedu
       verdictOf(partition, offset).known.push(ordinal)
     }
   return [...verdicts.values()]
-}
-
-/** Passes heads through the window, one message at a time, as the embedded child does with whole messages. */
-function sightings(identifier: MessageIdentifier, found: (partition: number, offset: number, sighting: Verdict['sighting']) => void): (head: MessageHead) => void {
-  const m: Messages = createMessages(createSlab(1 << 16), 1)
-  ensureMessages(m, 1)
-  m.valueLength[0] = 0
-  return (head) => {
-    if (!head.hasValue) return
-    clearMessages(m)
-    m.count = 1
-    m.partition[0] = head.partition
-    m.offset[0] = head.offset
-    m.keyLength[0] = head.key === null ? -1 : head.key.length
-    m.keyStart[0] = head.key === null ? 0 : appendBytes(m.slab, head.key)
-    m.headersStart[0] = m.slab.end
-    if (head.headers !== null) appendText(m.slab, head.headers)
-    m.headersLength[0] = m.slab.end - m.headersStart[0]
-    identifier.identify(m)
-    identifier.ids.hash[0] = head.contentHash
-    const sighting = identifier.see(m, 0)
-    if (sighting !== 'new') found(head.partition, head.offset, sighting)
-  }
 }
 
 async function rebuildWindow(parts: RangeChildParts, identifier: MessageIdentifier, capacity: number): Promise<void> {

@@ -2,8 +2,6 @@
  * What Spark wrote: a Delta table of its own in the batch's private folder. Its one log entry names the files of the attempts
  * that won, with statistics, whatever retries and speculation there were; the files then enter our table's log.
  */
-import { zstdDecompressSync } from 'node:zlib'
-import { parquetReadObjects } from 'hyparquet'
 import type { DataFile } from '../../core/table-schema.ts'
 
 /** Name of the entry below the folder. */
@@ -20,13 +18,4 @@ interface AddAction {
 export function stagedFiles(entry: Buffer): DataFile[] {
   const actions = entry.toString('utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as { add?: AddAction })
   return actions.flatMap(({ add }) => (add === undefined ? [] : [{ path: add.path, size: add.size, partitionValues: add.partitionValues, stats: add.stats ?? '' }]))
-}
-
-/** One text column of a small Parquet file. */
-export async function readTexts(bytes: Buffer, column: string): Promise<string[]> {
-  const memory = new Uint8Array(bytes).buffer
-  const file = { byteLength: memory.byteLength, slice: (start: number, end?: number) => memory.slice(start, end) }
-  const compressors = { ZSTD: (input: Uint8Array) => new Uint8Array(zstdDecompressSync(input)) }
-  const rows = await parquetReadObjects({ file, columns: [column], compressors })
-  return rows.flatMap((row) => (typeof row[column] === 'string' ? [row[column]] : []))
 }
