@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fetchJars } from '../src/main/jvm-servers.ts'
 import { canRunBroker } from '../src/main/kafka-broker.ts'
+import { fetchS3Server } from '../test/support/storage.ts'
 
 const LONG_SUITES: Record<string, { files: string; env: Record<string, string> }> = {
   kills: { files: 'test/faults/kills.test.ts', env: { HEADRACE_KILLS: '200', HEADRACE_MESSAGES: '1000000' } },
@@ -36,6 +37,8 @@ const parts: Part[] = [
       await fetchJars('kafka')
     },
   },
+  { name: 'HDFS (Java, Maven)', get: async () => void (await fetchJars('hdfs')) },
+  { name: 'S3 server (Go)', get: async () => void fetchS3Server() },
   { name: 'Spark with delta-spark (Java, Maven)', get: async () => void (await fetchJars('spark')) },
   {
     name: 'deltalake (Python)',

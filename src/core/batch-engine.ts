@@ -1,4 +1,5 @@
 /** What the hourly batch asks of an engine: read keys, publish the rows that won. */
+import type { EngineAccess } from './object-store.ts'
 import type { DataFile, TableColumn } from './table-schema.ts'
 
 /** Files of RAW in the order in which their rows arrived, and which of their rows count. */
@@ -38,9 +39,9 @@ export interface PublishTarget {
   compression: string
 }
 
-/** A data file of a table, as the engine can open it. */
+/** A data file of a table, as the engine can open it (see EngineAccess). */
 export interface PublishedFile {
-  localPath: string
+  path: string
   partitionValues: Record<string, string | null>
 }
 
@@ -54,7 +55,7 @@ export interface ReplaceRequest extends PublishTarget {
 /** What `replace` did: rows = duplicates + outdated + published. */
 export interface Replacement {
   adds: DataFile[]
-  /** Local paths of files whose rows are all in `adds`, but for those that were replaced. */
+  /** Paths, as given, of files whose rows are all in `adds`, but for those that were replaced. */
   obsolete: string[]
   rows: number
   /** Rows beaten by another row of the slices. */
@@ -69,6 +70,7 @@ export interface Replacement {
 }
 
 export interface BatchEngine {
+  readonly access: EngineAccess
   readKeys(slices: RawSlice[], key: string[], partitions: PartitionRule[], visit: VisitKeys): Promise<void>
   /** Rows per table partition, for gates. */
   countPartitions(slices: RawSlice[], partitions: PartitionRule[]): Promise<Map<string, number>>

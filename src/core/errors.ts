@@ -109,6 +109,19 @@ export const ERRORS = {
     'No Kafka broker answers at {brokers}: {reason}.',
     'Check the address and that the broker runs. Reading starts again by itself as soon as it answers.',
   ),
+  store_unreachable: row(
+    'transient',
+    503,
+    'The storage at {store} does not answer: {reason}.',
+    'Check the address (AWS_ENDPOINT_URL, HEADRACE_WEBHDFS) and that it runs. Nothing was committed; the same run again goes on from the last commit.',
+  ),
+  store_auth_failed: row(
+    'configuration',
+    403,
+    'The storage at {store} refused to {action} {path}: {reason}.',
+    'Check the login: AWS_PROFILE or AWS_ACCESS_KEY_ID and its secret for S3, HADOOP_USER_NAME for HDFS, and what this user may do there.',
+  ),
+  store_not_found: row('configuration', 404, 'There is no {store}: {reason}.', 'Create it, or correct the path in the declaration.'),
   original_missing: row(
     'configuration',
     409,

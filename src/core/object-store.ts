@@ -28,9 +28,23 @@ export interface ObjectStore {
   sync(names: string[]): Promise<void>
   /** Makes the folder behind a local path, for an engine to write into. */
   makeFolder(name: string): Promise<void>
-  /** A path that an engine on this machine can open. Stores that are not local stage the bytes first. */
+  /** Where an engine on this machine opens an object that was staged, or writes one that `sync` then makes durable in the store. */
   localPath(name: string): string
+  /** Makes objects readable at their local paths; a store that is not this machine's disk fetches them. */
+  stage(names: string[]): Promise<void>
+  /** Where an engine that reads the store by itself finds an object: `file:///...`, `s3a://...`, `hdfs://...`. */
+  address(name: string): string
 }
+
+/** How an engine comes to the objects of a store. */
+export interface EngineAccess {
+  path(store: ObjectStore, name: string): string
+  /** Before an engine opens them. */
+  ready(store: ObjectStore, names: string[]): Promise<void>
+}
+
+export const BY_LOCAL_PATH: EngineAccess = { path: (store, name) => store.localPath(name), ready: (store, names) => store.stage(names) }
+export const BY_ADDRESS: EngineAccess = { path: (store, name) => store.address(name), ready: async () => undefined }
 
 export interface StoredObject {
   name: string

@@ -1,5 +1,6 @@
-/** What upkeep asks of an engine: rows of existing data files in new ones. Nothing is committed, nothing is yet durable. */
+/** What upkeep asks of an engine: rows of existing data files in new ones, whose paths are relative to the folder given. Nothing is committed, nothing is yet durable. */
 import type { PublishTarget, PublishedFile, RawSlice } from './batch-engine.ts'
+import type { EngineAccess } from './object-store.ts'
 import type { DataFile, TableColumn } from './table-schema.ts'
 
 /** The table whose files are rewritten. */
@@ -29,7 +30,7 @@ export interface RepublishRequest extends PublishTarget {
 export interface Republished {
   /** Paths relative to the target's folder. */
   adds: DataFile[]
-  /** Local paths of files whose other rows are in `adds`. */
+  /** Paths, as given, of files whose other rows are in `adds`. */
   obsolete: string[]
   /** Rows published anew, and rows that they replace. */
   published: number
@@ -37,15 +38,16 @@ export interface Republished {
 }
 
 export interface RewriteEngine {
-  /** All rows of files of one table partition as one file at `path` (its folder exists), in the files' order unless `orderBy` says otherwise. */
-  merge(table: RewriteTable, files: PublishedFile[], path: string, orderBy: string[]): Promise<DataFile>
+  readonly access: EngineAccess
+  /** All rows of files of one table partition as one file in `folder`, which is the call's own, in the files' order unless `orderBy` says otherwise. */
+  merge(table: RewriteTable, files: PublishedFile[], folder: string, orderBy: string[]): Promise<DataFile>
   /**
    * Which files hold rows of the keys, and how many. In quarantined rows, which may have no key, the original bytes are searched.
    * Remembers the messages that these rows came from: `without` clears what other rows keep of their original bytes.
    */
-  findKeys(table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<{ localPath: string; rows: number }[]>
-  /** The rows of one file but for those that the last findKeys found; undefined when none is left. */
-  without(table: RewriteTable, file: PublishedFile, path: string): Promise<DataFile | undefined>
+  findKeys(table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<{ path: string; rows: number }[]>
+  /** The rows of one file but for those that the last findKeys found, as a file in `folder`; undefined when none is left. */
+  without(table: RewriteTable, file: PublishedFile, folder: string): Promise<DataFile | undefined>
   republish(request: RepublishRequest): Promise<Republished>
   close(): Promise<void>
 }

@@ -9,8 +9,8 @@ import { HeadraceError, failure } from '../core/errors.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
 import { compactionGroups, type CompactionTarget, type KnownFile } from '../planning/upkeep.ts'
-import type { AddAction } from './actions.ts'
-import { columnsOf, localFile, rowsOf } from './snapshot.ts'
+import { encodePath, type AddAction } from './actions.ts'
+import { columnsOf, engineFiles, rowsOf } from './snapshot.ts'
 import type { Table } from './table.ts'
 import { markedThrough, throughOf } from './through.ts'
 import { filesAfter } from './versions.ts'
@@ -59,16 +59,15 @@ async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promis
   const { table, engine } = request
   const { store, snapshot } = table
   const folder = `data/${randomUUID()}`
-  const name = `${folder}/part-0.parquet`
   await store.makeFolder(folder)
   const shape = { columns: columnsOf(snapshot.metadata), partitionColumns: snapshot.metadata.partitionColumns, compression: request.compression }
-  const published = sources.map((file) => localFile(store, file))
-  const merged = await engine.merge(shape, published, store.localPath(name), request.clusterBy)
+  const merged = await engine.merge(shape, await engineFiles(engine.access, store, sources), engine.access.path(store, folder), request.clusterBy)
+  const name = `${folder}/${merged.path}`
   checkRows(table, sources, merged)
   await store.sync([name])
   failpoint('compact.files_written')
   const through = Math.max(Math.min(request.readThrough, snapshot.version), ...sources.map((file) => throughOf(file) ?? -1))
-  const add: DataFile = { ...merged, path: name, ...markedThrough(through) }
+  const add: DataFile = { ...merged, path: encodePath(name), ...markedThrough(through) }
   try {
     const info = { filesMerged: sources.length, rows: rowsIn(merged) }
     await table.commit({ operation: 'OPTIMIZE', adds: [add], removes: sources.map((file) => file.path), marks: {}, expect: {}, dataChange: false, info }, request.nowMs())

@@ -4,8 +4,8 @@ import { failpoint } from '../core/failpoint.ts'
 import type { DeleteResult } from '../core/results.ts'
 import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
-import { decodePath } from './actions.ts'
-import { columnsOf, localFile } from './snapshot.ts'
+import { decodePath, encodePath } from './actions.ts'
+import { columnsOf, engineFiles } from './snapshot.ts'
 import type { Table } from './table.ts'
 import { keptThrough } from './through.ts'
 import { filesAfter } from './versions.ts'
@@ -31,23 +31,25 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
   await table.refresh()
   const { store, snapshot } = table
   const shape = { columns: columnsOf(snapshot.metadata), partitionColumns: snapshot.metadata.partitionColumns, compression: request.compression }
-  const byPath = new Map([...snapshot.files.values()].map((file) => [store.localPath(decodePath(file.path)), file]))
-  const found = await engine.findKeys(shape, [...snapshot.files.values()].map((file) => localFile(store, file)), request.keys)
-  const hit = found.map((one) => ({ rows: one.rows, file: byPath.get(one.localPath) })).filter((one) => one.file !== undefined)
-  const result: DeleteResult = { rows: hit.reduce((sum, one) => sum + one.rows, 0), files: hit.length, bytes: hit.reduce((sum, one) => sum + (one.file?.size ?? 0), 0), version: null }
+  const all = [...snapshot.files.values()]
+  const published = await engineFiles(engine.access, store, all)
+  const byPath = new Map(published.map((one, i) => [one.path, { published: one, file: all[i] }]))
+  const hit = (await engine.findKeys(shape, published, request.keys)).flatMap(({ path, rows }) => {
+    const one = byPath.get(path)
+    return one === undefined ? [] : [{ rows, ...one }]
+  })
+  const result: DeleteResult = { rows: hit.reduce((sum, one) => sum + one.rows, 0), files: hit.length, bytes: hit.reduce((sum, one) => sum + one.file.size, 0), version: null }
   if (request.dryRun || (hit.length === 0 && Object.keys(request.marks).length === 0)) return result
   const unused = await filesAfter(store, request.usedThrough, snapshot.version)
-  const folder = `data/${randomUUID()}`
-  await store.makeFolder(folder)
   const adds: DataFile[] = []
-  for (const [i, { file }] of hit.entries()) {
-    if (file === undefined) continue
-    const name = `${folder}/part-${i}.parquet`
-    const kept = await engine.without(shape, localFile(store, file), store.localPath(name))
-    if (kept !== undefined) adds.push({ ...kept, path: name, dataChange: unused.has(file.path), ...keptThrough(file) })
+  for (const one of hit) {
+    const folder = `data/${randomUUID()}`
+    await store.makeFolder(folder)
+    const kept = await engine.without(shape, one.published, engine.access.path(store, folder))
+    if (kept !== undefined) adds.push({ ...kept, path: encodePath(`${folder}/${kept.path}`), dataChange: unused.has(one.file.path), ...keptThrough(one.file) })
   }
-  await store.sync(adds.map((file) => file.path))
+  await store.sync(adds.map((file) => decodePath(file.path)))
   failpoint('delete.files_written')
-  const version = await table.commit({ operation: 'DELETE', adds, removes: hit.map((one) => one.file?.path ?? ''), marks: request.marks, expect: request.expect, info: { ...request.info, rows: result.rows, files: hit.length } }, request.nowMs())
+  const version = await table.commit({ operation: 'DELETE', adds, removes: hit.map((one) => one.file.path), marks: request.marks, expect: request.expect, info: { ...request.info, rows: result.rows, files: hit.length } }, request.nowMs())
   return { ...result, version }
 }

@@ -14,6 +14,8 @@ interface Cursor {
 
 /** Merges sorted runs into one new run, block by block: memory does not grow with the runs. */
 export async function mergeRuns(store: ObjectStore, runs: KeyRun[], name: string): Promise<KeyRun> {
+  await store.stage(runs.map((run) => run.name))
+  await store.makeFolder(name.slice(0, name.lastIndexOf('/')))
   const cursors = await Promise.all(runs.map((run) => openCursor(store.localPath(run.name))))
   const temporary = `${store.localPath(name)}.merging`
   const out = createWriteStream(temporary)

@@ -1,6 +1,6 @@
 /** The state of a table at one version: its files, schema and marks, replayed from the log. */
 import type { PublishedFile } from '../core/batch-engine.ts'
-import type { ObjectStore } from '../core/object-store.ts'
+import type { EngineAccess, ObjectStore } from '../core/object-store.ts'
 import type { TableColumn } from '../core/table-schema.ts'
 import { decodePath, type Action, type AddAction, type CommitInfo, type MetadataAction, type ProtocolAction, type RemoveAction } from './actions.ts'
 
@@ -53,9 +53,10 @@ export function applyActions(snapshot: Snapshot, actions: Action[]): void {
   }
 }
 
-/** A data file as engines on this machine open it. */
-export function localFile(store: ObjectStore, file: AddAction): PublishedFile {
-  return { localPath: store.localPath(decodePath(file.path)), partitionValues: file.partitionValues }
+/** Data files as an engine opens them, ready to be opened. */
+export async function engineFiles(access: EngineAccess, store: ObjectStore, files: AddAction[]): Promise<PublishedFile[]> {
+  await access.ready(store, files.map((file) => decodePath(file.path)))
+  return files.map((file) => ({ path: access.path(store, decodePath(file.path)), partitionValues: file.partitionValues }))
 }
 
 /** Columns of the schema, in order. */

@@ -5,7 +5,6 @@ import type { App } from '../control/app.ts'
 import { failure, storageFailure } from '../core/errors.ts'
 import { OPERATOR_HOLD, consumerMark, heldMark } from '../core/marks.ts'
 import { checkDataset } from '../dataset/check.ts'
-import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openTable } from '../lakehouse/table.ts'
 import { runAtTicks } from '../runner/ticks.ts'
 import { pause, whenThereIsRoom } from '../runner/waiting.ts'
@@ -14,6 +13,7 @@ import { homeFolder } from './home-folder.ts'
 import { loadDataset } from './home.ts'
 import { lockJob } from './lock.ts'
 import type { SparkPlace } from './spark-engine.ts'
+import { openStore } from './stores.ts'
 
 export function createApp(version: string): App {
   return {
@@ -105,7 +105,7 @@ async function streamWith(loaded: Awaited<ReturnType<typeof loadDataset>>, optio
 
 /** Holds and releases of table partitions by an operator: marks of Processed. */
 async function setHolds(loaded: Awaited<ReturnType<typeof loadDataset>>, hold: string[], release: string[]): Promise<void> {
-  const raw = await openTable(createLocalStore(loaded.rawPath))
+  const raw = await openTable(await openStore(loaded.rawPath))
   if (raw === undefined) throw failure('table_not_found', { path: loaded.rawPath })
   const { openProcessed } = await import('./batch-job.ts')
   const { table } = await openProcessed(loaded.dataset, loaded.processedPath, raw)

@@ -5,9 +5,9 @@ import { failure } from '../core/errors.ts'
 import type { TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import { openBatchEngine } from '../engines/duckdb/batch.ts'
-import { decodePath } from '../lakehouse/actions.ts'
-import { columnsOf, localFile, rowsOf } from '../lakehouse/snapshot.ts'
-import { createLocalStore } from '../lakehouse/stores/local.ts'
+import type { EngineAccess } from '../core/object-store.ts'
+import { decodePath, type AddAction } from '../lakehouse/actions.ts'
+import { columnsOf, engineFiles, rowsOf } from '../lakehouse/snapshot.ts'
 import { openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { versionsAfter } from '../lakehouse/versions.ts'
 import { effectiveColumns, processedSchema, schemaChange } from '../planning/table-layout.ts'
@@ -16,6 +16,7 @@ import { runHourlyBatch, type GateFacts, type RawVersion } from '../runner/hourl
 import { homeFolder } from './home-folder.ts'
 import { type LoadedDataset } from './home.ts'
 import { createPublishedKeys } from './published-keys.ts'
+import { openStore } from './stores.ts'
 
 export interface BatchRun {
   memoryBytes: number
@@ -36,7 +37,7 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
   const { dataset } = loaded
   if (dataset.processed.key.length === 0) throw failure('usage', { reason: `${dataset.name} declares no processed.key, so nothing is published` })
   if (run.memoryBytes < LEAST_BYTES) throw failure('usage', { reason: `--memory ${run.memoryBytes} is less than the ${LEAST_BYTES} bytes (768MiB) that a batch needs` })
-  const raw = await openTable(createLocalStore(loaded.rawPath))
+  const raw = await openTable(await openStore(loaded.rawPath))
   if (raw === undefined) throw failure('table_not_found', { path: loaded.rawPath })
   const { table, columns } = await openProcessed(dataset, loaded.processedPath, raw)
   const free = run.memoryBytes - BASE_BYTES
@@ -52,12 +53,16 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
       dataset,
       table,
       rawVersion: raw.snapshot.version,
-      rawVersions: (after) => rawVersions(raw, after),
+      rawVersions: (after) => rawVersions(raw, engine.access, after),
       engine,
       keys: createPublishedKeys(table, engine, dataset.processed.key, run.progress),
-      publishedFiles: () => [...table.snapshot.files.values()].map((file) => ({ name: file.path, ...localFile(table.store, file) })),
+      async publishedFiles() {
+        const files = [...table.snapshot.files.values()]
+        const opened = await engineFiles(engine.access, table.store, files)
+        return files.map((file, i) => ({ name: file.path, ...opened[i] }))
+      },
       columns,
-      localFolder: (name) => table.store.localPath(name),
+      engineFolder: (name) => engine.access.path(table.store, name),
       sync: (names) => table.store.sync(names),
       discard: async (names) => {
         for (const name of names) await table.store.delete(decodePath(name))
@@ -75,24 +80,26 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
 
 export async function openProcessed(dataset: Dataset, path: string, raw: Table): Promise<{ table: Table; columns: TableColumn[] }> {
   const wanted = processedSchema(dataset, effectiveColumns(dataset, columnsOf(raw.snapshot.metadata)))
-  const table = await openOrCreateTable(createLocalStore(path), wanted, { 'headrace.dataset': dataset.name, 'headrace.zone': 'processed' }, Date.now())
+  const table = await openOrCreateTable(await openStore(path), wanted, { 'headrace.dataset': dataset.name, 'headrace.zone': 'processed' }, Date.now())
   const change = schemaChange(dataset, columnsOf(table.snapshot.metadata), wanted, path)
   if (change !== undefined) await table.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema: change }, Date.now())
   return { table, columns: columnsOf(table.snapshot.metadata) }
 }
 
-async function rawVersions(raw: Table, after: number): Promise<RawVersion[]> {
+async function rawVersions(raw: Table, access: EngineAccess, after: number): Promise<RawVersion[]> {
   const { snapshot, store } = raw
   const versions = await versionsAfter(store, after, snapshot.version)
   // A file that compaction merged away is read all the same: vacuum spares it, and what it was merged into counts as nothing new.
   const deleted = new Set(versions.flatMap((one) => one.removed))
+  const wanted = (file: AddAction): boolean => file.partitionValues.outcome === 'accepted' && !deleted.has(file.path)
+  await access.ready(store, versions.flatMap((one) => one.added.filter(wanted).map((file) => decodePath(file.path))))
   return versions.map((one) => {
-    const files = one.added.filter((file) => file.partitionValues.outcome === 'accepted' && !deleted.has(file.path))
+    const files = one.added.filter(wanted)
     const counts = (one.commit?.headrace?.counts ?? {}) as { accepted?: number; quarantined?: number }
     return {
       version: one.version,
       timestampMs: one.commit?.timestamp ?? 0,
-      files: files.map((file) => ({ path: store.localPath(decodePath(file.path)), rows: rowsOf(file) ?? 0 })),
+      files: files.map((file) => ({ path: access.path(store, decodePath(file.path)), rows: rowsOf(file) ?? 0 })),
       accepted: counts.accepted ?? 0,
       quarantined: counts.quarantined ?? 0,
     }

@@ -3,6 +3,7 @@ import { access, readFile, readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { homeFolder } from './home-folder.ts'
 import { PACKAGE_ROOT } from './package-root.ts'
+import { below, isRemote } from './stores.ts'
 import { failure } from '../core/errors.ts'
 import { checkDataset, mistakeText } from '../dataset/check.ts'
 import type { EngineChoice } from '../control/app.ts'
@@ -35,17 +36,25 @@ function withEngine(dataset: Dataset, choice: EngineChoice = {}): Dataset {
 }
 
 function located(dataset: Dataset, path: string): LoadedDataset {
-  const tables = join(homeFolder(), 'tables', dataset.name)
+  const tables = below(tablesRoot(), dataset.name)
   const base = dirname(path)
   if (dataset.source.kind === 'files') dataset.source.path = resolve(base, dataset.source.path)
   applyOverrides(dataset)
   return {
     dataset,
     path,
-    rawPath: dataset.raw.path === '' ? join(tables, 'raw') : resolve(base, dataset.raw.path),
-    archivePath: dataset.raw.archive === '' ? undefined : resolve(base, dataset.raw.archive),
-    processedPath: dataset.processed.path === '' ? join(tables, 'processed') : resolve(base, dataset.processed.path),
+    rawPath: dataset.raw.path === '' ? below(tables, 'raw') : placed(base, dataset.raw.path),
+    archivePath: dataset.raw.archive === '' ? undefined : placed(base, dataset.raw.archive),
+    processedPath: dataset.processed.path === '' ? below(tables, 'processed') : placed(base, dataset.processed.path),
   }
+}
+
+/** Paths of a declaration are relative to it. */
+const placed = (base: string, path: string): string => (isRemote(path) ? path : resolve(base, path))
+
+/** Where tables lie that no declaration places: HEADRACE_TABLES (a folder, s3://..., hdfs://...), else tables/ in the home. */
+export function tablesRoot(): string {
+  return process.env.HEADRACE_TABLES ?? join(homeFolder(), 'tables')
 }
 
 /** Settings that differ between machines, not between datasets: the broker's address, the watched folder. */

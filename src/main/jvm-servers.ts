@@ -19,8 +19,8 @@ export function jarFolder(part: string): string {
   return join(process.env.HEADRACE_PARTS ?? join(PACKAGE_ROOT, '.headrace', 'parts'), part)
 }
 
-/** Fetches the jars of a part (`kafka`, `spark`) once; returns their folder. */
-export async function fetchJars(part: 'kafka' | 'spark'): Promise<string> {
+/** Fetches the jars of a part (`kafka`, `spark`, `hdfs`) once; returns their folder. */
+export async function fetchJars(part: 'kafka' | 'spark' | 'hdfs'): Promise<string> {
   const folder = jarFolder(part)
   if (existsSync(join(folder, '.complete'))) return folder
   const work = `${folder}.fetching`

@@ -2,7 +2,7 @@
 import type { BatchEngine } from '../core/batch-engine.ts'
 import type { AddAction } from '../lakehouse/actions.ts'
 import { compactRuns, probeRuns, readManifest, writeManifest, writeRun, type KeyIndexManifest, type KeyRun } from '../lakehouse/key-index.ts'
-import { localFile } from '../lakehouse/snapshot.ts'
+import { engineFiles } from '../lakehouse/snapshot.ts'
 import type { Table } from '../lakehouse/table.ts'
 import { versionsAfter } from '../lakehouse/versions.ts'
 import { createKeyCollector } from '../planning/sorted-keys.ts'
@@ -88,7 +88,7 @@ async function readRuns(table: Table, engine: BatchEngine, key: string[], files:
     collector.begin(0, 1)
   }
   for (const file of files) {
-    await engine.readPublishedKeys([localFile(store, file)], key, (words, positions, rows) => collector.add(words, positions, rows))
+    await engine.readPublishedKeys(await engineFiles(engine.access, store, [file]), key, (words, positions, rows) => collector.add(words, positions, rows))
     if (collector.rows >= REBUILD_KEYS) await flush()
   }
   await flush()

@@ -60,7 +60,9 @@ function quarantineFiles(raw: RawTable): AddAction[] {
 async function withQuarantine<T>(raw: RawTable, action: (session: DuckSession) => Promise<T>): Promise<T> {
   const session = await openSession({ memoryBytes: MEMORY, threads: 2, spillFolder: join(homeFolder(), 'spill', `quarantine-${process.pid}`) })
   try {
-    const paths = quarantineFiles(raw).map((file) => raw.table.store.localPath(decodePath(file.path)))
+    const names = quarantineFiles(raw).map((file) => decodePath(file.path))
+    await raw.table.store.stage(names)
+    const paths = names.map((name) => raw.table.store.localPath(name))
     await session.run(`CREATE VIEW q AS SELECT * FROM read_parquet(${listLiteral(paths)}, union_by_name = true, filename = true)`)
     return await action(session)
   } finally {

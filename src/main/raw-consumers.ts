@@ -1,9 +1,9 @@
 /** The consumers of RAW: how far they have come, for upkeep takes nothing that they have not used, and how they are kept from using what is gone. */
 import { consumerMark, deletionMark, heldPartitions } from '../core/marks.ts'
 import type { Dataset } from '../dataset/declaration.ts'
-import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openTable, type Table } from '../lakehouse/table.ts'
 import { CONSUMER } from '../runner/batch-plan.ts'
+import { openStore } from './stores.ts'
 
 export interface ConsumerPositions {
   /** RAW version up to which the batch has read. */
@@ -15,7 +15,7 @@ export interface ConsumerPositions {
 /** Infinity for both when the dataset publishes nothing: then nobody waits for RAW. */
 export async function consumerPositions(dataset: Dataset, processedPath: string): Promise<ConsumerPositions> {
   if (dataset.processed.key.length === 0) return { read: Infinity, used: Infinity }
-  const processed = await openTable(createLocalStore(processedPath))
+  const processed = await openTable(await openStore(processedPath))
   if (processed === undefined) return { read: -1, used: -1 }
   const { marks } = processed.snapshot
   const read = marks.get(consumerMark(CONSUMER)) ?? -1

@@ -1,11 +1,11 @@
 /** Opens (or creates) the RAW table of a dataset and brings its schema up to the declaration. */
 import { RESERVED_COLUMNS, type Column, type Dataset } from '../dataset/declaration.ts'
 import { columnsOf } from '../lakehouse/snapshot.ts'
-import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openOrCreateTable, type Table } from '../lakehouse/table.ts'
 import { effectiveColumns, evolve, rawSchema, schemaChange } from '../planning/table-layout.ts'
 import { LIMITS } from '../core/limits.ts'
 import { consumerPositions } from './raw-consumers.ts'
+import { openStore } from './stores.ts'
 
 export interface RawTable {
   table: Table
@@ -14,7 +14,7 @@ export interface RawTable {
 
 /** `processedPath`: for jobs that commit often, so that log clean-up knows what the batch still needs. */
 export async function openRaw(dataset: Dataset, path: string, nowMs: number, processedPath?: string): Promise<RawTable> {
-  const store = createLocalStore(path)
+  const store = await openStore(path)
   const table = await openOrCreateTable(store, rawSchema(dataset.columns), { 'headrace.dataset': dataset.name, 'headrace.zone': 'raw' }, nowMs, {
     usedThrough: async () => (processedPath === undefined ? -1 : (await consumerPositions(dataset, processedPath)).used),
   })

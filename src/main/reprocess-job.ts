@@ -10,6 +10,7 @@ import { failure } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
 import { heldPartitions } from '../core/marks.ts'
 import type { RawSlice } from '../core/batch-engine.ts'
+import type { EngineAccess } from '../core/object-store.ts'
 import { emptyCounts, type ReprocessResult } from '../core/results.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
@@ -18,7 +19,7 @@ import { literal } from '../engines/duckdb/sql.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { keptThrough } from '../lakehouse/through.ts'
-import { columnsOf, localFile, rowsOf } from '../lakehouse/snapshot.ts'
+import { columnsOf, engineFiles, rowsOf } from '../lakehouse/snapshot.ts'
 import type { Table } from '../lakehouse/table.ts'
 import { filesAfter } from '../lakehouse/versions.ts'
 import { durable } from '../runner/hourly-batch.ts'
@@ -48,6 +49,7 @@ export async function reprocess(given: ReprocessParts, options: ReprocessOptions
   const raw = await openRaw(loaded.dataset, loaded.rawPath, Date.now())
   const parts: Parts = { ...given, unread: await filesAfter(raw.table.store, given.readThrough, raw.table.snapshot.version) }
   const old = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && within(file, options))
+  await raw.table.store.stage(old.map((file) => decodePath(file.path)))
   const session = await openSession({ memoryBytes: DECODE_MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `reprocess-${process.pid}`) })
   try {
     await checkOriginals(session, raw, old, loaded.dataset.name)
@@ -130,20 +132,23 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
   const fresh = made.filter((file) => file.partitionValues.outcome === 'accepted' && file.dataChange !== true)
   const read = old.filter((file) => !parts.unread.has(file.path))
   const archived = parts.archive === undefined ? [] : [...parts.archive.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted')
-  const all = [...(parts.archive === undefined ? [] : [sliceOf(parts.archive, archived)]), sliceOf(raw.table, stays), sliceOf(raw.table, fresh)]
-  const published = new Map([...table.snapshot.files.values()].map((file) => [table.store.localPath(decodePath(file.path)), file]))
+  const sliced = (of: Table, files: (AddAction | DataFile)[]): Promise<RawSlice> => sliceOf(of, engine.access, files)
+  const all = [...(parts.archive === undefined ? [] : [await sliced(parts.archive, archived)]), await sliced(raw.table, stays), await sliced(raw.table, fresh)]
+  const live = [...table.snapshot.files.values()]
+  const opened = await engineFiles(engine.access, table.store, live)
+  const published = new Map(opened.map((one, i) => [one.path, live[i]]))
   const folder = `data/${randomUUID()}`
   const done = await engine.republish({
     slices: all.filter((slice) => slice.files.length > 0),
-    before: [sliceOf(raw.table, read)].filter((slice) => slice.files.length > 0),
-    after: [sliceOf(raw.table, fresh)].filter((slice) => slice.files.length > 0),
+    before: [await sliced(raw.table, read)].filter((slice) => slice.files.length > 0),
+    after: [await sliced(raw.table, fresh)].filter((slice) => slice.files.length > 0),
     key: dataset.processed.key,
     latestBy: dataset.processed.keep === 'latest' ? dataset.processed.latestBy : undefined,
     columns: columnsOf(table.snapshot.metadata),
     partitions: dataset.processed.partitionBy,
-    published: [...published.values()].map((file) => localFile(table.store, file)),
+    published: opened,
     logicalTime: new Date().toISOString(),
-    folder: table.store.localPath(folder),
+    folder: engine.access.path(table.store, folder),
     compression: dataset.processed.compression,
   })
   result.republished = done.published
@@ -152,6 +157,8 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
   return table.commit({ operation: 'REPROCESS', adds, removes, ...fenceBatches(table), info: { published: done.published, replaced: done.replaced } }, Date.now())
 }
 
-function sliceOf(table: Table, files: (AddAction | DataFile)[]): RawSlice {
-  return { files: files.map((file) => table.store.localPath(decodePath(file.path))), rows: files.map((file) => rowsOf(file as AddAction) ?? 0), onlyPartitions: undefined, exceptPartitions: [] }
+async function sliceOf(table: Table, access: EngineAccess, files: (AddAction | DataFile)[]): Promise<RawSlice> {
+  const names = files.map((file) => decodePath(file.path))
+  await access.ready(table.store, names)
+  return { files: names.map((name) => access.path(table.store, name)), rows: files.map((file) => rowsOf(file as AddAction) ?? 0), onlyPartitions: undefined, exceptPartitions: [] }
 }

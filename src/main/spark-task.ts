@@ -11,9 +11,9 @@ import { failure } from '../core/errors.ts'
 import { armFailpoint } from '../core/failpoint.ts'
 import { LIMITS } from '../core/limits.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
-import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { decodeRanges, readHeads, type TaskParts, type TaskRange, type TaskSettings } from '../runner/range-task.ts'
 import { failedMessage } from '../runner/stream-child.ts'
+import { openStore } from './stores.ts'
 
 const STDOUT = 1
 const spill = join(tmpdir(), `headrace-task-${process.pid}`)
@@ -35,7 +35,7 @@ async function run(): Promise<void> {
     ranges,
     openReader: (positions, until, onTrouble) => createKafkaReader({ client, topic: settings.topic, topicId: settings.topicId, positions, until, onTrouble }),
     openEngine: () => openStageEngine({ memoryBytes: LIMITS.engineMemory, threads: 1, spillFolder: spill }),
-    store: createLocalStore(settings.rawPath),
+    store: await openStore(settings.rawPath),
   }
   if (settings.work === 'heads') for await (const block of readHeads(parts)) print(block)
   else print(JSON.stringify(await decodeRanges(parts)))

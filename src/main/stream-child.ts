@@ -10,8 +10,7 @@ import { armFailpoint } from '../core/failpoint.ts'
 import type { FileSource } from '../core/file-source.ts'
 import type { FilesSourceSpec } from '../dataset/declaration.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
-import { decodePath } from '../lakehouse/actions.ts'
-import { createLocalStore } from '../lakehouse/stores/local.ts'
+import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { openTable, type Table } from '../lakehouse/table.ts'
 import { throughOf } from '../lakehouse/through.ts'
 import { runFolderChild } from '../runner/folder-child.ts'
@@ -20,6 +19,7 @@ import { isSilent } from '../runner/range-child.ts'
 import type { ChildSettings, ToChild, ToSupervisor } from '../runner/protocol.ts'
 import { homeFolder } from './home-folder.ts'
 import { openRaw } from './raw-table.ts'
+import { openStore } from './stores.ts'
 
 type Handler = (message: ToChild) => void
 
@@ -93,23 +93,34 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
   }
   if (settings.spark !== undefined) {
     const { runSparkChild } = await import('./spark-child.ts')
-    await runSparkChild({ ...shared, settings: { ...settings, spark: settings.spark }, raw: { table, columns }, identities: engine, ...(await committedRows(table, settings.archivePath)) })
+    await runSparkChild({ ...shared, settings: { ...settings, spark: settings.spark }, raw: { table, columns }, identities: engine, ...(await committedRows(table, settings)) })
     return
   }
   const client = createKafkaClient(dataset.source)
   await runStreamChild({
     ...shared,
-    ...(await committedRows(table, settings.archivePath)),
+    ...(await committedRows(table, settings)),
     openReader: (positions, until, onTrouble) => createKafkaReader({ client, topic: settings.topic, topicId: settings.topicId, positions, until, onTrouble }),
   })
 }
 
 /** Files with the identities of committed rows: RAW's and the archive's. What was merged or moved no longer lies in the order of its commits. */
-async function committedRows(raw: Table, archivePath: string | undefined): Promise<{ rawFiles: string[]; rawFilesInOrder: boolean }> {
-  const archive = archivePath === undefined ? undefined : await openTable(createLocalStore(archivePath))
-  const pathsOf = ({ store, snapshot }: Table): string[] => [...snapshot.files.values()].map((file) => store.localPath(decodePath(file.path)))
+async function committedRows(raw: Table, { archivePath, positions, dataset }: ChildSettings): Promise<{ rawFiles: string[]; rawFilesInOrder: boolean }> {
+  const leastOffset = Math.min(...positions.map((one) => one.next)) - dataset.dedup.window
+  const archive = archivePath === undefined ? undefined : await openTable(await openStore(archivePath))
+  const pathsOf = async ({ store, snapshot }: Table): Promise<string[]> => {
+    const names = [...snapshot.files.values()].filter((file) => mayHold(file, leastOffset)).map((file) => decodePath(file.path))
+    await store.stage(names)
+    return names.map((name) => store.localPath(name))
+  }
   const merged = [...raw.snapshot.files.values()].some((file) => throughOf(file) !== undefined)
-  return { rawFiles: [...(archive === undefined ? [] : pathsOf(archive)), ...pathsOf(raw)], rawFilesInOrder: !merged && archive === undefined }
+  return { rawFiles: [...(archive === undefined ? [] : await pathsOf(archive)), ...(await pathsOf(raw))], rawFilesInOrder: !merged && archive === undefined }
+}
+
+/** By its statistics, whether a file can hold rows from this offset on, of whatever Kafka partition. */
+function mayHold(file: AddAction, leastOffset: number): boolean {
+  const { maxValues } = JSON.parse(file.stats || '{}') as { maxValues?: { kafka_offset?: number } }
+  return maxValues?.kafka_offset === undefined || maxValues.kafka_offset >= leastOffset
 }
 
 const FOLDER_POLL_MS = 500

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { failure } from '../core/errors.ts'
+import { BY_LOCAL_PATH } from '../core/object-store.ts'
 import { typeText } from '../core/table-schema.ts'
 import type { App, TableInfo } from '../control/app.ts'
 import { lockDown, openSession, type DuckSession } from '../engines/duckdb/session.ts'
@@ -10,12 +11,12 @@ import { literal, name } from '../engines/duckdb/sql.ts'
 import { rowsOfFiles } from '../engines/duckdb/table-view.ts'
 import { decodePath } from '../lakehouse/actions.ts'
 import { registerText } from '../lakehouse/register.ts'
-import { columnsOf, localFile, rowsOf, type Snapshot } from '../lakehouse/snapshot.ts'
-import { createLocalStore } from '../lakehouse/stores/local.ts'
+import { columnsOf, engineFiles, rowsOf, type Snapshot } from '../lakehouse/snapshot.ts'
 import { openTable, snapshotAt, type Table } from '../lakehouse/table.ts'
 import { history } from '../lakehouse/versions.ts'
 import { homeFolder } from './home-folder.ts'
-import { loadDataset } from './home.ts'
+import { loadDataset, tablesRoot } from './home.ts'
+import { below, isRemote, openStore } from './stores.ts'
 
 type TablesApp = Pick<App, 'listTables' | 'showTable' | 'tableVersions' | 'tableFiles' | 'query' | 'verify' | 'register'>
 
@@ -24,10 +25,9 @@ const QUERY_MEMORY = 1024 * 1024 * 1024
 export function createTablesApp(): TablesApp {
   return {
     async listTables() {
-      const root = join(homeFolder(), 'tables')
-      const datasets = await readdir(root).catch((): string[] => [])
-      const names = datasets.toSorted().flatMap((dataset) => [`${dataset}/raw`, `${dataset}/processed`])
-      const found = await Promise.all(names.map((one) => openTable(createLocalStore(join(root, one)))))
+      const root = tablesRoot()
+      const names = (await datasetsIn(root)).toSorted().flatMap((dataset) => [`${dataset}/raw`, `${dataset}/processed`])
+      const found = await Promise.all(names.map(async (one) => openTable(await openStore(below(root, one)))))
       return found.flatMap((table, i) => (table === undefined ? [] : [infoOf(names[i], table, table.snapshot)]))
     },
     async showTable(given, version) {
@@ -57,7 +57,7 @@ export function createTablesApp(): TablesApp {
       const snapshot = await stateOf(table, version)
       return withSession(async (session) => {
         await createView(session, 't', table, snapshot)
-        await lockDown(session, [table.store.root])
+        await lockDown(session, [table.store.localPath('')])
         return session.objects(sql).catch((error: unknown) => {
           throw failure('query_failed', { reason: (error as Error).message }, error)
         })
@@ -77,15 +77,22 @@ export function createTablesApp(): TablesApp {
   }
 }
 
+/** Datasets that have tables below a folder. */
+async function datasetsIn(root: string): Promise<string[]> {
+  if (!isRemote(root)) return readdir(root).catch((): string[] => [])
+  const stored = await (await openStore(root)).list('')
+  return [...new Set(stored.map((one) => one.name.split('/')[0]))]
+}
+
 /** A table by `books/raw` or `books/archive`, by `books` (its Processed zone), or by the path of its folder. */
 async function find(given: string): Promise<{ table: Table; label: string }> {
   const [dataset, zone = 'processed'] = given.split('/')
-  const candidates = [join(homeFolder(), 'tables', dataset, zone), resolve(given)]
+  const candidates = isRemote(given) ? [given] : [below(tablesRoot(), dataset, zone), resolve(given)]
   const declared = await loadDataset(dataset).catch(() => undefined)
   const places: Record<string, string | undefined> = { raw: declared?.rawPath, processed: declared?.processedPath, archive: declared?.archivePath }
   if (places[zone] !== undefined) candidates.unshift(places[zone])
   for (const path of candidates) {
-    const table = await openTable(createLocalStore(path))
+    const table = await openTable(await openStore(path))
     if (table !== undefined) return { table, label: given.includes('/') ? given : `${dataset}/processed` }
   }
   throw failure('table_not_found', { path: given })
@@ -126,7 +133,7 @@ async function withSession<T>(action: (session: DuckSession) => Promise<T>): Pro
 
 /** A view over a version's files. */
 export async function createView(session: DuckSession, view: string, table: Table, snapshot: Snapshot): Promise<void> {
-  const files = [...snapshot.files.values()].map((file) => localFile(table.store, file))
+  const files = await engineFiles(BY_LOCAL_PATH, table.store, [...snapshot.files.values()])
   await session.run(`CREATE VIEW ${name(view)} AS ${rowsOfFiles(columnsOf(snapshot.metadata), snapshot.metadata.partitionColumns, files)}`)
 }
 
@@ -143,6 +150,7 @@ async function missingFiles(table: Table, snapshot: Snapshot): Promise<string[]>
 /** Reads every row: counts against the log's statistics, and a hash over all columns that does not depend on order. */
 async function hashTable(session: DuckSession, table: Table, snapshot: Snapshot, problems: string[]): Promise<{ rows: number; hash: string }> {
   for (const file of snapshot.files.values()) {
+    await table.store.stage([decodePath(file.path)])
     const path = table.store.localPath(decodePath(file.path))
     const [[rows]] = await session.rows(`SELECT count(*) FROM read_parquet(${literal(path)})`).catch((error: Error) => [[error.message]])
     const stated = rowsOf(file)

@@ -10,7 +10,6 @@ import { compact } from '../lakehouse/compact.ts'
 import { deleteKeys } from '../lakehouse/delete.ts'
 import { followArchive, retain, undoUnfinished } from '../lakehouse/retain.ts'
 import { columnsOf } from '../lakehouse/snapshot.ts'
-import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { vacuum } from '../lakehouse/vacuum.ts'
 import { rawSchema } from '../planning/table-layout.ts'
@@ -20,6 +19,7 @@ import { loadDataset, type LoadedDataset } from './home.ts'
 import { lockJob } from './lock.ts'
 import { reprocess } from './reprocess-job.ts'
 import { consumerPositions, fenceBatches, type ConsumerPositions } from './raw-consumers.ts'
+import { openStore } from './stores.ts'
 
 type UpkeepApp = Pick<App, 'compact' | 'retain' | 'vacuum' | 'deleteRows' | 'reprocess'>
 type Zone = 'raw' | 'processed' | 'archive'
@@ -57,13 +57,13 @@ async function openTables(loaded: LoadedDataset): Promise<Tables> {
   const { dataset } = loaded
   // Consumers only go forward: what they use meanwhile makes fewer files needed, never more.
   const positions = await consumerPositions(dataset, loaded.processedPath)
-  const raw = await openTable(createLocalStore(loaded.rawPath), { usedThrough: async () => positions.used })
+  const raw = await openTable(await openStore(loaded.rawPath), { usedThrough: async () => positions.used })
   if (raw === undefined) throw failure('table_not_found', { path: loaded.rawPath })
   return {
     loaded,
     raw,
-    processed: await openTable(createLocalStore(loaded.processedPath)),
-    archive: loaded.archivePath === undefined ? undefined : await openTable(createLocalStore(loaded.archivePath)),
+    processed: await openTable(await openStore(loaded.processedPath)),
+    archive: loaded.archivePath === undefined ? undefined : await openTable(await openStore(loaded.archivePath)),
     positions,
   }
 }
@@ -104,9 +104,9 @@ async function retainRaw(tables: Tables, options: UpkeepOptions): ReturnType<App
   return retain({ raw, archive, keepFromDate: options.keepFrom ?? keepFrom(Date.now(), dataset.raw.retentionDays), usedThrough: positions.used, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
 }
 
-function createArchive(dataset: string, raw: Table, path: string): Promise<Table> {
+async function createArchive(dataset: string, raw: Table, path: string): Promise<Table> {
   const schema = { columns: columnsOf(raw.snapshot.metadata), partitionColumns: rawSchema([]).partitionColumns }
-  return openOrCreateTable(createLocalStore(path), schema, { 'headrace.dataset': dataset, 'headrace.zone': 'archive' }, Date.now())
+  return openOrCreateTable(await openStore(path), schema, { 'headrace.dataset': dataset, 'headrace.zone': 'archive' }, Date.now())
 }
 
 /** RAW may have got columns since the archive was made. */

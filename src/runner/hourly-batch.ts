@@ -17,7 +17,7 @@ import { CONSUMER, makePlan, type Plan } from './batch-plan.ts'
 export interface RawVersion {
   version: number
   timestampMs: number
-  /** Accepted files it added and nobody removed since: local path, rows. */
+  /** Accepted files it added and nobody removed since: path as the engine opens it, rows. */
   files: { path: string; rows: number }[]
   accepted: number
   quarantined: number
@@ -50,9 +50,10 @@ export interface BatchOptions {
   engine: BatchEngine
   keys: PublishedKeys
   /** Files of Processed now; `name` is the log's. */
-  publishedFiles(): (PublishedFile & { name: string })[]
+  publishedFiles(): Promise<(PublishedFile & { name: string })[]>
   columns: TableColumn[]
-  localFolder(name: string): string
+  /** A folder of Processed as the engine writes to it. */
+  engineFolder(name: string): string
   sync(names: string[]): Promise<void>
   discard(names: string[]): Promise<void>
   /** Verdict on a table partition's delta; a reason holds it. */
@@ -169,9 +170,9 @@ async function keepLatest(options: BatchOptions, plan: Plan): Promise<Work> {
   options.progress(`comparing ${plan.rows} rows with what is published`)
   const folder = newFolder()
   const none = { adds: [], obsolete: [], rows: 0, duplicates: 0, outdated: 0, published: 0, replaced: 0, partitions: {} }
-  const published = options.publishedFiles()
+  const published = plan.slices.length === 0 ? [] : await options.publishedFiles()
   const made = plan.slices.length === 0 ? none : await options.engine.replace({ ...target(options, plan, folder), key, latestBy, published })
-  const names = new Map(published.map((file) => [file.localPath, file.name]))
+  const names = new Map(published.map((file) => [file.path, file.name]))
   const facts = { rowsRead: made.rows, duplicatesInDelta: made.duplicates, duplicatesPublished: made.outdated, published: made.published, replaced: made.replaced, partitions: made.partitions }
   return { adds: await durable(options.sync, folder, made.adds), removes: made.obsolete.map((path) => names.get(path) as string), facts, settled: async () => undefined }
 }
@@ -180,7 +181,7 @@ const newFolder = (): string => `data/${randomUUID()}`
 
 function target(options: BatchOptions, plan: Plan, folder: string): PublishTarget {
   const { partitionBy, compression } = options.dataset.processed
-  return { slices: plan.slices, columns: options.columns, partitions: partitionBy, logicalTime: new Date(plan.logicalMs).toISOString(), folder: options.localFolder(folder), compression }
+  return { slices: plan.slices, columns: options.columns, partitions: partitionBy, logicalTime: new Date(plan.logicalMs).toISOString(), folder: options.engineFolder(folder), compression }
 }
 
 /** Syncs files of a private folder, whose paths are relative to it, and names them as the log does. */

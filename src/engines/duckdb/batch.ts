@@ -1,6 +1,7 @@
 /** The batch's engine: DuckDB reads RAW, hashes keys, and writes partitioned Parquet. JavaScript touches keys only. */
 import duckdb, { type Result } from '@duckdb/node-bindings'
 import type { BatchEngine, RawSlice, VisitKeys } from '../../core/batch-engine.ts'
+import { BY_LOCAL_PATH } from '../../core/object-store.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
 import { engineError } from './errors.ts'
 import { choose, emptyFile, publish, rowsOfSlices, type RowsOf } from './publish.ts'
@@ -23,6 +24,7 @@ export async function openBatchEngine(options: BatchEngineOptions): Promise<Batc
   const isLarge = (slices: RawSlice[]): boolean => slices.reduce((sum, slice) => sum + slice.rows.reduce((a, b) => a + b, 0), 0) * KEY_ROW_BYTES > options.memoryBytes / 8
   const rowsOf: RowsOf = (slices, partitions, columns) => rowsOfSlices(slices, empty, partitions, columns)
   return {
+    access: BY_LOCAL_PATH,
     readKeys: (slices, key, partitions, visit) => readChunks(session, isLarge(slices) ? streamed : atOnce, `SELECT ${keyHash(key)} AS h, position FROM (${rowsOf(slices, partitions, key)})`, visit),
     readPublishedKeys: (files, key, visit) =>
       files.length === 0 ? Promise.resolve() : readChunks(session, streamed, `SELECT ${keyHash(key)} AS h, 0::BIGINT FROM (${rowsOfFiles(options.columns, options.partitionColumns, files)})`, visit),

@@ -49,7 +49,7 @@ async function publishedMatches(session: DuckSession, request: ReplaceRequest): 
 
 /** The rows of files that are written again, but for those that are replaced. */
 function survivors(request: ReplaceRequest, obsolete: string[]): string {
-  const files = request.published.filter((file) => obsolete.includes(file.localPath))
+  const files = request.published.filter((file) => obsolete.includes(file.path))
   const columns = request.columns.map((column) => name(column.name)).join(', ')
   const extras = files.length === 0 ? [] : ['filename', 'file_row_number']
   const lost = files.length === 0 ? '' : ' WHERE NOT EXISTS (SELECT 1 FROM matches m WHERE m.file = t.filename AND m.row = t.file_row_number)'

@@ -25,7 +25,7 @@ export async function republish(session: DuckSession, request: RepublishRequest,
   await session.run(`CREATE TEMP TABLE chosen AS SELECT position::DOUBLE AS position FROM (${ranked}) WHERE nth = 1`)
   const published = (files: PublishedFile[], extras: string[]): string => rowsOfFiles(request.columns, request.partitions.map((rule) => rule.name), files, extras)
   const touched = (await session.rows(`SELECT DISTINCT filename FROM (${published(request.published, ['filename'])}) p WHERE ${isAffected('p')}`)).map(([file]) => String(file))
-  const rewritten = request.published.filter((file) => touched.includes(file.localPath))
+  const rewritten = request.published.filter((file) => touched.includes(file.path))
   const wanted = request.columns.map((column) => name(column.name)).join(', ')
   const survivors = `SELECT ${wanted} FROM (${published(rewritten, [])}) p WHERE NOT ${isAffected('p')}`
   const rows = await count('SELECT count(*) FROM chosen')

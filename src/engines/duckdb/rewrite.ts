@@ -1,6 +1,7 @@
 /** Upkeep's engine: merges data files, and writes them again without the rows of some keys. */
 import type { PublishedFile } from '../../core/batch-engine.ts'
 import type { DoomedKeys, RewriteEngine, RewriteTable } from '../../core/rewrite-engine.ts'
+import { BY_LOCAL_PATH } from '../../core/object-store.ts'
 import type { DataFile } from '../../core/table-schema.ts'
 import { emptyFile } from './publish.ts'
 import { republish } from './republish.ts'
@@ -14,13 +15,14 @@ export async function openRewriteEngine(options: SessionOptions): Promise<Rewrit
   const session = await openSession(options)
   await session.run('SET preserve_insertion_order = true')
   return {
-    merge: (table, files, path, orderBy) => copy(session, table, `FROM (${rowsOfFiles(table.columns, table.partitionColumns, files)})${orderBy.length === 0 ? '' : ` ORDER BY ${orderBy.map(name).join(', ')}`}`, path, files[0]),
+    access: BY_LOCAL_PATH,
+    merge: (table, files, folder, orderBy) => copy(session, table, `FROM (${rowsOfFiles(table.columns, table.partitionColumns, files)})${orderBy.length === 0 ? '' : ` ORDER BY ${orderBy.map(name).join(', ')}`}`, folder, files[0]),
     findKeys: (table, files, keys) => findKeys(session, table, files, keys),
-    async without(table, file, path) {
+    async without(table, file, folder) {
       const source = rowsOfFiles(table.columns, table.partitionColumns, [file], ['filename', 'file_row_number'])
       const rows = `FROM (${source}) t WHERE NOT EXISTS (SELECT 1 FROM doomed_rows d WHERE d.file = t.filename AND d.row = t.file_row_number)`
       const [[left]] = await session.rows(`SELECT count(*) ${rows}`)
-      return Number(left) === 0 ? undefined : copy(session, table, rows, path, file, KEPT_ORIGINAL)
+      return Number(left) === 0 ? undefined : copy(session, table, rows, folder, file, KEPT_ORIGINAL)
     },
     async republish(request) {
       return republish(session, request, await emptyFile(session, options.spillFolder, request.columns))
@@ -29,19 +31,22 @@ export async function openRewriteEngine(options: SessionOptions): Promise<Rewrit
   }
 }
 
+const MERGED = 'part-0.parquet'
+
 /** Copies rows to a file that holds all columns but those of the table's partitions, which live in the log. */
-async function copy(session: DuckSession, table: RewriteTable, from: string, path: string, like: PublishedFile, original = name('original')): Promise<DataFile> {
+async function copy(session: DuckSession, table: RewriteTable, from: string, folder: string, like: PublishedFile, original = name('original')): Promise<DataFile> {
+  const path = `${folder}/${MERGED}`
   const stored = table.columns.filter((column) => !table.partitionColumns.includes(column.name))
   const selected = stored.map((column) => (column.name === 'original' ? original : name(column.name)))
   const [written] = await copyWithStats(session, `COPY (SELECT ${selected.join(', ')} ${from}) TO ${literal(path)} (${parquetOptions(table.compression)})`, path)
   const types = new Map(stored.map((column) => [column.name, column.type]))
-  return { path, size: written.size, partitionValues: like.partitionValues, stats: deltaStats(written, types) }
+  return { path: MERGED, size: written.size, partitionValues: like.partitionValues, stats: deltaStats(written, types) }
 }
 
 /** The bytes of a message hold all its records: none of them may keep what was asked to be deleted. */
 const KEPT_ORIGINAL = 'CASE WHEN (topic_id, kafka_partition, kafka_offset) IN (SELECT (topic_id, kafka_partition, kafka_offset) FROM doomed_messages) THEN NULL ELSE original END AS original'
 
-async function findKeys(session: DuckSession, table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<{ localPath: string; rows: number }[]> {
+async function findKeys(session: DuckSession, table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<{ path: string; rows: number }[]> {
   const types = keys.columns.map((column) => duckType(table.columns.find((one) => one.name === column)?.type ?? 'string'))
   const values = keys.values.map((tuple) => `(${tuple.map(literal).join(', ')})`).join(', ')
   const texts = keys.columns.map((_, i) => `k${i}`)
@@ -56,5 +61,5 @@ async function findKeys(session: DuckSession, table: RewriteTable, files: Publis
   await session.run(`CREATE OR REPLACE TEMP TABLE doomed_rows AS SELECT DISTINCT t.filename AS file, t.file_row_number AS row, ${message} FROM (${source}) t JOIN doomed d ON ${matches}`)
   await session.run('CREATE OR REPLACE TEMP TABLE doomed_messages AS SELECT DISTINCT topic_id, kafka_partition, kafka_offset FROM doomed_rows')
   const found = await session.rows('SELECT file, count(*) FROM doomed_rows GROUP BY 1')
-  return found.map(([file, rows]) => ({ localPath: String(file), rows: Number(rows) }))
+  return found.map(([file, rows]) => ({ path: String(file), rows: Number(rows) }))
 }

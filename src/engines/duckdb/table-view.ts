@@ -20,5 +20,5 @@ function branch(columns: TableColumn[], partitionColumns: string[], files: Publi
   const own = columns.filter((column) => !partitionColumns.includes(column.name)).map((column) => column.name)
   const rowNumber = extras.includes('file_row_number') ? ', file_row_number = true' : ''
   const selected = [`COLUMNS(c -> list_contains(${listLiteral(own)}, c))`, ...constants, ...extras]
-  return `SELECT ${selected.join(', ')} FROM read_parquet(${listLiteral(files.map((file) => file.localPath))}, union_by_name = true, hive_partitioning = false${rowNumber})`
+  return `SELECT ${selected.join(', ')} FROM read_parquet(${listLiteral(files.map((file) => file.path))}, union_by_name = true, hive_partitioning = false${rowNumber})`
 }

@@ -21,6 +21,8 @@ export function createLocalStore(folder: string): ObjectStore {
   return {
     root,
     localPath: full,
+    stage: async () => undefined,
+    address: (name) => `file://${full(name)}`,
     makeFolder: (name) => guard(async () => void (await mkdir(full(name), { recursive: true })), 'make', full(name)),
     read: (name) => orMissing(() => readFile(full(name)), 'read', full(name)),
     readRange: (name, start, end) => orMissing(() => readPart(full(name), start, end), 'read', full(name)),

@@ -1,0 +1,205 @@
+/**
+ * HDFS by WebHDFS (Hadoop's REST API, "WebHDFS REST API"). A commit writes a temporary file and renames it: the name node lets
+ * one rename onto a name through and answers the others with the boolean `false` in a good answer. An exclusive create would
+ * not do: a writer that dies leaves half an entry under the name.
+ */
+import { randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { buffer } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
+import { failpoint } from '../../core/failpoint.ts'
+import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
+import type { Staging } from './staging.ts'
+
+export interface WebHdfsSpec {
+  /** Address of the name node for Hadoop's own clients: `host:8020`. */
+  nameNode: string
+  /** Its web address: `http://host:9870`. */
+  http: string
+  /** Absolute, without a slash at its end. */
+  path: string
+  /** Simple authentication: who we say we are. */
+  user: string
+}
+
+const TEMPORARY = '.tmp-'
+const ATTEMPTS = 6
+const FIRST_PAUSE_MS = 100
+const TIMEOUT_MS = 60_000
+
+interface FileStatus {
+  pathSuffix: string
+  type: 'FILE' | 'DIRECTORY'
+  length: number
+  modificationTime: number
+}
+
+export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectStore {
+  const root = `hdfs://${spec.nameNode}${spec.path}`
+  const url = (name: string, op: string, more: Record<string, string> = {}): string => {
+    const path = [spec.path, name].filter((part) => part !== '').join('/')
+    return `${spec.http}/webhdfs/v1${path.split('/').map(encodeURIComponent).join('/')}?${new URLSearchParams({ op, 'user.name': spec.user, ...more }).toString()}`
+  }
+  const ask = (method: string, name: string, op: string, more: Record<string, string> = {}): Promise<Buffer> => call(spec, method, url(name, op, more), undefined, `${root}/${name}`, op)
+  /** Bytes go to a data node: the name node says which, then they are sent there. */
+  const create = async (name: string, body: Body): Promise<void> => {
+    await again(async () => {
+      const placed = await call(spec, 'PUT', url(name, 'CREATE', { overwrite: 'true', noredirect: 'true' }), undefined, `${root}/${name}`, 'CREATE', 1)
+      const { Location } = json<{ Location: string }>(placed)
+      await call(spec, 'PUT', Location, body, `${root}/${name}`, 'CREATE', 1)
+    })
+  }
+  const open = async (name: string, more: Record<string, string>): Promise<Buffer | undefined> =>
+    orMissing(() =>
+      again(async () => {
+        const placed = await call(spec, 'GET', url(name, 'OPEN', { noredirect: 'true', ...more }), undefined, `${root}/${name}`, 'OPEN', 1)
+        return call(spec, 'GET', json<{ Location: string }>(placed).Location, undefined, `${root}/${name}`, 'OPEN', 1)
+      }),
+    )
+  const read = (name: string): Promise<Buffer | undefined> => open(name, {})
+  const temporaryFor = (name: string): string => `${folderOf(name)}${TEMPORARY}${randomUUID()}`
+  const store: ObjectStore = {
+    root,
+    localPath: staging.path,
+    address: (name) => `${root}${name === '' ? '' : `/${name}`}`,
+    stage: (names) => staging.stage(names, read),
+    makeFolder: staging.makeFolder,
+    read,
+    readRange: (name, start, end) => (end <= start ? Promise.resolve(Buffer.alloc(0)) : open(name, { offset: String(start), length: String(end - start) })),
+    async write(name, bytes) {
+      const temporary = temporaryFor(name)
+      await create(temporary, Buffer.from(bytes))
+      await ask('PUT', temporary, 'RENAME', { destination: `${spec.path}/${name}`, renameoptions: 'OVERWRITE' })
+    },
+    async writeIfAbsent(name, bytes) {
+      const temporary = temporaryFor(name)
+      await create(temporary, Buffer.from(bytes))
+      failpoint('commit.temporary_synced')
+      const answer = json<{ boolean: boolean }>(await ask('PUT', temporary, 'RENAME', { destination: `${spec.path}/${name}` }))
+      failpoint('commit.linked')
+      if (answer.boolean) return true
+      await ask('DELETE', temporary, 'DELETE')
+      // Taken: by another, or by ourselves, when the answer to the first of two attempts was lost.
+      return (await read(name))?.equals(bytes) === true
+    },
+    list: async (folder, after) => (await walk(ask, folder)).filter((file) => !isTemporary(file.name) && (after === undefined || file.name > after)),
+    stat: (name) =>
+      orMissing(async () => {
+        const { FileStatus: found } = json<{ FileStatus: FileStatus }>(await ask('GET', name, 'GETFILESTATUS'))
+        return { name, size: found.length, modifiedMs: found.modificationTime }
+      }),
+    async delete(name) {
+      await staging.forget(name)
+      await ask('DELETE', name, 'DELETE')
+    },
+    async sweep(beforeMs) {
+      for (const file of await walk(ask, '')) if (isTemporary(file.name) && file.modifiedMs < beforeMs) await ask('DELETE', file.name, 'DELETE')
+    },
+    async sync(names) {
+      for (const name of names) await upload(store, staging, name, create)
+      failpoint('file.synced')
+      failpoint('folder.synced')
+    },
+  }
+  return store
+}
+
+const folderOf = (name: string): string => name.slice(0, name.lastIndexOf('/') + 1)
+const isTemporary = (name: string): boolean => name.slice(name.lastIndexOf('/') + 1).startsWith(TEMPORARY)
+
+async function upload(store: ObjectStore, staging: Staging, name: string, create: (name: string, body: Body) => Promise<void>): Promise<void> {
+  if (await staging.holds(name)) await create(name, { path: staging.path(name), size: (await stat(staging.path(name))).size })
+  const there = (await store.stat(name))?.size
+  const size = (await staging.holds(name)) ? (await stat(staging.path(name))).size : there
+  if (there === undefined || there !== size) throw failure('storage_failed', { action: 'upload', path: `${store.root}/${name}`, reason: `${there ?? 'no'} bytes arrived of ${size}` })
+}
+
+async function walk(ask: (method: string, name: string, op: string) => Promise<Buffer>, folder: string): Promise<StoredObject[]> {
+  const answer = await orMissing(() => ask('GET', folder, 'LISTSTATUS'))
+  if (answer === undefined) return []
+  const { FileStatuses } = json<{ FileStatuses: { FileStatus: FileStatus[] } }>(answer)
+  const found: StoredObject[] = []
+  for (const one of FileStatuses.FileStatus) {
+    const name = [folder, one.pathSuffix].filter((part) => part !== '').join('/')
+    if (one.type === 'DIRECTORY') found.push(...(await walk(ask, name)))
+    else found.push({ name, size: one.length, modifiedMs: one.modificationTime })
+  }
+  return found.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Bytes, or a file that is read anew at each attempt. */
+type Body = Buffer | { path: string; size: number }
+
+const json = <T>(bytes: Buffer): T => JSON.parse(bytes.toString('utf8')) as T
+
+/** One call, tried again while the cluster cannot be reached; its refusals come out by name. */
+async function call(spec: WebHdfsSpec, method: string, url: string, body: Body | undefined, path: string, op: string, attempts = ATTEMPTS): Promise<Buffer> {
+  return again(async () => {
+    let answer: { status: number; bytes: Buffer }
+    try {
+      answer = await send(method, url, body)
+    } catch (error) {
+      throw failure('store_unreachable', { store: spec.http, reason: reasonOf(error) }, error)
+    }
+    if (answer.status >= 200 && answer.status < 300) return answer.bytes
+    throw hdfsError(answer.status, answer.bytes.toString('utf8'), path, op, spec)
+  }, attempts)
+}
+
+/** Node's own client: fetch takes a data node's answers for broken ones. */
+async function send(method: string, url: string, body: Body | undefined): Promise<{ status: number; bytes: Buffer }> {
+  const size = body === undefined ? 0 : Buffer.isBuffer(body) ? body.length : body.size
+  const headers = method === 'PUT' ? { 'content-type': 'application/octet-stream', 'content-length': size } : {}
+  const request = (url.startsWith('https:') ? httpsRequest : httpRequest)(url, { method, headers, timeout: TIMEOUT_MS })
+  // Headers and body are two packets: without this the second waits 40 ms for the first one's acknowledgement.
+  request.setNoDelay(true)
+  request.on('timeout', () => request.destroy(failure('storage_failed', { action: method, path: url, reason: `no answer in ${TIMEOUT_MS} ms` })))
+  const answered = new Promise<IncomingMessage>((resolve, reject) => request.once('response', resolve).once('error', reject))
+  answered.catch(() => undefined)
+  if (body === undefined || Buffer.isBuffer(body)) request.end(body)
+  else await pipeline(createReadStream(body.path), request)
+  const response = await answered
+  return { status: response.statusCode ?? 0, bytes: await buffer(response) }
+}
+
+async function again<T>(action: () => Promise<T>, attempts = ATTEMPTS): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await action()
+    } catch (error) {
+      if (attempt >= attempts || !(error instanceof HeadraceError) || error.code !== 'store_unreachable') throw error
+      await new Promise((resolve) => setTimeout(resolve, FIRST_PAUSE_MS * 2 ** attempt))
+    }
+  }
+}
+
+async function orMissing<T>(action: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await action()
+  } catch (error) {
+    if (error instanceof HeadraceError && error.code === 'path_not_found') return undefined
+    throw error
+  }
+}
+
+function hdfsError(status: number, text: string, path: string, op: string, spec: WebHdfsSpec): HeadraceError {
+  const { exception = '', message = text } = parse(text)
+  const reason = `${exception} ${message}`.trim().split('\n')[0].slice(0, 300)
+  if (exception === 'FileNotFoundException' || status === 404) return failure('path_not_found', { path, base: 'the HDFS' })
+  if (/AccessControl|SecurityException/.test(exception) || status === 401) return failure('store_auth_failed', { store: spec.http, action: op, path, reason })
+  if (/DSQuotaExceeded|NSQuotaExceeded|QuotaByStorageType|could only be written to 0|No space/i.test(reason)) return failure('storage_full', { path })
+  if (/SafeMode|Standby|Retriable/i.test(reason) || status >= 502) return failure('store_unreachable', { store: spec.http, reason })
+  return failure('storage_failed', { action: op, path, reason })
+}
+
+function parse(text: string): { exception?: string; message?: string } {
+  try {
+    return (JSON.parse(text) as { RemoteException: { exception: string; message: string } }).RemoteException
+  } catch {
+    return {}
+  }
+}
