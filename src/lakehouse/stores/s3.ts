@@ -2,11 +2,12 @@
  * S3 and what speaks its language. A commit is a conditional put (`If-None-Match: *`): the server creates the object whole or
  * answers that it is there. A server that ignores the condition would lose commits silently, so it is tried before it is trusted.
  */
+import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { Upload } from '@aws-sdk/lib-storage'
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { Operator, RetryLayer } from 'opendal'
-import { failure, reasonOf, HeadraceError } from '../../core/errors.ts'
+import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
 import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
 import type { Staging } from './staging.ts'
@@ -15,135 +16,154 @@ export interface S3Spec {
   bucket: string
   /** Without slashes at its ends; may be empty. */
   prefix: string
-  /** Of a server that is not Amazon's. */
+  /** Of a server that is not Amazon's; it is asked by path, not by a host name of the bucket. */
   endpoint: string | undefined
   region: string
 }
 
-/** Parts of a large upload: the least that S3 takes is 5 MiB. */
+/** Parts of a large upload: the least that S3 takes is 5 MiB. Two on their way bound the memory. */
 const PART_BYTES = 8 * 1024 * 1024
-const ATTEMPTS = 5
-const FIRST_PAUSE_MS = 200
-const LONGEST_PAUSE_MS = 3_000
+const PARTS_AT_ONCE = 2
+const ATTEMPTS = 6
+const CONNECT_MS = 5_000
+const REQUEST_MS = 60_000
 
-/** Logins come from where AWS tools find them: environment, shared credentials file, instance or pod identity. */
+interface Bucket {
+  spec: S3Spec
+  root: string
+  client: S3Client
+  at(name: string): { Bucket: string; Key: string }
+}
+
+/** Logins come from where AWS tools find them: environment, shared files, web identity, instance or pod. */
 export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
-  const root = `s3://${spec.bucket}${spec.prefix === '' ? '' : `/${spec.prefix}`}`
-  const options: Record<string, string> = { bucket: spec.bucket, root: `/${spec.prefix}`, region: spec.region, ...(spec.endpoint === undefined ? {} : { endpoint: spec.endpoint }) }
-  const retries = new RetryLayer()
-  retries.maxTimes = ATTEMPTS
-  retries.minDelay = FIRST_PAUSE_MS
-  retries.maxDelay = LONGEST_PAUSE_MS
-  retries.jitter = true
-  const s3 = new Operator('s3', options).layer(retries.build())
-  let trusted: Promise<void> | undefined
-  const guard = async <T>(action: () => Promise<T>, verb: string, name: string): Promise<T> => {
-    try {
-      return await action()
-    } catch (error) {
-      throw s3Error(error, verb, `${root}/${name}`, spec)
-    }
-  }
-  const read = (name: string): Promise<Buffer | undefined> => guard(() => orMissing(s3.read(name)), 'read', name)
+  const bucket = openBucket(spec)
+  const { client, root, at } = bucket
+  const read = (name: string, range?: string): Promise<Buffer | undefined> =>
+    guard(bucket, 'read', name, () => orMissing(async () => Buffer.from((await (await client.send(new GetObjectCommand({ ...at(name), Range: range }))).Body?.transformToByteArray()) ?? [])))
+  const lookAt = (name: string): Promise<StoredObject | undefined> =>
+    guard(bucket, 'look at', name, () => orMissing(async () => objectOf(name, await client.send(new HeadObjectCommand(at(name))), 'ContentLength')))
   const createOnce = async (name: string, bytes: Uint8Array): Promise<boolean> => {
-    try {
-      await s3.write(name, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), { ifNotExists: true })
-      return true
-    } catch (error) {
-      if (!isTaken(error)) throw s3Error(error, 'commit', `${root}/${name}`, spec)
-      return (await read(name))?.equals(bytes) === true
-    }
+    const created = await guard(bucket, 'commit', name, () =>
+      client.send(new PutObjectCommand({ ...at(name), Body: bytes, IfNoneMatch: '*' })).then(
+        () => true,
+        (error: unknown) => {
+          if (isTaken(error)) return false
+          throw error
+        },
+      ),
+    )
+    // Taken: by another, or by ourselves, when the answer to the first of two attempts was lost.
+    return created || (await read(name))?.equals(bytes) === true
   }
-  /** Once in a process: the second of two conditional puts must be refused. */
-  const trust = (): Promise<void> =>
-    (trusted ??= guard(async () => {
-      const probe = `_delta_log/.probe-${randomUUID()}`
-      const [first, second] = [await createOnce(probe, Buffer.from('a')), await createOnce(probe, Buffer.from('b'))]
-      await s3.delete(probe)
-      if (!first || second) throw failure('not_supported', { feature: `the S3 server at ${spec.endpoint ?? 'Amazon'} without conditional writes (If-None-Match)`, instead: 'Use a server that has them: Amazon S3, MinIO, Ceph from Squid on, versitygw.' })
-    }, 'probe', '_delta_log'))
+  let trusted: Promise<void> | undefined
   return {
     root,
     localPath: staging.path,
-    address: (name) => `s3a://${spec.bucket}/${[spec.prefix, name].filter((part) => part !== '').join('/')}`,
+    address: (name) => `s3a://${spec.bucket}/${at(name).Key}`,
     stage: (names) => staging.stage(names, read),
     makeFolder: staging.makeFolder,
     read,
-    readRange: (name, start, end) => guard(async () => (await orMissing(s3.read(name, { offset: BigInt(start), size: BigInt(end - start) }))), 'read', name),
-    write: (name, bytes) => guard(async () => void (await s3.write(name, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))), 'write', name),
+    readRange: (name, start, end) => (end <= start ? Promise.resolve(Buffer.alloc(0)) : read(name, `bytes=${start}-${end - 1}`)),
+    write: (name, bytes) => guard(bucket, 'write', name, async () => void (await client.send(new PutObjectCommand({ ...at(name), Body: bytes })))),
     async writeIfAbsent(name, bytes) {
-      await trust()
+      await (trusted ??= trust(bucket, createOnce))
       failpoint('commit.temporary_synced')
       const created = await createOnce(name, bytes)
       failpoint('commit.linked')
       return created
     },
-    list: (folder, after) => guard(() => listAll(s3, folder, after), 'list', folder),
-    stat: (name) =>
-      guard(async () => {
-        const found = await orMissing(s3.stat(name))
-        return found === undefined ? undefined : { name, size: Number(found.contentLength ?? 0), modifiedMs: Date.parse(found.lastModified ?? '') || 0 }
-      }, 'look at', name),
+    list: (folder, after) => guard(bucket, 'list', folder, () => listAll(bucket, folder, after)),
+    stat: lookAt,
     async delete(name) {
       await staging.forget(name)
-      await guard(() => s3.delete(name), 'delete', name)
+      await guard(bucket, 'delete', name, async () => void (await client.send(new DeleteObjectCommand(at(name)))))
     },
     // Uploads that were broken off are invisible; a lifecycle rule of the bucket ends them.
     sweep: async () => undefined,
     async sync(names) {
-      for (const name of names) await guard(() => upload(s3, staging, name), 'upload', name)
+      for (const name of names) {
+        if (await staging.holds(name)) await guard(bucket, 'upload', name, () => upload(bucket, staging.path(name), name))
+        const [there, size] = [(await lookAt(name))?.size, (await staging.holds(name)) ? (await stat(staging.path(name))).size : undefined]
+        // What an engine wrote into the store by itself must be there.
+        if (there === undefined || (size !== undefined && there !== size)) throw failure('storage_failed', { action: 'upload', path: `${root}/${name}`, reason: `${there ?? 'no'} bytes are there of ${size ?? 'some'}` })
+      }
       failpoint('file.synced')
       failpoint('folder.synced')
     },
   }
 }
 
-/** Uploads a file that an engine wrote, in parts. One that an engine wrote into the store itself must be there already. */
-async function upload(s3: Operator, staging: Staging, name: string): Promise<void> {
-  if (!(await staging.holds(name))) {
-    await s3.stat(name)
-    return
-  }
-  const { size } = await stat(staging.path(name))
-  const writer = await s3.writer(name, { chunk: BigInt(PART_BYTES) })
-  for await (const chunk of createReadStream(staging.path(name), { highWaterMark: PART_BYTES })) await writer.write(chunk as Buffer)
-  await writer.close()
-  const there = Number((await s3.stat(name)).contentLength ?? -1)
-  if (there !== size) throw failure('storage_failed', { action: 'upload', path: name, reason: `${there} bytes arrived of ${size}` })
+function openBucket(spec: S3Spec): Bucket {
+  const client = new S3Client({
+    region: spec.region,
+    ...(spec.endpoint === undefined ? {} : { endpoint: spec.endpoint, forcePathStyle: true }),
+    maxAttempts: ATTEMPTS,
+    requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS },
+    // Servers that are not Amazon's know neither the newer checksums nor their encoding.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  })
+  const key = (name: string): string => [spec.prefix, name].filter((part) => part !== '').join('/')
+  return { spec, client, root: `s3://${[spec.bucket, spec.prefix].filter((part) => part !== '').join('/')}`, at: (name) => ({ Bucket: spec.bucket, Key: key(name) }) }
 }
 
-async function listAll(s3: Operator, folder: string, after: string | undefined): Promise<StoredObject[]> {
+/** Once in a process: the second of two conditional puts must be refused. */
+async function trust({ spec, client, at }: Bucket, createOnce: (name: string, bytes: Uint8Array) => Promise<boolean>): Promise<void> {
+  const probe = `${PROBE}${randomUUID()}`
+  const [first, second] = [await createOnce(probe, Buffer.from('a')), await createOnce(probe, Buffer.from('b'))]
+  await client.send(new DeleteObjectCommand(at(probe)))
+  if (!first || second) throw failure('not_supported', { feature: `the S3 server at ${spec.endpoint ?? 'Amazon'} without conditional writes (If-None-Match)`, instead: 'Use a server that has them: Amazon S3, MinIO, Ceph from Squid on, versitygw.' })
+}
+
+const PROBE = '_delta_log/.probe-'
+
+async function upload({ client, at }: Bucket, path: string, name: string): Promise<void> {
+  const body = createReadStream(path, { highWaterMark: PART_BYTES })
+  await new Upload({ client, params: { ...at(name), Body: body }, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE }).done()
+}
+
+async function listAll({ client, at, spec }: Bucket, folder: string, after: string | undefined): Promise<StoredObject[]> {
   const found: StoredObject[] = []
-  const entries = await s3.list(folder === '' ? '/' : `${folder}/`, { recursive: true })
-  for (const entry of entries) {
-    const name = entry.path()
-    if (name.endsWith('/') || (after !== undefined && name <= after) || name.includes('/.probe-')) continue
-    const known = entry.metadata()
-    const facts = known.contentLength === null || known.lastModified === null ? await s3.stat(name) : known
-    found.push({ name, size: Number(facts.contentLength ?? 0), modifiedMs: Date.parse(facts.lastModified ?? '') || 0 })
+  const cut = spec.prefix === '' ? 0 : spec.prefix.length + 1
+  const Prefix = folder === '' ? at('').Key.replace(/(.)$/, '$1/') : `${at(folder).Key}/`
+  for (let token: string | undefined; ; ) {
+    const page = await client.send(new ListObjectsV2Command({ Bucket: spec.bucket, Prefix, ContinuationToken: token, ...(after === undefined ? {} : { StartAfter: at(after).Key }) }))
+    for (const one of page.Contents ?? []) if (!one.Key?.endsWith('/')) found.push(objectOf((one.Key ?? '').slice(cut), one, 'Size'))
+    token = page.NextContinuationToken
+    if (token === undefined) return found.filter((one) => !one.name.startsWith(PROBE)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
-  return found.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-const isTaken = (error: unknown): boolean => /ConditionNotMatch|PreconditionFailed|ConditionalRequestConflict/i.test(reasonOf(error))
+function objectOf<Field extends string>(name: string, facts: { LastModified?: Date } & { [field in Field]?: number }, size: Field): StoredObject {
+  return { name, size: facts[size] ?? 0, modifiedMs: facts.LastModified?.getTime() ?? 0 }
+}
 
-async function orMissing<T>(asked: Promise<T>): Promise<T | undefined> {
+const nameOf = (error: unknown): string => (error as Error).name ?? ''
+const statusOf = (error: unknown): number => (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode ?? 0
+/** 409: two conditional puts met. The other one is not there yet, so who retries finds it, or gets through. */
+const isTaken = (error: unknown): boolean => nameOf(error) === 'PreconditionFailed' || statusOf(error) === 412
+
+async function orMissing<T>(action: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await asked
+    return await action()
   } catch (error) {
-    if (/NotFound|NoSuchKey/.test(reasonOf(error)) && !/NoSuchBucket/.test(reasonOf(error))) return undefined
+    if (['NoSuchKey', 'NotFound'].includes(nameOf(error))) return undefined
     throw error
   }
 }
 
-/** What the server said, in the words of our table. */
-function s3Error(error: unknown, action: string, path: string, spec: S3Spec): HeadraceError {
-  if (error instanceof HeadraceError) return error
-  const reason = reasonOf(error)
-  const first = reason.split('\n')[0].slice(0, 300)
-  if (/NoSuchBucket/.test(reason)) return failure('store_not_found', { store: `bucket ${spec.bucket}`, reason: first }, error)
-  if (/PermissionDenied|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ConfigInvalid|credential/i.test(reason)) return failure('store_auth_failed', { store: `s3://${spec.bucket}`, action, path, reason: first }, error)
-  if (/error sending request|connect|timed? ?out|dns|Connection|RateLimited|SlowDown|ServiceUnavailable/i.test(reason)) return failure('store_unreachable', { store: spec.endpoint ?? `s3://${spec.bucket}`, reason: first }, error)
-  if (/QuotaExceeded|InsufficientStorage|No space left|StorageFull/i.test(reason)) return failure('storage_full', { path }, error)
-  return failure('storage_failed', { action, path, reason: first }, error)
+/** Runs an action; what the server says comes out in the words of our table. */
+async function guard<T>({ spec, root }: Bucket, action: string, name: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof HeadraceError) throw error
+    const [kind, status, path] = [nameOf(error), statusOf(error), `${root}/${name}`]
+    const reason = `${kind} ${reasonOf(error)}`.split('\n')[0].slice(0, 300)
+    if (kind === 'NoSuchBucket') throw failure('store_not_found', { store: `bucket ${spec.bucket}`, reason }, error)
+    if (status === 401 || status === 403 || /Credential/.test(kind)) throw failure('store_auth_failed', { store: `s3://${spec.bucket}`, action, path, reason }, error)
+    if (status === 0 || status >= 500 || status === 429) throw failure(status === 507 ? 'storage_full' : 'store_unreachable', { store: spec.endpoint ?? `s3://${spec.bucket}`, path, reason }, error)
+    throw failure('storage_failed', { action, path, reason }, error)
+  }
 }

@@ -38,94 +38,102 @@ interface FileStatus {
   modificationTime: number
 }
 
-export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectStore {
+/** The calls of one root. */
+interface WebHdfs {
+  spec: WebHdfsSpec
+  root: string
+  ask(method: string, name: string, op: string, more?: Record<string, string>): Promise<Buffer>
+  /** Creates or replaces, in two steps: the name node says which data node takes the bytes. */
+  create(name: string, body: Body): Promise<void>
+  open(name: string, more?: Record<string, string>): Promise<Buffer | undefined>
+}
+
+function openRoot(spec: WebHdfsSpec): WebHdfs {
   const root = `hdfs://${spec.nameNode}${spec.path}`
   const url = (name: string, op: string, more: Record<string, string> = {}): string => {
     const path = [spec.path, name].filter((part) => part !== '').join('/')
     return `${spec.http}/webhdfs/v1${path.split('/').map(encodeURIComponent).join('/')}?${new URLSearchParams({ op, 'user.name': spec.user, ...more }).toString()}`
   }
-  const ask = (method: string, name: string, op: string, more: Record<string, string> = {}): Promise<Buffer> => call(spec, method, url(name, op, more), undefined, `${root}/${name}`, op)
-  /** Bytes go to a data node: the name node says which, then they are sent there. */
-  const create = async (name: string, body: Body): Promise<void> => {
-    await again(async () => {
-      const placed = await call(spec, 'PUT', url(name, 'CREATE', { overwrite: 'true', noredirect: 'true' }), undefined, `${root}/${name}`, 'CREATE', 1)
-      const { Location } = json<{ Location: string }>(placed)
-      await call(spec, 'PUT', Location, body, `${root}/${name}`, 'CREATE', 1)
-    })
+  const placed = async (method: string, name: string, op: string, more: Record<string, string>): Promise<string> =>
+    json<{ Location: string }>(await call(spec, method, url(name, op, { noredirect: 'true', ...more }), undefined, `${root}/${name}`, op, 1)).Location
+  return {
+    spec,
+    root,
+    ask: (method, name, op, more) => call(spec, method, url(name, op, more), undefined, `${root}/${name}`, op),
+    create: (name, body) => again(async () => void (await call(spec, 'PUT', await placed('PUT', name, 'CREATE', { overwrite: 'true' }), body, `${root}/${name}`, 'CREATE', 1))),
+    open: (name, more = {}) => orMissing(() => again(async () => call(spec, 'GET', await placed('GET', name, 'OPEN', more), undefined, `${root}/${name}`, 'OPEN', 1))),
   }
-  const open = async (name: string, more: Record<string, string>): Promise<Buffer | undefined> =>
-    orMissing(() =>
-      again(async () => {
-        const placed = await call(spec, 'GET', url(name, 'OPEN', { noredirect: 'true', ...more }), undefined, `${root}/${name}`, 'OPEN', 1)
-        return call(spec, 'GET', json<{ Location: string }>(placed).Location, undefined, `${root}/${name}`, 'OPEN', 1)
-      }),
-    )
-  const read = (name: string): Promise<Buffer | undefined> => open(name, {})
-  const temporaryFor = (name: string): string => `${folderOf(name)}${TEMPORARY}${randomUUID()}`
-  const store: ObjectStore = {
+}
+
+export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectStore {
+  const hdfs = openRoot(spec)
+  const { root, ask, create, open } = hdfs
+  const lookAt = (name: string): Promise<StoredObject | undefined> =>
+    orMissing(async () => {
+      const { FileStatus: found } = json<{ FileStatus: FileStatus }>(await ask('GET', name, 'GETFILESTATUS'))
+      return { name, size: found.length, modifiedMs: found.modificationTime }
+    })
+  const temporary = async (name: string, bytes: Uint8Array): Promise<string> => {
+    const path = `${folderOf(name)}${TEMPORARY}${randomUUID()}`
+    await create(path, Buffer.from(bytes))
+    return path
+  }
+  const renameTo = (name: string): Record<string, string> => ({ destination: `${spec.path}/${name}` })
+  return {
     root,
     localPath: staging.path,
     address: (name) => `${root}${name === '' ? '' : `/${name}`}`,
-    stage: (names) => staging.stage(names, read),
+    stage: (names) => staging.stage(names, open),
     makeFolder: staging.makeFolder,
-    read,
+    read: (name) => open(name),
     readRange: (name, start, end) => (end <= start ? Promise.resolve(Buffer.alloc(0)) : open(name, { offset: String(start), length: String(end - start) })),
-    async write(name, bytes) {
-      const temporary = temporaryFor(name)
-      await create(temporary, Buffer.from(bytes))
-      await ask('PUT', temporary, 'RENAME', { destination: `${spec.path}/${name}`, renameoptions: 'OVERWRITE' })
-    },
+    write: async (name, bytes) => void (await ask('PUT', await temporary(name, bytes), 'RENAME', { ...renameTo(name), renameoptions: 'OVERWRITE' })),
     async writeIfAbsent(name, bytes) {
-      const temporary = temporaryFor(name)
-      await create(temporary, Buffer.from(bytes))
+      const written = await temporary(name, bytes)
       failpoint('commit.temporary_synced')
-      const answer = json<{ boolean: boolean }>(await ask('PUT', temporary, 'RENAME', { destination: `${spec.path}/${name}` }))
+      const answer = json<{ boolean: boolean }>(await ask('PUT', written, 'RENAME', renameTo(name)))
       failpoint('commit.linked')
       if (answer.boolean) return true
-      await ask('DELETE', temporary, 'DELETE')
+      await ask('DELETE', written, 'DELETE')
       // Taken: by another, or by ourselves, when the answer to the first of two attempts was lost.
-      return (await read(name))?.equals(bytes) === true
+      return (await open(name))?.equals(bytes) === true
     },
-    list: async (folder, after) => (await walk(ask, folder)).filter((file) => !isTemporary(file.name) && (after === undefined || file.name > after)),
-    stat: (name) =>
-      orMissing(async () => {
-        const { FileStatus: found } = json<{ FileStatus: FileStatus }>(await ask('GET', name, 'GETFILESTATUS'))
-        return { name, size: found.length, modifiedMs: found.modificationTime }
-      }),
+    list: async (folder, after) => (await walk(hdfs, folder)).filter((file) => !isTemporary(file.name) && (after === undefined || file.name > after)),
+    stat: lookAt,
     async delete(name) {
       await staging.forget(name)
       await ask('DELETE', name, 'DELETE')
     },
     async sweep(beforeMs) {
-      for (const file of await walk(ask, '')) if (isTemporary(file.name) && file.modifiedMs < beforeMs) await ask('DELETE', file.name, 'DELETE')
+      for (const file of await walk(hdfs, '')) if (isTemporary(file.name) && file.modifiedMs < beforeMs) await ask('DELETE', file.name, 'DELETE')
     },
     async sync(names) {
-      for (const name of names) await upload(store, staging, name, create)
+      for (const name of names) await upload(hdfs, staging, name, lookAt)
       failpoint('file.synced')
       failpoint('folder.synced')
     },
   }
-  return store
 }
 
 const folderOf = (name: string): string => name.slice(0, name.lastIndexOf('/') + 1)
 const isTemporary = (name: string): boolean => name.slice(name.lastIndexOf('/') + 1).startsWith(TEMPORARY)
 
-async function upload(store: ObjectStore, staging: Staging, name: string, create: (name: string, body: Body) => Promise<void>): Promise<void> {
-  if (await staging.holds(name)) await create(name, { path: staging.path(name), size: (await stat(staging.path(name))).size })
-  const there = (await store.stat(name))?.size
-  const size = (await staging.holds(name)) ? (await stat(staging.path(name))).size : there
-  if (there === undefined || there !== size) throw failure('storage_failed', { action: 'upload', path: `${store.root}/${name}`, reason: `${there ?? 'no'} bytes arrived of ${size}` })
+/** What an engine wrote into the store by itself must be there. */
+async function upload({ root, create }: WebHdfs, staging: Staging, name: string, lookAt: (name: string) => Promise<StoredObject | undefined>): Promise<void> {
+  const size = (await staging.holds(name)) ? (await stat(staging.path(name))).size : undefined
+  if (size !== undefined) await create(name, { path: staging.path(name), size })
+  const there = (await lookAt(name))?.size
+  if (there === undefined || (size !== undefined && there !== size)) throw failure('storage_failed', { action: 'upload', path: `${root}/${name}`, reason: `${there ?? 'no'} bytes are there of ${size ?? 'some'}` })
 }
 
-async function walk(ask: (method: string, name: string, op: string) => Promise<Buffer>, folder: string): Promise<StoredObject[]> {
-  const answer = await orMissing(() => ask('GET', folder, 'LISTSTATUS'))
+async function walk(hdfs: WebHdfs, folder: string): Promise<StoredObject[]> {
+  const answer = await orMissing(() => hdfs.ask('GET', folder, 'LISTSTATUS'))
   if (answer === undefined) return []
   const { FileStatuses } = json<{ FileStatuses: { FileStatus: FileStatus[] } }>(answer)
   const found: StoredObject[] = []
   for (const one of FileStatuses.FileStatus) {
     const name = [folder, one.pathSuffix].filter((part) => part !== '').join('/')
-    if (one.type === 'DIRECTORY') found.push(...(await walk(ask, name)))
+    if (one.type === 'DIRECTORY') found.push(...(await walk(hdfs, name)))
     else found.push({ name, size: one.length, modifiedMs: one.modificationTime })
   }
   return found.toSorted((a, b) => (a.name < b.name ? -1 : 1))
