@@ -1,10 +1,10 @@
 /** headrace batch: publish what is new in RAW, once or on the dataset's schedule. */
 import type { Command } from 'commander'
 import type { App } from '../control/app.ts'
-import { DEFAULT_MEMORY_BYTES, byteSize, collect, stopSignal } from './options.ts'
+import { CONNECT, DEFAULT_MEMORY_BYTES, MASTER, byteSize, collect, engineChoice, engineOption, stopSignal, type EngineFlags } from './options.ts'
 import { bytesText, printError, type Output } from './output.ts'
 
-interface Flags {
+interface Flags extends EngineFlags {
   memory: number
   dryRun?: boolean
   schedule?: boolean
@@ -18,6 +18,9 @@ export function addBatch(program: Command, app: App, output: () => Output): void
     .description('publish what is new in RAW to Processed: deduplicated by key, partitioned, in one commit')
     .option('--memory <size>', 'memory limit', byteSize, DEFAULT_MEMORY_BYTES)
     .option('--dry-run', 'say what would be read, write nothing')
+    .addOption(engineOption())
+    .option('--master <url>', MASTER)
+    .option('--connect <host:port>', CONNECT)
     .option('--schedule', "stay and run on the dataset's cron schedule")
     .option('--hold <partition>', 'hold a table partition, e.g. publication_year=2010 (repeatable)', collect, [])
     .option('--release <partition>', 'publish a held table partition again (repeatable)', collect, [])
@@ -29,7 +32,7 @@ export function addBatch(program: Command, app: App, output: () => Output): void
 }
 
 async function once(dataset: string, flags: Flags, app: App, out: Output): Promise<void> {
-  const results = await app.batch(dataset, { memoryBytes: flags.memory, dryRun: flags.dryRun === true, hold: flags.hold, release: flags.release, say: out.progress })
+  const results = await app.batch(dataset, { engine: engineChoice(flags), memoryBytes: flags.memory, dryRun: flags.dryRun === true, hold: flags.hold, release: flags.release, say: out.progress })
   for (const result of results) {
     const { partitions, held, bytes, ...facts } = result
     out.object({ ...facts, bytes: out.format === 'json' ? bytes : bytesText(bytes), partitions: out.format === 'json' ? partitions : Object.keys(partitions).length, held })

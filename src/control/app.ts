@@ -25,6 +25,7 @@ export interface StreamOptions {
 }
 
 export interface BatchOptions {
+  engine: EngineChoice
   memoryBytes: number
   dryRun: boolean
   hold: string[]
@@ -104,6 +105,7 @@ export interface ReplayResult {
 }
 
 export interface UpkeepOptions {
+  engine: EngineChoice
   memoryBytes: number
   /** Says files, rows and bytes; changes nothing. */
   dryRun: boolean

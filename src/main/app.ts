@@ -33,7 +33,7 @@ export function createApp(version: string): App {
     produce: async (request) => (await import('./produce-job.ts')).runProducer(request),
     stream: runStream,
     async batch(dataset, options) {
-      const loaded = await loadDataset(dataset)
+      const loaded = await loadDataset(dataset, options.engine)
       if (options.hold.length + options.release.length > 0) await setHolds(loaded, options.hold, options.release)
       const { runBatch } = await import('./batch-job.ts')
       return runBatch(loaded, { memoryBytes: options.memoryBytes, dryRun: options.dryRun, progress: options.say })

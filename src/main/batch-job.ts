@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { failure } from '../core/errors.ts'
 import type { TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
-import { openBatchEngine } from '../engines/duckdb/batch.ts'
 import type { EngineAccess } from '../core/object-store.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { columnsOf, engineFiles, rowsOf } from '../lakehouse/snapshot.ts'
@@ -13,6 +12,7 @@ import { versionsAfter } from '../lakehouse/versions.ts'
 import { effectiveColumns, processedSchema, schemaChange } from '../planning/table-layout.ts'
 import type { BatchResult } from '../core/results.ts'
 import { runHourlyBatch, type GateFacts, type RawVersion } from '../runner/hourly-batch.ts'
+import { openBatchEngineFor } from './engine-choice.ts'
 import { homeFolder } from './home-folder.ts'
 import { type LoadedDataset } from './home.ts'
 import { createPublishedKeys } from './published-keys.ts'
@@ -41,13 +41,9 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
   if (raw === undefined) throw failure('table_not_found', { path: loaded.rawPath })
   const { table, columns } = await openProcessed(dataset, loaded.processedPath, raw)
   const free = run.memoryBytes - BASE_BYTES
-  const engine = await openBatchEngine({
-    memoryBytes: free * (1 - SCRIPT_SHARE),
-    threads: free * (1 - SCRIPT_SHARE) < TWO_THREADS_BYTES ? 1 : availableParallelism(),
-    spillFolder: join(homeFolder(), 'spill', `batch-${process.pid}`),
-    columns,
-    partitionColumns: dataset.processed.partitionBy.map((field) => field.name),
-  })
+  const memoryBytes = free * (1 - SCRIPT_SHARE)
+  const embedded = { memoryBytes, threads: memoryBytes < TWO_THREADS_BYTES ? 1 : availableParallelism(), spillFolder: join(homeFolder(), 'spill', `batch-${process.pid}`) }
+  const engine = await openBatchEngineFor({ dataset, embedded, say: run.progress }, { rawColumns: columnsOf(raw.snapshot.metadata), columns, processed: table.store })
   try {
     return await runHourlyBatch({
       dataset,

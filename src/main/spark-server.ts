@@ -50,6 +50,7 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
     'spark.sql.catalog.spark_catalog': 'org.apache.spark.sql.delta.catalog.DeltaCatalog',
     'spark.sql.session.timeZone': 'UTC',
     'spark.sql.warehouse.dir': folder('warehouse'),
+    ...storageSettings(process.env),
     ...options.settings,
   }
   const jvm = ['-XX:+UseSerialGC', `-Xmx${options.memory}`, `-Djava.io.tmpdir=${folder('tmp')}`, ...JVM, '-cp', `${jars}/*`]
@@ -62,6 +63,19 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
   const address = `127.0.0.1:${port}`
   await waitUntilReady(child, address, token, folder('server.log'))
   return { address, token, pid: child.pid as number, stop: () => endProcess(child, 'SIGTERM'), kill: () => endProcess(child, 'SIGKILL') }
+}
+
+/**
+ * Where Spark finds the S3 server that we find. The login stays where it is, in the environment or the files of AWS tools: Spark
+ * shows its settings to everybody who may look at a job.
+ */
+function storageSettings({ AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION, AWS_DEFAULT_REGION }: NodeJS.ProcessEnv): Record<string, string> {
+  const endpoint = AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL
+  const region = AWS_REGION ?? AWS_DEFAULT_REGION
+  return {
+    ...(endpoint === undefined ? {} : { 'spark.hadoop.fs.s3a.endpoint': endpoint, 'spark.hadoop.fs.s3a.path.style.access': 'true', 'spark.hadoop.fs.s3a.connection.ssl.enabled': String(endpoint.startsWith('https:')) }),
+    ...(region === undefined ? {} : { 'spark.hadoop.fs.s3a.endpoint.region': region }),
+  }
 }
 
 /** A port that is open says little: a killed server's answers for a moment more. Only an answered question counts. */

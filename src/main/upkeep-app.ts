@@ -5,7 +5,6 @@ import type { App, UpkeepOptions } from '../control/app.ts'
 import { HeadraceError, failure } from '../core/errors.ts'
 import type { CompactResult, DeleteResult, VacuumResult } from '../core/results.ts'
 import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
-import { openRewriteEngine } from '../engines/duckdb/rewrite.ts'
 import { compact } from '../lakehouse/compact.ts'
 import { deleteKeys } from '../lakehouse/delete.ts'
 import { followArchive, retain, undoUnfinished } from '../lakehouse/retain.ts'
@@ -14,6 +13,7 @@ import { openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { vacuum } from '../lakehouse/vacuum.ts'
 import { rawSchema } from '../planning/table-layout.ts'
 import { keepFrom } from '../planning/upkeep.ts'
+import { openRewriteEngineFor } from './engine-choice.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset, type LoadedDataset } from './home.ts'
 import { lockJob } from './lock.ts'
@@ -26,11 +26,11 @@ type Zone = 'raw' | 'processed' | 'archive'
 
 export function createUpkeepApp(): UpkeepApp {
   return {
-    compact: (dataset, options) => alone(dataset, (tables) => compactZones(tables, options)),
-    retain: (dataset, options) => alone(dataset, (tables) => retainRaw(tables, options)),
-    vacuum: (dataset, options) => alone(dataset, (tables) => vacuumZones(tables, options)),
-    deleteRows: (dataset, options) => alone(dataset, (tables) => deleteRows(tables, options)),
-    reprocess: (dataset, options) => alone(dataset, ({ loaded, archive, positions }) => withEngine(options, (engine) => reprocess({ loaded, archive, engine, readThrough: positions.read }, options))),
+    compact: (dataset, options) => alone(dataset, options, (tables) => compactZones(tables, options)),
+    retain: (dataset, options) => alone(dataset, options, (tables) => retainRaw(tables, options)),
+    vacuum: (dataset, options) => alone(dataset, options, (tables) => vacuumZones(tables, options)),
+    deleteRows: (dataset, options) => alone(dataset, options, (tables) => deleteRows(tables, options)),
+    reprocess: (dataset, options) => alone(dataset, options, (tables) => withEngine(tables, options, (engine) => reprocess({ loaded: tables.loaded, archive: tables.archive, engine, readThrough: tables.positions.read }, options))),
   }
 }
 
@@ -43,8 +43,8 @@ interface Tables {
 }
 
 /** One upkeep of a dataset at a time: two would undo each other's work file by file. */
-async function alone<T>(name: string, action: (tables: Tables) => Promise<T>): Promise<T> {
-  const loaded = await loadDataset(name)
+async function alone<T>(name: string, options: UpkeepOptions, action: (tables: Tables) => Promise<T>): Promise<T> {
+  const loaded = await loadDataset(name, options.engine)
   const unlock = await lockJob(`upkeep ${loaded.dataset.name}`)
   try {
     return await action(await openTables(loaded))
@@ -73,8 +73,10 @@ function zones(tables: Tables): [Zone, Table][] {
   return ([['raw', raw], ['processed', processed], ['archive', archive]] as [Zone, Table | undefined][]).filter((one): one is [Zone, Table] => one[1] !== undefined)
 }
 
-async function withEngine<T>(options: UpkeepOptions, action: (engine: RewriteEngine) => Promise<T>): Promise<T> {
-  const engine = await openRewriteEngine({ memoryBytes: options.memoryBytes, threads: 1, spillFolder: join(homeFolder(), 'spill', `upkeep-${process.pid}`) })
+async function withEngine<T>(tables: Tables, options: UpkeepOptions, action: (engine: RewriteEngine) => Promise<T>): Promise<T> {
+  const embedded = { memoryBytes: options.memoryBytes, threads: 1, spillFolder: join(homeFolder(), 'spill', `upkeep-${process.pid}`) }
+  const stores = zones(tables).map(([, table]) => table.store)
+  const engine = await openRewriteEngineFor({ dataset: tables.loaded.dataset, embedded, say: options.say }, stores)
   try {
     return await action(engine)
   } finally {
@@ -84,7 +86,7 @@ async function withEngine<T>(options: UpkeepOptions, action: (engine: RewriteEng
 
 function compactZones(tables: Tables, options: UpkeepOptions): Promise<({ table: string } & CompactResult)[]> {
   const { dataset } = tables.loaded
-  return withEngine(options, async (engine) => {
+  return withEngine(tables, options, async (engine) => {
     const results: ({ table: string } & CompactResult)[] = []
     for (const [zone, table] of zones(tables).filter(([name]) => name !== 'archive')) {
       const { clusterBy, compression } = zone === 'raw' ? dataset.raw : dataset.processed
@@ -139,7 +141,7 @@ function deleteRows(tables: Tables, options: Parameters<App['deleteRows']>[1]): 
   const keys = doomedKeys(tables, options.keys)
   const hashes = keys.values.map((tuple) => createHash('sha256').update(JSON.stringify(tuple)).digest('hex'))
   const info = { reason: options.reason, columns: keys.columns, keySha256: hashes }
-  return withEngine(options, async (engine) => {
+  return withEngine(tables, options, async (engine) => {
     if (archive !== undefined && !options.dryRun) await undoUnfinished(raw, archive, Date.now())
     const results: ({ table: string } & DeleteResult)[] = []
     for (const [zone, table] of zones(tables)) {

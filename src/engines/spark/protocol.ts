@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 export interface Relation {
   read?: { data_source: { format: string; schema?: string; options?: Record<string, string>; paths?: string[] } }
+  project?: { input: Relation; expressions: { expression_string: { expression: string } }[] }
   sql?: { query: string }
   local_relation?: { data?: Uint8Array; schema?: string }
   subquery_alias?: { input: Relation; alias: string }

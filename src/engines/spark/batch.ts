@@ -1,0 +1,107 @@
+/** The batch's engine on Spark: the same port, the same keys and positions, the same files. */
+import { ByteWriter, parquetWrite } from 'hyparquet-writer'
+import type { BatchEngine, PartitionRule, RawSlice, VisitKeys } from '../../core/batch-engine.ts'
+import { failure } from '../../core/errors.ts'
+import { BY_ADDRESS } from '../../core/object-store.ts'
+import type { TableColumn } from '../../core/table-schema.ts'
+import { arrowColumns } from './arrow-rows.ts'
+import { rowsOfSlices, storedColumns, tableColumns, writeFiles, type StoreByAddress } from './publish.ts'
+import { relationOf, rowsOfFiles, type Query } from './query.ts'
+import { replace } from './replace.ts'
+import type { SparkSession } from './session.ts'
+import { name } from './sql.ts'
+
+export interface SparkBatchOptions {
+  session: SparkSession
+  store: StoreByAddress
+  /** Columns of RAW and of Processed, and which of the latter its partitions are. */
+  rawColumns: TableColumn[]
+  columns: TableColumn[]
+  partitionColumns: string[]
+  /** A folder of the store for what one step hands to the next; removed at the end. */
+  workFolder: string
+}
+
+export function openSparkBatchEngine(options: SparkBatchOptions): BatchEngine {
+  const { session, rawColumns, columns, partitionColumns, store } = options
+  const chosen: string[] = []
+  const rowsOf = (slices: RawSlice[], partitions: PartitionRule[], picked: string[]): Query => rowsOfSlices('raw', slices, partitions, rawColumns, picked)
+  return {
+    access: BY_ADDRESS,
+    async readKeys(slices, key, partitions, visit) {
+      const rows = rowsOf(slices, partitions, key)
+      await visitKeys(session, { sql: `SELECT ${keyHash(key, rawColumns)} AS h, position FROM (${rows.sql})`, sources: rows.sources }, visit)
+    },
+    async readPublishedKeys(files, key, visit) {
+      if (files.length === 0) return
+      const rows = rowsOfFiles('published', columns, partitionColumns, files)
+      await visitKeys(session, { sql: `SELECT ${keyHash(key, columns)} AS h, 0L AS position FROM (${rows.sql})`, sources: rows.sources }, visit)
+    },
+    async countPartitions(slices, partitions) {
+      const rows = rowsOf(slices, partitions, [])
+      const found = await session.rows(relationOf({ sql: `SELECT partition_path, count(*) AS n FROM (${rows.sql}) GROUP BY 1`, sources: rows.sources }), { action: 'count rows by partition' })
+      return new Map(found.map((row) => [String(row.partition_path), Number(row.n)]))
+    },
+    async choose(positions) {
+      const address = `${options.workFolder}/chosen-${chosen.length}.parquet`
+      await store.write(address, positionFile(positions))
+      chosen.push(address)
+    },
+    async publish(request) {
+      const rows = rowsOf(request.slices, request.partitions, storedColumns(request))
+      const picked: Query['sources'] = { chosen: { read: { data_source: { format: 'parquet', schema: 'position DOUBLE', paths: [...chosen] } } } }
+      const sql = `SELECT ${tableColumns(request)} FROM (${rows.sql}) r WHERE EXISTS (SELECT 1 FROM chosen c WHERE CAST(c.position AS BIGINT) = r.position)`
+      const files = chosen.length === 0 ? [] : await writeFiles(options, { sql, sources: { ...rows.sources, ...picked } }, request.folder, request.partitions.map((rule) => rule.name), request.compression, 'publish rows')
+      chosen.length = 0
+      return files
+    },
+    replace: (request) => replace(options, request),
+    async close() {
+      await store.clear(options.workFolder)
+      await session.close()
+    },
+  }
+}
+
+/** Positions as a Parquet file: plain doubles, exact up to 2^53. */
+function positionFile(positions: Float64Array): Uint8Array {
+  const writer = new ByteWriter()
+  parquetWrite({ writer, columnData: [{ name: 'position', data: positions, type: 'DOUBLE' }], statistics: false })
+  return new Uint8Array(writer.getBuffer())
+}
+
+/** Why keys of this type cannot be told on Spark as DuckDB tells them; undefined when they can. */
+export function keyProblem(key: string[], columns: TableColumn[]): string | undefined {
+  const odd = columns.find((column) => key.includes(column.name) && (typeof column.type !== 'string' || column.type === 'double'))
+  return odd === undefined ? undefined : `a key with a column of type ${typeof odd.type === 'string' ? odd.type : odd.type.type} (${odd.name})`
+}
+
+/** The 128 bits that DuckDB makes of a key, from the same text: both engines share one index of published keys. */
+function keyHash(key: string[], columns: TableColumn[]): string {
+  const problem = keyProblem(key, columns)
+  if (problem !== undefined) throw failure('not_supported', { feature: `${problem} on Spark`, instead: 'Use engine: duckdb for this dataset.' })
+  const parts = key.map((column) => `coalesce(${keyText(column, columns)}, '\\u0000')`)
+  return `unhex(md5(encode(${parts.length === 1 ? parts[0] : `concat_ws('\\u001f', ${parts.join(', ')})`}, 'UTF-8')))`
+}
+
+function keyText(column: string, columns: TableColumn[]): string {
+  const type = columns.find((one) => one.name === column)?.type
+  const text = `CAST(${name(column)} AS STRING)`
+  return type === 'timestamp' ? `concat(${text}, '+00')` : text
+}
+
+async function visitKeys(session: SparkSession, query: Query, visit: VisitKeys): Promise<void> {
+  for await (const bytes of session.batches(relationOf(query), { action: 'read keys' })) {
+    const batch = arrowColumns(bytes)
+    const [hash, position] = [batch.column('h'), batch.column('position')]
+    const words = new Int32Array(batch.rows * 4)
+    const digests = new Uint8Array(words.buffer)
+    const positions = new Float64Array(batch.rows)
+    for (let row = 0; row < batch.rows; row += 1) {
+      digests.set(hash(row) as Uint8Array, row * 16)
+      positions[row] = Number(position(row))
+    }
+    visit(words, positions, batch.rows)
+  }
+}
+

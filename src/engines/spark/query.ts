@@ -1,0 +1,74 @@
+/** SQL text together with the relations it reads: plans that need no views and leave nothing behind in a session. */
+import { failure } from '../../core/errors.ts'
+import type { PublishedFile } from '../../core/batch-engine.ts'
+import type { TableColumn } from '../../core/table-schema.ts'
+import { arrowTable } from './arrow-rows.ts'
+import type { Relation } from './protocol.ts'
+import { literal, name, sparkType } from './sql.ts'
+
+export interface Query {
+  sql: string
+  /** By the names that the SQL knows them by. */
+  sources: Record<string, Relation>
+}
+
+export function relationOf({ sql, sources }: Query): Relation {
+  return { with_relations: { root: { sql: { query: sql } }, references: Object.entries(sources).map(([alias, input]) => ({ subquery_alias: { input, alias } })) } }
+}
+
+/** The sources of several queries; the same name stands for the same relation. */
+export function sourcesOf(...queries: Query[]): Query['sources'] {
+  return Object.assign({}, ...queries.map((query) => query.sources)) as Query['sources']
+}
+
+/** Rows of Parquet files, columns that a file lacks being null, with `file` and `row` (from 0) that say where each stands. */
+export function parquetRows(paths: string[], columns: TableColumn[]): Relation {
+  const schema = columns.map((column) => `${name(column.name)} ${sparkType(column.type)}`).join(', ')
+  const read: Relation = { read: { data_source: { format: 'parquet', schema, paths } } }
+  return { project: { input: read, expressions: ['*', '_metadata.file_path AS file', '_metadata.row_index AS row'].map((expression) => ({ expression_string: { expression } })) } }
+}
+
+/** What is known of each file, to be joined by `file`. A file that is not among them is an error, never a row less. */
+export function fileFacts(facts: { path: string; values: (string | number | null)[] }[], names: string[]): Relation {
+  const columns: Record<string, string[] | BigInt64Array> = { file: facts.map((one) => sparkPath(one.path)) }
+  names.forEach((column, i) => {
+    const values = facts.map((one) => one.values[i])
+    columns[column] = values.some((value) => typeof value === 'number') ? BigInt64Array.from(values, (value) => BigInt(value ?? 0)) : values.map((value) => (value === null ? NULL_TEXT : String(value)))
+  })
+  return { local_relation: { data: arrowTable(columns) } }
+}
+
+/** Stands for null among texts of a local relation: no partition value is this. */
+const NULL_TEXT = '\u0000null'
+
+export const factText = (column: string): string => `nullif(${column}, ${literal(NULL_TEXT)})`
+
+/** All rows of a table's files with all its columns; partition columns, which live in the log only, among them. */
+export function rowsOfFiles(alias: string, columns: TableColumn[], partitionColumns: string[], files: PublishedFile[], extras: ('file' | 'row')[] = []): Query {
+  const stored = columns.filter((column) => !partitionColumns.includes(column.name))
+  const select = columns.map((column) => {
+    const at = partitionColumns.indexOf(column.name)
+    return at < 0 ? `f.${name(column.name)}` : `CAST(${factText(`m.p${at}`)} AS ${sparkType(column.type)}) AS ${name(column.name)}`
+  })
+  if (files.length === 0) return { sql: `SELECT ${[...columns.map((column) => `CAST(NULL AS ${sparkType(column.type)}) AS ${name(column.name)}`), ...extras.map((one) => `${one === 'file' ? "''" : '0L'} AS ${one}`)].join(', ')} WHERE false`, sources: {} }
+  const facts = fileFacts(files.map((file) => ({ path: file.path, values: partitionColumns.map((column) => file.partitionValues[column] ?? null) })), partitionColumns.map((_, i) => `p${i}`))
+  return {
+    sql: `SELECT ${[...select, ...extras.map((one) => `f.${one}`)].join(', ')} FROM ${alias}_rows f LEFT JOIN ${alias}_facts m ON f.file = m.file WHERE ${knownFile('m')}`,
+    sources: { [`${alias}_rows`]: parquetRows(files.map((file) => file.path), stored), [`${alias}_facts`]: facts },
+  }
+}
+
+/** True for every row of a file that was named; raises an error for others. */
+export function knownFile(facts: string): string {
+  return `(${facts}.file IS NOT NULL OR CAST(raise_error(concat('a file that nobody asked for: ', f.file)) AS BOOLEAN))`
+}
+
+/**
+ * A path as Spark writes it in `_metadata.file_path`: java.net.URI's quoting of illegal characters, that is of all but these and
+ * those beyond ASCII.
+ */
+export function sparkPath(path: string): string {
+  const match = /^([a-z0-9]+:\/\/[^/]*)(\/.*)$/.exec(path)
+  if (match === null) throw failure('internal', { reason: `${path} is no address` })
+  return (match[1] === 'file://' ? 'file:' : match[1]) + match[2].replace(/[^A-Za-z0-9_\-!.~'()*,;:$&+=/@\u0080-\uffff]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+}
