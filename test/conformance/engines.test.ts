@@ -1,0 +1,138 @@
+/** Both engines on the same messages: the same rows, the same reasons, the same counts, whoever does which step. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openKafkaSink } from '../../src/connectors/kafka/sink.ts'
+import type { KafkaSourceSpec } from '../../src/dataset/declaration.ts'
+import { JSON_DECLARATION, XML_DECLARATION, hostileMessages } from '../support/hostile.ts'
+import { testSpark, type TestSpark } from '../support/spark.ts'
+import { broker, cliJson, deltalake, place, produce, type Place } from '../support/system.ts'
+
+let spark: TestSpark
+let address = ''
+
+beforeAll(async () => {
+  ;[spark, { address }] = await Promise.all([testSpark(), broker()])
+}, 180_000)
+
+afterAll(() => spark.kill())
+
+const SEED = Number(process.env.HEADRACE_SEED ?? Math.floor(Math.random() * 1e6))
+
+const on = (where: Place, engine: string): Place => ({ ...where, env: { ...where.env, ...(engine === 'spark' ? spark.env : {}) } })
+const run = <T = Record<string, number>>(where: Place, engine: 'duckdb' | 'spark', verb: string, ...more: string[]): Promise<T> => cliJson<T>(on(where, engine), [verb, where.declaration, '--engine', engine, ...more])
+
+/** Every row of a table as JSON text, sorted, without what differs between two runs of anything. */
+function everyRow(path: string): Promise<string[]> {
+  return deltalake(
+    path,
+    `
+import base64, decimal, datetime
+def plain(v):
+    if isinstance(v, bytes): return base64.b64encode(v).decode()
+    if isinstance(v, (decimal.Decimal, datetime.date)): return str(v)
+    if isinstance(v, float): return repr(v)
+    if isinstance(v, list): return [plain(x) for x in v]
+    if isinstance(v, dict): return {k: plain(x) for k, x in v.items()}
+    return v
+skip = {'ingest_time', 'ingest_date', 'processed_date'}
+print(json.dumps(sorted(json.dumps({k: plain(v) for k, v in row.items() if k not in skip}, sort_keys=True) for row in t.to_pylist())))`,
+  )
+}
+
+/** Compares row by row; what differs is shown by itself, for rows are long. */
+async function sameRows(one: string, other: string): Promise<void> {
+  const [left, right] = [await everyRow(one), await everyRow(other)]
+  const differences = left.flatMap((row, i) => {
+    if (row === right[i]) return []
+    const [mine, theirs] = [JSON.parse(row), JSON.parse(right[i] ?? '{}')] as Record<string, unknown>[]
+    return [Object.fromEntries(Object.keys({ ...mine, ...theirs }).filter((key) => JSON.stringify(mine[key]) !== JSON.stringify(theirs[key])).map((key) => [key, [mine[key], theirs[key]]]))]
+  })
+  expect(differences.slice(0, 5)).toEqual([])
+  expect(right.length).toBe(left.length)
+}
+
+async function send(topic: string, messages: ReturnType<typeof hostileMessages>): Promise<void> {
+  const spec: KafkaSourceSpec = { kind: 'kafka', brokers: [address], topic, start: 'earliest', tls: undefined, sasl: undefined }
+  const sink = await openKafkaSink({ spec, partitions: 3, compression: 'none' })
+  await sink.send(messages)
+  await sink.close()
+}
+
+test.each([
+  ['xml', 'evolve'],
+  ['xml', 'freeze'],
+  ['xml', 'discard_row'],
+  ['xml', 'discard_value'],
+  ['json', 'evolve'],
+  ['json', 'discard_value'],
+] as const)('200 hostile messages in %s, drift %s: the same rows and rejects', async (format, drift) => {
+  process.stderr.write(`seed ${SEED}\n`)
+  const declaration = format === 'xml' ? XML_DECLARATION : JSON_DECLARATION
+  const one = place(address)
+  const other = place(address)
+  for (const where of [one, other]) writeFileSync(where.declaration, declaration(address, one.topic, drift))
+  await send(one.topic, hostileMessages(format, 200, SEED))
+  const counts = [await run(one, 'duckdb', 'stream', '--until-caught-up'), await run(other, 'spark', 'stream', '--until-caught-up')]
+  const facts = counts.map(({ messages, read, accepted, duplicate, quarantined, byReason }) => ({ messages, read, accepted, duplicate, quarantined, byReason }))
+  expect(facts[1]).toEqual(facts[0])
+  expect(facts[0].accepted).toBeGreaterThan(20)
+  expect(facts[0].quarantined).toBeGreaterThan(20)
+  expect(facts[0].duplicate).toBeGreaterThan(0)
+  await sameRows(one.raw, other.raw)
+  expect((await run(other, 'spark', 'batch')).published).toBe((await run(one, 'duckdb', 'batch')).published)
+  await sameRows(one.processed, other.processed)
+  one.cleanUp()
+  other.cleanUp()
+})
+
+const LATEST = (yaml: string): string => yaml.replace('  key: [record_id]', '  key: [author_country, publication_year]\n  keep: latest')
+
+test.each([
+  ['first', (yaml: string) => yaml],
+  ['latest', LATEST],
+])('keep %s: a dataset changes engine between any two steps, and nothing shows it', async (_, edit) => {
+  const one = place(address, edit)
+  const other = place(address, (yaml) => edit(yaml).replace(/^ +topic: .*/m, `    topic: ${one.topic}`))
+  const engines = ['duckdb', 'spark'] as const
+  for (let step = 0; step < 4; step += 1) {
+    await produce(one, 1_500, ['--seed', '5', '--duplicates', '5%', '--invalid', '5%', '--late', '5%'])
+    const [mine, theirs] = [engines[step % 2], engines[(step + 1) % 2]]
+    const streamed = [await run(one, mine, 'stream', '--until-caught-up'), await run(other, theirs, 'stream', '--until-caught-up')]
+    expect(streamed[1].accepted).toBe(streamed[0].accepted)
+    const published = [await run(one, theirs, 'batch'), await run(other, mine, 'batch')]
+    for (const fact of ['rowsRead', 'published', 'replaced', 'duplicatesInDelta', 'duplicatesPublished', 'partitions']) expect(published[1][fact]).toEqual(published[0][fact])
+  }
+  await sameRows(one.raw, other.raw)
+  if (edit !== LATEST) await sameRows(one.processed, other.processed)
+  one.cleanUp()
+  other.cleanUp()
+})
+
+test('upkeep on Spark does what it does embedded: merged, deleted by key, reprocessed', async () => {
+  const edit = (yaml: string): string => yaml.replace('processed:', 'raw: { keep_original: true }\nprocessed:')
+  const one = place(address, edit)
+  const other = place(address, (yaml) => edit(yaml).replace(/^ +topic: .*/m, `    topic: ${one.topic}`))
+  const both = async (verb: string, ...more: string[]): Promise<Record<string, unknown>[]> => Promise.all([run<Record<string, unknown>>(one, 'duckdb', verb, ...more), run<Record<string, unknown>>(other, 'spark', verb, ...more)])
+  for (let i = 0; i < 3; i += 1) {
+    await produce(one, 400, ['--seed', '7'])
+    await both('stream', '--until-caught-up')
+  }
+  await both('batch')
+  await both('compact')
+  const same = async (): Promise<void> => {
+    await sameRows(one.raw, other.raw)
+    await sameRows(one.processed, other.processed)
+  }
+  await same()
+  for (const where of [one, other]) writeFileSync(where.declaration, readFileSync(where.declaration, 'utf8').replace('max_length: 500 }', 'max_length: 500, case: upper }'))
+  const [again, againThere] = await both('reprocess')
+  const facts = (one: Record<string, unknown>): unknown[] => [one.rows, one.accepted, one.quarantined, one.republished]
+  expect((againThere as unknown as Record<string, unknown>[]).map(facts)).toEqual((again as unknown as Record<string, unknown>[]).map(facts))
+  await same()
+  const [id] = await deltalake<string[]>(one.processed, "print(json.dumps(t['record_id'].to_pylist()[:1]))")
+  const [deleted, deletedThere] = await both('delete', '--key', `record_id=${id}`, '--reason', 'test')
+  expect((deletedThere as unknown as { rows: number }[]).map((zone) => zone.rows)).toEqual((deleted as unknown as { rows: number }[]).map((zone) => zone.rows))
+  await same()
+  one.cleanUp()
+  other.cleanUp()
+})
