@@ -8,6 +8,7 @@ import type { ChildSettings, SparkAddress, ToChild, ToSupervisor } from '../runn
 import { runRangeChild } from '../runner/range-child.ts'
 import { unpackHeads } from '../runner/range-task.ts'
 import { pause } from '../runner/waiting.ts'
+import { mayArm } from './failpoint-once.ts'
 import type { RawTable } from './raw-table.ts'
 import { openSession, taskCommand } from './spark-engine.ts'
 
@@ -30,7 +31,7 @@ export async function runSparkChild(parts: SparkChildParts): Promise<void> {
   const { rawPath, topic, topicId } = settings
   const engine = createRangeEngine({
     session: await openSession(settings.spark),
-    task: (work, { poison, ingestMs }) => taskCommand(dataset.spark.taskCommand, { work, dataset, columns: raw.columns, rawPath, topic, topicId, ingestMs, poison, failpoint: process.env.HEADRACE_FAILPOINT_TASK }),
+    task: (work, { poison, ingestMs }) => taskCommand(dataset.spark.taskCommand, { work, dataset, columns: raw.columns, rawPath, topic, topicId, ingestMs, poison, failpoint: taskFailpoint(work) }),
     unpackHeads,
     signal: stopped.signal,
   })
@@ -43,6 +44,12 @@ export async function runSparkChild(parts: SparkChildParts): Promise<void> {
     batchMessages: dataset.spark.batchMessages,
     nowMs: Date.now,
   })
+}
+
+/** Tests kill tasks where they make files durable, or at a message. */
+function taskFailpoint(work: 'heads' | 'files'): string | undefined {
+  const name = process.env.HEADRACE_FAILPOINT_TASK
+  return name && work === 'files' && mayArm() ? name : undefined
 }
 
 /** Ends of the topic that we were told to read; one that is gone, or that we are ahead of, ends the job by name. */

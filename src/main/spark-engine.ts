@@ -1,10 +1,10 @@
 /** Spark for a job: a server started for it or one that is there already, and sessions on it. */
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { deflateSync } from 'node:zlib'
 import { getCompileCacheDir } from 'node:module'
-import { storageFailure } from '../core/errors.ts'
+import { reasonOf, storageFailure } from '../core/errors.ts'
 import type { SparkSpec } from '../dataset/declaration.ts'
 import { openSparkSession, type SparkSession } from '../engines/spark/session.ts'
 import type { TaskSettings } from '../runner/range-task.ts'
@@ -24,9 +24,36 @@ const RETRY_MS = 15_000
 /** The server that a declaration names, or one of our own. `say` is told what takes a while. */
 export async function findSpark(spec: SparkSpec, say: (text: string) => void): Promise<SparkPlace> {
   if (spec.connect !== '') return { address: spec.connect, tls: spec.tls, token: await readToken(spec.tokenFile), leave: async () => undefined }
+  return ownServer(spec, say)
+}
+
+/** A server of the job's own. One that dies is started again at the same address, so that sessions find it; what they had is gone. */
+async function ownServer(spec: SparkSpec, say: (text: string) => void): Promise<SparkPlace> {
   say(`Starting Spark (${spec.master}) ...`)
-  const server = await startSparkServer({ folder: join(homeFolder(), 'spark', String(process.pid)), master: spec.master, memory: spec.memory, settings: spec.settings })
-  return { address: server.address, tls: false, token: server.token, leave: () => server.stop() }
+  const options = { folder: join(homeFolder(), 'spark', String(process.pid)), master: spec.master, memory: spec.memory, settings: spec.settings }
+  let server = await startSparkServer(options)
+  const { address, token } = server
+  let leaving = false
+  const watch = async (): Promise<void> => {
+    await server.ended
+    if (leaving) return
+    say('Spark ended; starting it again ...')
+    server = await startSparkServer({ ...options, token, port: Number(address.split(':')[1]) })
+    if (leaving) await server.stop()
+    else await watch()
+  }
+  // One that does not start again leaves nobody at the address, which each session says by name.
+  watch().catch((error: unknown) => say(reasonOf(error)))
+  return {
+    address,
+    tls: false,
+    token,
+    async leave() {
+      leaving = true
+      await server.stop()
+      await rm(options.folder, { recursive: true, force: true })
+    },
+  }
 }
 
 async function readToken(file: string): Promise<string | undefined> {
@@ -44,6 +71,8 @@ const SESSION_SETTINGS: Record<string, string> = {
   'spark.sql.ansi.enabled': 'true',
   // Other readers take the old form (96 bits) for another type.
   'spark.sql.parquet.outputTimestampType': 'TIMESTAMP_MICROS',
+  // What Spark writes for us is a table with one log entry: fifty tasks to read it would be most of a small batch.
+  'spark.databricks.delta.snapshotPartitions': '1',
   'spark.databricks.delta.properties.defaults.dataSkippingNumIndexedCols': '-1',
 }
 

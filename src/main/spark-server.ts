@@ -4,7 +4,8 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { createWriteStream, mkdirSync } from 'node:fs'
+import { createWriteStream, mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { failure, reasonOf } from '../core/errors.ts'
 import { openSparkSession } from '../engines/spark/session.ts'
@@ -15,6 +16,8 @@ export interface SparkServer {
   /** Only who has it may use the server. */
   readonly token: string
   readonly pid: number
+  /** Resolves when the server has ended, whoever ended it. */
+  readonly ended: Promise<void>
   stop(): Promise<void>
   kill(): Promise<void>
 }
@@ -49,6 +52,7 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
     'spark.sql.extensions': 'io.delta.sql.DeltaSparkSessionExtension',
     'spark.sql.catalog.spark_catalog': 'org.apache.spark.sql.delta.catalog.DeltaCatalog',
     'spark.sql.session.timeZone': 'UTC',
+    ...(options.master.startsWith('local[') ? { 'spark.sql.shuffle.partitions': String(2 * availableParallelism()) } : {}),
     'spark.sql.warehouse.dir': folder('warehouse'),
     ...storageSettings(process.env),
     ...options.settings,
@@ -56,13 +60,23 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
   const jvm = ['-XX:+UseSerialGC', `-Xmx${options.memory}`, `-Djava.io.tmpdir=${folder('tmp')}`, ...JVM, '-cp', `${jars}/*`]
   const main = ['org.apache.spark.deploy.SparkSubmit', '--class', 'org.apache.spark.sql.connect.service.SparkConnectServer', ...Object.entries(settings).flatMap(([key, value]) => ['--conf', `${key}=${value}`]), 'spark-internal']
   // The token travels in the environment: arguments can be read by everybody on the machine.
-  const child = spawn('java', [...jvm, ...main], { cwd: options.folder, env: { ...process.env, SPARK_LOCAL_DIRS: folder('local'), SPARK_CONNECT_AUTHENTICATE_TOKEN: token }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn('java', [...jvm, ...main], { cwd: options.folder, env: { ...process.env, SPARK_HOME: sparkHome(options.folder, jars), SPARK_LOCAL_DIRS: folder('local'), SPARK_CONNECT_AUTHENTICATE_TOKEN: token }, stdio: ['ignore', 'pipe', 'pipe'] })
   const log = createWriteStream(folder('server.log'), { flags: 'a' })
   child.stdout.pipe(log)
   child.stderr.pipe(log)
   const address = `127.0.0.1:${port}`
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   await waitUntilReady(child, address, token, folder('server.log'))
-  return { address, token, pid: child.pid as number, stop: () => endProcess(child, 'SIGTERM'), kill: () => endProcess(child, 'SIGKILL') }
+  return { address, token, pid: child.pid as number, ended, stop: () => endProcess(child, 'SIGTERM'), kill: () => endProcess(child, 'SIGKILL') }
+}
+
+/** Workers that a server starts look for jars in a Spark installation: a folder that links to ours is one. */
+export function sparkHome(folder: string, jars: string): string {
+  const home = join(folder, 'spark-home')
+  mkdirSync(home, { recursive: true })
+  rmSync(join(home, 'jars'), { force: true })
+  symlinkSync(jars, join(home, 'jars'))
+  return home
 }
 
 /**

@@ -1,5 +1,4 @@
 /** Entry point of a stream's child process: wires the parts and runs until told to stop. */
-import { closeSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { contentMark, createFolder, newHash, readChunks, readWhole, type FoundFile } from '../connectors/files/folder.ts'
@@ -17,6 +16,7 @@ import { runFolderChild } from '../runner/folder-child.ts'
 import { failedMessage, runStreamChild } from '../runner/stream-child.ts'
 import { isSilent } from '../runner/range-child.ts'
 import type { ChildSettings, ToChild, ToSupervisor } from '../runner/protocol.ts'
+import { mayArm } from './failpoint-once.ts'
 import { homeFolder } from './home-folder.ts'
 import { openRaw } from './raw-table.ts'
 import { openStore } from './stores.ts'
@@ -44,7 +44,7 @@ function send(message: ToSupervisor): void {
 async function run(settings: ChildSettings): Promise<void> {
   const spill = join(homeFolder(), 'spill', `stream-${process.pid}`)
   try {
-    if (mayArm() && !armFailpoint(process.env.HEADRACE_FAILPOINT_CHILD)) throw failure('usage', { reason: 'unknown failpoint' })
+    if (process.env.HEADRACE_FAILPOINT_CHILD && mayArm() && !armFailpoint(process.env.HEADRACE_FAILPOINT_CHILD)) throw failure('usage', { reason: 'unknown failpoint' })
     await runWith(settings, spill)
     process.exitCode = 0
   } catch (error) {
@@ -54,18 +54,6 @@ async function run(settings: ChildSettings): Promise<void> {
     await rm(spill, { recursive: true, force: true }).catch(reasonOf)
     // The channel is flushed by the time of the next turn; open sockets must not keep the process.
     setImmediate(() => process.exit())
-  }
-}
-
-/** With HEADRACE_FAILPOINT_ONCE only the first child that can create that file dies: its successor must get through. */
-function mayArm(): boolean {
-  const once = process.env.HEADRACE_FAILPOINT_ONCE
-  if (!once) return true
-  try {
-    closeSync(openSync(once, 'wx'))
-    return true
-  } catch {
-    return false
   }
 }
 

@@ -1,0 +1,180 @@
+/**
+ * The oracle of the embedded stream, on Spark: the Connect server, executors, tasks, our own processes and the broker are killed
+ * at random and at each failpoint while messages flow. The witness is the journal, compared with what deltalake reads.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createChance } from '../support/chance.ts'
+import { testSpark, type TestSpark } from '../support/spark.ts'
+import { PERFECT, cli, cliJson, killGroup, ownBroker, place, produce, sleep, startCli, until, verdict, type Place } from '../support/system.ts'
+import type { Broker } from '../../src/main/kafka-broker.ts'
+
+const KILLS = Number(process.env.HEADRACE_SPARK_KILLS ?? 5)
+const chance = createChance()
+let kafka: Broker
+const brokerFolder = mkdtempSync(join(tmpdir(), 'headrace-broker-'))
+const sparkFolder = mkdtempSync(join(tmpdir(), 'headrace-spark-'))
+let spark: TestSpark
+
+beforeAll(async () => {
+  ;[spark, kafka] = await Promise.all([testSpark({ folder: sparkFolder }), ownBroker({ folder: brokerFolder, fresh: true })])
+  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
+}, 180_000)
+
+afterAll(async () => {
+  await spark.kill()
+  await kafka.stop()
+})
+
+const onSpark = (more = ''): Place => {
+  const where = place(kafka.address, (yaml) => `${yaml}\nengine: spark\nspark: { batch_messages: 2000 }\nstream: { commit_interval_ms: 500 }\n${more}`)
+  Object.assign(where.env, spark.env)
+  return where
+}
+
+const lastVersion = (where: Place): number => (existsSync(`${where.raw}/_delta_log`) ? Math.max(-1, ...readdirSync(`${where.raw}/_delta_log`).map((name) => Number(/^(\d{20})\.json$/.exec(name)?.[1] ?? -1))) : -1)
+
+const javaPids = (pattern: string): number[] => {
+  try {
+    return execFileSync('pgrep', ['-f', pattern]).toString().trim().split('\n').map(Number)
+  } catch {
+    return []
+  }
+}
+
+/** Runs a stream beside a producer while `kill` does its work, then lets it catch up and asks the witness. */
+async function drill(where: Place, kills: number, kill: (job: ReturnType<typeof startCli>) => Promise<void>): Promise<string> {
+  await produce(where, 500)
+  let killing = true
+  const producing = (async (): Promise<void> => {
+    while (killing) await cli(where, ['produce', where.declaration, '--count', '2400', '--rate', '400'])
+  })()
+  let job = startCli(where, ['stream', where.declaration])
+  let errors = ''
+  for (let i = 0; i < kills; i += 1) {
+    const before = lastVersion(where)
+    await until('a commit', () => (lastVersion(where) > before ? true : undefined), 90_000)
+    await sleep(chance() * 2_000)
+    await kill(job)
+    if (job.exitCode === null && job.signalCode === null) continue
+    errors += job.errors()
+    job = startCli(where, ['stream', where.declaration])
+  }
+  killing = false
+  await producing
+  errors += job.errors()
+  killGroup(job, 'SIGTERM')
+  await job.ended
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  expect(await verdict(where)).toMatchObject(PERFECT)
+  const { marks } = await cliJson<{ marks: Record<string, number> }>(where, ['tables', 'show', 'books/raw'])
+  const count = (name: string): number => marks[`headrace/count/${name}`]
+  expect(count('read')).toBe(count('accepted') + count('duplicate') + count('quarantined'))
+  return errors
+}
+
+test(`the Connect server is killed ${KILLS} times: the job says so, goes on by itself, loses and doubles nothing`, async () => {
+  const where = onSpark()
+  const port = Number(spark.address.split(':')[1])
+  const errors = await drill(where, KILLS, async () => {
+    await spark.kill()
+    await sleep(500)
+    spark = await testSpark({ folder: sparkFolder, port, token: spark.token })
+  })
+  expect(errors).toMatch(/Spark Connect server at .* (answers|knows this session)/)
+  where.cleanUp()
+}, 4_000_000)
+
+test(`our own processes are killed ${KILLS} times: what their tasks wrote after them is nobody's`, async () => {
+  const where = onSpark()
+  await drill(where, KILLS, async (job) => {
+    killGroup(job)
+    await job.ended
+  })
+  where.cleanUp()
+}, 4_000_000)
+
+test('the broker is killed and comes back: the job waits, says so and goes on', async () => {
+  const where = onSpark()
+  const port = Number(kafka.address.split(':')[1])
+  await drill(where, Math.max(1, Math.floor(KILLS / 3)), async () => {
+    await kafka.kill()
+    await sleep(1_000)
+    kafka = await ownBroker({ folder: brokerFolder, port })
+  })
+  where.cleanUp()
+}, 4_000_000)
+
+test(`executors of a cluster are killed ${KILLS} times: Spark runs their tasks elsewhere`, async () => {
+  const cluster = await testSpark({ master: 'local-cluster[2,1,1024]', memory: '1g' })
+  const where = onSpark()
+  Object.assign(where.env, cluster.env)
+  let killed = 0
+  await drill(where, KILLS, async () => {
+    const [pid] = javaPids('CoarseGrainedExecutorBackend').toSorted(() => chance() - 0.5)
+    if (pid === undefined) return
+    process.kill(pid, 'SIGKILL')
+    killed += 1
+  })
+  expect(killed).toBeGreaterThan(0)
+  await cluster.kill()
+  for (const pid of javaPids('CoarseGrainedExecutorBackend')) process.kill(pid, 'SIGKILL')
+  where.cleanUp()
+}, 4_000_000)
+
+test.each(['file.written', 'file.synced', 'folder.synced'])('a task killed at %s is done again, in other files', async (name) => {
+  const where = onSpark()
+  await produce(where, 2_000)
+  const { stderr, code } = await cli(where, ['stream', where.declaration, '--until-caught-up'], { HEADRACE_FAILPOINT_TASK: name, HEADRACE_FAILPOINT_ONCE: `${where.home}/killed` })
+  expect([code, existsSync(`${where.home}/killed`)]).toEqual([0, true])
+  expect(stderr).toContain('A child ended')
+  expect(await verdict(where)).toMatchObject(PERFECT)
+  where.cleanUp()
+})
+
+test.each(['batch.prepared', 'commit.before', 'commit.temporary_synced', 'commit.linked', 'commit.done'])('killed at %s, nothing is lost or doubled', async (name) => {
+  const where = onSpark()
+  await produce(where, 1_500)
+  const child = name === 'batch.prepared'
+  const job = startCli(where, ['stream', where.declaration, '--until-caught-up'], child ? { HEADRACE_FAILPOINT_CHILD: name, HEADRACE_FAILPOINT_ONCE: `${where.home}/killed` } : { HEADRACE_FAILPOINT: `${name}:2` })
+  await job.ended
+  killGroup(job)
+  await produce(where, 300)
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  expect(await verdict(where)).toMatchObject(PERFECT)
+  where.cleanUp()
+})
+
+test('a message that kills its decoder in a task is isolated by halving and quarantined; all others arrive', async () => {
+  const where = onSpark()
+  await produce(where, 1_500, ['--malformed', '0', '--invalid', '0', '--duplicates', '0'])
+  const summary = await cliJson<{ byReason: Record<string, number> }>(where, ['stream', where.declaration, '--until-caught-up'], { HEADRACE_FAILPOINT_TASK: 'decode.message@2:117' })
+  expect(summary.byReason).toEqual({ decoder_crashed: 1 })
+  where.cleanUp()
+}, 600_000)
+
+test.each(['batch.planned', 'batch.files_written', 'index.written', 'commit.temporary_synced', 'commit.linked'])('a batch on Spark killed at %s publishes each row once', async (name) => {
+  const where = onSpark()
+  await produce(where, 1_000)
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  const killed = await cli(where, ['batch', where.declaration], { HEADRACE_FAILPOINT: name })
+  expect(killed.code).toBe(-1)
+  await cliJson(where, ['batch', where.declaration])
+  const { rows, problems } = await cliJson<{ rows: number; problems: string[] }>(where, ['tables', 'verify', 'books/processed'])
+  const [{ n }] = await cliJson<{ n: string }[]>(where, ['tables', 'query', 'books/raw', "SELECT count(DISTINCT record_id) AS n FROM t WHERE outcome = 'accepted'"])
+  expect({ rows, problems }).toEqual({ rows: Number(n), problems: [] })
+  where.cleanUp()
+})
+
+test('a wrong token, a server that is not there, a task that cannot run: each has a name and a next step', async () => {
+  const where = onSpark('')
+  await produce(where, 100)
+  const fails = async (env: Record<string, string>, args: string[] = []): Promise<string> => (await cli(where, ['stream', where.declaration, '--until-caught-up', ...args], env)).stderr
+  expect(await fails({ HEADRACE_SPARK_TOKEN_FILE: where.declaration })).toMatch(/refused the login[\s\S]*Try: Check the file/)
+  writeFileSync(where.declaration, readFileSync(where.declaration, 'utf8').replace('batch_messages: 2000', 'batch_messages: 2000, task_command: /no/such/command'))
+  expect(await fails({})).toMatch(/cannot run our task[\s\S]*Try: Install Node/)
+  where.cleanUp()
+})
