@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { App } from '../control/app.ts'
 import { mistakeText } from '../dataset/check.ts'
 import { DATASET_SCHEMA } from '../dataset/schema.ts'
+import { engineChoice, engineOption, type EngineFlags } from './options.ts'
 import type { Output } from './output.ts'
 
 export function addDataset(program: Command, app: App, output: () => Output): void {
@@ -10,13 +11,16 @@ export function addDataset(program: Command, app: App, output: () => Output): vo
   dataset
     .command('check <file>')
     .description('say everything that is wrong with a declaration, with line and column')
-    .action(async (file: string) => {
-      const result = await app.checkDataset(file)
+    .addOption(engineOption())
+    .addHelpText('after', '\nWith --engine spark it also says what of the declaration Spark cannot do.')
+    .action(async (file: string, flags: EngineFlags) => {
+      const result = await app.checkDataset(file, engineChoice(flags))
       const out = output()
-      if (out.format === 'json') out.object({ file: result.path, valid: result.dataset !== undefined, mistakes: result.mistakes })
+      if (out.format === 'json') out.object({ file: result.path, valid: result.dataset !== undefined, mistakes: result.mistakes, unsupported: result.unsupported })
       else if (result.dataset !== undefined) out.text(`${file} is right: dataset ${result.dataset.name}, ${result.dataset.columns.length} columns, ${result.dataset.source.kind} source.`)
       else out.text(`${file} has ${result.mistakes.length} mistake(s):\n${result.mistakes.map(mistakeText).join('\n')}`)
-      if (result.dataset === undefined) process.exitCode = 1
+      if (out.format !== 'json') for (const one of result.unsupported) out.text(`  not supported on Spark: ${one.at}: ${one.what}. Instead: ${one.instead}.`)
+      if (result.dataset === undefined || result.unsupported.length > 0) process.exitCode = 1
     })
   dataset
     .command('infer <file-or-topic>')

@@ -5,6 +5,7 @@
 import type { BatchResult, CommitEvent, CompactResult, DeleteResult, ReprocessResult, RetainResult, StreamSummary, VacuumResult } from '../core/results.ts'
 import type { CheckResult } from '../dataset/check.ts'
 import type { EngineName } from '../dataset/declaration.ts'
+import type { Unsupported } from '../planning/engine-support.ts'
 
 /** What makes the files of one run, where it differs from the declaration. */
 export interface EngineChoice {
@@ -13,6 +14,7 @@ export interface EngineChoice {
   master?: string
   /** Attaches to this Spark Connect server. */
   connect?: string
+  tokenFile?: string
 }
 
 export interface StreamOptions {
@@ -129,6 +131,34 @@ export interface ReprocessOptions extends UpkeepOptions {
   to: string | undefined
 }
 
+export interface SubmitOptions {
+  job: 'stream' | 'batch'
+  master?: string
+  deployMode: 'client' | 'cluster'
+  /** A properties file. */
+  properties?: string
+  executors?: number
+  executorCores?: number
+  executorMemory?: string
+  /** Messages or rows a second that the advice is for; undefined: the busiest hour that was measured. */
+  rate?: number
+  print: boolean
+  untilCaughtUp: boolean
+  signal: AbortSignal
+  say(text: string): void
+}
+
+export interface SubmitResult {
+  command: string
+  sizing: { executors: number; coresPerExecutor: number; executorMemory: string; driverMemory: string }
+  /** Null: nothing was measured yet. */
+  advice: string | null
+  /** Cluster mode: what runs the job, once the application is there. */
+  attach: string | null
+  /** What the job did; null when it was not run. */
+  result: Record<string, unknown> | null
+}
+
 export interface VerifyResult {
   table: string
   version: number
@@ -141,13 +171,16 @@ export interface VerifyResult {
 export interface App {
   version: string
   home: string
-  checkDataset(path: string): Promise<CheckResult & { path: string }>
+  /** With an engine, or with one declared, also says what that engine cannot do. */
+  checkDataset(path: string, engine: EngineChoice): Promise<CheckResult & { path: string; unsupported: Unsupported[] }>
   inferDataset(source: string, options: { name: string; brokers: string; record: string | undefined }): Promise<string>
   produce(request: ProduceRequest): Promise<Record<string, unknown>>
   stream(dataset: string, options: StreamOptions): Promise<StreamSummary>
   batch(dataset: string, options: BatchOptions): Promise<BatchResult[]>
   /** Runs an action at each tick of the dataset's schedule for batches, or for upkeep, until the signal aborts. */
   atTicks(dataset: string, of: 'processed' | 'upkeep', options: { signal: AbortSignal; begun(schedule: string): void; action(): Promise<void> }): Promise<void>
+  /** Submits a Spark application of the size a job needs, and runs the job on it. */
+  sparkSubmit(dataset: string, options: SubmitOptions): Promise<SubmitResult>
   compact(dataset: string, options: UpkeepOptions): Promise<({ table: string } & CompactResult)[]>
   retain(dataset: string, options: UpkeepOptions): Promise<RetainResult>
   vacuum(dataset: string, options: UpkeepOptions): Promise<({ table: string } & VacuumResult)[]>

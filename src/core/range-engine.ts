@@ -35,6 +35,8 @@ export interface DecodedRange {
   newestMs: number
   /** Paths that drift wants as columns; when there are any, the files must not be committed. */
   discovered: string[]
+  /** In how many places at once the work was done. */
+  tasks: number
 }
 
 export interface RangeEngine {

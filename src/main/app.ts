@@ -6,6 +6,7 @@ import { failure, storageFailure } from '../core/errors.ts'
 import { OPERATOR_HOLD, consumerMark, heldMark } from '../core/marks.ts'
 import { checkDataset } from '../dataset/check.ts'
 import { openTable } from '../lakehouse/table.ts'
+import { unsupportedOnSpark } from '../planning/engine-support.ts'
 import { runAtTicks } from '../runner/ticks.ts'
 import { pause, whenThereIsRoom } from '../runner/waiting.ts'
 import { dropChildAhead, startChildAhead, takeChild } from './fork-child.ts'
@@ -16,7 +17,7 @@ import type { SparkPlace } from './spark-engine.ts'
 import { openStore } from './stores.ts'
 
 export function createApp(version: string): App {
-  return {
+  const app: App = {
     version,
     home: homeFolder(),
     ...lazily(() => import('./tables-app.ts').then((one) => one.createTablesApp()), ['listTables', 'showTable', 'tableVersions', 'tableFiles', 'query', 'verify', 'register']),
@@ -24,11 +25,13 @@ export function createApp(version: string): App {
     ...lazily(() => import('./quarantine-app.ts').then((one) => one.createQuarantineApp()), ['listQuarantine', 'showQuarantined', 'exportQuarantine', 'replayQuarantine']),
     ...lazily(() => import('./upkeep-app.ts').then((one) => one.createUpkeepApp()), ['compact', 'retain', 'vacuum', 'deleteRows', 'reprocess']),
     ...lazily(() => import('./infer.ts'), ['inferDataset']),
-    async checkDataset(path) {
+    async checkDataset(path, { engine }) {
       const text = await readFile(path, 'utf8').catch((error: unknown) => {
         throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? failure('path_not_found', { path, base: process.cwd() }) : storageFailure(error, 'read', path)
       })
-      return { ...checkDataset(text), path: resolve(path) }
+      const result = checkDataset(text)
+      const onSpark = result.dataset !== undefined && (engine ?? result.dataset.engine) === 'spark'
+      return { ...result, path: resolve(path), unsupported: onSpark ? unsupportedOnSpark(result.dataset) : [] }
     },
     produce: async (request) => (await import('./produce-job.ts')).runProducer(request),
     stream: runStream,
@@ -38,12 +41,14 @@ export function createApp(version: string): App {
       const { runBatch } = await import('./batch-job.ts')
       return runBatch(loaded, { memoryBytes: options.memoryBytes, dryRun: options.dryRun, progress: options.say })
     },
+    sparkSubmit: async (dataset, options) => (await import('./submit-job.ts')).submit(dataset, options, app),
     async atTicks(dataset, of, { signal, begun, action }) {
       const { schedule } = (await loadDataset(dataset)).dataset[of]
       begun(`${schedule.cron} (${schedule.timezone})`)
       await runAtTicks({ schedule, action, nowMs: Date.now, pause: (ms) => pause(ms, signal), signal })
     },
   }
+  return app
 }
 
 /** Methods of a part of the app that is loaded when one of them is called: DuckDB and Kafka cost half a second each. */

@@ -31,7 +31,7 @@ export async function loadDataset(nameOrPath: string, engine?: EngineChoice): Pr
 function withEngine(dataset: Dataset, choice: EngineChoice = {}): Dataset {
   const { engine, master, connect = process.env.HEADRACE_SPARK } = choice
   const placed = choice.master !== undefined || choice.connect !== undefined
-  const tokenFile = process.env.HEADRACE_SPARK_TOKEN_FILE ?? dataset.spark.tokenFile
+  const tokenFile = choice.tokenFile ?? process.env.HEADRACE_SPARK_TOKEN_FILE ?? dataset.spark.tokenFile
   const spark = { ...dataset.spark, tokenFile, ...(master === undefined ? {} : { master, connect: '' }), ...(connect === undefined || master !== undefined ? {} : { connect: connect.replace(/^sc:\/\//, '') }) }
   return { ...dataset, engine: engine ?? (placed ? 'spark' : dataset.engine), spark }
 }

@@ -9,6 +9,7 @@ import { createOutput, printError, type Output, type OutputFormat } from '../cli
 import { addProduce } from '../cli/produce.ts'
 import { addQuarantine } from '../cli/quarantine.ts'
 import { addStream } from '../cli/stream.ts'
+import { addSparkSubmit } from '../cli/spark-submit.ts'
 import { addTables } from '../cli/tables.ts'
 import { addTest } from '../cli/test.ts'
 import { addUpkeep } from '../cli/upkeep.ts'
@@ -34,6 +35,7 @@ export async function runCli(version: string): Promise<void> {
   addProduce(program, app, output)
   addStream(program, app, output)
   addBatch(program, app, output)
+  addSparkSubmit(program, app, output)
   addTables(program, app, output)
   addUpkeep(program, app, output)
   addOffsets(program, app, output)

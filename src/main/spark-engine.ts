@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { deflateSync } from 'node:zlib'
 import { getCompileCacheDir } from 'node:module'
-import { reasonOf, storageFailure } from '../core/errors.ts'
+import { failure, reasonOf, storageFailure } from '../core/errors.ts'
 import type { SparkSpec } from '../dataset/declaration.ts'
 import { openSparkSession, type SparkSession } from '../engines/spark/session.ts'
+import { SPARK_LIMITS, isSecretSetting } from '../planning/engine-support.ts'
 import type { TaskSettings } from '../runner/range-task.ts'
 import type { SparkAddress } from '../runner/protocol.ts'
 import { homeFolder } from './home-folder.ts'
@@ -29,6 +30,8 @@ export async function findSpark(spec: SparkSpec, say: (text: string) => void): P
 
 /** A server of the job's own. One that dies is started again at the same address, so that sessions find it; what they had is gone. */
 async function ownServer(spec: SparkSpec, say: (text: string) => void): Promise<SparkPlace> {
+  const secret = Object.keys(spec.settings).find(isSecretSetting)
+  if (secret !== undefined) throw failure('not_supported', { feature: `${SPARK_LIMITS.settings.what} (${secret})`, instead: `Use ${SPARK_LIMITS.settings.instead}.` })
   say(`Starting Spark (${spec.master}) ...`)
   const options = { folder: join(homeFolder(), 'spark', String(process.pid)), master: spec.master, memory: spec.memory, settings: spec.settings }
   let server = await startSparkServer(options)
@@ -58,11 +61,14 @@ async function ownServer(spec: SparkSpec, say: (text: string) => void): Promise<
 
 async function readToken(file: string): Promise<string | undefined> {
   if (file === '') return undefined
-  return (
+  const token = (
     await readFile(file, 'utf8').catch((error: unknown) => {
       throw storageFailure(error, 'read', file)
     })
   ).trim()
+  // Said without a word of it: the wrong file may hold another secret.
+  if (!/^[\x21-\x7e]+$/.test(token)) throw failure('spark_auth_failed', { address: 'hand', reason: `${file} holds no token, which is one word of printable characters` })
+  return token
 }
 
 /** What our plans rely on. */

@@ -46,8 +46,8 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
     'spark.master': options.master,
     'spark.connect.grpc.binding.address': '127.0.0.1',
     'spark.connect.grpc.binding.port': String(port),
-    'spark.driver.bindAddress': '127.0.0.1',
-    'spark.driver.host': '127.0.0.1',
+    // Executors of a cluster elsewhere must find the driver: Spark asks the machine for its name then.
+    ...(options.master.startsWith('local') ? { 'spark.driver.bindAddress': '127.0.0.1', 'spark.driver.host': '127.0.0.1' } : {}),
     'spark.ui.enabled': 'false',
     'spark.sql.extensions': 'io.delta.sql.DeltaSparkSessionExtension',
     'spark.sql.catalog.spark_catalog': 'org.apache.spark.sql.delta.catalog.DeltaCatalog',
@@ -60,23 +60,30 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
   const jvm = ['-XX:+UseSerialGC', `-Xmx${options.memory}`, `-Djava.io.tmpdir=${folder('tmp')}`, ...JVM, '-cp', `${jars}/*`]
   const main = ['org.apache.spark.deploy.SparkSubmit', '--class', 'org.apache.spark.sql.connect.service.SparkConnectServer', ...Object.entries(settings).flatMap(([key, value]) => ['--conf', `${key}=${value}`]), 'spark-internal']
   // The token travels in the environment: arguments can be read by everybody on the machine.
-  const child = spawn('java', [...jvm, ...main], { cwd: options.folder, env: { ...process.env, SPARK_HOME: sparkHome(options.folder, jars), SPARK_LOCAL_DIRS: folder('local'), SPARK_CONNECT_AUTHENTICATE_TOKEN: token }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn('java', [...jvm, ...main], { cwd: options.folder, env: { ...process.env, ...sparkHome(options.folder, jars), SPARK_LOCAL_DIRS: folder('local'), SPARK_CONNECT_AUTHENTICATE_TOKEN: token }, stdio: ['ignore', 'pipe', 'pipe'] })
   const log = createWriteStream(folder('server.log'), { flags: 'a' })
   child.stdout.pipe(log)
   child.stderr.pipe(log)
   const address = `127.0.0.1:${port}`
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  await waitUntilReady(child, address, token, folder('server.log'))
+  await waitForServer(child, address, token, `(log: ${folder('server.log')})`)
   return { address, token, pid: child.pid as number, ended, stop: () => endProcess(child, 'SIGTERM'), kill: () => endProcess(child, 'SIGKILL') }
 }
 
+/** spark-submit from the pinned jars: Spark's own program behind the script of that name. */
+export async function localSubmit(folder: string, memory: string): Promise<{ command: string; before: string[]; env: Record<string, string> }> {
+  const jars = await fetchJars('spark')
+  return { command: 'java', before: ['-XX:+UseSerialGC', `-Xmx${memory}`, ...JVM, '-cp', `${jars}/*`, 'org.apache.spark.deploy.SparkSubmit'], env: sparkHome(folder, jars) }
+}
+
 /** Workers that a server starts look for jars in a Spark installation: a folder that links to ours is one. */
-export function sparkHome(folder: string, jars: string): string {
+function sparkHome(folder: string, jars: string): Record<string, string> {
   const home = join(folder, 'spark-home')
   mkdirSync(home, { recursive: true })
   rmSync(join(home, 'jars'), { force: true })
   symlinkSync(jars, join(home, 'jars'))
-  return home
+  // Without it the launcher looks for folders of Spark's own build.
+  return { SPARK_HOME: home, SPARK_SCALA_VERSION: '2.13' }
 }
 
 /**
@@ -93,7 +100,7 @@ function storageSettings({ AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION, AW
 }
 
 /** A port that is open says little: a killed server's answers for a moment more. Only an answered question counts. */
-async function waitUntilReady(child: ChildProcess, address: string, token: string, log: string): Promise<void> {
+export async function waitForServer(child: ChildProcess, address: string, token: string, more = ''): Promise<void> {
   let reason = 'it did not answer in time'
   for (const end = Date.now() + START_MS; Date.now() < end && child.exitCode === null; ) {
     const session = openSparkSession({ address, tls: false, token, retryMs: 1_000 })
@@ -108,5 +115,5 @@ async function waitUntilReady(child: ChildProcess, address: string, token: strin
     }
   }
   child.kill('SIGKILL')
-  throw failure('missing_part', { part: 'the Spark Connect server', purpose: 'this run', reason: `${reason} (log: ${log})`, instead: 'Free some memory, check that Java 17 is on the PATH, then try again.' })
+  throw failure('missing_part', { part: 'the Spark Connect server', purpose: 'this run', reason: `${reason} ${more}`.trim(), instead: 'Free some memory, check that Java 17 is on the PATH, then try again.' })
 }

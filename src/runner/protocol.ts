@@ -18,6 +18,8 @@ export interface Prepared {
   counts: Counts
   /** Milliseconds since 1970 when the newest message of the batch was produced, by its own clock; 0 without any. */
   newestMs: number
+  /** What making it took elsewhere, where that was measured. */
+  work?: { engine: string; ms: number; cores: number }
   /** Files of a watched folder that this batch has read: path to content position. */
   files?: Record<string, number>
 }

@@ -116,11 +116,12 @@ function nextRanges(parts: RangeChildParts, state: State): OffsetRange[] {
 /** Makes a batch's files durable; or says the paths that drift wants as columns. */
 async function makeBatch(parts: RangeChildParts, identifier: MessageIdentifier, dedups: boolean, ranges: OffsetRange[]): Promise<Prepared | string[]> {
   const { settings } = parts
+  const started = parts.nowMs()
   const verdicts = await judge(parts, identifier, dedups, ranges)
   const made = await parts.engine.decode({ ranges, verdicts, poison: settings.poison, ingestMs: parts.nowMs() })
   if (made.discovered.length > 0) return [...new Set(made.discovered)]
   failpoint('batch.prepared')
-  return { ranges: ranges.map(({ partition, from, until }) => ({ partition, start: from, next: until })), adds: made.files, counts: made.counts, newestMs: made.newestMs }
+  return { ranges: ranges.map(({ partition, from, until }) => ({ partition, start: from, next: until })), adds: made.files, counts: made.counts, newestMs: made.newestMs, work: { engine: 'spark', ms: parts.nowMs() - started, cores: made.tasks } }
 }
 
 /** What the window says of the messages of the ranges and, where they were read before, which of their rows RAW has. */

@@ -115,7 +115,7 @@ export async function decodeRanges(parts: TaskParts): Promise<DecodedRange> {
   }
   const files = discovered.size > 0 ? (await writer.discard(), []) : await (await writer.finish()).files
   engine.close()
-  return { files, counts, newestMs, discovered: [...discovered] }
+  return { files, counts, newestMs, discovered: [...discovered], tasks: 1 }
 }
 
 /** The messages of the ranges, a read at a time; the object is the same each time. */

@@ -243,7 +243,8 @@ async function commitBatches(options: SupervisorOptions, batches: Prepared[], st
     expect[fileMark(path)] = undefined
   }
   const newestMs = Math.max(...batches.map((batch) => batch.newestMs))
-  const info = { counts, newestMs }
+  const work = batches.find((batch) => batch.work !== undefined)?.work
+  const info = { counts, newestMs, ...(work === undefined ? {} : { work: { ...work, units: counts.messages } }) }
   const commit = (): Promise<number> => options.table.commit({ operation: 'STREAMING UPDATE', adds, removes: [], marks: next, expect, info }, options.nowMs())
   const version = await whenThereIsRoom(commit, options.signal, (error) => options.observer.trouble(error))
   addCounts(state.total, counts)

@@ -173,7 +173,12 @@ test('a wrong token, a server that is not there, a task that cannot run: each ha
   const where = onSpark('')
   await produce(where, 100)
   const fails = async (env: Record<string, string>, args: string[] = []): Promise<string> => (await cli(where, ['stream', where.declaration, '--until-caught-up', ...args], env)).stderr
-  expect(await fails({ HEADRACE_SPARK_TOKEN_FILE: where.declaration })).toMatch(/refused the login[\s\S]*Try: Check the file/)
+  const wrong = join(where.home, 'wrong')
+  writeFileSync(wrong, 'not-the-token')
+  expect(await fails({ HEADRACE_SPARK_TOKEN_FILE: wrong })).toMatch(/refused the login[\s\S]*Try: Check the file/)
+  const noToken = await fails({ HEADRACE_SPARK_TOKEN_FILE: where.declaration })
+  expect(noToken).toMatch(/holds no token[\s\S]*Try: Check the file/)
+  expect(noToken).not.toContain('author_name')
   writeFileSync(where.declaration, readFileSync(where.declaration, 'utf8').replace('batch_messages: 2000', 'batch_messages: 2000, task_command: /no/such/command'))
   expect(await fails({})).toMatch(/cannot run our task[\s\S]*Try: Install Node/)
   where.cleanUp()

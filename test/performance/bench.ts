@@ -6,6 +6,7 @@ import { benchFreshness } from './freshness.ts'
 import { benchHourly } from './hourly.ts'
 import type { BenchReport } from './measure.ts'
 import { benchRestart } from './restart.ts'
+import { benchSpark } from './spark.ts'
 import { benchStream } from './stream.ts'
 import { benchXml } from './xml.ts'
 
@@ -19,6 +20,7 @@ const BENCHES: Record<string, { run: (options: BenchOptions) => Promise<BenchRep
   stream: { run: benchStream, pairs: 5, what: 'Kafka to RAW against a hard-coded pipeline' },
   hourly: { run: benchHourly, pairs: 5, what: 'the batch against a bare scan-and-write and the best SQL' },
   restart: { run: benchRestart, pairs: 10, what: 'first commit after a kill, against the two seconds that are promised' },
+  spark: { run: benchSpark, pairs: 3, what: 'the stream on Spark against Structured Streaming and one embedded process, and the crossover' },
   freshness: { run: benchFreshness, pairs: 1, what: 'age of messages when readers see them, at half the top rate' },
 }
 

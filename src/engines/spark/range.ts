@@ -29,13 +29,14 @@ export function createRangeEngine(options: RangeEngineOptions): RangeEngine {
     async decode(request) {
       const byPartition = Map.groupBy(request.verdicts, (one) => one.partition)
       const tasks = request.ranges.map((range) => ({ ...range, verdicts: (byPartition.get(range.partition) ?? []).filter((one) => one.offset >= range.from && one.offset < range.until) }))
-      const decoded: DecodedRange = { files: [], counts: emptyCounts(), newestMs: 0, discovered: [] }
+      const decoded: DecodedRange = { files: [], counts: emptyCounts(), newestMs: 0, discovered: [], tasks: 0 }
       for (const line of await runTasks(options, options.task('files', request), tasks, 'decode messages')) {
         const part = JSON.parse(line) as DecodedRange
         decoded.files.push(...part.files)
         addCounts(decoded.counts, part.counts)
         decoded.newestMs = Math.max(decoded.newestMs, part.newestMs)
         decoded.discovered.push(...part.discovered)
+        decoded.tasks += part.tasks
       }
       return decoded
     },

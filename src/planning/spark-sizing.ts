@@ -1,0 +1,117 @@
+/**
+ * How large a Spark application is: what was asked for, a properties file before it, and before that what the source document
+ * names. Advice comes from runs that were measured here, and says how it was reached.
+ */
+
+export type SparkJob = 'stream' | 'batch'
+
+export interface SparkSizing {
+  executors: number
+  coresPerExecutor: number
+  executorMemory: string
+  driverMemory: string
+}
+
+/** Source 001: the stream job 5 x 2, the hourly one 10 x 4, 4 GB each. */
+export const DEFAULT_SIZING: Record<SparkJob, SparkSizing> = {
+  stream: { executors: 5, coresPerExecutor: 2, executorMemory: '4g', driverMemory: '2g' },
+  batch: { executors: 10, coresPerExecutor: 4, executorMemory: '4g', driverMemory: '2g' },
+}
+
+/** What a commit says of the work behind it. */
+export interface MeasuredRun {
+  units: number
+  workMs: number
+  /** Cores that worked. */
+  cores: number
+  endMs: number
+}
+
+export interface SizingAdvice {
+  cores: number
+  executors: number
+  explanation: string
+}
+
+/** Share of the cores that is meant to be busy at the peak: the rest takes restarts, retries and growth. */
+const BUSY_SHARE = 0.7
+const HOUR_MS = 3_600_000
+
+/**
+ * Cores for a rate: rate / (units per second and core that the median of the runs reached) / BUSY_SHARE. Without a rate, that of
+ * the busiest hour of the runs. Undefined without runs.
+ */
+export function adviseSizing(runs: MeasuredRun[], unit: string, sizing: SparkSizing, ratePerSecond: number | undefined): SizingAdvice | undefined {
+  const useful = runs.filter((run) => run.workMs > 0 && run.units > 0 && run.cores > 0)
+  if (useful.length === 0) return undefined
+  const speeds = useful.map((run) => run.units / (run.workMs / 1000) / run.cores).toSorted((a, b) => a - b)
+  const speed = speeds[Math.floor(speeds.length / 2)]
+  const rate = ratePerSecond ?? busiestHour(useful)
+  const cores = Math.max(1, Math.ceil(rate / speed / BUSY_SHARE))
+  const executors = Math.max(1, Math.ceil(cores / sizing.coresPerExecutor))
+  const explanation = `${useful.length} measured runs took ${Math.round(speed).toLocaleString('en-US')} ${unit} a second and core (median). ${ratePerSecond === undefined ? 'Their busiest hour' : 'You asked for'} ${ratePerSecond === undefined ? `brought ${Math.round(rate).toLocaleString('en-US')}` : Math.round(rate).toLocaleString('en-US')} a second: ${(rate / speed).toFixed(1)} cores, and ${cores} so that no more than ${BUSY_SHARE * 100} % of them are busy at the peak; ${executors} executors of ${sizing.coresPerExecutor}.`
+  return { cores, executors, explanation }
+}
+
+function busiestHour(runs: MeasuredRun[]): number {
+  const hours = Map.groupBy(runs, (run) => Math.floor(run.endMs / HOUR_MS))
+  return Math.max(...[...hours.values()].map((all) => {
+    const [first, last] = [Math.min(...all.map((run) => run.endMs - run.workMs)), Math.max(...all.map((run) => run.endMs))]
+    return all.reduce((sum, run) => sum + run.units, 0) / (Math.min(HOUR_MS, Math.max(1_000, last - first)) / 1000)
+  }))
+}
+
+/** `name value` or `name=value`, one a line, # for comments: spark-defaults.conf and Java's properties alike. */
+export function parseProperties(text: string): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const line of text.split('\n')) {
+    const match = /^\s*([^#\s=:][^\s=:]*)\s*[\s=:]\s*(.*?)\s*$/.exec(line)
+    if (match !== null) found[match[1]] = match[2]
+  }
+  return found
+}
+
+const SIZING_PROPERTIES: Record<keyof SparkSizing, string> = {
+  executors: 'spark.executor.instances',
+  coresPerExecutor: 'spark.executor.cores',
+  executorMemory: 'spark.executor.memory',
+  driverMemory: 'spark.driver.memory',
+}
+
+/** Flags before properties before the defaults of the job. */
+export function sizeOf(job: SparkJob, properties: Record<string, string>, asked: Partial<SparkSizing>): SparkSizing {
+  const given = (key: keyof SparkSizing): string | number => asked[key] ?? properties[SIZING_PROPERTIES[key]] ?? DEFAULT_SIZING[job][key]
+  return { executors: Number(given('executors')), coresPerExecutor: Number(given('coresPerExecutor')), executorMemory: String(given('executorMemory')), driverMemory: String(given('driverMemory')) }
+}
+
+export interface Submission {
+  master: string
+  deployMode: 'client' | 'cluster'
+  /** Port of the Connect server that the application is. */
+  port: number
+  sizing: SparkSizing
+  properties: Record<string, string>
+  name: string
+}
+
+/** Arguments of spark-submit: the application is Spark's own Connect server, to which our job attaches. No secret is among them. */
+export function submissionArguments({ master, deployMode, port, sizing, properties, name }: Submission): string[] {
+  const settings: Record<string, string> = {
+    'spark.executor.instances': String(sizing.executors),
+    // A standalone master gives an application all cores that it does not bound.
+    ...(master.startsWith('spark://') ? { 'spark.cores.max': String(sizing.executors * sizing.coresPerExecutor) } : {}),
+    ...(deployMode === 'client' ? { 'spark.connect.grpc.binding.address': '127.0.0.1' } : {}),
+    'spark.connect.grpc.binding.port': String(port),
+    'spark.sql.extensions': 'io.delta.sql.DeltaSparkSessionExtension',
+    'spark.sql.catalog.spark_catalog': 'org.apache.spark.sql.delta.catalog.DeltaCatalog',
+    'spark.sql.session.timeZone': 'UTC',
+    ...Object.fromEntries(Object.entries(properties).filter(([key]) => !Object.values(SIZING_PROPERTIES).includes(key))),
+  }
+  return [
+    ...['--class', 'org.apache.spark.sql.connect.service.SparkConnectServer'],
+    ...['--name', name, '--master', master, '--deploy-mode', deployMode],
+    ...['--driver-memory', sizing.driverMemory, '--executor-memory', sizing.executorMemory, '--executor-cores', String(sizing.coresPerExecutor)],
+    ...Object.entries(settings).flatMap(([key, value]) => ['--conf', `${key}=${value}`]),
+    'spark-internal',
+  ]
+}

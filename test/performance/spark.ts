@@ -1,0 +1,128 @@
+/**
+ * The stream on Spark against Spark's own streaming job, on the same topic, both warm: rows a second. And against ourselves: one
+ * embedded process, and from how many cores on Spark is quicker than it, measured on few cores and projected to more.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { startBroker } from '../../src/main/kafka-broker.ts'
+import { startSparkServer, type SparkServer } from '../../src/main/spark-server.ts'
+import type { BenchOptions } from './bench.ts'
+import { alternate, load, median, ratio, runCommand, type BenchReport, type Run } from './measure.ts'
+import { startSparkRival } from './rivals/spark.ts'
+
+const MESSAGES = Number(process.env.HEADRACE_MESSAGES ?? 400_000)
+const NODE = [process.execPath, '--disable-warning=ExperimentalWarning', resolve('src/main/cli.ts')]
+/** Batches whose times the projection is fitted to, and one that it has to foretell. */
+const FITTED = [25_000, 200_000]
+const FORETOLD = 100_000
+
+export async function benchSpark(options: BenchOptions): Promise<BenchReport> {
+  const before = load()
+  const work = mkdtempSync(join(tmpdir(), 'headrace-bench-'))
+  const broker = await startBroker({ folder: join(work, 'kafka'), fresh: true })
+  const env = { ...process.env, HEADRACE_HOME: join(work, 'home'), HEADRACE_BROKERS: broker.address }
+  const report: BenchReport = { bench: 'spark', ratios: {}, figures: {}, load: [before, 0] }
+  try {
+    await runCommand([...NODE, 'produce', 'books', '--count', String(MESSAGES), '-o', 'json'], env)
+    const server = await startSparkServer({ folder: join(work, 'spark'), master: 'local[2]', memory: '4g' })
+    const ours = onSpark(work, env, server)
+    await againstStreaming(report, work, broker.address, ours, options)
+    await againstEmbedded(report, work, env, ours)
+    await server.kill()
+    report.load[1] = load()
+    return report
+  } finally {
+    await broker.kill()
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+/** Runs the stream job on a server that stays, so that it is warm; its CPU is the server's, its tasks' and our processes'. */
+function onSpark(work: string, env: NodeJS.ProcessEnv, server: SparkServer): (batchMessages?: number) => Promise<Run> {
+  const tokenFile = join(work, 'token')
+  writeFileSync(tokenFile, server.token)
+  return async (batchMessages = 200_000) => {
+    rmSync(join(work, 'home', 'tables'), { recursive: true, force: true })
+    const declaration = join(work, 'books.yaml')
+    writeFileSync(declaration, `${readFileSync('datasets/books.yaml', 'utf8')}\nspark: { batch_messages: ${batchMessages} }\n`)
+    const cpu = processCpuS(server.pid)
+    const run = await runCommand([...NODE, 'stream', declaration, '--until-caught-up', '--connect', server.address, '-o', 'json'], { ...env, HEADRACE_SPARK_TOKEN_FILE: tokenFile })
+    return { ...run, cpuS: run.cpuS + processCpuS(server.pid) - cpu }
+  }
+}
+
+/** User and system time of a process and of its children that ended, in seconds. */
+function processCpuS(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100
+}
+
+async function againstStreaming(report: BenchReport, work: string, address: string, ours: () => Promise<Run>, options: BenchOptions): Promise<void> {
+  if (options.rival !== undefined && options.rival !== 'structured-streaming') return
+  const rival = await startSparkRival()
+  const out = join(work, 'rival')
+  const streaming = async (): Promise<Run> => {
+    for (const folder of [out, `${out}-checkpoint`]) rmSync(folder, { recursive: true, force: true })
+    return rival.run(`stream ${address} book_data_topic ${out}`)
+  }
+  // The first runs of a JVM are several times slower: they do not count, on either side.
+  for (let i = 0; i < 2; i += 1) {
+    await streaming()
+    await ours()
+  }
+  const runs = await alternate(options.pairs, ours, streaming)
+  rival.close()
+  if (runs.ours[0].result.accepted !== runs.rival[0].result.accepted) throw new Error(`not the same rows out: ours ${runs.ours[0].result.accepted}, structured streaming ${runs.rival[0].result.accepted}`)
+  report.ratios['structured-streaming'] = ratio(runs, (run) => run.wallS)
+  report.ratios['structured-streaming (CPU)'] = ratio(runs, (run) => run.cpuS)
+  const rate = (all: Run[]): number => Math.round(MESSAGES / median(all.map((run) => run.wallS)))
+  Object.assign(report.figures, { 'messages/s ours on Spark, start of the job included': rate(runs.ours), 'messages/s structured streaming, its query alone': rate(runs.rival), 'rows accepted, by both': runs.ours[0].result.accepted })
+}
+
+interface Batch {
+  units: number
+  ms: number
+}
+
+/** What the job's commits say of its full batches. */
+async function batchesOf(env: NodeJS.ProcessEnv, least: number): Promise<Batch[]> {
+  const { result } = await runCommand([...NODE, 'tables', 'versions', 'books/raw', '-o', 'json'], env).then((run) => run as unknown as { result: { details: { work?: Batch } }[] })
+  return Object.values(result).flatMap((one) => (one.details?.work !== undefined && one.details.work.units >= least ? [one.details.work] : []))
+}
+
+/**
+ * Time of a batch of m messages on n cores: a + b * m / n. a and b are fitted to two sizes on two cores, and have to foretell a
+ * third size; what they miss it by is the projection's error.
+ */
+async function againstEmbedded(report: BenchReport, work: string, env: NodeJS.ProcessEnv, ours: (batchMessages: number) => Promise<Run>): Promise<void> {
+  const timeOf = async (size: number): Promise<Batch> => {
+    await ours(size)
+    const batches = await batchesOf(env, size * 0.9)
+    return { units: median(batches.map((one) => one.units)), ms: median(batches.map((one) => one.ms)) }
+  }
+  const [small, large] = [await timeOf(FITTED[0]), await timeOf(FITTED[1])]
+  const cores = 2
+  const b = ((large.ms - small.ms) / (large.units - small.units)) * cores
+  const a = small.ms - (b * small.units) / cores
+  const held = await timeOf(FORETOLD)
+  const error = Math.abs((a + (b * held.units) / cores - held.ms) / held.ms)
+  rmSync(join(work, 'home', 'tables'), { recursive: true, force: true })
+  const embedded = await runCommand([...NODE, 'stream', 'books', '--until-caught-up', '-o', 'json'], env)
+  const rate = MESSAGES / (embedded.wallS - START_S)
+  // On n cores Spark takes n / b messages a millisecond in large batches, less what starting each costs.
+  const sparkRate = (n: number): number => (200_000 / (a + (b * 200_000) / n)) * 1000
+  const crossover = Array.from({ length: 256 }, (_, i) => i + 1).find((n) => sparkRate(n) > rate)
+  Object.assign(report.figures, {
+    'messages/s embedded, one process on 2 cores': Math.round(rate),
+    'batch on Spark: fixed cost in ms': Math.round(a),
+    'batch on Spark: messages/s and core': Math.round(1000 / b),
+    'messages/s on Spark, 2 cores, batches of 200,000': Math.round(sparkRate(2)),
+    'cores from which Spark is quicker than one embedded process (projected)': crossover ?? 'more than 256',
+    'messages/s on Spark with 16 cores (projected)': Math.round(sparkRate(16)),
+    'error of the projection at a size it was not fitted to': `${(error * 100).toFixed(0)} %`,
+  })
+}
+
+/** Start of an embedded job before its first message: it is no part of a rate. */
+const START_S = 0.7
