@@ -1,10 +1,10 @@
 /** headrace produce: sample messages to a topic or a folder. */
 import { Option, type Command } from 'commander'
 import type { App } from '../control/app.ts'
-import { share, stopSignal, wholeNumber } from './options.ts'
+import { CONNECT, MASTER, engineChoice, engineOption, share, stopSignal, wholeNumber, type EngineFlags } from './options.ts'
 import type { Output } from './output.ts'
 
-interface Flags {
+interface Flags extends EngineFlags {
   count?: number
   continuous?: boolean
   rate: number
@@ -37,11 +37,15 @@ export function addProduce(program: Command, app: App, output: () => Output): vo
     .option('--malformed <share>', 'share of broken XML', share, 0.003)
     .option('--late <share>', 'share with an old timestamp', share, 0.01)
     .option('--invalid <share>', 'share with one wrong value', share, 0.005)
+    .addOption(engineOption())
+    .option('--master <url>', MASTER)
+    .option('--connect <host:port>', CONNECT)
     .addHelpText('after', '\nExamples:\n  headrace produce books --count 100000\n  headrace produce books --continuous --rate 500\n  headrace produce books --to files --folder incoming --count 200')
     .action(async (dataset: string | undefined, flags: Flags) => {
       const out = output()
       const { duplicates, malformed, late, invalid } = flags
       const summary = await app.produce({
+        engine: engineChoice(flags),
         dataset: dataset ?? 'books',
         to: flags.to,
         folder: flags.folder,
@@ -53,6 +57,7 @@ export function addProduce(program: Command, app: App, output: () => Output): vo
         compression: flags.compression,
         shares: { duplicates, malformed, late, invalid },
         signal: stopSignal(),
+        say: out.say,
         progress: (sent) => out.progress(`${sent.toLocaleString('en-US')} messages acknowledged`),
       })
       out.object(summary)

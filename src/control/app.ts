@@ -36,6 +36,7 @@ export interface BatchOptions {
 }
 
 export interface ProduceRequest {
+  engine: EngineChoice
   dataset: string
   /** Undefined: what the dataset reads, and the folder that it watches. */
   to: 'kafka' | 'files' | undefined
@@ -49,6 +50,7 @@ export interface ProduceRequest {
   shares: { duplicates: number; malformed: number; late: number; invalid: number }
   signal: AbortSignal
   progress(sent: number): void
+  say(text: string): void
 }
 
 export interface TableInfo {

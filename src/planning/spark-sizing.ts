@@ -107,10 +107,17 @@ export function submissionArguments({ master, deployMode, port, sizing, properti
     'spark.sql.session.timeZone': 'UTC',
     ...Object.fromEntries(Object.entries(properties).filter(([key]) => !Object.values(SIZING_PROPERTIES).includes(key))),
   }
+  const flags: Record<string, string> = {
+    class: 'org.apache.spark.sql.connect.service.SparkConnectServer',
+    name,
+    master,
+    'deploy-mode': deployMode,
+    'driver-memory': sizing.driverMemory,
+    'executor-memory': sizing.executorMemory,
+    'executor-cores': String(sizing.coresPerExecutor),
+  }
   return [
-    ...['--class', 'org.apache.spark.sql.connect.service.SparkConnectServer'],
-    ...['--name', name, '--master', master, '--deploy-mode', deployMode],
-    ...['--driver-memory', sizing.driverMemory, '--executor-memory', sizing.executorMemory, '--executor-cores', String(sizing.coresPerExecutor)],
+    ...Object.entries(flags).flatMap(([key, value]) => [`--${key}`, value]),
     ...Object.entries(settings).flatMap(([key, value]) => ['--conf', `${key}=${value}`]),
     'spark-internal',
   ]

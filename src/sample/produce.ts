@@ -45,8 +45,8 @@ export async function produce(options: ProduceOptions): Promise<ProduceSummary> 
 
 /** Small batches at a low rate, so that messages flow evenly. */
 function batchSize(options: ProduceOptions, sent: number): number {
-  const even = options.ratePerSecond > 0 ? Math.max(1, Math.ceil(options.ratePerSecond / 20)) : BATCH
-  return Math.min(BATCH, even, options.count - sent)
+  const even = options.ratePerSecond > 0 ? Math.max(1, Math.ceil(options.ratePerSecond / 20)) : (options.sink.batchMessages ?? BATCH)
+  return Math.min(options.sink.batchMessages ?? BATCH, even, options.count - sent)
 }
 
 function count(summary: ProduceSummary, message: SampleMessage, bytes: number): void {

@@ -5,7 +5,7 @@ import { openKafkaSink } from '../../src/connectors/kafka/sink.ts'
 import type { KafkaSourceSpec } from '../../src/dataset/declaration.ts'
 import { JSON_DECLARATION, XML_DECLARATION, hostileMessages } from '../support/hostile.ts'
 import { testSpark, type TestSpark } from '../support/spark.ts'
-import { broker, cliJson, deltalake, place, produce, type Place } from '../support/system.ts'
+import { PERFECT, broker, cli, cliJson, deltalake, place, produce, verdict, type Place } from '../support/system.ts'
 
 let spark: TestSpark
 let address = ''
@@ -135,4 +135,23 @@ test('upkeep on Spark does what it does embedded: merged, deleted by key, reproc
   await same()
   one.cleanUp()
   other.cleanUp()
+})
+
+test('messages that Spark sends are all there, in the journal and in RAW', async () => {
+  const where = place(address)
+  const sent = await run(where, 'spark', 'produce', '--count', '1500', '--duplicates', '0')
+  expect(sent.messages).toBe(1_500)
+  await run(where, 'duckdb', 'stream', '--until-caught-up')
+  expect(await verdict(where)).toMatchObject(PERFECT)
+  where.cleanUp()
+})
+
+test('what Spark cannot do is said when the declaration is checked', async () => {
+  const where = place(address, (yaml) => yaml.replace('  key: [record_id]', '  key: [weight]').replace('  - { name: title', '  - { name: weight, type: double }\n  - { name: title'))
+  writeFileSync(where.declaration, `${readFileSync(where.declaration, 'utf8')}spark: { settings: { spark.hadoop.fs.s3a.secret.key: x } }\n`)
+  const { code, stdout } = await cli(where, ['dataset', 'check', where.declaration, '--engine', 'spark'])
+  expect(code).toBe(1)
+  expect(stdout).toMatch(/processed\.key \(weight\)[\s\S]*Instead[\s\S]*spark\.settings\.spark\.hadoop\.fs\.s3a\.secret\.key/)
+  expect((await cli(where, ['dataset', 'check', where.declaration])).code).toBe(0)
+  where.cleanUp()
 })

@@ -25,6 +25,17 @@ test('every command of the tutorial works as written, in order', async () => {
   expect(outputs.filter((text) => /state +published/.test(text))).toHaveLength(2)
 })
 
+test('every command of the page on Spark works as written, in order', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'headrace-spark-page-'))
+  const env = { HEADRACE_HOME: home, HEADRACE_BROKERS: (await broker()).address }
+  const outputs: string[] = []
+  for (const command of commandsOf('docs/spark.md')) outputs.push(await shell(command, env))
+  expect(outputs[0]).toContain('is right')
+  expect(outputs[2]).toContain('accepted')
+  expect(outputs[3]).toMatch(/state +published/)
+  expect(outputs[5]).toMatch(/spark-submit --class[\s\S]*(measured runs|No advice yet)/)
+})
+
 test("the README's own-data commands work on a sample", async () => {
   const kafka = await broker()
   const where = place(kafka.address)

@@ -16,8 +16,8 @@ export interface SinkOptions {
 
 export async function openKafkaSink(options: SinkOptions): Promise<MessageSink> {
   const { spec } = options
-  const settings = { clientId: 'headrace-produce', bootstrapBrokers: spec.brokers, ...(await security(spec)) }
-  const partitions = await ensureTopic(options, settings)
+  const settings = await settingsOf(spec)
+  const partitions = await ensureTopic(options)
   const producer = new Producer<string, Buffer, string, string>({
     ...settings,
     acks: -1,
@@ -50,10 +50,14 @@ function acknowledge(messages: { partition: number }[], base: Map<number, number
 }
 
 /** FNV-1a: any stable spread will do, the key decides. */
-function partitionOf(key: string, partitions: number): number {
+export function partitionOf(key: string, partitions: number): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
   return (hash >>> 0) % partitions
+}
+
+async function settingsOf(spec: KafkaSourceSpec): Promise<{ clientId: string; bootstrapBrokers: string[] }> {
+  return { clientId: 'headrace-produce', bootstrapBrokers: spec.brokers, ...(await security(spec)) }
 }
 
 async function security(spec: KafkaSourceSpec): Promise<object> {
@@ -64,7 +68,8 @@ async function security(spec: KafkaSourceSpec): Promise<object> {
 }
 
 /** Creates the topic when it is missing; returns its number of partitions. */
-async function ensureTopic(options: SinkOptions, settings: { clientId: string; bootstrapBrokers: string[] }): Promise<number> {
+export async function ensureTopic(options: Pick<SinkOptions, 'spec' | 'partitions'>): Promise<number> {
+  const settings = await settingsOf(options.spec)
   const client = createKafkaClient(options.spec)
   try {
     const known = await client.topic(options.spec.topic).catch((error: { code?: string }) => {

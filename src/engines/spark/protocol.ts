@@ -18,7 +18,7 @@ export interface Relation {
 export interface WriteOperation {
   input: Relation
   source: string
-  path: string
+  path?: string
   mode: 'SAVE_MODE_APPEND' | 'SAVE_MODE_OVERWRITE' | 'SAVE_MODE_ERROR_IF_EXISTS'
   partitioning_columns?: string[]
   options?: Record<string, string>
