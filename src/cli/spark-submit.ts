@@ -1,21 +1,10 @@
 /** headrace spark-submit: a Spark application of the right size for a job, and the job on it. */
 import { Option, type Command } from 'commander'
-import type { App } from '../control/app.ts'
+import type { App, SubmitOptions } from '../control/app.ts'
 import { stopSignal, wholeNumber } from './options.ts'
 import type { Output } from './output.ts'
 
-interface Flags {
-  job: 'stream' | 'batch'
-  master?: string
-  deployMode: 'client' | 'cluster'
-  properties?: string
-  executors?: number
-  executorCores?: number
-  executorMemory?: string
-  rate?: number
-  print?: boolean
-  untilCaughtUp?: boolean
-}
+type Flags = Omit<SubmitOptions, 'print' | 'untilCaughtUp' | 'signal' | 'say'> & { print?: boolean; untilCaughtUp?: boolean }
 
 export function addSparkSubmit(program: Command, app: App, output: () => Output): void {
   program

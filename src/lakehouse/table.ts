@@ -15,6 +15,8 @@ import { tidyLog, type LogGrowth } from './log-upkeep.ts'
 import { applyActions, emptySnapshot, schemaString, type Snapshot } from './snapshot.ts'
 
 export interface CommitRequest {
+  /** Names the operation. One that is tried again under its name after an error whose outcome is not known happens once. */
+  id?: string
   operation: string
   adds: DataFile[]
   /** Paths of files that this commit replaces. */
@@ -86,6 +88,8 @@ async function firstVersion(store: ObjectStore): Promise<number> {
 }
 
 interface LogReader {
+  /** Version of each of the newest entries by the name of its operation. */
+  committed: ReadonlyMap<string, number>
   load(until?: number): Promise<void>
   refresh(): Promise<void>
   sinceCheckpoint: LogGrowth
@@ -93,6 +97,7 @@ interface LogReader {
 
 function createLogReader(store: ObjectStore, snapshot: Snapshot): LogReader {
   const sinceCheckpoint = { entries: 0, bytes: 0 }
+  const committed = new Map<string, number>()
   const follow = async (until = Infinity): Promise<void> => {
     while (snapshot.version < until) {
       const version = snapshot.version + 1
@@ -100,11 +105,13 @@ function createLogReader(store: ObjectStore, snapshot: Snapshot): LogReader {
       if (bytes === undefined) return
       applyActions(snapshot, readEntry(bytes, store.root, version))
       snapshot.version = version
+      if (snapshot.lastCommit?.txnId !== undefined) remember(committed, snapshot.lastCommit.txnId, version)
       sinceCheckpoint.entries += 1
       sinceCheckpoint.bytes += bytes.length
     }
   }
   return {
+    committed,
     sinceCheckpoint,
     async load(until) {
       const start = await usableCheckpoint(store, until)
@@ -122,6 +129,14 @@ function createLogReader(store: ObjectStore, snapshot: Snapshot): LogReader {
         throw failure('table_gone', { path: store.root, start: 'the earliest offset that the topic still has' })
     },
   }
+}
+
+/** Entries between an attempt and the next one: other writers are few. */
+const REMEMBERED = 200
+
+function remember(committed: Map<string, number>, id: string, version: number): void {
+  committed.set(id, version)
+  if (committed.size > REMEMBERED) committed.delete(committed.keys().next().value as string)
 }
 
 async function usableCheckpoint(store: ObjectStore, until: number | undefined): Promise<{ version: number; actions: Action[] } | undefined> {
@@ -149,13 +164,16 @@ function tableOver(store: ObjectStore, snapshot: Snapshot, reader: LogReader, op
       return snapshot
     },
     async commit(request, nowMs) {
+      const named = { ...request, id: request.id ?? randomUUID() }
       for (let attempt = 1; attempt <= LIMITS.commitAttempts; attempt += 1) {
         await table.refresh()
+        const done = reader.committed.get(named.id)
+        if (done !== undefined) return done
         checkExpected(store, snapshot, request.expect)
         checkRemoves(store, snapshot, request.removes)
         const version = snapshot.version + 1
         failpoint('commit.before')
-        const created = await store.writeIfAbsent(entryName(version), writeEntry(actionsOf(request, snapshot, nowMs)))
+        const created = await store.writeIfAbsent(entryName(version), writeEntry(actionsOf(named, snapshot, nowMs)))
         if (!created) continue
         await reader.refresh()
         failpoint('commit.done')
@@ -181,9 +199,9 @@ function checkRemoves(store: ObjectStore, snapshot: Snapshot, removes: string[])
     if (!snapshot.files.has(path)) throw failure('marks_moved', { mark: `file ${path}`, path: store.root, found: 'removed', expected: 'present' })
 }
 
-function actionsOf(request: CommitRequest, snapshot: Snapshot, nowMs: number): Action[] {
+function actionsOf(request: CommitRequest & { id: string }, snapshot: Snapshot, nowMs: number): Action[] {
   const dataChange = request.dataChange ?? true
-  const actions: Action[] = [{ commitInfo: commitInfo(request.operation, nowMs, request.info ?? {}) }]
+  const actions: Action[] = [{ commitInfo: commitInfo(request.operation, nowMs, request.info ?? {}, request.id) }]
   if (request.schema !== undefined)
     actions.push({ metaData: { ...snapshot.metadata, schemaString: schemaString(request.schema.columns), partitionColumns: request.schema.partitionColumns } })
   for (const [appId, version] of Object.entries(request.marks)) actions.push({ txn: { appId, version, lastUpdated: nowMs } })
@@ -196,6 +214,6 @@ function actionsOf(request: CommitRequest, snapshot: Snapshot, nowMs: number): A
   return actions
 }
 
-function commitInfo(operation: string, timestamp: number, headrace: Record<string, unknown>): CommitInfo {
-  return { timestamp, operation, operationParameters: {}, engineInfo: 'headrace', txnId: randomUUID(), headrace }
+function commitInfo(operation: string, timestamp: number, headrace: Record<string, unknown>, txnId: string = randomUUID()): CommitInfo {
+  return { timestamp, operation, operationParameters: {}, engineInfo: 'headrace', txnId, headrace }
 }

@@ -8,7 +8,7 @@ import { checkDataset } from '../dataset/check.ts'
 import { openTable } from '../lakehouse/table.ts'
 import { unsupportedOnSpark } from '../planning/engine-support.ts'
 import { runAtTicks } from '../runner/ticks.ts'
-import { pause, whenThereIsRoom } from '../runner/waiting.ts'
+import { pause, whenStorageAllows } from '../runner/waiting.ts'
 import { dropChildAhead, startChildAhead, takeChild } from './fork-child.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset } from './home.ts'
@@ -100,7 +100,7 @@ async function streamWith(loaded: Awaited<ReturnType<typeof loadDataset>>, optio
         evolved: (names) => options.say(names.length === 0 ? 'A new field was seen; the limit of added columns is reached.' : `New columns in RAW: ${names.join(', ')}.`),
       },
     })
-    return await whenThereIsRoom(start, options.signal, (error) => options.say(`${error.message} Trying again.`))
+    return await whenStorageAllows(start, options.signal, (error) => options.say(`${error.message} Trying again.`))
   } finally {
     await spark?.leave()
     await unlock()

@@ -2,6 +2,7 @@
  * The supervisor of a stream job: starts children, commits for all of them once per interval (group commit), and replaces
  * the ones that die. It alone commits; the table's marks decide whether it may.
  */
+import { randomUUID } from 'node:crypto'
 import { type HeadraceError, failure } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { countMark, fileMark, rereadMark, sourceMark } from '../core/marks.ts'
@@ -10,14 +11,14 @@ import type { TableSchema } from '../core/table-schema.ts'
 import { NO_CAUTION, afterCommit, afterSilentDeath, type Caution } from './caution.ts'
 import { createChildHandle, type ChildHandle, type ChildProcess } from './child-handle.ts'
 import type { ChildSettings, Prepared } from './protocol.ts'
-import { STORAGE_PAUSE_MS, pause, whenThereIsRoom } from './waiting.ts'
+import { STORAGE_WAITS, STORAGE_PAUSE_MS, pause, whenStorageAllows } from './waiting.ts'
 
 /** The table as the supervisor needs it: main/ passes the lakehouse's. */
 export interface StreamTable {
   readonly snapshot: { version: number; marks: ReadonlyMap<string, number> }
   refresh(): Promise<unknown>
   commit(
-    request: { operation: string; adds: Prepared['adds']; removes: string[]; marks: Record<string, number>; expect: Record<string, number | undefined>; schema?: TableSchema; info?: Record<string, unknown> },
+    request: { id?: string; operation: string; adds: Prepared['adds']; removes: string[]; marks: Record<string, number>; expect: Record<string, number | undefined>; schema?: TableSchema; info?: Record<string, unknown> },
     nowMs: number,
   ): Promise<number>
 }
@@ -162,7 +163,7 @@ async function afterDeath(options: SupervisorOptions, state: State, slot: Slot):
   if (child.endReason === RETIRED) return
   slot.deaths += 1
   options.observer.childDied({ reason: failed?.message ?? child.endReason, deaths: slot.deaths })
-  if (failed?.code === 'storage_full') {
+  if (failed !== undefined && STORAGE_WAITS.includes(failed.code)) {
     await pause(STORAGE_PAUSE_MS, options.signal)
     slot.deaths = 0
     return
@@ -245,8 +246,10 @@ async function commitBatches(options: SupervisorOptions, batches: Prepared[], st
   const newestMs = Math.max(...batches.map((batch) => batch.newestMs))
   const work = batches.find((batch) => batch.work !== undefined)?.work
   const info = { counts, newestMs, ...(work === undefined ? {} : { work: { ...work, units: counts.messages } }) }
-  const commit = (): Promise<number> => options.table.commit({ operation: 'STREAMING UPDATE', adds, removes: [], marks: next, expect, info }, options.nowMs())
-  const version = await whenThereIsRoom(commit, options.signal, (error) => options.observer.trouble(error))
+  // Named once: an answer that got lost does not make a second commit of the first.
+  const id = randomUUID()
+  const commit = (): Promise<number> => options.table.commit({ id, operation: 'STREAMING UPDATE', adds, removes: [], marks: next, expect, info }, options.nowMs())
+  const version = await whenStorageAllows(commit, options.signal, (error) => options.observer.trouble(error))
   addCounts(state.total, counts)
   state.commits += 1
   const now = options.nowMs()

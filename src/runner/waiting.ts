@@ -22,14 +22,17 @@ export function pause(ms: number, signal?: AbortSignal, sleeper?: Sleeper): Prom
   })
 }
 
-/** A full disk loses nothing: the same action is tried again until there is room or somebody stops us. */
-export async function whenThereIsRoom<T>(action: () => Promise<T>, signal: AbortSignal, onFull: (error: HeadraceError) => void): Promise<T> {
+/** Errors after which storage may take the same thing later. */
+export const STORAGE_WAITS: readonly string[] = ['storage_full', 'store_unreachable']
+
+/** A full disk, or storage that is away, loses nothing: the same action is tried again until it goes through or somebody stops us. */
+export async function whenStorageAllows<T>(action: () => Promise<T>, signal: AbortSignal, onTrouble: (error: HeadraceError) => void): Promise<T> {
   for (;;) {
     try {
       return await action()
     } catch (error) {
-      if (!(error instanceof HeadraceError) || error.code !== 'storage_full' || signal.aborted) throw error
-      onFull(error)
+      if (!(error instanceof HeadraceError) || !STORAGE_WAITS.includes(error.code) || signal.aborted) throw error
+      onTrouble(error)
       await pause(STORAGE_PAUSE_MS, signal)
     }
   }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openKafkaSink } from '../../src/connectors/kafka/sink.ts'
 import type { KafkaSourceSpec } from '../../src/dataset/declaration.ts'
 import { JSON_DECLARATION, XML_DECLARATION, hostileMessages } from '../support/hostile.ts'
-import { testSpark, type TestSpark } from '../support/spark.ts'
+import { standaloneCluster, testSpark, type TestSpark } from '../support/spark.ts'
 import { PERFECT, broker, cli, cliJson, deltalake, place, produce, verdict, type Place } from '../support/system.ts'
 
 let spark: TestSpark
@@ -153,5 +153,23 @@ test('what Spark cannot do is said when the declaration is checked', async () =>
   expect(code).toBe(1)
   expect(stdout).toMatch(/processed\.key \(weight\)[\s\S]*Instead[\s\S]*spark\.settings\.spark\.hadoop\.fs\.s3a\.secret\.key/)
   expect((await cli(where, ['dataset', 'check', where.declaration])).code).toBe(0)
+  where.cleanUp()
+})
+
+test('client mode on a standalone cluster, by --master and by spark-submit: the same rows', async () => {
+  const cluster = await standaloneCluster()
+  const where = place(address)
+  await produce(where, 800)
+  const flags = ['--master', cluster.master]
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up', ...flags])
+  await produce(where, 400)
+  writeFileSync(`${where.home}/sizing.conf`, 'spark.executor.instances 1\nspark.executor.cores 2\nspark.executor.memory 512m\n')
+  const submitted = await cliJson<{ command: string; result: { commits: number } }>(where, ['spark-submit', where.declaration, '--until-caught-up', '--properties', `${where.home}/sizing.conf`, ...flags])
+  expect(submitted.command).toContain('--executor-memory 512m --executor-cores 2')
+  expect(submitted.result.commits).toBeGreaterThan(0)
+  expect(await verdict(where)).toMatchObject(PERFECT)
+  const { advice } = await cliJson<{ advice: string }>(where, ['spark-submit', where.declaration, '--print', '--rate', '50000'])
+  expect(advice).toMatch(/measured runs? took [\d,]+ messages a second and core/)
+  cluster.kill()
   where.cleanUp()
 })

@@ -58,5 +58,5 @@ test("the README's own-data commands work on a sample", async () => {
 
 test('every command that the README and the pages name exists', async () => {
   const help = await shell('./headrace --help', {})
-  for (const [, verb] of readFileSync('README.md', 'utf8').matchAll(/headrace (\w+)/g)) if (!['It', 'is'].includes(verb)) expect(help, verb).toMatch(new RegExp(`^ {2}${verb} `, 'm'))
+  for (const [, verb] of readFileSync('README.md', 'utf8').matchAll(/headrace ([\w-]+)/g)) if (!['It', 'is'].includes(verb)) expect(help, verb).toMatch(new RegExp(`^ {2}${verb} `, 'm'))
 })

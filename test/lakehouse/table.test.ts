@@ -118,3 +118,14 @@ test('more files are made durable at once than a process may have open', () => {
   writeFileSync(join(folder, 'sync.ts'), script)
   execFileSync('bash', ['-c', `ulimit -n 128 && exec ${process.execPath} ${join(folder, 'sync.ts')}`], { stdio: 'pipe' })
 })
+
+test('a commit whose answer was lost is found by its name when it is tried again', async () => {
+  const table = await open()
+  const named = request({ id: 'op-1', adds: [file('x')], marks: { m: 1 }, expect: { m: undefined } })
+  expect(await table.commit(named, 2)).toBe(1)
+  await table.commit(request({ marks: { other: 5 } }), 3)
+  // The marks have moved by our own doing: without the name this would be somebody else's commit.
+  expect(await table.commit(named, 4)).toBe(1)
+  const late = await open()
+  await expect(late.commit({ ...named, id: 'op-2' }, 5)).rejects.toMatchObject({ code: 'marks_moved' })
+})

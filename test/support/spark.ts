@@ -1,9 +1,12 @@
 /** One Spark Connect server for a test file, which our processes find by their environment. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openSparkSession, type SparkSession } from '../../src/engines/spark/session.ts'
+import { fetchJars, freePort } from '../../src/main/jvm-servers.ts'
 import { startSparkServer, type SparkServer, type SparkServerOptions } from '../../src/main/spark-server.ts'
+import { SPARK_JVM } from './java.ts'
 
 export interface TestSpark extends SparkServer {
   env: Record<string, string>
@@ -29,5 +32,31 @@ export async function testSpark(options: Partial<SparkServerOptions> = {}): Prom
     kill: ended(server.kill),
     env: { HEADRACE_SPARK: server.address, HEADRACE_SPARK_TOKEN_FILE: tokenFile },
     session: () => openSparkSession({ address: server.address, tls: false, token: server.token, retryMs: 10_000 }),
+  }
+}
+
+/** A standalone cluster of one master and one worker on this machine, from the same jars. */
+export async function standaloneCluster(): Promise<{ master: string; kill(): void }> {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-cluster-'))
+  const jars = await fetchJars('spark')
+  symlinkSync(jars, join(folder, 'jars'))
+  const [port, web, workerWeb] = [await freePort(), await freePort(), await freePort()]
+  const master = `spark://127.0.0.1:${port}`
+  const log = openSync(join(folder, 'log'), 'a')
+  const start = (main: string, args: string[]): number => {
+    const child = spawn('java', [...SPARK_JVM, '-Xmx256m', '-cp', `${jars}/*`, `org.apache.spark.deploy.${main}`, ...args], { env: { ...process.env, SPARK_HOME: folder, SPARK_SCALA_VERSION: '2.13' }, cwd: folder, stdio: ['ignore', log, log] })
+    running.add(child.pid as number)
+    return child.pid as number
+  }
+  const pids = [start('master.Master', ['--host', '127.0.0.1', '--port', String(port), '--webui-port', String(web)]), start('worker.Worker', ['--host', '127.0.0.1', '--webui-port', String(workerWeb), '--cores', '2', '--memory', '1g', master])]
+  for (const end = Date.now() + 60_000; Date.now() < end && !readFileSync(join(folder, 'log'), 'utf8').includes('Registering worker'); ) await new Promise((done) => setTimeout(done, 200))
+  return {
+    master,
+    kill() {
+      for (const pid of pids) {
+        running.delete(pid)
+        process.kill(pid, 'SIGKILL')
+      }
+    },
   }
 }

@@ -5,22 +5,11 @@ import { failure } from '../../core/errors.ts'
 import { BY_ADDRESS } from '../../core/object-store.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
 import { arrowColumns } from './arrow-rows.ts'
-import { rowsOfSlices, storedColumns, tableColumns, writeFiles, type StoreByAddress } from './publish.ts'
+import { rowsOfSlices, storedColumns, tableColumns, writeFiles } from './publish.ts'
 import { relationOf, rowsOfFiles, type Query } from './query.ts'
-import { replace } from './replace.ts'
+import { replace, type SparkBatchOptions } from './replace.ts'
 import type { SparkSession } from './session.ts'
 import { name } from './sql.ts'
-
-export interface SparkBatchOptions {
-  session: SparkSession
-  store: StoreByAddress
-  /** Columns of RAW and of Processed, and which of the latter its partitions are. */
-  rawColumns: TableColumn[]
-  columns: TableColumn[]
-  partitionColumns: string[]
-  /** A folder of the store for what one step hands to the next; removed at the end. */
-  workFolder: string
-}
 
 export function openSparkBatchEngine(options: SparkBatchOptions): BatchEngine {
   const { session, rawColumns, columns, partitionColumns, store } = options

@@ -7,17 +7,19 @@ import { relationOf, rowsOfFiles, sourcesOf, sparkPath, type Query } from './que
 import type { SparkSession } from './session.ts'
 import { name, sparkType } from './sql.ts'
 
-export interface ReplaceOptions {
+export interface SparkBatchOptions {
   session: SparkSession
   store: StoreByAddress
+  /** Columns of RAW and of Processed, and which of the latter its partitions are. */
   rawColumns: TableColumn[]
   columns: TableColumn[]
   partitionColumns: string[]
+  /** A folder of the store for what one step hands to the next; removed at the end. */
   workFolder: string
 }
 
 /** The steps of the embedded engine (engines/duckdb/replace.ts); what one step hands to the next is a file in the work folder. */
-export async function replace(options: ReplaceOptions, request: ReplaceRequest): Promise<Replacement> {
+export async function replace(options: SparkBatchOptions, request: ReplaceRequest): Promise<Replacement> {
   const { session } = options
   const count = async (sql: string, sources: Query['sources']): Promise<number> => Number((await session.rows(relationOf({ sql, sources }), { action: 'count rows' }))[0].n ?? 0)
   const newest = await keep(options, 'newest', newestRows(options, request), 'find the newest row of each key')
@@ -38,14 +40,14 @@ export async function replace(options: ReplaceOptions, request: ReplaceRequest):
 }
 
 /** Writes a query's rows into the work folder and returns them as a source of that name. */
-async function keep(options: ReplaceOptions, alias: string, query: Query, action: string): Promise<Record<string, Relation>> {
+async function keep(options: SparkBatchOptions, alias: string, query: Query, action: string): Promise<Record<string, Relation>> {
   const path = `${options.workFolder}/${alias}`
   await options.store.clear(path)
   await options.session.run({ write_operation: { input: relationOf(query), source: 'parquet', path, mode: 'SAVE_MODE_ERROR_IF_EXISTS' } }, { action })
   return { [alias]: { read: { data_source: { format: 'parquet', paths: [path] } } } }
 }
 
-function newestRows(options: ReplaceOptions, request: ReplaceRequest): Query {
+function newestRows(options: SparkBatchOptions, request: ReplaceRequest): Query {
   const columns = [...new Set([...request.key, request.latestBy])]
   const rows = rowsOfSlices('raw', request.slices, request.partitions, options.rawColumns, columns)
   const key = request.key.map(name).join(', ')
@@ -53,7 +55,7 @@ function newestRows(options: ReplaceOptions, request: ReplaceRequest): Query {
   return { sql: `SELECT * EXCEPT (nth) FROM (${ranked}) WHERE nth = 1`, sources: rows.sources }
 }
 
-function publishedMatches(options: ReplaceOptions, request: ReplaceRequest, newest: Record<string, Relation>): Query {
+function publishedMatches(options: SparkBatchOptions, request: ReplaceRequest, newest: Record<string, Relation>): Query {
   const by = name(request.latestBy)
   const same = request.key.map((column) => `p.${name(column)} <=> c.${name(column)}`).join(' AND ')
   const newer = `coalesce(c.${by} > p.${by}, p.${by} IS NULL AND c.${by} IS NOT NULL)`
@@ -69,7 +71,7 @@ interface Found {
 }
 
 /** The winners as the table's columns, and what stays of the files that are written again. */
-function newFiles(options: ReplaceOptions, request: ReplaceRequest, { winners, losers, both, obsolete }: Found): Query {
+function newFiles(options: SparkBatchOptions, request: ReplaceRequest, { winners, losers, both, obsolete }: Found): Query {
   const raw = rowsOfSlices('raw', request.slices, request.partitions, options.rawColumns, storedColumns(request))
   const kept = rowsOfFiles('kept', options.columns, options.partitionColumns, obsolete, ['file', 'row'])
   const columns = request.columns.map((column) => `CAST(${name(column.name)} AS ${sparkType(column.type)}) AS ${name(column.name)}`).join(', ')

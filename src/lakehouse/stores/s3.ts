@@ -44,15 +44,7 @@ export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
   const lookAt = (name: string): Promise<StoredObject | undefined> =>
     guard(bucket, 'look at', name, () => orMissing(async () => objectOf(name, await client.send(new HeadObjectCommand(at(name))), 'ContentLength')))
   const createOnce = async (name: string, bytes: Uint8Array): Promise<boolean> => {
-    const created = await guard(bucket, 'commit', name, () =>
-      client.send(new PutObjectCommand({ ...at(name), Body: bytes, IfNoneMatch: '*' })).then(
-        () => true,
-        (error: unknown) => {
-          if (isTaken(error)) return false
-          throw error
-        },
-      ),
-    )
+    const created = await guard(bucket, 'commit', name, () => putIfAbsent(bucket, name, bytes))
     // Taken: by another, or by ourselves, when the answer to the first of two attempts was lost.
     return created || (await read(name))?.equals(bytes) === true
   }
@@ -108,6 +100,19 @@ function openBucket(spec: S3Spec): Bucket {
   return { spec, client, root: `s3://${[spec.bucket, spec.prefix].filter((part) => part !== '').join('/')}`, at: (name) => ({ Bucket: spec.bucket, Key: key(name) }) }
 }
 
+async function putIfAbsent({ client, at }: Bucket, name: string, bytes: Uint8Array): Promise<boolean> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await client.send(new PutObjectCommand({ ...at(name), Body: bytes, IfNoneMatch: '*' }))
+      return true
+    } catch (error) {
+      if (isTaken(error)) return false
+      // Two conditional puts met, and neither is decided: who tries again finds the other's object, or gets through.
+      if (statusOf(error) !== 409 || attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
 /** Once in a process: the second of two conditional puts must be refused. */
 async function trust({ spec, client, at }: Bucket, createOnce: (name: string, bytes: Uint8Array) => Promise<boolean>): Promise<void> {
   const probe = `${PROBE}${randomUUID()}`
@@ -141,8 +146,7 @@ function objectOf<Field extends string>(name: string, facts: { LastModified?: Da
 
 const nameOf = (error: unknown): string => (error as Error).name ?? ''
 const statusOf = (error: unknown): number => (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode ?? 0
-/** 409: two conditional puts met. The other one is not there yet, so who retries finds it, or gets through. */
-const isTaken = (error: unknown): boolean => nameOf(error) === 'PreconditionFailed' || statusOf(error) === 412
+const isTaken = (error: unknown): boolean => statusOf(error) === 412
 
 async function orMissing<T>(action: () => Promise<T>): Promise<T | undefined> {
   try {
