@@ -2,10 +2,15 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ObjectStore } from '../../src/core/object-store.ts'
+import { tableColumn } from '../../src/core/table-schema.ts'
+import { openOrCreateTable, openTable, type CommitRequest, type Table } from '../../src/lakehouse/table.ts'
 import { openStore } from '../../src/main/stores.ts'
+import { createChance } from '../support/chance.ts'
 import { openLink, type Link } from '../support/link.ts'
+import { faultyServer } from '../support/s3-faults.ts'
 import { startHdfs, startS3, type StorageServer } from '../support/storage.ts'
 
 const REMOTE = ['s3', 'hdfs']
@@ -139,6 +144,44 @@ test('hdfs: who may not write is told so', async () => {
   const denied = await openStore(servers.hdfs.root('denied'))
   await expect(denied.writeIfAbsent('_delta_log/0.json', text('x'))).rejects.toMatchObject({ code: 'store_auth_failed' })
   process.env.HADOOP_USER_NAME = servers.hdfs.env.HADOOP_USER_NAME
+})
+
+test('s3: uploads that were broken off are ended by a sweep, once they are old', async () => {
+  const client = new S3Client({ endpoint: servers.s3.env.AWS_ENDPOINT_URL, region: 'us-east-1', forcePathStyle: true })
+  await client.send(new CreateMultipartUploadCommand({ Bucket: 'lake', Key: 'main/data/broken.parquet' }))
+  const open = async (): Promise<number> => (await client.send(new ListMultipartUploadsCommand({ Bucket: 'lake' }))).Uploads?.length ?? 0
+  await storeOf('s3').sweep(Date.now() - 3_600_000)
+  expect(await open()).toBe(1)
+  await storeOf('s3').sweep(Date.now() + 60_000)
+  expect(await open()).toBe(0)
+})
+
+test('s3: with three requests in ten refused, broken off or answered into nothing, each commit happens once', async () => {
+  const chance = createChance()
+  process.stderr.write(`seed ${chance.seed}\n`)
+  const faulty = await faultyServer(servers.s3.env.AWS_ENDPOINT_URL, 0.3, chance)
+  process.env.AWS_ENDPOINT_URL = faulty.endpoint
+  const openFaulty = async (): Promise<Table> => openOrCreateTable(await openStore(servers.s3.root('faulty')), { columns: [tableColumn('a', 'string')], partitionColumns: [] }, {}, 1)
+  const writers = await Promise.all(Array.from({ length: 4 }, openFaulty))
+  const commits = writers.map(async (table, writer) => {
+    for (let n = 0; n < 10; n += 1) {
+      const request: CommitRequest = { id: `${writer}-${n}`, operation: 'WRITE', adds: [{ path: `${writer}-${n}.parquet`, size: 1, partitionValues: {}, stats: '{"numRecords":1}' }], removes: [], marks: { [`w${writer}`]: n + 1 }, expect: { [`w${writer}`]: n === 0 ? undefined : n } }
+      for (let done = false; !done; )
+        done = await table.commit(request, Date.now()).then(
+          () => true,
+          (error: { code?: string }) => {
+            if (error.code === 'store_unreachable') return false
+            throw error
+          },
+        )
+    }
+  })
+  await Promise.all(commits)
+  process.env.AWS_ENDPOINT_URL = servers.s3.env.AWS_ENDPOINT_URL
+  faulty.close()
+  const table = await openTable(await openStore(servers.s3.root('faulty')))
+  expect([table?.snapshot.version, table?.snapshot.files.size]).toEqual([40, 40])
+  expect(Math.min(...Object.values(faulty.made))).toBeGreaterThan(3)
 })
 
 /** The main root through a link that can be cut. */

@@ -67,10 +67,8 @@ test.each(['local', 's3', 'hdfs'])('%s: appended and compacted by both engines, 
   const seen = [await hashes(where, 'raw', root), await hashes(where, 'processed', root)]
   for (const one of seen) expect(one).toEqual({ headrace: one.headrace, spark: one.headrace, deltalake: one.headrace })
   expect(Number(seen[0].headrace.split(':')[0])).toBeGreaterThan(1_000)
-  for (const engine of ['duckdb', 'spark']) {
-    await step(engine, 'compact')
-    expect([await hashes(where, 'raw', root), await hashes(where, 'processed', root)]).toEqual(seen)
-  }
+  for (const engine of ['duckdb', 'spark']) await step(engine, 'compact')
+  expect([await hashes(where, 'raw', root), await hashes(where, 'processed', root)]).toEqual(seen)
   where.cleanUp()
 })
 

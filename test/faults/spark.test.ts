@@ -109,7 +109,7 @@ test('the broker is killed and comes back: the job waits, says so and goes on', 
 }, 4_000_000)
 
 test(`executors of a cluster are killed ${KILLS} times: Spark runs their tasks elsewhere`, async () => {
-  const cluster = await testSpark({ master: 'local-cluster[2,1,1024]', memory: '1g' })
+  const cluster = await testSpark({ master: 'local-cluster[2,1,1024]', memory: '1g', settings: { 'spark.speculation': 'true', 'spark.speculation.quantile': '0.5' } })
   const where = onSpark()
   Object.assign(where.env, cluster.env)
   let killed = 0
@@ -150,13 +150,13 @@ test.each(['batch.prepared', 'commit.before', 'commit.temporary_synced', 'commit
 
 test('a message that kills its decoder in a task is isolated by halving and quarantined; all others arrive', async () => {
   const where = onSpark()
-  await produce(where, 1_500, ['--malformed', '0', '--invalid', '0', '--duplicates', '0'])
-  const summary = await cliJson<{ byReason: Record<string, number> }>(where, ['stream', where.declaration, '--until-caught-up'], { HEADRACE_FAILPOINT_TASK: 'decode.message@2:117' })
+  await produce(where, 400, ['--malformed', '0', '--invalid', '0', '--duplicates', '0'])
+  const summary = await cliJson<{ byReason: Record<string, number> }>(where, ['stream', where.declaration, '--until-caught-up'], { HEADRACE_FAILPOINT_TASK: 'decode.message@2:17' })
   expect(summary.byReason).toEqual({ decoder_crashed: 1 })
   where.cleanUp()
 }, 600_000)
 
-test.each(['batch.planned', 'batch.files_written', 'index.written', 'commit.temporary_synced', 'commit.linked'])('a batch on Spark killed at %s publishes each row once', async (name) => {
+test.each(['batch.files_written', 'index.written', 'commit.linked'])('a batch on Spark killed at %s publishes each row once', async (name) => {
   const where = onSpark()
   await produce(where, 1_000)
   await cliJson(where, ['stream', where.declaration, '--until-caught-up'])

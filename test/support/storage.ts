@@ -43,9 +43,10 @@ async function waitFor(what: string, asks: () => Promise<boolean>): Promise<void
   throw new Error(`${what} did not start`)
 }
 
-export async function startS3(): Promise<StorageServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-s3-'))
-  const port = await freePort()
+/** With a folder and a port of before, it is the same server again. */
+export async function startS3(again: { folder?: string; port?: number } = {}): Promise<StorageServer> {
+  const folder = again.folder ?? mkdtempSync(join(tmpdir(), 'headrace-s3-'))
+  const port = again.port ?? (await freePort())
   // A bucket is a folder; the server makes objects plain files below it.
   mkdirSync(join(folder, 'data', 'lake'), { recursive: true })
   const keys = { access: 'testkey12', secret: 'testsecret12' }

@@ -2,7 +2,7 @@
  * S3 and what speaks its language. A commit is a conditional put (`If-None-Match: *`): the server creates the object whole or
  * answers that it is there. A server that ignores the condition would lose commits silently, so it is tried before it is trusted.
  */
-import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { AbortMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -71,8 +71,7 @@ export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
       await staging.forget(name)
       await guard(bucket, 'delete', name, async () => void (await client.send(new DeleteObjectCommand(at(name)))))
     },
-    // Uploads that were broken off are invisible; a lifecycle rule of the bucket ends them.
-    sweep: async () => undefined,
+    sweep: (beforeMs) => guard(bucket, 'sweep', '', () => endUploads(bucket, beforeMs)),
     async sync(names) {
       for (const name of names) {
         if (await staging.holds(name)) await guard(bucket, 'upload', name, () => upload(bucket, staging.path(name), name))
@@ -126,6 +125,12 @@ const PROBE = '_delta_log/.probe-'
 async function upload({ client, at }: Bucket, path: string, name: string): Promise<void> {
   const body = createReadStream(path, { highWaterMark: PART_BYTES })
   await new Upload({ client, params: { ...at(name), Body: body }, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE }).done()
+}
+
+/** Uploads that were broken off are invisible, and cost money. */
+async function endUploads({ client, spec }: Bucket, beforeMs: number): Promise<void> {
+  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: spec.bucket, Prefix: spec.prefix }))
+  for (const one of Uploads) if ((one.Initiated?.getTime() ?? beforeMs) < beforeMs) await client.send(new AbortMultipartUploadCommand({ Bucket: spec.bucket, Key: one.Key, UploadId: one.UploadId }))
 }
 
 async function listAll({ client, at, spec }: Bucket, folder: string, after: string | undefined): Promise<StoredObject[]> {
