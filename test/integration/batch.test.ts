@@ -78,7 +78,9 @@ test('two batches with keep: latest at once give one commit, and a held table pa
   const where = dataset('  keep: latest\n  latest_by: revision\n  partition_by: [{ column: day, transform: month }]\n')
   await send(where, 'a.json', [{ id: 1, revision: 1, text: 'old', day: '2026-01-01' }, { id: 2, revision: 1, text: 'old', day: '2026-02-01' }])
   const both = await Promise.all([batch(where), batch(where)])
-  expect(both.map((one) => one.state as unknown as string).toSorted()).toEqual(['published', 'taken'])
+  // On a busy machine the second may begin when the first is done: it then finds nothing new instead of its range taken.
+  expect(both.map((one) => (one.state as unknown as string).replace('nothing_new', 'taken')).toSorted()).toEqual(['published', 'taken'])
+  expect((await rows(where)).map((row) => row.text)).toEqual(['old', 'old'])
   await send(where, 'b.json', [{ id: 1, revision: 2, text: 'new', day: '2026-01-02' }, { id: 2, revision: 2, text: 'new', day: '2026-02-02' }])
   await batch(where, ['--hold', 'day_month=2026-02'])
   expect((await rows(where)).map((row) => row.text)).toEqual(['new', 'old'])
