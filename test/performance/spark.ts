@@ -5,6 +5,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
+import { history } from '../../src/lakehouse/versions.ts'
 import { startBroker } from '../../src/main/kafka-broker.ts'
 import { startSparkServer, type SparkServer } from '../../src/main/spark-server.ts'
 import type { BenchOptions } from './bench.ts'
@@ -86,9 +88,9 @@ interface Batch {
 }
 
 /** What the job's commits say of its full batches. */
-async function batchesOf(env: NodeJS.ProcessEnv, least: number): Promise<Batch[]> {
-  const { result } = await runCommand([...NODE, 'tables', 'versions', 'books/raw', '-o', 'json'], env).then((run) => run as unknown as { result: { details: { work?: Batch } }[] })
-  return Object.values(result).flatMap((one) => (one.details?.work !== undefined && one.details.work.units >= least ? [one.details.work] : []))
+async function batchesOf(work: string, least: number): Promise<Batch[]> {
+  const versions = await history(createLocalStore(join(work, 'home/tables/books/raw')), 500)
+  return versions.map((one) => one.commit?.headrace?.work as Batch | undefined).filter((one) => one !== undefined && one.units >= least) as Batch[]
 }
 
 /**
@@ -98,7 +100,7 @@ async function batchesOf(env: NodeJS.ProcessEnv, least: number): Promise<Batch[]
 async function againstEmbedded(report: BenchReport, work: string, env: NodeJS.ProcessEnv, ours: (batchMessages: number) => Promise<Run>): Promise<void> {
   const timeOf = async (size: number): Promise<Batch> => {
     await ours(size)
-    const batches = await batchesOf(env, size * 0.9)
+    const batches = await batchesOf(work, size * 0.9)
     return { units: median(batches.map((one) => one.units)), ms: median(batches.map((one) => one.ms)) }
   }
   const [small, large] = [await timeOf(FITTED[0]), await timeOf(FITTED[1])]
@@ -110,16 +112,17 @@ async function againstEmbedded(report: BenchReport, work: string, env: NodeJS.Pr
   rmSync(join(work, 'home', 'tables'), { recursive: true, force: true })
   const embedded = await runCommand([...NODE, 'stream', 'books', '--until-caught-up', '-o', 'json'], env)
   const rate = MESSAGES / (embedded.wallS - START_S)
-  // On n cores Spark takes n / b messages a millisecond in large batches, less what starting each costs.
-  const sparkRate = (n: number): number => (200_000 / (a + (b * 200_000) / n)) * 1000
-  const crossover = Array.from({ length: 256 }, (_, i) => i + 1).find((n) => sparkRate(n) > rate)
+  // A batch of m messages is as quick as the embedded process when a + b * m / n = m / rate.
+  const volume = (n: number): number | string => {
+    const left = 1 - (b * rate) / 1000 / n
+    return left <= 0 ? 'never' : Math.ceil((a * rate) / 1000 / left)
+  }
   Object.assign(report.figures, {
     'messages/s embedded, one process on 2 cores': Math.round(rate),
     'batch on Spark: fixed cost in ms': Math.round(a),
     'batch on Spark: messages/s and core': Math.round(1000 / b),
-    'messages/s on Spark, 2 cores, batches of 200,000': Math.round(sparkRate(2)),
-    'cores from which Spark is quicker than one embedded process (projected)': crossover ?? 'more than 256',
-    'messages/s on Spark with 16 cores (projected)': Math.round(sparkRate(16)),
+    'messages/s on Spark, 2 cores, batches of 200,000': Math.round((200_000 / (a + (b * 200_000) / cores)) * 1000),
+    ...Object.fromEntries([2, 4, 8, 16].map((n) => [`messages a batch from which Spark on ${n} cores is quicker than one embedded process (projected)`, volume(n)])),
     'error of the projection at a size it was not fitted to': `${(error * 100).toFixed(0)} %`,
   })
 }
