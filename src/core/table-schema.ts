@@ -49,3 +49,13 @@ export function typeText(type: DeltaType): string {
   if (type.type === 'array') return `array<${typeText(type.elementType)}>`
   return `struct<${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}>`
 }
+
+/** A name in a store as paths stand in the log: URI-encoded, step by step. */
+export function encodePath(name: string): string {
+  return name.split('/').map(encodeURIComponent).join('/')
+}
+
+/** Rows of a file that an engine of ours wrote: its statistics state them always. */
+export function rowsIn(file: { stats: string }): number {
+  return (JSON.parse(file.stats) as { numRecords: number }).numRecords
+}

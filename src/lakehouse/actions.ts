@@ -101,10 +101,6 @@ export function checkProtocol(protocol: ProtocolAction, root: string): void {
   throw failure('table_unsupported', { path: root, feature })
 }
 
-export function encodePath(name: string): string {
-  return name.split('/').map(encodeURIComponent).join('/')
-}
-
 /** Paths in the log are URI-encoded (protocol: "Add File"): files that Spark wrote carry encoded partition values. */
 export function decodePath(path: string): string {
   return decodeURIComponent(path)

@@ -7,9 +7,9 @@ import { failpoint } from '../core/failpoint.ts'
 import type { CompactResult } from '../core/results.ts'
 import { HeadraceError, failure } from '../core/errors.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
-import type { DataFile } from '../core/table-schema.ts'
+import { encodePath, rowsIn, type DataFile } from '../core/table-schema.ts'
 import { compactionGroups, type CompactionTarget, type KnownFile } from '../planning/upkeep.ts'
-import { encodePath, type AddAction } from './actions.ts'
+import type { AddAction } from './actions.ts'
 import { columnsOf, engineFiles, rowsOf } from './snapshot.ts'
 import type { Table } from './table.ts'
 import { markedThrough, throughOf } from './through.ts'
@@ -78,8 +78,6 @@ async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promis
     throw error
   }
 }
-
-const rowsIn = (file: { stats: string }): number => (JSON.parse(file.stats) as { numRecords: number }).numRecords
 
 /** The last word before files are replaced: what was written must have as many rows as what the log says goes. */
 function checkRows(table: Table, sources: AddAction[], merged: DataFile): void {

@@ -8,7 +8,7 @@ import { failpoint } from '../core/failpoint.ts'
 import { consumerMark, deletionMark, heldMark } from '../core/marks.ts'
 import type { BatchEngine, PublishTarget, PublishedFile } from '../core/batch-engine.ts'
 import type { BatchResult } from '../core/results.ts'
-import type { DataFile, TableColumn } from '../core/table-schema.ts'
+import { encodePath, rowsIn, type DataFile, type TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import { createKeyCollector, missingKeys, release, type SortedKeys } from '../planning/sorted-keys.ts'
 import { CONSUMER, makePlan, type Plan } from './batch-plan.ts'
@@ -188,14 +188,14 @@ function target(options: BatchOptions, plan: Plan, folder: string): PublishTarge
 export async function durable(sync: (names: string[]) => Promise<void>, folder: string, files: DataFile[]): Promise<DataFile[]> {
   const names = files.map((file) => `${folder}/${file.path}`)
   await sync(names)
-  return files.map((file, i) => ({ ...file, path: names[i].split('/').map(encodeURIComponent).join('/') }))
+  return files.map((file, i) => ({ ...file, path: encodePath(names[i]) }))
 }
 
 function rowsByPartition(files: DataFile[]): Record<string, number> {
   const partitions: Record<string, number> = {}
   for (const file of files) {
     const name = Object.entries(file.partitionValues).map(([key, value]) => `${key}=${value}`).join('/')
-    partitions[name] = (partitions[name] ?? 0) + (JSON.parse(file.stats) as { numRecords: number }).numRecords
+    partitions[name] = (partitions[name] ?? 0) + rowsIn(file)
   }
   return partitions
 }

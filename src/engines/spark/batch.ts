@@ -60,7 +60,7 @@ function positionFile(positions: Float64Array): Uint8Array {
 }
 
 /** Why keys of this type cannot be told on Spark as DuckDB tells them; undefined when they can. */
-export function keyProblem(key: string[], columns: TableColumn[]): string | undefined {
+function keyProblem(key: string[], columns: TableColumn[]): string | undefined {
   const odd = columns.find((column) => key.includes(column.name) && (typeof column.type !== 'string' || column.type === 'double'))
   return odd === undefined ? undefined : `a key with a column of type ${typeof odd.type === 'string' ? odd.type : odd.type.type} (${odd.name})`
 }

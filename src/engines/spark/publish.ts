@@ -1,6 +1,6 @@
 /** Rows of RAW to data files of Processed, by Spark: which rows, in which table partition, written how. */
 import type { PartitionRule, PublishTarget, RawSlice } from '../../core/batch-engine.ts'
-import type { DataFile, TableColumn } from '../../core/table-schema.ts'
+import { rowsIn, type DataFile, type TableColumn } from '../../core/table-schema.ts'
 import { fileFacts, knownFile, parquetRows, relationOf, type Query } from './query.ts'
 import type { SparkSession } from './session.ts'
 import { constant, literal, name } from './sql.ts'
@@ -93,5 +93,3 @@ export async function written({ session, store, signal }: WriteOptions, input: R
   await store.clear(`${folder}/_delta_log`)
   return files.filter((file) => rowsIn(file) > 0).map((file) => ({ ...file, path: decodeURIComponent(file.path) }))
 }
-
-export const rowsIn = (file: DataFile): number => (JSON.parse(file.stats) as { numRecords: number }).numRecords

@@ -41,7 +41,7 @@ export function fileFacts(facts: { path: string; values: (string | number | null
 /** Stands for null among texts of a local relation: no partition value is this. */
 const NULL_TEXT = '\u0000null'
 
-export const factText = (column: string): string => `nullif(${column}, ${literal(NULL_TEXT)})`
+const factText = (column: string): string => `nullif(${column}, ${literal(NULL_TEXT)})`
 
 /** All rows of a table's files with all its columns; partition columns, which live in the log only, among them. */
 export function rowsOfFiles(alias: string, columns: TableColumn[], partitionColumns: string[], files: PublishedFile[], extras: ('file' | 'row')[] = []): Query {

@@ -13,6 +13,7 @@ import { pipeline } from 'node:stream/promises'
 import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
 import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
+import { encodePath } from '../../core/table-schema.ts'
 import type { Staging } from './staging.ts'
 
 export interface WebHdfsSpec {
@@ -52,7 +53,7 @@ function openRoot(spec: WebHdfsSpec): WebHdfs {
   const root = `hdfs://${spec.nameNode}${spec.path}`
   const url = (name: string, op: string, more: Record<string, string> = {}): string => {
     const path = [spec.path, name].filter((part) => part !== '').join('/')
-    return `${spec.http}/webhdfs/v1${path.split('/').map(encodeURIComponent).join('/')}?${new URLSearchParams({ op, 'user.name': spec.user, ...more }).toString()}`
+    return `${spec.http}/webhdfs/v1${encodePath(path)}?${new URLSearchParams({ op, 'user.name': spec.user, ...more }).toString()}`
   }
   const placed = async (method: string, name: string, op: string, more: Record<string, string>): Promise<string> =>
     json<{ Location: string }>(await call(spec, method, url(name, op, { noredirect: 'true', ...more }), undefined, `${root}/${name}`, op, 1)).Location
