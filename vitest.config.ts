@@ -1,17 +1,21 @@
 import { defineConfig } from 'vitest/config'
 
-/** Two projects: `fast` runs in parallel threads, `system` runs real parts alone on the machine, one file after the other. */
+/** Real parts may be slow to start; what waits for them is no use of a core. */
+const system = { pool: 'forks', testTimeout: 180_000 } as const
+
+/**
+ * Three groups, one after the other. `fast`: parallel threads. `system`: real parts, two files at a time (on two cores they wait
+ * more than they compute), each worker with a broker of its own. `faults`: one file after the other, alone on the machine.
+ */
 export default defineConfig({
   test: {
     isolate: false,
     testTimeout: 20_000,
     hookTimeout: 120_000,
     projects: [
-      { extends: true, test: { name: 'fast', include: ['test/{formats,quality,planning,dataset,lakehouse,runner,scripts}/**/*.test.ts'] } },
-      {
-        extends: true,
-        test: { name: 'system', include: ['test/{cli,integration,conformance,faults,docs}/**/*.test.ts'], fileParallelism: false, pool: 'forks', maxWorkers: 1, testTimeout: 180_000 },
-      },
+      { extends: true, test: { name: 'fast', include: ['test/{formats,quality,planning,dataset,lakehouse,runner,scripts}/**/*.test.ts'], sequence: { groupOrder: 0 } } },
+      { extends: true, test: { name: 'system', include: ['test/{cli,integration,conformance,docs}/**/*.test.ts'], ...system, maxWorkers: 2, sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...system, fileParallelism: false, maxWorkers: 1, sequence: { groupOrder: 2 } } },
     ],
   },
 })

@@ -2,7 +2,7 @@
  * `headrace test`: sets up what the tests need and says what it could not, runs everything, and ends with
  * `N passed, N failed, N skipped`. With CI=true a missing part is a failure, never a skip.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fetchJars } from '../src/main/jvm-servers.ts'
@@ -75,15 +75,38 @@ interface Report {
   numTodoTests: number
 }
 
-function vitest(args: string[], env: Record<string, string>): Report {
+/**
+ * What a whole run may take. It is 35 minutes on two cores; a run that hangs must end by itself, say which test it was in and
+ * what ran then, before whoever started it gives up.
+ */
+const RUN_LIMIT_MS = 75 * 60_000
+
+/** Runs a command to its end; at the limit it prints the processes that run and ends the command with all below it. */
+async function bounded(command: string, args: string[], env: NodeJS.ProcessEnv, limitMs: number): Promise<number | null> {
+  const child = spawn(command, args, { stdio: 'inherit', env, detached: true })
+  const stop = (): void => void process.kill(-(child.pid as number), 'SIGKILL')
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (stop(), process.exit(130)))
+  const timer = setTimeout(() => {
+    process.stdout.write(`The run did not end within ${limitMs / 60_000} minutes. What ran then (pid, seconds, command):\n`)
+    spawnSync('bash', ['-c', "ps axww -o pid,etimes,args --sort=etimes | cut -c1-240 | head -40"], { stdio: 'inherit' })
+    stop()
+  }, limitMs)
+  const code = await new Promise<number | null>((done) => child.on('exit', done))
+  clearTimeout(timer)
+  return code
+}
+
+async function vitest(args: string[], env: Record<string, string>, limitMs: number): Promise<Report> {
   const file = resolve('.headrace', `report-${process.pid}.json`)
   mkdirSync('.headrace', { recursive: true })
-  const run = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args], { stdio: 'inherit', env: { ...process.env, ...env } })
+  // In CI each test is told when it ends: a run that is cut off then shows where it was.
+  const reporter = process.env.CI === 'true' ? 'verbose' : 'default'
+  const code = await bounded(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', `--reporter=${reporter}`, '--reporter=json', `--outputFile.json=${file}`, ...args], { ...process.env, ...env }, limitMs)
   if (!existsSync(file)) return { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, numTodoTests: 0 }
   const report = JSON.parse(readFileSync(file, 'utf8')) as Report
   rmSync(file)
   // A crash outside of any test (an import that fails) must not look like success.
-  return run.status !== 0 && report.numFailedTests === 0 ? { ...report, numFailedTests: 1 } : report
+  return code !== 0 && report.numFailedTests === 0 ? { ...report, numFailedTests: 1 } : report
 }
 
 async function main(): Promise<void> {
@@ -97,7 +120,8 @@ async function main(): Promise<void> {
   const suite = long === undefined ? undefined : LONG_SUITES[long]
   if (long !== undefined && suite === undefined) throw new Error(`no long suite ${long}; there are ${Object.keys(LONG_SUITES).join(', ')}`)
   const filters = suite === undefined ? args : [suite.files]
-  const report = vitest([...(suite === undefined ? [] : ['--testTimeout=4800000']), ...filters], { ...suite?.env, HEADRACE_MISSING: missing.join(',') })
+  const env = { ...suite?.env, ...(suite === undefined ? {} : { HEADRACE_LONG_SUITE: long as string }), HEADRACE_MISSING: missing.join(',') }
+  const report = await vitest([...(suite === undefined ? [] : ['--testTimeout=4800000']), ...filters], env, suite === undefined ? RUN_LIMIT_MS : 5 * 3_600_000)
   const inCi = process.env.CI === 'true'
   const failed = report.numFailedTests + (inCi ? missing.length + report.numPendingTests + report.numTodoTests : 0)
   const skipped = report.numPendingTests + report.numTodoTests

@@ -2,13 +2,13 @@
  * Disks that fail under a stream: the power is cut, fsync fails, there is no room. The tables lie on a disk of their own; the
  * producer's journal, the witness, does not.
  */
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import type { Broker } from '../../src/main/kafka-broker.ts'
-import { loopDisk } from '../support/disk.ts'
+import { fillUp, loopDisk } from '../support/disk.ts'
 import { createChance } from '../support/chance.ts'
-import { PERFECT, broker, cli, cliJson, killGroup, place, produce, sleep, startCli, treeMemory, until, verdict, type Place } from '../support/system.ts'
+import { PERFECT, broker, cli, cliJson, killGroup, limitMs, place, produce, sleep, startCli, treeMemory, until, verdict, type Place } from '../support/system.ts'
 
 const CUTS = Number(process.env.HEADRACE_CUTS ?? 3)
 /** How long the disk is full, and how many messages a second arrive meanwhile. */
@@ -56,7 +56,7 @@ test(`${CUTS} power cuts: every commit that was reported is there, every file of
     disk.remove()
   }
   where.cleanUp()
-}, 4_000_000)
+}, limitMs(300_000))
 
 test('a disk without room stops nothing for good: the job says so, waits in bounded memory, and goes on when there is room', async () => {
   const disk = loopDisk(STALL_S > 60 ? 16_384 : 24)
@@ -87,18 +87,7 @@ test('a disk without room stops nothing for good: the job says so, waits in boun
     disk.remove()
   }
   where.cleanUp()
-}, 4_000_000)
-
-function fillUp(path: string): void {
-  const file = openSync(path, 'w')
-  try {
-    for (;;) writeSync(file, Buffer.alloc(8 << 20))
-  } catch (error) {
-    expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC')
-  } finally {
-    closeSync(file)
-  }
-}
+}, limitMs(300_000))
 
 /** Records that are not committed yet, over all Kafka partitions. */
 async function lag(where: Place): Promise<number> {

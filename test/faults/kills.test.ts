@@ -10,7 +10,7 @@ import { FAILPOINTS } from '../../src/core/failpoint.ts'
 import type { Broker } from '../../src/main/kafka-broker.ts'
 import { readJournal } from '../../src/sample/journal.ts'
 import { createChance } from '../support/chance.ts'
-import { PERFECT, broker, childrenOf, cli, cliJson, killGroup, ownBroker, place, produce, sleep, startCli, until, verdict, type Place } from '../support/system.ts'
+import { PERFECT, broker, childrenOf, cli, cliJson, killGroup, limitMs, ownBroker, place, produce, sleep, startCli, until, verdict, type Place } from '../support/system.ts'
 
 const KILLS = Number(process.env.HEADRACE_KILLS ?? 20)
 const MESSAGES = Number(process.env.HEADRACE_MESSAGES ?? 200_000)
@@ -83,7 +83,7 @@ test(`${KILLS} SIGKILLs over ${MESSAGES} messages, with rewinds and dying broker
   // The promise of 2 s is measured by `headrace bench restart`: here producer, broker and test share the cores.
   await own.stop()
   where.cleanUp()
-}, 4_000_000)
+}, limitMs(400_000))
 
 const CHILD = ['file.written', 'file.synced', 'folder.synced', 'batch.prepared'] as const
 const SUPERVISOR = ['commit.before', 'commit.temporary_synced', 'commit.linked', 'commit.done'] as const

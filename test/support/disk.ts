@@ -1,6 +1,6 @@
 /** Disks that fail: a loop device with a file system of its own, whose power can be cut, and a small one that fills up. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -35,5 +35,17 @@ export function loopDisk(sizeMiB: number): LoopDisk {
       run('losetup', '-d', device)
       rmSync(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** Writes until there is no room. */
+export function fillUp(path: string): void {
+  const file = openSync(path, 'w')
+  try {
+    for (;;) writeSync(file, Buffer.alloc(8 << 20))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+  } finally {
+    closeSync(file)
   }
 }

@@ -80,7 +80,7 @@ export interface CliResult {
 /** Runs the CLI to its end. */
 export async function cli(where: Pick<Place, 'env'>, args: string[], more: NodeJS.ProcessEnv = {}): Promise<CliResult> {
   try {
-    const { stdout, stderr } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', ENTRY, ...args], { env: { ...where.env, ...more }, maxBuffer: 1 << 28 })
+    const { stdout, stderr } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', ENTRY, ...args], { env: { ...where.env, ...more }, maxBuffer: 1 << 28, timeout: limitMs(300_000), killSignal: 'SIGKILL' })
     return { code: 0, stdout, stderr }
   } catch (error) {
     const failed = error as { code?: number; signal?: string; stdout: string; stderr: string }
@@ -185,6 +185,9 @@ export function treeMemory(pid: number): number {
   }
   return childrenOf(pid).reduce((sum, child) => sum + treeMemory(child), own)
 }
+
+/** A test's time-out: in a long suite, whose drills are many times larger, that of the suite. */
+export const limitMs = (usual: number): number => (process.env.HEADRACE_LONG_SUITE === undefined ? usual : 4_800_000)
 
 export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
 
