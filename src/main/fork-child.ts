@@ -26,13 +26,14 @@ let ahead: NodeProcess | undefined
 export function startChildAhead(): void {
   if (ahead !== undefined) return
   ahead = forkStreamChild()
+  ahead.on('error', () => undefined)
   ahead.unref()
   ahead.channel?.unref()
 }
 
 /** The child that was started ahead, or a new one. */
 export function takeChild(): ChildProcess {
-  const child = ahead ?? forkStreamChild()
+  const child = ahead === undefined || hasEnded(ahead) ? forkStreamChild() : ahead
   ahead = undefined
   child.ref()
   child.channel?.ref()
@@ -55,8 +56,9 @@ function forkStreamChild(): NodeProcess {
   })
 }
 
+const hasEnded = (child: NodeProcess): boolean => child.exitCode !== null || child.signalCode !== null || child.pid === undefined
+
 function asChild(child: NodeProcess): ChildProcess {
-  child.on('error', () => undefined)
   return {
     send: (message) => {
       if (child.connected) child.send(message, () => undefined)
@@ -65,10 +67,18 @@ function asChild(child: NodeProcess): ChildProcess {
     onMessage: (handler) => child.on('message', handler as (message: unknown) => void),
     onEnd: (handler) => {
       let said = false
-      child.on('exit', (code, signal) => {
-        if (!said) handler(signal === null ? `exit code ${code}` : `signal ${signal}`)
+      const end = (reason: string): void => {
+        if (!said) handler(reason)
         said = true
+      }
+      const exit = (code: number | null, signal: string | null): void => end(signal === null ? `exit code ${code}` : `signal ${signal}`)
+      child.on('exit', exit)
+      // A process that could not be started never exits.
+      child.on('error', (error) => {
+        if (child.pid === undefined) end(`not started: ${error.message}`)
       })
+      // One that a signal ended while nobody listened will not say so again.
+      if (hasEnded(child)) queueMicrotask(() => exit(child.exitCode, child.signalCode))
     },
   }
 }

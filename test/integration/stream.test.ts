@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from 'vitest'
 import type { Broker } from '../../src/main/kafka-broker.ts'
 import { readJournal } from '../../src/sample/journal.ts'
 import { sampleMessage } from '../../src/sample/library.ts'
-import { PERFECT, broker, cli, cliJson, deltalake, expected, killGroup, place, produce, startCli, until, verdict, type Place } from '../support/system.ts'
+import { PERFECT, broker, cli, cliJson, deltalake, expected, killGroup, place, produce, sleep, startCli, until, verdict, type Place } from '../support/system.ts'
 
 let kafka: Broker
 
@@ -140,5 +140,20 @@ test('metrics are served while the job runs', async () => {
   })
   for (const name of ['headrace_commit_seconds_count', 'headrace_freshness_seconds_count', 'headrace_memory_bytes', 'headrace_bytes_read_total', 'headrace_rejects_total', 'headrace_dedup_window_bytes']) expect(text).toContain(name)
   killGroup(job)
+  where.cleanUp()
+})
+
+test('a stop at any moment of the start ends the job: a child that the signal ended before it was taken is noticed', async () => {
+  const where = place(kafka.address)
+  await produce(where, 200)
+  for (const delayMs of [40, 120, 200, 280, 360, 440, 520, 700, 900]) {
+    const job = startCli(where, ['stream', where.declaration])
+    await sleep(delayMs)
+    killGroup(job, 'SIGTERM')
+    expect(await Promise.race([job.ended.then(() => 'ended'), sleep(15_000)]), `stopped after ${delayMs} ms`).toBe('ended')
+    killGroup(job)
+  }
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  expect(await verdict(where)).toMatchObject(PERFECT)
   where.cleanUp()
 })
