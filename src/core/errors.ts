@@ -4,22 +4,8 @@
  * test proves that they agree. Nothing else in the project may construct an Error (scripts/tidy.ts).
  */
 
-/** Whose problem it is; decides whether trying again can help. */
-export type ErrorClass = 'transient' | 'data' | 'configuration' | 'conflict' | 'bug'
-
-interface ErrorRow {
-  class: ErrorClass
-  status: number
-  message: string
-  next: string
-}
-
-const row = (errorClass: ErrorClass, status: number, message: string, next: string): ErrorRow => ({
-  class: errorClass,
-  status,
-  message,
-  next,
-})
+import { row, type ErrorClass, type ErrorRow } from './error-row.ts'
+import { SERVICE_ERRORS } from './service-errors.ts'
 
 /** The table. `{name}` is replaced by the parameter of that name. */
 export const ERRORS = {
@@ -255,6 +241,7 @@ export const ERRORS = {
     '{instead}',
   ),
   internal: row('bug', 500, '{reason}', 'This is a mistake in headrace. Please report it with the lines above.'),
+  ...SERVICE_ERRORS,
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof ERRORS

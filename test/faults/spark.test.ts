@@ -59,7 +59,7 @@ async function drill(where: Place, kills: number, kill: (job: ReturnType<typeof 
   await produce(where, 500)
   let killing = true
   const producing = (async (): Promise<void> => {
-    while (killing) await cli(where, ['produce', where.declaration, '--count', '2400', '--rate', '400'])
+    while (killing) await cli(where, ['produce', where.declaration, '--engine', 'duckdb', '--count', '2400', '--rate', '400'])
   })()
   let job = startCli(where, ['stream', where.declaration])
   let errors = ''
@@ -90,17 +90,23 @@ async function drill(where: Place, kills: number, kill: (job: ReturnType<typeof 
   return errors
 }
 
+const SERVER_GONE = /Spark Connect server at .* (answers|knows this session)/
+
 test(`the Connect server and our own processes are killed ${KILLS} times: the job says so, goes on by itself, loses and doubles nothing`, async () => {
   const where = onSpark()
   const port = Number(spark.address.split(':')[1])
+  let round = 0
   const errors = await drill(where, KILLS, async (job) => {
-    const ours = sleep(chance() * 6_000).then(() => (killGroup(job), job.ended))
+    round += 1
+    // In each second round we die in the middle of it, in the others after the job has said what happened.
+    const moment = round % 2 === 0 ? sleep(chance() * 6_000) : until('the job to say it', () => SERVER_GONE.test(job.errors()) || undefined, 60_000)
+    const ours = moment.then(() => (killGroup(job), job.ended))
     await spark.kill()
     await sleep(500)
     spark = await testSpark({ folder: sparkFolder, port, token: spark.token })
     await ours
   })
-  expect(errors).toMatch(/Spark Connect server at .* (answers|knows this session)/)
+  expect(errors).toMatch(SERVER_GONE)
   where.cleanUp()
 }, limitMs(400_000))
 

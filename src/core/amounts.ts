@@ -1,0 +1,31 @@
+/**
+ * Amounts of the ledger: whole microseconds of CPU in a bigint, so that sums are exact and a `+` with a float does not compile.
+ * One vCPU-hour is 3,600,000,000 of them; a column of 64 bits holds 2.5 million vCPU-years.
+ */
+
+export type CpuMicros = bigint
+
+export const VCPU_HOUR: CpuMicros = 3_600_000_000n
+
+/** What an execution may use by its estimate: cores times minutes. */
+export function estimateOf(cpuCores: number, minutes: number): CpuMicros {
+  return BigInt(cpuCores) * BigInt(minutes) * 60_000_000n
+}
+
+/** For people and the API: vCPU-hours, exact to the third decimal, rounded towards zero (a balance is never shown larger than it is). */
+export function vcpuHours(amount: CpuMicros): number {
+  return Number((amount * 1_000n) / VCPU_HOUR) / 1_000
+}
+
+/** For what is asked for: rounded up, so that buying what is said is enough. */
+export function vcpuHoursUp(amount: CpuMicros): number {
+  return Number((amount * 1_000n + VCPU_HOUR - 1n) / VCPU_HOUR) / 1_000
+}
+
+/** One dedicated unit. */
+export const UNIT = { cpuCores: 4, memoryGb: 8 } as const
+
+/** Units that hold so much, as a fraction. */
+export function unitsOf(cpuCores: number, memoryGb: number): number {
+  return Math.max(cpuCores / UNIT.cpuCores, memoryGb / UNIT.memoryGb)
+}

@@ -1,0 +1,30 @@
+/** The three namespaces of the sources and what an installation offers in each. */
+export const NAMESPACES = ['dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns'] as const
+export type Namespace = (typeof NAMESPACES)[number]
+
+export const DEDICATED = 'dedicated-cpu-ns' satisfies Namespace
+export const SHARED = 'vcpu-hours-ns' satisfies Namespace
+export const DRAFT = 'draft-ingestion-ns' satisfies Namespace
+
+export interface Capacity {
+  cpuCores: number
+  memoryGb: number
+}
+
+export type OfferedCapacity = Record<Namespace, Capacity>
+
+/** The quotas that the sources publish, for a cluster of that size: 100 units, the shared pool, drafts. */
+export const PUBLISHED_QUOTAS: OfferedCapacity = {
+  [DEDICATED]: { cpuCores: 400, memoryGb: 800 },
+  [SHARED]: { cpuCores: 2_000, memoryGb: 4_000 },
+  [DRAFT]: { cpuCores: 200, memoryGb: 400 },
+}
+
+/**
+ * What one machine offers when nobody says otherwise: per namespace twice its cores (four at least) and half its memory. Jobs
+ * wait for input most of the time, so that three times twice the cores is an overcommit that is stated, not hidden.
+ */
+export function machineCapacity(cores: number, memoryBytes: number): OfferedCapacity {
+  const one = { cpuCores: Math.max(4, 2 * cores), memoryGb: Math.max(8, Math.floor(memoryBytes / 2 / 1024 ** 3)) }
+  return { [DEDICATED]: { ...one }, [SHARED]: { ...one }, [DRAFT]: { ...one } }
+}

@@ -1,0 +1,195 @@
+/**
+ * One decision of the scheduler over a snapshot, in six steps. Pure: what is decided comes back as data, `state/` applies it in the
+ * transaction that read the snapshot.
+ *
+ * 1. heads: the executions whose turn it is, in the order of their fair-share tags (the snapshot brings them).
+ * 2. snapshot: free capacity slot by slot, what tenants own and have left.
+ * 3. nominate: in which namespaces each may run, and with whose capacity.
+ * 4. pay: whether the ledger holds what it needs.
+ * 5. place: the preferred time, else the next that fits inside its SLA window.
+ * 6. admit into the working copy, or say why not and when to look again.
+ */
+import { DEDICATED, DRAFT, SHARED, type Capacity, type Namespace } from '../core/namespaces.ts'
+import { UNIT, estimateOf, vcpuHours, vcpuHoursUp, type CpuMicros } from '../core/amounts.ts'
+import type { ServiceReason } from './reasons.ts'
+import { emptyLane, findPlacement, occupy, type Lane, type Need, type Placement, type SlotGrid } from './slots.ts'
+
+export interface Queued {
+  executionId: string
+  tenantId: string
+  /** Where the job belongs; drafts stay in theirs. */
+  namespace: Namespace
+  cpuCores: number
+  memoryGb: number
+  estimatedMinutes: number
+  preferredMs: number
+  deadlineMs: number
+}
+
+export interface Lot {
+  lotId: string
+  available: CpuMicros
+  fromMs: number
+  untilMs: number
+}
+
+export interface TenantState {
+  /** Dedicated units it owns in each slot. */
+  units: Int32Array
+  /** Dedicated capacity of its own that bookings already use, slot by slot. */
+  used: Lane
+  /** Open lots of vCPU-hours, the one that ends first at the front. */
+  lots: Lot[]
+  /** Whether others may use its idle dedicated capacity. */
+  lends: boolean
+}
+
+export interface Snapshot {
+  nowMs: number
+  grid: SlotGrid
+  free: Record<Namespace, Lane>
+  total: Record<Namespace, Capacity>
+  tenants: Map<string, TenantState>
+  queue: Queued[]
+  /** Whether idle capacity of another namespace may be used at all. */
+  spillover: boolean
+}
+
+export interface Booking extends Placement {
+  executionId: string
+  tenantId: string
+  namespace: Namespace
+  cpuCores: number
+  memoryGb: number
+  holds: { lotId: string; amount: CpuMicros }[]
+  /** Whose dedicated capacity it uses: its own tenant, another (a lender), or nobody's. */
+  owner: string | undefined
+  lender: string | undefined
+}
+
+export interface Wait {
+  executionId: string
+  reason: ServiceReason
+  tryAfterMs: number
+}
+
+export interface Decisions {
+  bookings: Booking[]
+  waits: Wait[]
+}
+
+/** How long one that found no capacity or no balance sleeps, unless what it lacks arrives before. */
+const SLEEP_MS = { no_capacity: 60_000, no_balance: 900_000, never: 3_600_000 }
+
+export function decide(snapshot: Snapshot): Decisions {
+  const decisions: Decisions = { bookings: [], waits: [] }
+  const own = new Map<string, Lane>()
+  for (const queued of snapshot.queue) {
+    const booking = admit(snapshot, own, queued)
+    if ('executionId' in booking && 'holds' in booking) decisions.bookings.push(booking)
+    else decisions.waits.push(booking)
+  }
+  return decisions
+}
+
+/** A way to run: the namespace, the lanes that must have room, whose dedicated capacity is used and whether it is paid by the hour. */
+interface Offer {
+  namespace: Namespace
+  lanes: Lane[]
+  owner: string | undefined
+  lender: string | undefined
+  paid: boolean
+}
+
+function admit(snapshot: Snapshot, own: Map<string, Lane>, queued: Queued): Booking | Wait {
+  const need: Need = { cpuCores: queued.cpuCores, memoryGb: queued.memoryGb, durationMs: queued.estimatedMinutes * 60_000 }
+  let refusal: ServiceReason | undefined
+  for (const offer of nominate(snapshot, own, queued)) {
+    const room = fitsAtAll(snapshot, queued, offer)
+    if (room !== undefined) {
+      refusal ??= room
+      continue
+    }
+    const placement = findPlacement(snapshot.grid, offer.lanes, need, Math.max(snapshot.nowMs, queued.preferredMs), queued.deadlineMs)
+    if (placement === undefined) {
+      refusal ??= noCapacity(queued, offer.namespace)
+      continue
+    }
+    const holds = offer.paid ? pay(snapshot.tenants.get(queued.tenantId)?.lots ?? [], queued, placement) : []
+    if (!Array.isArray(holds)) {
+      refusal = holds
+      continue
+    }
+    for (const lane of offer.lanes) occupy(lane, need, placement)
+    for (const hold of holds) hold.lot.available -= hold.amount
+    return { executionId: queued.executionId, tenantId: queued.tenantId, namespace: offer.namespace, cpuCores: queued.cpuCores, memoryGb: queued.memoryGb, ...placement, holds: holds.map(({ lot, amount }) => ({ lotId: lot.lotId, amount })), owner: offer.owner, lender: offer.lender }
+  }
+  const reason = refusal ?? noCapacity(queued, queued.namespace)
+  return { executionId: queued.executionId, reason, tryAfterMs: snapshot.nowMs + (SLEEP_MS[reason.code as keyof typeof SLEEP_MS] ?? SLEEP_MS.never) }
+}
+
+/** Its own namespace first, then idle capacity of others whose policy allows it. A production job never goes to the drafts. */
+function* nominate(snapshot: Snapshot, own: Map<string, Lane>, queued: Queued): Generator<Offer> {
+  const { namespace } = queued
+  if (namespace === DRAFT) {
+    yield { namespace, lanes: [snapshot.free[DRAFT]], owner: undefined, lender: undefined, paid: false }
+    return
+  }
+  if (namespace === DEDICATED) {
+    yield { namespace, lanes: [snapshot.free[DEDICATED], ownLane(snapshot, own, queued.tenantId)], owner: queued.tenantId, lender: undefined, paid: false }
+    if (snapshot.spillover && (snapshot.tenants.get(queued.tenantId)?.lots.length ?? 0) > 0) yield { namespace: SHARED, lanes: [snapshot.free[SHARED]], owner: undefined, lender: SHARED, paid: true }
+    return
+  }
+  yield { namespace: SHARED, lanes: [snapshot.free[SHARED]], owner: undefined, lender: undefined, paid: true }
+  if (!snapshot.spillover) return
+  for (const [tenantId, state] of snapshot.tenants) {
+    if (state.lends && tenantId !== queued.tenantId) yield { namespace: DEDICATED, lanes: [snapshot.free[DEDICATED], ownLane(snapshot, own, tenantId)], owner: tenantId, lender: tenantId, paid: true }
+  }
+}
+
+/** What is left of a tenant's dedicated units, kept for the whole cycle so that what one execution takes the next one misses. */
+function ownLane(snapshot: Snapshot, own: Map<string, Lane>, tenantId: string): Lane {
+  const known = own.get(tenantId)
+  if (known !== undefined) return known
+  const state = snapshot.tenants.get(tenantId)
+  const lane = emptyLane(snapshot.grid.count)
+  for (let slot = 0; state !== undefined && slot < snapshot.grid.count; slot += 1) {
+    lane.cpu[slot] = state.units[slot] * UNIT.cpuCores - state.used.cpu[slot]
+    lane.memory[slot] = state.units[slot] * UNIT.memoryGb - state.used.memory[slot]
+  }
+  own.set(tenantId, lane)
+  return lane
+}
+
+/** Why it can never run there, however long it waits. */
+function fitsAtAll(snapshot: Snapshot, queued: Queued, offer: Offer): ServiceReason | undefined {
+  const total = snapshot.total[offer.namespace]
+  if (queued.cpuCores > total.cpuCores || queued.memoryGb > total.memoryGb) {
+    return { code: 'too_large', params: { cores: queued.cpuCores, memory: queued.memoryGb, namespace: offer.namespace, totalCores: total.cpuCores, totalMemory: total.memoryGb } }
+  }
+  if (offer.owner !== queued.tenantId) return undefined
+  const units = Math.max(0, ...(snapshot.tenants.get(queued.tenantId)?.units ?? []))
+  if (queued.cpuCores <= units * UNIT.cpuCores && queued.memoryGb <= units * UNIT.memoryGb) return undefined
+  const missing = Math.ceil(Math.max(queued.cpuCores / UNIT.cpuCores, queued.memoryGb / UNIT.memoryGb)) - units
+  return { code: 'no_entitlement', params: { cores: queued.cpuCores, memory: queued.memoryGb, units, unitCores: units * UNIT.cpuCores, unitMemory: units * UNIT.memoryGb, missing } }
+}
+
+function noCapacity(queued: Queued, namespace: Namespace): ServiceReason {
+  return { code: 'no_capacity', params: { minutes: queued.estimatedMinutes, cores: queued.cpuCores, memory: queued.memoryGb, namespace, deadline: new Date(queued.deadlineMs).toISOString() } }
+}
+
+/** Takes the estimate from lots that are valid when it starts, the one that ends first at the front; none for a part. */
+function pay(lots: Lot[], queued: Queued, placement: Placement): { lot: Lot; amount: CpuMicros }[] | ServiceReason {
+  const needed = estimateOf(queued.cpuCores, queued.estimatedMinutes)
+  const usable = lots.filter((lot) => lot.fromMs <= placement.fromMs && placement.fromMs < lot.untilMs && lot.available > 0n)
+  const holds: { lot: Lot; amount: CpuMicros }[] = []
+  let left = needed
+  for (const lot of usable) {
+    const amount = lot.available < left ? lot.available : left
+    holds.push({ lot, amount })
+    left -= amount
+    if (left === 0n) return holds
+  }
+  const last = usable.at(-1)
+  return { code: 'no_balance', params: { needed: vcpuHoursUp(needed), available: vcpuHours(needed - left), missing: vcpuHoursUp(left), until: last === undefined ? 'now' : new Date(last.untilMs).toISOString() } }
+}

@@ -1,0 +1,63 @@
+/**
+ * Brings a database to this version. Each migration inserts its row first and in the same transaction as its statements: of
+ * many installers at once one does the work, and the others meet its row and go on (an idea of graphile/worker).
+ */
+import pg from 'pg'
+import { failure } from '../core/errors.ts'
+import { sql as service } from './migrations/0001-service.ts'
+import { sql as rowSecurity } from './migrations/0002-row-security.ts'
+
+/** In order, never changed after a release, only added to. `breaking`: programs of before must not use the database after it. */
+export const MIGRATIONS: { id: number; name: string; breaking: boolean; sql: string }[] = [
+  { id: 1, name: 'service', breaking: true, sql: service },
+  { id: 2, name: 'row-security', breaking: true, sql: rowSecurity },
+]
+
+const ALREADY_THERE = new Set(['23505', '42P07', '42710'])
+
+/** Applies what is missing. Throws `database_newer` when a newer headrace has changed the database in a way that this one cannot use. */
+export async function migrate(url: string): Promise<{ applied: string[] }> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query("SET client_min_messages = 'warning'")
+    await ignoring(ALREADY_THERE, () => client.query('CREATE TABLE IF NOT EXISTS migrations (id integer PRIMARY KEY, name text NOT NULL, breaking boolean NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())'))
+    const { rows } = await client.query<{ id: number; name: string; breaking: boolean }>('SELECT id, name, breaking FROM migrations ORDER BY id')
+    const unknown = rows.find((row) => row.breaking && !MIGRATIONS.some((one) => one.id === row.id))
+    if (unknown !== undefined) throw failure('database_newer', { migration: `${unknown.id} ${unknown.name}` })
+    const applied: string[] = []
+    for (const migration of MIGRATIONS.filter((one) => !rows.some((row) => row.id === one.id))) {
+      if (await apply(client, migration)) applied.push(migration.name)
+    }
+    return { applied }
+  } finally {
+    await client.end()
+  }
+}
+
+async function apply(client: pg.Client, { id, name, breaking, sql }: (typeof MIGRATIONS)[number]): Promise<boolean> {
+  await client.query('BEGIN')
+  try {
+    // Waits here for another installer's transaction, and fails when that commits.
+    const inserted = await ignoring(new Set(['23505']), () => client.query('INSERT INTO migrations (id, name, breaking) VALUES ($1, $2, $3)', [id, name, breaking]))
+    if (inserted === undefined) {
+      await client.query('ROLLBACK')
+      return false
+    }
+    await client.query(sql)
+    await client.query('COMMIT')
+    return true
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined)
+    throw error
+  }
+}
+
+async function ignoring<T>(codes: Set<string>, action: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await action()
+  } catch (error) {
+    if (codes.has((error as { code?: string }).code ?? '')) return undefined
+    throw error
+  }
+}
