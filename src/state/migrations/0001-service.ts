@@ -54,7 +54,8 @@ CREATE INDEX resource_purchases_due ON resource_purchases (status, valid_from, v
 CREATE TABLE ledger_lots (
   lot_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   tenant_id uuid NOT NULL REFERENCES tenants (tenant_id),
-  purchase_id uuid NOT NULL REFERENCES resource_purchases (purchase_id),
+  -- Null for what was used without a balance: a debt, which the next grant pays.
+  purchase_id uuid REFERENCES resource_purchases (purchase_id),
   valid_from timestamptz NOT NULL,
   valid_until timestamptz NOT NULL,
   granted bigint NOT NULL DEFAULT 0 CHECK (granted >= 0),
@@ -73,7 +74,7 @@ CREATE TABLE ledger_entries (
   entry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   tenant_id uuid NOT NULL,
   lot_id uuid NOT NULL REFERENCES ledger_lots (lot_id),
-  act varchar(10) NOT NULL CHECK (act IN ('grant', 'hold', 'settle', 'release', 'expire', 'cancel')),
+  act varchar(10) NOT NULL CHECK (act IN ('grant', 'hold', 'settle', 'release', 'expire', 'cancel', 'repay')),
   debit varchar(10) NOT NULL CHECK (debit IN ('granted', 'available', 'held', 'consumed', 'expired')),
   credit varchar(10) NOT NULL CHECK (credit IN ('granted', 'available', 'held', 'consumed', 'expired')),
   amount bigint NOT NULL CHECK (amount > 0),

@@ -1,0 +1,103 @@
+/**
+ * The control database: its tables as types, and the two ways in. As a tenant, a session sees that tenant's rows and no others;
+ * as the service, all of them. Times come as Date, amounts and ids of 64 bits as bigint.
+ */
+import { Kysely, PostgresDialect, sql, type ColumnType, type Generated, type Transaction } from 'kysely'
+import pg from 'pg'
+import { failure, reasonOf } from '../core/errors.ts'
+
+type Json = ColumnType<unknown, string, string>
+type Id = Generated<string>
+type Time = ColumnType<Date, Date | string, Date | string>
+type Since = ColumnType<Date, Date | undefined, Date>
+type Micros = ColumnType<bigint, bigint, bigint>
+
+export interface Database {
+  tenants: { tenant_id: Id; tenant_name: string; created_at: Since; status: Generated<string>; policy: Json; version: Generated<number> }
+  access_tokens: { token_id: Id; tenant_id: string | null; token_name: string; role: string; token_hash: Buffer; created_at: Since; expires_at: Date | null; revoked_at: Date | null }
+  price_lists: { price_list_id: Generated<bigint>; valid_from: Since; currency: string; prices: Json; created_by: string }
+  resource_purchases: { purchase_id: Id; tenant_id: string; resource_type: string; quantity: number; time_period: string; valid_from: Time; valid_until: Time; status: Generated<string>; created_at: Since; price: Json; version: Generated<number> }
+  ledger_lots: { lot_id: Id; tenant_id: string; purchase_id: string | null; valid_from: Time; valid_until: Time; granted: Micros; available: Micros; held: Micros; consumed: Micros; expired: Micros; closed: Generated<boolean> }
+  ledger_entries: { entry_id: Generated<bigint>; tenant_id: string; lot_id: string; act: string; debit: string; credit: string; amount: Micros; execution_id: string | null; at: Time }
+  ingestion_jobs: {
+    job_id: Id; tenant_id: string; job_name: string; source_type: string; source_config: Json; destination_config: Json; schedule_cron: string | null; resource_requirements: Json; sla_requirements: Json
+    status: Generated<string>; namespace: Generated<string>; created_at: Since; version: Generated<number>; next_run_at: Date | null; failures_in_a_row: Generated<number>; cursor: Json | null; evaluation: Json | null
+  }
+  job_executions: {
+    execution_id: Id; job_id: string; scheduled_time: Time; actual_start_time: Date | null; actual_end_time: Date | null; status: Generated<string>; resource_used: Json | null; sla_met: boolean | null; error_message: string | null
+    namespace: string; created_at: Since; tenant_id: string; cpu_cores: number; memory_gb: number; estimated_minutes: number; fair_tag: number; deadline: Time; ready: Generated<boolean>; try_after: Generated<Date>; reason: Json | null
+    attempt: Generated<number>; booked_from: Date | null; booked_until: Date | null; lender: string | null; holds: Generated<unknown>; runner: string | null; generation: Generated<bigint>; lease_until: Date | null
+    cancel_requested: Generated<boolean>; progress: Json | null; receipt: Json | null; tick: Date | null
+  }
+  resource_consumption: { consumption_id: Id; job_id: string; tenant_id: string; execution_id: string; cpu_seconds: Micros; memory_gb_seconds: Micros; start_time: Time; end_time: Time; namespace: string; created_at: Since; cpu_microseconds: Micros }
+  capacity_slots: { slot_id: Id; namespace: string; time_slot: Time; slot_duration_minutes: number; total_cpu_capacity: number; total_memory_capacity: number; allocated_cpu: Generated<number>; allocated_memory: Generated<number>; created_at: Since; region: Generated<string> }
+  tenant_slots: { slot_id: string; tenant_id: string; entitled_cpu: number; entitled_memory: number; allocated_cpu: Generated<number>; allocated_memory: Generated<number> }
+  tenant_shares: { tenant_id: string; weight: Generated<number>; last_tag: Generated<number> }
+  idempotency_keys: { tenant_id: string; idempotency_key: string; request_hash: Buffer; status: number; body: Json; created_at: Since }
+  events: { event_id: Generated<bigint>; tenant_id: string | null; at: Since; actor: string; event: string; subject: string | null; data: Json }
+  webhooks: { webhook_id: Id; tenant_id: string; url: string; events: string[]; secret_name: string | null; created_at: Since; next_event_id: Generated<bigint>; failures: Generated<number>; try_after: Generated<Date>; last_error: string | null }
+  leases: { lease_name: string; holder: string; generation: bigint; lease_until: Time }
+  installation: { only_row: Generated<boolean>; capacity: Json; self_benchmark: Json | null }
+}
+
+/** What statements run on: a connection or a transaction. */
+export type Db = Kysely<Database>
+export type Tx = Transaction<Database>
+
+export interface Gate {
+  /** Reads of one tenant; each statement stands for itself. */
+  readAs<T>(tenantId: string, work: (db: Db) => Promise<T>): Promise<T>
+  /** A transaction of one tenant. */
+  writeAs<T>(tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T>
+  /** The scheduler, the runners and operators: all tenants. */
+  readonly service: Db
+  transact<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/** Connections a process keeps open: few, because a statement of the control plane takes a millisecond. */
+const POOL = { app: 8, service: 6 }
+
+/** Opens both ways in. Throws `database_unreachable` when nobody answers. */
+export async function openGate(url: string): Promise<Gate> {
+  pg.types.setTypeParser(pg.types.builtins.INT8, BigInt)
+  const app = openPool(url, 'headrace_app', POOL.app)
+  const service = openPool(url, 'headrace_service', POOL.service)
+  await sql`SELECT 1`.execute(service).catch((error: unknown) => {
+    throw failure('database_unreachable', { address: addressOf(url), reason: reasonOf(error) }, error)
+  })
+  return {
+    readAs: (tenantId, work) => app.connection().execute(async (db) => {
+      await name(db, tenantId, false)
+      return work(db)
+    }),
+    writeAs: (tenantId, work) => app.transaction().execute(async (tx) => {
+      await name(tx, tenantId, true)
+      return work(tx)
+    }),
+    service,
+    transact: (work) => service.transaction().execute(work),
+    close: async () => void (await Promise.all([app.destroy(), service.destroy()])),
+  }
+}
+
+/** Tells the database whose session it is. Each way in names its tenant anew: a pooled session still carries the last one. */
+async function name(db: Db, tenantId: string, local: boolean): Promise<void> {
+  await sql`SELECT set_config('headrace.tenant_id', ${tenantId}, ${local})`.execute(db)
+}
+
+function openPool(url: string, role: string, max: number): Db {
+  const pool = new pg.Pool({ connectionString: url, max, options: `-c role=${role} -c search_path=public`, application_name: role, idleTimeoutMillis: 30_000, connectionTimeoutMillis: 15_000 })
+  // A server that restarts ends idle sessions; the next statement opens another.
+  pool.on('error', () => undefined)
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/** Host and port without the login. */
+export function addressOf(url: string): string {
+  try {
+    return new URL(url).host
+  } catch {
+    return 'the given address'
+  }
+}
