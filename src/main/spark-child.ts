@@ -20,27 +20,27 @@ export interface SparkChildParts {
   rawFilesInOrder: boolean
   send(message: ToSupervisor): void
   onMessage(handler: (message: ToChild) => void): void
+  /** Aborts when the supervisor wants the child to end. */
+  stopped: AbortSignal
 }
 
 export async function runSparkChild(parts: SparkChildParts): Promise<void> {
   const { settings, raw } = parts
   const { dataset } = settings
   if (dataset.source.kind !== 'kafka') throw failure('not_supported', { feature: 'a folder of files as source on Spark', instead: 'Use engine: duckdb for this dataset.' })
-  const stopped = new AbortController()
-  parts.onMessage((message) => message.type === 'stop' && stopped.abort())
   const { rawPath, topic, topicId } = settings
   const engine = createRangeEngine({
     session: await openSession(settings.spark),
     task: (work, { poison, ingestMs }) => taskCommand(dataset.spark.taskCommand, { work, dataset, columns: raw.columns, rawPath, topic, topicId, ingestMs, poison, failpoint: taskFailpoint(work) }),
     unpackHeads,
-    signal: stopped.signal,
+    signal: parts.stopped,
   })
   const client = createKafkaClient(dataset.source)
   await runRangeChild({
     ...parts,
     dataset,
     engine,
-    ends: (next) => patiently(parts, stopped.signal, () => endsOf(client, settings, next)),
+    ends: (next) => patiently(parts, parts.stopped, () => endsOf(client, settings, next)),
     batchMessages: dataset.spark.batchMessages,
     nowMs: Date.now,
   })

@@ -23,13 +23,16 @@ import { openStore } from './stores.ts'
 
 type Handler = (message: ToChild) => void
 
-const handlers: Handler[] = []
+/** Who is told; what comes before there is somebody is kept for them, all of it: the supervisor waits for an answer. */
+let listener: Handler | undefined
 const early: ToChild[] = []
+const stopped = new AbortController()
 
 process.on('message', (message: ToChild) => {
+  if (message.type === 'stop') stopped.abort()
   if (message.type === 'start') void run(message.settings)
-  else if (handlers.length === 0) early.push(message)
-  else for (const handler of handlers) handler(message)
+  else if (listener === undefined) early.push(message)
+  else listener(message)
 })
 // The supervisor is gone: nobody would commit what we write.
 process.on('disconnect', () => process.exit(0))
@@ -71,7 +74,7 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
     nowMs: Date.now,
     send,
     onMessage(handler: Handler): void {
-      handlers.push(handler)
+      listener = handler
       for (const message of early.splice(0)) handler(message)
     },
   }
@@ -81,7 +84,7 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
   }
   if (settings.spark !== undefined) {
     const { runSparkChild } = await import('./spark-child.ts')
-    await runSparkChild({ ...shared, settings: { ...settings, spark: settings.spark }, raw: { table, columns }, identities: engine, ...(await committedRows(table, settings)) })
+    await runSparkChild({ ...shared, stopped: stopped.signal, settings: { ...settings, spark: settings.spark }, raw: { table, columns }, identities: engine, ...(await committedRows(table, settings)) })
     return
   }
   const client = createKafkaClient(dataset.source)

@@ -26,7 +26,7 @@ export interface Database {
   job_executions: {
     execution_id: Id; job_id: string; scheduled_time: Time; actual_start_time: Date | null; actual_end_time: Date | null; status: Generated<string>; resource_used: Json | null; sla_met: boolean | null; error_message: string | null
     namespace: string; created_at: Since; tenant_id: string; cpu_cores: number; memory_gb: number; estimated_minutes: number; fair_tag: number; deadline: Time; ready: Generated<boolean>; try_after: Generated<Date>; reason: Json | null
-    attempt: Generated<number>; booked_from: Date | null; booked_until: Date | null; lender: string | null; holds: Generated<unknown>; runner: string | null; generation: Generated<bigint>; lease_until: Date | null
+    attempt: Generated<number>; booked_from: Date | null; booked_until: Date | null; lender: string | null; unit_owner: string | null; holds: Generated<unknown>; runner: string | null; generation: Generated<bigint>; lease_until: Date | null
     cancel_requested: Generated<boolean>; progress: Json | null; receipt: Json | null; tick: Date | null
   }
   resource_consumption: { consumption_id: Id; job_id: string; tenant_id: string; execution_id: string; cpu_seconds: Micros; memory_gb_seconds: Micros; start_time: Time; end_time: Time; namespace: string; created_at: Since; cpu_microseconds: Micros }
@@ -37,7 +37,7 @@ export interface Database {
   events: { event_id: Generated<bigint>; tenant_id: string | null; at: Since; actor: string; event: string; subject: string | null; data: Json }
   webhooks: { webhook_id: Id; tenant_id: string; url: string; events: string[]; secret_name: string | null; created_at: Since; next_event_id: Generated<bigint>; failures: Generated<number>; try_after: Generated<Date>; last_error: string | null }
   leases: { lease_name: string; holder: string; generation: bigint; lease_until: Time }
-  installation: { only_row: Generated<boolean>; capacity: Json; self_benchmark: Json | null }
+  installation: { only_row: Generated<boolean>; capacity: Json; virtual_time: Generated<number>; self_benchmark: Json | null }
 }
 
 /** What statements run on: a connection or a transaction. */

@@ -202,6 +202,21 @@ test('a disk without room under the tasks: the job says so, waits, and goes on w
   }
 })
 
+test('a stop at any moment of the start ends the job: what the supervisor asks before the session is open is answered', async () => {
+  const where = onSpark()
+  await produce(where, 300)
+  for (const delayMs of [200, 500, 800, 1_100, 1_400, 1_800, 2_400]) {
+    const job = startCli(where, ['stream', where.declaration])
+    await sleep(delayMs)
+    process.kill(job.pid as number, 'SIGTERM')
+    await within(`the end of a job that was stopped after ${delayMs} ms`, 30_000, job.ended, job)
+    killGroup(job)
+  }
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  expect(await verdict(where)).toMatchObject(PERFECT)
+  where.cleanUp()
+})
+
 test('a session that expired while nothing arrived is opened again', async () => {
   const short = await testSpark({ settings: { 'spark.connect.session.manager.defaultSessionTimeout': '3s', 'spark.connect.session.manager.maintenanceInterval': '1s' } })
   const where = onSpark()

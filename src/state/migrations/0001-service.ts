@@ -139,6 +139,8 @@ CREATE TABLE job_executions (
   booked_from timestamptz,
   booked_until timestamptz,
   lender varchar(100),
+  -- Whose dedicated units it uses; null in the other namespaces.
+  unit_owner uuid,
   -- What it holds in the ledger: [{ lot_id, amount }], amounts as text.
   holds jsonb NOT NULL DEFAULT '[]',
   runner varchar(255),
@@ -254,6 +256,8 @@ CREATE TABLE leases (
 CREATE TABLE installation (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
   capacity jsonb NOT NULL DEFAULT '{}',
+  -- Tag of the execution that was served last (scheduling/fair-share.ts).
+  virtual_time double precision NOT NULL DEFAULT 0,
   self_benchmark jsonb
 );
 INSERT INTO installation DEFAULT VALUES;

@@ -1,0 +1,96 @@
+/** The queue of executions: entered with a fair-share tag, decided on in one transaction, in the order of the tags. */
+import { sql } from 'kysely'
+import type { CpuMicros } from '../core/amounts.ts'
+import type { Namespace, OfferedCapacity } from '../core/namespaces.ts'
+import { decide, type Booking, type Queued, type Wait } from '../scheduling/cycle.ts'
+import { nextTag, type Priority } from '../scheduling/fair-share.ts'
+import { allocate, gridAt, lockCapacity, readSlots, readTenants, spanOf, type SlotSettings } from './capacity.ts'
+import type { Tx } from './database.ts'
+import { enter, type Move } from './ledger.ts'
+
+export interface NewExecution {
+  jobId: string
+  tenantId: string
+  namespace: Namespace
+  cpuCores: number
+  memoryGb: number
+  estimatedMinutes: number
+  priority: Priority
+  preferred: Date
+  deadline: Date
+  tick?: Date
+}
+
+/** Puts an execution into the queue; undefined when the tick of that job has one already. */
+export async function enqueue(tx: Tx, one: NewExecution): Promise<string | undefined> {
+  const share = await tx.selectFrom('tenant_shares').select(['weight', 'last_tag']).where('tenant_id', '=', one.tenantId).forUpdate().executeTakeFirst()
+  const { virtual_time } = await tx.selectFrom('installation').select('virtual_time').executeTakeFirstOrThrow()
+  const { tag, lastTag } = nextTag({ weight: share?.weight ?? 1, lastTag: share?.last_tag ?? 0 }, virtual_time, { coreMinutes: one.cpuCores * one.estimatedMinutes, priority: one.priority })
+  const row = await tx.insertInto('job_executions').values({
+    job_id: one.jobId, tenant_id: one.tenantId, namespace: one.namespace, scheduled_time: one.preferred, cpu_cores: one.cpuCores, memory_gb: one.memoryGb, estimated_minutes: one.estimatedMinutes,
+    fair_tag: tag, deadline: one.deadline, tick: one.tick ?? null,
+  }).onConflict((on) => on.columns(['job_id', 'tick']).where('tick', 'is not', null).doNothing()).returning('execution_id').executeTakeFirst()
+  if (row !== undefined) await tx.updateTable('tenant_shares').set({ last_tag: lastTag }).where('tenant_id', '=', one.tenantId).execute()
+  return row?.execution_id
+}
+
+export interface CycleReport {
+  booked: number
+  waiting: number
+}
+
+/**
+ * One cycle: takes the heads of the queue, reads what is free, decides, and enters all of it: bookings, holds, slots, reasons,
+ * events. The locks of this one transaction are the snapshot's truth, so that a second scheduler, or one that slept for an hour,
+ * can decide nothing twice.
+ */
+export async function runCycle(tx: Tx, { capacity, settings, now, heads, spillover }: { capacity: OfferedCapacity; settings: SlotSettings; now: Date; heads: number; spillover: boolean }): Promise<CycleReport> {
+  await tx.updateTable('job_executions').set({ ready: true }).where('status', '=', 'scheduled').where('ready', '=', false).where('try_after', '<=', now).execute()
+  const rows = await tx.selectFrom('job_executions').select(['execution_id', 'tenant_id', 'namespace', 'cpu_cores', 'memory_gb', 'estimated_minutes', 'scheduled_time', 'deadline', 'fair_tag'])
+    .where('status', '=', 'scheduled').where('ready', '=', true).orderBy('fair_tag').orderBy('execution_id').limit(heads).forUpdate().skipLocked().execute()
+  if (rows.length === 0) return { booked: 0, waiting: 0 }
+  const grid = gridAt(now.getTime(), settings)
+  const tenants = await readTenants(tx, grid, rows.map((row) => row.tenant_id), { nowMs: now.getTime(), lock: true })
+  await lockCapacity(tx)
+  const queue = rows.map((row): Queued => ({ executionId: row.execution_id, tenantId: row.tenant_id, namespace: row.namespace as Namespace, cpuCores: row.cpu_cores, memoryGb: row.memory_gb, estimatedMinutes: row.estimated_minutes, preferredMs: row.scheduled_time.getTime(), deadlineMs: row.deadline.getTime() }))
+  const { bookings, waits } = decide({ nowMs: now.getTime(), grid, free: await readSlots(tx, grid), total: capacity, tenants, queue, spillover })
+  await book(tx, bookings, now)
+  if (bookings.length > 0) await allocate(tx, grid, bookings.map(spanOf), 1)
+  await wait(tx, waits)
+  const served = new Set(bookings.map((one) => one.executionId))
+  const virtual = Math.max(0, ...rows.filter((row) => served.has(row.execution_id)).map((row) => row.fair_tag))
+  if (served.size > 0) await sql`UPDATE installation SET virtual_time = greatest(virtual_time, ${virtual}::float8)`.execute(tx)
+  return { booked: bookings.length, waiting: waits.length }
+}
+
+async function book(tx: Tx, bookings: Booking[], now: Date): Promise<void> {
+  if (bookings.length === 0) return
+  const holds = (one: Booking): string => JSON.stringify(one.holds.map(({ lotId, amount }) => ({ lot_id: lotId, amount: String(amount) })))
+  await sql`
+    WITH b AS (
+      SELECT * FROM unnest(${bookings.map((one) => one.executionId)}::uuid[], ${bookings.map((one) => one.tenantId)}::uuid[], ${bookings.map((one) => one.namespace)}::text[], ${bookings.map((one) => new Date(one.fromMs))}::timestamptz[],
+        ${bookings.map((one) => new Date(one.untilMs))}::timestamptz[], ${bookings.map((one) => one.lender ?? null)}::text[], ${bookings.map((one) => one.owner ?? null)}::uuid[], ${bookings.map(holds)}::jsonb[])
+        AS b (execution_id, tenant_id, namespace, booked_from, booked_until, lender, unit_owner, holds)
+    ), told AS (
+      INSERT INTO events (tenant_id, actor, event, subject, data) SELECT tenant_id, 'scheduler', 'execution.booked', execution_id, jsonb_build_object('from', booked_from, 'namespace', namespace, 'lender', lender) FROM b
+    )
+    UPDATE job_executions x SET status = 'booked', namespace = b.namespace, booked_from = b.booked_from, booked_until = b.booked_until, lender = b.lender, unit_owner = b.unit_owner, holds = b.holds, reason = NULL
+    FROM b WHERE x.execution_id = b.execution_id`.execute(tx)
+  await enter(tx, bookings.flatMap((one) => one.holds.map(({ lotId, amount }): Move => ({ tenantId: one.tenantId, lotId, executionId: one.executionId, act: 'hold', debit: 'available', credit: 'held', amount }))), now)
+}
+
+/** Puts to sleep what cannot be placed, with the reason; a reason that is new is an event. */
+async function wait(tx: Tx, waits: Wait[]): Promise<void> {
+  if (waits.length === 0) return
+  await sql`
+    WITH w AS (SELECT * FROM unnest(${waits.map((one) => one.executionId)}::uuid[], ${waits.map((one) => JSON.stringify(one.reason))}::jsonb[], ${waits.map((one) => new Date(one.tryAfterMs))}::timestamptz[]) AS w (execution_id, reason, try_after)),
+    told AS (
+      INSERT INTO events (tenant_id, actor, event, subject, data) SELECT x.tenant_id, 'scheduler', 'execution.waits', x.execution_id, w.reason FROM w JOIN job_executions x USING (execution_id) WHERE x.reason->>'code' IS DISTINCT FROM w.reason->>'code'
+    )
+    UPDATE job_executions x SET reason = w.reason, try_after = w.try_after, ready = false FROM w WHERE x.execution_id = w.execution_id`.execute(tx)
+}
+
+/** Holds as they stand in a row of executions. */
+export function holdsOf(column: unknown): { lotId: string; amount: CpuMicros }[] {
+  return (column as { lot_id: string; amount: string }[]).map((one) => ({ lotId: one.lot_id, amount: BigInt(one.amount) }))
+}

@@ -1,0 +1,167 @@
+/**
+ * What runners do with executions: claim what is due, say that they live, and end them. A claim has a generation; whoever comes with
+ * an older one (a process that slept) is refused, so that no execution is ended twice and nothing is paid or given back twice.
+ */
+import { sql } from 'kysely'
+import { vcpuHours, type CpuMicros } from '../core/amounts.ts'
+import { failure } from '../core/errors.ts'
+import { SHARED } from '../core/namespaces.ts'
+import type { ServiceReason } from '../scheduling/reasons.ts'
+import { allocate, gridAt, lockCapacity, type SlotSettings } from './capacity.ts'
+import type { Tx } from './database.ts'
+import { record } from './events.ts'
+import { extend, settle } from './ledger.ts'
+import { holdsOf } from './queue.ts'
+
+export interface Claimed {
+  execution_id: string
+  job_id: string
+  tenant_id: string
+  namespace: string
+  cpu_cores: number
+  memory_gb: number
+  attempt: number
+  generation: bigint
+  booked_until: Date
+}
+
+/** Takes executions whose time has come, at most `limit`; of each job one at a time. */
+export async function claim(tx: Tx, { runner, now, leaseMs, limit }: { runner: string; now: Date; leaseMs: number; limit: number }): Promise<Claimed[]> {
+  const { rows } = await sql<Claimed>`
+    UPDATE job_executions SET status = 'running', runner = ${runner}, generation = generation + 1, lease_until = ${new Date(now.getTime() + leaseMs)}, actual_start_time = ${now}, progress = NULL
+    WHERE execution_id IN (
+      SELECT DISTINCT ON (b.job_id) b.execution_id FROM (
+        SELECT execution_id, job_id, booked_from FROM job_executions WHERE status = 'booked' AND booked_from <= ${now} ORDER BY booked_from LIMIT ${limit * 4} FOR UPDATE SKIP LOCKED
+      ) b WHERE NOT EXISTS (SELECT 1 FROM job_executions r WHERE r.job_id = b.job_id AND r.status = 'running') ORDER BY b.job_id, b.booked_from LIMIT ${limit}
+    ) RETURNING execution_id, job_id, tenant_id, namespace, cpu_cores, memory_gb, attempt, generation, booked_until`.execute(tx)
+  await record(tx, ...rows.map((row) => ({ tenantId: row.tenant_id, actor: runner, event: 'execution.started', subject: row.execution_id, data: { attempt: row.attempt } })))
+  return rows
+}
+
+/** Renews leases and keeps what was measured; returns those that must stop: cancelled, or no longer ours. */
+export async function heartbeat(tx: Tx, { runner, now, leaseMs, alive }: { runner: string; now: Date; leaseMs: number; alive: { executionId: string; generation: bigint; progress: object }[] }): Promise<{ execution_id: string; why: 'cancelled' | 'lost' }[]> {
+  const { rows } = await sql<{ execution_id: string; cancel_requested: boolean }>`
+    UPDATE job_executions x SET lease_until = ${new Date(now.getTime() + leaseMs)}, progress = a.progress
+    FROM unnest(${alive.map((one) => one.executionId)}::uuid[], ${alive.map((one) => String(one.generation))}::bigint[], ${alive.map((one) => JSON.stringify(one.progress))}::jsonb[]) a (execution_id, generation, progress)
+    WHERE x.execution_id = a.execution_id AND x.generation = a.generation AND x.status = 'running' AND x.runner = ${runner} RETURNING x.execution_id, x.cancel_requested`.execute(tx)
+  const known = new Map(rows.map((row) => [row.execution_id, row.cancel_requested]))
+  return alive.flatMap(({ executionId }): { execution_id: string; why: 'cancelled' | 'lost' }[] => {
+    const asked = known.get(executionId)
+    return asked === false ? [] : [{ execution_id: executionId, why: asked === undefined ? 'lost' : 'cancelled' }]
+  })
+}
+
+export interface Ending {
+  executionId: string
+  generation: bigint
+  outcome: 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'requeued'
+  /** Measured by the operating system. */
+  used: { cpuMicros: CpuMicros; memoryGbSeconds: bigint }
+  reason?: ServiceReason
+  errorMessage?: string
+  receipt: Record<string, unknown>
+  /** Where the job goes on: entered with the success or not at all. */
+  cursor?: unknown
+  /** When a requeued one may be tried again. */
+  tryAfter?: Date
+}
+
+/** Ends a run: settles what it used, gives back capacity, and enters the outcome, in one transaction. Throws `lease_lost` when it is not this run any more. */
+export async function finish(tx: Tx, ending: Ending, { actor, now, settings }: { actor: string; now: Date; settings: SlotSettings }): Promise<void> {
+  const row = await tx.selectFrom('job_executions as x').innerJoin('ingestion_jobs as j', 'j.job_id', 'x.job_id')
+    .select(['x.execution_id', 'x.job_id', 'x.tenant_id', 'x.namespace', 'x.status', 'x.generation', 'x.runner', 'x.holds', 'x.actual_start_time', 'x.booked_from', 'x.booked_until', 'x.cpu_cores', 'x.memory_gb', 'x.unit_owner', 'x.attempt', 'j.sla_requirements', 'j.namespace as home'])
+    .where('x.execution_id', '=', ending.executionId).forUpdate('x').executeTakeFirst()
+  if (row === undefined || row.generation !== ending.generation || row.status !== 'running') throw failure('lease_lost', { what: `execution ${ending.executionId}`, holder: row?.runner ?? 'nobody', found: String(row?.generation ?? 'none'), expected: String(ending.generation) })
+  const started = row.actual_start_time ?? now
+  const paid = row.namespace === SHARED || holdsOf(row.holds).length > 0
+  const debt = paid ? await settle(tx, { tenantId: row.tenant_id, executionId: row.execution_id, holds: holdsOf(row.holds), used: ending.used.cpuMicros, at: now }) : 0n
+  await lockCapacity(tx)
+  await giveBack(tx, row, now, settings)
+  const ended = now < started ? started : now
+  await tx.insertInto('resource_consumption').values({ job_id: row.job_id, tenant_id: row.tenant_id, execution_id: row.execution_id, cpu_seconds: (ending.used.cpuMicros + 999_999n) / 1_000_000n, cpu_microseconds: ending.used.cpuMicros, memory_gb_seconds: ending.used.memoryGbSeconds, start_time: started, end_time: ended, namespace: row.namespace }).execute()
+  const minutes = (ended.getTime() - started.getTime()) / 60_000
+  const most = (row.sla_requirements as { max_runtime_minutes?: number }).max_runtime_minutes
+  const requeued = ending.outcome === 'requeued'
+  await tx.updateTable('job_executions').set({
+    status: requeued ? 'scheduled' : ending.outcome,
+    ...(requeued ? { ready: false, try_after: ending.tryAfter ?? now, attempt: row.attempt + 1, namespace: row.home, actual_start_time: null, booked_from: null, booked_until: null, lender: null, unit_owner: null } : { actual_end_time: ended, sla_met: ending.outcome === 'succeeded' && (most === undefined || minutes <= most) }),
+    holds: JSON.stringify([]), lease_until: null, progress: null, cancel_requested: false,
+    reason: ending.reason === undefined ? null : JSON.stringify(ending.reason), error_message: ending.errorMessage ?? null,
+    resource_used: JSON.stringify({ cpu_seconds: Number(ending.used.cpuMicros) / 1e6, memory_gb_seconds: Number(ending.used.memoryGbSeconds), vcpu_hours: vcpuHours(ending.used.cpuMicros) }),
+    receipt: JSON.stringify({ ...ending.receipt, runtime_minutes: Math.round(minutes * 1_000) / 1_000, ...(debt > 0n ? { debt_vcpu_hours: vcpuHours(debt) } : {}) }),
+  }).where('execution_id', '=', row.execution_id).execute()
+  await afterEnd(tx, row.job_id, ending)
+  await record(tx, { tenantId: row.tenant_id, actor, event: `execution.${ending.outcome}`, subject: row.execution_id, data: { job_id: row.job_id, ...(ending.reason === undefined ? {} : { reason: ending.reason }) } })
+}
+
+/** A success moves the cursor and forgets failures; a failure counts. */
+async function afterEnd(tx: Tx, jobId: string, ending: Ending): Promise<void> {
+  if (ending.outcome === 'succeeded') await tx.updateTable('ingestion_jobs').set({ failures_in_a_row: 0, ...(ending.cursor === undefined ? {} : { cursor: JSON.stringify(ending.cursor) }) }).where('job_id', '=', jobId).execute()
+  else if (ending.outcome === 'failed' || ending.outcome === 'timed_out') await tx.updateTable('ingestion_jobs').set((row) => ({ failures_in_a_row: row('failures_in_a_row', '+', 1) })).where('job_id', '=', jobId).execute()
+}
+
+interface Booked {
+  namespace: string
+  cpu_cores: number
+  memory_gb: number
+  booked_from: Date | null
+  booked_until: Date | null
+  unit_owner: string | null
+}
+
+/** Gives back what a booking has of slots that are not over. What is over stays as it was: history. */
+export async function giveBack(tx: Tx, row: Booked, now: Date, settings: SlotSettings): Promise<void> {
+  if (row.booked_from === null || row.booked_until === null) return
+  const grid = gridAt(now.getTime(), settings)
+  const fromMs = Math.max(row.booked_from.getTime(), grid.originMs)
+  if (fromMs >= row.booked_until.getTime()) return
+  await allocate(tx, grid, [{ namespace: row.namespace, cpuCores: row.cpu_cores, memoryGb: row.memory_gb, fromMs, untilMs: row.booked_until.getTime(), owner: row.unit_owner ?? undefined }], -1)
+}
+
+/** Cancels: at once when it waits, by the runner when it runs. Throws `execution_state` when it has ended. */
+export async function cancel(tx: Tx, { tenantId, executionId, actor, now, settings }: { tenantId: string; executionId: string; actor: string; now: Date; settings: SlotSettings }): Promise<void> {
+  const row = await tx.selectFrom('job_executions').select(['execution_id', 'tenant_id', 'status', 'namespace', 'cpu_cores', 'memory_gb', 'booked_from', 'booked_until', 'unit_owner', 'holds']).where('tenant_id', '=', tenantId).where('execution_id', '=', executionId).forUpdate().executeTakeFirst()
+  if (row === undefined) throw failure('not_found', { what: 'execution', id: executionId, list: `/api/v1/tenants/${tenantId}/executions` })
+  if (row.status === 'running') {
+    await tx.updateTable('job_executions').set({ cancel_requested: true, reason: JSON.stringify({ code: 'cancelled', params: { actor, job: '' } }) }).where('execution_id', '=', executionId).execute()
+    await record(tx, { tenantId, actor, event: 'execution.cancel_requested', subject: executionId })
+    return
+  }
+  if (row.status !== 'scheduled' && row.status !== 'booked') throw failure('execution_state', { status: row.status, action: 'cancelled', id: executionId })
+  await release(tx, row, now)
+  if (row.status === 'booked') {
+    await lockCapacity(tx)
+    await giveBack(tx, row, now, settings)
+  }
+  await tx.updateTable('job_executions').set({ status: 'cancelled', holds: JSON.stringify([]), actual_end_time: now, reason: JSON.stringify({ code: 'cancelled', params: { actor, job: '' } }) }).where('execution_id', '=', executionId).execute()
+  await record(tx, { tenantId, actor, event: 'execution.cancelled', subject: executionId })
+}
+
+async function release(tx: Tx, row: { tenant_id: string; execution_id: string; holds: unknown }, now: Date): Promise<void> {
+  const holds = holdsOf(row.holds)
+  if (holds.length === 0) return
+  await settle(tx, { tenantId: row.tenant_id, executionId: row.execution_id, holds, used: 0n, at: now })
+}
+
+/** Holds more for a run that outruns its estimate. Returns whether anything could be had. */
+export async function extendHold(tx: Tx, { executionId, generation, amount, now }: { executionId: string; generation: bigint; amount: CpuMicros; now: Date }): Promise<boolean> {
+  const row = await tx.selectFrom('job_executions').select(['tenant_id', 'holds', 'status', 'generation']).where('execution_id', '=', executionId).forUpdate().executeTakeFirst()
+  if (row === undefined || row.generation !== generation || row.status !== 'running') return false
+  const more = await extend(tx, { tenantId: row.tenant_id, executionId, amount, at: now })
+  if (more.length === 0) return false
+  await tx.updateTable('job_executions').set({ holds: JSON.stringify([...holdsOf(row.holds), ...more].map(({ lotId, amount: held }) => ({ lot_id: lotId, amount: String(held) }))) }).where('execution_id', '=', executionId).execute()
+  return true
+}
+
+/** Runs whose runner said nothing for longer than its lease: what they held goes back, and they are tried again, three times at most. */
+export async function reap(tx: Tx, { now, settings, attempts }: { now: Date; settings: SlotSettings; attempts: number }): Promise<number> {
+  const lost = await tx.selectFrom('job_executions').select(['execution_id', 'generation', 'runner', 'attempt', 'progress', 'cancel_requested']).where('status', '=', 'running').where('lease_until', '<', now).orderBy('lease_until').limit(100).forUpdate().skipLocked().execute()
+  for (const row of lost) {
+    const progress = (row.progress ?? {}) as { cpu_us?: string; memory_gb_s?: string }
+    const reason: ServiceReason = { code: 'runner_lost', params: { runner: row.runner ?? 'unknown', attempt: row.attempt } }
+    const outcome = row.cancel_requested ? 'cancelled' : row.attempt < attempts ? 'requeued' : 'failed'
+    await finish(tx, { executionId: row.execution_id, generation: row.generation, outcome, used: { cpuMicros: BigInt(progress.cpu_us ?? '0'), memoryGbSeconds: BigInt(progress.memory_gb_s ?? '0') }, reason, receipt: {}, tryAfter: new Date(now.getTime() + 1_000 * 2 ** row.attempt) }, { actor: 'scheduler', now, settings })
+  }
+  return lost.length
+}
+
