@@ -1,20 +1,10 @@
 /** Tenants and the tokens that speak for them. */
 import { createHash, randomBytes } from 'node:crypto'
 import { failure } from '../core/errors.ts'
+import type { Principal, Role } from '../core/service-nouns.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
 import { isUniqueViolation } from './postgres-errors.ts'
-
-export const ROLES = ['operator', 'owner', 'editor', 'viewer'] as const
-export type Role = (typeof ROLES)[number]
-
-export interface Principal {
-  /** For the audit: the token's name. */
-  name: string
-  role: Role
-  /** Undefined for operators. */
-  tenantId: string | undefined
-}
 
 const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest()
 

@@ -160,8 +160,8 @@ test.each(sample(['batch.prepared', 'commit.before', 'commit.temporary_synced', 
 
 test('a message that kills its decoder in a task is isolated by halving and quarantined; all others arrive', async () => {
   const where = onSpark()
-  await produce(where, 60, ['--malformed', '0', '--invalid', '0', '--duplicates', '0'])
-  const summary = await cliJson<{ byReason: Record<string, number> }>(where, ['stream', where.declaration, '--until-caught-up'], { HEADRACE_FAILPOINT_TASK: 'decode.message@2:7' })
+  await produce(where, 24, ['--malformed', '0', '--invalid', '0', '--duplicates', '0'])
+  const summary = await cliJson<{ byReason: Record<string, number> }>(where, ['stream', where.declaration, '--until-caught-up'], { HEADRACE_FAILPOINT_TASK: 'decode.message@2:1' })
   expect(summary.byReason).toEqual({ decoder_crashed: 1 })
   where.cleanUp()
 }, 600_000)

@@ -1,0 +1,23 @@
+/** Who asks, and whether the role may. Another tenant's things look like things that do not exist. */
+import type { FastifyRequest } from 'fastify'
+import type { Service } from '../control/service.ts'
+import { failure } from '../core/errors.ts'
+import type { Principal } from '../core/service-nouns.ts'
+import { mayRole, type Route } from './route.ts'
+
+export async function principalOf(service: Service, request: FastifyRequest, route: Pick<Route, 'needs' | 'summary'>): Promise<Principal> {
+  const header = request.headers.authorization
+  const match = /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(header ?? '')
+  if (match === null) throw failure('unauthenticated', { reason: header === undefined ? 'there is no Authorization header' : 'the Authorization header is not Bearer TOKEN' })
+  const principal = await service.principal(match[1])
+  tenantOf({ principal }, (request.params as { tenant_id?: string } | undefined)?.tenant_id)
+  if (route.needs !== 'anyone' && !mayRole(principal.role, route.needs)) throw failure('forbidden', { role: principal.role, action: route.summary.charAt(0).toLowerCase() + route.summary.slice(1), needed: route.needs })
+  return principal
+}
+
+/** The tenant of the request: the token's own. An operator names one in the path. */
+export function tenantOf({ principal }: { principal: Principal | undefined }, named: string | undefined): string {
+  const own = principal?.tenantId
+  if (own !== undefined && named !== undefined && named.toLowerCase() !== own) throw failure('not_found', { what: 'tenant', id: named.slice(0, 40), list: '/api/v1/tenants' })
+  return own ?? named ?? ''
+}

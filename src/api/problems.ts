@@ -1,0 +1,36 @@
+/** Errors as answers: problem+json with the code, the numbers and the next step of the error table. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { STATUS_CODES } from 'node:http'
+import { ERRORS, HeadraceError, failure, reasonOf } from '../core/errors.ts'
+
+interface FromFastify {
+  statusCode?: number
+  validation?: { instancePath: string; message?: string; params?: { additionalProperty?: string } }[]
+  validationContext?: string
+  message: string
+}
+
+/** Any error as one of the table. What is ours keeps its code; what the framework refused is the request's fault. */
+export function problemOf(error: unknown): HeadraceError {
+  if (error instanceof HeadraceError) return error
+  const { statusCode, validation, validationContext, message } = error as FromFastify
+  if (validation !== undefined) {
+    const [first] = validation
+    const extra = first.params?.additionalProperty
+    return failure('request_invalid', { reason: `${validationContext ?? 'request'}${first.instancePath} ${first.message ?? 'is not valid'}${extra === undefined ? '' : `: ${extra.slice(0, 60)}`}.` }, error)
+  }
+  if (statusCode === 413 || statusCode === 415 || statusCode === 400) return failure('request_invalid', { reason: message, status: statusCode }, error)
+  return failure('internal', { reason: reasonOf(error) }, error)
+}
+
+export function answerProblem(error: HeadraceError, request: FastifyRequest, reply: FastifyReply, log: (event: Record<string, unknown>) => void): FastifyReply {
+  const given = error.params.status
+  const status = error.code === 'request_invalid' && typeof given === 'number' ? given : ERRORS[error.code].status
+  const ours = status >= 500 && error.errorClass === 'bug'
+  if (ours) log({ level: 'error', event: 'request.failed', method: request.method, route: request.routeOptions.url, error: String((error.cause as Error | undefined)?.stack ?? error.stack) })
+  if (status === 429) reply.header('retry-after', String(error.params.seconds ?? 1))
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
+  // What went wrong inside is in our log, not in an answer.
+  const detail = ours ? 'Something failed inside the service; its log has the details.' : error.message
+  return reply.code(status).header('content-type', 'application/problem+json').serializer((body: unknown) => JSON.stringify(body)).send({ type: `urn:headrace:error:${error.code}`, title: STATUS_CODES[status] ?? 'Error', status, detail, code: error.code, next: error.next, ...(ours ? {} : { params: error.params }) })
+}

@@ -1,0 +1,125 @@
+/**
+ * The HTTP server of the service: routes from one list, requests checked against their schemas, answers stripped to theirs, errors as
+ * problem+json (RFC 9457), tokens, roles, limits, and the OpenAPI 3.1 document that describes all of it.
+ */
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import rateLimit from '@fastify/rate-limit'
+import swagger from '@fastify/swagger'
+import { STATUS_CODES } from 'node:http'
+import type { Service } from '../control/service.ts'
+import { failure } from '../core/errors.ts'
+import type { Principal } from '../core/service-nouns.ts'
+import { addEventStream } from './event-stream.ts'
+import { principalOf, tenantOf } from './auth.ts'
+import { answerProblem, problemOf } from './problems.ts'
+import { addReference } from './reference.ts'
+import type { Asked, Route } from './route.ts'
+import { JOB_ROUTES } from './routes/jobs.ts'
+import { PURCHASE_ROUTES } from './routes/purchases.ts'
+import { SERVICE_ROUTES } from './routes/service.ts'
+import { TENANT_ROUTES } from './routes/tenants.ts'
+import { Problem, Type } from './schemas.ts'
+
+export const ROUTES: Route[] = [...SERVICE_ROUTES, ...TENANT_ROUTES, ...PURCHASE_ROUTES, ...JOB_ROUTES]
+export const PREFIX = '/api/v1'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal | undefined
+    limit: number
+  }
+}
+
+export interface ApiOptions {
+  service: Service
+  /** Told of errors that are ours. */
+  log(event: Record<string, unknown>): void
+}
+
+const BODY_BYTES = 1024 * 1024
+const ADDRESS_LIMIT = 6_000
+
+/** Builds the server; the caller listens and closes. */
+export async function createApi({ service, log }: ApiOptions): Promise<FastifyInstance> {
+  const app = fastify({ bodyLimit: BODY_BYTES, routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 }, ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', allErrors: false } }, requestTimeout: 30_000 })
+  app.decorateRequest('principal', undefined)
+  app.decorateRequest('limit', ADDRESS_LIMIT)
+  app.setErrorHandler((error, request, reply) => answerProblem(problemOf(error), request, reply, log))
+  app.setNotFoundHandler((request, reply) => answerProblem(failure('not_found', { what: 'route', id: `${request.method} ${request.url.split('?')[0]}`.slice(0, 200), list: `${PREFIX}/openapi.json` }), request, reply, log))
+  await app.register(swagger, { openapi: OPENAPI(service.version), refResolver: { buildLocalReference: (json) => String(json.$id) } })
+  await app.register(rateLimit, {
+    global: false,
+    keyGenerator: (request) => request.principal?.tenantId ?? request.ip,
+    max: (request) => request.limit,
+    timeWindow: 60_000,
+    errorResponseBuilder: (_, context) => failure('rate_limited', { limit: context.max, seconds: Math.ceil(context.ttl / 1000) }),
+  })
+  const limited = app.rateLimit()
+  app.addSchema(Problem)
+  for (const route of ROUTES) addRoute(app, service, route, limited)
+  addEventStream(app, service)
+  addReference(app)
+  app.get(`${PREFIX}/openapi.json`, { schema: { hide: true } }, () => app.swagger())
+  return app
+}
+
+const OPENAPI = (version: string) => ({
+  openapi: '3.1.0',
+  info: { title: 'Headrace', version, description: 'Data ingestion inside capacity that a tenant has bought. Send Authorization: Bearer TOKEN. Errors are application/problem+json with a stable code and the next step.' },
+  components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
+})
+
+const ERRORS_OF = (route: Route): number[] => [400, ...(route.needs === 'anyone' ? [] : [401, 403, 404, 409, 422, 429]), ...(route.versioned ? [412] : []), 413, 415, 500, 503]
+
+function addRoute(app: FastifyInstance, service: Service, route: Route, limited: unknown): void {
+  const errors = Object.fromEntries(ERRORS_OF(route).map((status) => [status, { description: STATUS_CODES[status] ?? '', content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } } }]))
+  const headers = Type.Object({
+    ...(route.repeatable ? { 'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'The same request again gives the first answer again.' })) } : {}),
+    ...(route.versioned && route.method !== 'GET' ? { 'if-match': Type.Optional(Type.String({ maxLength: 40, description: 'The ETag that the change is based on.' })) } : {}),
+  })
+  const success = route.status === 204 ? { 204: Type.Null({ description: 'Done.' }) } : { [route.status]: { description: route.summary, content: { 'application/json': { schema: route.answer as object } } } }
+  app.route({
+    method: route.method,
+    url: `${PREFIX}${route.path}`,
+    schema: {
+      operationId: `${route.method.toLowerCase()}${route.path.replace(/[/:_-]+(\w)?/g, (_, letter: string | undefined) => (letter ?? '').toUpperCase())}`,
+      summary: route.summary, tags: [route.tag], ...(route.needs === 'anyone' ? {} : { security: [{ token: [] }], description: `Needs the role ${route.needs}.` }),
+      ...(route.params === undefined ? {} : { params: route.params }), ...(route.query === undefined ? {} : { querystring: route.query }), ...(route.body === undefined ? {} : { body: route.body }), headers,
+      response: { ...success, ...errors },
+    },
+    // Who it is comes before anything else is said: a stranger learns nothing from our validation.
+    onRequest: async (request) => {
+      if (route.needs === 'anyone') return
+      request.principal = await principalOf(service, request, route)
+      if (request.principal.tenantId !== undefined) request.limit = await service.requestLimit(request.principal.tenantId)
+    },
+    preValidation: limited as never,
+    handler: (request, reply) => handle(service, route, request, reply),
+  })
+}
+
+async function handle(service: Service, route: Route, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const path = (request.params ?? {}) as Record<string, string>
+  const asked: Asked = {
+    by: request.principal as Principal,
+    tenantId: route.needs === 'anyone' ? '' : tenantOf(request, path.tenant_id),
+    path,
+    query: (request.query ?? {}) as Asked['query'],
+    body: request.body as never,
+    key: route.repeatable ? (request.headers['idempotency-key'] as string | undefined) : undefined,
+    version: versionOf(request.headers['if-match']),
+  }
+  const { status, body, version } = await route.run(service, asked)
+  if (version !== undefined) reply.header('etag', `"${version}"`)
+  reply.code(status ?? route.status)
+  return body
+}
+
+/** `"3"` or `W/"3"`; `*` matches what there is. */
+function versionOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === '*') return undefined
+  const match = /^(?:W\/)?"(\d{1,9})"$/.exec(text)
+  if (match === null) throw failure('request_invalid', { reason: 'If-Match is not an ETag that this service gave.' })
+  return Number(match[1])
+}
+

@@ -1,0 +1,42 @@
+/** What all use cases of the service share. */
+import { failure } from '../../core/errors.ts'
+import type { OfferedCapacity } from '../../core/namespaces.ts'
+import type { Answer, Listed } from '../../control/service.ts'
+import type { SlotSettings } from '../../state/capacity.ts'
+import type { Gate } from '../../state/database.ts'
+
+export interface Context {
+  gate: Gate
+  version: string
+  home: string
+  capacity: OfferedCapacity
+  slots: SlotSettings
+  /** Whether idle capacity of another namespace may be used. */
+  spillover: boolean
+  now: () => Date
+  secrets: SecretStore
+}
+
+/** Secrets by tenant and name; values go to the child that runs an execution and nowhere else. */
+export interface SecretStore {
+  set(tenantId: string, name: string, value: Record<string, string>): Promise<void>
+  names(tenantId: string): Promise<string[]>
+  remove(tenantId: string, name: string): Promise<boolean>
+  get(tenantId: string, name: string): Promise<Record<string, string> | undefined>
+}
+
+export function listed(items: Answer[], limit: number, key: (item: Answer) => string): Listed {
+  return { items, next: items.length < limit ? undefined : key(items.at(-1) as Answer) }
+}
+
+/** The row, or `not_found`. */
+export function found<T>(row: T | undefined, what: string, id: string, list: string): T {
+  if (row === undefined) throw failure('not_found', { what, id, list })
+  return row
+}
+
+export function timeOf(text: string, field: string): Date {
+  const at = new Date(text)
+  if (Number.isNaN(at.getTime())) throw failure('request_invalid', { reason: `${field} is not a time: ${text.slice(0, 40)}.` })
+  return at
+}

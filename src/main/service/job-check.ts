@@ -1,0 +1,45 @@
+/** What can be said of a job before it runs: settings that are missing, a schedule that is none, a secret that is not there. */
+import { failure } from '../../core/errors.ts'
+import type { JobFields } from '../../state/jobs.ts'
+import { timingOf } from '../../scheduling/requirements.ts'
+import type { ResourceRequirements } from '../../core/service-nouns.ts'
+import type { Context } from './context.ts'
+import { nextTick } from './ticks.ts'
+
+interface Setting {
+  name: string
+  example: string
+}
+
+const SOURCE_SETTINGS: Record<string, Setting[]> = {
+  postgres: [{ name: 'host', example: '"host": "pg.example.com"' }, { name: 'database', example: '"database": "shop"' }, { name: 'table', example: '"table": "public.orders"' }],
+  mysql: [{ name: 'host', example: '"host": "db.example.com"' }, { name: 'database', example: '"database": "shop"' }, { name: 'table', example: '"table": "orders"' }],
+  s3: [{ name: 'bucket', example: '"bucket": "landing"' }, { name: 'path', example: '"path": "orders/*.csv"' }, { name: 'format', example: '"format": "csv"' }],
+  files: [{ name: 'path', example: '"path": "/data/orders/*.csv"' }, { name: 'format', example: '"format": "csv"' }],
+  sftp: [{ name: 'host', example: '"host": "sftp.example.com"' }],
+  kafka: [{ name: 'dataset', example: '"dataset": "books"' }],
+}
+const DESTINATION_SETTINGS: Record<string, Setting[]> = {
+  local: [{ name: 'path', example: '"path": "/data/lake/orders"' }],
+  s3: [{ name: 'bucket', example: '"bucket": "data-lake"' }, { name: 'path', example: '"path": "/ingestion/orders/"' }],
+  hdfs: [{ name: 'path', example: '"path": "/ingestion/orders"' }],
+  zones: [{ name: 'dataset', example: '"dataset": "orders"' }],
+}
+
+/** Throws the first thing that is wrong, by name and with an example. */
+export async function checkJob({ secrets, now }: Context, tenantId: string, job: JobFields): Promise<void> {
+  need('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
+  const type = String(job.destination_config.type ?? 'zones')
+  if (!(type in DESTINATION_SETTINGS)) throw failure('setting_missing', { where: 'destination_config', setting: `a type that is known, not ${type}`, example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}` })
+  need('destination_config', job.destination_config, DESTINATION_SETTINGS[type])
+  nextTick(job.schedule_cron, now())
+  timingOf(job.resource_requirements as unknown as ResourceRequirements, now())
+  for (const config of [job.source_config, job.destination_config]) {
+    const name = config.credentials_secret
+    if (name !== undefined && !(await secrets.names(tenantId)).includes(String(name))) throw failure('secret_not_found', { name: String(name) })
+  }
+}
+
+function need(where: string, config: Record<string, unknown>, settings: Setting[]): void {
+  for (const { name, example } of settings) if (typeof config[name] !== 'string' || config[name] === '') throw failure('setting_missing', { where, setting: name, example })
+}

@@ -1,0 +1,146 @@
+/** Use cases of jobs: their life from draft to production and back. */
+import type { Answer, Service } from '../../control/service.ts'
+import { failure } from '../../core/errors.ts'
+import { DEDICATED, DRAFT, SHARED, type Namespace } from '../../core/namespaces.ts'
+import type { JobRequest, ResourceRequirements, SlaRequirements } from '../../core/service-nouns.ts'
+import { unitsOf } from '../../core/amounts.ts'
+import { sourceType } from '../../learning/rules.ts'
+import { evaluateDraft, performanceRatio, LEAST_SAMPLE_SECONDS, type Evaluation } from '../../scheduling/draft.ts'
+import { priorityOf, timingOf } from '../../scheduling/requirements.ts'
+import type { Db, Tx } from '../../state/database.ts'
+import { record } from '../../state/events.ts'
+import { once } from '../../state/idempotency.ts'
+import { changeJob, createJob, findJob, listJobs, lockJobRow, openExecutions, type JobFields, type JobRow } from '../../state/jobs.ts'
+import { enqueue } from '../../state/queue.ts'
+import { cancel } from '../../state/runs.ts'
+import { checkJob } from './job-check.ts'
+import { found, listed, type Context } from './context.ts'
+import { nextTick } from './ticks.ts'
+
+type Part = Pick<Service, 'createJob' | 'listJobs' | 'getJob' | 'changeJob' | 'pauseJob' | 'resumeJob' | 'deleteJob' | 'runJob' | 'evaluateJob' | 'promoteJob' | 'demoteJob'>
+
+export function jobCases(context: Context): Part {
+  const { gate, now, slots } = context
+  const list = (tenantId: string): string => `/api/v1/tenants/${tenantId}/jobs`
+  const change = (tenantId: string, jobId: string, work: (tx: Tx, row: JobRow) => Promise<Answer>): Promise<Answer> => gate.writeAs(tenantId, async (tx) => work(tx, await lockJobRow(tx, tenantId, jobId)))
+  return {
+    async createJob(by, tenantId, key, body) {
+      const job = fieldsOf(body)
+      await checkJob(context, tenantId, job)
+      return gate.writeAs(tenantId, (tx) => once(tx, { tenantId, key, request: { job: body } }, async () => ({ status: 201, body: plain(await createJob(tx, { tenantId, job, actor: by.name })) }))) as Promise<{ status: number; body: Answer }>
+    },
+    async listJobs(tenantId, { after, limit }) {
+      return listed(await gate.readAs(tenantId, (db) => listJobs(db, tenantId, { after, limit })), limit, (one) => String(one.job_id))
+    },
+    async getJob(tenantId, jobId) {
+      return found(await gate.readAs(tenantId, (db) => findJob(db, tenantId, jobId)), 'job', jobId, list(tenantId))
+    },
+    async changeJob(by, tenantId, jobId, version, body) {
+      const before = found(await gate.readAs(tenantId, (db) => findJob(db, tenantId, jobId)), 'job', jobId, list(tenantId))
+      const next = fieldsOf({ ...(before as unknown as JobRequest), ...body })
+      await checkJob(context, tenantId, next)
+      return change(tenantId, jobId, (tx, row) => {
+        const given = Object.fromEntries(Object.keys(body).map((name) => [name, next[name as keyof JobFields]]))
+        const reschedule = body.schedule_cron === undefined || row.status !== 'active' ? {} : { next_run_at: nextTick(next.schedule_cron, now()) }
+        return changeJob(tx, row, { version, change: { ...given, ...reschedule }, event: 'job.changed', actor: by.name })
+      })
+    },
+    pauseJob: (by, tenantId, jobId) => change(tenantId, jobId, (tx, row) => {
+      allow(row, ['active', 'draft'], 'paused')
+      return changeJob(tx, row, { change: { status: 'paused', next_run_at: null }, event: 'job.paused', actor: by.name })
+    }),
+    resumeJob: (by, tenantId, jobId) => change(tenantId, jobId, (tx, row) => {
+      allow(row, ['paused'], 'resumed')
+      const active = row.namespace !== DRAFT
+      return changeJob(tx, row, { change: { status: active ? 'active' : 'draft', next_run_at: active ? nextTick(row.schedule_cron, now()) : null, failures_in_a_row: 0 }, event: 'job.resumed', actor: by.name })
+    }),
+    async deleteJob(by, tenantId, jobId) {
+      await change(tenantId, jobId, async (tx, row) => {
+        const changed = await changeJob(tx, row, { change: { status: 'deleted', next_run_at: null }, event: 'job.deleted', actor: by.name })
+        for (const one of await openExecutions(tx, jobId)) await cancel(tx, { tenantId, executionId: one.execution_id, actor: by.name, now: now(), settings: slots })
+        return changed
+      })
+    },
+    async runJob(by, tenantId, jobId, key) {
+      return gate.writeAs(tenantId, (tx) => once(tx, { tenantId, key, request: { run: jobId } }, async () => {
+        const row = await lockJobRow(tx, tenantId, jobId)
+        if (row.status === 'paused') throw failure('job_state', { job: row.job_name, status: 'paused', action: 'run', instead: `Resume it first: headrace jobs resume ${row.job_name}` })
+        const executionId = await enqueueJob(tx, row, now())
+        await record(tx, { tenantId, actor: by.name, event: 'execution.queued', subject: executionId, data: { job_id: jobId } })
+        return { status: 202, body: { execution_id: executionId as string, job_id: jobId, namespace: row.namespace, status: 'scheduled' } }
+      })) as Promise<{ status: number; body: Answer }>
+    },
+    evaluateJob: (tenantId, jobId) => gate.readAs(tenantId, async (db) => {
+      const row = found(await findJob(db, tenantId, jobId), 'job', jobId, list(tenantId))
+      return { ...(await evaluate(db, row, now())).evaluation }
+    }),
+    promoteJob: (by, tenantId, jobId) => change(tenantId, jobId, async (tx, row) => {
+      if (row.namespace !== DRAFT) throw failure('job_state', { job: row.job_name, status: row.status, action: 'promoted', instead: 'It is in production already.' })
+      const { evaluation, evidence } = await evaluate(tx, row, now())
+      if (!evaluation.promotion_eligible) throw failure(evaluation.reason ?? 'performance_below_threshold', evidence)
+      const requirements = { ...(row.resource_requirements as unknown as ResourceRequirements), ...evaluation.resource_adjustment }
+      const namespace = evaluation.recommended_namespace as Namespace
+      await changeJob(tx, row, { change: { status: 'active', namespace, resource_requirements: { ...requirements }, evaluation: { ...evaluation, evidence, at: now().toISOString() }, next_run_at: nextTick(row.schedule_cron, now()), failures_in_a_row: 0 }, event: 'job.promoted', actor: by.name })
+      return { status: 'promoted', namespace, updated_requirements: requirements }
+    }),
+    demoteJob: (by, tenantId, jobId, reason) => change(tenantId, jobId, (tx, row) => demote(tx, row, by.name, reason)),
+  }
+}
+
+/** Back to the drafts, with why; what is queued of it runs no more. */
+export async function demote(tx: Tx, row: JobRow, actor: string, reason: string): Promise<Answer> {
+  if (row.namespace === DRAFT) throw failure('job_state', { job: row.job_name, status: row.status, action: 'demoted', instead: 'It is a draft already.' })
+  await changeJob(tx, row, { change: { status: 'draft', namespace: DRAFT, next_run_at: null, evaluation: { ...(row.evaluation as object | null), demoted: reason } }, event: 'job.demoted', actor })
+  return { status: 'demoted', namespace: DRAFT, reason }
+}
+
+function allow(row: JobRow, states: string[], action: string): void {
+  if (!states.includes(row.status)) throw failure('job_state', { job: row.job_name, status: row.status, action, instead: `Only ${states.join(' or ')} jobs can be ${action}.` })
+}
+
+/** Puts an execution of a job into the queue of its namespace. */
+export async function enqueueJob(tx: Tx, row: JobRow, from: Date, tick?: Date): Promise<string | undefined> {
+  const requirements = row.resource_requirements as unknown as ResourceRequirements
+  return enqueue(tx, {
+    jobId: row.job_id, tenantId: row.tenant_id, namespace: row.namespace as Namespace, cpuCores: requirements.cpu_cores, memoryGb: requirements.memory_gb, estimatedMinutes: requirements.estimated_runtime_minutes,
+    priority: priorityOf(row.sla_requirements as SlaRequirements), tick, ...timingOf(requirements, from),
+  })
+}
+
+/** The last draft run against its estimate, and the namespace that the tenant's purchases allow. */
+async function evaluate(db: Db, row: JobRow, now: Date): Promise<{ evaluation: Evaluation; evidence: Record<string, string | number> }> {
+  const run = await db.selectFrom('job_executions').select(['execution_id', 'receipt']).where('job_id', '=', row.job_id).where('namespace', '=', DRAFT).where('status', '=', 'succeeded').orderBy('actual_end_time', 'desc').limit(1).executeTakeFirst()
+  if (run === undefined) throw failure('draft_missing', { job: row.job_name })
+  const receipt = run.receipt as { work_seconds: number; estimated_seconds: number }
+  const requirements = row.resource_requirements as unknown as ResourceRequirements
+  const measured = { actualSeconds: receipt.work_seconds, estimatedSeconds: receipt.estimated_seconds }
+  const evaluation = evaluateDraft({ ...measured, cpuCores: requirements.cpu_cores, memoryGb: requirements.memory_gb, target: await targetOf(db, row, now) })
+  const evidence = { job: row.job_name, execution_id: run.execution_id, actual: measured.actualSeconds, estimated: measured.estimatedSeconds, ratio: Math.round(performanceRatio(measured) * 1_000) / 1_000, least: LEAST_SAMPLE_SECONDS }
+  return { evaluation, evidence }
+}
+
+/** Dedicated units when the tenant has enough of them for the job, else the pool of vCPU-hours. Throws `no_purchase` when it has neither. */
+export async function targetOf(db: Db, row: { tenant_id: string; resource_requirements: unknown }, now: Date): Promise<Namespace> {
+  const { cpu_cores, memory_gb } = row.resource_requirements as ResourceRequirements
+  const bought = await db.selectFrom('resource_purchases').select(['resource_type', ({ fn }) => fn.sum<bigint>('quantity').as('quantity')]).where('tenant_id', '=', row.tenant_id).where('status', 'in', ['active', 'scheduled']).where('valid_from', '<=', now).where('valid_until', '>', now).groupBy('resource_type').execute()
+  const units = Number(bought.find((one) => one.resource_type === 'dedicated_units')?.quantity ?? 0)
+  if (units >= unitsOf(cpu_cores, memory_gb)) return DEDICATED
+  if (bought.some((one) => one.resource_type === 'vcpu_hours')) return SHARED
+  throw failure('no_purchase', { at: now.toISOString(), cores: cpu_cores, memory: memory_gb })
+}
+
+function fieldsOf(body: JobRequest): JobFields {
+  return {
+    job_name: body.job_name,
+    source_type: sourceType(body.source_type),
+    source_config: body.source_config,
+    destination_config: body.destination_config,
+    schedule_cron: body.schedule_cron ?? null,
+    resource_requirements: { ...body.resource_requirements },
+    sla_requirements: { ...body.sla_requirements },
+  }
+}
+
+/** As JSON will show it: times as text. */
+const plain = (row: object): Answer => JSON.parse(JSON.stringify(row)) as Answer
+

@@ -1,0 +1,92 @@
+/** Use cases of tenants, their tokens and webhooks. */
+import type { Answer, Service } from '../../control/service.ts'
+import { failure } from '../../core/errors.ts'
+import { record, eventsAfter } from '../../state/events.ts'
+import { changeTenant, createTenant, createToken, findTenant, listTenants, principalOf, revokeToken } from '../../state/tenants.ts'
+import { found, listed, timeOf, type Context } from './context.ts'
+
+type Part = Pick<Service, 'principal' | 'requestLimit' | 'createTenant' | 'listTenants' | 'getTenant' | 'changeTenant' | 'createToken' | 'listTokens' | 'revokeToken' | 'events' | 'createWebhook' | 'listWebhooks' | 'deleteWebhook'>
+
+/** Requests a minute, when the tenant's policy says nothing else. */
+const REQUESTS_PER_MINUTE = 600
+const KNOWN_FOR_MS = 2_000
+
+export function tenantCases({ gate, now }: Context): Part {
+  const known = new Map<string, { until: number; principal: Awaited<ReturnType<typeof principalOf>> }>()
+  const limits = new Map<string, { until: number; limit: number }>()
+  const getTenant = async (tenantId: string): Promise<Answer> => found(await gate.readAs(tenantId, (db) => findTenant(db, tenantId)), 'tenant', tenantId, '/api/v1/tenants')
+  return {
+    async principal(token) {
+      const at = now().getTime()
+      let entry = known.get(token)
+      // A revoked token works for two seconds more in this process; each request would else cost a query before its own.
+      if (entry === undefined || entry.until < at) {
+        if (known.size > 10_000) known.clear()
+        entry = { until: at + KNOWN_FOR_MS, principal: await principalOf(gate.service, token) }
+        known.set(token, entry)
+      }
+      if (entry.principal === undefined) throw failure('unauthenticated', { reason: 'it is unknown, was revoked or has expired' })
+      const { tenantStatus, ...principal } = entry.principal
+      if (tenantStatus === 'suspended') throw failure('tenant_suspended', { tenant: principal.tenantId, status: tenantStatus })
+      return principal
+    },
+    async requestLimit(tenantId) {
+      const at = now().getTime()
+      const cached = limits.get(tenantId)
+      if (cached !== undefined && cached.until > at) return cached.limit
+      const row = await gate.readAs(tenantId, (db) => findTenant(db, tenantId))
+      const limit = Number((row?.policy as { requests_per_minute?: number } | undefined)?.requests_per_minute ?? REQUESTS_PER_MINUTE)
+      limits.set(tenantId, { until: at + 10_000, limit })
+      return limit
+    },
+    async createTenant(by, body) {
+      const { tenant_id } = await gate.transact((tx) => createTenant(tx, { name: body.tenant_name, policy: body.policy ?? {}, actor: by.name }))
+      return getTenant(tenant_id)
+    },
+    async listTenants({ after, limit }) {
+      return listed(await listTenants(gate.service, { after, limit }), limit, (one) => String(one.tenant_id))
+    },
+    getTenant,
+    async changeTenant(by, tenantId, version, body) {
+      await gate.transact((tx) => changeTenant(tx, { tenantId, version, change: body, actor: by.name }))
+      limits.delete(tenantId)
+      if (body.status !== undefined) known.clear()
+      return body.status === 'deleted' ? { tenant_id: tenantId, status: 'deleted' } : getTenant(tenantId)
+    },
+    async createToken(by, tenantId, body) {
+      await getTenant(tenantId)
+      const made = await gate.transact((tx) => createToken(tx, { tenantId, name: body.token_name, role: body.role, expiresAt: body.expires_at === undefined ? undefined : timeOf(body.expires_at, 'expires_at'), actor: by.name }))
+      return { ...made, tenant_id: tenantId, token_name: body.token_name, role: body.role }
+    },
+    async listTokens(tenantId) {
+      const rows = await gate.readAs(tenantId, (db) => db.selectFrom('access_tokens').select(['token_id', 'token_name', 'role', 'created_at', 'expires_at', 'revoked_at']).where('tenant_id', '=', tenantId).orderBy('created_at').execute())
+      return { items: rows, next: undefined }
+    },
+    async revokeToken(by, tenantId, tokenId) {
+      if (!(await gate.transact((tx) => revokeToken(tx, { tenantId, tokenId, actor: by.name })))) throw failure('not_found', { what: 'token', id: tokenId, list: `/api/v1/tenants/${tenantId}/tokens` })
+      known.clear()
+    },
+    async events(tenantId, after, limit) {
+      const from = /^\d{1,18}$/.test(after) ? BigInt(after) : 0n
+      return tenantId === undefined ? eventsAfter(gate.service, { after: from, limit }) : gate.readAs(tenantId, (db) => eventsAfter(db, { after: from, tenantId, limit }))
+    },
+    async createWebhook(by, tenantId, body) {
+      return gate.writeAs(tenantId, async (tx) => {
+        const row = await tx.insertInto('webhooks').values((value) => ({ tenant_id: tenantId, url: body.url, events: body.events, secret_name: body.secret_name ?? null, last_error: null, next_event_id: value.selectFrom('events').select(({ fn }) => fn.coalesce(fn.max('event_id'), value.val(0n)).as('last')) as never })).returning(['webhook_id', 'url', 'events', 'secret_name', 'created_at']).executeTakeFirstOrThrow()
+        await record(tx, { tenantId, actor: by.name, event: 'webhook.created', subject: row.webhook_id, data: { url: body.url } })
+        return row
+      })
+    },
+    async listWebhooks(tenantId) {
+      const rows = await gate.readAs(tenantId, (db) => db.selectFrom('webhooks').select(['webhook_id', 'url', 'events', 'secret_name', 'created_at', 'failures', 'last_error']).where('tenant_id', '=', tenantId).orderBy('created_at').execute())
+      return { items: rows, next: undefined }
+    },
+    async deleteWebhook(by, tenantId, webhookId) {
+      await gate.writeAs(tenantId, async (tx) => {
+        const { numDeletedRows } = await tx.deleteFrom('webhooks').where('tenant_id', '=', tenantId).where('webhook_id', '=', webhookId).executeTakeFirst()
+        if (numDeletedRows === 0n) throw failure('not_found', { what: 'webhook', id: webhookId, list: `/api/v1/tenants/${tenantId}/webhooks` })
+        await record(tx, { tenantId, actor: by.name, event: 'webhook.deleted', subject: webhookId })
+      })
+    },
+  }
+}

@@ -1,0 +1,42 @@
+/** What a draft run says of a job: whether it may go to production, and with what. */
+import type { Namespace } from '../core/namespaces.ts'
+
+export interface DraftRun {
+  /** Seconds of the run without start-up: connecting, compiling, the first fetch. */
+  actualSeconds: number
+  /** Seconds that the estimate gives for the sample's volume, without start-up. */
+  estimatedSeconds: number
+  cpuCores: number
+  memoryGb: number
+  /** Where its tenant's purchases would let it run. */
+  target: Namespace
+}
+
+export interface Evaluation {
+  promotion_eligible: boolean
+  recommended_namespace?: Namespace
+  confidence?: 'high' | 'medium'
+  resource_adjustment?: { cpu_cores: number; memory_gb: number }
+  reason?: 'performance_below_threshold' | 'sample_too_small'
+  recommended_action?: 'increase_resources_or_purchase_more_units' | 'enlarge_the_sample'
+}
+
+/** A sample that takes less says nothing: what is measured then is noise. */
+export const LEAST_SAMPLE_SECONDS = 1
+
+export function performanceRatio({ actualSeconds, estimatedSeconds }: Pick<DraftRun, 'actualSeconds' | 'estimatedSeconds'>): number {
+  return actualSeconds / estimatedSeconds
+}
+
+/** Within 20 % of the estimate: as it is. Within 50 %: with a fifth more of cores and memory. Above: not yet. */
+export function evaluateDraft(run: DraftRun): Evaluation {
+  const ratio = performanceRatio(run)
+  // A sample that is over in no time is judged only when even that is too slow.
+  if (run.actualSeconds < LEAST_SAMPLE_SECONDS && ratio > 1.2) return { promotion_eligible: false, reason: 'sample_too_small', recommended_action: 'enlarge_the_sample' }
+  if (ratio <= 1.2) return { promotion_eligible: true, recommended_namespace: run.target, confidence: 'high' }
+  if (ratio <= 1.5) return { promotion_eligible: true, recommended_namespace: run.target, confidence: 'medium', resource_adjustment: { cpu_cores: up(run.cpuCores * 1.2), memory_gb: up(run.memoryGb * 1.2) } }
+  return { promotion_eligible: false, reason: 'performance_below_threshold', recommended_action: 'increase_resources_or_purchase_more_units' }
+}
+
+/** To the next whole one, forgiving what floating point adds to 5 * 1.2. */
+const up = (value: number): number => Math.ceil(Math.round(value * 1e9) / 1e9)

@@ -1,0 +1,94 @@
+/** Jobs of a tenant and their executions, as requests read and change them. */
+import { sql } from 'kysely'
+import { failure } from '../core/errors.ts'
+import { DRAFT } from '../core/namespaces.ts'
+import type { Db, Tx } from './database.ts'
+import { record } from './events.ts'
+import { isUniqueViolation } from './postgres-errors.ts'
+
+export interface JobFields {
+  job_name: string
+  source_type: string
+  source_config: Record<string, unknown>
+  destination_config: Record<string, unknown>
+  schedule_cron: string | null
+  resource_requirements: Record<string, unknown>
+  sla_requirements: Record<string, unknown>
+}
+
+const JOB = ['job_id', 'tenant_id', 'job_name', 'source_type', 'source_config', 'destination_config', 'schedule_cron', 'resource_requirements', 'sla_requirements', 'status', 'namespace', 'created_at', 'version', 'next_run_at', 'failures_in_a_row', 'cursor', 'evaluation'] as const
+const EXECUTION = [
+  'execution_id', 'job_id', 'tenant_id', 'scheduled_time', 'actual_start_time', 'actual_end_time', 'status', 'resource_used', 'sla_met', 'error_message', 'namespace', 'created_at', 'cpu_cores', 'memory_gb', 'estimated_minutes', 'deadline',
+  'reason', 'attempt', 'booked_from', 'booked_until', 'lender', 'progress', 'receipt',
+] as const
+
+const json = (fields: Partial<JobFields>): Record<string, unknown> => Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, value !== null && typeof value === 'object' ? JSON.stringify(value) : value]))
+
+export async function createJob(tx: Tx, { tenantId, job, actor }: { tenantId: string; job: JobFields; actor: string }) {
+  try {
+    const row = await tx.insertInto('ingestion_jobs').values({ ...(json(job) as never as JobFields & Record<'source_config' | 'destination_config' | 'resource_requirements' | 'sla_requirements', string>), tenant_id: tenantId, status: 'draft', namespace: DRAFT, next_run_at: null, cursor: null, evaluation: null }).returning(JOB).executeTakeFirstOrThrow()
+    await record(tx, { tenantId, actor, event: 'job.created', subject: row.job_id, data: { job_name: job.job_name } })
+    return row
+  } catch (error) {
+    if (isUniqueViolation(error, 'ingestion_jobs_name')) throw failure('name_taken', { what: 'job', name: job.job_name }, error)
+    throw error
+  }
+}
+
+export async function findJob(db: Db, tenantId: string, jobId: string) {
+  return db.selectFrom('ingestion_jobs').select(JOB).where('tenant_id', '=', tenantId).where('job_id', '=', jobId).where('status', '<>', 'deleted').executeTakeFirst()
+}
+
+export type JobRow = Awaited<ReturnType<typeof findJob>> & object
+
+/** The job, locked until the transaction ends. Throws `not_found`. */
+export async function lockJobRow(tx: Tx, tenantId: string, jobId: string): Promise<JobRow> {
+  const row = await tx.selectFrom('ingestion_jobs').select(JOB).where('tenant_id', '=', tenantId).where('job_id', '=', jobId).where('status', '<>', 'deleted').forUpdate().executeTakeFirst()
+  if (row === undefined) throw failure('not_found', { what: 'job', id: jobId, list: `/api/v1/tenants/${tenantId}/jobs` })
+  return row
+}
+
+export async function listJobs(db: Db, tenantId: string, { after, limit }: { after: string | undefined; limit: number }) {
+  let query = db.selectFrom('ingestion_jobs').select(JOB).where('tenant_id', '=', tenantId).where('status', '<>', 'deleted').orderBy('job_id').limit(limit)
+  if (after !== undefined) query = query.where('job_id', '>', after)
+  return query.execute()
+}
+
+/** Changes what is given and counts the version up. Throws `version_moved` when the caller saw an older one. */
+export async function changeJob(tx: Tx, row: JobRow, { version, change, event, actor }: { version?: number; change: Partial<JobFields> & { status?: string; namespace?: string; next_run_at?: Date | null; evaluation?: unknown; failures_in_a_row?: number }; event: string; actor: string }) {
+  if (version !== undefined && version !== row.version) throw failure('version_moved', { what: 'The job', id: row.job_id, found: row.version, expected: version })
+  const { next_run_at: next, evaluation, status, namespace, failures_in_a_row: failures, ...fields } = change
+  try {
+    const changed = await tx.updateTable('ingestion_jobs').set({ ...json(fields), ...(status === undefined ? {} : { status }), ...(namespace === undefined ? {} : { namespace }), ...(next === undefined ? {} : { next_run_at: next }), ...(failures === undefined ? {} : { failures_in_a_row: failures }), ...(evaluation === undefined ? {} : { evaluation: JSON.stringify(evaluation) }), version: row.version + 1 })
+      .where('job_id', '=', row.job_id).returning(JOB).executeTakeFirstOrThrow()
+    await record(tx, { tenantId: row.tenant_id, actor, event, subject: row.job_id, data: { ...fields, ...(status === undefined ? {} : { status }), ...(namespace === undefined ? {} : { namespace }) } })
+    return changed
+  } catch (error) {
+    if (isUniqueViolation(error, 'ingestion_jobs_name')) throw failure('name_taken', { what: 'job', name: fields.job_name ?? '' }, error)
+    throw error
+  }
+}
+
+/** Executions of a job that have not ended. */
+export async function openExecutions(db: Db, jobId: string): Promise<{ execution_id: string; status: string }[]> {
+  return db.selectFrom('job_executions').select(['execution_id', 'status']).where('job_id', '=', jobId).where('status', 'in', ['scheduled', 'booked', 'running']).execute()
+}
+
+export async function findExecution(db: Db, tenantId: string, executionId: string) {
+  return db.selectFrom('job_executions').select(EXECUTION).where('tenant_id', '=', tenantId).where('execution_id', '=', executionId).executeTakeFirst()
+}
+
+export type ExecutionRow = Awaited<ReturnType<typeof findExecution>> & object
+
+export async function listExecutions(db: Db, tenantId: string, { jobId, status, after, limit }: { jobId?: string; status?: string; after: { at: Date; id: string } | undefined; limit: number }) {
+  let query = db.selectFrom('job_executions').select(EXECUTION).where('tenant_id', '=', tenantId).orderBy('created_at', 'desc').orderBy('execution_id').limit(limit)
+  if (jobId !== undefined) query = query.where('job_id', '=', jobId)
+  if (status !== undefined) query = query.where('status', '=', status)
+  if (after !== undefined) query = query.where(sql<boolean>`(created_at < ${after.at} OR (created_at = ${after.at} AND execution_id > ${after.id}))`)
+  return query.execute()
+}
+
+/** Jobs whose tick has come, locked; those that another scheduler holds are left to it. */
+export async function dueJobs(tx: Tx, now: Date, limit: number): Promise<JobRow[]> {
+  return tx.selectFrom('ingestion_jobs').select(JOB).where('next_run_at', '<=', now).where('status', '=', 'active').orderBy('next_run_at').limit(limit).forUpdate().skipLocked().execute()
+}
