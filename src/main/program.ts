@@ -12,7 +12,11 @@ import { addStream } from '../cli/stream.ts'
 import { addSparkSubmit } from '../cli/spark-submit.ts'
 import { addTables } from '../cli/tables.ts'
 import { addTest } from '../cli/test.ts'
+import { addExecutions, addJobs } from '../cli/jobs.ts'
+import { addServe } from '../cli/serve.ts'
+import { addPurchases, addSecrets, addTenants } from '../cli/tenants.ts'
 import { addUpkeep } from '../cli/upkeep.ts'
+import { createClient } from './api-client.ts'
 import type { App } from '../control/app.ts'
 import { homeFolder } from './home-folder.ts'
 import { runScript } from './project-scripts.ts'
@@ -40,6 +44,13 @@ export async function runCli(version: string): Promise<void> {
   addUpkeep(program, app, output)
   addOffsets(program, app, output)
   addQuarantine(program, app, output)
+  const client = createClient()
+  addServe(program, async (options) => (await import('./service/serve.ts')).serve(version, options), client, output)
+  addTenants(program, client, output)
+  addPurchases(program, client, output)
+  addSecrets(program, client, output)
+  addJobs(program, client, output)
+  addExecutions(program, client, output)
   addBench(program, runScript)
   for (const command of allCommands(program)) command.exitOverride().showHelpAfterError('(add --help for the arguments)').option('-o, --output <format>', 'table or json')
   program.hook('preAction', (_, action) => {

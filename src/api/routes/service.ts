@@ -15,6 +15,10 @@ export const SERVICE_ROUTES: Route[] = [
     },
   },
   {
+    method: 'GET', path: '/me', summary: 'Who the token speaks for', tag: 'service', needs: 'viewer', answer: Type.Object({ name: Type.String(), role: Type.String(), tenant_id: Type.Union([Type.String(), Type.Null()]) }), status: 200,
+    run: async (_, { by }) => ({ body: { name: by.name, role: by.role, tenant_id: by.tenantId ?? null } }),
+  },
+  {
     method: 'GET', path: '/events', summary: 'Events of all tenants, oldest first', tag: 'events', needs: 'operator', query: eventQuery, answer: page(Event), status: 200,
     run: async (service, { query }) => {
       const items = await service.events(undefined, query.after ?? '0', query.limit)

@@ -1,0 +1,141 @@
+/** headrace jobs, promote, demote, quote, estimate, executions, why and slots: the life of a job. */
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { randomUUID } from 'node:crypto'
+import { Option, type Command } from 'commander'
+import type { Client } from '../control/client.ts'
+import { failure } from '../core/errors.ts'
+import { wholeNumber } from './options.ts'
+import type { Output } from './output.ts'
+import { showList, showOne, type Body } from './service-output.ts'
+import { TENANT } from './tenants.ts'
+
+interface Of {
+  tenant?: string
+}
+
+const EXECUTION = ['execution_id', 'status', 'namespace', 'scheduled_time', 'booked_from', 'actual_start_time', 'actual_end_time', 'sla_met', 'resource_used', 'receipt', 'reason', 'error_message']
+
+export function addJobs(program: Command, client: Client, output: () => Output): void {
+  const jobs = program.command('jobs').description('ingestion jobs of a tenant: create, draft, run, pause')
+  const path = async (flags: Of, name?: string): Promise<string> => `/tenants/${await client.tenant(flags.tenant)}/jobs${name === undefined ? '' : `/${await jobId(client, flags, name)}`}`
+  const verb = (name: string, description: string, act: (at: string, flags: Of) => Promise<void>): void => void jobs.command(`${name} <job>`).description(description).option(...TENANT).action(async (job: string, flags: Of) => act(await path(flags, job), flags))
+  jobs
+    .command('create')
+    .description('create a job from a JSON file; it begins as a draft')
+    .requiredOption('-f, --file <path>', 'the job (- for standard input)')
+    .option(...TENANT)
+    .addHelpText('after', JOB_HELP)
+    .action(async (flags: Of & { file: string }) => showOne(output(), await client.call('POST', await path(flags), { body: bodyOf(flags.file), key: randomUUID() }), ['job_id', 'job_name', 'status', 'namespace', 'schedule_cron']))
+  jobs.command('list').description('list jobs').option(...TENANT).action(async (flags: Of) => showList(output(), await client.call('GET', await path(flags), { query: { limit: 500 } }), ['job_name', 'job_id', 'source_type', 'status', 'namespace', 'schedule_cron', 'next_run_at'], 'No jobs; see headrace jobs create --help.'))
+  verb('show', 'show a job', async (at) => showOne(output(), await client.call('GET', at)))
+  verb('pause', 'stop its schedule', async (at) => showOne(output(), await client.call('POST', `${at}/pause`), ['job_name', 'status']))
+  verb('resume', 'take its schedule up again', async (at) => showOne(output(), await client.call('POST', `${at}/resume`), ['job_name', 'status', 'next_run_at']))
+  verb('evaluate', 'what its last draft run says', async (at) => showOne(output(), await client.call('GET', `${at}/evaluation`)))
+  verb('delete', 'delete it and cancel what is open of it', async (at) => {
+    await client.call('DELETE', at)
+    output().object({ deleted: true })
+  })
+  jobs
+    .command('change <job>')
+    .description('change fields of a job, from a JSON file that holds only these')
+    .requiredOption('-f, --file <path>', 'the fields (- for standard input)')
+    .option(...TENANT)
+    .action(async (job: string, flags: Of & { file: string }) => showOne(output(), await client.call('PATCH', await path(flags, job), { body: bodyOf(flags.file) })))
+  jobs
+    .command('run <job>')
+    .description('queue an execution now; of a draft, on a sample')
+    .option('--wait', 'until it has ended; exit code 1 when it did not succeed')
+    .option(...TENANT)
+    .action(async (job: string, flags: Of & { wait?: boolean }) => {
+      const queued = await client.call('POST', `${await path(flags, job)}/run`, { key: randomUUID() })
+      if (flags.wait !== true) return showOne(output(), queued)
+      const ended = await waitFor(client, await client.tenant(flags.tenant), String(queued.execution_id), output())
+      showOne(output(), ended, EXECUTION)
+      if (ended.status !== 'succeeded') process.exitCode = 1
+    })
+  program.command('promote <job>').description('move a draft to production').option(...TENANT).action(async (job: string, flags: Of) => showOne(output(), await client.call('POST', `${await path(flags, job)}/promote`)))
+  program.command('demote <job>').description('move a job back to the drafts').option(...TENANT).action(async (job: string, flags: Of) => showOne(output(), await client.call('POST', `${await path(flags, job)}/demote`)))
+  program.command('quote').description('what would happen to a job if it were submitted now').requiredOption('-f, --file <path>', 'the job (- for standard input)').option(...TENANT).action(async (flags: Of & { file: string }) => showOne(output(), await client.call('POST', `/tenants/${await client.tenant(flags.tenant)}/quotes`, { body: bodyOf(flags.file) })))
+  program
+    .command('estimate')
+    .description('cores, memory and time that a job will need, and what to buy for it')
+    .requiredOption('--source <type>', 'postgres, mysql, s3, files, sftp or kafka')
+    .option('--gb <n>', 'data volume in GB', Number)
+    .addOption(new Option('--complexity <level>', 'of its transformation').choices(['low', 'medium', 'high']))
+    .action(async (flags: { source: string; gb?: number; complexity?: string }) => showOne(output(), await client.call('POST', '/estimation/calculate', { body: { source_type: flags.source, ...(flags.gb === undefined ? {} : { data_volume_gb: flags.gb }), ...(flags.complexity === undefined ? {} : { transformation_complexity: flags.complexity }) } })))
+}
+
+export function addExecutions(program: Command, client: Client, output: () => Output): void {
+  const executions = program.command('executions').description('runs of jobs: state, log, receipt')
+  const base = async (flags: Of): Promise<string> => `/tenants/${await client.tenant(flags.tenant)}/executions`
+  executions
+    .command('list')
+    .description('list executions, newest first')
+    .option('--job <job>', 'only of this job')
+    .option('--status <status>', 'only in this state')
+    .option('--limit <n>', 'how many', wholeNumber, 50)
+    .option(...TENANT)
+    .action(async (flags: Of & { job?: string; status?: string; limit: number }) => showList(output(), await client.call('GET', await base(flags), { query: { limit: flags.limit, status: flags.status, job_id: flags.job === undefined ? undefined : await jobId(client, flags, flags.job) } }), ['execution_id', 'status', 'namespace', 'scheduled_time', 'actual_start_time', 'actual_end_time', 'sla_met', 'resource_used.vcpu_hours', 'reason.code'], 'No executions.'))
+  executions.command('show <id>').description('an execution with its receipt').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('GET', `${await base(flags)}/${id}`), EXECUTION))
+  executions.command('log <id>').description('the newest part of its log').option(...TENANT).action(async (id: string, flags: Of) => {
+    const body = await client.call<{ log: string }>('GET', `${await base(flags)}/${id}/log`)
+    if (output().format === 'json') output().object({ ...body })
+    else output().text(body.log)
+  })
+  executions.command('cancel <id>').description('cancel it').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('POST', `${await base(flags)}/${id}/cancel`), EXECUTION))
+  program.command('why <execution>').description('why an execution waits, is late, was refused, failed or cost what it did').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('GET', `${await base(flags)}/${id}/why`)))
+  program
+    .command('slots')
+    .description('capacity over time: what is there and what is booked')
+    .option('--namespace <name>', 'only of this one')
+    .option('--hours <n>', 'how far', wholeNumber, 4)
+    .action(async (flags: { namespace?: string; hours: number }) => showList(output(), await client.call('GET', '/slots', { query: { namespace: flags.namespace, hours: flags.hours } }), ['namespace', 'time_slot', 'slot_duration_minutes', 'total_cpu_capacity', 'allocated_cpu', 'total_memory_capacity', 'allocated_memory'], 'No slots; does a scheduler run?'))
+}
+
+/** Id of a job that is named or given by its id. */
+async function jobId(client: Client, flags: Of, named: string): Promise<string> {
+  if (/^[0-9a-f-]{36}$/i.test(named)) return named
+  for (let after: string | undefined; ; ) {
+    const page = await client.call<{ items: { job_id: string; job_name: string }[]; next?: string }>('GET', `/tenants/${await client.tenant(flags.tenant)}/jobs`, { query: { limit: 500, after } })
+    const found = page.items.find((one) => one.job_name.toLowerCase() === named.toLowerCase())
+    if (found !== undefined) return found.job_id
+    if (page.next === undefined) throw failure('not_found', { what: 'job', id: named, list: 'headrace jobs list' })
+    after = page.next
+  }
+}
+
+async function waitFor(client: Client, tenant: string, id: string, out: Output): Promise<Body> {
+  for (let shown = ''; ; await sleep(500)) {
+    const body = await client.call<Body>('GET', `/tenants/${tenant}/executions/${id}`)
+    const state = String(body.status)
+    if (!['scheduled', 'booked', 'running'].includes(state)) return body
+    const reason = (body.reason as { message?: string } | null)?.message
+    const progress = body.progress as { rows?: number; bytes?: number; phase?: string } | null
+    const text = `${state}${reason === undefined ? '' : `: ${reason}`}${state === 'booked' ? ` from ${String(body.booked_from)}` : ''}${progress?.bytes ? ` (${progress.phase}, ${(progress.bytes / 1e6).toFixed(1)} MB)` : ''}`
+    if (text !== shown) out.say(text)
+    shown = text
+  }
+}
+
+function bodyOf(file: string): unknown {
+  const text = readFileSync(file === '-' ? 0 : file, 'utf8')
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw failure('usage', { reason: `${file} is not JSON: ${(error as Error).message}` }, error)
+  }
+}
+
+const JOB_HELP = `
+Example of a job:
+  {
+    "job_name": "orders-daily",
+    "source_type": "postgres",
+    "source_config": { "host": "pg.example.com", "database": "shop", "table": "public.orders", "credentials_secret": "pg-secret" },
+    "destination_config": { "type": "local", "path": "orders", "format": "parquet" },
+    "schedule_cron": "0 2 * * *",
+    "resource_requirements": { "cpu_cores": 2, "memory_gb": 4, "estimated_runtime_minutes": 30 },
+    "sla_requirements": { "max_runtime_minutes": 60, "priority": "medium" }
+  }
+Then: headrace jobs run orders-daily --wait, headrace promote orders-daily`

@@ -1,0 +1,53 @@
+/** headrace serve and headrace login. */
+import { readFileSync } from 'node:fs'
+import { InvalidArgumentError, type Command } from 'commander'
+import type { Client } from '../control/client.ts'
+import { SERVE_ROLES, type ServeOptions, type ServeRole, type Served } from '../control/serve.ts'
+import { failure } from '../core/errors.ts'
+import { stopSignal } from './options.ts'
+import type { Output } from './output.ts'
+
+export function addServe(program: Command, serve: (options: ServeOptions) => Promise<Served>, client: Client, output: () => Output): void {
+  program
+    .command('serve')
+    .description('run the service: API, scheduler and runners, with a PostgreSQL of its own')
+    .option('--listen <host:port>', 'where the API answers', listenAddress, { host: '127.0.0.1', port: 8480 })
+    .option('--database <url>', 'a PostgreSQL 15 or newer instead of the built-in one (HEADRACE_DATABASE)')
+    .option('--role <role>', `only this role: ${SERVE_ROLES.join(', ')} (repeatable)`, collectRole, [] as ServeRole[])
+    .addHelpText('after', '\nExamples:\n  headrace serve\n  headrace serve --listen 0.0.0.0:8480 --database postgres://user:password@host/headrace\n\nThen, in another terminal: headrace tenants add acme')
+    .action(async (flags: { listen: ServeOptions['listen']; database?: string; role: ServeRole[] }) => {
+      const out = output()
+      const signal = stopSignal()
+      const started = performance.now()
+      const served = await serve({ roles: flags.role.length === 0 ? [...SERVE_ROLES] : flags.role, listen: flags.listen, databaseUrl: flags.database ?? process.env.HEADRACE_DATABASE })
+      out.say(`Ready after ${((performance.now() - started) / 1000).toFixed(1)} s.${served.address === undefined ? '' : `\n  API        ${served.address}/api/v1\n  Reference  ${served.address}/api/v1/reference\n  Token      ${served.tokenFile} (operator)`}\nStop with Ctrl-C; what runs is finished or given back first.`)
+      const stopped = new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }))
+      const lost = await Promise.race([stopped.then(() => false), served.ended.then(() => true)])
+      if (!lost) out.say('Stopping ...')
+      await served.stop()
+      if (lost) throw failure('database_unreachable', { address: 'this machine', reason: 'the built-in PostgreSQL ended; postgres.log in the home has its last words' })
+      process.exit()
+    })
+  program
+    .command('login <url>')
+    .description('remember a service: its address and a token, under a profile name')
+    .requiredOption('--token-file <path>', 'file that holds the token (- for standard input)')
+    .option('--profile <name>', 'HEADRACE_PROFILE chooses one later', 'default')
+    .option('--tenant <name>', 'tenant that commands are about, for an operator')
+    .action(async (url: string, flags: { tokenFile: string; profile: string; tenant?: string }) => {
+      const token = readFileSync(flags.tokenFile === '-' ? 0 : flags.tokenFile, 'utf8').trim()
+      output().object(await client.login({ name: flags.profile, url, token, tenant: flags.tenant }))
+    })
+}
+
+function listenAddress(text: string): ServeOptions['listen'] {
+  const match = /^(?:(.+):)?(\d{1,5})$/.exec(text)
+  const port = Number(match?.[2])
+  if (match === null || port > 65_535) throw new InvalidArgumentError('It must be host:port, like 127.0.0.1:8480.')
+  return { host: match[1] ?? '127.0.0.1', port }
+}
+
+function collectRole(text: string, before: ServeRole[]): ServeRole[] {
+  if (!(SERVE_ROLES as readonly string[]).includes(text)) throw new InvalidArgumentError(`It must be one of ${SERVE_ROLES.join(', ')}.`)
+  return [...before, text as ServeRole]
+}

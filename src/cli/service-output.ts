@@ -1,0 +1,21 @@
+/** Answers of the service as the CLI shows them: the API's bodies in JSON, the columns that people look at in tables. */
+import type { Output } from './output.ts'
+
+export interface Body extends Record<string, unknown> {}
+
+export function showList(out: Output, body: { items: Body[] } & Body, columns: string[], empty: string): void {
+  if (out.format === 'json') out.object(body)
+  else out.rows(body.items.map((item) => pick(item, columns)), empty)
+}
+
+export function showOne(out: Output, body: Body, columns?: string[]): void {
+  out.object(out.format === 'json' || columns === undefined ? body : pick(body, columns))
+}
+
+/** `a.b` looks inside; times lose their milliseconds. */
+function pick(item: Body, columns: string[]): Body {
+  return Object.fromEntries(columns.map((column) => {
+    const value = column.split('.').reduce<unknown>((at, part) => (at as Body | null | undefined)?.[part], item)
+    return [column.split('.').at(-1) as string, typeof value === 'string' ? value.replace(/(T\d\d:\d\d:\d\d)\.\d+Z$/, '$1Z') : value]
+  }))
+}

@@ -1,0 +1,21 @@
+/** What `headrace serve` needs and gives. */
+
+export const SERVE_ROLES = ['api', 'scheduler', 'runner'] as const
+export type ServeRole = (typeof SERVE_ROLES)[number]
+
+export interface ServeOptions {
+  roles: ServeRole[]
+  listen: { host: string; port: number }
+  /** A PostgreSQL 15 or newer instead of the built-in one. */
+  databaseUrl: string | undefined
+}
+
+export interface Served {
+  /** Undefined without the role `api`. */
+  address: string | undefined
+  /** File with the operator's token. */
+  tokenFile: string
+  /** Resolves when it ended by itself, which is a failure. */
+  ended: Promise<void>
+  stop(): Promise<void>
+}

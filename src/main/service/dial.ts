@@ -1,0 +1,22 @@
+/** The one door out: resolves a name once, checks every address that came of it, and gives the one to connect to. */
+import { lookup } from 'node:dns/promises'
+import { failure, reasonOf } from '../../core/errors.ts'
+import { deniedReason, isAllowedByName, type EgressPolicy } from './egress.ts'
+
+/** HEADRACE_ALLOW_HOSTS: names and addresses, with or without a port, that jobs may reach though they are this machine or link-local. */
+export function egressPolicy(text = process.env.HEADRACE_ALLOW_HOSTS ?? ''): EgressPolicy {
+  return { allow: text.split(',').map((one) => one.trim()).filter((one) => one !== '') }
+}
+
+/** The address of a host. Connect to it and to nothing else: a name may resolve to another address a moment later. */
+export async function allowedAddress(policy: EgressPolicy, host: string, port: number): Promise<string> {
+  const found = await lookup(host, { all: true }).catch((error: unknown) => {
+    throw failure('source_unreachable', { address: `${host}:${port}`, reason: reasonOf(error) }, error)
+  })
+  if (isAllowedByName(policy, host, port)) return found[0].address
+  for (const { address } of found) {
+    const reason = isAllowedByName(policy, address, port) ? undefined : deniedReason(address)
+    if (reason !== undefined) throw failure('address_denied', { host, address, reason })
+  }
+  return found[0].address
+}

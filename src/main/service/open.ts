@@ -1,0 +1,63 @@
+/** Opens the service over a database: all use cases, wired. */
+import { cpus, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import type { Service } from '../../control/service.ts'
+import { NAMESPACES, machineCapacity, type OfferedCapacity } from '../../core/namespaces.ts'
+import { openSealedSecrets } from '../../secrets/sealed-file.ts'
+import { SLOTS, ensureSlots, gridAt } from '../../state/capacity.ts'
+import { openGate, type Gate } from '../../state/database.ts'
+import { migrate } from '../../state/migrate.ts'
+import type { Context } from './context.ts'
+import { estimationCases } from './estimation.ts'
+import { executionCases } from './executions.ts'
+import { jobCases } from './jobs.ts'
+import { purchaseCases } from './purchases.ts'
+import { secretCases } from './secrets-cases.ts'
+import { tenantCases } from './tenants.ts'
+
+export interface OpenOptions {
+  databaseUrl: string
+  home: string
+  version: string
+  capacity?: Partial<OfferedCapacity>
+  spillover?: boolean
+  now?: () => Date
+}
+
+export interface OpenService {
+  service: Service
+  context: Context
+  close(): Promise<void>
+}
+
+/** Brings the database to this version, makes the first slots and gives the use cases. */
+export async function openService(options: OpenOptions): Promise<OpenService> {
+  await migrate(options.databaseUrl)
+  const gate = await openGate(options.databaseUrl)
+  const now = options.now ?? ((): Date => new Date())
+  const context: Context = {
+    gate,
+    version: options.version,
+    home: options.home,
+    capacity: { ...machineCapacity(cpus().length, totalmem()), ...options.capacity },
+    slots: SLOTS,
+    spillover: options.spillover ?? true,
+    now,
+    secrets: openSealedSecrets({ file: join(options.home, 'secrets.age'), keyFile: join(options.home, 'secrets.key') }),
+  }
+  await gate.transact((tx) => ensureSlots(tx, context.capacity, gridAt(now().getTime(), context.slots)))
+  const service: Service = { version: options.version, ready: () => readiness(gate), ...tenantCases(context), ...purchaseCases(context), ...jobCases(context), ...executionCases(context), ...estimationCases(context), ...secretCases(context) }
+  return { service, context, close: () => gate.close() }
+}
+
+/** Ready: the database answers and the slots reach ahead. */
+async function readiness(gate: Gate): Promise<{ ready: boolean; checks: Record<string, string> }> {
+  try {
+    const { rows } = await sql<{ slots: number }>`SELECT count(*)::int AS slots FROM capacity_slots WHERE time_slot > now()`.execute(gate.service)
+    const slots = rows[0].slots >= NAMESPACES.length
+    return { ready: slots, checks: { database: 'ok', slots: slots ? 'ok' : 'none ahead: no scheduler runs' } }
+  } catch (error) {
+    return { ready: false, checks: { database: (error as Error).message.split('\n')[0] } }
+  }
+}

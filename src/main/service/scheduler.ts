@@ -1,0 +1,95 @@
+/** The scheduler's loop: what the clock changes, ticks of jobs, lost runs, and the cycle that books. One leads at a time. */
+import { hostname } from 'node:os'
+import type { Context } from './context.ts'
+import { reasonOf } from '../../core/errors.ts'
+import { ensureSlots, gridAt } from '../../state/capacity.ts'
+import { changeJob, dueJobs } from '../../state/jobs.ts'
+import { holdLease, leaveLease } from '../../state/leases.ts'
+import { turnPeriods } from '../../state/purchases.ts'
+import { runCycle } from '../../state/queue.ts'
+import { reap } from '../../state/runs.ts'
+import { enqueueJob } from './jobs.ts'
+import { nextTick } from './ticks.ts'
+
+export interface Loop {
+  /** Does the next round now. */
+  wake(): void
+  stop(): Promise<void>
+}
+
+/** How often it looks, how long a lead lasts, how many it decides on at once, how often a run is tried. */
+const TURN = { everyMs: 500, leaseMs: 15_000, heads: 1_000, attempts: 3, slowMs: 30_000 }
+
+export function startScheduler(context: Context, log: (event: Record<string, unknown>) => void): Loop {
+  const holder = `${hostname()} ${process.pid}`
+  let slowAt = 0
+  return startLoop(TURN.everyMs, async () => {
+    if ((await holdLease(context.gate.service, { name: 'scheduler', holder, leaseMs: TURN.leaseMs })) === undefined) return
+    if (context.now().getTime() >= slowAt) {
+      await slowRound(context)
+      slowAt = context.now().getTime() + TURN.slowMs
+    }
+    await schedulerRound(context)
+  }, (error) => log({ level: 'warn', event: 'scheduler.failed', reason: reasonOf(error) }), () => leaveLease(context.gate.service, { name: 'scheduler', holder }))
+}
+
+/** What changes with the clock: periods, slots, keys nobody will repeat any more. */
+export async function slowRound({ gate, capacity, slots, now }: Context): Promise<void> {
+  const at = now()
+  await gate.transact((tx) => turnPeriods(tx, at))
+  await gate.transact((tx) => ensureSlots(tx, capacity, gridAt(at.getTime(), slots)))
+  await gate.service.deleteFrom('idempotency_keys').where('created_at', '<', new Date(at.getTime() - 7 * 86_400_000)).execute()
+  await gate.service.deleteFrom('capacity_slots').where('time_slot', '<', new Date(at.getTime() - 90 * 86_400_000)).execute()
+}
+
+/** One round: ticks, lost runs, then cycles until nothing is left that could be placed. */
+export async function schedulerRound(context: Context): Promise<void> {
+  const { gate, capacity, slots, spillover, now } = context
+  await gate.transact((tx) => tick(tx, now()))
+  await gate.transact((tx) => reap(tx, { now: now(), settings: slots, attempts: TURN.attempts }))
+  for (;;) {
+    const { booked, waiting } = await gate.transact((tx) => runCycle(tx, { capacity, settings: slots, now: now(), heads: TURN.heads, spillover }))
+    if (booked + waiting < TURN.heads) return
+  }
+}
+
+/** A job's tick queues one execution and moves to the next; ticks that were missed while nobody ran are made up by one. */
+async function tick(tx: Parameters<typeof dueJobs>[0], at: Date): Promise<void> {
+  for (const job of await dueJobs(tx, at, 200)) {
+    const due = job.next_run_at as Date
+    await enqueueJob(tx, job, at, due)
+    await changeJob(tx, job, { change: { next_run_at: nextAfterFailures(nextTick(job.schedule_cron, at), job.failures_in_a_row, at) }, event: 'job.ticked', actor: 'scheduler' })
+  }
+}
+
+/** A job that fails again and again runs ever less often, up to every six hours: it must not burn what its tenant bought. */
+function nextAfterFailures(next: Date | null, failures: number, at: Date): Date | null {
+  if (next === null || failures < 3) return next
+  const pauseMs = Math.min(6 * 3_600_000, 60_000 * 2 ** (failures - 2))
+  return new Date(Math.max(next.getTime(), at.getTime() + pauseMs))
+}
+
+/** Runs a round again and again, one at a time. A round that fails is told and tried again. */
+export function startLoop(everyMs: number, round: () => Promise<void>, failed: (error: unknown) => void, end: () => Promise<void> = async () => undefined): Loop {
+  let stopped = false
+  let wake = (): void => undefined
+  const running = (async () => {
+    while (!stopped) {
+      await round().catch(failed)
+      await new Promise<void>((done) => {
+        const timer = setTimeout(done, everyMs)
+        wake = () => (clearTimeout(timer), done())
+        if (stopped) wake()
+      })
+    }
+    await end().catch(() => undefined)
+  })()
+  return {
+    wake: () => wake(),
+    async stop() {
+      stopped = true
+      wake()
+      await running
+    },
+  }
+}

@@ -1,0 +1,19 @@
+/** Use cases of secrets: names are shown, values never. */
+import type { Service } from '../../control/service.ts'
+import { failure } from '../../core/errors.ts'
+import { record } from '../../state/events.ts'
+import type { Context } from './context.ts'
+
+export function secretCases({ gate, secrets }: Context): Pick<Service, 'setSecret' | 'listSecrets' | 'deleteSecret'> {
+  return {
+    async setSecret(by, tenantId, name, value) {
+      await secrets.set(tenantId, name, value)
+      await gate.writeAs(tenantId, (tx) => record(tx, { tenantId, actor: by.name, event: 'secret.stored', data: { name } }))
+    },
+    listSecrets: async (tenantId) => ({ items: (await secrets.names(tenantId)).map((name) => ({ name })), next: undefined }),
+    async deleteSecret(by, tenantId, name) {
+      if (!(await secrets.remove(tenantId, name))) throw failure('not_found', { what: 'secret', id: name, list: `/api/v1/tenants/${tenantId}/secrets` })
+      await gate.writeAs(tenantId, (tx) => record(tx, { tenantId, actor: by.name, event: 'secret.deleted', data: { name } }))
+    },
+  }
+}

@@ -1,0 +1,69 @@
+/** headrace serve: one process with everything, or some of its roles beside others on the same database. */
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createApi } from '../../api/server.ts'
+import type { ServeOptions, Served } from '../../control/serve.ts'
+import { failure } from '../../core/errors.ts'
+import { createToken } from '../../state/tenants.ts'
+import { homeFolder } from '../home-folder.ts'
+import { lockJob } from '../lock.ts'
+import { startPostgres, type PostgresServer } from '../postgres-server.ts'
+import { createLogger } from '../telemetry.ts'
+import type { Context } from './context.ts'
+import { openService } from './open.ts'
+import { startRunner } from './runner.ts'
+import { startScheduler, type Loop } from './scheduler.ts'
+
+/** Starts it; resolves when requests are answered. `stop` ends it after what runs has ended or was given back. */
+export async function serve(version: string, { roles, listen, databaseUrl }: ServeOptions): Promise<Served> {
+  const home = homeFolder()
+  await mkdir(home, { recursive: true })
+  const unlock = databaseUrl === undefined ? await lockJob('serve') : async (): Promise<void> => undefined
+  const logger = createLogger()
+  const log = (event: Record<string, unknown>): void => void (event.level === 'error' ? logger.error(event) : logger.warn(event))
+  let postgres: PostgresServer | undefined
+  try {
+    postgres = databaseUrl === undefined ? await startPostgres({ home }) : undefined
+    const opened = await openService({ databaseUrl: databaseUrl ?? (postgres as PostgresServer).url, home, version })
+    const tokenFile = await operatorToken(opened.context)
+    const loops: Loop[] = []
+    if (roles.includes('scheduler')) loops.push(startScheduler(opened.context, log))
+    if (roles.includes('runner')) loops.push(startRunner(opened.context, log))
+    const api = roles.includes('api') ? await createApi({ service: opened.service, log }) : undefined
+    const address = await api?.listen({ host: listen.host, port: listen.port }).catch((error: NodeJS.ErrnoException) => {
+      throw error.code === 'EADDRINUSE' ? failure('port_in_use', { port: listen.port, option: '--listen' }, error) : error
+    })
+    const place = join(home, 'service.json')
+    if (address !== undefined) await writeFile(place, JSON.stringify({ address, pid: process.pid }))
+    return {
+      address,
+      tokenFile,
+      ended: postgres?.ended ?? new Promise<void>(() => undefined),
+      async stop() {
+        await rm(place, { force: true })
+        await api?.close()
+        for (const loop of loops.toReversed()) await loop.stop()
+        await opened.close()
+        await postgres?.stop()
+        await unlock()
+      },
+    }
+  } catch (error) {
+    await postgres?.stop()
+    await unlock()
+    throw error
+  }
+}
+
+/** The first operator's token, made once and kept where only the user of this installation can read it. */
+async function operatorToken({ gate, home }: Context): Promise<string> {
+  const path = join(home, 'operator.token')
+  if (existsSync(path)) {
+    const known = await gate.service.selectFrom('access_tokens').select('token_id').where('role', '=', 'operator').limit(1).executeTakeFirst()
+    if (known !== undefined && readFileSync(path, 'utf8').startsWith('hr_')) return path
+  }
+  const { token } = await gate.transact((tx) => createToken(tx, { tenantId: undefined, name: 'operator', role: 'operator', actor: 'installation' }))
+  await writeFile(path, `${token}\n`, { mode: 0o600 })
+  return path
+}
