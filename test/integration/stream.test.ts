@@ -67,7 +67,8 @@ test('two batches at once give one commit', async () => {
   await produce(where, 3_000)
   await stream(where)
   const both = await Promise.all([1, 2].map(() => cliJson<{ state: string; published: number }>(where, ['batch', where.declaration])))
-  expect(both.map((one) => one.state).toSorted()).toEqual(['published', 'taken'])
+  // On a busy machine the second may begin when the first is done: it then finds nothing new instead of its range taken.
+  expect(both.map((one) => one.state.replace('nothing_new', 'taken')).toSorted()).toEqual(['published', 'taken'])
   const want = await expected(where)
   expect((await deltalake<number[]>(where.processed, "print(json.dumps([t.num_rows, len(set(t['record_id'].to_pylist()))]))"))).toEqual([want.accepted.size, want.accepted.size])
   where.cleanUp()
