@@ -37,6 +37,7 @@ export const SERVICE_ERRORS = {
   no_balance: row('configuration', 409, 'The execution needs {needed} vCPU-hours and {available} are left until {until}.', 'Buy {missing} vCPU-hours, or lower cpu_cores or estimated_runtime_minutes.'),
   no_entitlement: row('configuration', 409, '{cores} cores and {memory} GB are more than the {units} dedicated units of the tenant give ({unitCores} cores, {unitMemory} GB).', 'Buy {missing} more units, or lower what the job asks for.'),
   no_capacity: row('transient', 503, 'No {minutes} minutes with {cores} cores and {memory} GB are free in {namespace} until {deadline}.', 'It is tried again when capacity is given back; a later start is allowed by sla_window_hours.'),
+  window_missed: row('transient', 503, 'It could not be started so that it ends by {deadline}: it waited for {minutes} minutes with {cores} cores and {memory} GB in {namespace}.', 'Run it again, allow a later end with sla_window_hours, or buy dedicated units that are its own.'),
   too_large: row('configuration', 409, '{cores} cores and {memory} GB are more than {namespace} has ({totalCores} cores, {totalMemory} GB).', 'Lower cpu_cores or memory_gb, or raise the capacity of the installation.'),
   waits_for_time: row('transient', 409, 'It is booked for {at}.', 'Nothing to do; headrace jobs run starts another execution now.'),
   waits_in_queue: row('transient', 409, 'It waits for its turn behind {ahead} execution(s).', 'Buy a larger share, or set priority: high.'),

@@ -71,6 +71,8 @@ export interface Wait {
   executionId: string
   reason: ServiceReason
   tryAfterMs: number
+  /** It can never be placed any more: its window is over. */
+  over: boolean
 }
 
 export interface Decisions {
@@ -124,8 +126,9 @@ function admit(snapshot: Snapshot, own: Map<string, Lane>, queued: Queued): Book
     for (const hold of holds) hold.lot.available -= hold.amount
     return { executionId: queued.executionId, tenantId: queued.tenantId, namespace: offer.namespace, cpuCores: queued.cpuCores, memoryGb: queued.memoryGb, ...placement, holds: holds.map(({ lot, amount }) => ({ lotId: lot.lotId, amount })), owner: offer.owner, lender: offer.lender }
   }
-  const reason = refusal ?? noCapacity(queued, queued.namespace)
-  return { executionId: queued.executionId, reason, tryAfterMs: snapshot.nowMs + (SLEEP_MS[reason.code as keyof typeof SLEEP_MS] ?? SLEEP_MS.never) }
+  const over = snapshot.nowMs + need.durationMs > queued.deadlineMs
+  const reason = over ? windowMissed(queued) : (refusal ?? noCapacity(queued, queued.namespace))
+  return { executionId: queued.executionId, reason, over, tryAfterMs: snapshot.nowMs + (SLEEP_MS[reason.code as keyof typeof SLEEP_MS] ?? SLEEP_MS.never) }
 }
 
 /** Its own namespace first, then idle capacity of others whose policy allows it. A production job never goes to the drafts. */
@@ -172,6 +175,10 @@ function fitsAtAll(snapshot: Snapshot, queued: Queued, offer: Offer): ServiceRea
   if (queued.cpuCores <= units * UNIT.cpuCores && queued.memoryGb <= units * UNIT.memoryGb) return undefined
   const missing = Math.ceil(Math.max(queued.cpuCores / UNIT.cpuCores, queued.memoryGb / UNIT.memoryGb)) - units
   return { code: 'no_entitlement', params: { cores: queued.cpuCores, memory: queued.memoryGb, units, unitCores: units * UNIT.cpuCores, unitMemory: units * UNIT.memoryGb, missing } }
+}
+
+function windowMissed(queued: Queued): ServiceReason {
+  return { code: 'window_missed', params: { ...noCapacity(queued, queued.namespace).params } }
 }
 
 function noCapacity(queued: Queued, namespace: Namespace): ServiceReason {

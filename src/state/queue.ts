@@ -56,7 +56,8 @@ export async function runCycle(tx: Tx, { capacity, settings, now, heads, spillov
   const { bookings, waits } = decide({ nowMs: now.getTime(), grid, free: await readSlots(tx, grid), total: capacity, tenants, queue, spillover })
   await book(tx, bookings, now)
   if (bookings.length > 0) await allocate(tx, grid, bookings.map(spanOf), 1)
-  await wait(tx, waits)
+  await wait(tx, waits.filter((one) => !one.over))
+  await miss(tx, waits.filter((one) => one.over), now)
   const served = new Set(bookings.map((one) => one.executionId))
   const virtual = Math.max(0, ...rows.filter((row) => served.has(row.execution_id)).map((row) => row.fair_tag))
   if (served.size > 0) await sql`UPDATE installation SET virtual_time = greatest(virtual_time, ${virtual}::float8)`.execute(tx)
@@ -88,6 +89,15 @@ async function wait(tx: Tx, waits: Wait[]): Promise<void> {
       INSERT INTO events (tenant_id, actor, event, subject, data) SELECT x.tenant_id, 'scheduler', 'execution.waits', x.execution_id, w.reason FROM w JOIN job_executions x USING (execution_id) WHERE x.reason->>'code' IS DISTINCT FROM w.reason->>'code'
     )
     UPDATE job_executions x SET reason = w.reason, try_after = w.try_after, ready = false FROM w WHERE x.execution_id = w.execution_id`.execute(tx)
+}
+
+/** Ends what cannot run inside its window any more: it held nothing, and its tenant must know. */
+async function miss(tx: Tx, waits: Wait[], now: Date): Promise<void> {
+  if (waits.length === 0) return
+  await sql`
+    WITH w AS (SELECT * FROM unnest(${waits.map((one) => one.executionId)}::uuid[], ${waits.map((one) => JSON.stringify(one.reason))}::jsonb[]) AS w (execution_id, reason)),
+    ended AS (UPDATE job_executions x SET status = 'failed', sla_met = false, actual_end_time = ${now}, reason = w.reason FROM w WHERE x.execution_id = w.execution_id RETURNING x.execution_id, x.tenant_id, x.job_id, x.reason)
+    INSERT INTO events (tenant_id, actor, event, subject, data) SELECT tenant_id, 'scheduler', 'execution.failed', execution_id, jsonb_build_object('job_id', job_id, 'reason', reason) FROM ended`.execute(tx)
 }
 
 /** Holds as they stand in a row of executions. */

@@ -84,7 +84,8 @@ export async function finish(tx: Tx, ending: Ending, { actor, now, settings }: {
   const requeued = ending.outcome === 'requeued'
   await tx.updateTable('job_executions').set({
     status: requeued ? 'scheduled' : ending.outcome,
-    ...(requeued ? { ready: false, try_after: ending.tryAfter ?? now, attempt: row.attempt + 1, namespace: row.home, actual_start_time: null, booked_from: null, booked_until: null, lender: null, unit_owner: null } : { actual_end_time: ended, sla_met: ending.outcome === 'succeeded' && (most === undefined || minutes <= most) }),
+    // Its window begins anew: what was lost was not its fault.
+    ...(requeued ? { ready: false, try_after: ending.tryAfter ?? now, deadline: sql<Date>`greatest(deadline, ${now}::timestamptz + interval '24 hours')`, attempt: row.attempt + 1, namespace: row.home, actual_start_time: null, booked_from: null, booked_until: null, lender: null, unit_owner: null } : { actual_end_time: ended, sla_met: ending.outcome === 'succeeded' && (most === undefined || minutes <= most) }),
     holds: JSON.stringify([]), lease_until: null, progress: null, cancel_requested: false,
     reason: ending.reason === undefined ? null : JSON.stringify(ending.reason), error_message: ending.errorMessage ?? null,
     resource_used: JSON.stringify({ cpu_seconds: Number(ending.used.cpuMicros) / 1e6, memory_gb_seconds: Number(ending.used.memoryGbSeconds), vcpu_hours: vcpuHours(ending.used.cpuMicros) }),
