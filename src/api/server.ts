@@ -5,6 +5,8 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
+import { Ajv } from 'ajv'
+import addFormats from 'ajv-formats'
 import { STATUS_CODES } from 'node:http'
 import type { Service } from '../control/service.ts'
 import { failure } from '../core/errors.ts'
@@ -36,12 +38,19 @@ export interface ApiOptions {
   log(event: Record<string, unknown>): void
 }
 
+/** Texts of a path, a query or a header become the numbers they are; in a body "4" is not 4. */
+const strict = new Ajv({ coerceTypes: false, useDefaults: true, allErrors: false, strict: false })
+const lenient = new Ajv({ coerceTypes: true, useDefaults: true, allErrors: false, strict: false })
+for (const ajv of [strict, lenient]) addFormats.default(ajv, ['date-time', 'uuid'])
+const validatorOf = (part: string | undefined): Ajv => (part === 'body' ? strict : lenient)
+
 const BODY_BYTES = 1024 * 1024
 const ADDRESS_LIMIT = 6_000
 
 /** Builds the server; the caller listens and closes. */
 export async function createApi({ service, log }: ApiOptions): Promise<FastifyInstance> {
-  const app = fastify({ bodyLimit: BODY_BYTES, routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 }, ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', allErrors: false } }, requestTimeout: 30_000 })
+  const app = fastify({ bodyLimit: BODY_BYTES, routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 }, requestTimeout: 30_000 })
+  app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(httpPart).compile(schema as object))
   app.decorateRequest('principal', undefined)
   app.decorateRequest('limit', ADDRESS_LIMIT)
   app.setErrorHandler((error, request, reply) => answerProblem(problemOf(error), request, reply, log))

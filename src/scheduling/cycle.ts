@@ -200,3 +200,47 @@ function pay(lots: Lot[], queued: Queued, placement: Placement): { lot: Lot; amo
   const last = usable.at(-1)
   return { code: 'no_balance', params: { needed: vcpuHoursUp(needed), available: vcpuHours(needed - left), missing: vcpuHoursUp(left), until: last === undefined ? 'now' : new Date(last.untilMs).toISOString() } }
 }
+
+/** A booking for later of something that may start now. */
+export interface Later {
+  executionId: string
+  namespace: Namespace
+  owner: string | undefined
+  cpuCores: number
+  memoryGb: number
+  preferredMs: number
+  fromMs: number
+  untilMs: number
+  /** The latest start of the lots it holds from: a hold cannot be used before. */
+  paidFromMs: number
+}
+
+export interface Advance {
+  executionId: string
+  fromMs: number
+  untilMs: number
+}
+
+/**
+ * Bookings that can begin earlier, because what was before them ended early: in the order given, each into the room that is free
+ * now and by giving up its own later one. Whoever was booked keeps at least what it had.
+ */
+export function advance(snapshot: Omit<Snapshot, 'queue'>, booked: Later[]): Advance[] {
+  const own = new Map<string, Lane>()
+  const moves: Advance[] = []
+  for (const one of booked) {
+    const lanes = [snapshot.free[one.namespace], ...(one.owner === undefined ? [] : [ownLane({ ...snapshot, queue: [] }, own, one.owner)])]
+    const need: Need = { cpuCores: one.cpuCores, memoryGb: one.memoryGb, durationMs: one.untilMs - one.fromMs }
+    const held = touched(snapshot.grid, one)
+    for (const lane of lanes) occupy(lane, need, held, -1)
+    // Just before its own time at the latest: where it is, it fits.
+    const better = findPlacement(snapshot.grid, lanes, need, Math.max(snapshot.nowMs, one.preferredMs, one.paidFromMs), one.untilMs - 1)
+    if (better !== undefined && better.fromMs < one.fromMs) moves.push({ executionId: one.executionId, fromMs: better.fromMs, untilMs: better.untilMs })
+    for (const lane of lanes) occupy(lane, need, better !== undefined && better.fromMs < one.fromMs ? better : held)
+  }
+  return moves
+}
+
+function touched(grid: SlotGrid, { fromMs, untilMs }: { fromMs: number; untilMs: number }): Placement {
+  return { fromMs, untilMs, first: Math.max(0, Math.floor((fromMs - grid.originMs) / grid.slotMs)), last: Math.min(grid.count, Math.ceil((untilMs - grid.originMs) / grid.slotMs)) - 1 }
+}

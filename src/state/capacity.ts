@@ -147,3 +147,27 @@ function add<T extends { cpu: number; memory: number }>(sums: Map<string, T>, ke
 export function spanOf(booking: Booking): Span {
   return { namespace: booking.namespace, cpuCores: booking.cpuCores, memoryGb: booking.memoryGb, fromMs: booking.fromMs, untilMs: booking.untilMs, owner: booking.owner }
 }
+
+/**
+ * The check against reality: what open bookings use of slots that are not over, against what the slots say. Differences are corrected
+ * and returned; there are none unless a clock jumped or something wrote past this module.
+ */
+export async function correctSlots(tx: Tx, grid: SlotGrid): Promise<{ namespace: string; time_slot: Date; allocated_cpu: number; was_cpu: number }[]> {
+  await lockCapacity(tx)
+  const minutes = grid.slotMs / 60_000
+  const from = new Date(grid.originMs)
+  const booked = sql`SELECT s.slot_id, s.allocated_cpu AS was_cpu, coalesce(sum(x.cpu_cores), 0)::int AS cpu, coalesce(sum(x.memory_gb), 0)::int AS memory FROM capacity_slots s
+    LEFT JOIN job_executions x ON x.status IN ('booked', 'running') AND x.namespace = s.namespace AND x.booked_from < s.time_slot + make_interval(mins => ${minutes}::int) AND x.booked_until > s.time_slot
+    WHERE s.time_slot >= ${from} AND s.slot_duration_minutes = ${minutes}::int GROUP BY s.slot_id`
+  const { rows } = await sql<{ namespace: string; time_slot: Date; allocated_cpu: number; was_cpu: number }>`
+    WITH booked AS (${booked})
+    UPDATE capacity_slots s SET allocated_cpu = b.cpu, allocated_memory = b.memory FROM booked b WHERE s.slot_id = b.slot_id AND (s.allocated_cpu <> b.cpu OR s.allocated_memory <> b.memory)
+    RETURNING s.namespace, s.time_slot, s.allocated_cpu, b.was_cpu`.execute(tx)
+  await sql`
+    UPDATE tenant_slots t SET allocated_cpu = b.cpu, allocated_memory = b.memory FROM (
+      SELECT t.slot_id, t.tenant_id, coalesce(sum(x.cpu_cores), 0)::int AS cpu, coalesce(sum(x.memory_gb), 0)::int AS memory FROM tenant_slots t JOIN capacity_slots s USING (slot_id)
+      LEFT JOIN job_executions x ON x.status IN ('booked', 'running') AND x.unit_owner = t.tenant_id AND x.booked_from < s.time_slot + make_interval(mins => ${minutes}::int) AND x.booked_until > s.time_slot
+      WHERE s.time_slot >= ${from} AND s.slot_duration_minutes = ${minutes}::int GROUP BY t.slot_id, t.tenant_id
+    ) b WHERE t.slot_id = b.slot_id AND t.tenant_id = b.tenant_id AND (t.allocated_cpu <> b.cpu OR t.allocated_memory <> b.memory)`.execute(tx)
+  return rows
+}

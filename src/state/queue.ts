@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import type { CpuMicros } from '../core/amounts.ts'
 import type { Namespace, OfferedCapacity } from '../core/namespaces.ts'
-import { decide, type Booking, type Queued, type Wait } from '../scheduling/cycle.ts'
+import { advance, decide, type Booking, type Later, type Queued, type Wait } from '../scheduling/cycle.ts'
 import { nextTag, type Priority } from '../scheduling/fair-share.ts'
 import { allocate, gridAt, lockCapacity, readSlots, readTenants, spanOf, type SlotSettings } from './capacity.ts'
 import type { Tx } from './database.ts'
@@ -63,6 +63,30 @@ export async function runCycle(tx: Tx, { capacity, settings, now, heads, spillov
   if (served.size > 0) await sql`UPDATE installation SET virtual_time = greatest(virtual_time, ${virtual}::float8)`.execute(tx)
   return { booked: bookings.length, waiting: waits.length }
 }
+
+/** Moves bookings for later to the room that is free now. Returns how many. */
+export async function advanceBookings(tx: Tx, { capacity, settings, now, spillover }: { capacity: OfferedCapacity; settings: SlotSettings; now: Date; spillover: boolean }): Promise<number> {
+  const rows = await tx.selectFrom('job_executions').select(['execution_id', 'tenant_id', 'namespace', 'cpu_cores', 'memory_gb', 'scheduled_time', 'booked_from', 'booked_until', 'unit_owner', 'holds'])
+    .where('status', '=', 'booked').where('booked_from', '>', now).where('scheduled_time', '<=', now).orderBy('fair_tag').orderBy('execution_id').limit(ADVANCED_AT_ONCE).forUpdate().skipLocked().execute()
+  if (rows.length === 0) return 0
+  const grid = gridAt(now.getTime(), settings)
+  const lotIds = [...new Set(rows.flatMap((row) => holdsOf(row.holds).map((hold) => hold.lotId)))]
+  const starts = new Map((lotIds.length === 0 ? [] : await tx.selectFrom('ledger_lots').select(['lot_id', 'valid_from']).where('lot_id', 'in', lotIds).execute()).map((lot) => [lot.lot_id, lot.valid_from.getTime()]))
+  const owners = rows.flatMap((row) => (row.unit_owner === null ? [] : [row.unit_owner]))
+  const tenants = await readTenants(tx, grid, owners, { nowMs: now.getTime(), lock: false })
+  await lockCapacity(tx)
+  const later = rows.map((row): Later => ({ executionId: row.execution_id, namespace: row.namespace as Namespace, owner: row.unit_owner ?? undefined, cpuCores: row.cpu_cores, memoryGb: row.memory_gb, preferredMs: row.scheduled_time.getTime(), fromMs: (row.booked_from as Date).getTime(), untilMs: (row.booked_until as Date).getTime(), paidFromMs: Math.max(0, ...holdsOf(row.holds).map((hold) => starts.get(hold.lotId) ?? 0)) }))
+  const moves = advance({ nowMs: now.getTime(), grid, free: await readSlots(tx, grid), total: capacity, tenants, spillover }, later)
+  if (moves.length === 0) return 0
+  const before = moves.map((move) => later.find((one) => one.executionId === move.executionId) as Later)
+  await allocate(tx, grid, before.map((one) => ({ ...one })), -1)
+  await allocate(tx, grid, before.map((one, i) => ({ ...one, fromMs: moves[i].fromMs, untilMs: moves[i].untilMs })), 1)
+  await sql`UPDATE job_executions x SET booked_from = m.booked_from, booked_until = m.booked_until FROM unnest(${moves.map((one) => one.executionId)}::uuid[], ${moves.map((one) => new Date(one.fromMs))}::timestamptz[], ${moves.map((one) => new Date(one.untilMs))}::timestamptz[]) m (execution_id, booked_from, booked_until) WHERE x.execution_id = m.execution_id`.execute(tx)
+  return moves.length
+}
+
+/** A round looks at so many of them: enough to fill a machine, few enough to take milliseconds. */
+const ADVANCED_AT_ONCE = 200
 
 async function book(tx: Tx, bookings: Booking[], now: Date): Promise<void> {
   if (bookings.length === 0) return

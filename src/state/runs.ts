@@ -8,7 +8,7 @@ import { failure } from '../core/errors.ts'
 import { SHARED } from '../core/namespaces.ts'
 import type { ServiceReason } from '../scheduling/reasons.ts'
 import { allocate, gridAt, lockCapacity, type SlotSettings } from './capacity.ts'
-import type { Tx } from './database.ts'
+import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
 import { extend, settle } from './ledger.ts'
 import { holdsOf } from './queue.ts'
@@ -154,9 +154,17 @@ export async function extendHold(tx: Tx, { executionId, generation, amount, now 
   return true
 }
 
-/** Runs whose runner said nothing for longer than its lease: what they held goes back, and they are tried again, three times at most. */
-export async function reap(tx: Tx, { now, settings, attempts }: { now: Date; settings: SlotSettings; attempts: number }): Promise<number> {
-  const lost = await tx.selectFrom('job_executions').select(['execution_id', 'generation', 'runner', 'attempt', 'progress', 'cancel_requested']).where('status', '=', 'running').where('lease_until', '<', now).orderBy('lease_until').limit(100).forUpdate().skipLocked().execute()
+/** What is running and the end of its lease, as it stands now. */
+export async function leasesOf(db: Db): Promise<{ execution_id: string; generation: bigint; lease_until: Date }[]> {
+  return (await db.selectFrom('job_executions').select(['execution_id', 'generation', 'lease_until']).where('status', '=', 'running').execute()).map((row) => ({ ...row, lease_until: row.lease_until as Date }))
+}
+
+/** Runs that their runner lost, told by lease: what they held goes back, and they are tried again, three times at most. One that was renewed meanwhile is left alone. */
+export async function reap(tx: Tx, silent: { execution_id: string; lease_until: Date }[], { now, settings, attempts }: { now: Date; settings: SlotSettings; attempts: number }): Promise<number> {
+  if (silent.length === 0) return 0
+  const known = new Map(silent.map((one) => [one.execution_id, one.lease_until.getTime()]))
+  const rows = await tx.selectFrom('job_executions').select(['execution_id', 'generation', 'runner', 'attempt', 'progress', 'cancel_requested', 'lease_until']).where('status', '=', 'running').where('execution_id', 'in', [...known.keys()]).orderBy('execution_id').forUpdate().skipLocked().execute()
+  const lost = rows.filter((row) => row.lease_until?.getTime() === known.get(row.execution_id))
   for (const row of lost) {
     const progress = (row.progress ?? {}) as { cpu_us?: string; memory_gb_s?: string }
     const reason: ServiceReason = { code: 'runner_lost', params: { runner: row.runner ?? 'unknown', attempt: row.attempt } }
@@ -165,4 +173,3 @@ export async function reap(tx: Tx, { now, settings, attempts }: { now: Date; set
   }
   return lost.length
 }
-

@@ -2,12 +2,13 @@
 import { hostname } from 'node:os'
 import type { Context } from './context.ts'
 import { reasonOf } from '../../core/errors.ts'
-import { ensureSlots, gridAt } from '../../state/capacity.ts'
+import { correctSlots, ensureSlots, gridAt } from '../../state/capacity.ts'
 import { changeJob, dueJobs } from '../../state/jobs.ts'
 import { holdLease, leaveLease } from '../../state/leases.ts'
 import { turnPeriods } from '../../state/purchases.ts'
-import { runCycle } from '../../state/queue.ts'
-import { reap } from '../../state/runs.ts'
+import { advanceBookings, runCycle } from '../../state/queue.ts'
+import { record } from '../../state/events.ts'
+import { leasesOf, reap } from '../../state/runs.ts'
 import { enqueueJob } from './jobs.ts'
 import { nextTick } from './ticks.ts'
 
@@ -22,6 +23,7 @@ const TURN = { everyMs: 500, leaseMs: 15_000, heads: 1_000, attempts: 3, slowMs:
 
 export function startScheduler(context: Context, log: (event: Record<string, unknown>) => void): Loop {
   const holder = `${hostname()} ${process.pid}`
+  const watch = createLeaseWatch()
   let slowAt = 0
   return startLoop(TURN.everyMs, async () => {
     if ((await holdLease(context.gate.service, { name: 'scheduler', holder, leaseMs: TURN.leaseMs })) === undefined) return
@@ -29,7 +31,7 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
       await slowRound(context)
       slowAt = context.now().getTime() + TURN.slowMs
     }
-    await schedulerRound(context)
+    await schedulerRound(context, watch)
   }, (error) => log({ level: 'warn', event: 'scheduler.failed', reason: reasonOf(error) }), () => leaveLease(context.gate.service, { name: 'scheduler', holder }))
 }
 
@@ -38,18 +40,40 @@ export async function slowRound({ gate, capacity, slots, now }: Context): Promis
   const at = now()
   await gate.transact((tx) => turnPeriods(tx, at))
   await gate.transact((tx) => ensureSlots(tx, capacity, gridAt(at.getTime(), slots)))
+  await gate.transact(async (tx) => {
+    const corrected = await correctSlots(tx, gridAt(at.getTime(), slots))
+    await record(tx, ...corrected.map((one) => ({ tenantId: null, actor: 'scheduler', event: 'capacity.corrected', data: { ...one } })))
+  })
   await gate.service.deleteFrom('idempotency_keys').where('created_at', '<', new Date(at.getTime() - 7 * 86_400_000)).execute()
   await gate.service.deleteFrom('capacity_slots').where('time_slot', '<', new Date(at.getTime() - 90 * 86_400_000)).execute()
 }
 
 /** One round: ticks, lost runs, then cycles until nothing is left that could be placed. */
-export async function schedulerRound(context: Context): Promise<void> {
+export async function schedulerRound(context: Context, watch: LeaseWatch = createLeaseWatch()): Promise<void> {
   const { gate, capacity, slots, spillover, now } = context
   await gate.transact((tx) => tick(tx, now()))
-  await gate.transact((tx) => reap(tx, { now: now(), settings: slots, attempts: TURN.attempts }))
+  const silent = watch(await leasesOf(gate.service), performance.now())
+  await gate.transact((tx) => reap(tx, silent, { now: now(), settings: slots, attempts: TURN.attempts }))
+  await gate.transact((tx) => advanceBookings(tx, { capacity, settings: slots, now: now(), spillover }))
   for (;;) {
     const { booked, waiting } = await gate.transact((tx) => runCycle(tx, { capacity, settings: slots, now: now(), heads: TURN.heads, spillover }))
     if (booked + waiting < TURN.heads) return
+  }
+}
+
+/** Leases that did not change for longer than they last, by a clock that only goes forward: no clock that jumps takes a run from its runner. */
+export type LeaseWatch = (leases: { execution_id: string; lease_until: Date }[], monotonicMs: number) => { execution_id: string; lease_until: Date }[]
+
+export function createLeaseWatch(leaseMs = TURN.leaseMs): LeaseWatch {
+  let seen = new Map<string, { until: number; sinceMs: number }>()
+  return (leases, monotonicMs) => {
+    const next = new Map<string, { until: number; sinceMs: number }>()
+    for (const { execution_id, lease_until } of leases) {
+      const known = seen.get(execution_id)
+      next.set(execution_id, known !== undefined && known.until === lease_until.getTime() ? known : { until: lease_until.getTime(), sinceMs: monotonicMs })
+    }
+    seen = next
+    return leases.filter((one) => monotonicMs - (next.get(one.execution_id)?.sinceMs ?? monotonicMs) > leaseMs)
   }
 }
 

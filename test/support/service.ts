@@ -1,0 +1,111 @@
+/** The service for tests: one PostgreSQL a worker, a database of its own for each test file, cloned from one that is migrated. */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import pg from 'pg'
+import { createApi } from '../../src/api/server.ts'
+import type { OfferedCapacity } from '../../src/core/namespaces.ts'
+import { startPostgres, type PostgresServer } from '../../src/main/postgres-server.ts'
+import type { Context } from '../../src/main/service/context.ts'
+import { openService } from '../../src/main/service/open.ts'
+import { migrate } from '../../src/state/migrate.ts'
+
+/** HEADRACE_TEST_POSTGRES: bin folder of another PostgreSQL than the packaged one, for all tests of a run. */
+const PROGRAMS = process.env.HEADRACE_TEST_POSTGRES
+
+let shared: Promise<PostgresServer> | undefined
+const pids = new Set<number>()
+process.on('exit', () => pids.forEach((pid) => process.kill(pid, 'SIGQUIT')))
+
+export async function ownPostgres(options: { home?: string; programs?: string } = {}): Promise<PostgresServer> {
+  const server = await startPostgres({ home: options.home ?? mkdtempSync(join(tmpdir(), 'headrace-pg-')), programs: options.programs ?? PROGRAMS })
+  pids.add(server.pid)
+  void server.ended.then(() => pids.delete(server.pid))
+  return server
+}
+
+/** The server that all tests of a worker share. */
+export function postgres(): Promise<PostgresServer> {
+  shared ??= ownPostgres()
+  return shared
+}
+
+let template: Promise<void> | undefined
+let databases = 0
+
+/** URL of an empty database of this version. */
+export async function freshDatabase(): Promise<string> {
+  const { url } = await postgres()
+  const at = (name: string): string => url.replace(/\/[^/]*$/, `/${name}`)
+  template ??= (async () => {
+    await run(url, 'CREATE DATABASE template_of_tests')
+    await migrate(at('template_of_tests'))
+  })()
+  await template
+  databases += 1
+  const name = `test_${process.pid}_${databases}`
+  await run(url, `CREATE DATABASE ${name} TEMPLATE template_of_tests`)
+  return at(name)
+}
+
+export async function run(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query(sql)
+  await client.end()
+}
+
+export interface TestService {
+  api: FastifyInstance
+  context: Context
+  url: string
+  operator: string
+  /** Sends a request; the body parsed, whatever the status. */
+  call<T = Record<string, never>>(method: string, path: string, options?: { token?: string; body?: unknown; headers?: Record<string, string> }): Promise<{ status: number; body: T; headers: Record<string, unknown> }>
+  /** A tenant with a token of each role. */
+  tenant(name: string): Promise<{ id: string; owner: string; editor: string; viewer: string }>
+  close(): Promise<void>
+}
+
+export async function testService(options: { capacity?: OfferedCapacity; now?: () => Date; url?: string } = {}): Promise<TestService> {
+  const url = options.url ?? (await freshDatabase())
+  const home = mkdtempSync(join(tmpdir(), 'headrace-service-'))
+  const { service, context, close } = await openService({ databaseUrl: url, home, version: 'test', capacity: options.capacity, now: options.now })
+  const { createToken } = await import('../../src/state/tenants.ts')
+  const operator = (await context.gate.transact((tx) => createToken(tx, { tenantId: undefined, name: 'operator', role: 'operator', actor: 'test' }))).token
+  const api = await createApi({ service, log: (event) => process.stderr.write(`${JSON.stringify(event)}\n`) })
+  const call: TestService['call'] = async (method, path, { token = operator, body, headers = {} } = {}) => {
+    const answer = await api.inject({ method: method as 'GET', url: `/api/v1${path}`, headers: { ...(token === '' ? {} : { authorization: `Bearer ${token}` }), ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, payload: body === undefined ? undefined : JSON.stringify(body) })
+    return { status: answer.statusCode, body: (answer.body.startsWith('{') || answer.body.startsWith('[') ? JSON.parse(answer.body) : answer.body) as never, headers: answer.headers }
+  }
+  return {
+    api, context, url, operator, call,
+    async tenant(name) {
+      const { body: made } = await call<{ tenant_id: string }>('POST', '/tenants', { body: { tenant_name: name, policy: { requests_per_minute: 1_000_000 } } })
+      const token = async (role: string): Promise<string> => (await call<{ token: string }>('POST', `/tenants/${made.tenant_id}/tokens`, { body: { token_name: role, role } })).body.token
+      return { id: made.tenant_id, owner: await token('owner'), editor: await token('editor'), viewer: await token('viewer') }
+    },
+    async close() {
+      await api.close()
+      await close()
+    },
+  }
+}
+
+export const JOB = {
+  job_name: 'postgres-to-s3-daily',
+  source_type: 'postgres',
+  source_config: { host: 'pg.example.com', database: 'production', table: 'orders' },
+  destination_config: { type: 's3', bucket: 'data-lake', path: '/ingestion/orders/', format: 'parquet' },
+  schedule_cron: '0 2 * * *',
+  resource_requirements: { cpu_cores: 4, memory_gb: 8, estimated_runtime_minutes: 30 },
+  sla_requirements: { max_runtime_minutes: 60, priority: 'medium' },
+}
+
+/** A purchase of this month that is valid now. */
+export function purchase(type: 'vcpu_hours' | 'dedicated_units', quantity: number, from = new Date(Date.now() - 86_400_000)): Record<string, unknown> {
+  const until = new Date(from)
+  until.setUTCDate(until.getUTCDate() + 30)
+  return { resource_type: type, quantity, time_period: 'daily', valid_from: from.toISOString(), valid_until: until.toISOString() }
+}
