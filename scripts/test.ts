@@ -19,6 +19,7 @@ const LONG_SUITES: Record<string, { files: string; env: Record<string, string> }
   spark: { files: 'test/faults/spark.test.ts', env: { HEADRACE_SPARK_KILLS: '30' } },
   upkeep: { files: 'test/faults/upkeep.test.ts', env: { HEADRACE_UPKEEP_KILLS: '60' } },
   schedule: { files: 'test/dataset/schedule.test.ts', env: { HEADRACE_ZONES: 'all' } },
+  service: { files: 'test/faults/service.test.ts', env: { HEADRACE_SERVICE_KILLS: '100' } },
   simulation: { files: 'test/simulation', env: { HEADRACE_HISTORIES: '10000' } },
   property: { files: 'test/formats', env: { HEADRACE_PROPERTY_RUNS: '300000' } },
 }

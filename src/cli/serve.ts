@@ -20,7 +20,7 @@ export function addServe(program: Command, serve: (options: ServeOptions) => Pro
       const signal = stopSignal()
       const started = performance.now()
       const served = await serve({ roles: flags.role.length === 0 ? [...SERVE_ROLES] : flags.role, listen: flags.listen, databaseUrl: flags.database ?? process.env.HEADRACE_DATABASE })
-      out.say(`Ready after ${((performance.now() - started) / 1000).toFixed(1)} s.${served.address === undefined ? '' : `\n  API        ${served.address}/api/v1\n  Reference  ${served.address}/api/v1/reference\n  Token      ${served.tokenFile} (operator)`}\nStop with Ctrl-C; what runs is finished or given back first.`)
+      out.say(`Ready after ${((performance.now() - started) / 1000).toFixed(1)} s.${served.address === undefined ? '' : `\n  API        ${served.address}/api/v1\n  Reference  ${served.address}/api/v1/reference\n  Token      ${served.tokenFile} (operator)`}${served.databaseFolder === undefined ? '' : `\n  Database   ${served.databaseFolder}`}\nStop with Ctrl-C; what runs is finished or given back first.`)
       const stopped = new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }))
       const lost = await Promise.race([stopped.then(() => false), served.ended.then(() => true)])
       if (!lost) out.say('Stopping ...')

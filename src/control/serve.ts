@@ -13,6 +13,8 @@ export interface ServeOptions {
 export interface Served {
   /** Undefined without the role `api`. */
   address: string | undefined
+  /** Where the built-in PostgreSQL keeps its data. */
+  databaseFolder: string | undefined
   /** File with the operator's token. */
   tokenFile: string
   /** Resolves when it ended by itself, which is a failure. */

@@ -21,6 +21,8 @@ export interface PostgresServer {
   /** `postgres://owner:password@127.0.0.1:port/headrace`: a superuser of this server only. */
   readonly url: string
   readonly pid: number
+  /** Where its data lie. */
+  readonly folder: string
   /** Resolves when the server has ended, asked or not. */
   readonly ended: Promise<void>
   /** Ends sessions and writes a checkpoint: the next start needs no recovery. */
@@ -58,7 +60,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)
     await ended
   }
-  return { url, pid: child.pid as number, ended, stop: end('SIGINT'), kill: end('SIGQUIT') }
+  return { url, pid: child.pid as number, folder: data, ended, stop: end('SIGINT'), kill: end('SIGQUIT') }
 }
 
 const OWNER = 'headrace_owner'

@@ -1,5 +1,5 @@
 /** The service for tests: one PostgreSQL a worker, a database of its own for each test file, cloned from one that is migrated. */
-import { mkdtempSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
@@ -18,8 +18,16 @@ let shared: Promise<PostgresServer> | undefined
 const pids = new Set<number>()
 process.on('exit', () => pids.forEach((pid) => process.kill(pid, 'SIGQUIT')))
 
+/** A folder that the user of a server started by root can reach; gone when the process ends. */
+export function openFolder(prefix: string): string {
+  const folder = mkdtempSync(join(tmpdir(), prefix))
+  chmodSync(folder, 0o755)
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
 export async function ownPostgres(options: { home?: string; programs?: string } = {}): Promise<PostgresServer> {
-  const server = await startPostgres({ home: options.home ?? mkdtempSync(join(tmpdir(), 'headrace-pg-')), programs: options.programs ?? PROGRAMS })
+  const server = await startPostgres({ home: options.home ?? openFolder('headrace-pg-'), programs: options.programs ?? PROGRAMS })
   pids.add(server.pid)
   void server.ended.then(() => pids.delete(server.pid))
   return server
@@ -70,7 +78,7 @@ export interface TestService {
 
 export async function testService(options: { capacity?: OfferedCapacity; now?: () => Date; url?: string } = {}): Promise<TestService> {
   const url = options.url ?? (await freshDatabase())
-  const home = mkdtempSync(join(tmpdir(), 'headrace-service-'))
+  const home = openFolder('headrace-service-')
   const { service, context, close } = await openService({ databaseUrl: url, home, version: 'test', capacity: options.capacity, now: options.now })
   const { createToken } = await import('../../src/state/tenants.ts')
   const operator = (await context.gate.transact((tx) => createToken(tx, { tenantId: undefined, name: 'operator', role: 'operator', actor: 'test' }))).token

@@ -38,6 +38,7 @@ export async function serve(version: string, { roles, listen, databaseUrl }: Ser
     if (address !== undefined) await writeFile(place, JSON.stringify({ address, pid: process.pid }))
     return {
       address,
+      databaseFolder: postgres?.folder,
       tokenFile,
       ended: postgres?.ended ?? new Promise<void>(() => undefined),
       async stop() {
