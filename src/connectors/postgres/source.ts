@@ -25,6 +25,9 @@ export interface PostgresLogin {
   password: string
 }
 
+/** How a missing value stands in the stream, never in quotes; the same text as a value comes in quotes. */
+export const NULL_TEXT = '\\N'
+
 export interface Column {
   name: string
   /** PostgreSQL's name of the type, with its modifiers. */
@@ -64,10 +67,12 @@ export async function readPostgres(config: PostgresConfig, login: PostgresLogin,
     await client.query("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; SET datestyle = 'ISO'; SET intervalstyle = 'iso_8601'; SET timezone = 'UTC'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET statement_timeout = 0")
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     const { columns, relation, estimatedRows } = await describeTable(client, config, at)
-    const { where, cursor } = await position(client, config, columns, relation, since, at)
+    const { where, cursor } = await position(client, config, columns, relation, since)
     const list = columns.map((column) => pg.escapeIdentifier(column.name)).join(', ')
     const query = `SELECT ${list} FROM ${relation} t${where}${limit === undefined ? '' : ` LIMIT ${Math.floor(limit)}`}`
-    const stream = client.query(copyTo(`COPY (${query}) TO STDOUT (FORMAT csv, HEADER false, ENCODING 'UTF8')`, { highWaterMark: 1 << 20 } as never))
+    const stream = client.query(copyTo(`COPY (${query}) TO STDOUT (FORMAT csv, HEADER false, NULL '${NULL_TEXT}', ENCODING 'UTF8')`, { highWaterMark: 1 << 20 } as never))
+    // Whoever reads it is told of errors there; one that comes after the end is nobody's.
+    stream.on('error', () => undefined)
     return { columns, estimatedRows, stream, cursor, close: async () => void (await client.end().catch(() => undefined)) }
   } catch (error) {
     await client.end().catch(() => undefined)
@@ -123,7 +128,7 @@ function duckTypeOf(type: string): string {
  * What an incremental read takes: rows above the last cursor value, and rows at or below it that the last read could not see
  * because their transactions had not committed. xmin has 32 bits; it is taken as the newest such number that is not in the future.
  */
-async function position(client: pg.Client, config: PostgresConfig, columns: Column[], relation: string, since: PostgresCursor | undefined, at: string): Promise<{ where: string; cursor: PostgresCursor | undefined }> {
+async function position(client: pg.Client, config: PostgresConfig, columns: Column[], relation: string, since: PostgresCursor | undefined): Promise<{ where: string; cursor: PostgresCursor | undefined }> {
   if (config.cursor === undefined) return { where: '', cursor: undefined }
   const column = pg.escapeIdentifier(config.cursor)
   if (!columns.some((one) => one.name === config.cursor)) throw failure('cursor_invalid', { column: config.cursor, table: config.table, reason: 'it is not one of the columns that are read' })
@@ -131,7 +136,6 @@ async function position(client: pg.Client, config: PostgresConfig, columns: Colu
   if (now.empty !== '0') throw failure('cursor_invalid', { column: config.cursor, table: config.table, reason: `${now.empty} row(s) have no value in it` })
   const cursor = { value: now.value ?? since?.value ?? '', snapshot: now.snapshot }
   if (since === undefined || since.value === '') return { where: '', cursor }
-  void at
   const full = `(pg_snapshot_xmax(pg_current_snapshot())::text::numeric - mod(mod(pg_snapshot_xmax(pg_current_snapshot())::text::numeric - t.xmin::text::numeric, 4294967296) + 4294967296, 4294967296))::text::xid8`
   const late = `t.xmin::text::numeric >= 3 AND NOT pg_visible_in_snapshot(${full}, ${pg.escapeLiteral(since.snapshot)}::pg_snapshot)`
   return { where: ` WHERE t.${column} > ${pg.escapeLiteral(since.value)} OR (${late})`, cursor }

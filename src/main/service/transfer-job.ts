@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
-import { readPostgres, type PostgresConfig, type PostgresCursor, type PostgresLogin } from '../../connectors/postgres/source.ts'
+import { NULL_TEXT, readPostgres, type PostgresConfig, type PostgresCursor, type PostgresLogin } from '../../connectors/postgres/source.ts'
 import { failure, storageFailure } from '../../core/errors.ts'
 import { lockDown, openSession, type DuckSession } from '../../engines/duckdb/session.ts'
 import { transfer, unhexed, type TransferInput, type TransferResult } from '../../engines/duckdb/transfer.ts'
@@ -84,7 +84,7 @@ async function readTable(work: Work, session: DuckSession, { staged, progress, n
     let bytes = 0
     const counted = new Transform({ transform: (chunk: Buffer, _, done) => ((bytes += chunk.length), progress(0, bytes, 'reading'), done(null, chunk)) })
     const select = source.columns.map((column) => (column.hex ? unhexed(column.name) : name(column.name))).join(', ')
-    const input: TransferInput = { format: 'csv', paths: [pipe], header: false, columns: Object.fromEntries(source.columns.map((column) => [column.name, column.duckType])), nullText: '', select }
+    const input: TransferInput = { format: 'csv', paths: [pipe], header: false, columns: Object.fromEntries(source.columns.map((column) => [column.name, column.duckType])), nullText: NULL_TEXT, select }
     const [result] = await Promise.all([transfer(session, input, staged), pipeline(source.stream, counted, createWriteStream(pipe))])
     return { ...result, bytes, totalRows: source.estimatedRows, cursor: source.cursor, startupSeconds }
   } finally {
