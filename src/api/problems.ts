@@ -4,6 +4,7 @@ import { STATUS_CODES } from 'node:http'
 import { ERRORS, HeadraceError, failure, reasonOf } from '../core/errors.ts'
 
 interface FromFastify {
+  code?: string
   statusCode?: number
   validation?: { instancePath: string; message?: string; params?: { additionalProperty?: string } }[]
   validationContext?: string
@@ -13,13 +14,16 @@ interface FromFastify {
 /** Any error as one of the table. What is ours keeps its code; what the framework refused is the request's fault. */
 export function problemOf(error: unknown): HeadraceError {
   if (error instanceof HeadraceError) return error
-  const { statusCode, validation, validationContext, message } = error as FromFastify
+  const { statusCode, validation, validationContext, message, code } = error as FromFastify
   if (validation !== undefined) {
     const [first] = validation
     const extra = first.params?.additionalProperty
     return failure('request_invalid', { reason: `${validationContext ?? 'request'}${first.instancePath} ${first.message ?? 'is not valid'}${extra === undefined ? '' : `: ${extra.slice(0, 60)}`}.` }, error)
   }
   if (statusCode === 413 || statusCode === 415 || statusCode === 400) return failure('request_invalid', { reason: message, status: statusCode }, error)
+  // Class 22 of PostgreSQL's codes: a value that no column can hold, a zero byte in a text for example.
+  if (/^22[0-9A-Z]{3}$/.test(String(code ?? ''))) return failure('request_invalid', { reason: `a value cannot be stored: ${reasonOf(error)}.` }, error)
+  if (/^(08|57P0|ECONN)/.test(String(code ?? ''))) return failure('database_unreachable', { address: 'its address', reason: reasonOf(error) }, error)
   return failure('internal', { reason: reasonOf(error) }, error)
 }
 

@@ -93,7 +93,7 @@ export const SecretRequest = Type.Object({ value: Type.Record(Type.String({ patt
 export const SecretName = Type.Object({ name: Type.String() })
 
 export const page = <T extends TSchema>(item: T) => Type.Object({ items: Type.Array(item), next: Type.Optional(Type.String({ description: 'Give it as `after` for the next page.' })) })
-export const PageQuery = { after: Type.Optional(Type.String({ maxLength: 100, pattern: '^[0-9A-Za-z:._-]+$' })), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })) }
+export const PageQuery = { after: Type.Optional(Type.String({ format: 'uuid', description: 'The `next` of the page before.' })), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })) }
 export const TenantPath = { tenant_id: Uuid('The tenant; it must be the token\'s own.') }
 export const Id = Uuid
 export { Type }

@@ -49,7 +49,7 @@ const ADDRESS_LIMIT = 6_000
 
 /** Builds the server; the caller listens and closes. */
 export async function createApi({ service, log }: ApiOptions): Promise<FastifyInstance> {
-  const app = fastify({ bodyLimit: BODY_BYTES, routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 }, requestTimeout: 30_000 })
+  const app = fastify({ bodyLimit: BODY_BYTES, routerOptions: { ignoreTrailingSlash: true, maxParamLength: 10_000 }, requestTimeout: 30_000 })
   app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(httpPart).compile(schema as object))
   app.decorateRequest('principal', undefined)
   app.decorateRequest('limit', ADDRESS_LIMIT)
@@ -118,6 +118,8 @@ async function handle(service: Service, route: Route, request: FastifyRequest, r
     key: route.repeatable ? (request.headers['idempotency-key'] as string | undefined) : undefined,
     version: versionOf(request.headers['if-match']),
   }
+  // An operator may name any tenant; one that is not there is said so before anything is tried with it.
+  if (path.tenant_id !== undefined && asked.by.tenantId === undefined) await service.getTenant(asked.tenantId)
   const { status, body, version } = await route.run(service, asked)
   if (version !== undefined) reply.header('etag', `"${version}"`)
   reply.code(status ?? route.status)

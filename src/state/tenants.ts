@@ -64,7 +64,9 @@ export async function changeTenant(tx: Tx, { tenantId, version, change, actor }:
   const now = await tx.selectFrom('tenants').select(['version', 'policy']).where('tenant_id', '=', tenantId).where('status', '<>', 'deleted').forUpdate().executeTakeFirst()
   if (now === undefined) throw failure('not_found', { what: 'tenant', id: tenantId, list: '/api/v1/tenants' })
   if (version !== undefined && version !== now.version) throw failure('version_moved', { what: 'The tenant', id: tenantId, found: now.version, expected: version })
-  await tx.updateTable('tenants').set({ ...(change.tenant_name === undefined ? {} : { tenant_name: change.tenant_name }), ...(change.status === undefined ? {} : { status: change.status }), ...(change.policy === undefined ? {} : { policy: JSON.stringify({ ...(now.policy as object), ...change.policy }) }), version: now.version + 1 }).where('tenant_id', '=', tenantId).execute()
+  await tx.updateTable('tenants').set({ ...(change.tenant_name === undefined ? {} : { tenant_name: change.tenant_name }), ...(change.status === undefined ? {} : { status: change.status }), ...(change.policy === undefined ? {} : { policy: JSON.stringify({ ...(now.policy as object), ...change.policy }) }), version: now.version + 1 }).where('tenant_id', '=', tenantId).execute().catch((error: unknown) => {
+    throw isUniqueViolation(error, 'tenants_name') ? failure('name_taken', { what: 'tenant', name: change.tenant_name }, error) : error
+  })
   if (change.status === 'deleted') await tx.updateTable('access_tokens').set({ revoked_at: new Date() }).where('tenant_id', '=', tenantId).where('revoked_at', 'is', null).execute()
   await record(tx, { tenantId, actor, event: change.status === 'deleted' ? 'tenant.deleted' : 'tenant.changed', subject: tenantId, data: change })
 }

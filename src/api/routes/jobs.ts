@@ -5,7 +5,7 @@ import { Demotion, Evaluation, Execution, Id, Job, JobChange, JobRequest, PageQu
 const tenantPath = Type.Object(TenantPath)
 const jobPath = Type.Object({ ...TenantPath, job_id: Id('The job.') })
 const executionPath = Type.Object({ ...TenantPath, execution_id: Id('The execution.') })
-const executionQuery = Type.Object({ ...PageQuery, job_id: Type.Optional(Id('Only of this job.')), status: Type.Optional(Type.String({ maxLength: 20 })) })
+const executionQuery = Type.Object({ ...PageQuery, after: Type.Optional(Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT[0-9:.]{8,12}Z_[0-9a-f-]{36}$' })), job_id: Type.Optional(Id('Only of this job.')), status: Type.Optional(Type.String({ pattern: '^[a-z_]{1,20}$' })) })
 const jobs = '/tenants/:tenant_id/jobs'
 
 const versioned = (body: Record<string, unknown>): { body: unknown; version: number } => ({ body, version: Number(body.version) })

@@ -5,7 +5,7 @@ import { Estimation, EstimationRequest, Id, LedgerEntry, Metrics, PageQuery, Pri
 const tenantPath = Type.Object(TenantPath)
 const purchasePath = Type.Object({ ...TenantPath, purchase_id: Id('The purchase.') })
 const ledgerQuery = Type.Object({ ...PageQuery, after: Type.Optional(Type.String({ pattern: '^[0-9]{1,18}$' })), execution_id: Type.Optional(Id('Only entries of this execution.')) })
-const slotQuery = Type.Object({ namespace: Type.Optional(Type.String({ maxLength: 100 })), from: Type.Optional(Type.String({ format: 'date-time' })), hours: Type.Optional(Type.Integer({ minimum: 1, maximum: 168, default: 24 })) })
+const slotQuery = Type.Object({ namespace: Type.Optional(Type.String({ pattern: '^[a-z-]{1,100}$' })), from: Type.Optional(Type.String({ format: 'date-time' })), hours: Type.Optional(Type.Integer({ minimum: 1, maximum: 168, default: 24 })) })
 
 export const PURCHASE_ROUTES: Route[] = [
   { method: 'POST', path: '/tenants/:tenant_id/purchases', summary: 'Buy dedicated units or vCPU-hours', tag: 'purchases', needs: 'owner', params: tenantPath, body: PurchaseRequest, answer: Purchase, status: 201, repeatable: true, run: (service, { by, tenantId, key, body }) => service.buy(by, tenantId, key, body) },
