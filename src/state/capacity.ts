@@ -56,8 +56,8 @@ export async function readSlots(db: Db, grid: SlotGrid): Promise<Snapshot['free'
   return free
 }
 
-/** Units, use and balance of tenants, and of all that lend. Locks their lots when `lock` is set, in one order everywhere. */
-export async function readTenants(db: Db, grid: SlotGrid, tenantIds: string[], { nowMs, lock }: { nowMs: number; lock: boolean }): Promise<Map<string, TenantState>> {
+/** Units, use and balance of tenants, and of all that lend. Locks their lots when `lock` is set, in one order everywhere. Units are read of `dedicated` only, when it is given. */
+export async function readTenants(db: Db, grid: SlotGrid, tenantIds: string[], { nowMs, lock, dedicated }: { nowMs: number; lock: boolean; dedicated?: string[] }): Promise<Map<string, TenantState>> {
   const endMs = grid.originMs + grid.count * grid.slotMs
   const lenders = await db.selectFrom('tenants').select('tenant_id').where(sql<boolean>`policy->>'lends' = 'true'`).where('status', '=', 'active').execute()
   const lending = new Set(lenders.map((one) => one.tenant_id))
@@ -68,8 +68,10 @@ export async function readTenants(db: Db, grid: SlotGrid, tenantIds: string[], {
     .where(sql<boolean>`tenant_id = ANY(${ids}::uuid[])`).orderBy('valid_until').orderBy('lot_id')
   if (lock) lots = lots.forUpdate()
   for (const lot of await lots.execute()) states.get(lot.tenant_id)?.lots.push({ lotId: lot.lot_id, available: lot.available, fromMs: lot.valid_from.getTime(), untilMs: lot.valid_until.getTime() } satisfies Lot)
+  const owners = [...new Set([...(dedicated ?? ids), ...lending])]
+  if (owners.length === 0) return states
   const units = await db.selectFrom('resource_purchases').select(['tenant_id', 'quantity', 'valid_from', 'valid_until']).where('resource_type', '=', 'dedicated_units').where('status', 'in', ['active', 'scheduled'])
-    .where(sql<boolean>`tenant_id = ANY(${ids}::uuid[])`).where('valid_from', '<', new Date(endMs)).where('valid_until', '>', new Date(grid.originMs)).execute()
+    .where(sql<boolean>`tenant_id = ANY(${owners}::uuid[])`).where('valid_from', '<', new Date(endMs)).where('valid_until', '>', new Date(grid.originMs)).execute()
   for (const one of units) {
     // A slot counts where the purchase covers it whole; the one that has begun, from now on.
     const first = one.valid_from.getTime() <= nowMs ? 0 : Math.ceil((one.valid_from.getTime() - grid.originMs) / grid.slotMs)
@@ -77,7 +79,7 @@ export async function readTenants(db: Db, grid: SlotGrid, tenantIds: string[], {
     for (let slot = first; slot <= last; slot += 1) (states.get(one.tenant_id) as TenantState).units[slot] += one.quantity
   }
   const used = await db.selectFrom('tenant_slots as t').innerJoin('capacity_slots as s', 's.slot_id', 't.slot_id').select(['t.tenant_id', 's.time_slot', 't.allocated_cpu', 't.allocated_memory'])
-    .where(sql<boolean>`t.tenant_id = ANY(${ids}::uuid[])`).where('s.time_slot', '>=', new Date(grid.originMs)).where('s.slot_duration_minutes', '=', grid.slotMs / 60_000).execute()
+    .where(sql<boolean>`t.tenant_id = ANY(${owners}::uuid[])`).where('s.time_slot', '>=', new Date(grid.originMs)).where('s.slot_duration_minutes', '=', grid.slotMs / 60_000).execute()
   for (const row of used) {
     const slot = (row.time_slot.getTime() - grid.originMs) / grid.slotMs
     const lane = states.get(row.tenant_id)?.used

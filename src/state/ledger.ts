@@ -4,6 +4,7 @@
  */
 import { sql } from 'kysely'
 import type { CpuMicros } from '../core/amounts.ts'
+import { failure } from '../core/errors.ts'
 import type { Db, Tx } from './database.ts'
 
 export type Account = 'granted' | 'available' | 'held' | 'consumed' | 'expired'
@@ -33,7 +34,7 @@ export async function enter(tx: Tx, moves: Move[], at: Date): Promise<void> {
   if (real.length === 0) return
   const delta = (account: Account): ReturnType<typeof sql> => (account === 'granted' ? sql`sum(CASE WHEN debit = 'granted' THEN amount WHEN credit = 'granted' THEN -amount ELSE 0 END)` : sql`sum(CASE WHEN credit = ${sql.lit(account)} THEN amount WHEN debit = ${sql.lit(account)} THEN -amount ELSE 0 END)`)
   const column = <K extends keyof Move>(name: K): unknown[] => real.map((one) => one[name] ?? null)
-  await sql`
+  const { numAffectedRows } = await sql`
     WITH moves AS MATERIALIZED (
       SELECT * FROM unnest(${column('tenantId')}::uuid[], ${column('lotId')}::uuid[], ${column('act')}::text[], ${column('debit')}::text[], ${column('credit')}::text[], ${real.map((one) => String(one.amount))}::bigint[], ${column('executionId')}::uuid[])
         AS m (tenant_id, lot_id, act, debit, credit, amount, execution_id)
@@ -44,6 +45,8 @@ export async function enter(tx: Tx, moves: Move[], at: Date): Promise<void> {
     )
     UPDATE ledger_lots l SET ${sql.join(ACCOUNTS.map((one) => sql`${sql.ref(one)} = l.${sql.ref(one)} + s.${sql.ref(one)}::bigint`))} FROM sums s WHERE l.lot_id = s.lot_id
   `.execute(tx)
+  const lots = new Set(real.map((one) => one.lotId)).size
+  if (Number(numAffectedRows) !== lots) throw failure('reconcile_failed', { what: 'the ledger', left: `${lots} lots of entries`, right: `${numAffectedRows} lots that changed` })
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The queue of executions: entered with a fair-share tag, decided on in one transaction, in the order of the tags. */
 import { sql } from 'kysely'
 import type { CpuMicros } from '../core/amounts.ts'
-import type { Namespace, OfferedCapacity } from '../core/namespaces.ts'
+import { DEDICATED, type Namespace, type OfferedCapacity } from '../core/namespaces.ts'
 import { advance, decide, type Booking, type Later, type Queued, type Wait } from '../scheduling/cycle.ts'
 import { nextTag, type Priority } from '../scheduling/fair-share.ts'
 import { allocate, gridAt, lockCapacity, readSlots, readTenants, spanOf, type SlotSettings } from './capacity.ts'
@@ -50,7 +50,7 @@ export async function runCycle(tx: Tx, { capacity, settings, now, heads, spillov
     .where('status', '=', 'scheduled').where('ready', '=', true).orderBy('fair_tag').orderBy('execution_id').limit(heads).forUpdate().skipLocked().execute()
   if (rows.length === 0) return { booked: 0, waiting: 0 }
   const grid = gridAt(now.getTime(), settings)
-  const tenants = await readTenants(tx, grid, rows.map((row) => row.tenant_id), { nowMs: now.getTime(), lock: true })
+  const tenants = await readTenants(tx, grid, rows.map((row) => row.tenant_id), { nowMs: now.getTime(), lock: true, dedicated: rows.filter((row) => row.namespace === DEDICATED).map((row) => row.tenant_id) })
   await lockCapacity(tx)
   const queue = rows.map((row): Queued => ({ executionId: row.execution_id, tenantId: row.tenant_id, namespace: row.namespace as Namespace, cpuCores: row.cpu_cores, memoryGb: row.memory_gb, estimatedMinutes: row.estimated_minutes, preferredMs: row.scheduled_time.getTime(), deadlineMs: row.deadline.getTime() }))
   const { bookings, waits } = decide({ nowMs: now.getTime(), grid, free: await readSlots(tx, grid), total: capacity, tenants, queue, spillover })

@@ -2,6 +2,7 @@
  * `headrace bench NAME`: ratios against stated rivals, run in turn on this machine. Absolute figures are shown for context
  * and never tested. With --json the report alone goes to stdout.
  */
+import { benchAdmission } from './admission.ts'
 import { benchFreshness } from './freshness.ts'
 import { benchHourly } from './hourly.ts'
 import type { BenchReport } from './measure.ts'
@@ -21,6 +22,7 @@ const BENCHES: Record<string, { run: (options: BenchOptions) => Promise<BenchRep
   hourly: { run: benchHourly, pairs: 5, what: 'the batch against a bare scan-and-write and the best SQL' },
   restart: { run: benchRestart, pairs: 10, what: 'first commit after a kill, against the two seconds that are promised' },
   spark: { run: benchSpark, pairs: 3, what: 'the stream on Spark against Structured Streaming and one embedded process, and the crossover' },
+  admission: { run: benchAdmission, pairs: 5, what: 'durable admissions of 100,000 queued executions of 5,000 tenants against a queue written by hand' },
   freshness: { run: benchFreshness, pairs: 1, what: 'age of messages when readers see them, at half the top rate' },
 }
 

@@ -19,7 +19,7 @@ export interface Loop {
 }
 
 /** How often it looks, how long a lead lasts, how many it decides on at once, how often a run is tried. */
-const TURN = { everyMs: 500, leaseMs: 15_000, heads: 1_000, attempts: 3, slowMs: 30_000 }
+const TURN = { everyMs: 500, leaseMs: 15_000, heads: 2_000, attempts: 3, slowMs: 30_000 }
 
 export function startScheduler(context: Context, log: (event: Record<string, unknown>) => void): Loop {
   const holder = `${hostname()} ${process.pid}`
