@@ -1,12 +1,13 @@
 /** The pages are run: every command of the tutorial and the README, in order, as a reader would. */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { commandsOf } from '../support/markdown.ts'
-import { broker, produce, place } from '../support/system.ts'
+import { openFolder } from '../support/service.ts'
+import { broker, produce, place, until } from '../support/system.ts'
 
 const run = promisify(execFile)
 
@@ -35,6 +36,30 @@ test('every command of the page on Spark works as written, in order', async () =
   expect(outputs[3]).toMatch(/state +published/)
   expect(outputs[5]).toMatch(/spark-submit --class[\s\S]*(measured runs|No advice yet)/)
 })
+
+test('every command of the page on the service works as written, in order', async () => {
+  const home = openFolder('headrace-service-page-')
+  const env = { HEADRACE_HOME: home }
+  const outputs: string[] = []
+  try {
+    for (const command of commandsOf('docs/service.md')) outputs.push(await shell(command.replaceAll('orders-job.json > orders-job.json', `orders-job.json > ${home}/orders-job.json`).replaceAll('-f orders-job.json', `-f ${home}/orders-job.json`).replace('> service.log', `> ${home}/service.log`), env))
+    const [, , added, estimate, , , quote, , draft, evaluation, promoted, run, list, usage, ledger] = outputs
+    expect(added).toContain('acme')
+    expect(estimate).toContain('"cpu_cores":12,"memory_gb":24,"runtime_minutes":210')
+    expect(quote).toMatch(/fits +true/)
+    expect([draft, run].every((text) => /status +succeeded/.test(text))).toBe(true)
+    expect(evaluation).toMatch(/promotion_eligible +true/)
+    expect(promoted).toMatch(/status +promoted/)
+    expect(run).toContain('"rows":198')
+    expect(list.match(/succeeded/g)).toHaveLength(2)
+    expect(usage).toMatch(/vcpu_hours +100/)
+    expect(ledger).toMatch(/settle +held +consumed/)
+  } finally {
+    const { pid } = JSON.parse(readFileSync(join(home, 'service.json'), 'utf8')) as { pid: number }
+    process.kill(pid, 'SIGTERM')
+    await until('the service to end', () => !existsSync(join(home, 'service.json')) || undefined, 30_000)
+  }
+}, 120_000)
 
 test("the README's own-data commands work on a sample", async () => {
   const kafka = await broker()

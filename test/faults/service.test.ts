@@ -48,7 +48,7 @@ test(`killed ${KILLS} times, with its database every second time: holds equal wh
   await cliJson(where, ['purchases', 'add', '--type', 'vcpu_hours', '--quantity', '1000'])
   mkdirSync(join(home, 'tenants', tenant, 'in'), { recursive: true })
   writeFileSync(join(home, 'tenants', tenant, 'in', 'a.csv'), `id,name\n${Array.from({ length: 50_000 }, (_, i) => `${i},name ${i}`).join('\n')}\n`)
-  const job = { job_name: 'copy', source_type: 'files', source_config: { path: 'in/*.csv', format: 'csv', mode: 'full', columns: { id: 'BIGINT', name: 'VARCHAR' } }, destination_config: { type: 'local', path: 'out' }, resource_requirements: { cpu_cores: 1, memory_gb: 1, estimated_runtime_minutes: 1 } }
+  const job = { job_name: 'copy', source_type: 'files', source_config: { path: 'in/*.csv', format: 'csv', mode: 'full', columns: [{ name: 'id', type: 'BIGINT' }, { name: 'name', type: 'VARCHAR' }] }, destination_config: { type: 'local', path: 'out' }, resource_requirements: { cpu_cores: 1, memory_gb: 1, estimated_runtime_minutes: 1 } }
   const jobs = await Promise.all([0, 1, 2].map(async (i) => {
     const file = join(home, `job-${i}.json`)
     writeFileSync(file, JSON.stringify({ ...job, job_name: `copy-${i}` }))

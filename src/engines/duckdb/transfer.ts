@@ -10,6 +10,7 @@ export interface TransferInput {
   header?: boolean
   delimiter?: string
   quote?: string
+  newLine?: string
   /** Stands for a missing value; in quotes it is that text. */
   nullText?: string
   /** At most so many rows: of a draft. */
@@ -53,7 +54,7 @@ function relation(input: TransferInput): string {
   // A declared shape is not sniffed: what a file looks like must not change how it is read.
   const sniff = input.columns === undefined ? '' : ', auto_detect = false'
   const keep = input.rejects === true ? ', store_rejects = true, rejects_limit = 0' : ''
-  return `read_csv(${files}, header = ${input.header ?? true}${option('delim', input.delimiter ?? (input.columns === undefined ? undefined : ','))}${option('quote', input.quote ?? (input.columns === undefined ? undefined : '"'))}${option('escape', input.columns === undefined ? undefined : (input.quote ?? '"'))}${option('nullstr', input.nullText)}${input.nullText === undefined ? '' : ', allow_quoted_nulls = false'}${columns}${sniff}${keep})`
+  return `read_csv(${files}, header = ${input.header ?? true}${option('delim', input.delimiter ?? (input.columns === undefined ? undefined : ','))}${option('quote', input.quote ?? (input.columns === undefined ? undefined : '"'))}${option('escape', input.columns === undefined ? undefined : (input.quote ?? '"'))}${option('new_line', input.newLine?.replace('\r', '\\r').replace('\n', '\\n'))}${option('nullstr', input.nullText)}${input.nullText === undefined ? '' : ', allow_quoted_nulls = false'}${columns}${sniff}${keep})`
 }
 
 /** A column as text of a pipe, turned into what it is: bytes come as \\x and hexadecimal digits. */

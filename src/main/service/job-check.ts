@@ -32,12 +32,19 @@ export async function checkJob({ secrets, now }: Context, tenantId: string, job:
   const type = String(job.destination_config.type ?? 'zones')
   if (!(type in DESTINATION_SETTINGS)) throw failure('setting_missing', { where: 'destination_config', setting: `a type that is known, not ${type}`, example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}` })
   need('destination_config', job.destination_config, DESTINATION_SETTINGS[type])
+  const { columns } = job.source_config
+  // A database keeps no order of an object's fields, and the order of columns matters.
+  if (job.source_type === 'files' && columns !== undefined && !isColumnList(columns)) throw failure('setting_missing', { where: 'source_config', setting: 'columns as a list of names and types', example: '"columns": [{ "name": "id", "type": "BIGINT" }]' })
   nextTick(job.schedule_cron, now())
   timingOf(job.resource_requirements as unknown as ResourceRequirements, now())
   for (const config of [job.source_config, job.destination_config]) {
     const name = config.credentials_secret
     if (name !== undefined && !(await secrets.names(tenantId)).includes(String(name))) throw failure('secret_not_found', { name: String(name) })
   }
+}
+
+function isColumnList(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every((one: { name?: unknown; type?: unknown }) => typeof one?.name === 'string' && typeof one.type === 'string')
 }
 
 function need(where: string, config: Record<string, unknown>, settings: Setting[]): void {

@@ -21,19 +21,20 @@ export async function serve(version: string, { roles, listen, databaseUrl }: Ser
   await mkdir(home, { recursive: true })
   const unlock = databaseUrl === undefined ? await lockJob('serve') : async (): Promise<void> => undefined
   const logger = createLogger()
-  const log = (event: Record<string, unknown>): void => void (event.level === 'error' ? logger.error(event) : logger.warn(event))
+  const log = ({ level, ...event }: Record<string, unknown>): void => void (level === 'error' ? logger.error(event) : logger.warn(event))
   let postgres: PostgresServer | undefined
   try {
     postgres = databaseUrl === undefined ? await startPostgres({ home }) : undefined
     const opened = await openService({ databaseUrl: databaseUrl ?? (postgres as PostgresServer).url, home, version })
     const tokenFile = await operatorToken(opened.context)
     const loops: Loop[] = []
-    if (roles.includes('scheduler')) loops.push(startScheduler(opened.context, log))
-    if (roles.includes('runner')) loops.push(startRunner(opened.context, log))
     const api = roles.includes('api') ? await createApi({ service: opened.service, log }) : undefined
-    const address = await api?.listen({ host: listen.host, port: listen.port }).catch((error: NodeJS.ErrnoException) => {
+    const address = await api?.listen({ host: listen.host, port: listen.port }).catch(async (error: NodeJS.ErrnoException) => {
+      await opened.close()
       throw error.code === 'EADDRINUSE' ? failure('port_in_use', { port: listen.port, option: '--listen' }, error) : error
     })
+    if (roles.includes('scheduler')) loops.push(startScheduler(opened.context, log))
+    if (roles.includes('runner')) loops.push(startRunner(opened.context, log))
     const place = join(home, 'service.json')
     if (address !== undefined) await writeFile(place, JSON.stringify({ address, pid: process.pid }))
     return {

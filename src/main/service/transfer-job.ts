@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { NULL_TEXT, readPostgres, type PostgresConfig, type PostgresCursor, type PostgresLogin } from '../../connectors/postgres/source.ts'
 import { failure, storageFailure } from '../../core/errors.ts'
+import { headerOf, type Header } from '../../formats/csv/header.ts'
 import { lockDown, openSession, type DuckSession } from '../../engines/duckdb/session.ts'
 import { transfer, unhexed, type TransferInput, type TransferResult } from '../../engines/duckdb/transfer.ts'
 import { name } from '../../engines/duckdb/sql.ts'
@@ -95,7 +96,8 @@ async function readTable(work: Work, session: DuckSession, { staged, progress, n
 interface FilesConfig {
   path: string
   format: TransferInput['format']
-  columns?: Record<string, string>
+  /** In order. With a header, names are matched with it, so that the file's order counts. */
+  columns?: { name: string; type: string }[]
   header?: boolean
   delimiter?: string
   quote?: string
@@ -117,9 +119,36 @@ async function readFiles(work: Work, session: DuckSession, { staged, rejects, pr
   const bytes = fresh.reduce((sum, file) => sum + file.size, 0)
   progress(0, bytes, 'reading')
   const startupSeconds = now() - begun
-  const input: TransferInput = { format: config.format, paths: fresh.map((file) => file.path), columns: config.columns, header: config.header, delimiter: config.delimiter, quote: config.quote, nullText: config.null_text, limit: limitOf(work), rejects: true }
+  const input: TransferInput = { format: config.format, paths: fresh.map((file) => file.path), ...(await columnsOf(config, fresh)), header: config.header, delimiter: config.delimiter, quote: config.quote, nullText: config.null_text, limit: limitOf(work), rejects: true }
   const result = await transfer(session, input, staged, rejects)
   return { ...result, bytes: work.draft ? 0 : bytes, totalRows: work.draft ? await rowsOf(fresh) : result.rows, cursor, startupSeconds }
+}
+
+/** Declared columns in the order of the files' header. Throws when a file lacks one, or has them in another order than the first. */
+async function columnsOf(config: FilesConfig, files: { path: string }[]): Promise<Pick<TransferInput, 'columns' | 'newLine'>> {
+  if (config.columns === undefined) return {}
+  const declared = new Map(config.columns.map((column) => [column.name, column.type]))
+  if (config.format !== 'csv' || config.header === false) return { columns: Object.fromEntries(declared) }
+  const [first, ...rest] = await Promise.all(files.map(async ({ path }) => ({ path, ...(await namesOf(path, config)) })))
+  const missing = [...declared.keys()].find((one) => !first.names.includes(one))
+  if (missing !== undefined) throw failure('source_not_found', { address: first.path, what: `column ${missing}`, known: `its header has ${first.names.join(', ').slice(0, 200)}.` })
+  const other = rest.find((file) => file.names.join('\0') !== first.names.join('\0'))
+  if (other !== undefined) throw failure('source_failed', { address: other.path, reason: `its header (${other.names.join(', ').slice(0, 200)}) differs from that of ${first.path}` })
+  // What is not declared is read as text and kept: a column is not lost because nobody named it.
+  return { columns: Object.fromEntries(first.names.map((one) => [one, declared.get(one) ?? 'VARCHAR'])), newLine: first.newLine }
+}
+
+const HEADER_BYTES = 1024 * 1024
+
+async function namesOf(path: string, { delimiter, quote }: FilesConfig): Promise<Header> {
+  await using file = await open(path)
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0)
+  const text = buffer.toString('utf8', 0, bytesRead)
+  const header = headerOf(bytesRead < HEADER_BYTES ? `${text}\n` : text, delimiter, quote)
+  if (header === undefined) throw failure('source_failed', { address: path, reason: `its header does not end within ${HEADER_BYTES} bytes` })
+  const twin = header.names.find((one, i) => header.names.indexOf(one) !== i)
+  if (twin !== undefined) throw failure('source_failed', { address: path, reason: `its header has ${twin.slice(0, 60)} twice` })
+  return header
 }
 
 async function matching(pattern: string, work: Work): Promise<{ path: string; size: number; mark: string }[]> {

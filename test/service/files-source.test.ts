@@ -1,0 +1,89 @@
+/** Files into Parquet: columns by the names of the header, lines that do not fit counted and kept, each file once, and no way out of the tenant's folder. */
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { openSession } from '../../src/engines/duckdb/session.ts'
+import { runTransfer } from '../../src/main/service/transfer-job.ts'
+import type { Work } from '../../src/main/service/work.ts'
+import { openFolder } from '../support/service.ts'
+
+const home = openFolder('headrace-files-')
+const tenant = join(home, 'tenant')
+mkdirSync(join(tenant, 'in'), { recursive: true })
+const COLUMNS = [{ name: 'id', type: 'BIGINT' }, { name: 'name', type: 'VARCHAR' }, { name: 'amount', type: 'DECIMAL(10, 2)' }]
+let runs = 0
+
+function transferOf(source: Record<string, unknown>, more: Partial<Work> = {}): ReturnType<typeof runTransfer> {
+  runs += 1
+  const work: Work = {
+    executionId: `e${runs}`, tenantId: 't', sourceType: 'files', source: { format: 'csv', columns: COLUMNS, ...source }, destination: { type: 'local', path: 'out' }, sourceSecret: undefined, destinationSecret: undefined, cursor: undefined, draft: false, estimatedMinutes: 5,
+    memoryBytes: 1 << 30, threads: 2, workFolder: join(home, 'work', `e${runs}`), tenantFolder: tenant, scratchFolder: join(home, 'scratch'), allowedPaths: [], ...more,
+  }
+  return runTransfer(work, () => undefined, () => performance.now() / 1000)
+}
+
+async function rowsOf(file: string, columns = '*'): Promise<Record<string, unknown>[]> {
+  const session = await openSession({ memoryBytes: 256 << 20, threads: 1, spillFolder: join(home, 'spill') })
+  const rows = await session.objects(`SELECT ${columns} FROM read_parquet('${file}')`)
+  await session.close()
+  return rows
+}
+
+const file = (name: string, text: string | Buffer): string => (writeFileSync(join(tenant, 'in', name), text), `in/${name}`)
+
+test('columns are matched by the names of the header, whatever their order; one that nobody declared is kept as text', async () => {
+  const { receipt } = await transferOf({ path: file('order.csv', 'amount,id,extra,name\n1.50,7,x,seven\n') })
+  expect(await rowsOf(receipt.output[0])).toEqual([{ amount: '1.50', id: '7', extra: 'x', name: 'seven' }])
+  await expect(transferOf({ path: file('lacks.csv', 'id,name\n1,a\n') })).rejects.toMatchObject({ code: 'source_not_found', message: expect.stringContaining('column amount') })
+  file('two-a.csv', 'id,name,amount\n1,a,1\n')
+  file('two-b.csv', 'name,id,amount\na,1,1\n')
+  await expect(transferOf({ path: 'in/two-*.csv' })).rejects.toMatchObject({ code: 'source_failed', message: expect.stringContaining('differs') })
+})
+
+test.each([
+  ['wrong types', 'x,a,1\n2,b,oops\n3,c,3\n', 1, 2],
+  ['too few and too many fields', '1,a\n2,b,2,more\n3,c,3\n', 1, 2],
+  ['windows line ends and quotes with commas and line ends', '1,"a,b",1\r\n2,"c\r\nd",2\r\n', 2, 0],
+  ['a byte order mark', '1,a,1\n', 1, 0],
+  ['an empty last line and none at the end', '1,a,1\n2,b,2', 2, 0],
+  ['overflow of a decimal', '1,a,99999999999.99\n2,b,1\n', 1, 1],
+])('%s: what is accepted and what is rejected make up the input', async (name, body, accepted, rejected) => {
+  const { receipt } = await transferOf({ path: file(`${name}.csv`, `${name === 'a byte order mark' ? '\uFEFF' : ''}id,name,amount${body.includes('\r') ? '\r' : ''}\n${body}`) })
+  expect([receipt.rows, receipt.rejected]).toEqual([accepted, rejected])
+  if (rejected === 0) return
+  const lines = await rowsOf(receipt.output[1], 'DISTINCT line, rule, original')
+  expect(lines.every((line) => String(line.original).length > 0)).toBe(true)
+})
+
+test('bad UTF-8 is rejected by line, its neighbours are kept', async () => {
+  const { receipt } = await transferOf({ path: file('utf8.csv', Buffer.concat([Buffer.from('id,name,amount\n1,a,1\n2,'), Buffer.from([0xff, 0xfe]), Buffer.from(',2\n3,c,3\n')])) })
+  expect([receipt.rows, receipt.rejected]).toEqual([2, 1])
+})
+
+test('each file once: the cursor knows them by size and time, and is not moved by a draft', async () => {
+  file('once-1.csv', 'id,name,amount\n1,a,1\n')
+  const first = await transferOf({ path: 'in/once-*.csv' })
+  expect(first.receipt.rows).toBe(1)
+  file('once-2.csv', 'id,name,amount\n2,b,2\n')
+  const second = await transferOf({ path: 'in/once-*.csv' }, { cursor: first.cursor })
+  expect(second.receipt.rows).toBe(1)
+  await expect(transferOf({ path: 'in/once-*.csv' }, { cursor: second.cursor })).rejects.toMatchObject({ code: 'path_not_found' })
+  expect((await transferOf({ path: 'in/once-*.csv' }, { cursor: second.cursor, draft: true })).cursor).toBeUndefined()
+})
+
+test('JSON lines and Parquet are read too', async () => {
+  const lines = await transferOf({ path: file('rows.ndjson', '{"id":1,"name":"a","amount":1.5}\n{"id":2,"name":null}\n'), format: 'ndjson' })
+  expect(await rowsOf(lines.receipt.output[0])).toEqual([{ id: '1', name: 'a', amount: '1.50' }, { id: '2', name: null, amount: null }])
+  const again = await transferOf({ path: lines.receipt.output[0], format: 'parquet', columns: undefined })
+  expect(again.receipt.rows).toBe(2)
+})
+
+test('no path leads out of the tenant\'s folder: not by dots, links, absolute names, patterns or zero bytes, for reading or writing', async () => {
+  writeFileSync(join(home, 'secret.csv'), 'id,name,amount\n1,secret,1\n')
+  symlinkSync(home, join(tenant, 'in', 'link'))
+  symlinkSync(join(home, 'secret.csv'), join(tenant, 'in', 'linked.csv'))
+  for (const path of ['../secret.csv', '/etc/passwd', `${home}/secret.csv`, 'in/../../secret.csv', 'in/link/secret.csv', 'in/linked.csv', '../*.csv', 'in/link/*.csv', 'in/linked*.csv', 'in/{link,x}/secret.csv', 'in/\0.csv', '/proc/self/environ', 'in/..%2f..%2fsecret.csv'])
+    await expect(transferOf({ path }), path).rejects.toMatchObject({ code: expect.stringMatching(/^(permission_denied|path_not_found)$/) })
+  file('ok.csv', 'id,name,amount\n1,a,1\n')
+  for (const path of ['../out', '/tmp/elsewhere', 'in/link/out']) await expect(transferOf({ path: 'in/ok.csv' }, { destination: { type: 'local', path } }), path).rejects.toMatchObject({ code: 'permission_denied' })
+})
