@@ -11,6 +11,7 @@ import { record } from '../../state/events.ts'
 import { leasesOf, reap } from '../../state/runs.ts'
 import { enqueueJob } from './jobs.ts'
 import { nextTick } from './ticks.ts'
+import { deliverWebhooks } from './webhooks.ts'
 
 export interface Loop {
   /** Does the next round now. */
@@ -24,6 +25,8 @@ const TURN = { everyMs: 500, leaseMs: 15_000, heads: 2_000, attempts: 3, slowMs:
 export function startScheduler(context: Context, log: (event: Record<string, unknown>) => void): Loop {
   const holder = `${hostname()} ${process.pid}`
   const watch = createLeaseWatch()
+  const told = (error: unknown): void => log({ level: 'warn', event: 'scheduler.failed', reason: reasonOf(error) })
+  let delivering: Promise<unknown> | undefined
   let slowAt = 0
   return startLoop(TURN.everyMs, async () => {
     if ((await holdLease(context.gate.service, { name: 'scheduler', holder, leaseMs: TURN.leaseMs })) === undefined) return
@@ -32,7 +35,12 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
       slowAt = context.now().getTime() + TURN.slowMs
     }
     await schedulerRound(context, watch)
-  }, (error) => log({ level: 'warn', event: 'scheduler.failed', reason: reasonOf(error) }), () => leaveLease(context.gate.service, { name: 'scheduler', holder }))
+    // Beside the rounds: a receiver that is slow must not hold up who waits for capacity.
+    delivering ??= deliverWebhooks(context).catch(told).finally(() => (delivering = undefined))
+  }, told, async () => {
+    await delivering
+    await leaveLease(context.gate.service, { name: 'scheduler', holder })
+  })
 }
 
 /** What changes with the clock: periods, slots, keys nobody will repeat any more. */

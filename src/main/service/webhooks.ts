@@ -1,0 +1,77 @@
+/**
+ * Delivers events to the URLs that tenants gave: in order, each at least once (the delivery's number is the event's, so that a receiver
+ * can tell a second time), signed when the webhook has a secret. A receiver that fails is tried again with growing pauses.
+ */
+import { createHmac } from 'node:crypto'
+import { request as httpRequest } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { isIPv6 } from 'node:net'
+import { failure, reasonOf } from '../../core/errors.ts'
+import { eventsAfter } from '../../state/events.ts'
+import type { Context } from './context.ts'
+import { allowedAddress, egressPolicy } from './dial.ts'
+
+const DELIVERY = { events: 50, timeoutMs: 10_000, longestPauseMs: 3_600_000 }
+
+/** One round over all webhooks that are due. Returns how many events were delivered. */
+export async function deliverWebhooks(context: Context): Promise<number> {
+  const { gate, now } = context
+  const due = await gate.service.selectFrom('webhooks as w').innerJoin('tenants as t', 't.tenant_id', 'w.tenant_id').select(['w.webhook_id', 'w.tenant_id', 'w.url', 'w.events', 'w.secret_name', 'w.next_event_id', 'w.failures']).where('w.try_after', '<=', now()).where('t.status', '=', 'active').orderBy('w.try_after').limit(100).execute()
+  const delivered = await Promise.all(due.map((hook) => deliver(context, hook)))
+  return delivered.reduce((sum, one) => sum + one, 0)
+}
+
+interface Hook {
+  webhook_id: string
+  tenant_id: string
+  url: string
+  events: string[]
+  secret_name: string | null
+  next_event_id: bigint
+  failures: number
+}
+
+/** `next_event_id` is the last event that is done with: delivered, or not asked for. */
+async function deliver(context: Context, hook: Hook): Promise<number> {
+  const { gate, now, secrets } = context
+  const events = await eventsAfter(gate.service, { after: hook.next_event_id, tenantId: hook.tenant_id, limit: DELIVERY.events })
+  if (events.length === 0) return 0
+  let [done, count] = [hook.next_event_id, 0]
+  try {
+    const key = hook.secret_name === null ? undefined : (await secrets.get(hook.tenant_id, hook.secret_name))?.key
+    if (hook.secret_name !== null && key === undefined) throw failure('secret_not_found', { name: `${hook.secret_name} with a field key` })
+    for (const event of events) {
+      if (hook.events.includes('*') || hook.events.includes(String(event.event))) {
+        await post(hook.url, JSON.stringify(event), { id: String(event.event_id), name: String(event.event), key })
+        count += 1
+      }
+      done = BigInt(String(event.event_id))
+    }
+    await gate.service.updateTable('webhooks').set({ next_event_id: done, failures: 0, last_error: null }).where('webhook_id', '=', hook.webhook_id).execute()
+  } catch (error) {
+    const pauseMs = Math.min(DELIVERY.longestPauseMs, 1_000 * 2 ** hook.failures)
+    await gate.service.updateTable('webhooks').set({ next_event_id: done, failures: hook.failures + 1, last_error: reasonOf(error).slice(0, 300), try_after: new Date(now().getTime() + pauseMs) }).where('webhook_id', '=', hook.webhook_id).execute()
+  }
+  return count
+}
+
+/** Posts to the address that was checked and to no other; redirects are not followed. */
+async function post(target: string, body: string, { id, name, key }: { id: string; name: string; key: string | undefined }): Promise<void> {
+  const url = new URL(target)
+  const secure = url.protocol === 'https:'
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const address = await allowedAddress(egressPolicy(), host, Number(url.port || (secure ? 443 : 80)))
+  const signature = key === undefined ? {} : { 'headrace-signature': `sha256=${createHmac('sha256', key).update(`${id}.${body}`).digest('hex')}` }
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'headrace-event': name, 'headrace-delivery': id, ...signature }
+  await new Promise<void>((resolve, reject) => {
+    const sent = (secure ? httpsRequest : httpRequest)(url, { method: 'POST', headers, timeout: DELIVERY.timeoutMs, agent: false, lookup: (_, options, done) => (options.all ? done(null, [{ address, family: isIPv6(address) ? 6 : 4 }]) : done(null, address, isIPv6(address) ? 6 : 4)) }, (response) => {
+      response.resume()
+      const status = response.statusCode ?? 0
+      if (status >= 200 && status < 300) resolve()
+      else reject(failure('source_unreachable', { address: url.host, reason: `it answered ${status}` }))
+    })
+    sent.on('timeout', () => sent.destroy(failure('source_unreachable', { address: url.host, reason: `no answer within ${DELIVERY.timeoutMs / 1000} s` })))
+    sent.on('error', reject)
+    sent.end(body)
+  })
+}
