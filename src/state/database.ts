@@ -27,7 +27,7 @@ export interface Database {
     execution_id: Id; job_id: string; scheduled_time: Time; actual_start_time: Date | null; actual_end_time: Date | null; status: Generated<string>; resource_used: Json | null; sla_met: boolean | null; error_message: string | null
     namespace: string; created_at: Since; tenant_id: string; cpu_cores: number; memory_gb: number; estimated_minutes: number; fair_tag: number; deadline: Time; ready: Generated<boolean>; try_after: Generated<Date>; reason: Json | null
     attempt: Generated<number>; booked_from: Date | null; booked_until: Date | null; lender: string | null; unit_owner: string | null; holds: Generated<unknown>; runner: string | null; generation: Generated<bigint>; lease_until: Date | null
-    cancel_requested: Generated<boolean>; progress: Json | null; receipt: Json | null; tick: Date | null
+    cancel_requested: Generated<boolean>; warned: Generated<string[]>; progress: Json | null; receipt: Json | null; tick: Date | null
   }
   resource_consumption: { consumption_id: Id; job_id: string; tenant_id: string; execution_id: string; cpu_seconds: Micros; memory_gb_seconds: Micros; start_time: Time; end_time: Time; namespace: string; created_at: Since; cpu_microseconds: Micros }
   capacity_slots: { slot_id: Id; namespace: string; time_slot: Time; slot_duration_minutes: number; total_cpu_capacity: number; total_memory_capacity: number; allocated_cpu: Generated<number>; allocated_memory: Generated<number>; created_at: Since; region: Generated<string> }

@@ -212,3 +212,20 @@ test('300 metered ends, a fifth told twice: the total is the oracle\'s, to the m
   expect(vcpuHours(sum)).toBeGreaterThan(0)
   await inOrder()
 })
+
+test('a warning comes before a promise is missed, once, with the slack that is left', async () => {
+  const tenant = await buyer({ hours: 20, jobs: 2 })
+  const running = await queue(tenant, tenant.jobs[0], { minutes: 50 })
+  const waiting = await queue(tenant, tenant.jobs[1], { minutes: 6_000, cpuCores: 20 })
+  await round()
+  const [claimed] = (await take()).filter((one) => one.execution_id === running)
+  const warnings = async () => (await service.call<{ items: { event: string; subject: string; data: object }[] }>('GET', `/tenants/${tenant.id}/events?limit=500`)).body.items.filter((one) => one.event === 'execution.sla_warning')
+  expect((await warnings()).filter((one) => one.subject === running)).toEqual([])
+  clockMs += 46 * 60_000
+  await round()
+  clockMs += 60_000
+  await round()
+  expect((await warnings()).filter((one) => one.subject === running)).toMatchObject([{ data: { promise: 'runtime', promised_minutes: 60, slack_minutes: 14 } }])
+  expect((await warnings()).filter((one) => one.subject === waiting)).toMatchObject([{ data: { promise: 'window' } }])
+  await done(claimed)
+})

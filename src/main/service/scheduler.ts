@@ -11,6 +11,7 @@ import { record } from '../../state/events.ts'
 import { leasesOf, reap } from '../../state/runs.ts'
 import { enqueueJob } from './jobs.ts'
 import { nextTick } from './ticks.ts'
+import { warn } from '../../state/warnings.ts'
 import { deliverWebhooks } from './webhooks.ts'
 
 export interface Loop {
@@ -62,6 +63,7 @@ export async function schedulerRound(context: Context, watch: LeaseWatch = creat
   await gate.transact((tx) => tick(tx, now()))
   const silent = watch(await leasesOf(gate.service), performance.now())
   await gate.transact((tx) => reap(tx, silent, { now: now(), settings: slots, attempts: TURN.attempts }))
+  await gate.transact((tx) => warn(tx, now()))
   await gate.transact((tx) => advanceBookings(tx, { capacity, settings: slots, now: now(), spillover }))
   for (;;) {
     const { booked, waiting } = await gate.transact((tx) => runCycle(tx, { capacity, settings: slots, now: now(), heads: TURN.heads, spillover }))

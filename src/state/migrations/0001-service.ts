@@ -148,6 +148,8 @@ CREATE TABLE job_executions (
   generation bigint NOT NULL DEFAULT 0,
   lease_until timestamptz,
   cancel_requested boolean NOT NULL DEFAULT false,
+  -- Whether its tenant was warned that a promise is about to be missed: once for each promise.
+  warned text[] NOT NULL DEFAULT '{}',
   progress jsonb,
   receipt jsonb,
   -- One execution per tick of a job: a scheduler that repeats itself finds it there.

@@ -1,0 +1,26 @@
+/** Warnings before a promise is missed, with the slack that is left; each once per execution and promise. */
+import { sql } from 'kysely'
+import type { Tx } from './database.ts'
+
+/** A warning comes when less than this part of the promised time is left. */
+const LAST_PART = 0.25
+
+/** Warns of runs that near `max_runtime_minutes`, and of executions that still wait when their window nears its end. Returns how many. */
+export async function warn(tx: Tx, now: Date): Promise<number> {
+  const { rows } = await sql<{ execution_id: string }>`
+    WITH running AS (
+      SELECT x.execution_id, 'runtime' AS promise, (j.sla_requirements->>'max_runtime_minutes')::float8 AS promised, (j.sla_requirements->>'max_runtime_minutes')::float8 - extract(epoch FROM ${now}::timestamptz - x.actual_start_time) / 60 AS slack
+      FROM job_executions x JOIN ingestion_jobs j USING (job_id) WHERE x.status = 'running' AND j.sla_requirements ? 'max_runtime_minutes' AND NOT 'runtime' = ANY (x.warned)
+    ), waiting AS (
+      SELECT execution_id, 'window' AS promise, extract(epoch FROM deadline - scheduled_time)::float8 / 60 AS promised, extract(epoch FROM deadline - ${now}::timestamptz)::float8 / 60 - estimated_minutes AS slack
+      FROM job_executions WHERE status = 'scheduled' AND NOT 'window' = ANY (warned)
+    ), late AS (
+      SELECT * FROM running WHERE slack < promised * ${LAST_PART}::float8 UNION ALL SELECT * FROM waiting WHERE slack < promised * ${LAST_PART}::float8
+    ), marked AS (
+      UPDATE job_executions x SET warned = x.warned || l.promise FROM late l WHERE x.execution_id = l.execution_id RETURNING x.execution_id, x.tenant_id, x.job_id, l.promise, l.promised, l.slack
+    )
+    INSERT INTO events (tenant_id, actor, event, subject, data)
+    SELECT tenant_id, 'scheduler', 'execution.sla_warning', execution_id, jsonb_build_object('job_id', job_id, 'promise', promise, 'promised_minutes', round(promised::numeric, 1), 'slack_minutes', round(slack::numeric, 1)) FROM marked
+    RETURNING subject AS execution_id`.execute(tx)
+  return rows.length
+}
