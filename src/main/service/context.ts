@@ -4,6 +4,7 @@ import type { OfferedCapacity } from '../../core/namespaces.ts'
 import type { Answer, Listed } from '../../control/service.ts'
 import type { SlotSettings } from '../../state/capacity.ts'
 import type { Gate } from '../../state/database.ts'
+import type { Learner } from './learner.ts'
 
 export interface Context {
   gate: Gate
@@ -15,6 +16,7 @@ export interface Context {
   spillover: boolean
   now: () => Date
   secrets: SecretStore
+  learner: Learner
 }
 
 /** Secrets by tenant and name; values go to the child that runs an execution and nowhere else. */

@@ -1,19 +1,20 @@
 /** Use cases of estimation and metrics. */
 import { sql } from 'kysely'
 import type { Service } from '../../control/service.ts'
-import { DEFAULT_VOLUME_GB, RULE_CONFIDENCE, estimateByRule, recommendUnits, sourceType } from '../../learning/rules.ts'
+import { DEFAULT_VOLUME_GB, recommendUnits, sourceType } from '../../learning/rules.ts'
 import { currentPrices } from '../../state/purchases.ts'
 import { usageOf } from '../../state/usage.ts'
 import type { Context } from './context.ts'
 
-export function estimationCases({ gate, now }: Context): Pick<Service, 'estimate' | 'metrics'> {
+export function estimationCases({ gate, now, learner }: Context): Pick<Service, 'estimate' | 'metrics'> {
   return {
     async estimate(body) {
       const type = sourceType(body.source_type)
       const volume = body.data_volume_gb ?? DEFAULT_VOLUME_GB
-      const resources = estimateByRule(type, volume, body.transformation_complexity ?? 'medium')
+      const tables = (body.source_config as { tables?: unknown[] } | undefined)?.tables
+      const { resources, confidence, by, runtimeInterval } = await learner.estimate(type, { dataVolumeGb: volume, tableCount: Array.isArray(tables) ? tables.length : 1, complexity: body.transformation_complexity ?? 'medium', connectionLatencyMs: 0, similarMinutesPerGb: undefined })
       const { bare_units, ...units } = recommendUnits(resources)
-      return { estimated_resources: resources, recommended_units: units, confidence_level: RULE_CONFIDENCE, explanation: { by: 'rule', data_volume_gb: volume, bare_dedicated_units: bare_units } }
+      return { estimated_resources: resources, recommended_units: units, confidence_level: confidence, explanation: { by, data_volume_gb: volume, bare_dedicated_units: bare_units, ...(runtimeInterval === undefined ? {} : { runtime_minutes_80_percent: runtimeInterval }) } }
     },
     metrics: (tenantId) => gate.readAs(tenantId, async (db) => {
       const at = now()

@@ -12,6 +12,7 @@ import type { Context } from './context.ts'
 import { estimationCases } from './estimation.ts'
 import { executionCases } from './executions.ts'
 import { jobCases } from './jobs.ts'
+import { createLearner } from './learner.ts'
 import { purchaseCases } from './purchases.ts'
 import { secretCases } from './secrets-cases.ts'
 import { tenantCases } from './tenants.ts'
@@ -44,11 +45,15 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
     slots: SLOTS,
     spillover: options.spillover ?? true,
     now,
+    learner: createLearner(gate.service),
     secrets: openSealedSecrets({ file: join(options.home, 'secrets.age'), keyFile: join(options.home, 'secrets.key') }),
   }
   await gate.transact((tx) => ensureSlots(tx, context.capacity, gridAt(now().getTime(), context.slots)))
   const service: Service = { version: options.version, ready: () => readiness(gate), ...tenantCases(context), ...purchaseCases(context), ...jobCases(context), ...executionCases(context), ...estimationCases(context), ...secretCases(context) }
-  return { service, context, close: () => gate.close() }
+  return { service, context, close: async () => {
+    await context.learner.close()
+    await gate.close()
+  } }
 }
 
 /** Ready: the database answers and the slots reach ahead. */
