@@ -63,6 +63,26 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   return { url, pid: child.pid as number, folder: data, ended, stop: end('SIGINT'), kill: end('SIGQUIT') }
 }
 
+/** Where the data of a home's server lie, or will. */
+export function databaseFolder(home: string): string {
+  return reachableFolder(join(home, 'postgres'), serverUser())
+}
+
+/** The owner's URL of a home's server that runs now, whoever started it. */
+export async function ownerUrl(home: string): Promise<string | undefined> {
+  const data = databaseFolder(home)
+  const [pid, , , port] = textOf(join(data, 'postmaster.pid')).split('\n')
+  if (!(Number(pid) > 0) || !textOf(`/proc/${Number(pid)}/cmdline`).includes(data)) return undefined
+  return `postgres://${OWNER}:${(await readFile(`${data}.login`, 'utf8')).trim()}@127.0.0.1:${port.trim()}/${DATABASE}`
+}
+
+/** Makes files the server's own, where it runs as another user. */
+export async function giveToServer(data: string): Promise<void> {
+  const { uid, gid } = serverUser()
+  await chmod(data, 0o700)
+  if (uid !== undefined) await run('chown', ['-R', `${uid}:${gid}`, data])
+}
+
 const OWNER = 'headrace_owner'
 const DATABASE = 'headrace'
 
@@ -76,6 +96,8 @@ const SETTINGS: Record<string, string> = {
   // The first change of a page after a checkpoint writes the whole page to the log: fewer checkpoints and smaller pages.
   wal_compression: 'on',
   max_wal_size: '2GB',
+  // What a backup that is being made may still need.
+  wal_keep_size: '1GB',
   checkpoint_timeout: '15min',
   shared_buffers: '128MB',
   max_connections: '200',

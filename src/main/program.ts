@@ -1,5 +1,6 @@
 /** The commander program: verbs, global options, exit codes (0 done, 1 failed, 2 usage). */
 import { Command, CommanderError } from 'commander'
+import { addBackup } from '../cli/backup.ts'
 import { addBatch } from '../cli/batch.ts'
 import { addBench } from '../cli/bench.ts'
 import { addDataset } from '../cli/dataset.ts'
@@ -46,6 +47,10 @@ export async function runCli(version: string): Promise<void> {
   addQuarantine(program, app, output)
   const client = createClient()
   addServe(program, async (options) => (await import('./service/serve.ts')).serve(version, options), client, output)
+  addBackup(program, async (verb, folder, say) => {
+    const { backup, restore } = await import('./service/backup.ts')
+    return verb === 'backup' ? backup({ home: homeFolder(), target: folder, version, say }) : restore({ home: homeFolder(), source: folder, say })
+  }, output)
   addTenants(program, client, output)
   addPurchases(program, client, output)
   addSecrets(program, client, output)

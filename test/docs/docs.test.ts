@@ -42,7 +42,7 @@ test('every command of the page on the service works as written, in order', asyn
   const env = { HEADRACE_HOME: home }
   const outputs: string[] = []
   try {
-    for (const command of commandsOf('docs/service.md')) outputs.push(await shell(command.replaceAll('orders-job.json > orders-job.json', `orders-job.json > ${home}/orders-job.json`).replaceAll('-f orders-job.json', `-f ${home}/orders-job.json`).replace('> service.log', `> ${home}/service.log`), env))
+    for (const command of commandsOf('docs/service.md')) outputs.push(await shell(command.replaceAll('orders-job.json > orders-job.json', `orders-job.json > ${home}/orders-job.json`).replaceAll('-f orders-job.json', `-f ${home}/orders-job.json`).replace('> service.log', `> ${home}/service.log`).replaceAll('backup-of-today', `${home}.backup`).replace('$PWD/restored', `${home}.restored`), env))
     const [, , added, estimate, , , quote, , draft, evaluation, promoted, run, list, usage, ledger] = outputs
     expect(added).toContain('acme')
     expect(estimate).toContain('"cpu_cores":12,"memory_gb":24,"runtime_minutes":210')
@@ -54,6 +54,7 @@ test('every command of the page on the service works as written, in order', asyn
     expect(list.match(/succeeded/g)).toHaveLength(2)
     expect(usage).toMatch(/vcpu_hours +100/)
     expect(ledger).toMatch(/settle +held +consumed/)
+    expect(outputs.at(-1)).toMatch(/as_of +20/)
   } finally {
     const { pid } = JSON.parse(readFileSync(join(home, 'service.json'), 'utf8')) as { pid: number }
     process.kill(pid, 'SIGTERM')
