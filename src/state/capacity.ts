@@ -28,6 +28,8 @@ export async function lockCapacity(tx: Tx): Promise<void> {
 
 /** Makes the slots of the horizon that are missing, and follows a changed capacity as far as bookings allow. */
 export async function ensureSlots(tx: Tx, capacity: OfferedCapacity, grid: SlotGrid): Promise<void> {
+  // A conflict locks the row that is there, in the order of this statement and not of the others'.
+  await lockCapacity(tx)
   const end = new Date(grid.originMs + (grid.count - 1) * grid.slotMs)
   const minutes = grid.slotMs / 60_000
   for (const namespace of NAMESPACES) {

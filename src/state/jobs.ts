@@ -74,6 +74,11 @@ export async function openExecutions(db: Db, jobId: string): Promise<{ execution
   return db.selectFrom('job_executions').select(['execution_id', 'status']).where('job_id', '=', jobId).where('status', 'in', ['scheduled', 'booked', 'running']).execute()
 }
 
+/** Executions that a deletion was cut off from cancelling. */
+export async function openOfDeletedJobs(db: Db): Promise<{ execution_id: string; tenant_id: string }[]> {
+  return db.selectFrom('job_executions as x').innerJoin('ingestion_jobs as j', 'j.job_id', 'x.job_id').select(['x.execution_id', 'x.tenant_id']).where('j.status', '=', 'deleted').where('x.status', 'in', ['scheduled', 'booked', 'running']).where('x.cancel_requested', '=', false).limit(100).execute()
+}
+
 export async function findExecution(db: Db, tenantId: string, executionId: string) {
   return db.selectFrom('job_executions').select(EXECUTION).where('tenant_id', '=', tenantId).where('execution_id', '=', executionId).executeTakeFirst()
 }

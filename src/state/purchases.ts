@@ -29,7 +29,7 @@ export async function buy(tx: Tx, { tenantId, purchase, capacity, actor, now }: 
   if (purchase.resource_type === 'dedicated_units') await reserveUnits(tx, purchase, capacity)
   const row = await tx.insertInto('resource_purchases').values({ tenant_id: tenantId, ...purchase, status: purchase.valid_from > now ? 'scheduled' : 'active', price: JSON.stringify(price) }).returning(COLUMNS).executeTakeFirstOrThrow()
   if (purchase.resource_type === 'vcpu_hours') await openLots(tx, row, now)
-  await afterBalanceChange(tx, tenantId, now)
+  await weigh(tx, tenantId, now)
   await record(tx, { tenantId, actor, event: 'purchase.created', subject: row.purchase_id, data: { ...purchase, price } })
   return row
 }
@@ -75,15 +75,22 @@ export async function openLots(tx: Tx, row: { purchase_id: string; tenant_id: st
   }
 }
 
-/** New balance or units: what slept for want of them is looked at again, and the tenant's weight is what it bought. */
-export async function afterBalanceChange(tx: Tx, tenantId: string, now: Date): Promise<void> {
+/** The tenant's weight in the queue is what it bought. */
+export async function weigh(tx: Tx, tenantId: string, now: Date): Promise<void> {
   const { rows } = await sql<{ units: number; per_day: number }>`
     SELECT coalesce(sum(quantity) FILTER (WHERE resource_type = 'dedicated_units'), 0)::float8 AS units,
       coalesce(sum(quantity * CASE time_period WHEN 'hourly' THEN 24.0 WHEN 'daily' THEN 1.0 WHEN 'monthly' THEN 1 / 30.0 ELSE 1 / 365.0 END) FILTER (WHERE resource_type = 'vcpu_hours'), 0)::float8 AS per_day
     FROM resource_purchases WHERE tenant_id = ${tenantId} AND status IN ('active', 'scheduled') AND valid_from <= ${now} AND valid_until > ${now}`.execute(tx)
   const weight = weightOf({ dedicatedUnits: rows[0].units, vcpuHoursPerDay: rows[0].per_day })
   await tx.insertInto('tenant_shares').values({ tenant_id: tenantId, weight }).onConflict((on) => on.column('tenant_id').doUpdateSet({ weight })).execute()
-  await tx.updateTable('job_executions').set({ ready: true }).where('tenant_id', '=', tenantId).where('status', '=', 'scheduled').where('ready', '=', false).execute()
+}
+
+/**
+ * New balance or units: what slept for want of them is looked at again. In a transaction of its own, after the one that brought them:
+ * executions are locked before lots everywhere.
+ */
+export async function wakeTenants(db: Db, tenantIds: string[]): Promise<void> {
+  if (tenantIds.length > 0) await db.updateTable('job_executions').set({ ready: true }).where('tenant_id', 'in', tenantIds).where('status', '=', 'scheduled').where('ready', '=', false).execute()
 }
 
 export async function findPurchase(db: Db, tenantId: string, purchaseId: string) {
@@ -103,19 +110,19 @@ export async function cancelPurchase(tx: Tx, { tenantId, purchaseId, actor, now 
   if (row.status !== 'active' && row.status !== 'scheduled') throw failure('purchase_state', { status: row.status, action: 'cancelled', list: `/api/v1/tenants/${tenantId}/purchases` })
   await closeLots(tx, { purchaseId }, now)
   const changed = await tx.updateTable('resource_purchases').set((row) => ({ status: 'cancelled', version: row('version', '+', 1) })).where('purchase_id', '=', purchaseId).returning(COLUMNS).executeTakeFirstOrThrow()
-  await afterBalanceChange(tx, tenantId, now)
+  await weigh(tx, tenantId, now)
   await record(tx, { tenantId, actor, event: 'purchase.cancelled', subject: purchaseId })
   return changed
 }
 
-/** Purchases that begin or end, periods that begin or end: what the clock changes. Returns how many rows it changed. */
-export async function turnPeriods(tx: Tx, now: Date): Promise<number> {
+/** Purchases that begin or end, periods that begin or end: what the clock changes. Returns the tenants that may have more than before. */
+export async function turnPeriods(tx: Tx, now: Date): Promise<string[]> {
   const begun = await tx.updateTable('resource_purchases').set({ status: 'active' }).where('status', '=', 'scheduled').where('valid_from', '<=', now).returning(['tenant_id']).execute()
   const ended = await tx.updateTable('resource_purchases').set({ status: 'expired' }).where('status', '=', 'active').where('valid_until', '<=', now).returning(['tenant_id', 'purchase_id']).execute()
-  const closed = await closeLots(tx, { endedBefore: now }, now)
+  await closeLots(tx, { endedBefore: now }, now)
   const due = await tx.selectFrom('resource_purchases').select(COLUMNS).where('resource_type', '=', 'vcpu_hours').where('status', 'in', ['active', 'scheduled']).where('valid_until', '>', now).execute()
   for (const purchase of due) await openLots(tx, purchase, now)
-  for (const tenantId of new Set([...begun, ...ended].map((one) => one.tenant_id))) await afterBalanceChange(tx, tenantId, now)
+  for (const tenantId of new Set([...begun, ...ended].map((one) => one.tenant_id))) await weigh(tx, tenantId, now)
   await record(tx, ...ended.map((one) => ({ tenantId: one.tenant_id, actor: 'scheduler', event: 'purchase.expired', subject: one.purchase_id })))
-  return begun.length + ended.length + closed
+  return [...new Set([...begun, ...due].map((one) => one.tenant_id))]
 }

@@ -45,7 +45,7 @@ export interface CycleReport {
  * can decide nothing twice.
  */
 export async function runCycle(tx: Tx, { capacity, settings, now, heads, spillover }: { capacity: OfferedCapacity; settings: SlotSettings; now: Date; heads: number; spillover: boolean }): Promise<CycleReport> {
-  await tx.updateTable('job_executions').set({ ready: true }).where('status', '=', 'scheduled').where('ready', '=', false).where('try_after', '<=', now).execute()
+  await sql`UPDATE job_executions SET ready = true WHERE execution_id IN (SELECT execution_id FROM job_executions WHERE status = 'scheduled' AND NOT ready AND try_after <= ${now} ORDER BY execution_id LIMIT 5000 FOR UPDATE SKIP LOCKED)`.execute(tx)
   const rows = await tx.selectFrom('job_executions').select(['execution_id', 'tenant_id', 'namespace', 'cpu_cores', 'memory_gb', 'estimated_minutes', 'scheduled_time', 'deadline', 'fair_tag'])
     .where('status', '=', 'scheduled').where('ready', '=', true).orderBy('fair_tag').orderBy('execution_id').limit(heads).forUpdate().skipLocked().execute()
   if (rows.length === 0) return { booked: 0, waiting: 0 }

@@ -3,11 +3,11 @@
  * an older one (a process that slept) is refused, so that no execution is ended twice and nothing is paid or given back twice.
  */
 import { sql } from 'kysely'
-import { vcpuHours, type CpuMicros } from '../core/amounts.ts'
+import { UNIT, vcpuHours, type CpuMicros } from '../core/amounts.ts'
 import { failure } from '../core/errors.ts'
-import { SHARED } from '../core/namespaces.ts'
+import { SHARED, type OfferedCapacity } from '../core/namespaces.ts'
 import type { ServiceReason } from '../scheduling/reasons.ts'
-import { allocate, gridAt, lockCapacity, type SlotSettings } from './capacity.ts'
+import { allocate, gridAt, lockCapacity, readSlots, readTenants, type SlotSettings } from './capacity.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
 import { extend, settle } from './ledger.ts'
@@ -25,18 +25,83 @@ export interface Claimed {
   booked_until: Date
 }
 
-/** Takes executions whose time has come, at most `limit`; of each job one at a time. */
-export async function claim(tx: Tx, { runner, now, leaseMs, limit }: { runner: string; now: Date; leaseMs: number; limit: number }): Promise<Claimed[]> {
+/**
+ * Takes executions whose time has come, at most `limit`; of each job one at a time, and only what fits beside what really runs: one
+ * that outran its booking keeps its cores, and who was booked after it starts a little later instead of beside it.
+ */
+export async function claim(tx: Tx, { runner, now, leaseMs, limit, capacity }: { runner: string; now: Date; leaseMs: number; limit: number; capacity: OfferedCapacity }): Promise<Claimed[]> {
+  const due = await tx.selectFrom('job_executions as b').select(['execution_id', 'job_id', 'namespace', 'cpu_cores', 'memory_gb'])
+    .where('status', '=', 'booked').where('booked_from', '<=', now).where('cancel_requested', '=', false)
+    .where(({ not, exists, selectFrom }) => not(exists(selectFrom('job_executions as r').select('r.execution_id').whereRef('r.job_id', '=', 'b.job_id').where('r.status', '=', 'running'))))
+    .orderBy('booked_from').orderBy('fair_tag').limit(limit * 4).forUpdate().skipLocked().execute()
+  if (due.length === 0) return []
+  await lockCapacity(tx)
+  const free = await freeNow(tx, capacity)
+  const jobs = new Set<string>()
+  const chosen: string[] = []
+  for (const one of due) {
+    const room = free.get(one.namespace)
+    if (chosen.length === limit || jobs.has(one.job_id) || room === undefined || room.cpuCores < one.cpu_cores || room.memoryGb < one.memory_gb) continue
+    jobs.add(one.job_id)
+    chosen.push(one.execution_id)
+    room.cpuCores -= one.cpu_cores
+    room.memoryGb -= one.memory_gb
+  }
+  if (chosen.length === 0) return []
   const { rows } = await sql<Claimed>`
     UPDATE job_executions SET status = 'running', runner = ${runner}, generation = generation + 1, lease_until = ${new Date(now.getTime() + leaseMs)}, actual_start_time = ${now}, progress = NULL
-    WHERE execution_id IN (
-      SELECT DISTINCT ON (b.job_id) b.execution_id FROM (
-        SELECT execution_id, job_id, booked_from FROM job_executions WHERE status = 'booked' AND booked_from <= ${now} ORDER BY booked_from LIMIT ${limit * 4} FOR UPDATE SKIP LOCKED
-      ) b WHERE NOT EXISTS (SELECT 1 FROM job_executions r WHERE r.job_id = b.job_id AND r.status = 'running') ORDER BY b.job_id, b.booked_from LIMIT ${limit}
-    ) RETURNING execution_id, job_id, tenant_id, namespace, cpu_cores, memory_gb, attempt, generation, booked_until`.execute(tx)
+    WHERE execution_id = ANY(${chosen}::uuid[]) RETURNING execution_id, job_id, tenant_id, namespace, cpu_cores, memory_gb, attempt, generation, booked_until`.execute(tx)
   await record(tx, ...rows.map((row) => ({ tenantId: row.tenant_id, actor: runner, event: 'execution.started', subject: row.execution_id, data: { attempt: row.attempt } })))
   return rows
 }
+
+/** What no running execution uses, whatever was booked. */
+async function freeNow(tx: Tx, capacity: OfferedCapacity): Promise<Map<string, { cpuCores: number; memoryGb: number }>> {
+  const used = await tx.selectFrom('job_executions').select(({ fn }) => ['namespace', fn.sum<bigint>('cpu_cores').as('cpu'), fn.sum<bigint>('memory_gb').as('memory')]).where('status', '=', 'running').groupBy('namespace').execute()
+  const free = new Map(Object.entries(capacity).map(([namespace, one]) => [namespace, { ...one }]))
+  for (const { namespace, cpu, memory } of used) {
+    const room = free.get(namespace)
+    if (room !== undefined) Object.assign(room, { cpuCores: room.cpuCores - Number(cpu), memoryGb: room.memoryGb - Number(memory) })
+  }
+  return free
+}
+
+/**
+ * Bookings of runs that are about to outrun them reach one slot further where that is free, so that nothing else is planned there.
+ * Where it is not, the run goes on, and what was booked there waits (see claim). Returns how many were extended.
+ */
+export async function extendBookings(tx: Tx, { now, settings }: { now: Date; settings: SlotSettings }): Promise<number> {
+  const rows = await tx.selectFrom('job_executions').select(['execution_id', 'namespace', 'cpu_cores', 'memory_gb', 'booked_from', 'booked_until', 'unit_owner']).where('status', '=', 'running').where('booked_until', '<=', new Date(now.getTime() + EXTEND_AHEAD_MS)).orderBy('execution_id').limit(500).forUpdate().skipLocked().execute()
+  if (rows.length === 0) return 0
+  await lockCapacity(tx)
+  const grid = gridAt(now.getTime(), settings)
+  const free = await readSlots(tx, grid)
+  const owners = await readTenants(tx, grid, [], { nowMs: now.getTime(), lock: false, dedicated: rows.flatMap((row) => row.unit_owner ?? []) })
+  const extended = rows.flatMap((row) => {
+    const fromMs = Math.max((row.booked_until as Date).getTime(), grid.originMs)
+    const untilMs = (Math.floor(Math.max(fromMs, now.getTime()) / grid.slotMs) + 1) * grid.slotMs
+    // Slots that the old booking touches are paid for already: only whole ones after it are new.
+    const first = Math.max(0, Math.ceil((fromMs - grid.originMs) / grid.slotMs))
+    const last = Math.ceil((untilMs - grid.originMs) / grid.slotMs) - 1
+    const lane = free[row.namespace as keyof typeof free]
+    const owner = row.unit_owner === null ? undefined : owners.get(row.unit_owner)
+    for (let slot = first; slot <= last; slot += 1) {
+      if (lane.cpu[slot] < row.cpu_cores || lane.memory[slot] < row.memory_gb) return []
+      if (owner !== undefined && (owner.units[slot] * UNIT.cpuCores - owner.used.cpu[slot] < row.cpu_cores || owner.units[slot] * UNIT.memoryGb - owner.used.memory[slot] < row.memory_gb)) return []
+    }
+    for (let slot = first; slot <= last; slot += 1) {
+      lane.cpu[slot] -= row.cpu_cores
+      lane.memory[slot] -= row.memory_gb
+    }
+    return [{ row, untilMs, span: { namespace: row.namespace, cpuCores: row.cpu_cores, memoryGb: row.memory_gb, fromMs: grid.originMs + first * grid.slotMs, untilMs, owner: row.unit_owner ?? undefined } }]
+  })
+  await allocate(tx, grid, extended.filter(({ span }) => span.fromMs < span.untilMs).map(({ span }) => span), 1)
+  for (const { row, untilMs } of extended) await tx.updateTable('job_executions').set({ booked_until: new Date(untilMs) }).where('execution_id', '=', row.execution_id).execute()
+  return extended.length
+}
+
+/** A run's booking is extended this long before it ends: two rounds of a busy scheduler. */
+const EXTEND_AHEAD_MS = 60_000
 
 /** Renews leases and keeps what was measured; returns those that must stop: cancelled, or no longer ours. */
 export async function heartbeat(tx: Tx, { runner, now, leaseMs, alive }: { runner: string; now: Date; leaseMs: number; alive: { executionId: string; generation: bigint; progress: object }[] }): Promise<{ execution_id: string; why: 'cancelled' | 'lost' }[]> {

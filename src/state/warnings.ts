@@ -16,8 +16,11 @@ export async function warn(tx: Tx, now: Date): Promise<number> {
       FROM job_executions WHERE status = 'scheduled' AND NOT 'window' = ANY (warned)
     ), late AS (
       SELECT * FROM running WHERE slack < promised * ${LAST_PART}::float8 UNION ALL SELECT * FROM waiting WHERE slack < promised * ${LAST_PART}::float8
+    ), mine AS MATERIALIZED (
+      -- In one order, and without what others hold: two schedulers that warn at once must not wait for each other.
+      SELECT execution_id FROM job_executions WHERE execution_id IN (SELECT execution_id FROM late) ORDER BY execution_id FOR UPDATE SKIP LOCKED
     ), marked AS (
-      UPDATE job_executions x SET warned = x.warned || l.promise FROM late l WHERE x.execution_id = l.execution_id RETURNING x.execution_id, x.tenant_id, x.job_id, l.promise, l.promised, l.slack
+      UPDATE job_executions x SET warned = x.warned || l.promise FROM late l JOIN mine USING (execution_id) WHERE x.execution_id = l.execution_id RETURNING x.execution_id, x.tenant_id, x.job_id, l.promise, l.promised, l.slack
     )
     INSERT INTO events (tenant_id, actor, event, subject, data)
     SELECT tenant_id, 'scheduler', 'execution.sla_warning', execution_id, jsonb_build_object('job_id', job_id, 'promise', promise, 'promised_minutes', round(promised::numeric, 1), 'slack_minutes', round(slack::numeric, 1)) FROM marked

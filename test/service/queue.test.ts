@@ -39,11 +39,11 @@ async function buyer({ hours = 0, units = 0, jobs = 1, policy = {} }: { hours?: 
   return { id, jobs: made }
 }
 
-const queue = (tenant: Tenant, jobId: string, more: { namespace?: 'vcpu-hours-ns' | 'dedicated-cpu-ns'; cpuCores?: number; memoryGb?: number; minutes?: number; inMs?: number } = {}): Promise<string | undefined> =>
+const queue = (tenant: Tenant, jobId: string, more: { namespace?: 'vcpu-hours-ns' | 'dedicated-cpu-ns' | 'draft-ingestion-ns'; cpuCores?: number; memoryGb?: number; minutes?: number; inMs?: number } = {}): Promise<string | undefined> =>
   service.context.gate.transact((tx) => enqueue(tx, { jobId, tenantId: tenant.id, namespace: more.namespace ?? 'vcpu-hours-ns', cpuCores: more.cpuCores ?? 1, memoryGb: more.memoryGb ?? 2, estimatedMinutes: more.minutes ?? 10, priority: 'medium', preferred: new Date(clockMs + (more.inMs ?? 0)), deadline: new Date(clockMs + 24 * 3_600_000) }))
 
 const round = (): Promise<void> => schedulerRound(service.context)
-const take = (limit = 100): Promise<Claimed[]> => service.context.gate.transact((tx) => claim(tx, { runner: 'test', now: now(), leaseMs: 15_000, limit }))
+const take = (limit = 100): Promise<Claimed[]> => service.context.gate.transact((tx) => claim(tx, { runner: 'test', now: now(), leaseMs: 15_000, limit, capacity: CAPACITY }))
 const done = (one: { execution_id: string; generation: bigint }, cpuMicros = 60_000_000n, outcome: 'succeeded' | 'requeued' | 'failed' = 'succeeded'): Promise<void> =>
   service.context.gate.transact((tx) => finish(tx, { executionId: one.execution_id, generation: one.generation, outcome, used: { cpuMicros, memoryGbSeconds: 1n }, receipt: {}, tryAfter: now() }, { actor: 'test', now: now(), settings: service.context.slots }))
 const row = async (id: string) => service.context.gate.service.selectFrom('job_executions').selectAll().where('execution_id', '=', id).executeTakeFirstOrThrow()
@@ -228,4 +228,31 @@ test('a warning comes before a promise is missed, once, with the slack that is l
   expect((await warnings()).filter((one) => one.subject === running)).toMatchObject([{ data: { promise: 'runtime', promised_minutes: 60, slack_minutes: 14 } }])
   expect((await warnings()).filter((one) => one.subject === waiting)).toMatchObject([{ data: { promise: 'window' } }])
   await done(claimed)
+})
+
+test('a run that outruns its booking keeps its cores: where the next slot is free it gets it, else who was booked there waits', async () => {
+  // The draft namespace has 8 cores, and nobody else uses it here.
+  const tenant = await buyer({ jobs: 2 })
+  const draft = { namespace: 'draft-ingestion-ns' as const, cpuCores: 8, memoryGb: 16, minutes: 15 }
+  const first = await queue(tenant, tenant.jobs[0], draft)
+  await round()
+  const [running] = (await take()).filter((one) => one.execution_id === first)
+  const bookedUntil = (await row(first as string)).booked_until as Date
+  const second = await queue(tenant, tenant.jobs[1], draft)
+  await round()
+  expect((await row(second as string)).booked_from?.getTime()).toBeGreaterThan(clockMs)
+  clockMs = ((await row(second as string)).booked_from as Date).getTime()
+  await round()
+  expect(await take()).toEqual([])
+  await inOrder()
+  await done(running)
+  expect((await take()).map((one) => one.execution_id)).toEqual([second])
+  expect((await row(first as string)).booked_until).toEqual(bookedUntil)
+  clockMs = ((await row(second as string)).booked_until as Date).getTime() - 30_000
+  await round()
+  expect((await row(second as string)).booked_until?.getTime()).toBeGreaterThan(clockMs + 30_000)
+  await inOrder()
+  const { generation } = await row(second as string)
+  await done({ execution_id: second as string, generation })
+  await inOrder()
 })

@@ -55,11 +55,9 @@ export function jobCases(context: Context): Part {
       return changeJob(tx, row, { change: { status: active ? 'active' : 'draft', next_run_at: active ? nextTick(row.schedule_cron, now()) : null, failures_in_a_row: 0 }, event: 'job.resumed', actor: by.name })
     }),
     async deleteJob(by, tenantId, jobId) {
-      await change(tenantId, jobId, async (tx, row) => {
-        const changed = await changeJob(tx, row, { change: { status: 'deleted', next_run_at: null }, event: 'job.deleted', actor: by.name })
-        for (const one of await openExecutions(tx, jobId)) await cancel(tx, { tenantId, executionId: one.execution_id, actor: by.name, now: now(), settings: slots })
-        return changed
-      })
+      await change(tenantId, jobId, (tx, row) => changeJob(tx, row, { change: { status: 'deleted', next_run_at: null }, event: 'job.deleted', actor: by.name }))
+      // Each in a transaction of its own: one that holds the capacity must not go on to another's lots. The scheduler ends what is left over.
+      for (const one of await openExecutions(gate.service, jobId)) await gate.transact((tx) => cancel(tx, { tenantId, executionId: one.execution_id, actor: by.name, now: now(), settings: slots }))
     },
     async runJob(by, tenantId, jobId, key) {
       return gate.writeAs(tenantId, (tx) => once(tx, { tenantId, key, request: { run: jobId } }, async () => {

@@ -4,7 +4,7 @@ import { failure } from '../../core/errors.ts'
 import type { PurchaseRequest } from '../../core/service-nouns.ts'
 import { record } from '../../state/events.ts'
 import { once } from '../../state/idempotency.ts'
-import { buy, cancelPurchase, currentPrices, findPurchase, listPurchases, type NewPurchase } from '../../state/purchases.ts'
+import { buy, cancelPurchase, currentPrices, findPurchase, listPurchases, wakeTenants, type NewPurchase } from '../../state/purchases.ts'
 import { ledgerOf, usageOf } from '../../state/usage.ts'
 import { found, listed, timeOf, type Context } from './context.ts'
 
@@ -16,10 +16,12 @@ export function purchaseCases({ gate, capacity, now }: Context): Part {
     async buy(by, tenantId, key, body) {
       const purchase = purchaseOf(body)
       // As the service, not as the tenant: whether units are free depends on what others bought.
-      return gate.transact((tx) => once(tx, { tenantId, key, request: { purchase: body } }, async () => {
+      const answer = await gate.transact((tx) => once(tx, { tenantId, key, request: { purchase: body } }, async () => {
         const row = await buy(tx, { tenantId, purchase, capacity, actor: by.name, now: now() })
         return { status: 201, body: JSON.parse(JSON.stringify(row)) as Answer }
-      })) as Promise<{ status: number; body: Answer }>
+      }))
+      await wakeTenants(gate.service, [tenantId])
+      return answer as { status: number; body: Answer }
     },
     async listPurchases(tenantId, { after, limit }) {
       return listed(await gate.readAs(tenantId, (db) => listPurchases(db, tenantId, { after, limit })), limit, (one) => String(one.purchase_id))

@@ -53,7 +53,7 @@ export function startRunner(context: Context, log: (event: Record<string, unknow
     }
     const free = concurrency - running.size
     if (free <= 0) return
-    const claimed = await context.gate.transact((tx) => claim(tx, { runner, now: context.now(), leaseMs: RUNNER.leaseMs, limit: free }))
+    const claimed = await context.gate.transact((tx) => claim(tx, { runner, now: context.now(), leaseMs: RUNNER.leaseMs, limit: free, capacity: context.capacity }))
     for (const one of claimed) {
       const started = await start(context, one).catch((error: unknown) => endUnstarted(context, runner, one, error))
       if (started === undefined) continue

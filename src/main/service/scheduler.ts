@@ -3,12 +3,12 @@ import { hostname } from 'node:os'
 import type { Context } from './context.ts'
 import { reasonOf } from '../../core/errors.ts'
 import { correctSlots, ensureSlots, gridAt } from '../../state/capacity.ts'
-import { changeJob, dueJobs } from '../../state/jobs.ts'
+import { changeJob, dueJobs, openOfDeletedJobs } from '../../state/jobs.ts'
 import { holdLease, leaveLease } from '../../state/leases.ts'
-import { turnPeriods } from '../../state/purchases.ts'
+import { turnPeriods, wakeTenants } from '../../state/purchases.ts'
 import { advanceBookings, runCycle } from '../../state/queue.ts'
 import { record } from '../../state/events.ts'
-import { leasesOf, reap } from '../../state/runs.ts'
+import { cancel, extendBookings, leasesOf, reap } from '../../state/runs.ts'
 import { enqueueJob } from './jobs.ts'
 import { nextTick } from './ticks.ts'
 import { warn } from '../../state/warnings.ts'
@@ -47,12 +47,13 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
 /** What changes with the clock: periods, slots, keys nobody will repeat any more. */
 export async function slowRound({ gate, capacity, slots, now }: Context): Promise<void> {
   const at = now()
-  await gate.transact((tx) => turnPeriods(tx, at))
+  await wakeTenants(gate.service, await gate.transact((tx) => turnPeriods(tx, at)))
   await gate.transact((tx) => ensureSlots(tx, capacity, gridAt(at.getTime(), slots)))
   await gate.transact(async (tx) => {
     const corrected = await correctSlots(tx, gridAt(at.getTime(), slots))
     await record(tx, ...corrected.map((one) => ({ tenantId: null, actor: 'scheduler', event: 'capacity.corrected', data: { ...one } })))
   })
+  for (const one of await openOfDeletedJobs(gate.service)) await gate.transact((tx) => cancel(tx, { tenantId: one.tenant_id, executionId: one.execution_id, actor: 'scheduler', now: at, settings: slots })).catch(() => undefined)
   await gate.service.deleteFrom('idempotency_keys').where('created_at', '<', new Date(at.getTime() - 7 * 86_400_000)).execute()
   await gate.service.deleteFrom('capacity_slots').where('time_slot', '<', new Date(at.getTime() - 90 * 86_400_000)).execute()
 }
@@ -62,8 +63,10 @@ export async function schedulerRound(context: Context, watch: LeaseWatch = creat
   const { gate, capacity, slots, spillover, now } = context
   await gate.transact((tx) => tick(tx, now()))
   const silent = watch(await leasesOf(gate.service), performance.now())
-  await gate.transact((tx) => reap(tx, silent, { now: now(), settings: slots, attempts: TURN.attempts }))
+  // One a transaction: ends take lots before the capacity, and a second end would take lots after it.
+  for (const one of silent) await gate.transact((tx) => reap(tx, [one], { now: now(), settings: slots, attempts: TURN.attempts }))
   await gate.transact((tx) => warn(tx, now()))
+  await gate.transact((tx) => extendBookings(tx, { now: now(), settings: slots }))
   await gate.transact((tx) => advanceBookings(tx, { capacity, settings: slots, now: now(), spillover }))
   for (;;) {
     const { booked, waiting } = await gate.transact((tx) => runCycle(tx, { capacity, settings: slots, now: now(), heads: TURN.heads, spillover }))
