@@ -44,6 +44,18 @@ export interface Route {
   run(service: Service, asked: Asked): Promise<Answered>
 }
 
+/** For a 204. */
+export async function nothing(work: Promise<void>): Promise<Answered> {
+  await work
+  return {}
+}
+
+/** An answer with its version as ETag; one of something deleted has none. */
+export async function versioned(work: Promise<Record<string, unknown>>): Promise<Answered> {
+  const body = await work
+  return { body, version: body.version === undefined ? undefined : Number(body.version) }
+}
+
 const RANK: Record<Role, number> = { viewer: 0, editor: 1, owner: 2, operator: 3 }
 
 export function mayRole(role: Role, needs: Role): boolean {

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Client } from '../control/client.ts'
 import { failure } from '../core/errors.ts'
+import { TIME_PERIODS, periodStart, type TimePeriod } from '../core/periods.ts'
 import { wholeNumber } from './options.ts'
 import type { Output } from './output.ts'
 import { showList, showOne, type Body } from './service-output.ts'
@@ -48,15 +49,15 @@ export function addPurchases(program: Command, client: Client, output: () => Out
     .description('buy dedicated units or vCPU-hours')
     .addOption(new Option('--type <type>', 'a dedicated unit is 4 CPU and 8 GB').choices(['dedicated_units', 'vcpu_hours']).makeOptionMandatory())
     .requiredOption('--quantity <n>', 'per period', wholeNumber)
-    .addOption(new Option('--period <period>', 'length of a period').choices(['hourly', 'daily', 'monthly', 'yearly']).default('monthly'))
+    .addOption(new Option('--period <period>', 'length of a period').choices(TIME_PERIODS).default('monthly'))
     .option('--from <time>', 'start, like 2026-12-01 or 2026-12-01T00:00:00Z; now when not given', time)
     .option('--until <time>', 'end; one period after the start when not given', time)
     .option('--key <text>', 'the same key again gives the first answer again, and buys nothing')
     .option(...TENANT)
     .addHelpText('after', '\nExamples:\n  headrace purchases add --type vcpu_hours --quantity 1000\n  headrace purchases add --type dedicated_units --quantity 2 --period daily --from 2027-01-01 --until 2027-01-08')
-    .action(async (flags: Of & { type: string; quantity: number; period: Period; from?: Date; until?: Date; key?: string }) => {
+    .action(async (flags: Of & { type: string; quantity: number; period: TimePeriod; from?: Date; until?: Date; key?: string }) => {
       const from = flags.from ?? new Date()
-      const body = { resource_type: flags.type, quantity: flags.quantity, time_period: flags.period, valid_from: from.toISOString(), valid_until: (flags.until ?? onePeriodAfter(from, flags.period)).toISOString() }
+      const body = { resource_type: flags.type, quantity: flags.quantity, time_period: flags.period, valid_from: from.toISOString(), valid_until: (flags.until ?? periodStart(from, flags.period, 1)).toISOString() }
       showOne(output(), await client.call('POST', `/tenants/${await client.tenant(flags.tenant)}/purchases`, { body, key: flags.key ?? randomUUID() }))
     })
   purchases.command('list').description('list purchases').option(...TENANT).action(async (flags: Of) => showList(output(), await client.call('GET', `/tenants/${await client.tenant(flags.tenant)}/purchases`, { query: { limit: 500 } }), ['purchase_id', 'resource_type', 'quantity', 'time_period', 'valid_from', 'valid_until', 'status', 'price.total_cents', 'price.currency'], 'Nothing was bought; see headrace purchases add --help.'))
@@ -96,20 +97,8 @@ export function addSecrets(program: Command, client: Client, output: () => Outpu
   })
 }
 
-type Period = 'hourly' | 'daily' | 'monthly' | 'yearly'
-
 function time(text: string): Date {
   const at = new Date(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text)
   if (Number.isNaN(at.getTime())) throw new InvalidArgumentError('It must be a time like 2026-12-01 or 2026-12-01T06:00:00Z.')
   return at
-}
-
-/** The service has the exact rule and says which ends would do; this is only the shortest purchase. */
-function onePeriodAfter(from: Date, period: Period): Date {
-  const end = new Date(from)
-  if (period === 'hourly') end.setUTCHours(end.getUTCHours() + 1)
-  else if (period === 'daily') end.setUTCDate(end.getUTCDate() + 1)
-  else end.setUTCMonth(end.getUTCMonth() + (period === 'monthly' ? 1 : 12))
-  const lastDay = new Date(Date.UTC(from.getUTCFullYear(), from.getUTCMonth() + (period === 'monthly' ? 2 : 13), 0))
-  return period === 'monthly' || period === 'yearly' ? (end.getUTCDate() === from.getUTCDate() ? end : new Date(lastDay.setUTCHours(from.getUTCHours(), from.getUTCMinutes(), from.getUTCSeconds(), from.getUTCMilliseconds()))) : end
 }

@@ -1,5 +1,6 @@
 /** Nouns of the service as requests bring them and answers show them: the field names are those of the API. */
 import type { Namespace } from './namespaces.ts'
+import type { TimePeriod } from './periods.ts'
 
 export const ROLES = ['operator', 'owner', 'editor', 'viewer'] as const
 export type Role = (typeof ROLES)[number]
@@ -14,12 +15,11 @@ export interface Principal {
 }
 
 export type ResourceType = 'dedicated_units' | 'vcpu_hours'
-export type Period = 'hourly' | 'daily' | 'monthly' | 'yearly'
 
 export interface PurchaseRequest {
   resource_type: ResourceType
   quantity: number
-  time_period?: Period
+  time_period?: TimePeriod
   valid_from: string
   valid_until: string
 }

@@ -12,6 +12,7 @@ import { chmod, chown, cp, mkdir, open, readFile, rename, rm, symlink, writeFile
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import pg from 'pg'
 import { failure, reasonOf } from '../core/errors.ts'
 import { freePort } from './jvm-servers.ts'
 
@@ -71,9 +72,15 @@ export function databaseFolder(home: string): string {
 /** The owner's URL of a home's server that runs now, whoever started it. */
 export async function ownerUrl(home: string): Promise<string | undefined> {
   const data = databaseFolder(home)
-  const [pid, , , port] = textOf(join(data, 'postmaster.pid')).split('\n')
-  if (!(Number(pid) > 0) || !textOf(`/proc/${Number(pid)}/cmdline`).includes(data)) return undefined
-  return `postgres://${OWNER}:${(await readFile(`${data}.login`, 'utf8')).trim()}@127.0.0.1:${port.trim()}/${DATABASE}`
+  const running = runningServer(data)
+  return running && `postgres://${OWNER}:${(await readFile(`${data}.login`, 'utf8')).trim()}@127.0.0.1:${running.port}/${DATABASE}`
+}
+
+/** The server of a data folder, by its own file; a number that is another process by now is none. */
+function runningServer(data: string): { pid: number; port: string } | undefined {
+  const [first, , , port] = textOf(join(data, 'postmaster.pid')).split('\n')
+  const pid = Number(first)
+  return pid > 0 && textOf(`/proc/${pid}/cmdline`).includes(data) ? { pid, port: port.trim() } : undefined
 }
 
 /** Makes files the server's own, where it runs as another user. */
@@ -210,11 +217,10 @@ async function createCluster(programs: string, data: string, user: ServerUser): 
 
 /** Ends a server that outlived the process that started it. */
 async function endLeftover(data: string): Promise<void> {
-  const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')
-  const pid = Number(text.split('\n')[0])
-  if (!(pid > 0) || !textOf(`/proc/${pid}/cmdline`).includes(data)) return
+  const running = runningServer(data)
+  if (running === undefined) return
   try {
-    process.kill(pid, 'SIGINT')
+    process.kill(running.pid, 'SIGINT')
     for (let i = 0; i < 600 && existsSync(join(data, 'postmaster.pid')); i += 1) await new Promise((done) => setTimeout(done, 50))
   } catch {
     // It ended meanwhile.
@@ -222,7 +228,6 @@ async function endLeftover(data: string): Promise<void> {
 }
 
 async function waitUntilReady(child: ChildProcess, port: number, log: string): Promise<void> {
-  const { default: pg } = await import('pg')
   for (let i = 0; i < 1_200; i += 1) {
     if (child.exitCode !== null || child.pid === undefined) break
     const client = new pg.Client({ host: '127.0.0.1', port, user: OWNER, database: 'postgres', password: 'not-the-password' })
@@ -237,7 +242,6 @@ async function waitUntilReady(child: ChildProcess, port: number, log: string): P
 }
 
 async function createDatabase(port: number, password: string): Promise<void> {
-  const { default: pg } = await import('pg')
   const client = new pg.Client({ host: '127.0.0.1', port, user: OWNER, database: 'postgres', password })
   await client.connect()
   try {

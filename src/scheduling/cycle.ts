@@ -12,7 +12,7 @@
 import { DEDICATED, DRAFT, SHARED, type Capacity, type Namespace } from '../core/namespaces.ts'
 import { UNIT, estimateOf, vcpuHours, vcpuHoursUp, type CpuMicros } from '../core/amounts.ts'
 import type { ServiceReason } from './reasons.ts'
-import { emptyLane, findPlacement, occupy, type Lane, type Need, type Placement, type SlotGrid } from './slots.ts'
+import { emptyLane, findPlacement, lastFull, occupy, type Lane, type Need, type Placement, type SlotGrid } from './slots.ts'
 
 export interface Queued {
   executionId: string
@@ -55,6 +55,9 @@ export interface Snapshot {
   spillover: boolean
 }
 
+/** What moving a booking needs of a snapshot: nothing is queued and nothing is paid. */
+export type Room = Pick<Snapshot, 'nowMs' | 'grid' | 'free' | 'tenants'>
+
 export interface Booking extends Placement {
   executionId: string
   tenantId: string
@@ -88,7 +91,7 @@ export function decide(snapshot: Snapshot): Decisions {
   const own = new Map<string, Lane>()
   for (const queued of snapshot.queue) {
     const booking = admit(snapshot, own, queued)
-    if ('executionId' in booking && 'holds' in booking) decisions.bookings.push(booking)
+    if ('holds' in booking) decisions.bookings.push(booking)
     else decisions.waits.push(booking)
   }
   return decisions
@@ -151,7 +154,7 @@ function* nominate(snapshot: Snapshot, own: Map<string, Lane>, queued: Queued): 
 }
 
 /** What is left of a tenant's dedicated units, kept for the whole cycle so that what one execution takes the next one misses. */
-function ownLane(snapshot: Snapshot, own: Map<string, Lane>, tenantId: string): Lane {
+function ownLane(snapshot: Room, own: Map<string, Lane>, tenantId: string): Lane {
   const known = own.get(tenantId)
   if (known !== undefined) return known
   const state = snapshot.tenants.get(tenantId)
@@ -225,11 +228,11 @@ export interface Advance {
  * Bookings that can begin earlier, because what was before them ended early: in the order given, each into the room that is free
  * now and by giving up its own later one. Whoever was booked keeps at least what it had.
  */
-export function advance(snapshot: Omit<Snapshot, 'queue'>, booked: Later[]): Advance[] {
+export function advance(snapshot: Room, booked: Later[]): Advance[] {
   const own = new Map<string, Lane>()
   const moves: Advance[] = []
   for (const one of booked) {
-    const lanes = [snapshot.free[one.namespace], ...(one.owner === undefined ? [] : [ownLane({ ...snapshot, queue: [] }, own, one.owner)])]
+    const lanes = lanesOf(snapshot, own, one)
     const need: Need = { cpuCores: one.cpuCores, memoryGb: one.memoryGb, durationMs: one.untilMs - one.fromMs }
     const held = touched(snapshot.grid, one)
     for (const lane of lanes) occupy(lane, need, held, -1)
@@ -239,6 +242,39 @@ export function advance(snapshot: Omit<Snapshot, 'queue'>, booked: Later[]): Adv
     for (const lane of lanes) occupy(lane, need, better !== undefined && better.fromMs < one.fromMs ? better : held)
   }
   return moves
+}
+
+/** A run whose booking ends soon. */
+export type Outrunning = Pick<Later, 'executionId' | 'namespace' | 'owner' | 'cpuCores' | 'memoryGb' | 'untilMs'>
+
+/** The slots that a longer booking adds: none when it ends inside of one that it has. */
+export interface Extension {
+  executionId: string
+  fromMs: number
+  untilMs: number
+}
+
+/** Bookings that can reach to the end of the next slot: those for which it is free, in the order given. */
+export function extendRunning(snapshot: Room, running: Outrunning[]): Extension[] {
+  const { grid, nowMs } = snapshot
+  const own = new Map<string, Lane>()
+  return running.flatMap((one) => {
+    const endedMs = Math.max(one.untilMs, grid.originMs)
+    const untilMs = (Math.floor(Math.max(endedMs, nowMs) / grid.slotMs) + 1) * grid.slotMs
+    // A slot that the booking touches is its own already: only whole ones after it are new.
+    const first = Math.ceil((endedMs - grid.originMs) / grid.slotMs)
+    const span: Placement = { fromMs: grid.originMs + first * grid.slotMs, untilMs, first, last: Math.ceil((untilMs - grid.originMs) / grid.slotMs) - 1 }
+    const need: Need = { cpuCores: one.cpuCores, memoryGb: one.memoryGb, durationMs: 0 }
+    const lanes = lanesOf(snapshot, own, one)
+    if (lastFull(lanes, need, span.first, span.last) >= 0) return []
+    for (const lane of lanes) occupy(lane, need, span)
+    return [{ executionId: one.executionId, fromMs: span.fromMs, untilMs }]
+  })
+}
+
+/** What must have room for a booking: its namespace, and its owner's units when it uses somebody's. */
+function lanesOf(snapshot: Room, own: Map<string, Lane>, { namespace, owner }: Pick<Later, 'namespace' | 'owner'>): Lane[] {
+  return [snapshot.free[namespace], ...(owner === undefined ? [] : [ownLane(snapshot, own, owner)])]
 }
 
 function touched(grid: SlotGrid, { fromMs, untilMs }: { fromMs: number; untilMs: number }): Placement {

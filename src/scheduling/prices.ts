@@ -1,5 +1,5 @@
 /** What purchases cost: one price list, with discounts for volume and term. Money is whole cents of its currency. */
-import type { TimePeriod } from './periods.ts'
+import type { TimePeriod } from '../core/periods.ts'
 
 export interface PriceList {
   currency: string

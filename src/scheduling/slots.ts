@@ -46,7 +46,7 @@ export function findPlacement(grid: SlotGrid, lanes: Lane[], need: Need, earlies
 }
 
 /** The last slot of the span without room, or -1. From there the search goes on: nothing that begins before can fit. */
-function lastFull(lanes: Lane[], need: Need, first: number, last: number): number {
+export function lastFull(lanes: Lane[], need: Need, first: number, last: number): number {
   for (let slot = last; slot >= first; slot -= 1) {
     for (const lane of lanes) if (lane.cpu[slot] < need.cpuCores || lane.memory[slot] < need.memoryGb) return slot
   }

@@ -64,10 +64,9 @@ export async function settle(tx: Tx, { tenantId, executionId, holds, used, at }:
     moves.push({ tenantId, lotId, executionId, act: 'settle', debit: 'held', credit: 'consumed', amount: taken })
     moves.push({ tenantId, lotId, executionId, act: 'release', debit: 'held', credit: ended ? 'expired' : 'available', amount: amount - taken })
   }
-  for (const lot of lots.filter((one) => !one.closed && one.valid_from <= at && one.valid_until > at && one.purchase_id !== null)) {
-    const taken = left < lot.available ? left : lot.available
-    left -= taken
-    moves.push({ tenantId, lotId: lot.lot_id, executionId, act: 'settle', debit: 'available', credit: 'consumed', amount: taken })
+  for (const { lotId, amount } of draw(lots, left, at)) {
+    left -= amount
+    moves.push({ tenantId, lotId, executionId, act: 'settle', debit: 'available', credit: 'consumed', amount })
   }
   if (left > 0n) moves.push({ tenantId, lotId: await debtLot(tx, tenantId, at), executionId, act: 'settle', debit: 'granted', credit: 'consumed', amount: left })
   await enter(tx, moves, at)
@@ -76,16 +75,19 @@ export async function settle(tx: Tx, { tenantId, executionId, holds, used, at }:
 
 /** Takes more for an execution that outruns its hold, from lots that are valid now. Returns what could be had, perhaps nothing. */
 export async function extend(tx: Tx, { tenantId, executionId, amount, at }: { tenantId: string; executionId: string; amount: CpuMicros; at: Date }): Promise<Hold[]> {
-  const lots = await lockLots(tx, tenantId)
-  const holds: Hold[] = []
-  let left = amount
-  for (const lot of lots.filter((one) => !one.closed && one.valid_from <= at && one.valid_until > at)) {
-    const taken = left < lot.available ? left : lot.available
-    left -= taken
-    if (taken > 0n) holds.push({ lotId: lot.lot_id, amount: taken })
-  }
+  const holds = draw(await lockLots(tx, tenantId), amount, at)
   await enter(tx, holds.map((hold): Move => ({ tenantId, ...hold, executionId, act: 'hold', debit: 'available', credit: 'held' })), at)
   return holds
+}
+
+/** Up to `amount` of what lots that are valid now have left, the one that ends first at the front. */
+function draw(lots: Awaited<ReturnType<typeof lockLots>>, amount: CpuMicros, at: Date): Hold[] {
+  let left = amount
+  return lots.filter((lot) => !lot.closed && lot.valid_from <= at && lot.valid_until > at && lot.purchase_id !== null).flatMap((lot) => {
+    const taken = left < lot.available ? left : lot.available
+    left -= taken
+    return taken > 0n ? [{ lotId: lot.lot_id, amount: taken }] : []
+  })
 }
 
 /** Lots of a tenant that are open or still held from, locked in one order everywhere. */

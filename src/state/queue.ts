@@ -1,12 +1,11 @@
 /** The queue of executions: entered with a fair-share tag, decided on in one transaction, in the order of the tags. */
 import { sql } from 'kysely'
-import type { CpuMicros } from '../core/amounts.ts'
 import { DEDICATED, type Namespace, type OfferedCapacity } from '../core/namespaces.ts'
 import { advance, decide, type Booking, type Later, type Queued, type Wait } from '../scheduling/cycle.ts'
 import { nextTag, type Priority } from '../scheduling/fair-share.ts'
 import { allocate, gridAt, lockCapacity, readSlots, readTenants, spanOf, type SlotSettings } from './capacity.ts'
 import type { Tx } from './database.ts'
-import { enter, type Move } from './ledger.ts'
+import { enter, type Hold, type Move } from './ledger.ts'
 
 export interface NewExecution {
   jobId: string
@@ -65,7 +64,7 @@ export async function runCycle(tx: Tx, { capacity, settings, now, heads, spillov
 }
 
 /** Moves bookings for later to the room that is free now. Returns how many. */
-export async function advanceBookings(tx: Tx, { capacity, settings, now, spillover }: { capacity: OfferedCapacity; settings: SlotSettings; now: Date; spillover: boolean }): Promise<number> {
+export async function advanceBookings(tx: Tx, { settings, now }: { settings: SlotSettings; now: Date }): Promise<number> {
   const rows = await tx.selectFrom('job_executions').select(['execution_id', 'tenant_id', 'namespace', 'cpu_cores', 'memory_gb', 'scheduled_time', 'booked_from', 'booked_until', 'unit_owner', 'holds'])
     .where('status', '=', 'booked').where('booked_from', '>', now).where('scheduled_time', '<=', now).orderBy('fair_tag').orderBy('execution_id').limit(ADVANCED_AT_ONCE).forUpdate().skipLocked().execute()
   if (rows.length === 0) return 0
@@ -76,10 +75,10 @@ export async function advanceBookings(tx: Tx, { capacity, settings, now, spillov
   const tenants = await readTenants(tx, grid, owners, { nowMs: now.getTime(), lock: false })
   await lockCapacity(tx)
   const later = rows.map((row): Later => ({ executionId: row.execution_id, namespace: row.namespace as Namespace, owner: row.unit_owner ?? undefined, cpuCores: row.cpu_cores, memoryGb: row.memory_gb, preferredMs: row.scheduled_time.getTime(), fromMs: (row.booked_from as Date).getTime(), untilMs: (row.booked_until as Date).getTime(), paidFromMs: Math.max(0, ...holdsOf(row.holds).map((hold) => starts.get(hold.lotId) ?? 0)) }))
-  const moves = advance({ nowMs: now.getTime(), grid, free: await readSlots(tx, grid), total: capacity, tenants, spillover }, later)
+  const moves = advance({ nowMs: now.getTime(), grid, free: await readSlots(tx, grid), tenants }, later)
   if (moves.length === 0) return 0
   const before = moves.map((move) => later.find((one) => one.executionId === move.executionId) as Later)
-  await allocate(tx, grid, before.map((one) => ({ ...one })), -1)
+  await allocate(tx, grid, before, -1)
   await allocate(tx, grid, before.map((one, i) => ({ ...one, fromMs: moves[i].fromMs, untilMs: moves[i].untilMs })), 1)
   await sql`UPDATE job_executions x SET booked_from = m.booked_from, booked_until = m.booked_until FROM unnest(${moves.map((one) => one.executionId)}::uuid[], ${moves.map((one) => new Date(one.fromMs))}::timestamptz[], ${moves.map((one) => new Date(one.untilMs))}::timestamptz[]) m (execution_id, booked_from, booked_until) WHERE x.execution_id = m.execution_id`.execute(tx)
   return moves.length
@@ -90,11 +89,10 @@ const ADVANCED_AT_ONCE = 200
 
 async function book(tx: Tx, bookings: Booking[], now: Date): Promise<void> {
   if (bookings.length === 0) return
-  const holds = (one: Booking): string => JSON.stringify(one.holds.map(({ lotId, amount }) => ({ lot_id: lotId, amount: String(amount) })))
   await sql`
     WITH b AS (
       SELECT * FROM unnest(${bookings.map((one) => one.executionId)}::uuid[], ${bookings.map((one) => one.tenantId)}::uuid[], ${bookings.map((one) => one.namespace)}::text[], ${bookings.map((one) => new Date(one.fromMs))}::timestamptz[],
-        ${bookings.map((one) => new Date(one.untilMs))}::timestamptz[], ${bookings.map((one) => one.lender ?? null)}::text[], ${bookings.map((one) => one.owner ?? null)}::uuid[], ${bookings.map(holds)}::jsonb[])
+        ${bookings.map((one) => new Date(one.untilMs))}::timestamptz[], ${bookings.map((one) => one.lender ?? null)}::text[], ${bookings.map((one) => one.owner ?? null)}::uuid[], ${bookings.map((one) => holdsText(one.holds))}::jsonb[])
         AS b (execution_id, tenant_id, namespace, booked_from, booked_until, lender, unit_owner, holds)
     ), told AS (
       INSERT INTO events (tenant_id, actor, event, subject, data) SELECT tenant_id, 'scheduler', 'execution.booked', execution_id, jsonb_build_object('from', booked_from, 'namespace', namespace, 'lender', lender) FROM b
@@ -124,7 +122,12 @@ async function miss(tx: Tx, waits: Wait[], now: Date): Promise<void> {
     INSERT INTO events (tenant_id, actor, event, subject, data) SELECT tenant_id, 'scheduler', 'execution.failed', execution_id, jsonb_build_object('job_id', job_id, 'reason', reason) FROM ended`.execute(tx)
 }
 
+/** Holds for a row of executions: amounts as text, which JSON's numbers could not hold. */
+export function holdsText(holds: Hold[]): string {
+  return JSON.stringify(holds.map(({ lotId, amount }) => ({ lot_id: lotId, amount: String(amount) })))
+}
+
 /** Holds as they stand in a row of executions. */
-export function holdsOf(column: unknown): { lotId: string; amount: CpuMicros }[] {
+export function holdsOf(column: unknown): Hold[] {
   return (column as { lot_id: string; amount: string }[]).map((one) => ({ lotId: one.lot_id, amount: BigInt(one.amount) }))
 }

@@ -3,15 +3,16 @@
  * an older one (a process that slept) is refused, so that no execution is ended twice and nothing is paid or given back twice.
  */
 import { sql } from 'kysely'
-import { UNIT, vcpuHours, type CpuMicros } from '../core/amounts.ts'
+import { vcpuHours, type CpuMicros } from '../core/amounts.ts'
 import { failure } from '../core/errors.ts'
-import { SHARED, type OfferedCapacity } from '../core/namespaces.ts'
+import { SHARED, type Namespace, type OfferedCapacity } from '../core/namespaces.ts'
+import { extendRunning, type Outrunning } from '../scheduling/cycle.ts'
 import type { ServiceReason } from '../scheduling/reasons.ts'
 import { allocate, gridAt, lockCapacity, readSlots, readTenants, type SlotSettings } from './capacity.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
 import { extend, settle } from './ledger.ts'
-import { holdsOf } from './queue.ts'
+import { holdsOf, holdsText } from './queue.ts'
 
 export interface Claimed {
   execution_id: string
@@ -76,27 +77,12 @@ export async function extendBookings(tx: Tx, { now, settings }: { now: Date; set
   await lockCapacity(tx)
   const grid = gridAt(now.getTime(), settings)
   const free = await readSlots(tx, grid)
-  const owners = await readTenants(tx, grid, [], { nowMs: now.getTime(), lock: false, dedicated: rows.flatMap((row) => row.unit_owner ?? []) })
-  const extended = rows.flatMap((row) => {
-    const fromMs = Math.max((row.booked_until as Date).getTime(), grid.originMs)
-    const untilMs = (Math.floor(Math.max(fromMs, now.getTime()) / grid.slotMs) + 1) * grid.slotMs
-    // Slots that the old booking touches are paid for already: only whole ones after it are new.
-    const first = Math.max(0, Math.ceil((fromMs - grid.originMs) / grid.slotMs))
-    const last = Math.ceil((untilMs - grid.originMs) / grid.slotMs) - 1
-    const lane = free[row.namespace as keyof typeof free]
-    const owner = row.unit_owner === null ? undefined : owners.get(row.unit_owner)
-    for (let slot = first; slot <= last; slot += 1) {
-      if (lane.cpu[slot] < row.cpu_cores || lane.memory[slot] < row.memory_gb) return []
-      if (owner !== undefined && (owner.units[slot] * UNIT.cpuCores - owner.used.cpu[slot] < row.cpu_cores || owner.units[slot] * UNIT.memoryGb - owner.used.memory[slot] < row.memory_gb)) return []
-    }
-    for (let slot = first; slot <= last; slot += 1) {
-      lane.cpu[slot] -= row.cpu_cores
-      lane.memory[slot] -= row.memory_gb
-    }
-    return [{ row, untilMs, span: { namespace: row.namespace, cpuCores: row.cpu_cores, memoryGb: row.memory_gb, fromMs: grid.originMs + first * grid.slotMs, untilMs, owner: row.unit_owner ?? undefined } }]
-  })
-  await allocate(tx, grid, extended.filter(({ span }) => span.fromMs < span.untilMs).map(({ span }) => span), 1)
-  for (const { row, untilMs } of extended) await tx.updateTable('job_executions').set({ booked_until: new Date(untilMs) }).where('execution_id', '=', row.execution_id).execute()
+  const tenants = await readTenants(tx, grid, rows.flatMap((row) => row.unit_owner ?? []), { nowMs: now.getTime(), lock: false })
+  const running = rows.map((row): Outrunning => ({ executionId: row.execution_id, namespace: row.namespace as Namespace, owner: row.unit_owner ?? undefined, cpuCores: row.cpu_cores, memoryGb: row.memory_gb, untilMs: (row.booked_until as Date).getTime() }))
+  const extended = extendRunning({ nowMs: now.getTime(), grid, free, tenants }, running)
+  const of = new Map(running.map((one) => [one.executionId, one]))
+  await allocate(tx, grid, extended.filter((one) => one.fromMs < one.untilMs).map(({ executionId, fromMs, untilMs }) => ({ ...(of.get(executionId) as Outrunning), fromMs, untilMs })), 1)
+  for (const { executionId, untilMs } of extended) await tx.updateTable('job_executions').set({ booked_until: new Date(untilMs) }).where('execution_id', '=', executionId).execute()
   return extended.length
 }
 
@@ -215,7 +201,7 @@ export async function extendHold(tx: Tx, { executionId, generation, amount, now 
   if (row === undefined || row.generation !== generation || row.status !== 'running') return false
   const more = await extend(tx, { tenantId: row.tenant_id, executionId, amount, at: now })
   if (more.length === 0) return false
-  await tx.updateTable('job_executions').set({ holds: JSON.stringify([...holdsOf(row.holds), ...more].map(({ lotId, amount: held }) => ({ lot_id: lotId, amount: String(held) }))) }).where('execution_id', '=', executionId).execute()
+  await tx.updateTable('job_executions').set({ holds: holdsText([...holdsOf(row.holds), ...more]) }).where('execution_id', '=', executionId).execute()
   return true
 }
 

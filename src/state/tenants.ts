@@ -45,8 +45,6 @@ export async function createTenant(tx: Tx, { name, policy, actor }: { name: stri
   }
 }
 
-export type TenantRow = Awaited<ReturnType<typeof findTenant>> & object
-
 const COLUMNS = ['tenant_id', 'tenant_name', 'created_at', 'status', 'policy', 'version'] as const
 
 export async function findTenant(db: Db, tenantId: string) {

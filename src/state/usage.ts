@@ -12,12 +12,12 @@ export interface Usage {
 }
 
 export async function usageOf(db: Db, tenantId: string, now: Date): Promise<Usage> {
-  const { rows } = await sql<{ units: number; cpu: number; memory: number; granted: bigint; consumed: bigint; debt: bigint }>`
+  const { rows } = await sql<{ units: number; cpu: number; memory: number; granted: bigint; consumed: bigint }>`
     SELECT (SELECT coalesce(sum(quantity), 0)::int FROM resource_purchases WHERE tenant_id = ${tenantId} AND resource_type = 'dedicated_units' AND status IN ('active', 'scheduled') AND valid_from <= ${now} AND valid_until > ${now}) AS units,
       coalesce(b.cpu, 0)::int AS cpu, coalesce(b.memory, 0)::int AS memory,
-      coalesce(l.granted, 0)::bigint AS granted, coalesce(l.consumed, 0)::bigint AS consumed, coalesce(l.debt, 0)::bigint AS debt
+      coalesce(l.granted, 0)::bigint AS granted, coalesce(l.consumed, 0)::bigint AS consumed
     FROM (SELECT sum(cpu_cores) AS cpu, sum(memory_gb) AS memory FROM job_executions WHERE unit_owner = ${tenantId} AND tenant_id = ${tenantId} AND status IN ('booked', 'running') AND booked_from <= ${now}) b,
-      (SELECT sum(granted) FILTER (WHERE purchase_id IS NOT NULL) AS granted, sum(consumed) AS consumed, sum(granted) FILTER (WHERE purchase_id IS NULL) AS debt FROM ledger_lots
+      (SELECT sum(granted) FILTER (WHERE purchase_id IS NOT NULL) AS granted, sum(consumed) AS consumed FROM ledger_lots
         WHERE tenant_id = ${tenantId} AND NOT closed AND valid_from <= ${now} AND valid_until > ${now}) l`.execute(db)
   const [row] = rows
   const allocated = Math.ceil(unitsOf(row.cpu, row.memory))

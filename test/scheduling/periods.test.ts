@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { TIME_PERIODS, periodStart, wholePeriods } from '../../src/scheduling/periods.ts'
+import { TIME_PERIODS, periodStart, wholePeriods } from '../../src/core/periods.ts'
 import { FIRST_PRICE_LIST, priceOf } from '../../src/scheduling/prices.ts'
 
 const at = (text: string): Date => new Date(`${text}T00:00:00Z`)

@@ -1,5 +1,5 @@
 /** Jobs, quotes and executions. */
-import type { Route } from '../route.ts'
+import { nothing, versioned, type Route } from '../route.ts'
 import { Demotion, Evaluation, Execution, Id, Job, JobChange, JobRequest, PageQuery, Promotion, Queued, Quote, TenantPath, Type, Why, page } from '../schemas.ts'
 
 const tenantPath = Type.Object(TenantPath)
@@ -8,19 +8,14 @@ const executionPath = Type.Object({ ...TenantPath, execution_id: Id('The executi
 const executionQuery = Type.Object({ ...PageQuery, after: Type.Optional(Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT[0-9:.]{8,12}Z_[0-9a-f-]{36}$' })), job_id: Type.Optional(Id('Only of this job.')), status: Type.Optional(Type.String({ pattern: '^[a-z_]{1,20}$' })) })
 const jobs = '/tenants/:tenant_id/jobs'
 
-const versioned = (body: Record<string, unknown>): { body: unknown; version: number } => ({ body, version: Number(body.version) })
-
 export const JOB_ROUTES: Route[] = [
   { method: 'POST', path: jobs, summary: 'Create a job; it begins as a draft', tag: 'jobs', needs: 'editor', params: tenantPath, body: JobRequest, answer: Job, status: 201, repeatable: true, run: (service, { by, tenantId, key, body }) => service.createJob(by, tenantId, key, body) },
   { method: 'GET', path: jobs, summary: 'List jobs', tag: 'jobs', needs: 'viewer', params: tenantPath, query: Type.Object(PageQuery), answer: page(Job), status: 200, run: async (service, { tenantId, query }) => ({ body: await service.listJobs(tenantId, query as never) }) },
-  { method: 'GET', path: `${jobs}/:job_id`, summary: 'A job', tag: 'jobs', needs: 'viewer', params: jobPath, answer: Job, status: 200, versioned: true, run: async (service, { tenantId, path }) => versioned(await service.getJob(tenantId, path.job_id)) },
-  { method: 'PATCH', path: `${jobs}/:job_id`, summary: 'Change a job', tag: 'jobs', needs: 'editor', params: jobPath, body: JobChange, answer: Job, status: 200, versioned: true, run: async (service, { by, tenantId, path, version, body }) => versioned(await service.changeJob(by, tenantId, path.job_id, version, body)) },
+  { method: 'GET', path: `${jobs}/:job_id`, summary: 'A job', tag: 'jobs', needs: 'viewer', params: jobPath, answer: Job, status: 200, versioned: true, run: (service, { tenantId, path }) => versioned(service.getJob(tenantId, path.job_id)) },
+  { method: 'PATCH', path: `${jobs}/:job_id`, summary: 'Change a job', tag: 'jobs', needs: 'editor', params: jobPath, body: JobChange, answer: Job, status: 200, versioned: true, run: (service, { by, tenantId, path, version, body }) => versioned(service.changeJob(by, tenantId, path.job_id, version, body)) },
   {
     method: 'DELETE', path: `${jobs}/:job_id`, summary: 'Delete a job and cancel what is open of it', tag: 'jobs', needs: 'editor', params: jobPath, status: 204,
-    run: async (service, { by, tenantId, path }) => {
-      await service.deleteJob(by, tenantId, path.job_id)
-      return {}
-    },
+    run: (service, { by, tenantId, path }) => nothing(service.deleteJob(by, tenantId, path.job_id)),
   },
   { method: 'POST', path: `${jobs}/:job_id/pause`, summary: 'Stop its schedule', tag: 'jobs', needs: 'editor', params: jobPath, answer: Job, status: 200, run: async (service, { by, tenantId, path }) => ({ body: await service.pauseJob(by, tenantId, path.job_id) }) },
   { method: 'POST', path: `${jobs}/:job_id/resume`, summary: 'Take its schedule up again', tag: 'jobs', needs: 'editor', params: jobPath, answer: Job, status: 200, run: async (service, { by, tenantId, path }) => ({ body: await service.resumeJob(by, tenantId, path.job_id) }) },

@@ -39,12 +39,6 @@ export async function transfer(session: DuckSession, input: TransferInput, outpu
   return { rows: Number(rows ?? 0), rejected: Number(rejected) }
 }
 
-/** Names and types of an input's columns, as they would be read. */
-export async function describe(session: DuckSession, input: TransferInput): Promise<{ name: string; type: string }[]> {
-  const rows = await session.rows(`SELECT column_name, column_type FROM (DESCRIBE SELECT ${input.select ?? '*'} FROM ${relation(input)})`)
-  return rows.map(([column, type]) => ({ name: String(column), type: String(type) }))
-}
-
 function relation(input: TransferInput): string {
   const files = listLiteral(input.paths)
   if (input.format === 'parquet') return `read_parquet(${files})`

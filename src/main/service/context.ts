@@ -2,6 +2,7 @@
 import { failure } from '../../core/errors.ts'
 import type { OfferedCapacity } from '../../core/namespaces.ts'
 import type { Answer, Listed } from '../../control/service.ts'
+import type { SealedSecrets } from '../../secrets/sealed-file.ts'
 import type { SlotSettings } from '../../state/capacity.ts'
 import type { Gate } from '../../state/database.ts'
 import type { Learner } from './learner.ts'
@@ -15,16 +16,9 @@ export interface Context {
   /** Whether idle capacity of another namespace may be used. */
   spillover: boolean
   now: () => Date
-  secrets: SecretStore
+  /** Values go to the child that runs an execution and nowhere else. */
+  secrets: SealedSecrets
   learner: Learner
-}
-
-/** Secrets by tenant and name; values go to the child that runs an execution and nowhere else. */
-export interface SecretStore {
-  set(tenantId: string, name: string, value: Record<string, string>): Promise<void>
-  names(tenantId: string): Promise<string[]>
-  remove(tenantId: string, name: string): Promise<boolean>
-  get(tenantId: string, name: string): Promise<Record<string, string> | undefined>
 }
 
 export function listed(items: Answer[], limit: number, key: (item: Answer) => string): Listed {

@@ -20,18 +20,18 @@ const DENIED: [string, number, 'ipv4' | 'ipv6', string][] = [
   ['ff00::', 8, 'ipv6', 'it is multicast'],
 ]
 
+const NETS = DENIED.map(([net, bits, type, reason]) => {
+  const list = new BlockList()
+  list.addSubnet(net, bits, type)
+  return { list, type, reason }
+})
+
 /** Why an address must not be reached; undefined when it may. */
 export function deniedReason(address: string): string | undefined {
   const plain = unmapped(address)
   const family = isIP(plain)
   if (family === 0) return 'it is no address'
-  for (const [net, bits, type, reason] of DENIED) {
-    if ((type === 'ipv4') !== (family === 4)) continue
-    const list = new BlockList()
-    list.addSubnet(net, bits, type)
-    if (list.check(plain, type)) return reason
-  }
-  return undefined
+  return NETS.find(({ type, list }) => (type === 'ipv4') === (family === 4) && list.check(plain, type))?.reason
 }
 
 export function isAllowedByName({ allow }: EgressPolicy, host: string, port: number): boolean {

@@ -67,7 +67,7 @@ export async function schedulerRound(context: Context, watch: LeaseWatch = creat
   for (const one of silent) await gate.transact((tx) => reap(tx, [one], { now: now(), settings: slots, attempts: TURN.attempts }))
   await gate.transact((tx) => warn(tx, now()))
   await gate.transact((tx) => extendBookings(tx, { now: now(), settings: slots }))
-  await gate.transact((tx) => advanceBookings(tx, { capacity, settings: slots, now: now(), spillover }))
+  await gate.transact((tx) => advanceBookings(tx, { settings: slots, now: now() }))
   for (;;) {
     const { booked, waiting } = await gate.transact((tx) => runCycle(tx, { capacity, settings: slots, now: now(), heads: TURN.heads, spillover }))
     if (booked + waiting < TURN.heads) return
