@@ -57,7 +57,7 @@ test(`upkeep killed ${KILLS} times at random and once at each failpoint, beside 
   const produced = (async () => {
     while (producing) await produce(where, 2_000, ['--rate', '400'])
   })()
-  const stop = startReaders(4, where.raw, where.archive)
+  const { stop } = startReaders(4, where.raw, where.archive)
   for (let kill = 0; kill < KILLS + FAILPOINTS.length; kill += 1) {
     // Days can leave RAW at first; from the last random kills on a table partition is held, and what it waits for must stay.
     await cliJson(where, ['batch', where.declaration, ...(kill === KILLS + FAILPOINTS.length - HELD_KILLS ? ['--hold', HELD] : [])])

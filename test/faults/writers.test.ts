@@ -42,14 +42,20 @@ test('a writer that slept while another took over commits nothing when it wakes'
 
 test('four readers that count in a loop never see half a commit, nor fewer rows than before; two children stay under 768 MB', async () => {
   const where = place(kafka.address, (yaml) => `${yaml}\nstream: { commit_interval_ms: 250, rows_per_file: 20000, children: 2 }\n`)
-  const producing = produce(where, 60_000, ['--rate', '6000'])
+  let producing = true
+  const produced = (async () => {
+    while (producing) await produce(where, 20_000, ['--rate', '6000'])
+  })()
   await until('the topic', async () => ((await cli(where, ['offsets', 'show', where.declaration])).code === 0 ? true : undefined))
   const job = startCli(where, ['stream', where.declaration])
   let most = 0
   const watch = setInterval(() => (most = Math.max(most, treeMemory(job.pid as number))), 200)
   await until('a first commit', () => (versions(where).length > 2 ? true : undefined))
-  const stop = startReaders(4, where.raw)
-  await producing
+  const { stop, different: seen } = startReaders(4, where.raw)
+  // Messages come until each reader saw commits go by: how fast they count is the machine's affair.
+  await until('what readers see', () => (Math.min(...seen()) > 5 ? true : undefined), 150_000)
+  producing = false
+  await produced
   await sleep(1_000)
   for (const { reads, wrong, different } of await stop()) {
     expect(wrong).toEqual([])

@@ -1,5 +1,6 @@
 /** Readers that count an open table in a loop with deltalake, each in a process of its own, and say at the end what they saw. */
 import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { PYTHON } from './system.ts'
 
 export interface Counted {
@@ -18,6 +19,7 @@ while not select.select([sys.stdin], [], [], 0)[0]:
     rows, want, version = count()
     if rows != want or (seen and rows < seen[-1]): wrong.append([version, rows, want])
     seen.append(rows)
+    print(len(set(seen)), flush=True)
 print(json.dumps({'reads': len(seen), 'wrong': wrong, 'different': len(set(seen))}))
 sys.stdout.flush()
 import os
@@ -44,18 +46,32 @@ def count():
     return rows_of(dt) + there, dt.transaction_version('headrace/count/accepted'), dt.version()
 `
 
-/** Starts readers; the function returned stops them and tells what each saw. With an archive, both tables are counted together. */
-export function startReaders(count: number, path: string, archive?: string): () => Promise<Counted[]> {
+export interface Readers {
+  /** How many different counts each reader has seen until now. */
+  different(): number[]
+  /** Stops them and tells what each saw. */
+  stop(): Promise<Counted[]>
+}
+
+/** Starts readers. With an archive, both tables are counted together. */
+export function startReaders(count: number, path: string, archive?: string): Readers {
   const script = LOOP(archive === undefined ? BY_FILES : WITH_ARCHIVE)
   const readers = Array.from({ length: count }, () => spawn(PYTHON, ['-c', script, path, archive ?? ''], { stdio: ['pipe', 'pipe', 'pipe'] }))
-  const said = readers.map((reader) => {
-    let [text, errors] = ['', '']
-    reader.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  const different = readers.map(() => 0)
+  const said = readers.map((reader, i) => {
+    let [last, errors] = ['', '']
+    createInterface({ input: reader.stdout }).on('line', (line) => {
+      last = line
+      different[i] = Number(line) || different[i]
+    })
     reader.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
-    return new Promise<Counted>((done, failed) => reader.on('exit', () => (text === '' ? failed(new Error(`a reader died: ${errors}`)) : done(JSON.parse(text) as Counted))))
+    return new Promise<Counted>((done, failed) => reader.on('close', () => (last.startsWith('{') ? done(JSON.parse(last) as Counted) : failed(new Error(`a reader died: ${errors}`)))))
   })
-  return () => {
-    for (const reader of readers) reader.stdin.write('stop\n')
-    return Promise.all(said)
+  return {
+    different: () => different,
+    stop: () => {
+      for (const reader of readers) reader.stdin.write('stop\n')
+      return Promise.all(said)
+    },
   }
 }
