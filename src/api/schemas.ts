@@ -54,7 +54,7 @@ export const Requirements = Type.Object({
   sla_window_hours: Type.Optional(Type.Integer({ minimum: 1, maximum: 48, description: 'How late after the preferred time it may end; 24 when not given.' })),
   preferred_time: Type.Optional(Type.String({ maxLength: 40, description: 'A time of day in UTC (02:30) or a moment.' })),
 }, { additionalProperties: false })
-export const Sla = Type.Object({ max_runtime_minutes: Type.Optional(Count('More is a miss, and ends the run.', 10_080)), priority: Type.Optional(Type.Union([Type.Literal('low'), Type.Literal('medium'), Type.Literal('high')])) }, { additionalProperties: false })
+export const Sla = Type.Object({ max_runtime_minutes: Type.Optional(Count('More is a miss, and ends the run.', 10_080)), max_freshness_seconds: Type.Optional(Count('Of a stream: age of the newest message when readers see it.', 86_400)), priority: Type.Optional(Type.Union([Type.Literal('low'), Type.Literal('medium'), Type.Literal('high')])) }, { additionalProperties: false })
 export const JobRequest = Type.Object({
   job_name: Name('Unique in the tenant.'), source_type: Type.String({ minLength: 1, maxLength: 50 }), source_config: Free, destination_config: Free,
   schedule_cron: Type.Optional(nullable(Type.String({ maxLength: 100, description: 'Five fields, UTC; null or left out: by hand.' }))), resource_requirements: Requirements, sla_requirements: Type.Optional(Sla),
@@ -62,7 +62,7 @@ export const JobRequest = Type.Object({
 export const JobChange = Type.Partial(JobRequest, { additionalProperties: false, minProperties: 1 })
 export const Job = Type.Object({
   job_id: Uuid('Its id.'), tenant_id: Uuid('Its tenant.'), job_name: Type.String(), source_type: Type.String(), source_config: Free, destination_config: Free, schedule_cron: nullable(Type.String()), resource_requirements: Free, sla_requirements: Free,
-  status: Type.String(), namespace: Type.String(), created_at: Time('When it was made.'), version: Type.Integer(), next_run_at: nullable(Time('Its next tick.')), failures_in_a_row: Type.Integer(), evaluation: nullable(Free),
+  status: Type.String(), namespace: Type.String(), created_at: Time('When it was made.'), version: Type.Integer(), next_run_at: nullable(Time('Its next tick.')), failures_in_a_row: Type.Integer(), evaluation: nullable(Free), continuous: Type.Boolean({ description: 'Into the zones without a schedule: it runs until it is stopped.' }),
 })
 export const Queued = Type.Object({ execution_id: Uuid('Follow it with GET.'), job_id: Uuid('Its job.'), namespace: Type.String(), status: Type.String() })
 export const Evaluation = Type.Object({ promotion_eligible: Type.Boolean(), recommended_namespace: Type.Optional(Type.String()), confidence: Type.Optional(Type.String()), resource_adjustment: Type.Optional(Type.Object({ cpu_cores: Type.Number(), memory_gb: Type.Number() })), reason: Type.Optional(Type.String()), recommended_action: Type.Optional(Type.String()) })

@@ -1,5 +1,6 @@
 /** headrace jobs, promote, demote, quote, estimate, executions, why and slots: the life of a job. */
 import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { randomUUID } from 'node:crypto'
 import { Option, type Command } from 'commander'
@@ -120,10 +121,21 @@ async function waitFor(client: Client, tenant: string, id: string, out: Output):
 
 function bodyOf(file: string): unknown {
   const text = readFileSync(file === '-' ? 0 : file, 'utf8')
+  let body: { source_config?: Record<string, unknown> }
   try {
-    return JSON.parse(text)
+    body = JSON.parse(text) as typeof body
   } catch (error) {
     throw failure('usage', { reason: `${file} is not JSON: ${(error as Error).message}` }, error)
+  }
+  const { declaration_file: named, ...config } = body.source_config ?? {}
+  return named === undefined ? body : { ...body, source_config: { ...config, declaration: declarationOf(resolve(file === '-' ? '.' : dirname(file), String(named))) } }
+}
+
+function declarationOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw failure('path_not_found', { path, base: 'the folder of the job\'s file' }, error)
   }
 }
 
@@ -138,4 +150,7 @@ Example of a job:
     "resource_requirements": { "cpu_cores": 2, "memory_gb": 4, "estimated_runtime_minutes": 30 },
     "sla_requirements": { "max_runtime_minutes": 60, "priority": "medium" }
   }
+Into the zones, exactly once, all the time (with a schedule_cron: at its ticks, and published each time):
+  { "job_name": "books", "source_type": "kafka", "source_config": { "declaration_file": "datasets/books.yaml" },
+    "destination_config": { "type": "zones" }, "resource_requirements": { "cpu_cores": 2, "memory_gb": 2, "estimated_runtime_minutes": 10 } }
 Then: headrace jobs run orders-daily --wait, headrace promote orders-daily`

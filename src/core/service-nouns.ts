@@ -34,6 +34,8 @@ export interface ResourceRequirements {
 
 export interface SlaRequirements {
   max_runtime_minutes?: number
+  /** Of a stream: the age of the newest message when readers can see it. */
+  max_freshness_seconds?: number
   priority?: 'low' | 'medium' | 'high'
 }
 

@@ -8,12 +8,10 @@ import { checkDataset } from '../dataset/check.ts'
 import { openTable } from '../lakehouse/table.ts'
 import { unsupportedOnSpark } from '../planning/engine-support.ts'
 import { runAtTicks } from '../runner/ticks.ts'
-import { pause, whenStorageAllows } from '../runner/waiting.ts'
-import { dropChildAhead, startChildAhead, takeChild } from './fork-child.ts'
+import { pause } from '../runner/waiting.ts'
+import { dropChildAhead, startChildAhead } from './fork-child.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset } from './home.ts'
-import { lockJob } from './lock.ts'
-import type { SparkPlace } from './spark-engine.ts'
 import { openStore } from './stores.ts'
 
 export function createApp(version: string): App {
@@ -34,7 +32,15 @@ export function createApp(version: string): App {
       return { ...result, path: resolve(path), unsupported: onSpark ? unsupportedOnSpark(result.dataset) : [] }
     },
     produce: async (request) => (await import('./produce-job.ts')).runProducer(request),
-    stream: runStream,
+    stream: async (name, options) => {
+      // The first child loads its parts while this process loads its own.
+      startChildAhead()
+      try {
+        return await (await import('./stream-run.ts')).streamOf(await loadDataset(name, options.engine), options)
+      } finally {
+        dropChildAhead()
+      }
+    },
     async batch(dataset, options) {
       const loaded = await loadDataset(dataset, options.engine)
       if (options.hold.length + options.release.length > 0) await setHolds(loaded, options.hold, options.release)
@@ -55,57 +61,6 @@ export function createApp(version: string): App {
 function lazily<Part, Name extends keyof Part>(load: () => Promise<Part>, names: Name[]): Pick<Part, Name> {
   const method = (name: Name) => async (...args: unknown[]) => ((await load())[name] as (...all: unknown[]) => unknown)(...args)
   return Object.fromEntries(names.map((name) => [name, method(name)])) as Pick<Part, Name>
-}
-
-const runStream: App['stream'] = async (name, options) => {
-  startChildAhead()
-  try {
-    return await streamWith(await loadDataset(name, options.engine), options)
-  } finally {
-    dropChildAhead()
-  }
-}
-
-async function streamWith(loaded: Awaited<ReturnType<typeof loadDataset>>, options: Parameters<App['stream']>[1]): ReturnType<App['stream']> {
-  const { createLogger, createStreamMetrics, serveMetrics } = await import('./telemetry.ts')
-  const metrics = createStreamMetrics(loaded.dataset.name)
-  const log = process.stderr.isTTY ? undefined : createLogger()
-  const server = options.metricsPort === undefined ? undefined : await serveMetrics(metrics.registry, options.metricsPort)
-  const unlock = await lockJob(`stream ${loaded.dataset.name}`)
-  let spark: SparkPlace | undefined
-  try {
-    spark = loaded.dataset.engine === 'spark' ? await (await import('./spark-engine.ts')).findSpark(loaded.dataset.spark, options.say) : undefined
-    const job = loaded.dataset.source.kind === 'kafka' ? (await import('./stream-job.ts')).runKafkaStream : (await import('./file-stream.ts')).runFileStream
-    // The supervisor waits by itself when a commit finds no room; what comes before it (a new table, a first mark) waits here.
-    const start = (): ReturnType<App['stream']> => job(loaded, {
-      spawn: takeChild,
-      spark: spark && { address: spark.address, tls: spark.tls, token: spark.token },
-      untilCaughtUp: options.untilCaughtUp,
-      signal: options.signal,
-      observer: {
-        committed(event) {
-          metrics.committed(event)
-          log?.debug({ event: 'commit', ...event })
-          options.onCommit(event)
-        },
-        alive: metrics.alive,
-        trouble(event) {
-          metrics.trouble(event)
-          options.say(`${event.message} Trying again.`)
-        },
-        childDied(event) {
-          metrics.childDied(event)
-          options.say(`A child ended (${event.reason}); another goes on from the last commit.`)
-        },
-        evolved: (names) => options.say(names.length === 0 ? 'A new field was seen; the limit of added columns is reached.' : `New columns in RAW: ${names.join(', ')}.`),
-      },
-    })
-    return await whenStorageAllows(start, options.signal, (error) => options.say(`${error.message} Trying again.`))
-  } finally {
-    await spark?.leave()
-    await unlock()
-    server?.close()
-  }
 }
 
 /** Holds and releases of table partitions by an operator: marks of Processed. */

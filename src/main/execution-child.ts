@@ -1,12 +1,14 @@
 /** Entry point of the child that runs one execution: disposable, bounded, and told everything by its parent's channel. */
+import { fork } from 'node:child_process'
 import { HeadraceError, reasonOf } from '../core/errors.ts'
-import { runTransfer } from './service/transfer-job.ts'
-import type { FromChild, ToExecution } from './service/work.ts'
+import type { FromChild, Progress, Receipt, ToExecution, Work } from './service/work.ts'
 
 const PROGRESS_MS = 500
+const stopped = new AbortController()
 
 process.on('message', (message: ToExecution) => {
-  if (message.type === 'run') void run(message)
+  if (message.type === 'stop') stopped.abort()
+  else void run(message)
 })
 // The runner is gone: its lease ends, and another will run this again.
 process.on('disconnect', () => process.exit(1))
@@ -22,22 +24,44 @@ function cpuMicros(): number {
   return user + system
 }
 
-async function run({ work }: ToExecution): Promise<void> {
-  let lastMs = 0
+const say = (text: string): void => void process.stdout.write(`${new Date().toISOString()} ${text}\n`)
+const now = (): number => performance.now() / 1000
+
+async function run({ type, work }: Exclude<ToExecution, { type: 'stop' }>): Promise<void> {
   try {
-    process.stdout.write(`${new Date().toISOString()} ${work.draft ? 'draft ' : ''}execution ${work.executionId}: ${work.sourceType}\n`)
-    const { receipt, cursor } = await runTransfer(work, (rows, bytes, phase) => {
-      if (performance.now() - lastMs < PROGRESS_MS) return
-      lastMs = performance.now()
-      send({ type: 'progress', rows, bytes, phase })
-    }, () => performance.now() / 1000)
-    process.stdout.write(`${new Date().toISOString()} ${receipt.rows} rows, ${receipt.rejected} rejected, ${receipt.bytes_read} bytes in ${receipt.work_seconds} s\n`)
-    send({ type: 'done', receipt, cursor, cpuMicros: cpuMicros() })
+    if (type === 'batch') {
+      const { publishZones } = await import('./service/zone-job.ts')
+      for (const one of await publishZones(work)) say(`published ${one.published} rows of RAW versions ${one.fromVersion} to ${one.toVersion}`)
+    } else {
+      say(`${work.draft ? 'draft ' : ''}execution ${work.executionId}: ${work.sourceType}`)
+      const { receipt, cursor } = await execute(work)
+      say(`${receipt.rows} rows, ${receipt.rejected} rejected, ${receipt.bytes_read} bytes in ${receipt.work_seconds} s`)
+      send({ type: 'done', receipt, cursor, cpuMicros: cpuMicros() })
+    }
   } catch (error) {
     const { code, params, next } = error instanceof HeadraceError ? error : { code: 'internal', params: { reason: reasonOf(error) }, next: '' }
-    process.stdout.write(`${new Date().toISOString()} ${code}: ${reasonOf(error)}${next === '' ? '' : `\nTry: ${next}`}\n`)
+    say(`${code}: ${reasonOf(error)}${next === '' ? '' : `\nTry: ${next}`}`)
+    process.exitCode = 1
     send({ type: 'failed', code, params, message: reasonOf(error), cpuMicros: cpuMicros() })
   } finally {
     setTimeout(() => process.exit(), 50)
   }
+}
+
+async function execute(work: Work): Promise<{ receipt: Receipt; cursor: unknown }> {
+  let lastMs = 0
+  const progress: Progress = (rows, bytes, phase, freshnessMs) => {
+    if (performance.now() - lastMs < PROGRESS_MS) return
+    lastMs = performance.now()
+    send({ type: 'progress', rows, bytes, phase, freshnessMs })
+  }
+  if (work.destination.type !== 'zones') return (await import('./service/transfer-job.ts')).runTransfer(work, progress, now)
+  return (await import('./service/zone-job.ts')).runZones(work, { progress, signal: stopped.signal, now, batch: () => batchBeside(work) })
+}
+
+/** A batch sorts for seconds: in a process of its own, so that the stream's commits go on. The next tick makes good what failed. */
+async function batchBeside(work: Work): Promise<void> {
+  const child = fork(process.argv[1], [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced', execArgv: process.execArgv })
+  child.send({ type: 'batch', work } satisfies ToExecution, () => undefined)
+  await new Promise((done) => (child.once('exit', done), child.once('error', done)))
 }

@@ -24,7 +24,7 @@ export async function loadDataset(nameOrPath: string, engine?: EngineChoice): Pr
   const text = await readFile(path, 'utf8')
   const { dataset, mistakes } = checkDataset(text)
   if (dataset === undefined) throw failure('dataset_invalid', { path: nameOrPath, count: mistakes.length, mistakes: mistakes.map(mistakeText).join('\n') })
-  return located(withEngine(dataset, engine), path)
+  return placeDataset(withEngine(dataset, engine), path)
 }
 
 /** What a run says of its engine goes before what the declaration says; naming a place for Spark means Spark. */
@@ -36,7 +36,8 @@ function withEngine(dataset: Dataset, choice: EngineChoice = {}): Dataset {
   return { ...dataset, engine: engine ?? (placed ? 'spark' : dataset.engine), spark }
 }
 
-function located(dataset: Dataset, path: string): LoadedDataset {
+/** Where the tables of a dataset lie; `path` is its declaration's, from which relative paths go. */
+export function placeDataset(dataset: Dataset, path: string): LoadedDataset {
   const tables = below(tablesRoot(), dataset.name)
   const base = dirname(path)
   if (dataset.source.kind === 'files') dataset.source.path = resolve(base, dataset.source.path)

@@ -19,6 +19,7 @@ import type { ChildSettings, ToChild, ToSupervisor } from '../runner/protocol.ts
 import { mayArm } from './failpoint-once.ts'
 import { homeFolder } from './home-folder.ts'
 import { openRaw } from './raw-table.ts'
+import { executionResolver } from './service/dial.ts'
 import { openStore } from './stores.ts'
 
 type Handler = (message: ToChild) => void
@@ -87,7 +88,7 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
     await runSparkChild({ ...shared, stopped: stopped.signal, settings: { ...settings, spark: settings.spark }, raw: { table, columns }, identities: engine, ...(await committedRows(table, settings)) })
     return
   }
-  const client = createKafkaClient(dataset.source)
+  const client = createKafkaClient(dataset.source, executionResolver())
   await runStreamChild({
     ...shared,
     ...(await committedRows(table, settings)),

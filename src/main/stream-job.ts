@@ -7,13 +7,14 @@ import { sourceMark, sourcePositions } from '../core/marks.ts'
 import type { StreamSummary } from '../core/results.ts'
 import type { LoadedDataset } from './home.ts'
 import { openRaw, type RawTable } from './raw-table.ts'
+import { executionResolver } from './service/dial.ts'
 import { superviseJob, type StreamRun } from './stream-settings.ts'
 
 export async function runKafkaStream(loaded: LoadedDataset, run: StreamRun): Promise<StreamSummary> {
   const { dataset } = loaded
   if (dataset.source.kind !== 'kafka') throw failure('internal', { reason: 'not a Kafka dataset' })
   const { source } = dataset
-  const client = createKafkaClient(source)
+  const client = createKafkaClient(source, executionResolver())
   try {
     const info = await client.topic(source.topic)
     const partitions = [...info.leaders.keys()].toSorted((a, b) => a - b)

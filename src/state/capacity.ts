@@ -12,9 +12,11 @@ import type { Db, Tx } from './database.ts'
 export interface SlotSettings {
   slotMinutes: number
   horizonHours: number
+  /** A stream holds its next slot so long before the last one ends. */
+  rollAheadMs: number
 }
 
-export const SLOTS: SlotSettings = { slotMinutes: 15, horizonHours: 48 }
+export const SLOTS: SlotSettings = { slotMinutes: 15, horizonHours: 48, rollAheadMs: 60_000 }
 
 /** The grid of slots that begins with the one that holds `nowMs`. */
 export function gridAt(nowMs: number, { slotMinutes, horizonHours }: SlotSettings): SlotGrid {

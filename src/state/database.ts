@@ -22,11 +22,12 @@ export interface Database {
   ingestion_jobs: {
     job_id: Id; tenant_id: string; job_name: string; source_type: string; source_config: Json; destination_config: Json; schedule_cron: string | null; resource_requirements: Json; sla_requirements: Json
     status: Generated<string>; namespace: Generated<string>; created_at: Since; version: Generated<number>; next_run_at: Date | null; failures_in_a_row: Generated<number>; cursor: Json | null; evaluation: Json | null
+    continuous: ColumnType<boolean, never, never>
   }
   job_executions: {
     execution_id: Id; job_id: string; scheduled_time: Time; actual_start_time: Date | null; actual_end_time: Date | null; status: Generated<string>; resource_used: Json | null; sla_met: boolean | null; error_message: string | null
     namespace: string; created_at: Since; tenant_id: string; cpu_cores: number; memory_gb: number; estimated_minutes: number; fair_tag: number; deadline: Time; ready: Generated<boolean>; try_after: Generated<Date>; reason: Json | null
-    attempt: Generated<number>; booked_from: Date | null; booked_until: Date | null; lender: string | null; unit_owner: string | null; holds: Generated<unknown>; runner: string | null; generation: Generated<bigint>; lease_until: Date | null
+    attempt: Generated<number>; rolled_at: Date | null; booked_from: Date | null; booked_until: Date | null; lender: string | null; unit_owner: string | null; holds: Generated<unknown>; runner: string | null; generation: Generated<bigint>; lease_until: Date | null
     cancel_requested: Generated<boolean>; warned: Generated<string[]>; progress: Json | null; receipt: Json | null; tick: Date | null
   }
   resource_consumption: { consumption_id: Id; job_id: string; tenant_id: string; execution_id: string; cpu_seconds: Micros; memory_gb_seconds: Micros; start_time: Time; end_time: Time; namespace: string; created_at: Since; cpu_microseconds: Micros }

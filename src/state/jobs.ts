@@ -16,7 +16,7 @@ export interface JobFields {
   sla_requirements: Record<string, unknown>
 }
 
-const JOB = ['job_id', 'tenant_id', 'job_name', 'source_type', 'source_config', 'destination_config', 'schedule_cron', 'resource_requirements', 'sla_requirements', 'status', 'namespace', 'created_at', 'version', 'next_run_at', 'failures_in_a_row', 'cursor', 'evaluation'] as const
+const JOB = ['job_id', 'tenant_id', 'job_name', 'source_type', 'source_config', 'destination_config', 'schedule_cron', 'resource_requirements', 'sla_requirements', 'status', 'namespace', 'created_at', 'version', 'next_run_at', 'failures_in_a_row', 'cursor', 'evaluation', 'continuous'] as const
 const EXECUTION = [
   'execution_id', 'job_id', 'tenant_id', 'scheduled_time', 'actual_start_time', 'actual_end_time', 'status', 'resource_used', 'sla_met', 'error_message', 'namespace', 'created_at', 'cpu_cores', 'memory_gb', 'estimated_minutes', 'deadline',
   'reason', 'attempt', 'booked_from', 'booked_until', 'lender', 'progress', 'receipt',
@@ -96,4 +96,11 @@ export async function listExecutions(db: Db, tenantId: string, { jobId, status, 
 /** Jobs whose tick has come, locked; those that another scheduler holds are left to it. */
 export async function dueJobs(tx: Tx, now: Date, limit: number): Promise<JobRow[]> {
   return tx.selectFrom('ingestion_jobs').select(JOB).where('next_run_at', '<=', now).where('status', '=', 'active').orderBy('next_run_at').limit(limit).forUpdate().skipLocked().execute()
+}
+
+/** Continuous jobs that run nowhere and wait for nothing get a next start; each failure in a row doubles the pause before it, up to an hour. */
+export async function reviveContinuousJobs(db: Db, now: Date): Promise<void> {
+  await sql`
+    UPDATE ingestion_jobs j SET next_run_at = ${now}::timestamptz + make_interval(secs => CASE failures_in_a_row WHEN 0 THEN 0 ELSE least(3600, power(2, least(failures_in_a_row, 12))) END)
+    WHERE continuous AND status = 'active' AND next_run_at IS NULL AND NOT EXISTS (SELECT FROM job_executions x WHERE x.job_id = j.job_id AND x.status IN ('scheduled', 'booked', 'running'))`.execute(db)
 }

@@ -80,6 +80,12 @@ export async function extend(tx: Tx, { tenantId, executionId, amount, at }: { te
   return holds
 }
 
+/** What a tenant could hold now. */
+export async function availableTo(db: Db, tenantId: string, at: Date): Promise<CpuMicros> {
+  const row = await db.selectFrom('ledger_lots').select(({ fn }) => fn.sum<string>('available').as('available')).where('tenant_id', '=', tenantId).where('closed', '=', false).where('purchase_id', 'is not', null).where('valid_from', '<=', at).where('valid_until', '>', at).executeTakeFirstOrThrow()
+  return BigInt(row.available ?? 0)
+}
+
 /** Up to `amount` of what lots that are valid now have left, the one that ends first at the front. */
 function draw(lots: Awaited<ReturnType<typeof lockLots>>, amount: CpuMicros, at: Date): Hold[] {
   let left = amount

@@ -11,7 +11,7 @@ import type { ServiceReason } from '../scheduling/reasons.ts'
 import { allocate, gridAt, lockCapacity, readSlots, readTenants, type SlotSettings } from './capacity.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
-import { extend, settle } from './ledger.ts'
+import { availableTo, extend, settle } from './ledger.ts'
 import { holdsOf, holdsText } from './queue.ts'
 
 export interface Claimed {
@@ -106,8 +106,8 @@ export interface Ending {
   executionId: string
   generation: bigint
   outcome: 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'requeued'
-  /** Measured by the operating system. */
-  used: { cpuMicros: CpuMicros; memoryGbSeconds: bigint }
+  /** Since the last time it was entered. */
+  used: Used
   reason?: ServiceReason
   errorMessage?: string
   receipt: Record<string, unknown>
@@ -115,12 +115,14 @@ export interface Ending {
   cursor?: unknown
   /** When a requeued one may be tried again. */
   tryAfter?: Date
+  /** Whether it kept its promise, where that is not its run time. */
+  slaMet?: boolean
 }
 
 /** Ends a run: settles what it used, gives back capacity, and enters the outcome, in one transaction. Throws `lease_lost` when it is not this run any more. */
 export async function finish(tx: Tx, ending: Ending, { actor, now, settings }: { actor: string; now: Date; settings: SlotSettings }): Promise<void> {
   const row = await tx.selectFrom('job_executions as x').innerJoin('ingestion_jobs as j', 'j.job_id', 'x.job_id')
-    .select(['x.execution_id', 'x.job_id', 'x.tenant_id', 'x.namespace', 'x.status', 'x.generation', 'x.runner', 'x.holds', 'x.actual_start_time', 'x.booked_from', 'x.booked_until', 'x.cpu_cores', 'x.memory_gb', 'x.unit_owner', 'x.attempt', 'j.sla_requirements', 'j.namespace as home'])
+    .select(['x.execution_id', 'x.job_id', 'x.tenant_id', 'x.namespace', 'x.status', 'x.generation', 'x.runner', 'x.holds', 'x.actual_start_time', 'x.rolled_at', 'x.booked_from', 'x.booked_until', 'x.cpu_cores', 'x.memory_gb', 'x.unit_owner', 'x.attempt', 'j.sla_requirements', 'j.namespace as home'])
     .where('x.execution_id', '=', ending.executionId).forUpdate('x').executeTakeFirst()
   if (row === undefined || row.generation !== ending.generation || row.status !== 'running') throw failure('lease_lost', { what: `execution ${ending.executionId}`, holder: row?.runner ?? 'nobody', found: String(row?.generation ?? 'none'), expected: String(ending.generation) })
   const started = row.actual_start_time ?? now
@@ -129,21 +131,67 @@ export async function finish(tx: Tx, ending: Ending, { actor, now, settings }: {
   await lockCapacity(tx)
   await giveBack(tx, row, now, settings)
   const ended = now < started ? started : now
-  await tx.insertInto('resource_consumption').values({ job_id: row.job_id, tenant_id: row.tenant_id, execution_id: row.execution_id, cpu_seconds: (ending.used.cpuMicros + 999_999n) / 1_000_000n, cpu_microseconds: ending.used.cpuMicros, memory_gb_seconds: ending.used.memoryGbSeconds, start_time: started, end_time: ended, namespace: row.namespace }).execute()
+  await consume(tx, row, ending.used, { from: row.rolled_at ?? started, until: ended })
+  const total = row.rolled_at === null ? ending.used : await consumedBy(tx, row.execution_id)
   const minutes = (ended.getTime() - started.getTime()) / 60_000
   const most = (row.sla_requirements as { max_runtime_minutes?: number }).max_runtime_minutes
   const requeued = ending.outcome === 'requeued'
   await tx.updateTable('job_executions').set({
     status: requeued ? 'scheduled' : ending.outcome,
     // Its window begins anew: what was lost was not its fault.
-    ...(requeued ? { ready: false, try_after: ending.tryAfter ?? now, deadline: sql<Date>`greatest(deadline, ${now}::timestamptz + interval '24 hours')`, attempt: row.attempt + 1, namespace: row.home, actual_start_time: null, booked_from: null, booked_until: null, lender: null, unit_owner: null } : { actual_end_time: ended, sla_met: ending.outcome === 'succeeded' && (most === undefined || minutes <= most) }),
+    ...(requeued ? { ready: false, try_after: ending.tryAfter ?? now, deadline: sql<Date>`greatest(deadline, ${now}::timestamptz + interval '24 hours')`, attempt: row.attempt + 1, namespace: row.home, actual_start_time: null, rolled_at: null, booked_from: null, booked_until: null, lender: null, unit_owner: null } : { actual_end_time: ended, sla_met: ending.slaMet ?? (ending.outcome === 'succeeded' && (most === undefined || minutes <= most)) }),
     holds: JSON.stringify([]), lease_until: null, progress: null, cancel_requested: false,
     reason: ending.reason === undefined ? null : JSON.stringify(ending.reason), error_message: ending.errorMessage ?? null,
-    resource_used: JSON.stringify({ cpu_seconds: Number(ending.used.cpuMicros) / 1e6, memory_gb_seconds: Number(ending.used.memoryGbSeconds), vcpu_hours: vcpuHours(ending.used.cpuMicros) }),
+    resource_used: JSON.stringify({ cpu_seconds: Number(total.cpuMicros) / 1e6, memory_gb_seconds: Number(total.memoryGbSeconds), vcpu_hours: vcpuHours(total.cpuMicros) }),
     receipt: JSON.stringify({ ...ending.receipt, runtime_minutes: Math.round(minutes * 1_000) / 1_000, ...(debt > 0n ? { debt_vcpu_hours: vcpuHours(debt) } : {}) }),
   }).where('execution_id', '=', row.execution_id).execute()
   await afterEnd(tx, row.job_id, ending)
   await record(tx, { tenantId: row.tenant_id, actor, event: `execution.${ending.outcome}`, subject: row.execution_id, data: { job_id: row.job_id, ...(ending.reason === undefined ? {} : { reason: ending.reason }) } })
+}
+
+export interface Used {
+  /** Measured by the operating system. */
+  cpuMicros: CpuMicros
+  memoryGbSeconds: bigint
+}
+
+/** Enters a span of use; a clock that was set back meanwhile makes it an empty one. */
+async function consume(tx: Tx, of: { job_id: string; tenant_id: string; execution_id: string; namespace: string }, { cpuMicros, memoryGbSeconds }: Used, { from, until }: { from: Date; until: Date }): Promise<void> {
+  const { job_id, tenant_id, execution_id, namespace } = of
+  await tx.insertInto('resource_consumption').values({ job_id, tenant_id, execution_id, namespace, cpu_seconds: (cpuMicros + 999_999n) / 1_000_000n, cpu_microseconds: cpuMicros, memory_gb_seconds: memoryGbSeconds, start_time: from, end_time: until < from ? from : until }).execute()
+}
+
+async function consumedBy(tx: Tx, executionId: string): Promise<Used> {
+  const { cpu, memory } = await tx.selectFrom('resource_consumption').select(({ fn }) => [fn.sum<string>('cpu_microseconds').as('cpu'), fn.sum<string>('memory_gb_seconds').as('memory')]).where('execution_id', '=', executionId).executeTakeFirstOrThrow()
+  return { cpuMicros: BigInt(cpu), memoryGbSeconds: BigInt(memory) }
+}
+
+export interface Rolled {
+  /** Held for what comes; less than asked for when no more is left. */
+  held: CpuMicros
+  /** What could be held for yet another time. */
+  left: CpuMicros
+}
+
+/**
+ * A stream's hold moves on: what it used since the last time is settled and entered, the rest of that hold goes back, and the next slot
+ * is held. Undefined when the run is not this one any more. Where nothing is paid by the hour, only use is entered.
+ */
+export async function roll(tx: Tx, { executionId, generation, used, ahead, now }: { executionId: string; generation: bigint; used: Used; ahead: CpuMicros; now: Date }): Promise<Rolled | undefined> {
+  const row = await tx.selectFrom('job_executions').select(['execution_id', 'job_id', 'tenant_id', 'namespace', 'holds', 'status', 'generation', 'actual_start_time', 'rolled_at']).where('execution_id', '=', executionId).forUpdate().executeTakeFirst()
+  if (row === undefined || row.generation !== generation || row.status !== 'running') return undefined
+  const holds = holdsOf(row.holds)
+  const paid = row.namespace === SHARED || holds.length > 0
+  if (paid) await settle(tx, { tenantId: row.tenant_id, executionId, holds, used: used.cpuMicros, at: now })
+  const next = paid ? await extend(tx, { tenantId: row.tenant_id, executionId, amount: ahead, at: now }) : []
+  await consume(tx, row, used, { from: row.rolled_at ?? row.actual_start_time ?? now, until: now })
+  // What was measured until now is entered: a runner that dies before its next heartbeat must not be charged for it again.
+  await tx.updateTable('job_executions').set({ holds: holdsText(next), rolled_at: now, progress: null }).where('execution_id', '=', executionId).execute()
+  await tx.updateTable('ingestion_jobs').set({ failures_in_a_row: 0 }).where('job_id', '=', row.job_id).where('failures_in_a_row', '>', 0).execute()
+  const held = next.reduce((sum, one) => sum + one.amount, 0n)
+  const left = paid ? await availableTo(tx, row.tenant_id, now) : ahead
+  if (paid && left < ahead) await record(tx, { tenantId: row.tenant_id, actor: 'runner', event: 'execution.balance_low', subject: executionId, data: { job_id: row.job_id, needed_vcpu_hours: vcpuHours(ahead), held_vcpu_hours: vcpuHours(held), left_vcpu_hours: vcpuHours(left) } })
+  return { held: paid ? held : ahead, left }
 }
 
 /** A success moves the cursor and forgets failures; a failure counts. */

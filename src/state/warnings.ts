@@ -10,12 +10,15 @@ export async function warn(tx: Tx, now: Date): Promise<number> {
   const { rows } = await sql<{ execution_id: string }>`
     WITH running AS (
       SELECT x.execution_id, 'runtime' AS promise, (j.sla_requirements->>'max_runtime_minutes')::float8 AS promised, (j.sla_requirements->>'max_runtime_minutes')::float8 - extract(epoch FROM ${now}::timestamptz - x.actual_start_time) / 60 AS slack
-      FROM job_executions x JOIN ingestion_jobs j USING (job_id) WHERE x.status = 'running' AND j.sla_requirements ? 'max_runtime_minutes' AND NOT 'runtime' = ANY (x.warned)
+      FROM job_executions x JOIN ingestion_jobs j USING (job_id) WHERE x.status = 'running' AND NOT j.continuous AND j.sla_requirements ? 'max_runtime_minutes' AND NOT 'runtime' = ANY (x.warned)
+    ), stale AS (
+      SELECT x.execution_id, 'freshness' AS promise, (j.sla_requirements->>'max_freshness_seconds')::float8 / 60 AS promised, ((j.sla_requirements->>'max_freshness_seconds')::float8 - (x.progress->>'freshness_seconds')::float8) / 60 AS slack
+      FROM job_executions x JOIN ingestion_jobs j USING (job_id) WHERE x.status = 'running' AND j.sla_requirements ? 'max_freshness_seconds' AND x.progress ? 'freshness_seconds' AND NOT 'freshness' = ANY (x.warned)
     ), waiting AS (
       SELECT execution_id, 'window' AS promise, extract(epoch FROM deadline - scheduled_time)::float8 / 60 AS promised, extract(epoch FROM deadline - ${now}::timestamptz)::float8 / 60 - estimated_minutes AS slack
       FROM job_executions WHERE status = 'scheduled' AND NOT 'window' = ANY (warned)
     ), late AS (
-      SELECT * FROM running WHERE slack < promised * ${LAST_PART}::float8 UNION ALL SELECT * FROM waiting WHERE slack < promised * ${LAST_PART}::float8
+      SELECT * FROM running WHERE slack < promised * ${LAST_PART}::float8 UNION ALL SELECT * FROM stale WHERE slack < promised * ${LAST_PART}::float8 UNION ALL SELECT * FROM waiting WHERE slack < promised * ${LAST_PART}::float8
     ), mine AS MATERIALIZED (
       -- In one order, and without what others hold: two schedulers that warn at once must not wait for each other.
       SELECT execution_id FROM job_executions WHERE execution_id IN (SELECT execution_id FROM late) ORDER BY execution_id FOR UPDATE SKIP LOCKED

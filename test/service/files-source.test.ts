@@ -16,7 +16,7 @@ let runs = 0
 function transferOf(source: Record<string, unknown>, more: Partial<Work> = {}): ReturnType<typeof runTransfer> {
   runs += 1
   const work: Work = {
-    executionId: `e${runs}`, tenantId: 't', sourceType: 'files', source: { format: 'csv', columns: COLUMNS, ...source }, destination: { type: 'local', path: 'out' }, sourceSecret: undefined, destinationSecret: undefined, cursor: undefined, draft: false, estimatedMinutes: 5,
+    executionId: `e${runs}`, tenantId: 't', sourceType: 'files', source: { format: 'csv', columns: COLUMNS, ...source }, destination: { type: 'local', path: 'out' }, sourceSecret: undefined, destinationSecret: undefined, cursor: undefined, draft: false, continuous: false, estimatedMinutes: 5,
     memoryBytes: 1 << 30, threads: 2, workFolder: join(home, 'work', `e${runs}`), tenantFolder: tenant, scratchFolder: join(home, 'scratch'), allowedPaths: [], ...more,
   }
   return runTransfer(work, () => undefined, () => performance.now() / 1000)

@@ -25,7 +25,7 @@ beforeAll(async () => {
   const { port, username, password } = new URL(url)
   process.env.HEADRACE_ALLOW_HOSTS = `127.0.0.1:${port},127.0.0.1:1`
   base = {
-    executionId: 'x', tenantId: 't', sourceType: 'postgres', source: { host: '127.0.0.1', port: Number(port), database: name }, destination: { type: 'local', path: 'out' }, sourceSecret: { username, password }, destinationSecret: undefined, cursor: undefined, draft: false, estimatedMinutes: 10,
+    executionId: 'x', tenantId: 't', sourceType: 'postgres', source: { host: '127.0.0.1', port: Number(port), database: name }, destination: { type: 'local', path: 'out' }, sourceSecret: { username, password }, destinationSecret: undefined, cursor: undefined, draft: false, continuous: false, estimatedMinutes: 10,
     memoryBytes: 1 << 30, threads: 2, workFolder: join(home, 'work'), tenantFolder: home, scratchFolder: join(home, 'scratch'), allowedPaths: [],
   }
 })

@@ -9,6 +9,7 @@ import type { OfferedCapacity } from '../../src/core/namespaces.ts'
 import { startPostgres, type PostgresServer } from '../../src/main/postgres-server.ts'
 import type { Context } from '../../src/main/service/context.ts'
 import { openService } from '../../src/main/service/open.ts'
+import type { SlotSettings } from '../../src/state/capacity.ts'
 import { migrate } from '../../src/state/migrate.ts'
 
 /** HEADRACE_TEST_POSTGRES: bin folder of another PostgreSQL than the packaged one, for all tests of a run. */
@@ -76,10 +77,10 @@ export interface TestService {
   close(): Promise<void>
 }
 
-export async function testService(options: { capacity?: OfferedCapacity; now?: () => Date; url?: string } = {}): Promise<TestService> {
+export async function testService(options: { capacity?: OfferedCapacity; now?: () => Date; url?: string; slots?: SlotSettings } = {}): Promise<TestService> {
   const url = options.url ?? (await freshDatabase())
   const home = openFolder('headrace-service-')
-  const { service, context, close } = await openService({ databaseUrl: url, home, version: 'test', capacity: options.capacity, now: options.now })
+  const { service, context, close } = await openService({ databaseUrl: url, home, version: 'test', capacity: options.capacity, now: options.now, slots: options.slots })
   const { createToken } = await import('../../src/state/tenants.ts')
   const operator = (await context.gate.transact((tx) => createToken(tx, { tenantId: undefined, name: 'operator', role: 'operator', actor: 'test' }))).token
   const api = await createApi({ service, log: (event) => process.stderr.write(`${JSON.stringify(event)}\n`) })

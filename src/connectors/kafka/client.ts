@@ -30,7 +30,11 @@ export interface KafkaClient {
 const CONNECT_TIMEOUT_MS = 5_000
 const REQUEST_TIMEOUT_MS = 20_000
 
-export function createKafkaClient(spec: KafkaSourceSpec): KafkaClient {
+/** Gives the address to connect to, or refuses the host. */
+export type Resolve = (host: string, port: number) => Promise<string>
+
+/** `resolve` is asked about every host before a connection, those that brokers name too. */
+export function createKafkaClient(spec: KafkaSourceSpec, resolve: Resolve = async (host) => host): KafkaClient {
   const connections = new Map<string, Connection>()
   let nodes = new Map<number, { host: string; port: number }>()
 
@@ -41,7 +45,7 @@ export function createKafkaClient(spec: KafkaSourceSpec): KafkaClient {
     const connection = new KafkaConnection('headrace', await connectionOptions(spec, host))
     connection.on('error', () => connections.delete(key))
     connection.on('close', () => connections.delete(key))
-    await connection.connect(host, port)
+    await connection.connect(await resolve(host, port), port)
     connections.set(key, connection)
     return connection
   }
@@ -115,7 +119,7 @@ async function connectionOptions(spec: KafkaSourceSpec, host: string): Promise<C
     const ca = spec.tls.ca === undefined ? undefined : await readSetting(spec.tls.ca)
     options.tls = { rejectUnauthorized: spec.tls.verify, ...(ca === undefined ? {} : { ca }) }
     // A server name must not be an address (RFC 6066, section 3); certificates are checked against the address then.
-    options.tlsServerName = isIP(host) === 0
+    if (isIP(host) === 0) options.tlsServerName = host
   }
   if (spec.sasl !== undefined) {
     const password = (await readSetting(spec.sasl.passwordFile)).trim()

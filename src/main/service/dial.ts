@@ -20,3 +20,15 @@ export async function allowedAddress(policy: EgressPolicy, host: string, port: n
   }
   return found[0].address
 }
+
+/**
+ * What connectors of a job ask before each connection. Undefined outside of an execution: who runs a job by hand on their own machine
+ * reaches what they reach. Processes that an execution starts inherit the mark.
+ */
+export function executionResolver(): ((host: string, port: number) => Promise<string>) | undefined {
+  if (process.env[EXECUTION_MARK] === undefined) return undefined
+  return (host, port) => allowedAddress(egressPolicy(), host, port)
+}
+
+/** Set in the environment of an execution and of all that it starts. */
+export const EXECUTION_MARK = 'HEADRACE_EXECUTION'

@@ -5,6 +5,7 @@ import { timingOf } from '../../scheduling/requirements.ts'
 import type { ResourceRequirements } from '../../core/service-nouns.ts'
 import type { Context } from './context.ts'
 import { nextTick } from './ticks.ts'
+import { declaredDataset } from './zone-job.ts'
 
 interface Setting {
   name: string
@@ -17,24 +18,26 @@ const SOURCE_SETTINGS: Record<string, Setting[]> = {
   s3: [{ name: 'bucket', example: '"bucket": "landing"' }, { name: 'path', example: '"path": "orders/*.csv"' }, { name: 'format', example: '"format": "csv"' }],
   files: [{ name: 'path', example: '"path": "/data/orders/*.csv"' }, { name: 'format', example: '"format": "csv"' }],
   sftp: [{ name: 'host', example: '"host": "sftp.example.com"' }],
-  kafka: [{ name: 'dataset', example: '"dataset": "books"' }],
+  kafka: [],
 }
 const DESTINATION_SETTINGS: Record<string, Setting[]> = {
   local: [{ name: 'path', example: '"path": "/data/lake/orders"' }],
   s3: [{ name: 'bucket', example: '"bucket": "data-lake"' }, { name: 'path', example: '"path": "/ingestion/orders/"' }],
   hdfs: [{ name: 'path', example: '"path": "/ingestion/orders"' }],
-  zones: [{ name: 'dataset', example: '"dataset": "orders"' }],
+  zones: [],
 }
 
 /** Throws the first thing that is wrong, by name and with an example. */
 export async function checkJob({ secrets, now }: Context, tenantId: string, job: JobFields): Promise<void> {
-  need('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
-  const type = String(job.destination_config.type ?? 'zones')
-  if (!(type in DESTINATION_SETTINGS)) throw failure('setting_missing', { where: 'destination_config', setting: `a type that is known, not ${type}`, example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}` })
+  const type = String(job.destination_config.type ?? '')
+  if (type === 'zones') declaredDataset(job.source_type, job.source_config)
+  else if (job.source_type === 'kafka') throw failure('setting_missing', { where: 'destination_config', setting: 'type zones: messages land in RAW, exactly once', example: '"destination_config": { "type": "zones" }' })
+  else need('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
+  if (!(type in DESTINATION_SETTINGS)) throw failure('setting_missing', { where: 'destination_config', setting: type === '' ? 'a type' : `a type that is known, not ${type}`, example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}` })
   need('destination_config', job.destination_config, DESTINATION_SETTINGS[type])
   const { columns } = job.source_config
   // A database keeps no order of an object's fields, and the order of columns matters.
-  if (job.source_type === 'files' && columns !== undefined && !isColumnList(columns)) throw failure('setting_missing', { where: 'source_config', setting: 'columns as a list of names and types', example: '"columns": [{ "name": "id", "type": "BIGINT" }]' })
+  if (job.source_type === 'files' && type !== 'zones' && columns !== undefined && !isColumnList(columns)) throw failure('setting_missing', { where: 'source_config', setting: 'columns as a list of names and types', example: '"columns": [{ "name": "id", "type": "BIGINT" }]' })
   nextTick(job.schedule_cron, now())
   timingOf(job.resource_requirements as unknown as ResourceRequirements, now())
   for (const config of [job.source_config, job.destination_config]) {

@@ -7,6 +7,7 @@ import { unitsOf } from '../../core/amounts.ts'
 import { sourceType } from '../../learning/rules.ts'
 import { evaluateDraft, performanceRatio, LEAST_SAMPLE_SECONDS, type Evaluation } from '../../scheduling/draft.ts'
 import { priorityOf, timingOf } from '../../scheduling/requirements.ts'
+import type { SlotSettings } from '../../state/capacity.ts'
 import type { Db, Tx } from '../../state/database.ts'
 import { record } from '../../state/events.ts'
 import { once } from '../../state/idempotency.ts'
@@ -23,6 +24,10 @@ export function jobCases(context: Context): Part {
   const { gate, now, slots } = context
   const list = (tenantId: string): string => `/api/v1/tenants/${tenantId}/jobs`
   const change = (tenantId: string, jobId: string, work: (tx: Tx, row: JobRow) => Promise<Answer>): Promise<Answer> => gate.writeAs(tenantId, async (tx) => work(tx, await lockJobRow(tx, tenantId, jobId)))
+  // Each in a transaction of its own: one that holds the capacity must not go on to another's lots.
+  const cancelOpen = async (actor: string, tenantId: string, jobId: string): Promise<void> => {
+    for (const one of await openExecutions(gate.service, jobId)) await gate.transact((tx) => cancel(tx, { tenantId, executionId: one.execution_id, actor, now: now(), settings: slots }))
+  }
   return {
     async createJob(by, tenantId, key, body) {
       const job = fieldsOf(body)
@@ -39,16 +44,23 @@ export function jobCases(context: Context): Part {
       const before = found(await gate.readAs(tenantId, (db) => findJob(db, tenantId, jobId)), 'job', jobId, list(tenantId))
       const next = fieldsOf({ ...(before as unknown as JobRequest), ...body })
       await checkJob(context, tenantId, next)
-      return change(tenantId, jobId, (tx, row) => {
+      const changed = await change(tenantId, jobId, (tx, row) => {
         const given = Object.fromEntries(Object.keys(body).map((name) => [name, next[name as keyof JobFields]]))
         const reschedule = body.schedule_cron === undefined || row.status !== 'active' ? {} : { next_run_at: nextTick(next.schedule_cron, now()) }
         return changeJob(tx, row, { version, change: { ...given, ...reschedule }, event: 'job.changed', actor: by.name })
       })
+      // A stream goes on as it is now: it ends after a commit and is started again.
+      if (before.continuous || changed.continuous === true) await cancelOpen(by.name, tenantId, jobId)
+      return changed
     },
-    pauseJob: (by, tenantId, jobId) => change(tenantId, jobId, (tx, row) => {
-      allow(row, ['active', 'draft'], 'paused')
-      return changeJob(tx, row, { change: { status: 'paused', next_run_at: null }, event: 'job.paused', actor: by.name })
-    }),
+    async pauseJob(by, tenantId, jobId) {
+      const paused = await change(tenantId, jobId, (tx, row) => {
+        allow(row, ['active', 'draft'], 'paused')
+        return changeJob(tx, row, { change: { status: 'paused', next_run_at: null }, event: 'job.paused', actor: by.name })
+      })
+      if (paused.continuous === true) await cancelOpen(by.name, tenantId, jobId)
+      return paused
+    },
     resumeJob: (by, tenantId, jobId) => change(tenantId, jobId, (tx, row) => {
       allow(row, ['paused'], 'resumed')
       const active = row.namespace !== DRAFT
@@ -56,14 +68,15 @@ export function jobCases(context: Context): Part {
     }),
     async deleteJob(by, tenantId, jobId) {
       await change(tenantId, jobId, (tx, row) => changeJob(tx, row, { change: { status: 'deleted', next_run_at: null }, event: 'job.deleted', actor: by.name }))
-      // Each in a transaction of its own: one that holds the capacity must not go on to another's lots. The scheduler ends what is left over.
-      for (const one of await openExecutions(gate.service, jobId)) await gate.transact((tx) => cancel(tx, { tenantId, executionId: one.execution_id, actor: by.name, now: now(), settings: slots }))
+      // The scheduler ends what is left over.
+      await cancelOpen(by.name, tenantId, jobId)
     },
     async runJob(by, tenantId, jobId, key) {
       return gate.writeAs(tenantId, (tx) => once(tx, { tenantId, key, request: { run: jobId } }, async () => {
         const row = await lockJobRow(tx, tenantId, jobId)
         if (row.status === 'paused') throw failure('job_state', { job: row.job_name, status: 'paused', action: 'run', instead: `Resume it first: headrace jobs resume ${row.job_name}` })
-        const executionId = await enqueueJob(tx, row, now())
+        if (row.continuous && row.status === 'active') throw failure('job_state', { job: row.job_name, status: 'running all the time', action: 'run', instead: `It reads what comes as it comes; headrace executions list --job ${row.job_name} shows it.` })
+        const executionId = await enqueueJob(tx, row, slots, now())
         await record(tx, { tenantId, actor: by.name, event: 'execution.queued', subject: executionId, data: { job_id: jobId } })
         return { status: 202, body: { execution_id: executionId as string, job_id: jobId, namespace: row.namespace, status: 'scheduled' } }
       })) as Promise<{ status: number; body: Answer }>
@@ -97,10 +110,12 @@ function allow(row: JobRow, states: string[], action: string): void {
 }
 
 /** Puts an execution of a job into the queue of its namespace. */
-export async function enqueueJob(tx: Tx, row: JobRow, from: Date, tick?: Date): Promise<string | undefined> {
+export async function enqueueJob(tx: Tx, row: JobRow, { slotMinutes }: SlotSettings, from: Date, tick?: Date): Promise<string | undefined> {
   const requirements = row.resource_requirements as unknown as ResourceRequirements
+  // A stream holds a slot at a time; its draft is a run like any other.
+  const minutes = row.continuous && row.namespace !== DRAFT ? slotMinutes : requirements.estimated_runtime_minutes
   return enqueue(tx, {
-    jobId: row.job_id, tenantId: row.tenant_id, namespace: row.namespace as Namespace, cpuCores: requirements.cpu_cores, memoryGb: requirements.memory_gb, estimatedMinutes: requirements.estimated_runtime_minutes,
+    jobId: row.job_id, tenantId: row.tenant_id, namespace: row.namespace as Namespace, cpuCores: requirements.cpu_cores, memoryGb: requirements.memory_gb, estimatedMinutes: minutes,
     priority: priorityOf(row.sla_requirements as SlaRequirements), tick, ...timingOf(requirements, from),
   })
 }

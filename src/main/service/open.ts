@@ -5,7 +5,7 @@ import { sql } from 'kysely'
 import type { Service } from '../../control/service.ts'
 import { NAMESPACES, machineCapacity, type OfferedCapacity } from '../../core/namespaces.ts'
 import { openSealedSecrets } from '../../secrets/sealed-file.ts'
-import { SLOTS, ensureSlots, gridAt } from '../../state/capacity.ts'
+import { SLOTS, ensureSlots, gridAt, type SlotSettings } from '../../state/capacity.ts'
 import { openGate, type Gate } from '../../state/database.ts'
 import { migrate } from '../../state/migrate.ts'
 import type { Context } from './context.ts'
@@ -23,6 +23,7 @@ export interface OpenOptions {
   version: string
   capacity?: Partial<OfferedCapacity>
   spillover?: boolean
+  slots?: SlotSettings
   now?: () => Date
 }
 
@@ -42,7 +43,7 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
     version: options.version,
     home: options.home,
     capacity: { ...machineCapacity(cpus().length, totalmem()), ...options.capacity },
-    slots: SLOTS,
+    slots: options.slots ?? SLOTS,
     spillover: options.spillover ?? true,
     now,
     learner: createLearner(gate.service),

@@ -2,8 +2,8 @@
 import { hostname } from 'node:os'
 import type { Context } from './context.ts'
 import { reasonOf } from '../../core/errors.ts'
-import { correctSlots, ensureSlots, gridAt } from '../../state/capacity.ts'
-import { changeJob, dueJobs, openOfDeletedJobs } from '../../state/jobs.ts'
+import { correctSlots, ensureSlots, gridAt, type SlotSettings } from '../../state/capacity.ts'
+import { changeJob, dueJobs, openOfDeletedJobs, reviveContinuousJobs } from '../../state/jobs.ts'
 import { holdLease, leaveLease } from '../../state/leases.ts'
 import { turnPeriods, wakeTenants } from '../../state/purchases.ts'
 import { advanceBookings, runCycle } from '../../state/queue.ts'
@@ -61,7 +61,8 @@ export async function slowRound({ gate, capacity, slots, now }: Context): Promis
 /** One round: ticks, lost runs, then cycles until nothing is left that could be placed. */
 export async function schedulerRound(context: Context, watch: LeaseWatch = createLeaseWatch()): Promise<void> {
   const { gate, capacity, slots, spillover, now } = context
-  await gate.transact((tx) => tick(tx, now()))
+  await reviveContinuousJobs(gate.service, now())
+  await gate.transact((tx) => tick(tx, slots, now()))
   const silent = watch(await leasesOf(gate.service), performance.now())
   // One a transaction: ends take lots before the capacity, and a second end would take lots after it.
   for (const one of silent) await gate.transact((tx) => reap(tx, [one], { now: now(), settings: slots, attempts: TURN.attempts }))
@@ -91,10 +92,10 @@ export function createLeaseWatch(leaseMs = TURN.leaseMs): LeaseWatch {
 }
 
 /** A job's tick queues one execution and moves to the next; ticks that were missed while nobody ran are made up by one. */
-async function tick(tx: Parameters<typeof dueJobs>[0], at: Date): Promise<void> {
+async function tick(tx: Parameters<typeof dueJobs>[0], slots: SlotSettings, at: Date): Promise<void> {
   for (const job of await dueJobs(tx, at, 200)) {
     const due = job.next_run_at as Date
-    await enqueueJob(tx, job, at, due)
+    await enqueueJob(tx, job, slots, at, due)
     await changeJob(tx, job, { change: { next_run_at: nextAfterFailures(nextTick(job.schedule_cron, at), job.failures_in_a_row, at) }, event: 'job.ticked', actor: 'scheduler' })
   }
 }

@@ -14,13 +14,9 @@ import { transfer, unhexed, type TransferInput, type TransferResult } from '../.
 import { name } from '../../engines/duckdb/sql.ts'
 import { allowedAddress, egressPolicy } from './dial.ts'
 import { tenantPath } from './tenant-paths.ts'
-import type { Receipt, Work } from './work.ts'
+import type { Progress, Receipt, Work } from './work.ts'
 
 const DEFAULT_SAMPLE_ROWS = 10_000
-
-export interface Progress {
-  (rows: number, bytes: number, phase: string): void
-}
 
 interface Read extends TransferResult {
   bytes: number

@@ -10,6 +10,8 @@ export interface Work {
   cursor: unknown
   /** A draft: on a sample, into a scratch folder. */
   draft: boolean
+  /** Into the zones without a schedule: reads until it is told to stop. */
+  continuous: boolean
   estimatedMinutes: number
   memoryBytes: number
   threads: number
@@ -33,14 +35,25 @@ export interface Receipt {
   /** Of a draft: how much of the whole the sample is, and what the estimate gives for it. */
   sample_share?: number
   estimated_seconds?: number
+  /** Into the zones: messages (files) read, what came twice, RAW's version at the end, rows of Processed, and how old the newest message ever was when readers saw it. */
+  messages?: number
+  duplicates?: number
+  raw_version?: number
+  published_rows?: number
+  worst_freshness_seconds?: number
 }
 
+/** Tells how far it is; `freshnessMs` of a stream: the age of the newest message when readers could see it. */
+export type Progress = (rows: number, bytes: number, phase: string, freshnessMs?: number) => void
+
 export type FromChild =
-  | { type: 'progress'; rows: number; bytes: number; phase: string }
+  | { type: 'progress'; rows: number; bytes: number; phase: string; freshnessMs?: number }
   | { type: 'done'; receipt: Receipt; cursor?: unknown; cpuMicros: number }
   | { type: 'failed'; code: string; params: Record<string, unknown>; message: string; cpuMicros: number }
 
-export interface ToExecution {
-  type: 'run'
-  work: Work
-}
+export type ToExecution =
+  | { type: 'run'; work: Work }
+  /** Publish what RAW has, beside a stream that goes on. */
+  | { type: 'batch'; work: Work }
+  /** End after a commit. */
+  | { type: 'stop' }

@@ -106,8 +106,11 @@ CREATE TABLE ingestion_jobs (
   failures_in_a_row integer NOT NULL DEFAULT 0,
   -- Where an incremental read goes on: set with the execution that ended well, never before.
   cursor jsonb,
-  evaluation jsonb
+  evaluation jsonb,
+  -- Into the zones without a schedule: one execution that goes on until it is stopped.
+  continuous boolean NOT NULL GENERATED ALWAYS AS (schedule_cron IS NULL AND destination_config->>'type' = 'zones') STORED
 );
+CREATE INDEX ingestion_jobs_continuous ON ingestion_jobs (job_id) WHERE continuous AND status = 'active' AND next_run_at IS NULL;
 CREATE UNIQUE INDEX ingestion_jobs_name ON ingestion_jobs (tenant_id, lower(job_name)) WHERE status <> 'deleted';
 CREATE INDEX ingestion_jobs_tenant ON ingestion_jobs (tenant_id, created_at, job_id);
 CREATE INDEX ingestion_jobs_due ON ingestion_jobs (next_run_at) WHERE next_run_at IS NOT NULL;
@@ -137,6 +140,8 @@ CREATE TABLE job_executions (
   -- The typed reason why it waits or ended so: { code, params }.
   reason jsonb,
   attempt integer NOT NULL DEFAULT 1,
+  -- When a stream's use was last settled; null for one that has not rolled.
+  rolled_at timestamptz,
   booked_from timestamptz,
   booked_until timestamptz,
   lender varchar(100),
