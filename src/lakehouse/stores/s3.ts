@@ -7,6 +7,8 @@ import { Upload } from '@aws-sdk/lib-storage'
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import type { Agent as HttpAgent } from 'node:http'
+import type { Agent as HttpsAgent } from 'node:https'
 import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
 import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
@@ -19,6 +21,10 @@ export interface S3Spec {
   /** Of a server that is not Amazon's; it is asked by path, not by a host name of the bucket. */
   endpoint: string | undefined
   region: string
+  /** Undefined: from where AWS tools find logins. A tenant's store never takes those of this installation. */
+  credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
+  /** Connections are made by these. */
+  agents?: { http: HttpAgent; https: HttpsAgent }
 }
 
 /** Parts of a large upload: the least that S3 takes is 5 MiB. Two on their way bound the memory. */
@@ -35,7 +41,7 @@ interface Bucket {
   at(name: string): { Bucket: string; Key: string }
 }
 
-/** Logins come from where AWS tools find them: environment, shared files, web identity, instance or pod. */
+/** Without credentials, logins come from where AWS tools find them: environment, shared files, web identity, instance or pod. */
 export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
   const bucket = openBucket(spec)
   const { client, root, at } = bucket
@@ -53,7 +59,7 @@ export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
     root,
     localPath: staging.path,
     address: (name) => `s3a://${spec.bucket}/${at(name).Key}`,
-    stage: (names) => staging.stage(names, read),
+    stage: (names) => staging.stage(names, (name) => guard(bucket, 'read', name, () => orMissing(async () => fromBody(bucket, name, (await client.send(new GetObjectCommand(at(name)))).Body)))),
     makeFolder: staging.makeFolder,
     read,
     readRange: (name, start, end) => (end <= start ? Promise.resolve(Buffer.alloc(0)) : read(name, `bytes=${start}-${end - 1}`)),
@@ -85,12 +91,22 @@ export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
   }
 }
 
+/** An object as it comes: copies may be larger than memory. A connection that breaks in the middle is said in our words. */
+async function* fromBody(bucket: Bucket, name: string, body: unknown): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body as AsyncIterable<Uint8Array>
+  } catch (error) {
+    throw failure('store_unreachable', { store: bucket.spec.endpoint ?? `s3://${bucket.spec.bucket}`, path: `${bucket.root}/${name}`, reason: reasonOf(error) }, error)
+  }
+}
+
 function openBucket(spec: S3Spec): Bucket {
   const client = new S3Client({
     region: spec.region,
     ...(spec.endpoint === undefined ? {} : { endpoint: spec.endpoint, forcePathStyle: true }),
     maxAttempts: ATTEMPTS,
-    requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS },
+    ...(spec.credentials === undefined ? {} : { credentials: spec.credentials }),
+    requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS, ...(spec.agents === undefined ? {} : { httpAgent: spec.agents.http, httpsAgent: spec.agents.https }) },
     // Servers that are not Amazon's know neither the newer checksums nor their encoding.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
@@ -171,7 +187,7 @@ async function guard<T>({ spec, root }: Bucket, action: string, name: string, ru
     const [kind, status, path] = [nameOf(error), statusOf(error), `${root}/${name}`]
     const reason = `${kind} ${reasonOf(error)}`.split('\n')[0].slice(0, 300)
     if (kind === 'NoSuchBucket') throw failure('store_not_found', { store: `bucket ${spec.bucket}`, reason }, error)
-    if (status === 401 || status === 403 || /Credential/.test(kind)) throw failure('store_auth_failed', { store: `s3://${spec.bucket}`, action, path, reason }, error)
+    if (status === 401 || status === 403 || /Credential|AccessKey|Signature|UserNotFound/.test(kind)) throw failure('store_auth_failed', { store: `s3://${spec.bucket}`, action, path, reason }, error)
     if (status === 0 || status >= 500 || status === 429) throw failure(status === 507 ? 'storage_full' : 'store_unreachable', { store: spec.endpoint ?? `s3://${spec.bucket}`, path, reason }, error)
     throw failure('storage_failed', { action, path, reason }, error)
   }

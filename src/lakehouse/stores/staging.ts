@@ -7,10 +7,13 @@ import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/pro
 import { dirname, join, resolve } from 'node:path'
 import { failure, storageFailure } from '../../core/errors.ts'
 
+/** An object's bytes, whole or as they come; undefined when it is missing. */
+type Fetch = (name: string) => Promise<Buffer | AsyncIterable<Uint8Array> | undefined>
+
 export interface Staging {
   path(name: string): string
   /** Fetches what is not there yet. A missing object is an error: the log named it. */
-  stage(names: string[], read: (name: string) => Promise<Buffer | undefined>): Promise<void>
+  stage(names: string[], read: Fetch): Promise<void>
   /** True for a file that lies in the folder: an engine wrote it, or it was fetched. */
   holds(name: string): Promise<boolean>
   makeFolder(name: string): Promise<void>
@@ -29,7 +32,7 @@ export function createStaging(folder: string, nowMs: () => number): Staging {
     if (!full.startsWith(`${root}/`) && full !== root) throw failure('internal', { reason: `${name} leaves ${root}` })
     return full
   }
-  const fetchOne = async (name: string, read: (name: string) => Promise<Buffer | undefined>): Promise<void> => {
+  const fetchOne = async (name: string, read: Fetch): Promise<void> => {
     const target = path(name)
     if (await exists(target)) return void (await utimes(target, nowMs() / 1000, nowMs() / 1000).catch(() => undefined))
     const bytes = await read(name)

@@ -6,8 +6,8 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import { request as httpRequest, type Agent as HttpAgent, type IncomingMessage } from 'node:http'
+import { request as httpsRequest, type Agent as HttpsAgent } from 'node:https'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
@@ -25,6 +25,8 @@ export interface WebHdfsSpec {
   path: string
   /** Simple authentication: who we say we are. */
   user: string
+  /** Connections are made by these, those to data nodes too. */
+  agents?: { http: HttpAgent; https: HttpsAgent }
 }
 
 const TEMPORARY = '.tmp-'
@@ -150,8 +152,9 @@ async function call(spec: WebHdfsSpec, method: string, url: string, body: Body |
   return again(async () => {
     let answer: { status: number; bytes: Buffer }
     try {
-      answer = await send(method, url, body)
+      answer = await send(spec, method, url, body)
     } catch (error) {
+      if (error instanceof HeadraceError) throw error
       throw failure('store_unreachable', { store: spec.http, reason: reasonOf(error) }, error)
     }
     if (answer.status >= 200 && answer.status < 300) return answer.bytes
@@ -160,13 +163,14 @@ async function call(spec: WebHdfsSpec, method: string, url: string, body: Body |
 }
 
 /** Node's own client: fetch takes a data node's answers for broken ones. */
-async function send(method: string, url: string, body: Body | undefined): Promise<{ status: number; bytes: Buffer }> {
+async function send(spec: WebHdfsSpec, method: string, url: string, body: Body | undefined): Promise<{ status: number; bytes: Buffer }> {
   const size = body === undefined ? 0 : Buffer.isBuffer(body) ? body.length : body.size
   const headers = method === 'PUT' ? { 'content-type': 'application/octet-stream', 'content-length': size } : {}
-  const request = (url.startsWith('https:') ? httpsRequest : httpRequest)(url, { method, headers, timeout: TIMEOUT_MS })
+  const secure = url.startsWith('https:')
+  const request = (secure ? httpsRequest : httpRequest)(url, { method, headers, timeout: TIMEOUT_MS, agent: secure ? spec.agents?.https : spec.agents?.http })
   // Headers and body are two packets: without this the second waits 40 ms for the first one's acknowledgement.
   request.setNoDelay(true)
-  request.on('timeout', () => request.destroy(failure('storage_failed', { action: method, path: url, reason: `no answer in ${TIMEOUT_MS} ms` })))
+  request.on('timeout', () => request.destroy(failure('store_unreachable', { store: spec.http, reason: `no answer in ${TIMEOUT_MS} ms` })))
   const answered = new Promise<IncomingMessage>((resolve, reject) => request.once('response', resolve).once('error', reject))
   answered.catch(() => undefined)
   if (body === undefined || Buffer.isBuffer(body)) request.end(body)

@@ -1,5 +1,8 @@
 /** The one door out: resolves a name once, checks every address that came of it, and gives the one to connect to. */
 import { lookup } from 'node:dns/promises'
+import { Agent as HttpAgent, type AgentOptions } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import type { Duplex } from 'node:stream'
 import { failure, reasonOf } from '../../core/errors.ts'
 import { deniedReason, isAllowedByName, type EgressPolicy } from './egress.ts'
 
@@ -32,3 +35,24 @@ export function executionResolver(): ((host: string, port: number) => Promise<st
 
 /** Set in the environment of an execution and of all that it starts. */
 export const EXECUTION_MARK = 'HEADRACE_EXECUTION'
+
+/** Agents for clients of HTTP that connect by themselves: every connection, to a name or an address, redirected or not, goes through the door. */
+export function guardedAgents(policy: EgressPolicy): { http: HttpAgent; https: HttpsAgent } {
+  const options: AgentOptions = { keepAlive: true, maxSockets: 16 }
+  return { http: guarded(new HttpAgent(options), policy, 80), https: guarded(new HttpsAgent(options), policy, 443) }
+}
+
+type Connect = (options: { host?: string; port?: number; servername?: string }, done?: (error: Error | null, stream: Duplex) => void) => Duplex | null | undefined
+
+function guarded<Agent extends HttpAgent>(agent: Agent, policy: EgressPolicy, defaultPort: number): Agent {
+  const connect = agent.createConnection.bind(agent) as Connect
+  const checked: Connect = (options, done) => {
+    const host = (options.host ?? 'localhost').replace(/^\[(.*)\]$/, '$1')
+    allowedAddress(policy, host, Number(options.port ?? defaultPort)).then(
+      (address) => done?.(null, connect({ ...options, host: address }) as Duplex),
+      (error: Error) => done?.(error, undefined as unknown as Duplex),
+    )
+    return undefined
+  }
+  return Object.assign(agent, { createConnection: checked })
+}

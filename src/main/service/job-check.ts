@@ -23,7 +23,7 @@ const SOURCE_SETTINGS: Record<string, Setting[]> = {
 const DESTINATION_SETTINGS: Record<string, Setting[]> = {
   local: [{ name: 'path', example: '"path": "/data/lake/orders"' }],
   s3: [{ name: 'bucket', example: '"bucket": "data-lake"' }, { name: 'path', example: '"path": "/ingestion/orders/"' }],
-  hdfs: [{ name: 'path', example: '"path": "/ingestion/orders"' }],
+  hdfs: [{ name: 'host', example: '"host": "namenode.example.com"' }, { name: 'path', example: '"path": "/ingestion/orders"' }],
   zones: [],
 }
 
@@ -37,7 +37,7 @@ export async function checkJob({ secrets, now }: Context, tenantId: string, job:
   need('destination_config', job.destination_config, DESTINATION_SETTINGS[type])
   const { columns } = job.source_config
   // A database keeps no order of an object's fields, and the order of columns matters.
-  if (job.source_type === 'files' && type !== 'zones' && columns !== undefined && !isColumnList(columns)) throw failure('setting_missing', { where: 'source_config', setting: 'columns as a list of names and types', example: '"columns": [{ "name": "id", "type": "BIGINT" }]' })
+  if (['files', 's3'].includes(job.source_type) && type !== 'zones' && columns !== undefined && !isColumnList(columns)) throw failure('setting_missing', { where: 'source_config', setting: 'columns as a list of names and types', example: '"columns": [{ "name": "id", "type": "BIGINT" }]' })
   nextTick(job.schedule_cron, now())
   timingOf(job.resource_requirements as unknown as ResourceRequirements, now())
   for (const config of [job.source_config, job.destination_config]) {

@@ -1,0 +1,151 @@
+/** Files as input of a transfer, each taken once: of a folder of this machine, or of a bucket. */
+import { glob, open, stat } from 'node:fs/promises'
+import { dirname, join, matchesGlob } from 'node:path'
+import { failure } from '../../core/errors.ts'
+import { lockDown, type DuckSession } from '../../engines/duckdb/session.ts'
+import { transfer, type TransferInput } from '../../engines/duckdb/transfer.ts'
+import { headerOf, type Header } from '../../formats/csv/header.ts'
+import { openTenantStore, type StoreConfig } from './tenant-store.ts'
+import { tenantPath } from './tenant-paths.ts'
+import { limitOf, type Read, type Target } from './transfer-read.ts'
+import type { Work } from './work.ts'
+
+interface FilesConfig {
+  path: string
+  format: TransferInput['format']
+  /** In order. With a header, names are matched with it, so that the file's order counts. */
+  columns?: { name: string; type: string }[]
+  header?: boolean
+  delimiter?: string
+  quote?: string
+  null_text?: string
+  /** `new` (each file once) or `full`. */
+  mode?: 'new' | 'full'
+}
+
+interface InputFile {
+  /** As the source names it. */
+  name: string
+  size: number
+  /** Changes when the file does. */
+  mark: string
+}
+
+/** A place of files: lists what matches and brings files to where DuckDB opens them. */
+interface FilePlace {
+  matching(pattern: string): Promise<InputFile[]>
+  bring(files: InputFile[]): Promise<string[]>
+}
+
+/** A draft reads files until they have so many bytes: its sample is in the first ones. */
+const DRAFT_BYTES = 256 * 1024 * 1024
+
+/** Files that match, each taken once unless the mode is `full`. Nothing new is a success; nothing that matches at all is an error. */
+export async function readFiles(work: Work, session: DuckSession, { staged, rejects, progress, now }: Target): Promise<Read> {
+  const begun = now()
+  const config = work.source as unknown as FilesConfig
+  const place = work.sourceType === 's3' ? await bucketOf(work) : folderOf(work)
+  const taken = (work.cursor as { taken?: Record<string, string> } | null)?.taken ?? {}
+  const found = await place.matching(config.path)
+  if (found.length === 0) throw failure('path_not_found', { path: config.path, base: work.sourceType === 's3' ? `the bucket ${String(work.source.bucket)}` : 'the tenant\'s folder' })
+  const cursor = { taken: Object.fromEntries(found.map((file) => [file.name, file.mark])) }
+  const fresh = work.draft ? firstOf(found) : config.mode === 'full' ? found : found.filter((file) => taken[file.name] !== file.mark)
+  if (fresh.length === 0) return { rows: 0, rejected: 0, bytes: 0, totalRows: 0, cursor, startupSeconds: now() - begun, nothingNew: true }
+  const paths = await place.bring(fresh)
+  await lockDown(session, [...new Set(paths.map((path) => dirname(path))), work.workFolder])
+  const bytes = fresh.reduce((sum, file) => sum + file.size, 0)
+  progress(0, bytes, 'reading')
+  const startupSeconds = now() - begun
+  const input: TransferInput = { format: config.format, paths, ...(await columnsOf(config, paths)), header: config.header, delimiter: config.delimiter, quote: config.quote, nullText: config.null_text, limit: limitOf(work), rejects: true }
+  const result = await transfer(session, input, staged, rejects)
+  return { ...result, bytes: work.draft ? 0 : bytes, totalRows: work.draft ? await rowsOf(paths[0], found) : result.rows, cursor, startupSeconds }
+}
+
+function firstOf(files: InputFile[]): InputFile[] {
+  let bytes = 0
+  return files.filter((file, i) => {
+    const before = bytes
+    bytes += file.size
+    return i === 0 || before < DRAFT_BYTES
+  })
+}
+
+/** Declared columns in the order of the files' header. Throws when a file lacks one, or has them in another order than the first. */
+async function columnsOf(config: FilesConfig, paths: string[]): Promise<Pick<TransferInput, 'columns' | 'newLine'>> {
+  if (config.columns === undefined) return {}
+  const declared = new Map(config.columns.map((column) => [column.name, column.type]))
+  if (config.format !== 'csv' || config.header === false) return { columns: Object.fromEntries(declared) }
+  const [first, ...rest] = await Promise.all(paths.map(async (path) => ({ path, ...(await namesOf(path, config)) })))
+  const missing = [...declared.keys()].find((one) => !first.names.includes(one))
+  if (missing !== undefined) throw failure('source_not_found', { address: first.path, what: `column ${missing}`, known: `its header has ${first.names.join(', ').slice(0, 200)}.` })
+  const other = rest.find((file) => file.names.join('\0') !== first.names.join('\0'))
+  if (other !== undefined) throw failure('source_failed', { address: other.path, reason: `its header (${other.names.join(', ').slice(0, 200)}) differs from that of ${first.path}` })
+  // What is not declared is read as text and kept: a column is not lost because nobody named it.
+  return { columns: Object.fromEntries(first.names.map((one) => [one, declared.get(one) ?? 'VARCHAR'])), newLine: first.newLine }
+}
+
+const HEADER_BYTES = 1024 * 1024
+
+async function namesOf(path: string, { delimiter, quote }: FilesConfig): Promise<Header> {
+  await using file = await open(path)
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0)
+  const text = buffer.toString('utf8', 0, bytesRead)
+  const header = headerOf(bytesRead < HEADER_BYTES ? `${text}\n` : text, delimiter, quote)
+  if (header === undefined) throw failure('source_failed', { address: path, reason: `its header does not end within ${HEADER_BYTES} bytes` })
+  const twin = header.names.find((one, i) => header.names.indexOf(one) !== i)
+  if (twin !== undefined) throw failure('source_failed', { address: path, reason: `its header has ${twin.slice(0, 60)} twice` })
+  return header
+}
+
+const wildcards = /[^/]*[*?[{].*$/
+
+/** Below the tenant's folder, or where an operator allows. */
+function folderOf(work: Work): FilePlace {
+  return {
+    bring: async (files) => files.map((file) => file.name),
+    async matching(pattern) {
+      const fixed = pattern.replace(wildcards, '')
+      const base = await tenantPath(fixed === '' ? '.' : fixed, { tenantFolder: work.tenantFolder, allowed: work.allowedPaths })
+      const files: InputFile[] = []
+      const rest = pattern.slice(fixed.length)
+      const names: string[] = rest === '' ? [''] : []
+      if (rest !== '') for await (const one of glob(rest, { cwd: base })) names.push(one)
+      for (const one of names.toSorted()) {
+        const path = await tenantPath(join(base, one), { tenantFolder: work.tenantFolder, allowed: [...work.allowedPaths, base] })
+        const info = await stat(path).catch(() => undefined)
+        if (info?.isFile() === true) files.push({ name: path, size: info.size, mark: `${info.size}:${Math.floor(info.mtimeMs)}` })
+      }
+      return files
+    },
+  }
+}
+
+/** Objects of a bucket, copied to the execution's folder before they are read. */
+async function bucketOf(work: Work): Promise<FilePlace> {
+  const store = await openTenantStore({ ...(work.source as unknown as StoreConfig), type: 's3', path: '' }, work.sourceSecret, join(work.workFolder, 'objects'))
+  return {
+    async matching(pattern) {
+      const path = pattern.replace(/^\/+/, '')
+      const fixed = path.replace(wildcards, '').replace(/\/+$/, '')
+      const one = wildcards.test(path) ? undefined : await store.stat(path)
+      const objects = one === undefined ? (await store.list(fixed)).filter((object) => matchesGlob(object.name, path)) : [one]
+      return objects.map(({ name, size, modifiedMs }) => ({ name, size, mark: `${size}:${modifiedMs}` }))
+    },
+    async bring(files) {
+      const names = files.map((file) => file.name)
+      await store.stage(names)
+      return names.map((name) => store.localPath(name))
+    },
+  }
+}
+
+/** Rows of text files by the length of the first one's first lines. */
+async function rowsOf(first: string, files: InputFile[]): Promise<number> {
+  await using handle = await open(first)
+  const buffer = Buffer.alloc(Math.min((await handle.stat()).size, 1 << 20))
+  await handle.read(buffer, 0, buffer.length, 0)
+  let lines = 0
+  for (const byte of buffer) if (byte === 10) lines += 1
+  const perLine = lines === 0 ? buffer.length : buffer.length / lines
+  return Math.round(files.reduce((sum, file) => sum + file.size, 0) / Math.max(1, perLine))
+}
