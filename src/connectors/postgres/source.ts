@@ -50,7 +50,7 @@ export interface PostgresRead {
   /** Rows of the whole table, as PostgreSQL estimates them. */
   estimatedRows: number
   stream: Readable
-  cursor: PostgresCursor | undefined
+  cursor(): PostgresCursor | undefined
   /** Ends the transaction; call it when the stream has ended or is not wanted any more. */
   close(): Promise<void>
 }
@@ -73,7 +73,7 @@ export async function readPostgres(config: PostgresConfig, login: PostgresLogin,
     const stream = client.query(copyTo(`COPY (${query}) TO STDOUT (FORMAT csv, HEADER false, NULL '${NULL_TEXT}', ENCODING 'UTF8')`, { highWaterMark: 1 << 20 } as never))
     // Whoever reads it is told of errors there; one that comes after the end is nobody's.
     stream.on('error', () => undefined)
-    return { columns, estimatedRows, stream, cursor, close: async () => void (await client.end().catch(() => undefined)) }
+    return { columns, estimatedRows, stream, cursor: () => cursor, close: async () => void (await client.end().catch(() => undefined)) }
   } catch (error) {
     await client.end().catch(() => undefined)
     throw (error as { code?: string }).code !== undefined && !('next' in (error as object)) ? failure('source_failed', { address: at, reason: reasonOf(error) }, error) : error

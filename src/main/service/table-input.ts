@@ -2,10 +2,12 @@
 import { execFile } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
-import { Transform } from 'node:stream'
+import { Transform, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
-import { NULL_TEXT, readPostgres, type PostgresConfig, type PostgresCursor, type PostgresLogin } from '../../connectors/postgres/source.ts'
+import type { MysqlConfig, MysqlCursor } from '../../connectors/mysql/source.ts'
+import type { PostgresConfig, PostgresCursor } from '../../connectors/postgres/source.ts'
+import { failure } from '../../core/errors.ts'
 import { name } from '../../engines/duckdb/sql.ts'
 import type { DuckSession } from '../../engines/duckdb/session.ts'
 import { transfer, unhexed, type TransferInput } from '../../engines/duckdb/transfer.ts'
@@ -13,13 +15,35 @@ import { allowedAddress, egressPolicy } from './dial.ts'
 import { limitOf, type Read, type Target } from './transfer-read.ts'
 import type { Work } from './work.ts'
 
-/** PostgreSQL writes CSV into a pipe that DuckDB reads: neither holds more than a buffer of it. */
+/** A table as its connector gives it: CSV without a header, and where an incremental read goes on once the stream has ended. */
+interface TableRead {
+  columns: { name: string; duckType: string; hex: boolean }[]
+  estimatedRows: number
+  stream: Readable
+  cursor(): unknown
+  close(): Promise<void>
+}
+
+async function openTable(work: Work): Promise<TableRead> {
+  const login = (work.sourceSecret ?? {}) as { username: string; password: string }
+  const limit = limitOf(work)
+  if (work.sourceType === 'mysql') {
+    const config = work.source as unknown as MysqlConfig
+    const { readMysql } = await import('../../connectors/mysql/source.ts')
+    return readMysql(config, login, await allowedAddress(egressPolicy(), config.host, config.port ?? 3306), { since: (work.cursor ?? undefined) as MysqlCursor | undefined, limit })
+  }
+  const config = work.source as unknown as PostgresConfig
+  const { readPostgres } = await import('../../connectors/postgres/source.ts')
+  return readPostgres(config, login, await allowedAddress(egressPolicy(), config.host, config.port ?? 5432), { since: (work.cursor ?? undefined) as PostgresCursor | undefined, limit })
+}
+
+/** How both connectors write a missing value. */
+const NULL_TEXT = '\\N'
+
+/** The database writes CSV into a pipe that DuckDB reads: neither holds more than a buffer of it. */
 export async function readTable(work: Work, session: DuckSession, { staged, progress, now }: Target): Promise<Read> {
   const begun = now()
-  const config = work.source as unknown as PostgresConfig
-  const address = await allowedAddress(egressPolicy(), config.host, config.port ?? 5432)
-  const login = (work.sourceSecret ?? {}) as unknown as PostgresLogin
-  const source = await readPostgres(config, login, address, { since: (work.cursor ?? undefined) as PostgresCursor | undefined, limit: limitOf(work) })
+  const source = await openTable(work)
   try {
     const pipe = join(work.workFolder, 'rows.csv')
     await promisify(execFile)('mkfifo', ['-m', '600', pipe])
@@ -29,9 +53,19 @@ export async function readTable(work: Work, session: DuckSession, { staged, prog
     const select = source.columns.map((column) => (column.hex ? unhexed(column.name) : name(column.name))).join(', ')
     const input: TransferInput = { format: 'csv', paths: [pipe], header: false, columns: Object.fromEntries(source.columns.map((column) => [column.name, column.duckType])), nullText: NULL_TEXT, select }
     const [result] = await Promise.all([transfer(session, input, staged), pipeline(source.stream, counted, createWriteStream(pipe))])
-    return { ...result, bytes, totalRows: source.estimatedRows, cursor: source.cursor, startupSeconds }
+    return { ...result, bytes, totalRows: source.estimatedRows, cursor: source.cursor(), startupSeconds }
+  } catch (error) {
+    throw misfitOf(error, work) ?? error
   } finally {
     await source.close()
   }
 }
 
+/** A value that its column's type has no room for, as DuckDB says it: which, where. */
+function misfitOf(error: unknown, work: Work): Error | undefined {
+  for (let one: unknown = error; one instanceof Error; one = one.cause) {
+    const found = /Error when converting column "([^"]*)"\. (Could not convert .*)/.exec(one.message)
+    if (found !== null) return failure('source_failed', { address: String(work.source.host), reason: `column ${found[1]} of ${String(work.source.table)}: ${found[2]}` }, error)
+  }
+  return undefined
+}

@@ -35,7 +35,7 @@ export async function runTransfer(work: Work, progress: Progress, now: () => num
 const round = (value: number): number => Math.round(value * 1_000) / 1_000
 
 async function readSource(work: Work, session: DuckSession, target: Target): Promise<Read> {
-  if (work.sourceType === 'postgres') return readTable(work, session, target)
+  if (work.sourceType === 'postgres' || work.sourceType === 'mysql') return readTable(work, session, target)
   if (work.sourceType === 'files' || work.sourceType === 's3') return readFiles(work, session, target)
   throw failure('not_supported', { feature: `${work.sourceType} as source of an execution`, instead: 'Use postgres, mysql, s3 or files; kafka goes into the zones.' })
 }
