@@ -1,81 +1,150 @@
 /**
- * The demo: every kind of trouble on purpose, and one reconciled table at the end. It drives the CLI's own commands as
- * child processes, so that what it shows is what a user runs; only the broker is started here.
+ * The demo: every kind of trouble on purpose, and one reconciled table at the end. It drives the CLI's own commands against a real
+ * service, so that what it shows is what a user runs; the service goes on when the demo has ended.
  */
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { DemoOptions } from '../cli/demo.ts'
-import { bytesText, type Output } from '../cli/output.ts'
+import type { Output } from '../cli/output.ts'
 import { failure } from '../core/errors.ts'
-import { readJournal } from '../sample/journal.ts'
-import { sampleMessage } from '../sample/library.ts'
+import { ENTRY, NODE_FLAGS, executionPids, startServers, stopServers, type DemoServers } from './demo-service.ts'
+import { reconcile, type Ask, type Receipt } from './demo-table.ts'
 import { homeFolder } from './home-folder.ts'
-import { canRunBroker, startBroker, type Broker } from './kafka-broker.ts'
 import { PACKAGE_ROOT } from './package-root.ts'
 
 const run = promisify(execFile)
-const ENTRY = join(PACKAGE_ROOT, 'src/main/cli.ts')
 
 export async function runDemo(options: DemoOptions, out: Output): Promise<void> {
   const home = join(homeFolder(), 'demo')
-  const withKafka = !options.files && (await canRunBroker())
-  const broker = withKafka ? await beginBroker(home, out) : undefined
-  if (broker === undefined) out.say('No Kafka broker: ' + (options.files ? 'asked for files.' : 'Java and Maven are not on this machine. The demo uses a folder of files instead.'))
-  const env = { ...process.env, HEADRACE_HOME: home, ...(broker === undefined ? {} : { HEADRACE_BROKERS: broker.address }) }
-  const dataset = broker === undefined ? 'books_files' : 'books'
-  try {
-    const report = await chain(options, out, dataset, env, home)
-    out.rows(report)
-    if (out.format === 'table') out.text(lookAt(home, dataset))
-  } finally {
-    await broker?.stop()
+  if (options.stop) {
+    const stopped = await stopServers(home)
+    out.say(stopped ? 'Stopped. The tables stay: ./headrace demo carries on with them.' : 'Nothing of a demo runs.')
+    return
   }
+  const servers = await startServers(home, options, out.say)
+  const env = { ...process.env, HEADRACE_HOME: home, ...(servers.broker === undefined ? {} : { HEADRACE_BROKERS: servers.broker.address }) }
+  const ask: Ask = (args) => cli(env, args)
+  const tenant = await tenantOf(ask)
+  const folder = join(home, 'tenants', tenant)
+  const dataset = servers.broker === undefined ? 'books_files' : 'books'
+  const runs = await chain({ options, out, ask, servers, folder, dataset })
+  out.rows(await reconcile({ tables: (args) => cli({ ...env, HEADRACE_HOME: folder }, args), service: ask }, dataset, home, runs))
+  if (out.format === 'table') out.text(lookAt(home, folder, dataset, servers))
 }
 
-async function beginBroker(home: string, out: Output): Promise<Broker> {
-  out.say('Starting a Kafka broker (the first time its jars are fetched) ...')
-  return startBroker({ folder: join(home, 'kafka') })
+interface Story {
+  options: DemoOptions
+  out: Output
+  ask: Ask
+  servers: DemoServers
+  folder: string
+  dataset: string
 }
 
 const ARRIVAL_S = 5
 
-interface Freshness {
-  p50: number
-  p99: number
-}
-
-async function chain(options: DemoOptions, out: Output, dataset: string, env: NodeJS.ProcessEnv, home: string): Promise<Record<string, unknown>[]> {
+async function chain({ options, out, ask, servers, folder, dataset }: Story): Promise<Receipt[]> {
   const files = dataset === 'books_files'
   const count = files ? Math.min(options.messages, 500) : options.messages
-  const target = files ? ['--to', 'files', '--folder', join(home, 'incoming')] : []
-  if (files) env.HEADRACE_FOLDER = join(home, 'incoming')
+  const target = files ? ['--to', 'files', '--folder', join(folder, 'incoming')] : []
+  if (files) mkdirSync(join(folder, 'incoming'), { recursive: true })
   out.say(`1. Producing ${count.toLocaleString('en-US')} messages, with duplicates, malformed, late and invalid ones ...`)
   const half = Math.ceil(count / 2)
-  await cli(env, ['produce', dataset, '--count', String(half), ...target])
-  out.say('2. Streaming into RAW; the job is killed (SIGKILL) in the middle, on purpose ...')
-  // The other half arrives while the stream runs: there is a middle to be killed in, however fast it is.
-  const producing = cli(env, ['produce', dataset, '--count', String(count - half), '--rate', String(Math.ceil(half / ARRIVAL_S)), ...target])
-  const killed = await streamAndKill(env, dataset, out)
+  await ask(['produce', dataset, '--count', String(half), ...target])
+  out.say('2. The tenant demo buys 100 vCPU-hours and declares an hourly job; its draft reads a sample in a scratch zone, and it is promoted ...')
+  await promotedJob(ask, folder, dataset, servers)
+  out.say('3. It runs in capacity that was bought; its process is killed (SIGKILL) in the middle, on purpose ...')
+  // The other half arrives while it runs: there is a middle to be killed in, however fast it is.
+  const producing = ask(['produce', dataset, '--count', String(count - half), '--rate', String(Math.ceil(half / ARRIVAL_S)), ...target])
+  const raw = join(folder, 'tables', dataset, 'raw')
+  const before = versionsOf(raw)
+  const { execution_id: id } = (await ask(['jobs', 'run', dataset])) as { execution_id: string }
+  const killed = await killInTheMiddle(ask, id, { servicePid: servers.service.pid, raw, before })
+  out.say(killed ? '   Killed. What it held went back, and it was queued again: it goes on from the last commit, then publishes.' : '   It was quicker than the kill; nothing was in the middle.')
   await producing
-  out.say(killed ? '   Killed. Starting it again: it goes on from the last commit.' : '   It was quicker than the kill; nothing was in the middle.')
-  const started = Date.now()
-  const stream = await cli(env, ['stream', dataset, '--until-caught-up'])
-  const seconds = (Date.now() - started) / 1000
-  out.say('3. The hourly batch publishes what is new ...')
-  await cli(env, ['batch', dataset])
-  out.say('4. A little more arrives; the batch runs again and finds only that ...')
-  await cli(env, ['produce', dataset, '--count', String(Math.ceil(count / 20)), ...target])
-  await cli(env, ['stream', dataset, '--until-caught-up'])
-  const [again] = [await cli(env, ['batch', dataset])]
-  const [nothing] = [await cli(env, ['batch', dataset])]
-  return reconcile(env, dataset, home, { read: Number(stream.read), seconds, second: again, third: nothing })
+  const first = await receiptOf(ask, id)
+  out.say('4. A little more arrives; it runs again and publishes only that; a third run finds nothing ...')
+  await ask(['produce', dataset, '--count', String(Math.ceil(count / 20)), ...target])
+  const again = async (): Promise<Receipt> => receiptOf(ask, ((await ask(['jobs', 'run', dataset])) as { execution_id: string }).execution_id)
+  return [first, await again(), await again()]
+}
+
+/** The tenant, with a balance; made at the first demo. */
+async function tenantOf(ask: Ask): Promise<string> {
+  const { items } = (await ask(['tenants', 'list'])) as unknown as { items: { tenant_id: string; tenant_name: string }[] }
+  const known = items.find((one) => one.tenant_name === 'demo')?.tenant_id
+  const tenant = known ?? String((await ask(['tenants', 'add', 'demo'])).tenant_id)
+  const { current_period: now } = (await ask(['usage'])) as unknown as { current_period: { vcpu_hours: { remaining: number } } }
+  if (now.vcpu_hours.remaining < 10) await ask(['purchases', 'add', '--type', 'vcpu_hours', '--quantity', '100'])
+  return tenant
+}
+
+/** The job as it is declared now; drafted and promoted when it is new. */
+async function promotedJob(ask: Ask, folder: string, dataset: string, { broker }: DemoServers): Promise<void> {
+  const text = readFileSync(join(PACKAGE_ROOT, 'datasets', `${dataset}.yaml`), 'utf8')
+  const declaration = broker === undefined ? text.replace('../incoming', 'incoming') : text.replace('localhost:9092', broker.address)
+  const source = { source_config: { declaration, sample_messages: 2_000 } }
+  const job = { job_name: dataset, source_type: broker === undefined ? 'files' : 'kafka', ...source, destination_config: { type: 'zones' }, schedule_cron: '5 * * * *', resource_requirements: { cpu_cores: 2, memory_gb: 2, estimated_runtime_minutes: 5 }, sla_requirements: { max_runtime_minutes: 30 } }
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, 'job.json')
+  const { items } = (await ask(['jobs', 'list'])) as unknown as { items: { job_name: string; status: string }[] }
+  const known = items.find((one) => one.job_name === dataset)
+  writeFileSync(file, JSON.stringify(known === undefined ? job : source))
+  await ask(known === undefined ? ['jobs', 'create', '-f', file] : ['jobs', 'change', dataset, '-f', file])
+  if (known !== undefined && known.status !== 'draft') return
+  await ask(['jobs', 'run', dataset, '--wait'])
+  await ask(['promote', dataset])
+}
+
+interface Execution {
+  status: string
+  attempt: number
+  progress: { rows: number } | null
+  receipt: { rows: number; published_rows: number; work_seconds: number } | null
+  resource_used: { vcpu_hours: number } | null
+  reason: { message: string } | null
+}
+
+const show = async (ask: Ask, id: string): Promise<Execution> => (await ask(['executions', 'show', id])) as unknown as Execution
+const ended = (one: Execution): boolean => !['scheduled', 'booked', 'running'].includes(one.status)
+
+/** Kills the process of an execution once it has committed something: seen in the table's log, as the API tells it only every few seconds. */
+async function killInTheMiddle(ask: Ask, id: string, { servicePid, raw, before }: { servicePid: number; raw: string; before: number }): Promise<boolean> {
+  for (let look = 0; ; look += 1) {
+    const pids = await executionPids(servicePid)
+    // A first run enters its first offsets before it commits data.
+    if (pids.length > 0 && versionsOf(raw) > Math.max(before, 1) + (before === 0 ? 1 : 0)) {
+      for (const pid of pids) process.kill(pid, 'SIGKILL')
+      return true
+    }
+    if (look % 20 === 19 && ended(await show(ask, id))) return false
+    await new Promise((done) => setTimeout(done, 25))
+  }
+}
+
+function versionsOf(raw: string): number {
+  try {
+    return readdirSync(join(raw, '_delta_log')).filter((name) => /^\d{20}\.json$/.test(name)).length
+  } catch {
+    return 0
+  }
+}
+
+async function receiptOf(ask: Ask, id: string): Promise<Receipt> {
+  for (;;) {
+    const one = await show(ask, id)
+    if (one.status === 'succeeded' && one.receipt !== null) return { attempt: one.attempt, ...one.receipt, vcpu_hours: one.resource_used?.vcpu_hours ?? 0 }
+    if (ended(one)) throw failure('internal', { reason: `execution ${id} ${one.status}: ${one.reason?.message ?? 'no reason'}` })
+    await new Promise((done) => setTimeout(done, 200))
+  }
 }
 
 /** A CLI command as a child, its JSON result parsed. */
 async function cli(env: NodeJS.ProcessEnv, args: string[]): Promise<Record<string, unknown>> {
   try {
-    const { stdout } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', ENTRY, ...args, '-o', 'json'], { env, maxBuffer: 1 << 28 })
+    const { stdout } = await run(process.execPath, [...NODE_FLAGS, ENTRY, ...args, '-o', 'json'], { env, maxBuffer: 1 << 28 })
     return JSON.parse(stdout) as Record<string, unknown>
   } catch (error) {
     const { stderr } = error as { stderr?: string }
@@ -83,85 +152,16 @@ async function cli(env: NodeJS.ProcessEnv, args: string[]): Promise<Record<strin
   }
 }
 
-/** Runs the stream in a process group of its own and kills the group after its first commit. */
-async function streamAndKill(env: NodeJS.ProcessEnv, dataset: string, out: Output): Promise<boolean> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ENTRY, 'stream', dataset], { env, stdio: ['ignore', 'ignore', 'pipe'], detached: true })
-  const ended = new Promise<number | null>((resolve) => child.on('exit', resolve))
-  const committed = new Promise<void>((resolve) => child.stderr.on('data', (chunk: Buffer) => (/version \d+/.test(chunk.toString()) ? resolve() : undefined)))
-  await Promise.race([committed, ended])
-  if (child.exitCode !== null) return false
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  out.progress('   killing the process group ...')
-  try {
-    process.kill(-(child.pid as number), 'SIGKILL')
-  } catch {
-    return false
-  }
-  return (await ended) === null
-}
-
-interface Facts {
-  read: number
-  seconds: number
-  second: Record<string, unknown>
-  third: Record<string, unknown>
-}
-
-/** What was acknowledged (the journal), what RAW and Processed hold, and whether they agree. */
-async function reconcile(env: NodeJS.ProcessEnv, dataset: string, home: string, facts: Facts): Promise<Record<string, unknown>[]> {
-  const expected = await expectation(join(home, 'journals', dataset === 'books' ? 'book_data_topic.tsv' : 'books_files-files.tsv'))
-  const query = async (table: string, sql: string): Promise<Record<string, unknown>[]> => (await cli(env, ['tables', 'query', table, sql])) as unknown as Record<string, unknown>[]
-  const raw = (await cli(env, ['tables', 'show', `${dataset}/raw`])) as { marks: Record<string, number>; files: number; bytes: number }
-  const count = (name: string): number => raw.marks[`headrace/count/${name}`] ?? 0
-  const [rawRows] = await query(`${dataset}/raw`, `SELECT count(*) FILTER (outcome = 'accepted') AS rows, count(DISTINCT record_id) AS ids FROM t`)
-  const reasons = await query(`${dataset}/raw`, `SELECT reject_rule AS rule, count(*) AS n FROM t WHERE outcome = 'quarantined' AND reject_kind = 'record' GROUP BY 1 ORDER BY 2 DESC`)
-  const published = await query(`${dataset}/processed`, 'SELECT publication_year AS year, count(*) AS n FROM t GROUP BY 1 ORDER BY 1')
-  const processed = (await cli(env, ['tables', 'show', `${dataset}/processed`])) as { rows: number; files: number; bytes: number }
-  const freshness = await freshnessOf(env, dataset)
-  const yes = (good: boolean): string => (good ? 'yes' : 'NO')
-  const distinct = new Set(expected.accepted).size
-  return [
-    { what: 'produced and acknowledged', messages: expected.messages, records: expected.records, agrees: '' },
-    { what: 'read', records: count('read'), agrees: yes(count('read') === count('accepted') + count('duplicate') + count('quarantined')), note: '= accepted + duplicate + quarantined' },
-    { what: '  accepted', records: count('accepted'), agrees: yes(count('accepted') === expected.accepted.length), note: 'the journal says so' },
-    { what: '  duplicate (dropped)', records: count('duplicate'), agrees: '' },
-    { what: '  quarantined', records: count('quarantined'), agrees: yes(count('quarantined') === expected.quarantined), note: 'the journal says so' },
-    ...reasons.map((one) => ({ what: `    ${String(one.rule)}`, records: Number(one.n) })),
-    { what: 'RAW rows', records: Number(rawRows.rows), agrees: yes(Number(rawRows.rows) === expected.accepted.length && Number(rawRows.ids) === distinct), note: `${raw.files} files, ${bytesText(raw.bytes)}` },
-    { what: 'published rows', records: processed.rows, agrees: yes(processed.rows === distinct), note: `${processed.files} files, ${bytesText(processed.bytes)}` },
-    ...published.map((one) => ({ what: `    publication_year=${String(one.year)}`, records: Number(one.n) })),
-    { what: 'second batch published', records: Number(facts.second.published), note: 'only what was new' },
-    { what: 'third batch', records: Number(facts.third.published), note: String(facts.third.state) },
-    { what: 'rate after the kill', records: Math.round(facts.read / Math.max(facts.seconds, 0.001)), note: 'records a second, process start included' },
-    { what: 'freshness p50 / p99', note: `${freshness.p50.toFixed(1)} s / ${freshness.p99.toFixed(1)} s from production to visible, backlog included` },
-  ]
-}
-
-async function expectation(journal: string): Promise<{ messages: number; records: number; accepted: string[]; quarantined: number }> {
-  const { header, lines } = await readJournal(journal)
-  const made = lines.map((line) => sampleMessage(header.seed, line.index, header.shares))
-  const accepted = made.flatMap((message) => message.accepted)
-  const quarantined = made.reduce((sum, message) => sum + message.quarantined, 0)
-  return { messages: lines.length, records: accepted.length + quarantined, accepted, quarantined }
-}
-
-async function freshnessOf(env: NodeJS.ProcessEnv, dataset: string): Promise<Freshness> {
-  const versions = (await cli(env, ['tables', 'versions', `${dataset}/raw`, '--limit', '1000'])) as unknown as { time: string; details: { newestMs?: number } }[]
-  const ages = versions.filter((one) => (one.details.newestMs ?? 0) > 0).map((one) => (Date.parse(one.time) - (one.details.newestMs as number)) / 1000).toSorted((a, b) => a - b)
-  const at = (share: number): number => ages[Math.min(ages.length - 1, Math.floor(ages.length * share))] ?? 0
-  return { p50: at(0.5), p99: at(0.99) }
-}
-
-function lookAt(home: string, dataset: string): string {
-  const prefix = `HEADRACE_HOME=${home} ./headrace`
+function lookAt(home: string, folder: string, dataset: string, { service }: DemoServers): string {
   return [
     '',
+    `The service goes on, and runs the job at five past every hour: ${service.address}/api/v1/reference`,
     'Look at it yourself:',
-    `  ${prefix} tables list`,
-    `  ${prefix} tables query ${dataset} 'SELECT title, author_name FROM t LIMIT 5'`,
-    `  ${prefix} tables versions ${dataset}/raw`,
-    `  ${prefix} quarantine list ${dataset}`,
-    'Run ./headrace demo again: it carries on where this one ended.',
+    `  HEADRACE_HOME=${home} ./headrace executions list`,
+    `  HEADRACE_HOME=${home} ./headrace usage --ledger`,
+    `  HEADRACE_HOME=${folder} ./headrace tables query ${dataset} 'SELECT title, author_name FROM t LIMIT 5'`,
+    `  HEADRACE_HOME=${folder} ./headrace tables versions ${dataset}/raw`,
+    `  HEADRACE_HOME=${folder} ./headrace quarantine list ${dataset}`,
+    'Run ./headrace demo again: it carries on where this one ended. ./headrace demo --stop ends the service.',
   ].join('\n')
 }
-

@@ -3,7 +3,7 @@
  * deploy/jars/kafka, fetched once into HEADRACE_HOME.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, openSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -32,6 +32,8 @@ export interface BrokerOptions {
   /** Further lines of server.properties. Ours start with #: `#listener=NAME`, `#advertised=HOST:PORT`, `#scram=...`. */
   properties?: string[]
   jvmOptions?: string[]
+  /** It goes on when this process ends; what it says is in broker.log of its folder. */
+  keep?: boolean
 }
 
 /** True when the machine has what the broker needs. */
@@ -58,10 +60,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const java = (heap: string, main: string[]): string[] => [`-Xmx${heap}`, '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', ...(options.jvmOptions ?? []), '-cp', `${jars}/*`, ...main]
   if (!existsSync(join(folder, 'log', 'meta.properties')))
     await run('java', java('128m', ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', config, '--standalone', ...scramArguments(options)]))
-  const child = spawn('java', java('384m', ['kafka.Kafka', config]), { stdio: ['ignore', 'pipe', 'pipe'] })
+  const file = options.keep === true ? openSync(join(folder, 'broker.log'), 'a') : undefined
+  const child = spawn('java', java('384m', ['kafka.Kafka', config]), { stdio: ['ignore', file ?? 'pipe', file ?? 'pipe'], detached: options.keep === true })
   const log: Buffer[] = []
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (log.length < 200 ? log.push(chunk) : undefined))
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (log.length < 200 ? log.push(chunk) : undefined))
   await waitForPort(port, child, log)
+  if (options.keep === true) child.unref()
   return { address: `127.0.0.1:${port}`, pid: child.pid as number, stop: () => endProcess(child, 'SIGTERM'), kill: () => endProcess(child, 'SIGKILL') }
 }
 

@@ -132,7 +132,7 @@ export async function finish(tx: Tx, ending: Ending, { actor, now, settings }: {
   await giveBack(tx, row, now, settings)
   const ended = now < started ? started : now
   await consume(tx, row, ending.used, { from: row.rolled_at ?? started, until: ended })
-  const total = row.rolled_at === null ? ending.used : await consumedBy(tx, row.execution_id)
+  const total = await consumedBy(tx, row.execution_id)
   const minutes = (ended.getTime() - started.getTime()) / 60_000
   const most = (row.sla_requirements as { max_runtime_minutes?: number }).max_runtime_minutes
   const requeued = ending.outcome === 'requeued'
@@ -161,6 +161,7 @@ async function consume(tx: Tx, of: { job_id: string; tenant_id: string; executio
   await tx.insertInto('resource_consumption').values({ job_id, tenant_id, execution_id, namespace, cpu_seconds: (cpuMicros + 999_999n) / 1_000_000n, cpu_microseconds: cpuMicros, memory_gb_seconds: memoryGbSeconds, start_time: from, end_time: until < from ? from : until }).execute()
 }
 
+/** All that it used: in earlier attempts and slots too. */
 async function consumedBy(tx: Tx, executionId: string): Promise<Used> {
   const { cpu, memory } = await tx.selectFrom('resource_consumption').select(({ fn }) => [fn.sum<string>('cpu_microseconds').as('cpu'), fn.sum<string>('memory_gb_seconds').as('memory')]).where('execution_id', '=', executionId).executeTakeFirstOrThrow()
   return { cpuMicros: BigInt(cpu), memoryGbSeconds: BigInt(memory) }

@@ -29,7 +29,7 @@ export async function openTenantStore(config: StoreConfig, secret: Record<string
   }
   const name = config.credentials_secret ?? 'credentials_secret'
   const [accessKeyId, secretAccessKey] = [secret?.access_key_id, secret?.secret_access_key]
-  if (accessKeyId === undefined || secretAccessKey === undefined) throw failure('setting_missing', { where: `the secret ${name}`, setting: 'access_key_id and secret_access_key', example: `headrace secrets set ${name} access_key_id=... secret_access_key=...` })
+  if (accessKeyId === undefined || secretAccessKey === undefined) throw failure('setting_missing', { where: `the secret ${name}`, setting: 'access_key_id and secret_access_key', example: `headrace secrets set ${name} --from-file FILE, a JSON object with these fields` })
   const { createS3Store } = await import('../../lakehouse/stores/s3.ts')
   const credentials = { accessKeyId, secretAccessKey, sessionToken: secret?.session_token }
   return createS3Store({ bucket: String(config.bucket), prefix: inside(config.path), endpoint: config.endpoint, region: config.region ?? 'us-east-1', credentials, agents }, staging)

@@ -31,7 +31,7 @@ export function declaredDataset(sourceType: string, config: Record<string, unkno
   if (dataset === undefined) throw failure('dataset_invalid', { path: 'source_config.declaration', count: mistakes.length, mistakes: mistakes.map(mistakeText).join('\n') })
   if (dataset.source.kind !== sourceType) throw failure('setting_missing', { where, setting: `a declaration whose source is ${sourceType}; this one reads ${dataset.source.kind}`, example: `"source_type": "${dataset.source.kind}"` })
   if (dataset.engine === 'spark') throw failure('not_supported', { feature: 'engine: spark in a job of the service', instead: 'Leave engine out, or run it with headrace stream --engine spark.' })
-  if (dataset.source.kind === 'kafka' && dataset.source.sasl !== undefined && config.credentials_secret === undefined) throw failure('setting_missing', { where, setting: 'credentials_secret for the login of the broker', example: '"credentials_secret": "kafka" (headrace secrets set kafka password=...)' })
+  if (dataset.source.kind === 'kafka' && dataset.source.sasl !== undefined && config.credentials_secret === undefined) throw failure('setting_missing', { where, setting: 'credentials_secret for the login of the broker', example: '"credentials_secret": "kafka" (headrace secrets set kafka --from-file kafka.json)' })
   for (const path of [dataset.raw.path, dataset.raw.archive, dataset.processed.path]) if (path.includes('://')) throw failure('not_supported', { feature: `zones at ${path} for a job of the service`, instead: 'Leave path out: zones lie in the folder of the tenant.' })
   return dataset
 }
@@ -108,7 +108,7 @@ async function place(work: Work): Promise<LoadedDataset> {
 /** A field of the job's secret, in the execution's own folder, which is removed when it ends. */
 async function secretFile(work: Work, field: string): Promise<string> {
   const value = work.sourceSecret?.[field]
-  if (value === undefined) throw failure('setting_missing', { where: `the secret ${String(work.source.credentials_secret)}`, setting: field, example: `headrace secrets set ${String(work.source.credentials_secret)} ${field}=...` })
+  if (value === undefined) throw failure('setting_missing', { where: `the secret ${String(work.source.credentials_secret)}`, setting: field, example: `headrace secrets set ${String(work.source.credentials_secret)} --from-file FILE, a JSON object with the field ${field}` })
   const path = join(work.workFolder, field)
   await writeFile(path, value, { mode: 0o600 })
   return path
