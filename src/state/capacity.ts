@@ -66,16 +66,18 @@ export async function readTenants(db: Db, grid: SlotGrid, tenantIds: string[], {
   const lenders = await db.selectFrom('tenants').select('tenant_id').where(sql<boolean>`policy->>'lends' = 'true'`).where('status', '=', 'active').execute()
   const lending = new Set(lenders.map((one) => one.tenant_id))
   const ids = [...new Set([...tenantIds, ...lending])]
-  const states = new Map<string, TenantState>(ids.map((id) => [id, { units: new Int32Array(grid.count), used: emptyLane(grid.count), lots: [], lends: lending.has(id) }]))
+  const owners = new Set([...(dedicated ?? ids), ...lending])
+  // Who owns no units shares lanes that stay empty: 2 KB a tenant, thousands of them a cycle.
+  const none = { units: new Int32Array(grid.count), used: emptyLane(grid.count) }
+  const states = new Map<string, TenantState>(ids.map((id) => [id, { ...(owners.has(id) ? { units: new Int32Array(grid.count), used: emptyLane(grid.count) } : none), lots: [], lends: lending.has(id) }]))
   if (ids.length === 0) return states
   let lots = db.selectFrom('ledger_lots').select(['tenant_id', 'lot_id', 'available', 'valid_from', 'valid_until']).where('closed', '=', false).where('purchase_id', 'is not', null)
     .where(sql<boolean>`tenant_id = ANY(${ids}::uuid[])`).orderBy('valid_until').orderBy('lot_id')
   if (lock) lots = lots.forUpdate()
   for (const lot of await lots.execute()) states.get(lot.tenant_id)?.lots.push({ lotId: lot.lot_id, available: lot.available, fromMs: lot.valid_from.getTime(), untilMs: lot.valid_until.getTime() } satisfies Lot)
-  const owners = [...new Set([...(dedicated ?? ids), ...lending])]
-  if (owners.length === 0) return states
+  if (owners.size === 0) return states
   const units = await db.selectFrom('resource_purchases').select(['tenant_id', 'quantity', 'valid_from', 'valid_until']).where('resource_type', '=', 'dedicated_units').where('status', 'in', ['active', 'scheduled'])
-    .where(sql<boolean>`tenant_id = ANY(${owners}::uuid[])`).where('valid_from', '<', new Date(endMs)).where('valid_until', '>', new Date(grid.originMs)).execute()
+    .where(sql<boolean>`tenant_id = ANY(${[...owners]}::uuid[])`).where('valid_from', '<', new Date(endMs)).where('valid_until', '>', new Date(grid.originMs)).execute()
   for (const one of units) {
     // A slot counts where the purchase covers it whole; the one that has begun, from now on.
     const first = one.valid_from.getTime() <= nowMs ? 0 : Math.ceil((one.valid_from.getTime() - grid.originMs) / grid.slotMs)
@@ -83,7 +85,7 @@ export async function readTenants(db: Db, grid: SlotGrid, tenantIds: string[], {
     for (let slot = first; slot <= last; slot += 1) (states.get(one.tenant_id) as TenantState).units[slot] += one.quantity
   }
   const used = await db.selectFrom('tenant_slots as t').innerJoin('capacity_slots as s', 's.slot_id', 't.slot_id').select(['t.tenant_id', 's.time_slot', 't.allocated_cpu', 't.allocated_memory'])
-    .where(sql<boolean>`t.tenant_id = ANY(${owners}::uuid[])`).where('s.time_slot', '>=', new Date(grid.originMs)).where('s.slot_duration_minutes', '=', grid.slotMs / 60_000).execute()
+    .where(sql<boolean>`t.tenant_id = ANY(${[...owners]}::uuid[])`).where('s.time_slot', '>=', new Date(grid.originMs)).where('s.slot_duration_minutes', '=', grid.slotMs / 60_000).execute()
   for (const row of used) {
     const slot = (row.time_slot.getTime() - grid.originMs) / grid.slotMs
     const lane = states.get(row.tenant_id)?.used
@@ -163,7 +165,7 @@ export async function correctSlots(tx: Tx, grid: SlotGrid): Promise<{ namespace:
   const minutes = grid.slotMs / 60_000
   const from = new Date(grid.originMs)
   const booked = sql`SELECT s.slot_id, s.allocated_cpu AS was_cpu, coalesce(sum(x.cpu_cores), 0)::int AS cpu, coalesce(sum(x.memory_gb), 0)::int AS memory FROM capacity_slots s
-    LEFT JOIN job_executions x ON x.status IN ('booked', 'running') AND x.namespace = s.namespace AND x.booked_from < s.time_slot + make_interval(mins => ${minutes}::int) AND x.booked_until > s.time_slot
+    LEFT JOIN (bookings k JOIN job_executions x USING (execution_id)) ON x.namespace = s.namespace AND k.booked_from < s.time_slot + make_interval(mins => ${minutes}::int) AND x.booked_until > s.time_slot
     WHERE s.time_slot >= ${from} AND s.slot_duration_minutes = ${minutes}::int GROUP BY s.slot_id`
   const { rows } = await sql<{ namespace: string; time_slot: Date; allocated_cpu: number; was_cpu: number }>`
     WITH booked AS (${booked})
@@ -172,7 +174,7 @@ export async function correctSlots(tx: Tx, grid: SlotGrid): Promise<{ namespace:
   await sql`
     UPDATE tenant_slots t SET allocated_cpu = b.cpu, allocated_memory = b.memory FROM (
       SELECT t.slot_id, t.tenant_id, coalesce(sum(x.cpu_cores), 0)::int AS cpu, coalesce(sum(x.memory_gb), 0)::int AS memory FROM tenant_slots t JOIN capacity_slots s USING (slot_id)
-      LEFT JOIN job_executions x ON x.status IN ('booked', 'running') AND x.unit_owner = t.tenant_id AND x.booked_from < s.time_slot + make_interval(mins => ${minutes}::int) AND x.booked_until > s.time_slot
+      LEFT JOIN (bookings k JOIN job_executions x USING (execution_id)) ON x.unit_owner = t.tenant_id AND k.booked_from < s.time_slot + make_interval(mins => ${minutes}::int) AND x.booked_until > s.time_slot
       WHERE s.time_slot >= ${from} AND s.slot_duration_minutes = ${minutes}::int GROUP BY t.slot_id, t.tenant_id
     ) b WHERE t.slot_id = b.slot_id AND t.tenant_id = b.tenant_id AND (t.allocated_cpu <> b.cpu OR t.allocated_memory <> b.memory)`.execute(tx)
   return rows

@@ -26,10 +26,12 @@ export interface Database {
   }
   job_executions: {
     execution_id: Id; job_id: string; scheduled_time: Time; actual_start_time: Date | null; actual_end_time: Date | null; status: Generated<string>; resource_used: Json | null; sla_met: boolean | null; error_message: string | null
-    namespace: string; created_at: Since; tenant_id: string; cpu_cores: number; memory_gb: number; estimated_minutes: number; fair_tag: number; deadline: Time; ready: Generated<boolean>; try_after: Generated<Date>; reason: Json | null
+    namespace: string; created_at: Since; tenant_id: string; cpu_cores: number; memory_gb: number; estimated_minutes: number; fair_tag: number; deadline: Time; reason: Json | null
     attempt: Generated<number>; rolled_at: Date | null; booked_from: Date | null; booked_until: Date | null; lender: string | null; unit_owner: string | null; holds: Generated<unknown>; runner: string | null; generation: Generated<bigint>; lease_until: Date | null
     cancel_requested: Generated<boolean>; warned: Generated<string[]>; progress: Json | null; receipt: Json | null; tick: Date | null
   }
+  queued_executions: { execution_id: string; tenant_id: string; namespace: string; cpu_cores: number; memory_gb: number; estimated_minutes: number; preferred: Time; deadline: Time; fair_tag: number; ready: Generated<boolean>; try_after: Generated<Date>; warn_at: Time }
+  bookings: { booked_from: Time; execution_id: string; tenant_id: string }
   resource_consumption: { consumption_id: Id; job_id: string; tenant_id: string; execution_id: string; cpu_seconds: Micros; memory_gb_seconds: Micros; start_time: Time; end_time: Time; namespace: string; created_at: Since; cpu_microseconds: Micros }
   capacity_slots: { slot_id: Id; namespace: string; time_slot: Time; slot_duration_minutes: number; total_cpu_capacity: number; total_memory_capacity: number; allocated_cpu: Generated<number>; allocated_memory: Generated<number>; created_at: Since; region: Generated<string> }
   tenant_slots: { slot_id: string; tenant_id: string; entitled_cpu: number; entitled_memory: number; allocated_cpu: Generated<number>; allocated_memory: Generated<number> }
@@ -62,6 +64,7 @@ const POOL = { app: 8, service: 6 }
 /** Opens both ways in. Throws `database_unreachable` when nobody answers. */
 export async function openGate(url: string): Promise<Gate> {
   pg.types.setTypeParser(pg.types.builtins.INT8, BigInt)
+  pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, timeOf)
   const app = openPool(url, 'headrace_app', POOL.app)
   const service = openPool(url, 'headrace_service', POOL.service)
   await sql`SELECT 1`.execute(service).catch((error: unknown) => {
@@ -82,6 +85,12 @@ export async function openGate(url: string): Promise<Gate> {
   }
 }
 
+/** A time as our sessions get it (ISO, in UTC): V8 reads it in a quarter of the time that the driver's own parser takes, thousands a cycle. */
+function timeOf(text: string): Date | number {
+  if (text.endsWith('infinity')) return text.startsWith('-') ? -Infinity : Infinity
+  return new Date(`${text.replace(' ', 'T')}:00`)
+}
+
 /** Tells the database whose session it is. Each way in names its tenant anew: a pooled session still carries the last one. */
 async function name(db: Db, tenantId: string, local: boolean): Promise<void> {
   await sql`SELECT set_config('headrace.tenant_id', ${tenantId}, ${local})`.execute(db)
@@ -89,7 +98,7 @@ async function name(db: Db, tenantId: string, local: boolean): Promise<void> {
 
 /** An index is worth it for a hundredth of a table: the planner's own figure is that of disks with heads. */
 function openPool(url: string, role: string, max: number): Db {
-  const pool = new pg.Pool({ connectionString: url, max, options: `-c role=${role} -c search_path=public -c random_page_cost=1.1`, application_name: role, idleTimeoutMillis: 30_000, connectionTimeoutMillis: 15_000 })
+  const pool = new pg.Pool({ connectionString: url, max, options: `-c role=${role} -c search_path=public -c random_page_cost=1.1 -c timezone=UTC -c datestyle=ISO`, application_name: role, idleTimeoutMillis: 30_000, connectionTimeoutMillis: 15_000 })
   // A server that restarts ends idle sessions; the next statement opens another.
   pool.on('error', () => undefined)
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })

@@ -76,7 +76,8 @@ export async function openExecutions(db: Db, jobId: string): Promise<{ execution
 
 /** Executions that a deletion was cut off from cancelling. */
 export async function openOfDeletedJobs(db: Db): Promise<{ execution_id: string; tenant_id: string }[]> {
-  return db.selectFrom('job_executions as x').innerJoin('ingestion_jobs as j', 'j.job_id', 'x.job_id').select(['x.execution_id', 'x.tenant_id']).where('j.status', '=', 'deleted').where('x.status', 'in', ['scheduled', 'booked', 'running']).where('x.cancel_requested', '=', false).limit(100).execute()
+  const open = db.selectFrom('queued_executions').select('execution_id').unionAll(db.selectFrom('bookings').select('execution_id'))
+  return db.selectFrom(open.as('o')).innerJoin('job_executions as x', 'x.execution_id', 'o.execution_id').innerJoin('ingestion_jobs as j', 'j.job_id', 'x.job_id').select(['x.execution_id', 'x.tenant_id']).where('j.status', '=', 'deleted').where('x.cancel_requested', '=', false).limit(100).execute()
 }
 
 export async function findExecution(db: Db, tenantId: string, executionId: string) {

@@ -5,6 +5,7 @@
 import { sql } from 'kysely'
 import type { CpuMicros } from '../core/amounts.ts'
 import { failure } from '../core/errors.ts'
+import { arrayOf } from './array-literal.ts'
 import type { Db, Tx } from './database.ts'
 
 export type Account = 'granted' | 'available' | 'held' | 'consumed' | 'expired'
@@ -31,12 +32,12 @@ const ACCOUNTS: Account[] = ['granted', 'available', 'held', 'consumed', 'expire
 /** Enters all moves and changes the sums of their lots, in one statement. Moves of nothing are left out. */
 export async function enter(tx: Tx, moves: Move[], at: Date): Promise<void> {
   const real = moves.filter((one) => one.amount > 0n)
+  const column = (name: Exclude<keyof Move, 'amount'>): string => arrayOf(real.map((one) => one[name]))
   if (real.length === 0) return
   const delta = (account: Account): ReturnType<typeof sql> => (account === 'granted' ? sql`sum(CASE WHEN debit = 'granted' THEN amount WHEN credit = 'granted' THEN -amount ELSE 0 END)` : sql`sum(CASE WHEN credit = ${sql.lit(account)} THEN amount WHEN debit = ${sql.lit(account)} THEN -amount ELSE 0 END)`)
-  const column = <K extends keyof Move>(name: K): unknown[] => real.map((one) => one[name] ?? null)
   const { numAffectedRows } = await sql`
     WITH moves AS MATERIALIZED (
-      SELECT * FROM unnest(${column('tenantId')}::uuid[], ${column('lotId')}::uuid[], ${column('act')}::text[], ${column('debit')}::text[], ${column('credit')}::text[], ${real.map((one) => String(one.amount))}::bigint[], ${column('executionId')}::uuid[])
+      SELECT * FROM unnest(${column('tenantId')}::uuid[], ${column('lotId')}::uuid[], ${column('act')}::text[], ${column('debit')}::text[], ${column('credit')}::text[], ${arrayOf(real.map((one) => String(one.amount)))}::bigint[], ${column('executionId')}::uuid[])
         AS m (tenant_id, lot_id, act, debit, credit, amount, execution_id)
     ), entered AS (
       INSERT INTO ledger_entries (tenant_id, lot_id, act, debit, credit, amount, execution_id, at) SELECT tenant_id, lot_id, act, debit, credit, amount, execution_id, ${at} FROM moves

@@ -90,7 +90,7 @@ export async function weigh(tx: Tx, tenantId: string, now: Date): Promise<void> 
  * executions are locked before lots everywhere.
  */
 export async function wakeTenants(db: Db, tenantIds: string[]): Promise<void> {
-  if (tenantIds.length > 0) await db.updateTable('job_executions').set({ ready: true }).where('tenant_id', 'in', tenantIds).where('status', '=', 'scheduled').where('ready', '=', false).execute()
+  if (tenantIds.length > 0) await db.updateTable('queued_executions').set({ ready: true }).where('tenant_id', 'in', tenantIds).where('ready', '=', false).execute()
 }
 
 export async function findPurchase(db: Db, tenantId: string, purchaseId: string) {

@@ -1,9 +1,11 @@
 /** The queue of executions: entered with a fair-share tag, decided on in one transaction, in the order of the tags. */
 import { sql } from 'kysely'
+import { timeOrderedId } from './ids.ts'
 import { DEDICATED, type Namespace, type OfferedCapacity } from '../core/namespaces.ts'
 import { advance, decide, type Booking, type Later, type Queued, type Wait } from '../scheduling/cycle.ts'
 import { nextTag, type Priority } from '../scheduling/fair-share.ts'
 import { allocate, gridAt, lockCapacity, readSlots, readTenants, spanOf, type SlotSettings } from './capacity.ts'
+import { arrayOf } from './array-literal.ts'
 import type { Tx } from './database.ts'
 import { enter, type Hold, type Move } from './ledger.ts'
 
@@ -26,11 +28,25 @@ export async function enqueue(tx: Tx, one: NewExecution): Promise<string | undef
   const { virtual_time } = await tx.selectFrom('installation').select('virtual_time').executeTakeFirstOrThrow()
   const { tag, lastTag } = nextTag({ weight: share?.weight ?? 1, lastTag: share?.last_tag ?? 0 }, virtual_time, { coreMinutes: one.cpuCores * one.estimatedMinutes, priority: one.priority })
   const row = await tx.insertInto('job_executions').values({
-    job_id: one.jobId, tenant_id: one.tenantId, namespace: one.namespace, scheduled_time: one.preferred, cpu_cores: one.cpuCores, memory_gb: one.memoryGb, estimated_minutes: one.estimatedMinutes,
+    execution_id: timeOrderedId(Date.now()), job_id: one.jobId, tenant_id: one.tenantId, namespace: one.namespace, scheduled_time: one.preferred, cpu_cores: one.cpuCores, memory_gb: one.memoryGb, estimated_minutes: one.estimatedMinutes,
     fair_tag: tag, deadline: one.deadline, tick: one.tick ?? null,
   }).onConflict((on) => on.columns(['job_id', 'tick']).where('tick', 'is not', null).doNothing()).returning('execution_id').executeTakeFirst()
-  if (row !== undefined) await tx.updateTable('tenant_shares').set({ last_tag: lastTag }).where('tenant_id', '=', one.tenantId).execute()
-  return row?.execution_id
+  if (row === undefined) return undefined
+  await queueUp(tx, row.execution_id)
+  await tx.updateTable('tenant_shares').set({ last_tag: lastTag }).where('tenant_id', '=', one.tenantId).execute()
+  return row.execution_id
+}
+
+/** A warning comes when less than this part of an execution's window is left. */
+const LAST_PART = 0.25
+
+/** Lets an execution wait: it is decided on at once, or when its time to try has come. */
+export async function queueUp(tx: Tx, executionId: string, tryAfter?: Date): Promise<void> {
+  await sql`
+    INSERT INTO queued_executions (execution_id, tenant_id, namespace, cpu_cores, memory_gb, estimated_minutes, preferred, deadline, fair_tag, ready, try_after, warn_at)
+    SELECT execution_id, tenant_id, namespace, cpu_cores, memory_gb, estimated_minutes, scheduled_time, deadline, fair_tag, ${tryAfter === undefined}, ${tryAfter ?? '-infinity'}::timestamptz,
+      deadline - make_interval(mins => estimated_minutes) - (deadline - scheduled_time) * ${LAST_PART}::float8
+    FROM job_executions WHERE execution_id = ${executionId}`.execute(tx)
 }
 
 export interface CycleReport {
@@ -44,14 +60,14 @@ export interface CycleReport {
  * can decide nothing twice.
  */
 export async function runCycle(tx: Tx, { capacity, settings, now, heads, spillover }: { capacity: OfferedCapacity; settings: SlotSettings; now: Date; heads: number; spillover: boolean }): Promise<CycleReport> {
-  await sql`UPDATE job_executions SET ready = true WHERE execution_id IN (SELECT execution_id FROM job_executions WHERE status = 'scheduled' AND NOT ready AND try_after <= ${now} ORDER BY execution_id LIMIT 5000 FOR UPDATE SKIP LOCKED)`.execute(tx)
-  const rows = await tx.selectFrom('job_executions').select(['execution_id', 'tenant_id', 'namespace', 'cpu_cores', 'memory_gb', 'estimated_minutes', 'scheduled_time', 'deadline', 'fair_tag'])
-    .where('status', '=', 'scheduled').where('ready', '=', true).orderBy('fair_tag').orderBy('execution_id').limit(heads).forUpdate().skipLocked().execute()
+  await sql`UPDATE queued_executions SET ready = true WHERE execution_id IN (SELECT execution_id FROM queued_executions WHERE NOT ready AND try_after <= ${now} ORDER BY execution_id LIMIT 5000 FOR UPDATE SKIP LOCKED)`.execute(tx)
+  const rows = await tx.selectFrom('queued_executions').select(['execution_id', 'tenant_id', 'namespace', 'cpu_cores', 'memory_gb', 'estimated_minutes', 'preferred', 'deadline', 'fair_tag'])
+    .where('ready', '=', true).orderBy('fair_tag').orderBy('execution_id').limit(heads).forUpdate().skipLocked().execute()
   if (rows.length === 0) return { booked: 0, waiting: 0 }
   const grid = gridAt(now.getTime(), settings)
   const tenants = await readTenants(tx, grid, rows.map((row) => row.tenant_id), { nowMs: now.getTime(), lock: true, dedicated: rows.filter((row) => row.namespace === DEDICATED).map((row) => row.tenant_id) })
   await lockCapacity(tx)
-  const queue = rows.map((row): Queued => ({ executionId: row.execution_id, tenantId: row.tenant_id, namespace: row.namespace as Namespace, cpuCores: row.cpu_cores, memoryGb: row.memory_gb, estimatedMinutes: row.estimated_minutes, preferredMs: row.scheduled_time.getTime(), deadlineMs: row.deadline.getTime() }))
+  const queue = rows.map((row): Queued => ({ executionId: row.execution_id, tenantId: row.tenant_id, namespace: row.namespace as Namespace, cpuCores: row.cpu_cores, memoryGb: row.memory_gb, estimatedMinutes: row.estimated_minutes, preferredMs: row.preferred.getTime(), deadlineMs: row.deadline.getTime() }))
   const { bookings, waits } = decide({ nowMs: now.getTime(), grid, free: await readSlots(tx, grid), total: capacity, tenants, queue, spillover })
   await book(tx, bookings, now)
   if (bookings.length > 0) await allocate(tx, grid, bookings.map(spanOf), 1)
@@ -65,8 +81,8 @@ export async function runCycle(tx: Tx, { capacity, settings, now, heads, spillov
 
 /** Moves bookings for later to the room that is free now. Returns how many. */
 export async function advanceBookings(tx: Tx, { settings, now }: { settings: SlotSettings; now: Date }): Promise<number> {
-  const rows = await tx.selectFrom('job_executions').select(['execution_id', 'tenant_id', 'namespace', 'cpu_cores', 'memory_gb', 'scheduled_time', 'booked_from', 'booked_until', 'unit_owner', 'holds'])
-    .where('status', '=', 'booked').where('booked_from', '>', now).where('scheduled_time', '<=', now).orderBy('fair_tag').orderBy('execution_id').limit(ADVANCED_AT_ONCE).forUpdate().skipLocked().execute()
+  const rows = await tx.selectFrom('bookings as b').innerJoin('job_executions as x', 'x.execution_id', 'b.execution_id').select(['x.execution_id', 'x.tenant_id', 'x.namespace', 'x.cpu_cores', 'x.memory_gb', 'x.scheduled_time', 'x.booked_from', 'x.booked_until', 'x.unit_owner', 'x.holds'])
+    .where('b.booked_from', '>', now).where('x.status', '=', 'booked').where('x.scheduled_time', '<=', now).orderBy('x.fair_tag').orderBy('x.execution_id').limit(ADVANCED_AT_ONCE).forUpdate('x').skipLocked().execute()
   if (rows.length === 0) return 0
   const grid = gridAt(now.getTime(), settings)
   const lotIds = [...new Set(rows.flatMap((row) => holdsOf(row.holds).map((hold) => hold.lotId)))]
@@ -80,7 +96,10 @@ export async function advanceBookings(tx: Tx, { settings, now }: { settings: Slo
   const before = moves.map((move) => later.find((one) => one.executionId === move.executionId) as Later)
   await allocate(tx, grid, before, -1)
   await allocate(tx, grid, before.map((one, i) => ({ ...one, fromMs: moves[i].fromMs, untilMs: moves[i].untilMs })), 1)
-  await sql`UPDATE job_executions x SET booked_from = m.booked_from, booked_until = m.booked_until FROM unnest(${moves.map((one) => one.executionId)}::uuid[], ${moves.map((one) => new Date(one.fromMs))}::timestamptz[], ${moves.map((one) => new Date(one.untilMs))}::timestamptz[]) m (execution_id, booked_from, booked_until) WHERE x.execution_id = m.execution_id`.execute(tx)
+  await sql`
+    WITH m AS (SELECT * FROM unnest(${moves.map((one) => one.executionId)}::uuid[], ${moves.map((one) => new Date(one.fromMs))}::timestamptz[], ${moves.map((one) => new Date(one.untilMs))}::timestamptz[], ${before.map((one) => new Date(one.fromMs))}::timestamptz[]) AS m (execution_id, booked_from, booked_until, was_from)),
+    moved AS (UPDATE bookings b SET booked_from = m.booked_from FROM m WHERE b.booked_from = m.was_from AND b.execution_id = m.execution_id)
+    UPDATE job_executions x SET booked_from = m.booked_from, booked_until = m.booked_until FROM m WHERE x.execution_id = m.execution_id`.execute(tx)
   return moves.length
 }
 
@@ -89,13 +108,20 @@ const ADVANCED_AT_ONCE = 200
 
 async function book(tx: Tx, bookings: Booking[], now: Date): Promise<void> {
   if (bookings.length === 0) return
+  const iso = (ms: number): string => new Date(ms).toISOString()
+  const from = bookings.map((one) => iso(one.fromMs))
   await sql`
     WITH b AS (
-      SELECT * FROM unnest(${bookings.map((one) => one.executionId)}::uuid[], ${bookings.map((one) => one.tenantId)}::uuid[], ${bookings.map((one) => one.namespace)}::text[], ${bookings.map((one) => new Date(one.fromMs))}::timestamptz[],
-        ${bookings.map((one) => new Date(one.untilMs))}::timestamptz[], ${bookings.map((one) => one.lender ?? null)}::text[], ${bookings.map((one) => one.owner ?? null)}::uuid[], ${bookings.map((one) => holdsText(one.holds))}::jsonb[])
-        AS b (execution_id, tenant_id, namespace, booked_from, booked_until, lender, unit_owner, holds)
+      SELECT * FROM unnest(${arrayOf(bookings.map((one) => one.executionId))}::uuid[], ${arrayOf(bookings.map((one) => one.tenantId))}::uuid[], ${arrayOf(bookings.map((one) => one.namespace))}::text[], ${arrayOf(from)}::timestamptz[],
+        ${arrayOf(bookings.map((one) => iso(one.untilMs)))}::timestamptz[], ${arrayOf(bookings.map((one) => one.lender))}::text[], ${arrayOf(bookings.map((one) => one.owner))}::uuid[], ${arrayOf(bookings.map((one) => holdsText(one.holds)))}::jsonb[],
+        ${arrayOf(bookings.map((one, i) => JSON.stringify({ from: from[i], namespace: one.namespace, lender: one.lender ?? null })))}::jsonb[])
+        AS b (execution_id, tenant_id, namespace, booked_from, booked_until, lender, unit_owner, holds, told)
     ), told AS (
-      INSERT INTO events (tenant_id, actor, event, subject, data) SELECT tenant_id, 'scheduler', 'execution.booked', execution_id, jsonb_build_object('from', booked_from, 'namespace', namespace, 'lender', lender) FROM b
+      INSERT INTO events (tenant_id, actor, event, subject, data) SELECT tenant_id, 'scheduler', 'execution.booked', execution_id, told FROM b
+    ), taken AS (
+      DELETE FROM queued_executions q USING b WHERE q.execution_id = b.execution_id
+    ), placed AS (
+      INSERT INTO bookings (booked_from, execution_id, tenant_id) SELECT booked_from, execution_id, tenant_id FROM b
     )
     UPDATE job_executions x SET status = 'booked', namespace = b.namespace, booked_from = b.booked_from, booked_until = b.booked_until, lender = b.lender, unit_owner = b.unit_owner, holds = b.holds, reason = NULL
     FROM b WHERE x.execution_id = b.execution_id`.execute(tx)
@@ -109,8 +135,10 @@ async function wait(tx: Tx, waits: Wait[]): Promise<void> {
     WITH w AS (SELECT * FROM unnest(${waits.map((one) => one.executionId)}::uuid[], ${waits.map((one) => JSON.stringify(one.reason))}::jsonb[], ${waits.map((one) => new Date(one.tryAfterMs))}::timestamptz[]) AS w (execution_id, reason, try_after)),
     told AS (
       INSERT INTO events (tenant_id, actor, event, subject, data) SELECT x.tenant_id, 'scheduler', 'execution.waits', x.execution_id, w.reason FROM w JOIN job_executions x USING (execution_id) WHERE x.reason->>'code' IS DISTINCT FROM w.reason->>'code'
+    ), asleep AS (
+      UPDATE queued_executions q SET try_after = w.try_after, ready = false FROM w WHERE q.execution_id = w.execution_id
     )
-    UPDATE job_executions x SET reason = w.reason, try_after = w.try_after, ready = false FROM w WHERE x.execution_id = w.execution_id`.execute(tx)
+    UPDATE job_executions x SET reason = w.reason FROM w WHERE x.execution_id = w.execution_id AND x.reason IS DISTINCT FROM w.reason`.execute(tx)
 }
 
 /** Ends what cannot run inside its window any more: it held nothing, and its tenant must know. */
@@ -118,6 +146,7 @@ async function miss(tx: Tx, waits: Wait[], now: Date): Promise<void> {
   if (waits.length === 0) return
   await sql`
     WITH w AS (SELECT * FROM unnest(${waits.map((one) => one.executionId)}::uuid[], ${waits.map((one) => JSON.stringify(one.reason))}::jsonb[]) AS w (execution_id, reason)),
+    taken AS (DELETE FROM queued_executions q USING w WHERE q.execution_id = w.execution_id),
     ended AS (UPDATE job_executions x SET status = 'failed', sla_met = false, actual_end_time = ${now}, reason = w.reason FROM w WHERE x.execution_id = w.execution_id RETURNING x.execution_id, x.tenant_id, x.job_id, x.reason)
     INSERT INTO events (tenant_id, actor, event, subject, data) SELECT tenant_id, 'scheduler', 'execution.failed', execution_id, jsonb_build_object('job_id', job_id, 'reason', reason) FROM ended`.execute(tx)
 }

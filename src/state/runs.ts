@@ -12,7 +12,7 @@ import { allocate, gridAt, lockCapacity, readSlots, readTenants, type SlotSettin
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
 import { availableTo, extend, settle } from './ledger.ts'
-import { holdsOf, holdsText } from './queue.ts'
+import { holdsOf, holdsText, queueUp } from './queue.ts'
 
 export interface Claimed {
   execution_id: string
@@ -31,10 +31,10 @@ export interface Claimed {
  * that outran its booking keeps its cores, and who was booked after it starts a little later instead of beside it.
  */
 export async function claim(tx: Tx, { runner, now, leaseMs, limit, capacity }: { runner: string; now: Date; leaseMs: number; limit: number; capacity: OfferedCapacity }): Promise<Claimed[]> {
-  const due = await tx.selectFrom('job_executions as b').select(['execution_id', 'job_id', 'namespace', 'cpu_cores', 'memory_gb'])
-    .where('status', '=', 'booked').where('booked_from', '<=', now).where('cancel_requested', '=', false)
-    .where(({ not, exists, selectFrom }) => not(exists(selectFrom('job_executions as r').select('r.execution_id').whereRef('r.job_id', '=', 'b.job_id').where('r.status', '=', 'running'))))
-    .orderBy('booked_from').orderBy('fair_tag').limit(limit * 4).forUpdate().skipLocked().execute()
+  const due = await tx.selectFrom('bookings as k').innerJoin('job_executions as b', 'b.execution_id', 'k.execution_id').select(['b.execution_id', 'b.job_id', 'b.namespace', 'b.cpu_cores', 'b.memory_gb'])
+    .where('k.booked_from', '<=', now).where('b.status', '=', 'booked').where('b.cancel_requested', '=', false)
+    .where(({ not, exists, selectFrom }) => not(exists(selectFrom('bookings as s').innerJoin('job_executions as r', 'r.execution_id', 's.execution_id').select('r.execution_id').where('s.booked_from', '<=', now).whereRef('r.job_id', '=', 'b.job_id').where('r.status', '=', 'running'))))
+    .orderBy('k.booked_from').orderBy('b.fair_tag').limit(limit * 4).forUpdate('b').skipLocked().execute()
   if (due.length === 0) return []
   await lockCapacity(tx)
   const free = await freeNow(tx, capacity)
@@ -58,7 +58,7 @@ export async function claim(tx: Tx, { runner, now, leaseMs, limit, capacity }: {
 
 /** What no running execution uses, whatever was booked. */
 async function freeNow(tx: Tx, capacity: OfferedCapacity): Promise<Map<string, { cpuCores: number; memoryGb: number }>> {
-  const used = await tx.selectFrom('job_executions').select(({ fn }) => ['namespace', fn.sum<bigint>('cpu_cores').as('cpu'), fn.sum<bigint>('memory_gb').as('memory')]).where('status', '=', 'running').groupBy('namespace').execute()
+  const used = await tx.selectFrom('bookings as b').innerJoin('job_executions as x', 'x.execution_id', 'b.execution_id').select(({ fn }) => ['x.namespace', fn.sum<bigint>('x.cpu_cores').as('cpu'), fn.sum<bigint>('x.memory_gb').as('memory')]).where('x.status', '=', 'running').groupBy('x.namespace').execute()
   const free = new Map(Object.entries(capacity).map(([namespace, one]) => [namespace, { ...one }]))
   for (const { namespace, cpu, memory } of used) {
     const room = free.get(namespace)
@@ -72,7 +72,7 @@ async function freeNow(tx: Tx, capacity: OfferedCapacity): Promise<Map<string, {
  * Where it is not, the run goes on, and what was booked there waits (see claim). Returns how many were extended.
  */
 export async function extendBookings(tx: Tx, { now, settings }: { now: Date; settings: SlotSettings }): Promise<number> {
-  const rows = await tx.selectFrom('job_executions').select(['execution_id', 'namespace', 'cpu_cores', 'memory_gb', 'booked_from', 'booked_until', 'unit_owner']).where('status', '=', 'running').where('booked_until', '<=', new Date(now.getTime() + EXTEND_AHEAD_MS)).orderBy('execution_id').limit(500).forUpdate().skipLocked().execute()
+  const rows = await tx.selectFrom('bookings as b').innerJoin('job_executions as x', 'x.execution_id', 'b.execution_id').select(['x.execution_id', 'x.namespace', 'x.cpu_cores', 'x.memory_gb', 'x.booked_until', 'x.unit_owner']).where('x.status', '=', 'running').where('x.booked_until', '<=', new Date(now.getTime() + EXTEND_AHEAD_MS)).orderBy('x.execution_id').limit(500).forUpdate('x').skipLocked().execute()
   if (rows.length === 0) return 0
   await lockCapacity(tx)
   const grid = gridAt(now.getTime(), settings)
@@ -139,12 +139,14 @@ export async function finish(tx: Tx, ending: Ending, { actor, now, settings }: {
   await tx.updateTable('job_executions').set({
     status: requeued ? 'scheduled' : ending.outcome,
     // Its window begins anew: what was lost was not its fault.
-    ...(requeued ? { ready: false, try_after: ending.tryAfter ?? now, deadline: sql<Date>`greatest(deadline, ${now}::timestamptz + interval '24 hours')`, attempt: row.attempt + 1, namespace: row.home, actual_start_time: null, rolled_at: null, booked_from: null, booked_until: null, lender: null, unit_owner: null } : { actual_end_time: ended, sla_met: ending.slaMet ?? (ending.outcome === 'succeeded' && (most === undefined || minutes <= most)) }),
+    ...(requeued ? { deadline: sql<Date>`greatest(deadline, ${now}::timestamptz + interval '24 hours')`, attempt: row.attempt + 1, namespace: row.home, actual_start_time: null, rolled_at: null, booked_from: null, booked_until: null, lender: null, unit_owner: null } : { actual_end_time: ended, sla_met: ending.slaMet ?? (ending.outcome === 'succeeded' && (most === undefined || minutes <= most)) }),
     holds: JSON.stringify([]), lease_until: null, progress: null, cancel_requested: false,
     reason: ending.reason === undefined ? null : JSON.stringify(ending.reason), error_message: ending.errorMessage ?? null,
     resource_used: JSON.stringify({ cpu_seconds: Number(total.cpuMicros) / 1e6, memory_gb_seconds: Number(total.memoryGbSeconds), vcpu_hours: vcpuHours(total.cpuMicros) }),
     receipt: JSON.stringify({ ...ending.receipt, runtime_minutes: Math.round(minutes * 1_000) / 1_000, ...(debt > 0n ? { debt_vcpu_hours: vcpuHours(debt) } : {}) }),
   }).where('execution_id', '=', row.execution_id).execute()
+  await unbook(tx, row)
+  if (requeued) await queueUp(tx, row.execution_id, ending.tryAfter ?? now)
   await afterEnd(tx, row.job_id, ending)
   await record(tx, { tenantId: row.tenant_id, actor, event: `execution.${ending.outcome}`, subject: row.execution_id, data: { job_id: row.job_id, ...(ending.reason === undefined ? {} : { reason: ending.reason }) } })
 }
@@ -221,21 +223,31 @@ export async function giveBack(tx: Tx, row: Booked, now: Date, settings: SlotSet
 
 /** Cancels: at once when it waits, by the runner when it runs. Throws `execution_state` when it has ended. */
 export async function cancel(tx: Tx, { tenantId, executionId, actor, now, settings }: { tenantId: string; executionId: string; actor: string; now: Date; settings: SlotSettings }): Promise<void> {
+  const reason = JSON.stringify({ code: 'cancelled', params: { actor, job: '' } })
+  const waited = await tx.deleteFrom('queued_executions').where('tenant_id', '=', tenantId).where('execution_id', '=', executionId).returning('execution_id').executeTakeFirst()
+  if (waited !== undefined) {
+    await tx.updateTable('job_executions').set({ status: 'cancelled', actual_end_time: now, reason }).where('execution_id', '=', executionId).execute()
+    await record(tx, { tenantId, actor, event: 'execution.cancelled', subject: executionId })
+    return
+  }
   const row = await tx.selectFrom('job_executions').select(['execution_id', 'tenant_id', 'status', 'namespace', 'cpu_cores', 'memory_gb', 'booked_from', 'booked_until', 'unit_owner', 'holds']).where('tenant_id', '=', tenantId).where('execution_id', '=', executionId).forUpdate().executeTakeFirst()
   if (row === undefined) throw failure('not_found', { what: 'execution', id: executionId, list: `/api/v1/tenants/${tenantId}/executions` })
   if (row.status === 'running') {
-    await tx.updateTable('job_executions').set({ cancel_requested: true, reason: JSON.stringify({ code: 'cancelled', params: { actor, job: '' } }) }).where('execution_id', '=', executionId).execute()
+    await tx.updateTable('job_executions').set({ cancel_requested: true, reason }).where('execution_id', '=', executionId).execute()
     await record(tx, { tenantId, actor, event: 'execution.cancel_requested', subject: executionId })
     return
   }
-  if (row.status !== 'scheduled' && row.status !== 'booked') throw failure('execution_state', { status: row.status, action: 'cancelled', id: executionId })
+  if (row.status !== 'booked') throw failure('execution_state', { status: row.status, action: 'cancelled', id: executionId })
   await release(tx, row, now)
-  if (row.status === 'booked') {
-    await lockCapacity(tx)
-    await giveBack(tx, row, now, settings)
-  }
-  await tx.updateTable('job_executions').set({ status: 'cancelled', holds: JSON.stringify([]), actual_end_time: now, reason: JSON.stringify({ code: 'cancelled', params: { actor, job: '' } }) }).where('execution_id', '=', executionId).execute()
+  await lockCapacity(tx)
+  await giveBack(tx, row, now, settings)
+  await unbook(tx, row)
+  await tx.updateTable('job_executions').set({ status: 'cancelled', holds: JSON.stringify([]), actual_end_time: now, reason }).where('execution_id', '=', executionId).execute()
   await record(tx, { tenantId, actor, event: 'execution.cancelled', subject: executionId })
+}
+
+async function unbook(tx: Tx, row: { execution_id: string; booked_from: Date | null }): Promise<void> {
+  if (row.booked_from !== null) await tx.deleteFrom('bookings').where('booked_from', '=', row.booked_from).where('execution_id', '=', row.execution_id).execute()
 }
 
 async function release(tx: Tx, row: { tenant_id: string; execution_id: string; holds: unknown }, now: Date): Promise<void> {
@@ -256,7 +268,7 @@ export async function extendHold(tx: Tx, { executionId, generation, amount, now 
 
 /** What is running and the end of its lease, as it stands now. */
 export async function leasesOf(db: Db): Promise<{ execution_id: string; generation: bigint; lease_until: Date }[]> {
-  return (await db.selectFrom('job_executions').select(['execution_id', 'generation', 'lease_until']).where('status', '=', 'running').execute()).map((row) => ({ ...row, lease_until: row.lease_until as Date }))
+  return (await db.selectFrom('bookings as b').innerJoin('job_executions as x', 'x.execution_id', 'b.execution_id').select(['x.execution_id', 'x.generation', 'x.lease_until']).where('x.status', '=', 'running').execute()).map((row) => ({ ...row, lease_until: row.lease_until as Date }))
 }
 
 /** Runs that their runner lost, told by lease: what they held goes back, and they are tried again, three times at most. One that was renewed meanwhile is left alone. */

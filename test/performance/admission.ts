@@ -69,9 +69,11 @@ export async function prepare(root: string, url: string, name: string, queued: n
     "INSERT INTO resource_purchases (tenant_id, resource_type, quantity, time_period, valid_from, valid_until) SELECT tenant_id, 'vcpu_hours', 1000, 'monthly', now() - interval '1 day', now() + interval '29 days' FROM tenants",
     'INSERT INTO ledger_lots (tenant_id, purchase_id, valid_from, valid_until, granted, available) SELECT tenant_id, purchase_id, valid_from, valid_until, 3600000000000, 3600000000000 FROM resource_purchases',
     "INSERT INTO ingestion_jobs (tenant_id, job_name, source_type, source_config, destination_config, resource_requirements, sla_requirements, status, namespace) SELECT tenant_id, 'job', 'files', '{}', '{}', '{}', '{}', 'active', 'vcpu-hours-ns' FROM tenants",
-    `INSERT INTO job_executions (job_id, tenant_id, namespace, scheduled_time, cpu_cores, memory_gb, estimated_minutes, fair_tag, deadline)
-       SELECT j.job_id, j.tenant_id, 'vcpu-hours-ns', now() - interval '1 minute', 1 + (random() * 3)::int, 1 + (random() * 7)::int, 1 + (random() * 30)::int, (i / ${TENANTS}) * 40 / s.weight, now() + interval '1 day'
+    // Ids grow with time, as the service makes them.
+    `INSERT INTO job_executions (execution_id, job_id, tenant_id, namespace, scheduled_time, cpu_cores, memory_gb, estimated_minutes, fair_tag, deadline)
+       SELECT ('019aac00-' || lpad(to_hex(i >> 16), 4, '0') || '-7' || lpad(to_hex((i >> 4) & 4095), 3, '0') || '-8' || lpad(to_hex(i & 15), 3, '0') || '-' || substr(md5(i::text), 1, 12))::uuid, j.job_id, j.tenant_id, 'vcpu-hours-ns', now() - interval '1 minute', 1 + (random() * 3)::int, 1 + (random() * 7)::int, 1 + (random() * 30)::int, (i / ${TENANTS}) * 40 / s.weight, now() + interval '1 day'
        FROM generate_series(1, ${queued}) i JOIN (SELECT job_id, tenant_id, row_number() OVER () AS n FROM ingestion_jobs) j ON j.n = 1 + i % ${TENANTS} JOIN tenant_shares s ON s.tenant_id = j.tenant_id`,
+    "INSERT INTO queued_executions (execution_id, tenant_id, namespace, cpu_cores, memory_gb, estimated_minutes, preferred, deadline, fair_tag, warn_at) SELECT execution_id, tenant_id, namespace, cpu_cores, memory_gb, estimated_minutes, scheduled_time, deadline, fair_tag, deadline - interval '6 hours' FROM job_executions",
     'VACUUM ANALYZE',
   )
   const gate = await openGate(url)

@@ -94,7 +94,7 @@ test('secrets are stored and never given back, not even to the operator', async 
   expect((await service.call('GET', `/tenants/${b.id}/secrets/${CANARY}`)).status).toBe(404)
 })
 
-const TABLES = ['tenants', 'access_tokens', 'resource_purchases', 'ledger_lots', 'ledger_entries', 'ingestion_jobs', 'job_executions', 'resource_consumption', 'tenant_slots', 'tenant_shares', 'idempotency_keys', 'events', 'webhooks']
+const TABLES = ['tenants', 'access_tokens', 'resource_purchases', 'ledger_lots', 'ledger_entries', 'ingestion_jobs', 'job_executions', 'queued_executions', 'bookings', 'resource_consumption', 'tenant_slots', 'tenant_shares', 'idempotency_keys', 'events', 'webhooks']
 
 test('the database itself gives a session only the rows of its tenant, none without one, and the role may do nothing else', async () => {
   for (const table of TABLES) {

@@ -8,10 +8,12 @@ export interface Books {
   holds: number
   /** Lots whose sums are not those of their entries. */
   lots: number
+  /** Executions that stand in the queue or among the bookings and should not, or the other way round. */
+  places: number
   open: number
 }
 
-export const IN_ORDER = { slots: 0, holds: 0, lots: 0 }
+export const IN_ORDER = { slots: 0, holds: 0, lots: 0, places: 0 }
 
 export async function booksOf(url: string, now = new Date()): Promise<Books> {
   const client = new pg.Client({ connectionString: url })
@@ -36,6 +38,10 @@ export async function booksOf(url: string, now = new Date()): Promise<Books> {
            SELECT lot_id, sum(CASE WHEN debit = 'granted' THEN amount WHEN credit = 'granted' THEN -amount ELSE 0 END) AS granted, sum(CASE WHEN credit = 'available' THEN amount WHEN debit = 'available' THEN -amount ELSE 0 END) AS available,
              sum(CASE WHEN credit = 'held' THEN amount WHEN debit = 'held' THEN -amount ELSE 0 END) AS held, sum(CASE WHEN credit = 'consumed' THEN amount WHEN debit = 'consumed' THEN -amount ELSE 0 END) AS consumed FROM ledger_entries GROUP BY lot_id
          ) e USING (lot_id) WHERE (l.granted, l.available, l.held, l.consumed) IS DISTINCT FROM (coalesce(e.granted, 0), coalesce(e.available, 0), coalesce(e.held, 0), coalesce(e.consumed, 0))`,
+      ),
+      places: await one(
+        `SELECT count(*) AS n FROM job_executions x FULL JOIN queued_executions q USING (execution_id) FULL JOIN bookings b USING (execution_id)
+         WHERE x.execution_id IS NULL OR (x.status = 'scheduled') <> (q.execution_id IS NOT NULL) OR (x.status IN ('booked', 'running')) <> (b.execution_id IS NOT NULL) OR b.booked_from <> x.booked_from`,
       ),
       open: await one("SELECT count(*) AS n FROM job_executions WHERE status IN ('scheduled', 'booked', 'running')"),
     }

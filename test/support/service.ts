@@ -12,10 +12,15 @@ import { openService } from '../../src/main/service/open.ts'
 import type { SlotSettings } from '../../src/state/capacity.ts'
 import { migrate } from '../../src/state/migrate.ts'
 
-/** HEADRACE_TEST_POSTGRES: bin folder of another PostgreSQL than the packaged one, for all tests of a run. */
-const PROGRAMS = process.env.HEADRACE_TEST_POSTGRES
+/** Bin folder of another PostgreSQL than the packaged one, for the tests that run now. */
+let programs: string | undefined
 
-let shared: Promise<PostgresServer> | undefined
+/** Which PostgreSQL tests use from now on; undefined: the packaged one. */
+export function usePostgres(folder: string | undefined): void {
+  programs = folder
+}
+
+const shared = new Map<string | undefined, { server: Promise<PostgresServer>; template?: Promise<void> }>()
 const pids = new Set<number>()
 process.on('exit', () => pids.forEach((pid) => process.kill(pid, 'SIGQUIT')))
 
@@ -28,7 +33,7 @@ export function openFolder(prefix: string): string {
 }
 
 export async function ownPostgres(options: { home?: string; programs?: string } = {}): Promise<PostgresServer> {
-  const server = await startPostgres({ home: options.home ?? openFolder('headrace-pg-'), programs: options.programs ?? PROGRAMS })
+  const server = await startPostgres({ home: options.home ?? openFolder('headrace-pg-'), programs: options.programs ?? programs })
   pids.add(server.pid)
   void server.ended.then(() => pids.delete(server.pid))
   return server
@@ -36,22 +41,27 @@ export async function ownPostgres(options: { home?: string; programs?: string } 
 
 /** The server that all tests of a worker share. */
 export function postgres(): Promise<PostgresServer> {
-  shared ??= ownPostgres()
-  return shared
+  return sharedOne().server
 }
 
-let template: Promise<void> | undefined
+function sharedOne(): { server: Promise<PostgresServer>; template?: Promise<void> } {
+  const known = shared.get(programs) ?? { server: ownPostgres() }
+  shared.set(programs, known)
+  return known
+}
+
 let databases = 0
 
 /** URL of an empty database of this version. */
 export async function freshDatabase(): Promise<string> {
-  const { url } = await postgres()
+  const one = sharedOne()
+  const { url } = await one.server
   const at = (name: string): string => url.replace(/\/[^/]*$/, `/${name}`)
-  template ??= (async () => {
+  one.template ??= (async () => {
     await run(url, 'CREATE DATABASE template_of_tests')
     await migrate(at('template_of_tests'))
   })()
-  await template
+  await one.template
   databases += 1
   const name = `test_${process.pid}_${databases}`
   await run(url, `CREATE DATABASE ${name} TEMPLATE template_of_tests`)

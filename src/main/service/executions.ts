@@ -74,7 +74,7 @@ async function whyOf({ gate, now }: Context, row: ExecutionRow): Promise<Answer>
   if (row.reason !== null) return reasonText(row.reason as ServiceReason)
   if (row.status === 'booked' && row.booked_from !== null && row.booked_from > now()) return reasonText({ code: 'waits_for_time', params: { at: row.booked_from.toISOString() } })
   if (row.status === 'scheduled' || row.status === 'booked') {
-    const ahead = await gate.service.selectFrom('job_executions as x').innerJoin('job_executions as me', (join) => join.on('me.execution_id', '=', row.execution_id)).select(({ fn }) => fn.countAll<bigint>().as('count')).where('x.status', '=', 'scheduled').where('x.ready', '=', true).whereRef('x.fair_tag', '<', 'me.fair_tag').executeTakeFirstOrThrow()
+    const ahead = await gate.service.selectFrom('queued_executions as x').innerJoin('queued_executions as me', (join) => join.on('me.execution_id', '=', row.execution_id)).select(({ fn }) => fn.countAll<bigint>().as('count')).where('x.ready', '=', true).whereRef('x.fair_tag', '<', 'me.fair_tag').executeTakeFirstOrThrow()
     return reasonText({ code: 'waits_in_queue', params: { ahead: Number(ahead.count) } })
   }
   const used = row.resource_used as { vcpu_hours?: number } | null

@@ -66,12 +66,13 @@ CREATE TABLE ledger_lots (
   closed boolean NOT NULL DEFAULT false,
   CHECK (granted = available + held + consumed + expired),
   UNIQUE (purchase_id, valid_from)
-);
+  -- Room in each page for the next version of a row: its sums change with every hold, none of its indexes does.
+) WITH (fillfactor = 50);
 CREATE INDEX ledger_lots_open ON ledger_lots (tenant_id, valid_until) WHERE NOT closed;
 CREATE INDEX ledger_lots_due ON ledger_lots (valid_until) WHERE NOT closed;
 
 CREATE TABLE ledger_entries (
-  entry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  entry_id bigint GENERATED ALWAYS AS IDENTITY,
   tenant_id uuid NOT NULL,
   -- No foreign key: an entry and its lot change in one statement, which counts the lots (state/ledger.ts); a trigger a row costs as much as the row.
   lot_id uuid NOT NULL,
@@ -81,9 +82,9 @@ CREATE TABLE ledger_entries (
   amount bigint NOT NULL CHECK (amount > 0),
   execution_id uuid,
   at timestamptz NOT NULL,
-  CHECK (debit <> credit)
+  CHECK (debit <> credit),
+  PRIMARY KEY (tenant_id, entry_id)
 );
-CREATE INDEX ledger_entries_tenant ON ledger_entries (tenant_id, entry_id);
 CREATE INDEX ledger_entries_execution ON ledger_entries (execution_id) WHERE execution_id IS NOT NULL;
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$;
 CREATE TRIGGER ledger_entries_append_only BEFORE UPDATE OR DELETE ON ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -108,7 +109,7 @@ CREATE TABLE ingestion_jobs (
   cursor jsonb,
   evaluation jsonb,
   -- Into the zones without a schedule: one execution that goes on until it is stopped.
-  continuous boolean NOT NULL GENERATED ALWAYS AS (schedule_cron IS NULL AND destination_config->>'type' = 'zones') STORED
+  continuous boolean NOT NULL GENERATED ALWAYS AS (schedule_cron IS NULL AND coalesce(destination_config->>'type', '') = 'zones') STORED
 );
 CREATE INDEX ingestion_jobs_continuous ON ingestion_jobs (job_id) WHERE continuous AND status = 'active' AND next_run_at IS NULL;
 CREATE UNIQUE INDEX ingestion_jobs_name ON ingestion_jobs (tenant_id, lower(job_name)) WHERE status <> 'deleted';
@@ -134,9 +135,6 @@ CREATE TABLE job_executions (
   -- Place in the queue of all tenants: start tag of weighted fair queueing (scheduling/fair-share.ts).
   fair_tag double precision NOT NULL,
   deadline timestamptz NOT NULL,
-  -- Whether the scheduler looks at it: one that cannot be placed sleeps until then, or until what it lacks is there.
-  ready boolean NOT NULL DEFAULT true,
-  try_after timestamptz NOT NULL DEFAULT '-infinity',
   -- The typed reason why it waits or ended so: { code, params }.
   reason jsonb,
   attempt integer NOT NULL DEFAULT 1,
@@ -153,21 +151,48 @@ CREATE TABLE job_executions (
   generation bigint NOT NULL DEFAULT 0,
   lease_until timestamptz,
   cancel_requested boolean NOT NULL DEFAULT false,
-  -- Whether its tenant was warned that a promise is about to be missed: once for each promise.
+  -- Promises of whose miss its tenant was warned while it ran: once each.
   warned text[] NOT NULL DEFAULT '{}',
   progress jsonb,
   receipt jsonb,
   -- One execution per tick of a job: a scheduler that repeats itself finds it there.
   tick timestamptz
-);
+  -- No index is on what changes while an execution lives, so that a change stays in its page.
+) WITH (fillfactor = 60);
 CREATE INDEX job_executions_tenant ON job_executions (tenant_id, created_at DESC, execution_id);
 CREATE INDEX job_executions_job ON job_executions (job_id, created_at DESC, execution_id);
-CREATE INDEX job_executions_queue ON job_executions (fair_tag, execution_id) WHERE status = 'scheduled' AND ready;
-CREATE INDEX job_executions_asleep ON job_executions (try_after) WHERE status = 'scheduled' AND NOT ready;
-CREATE INDEX job_executions_waiting ON job_executions (tenant_id) WHERE status = 'scheduled';
-CREATE INDEX job_executions_booked ON job_executions (booked_from) WHERE status = 'booked';
-CREATE INDEX job_executions_running ON job_executions (lease_until) WHERE status = 'running';
 CREATE UNIQUE INDEX job_executions_tick ON job_executions (job_id, tick) WHERE tick IS NOT NULL;
+
+-- Executions that wait, with what a decision about them needs. An execution waits when it has a row here, and who changes one that waits
+-- holds that row: the long row of the execution needs no lock of its own then.
+CREATE TABLE queued_executions (
+  execution_id uuid PRIMARY KEY,
+  tenant_id uuid NOT NULL,
+  namespace varchar(100) NOT NULL,
+  cpu_cores integer NOT NULL,
+  memory_gb integer NOT NULL,
+  estimated_minutes integer NOT NULL,
+  preferred timestamptz NOT NULL,
+  deadline timestamptz NOT NULL,
+  fair_tag double precision NOT NULL,
+  -- Whether the scheduler looks at it: one that cannot be placed sleeps until then, or until what it lacks is there.
+  ready boolean NOT NULL DEFAULT true,
+  try_after timestamptz NOT NULL DEFAULT '-infinity',
+  -- When its tenant is warned that the window nears its end.
+  warn_at timestamptz NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
+CREATE INDEX queued_executions_ready ON queued_executions (fair_tag, execution_id) WHERE ready;
+CREATE INDEX queued_executions_asleep ON queued_executions (try_after) WHERE NOT ready;
+CREATE INDEX queued_executions_waiting ON queued_executions (tenant_id) WHERE NOT ready;
+CREATE INDEX queued_executions_warn ON queued_executions (warn_at);
+
+-- Executions that are booked or run, by when they begin.
+CREATE TABLE bookings (
+  booked_from timestamptz NOT NULL,
+  execution_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  PRIMARY KEY (booked_from, execution_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
 
 CREATE TABLE resource_consumption (
   consumption_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),

@@ -15,7 +15,7 @@ DO $$
 DECLARE name text;
 BEGIN
   FOREACH name IN ARRAY ARRAY['tenants', 'access_tokens', 'resource_purchases', 'ledger_lots', 'ledger_entries', 'ingestion_jobs', 'job_executions',
-    'resource_consumption', 'tenant_slots', 'tenant_shares', 'idempotency_keys', 'events', 'webhooks'] LOOP
+    'queued_executions', 'bookings', 'resource_consumption', 'tenant_slots', 'tenant_shares', 'idempotency_keys', 'events', 'webhooks'] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
     EXECUTE format('CREATE POLICY own_rows ON %I TO headrace_app USING (tenant_id = current_tenant()) WITH CHECK (tenant_id = current_tenant())', name);
