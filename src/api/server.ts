@@ -13,6 +13,7 @@ import { failure } from '../core/errors.ts'
 import type { Principal } from '../core/service-nouns.ts'
 import { addEventStream } from './event-stream.ts'
 import { principalOf, tenantOf } from './auth.ts'
+import { addMetrics } from './metrics.ts'
 import { answerProblem, problemOf } from './problems.ts'
 import { addReference } from './reference.ts'
 import type { Asked, Route } from './route.ts'
@@ -67,6 +68,7 @@ export async function createApi({ service, log }: ApiOptions): Promise<FastifyIn
   app.addSchema(Problem)
   for (const route of ROUTES) addRoute(app, service, route, limited)
   addEventStream(app, service)
+  addMetrics(app, service)
   addReference(app)
   app.get(`${PREFIX}/openapi.json`, { schema: { hide: true } }, () => app.swagger())
   return app

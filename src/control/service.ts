@@ -19,6 +19,10 @@ export interface Service {
   /** Requests a tenant may send in a minute. */
   requestLimit(tenantId: string): Promise<number>
   ready(): Promise<{ ready: boolean; checks: Record<string, string> }>
+  /** For Prometheus. */
+  serviceMetrics(): Promise<{ type: string; text: string }>
+  /** A request was answered; `route` is its pattern. */
+  answered(route: string, status: number, seconds: number): void
 
   createTenant(by: Principal, body: { tenant_name: string; policy?: Answer }): Promise<Answer>
   listTenants(page: Page): Promise<Listed>

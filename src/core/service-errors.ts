@@ -47,7 +47,7 @@ export const SERVICE_ERRORS = {
   runtime_exceeded: row('data', 500, 'It ran {minutes} minutes, the most that max_runtime_minutes allows.', 'Raise max_runtime_minutes, give it more cores, or read less at a time.'),
   execution_memory_exceeded: row('data', 500, 'It used {used} MiB of the {limit} MiB that it may.', 'Raise memory_gb, or read less at a time.'),
   hold_exhausted: row('configuration', 409, 'It used its {held} vCPU-hours and no more are left.', 'Buy more vCPU-hours, or set policy overage: debt for the tenant.'),
-  lender_called: row('transient', 409, 'The capacity was lent by {lender}, who needs it back.', 'It was given back to the queue and goes on when its own capacity is free.'),
+  lender_called: row('transient', 409, 'It ran in dedicated units that {lender} lent, and needs now.', 'It was given back to the queue and goes on when its own capacity is free.'),
   lease_lost: row('conflict', 409, 'The lease on {what} is held by {holder} with generation {found}; this process has {expected}.', 'Nothing was changed. It happens when a process was stopped for long; the other one carries on.'),
   database_unreachable: row('transient', 503, 'PostgreSQL at {address} does not answer: {reason}.', 'Check that it runs; the service goes on by itself when it answers.'),
   database_newer: row('configuration', 503, 'A newer headrace has changed the database (migration {migration}).', 'Use that version, or restore the backup that was made before it.'),

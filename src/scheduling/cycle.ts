@@ -108,18 +108,21 @@ interface Offer {
 
 function admit(snapshot: Snapshot, own: Map<string, Lane>, queued: Queued): Booking | Wait {
   const need: Need = { cpuCores: queued.cpuCores, memoryGb: queued.memoryGb, durationMs: queued.estimatedMinutes * 60_000 }
+  const earliestMs = Math.max(snapshot.nowMs, queued.preferredMs)
   let refusal: ServiceReason | undefined
+  const placed: { offer: Offer; placement: Placement }[] = []
   for (const offer of nominate(snapshot, own, queued)) {
     const room = fitsAtAll(snapshot, queued, offer)
-    if (room !== undefined) {
-      refusal ??= room
-      continue
-    }
-    const placement = findPlacement(snapshot.grid, offer.lanes, need, Math.max(snapshot.nowMs, queued.preferredMs), queued.deadlineMs)
+    const placement = room === undefined ? findPlacement(snapshot.grid, offer.lanes, need, earliestMs, queued.deadlineMs) : undefined
     if (placement === undefined) {
-      refusal ??= noCapacity(queued, offer.namespace)
+      refusal ??= room ?? noCapacity(queued, offer.namespace)
       continue
     }
+    placed.push({ offer, placement })
+    // Its own units cost nothing more: rather later in them than at once for a price. In the pool a loan costs the same as waiting.
+    if (queued.namespace !== SHARED || placement.fromMs <= earliestMs) break
+  }
+  for (const { offer, placement } of placed.toSorted((a, b) => a.placement.fromMs - b.placement.fromMs)) {
     const holds = offer.paid ? pay(snapshot.tenants.get(queued.tenantId)?.lots ?? [], queued, placement) : []
     if (!Array.isArray(holds)) {
       refusal = holds

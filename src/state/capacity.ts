@@ -63,7 +63,9 @@ export async function readSlots(db: Db, grid: SlotGrid): Promise<Snapshot['free'
 /** Units, use and balance of tenants, and of all that lend. Locks their lots when `lock` is set, in one order everywhere. Units are read of `dedicated` only, when it is given. */
 export async function readTenants(db: Db, grid: SlotGrid, tenantIds: string[], { nowMs, lock, dedicated }: { nowMs: number; lock: boolean; dedicated?: string[] }): Promise<Map<string, TenantState>> {
   const endMs = grid.originMs + grid.count * grid.slotMs
-  const lenders = await db.selectFrom('tenants').select('tenant_id').where(sql<boolean>`policy->>'lends' = 'true'`).where('status', '=', 'active').execute()
+  // Who has work of its own for its units lends nothing: what was called back must not be lent again.
+  const lenders = await db.selectFrom('tenants').select('tenant_id').where(sql<boolean>`policy->>'lends' = 'true'`).where('status', '=', 'active')
+    .where(({ not, exists, selectFrom }) => not(exists(selectFrom('queued_executions as q').select('q.execution_id').whereRef('q.tenant_id', '=', 'tenants.tenant_id').where('q.namespace', '=', DEDICATED).where('q.preferred', '<=', new Date(nowMs))))).execute()
   const lending = new Set(lenders.map((one) => one.tenant_id))
   const ids = [...new Set([...tenantIds, ...lending])]
   const owners = new Set([...(dedicated ?? ids), ...lending])

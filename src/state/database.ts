@@ -28,7 +28,7 @@ export interface Database {
     execution_id: Id; job_id: string; scheduled_time: Time; actual_start_time: Date | null; actual_end_time: Date | null; status: Generated<string>; resource_used: Json | null; sla_met: boolean | null; error_message: string | null
     namespace: string; created_at: Since; tenant_id: string; cpu_cores: number; memory_gb: number; estimated_minutes: number; fair_tag: number; deadline: Time; reason: Json | null
     attempt: Generated<number>; rolled_at: Date | null; booked_from: Date | null; booked_until: Date | null; lender: string | null; unit_owner: string | null; holds: Generated<unknown>; runner: string | null; generation: Generated<bigint>; lease_until: Date | null
-    cancel_requested: Generated<boolean>; warned: Generated<string[]>; progress: Json | null; receipt: Json | null; tick: Date | null
+    cancel_requested: Generated<boolean>; recalled: Generated<boolean>; warned: Generated<string[]>; progress: Json | null; receipt: Json | null; tick: Date | null
   }
   queued_executions: { execution_id: string; tenant_id: string; namespace: string; cpu_cores: number; memory_gb: number; estimated_minutes: number; preferred: Time; deadline: Time; fair_tag: number; ready: Generated<boolean>; try_after: Generated<Date>; warn_at: Time }
   bookings: { booked_from: Time; execution_id: string; tenant_id: string }

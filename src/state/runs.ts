@@ -89,16 +89,19 @@ export async function extendBookings(tx: Tx, { now, settings }: { now: Date; set
 /** A run's booking is extended this long before it ends: two rounds of a busy scheduler. */
 const EXTEND_AHEAD_MS = 60_000
 
-/** Renews leases and keeps what was measured; returns those that must stop: cancelled, or no longer ours. */
-export async function heartbeat(tx: Tx, { runner, now, leaseMs, alive }: { runner: string; now: Date; leaseMs: number; alive: { executionId: string; generation: bigint; progress: object }[] }): Promise<{ execution_id: string; why: 'cancelled' | 'lost' }[]> {
-  const { rows } = await sql<{ execution_id: string; cancel_requested: boolean }>`
+/** Why a runner must end a run: its tenant cancelled it, the owner of its units wants them back, or it is not this runner's any more. */
+export type StopAsked = 'cancelled' | 'recalled' | 'lost'
+
+/** Renews leases and keeps what was measured; returns those that must stop. */
+export async function heartbeat(tx: Tx, { runner, now, leaseMs, alive }: { runner: string; now: Date; leaseMs: number; alive: { executionId: string; generation: bigint; progress: object }[] }): Promise<{ execution_id: string; why: StopAsked }[]> {
+  const { rows } = await sql<{ execution_id: string; cancel_requested: boolean; recalled: boolean }>`
     UPDATE job_executions x SET lease_until = ${new Date(now.getTime() + leaseMs)}, progress = a.progress
     FROM unnest(${alive.map((one) => one.executionId)}::uuid[], ${alive.map((one) => String(one.generation))}::bigint[], ${alive.map((one) => JSON.stringify(one.progress))}::jsonb[]) a (execution_id, generation, progress)
-    WHERE x.execution_id = a.execution_id AND x.generation = a.generation AND x.status = 'running' AND x.runner = ${runner} RETURNING x.execution_id, x.cancel_requested`.execute(tx)
-  const known = new Map(rows.map((row) => [row.execution_id, row.cancel_requested]))
-  return alive.flatMap(({ executionId }): { execution_id: string; why: 'cancelled' | 'lost' }[] => {
-    const asked = known.get(executionId)
-    return asked === false ? [] : [{ execution_id: executionId, why: asked === undefined ? 'lost' : 'cancelled' }]
+    WHERE x.execution_id = a.execution_id AND x.generation = a.generation AND x.status = 'running' AND x.runner = ${runner} RETURNING x.execution_id, x.cancel_requested, x.recalled`.execute(tx)
+  const known = new Map(rows.map((row) => [row.execution_id, row.cancel_requested ? 'cancelled' : row.recalled ? 'recalled' : undefined] as const))
+  return alive.flatMap(({ executionId }): { execution_id: string; why: StopAsked }[] => {
+    const why = known.has(executionId) ? known.get(executionId) : 'lost'
+    return why === undefined ? [] : [{ execution_id: executionId, why }]
   })
 }
 
@@ -140,7 +143,7 @@ export async function finish(tx: Tx, ending: Ending, { actor, now, settings }: {
     status: requeued ? 'scheduled' : ending.outcome,
     // Its window begins anew: what was lost was not its fault.
     ...(requeued ? { deadline: sql<Date>`greatest(deadline, ${now}::timestamptz + interval '24 hours')`, attempt: row.attempt + 1, namespace: row.home, actual_start_time: null, rolled_at: null, booked_from: null, booked_until: null, lender: null, unit_owner: null } : { actual_end_time: ended, sla_met: ending.slaMet ?? (ending.outcome === 'succeeded' && (most === undefined || minutes <= most)) }),
-    holds: JSON.stringify([]), lease_until: null, progress: null, cancel_requested: false,
+    holds: JSON.stringify([]), lease_until: null, progress: null, cancel_requested: false, recalled: false,
     reason: ending.reason === undefined ? null : JSON.stringify(ending.reason), error_message: ending.errorMessage ?? null,
     resource_used: JSON.stringify({ cpu_seconds: Number(total.cpuMicros) / 1e6, memory_gb_seconds: Number(total.memoryGbSeconds), vcpu_hours: vcpuHours(total.cpuMicros) }),
     receipt: JSON.stringify({ ...ending.receipt, runtime_minutes: Math.round(minutes * 1_000) / 1_000, ...(debt > 0n ? { debt_vcpu_hours: vcpuHours(debt) } : {}) }),

@@ -14,7 +14,7 @@ const chance = createChance()
 let clockMs = Date.now()
 const now = (): Date => new Date(clockMs)
 let service: TestService
-const CAPACITY = { 'dedicated-cpu-ns': { cpuCores: 16, memoryGb: 32 }, 'vcpu-hours-ns': { cpuCores: 20, memoryGb: 40 }, 'draft-ingestion-ns': { cpuCores: 8, memoryGb: 16 } }
+const CAPACITY = { 'dedicated-cpu-ns': { cpuCores: 32, memoryGb: 64 }, 'vcpu-hours-ns': { cpuCores: 20, memoryGb: 40 }, 'draft-ingestion-ns': { cpuCores: 8, memoryGb: 16 } }
 
 beforeAll(async () => {
   service = await testService({ capacity: CAPACITY, now })
@@ -124,6 +124,36 @@ test('dedicated units are their owner\'s: another tenant never gets them, unless
   const starts = await Promise.all(mine.map(async (id) => (await row(id as string)).booked_from?.getTime()))
   expect(starts.filter((at) => at === clockMs)).toHaveLength(2)
   expect((await row(theirs as string)).reason).toMatchObject({ code: 'no_entitlement', params: { units: 1, missing: 1 } })
+  await inOrder()
+})
+
+test('lent units come back when their owner needs them: the newest loan, no more than needed, and it is not lent again meanwhile', async () => {
+  const owner = await buyer({ units: 2, jobs: 2, policy: { lends: true } })
+  const borrower = await buyer({ hours: 100, jobs: 3 })
+  await service.context.gate.service.updateTable('ingestion_jobs').set({ namespace: 'vcpu-hours-ns', status: 'active' }).where('job_id', 'in', borrower.jobs).execute()
+  // More than the shared pool has left at a time: what does not fit there borrows.
+  const ids = await Promise.all(borrower.jobs.map((job, i) => queue(borrower, job, { cpuCores: i === 0 ? 20 : 4, memoryGb: i === 0 ? 16 : 8, minutes: 60 })))
+  await round()
+  const loans = (await Promise.all(ids.map((id) => row(id as string)))).filter((one) => one.unit_owner === owner.id)
+  expect(loans.map((one) => one.lender)).toEqual([owner.id, owner.id])
+  const taken = await take()
+  clockMs += 5_000
+  const own = await queue(owner, owner.jobs[0], { namespace: 'dedicated-cpu-ns', cpuCores: 4, memoryGb: 8, minutes: 15 })
+  await round()
+  expect((await row(own as string)).booked_from?.getTime()).not.toBe(clockMs)
+  const alive = taken.map((one) => ({ executionId: one.execution_id, generation: one.generation, progress: {} }))
+  const asked = await service.context.gate.transact((tx) => heartbeat(tx, { runner: 'test', now: now(), leaseMs: 15_000, alive }))
+  expect(asked).toMatchObject([{ why: 'recalled' }])
+  const back = taken.find((one) => one.execution_id === asked[0].execution_id) as Claimed
+  clockMs += 3_000
+  await done(back, 1_000_000n, 'requeued')
+  await round()
+  expect(await row(own as string)).toMatchObject({ status: 'booked', unit_owner: owner.id, booked_from: now() })
+  expect(await row(back.execution_id)).not.toMatchObject({ unit_owner: owner.id, booked_from: now() })
+  const started = await take()
+  expect(started.map((one) => one.execution_id)).toContain(own)
+  for (const one of [...taken.filter((one) => one !== back), ...started]) await done(one)
+  await service.context.gate.transact((tx) => cancel(tx, { tenantId: borrower.id, executionId: back.execution_id, actor: 'test', now: now(), settings: service.context.slots }))
   await inOrder()
 })
 

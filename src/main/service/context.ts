@@ -6,6 +6,8 @@ import type { SealedSecrets } from '../../secrets/sealed-file.ts'
 import type { SlotSettings } from '../../state/capacity.ts'
 import type { Gate } from '../../state/database.ts'
 import type { Learner } from './learner.ts'
+import type { ServiceMetrics } from './metrics.ts'
+import type { JwtVerifier } from './oidc.ts'
 
 export interface Context {
   gate: Gate
@@ -19,6 +21,9 @@ export interface Context {
   /** Values go to the child that runs an execution and nowhere else. */
   secrets: SealedSecrets
   learner: Learner
+  metrics: ServiceMetrics
+  /** Undefined: only tokens of our own. */
+  oidc: JwtVerifier | undefined
 }
 
 export function listed(items: Answer[], limit: number, key: (item: Answer) => string): Listed {

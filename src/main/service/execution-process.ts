@@ -8,7 +8,7 @@ import { estimateOf, type CpuMicros } from '../../core/amounts.ts'
 import { DRAFT, SHARED } from '../../core/namespaces.ts'
 import type { SlaRequirements } from '../../core/service-nouns.ts'
 import type { ServiceReason } from '../../scheduling/reasons.ts'
-import { extendHold, roll, type Claimed, type Used } from '../../state/runs.ts'
+import { extendHold, roll, type Claimed, type StopAsked, type Used } from '../../state/runs.ts'
 import type { Context } from './context.ts'
 import { EXECUTION_MARK } from './dial.ts'
 import { logPath } from './executions.ts'
@@ -27,7 +27,7 @@ export interface Running {
   peakBytes: number
   progress: Extract<FromChild, { type: 'progress' }> | undefined
   result: Exclude<FromChild, { type: 'progress' }> | undefined
-  stopFor: ServiceReason | 'cancelled' | 'lost' | 'handover' | undefined
+  stopFor: ServiceReason | StopAsked | 'handover' | undefined
   held: CpuMicros
   /** Of a stream: when it holds the next slot, and what was entered until the last time. */
   rolling: Rolling | undefined

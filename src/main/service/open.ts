@@ -13,6 +13,8 @@ import { estimationCases } from './estimation.ts'
 import { executionCases } from './executions.ts'
 import { jobCases } from './jobs.ts'
 import { createLearner } from './learner.ts'
+import { createServiceMetrics } from './metrics.ts'
+import { createJwtVerifier, oidcSettings } from './oidc.ts'
 import { purchaseCases } from './purchases.ts'
 import { secretCases } from './secrets-cases.ts'
 import { tenantCases } from './tenants.ts'
@@ -37,6 +39,7 @@ export interface OpenService {
 export async function openService(options: OpenOptions): Promise<OpenService> {
   await migrate(options.databaseUrl)
   const gate = await openGate(options.databaseUrl)
+  const settings = oidcSettings()
   const now = options.now ?? ((): Date => new Date())
   const context: Context = {
     gate,
@@ -47,10 +50,12 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
     spillover: options.spillover ?? true,
     now,
     learner: createLearner(gate.service),
+    metrics: createServiceMetrics(gate.service),
+    oidc: settings === undefined ? undefined : createJwtVerifier(settings),
     secrets: openSealedSecrets({ file: join(options.home, 'secrets.age'), keyFile: join(options.home, 'secrets.key') }),
   }
   await gate.transact((tx) => ensureSlots(tx, context.capacity, gridAt(now().getTime(), context.slots)))
-  const service: Service = { version: options.version, ready: () => readiness(gate), ...tenantCases(context), ...purchaseCases(context), ...jobCases(context), ...executionCases(context), ...estimationCases(context), ...secretCases(context) }
+  const service: Service = { version: options.version, ready: () => readiness(gate), serviceMetrics: context.metrics.text, answered: context.metrics.answered, ...tenantCases(context), ...purchaseCases(context), ...jobCases(context), ...executionCases(context), ...estimationCases(context), ...secretCases(context) }
   return { service, context, close: async () => {
     await context.learner.close()
     await gate.close()

@@ -18,7 +18,10 @@ const RUNNER = { everyMs: 500, leaseMs: 15_000, heartbeatMs: 3_000, measureMs: 5
 export function startRunner(context: Context, log: (event: Record<string, unknown>) => void, concurrency = Math.max(2, cpus().length)): Loop {
   const runner = `${hostname()} ${process.pid}`
   const running = new Map<string, Running>()
-  const told = (error: unknown): void => log({ level: 'warn', event: 'runner.failed', reason: reasonOf(error) })
+  const told = (error: unknown): void => {
+    context.metrics.failed('runner')
+    log({ level: 'warn', event: 'runner.failed', reason: reasonOf(error) })
+  }
   let beatMs = 0
   const meter = setInterval(() => running.forEach((one) => watch(context, one)), RUNNER.measureMs)
   const loop = startLoop(RUNNER.everyMs, async () => {
@@ -85,6 +88,7 @@ async function end(context: Context, runner: string, one: Running): Promise<void
   for (let wait = 200; ; wait = Math.min(wait * 2, 5_000)) {
     try {
       await context.gate.transact((tx) => finish(tx, ending, { actor: `runner ${runner}`, now: context.now(), settings: context.slots }))
+      context.metrics.ended(ending.outcome, ending.reason?.code)
       return
     } catch (error) {
       if (error instanceof HeadraceError && error.code === 'lease_lost') return
@@ -103,6 +107,7 @@ function outcomeOf(context: Context, one: Running): Omit<Ending, 'executionId' |
   const receipt = { ...done, runner: hostname(), peak_memory_mib: mib(one.peakBytes), attempt: claimed.attempt, held_vcpu_hours: Number(one.held / 3_600_000n) / 1_000 }
   const again = (reason: ServiceReason, pauseMs: number): Omit<Ending, 'executionId' | 'generation' | 'used'> => ({ outcome: 'requeued', reason, receipt, tryAfter: new Date(context.now().getTime() + pauseMs) })
   if (stopFor === 'cancelled') return { outcome: 'cancelled', reason: { code: 'cancelled', params: { actor: 'request', job: claimed.job_id } }, receipt }
+  if (stopFor === 'recalled') return again({ code: 'lender_called', params: { lender: 'their owner' } }, 0)
   if (stopFor === 'handover') return again({ code: 'runner_lost', params: { runner: hostname(), attempt: claimed.attempt } }, 0)
   if (typeof stopFor === 'object') return { outcome: stopFor.code === 'runtime_exceeded' ? 'timed_out' : 'failed', reason: stopFor, receipt }
   if (result?.type === 'done') return { outcome: 'succeeded', receipt, cursor: result.cursor }

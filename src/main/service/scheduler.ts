@@ -4,6 +4,7 @@ import type { Context } from './context.ts'
 import { reasonOf } from '../../core/errors.ts'
 import { correctSlots, ensureSlots, gridAt, type SlotSettings } from '../../state/capacity.ts'
 import { changeJob, dueJobs, openOfDeletedJobs, reviveContinuousJobs } from '../../state/jobs.ts'
+import { recallLoans } from '../../state/loans.ts'
 import { holdLease, leaveLease } from '../../state/leases.ts'
 import { turnPeriods, wakeTenants } from '../../state/purchases.ts'
 import { advanceBookings, runCycle } from '../../state/queue.ts'
@@ -26,7 +27,10 @@ const TURN = { everyMs: 500, leaseMs: 15_000, heads: 2_000, attempts: 3, slowMs:
 export function startScheduler(context: Context, log: (event: Record<string, unknown>) => void): Loop {
   const holder = `${hostname()} ${process.pid}`
   const watch = createLeaseWatch()
-  const told = (error: unknown): void => log({ level: 'warn', event: 'scheduler.failed', reason: reasonOf(error) })
+  const told = (error: unknown): void => {
+    context.metrics.failed('scheduler')
+    log({ level: 'warn', event: 'scheduler.failed', reason: reasonOf(error) })
+  }
   let delivering: Promise<unknown> | undefined
   let slowAt = 0
   return startLoop(TURN.everyMs, async () => {
@@ -60,17 +64,20 @@ export async function slowRound({ gate, capacity, slots, now }: Context): Promis
 
 /** One round: ticks, lost runs, then cycles until nothing is left that could be placed. */
 export async function schedulerRound(context: Context, watch: LeaseWatch = createLeaseWatch()): Promise<void> {
-  const { gate, capacity, slots, spillover, now } = context
+  const { gate, capacity, slots, spillover, now, metrics } = context
   await reviveContinuousJobs(gate.service, now())
   await gate.transact((tx) => tick(tx, slots, now()))
   const silent = watch(await leasesOf(gate.service), performance.now())
   // One a transaction: ends take lots before the capacity, and a second end would take lots after it.
   for (const one of silent) await gate.transact((tx) => reap(tx, [one], { now: now(), settings: slots, attempts: TURN.attempts }))
   await gate.transact((tx) => warn(tx, now()))
+  await gate.transact((tx) => recallLoans(tx, now()))
   await gate.transact((tx) => extendBookings(tx, { now: now(), settings: slots }))
   await gate.transact((tx) => advanceBookings(tx, { settings: slots, now: now() }))
   for (;;) {
+    const begun = performance.now()
     const { booked, waiting } = await gate.transact((tx) => runCycle(tx, { capacity, settings: slots, now: now(), heads: TURN.heads, spillover }))
+    if (booked + waiting > 0) metrics.cycle((performance.now() - begun) / 1_000, booked)
     if (booked + waiting < TURN.heads) return
   }
 }

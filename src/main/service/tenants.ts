@@ -4,6 +4,7 @@ import { failure } from '../../core/errors.ts'
 import { record, eventsAfter } from '../../state/events.ts'
 import { changeTenant, createTenant, createToken, findTenant, listTenants, principalOf, revokeToken } from '../../state/tenants.ts'
 import { found, listed, timeOf, type Context } from './context.ts'
+import { isJwt } from './oidc.ts'
 
 type Part = Pick<Service, 'principal' | 'requestLimit' | 'createTenant' | 'listTenants' | 'getTenant' | 'changeTenant' | 'createToken' | 'listTokens' | 'revokeToken' | 'events' | 'createWebhook' | 'listWebhooks' | 'deleteWebhook'>
 
@@ -11,7 +12,15 @@ type Part = Pick<Service, 'principal' | 'requestLimit' | 'createTenant' | 'listT
 const REQUESTS_PER_MINUTE = 600
 const KNOWN_FOR_MS = 2_000
 
-export function tenantCases({ gate, now }: Context): Part {
+export function tenantCases({ gate, now, oidc }: Context): Part {
+  /** Of a token of ours, or of one that an identity provider signed: that tenant must be one of ours all the same. */
+  const lookUp = async (token: string): Promise<Awaited<ReturnType<typeof principalOf>>> => {
+    if (oidc === undefined || !isJwt(token)) return principalOf(gate.service, token)
+    const principal = await oidc.principal(token)
+    if (principal.tenantId === undefined) return { ...principal, tenantStatus: 'active' }
+    const tenant = await findTenant(gate.service, principal.tenantId)
+    return tenant === undefined ? undefined : { ...principal, tenantStatus: tenant.status }
+  }
   const known = new Map<string, { until: number; principal: Awaited<ReturnType<typeof principalOf>> }>()
   const limits = new Map<string, { until: number; limit: number }>()
   const getTenant = async (tenantId: string): Promise<Answer> => found(await gate.readAs(tenantId, (db) => findTenant(db, tenantId)), 'tenant', tenantId, '/api/v1/tenants')
@@ -22,7 +31,7 @@ export function tenantCases({ gate, now }: Context): Part {
       // A revoked token works for two seconds more in this process; each request would else cost a query before its own.
       if (entry === undefined || entry.until < at) {
         if (known.size > 10_000) known.clear()
-        entry = { until: at + KNOWN_FOR_MS, principal: await principalOf(gate.service, token) }
+        entry = { until: at + KNOWN_FOR_MS, principal: await lookUp(token) }
         known.set(token, entry)
       }
       if (entry.principal === undefined) throw failure('unauthenticated', { reason: 'it is unknown, was revoked or has expired' })

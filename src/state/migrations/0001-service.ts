@@ -151,6 +151,8 @@ CREATE TABLE job_executions (
   generation bigint NOT NULL DEFAULT 0,
   lease_until timestamptz,
   cancel_requested boolean NOT NULL DEFAULT false,
+  -- The owner of the units that it uses wants them back.
+  recalled boolean NOT NULL DEFAULT false,
   -- Promises of whose miss its tenant was warned while it ran: once each.
   warned text[] NOT NULL DEFAULT '{}',
   progress jsonb,
@@ -183,7 +185,7 @@ CREATE TABLE queued_executions (
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX queued_executions_ready ON queued_executions (fair_tag, execution_id) WHERE ready;
 CREATE INDEX queued_executions_asleep ON queued_executions (try_after) WHERE NOT ready;
-CREATE INDEX queued_executions_waiting ON queued_executions (tenant_id) WHERE NOT ready;
+CREATE INDEX queued_executions_tenant ON queued_executions (tenant_id);
 CREATE INDEX queued_executions_warn ON queued_executions (warn_at);
 
 -- Executions that are booked or run, by when they begin.
