@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads'
 import { estimate, learn, type Model, type PastRun, type RunFeatures } from '../learning/estimate.ts'
 import type { SourceType } from '../learning/rules.ts'
 
-export type ToLearner = { id: number; source: SourceType } & ({ kind: 'learn'; runs: PastRun[] } | { kind: 'estimate'; features: RunFeatures })
+export type ToLearner = { id: number; source: SourceType } & ({ kind: 'learn'; runs: PastRun[] } | { kind: 'estimate'; features: RunFeatures; speed: number })
 
 const models = new Map<SourceType, Model>()
 
@@ -21,5 +21,5 @@ parentPort?.on('message', (message: ToLearner) => {
     const model = learn(message.runs, fixedChance())
     if (model !== undefined) models.set(message.source, model)
     parentPort?.postMessage({ id: message.id, answer: model?.runs ?? 0 })
-  } else parentPort?.postMessage({ id: message.id, answer: estimate(models.get(message.source), message.source, message.features) })
+  } else parentPort?.postMessage({ id: message.id, answer: estimate(models.get(message.source), message.source, message.features, message.speed) })
 })

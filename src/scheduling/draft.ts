@@ -24,6 +24,9 @@ export interface Evaluation {
 /** A sample that takes less says nothing: what is measured then is noise. */
 export const LEAST_SAMPLE_SECONDS = 1
 
+/** What takes longer than so many times its estimate has no place in production. */
+export const MOST_RATIO = 1.5
+
 export function performanceRatio({ actualSeconds, estimatedSeconds }: Pick<DraftRun, 'actualSeconds' | 'estimatedSeconds'>): number {
   return actualSeconds / estimatedSeconds
 }
@@ -34,7 +37,7 @@ export function evaluateDraft(run: DraftRun): Evaluation {
   // A sample that is over in no time is judged only when even that is too slow.
   if (run.actualSeconds < LEAST_SAMPLE_SECONDS && ratio > 1.2) return { promotion_eligible: false, reason: 'sample_too_small', recommended_action: 'enlarge_the_sample' }
   if (ratio <= 1.2) return { promotion_eligible: true, recommended_namespace: run.target, confidence: 'high' }
-  if (ratio <= 1.5) return { promotion_eligible: true, recommended_namespace: run.target, confidence: 'medium', resource_adjustment: { cpu_cores: up(run.cpuCores * 1.2), memory_gb: up(run.memoryGb * 1.2) } }
+  if (ratio <= MOST_RATIO) return { promotion_eligible: true, recommended_namespace: run.target, confidence: 'medium', resource_adjustment: { cpu_cores: up(run.cpuCores * 1.2), memory_gb: up(run.memoryGb * 1.2) } }
   return { promotion_eligible: false, reason: 'performance_below_threshold', recommended_action: 'increase_resources_or_purchase_more_units' }
 }
 

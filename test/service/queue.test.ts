@@ -1,6 +1,7 @@
 /** Ledger, slots and queue in a real PostgreSQL: many at once, clocks that jump, processes that sleep; the books are checked from outside. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { estimateOf, vcpuHours } from '../../src/core/amounts.ts'
+import { demoteIfDecayed } from '../../src/main/service/jobs.ts'
 import { createLeaseWatch, schedulerRound, slowRound } from '../../src/main/service/scheduler.ts'
 import { enqueue } from '../../src/state/queue.ts'
 import { cancel, claim, finish, heartbeat, leasesOf, reap, type Claimed } from '../../src/state/runs.ts'
@@ -155,6 +156,38 @@ test('lent units come back when their owner needs them: the newest loan, no more
   for (const one of [...taken.filter((one) => one !== back), ...started]) await done(one)
   await service.context.gate.transact((tx) => cancel(tx, { tenantId: borrower.id, executionId: back.execution_id, actor: 'test', now: now(), settings: service.context.slots }))
   await inOrder()
+})
+
+test('a job whose last three runs took more than 1.5 times their estimate is a draft again; two do not do', async () => {
+  const tenant = await buyer({ hours: 100 })
+  const [job] = tenant.jobs
+  await service.context.gate.service.updateTable('ingestion_jobs').set({ namespace: 'vcpu-hours-ns', status: 'active' }).where('job_id', '=', job).execute()
+  const run = async (minutes: number): Promise<boolean> => {
+    const id = await queue(tenant, job, { minutes: 10 })
+    await round()
+    const [claimed] = (await take()).filter((one) => one.execution_id === id)
+    clockMs += minutes * 60_000
+    await done(claimed)
+    return demoteIfDecayed(service.context, tenant.id, job)
+  }
+  const verdicts = [await run(16), await run(16), await run(14), await run(16), await run(17), await run(18)]
+  expect(verdicts).toEqual([false, false, false, false, false, true])
+  const { body } = await service.call<{ status: string; namespace: string; evaluation: { demoted: string } }>('GET', `/tenants/${tenant.id}/jobs/${job}`)
+  expect(body).toMatchObject({ status: 'draft', namespace: 'draft-ingestion-ns', evaluation: { demoted: expect.stringContaining('1.8, 1.7, 1.6 times') } })
+})
+
+test('metrics of the service are an operator\'s, and say what waits, what is booked and what tenants have', async () => {
+  const tenant = await buyer({ hours: 7 })
+  expect((await service.call('GET', '/metrics', { token: (await service.tenant('metrics reader')).owner })).status).toBe(403)
+  await queue(tenant, tenant.jobs[0], { cpuCores: 1, inMs: 3_600_000 })
+  const text = async (): Promise<string> => String((await service.call('GET', '/metrics')).body)
+  expect(await text()).toMatch(/^headrace_queued_executions\{namespace="vcpu-hours-ns",reason="waits_in_queue"\} 1$/m)
+  await round()
+  const after = await text()
+  expect(after).toMatch(/^headrace_open_bookings\{namespace="vcpu-hours-ns",status="booked"\} \d+$/m)
+  expect(after).toMatch(/^headrace_admissions_total [1-9]\d*$/m)
+  expect(after).toMatch(new RegExp(`^headrace_tenant_vcpu_hours\\{tenant="buyer ${names}",account="available"\\} 6\\.8\\d+$`, 'm'))
+  expect(after).toMatch(/^headrace_http_request_seconds_count\{route="\/api\/v1\/tenants",status="201"\} \d+$/m)
 })
 
 test('200 allocators at once on what fits a few: nothing over-allocated, nothing negative, each start once', async () => {

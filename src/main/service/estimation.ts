@@ -5,6 +5,7 @@ import { DEFAULT_VOLUME_GB, recommendUnits, sourceType } from '../../learning/ru
 import { currentPrices } from '../../state/purchases.ts'
 import { usageOf } from '../../state/usage.ts'
 import type { Context } from './context.ts'
+import type { SelfBenchmark } from './self-benchmark.ts'
 
 export function estimationCases({ gate, now, learner }: Context): Pick<Service, 'estimate' | 'metrics'> {
   return {
@@ -12,9 +13,10 @@ export function estimationCases({ gate, now, learner }: Context): Pick<Service, 
       const type = sourceType(body.source_type)
       const volume = body.data_volume_gb ?? DEFAULT_VOLUME_GB
       const tables = (body.source_config as { tables?: unknown[] } | undefined)?.tables
-      const { resources, confidence, by, runtimeInterval } = await learner.estimate(type, { dataVolumeGb: volume, tableCount: Array.isArray(tables) ? tables.length : 1, complexity: body.transformation_complexity ?? 'medium', connectionLatencyMs: 0, similarMinutesPerGb: undefined })
+      const machine = (await gate.service.selectFrom('installation').select('self_benchmark').executeTakeFirstOrThrow()).self_benchmark as SelfBenchmark | null
+      const { resources, confidence, by, runtimeInterval } = await learner.estimate(type, { dataVolumeGb: volume, tableCount: Array.isArray(tables) ? tables.length : 1, complexity: body.transformation_complexity ?? 'medium', connectionLatencyMs: 0, similarMinutesPerGb: undefined }, machine?.speed ?? 1)
       const { bare_units, ...units } = recommendUnits(resources)
-      return { estimated_resources: resources, recommended_units: units, confidence_level: confidence, explanation: { by, data_volume_gb: volume, bare_dedicated_units: bare_units, ...(runtimeInterval === undefined ? {} : { runtime_minutes_80_percent: runtimeInterval }) } }
+      return { estimated_resources: resources, recommended_units: units, confidence_level: confidence, explanation: { by, data_volume_gb: volume, bare_dedicated_units: bare_units, machine_speed: machine?.speed ?? null, ...(runtimeInterval === undefined ? {} : { runtime_minutes_80_percent: runtimeInterval }) } }
     },
     metrics: (tenantId) => gate.readAs(tenantId, async (db) => {
       const at = now()

@@ -5,7 +5,7 @@ import { DEDICATED, DRAFT, SHARED, type Namespace } from '../../core/namespaces.
 import type { JobRequest, ResourceRequirements, SlaRequirements } from '../../core/service-nouns.ts'
 import { unitsOf } from '../../core/amounts.ts'
 import { sourceType } from '../../learning/rules.ts'
-import { evaluateDraft, performanceRatio, LEAST_SAMPLE_SECONDS, type Evaluation } from '../../scheduling/draft.ts'
+import { evaluateDraft, performanceRatio, LEAST_SAMPLE_SECONDS, MOST_RATIO, type Evaluation } from '../../scheduling/draft.ts'
 import { priorityOf, timingOf } from '../../scheduling/requirements.ts'
 import type { SlotSettings } from '../../state/capacity.ts'
 import type { Db, Tx } from '../../state/database.ts'
@@ -103,6 +103,23 @@ export async function demote(tx: Tx, row: JobRow, actor: string, reason: string)
   if (row.namespace === DRAFT) throw failure('job_state', { job: row.job_name, status: row.status, action: 'demoted', instead: 'It is a draft already.' })
   await changeJob(tx, row, { change: { status: 'draft', namespace: DRAFT, next_run_at: null, evaluation: { ...(row.evaluation as object | null), demoted: reason } }, event: 'job.demoted', actor })
   return { status: 'demoted', namespace: DRAFT, reason }
+}
+
+/** So many runs in a row that took longer than a draft may (draft.ts), and the job is a draft again: what it needs has changed. */
+const DECAYED_RUNS = 3
+
+/** Demotes a job that has become slow since its promotion. Returns whether it did. */
+export async function demoteIfDecayed({ gate }: Pick<Context, 'gate'>, tenantId: string, jobId: string): Promise<boolean> {
+  return gate.transact(async (tx) => {
+    const row = await findJob(tx, tenantId, jobId)
+    if (row === undefined || row.status !== 'active' || row.namespace === DRAFT || row.continuous) return false
+    const since = (row.evaluation as { at?: string } | null)?.at ?? row.created_at
+    const runs = await tx.selectFrom('job_executions').select(['estimated_minutes', 'actual_start_time', 'actual_end_time']).where('job_id', '=', jobId).where('status', '=', 'succeeded').where('namespace', '<>', DRAFT).where('created_at', '>', new Date(since)).orderBy('created_at', 'desc').limit(DECAYED_RUNS).execute()
+    const ratios = runs.map((run) => ((run.actual_end_time?.getTime() ?? 0) - (run.actual_start_time?.getTime() ?? 0)) / 60_000 / run.estimated_minutes)
+    if (ratios.length < DECAYED_RUNS || ratios.some((ratio) => ratio <= MOST_RATIO)) return false
+    await demote(tx, await lockJobRow(tx, tenantId, jobId), 'scheduler', `its last ${DECAYED_RUNS} runs took ${ratios.map((ratio) => ratio.toFixed(1)).join(', ')} times what is estimated`)
+    return true
+  })
 }
 
 function allow(row: JobRow, states: string[], action: string): void {

@@ -9,7 +9,8 @@ import type { ToLearner } from '../learn-worker.ts'
 export type Estimated = ReturnType<typeof estimate>
 
 export interface Learner {
-  estimate(source: SourceType, features: RunFeatures): Promise<Estimated>
+  /** `speed`: of this machine against the one that the rules were measured on. */
+  estimate(source: SourceType, features: RunFeatures, speed: number): Promise<Estimated>
   close(): Promise<void>
 }
 
@@ -36,7 +37,7 @@ export function createLearner(db: Db): Learner {
     return new Promise<unknown>((done) => waiting.set(id, done)) as Promise<T>
   }
   return {
-    async estimate(source, features) {
+    async estimate(source, features, speed) {
       const { rows: [{ runs }] } = await sql<{ runs: number }>`SELECT count(*)::int AS runs FROM (SELECT 1 FROM job_executions x JOIN ingestion_jobs j USING (job_id) WHERE ${learnable(source)} LIMIT ${MOST_RUNS}) newest`.execute(db)
       const before = learned.get(source)
       if (runs >= LEAST_RUNS && (before === undefined || runs >= before.runs * RENEW_AT)) {
@@ -44,7 +45,7 @@ export function createLearner(db: Db): Learner {
         // The first time it is waited for; later the model of before answers meanwhile.
         if (before === undefined) await learned.get(source)?.at
       } else await before?.at
-      return ask<Estimated>({ kind: 'estimate', source, features })
+      return ask<Estimated>({ kind: 'estimate', source, features, speed })
     },
     close: async () => void (await worker?.terminate()),
   }

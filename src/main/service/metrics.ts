@@ -13,7 +13,7 @@ export interface ServiceMetrics {
   failed(loop: 'scheduler' | 'runner'): void
 }
 
-export function createServiceMetrics(db: Db): ServiceMetrics {
+export function createServiceMetrics(db: Db, now: () => Date): ServiceMetrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry, prefix: 'headrace_' })
@@ -23,13 +23,13 @@ export function createServiceMetrics(db: Db): ServiceMetrics {
   const ends = new Counter({ name: 'headrace_executions_ended_total', help: 'Ends of executions on this process, by outcome and reason', labelNames: ['outcome', 'reason'], registers })
   const failures = new Counter({ name: 'headrace_loop_failures_total', help: 'Rounds of a loop that failed and were tried again', labelNames: ['loop'], registers })
   const gauges: AskedGauge[] = [
-    { name: 'headrace_queued_executions', help: 'Executions that wait, by namespace and by why', labels: ['namespace', 'reason'], query: sql`SELECT q.namespace, coalesce(x.reason->>'code', 'waits_in_queue') AS reason, count(*)::float8 AS value FROM queued_executions q JOIN job_executions x USING (execution_id) GROUP BY 1, 2` },
-    { name: 'headrace_queue_oldest_seconds', help: 'How long the oldest execution that may start has waited', labels: [], query: sql`SELECT coalesce(extract(epoch FROM now() - min(preferred)), 0)::float8 AS value FROM queued_executions WHERE preferred <= now()` },
-    { name: 'headrace_open_bookings', help: 'Executions that are booked or run', labels: ['namespace', 'status'], query: sql`SELECT x.namespace, x.status, count(*)::float8 AS value FROM bookings JOIN job_executions x USING (execution_id) GROUP BY 1, 2` },
-    { name: 'headrace_capacity_cpu_cores', help: 'Cores of the present slot', labels: ['namespace', 'kind'], query: sql`SELECT namespace, kind, sum(value)::float8 AS value FROM capacity_slots, LATERAL (VALUES ('total', total_cpu_capacity), ('allocated', allocated_cpu)) v (kind, value) WHERE time_slot <= now() AND time_slot + make_interval(mins => slot_duration_minutes) > now() GROUP BY 1, 2` },
-    { name: 'headrace_tenant_vcpu_hours', help: 'vCPU-hours of tenants in lots that are valid now', labels: ['tenant', 'account'], query: sql`SELECT t.tenant_name AS tenant, v.account, sum(v.amount)::float8 / ${String(VCPU_HOUR)}::float8 AS value FROM ledger_lots l JOIN tenants t USING (tenant_id), LATERAL (VALUES ('available', l.available), ('held', l.held), ('consumed', l.consumed)) v (account, amount) WHERE NOT l.closed AND l.valid_from <= now() AND l.valid_until > now() GROUP BY 1, 2` },
+    { name: 'headrace_queued_executions', help: 'Executions that wait, by namespace and by why', labels: ['namespace', 'reason'], query: (at) => sql`SELECT q.namespace, coalesce(x.reason->>'code', 'waits_in_queue') AS reason, count(*)::float8 AS value FROM queued_executions q JOIN job_executions x USING (execution_id) GROUP BY 1, 2` },
+    { name: 'headrace_queue_oldest_seconds', help: 'How long the oldest execution that may start has waited', labels: [], query: (at) => sql`SELECT coalesce(extract(epoch FROM ${at}::timestamptz - min(preferred)), 0)::float8 AS value FROM queued_executions WHERE preferred <= ${at}::timestamptz` },
+    { name: 'headrace_open_bookings', help: 'Executions that are booked or run', labels: ['namespace', 'status'], query: (at) => sql`SELECT x.namespace, x.status, count(*)::float8 AS value FROM bookings JOIN job_executions x USING (execution_id) GROUP BY 1, 2` },
+    { name: 'headrace_capacity_cpu_cores', help: 'Cores of the present slot', labels: ['namespace', 'kind'], query: (at) => sql`SELECT namespace, kind, sum(value)::float8 AS value FROM capacity_slots, LATERAL (VALUES ('total', total_cpu_capacity), ('allocated', allocated_cpu)) v (kind, value) WHERE time_slot <= ${at}::timestamptz AND time_slot + make_interval(mins => slot_duration_minutes) > ${at}::timestamptz GROUP BY 1, 2` },
+    { name: 'headrace_tenant_vcpu_hours', help: 'vCPU-hours of tenants in lots that are valid now', labels: ['tenant', 'account'], query: (at) => sql`SELECT t.tenant_name AS tenant, v.account, sum(v.amount)::float8 / ${String(VCPU_HOUR)}::float8 AS value FROM ledger_lots l JOIN tenants t USING (tenant_id), LATERAL (VALUES ('available', l.available), ('held', l.held), ('consumed', l.consumed)) v (account, amount) WHERE NOT l.closed AND l.valid_from <= ${at}::timestamptz AND l.valid_until > ${at}::timestamptz GROUP BY 1, 2` },
   ]
-  for (const one of gauges) addAsked(registry, db, one)
+  for (const one of gauges) addAsked(registry, db, now, one)
   return {
     text: async () => ({ type: registry.contentType, text: await registry.metrics() }),
     answered: (route, status, seconds) => requests.observe({ route, status: String(status) }, seconds),
@@ -46,14 +46,14 @@ interface AskedGauge {
   name: string
   help: string
   labels: string[]
-  query: ReturnType<typeof sql>
+  query: (at: Date) => ReturnType<typeof sql>
 }
 
-function addAsked(registry: Registry, db: Db, { name, help, labels, query }: AskedGauge): void {
+function addAsked(registry: Registry, db: Db, now: () => Date, { name, help, labels, query }: AskedGauge): void {
   const gauge: Gauge = new Gauge({
     name, help, labelNames: labels, registers: [registry],
     async collect() {
-      const { rows } = await query.execute(db)
+      const { rows } = await query(now()).execute(db)
       gauge.reset()
       for (const row of rows as Record<string, string | number>[]) gauge.set(Object.fromEntries(labels.map((label) => [label, String(row[label])])), Number(row.value))
     },

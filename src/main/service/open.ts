@@ -50,7 +50,7 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
     spillover: options.spillover ?? true,
     now,
     learner: createLearner(gate.service),
-    metrics: createServiceMetrics(gate.service),
+    metrics: createServiceMetrics(gate.service, now),
     oidc: settings === undefined ? undefined : createJwtVerifier(settings),
     secrets: openSealedSecrets({ file: join(options.home, 'secrets.age'), keyFile: join(options.home, 'secrets.key') }),
   }

@@ -10,6 +10,7 @@ import type { ServiceReason } from '../../scheduling/reasons.ts'
 import { claim, finish, heartbeat, type Claimed, type Ending } from '../../state/runs.ts'
 import type { Context } from './context.ts'
 import { mib, startProcess, stop, unentered, watch, type Running } from './execution-process.ts'
+import { demoteIfDecayed } from './jobs.ts'
 import { startLoop, type Loop } from './scheduler.ts'
 import type { Receipt } from './work.ts'
 
@@ -89,6 +90,7 @@ async function end(context: Context, runner: string, one: Running): Promise<void
     try {
       await context.gate.transact((tx) => finish(tx, ending, { actor: `runner ${runner}`, now: context.now(), settings: context.slots }))
       context.metrics.ended(ending.outcome, ending.reason?.code)
+      if (ending.outcome === 'succeeded') await demoteIfDecayed(context, one.claimed.tenant_id, one.claimed.job_id)
       return
     } catch (error) {
       if (error instanceof HeadraceError && error.code === 'lease_lost') return

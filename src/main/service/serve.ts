@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createApi } from '../../api/server.ts'
 import type { ServeOptions, Served } from '../../control/serve.ts'
-import { failure } from '../../core/errors.ts'
+import { failure, reasonOf } from '../../core/errors.ts'
 import { createToken } from '../../state/tenants.ts'
 import { homeFolder } from '../home-folder.ts'
 import { lockJob } from '../lock.ts'
@@ -14,6 +14,7 @@ import type { Context } from './context.ts'
 import { openService } from './open.ts'
 import { startRunner } from './runner.ts'
 import { startScheduler, type Loop } from './scheduler.ts'
+import { ensureSelfBenchmark } from './self-benchmark.ts'
 
 /** Starts it; resolves when requests are answered. `stop` ends it after what runs has ended or was given back. */
 export async function serve(version: string, { roles, listen, databaseUrl }: ServeOptions): Promise<Served> {
@@ -34,6 +35,8 @@ export async function serve(version: string, { roles, listen, databaseUrl }: Ser
       throw error.code === 'EADDRINUSE' ? failure('port_in_use', { port: listen.port, option: '--listen' }, error) : error
     })
     if (roles.includes('scheduler')) loops.push(startScheduler(opened.context, log))
+    // Estimates by rule do without it until it is known.
+    if (roles.includes('scheduler')) void ensureSelfBenchmark(opened.context.gate.service, home).catch((error: unknown) => log({ level: 'warn', event: 'self_benchmark.failed', reason: reasonOf(error) }))
     if (roles.includes('runner')) loops.push(startRunner(opened.context, log))
     const place = join(home, 'service.json')
     if (address !== undefined) await writeFile(place, JSON.stringify({ address, pid: process.pid }))
