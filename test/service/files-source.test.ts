@@ -88,3 +88,16 @@ test('no path leads out of the tenant\'s folder: not by dots, links, absolute na
   file('ok.csv', 'id,name,amount\n1,a,1\n')
   for (const path of ['../out', '/tmp/elsewhere', 'in/link/out']) await expect(transferOf({ path: 'in/ok.csv' }, { destination: { type: 'local', path } }), path).rejects.toMatchObject({ code: 'permission_denied' })
 })
+
+test('NDJSON: lines that do not fit are kept with number, column and rule; the others arrive; all fitting takes the short way with the same rows', async () => {
+  const columns = [{ name: 'id', type: 'BIGINT' }, { name: 'name', type: 'VARCHAR' }, { name: 'at', type: 'TIMESTAMP' }, { name: 'tags', type: 'VARCHAR[]' }]
+  const good = ['{"id": 1, "name": "a", "at": "2026-01-01 00:00:00", "tags": ["x", "y"]}', '{"id": 2, "name": "b\\n\\u00e9,\\"q\\"", "more": 5}', '{"name": null}']
+  const bad = ['{"id": "many"}', 'not json', '[1]', '{"id": 3, "at": "yesterday"}', '{"id": 4']
+  const clean = await transferOf({ path: file('clean.ndjson', `${good.join('\n')}\n`), format: 'ndjson', columns })
+  expect(clean.receipt).toMatchObject({ rows: 3, rejected: 0 })
+  const mixed = await transferOf({ path: file('mixed.ndjson', `${good[0]}\n${bad[0]}\n${good[1]}\n${bad.slice(1).join('\n')}\n\n${good[2]}`), format: 'ndjson', columns })
+  expect(mixed.receipt).toMatchObject({ rows: 3, rejected: 5 })
+  expect(await rowsOf(mixed.receipt.output[0])).toEqual(await rowsOf(clean.receipt.output[0]))
+  const rejects = await rowsOf(mixed.receipt.output[1], 'line, column_name, original')
+  expect(rejects.map((one) => [Number(one.line), one.column_name, one.original])).toEqual([[2, 'id', bad[0]], [4, 'line', bad[1]], [5, 'line', bad[2]], [6, 'at', bad[3]], [7, 'line', bad[4]]])
+})

@@ -17,7 +17,7 @@ export interface TransferInput {
   limit?: number
   /** Expressions instead of `*`, for types that text has no form of. */
   select?: string
-  /** Keep lines that do not fit instead of failing on them (CSV). */
+  /** Keep lines that do not fit instead of failing on them (CSV, NDJSON with declared columns). */
   rejects?: boolean
 }
 
@@ -28,6 +28,40 @@ export interface TransferResult {
 
 /** Reads the input and writes it. With `rejects`, lines that do not fit are written to that file with their number and the reason. */
 export async function transfer(session: DuckSession, input: TransferInput, output: string, rejectsFile?: string): Promise<TransferResult> {
+  if (input.format !== 'ndjson' || input.columns === undefined || rejectsFile === undefined) return transferWhole(session, input, output, rejectsFile)
+  // Lines that all fit, the usual case, are read at full speed; only when one does not are they judged one by one.
+  return transferWhole(session, input, output).catch((error: unknown) => {
+    if (!MISFIT.test(error instanceof Error ? error.message : '')) throw error
+    return transferLines(session, { ...input, columns: input.columns ?? {} }, output, rejectsFile)
+  })
+}
+
+/** Of a line; the reader takes sixteen times as much memory. */
+const MOST_LINE_BYTES = 4 * 1024 * 1024
+
+/** What DuckDB says of a line of JSON that is none, or of a value that its type has no room for. */
+const MISFIT = /JSON|Could not convert|Failed to cast|Conversion|Invalid unicode/i
+
+/** Each line of NDJSON by itself: its columns where it fits, else the line with its number, the column and the rule. */
+async function transferLines(session: DuckSession, input: TransferInput & { columns: Record<string, string> }, output: string, rejectsFile: string): Promise<TransferResult> {
+  const columns = Object.entries(input.columns)
+  const path = (column: string): string => literal(`$.${JSON.stringify(column)}`)
+  const value = (column: string, type: string): string => (/^(VARCHAR|TEXT|STRING)$/i.test(type) ? `json_extract_string(line, ${path(column)})` : `TRY_CAST(json_extract(line, ${path(column)}) AS ${type})`)
+  const misfit = columns.map(([column, type], i) => `WHEN json_extract_string(line, ${path(column)}) IS NOT NULL AND c${i} IS NULL THEN ${literal(`${column}\t${type}`)}`)
+  // A separator that no text holds: a line is one value, whatever is in it.
+  const lines = `SELECT filename, row_number() OVER (PARTITION BY filename) AS number, line FROM read_csv(${listLiteral(input.paths)}, columns = {line: 'VARCHAR'}, auto_detect = false, header = false, delim = chr(1), quote = '', escape = '', filename = true, max_line_size = ${MOST_LINE_BYTES})`
+  await session.run(`CREATE OR REPLACE TEMP TABLE judged AS SELECT *, CASE WHEN NOT whole THEN 'line\tJSON object' ${misfit.join(' ')} END AS wrong FROM (
+    SELECT *, ${columns.map(([column, type], i) => `CASE WHEN whole THEN ${value(column, type)} END AS c${i}`).join(', ')} FROM (SELECT *, CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE false END AS whole FROM (${lines}) WHERE trim(line) <> '')
+  )`)
+  const limit = input.limit === undefined ? '' : ` LIMIT ${Math.floor(input.limit)}`
+  await session.run(`COPY (SELECT ${columns.map(([column], i) => `c${i} AS ${name(column)}`).join(', ')} FROM judged WHERE wrong IS NULL${limit}) TO ${literal(output)} (FORMAT parquet, COMPRESSION zstd)`)
+  const [[rows, rejected]] = await session.rows('SELECT count(*) FILTER (wrong IS NULL), count(*) FILTER (wrong IS NOT NULL) FROM judged')
+  if (Number(rejected) > 0) await session.run(`COPY (SELECT filename AS file_path, number AS line, split_part(wrong, chr(9), 1) AS column_name, 'TYPE' AS rule, 'is not ' || split_part(wrong, chr(9), 2) AS error_message, line AS original FROM judged WHERE wrong IS NOT NULL) TO ${literal(rejectsFile)} (FORMAT parquet, COMPRESSION zstd)`)
+  await session.run('DROP TABLE judged')
+  return { rows: Math.min(Number(rows), input.limit ?? Infinity), rejected: Number(rejected) }
+}
+
+async function transferWhole(session: DuckSession, input: TransferInput, output: string, rejectsFile?: string): Promise<TransferResult> {
   const limit = input.limit === undefined ? '' : ` LIMIT ${Math.floor(input.limit)}`
   await session.run(`COPY (SELECT ${input.select ?? '*'} FROM ${relation(input)}${limit}) TO ${literal(output)} (FORMAT parquet, COMPRESSION zstd)`)
   const [[rows]] = await session.rows(`SELECT sum(num_rows) FROM (SELECT DISTINCT file_name, row_group_id, row_group_num_rows AS num_rows FROM parquet_metadata(${literal(output)}))`)
