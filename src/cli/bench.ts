@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 export function addBench(program: Command, run: (script: string, args: string[]) => Promise<number>): void {
   program
     .command('bench [name]')
-    .description('measure against rivals run in turn: stream, xml, freshness, hourly, restart, spark')
+    .description('measure against rivals run in turn: stream, xml, freshness, hourly, restart, spark, admission, routes, transfer')
     .option('--rival <name>', 'only this rival')
     .option('--pairs <n>', 'alternated pairs')
     .action(async (name: string | undefined, options: { rival?: string; pairs?: string }, command: Command) => {

@@ -7,6 +7,7 @@ import { benchFreshness } from './freshness.ts'
 import { benchHourly } from './hourly.ts'
 import type { BenchReport } from './measure.ts'
 import { benchRestart } from './restart.ts'
+import { benchRoutes } from './routes.ts'
 import { benchSpark } from './spark.ts'
 import { benchStream } from './stream.ts'
 import { benchXml } from './xml.ts'
@@ -23,6 +24,7 @@ const BENCHES: Record<string, { run: (options: BenchOptions) => Promise<BenchRep
   restart: { run: benchRestart, pairs: 10, what: 'first commit after a kill, against the two seconds that are promised' },
   spark: { run: benchSpark, pairs: 3, what: 'the stream on Spark against Structured Streaming and one embedded process, and the crossover' },
   admission: { run: benchAdmission, pairs: 5, what: 'durable admissions of 100,000 queued executions of 5,000 tenants against a queue written by hand' },
+  routes: { run: benchRoutes, pairs: 5, what: 'list and read routes against a bare Fastify route with the same SQL under the same role' },
   freshness: { run: benchFreshness, pairs: 1, what: 'age of messages when readers see them, at half the top rate' },
 }
 
