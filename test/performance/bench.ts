@@ -10,6 +10,7 @@ import { benchRestart } from './restart.ts'
 import { benchRoutes } from './routes.ts'
 import { benchSpark } from './spark.ts'
 import { benchStream } from './stream.ts'
+import { benchTransfer } from './transfer.ts'
 import { benchXml } from './xml.ts'
 
 export interface BenchOptions {
@@ -25,6 +26,7 @@ const BENCHES: Record<string, { run: (options: BenchOptions) => Promise<BenchRep
   spark: { run: benchSpark, pairs: 3, what: 'the stream on Spark against Structured Streaming and one embedded process, and the crossover' },
   admission: { run: benchAdmission, pairs: 5, what: 'durable admissions of 100,000 queued executions of 5,000 tenants against a queue written by hand' },
   routes: { run: benchRoutes, pairs: 5, what: 'list and read routes against a bare Fastify route with the same SQL under the same role' },
+  transfer: { run: benchTransfer, pairs: 5, what: 'PostgreSQL, CSV and NDJSON into Parquet against psql piped into DuckDB and a bare COPY' },
   freshness: { run: benchFreshness, pairs: 1, what: 'age of messages when readers see them, at half the top rate' },
 }
 
