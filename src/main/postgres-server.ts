@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { failure, reasonOf } from '../core/errors.ts'
+import { writeWhole } from '../secrets/whole-file.ts'
 import { freePort } from './jvm-servers.ts'
 
 const run = promisify(execFile)
@@ -193,8 +194,13 @@ function ignoreExisting(error: NodeJS.ErrnoException): void {
 /** Creates the data folder once, whole or not at all; returns the owner's password. */
 async function createCluster(programs: string, data: string, user: ServerUser): Promise<string> {
   const secret = `${data}.login`
-  if (existsSync(join(data, 'PG_VERSION')) && existsSync(secret)) return (await readFile(secret, 'utf8')).trim()
-  const password = randomBytes(24).toString('base64url')
+  const known = textOf(secret).trim()
+  const password = known === '' ? randomBytes(24).toString('base64url') : known
+  if (existsSync(join(data, 'PG_VERSION'))) {
+    // The data are whole, whatever became of the login: a new one is set, nothing is made anew.
+    if (known === '') await setLogin(programs, data, user, password)
+    return password
+  }
   const work = `${data}.creating`
   await rm(work, { recursive: true, force: true })
   await rm(data, { recursive: true, force: true })
@@ -210,10 +216,21 @@ async function createCluster(programs: string, data: string, user: ServerUser): 
   } finally {
     await rm(passwordFile, { force: true })
   }
-  await writeFile(secret, `${password}\n`, { mode: 0o600 })
+  await writeWhole(secret, `${password}\n`)
   await chmod(work, 0o700)
   await rename(work, data)
+  await using folder = await open(dirname(data))
+  await folder.sync()
   return password
+}
+
+/** Sets the owner's password on a cluster that does not run, by the server's single-user mode. */
+async function setLogin(programs: string, data: string, user: ServerUser, password: string): Promise<void> {
+  await endLeftover(data)
+  const single = run(join(programs, 'postgres'), ['--single', '-D', data, 'postgres'], { ...user, cwd: data })
+  single.child.stdin?.end(`ALTER ROLE ${OWNER} PASSWORD '${password}'\n`)
+  await single
+  await writeWhole(`${data}.login`, `${password}\n`)
 }
 
 /** Ends a server that outlived the process that started it. */

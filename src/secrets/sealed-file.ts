@@ -3,10 +3,10 @@
  * the `age` program too. Values are kept sealed in memory as well; one is opened when an execution needs it.
  */
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
-import { randomUUID } from 'node:crypto'
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { failure, reasonOf, storageFailure } from '../core/errors.ts'
+import { writeWhole } from './whole-file.ts'
 
 export interface SealedSecrets {
   set(tenantId: string, name: string, value: Record<string, string>): Promise<void>
@@ -80,18 +80,4 @@ async function seal(file: string, identity: string, contents: Contents): Promise
   const encrypter = new Encrypter()
   encrypter.addRecipient(await identityToRecipient(identity))
   await writeWhole(file, Buffer.from(await encrypter.encrypt(JSON.stringify(contents))))
-}
-
-/** Replaces a file whole and durably; only its owner may read it. */
-async function writeWhole(path: string, bytes: Buffer): Promise<void> {
-  const temporary = `${path}.${randomUUID()}`
-  {
-    await using handle = await open(temporary, 'wx', 0o600)
-    await handle.writeFile(bytes)
-    await handle.sync()
-  }
-  await chmod(temporary, 0o600)
-  await rename(temporary, path)
-  await using folder = await open(dirname(path))
-  await folder.sync()
 }

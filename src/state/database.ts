@@ -101,6 +101,8 @@ function openPool(url: string, role: string, max: number): Db {
   const pool = new pg.Pool({ connectionString: url, max, options: `-c role=${role} -c search_path=public -c random_page_cost=1.1 -c timezone=UTC -c datestyle=ISO`, application_name: role, idleTimeoutMillis: 30_000, connectionTimeoutMillis: 15_000 })
   // A server that restarts ends idle sessions; the next statement opens another.
   pool.on('error', () => undefined)
+  // And one that is in use between two statements: the next one fails by itself; without a listener the process would end.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
 }
 

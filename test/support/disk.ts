@@ -8,6 +8,9 @@ export interface LoopDisk {
   readonly path: string
   /** Drops what was not synced, as a power cut does, and mounts what is left. Processes on it must be dead or will see errors. */
   cutPower(): void
+  /** The two halves of it: nothing is written any more; and, when every process on it is dead, what is left. */
+  stop(): void
+  remount(): void
   remove(): void
 }
 
@@ -26,7 +29,11 @@ export function loopDisk(sizeMiB: number): LoopDisk {
   return {
     path,
     cutPower() {
-      run('python3', '-c', SHUTDOWN, path)
+      this.stop()
+      this.remount()
+    },
+    stop: () => void run('python3', '-c', SHUTDOWN, path),
+    remount() {
       run('umount', '-l', path)
       run('mount', device, path)
     },

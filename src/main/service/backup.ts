@@ -9,6 +9,7 @@ import { cp, lstat, mkdir, open, readFile, readdir, writeFile } from 'node:fs/pr
 import { dirname, join, relative, resolve } from 'node:path'
 import pg from 'pg'
 import { failure, reasonOf } from '../../core/errors.ts'
+import { writeWhole } from '../../secrets/whole-file.ts'
 import { databaseFolder, giveToServer, ownerUrl, startPostgres } from '../postgres-server.ts'
 
 export interface BackupReport extends Record<string, unknown> {
@@ -121,16 +122,6 @@ async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
   return hash.digest('hex')
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  {
-    await using file = await open(path, 'wx')
-    await file.writeFile(text)
-    await file.sync()
-  }
-  await using folder = await open(dirname(path))
-  await folder.sync()
 }
 
 function report(folder: string, asOf: string, files: Manifest['files'], started: number): BackupReport {

@@ -5,6 +5,7 @@ import { failure } from '../../core/errors.ts'
 import { lockDown, type DuckSession } from '../../engines/duckdb/session.ts'
 import { transfer, type TransferInput } from '../../engines/duckdb/transfer.ts'
 import { headerOf, type Header } from '../../formats/csv/header.ts'
+import { checkColumns } from './job-check.ts'
 import { openTenantStore, type StoreConfig } from './tenant-store.ts'
 import { tenantPath } from './tenant-paths.ts'
 import { limitOf, type Read, type Target } from './transfer-read.ts'
@@ -72,6 +73,7 @@ function firstOf(files: InputFile[]): InputFile[] {
 
 /** Declared columns in the order of the files' header. Throws when a file lacks one, or has them in another order than the first. */
 async function columnsOf(config: FilesConfig, paths: string[]): Promise<Pick<TransferInput, 'columns' | 'newLine'>> {
+  checkColumns(config.columns)
   if (config.columns === undefined) return {}
   const declared = new Map(config.columns.map((column) => [column.name, column.type]))
   if (config.format !== 'csv' || config.header === false) return { columns: Object.fromEntries(declared) }

@@ -35,9 +35,7 @@ export async function checkJob({ secrets, now }: Context, tenantId: string, job:
   else need('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
   if (!(type in DESTINATION_SETTINGS)) throw failure('setting_missing', { where: 'destination_config', setting: type === '' ? 'a type' : `a type that is known, not ${type}`, example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}` })
   need('destination_config', job.destination_config, DESTINATION_SETTINGS[type])
-  const { columns } = job.source_config
-  // A database keeps no order of an object's fields, and the order of columns matters.
-  if (['files', 's3'].includes(job.source_type) && type !== 'zones' && columns !== undefined && !isColumnList(columns)) throw failure('setting_missing', { where: 'source_config', setting: 'columns as a list of names and types', example: '"columns": [{ "name": "id", "type": "BIGINT" }]' })
+  if (['files', 's3'].includes(job.source_type) && type !== 'zones') checkColumns(job.source_config.columns)
   nextTick(job.schedule_cron, now())
   timingOf(job.resource_requirements as unknown as ResourceRequirements, now())
   for (const config of [job.source_config, job.destination_config]) {
@@ -46,8 +44,20 @@ export async function checkJob({ secrets, now }: Context, tenantId: string, job:
   }
 }
 
-function isColumnList(value: unknown): boolean {
+function isColumnList(value: unknown): value is { name: string; type: string }[] {
   return Array.isArray(value) && value.length > 0 && value.every((one: { name?: unknown; type?: unknown }) => typeof one?.name === 'string' && typeof one.type === 'string')
+}
+
+/** A type as DuckDB names it: a word, its numbers, lists of it. It stands in statements, so that nothing else may be in it. */
+const TYPE = /^[a-z][a-z0-9_]*( ?\(\d{1,3}(, ?\d{1,3})?\))?(\[\])*$/i
+
+/** Throws `setting_missing` for what is no list of columns with types. */
+export function checkColumns(columns: unknown): void {
+  if (columns === undefined) return
+  // A database keeps no order of an object's fields, and the order of columns matters.
+  if (!isColumnList(columns)) throw failure('setting_missing', { where: 'source_config', setting: 'columns as a list of names and types', example: '"columns": [{ "name": "id", "type": "BIGINT" }]' })
+  const odd = columns.find((one) => !TYPE.test(one.type))
+  if (odd !== undefined) throw failure('setting_missing', { where: 'source_config', setting: `a type for column ${odd.name.slice(0, 60)} that is one, not ${odd.type.slice(0, 60)}`, example: 'BIGINT, VARCHAR, DECIMAL(12, 2), TIMESTAMP, VARCHAR[]' })
 }
 
 function need(where: string, config: Record<string, unknown>, settings: Setting[]): void {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createApi } from '../../api/server.ts'
 import type { ServeOptions, Served } from '../../control/serve.ts'
 import { failure, reasonOf } from '../../core/errors.ts'
+import { writeWhole } from '../../secrets/whole-file.ts'
 import { createToken } from '../../state/tenants.ts'
 import { homeFolder } from '../home-folder.ts'
 import { lockJob } from '../lock.ts'
@@ -69,6 +70,6 @@ async function operatorToken({ gate, home }: Context): Promise<string> {
     if (known !== undefined && readFileSync(path, 'utf8').startsWith('hr_')) return path
   }
   const { token } = await gate.transact((tx) => createToken(tx, { tenantId: undefined, name: 'operator', role: 'operator', actor: 'installation' }))
-  await writeFile(path, `${token}\n`, { mode: 0o600 })
+  await writeWhole(path, `${token}\n`)
   return path
 }

@@ -1,0 +1,18 @@
+/** Small files that must be there whole after a power cut: keys, logins, manifests. */
+import { randomUUID } from 'node:crypto'
+import { chmod, open, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/** Replaces a file whole and durably; only its owner may read it. */
+export async function writeWhole(path: string, bytes: Buffer | string): Promise<void> {
+  const temporary = `${path}.${randomUUID()}`
+  {
+    await using handle = await open(temporary, 'wx', 0o600)
+    await handle.writeFile(bytes)
+    await handle.sync()
+  }
+  await chmod(temporary, 0o600)
+  await rename(temporary, path)
+  await using folder = await open(dirname(path))
+  await folder.sync()
+}
