@@ -86,6 +86,11 @@ export const Metrics = Type.Object({
   job_performance: Type.Object({ average_runtime: Figure, sla_compliance_rate: Figure, failure_rate: Figure }),
   cost_efficiency: Type.Object({ cost_per_gb_processed: Figure, idle_resource_percentage: Figure }),
 })
+export const CapacityPlan = Type.Object({
+  horizon_days: Type.Integer(),
+  namespaces: Type.Array(Type.Object({ namespace: Type.String(), total_cpu_cores: Type.Integer(), days_of_history: Type.Integer(), peak_now: Type.Optional(Type.Number()), growth_per_day: Type.Optional(Type.Number()), peak_at_horizon: Type.Optional(Type.Number()), full_on: Type.Optional(Type.String({ description: 'The day on which what is needed reaches what there is.' })), add_cpu_cores: Type.Optional(Type.Integer()), reason: Type.Optional(Type.String()) })),
+  advice: Type.Array(Type.Object({ tenant_id: Uuid('The tenant.'), tenant_name: Type.String(), what: Type.String(), has: Type.Number(), needs: Type.Number(), why: Type.String(), saves_cents_a_month: Type.Optional(Type.Number()) })),
+})
 export const Event = Type.Object({ event_id: Type.String(), tenant_id: nullable(Type.String()), at: Time('When.'), actor: Type.String(), event: Type.String(), subject: nullable(Type.String()), data: Free })
 export const WebhookRequest = Type.Object({ url: Type.String({ maxLength: 2_000, pattern: '^https?://[^\\s]+$' }), events: Type.Array(Type.String({ maxLength: 60 }), { minItems: 1, maxItems: 50, description: 'Names of events, or * for all.' }), secret_name: Type.Optional(Name('A secret whose `key` signs each delivery.')) }, { additionalProperties: false })
 export const Webhook = Type.Object({ webhook_id: Uuid('Its id.'), url: Type.String(), events: Type.Array(Type.String()), secret_name: nullable(Type.String()), created_at: Time('When it was made.'), failures: Type.Optional(Type.Integer()), last_error: Type.Optional(nullable(Type.String())) })

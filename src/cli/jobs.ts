@@ -94,6 +94,22 @@ export function addExecutions(program: Command, client: Client, output: () => Ou
     .action(async (flags: { namespace?: string; hours: number }) => showList(output(), await client.call('GET', '/slots', { query: { namespace: flags.namespace, hours: flags.hours } }), ['namespace', 'time_slot', 'slot_duration_minutes', 'total_cpu_capacity', 'allocated_cpu', 'total_memory_capacity', 'allocated_memory'], 'No slots; does a scheduler run?'))
 }
 
+export function addCapacity(program: Command, client: Client, output: () => Output): void {
+  program
+    .command('capacity')
+    .description('growth: when capacity will be short')
+    .command('plan')
+    .description('when capacity will be short, by its own history, and what tenants could buy instead of what they have')
+    .option('--days <n>', 'how far to look', wholeNumber, 90)
+    .action(async (flags: { days: number }) => {
+      const plan = await client.call<{ namespaces: Body[]; advice: Body[] }>('GET', '/capacity/plan', { query: { days: flags.days } })
+      const out = output()
+      if (out.format === 'json') return out.object(plan)
+      out.rows(plan.namespaces)
+      if (plan.advice.length > 0) out.rows(plan.advice.map(({ tenant_id: _, ...row }) => row))
+    })
+}
+
 /** Id of a job that is named or given by its id. */
 async function jobId(client: Client, flags: Of, named: string): Promise<string> {
   if (/^[0-9a-f-]{36}$/i.test(named)) return named

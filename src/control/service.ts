@@ -66,6 +66,8 @@ export interface Service {
   estimate(body: EstimationRequest): Promise<Answer>
   slots(query: { namespace?: string; from?: string; hours: number }): Promise<Listed>
   metrics(tenantId: string): Promise<Answer>
+  /** When capacity will be short by its own history, and what tenants could buy instead of what they have. */
+  capacityPlan(horizonDays: number): Promise<Answer>
   /** Events after a number, oldest first; all tenants' for an operator. */
   events(tenantId: string | undefined, after: string, limit: number): Promise<Answer[]>
   createWebhook(by: Principal, tenantId: string, body: { url: string; events: string[]; secret_name?: string }): Promise<Answer>

@@ -13,7 +13,7 @@ import { addStream } from '../cli/stream.ts'
 import { addSparkSubmit } from '../cli/spark-submit.ts'
 import { addTables } from '../cli/tables.ts'
 import { addTest } from '../cli/test.ts'
-import { addExecutions, addJobs } from '../cli/jobs.ts'
+import { addCapacity, addExecutions, addJobs } from '../cli/jobs.ts'
 import { addServe } from '../cli/serve.ts'
 import { addPurchases, addSecrets, addTenants } from '../cli/tenants.ts'
 import { addUpkeep } from '../cli/upkeep.ts'
@@ -56,6 +56,7 @@ export async function runCli(version: string): Promise<void> {
   addSecrets(program, client, output)
   addJobs(program, client, output)
   addExecutions(program, client, output)
+  addCapacity(program, client, output)
   addBench(program, runScript)
   for (const command of allCommands(program)) command.exitOverride().showHelpAfterError('(add --help for the arguments)').option('-o, --output <format>', 'table or json')
   program.hook('preAction', (_, action) => {

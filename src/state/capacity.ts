@@ -24,7 +24,7 @@ export function gridAt(nowMs: number, { slotMinutes, horizonHours }: SlotSetting
   return { originMs: Math.floor(nowMs / slotMs) * slotMs, slotMs, count: Math.ceil((horizonHours * 60) / slotMinutes) }
 }
 
-export async function lockCapacity(tx: Tx): Promise<void> {
+export async function lockCapacity(tx: Db): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(hashtext('headrace.capacity'))`.execute(tx)
 }
 
@@ -60,7 +60,7 @@ export async function readSlots(db: Db, grid: SlotGrid): Promise<Snapshot['free'
   return free
 }
 
-/** Units, use and balance of tenants, and of all that lend. Locks their lots when `lock` is set, in one order everywhere. Units are read of `dedicated` only, when it is given. */
+/** Units, use and balance of tenants, and of all that lend. With `lock`, their lots are locked, in one order everywhere, and then the capacity; without, whoever goes on to change it holds its lock already. Units are read of `dedicated` only, when it is given. */
 export async function readTenants(db: Db, grid: SlotGrid, tenantIds: string[], { nowMs, lock, dedicated }: { nowMs: number; lock: boolean; dedicated?: string[] }): Promise<Map<string, TenantState>> {
   const endMs = grid.originMs + grid.count * grid.slotMs
   // Who has work of its own for its units lends nothing: what was called back must not be lent again.
@@ -77,6 +77,8 @@ export async function readTenants(db: Db, grid: SlotGrid, tenantIds: string[], {
     .where(sql<boolean>`tenant_id = ANY(${ids}::uuid[])`).orderBy('valid_until').orderBy('lot_id')
   if (lock) lots = lots.forUpdate()
   for (const lot of await lots.execute()) states.get(lot.tenant_id)?.lots.push({ lotId: lot.lot_id, available: lot.available, fromMs: lot.valid_from.getTime(), untilMs: lot.valid_until.getTime() } satisfies Lot)
+  // What is used of units is read under the lock: between, another could have booked it.
+  if (lock) await lockCapacity(db)
   if (owners.size === 0) return states
   const units = await db.selectFrom('resource_purchases').select(['tenant_id', 'quantity', 'valid_from', 'valid_until']).where('resource_type', '=', 'dedicated_units').where('status', 'in', ['active', 'scheduled'])
     .where(sql<boolean>`tenant_id = ANY(${[...owners]}::uuid[])`).where('valid_from', '<', new Date(endMs)).where('valid_until', '>', new Date(grid.originMs)).execute()

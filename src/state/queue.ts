@@ -66,7 +66,6 @@ export async function runCycle(tx: Tx, { capacity, settings, now, heads, spillov
   if (rows.length === 0) return { booked: 0, waiting: 0 }
   const grid = gridAt(now.getTime(), settings)
   const tenants = await readTenants(tx, grid, rows.map((row) => row.tenant_id), { nowMs: now.getTime(), lock: true, dedicated: rows.filter((row) => row.namespace === DEDICATED).map((row) => row.tenant_id) })
-  await lockCapacity(tx)
   const queue = rows.map((row): Queued => ({ executionId: row.execution_id, tenantId: row.tenant_id, namespace: row.namespace as Namespace, cpuCores: row.cpu_cores, memoryGb: row.memory_gb, estimatedMinutes: row.estimated_minutes, preferredMs: row.preferred.getTime(), deadlineMs: row.deadline.getTime() }))
   const { bookings, waits } = decide({ nowMs: now.getTime(), grid, free: await readSlots(tx, grid), total: capacity, tenants, queue, spillover })
   await book(tx, bookings, now)
@@ -88,8 +87,8 @@ export async function advanceBookings(tx: Tx, { settings, now }: { settings: Slo
   const lotIds = [...new Set(rows.flatMap((row) => holdsOf(row.holds).map((hold) => hold.lotId)))]
   const starts = new Map((lotIds.length === 0 ? [] : await tx.selectFrom('ledger_lots').select(['lot_id', 'valid_from']).where('lot_id', 'in', lotIds).execute()).map((lot) => [lot.lot_id, lot.valid_from.getTime()]))
   const owners = rows.flatMap((row) => (row.unit_owner === null ? [] : [row.unit_owner]))
-  const tenants = await readTenants(tx, grid, owners, { nowMs: now.getTime(), lock: false })
   await lockCapacity(tx)
+  const tenants = await readTenants(tx, grid, owners, { nowMs: now.getTime(), lock: false })
   const later = rows.map((row): Later => ({ executionId: row.execution_id, namespace: row.namespace as Namespace, owner: row.unit_owner ?? undefined, cpuCores: row.cpu_cores, memoryGb: row.memory_gb, preferredMs: row.scheduled_time.getTime(), fromMs: (row.booked_from as Date).getTime(), untilMs: (row.booked_until as Date).getTime(), paidFromMs: Math.max(0, ...holdsOf(row.holds).map((hold) => starts.get(hold.lotId) ?? 0)) }))
   const moves = advance({ nowMs: now.getTime(), grid, free: await readSlots(tx, grid), tenants }, later)
   if (moves.length === 0) return 0

@@ -31,13 +31,14 @@ export interface Claimed {
  * that outran its booking keeps its cores, and who was booked after it starts a little later instead of beside it.
  */
 export async function claim(tx: Tx, { runner, now, leaseMs, limit, capacity }: { runner: string; now: Date; leaseMs: number; limit: number; capacity: OfferedCapacity }): Promise<Claimed[]> {
-  const due = await tx.selectFrom('bookings as k').innerJoin('job_executions as b', 'b.execution_id', 'k.execution_id').select(['b.execution_id', 'b.job_id', 'b.namespace', 'b.cpu_cores', 'b.memory_gb'])
-    .where('k.booked_from', '<=', now).where('b.status', '=', 'booked').where('b.cancel_requested', '=', false)
-    .where(({ not, exists, selectFrom }) => not(exists(selectFrom('bookings as s').innerJoin('job_executions as r', 'r.execution_id', 's.execution_id').select('r.execution_id').where('s.booked_from', '<=', now).whereRef('r.job_id', '=', 'b.job_id').where('r.status', '=', 'running'))))
-    .orderBy('k.booked_from').orderBy('b.fair_tag').limit(limit * 4).forUpdate('b').skipLocked().execute()
-  if (due.length === 0) return []
+  // Nobody else starts anything meanwhile. What others hold of executions is skipped, never waited for: they may wait for this lock.
   await lockCapacity(tx)
-  const free = await freeNow(tx, capacity)
+  const running = await tx.selectFrom('bookings as k').innerJoin('job_executions as x', 'x.execution_id', 'k.execution_id').select(['x.job_id', 'x.namespace', 'x.cpu_cores', 'x.memory_gb']).where('k.booked_from', '<=', now).where('x.status', '=', 'running').execute()
+  const due = await tx.selectFrom('bookings as k').innerJoin('job_executions as b', 'b.execution_id', 'k.execution_id').select(['b.execution_id', 'b.job_id', 'b.namespace', 'b.cpu_cores', 'b.memory_gb'])
+    .where('k.booked_from', '<=', now).where('b.status', '=', 'booked').where('b.cancel_requested', '=', false).where(sql<boolean>`b.job_id <> ALL(${running.map((one) => one.job_id)}::uuid[])`)
+    .orderBy('k.booked_from').orderBy('k.execution_id').limit(limit * 4).forUpdate('b').skipLocked().execute()
+  if (due.length === 0) return []
+  const free = freeBeside(running, capacity)
   const jobs = new Set<string>()
   const chosen: string[] = []
   for (const one of due) {
@@ -57,12 +58,11 @@ export async function claim(tx: Tx, { runner, now, leaseMs, limit, capacity }: {
 }
 
 /** What no running execution uses, whatever was booked. */
-async function freeNow(tx: Tx, capacity: OfferedCapacity): Promise<Map<string, { cpuCores: number; memoryGb: number }>> {
-  const used = await tx.selectFrom('bookings as b').innerJoin('job_executions as x', 'x.execution_id', 'b.execution_id').select(({ fn }) => ['x.namespace', fn.sum<bigint>('x.cpu_cores').as('cpu'), fn.sum<bigint>('x.memory_gb').as('memory')]).where('x.status', '=', 'running').groupBy('x.namespace').execute()
+function freeBeside(running: { namespace: string; cpu_cores: number; memory_gb: number }[], capacity: OfferedCapacity): Map<string, { cpuCores: number; memoryGb: number }> {
   const free = new Map(Object.entries(capacity).map(([namespace, one]) => [namespace, { ...one }]))
-  for (const { namespace, cpu, memory } of used) {
+  for (const { namespace, cpu_cores, memory_gb } of running) {
     const room = free.get(namespace)
-    if (room !== undefined) Object.assign(room, { cpuCores: room.cpuCores - Number(cpu), memoryGb: room.memoryGb - Number(memory) })
+    if (room !== undefined) Object.assign(room, { cpuCores: room.cpuCores - cpu_cores, memoryGb: room.memoryGb - memory_gb })
   }
   return free
 }

@@ -233,6 +233,16 @@ test('clocks that jump by hours or a day steal no lease and start nothing twice'
   await inOrder()
 })
 
+test('ten runners that claim at once: of each job one runs, however many are due', async () => {
+  const tenant = await buyer({ hours: 100, jobs: 2 })
+  const ids = await Promise.all(Array.from({ length: 12 }, (_, i) => queue(tenant, tenant.jobs[i % 2], { cpuCores: 1, minutes: 1 })))
+  await round()
+  const claimed = (await Promise.all(Array.from({ length: 10 }, () => take(5)))).flat().filter((one) => ids.includes(one.execution_id))
+  expect(claimed.map((one) => one.job_id).toSorted()).toEqual(tenant.jobs.toSorted())
+  for (let left = claimed; left.length > 0; left = (await take()).filter((one) => ids.includes(one.execution_id))) for (const one of left) await done(one)
+  await inOrder()
+})
+
 test('a leader that slept finds its lease gone, and what it decides late is decided once', async () => {
   const db = service.context.gate.service
   const first = await holdLease(db, { name: 'test', holder: 'a', leaseMs: 50 })
@@ -318,4 +328,28 @@ test('a run that outruns its booking keeps its cores: where the next slot is fre
   const { generation } = await row(second as string)
   await done({ execution_id: second as string, generation })
   await inOrder()
+})
+
+test('the plan of capacity: full on a day by its own history; who bought too much or too little is told', async () => {
+  const at = clockMs
+  const db = service.context.gate.service
+  const idle = await buyer({ hours: 300, units: 1 })
+  const short = await buyer({ hours: 1 })
+  await db.updateTable('tenants').set({ created_at: new Date(at - 40 * 86_400_000) }).where('tenant_id', 'in', [idle.id, short.id]).execute()
+  for (let day = 1; day <= 40; day += 1) {
+    await db.insertInto('capacity_slots').values({ namespace: 'vcpu-hours-ns', time_slot: new Date(Math.floor((at - day * 86_400_000) / 900_000) * 900_000), slot_duration_minutes: 15, total_cpu_capacity: 20, total_memory_capacity: 40, allocated_cpu: Math.round(15 - day * 0.25), allocated_memory: 1 }).execute()
+  }
+  const id = await queue(short, short.jobs[0], { cpuCores: 4, minutes: 60 })
+  await round()
+  expect((await row(id as string)).reason).toMatchObject({ code: 'no_balance' })
+  const { status, body } = await service.call<{ namespaces: { namespace: string; full_on?: string; growth_per_day?: number; reason?: string }[]; advice: { tenant_id: string; what: string; needs: number }[] }>('GET', '/capacity/plan?days=90')
+  expect(status).toBe(200)
+  const plan = body.namespaces.find((one) => one.namespace === 'vcpu-hours-ns')
+  expect(plan?.growth_per_day).toBeCloseTo(0.25, 1)
+  const days = (Date.parse(plan?.full_on ?? '') - at) / 86_400_000
+  expect(days).toBeGreaterThan(8)
+  expect(days).toBeLessThan(30)
+  expect(body.namespaces.find((one) => one.namespace === 'dedicated-cpu-ns')?.reason).toMatch(/14 days/)
+  expect(body.advice).toContainEqual(expect.objectContaining({ tenant_id: idle.id, what: 'dedicated_units', needs: 0 }))
+  expect(body.advice).toContainEqual(expect.objectContaining({ tenant_id: short.id, what: 'vcpu_hours' }))
 })

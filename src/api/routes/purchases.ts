@@ -1,11 +1,13 @@
 /** Purchases, prices, usage and the ledger behind it, metrics, capacity and estimation. */
 import type { Route } from '../route.ts'
-import { Estimation, EstimationRequest, Id, LedgerEntry, Metrics, PageQuery, Prices, Purchase, PurchaseRequest, Slot, TenantPath, Type, Usage, page } from '../schemas.ts'
+import { CapacityPlan, Estimation, EstimationRequest, Id, LedgerEntry, Metrics, PageQuery, Prices, Purchase, PurchaseRequest, Slot, TenantPath, Type, Usage, page } from '../schemas.ts'
 
 const tenantPath = Type.Object(TenantPath)
 const purchasePath = Type.Object({ ...TenantPath, purchase_id: Id('The purchase.') })
 const ledgerQuery = Type.Object({ ...PageQuery, after: Type.Optional(Type.String({ pattern: '^[0-9]{1,18}$' })), execution_id: Type.Optional(Id('Only entries of this execution.')) })
 const slotQuery = Type.Object({ namespace: Type.Optional(Type.String({ pattern: '^[a-z-]{1,100}$' })), from: Type.Optional(Type.String({ format: 'date-time' })), hours: Type.Optional(Type.Integer({ minimum: 1, maximum: 168, default: 24 })) })
+
+const planQuery = Type.Object({ days: Type.Optional(Type.Integer({ minimum: 1, maximum: 365, default: 90, description: 'How far to look.' })) })
 
 export const PURCHASE_ROUTES: Route[] = [
   { method: 'POST', path: '/tenants/:tenant_id/purchases', summary: 'Buy dedicated units or vCPU-hours', tag: 'purchases', needs: 'owner', params: tenantPath, body: PurchaseRequest, answer: Purchase, status: 201, repeatable: true, run: (service, { by, tenantId, key, body }) => service.buy(by, tenantId, key, body) },
@@ -21,5 +23,6 @@ export const PURCHASE_ROUTES: Route[] = [
   { method: 'GET', path: '/prices', summary: 'The price list', tag: 'purchases', needs: 'viewer', answer: Prices, status: 200, run: async (service) => ({ body: await service.prices() }) },
   { method: 'PUT', path: '/prices', summary: 'Set a new price list; old ones are kept', tag: 'purchases', needs: 'operator', body: Prices, answer: Prices, status: 200, run: async (service, { by, body }) => ({ body: await service.setPrices(by, body) }) },
   { method: 'GET', path: '/slots', summary: 'Capacity over time', tag: 'capacity', needs: 'viewer', query: slotQuery, answer: page(Slot), status: 200, run: async (service, { query }) => ({ body: await service.slots(query as never) }) },
+  { method: 'GET', path: '/capacity/plan', summary: 'When capacity will be short, and what tenants could buy instead', tag: 'capacity', needs: 'operator', query: planQuery, answer: CapacityPlan, status: 200, run: async (service, { query }) => ({ body: await service.capacityPlan(query.days as unknown as number) }) },
   { method: 'POST', path: '/estimation/calculate', summary: 'What a job will need', tag: 'capacity', needs: 'viewer', body: EstimationRequest, answer: Estimation, status: 200, run: async (service, { body }) => ({ body: await service.estimate(body) }) },
 ]

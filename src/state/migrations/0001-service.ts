@@ -68,6 +68,7 @@ CREATE TABLE ledger_lots (
   UNIQUE (purchase_id, valid_from)
   -- Room in each page for the next version of a row: its sums change with every hold, none of its indexes does.
 ) WITH (fillfactor = 50);
+CREATE INDEX ledger_lots_tenant ON ledger_lots (tenant_id, valid_until);
 CREATE INDEX ledger_lots_open ON ledger_lots (tenant_id, valid_until) WHERE NOT closed;
 CREATE INDEX ledger_lots_due ON ledger_lots (valid_until) WHERE NOT closed;
 

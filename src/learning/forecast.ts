@@ -1,0 +1,42 @@
+/**
+ * When what is used will be more than what there is: a robust line through daily peaks (Theil 1950, Sen 1968: the median of all
+ * slopes, which a few odd days do not move) and how far days lie above it. Weeks repeat: peaks are of seven days.
+ */
+
+export interface Forecast {
+  /** Cores more (or less) a day. */
+  perDay: number
+  /** What the newest day is expected to need at most, nine times of ten. */
+  now: number
+  /** Days until that reaches the limit; undefined when it does not within the horizon. 0: it has. */
+  daysUntilFull: number | undefined
+  /** What is expected at the end of the horizon, nine times of ten at most. */
+  atHorizon: number
+  days: number
+}
+
+/** Fewer days than this say nothing about a trend. */
+export const LEAST_DAYS = 14
+const WEEK = 7
+
+/** `peaks`: of each day, oldest first. Undefined with too few of them. */
+export function forecast(peaks: number[], limit: number, horizonDays: number): Forecast | undefined {
+  if (peaks.length < LEAST_DAYS) return undefined
+  const weekly = peaks.map((_, i) => Math.max(...peaks.slice(Math.max(0, i - WEEK + 1), i + 1))).slice(WEEK - 1)
+  const slopes = weekly.flatMap((value, i) => weekly.slice(i + 1).map((later, j) => (later - value) / (j + 1)))
+  const perDay = quantile(slopes, 0.5)
+  const start = quantile(weekly.map((value, i) => value - perDay * i), 0.5)
+  const above = Math.max(0, quantile(weekly.map((value, i) => value - (start + perDay * i)), 0.9))
+  const at = (day: number): number => Math.max(0, start + perDay * (weekly.length - 1 + day) + above)
+  const crossing = perDay > 0 ? Math.ceil((limit - at(0)) / perDay) : Infinity
+  const daysUntilFull = at(0) >= limit ? 0 : crossing <= horizonDays ? Math.max(1, crossing) : undefined
+  return { perDay: round(perDay), now: round(at(0)), daysUntilFull, atHorizon: round(at(horizonDays)), days: peaks.length }
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100
+
+function quantile(values: number[], share: number): number {
+  if (values.length === 0) return 0
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
+}
