@@ -106,7 +106,7 @@ export function addCapacity(program: Command, client: Client, output: () => Outp
       const out = output()
       if (out.format === 'json') return out.object(plan)
       out.rows(plan.namespaces)
-      if (plan.advice.length > 0) out.rows(plan.advice.map(({ tenant_id: _, ...row }) => row))
+      if (plan.advice.length > 0) out.rows(plan.advice.map((one) => Object.fromEntries(Object.entries(one).filter(([name]) => name !== 'tenant_id'))))
     })
 }
 

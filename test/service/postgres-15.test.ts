@@ -1,12 +1,12 @@
 /** The service over the oldest PostgreSQL that is promised, Debian's 15: the same tests as over the packaged one. */
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { openGate } from '../../src/state/database.ts'
 import { debianPostgres } from '../support/debian.ts'
 import { freshDatabase, usePostgres } from '../support/service.ts'
 
-// Around the hooks of the files below, which are loaded for themselves whoever else runs them in this worker.
-beforeAll(() => usePostgres(debianPostgres()))
+// Around the files below, which are loaded for themselves whoever else runs them in this worker.
+usePostgres(debianPostgres())
 afterAll(() => usePostgres(undefined))
 
 for (const name of ['migrate', 'shapes', 'queue']) await import(/* @vite-ignore */ `./${name}.test.ts?over-15`)

@@ -1,6 +1,7 @@
 /** One execution's process: started with all it needs, measured by the operating system, and ended by name when it takes more than it may. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { getCompileCacheDir } from 'node:module'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -69,7 +70,7 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   const file = openSync(path, 'a', 0o600)
   // Nothing of our own environment but what finding programs and names needs: a tenant's job must not read it.
   const inherited = Object.fromEntries(['PATH', 'HOME', 'TMPDIR', 'LANG', 'HEADRACE_ALLOW_HOSTS', 'NODE_EXTRA_CA_CERTS'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
-  const child = fork(ENTRY, [], { execArgv: ['--max-old-space-size=512', '--disable-warning=ExperimentalWarning'], stdio: ['ignore', file, file, 'ipc'], serialization: 'advanced', env: { ...inherited, [EXECUTION_MARK]: claimed.execution_id } })
+  const child = fork(ENTRY, [], { execArgv: ['--max-old-space-size=512', '--disable-warning=ExperimentalWarning'], stdio: ['ignore', file, file, 'ipc'], serialization: 'advanced', env: { ...inherited, [EXECUTION_MARK]: claimed.execution_id, NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' } })
   closeSync(file)
   const { max_runtime_minutes: most, max_freshness_seconds: freshness } = job.sla_requirements as SlaRequirements
   const holds = (row.holds as { amount: string }[]).reduce((sum, one) => sum + BigInt(one.amount), 0n)

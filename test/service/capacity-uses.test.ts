@@ -1,0 +1,95 @@
+/** What is done with capacity beyond booking it: lent and called back, jobs that decay, metrics, the plan. */
+import { afterAll, expect, test } from 'vitest'
+import { demoteIfDecayed } from '../../src/main/service/jobs.ts'
+import { cancel, heartbeat, type Claimed } from '../../src/state/runs.ts'
+import { queueWorld } from '../support/queue-world.ts'
+
+const world = await queueWorld()
+const { service, clock, now, buyer, queue, round, take, done, row, inOrder } = world
+afterAll(() => service.close())
+
+test('lent units come back when their owner needs them: the newest loan, no more than needed, and it is not lent again meanwhile', async () => {
+  const owner = await buyer({ units: 2, jobs: 2, policy: { lends: true } })
+  const borrower = await buyer({ hours: 100, jobs: 3 })
+  await service.context.gate.service.updateTable('ingestion_jobs').set({ namespace: 'vcpu-hours-ns', status: 'active' }).where('job_id', 'in', borrower.jobs).execute()
+  // More than the shared pool has left at a time: what does not fit there borrows.
+  const ids = await Promise.all(borrower.jobs.map((job, i) => queue(borrower, job, { cpuCores: i === 0 ? 20 : 4, memoryGb: i === 0 ? 16 : 8, minutes: 60 })))
+  await round()
+  const loans = (await Promise.all(ids.map((id) => row(id as string)))).filter((one) => one.unit_owner === owner.id)
+  expect(loans.map((one) => one.lender)).toEqual([owner.id, owner.id])
+  const taken = await take()
+  clock.ms += 5_000
+  const own = await queue(owner, owner.jobs[0], { namespace: 'dedicated-cpu-ns', cpuCores: 4, memoryGb: 8, minutes: 15 })
+  await round()
+  expect((await row(own as string)).booked_from?.getTime()).not.toBe(clock.ms)
+  const alive = taken.map((one) => ({ executionId: one.execution_id, generation: one.generation, progress: {} }))
+  const asked = await service.context.gate.transact((tx) => heartbeat(tx, { runner: 'test', now: now(), leaseMs: 15_000, alive }))
+  expect(asked).toMatchObject([{ why: 'recalled' }])
+  const back = taken.find((one) => one.execution_id === asked[0].execution_id) as Claimed
+  clock.ms += 3_000
+  await done(back, 1_000_000n, 'requeued')
+  await round()
+  expect(await row(own as string)).toMatchObject({ status: 'booked', unit_owner: owner.id, booked_from: now() })
+  expect(await row(back.execution_id)).not.toMatchObject({ unit_owner: owner.id, booked_from: now() })
+  const started = await take()
+  expect(started.map((one) => one.execution_id)).toContain(own)
+  for (const one of [...taken.filter((one) => one !== back), ...started]) await done(one)
+  await service.context.gate.transact((tx) => cancel(tx, { tenantId: borrower.id, executionId: back.execution_id, actor: 'test', now: now(), settings: service.context.slots }))
+  await inOrder()
+})
+
+test('a job whose last three runs took more than 1.5 times their estimate is a draft again; two do not do', async () => {
+  const tenant = await buyer({ hours: 100 })
+  const [job] = tenant.jobs
+  await service.context.gate.service.updateTable('ingestion_jobs').set({ namespace: 'vcpu-hours-ns', status: 'active' }).where('job_id', '=', job).execute()
+  const run = async (minutes: number): Promise<boolean> => {
+    const id = await queue(tenant, job, { minutes: 10 })
+    await round()
+    const [claimed] = (await take()).filter((one) => one.execution_id === id)
+    clock.ms += minutes * 60_000
+    await done(claimed)
+    return demoteIfDecayed(service.context, tenant.id, job)
+  }
+  const verdicts = [await run(16), await run(16), await run(14), await run(16), await run(17), await run(18)]
+  expect(verdicts).toEqual([false, false, false, false, false, true])
+  const { body } = await service.call<{ status: string; namespace: string; evaluation: { demoted: string } }>('GET', `/tenants/${tenant.id}/jobs/${job}`)
+  expect(body).toMatchObject({ status: 'draft', namespace: 'draft-ingestion-ns', evaluation: { demoted: expect.stringContaining('1.8, 1.7, 1.6 times') } })
+})
+
+test('metrics of the service are an operator\'s, and say what waits, what is booked and what tenants have', async () => {
+  const tenant = await buyer({ hours: 7 })
+  expect((await service.call('GET', '/metrics', { token: (await service.tenant('metrics reader')).owner })).status).toBe(403)
+  await queue(tenant, tenant.jobs[0], { cpuCores: 1, inMs: 3_600_000 })
+  const text = async (): Promise<string> => String((await service.call('GET', '/metrics')).body)
+  expect(await text()).toMatch(/^headrace_queued_executions\{namespace="vcpu-hours-ns",reason="waits_in_queue"\} 1$/m)
+  await round()
+  const after = await text()
+  expect(after).toMatch(/^headrace_open_bookings\{namespace="vcpu-hours-ns",status="booked"\} \d+$/m)
+  expect(after).toMatch(/^headrace_admissions_total [1-9]\d*$/m)
+  expect(after).toMatch(new RegExp(`^headrace_tenant_vcpu_hours\\{tenant="buyer ${clock.names}",account="available"\\} 6\\.8\\d+$`, 'm'))
+  expect(after).toMatch(/^headrace_http_request_seconds_count\{route="\/api\/v1\/tenants",status="201"\} \d+$/m)
+})
+
+test('the plan of capacity: full on a day by its own history; who bought too much or too little is told', async () => {
+  const at = clock.ms
+  const db = service.context.gate.service
+  const idle = await buyer({ hours: 300, units: 1 })
+  const short = await buyer({ hours: 1 })
+  await db.updateTable('tenants').set({ created_at: new Date(at - 40 * 86_400_000) }).where('tenant_id', 'in', [idle.id, short.id]).execute()
+  for (let day = 1; day <= 40; day += 1) {
+    await db.insertInto('capacity_slots').values({ namespace: 'vcpu-hours-ns', time_slot: new Date(Math.floor((at - day * 86_400_000) / 900_000) * 900_000), slot_duration_minutes: 15, total_cpu_capacity: 20, total_memory_capacity: 40, allocated_cpu: Math.round(15 - day * 0.25), allocated_memory: 1 }).execute()
+  }
+  const id = await queue(short, short.jobs[0], { cpuCores: 4, minutes: 60 })
+  await round()
+  expect((await row(id as string)).reason).toMatchObject({ code: 'no_balance' })
+  const { status, body } = await service.call<{ namespaces: { namespace: string; full_on?: string; growth_per_day?: number; reason?: string }[]; advice: { tenant_id: string; what: string; needs: number }[] }>('GET', '/capacity/plan?days=90')
+  expect(status).toBe(200)
+  const plan = body.namespaces.find((one) => one.namespace === 'vcpu-hours-ns')
+  expect(plan?.growth_per_day).toBeCloseTo(0.25, 1)
+  const days = (Date.parse(plan?.full_on ?? '') - at) / 86_400_000
+  expect(days).toBeGreaterThan(8)
+  expect(days).toBeLessThan(30)
+  expect(body.namespaces.find((one) => one.namespace === 'dedicated-cpu-ns')?.reason).toMatch(/14 days/)
+  expect(body.advice).toContainEqual(expect.objectContaining({ tenant_id: idle.id, what: 'dedicated_units', needs: 0 }))
+  expect(body.advice).toContainEqual(expect.objectContaining({ tenant_id: short.id, what: 'vcpu_hours' }))
+})
