@@ -1,12 +1,16 @@
 /**
  * Completes package-lock.json after `npm install`: npm leaves out optional packages of other platforms when its registry
  * does not serve that version, and its own clean install then refuses the lock file. Their versions are exact in the
- * packages that want them, so the entries can be written from there; on their platform npm fetches them by name and version.
+ * packages that want them, so the entries can be written from there. Hashes that are missing are asked of the registry: on their
+ * platform npm fetches a package by name and version and must know what it is to be.
  */
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 
 interface Entry {
+  name?: string
   version?: string
+  integrity?: string
   optional?: boolean
   dev?: boolean
   os?: string[]
@@ -31,6 +35,11 @@ for (const entry of Object.values(lock.packages)) {
     lock.packages[path] = { version: version.replace(/^[~^]/, ''), ...(cpu.length > 0 ? { cpu } : {}), ...(entry.dev ? { dev: true } : {}), optional: true, ...(os.length > 0 ? { os } : {}), ...(words.some((word) => word.endsWith('musl') || word === 'musleabihf') ? { libc: ['musl'] } : {}) }
     added += 1
   }
+}
+for (const [path, entry] of Object.entries(lock.packages)) {
+  if (path === '' || entry.integrity !== undefined) continue
+  const name = entry.name ?? path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
+  entry.integrity = JSON.parse(execFileSync('npm', ['view', `${name}@${entry.version}`, 'dist.integrity', '--json'], { encoding: 'utf8' })) as string
 }
 lock.packages = Object.fromEntries(Object.entries(lock.packages).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 writeFileSync('package-lock.json', `${JSON.stringify(lock, undefined, 2)}\n`)

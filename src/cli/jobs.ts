@@ -95,9 +95,21 @@ export function addExecutions(program: Command, client: Client, output: () => Ou
 }
 
 export function addCapacity(program: Command, client: Client, output: () => Output): void {
-  program
-    .command('capacity')
-    .description('growth: when capacity will be short')
+  const capacity = program.command('capacity').description('what the installation offers, and when it will be short')
+  const show = (body: { namespaces: Record<string, Body>; machine: Body; overcommit: Body }): void => {
+    const out = output()
+    if (out.format === 'json') return out.object(body)
+    out.rows(Object.entries(body.namespaces).map(([namespace, one]) => ({ namespace, ...one })))
+    out.say(`This machine has ${String(body.machine.cpu_cores)} cores and ${String(body.machine.memory_gb)} GB: an overcommit of ${String(body.overcommit.cpu)} in cores and ${String(body.overcommit.memory)} in memory.`)
+  }
+  capacity.command('show').description('what each namespace offers').action(async () => show(await client.call('GET', '/capacity')))
+  capacity
+    .command('set <namespace>')
+    .description('set what a namespace offers; bookings that are there stay')
+    .requiredOption('--cores <n>', 'cores', wholeNumber)
+    .requiredOption('--memory-gb <n>', 'memory', wholeNumber)
+    .action(async (namespace: string, flags: { cores: number; memoryGb: number }) => show(await client.call('PUT', '/capacity', { body: { [namespace]: { cpu_cores: flags.cores, memory_gb: flags.memoryGb } } })))
+  capacity
     .command('plan')
     .description('when capacity will be short, by its own history, and what tenants could buy instead of what they have')
     .option('--days <n>', 'how far to look', wholeNumber, 90)

@@ -66,6 +66,9 @@ export interface Service {
   estimate(body: EstimationRequest): Promise<Answer>
   slots(query: { namespace?: string; from?: string; hours: number }): Promise<Listed>
   metrics(tenantId: string): Promise<Answer>
+  /** What the installation offers, and the overcommit that it is. */
+  capacity(): Promise<Answer>
+  setCapacity(by: Principal, body: Record<string, { cpu_cores: number; memory_gb: number }>): Promise<Answer>
   /** When capacity will be short by its own history, and what tenants could buy instead of what they have. */
   capacityPlan(horizonDays: number): Promise<Answer>
   /** Events after a number, oldest first; all tenants' for an operator. */

@@ -13,13 +13,6 @@ export interface Capacity {
 
 export type OfferedCapacity = Record<Namespace, Capacity>
 
-/** The quotas that the sources publish, for a cluster of that size: 100 units, the shared pool, drafts. */
-export const PUBLISHED_QUOTAS: OfferedCapacity = {
-  [DEDICATED]: { cpuCores: 400, memoryGb: 800 },
-  [SHARED]: { cpuCores: 2_000, memoryGb: 4_000 },
-  [DRAFT]: { cpuCores: 200, memoryGb: 400 },
-}
-
 /**
  * What one machine offers when nobody says otherwise: per namespace twice its cores (four at least) and half its memory. Jobs
  * wait for input most of the time, so that three times twice the cores is an overcommit that is stated, not hidden.

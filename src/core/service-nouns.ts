@@ -61,7 +61,8 @@ export interface Quote {
   namespace?: Namespace
   start?: string
   end?: string
-  cost: { vcpu_hours: number; amount_cents: number; currency: string }
+  /** The most that it costs: what it uses is settled. */
+  cost: { vcpu_hours: number; amount_cents: number; currency: string; per: 'run' | 'day' }
   keeps_sla: boolean
   reason?: { code: string; message: string; next: string }
   cheapest_change?: { change: string; start?: string; end?: string }

@@ -45,9 +45,12 @@ export function longOf(text: string): bigint | undefined {
 
 const DOUBLE = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/
 
-/** A double written as text, or NaN. `NaN` and `Infinity` are refused: statistics and comparisons break on them. */
+/**
+ * A double written as text, or NaN. `NaN` and `Infinity` are refused: statistics and comparisons break on them. A negative zero becomes
+ * zero: DuckDB's Parquet dictionary takes the two for one and keeps whichever came first, Spark's keeps both.
+ */
 export function doubleOf(text: string): number {
-  return DOUBLE.test(text) ? Number(text) : NaN
+  return DOUBLE.test(text) ? Number(text) + 0 : NaN
 }
 
 /** A decimal in canonical text (`-12.50`), or undefined when it does not fit precision and scale exactly. */

@@ -8,6 +8,7 @@ import { DEDICATED, NAMESPACES, type Namespace, type OfferedCapacity } from '../
 import type { Booking, Lot, Snapshot, TenantState } from '../scheduling/cycle.ts'
 import { emptyLane, type SlotGrid } from '../scheduling/slots.ts'
 import type { Db, Tx } from './database.ts'
+import { record } from './events.ts'
 
 export interface SlotSettings {
   slotMinutes: number
@@ -26,6 +27,16 @@ export function gridAt(nowMs: number, { slotMinutes, horizonHours }: SlotSetting
 
 export async function lockCapacity(tx: Db): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(hashtext('headrace.capacity'))`.execute(tx)
+}
+
+/** What an operator set; namespaces that are not named are as the installation was started with. */
+export async function readCapacity(db: Db): Promise<Partial<OfferedCapacity>> {
+  return (await db.selectFrom('installation').select('capacity').executeTakeFirstOrThrow()).capacity as Partial<OfferedCapacity>
+}
+
+export async function writeCapacity(tx: Tx, capacity: OfferedCapacity, actor: string): Promise<void> {
+  await tx.updateTable('installation').set({ capacity: JSON.stringify(capacity) }).execute()
+  await record(tx, { tenantId: null, actor, event: 'capacity.changed', data: { ...capacity } })
 }
 
 /** Makes the slots of the horizon that are missing, and follows a changed capacity as far as bookings allow. */

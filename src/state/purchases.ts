@@ -56,7 +56,7 @@ async function reserveUnits(tx: Tx, purchase: NewPurchase, capacity: OfferedCapa
 }
 
 /** The most units sold at one moment of a span: the sum can only rise where a purchase begins. */
-async function soldUnits(db: Db, from: Date, until: Date): Promise<number> {
+export async function soldUnits(db: Db, from: Date, until: Date): Promise<number> {
   const { rows } = await sql<{ units: number }>`
     WITH p AS (SELECT quantity, valid_from, valid_until FROM resource_purchases WHERE resource_type = 'dedicated_units' AND status IN ('active', 'scheduled') AND valid_from < ${until} AND valid_until > ${from})
     SELECT coalesce(max(units), 0)::int AS units FROM (

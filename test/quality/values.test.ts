@@ -44,6 +44,7 @@ test.each([['12.345', 6, 2], ['12345', 6, 2], ['1e3', 6, 2], ['', 6, 2], ['.', 6
 
 test('doubles and booleans know their own words only', () => {
   expect(doubleOf('1e5')).toBe(100_000)
+  expect(Object.is(doubleOf('-0.0'), 0)).toBe(true)
   for (const text of ['NaN', 'Infinity', '0x10', '1,5', '']) expect(doubleOf(text)).toBeNaN()
   expect([booleanOf('TRUE'), booleanOf('0'), booleanOf('yes')]).toEqual([true, false, undefined])
 })

@@ -3,6 +3,7 @@ import { afterAll, expect, test } from 'vitest'
 import { demoteIfDecayed } from '../../src/main/service/jobs.ts'
 import { cancel, heartbeat, type Claimed } from '../../src/state/runs.ts'
 import { queueWorld } from '../support/queue-world.ts'
+import { testService } from '../support/service.ts'
 
 const world = await queueWorld()
 const { service, clock, now, buyer, queue, round, take, done, row, inOrder } = world
@@ -92,4 +93,19 @@ test('the plan of capacity: full on a day by its own history; who bought too muc
   expect(body.namespaces.find((one) => one.namespace === 'dedicated-cpu-ns')?.reason).toMatch(/14 days/)
   expect(body.advice).toContainEqual(expect.objectContaining({ tenant_id: idle.id, what: 'dedicated_units', needs: 0 }))
   expect(body.advice).toContainEqual(expect.objectContaining({ tenant_id: short.id, what: 'vcpu_hours' }))
+})
+
+test('an operator sets what is offered: slots follow, sold units cannot be taken away, another process takes it over', async () => {
+  const { body: before } = await service.call<{ namespaces: Record<string, object>; overcommit: { cpu: number } }>('GET', '/capacity')
+  expect(before.namespaces['draft-ingestion-ns']).toEqual({ cpu_cores: 8, memory_gb: 16 })
+  const changed = await service.call<{ namespaces: Record<string, object> }>('PUT', '/capacity', { body: { 'draft-ingestion-ns': { cpu_cores: 200, memory_gb: 400 } } })
+  expect(changed).toMatchObject({ status: 200, body: { namespaces: { 'draft-ingestion-ns': { cpu_cores: 200, memory_gb: 400 }, 'vcpu-hours-ns': before.namespaces['vcpu-hours-ns'] } } })
+  const totals = await service.context.gate.service.selectFrom('capacity_slots').select('total_cpu_capacity').distinct().where('namespace', '=', 'draft-ingestion-ns').where('time_slot', '>', now()).execute()
+  expect(totals).toEqual([{ total_cpu_capacity: 200 }])
+  await buyer({ units: 2 })
+  expect(await service.call('PUT', '/capacity', { body: { 'dedicated-cpu-ns': { cpu_cores: 4, memory_gb: 8 } } })).toMatchObject({ status: 400, body: { detail: expect.stringMatching(/dedicated units are sold/) } })
+  for (const body of [{}, { 'other-ns': { cpu_cores: 1, memory_gb: 1 } }, { 'draft-ingestion-ns': { cpu_cores: 0, memory_gb: 1 } }, { 'draft-ingestion-ns': { cpu_cores: 1 } }]) expect((await service.call('PUT', '/capacity', { body })).status, JSON.stringify(body)).toBe(400)
+  const other = await testService({ url: service.url })
+  expect((await other.call<typeof before>('GET', '/capacity')).body.namespaces['draft-ingestion-ns']).toEqual({ cpu_cores: 200, memory_gb: 400 })
+  await other.close()
 })

@@ -1,6 +1,6 @@
 /** Purchases, prices, usage and the ledger behind it, metrics, capacity and estimation. */
 import type { Route } from '../route.ts'
-import { CapacityPlan, Estimation, EstimationRequest, Id, LedgerEntry, Metrics, PageQuery, Prices, Purchase, PurchaseRequest, Slot, TenantPath, Type, Usage, page } from '../schemas.ts'
+import { CapacityChange, CapacityOffer, CapacityPlan, Estimation, EstimationRequest, Id, LedgerEntry, Metrics, PageQuery, Prices, Purchase, PurchaseRequest, Slot, TenantPath, Type, Usage, page } from '../schemas.ts'
 
 const tenantPath = Type.Object(TenantPath)
 const purchasePath = Type.Object({ ...TenantPath, purchase_id: Id('The purchase.') })
@@ -23,6 +23,8 @@ export const PURCHASE_ROUTES: Route[] = [
   { method: 'GET', path: '/prices', summary: 'The price list', tag: 'purchases', needs: 'viewer', answer: Prices, status: 200, run: async (service) => ({ body: await service.prices() }) },
   { method: 'PUT', path: '/prices', summary: 'Set a new price list; old ones are kept', tag: 'purchases', needs: 'operator', body: Prices, answer: Prices, status: 200, run: async (service, { by, body }) => ({ body: await service.setPrices(by, body) }) },
   { method: 'GET', path: '/slots', summary: 'Capacity over time', tag: 'capacity', needs: 'viewer', query: slotQuery, answer: page(Slot), status: 200, run: async (service, { query }) => ({ body: await service.slots(query as never) }) },
+  { method: 'GET', path: '/capacity', summary: 'What the installation offers, and the overcommit that it is', tag: 'capacity', needs: 'operator', answer: CapacityOffer, status: 200, run: async (service) => ({ body: await service.capacity() }) },
+  { method: 'PUT', path: '/capacity', summary: 'Set what namespaces offer; those that are not named stay', tag: 'capacity', needs: 'operator', body: CapacityChange, answer: CapacityOffer, status: 200, run: async (service, { by, body }) => ({ body: await service.setCapacity(by, body) }) },
   { method: 'GET', path: '/capacity/plan', summary: 'When capacity will be short, and what tenants could buy instead', tag: 'capacity', needs: 'operator', query: planQuery, answer: CapacityPlan, status: 200, run: async (service, { query }) => ({ body: await service.capacityPlan(query.days as unknown as number) }) },
   { method: 'POST', path: '/estimation/calculate', summary: 'What a job will need', tag: 'capacity', needs: 'viewer', body: EstimationRequest, answer: Estimation, status: 200, run: async (service, { body }) => ({ body: await service.estimate(body) }) },
 ]

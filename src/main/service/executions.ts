@@ -81,6 +81,8 @@ async function whyOf({ gate, now }: Context, row: ExecutionRow): Promise<Answer>
   return { code: row.status, message: row.status === 'running' ? 'It is running.' : `It ${row.status} and used ${used?.vcpu_hours ?? 0} vCPU-hours.`, next: 'headrace executions show gives its receipt.' }
 }
 
+const MINUTES_A_DAY = 1_440
+
 /** What would happen to a job that is submitted now: decided by the scheduler's own step over a snapshot that is thrown away. */
 async function quote({ gate, now, slots, capacity, spillover }: Context, tenantId: string, body: JobRequest): Promise<Quote> {
   sourceType(body.source_type)
@@ -88,9 +90,12 @@ async function quote({ gate, now, slots, capacity, spillover }: Context, tenantI
   const sla: SlaRequirements = body.sla_requirements ?? {}
   const at = now()
   const prices = await currentPrices(gate.service)
-  const hours = vcpuHoursUp(estimateOf(requirements.cpu_cores, requirements.estimated_runtime_minutes))
-  const cost = { vcpu_hours: hours, amount_cents: Math.ceil(hours * prices.vcpu_hours.monthly), currency: prices.currency }
-  const keeps = (minutes: number): boolean => sla.max_runtime_minutes === undefined || minutes <= sla.max_runtime_minutes
+  // A stream holds a slot at a time and is never done: what it costs at most is said for a day.
+  const continuous = body.destination_config.type === 'zones' && (body.schedule_cron ?? null) === null
+  const minutes = continuous ? slots.slotMinutes : requirements.estimated_runtime_minutes
+  const hours = vcpuHoursUp(estimateOf(requirements.cpu_cores, continuous ? MINUTES_A_DAY : minutes))
+  const cost: Quote['cost'] = { vcpu_hours: hours, amount_cents: Math.ceil(hours * prices.vcpu_hours.monthly), currency: prices.currency, per: continuous ? 'day' : 'run' }
+  const keeps = continuous || sla.max_runtime_minutes === undefined || minutes <= sla.max_runtime_minutes
   let namespace: Namespace
   try {
     namespace = await gate.readAs(tenantId, (db) => targetOf(db, { tenant_id: tenantId, resource_requirements: requirements }, at))
@@ -102,13 +107,13 @@ async function quote({ gate, now, slots, capacity, spillover }: Context, tenantI
   const grid = gridAt(at.getTime(), slots)
   const { preferred, deadline } = timingOf(requirements, at)
   const snapshot = async (): Promise<Snapshot> => ({ nowMs: at.getTime(), grid, free: await readSlots(gate.service, grid), total: capacity, tenants: await readTenants(gate.service, grid, [tenantId], { nowMs: at.getTime(), lock: false }), queue: [], spillover })
-  const asked: Queued = { executionId: 'quote', tenantId, namespace, cpuCores: requirements.cpu_cores, memoryGb: requirements.memory_gb, estimatedMinutes: requirements.estimated_runtime_minutes, preferredMs: preferred.getTime(), deadlineMs: deadline.getTime() }
+  const asked: Queued = { executionId: 'quote', tenantId, namespace, cpuCores: requirements.cpu_cores, memoryGb: requirements.memory_gb, estimatedMinutes: minutes, preferredMs: preferred.getTime(), deadlineMs: deadline.getTime() }
   const base = await snapshot()
   const { bookings, waits } = decide({ ...base, queue: [asked] })
   if (bookings.length > 0) {
     const [one] = bookings
     const paid = one.holds.length > 0 ? cost : { ...cost, amount_cents: 0 }
-    return { fits: true, namespace: one.namespace, start: new Date(one.fromMs).toISOString(), end: new Date(one.untilMs).toISOString(), cost: paid, keeps_sla: keeps(requirements.estimated_runtime_minutes), ...(keeps(requirements.estimated_runtime_minutes) ? {} : { cheapest_change: { change: `Set max_runtime_minutes to ${requirements.estimated_runtime_minutes} or give it more cores.` } }) }
+    return { fits: true, namespace: one.namespace, start: new Date(one.fromMs).toISOString(), end: new Date(one.untilMs).toISOString(), cost: paid, keeps_sla: keeps, ...(keeps ? {} : { cheapest_change: { change: `Set max_runtime_minutes to ${requirements.estimated_runtime_minutes} or give it more cores.` } }) }
   }
   return { fits: false, namespace, cost, keeps_sla: false, reason: reasonText(waits[0].reason), cheapest_change: cheapestChange(base, asked, waits[0].reason) }
 }

@@ -27,6 +27,8 @@ const DESTINATION_SETTINGS: Record<string, Setting[]> = {
   zones: [],
 }
 
+const LEAST_ZONES_GB = 2
+
 /** Throws the first thing that is wrong, by name and with an example. */
 export async function checkJob({ secrets, now }: Context, tenantId: string, job: JobFields): Promise<void> {
   const type = String(job.destination_config.type ?? '')
@@ -36,6 +38,8 @@ export async function checkJob({ secrets, now }: Context, tenantId: string, job:
   if (!(type in DESTINATION_SETTINGS)) throw failure('setting_missing', { where: 'destination_config', setting: type === '' ? 'a type' : `a type that is known, not ${type}`, example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}` })
   need('destination_config', job.destination_config, DESTINATION_SETTINGS[type])
   if (['files', 's3'].includes(job.source_type) && type !== 'zones') checkColumns(job.source_config.columns)
+  const { memory_gb: memory } = job.resource_requirements as unknown as ResourceRequirements
+  if (type === 'zones' && memory < LEAST_ZONES_GB) throw failure('setting_missing', { where: 'resource_requirements', setting: `memory_gb of ${LEAST_ZONES_GB} or more: a stream and the batch beside it take 1.3 GB`, example: `"memory_gb": ${LEAST_ZONES_GB}` })
   nextTick(job.schedule_cron, now())
   timingOf(job.resource_requirements as unknown as ResourceRequirements, now())
   for (const config of [job.source_config, job.destination_config]) {

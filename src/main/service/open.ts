@@ -8,6 +8,7 @@ import { openSealedSecrets } from '../../secrets/sealed-file.ts'
 import { SLOTS, ensureSlots, gridAt, type SlotSettings } from '../../state/capacity.ts'
 import { openGate, type Gate } from '../../state/database.ts'
 import { migrate } from '../../state/migrate.ts'
+import { capacityCases, refreshCapacity } from './capacity.ts'
 import { planCases } from './capacity-plan.ts'
 import type { Context } from './context.ts'
 import { estimationCases } from './estimation.ts'
@@ -55,8 +56,9 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
     oidc: settings === undefined ? undefined : createJwtVerifier(settings),
     secrets: openSealedSecrets({ file: join(options.home, 'secrets.age'), keyFile: join(options.home, 'secrets.key') }),
   }
+  await refreshCapacity(context)
   await gate.transact((tx) => ensureSlots(tx, context.capacity, gridAt(now().getTime(), context.slots)))
-  const service: Service = { version: options.version, ready: () => readiness(gate), serviceMetrics: context.metrics.text, answered: context.metrics.answered, ...tenantCases(context), ...purchaseCases(context), ...jobCases(context), ...executionCases(context), ...estimationCases(context), ...secretCases(context), ...planCases(context) }
+  const service: Service = { version: options.version, ready: () => readiness(gate), serviceMetrics: context.metrics.text, answered: context.metrics.answered, ...tenantCases(context), ...purchaseCases(context), ...jobCases(context), ...executionCases(context), ...estimationCases(context), ...secretCases(context), ...planCases(context), ...capacityCases(context) }
   return { service, context, close: async () => {
     await context.learner.close()
     await gate.close()

@@ -6,6 +6,7 @@ import { record } from '../../state/events.ts'
 import { once } from '../../state/idempotency.ts'
 import { buy, cancelPurchase, currentPrices, findPurchase, listPurchases, wakeTenants, type NewPurchase } from '../../state/purchases.ts'
 import { ledgerOf, usageOf } from '../../state/usage.ts'
+import { refreshCapacity } from './capacity.ts'
 import { found, listed, timeOf, type Context } from './context.ts'
 
 type Part = Pick<Service, 'buy' | 'listPurchases' | 'getPurchase' | 'cancelPurchase' | 'usage' | 'ledger' | 'prices' | 'setPrices'>
@@ -15,6 +16,7 @@ export function purchaseCases({ gate, capacity, now }: Context): Part {
   return {
     async buy(by, tenantId, key, body) {
       const purchase = purchaseOf(body)
+      await refreshCapacity({ gate, capacity })
       // As the service, not as the tenant: whether units are free depends on what others bought.
       const answer = await gate.transact((tx) => once(tx, { tenantId, key, request: { purchase: body } }, async () => {
         const row = await buy(tx, { tenantId, purchase, capacity, actor: by.name, now: now() })

@@ -8,13 +8,14 @@ import { join } from 'node:path'
 import { ERRORS, HeadraceError, reasonOf, type ErrorCode } from '../../core/errors.ts'
 import type { ServiceReason } from '../../scheduling/reasons.ts'
 import { claim, finish, heartbeat, type Claimed, type Ending } from '../../state/runs.ts'
+import { refreshCapacity } from './capacity.ts'
 import type { Context } from './context.ts'
 import { mib, startProcess, stop, unentered, watch, type Running } from './execution-process.ts'
 import { demoteIfDecayed } from './jobs.ts'
 import { startLoop, type Loop } from './scheduler.ts'
 import type { Receipt } from './work.ts'
 
-const RUNNER = { everyMs: 500, leaseMs: 15_000, heartbeatMs: 3_000, measureMs: 500, attempts: 3, graceMs: 10_000, healthyMs: 600_000 }
+const RUNNER = { everyMs: 500, leaseMs: 15_000, heartbeatMs: 3_000, measureMs: 500, attempts: 3, graceMs: 10_000, healthyMs: 600_000, refreshMs: 30_000 }
 
 export function startRunner(context: Context, log: (event: Record<string, unknown>) => void, concurrency = Math.max(2, cpus().length)): Loop {
   const runner = `${hostname()} ${process.pid}`
@@ -24,11 +25,16 @@ export function startRunner(context: Context, log: (event: Record<string, unknow
     log({ level: 'warn', event: 'runner.failed', reason: reasonOf(error) })
   }
   let beatMs = 0
+  let refreshedMs = performance.now()
   const meter = setInterval(() => running.forEach((one) => watch(context, one)), RUNNER.measureMs)
   const loop = startLoop(RUNNER.everyMs, async () => {
     if (performance.now() - beatMs > RUNNER.heartbeatMs && running.size > 0) {
       beatMs = performance.now()
       await beat(context, runner, running)
+    }
+    if (performance.now() - refreshedMs > RUNNER.refreshMs) {
+      refreshedMs = performance.now()
+      await refreshCapacity(context)
     }
     // Streams run all the time: what they may take is booked capacity, not one of a few places.
     const free = concurrency - [...running.values()].filter((one) => one.rolling === undefined).length

@@ -1,5 +1,6 @@
 /** The scheduler's loop: what the clock changes, ticks of jobs, lost runs, and the cycle that books. One leads at a time. */
 import { hostname } from 'node:os'
+import { refreshCapacity } from './capacity.ts'
 import type { Context } from './context.ts'
 import { reasonOf } from '../../core/errors.ts'
 import { correctSlots, ensureSlots, gridAt, type SlotSettings } from '../../state/capacity.ts'
@@ -50,6 +51,7 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
 
 /** What changes with the clock: periods, slots, keys nobody will repeat any more. */
 export async function slowRound({ gate, capacity, slots, now }: Context): Promise<void> {
+  await refreshCapacity({ gate, capacity })
   const at = now()
   await wakeTenants(gate.service, await gate.transact((tx) => turnPeriods(tx, at)))
   await gate.transact((tx) => ensureSlots(tx, capacity, gridAt(at.getTime(), slots)))

