@@ -11,7 +11,7 @@ import type { ServiceReason } from '../scheduling/reasons.ts'
 import { allocate, gridAt, lockCapacity, readSlots, readTenants, type SlotSettings } from './capacity.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
-import { availableTo, extend, settle } from './ledger.ts'
+import { availableTo, extend, settle, type Hold } from './ledger.ts'
 import { holdsOf, holdsText, queueUp } from './queue.ts'
 
 export interface Claimed {
@@ -177,27 +177,32 @@ export interface Rolled {
   held: CpuMicros
   /** What could be held for yet another time. */
   left: CpuMicros
+  /** Give it the next time as `last`. */
+  at: Date
 }
 
 /**
  * A stream's hold moves on: what it used since the last time is settled and entered, the rest of that hold goes back, and the next slot
- * is held. Undefined when the run is not this one any more. Where nothing is paid by the hour, only use is entered.
+ * is held. Undefined when the run is not this one any more. Where nothing is paid by the hour, only use is entered. A second try of the
+ * same roll, whose first answer was lost, is known by `last`: nothing is entered again.
  */
-export async function roll(tx: Tx, { executionId, generation, used, ahead, now }: { executionId: string; generation: bigint; used: Used; ahead: CpuMicros; now: Date }): Promise<Rolled | undefined> {
+export async function roll(tx: Tx, { executionId, generation, used, ahead, last, now }: { executionId: string; generation: bigint; used: Used; ahead: CpuMicros; last: Date | null; now: Date }): Promise<Rolled | undefined> {
   const row = await tx.selectFrom('job_executions').select(['execution_id', 'job_id', 'tenant_id', 'namespace', 'holds', 'status', 'generation', 'actual_start_time', 'rolled_at']).where('execution_id', '=', executionId).forUpdate().executeTakeFirst()
   if (row === undefined || row.generation !== generation || row.status !== 'running') return undefined
   const holds = holdsOf(row.holds)
   const paid = row.namespace === SHARED || holds.length > 0
+  const sum = (of: Hold[]): CpuMicros => of.reduce((total, one) => total + one.amount, 0n)
+  if (row.rolled_at !== null && row.rolled_at.getTime() !== last?.getTime()) return { held: paid ? sum(holds) : ahead, left: paid ? await availableTo(tx, row.tenant_id, now) : ahead, at: row.rolled_at }
   if (paid) await settle(tx, { tenantId: row.tenant_id, executionId, holds, used: used.cpuMicros, at: now })
   const next = paid ? await extend(tx, { tenantId: row.tenant_id, executionId, amount: ahead, at: now }) : []
   await consume(tx, row, used, { from: row.rolled_at ?? row.actual_start_time ?? now, until: now })
   // What was measured until now is entered: a runner that dies before its next heartbeat must not be charged for it again.
   await tx.updateTable('job_executions').set({ holds: holdsText(next), rolled_at: now, progress: null }).where('execution_id', '=', executionId).execute()
   await tx.updateTable('ingestion_jobs').set({ failures_in_a_row: 0 }).where('job_id', '=', row.job_id).where('failures_in_a_row', '>', 0).execute()
-  const held = next.reduce((sum, one) => sum + one.amount, 0n)
+  const held = sum(next)
   const left = paid ? await availableTo(tx, row.tenant_id, now) : ahead
   if (paid && left < ahead) await record(tx, { tenantId: row.tenant_id, actor: 'runner', event: 'execution.balance_low', subject: executionId, data: { job_id: row.job_id, needed_vcpu_hours: vcpuHours(ahead), held_vcpu_hours: vcpuHours(held), left_vcpu_hours: vcpuHours(left) } })
-  return { held: paid ? held : ahead, left }
+  return { held: paid ? held : ahead, left, at: now }
 }
 
 /** A success moves the cursor and forgets failures; a failure counts. */

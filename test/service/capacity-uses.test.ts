@@ -1,7 +1,8 @@
 /** What is done with capacity beyond booking it: lent and called back, jobs that decay, metrics, the plan. */
 import { afterAll, expect, test } from 'vitest'
+import { estimateOf } from '../../src/core/amounts.ts'
 import { demoteIfDecayed } from '../../src/main/service/jobs.ts'
-import { cancel, heartbeat, type Claimed } from '../../src/state/runs.ts'
+import { cancel, heartbeat, roll, type Claimed } from '../../src/state/runs.ts'
 import { queueWorld } from '../support/queue-world.ts'
 import { testService } from '../support/service.ts'
 
@@ -108,4 +109,28 @@ test('an operator sets what is offered: slots follow, sold units cannot be taken
   const other = await testService({ url: service.url })
   expect((await other.call<typeof before>('GET', '/capacity')).body.namespaces['draft-ingestion-ns']).toEqual({ cpu_cores: 200, memory_gb: 400 })
   await other.close()
+})
+
+test('a stream rolls: use is settled, the next slot held; a roll that is told twice is one; the end enters what came after', async () => {
+  const tenant = await buyer({ hours: 10 })
+  const id = (await queue(tenant, tenant.jobs[0], { cpuCores: 4, minutes: 15 })) as string
+  await round()
+  const [claimed] = (await take()).filter((one) => one.execution_id === id)
+  const rolling = (cpuMicros: bigint, last: Date | null): Promise<Awaited<ReturnType<typeof roll>>> => service.context.gate.transact((tx) => roll(tx, { executionId: id, generation: claimed.generation, used: { cpuMicros, memoryGbSeconds: 5n }, ahead: estimateOf(4, 15), last, now: now() }))
+  clock.ms += 840_000
+  const first = await rolling(100_000_000n, null)
+  expect(first).toMatchObject({ held: estimateOf(4, 15), at: now() })
+  clock.ms += 1_000
+  // The answer was lost: the same is said again, and is entered once.
+  expect(await rolling(100_000_000n, null)).toMatchObject({ held: estimateOf(4, 15), at: first?.at })
+  clock.ms += 900_000
+  await rolling(50_000_000n, first?.at ?? null)
+  clock.ms += 60_000
+  await done(claimed, 7_000_000n)
+  const lines = await service.context.gate.service.selectFrom('resource_consumption').select(['cpu_microseconds', 'memory_gb_seconds']).where('execution_id', '=', id).orderBy('start_time').execute()
+  expect(lines.map((one) => one.cpu_microseconds)).toEqual([100_000_000n, 50_000_000n, 7_000_000n])
+  expect((await row(id)).resource_used).toMatchObject({ cpu_seconds: 157 })
+  const { current_period: period } = (await service.call<{ current_period: { vcpu_hours: { consumed: number } } }>('GET', `/tenants/${tenant.id}/usage`)).body
+  expect(period.vcpu_hours.consumed).toBeCloseTo(157 / 3_600, 2)
+  await inOrder()
 })

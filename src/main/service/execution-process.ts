@@ -42,6 +42,9 @@ interface Rolling {
   atMs: number
   ahead: CpuMicros
   entered: { cpuMicros: bigint; memoryByteMs: number }
+  last: Date | null
+  /** What a try entered whose answer was lost: the next one says the same. */
+  trying: { used: Used; measured: Rolling['entered'] } | undefined
   busy: boolean
 }
 
@@ -90,7 +93,7 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
 }
 
 function rollingOf({ now, slots }: Context, claimed: Claimed): Rolling {
-  return { atMs: performance.now() + Math.max(0, claimed.booked_until.getTime() - now().getTime() - slots.rollAheadMs), ahead: estimateOf(claimed.cpu_cores, slots.slotMinutes), entered: { cpuMicros: 0n, memoryByteMs: 0 }, busy: false }
+  return { atMs: performance.now() + Math.max(0, claimed.booked_until.getTime() - now().getTime() - slots.rollAheadMs), ahead: estimateOf(claimed.cpu_cores, slots.slotMinutes), entered: { cpuMicros: 0n, memoryByteMs: 0 }, last: null, trying: undefined, busy: false }
 }
 
 /** Measures, and ends what takes more than it may. */
@@ -133,12 +136,12 @@ async function rollOn(context: Context, one: Running, rolling: Rolling): Promise
   if (rolling.busy) return
   rolling.busy = true
   const { execution_id: executionId, generation } = one.claimed
-  const [used, measured] = [unentered(one), { cpuMicros: one.cpuMicros, memoryByteMs: one.memoryByteMs }]
+  const trying = (rolling.trying ??= { used: unentered(one), measured: { cpuMicros: one.cpuMicros, memoryByteMs: one.memoryByteMs } })
   try {
-    const rolled = await context.gate.transact((tx) => roll(tx, { executionId, generation, used, ahead: rolling.ahead, now: context.now() }))
+    const rolled = await context.gate.transact((tx) => roll(tx, { executionId, generation, used: trying.used, ahead: rolling.ahead, last: rolling.last, now: context.now() }))
     if (rolled === undefined) return stop(one, 'lost')
     const before = one.held
-    rolling.entered = measured
+    Object.assign(rolling, { entered: trying.measured, last: rolled.at, trying: undefined })
     rolling.atMs += context.slots.slotMinutes * 60_000
     one.held = rolled.held
     if (rolled.held === 0n && one.limits.overage === 'stop') stop(one, { code: 'hold_exhausted', params: { held: Number(before / 3_600_000n) / 1_000 } })
