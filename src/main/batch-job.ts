@@ -26,7 +26,8 @@ export interface BatchRun {
 
 /** What the process takes before it has read anything: Node, DuckDB's code, buffers that its limit does not count. */
 const BASE_BYTES = 416 * 1024 * 1024
-const LEAST_BYTES = 768 * 1024 * 1024
+/** What a batch needs at least. */
+export const LEAST_BYTES = 768 * 1024 * 1024
 /** JavaScript's share of what is left; the rest is DuckDB's. Keys cost it 112 bytes a row at the worst moment, garbage included. */
 const SCRIPT_SHARE = 0.4
 const BYTES_PER_ROW = 112

@@ -7,6 +7,7 @@ import { connect as connectTcp } from 'node:net'
 import { Readable } from 'node:stream'
 import mysql, { type Connection as PromisedConnection, type RowDataPacket } from 'mysql2/promise'
 import { failure, reasonOf } from '../../core/errors.ts'
+import { NULL_TEXT, type DatabaseLogin, type SourceColumn, type TableRead } from '../table-source.ts'
 
 export interface MysqlConfig {
   host: string
@@ -26,19 +27,6 @@ export interface MysqlConfig {
   ssl?: 'disable' | 'require' | 'verify-full'
 }
 
-export interface MysqlLogin {
-  username: string
-  password: string
-}
-
-export interface Column {
-  name: string
-  /** DuckDB's type that the text is read as. */
-  duckType: string
-  /** Comes as \\x and hexadecimal digits. */
-  hex: boolean
-}
-
 /** Where an incremental read goes on: the greatest value seen, and short hashes of the rows within the overlap before it. */
 export interface MysqlCursor {
   value: string
@@ -46,23 +34,12 @@ export interface MysqlCursor {
   seen: string
 }
 
-export interface MysqlRead {
-  columns: Column[]
-  estimatedRows: number
-  stream: Readable
-  /** Valid when the stream has ended. */
-  cursor(): MysqlCursor | undefined
-  close(): Promise<void>
-}
-
-/** How a missing value stands in the stream, never in quotes; the same text as a value comes in quotes. */
-export const NULL_TEXT = '\\N'
 const DEFAULT_OVERLAP = { seconds: 300, values: 10_000 }
 /** Rows within an overlap that a cursor may remember: 8 bytes each, kept with the job. */
 const MOST_SEEN = 200_000
 
 /** `address`: where to connect, checked by the caller; `host` of the config is the name that TLS checks. */
-export async function readMysql(config: MysqlConfig, login: MysqlLogin, address: string, { since, limit }: { since?: MysqlCursor; limit?: number }): Promise<MysqlRead> {
+export async function readMysql(config: MysqlConfig, login: DatabaseLogin, address: string, { since, limit }: { since?: MysqlCursor; limit?: number }): Promise<TableRead<MysqlCursor>> {
   const port = config.port ?? 3306
   const at = `${config.host}:${port}`
   const connection = await mysql.createConnection({
@@ -99,7 +76,7 @@ function connectError(error: unknown, at: string, config: MysqlConfig): Error {
   return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
 }
 
-interface Described extends Column {
+interface Described extends SourceColumn {
   select: string
   quoted: boolean
   time: boolean

@@ -2,10 +2,10 @@
  * A table of PostgreSQL as CSV text in a stream (`COPY ... TO STDOUT`), with the types it has. Reads are of one snapshot; incremental
  * ones take what is new by the declared cursor column and what committed late, told by the transaction that wrote each row.
  */
-import type { Readable } from 'node:stream'
 import pg from 'pg'
 import { to as copyTo } from 'pg-copy-streams'
 import { failure, reasonOf } from '../../core/errors.ts'
+import { NULL_TEXT, type DatabaseLogin, type SourceColumn, type TableRead } from '../table-source.ts'
 
 export interface PostgresConfig {
   host: string
@@ -20,22 +20,9 @@ export interface PostgresConfig {
   ssl?: 'disable' | 'require' | 'verify-full'
 }
 
-export interface PostgresLogin {
-  username: string
-  password: string
-}
-
-/** How a missing value stands in the stream, never in quotes; the same text as a value comes in quotes. */
-export const NULL_TEXT = '\\N'
-
-export interface Column {
-  name: string
+interface Column extends SourceColumn {
   /** PostgreSQL's name of the type, with its modifiers. */
   type: string
-  /** DuckDB's type that the text is read as. */
-  duckType: string
-  /** Comes as \\x and hexadecimal digits. */
-  hex: boolean
 }
 
 /** Where an incremental read goes on. */
@@ -45,18 +32,8 @@ export interface PostgresCursor {
   snapshot: string
 }
 
-export interface PostgresRead {
-  columns: Column[]
-  /** Rows of the whole table, as PostgreSQL estimates them. */
-  estimatedRows: number
-  stream: Readable
-  cursor(): PostgresCursor | undefined
-  /** Ends the transaction; call it when the stream has ended or is not wanted any more. */
-  close(): Promise<void>
-}
-
 /** `address`: where to connect, checked by the caller; `host` of the config is the name that TLS checks. */
-export async function readPostgres(config: PostgresConfig, login: PostgresLogin, address: string, { since, limit }: { since?: PostgresCursor; limit?: number }): Promise<PostgresRead> {
+export async function readPostgres(config: PostgresConfig, login: DatabaseLogin, address: string, { since, limit }: { since?: PostgresCursor; limit?: number }): Promise<TableRead<PostgresCursor>> {
   const at = `${config.host}:${config.port ?? 5432}`
   const client = new pg.Client({ host: address, port: config.port ?? 5432, database: config.database, user: login.username, password: login.password, connectionTimeoutMillis: 15_000, application_name: 'headrace', ssl: tlsOf(config) })
   client.on('error', () => undefined)

@@ -2,11 +2,12 @@
 import { execFile } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
-import { Transform, type Readable } from 'node:stream'
+import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import type { MysqlConfig, MysqlCursor } from '../../connectors/mysql/source.ts'
 import type { PostgresConfig, PostgresCursor } from '../../connectors/postgres/source.ts'
+import { NULL_TEXT, type DatabaseLogin, type TableRead } from '../../connectors/table-source.ts'
 import { failure } from '../../core/errors.ts'
 import { name } from '../../engines/duckdb/sql.ts'
 import type { DuckSession } from '../../engines/duckdb/session.ts'
@@ -15,17 +16,8 @@ import { allowedAddress, egressPolicy } from './dial.ts'
 import { limitOf, type Read, type Target } from './transfer-read.ts'
 import type { Work } from './work.ts'
 
-/** A table as its connector gives it: CSV without a header, and where an incremental read goes on once the stream has ended. */
-interface TableRead {
-  columns: { name: string; duckType: string; hex: boolean }[]
-  estimatedRows: number
-  stream: Readable
-  cursor(): unknown
-  close(): Promise<void>
-}
-
 async function openTable(work: Work): Promise<TableRead> {
-  const login = (work.sourceSecret ?? {}) as { username: string; password: string }
+  const login = (work.sourceSecret ?? {}) as unknown as DatabaseLogin
   const limit = limitOf(work)
   if (work.sourceType === 'mysql') {
     const config = work.source as unknown as MysqlConfig
@@ -36,9 +28,6 @@ async function openTable(work: Work): Promise<TableRead> {
   const { readPostgres } = await import('../../connectors/postgres/source.ts')
   return readPostgres(config, login, await allowedAddress(egressPolicy(), config.host, config.port ?? 5432), { since: (work.cursor ?? undefined) as PostgresCursor | undefined, limit })
 }
-
-/** How both connectors write a missing value. */
-const NULL_TEXT = '\\N'
 
 /** The database writes CSV into a pipe that DuckDB reads: neither holds more than a buffer of it. */
 export async function readTable(work: Work, session: DuckSession, { staged, progress, now }: Target): Promise<Read> {

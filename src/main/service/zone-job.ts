@@ -19,8 +19,6 @@ import { tenantPath } from './tenant-paths.ts'
 import type { Progress, Receipt, Work } from './work.ts'
 
 const DEFAULT_SAMPLE_MESSAGES = 100_000
-/** What a batch needs at least (batch-job.ts). */
-const LEAST_BATCH_BYTES = 768 * 1024 * 1024
 
 /** The dataset of a job into the zones, as its `declaration` says. Throws `setting_missing`, `dataset_invalid` and `not_supported` by name. */
 export function declaredDataset(sourceType: string, config: Record<string, unknown>): Dataset {
@@ -78,8 +76,8 @@ export async function runZones(work: Work, { progress, signal, now, batch }: { p
 export async function publishZones(work: Work, loaded?: LoadedDataset): Promise<BatchResult[]> {
   const of = loaded ?? (await place(work))
   if (!publishes(of.dataset)) return []
-  const { runBatch } = await import('../batch-job.ts')
-  return runBatch(of, { memoryBytes: Math.max(LEAST_BATCH_BYTES, Math.floor(work.memoryBytes / 2)), dryRun: false, progress: (text) => process.stdout.write(`${new Date().toISOString()} ${text}\n`) })
+  const { LEAST_BYTES, runBatch } = await import('../batch-job.ts')
+  return runBatch(of, { memoryBytes: Math.max(LEAST_BYTES, Math.floor(work.memoryBytes / 2)), dryRun: false, progress: (text) => process.stdout.write(`${new Date().toISOString()} ${text}\n`) })
 }
 
 const publishes = (dataset: Dataset): boolean => dataset.processed.key.length > 0
