@@ -25,6 +25,7 @@ const LONG_SUITES: Record<string, { files: string; env: Record<string, string> }
   service: { files: 'test/faults/service.test.ts', env: { HEADRACE_SERVICE_KILLS: '100' } },
   control: { files: 'test/faults/control-database.test.ts', env: { HEADRACE_CONTROL_CUTS: '20' } },
   requests: { files: 'test/service/api.test.ts', env: { HEADRACE_REQUESTS: '20000' } },
+  late: { files: '-source.test.ts', env: { HEADRACE_LATE_S: '1200' } },
   simulation: { files: 'test/simulation', env: { HEADRACE_HISTORIES: '10000' } },
   growth: { files: 'test/simulation/growth.test.ts', env: { HEADRACE_GROWTH_TENANTS: '50000', HEADRACE_GROWTH_JOBS: '1000000' } },
   property: { files: 'test/formats', env: { HEADRACE_PROPERTY_RUNS: '300000' } },

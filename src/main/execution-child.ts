@@ -1,7 +1,7 @@
 /** Entry point of the child that runs one execution: disposable, bounded, and told everything by its parent's channel. */
 import { fork } from 'node:child_process'
 import { HeadraceError, reasonOf } from '../core/errors.ts'
-import type { FromChild, Progress, Receipt, ToExecution, Work } from './service/work.ts'
+import type { FromChild, Outcome, Progress, ToExecution, Work } from './service/work.ts'
 
 const PROGRESS_MS = 500
 const stopped = new AbortController()
@@ -48,7 +48,7 @@ async function run({ type, work }: Exclude<ToExecution, { type: 'stop' }>): Prom
   }
 }
 
-async function execute(work: Work): Promise<{ receipt: Receipt; cursor: unknown }> {
+async function execute(work: Work): Promise<Outcome> {
   let lastMs = 0
   const progress: Progress = (rows, bytes, phase, freshnessMs) => {
     if (performance.now() - lastMs < PROGRESS_MS) return

@@ -74,6 +74,13 @@ export async function openExecutions(db: Db, jobId: string): Promise<{ execution
   return db.selectFrom('job_executions').select(['execution_id', 'status']).where('job_id', '=', jobId).where('status', 'in', ['scheduled', 'booked', 'running']).execute()
 }
 
+/** Those of these ids that no execution has which has not ended. */
+export async function endedAmong(db: Db, ids: string[]): Promise<string[]> {
+  if (ids.length === 0) return []
+  const open = await db.selectFrom('job_executions').select('execution_id').where(sql<string>`execution_id::text`, 'in', ids).where('status', 'in', ['scheduled', 'booked', 'running']).execute()
+  return ids.filter((id) => !open.some((one) => one.execution_id === id))
+}
+
 /** Executions that a deletion was cut off from cancelling. */
 export async function openOfDeletedJobs(db: Db): Promise<{ execution_id: string; tenant_id: string }[]> {
   const open = db.selectFrom('queued_executions').select('execution_id').unionAll(db.selectFrom('bookings').select('execution_id'))

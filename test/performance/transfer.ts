@@ -11,6 +11,7 @@ import pg from 'pg'
 import { startPostgres } from '../../src/main/postgres-server.ts'
 import type { Work } from '../../src/main/service/work.ts'
 import type { BenchOptions } from './bench.ts'
+import { workOf } from '../support/transfers.ts'
 import { alternate, load, ratio, runCommand, type BenchReport, type Run } from './measure.ts'
 
 const ROWS = 4_000_000
@@ -52,14 +53,9 @@ export async function benchTransfer({ pairs, rival }: BenchOptions): Promise<Ben
   }
 }
 
-let executions = 0
 async function ours(home: string, more: Partial<Work>): Promise<Run> {
-  executions += 1
-  const work: Work = {
-    executionId: `e${executions}`, tenantId: 't', sourceType: 'files', source: {}, destination: { type: 'local', path: 'out' }, sourceSecret: undefined, destinationSecret: undefined, cursor: undefined, draft: false, continuous: false, estimatedMinutes: 5,
-    memoryBytes: 4 * 1024 ** 3, threads: 2, workFolder: join(home, 'work', `e${executions}`), tenantFolder: join(home, 'tenant'), scratchFolder: join(home, 'scratch'), allowedPaths: [], ...more,
-  }
-  return runCommand([...FLAGS, OURS, JSON.stringify(work)], { ...process.env, HEADRACE_ALLOW_HOSTS: '127.0.0.1' })
+  const work = workOf(home, { memoryBytes: 4 * 1024 ** 3, tenantFolder: join(home, 'tenant'), ...more })
+  return runCommand([...FLAGS, OURS, JSON.stringify(work)], { ...process.env, HEADRACE_ALLOW_HOSTS: '127.0.0.1', UV_THREADPOOL_SIZE: '40' })
 }
 
 async function makeInputs(home: string, url: string): Promise<void> {

@@ -2,38 +2,24 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openSession } from '../../src/engines/duckdb/session.ts'
-import { runTransfer } from '../../src/main/service/transfer-job.ts'
-import type { Work } from '../../src/main/service/work.ts'
+import type { Outcome, Work } from '../../src/main/service/work.ts'
 import { openFolder } from '../support/service.ts'
+import { rowsOf, runWork, workOf } from '../support/transfers.ts'
 
 const home = openFolder('headrace-files-')
 const tenant = join(home, 'tenant')
 mkdirSync(join(tenant, 'in'), { recursive: true })
 const COLUMNS = [{ name: 'id', type: 'BIGINT' }, { name: 'name', type: 'VARCHAR' }, { name: 'amount', type: 'DECIMAL(10, 2)' }]
-let runs = 0
 
-function transferOf(source: Record<string, unknown>, more: Partial<Work> = {}): ReturnType<typeof runTransfer> {
-  runs += 1
-  const work: Work = {
-    executionId: `e${runs}`, tenantId: 't', sourceType: 'files', source: { format: 'csv', columns: COLUMNS, ...source }, destination: { type: 'local', path: 'out' }, sourceSecret: undefined, destinationSecret: undefined, cursor: undefined, draft: false, continuous: false, estimatedMinutes: 5,
-    memoryBytes: 1 << 30, threads: 2, workFolder: join(home, 'work', `e${runs}`), tenantFolder: tenant, scratchFolder: join(home, 'scratch'), allowedPaths: [], ...more,
-  }
-  return runTransfer(work, () => undefined, () => performance.now() / 1000)
-}
-
-async function rowsOf(file: string, columns = '*'): Promise<Record<string, unknown>[]> {
-  const session = await openSession({ memoryBytes: 256 << 20, threads: 1, spillFolder: join(home, 'spill') })
-  const rows = await session.objects(`SELECT ${columns} FROM read_parquet('${file}')`)
-  await session.close()
-  return rows
+function transferOf(source: Record<string, unknown>, more: Partial<Work> = {}): Promise<Outcome> {
+  return runWork(workOf(home, { source: { format: 'csv', columns: COLUMNS, ...source }, tenantFolder: tenant, ...more }))
 }
 
 const file = (name: string, text: string | Buffer): string => (writeFileSync(join(tenant, 'in', name), text), `in/${name}`)
 
 test('columns are matched by the names of the header, whatever their order; one that nobody declared is kept as text', async () => {
   const { receipt } = await transferOf({ path: file('order.csv', 'amount,id,extra,name\n1.50,7,x,seven\n') })
-  expect(await rowsOf(receipt.output[0])).toEqual([{ amount: '1.50', id: '7', extra: 'x', name: 'seven' }])
+  expect(await rowsOf([receipt.output[0]])).toEqual([{ amount: '1.50', id: '7', extra: 'x', name: 'seven' }])
   await expect(transferOf({ path: file('lacks.csv', 'id,name\n1,a\n') })).rejects.toMatchObject({ code: 'source_not_found', message: expect.stringContaining('column amount') })
   file('two-a.csv', 'id,name,amount\n1,a,1\n')
   file('two-b.csv', 'name,id,amount\na,1,1\n')
@@ -51,7 +37,7 @@ test.each([
   const { receipt } = await transferOf({ path: file(`${name}.csv`, `${name === 'a byte order mark' ? '\uFEFF' : ''}id,name,amount${body.includes('\r') ? '\r' : ''}\n${body}`) })
   expect([receipt.rows, receipt.rejected]).toEqual([accepted, rejected])
   if (rejected === 0) return
-  const lines = await rowsOf(receipt.output[1], 'DISTINCT line, rule, original')
+  const lines = await rowsOf([receipt.output[1]], 'SELECT DISTINCT line, rule, original FROM T')
   expect(lines.every((line) => String(line.original).length > 0)).toBe(true)
 })
 
@@ -74,7 +60,7 @@ test('each file once: the cursor knows them by size and time, and is not moved b
 
 test('JSON lines and Parquet are read too', async () => {
   const lines = await transferOf({ path: file('rows.ndjson', '{"id":1,"name":"a","amount":1.5}\n{"id":2,"name":null}\n'), format: 'ndjson' })
-  expect(await rowsOf(lines.receipt.output[0])).toEqual([{ id: '1', name: 'a', amount: '1.50' }, { id: '2', name: null, amount: null }])
+  expect(await rowsOf([lines.receipt.output[0]])).toEqual([{ id: '1', name: 'a', amount: '1.50' }, { id: '2', name: null, amount: null }])
   const again = await transferOf({ path: lines.receipt.output[0], format: 'parquet', columns: undefined })
   expect(again.receipt.rows).toBe(2)
 })
@@ -97,7 +83,7 @@ test('NDJSON: lines that do not fit are kept with number, column and rule; the o
   expect(clean.receipt).toMatchObject({ rows: 3, rejected: 0 })
   const mixed = await transferOf({ path: file('mixed.ndjson', `${good[0]}\n${bad[0]}\n${good[1]}\n${bad.slice(1).join('\n')}\n\n${good[2]}`), format: 'ndjson', columns })
   expect(mixed.receipt).toMatchObject({ rows: 3, rejected: 5 })
-  expect(await rowsOf(mixed.receipt.output[0])).toEqual(await rowsOf(clean.receipt.output[0]))
-  const rejects = await rowsOf(mixed.receipt.output[1], 'line, column_name, original')
+  expect(await rowsOf([mixed.receipt.output[0]])).toEqual(await rowsOf([clean.receipt.output[0]]))
+  const rejects = await rowsOf([mixed.receipt.output[1]], 'SELECT line, column_name, original FROM T')
   expect(rejects.map((one) => [Number(one.line), one.column_name, one.original])).toEqual([[2, 'id', bad[0]], [4, 'line', bad[1]], [5, 'line', bad[2]], [6, 'at', bad[3]], [7, 'line', bad[4]]])
 })

@@ -11,12 +11,12 @@ import pg from 'pg'
 import { lockDown, openSession } from '../../src/engines/duckdb/session.ts'
 import { startRunner } from '../../src/main/service/runner.ts'
 import { startScheduler, type Loop } from '../../src/main/service/scheduler.ts'
-import { runTransfer } from '../../src/main/service/transfer-job.ts'
 import { runZones } from '../../src/main/service/zone-job.ts'
 import { deliverWebhooks } from '../../src/main/service/webhooks.ts'
 import type { Work } from '../../src/main/service/work.ts'
 import { openFolder, purchase, testService, type TestService } from '../support/service.ts'
 import { until } from '../support/system.ts'
+import { runWork, workOf } from '../support/transfers.ts'
 
 const home = openFolder('headrace-hostile-')
 mkdirSync(join(home, 'in'), { recursive: true })
@@ -48,15 +48,8 @@ afterAll(async () => {
   await service.close()
 })
 
-let runs = 0
-const workOf = (more: Partial<Work>): Work => {
-  runs += 1
-  return {
-    executionId: `e${runs}`, tenantId: 't', sourceType: 'files', source: { path: 'in/a.csv', format: 'csv' }, destination: { type: 'local', path: 'out' }, sourceSecret: { username: 'u', password: 'p', access_key_id: 'a', secret_access_key: 's' }, destinationSecret: { access_key_id: 'a', secret_access_key: 's', username: 'u' }, cursor: undefined,
-    draft: false, continuous: false, estimatedMinutes: 5, memoryBytes: 1 << 30, threads: 2, workFolder: join(home, 'work', `e${runs}`), tenantFolder: home, scratchFolder: join(home, 'scratch'), allowedPaths: [], ...more,
-  }
-}
-const transferOf = (more: Partial<Work>): Promise<unknown> => runTransfer(workOf(more), () => undefined, () => 0)
+const hostileWork = (more: Partial<Work>): Work => workOf(home, { source: { path: 'in/a.csv', format: 'csv' }, sourceSecret: { username: 'u', password: 'p', access_key_id: 'a', secret_access_key: 's' }, destinationSecret: { access_key_id: 'a', secret_access_key: 's', username: 'u' }, ...more })
+const transferOf = (more: Partial<Work>): Promise<unknown> => runWork(hostileWork(more))
 
 const TARGETS = [
   '127.0.0.1', '127.0.0.2', '127.1', '127.0.1', '127.255.255.254', '2130706433', '0x7f000001', '0x7f.0.0.1', '0x7f.1', '017700000001', '0177.0.0.1', '0177.0.0.01', '127.000.000.001', 'localhost', 'LOCALHOST', 'localhost.',
@@ -79,7 +72,7 @@ test(`${TARGETS.length} addresses that lead inside, by every connector: refused,
     }
     // A broker's name is host:port; what has more colons is refused as a declaration.
     process.env.HEADRACE_EXECUTION = 'x'
-    if (!bare.includes(':')) tries.kafka = () => runZones(workOf({ sourceType: 'kafka', destination: { type: 'zones' }, source: { declaration: declaration(`${host}:${port}`) }, draft: true }), { progress: () => undefined, signal: AbortSignal.timeout(5_000), now: () => 0, batch: async () => undefined })
+    if (!bare.includes(':')) tries.kafka = () => runZones(hostileWork({ sourceType: 'kafka', destination: { type: 'zones' }, source: { declaration: declaration(`${host}:${port}`) }, draft: true }), { progress: () => undefined, signal: AbortSignal.timeout(5_000), now: () => 0, batch: async () => undefined })
     await Promise.all(Object.entries(tries).map(async ([connector, go]) => {
       const error = await go().then(() => undefined, (reason: { code?: string }) => reason)
       expect(error?.code, `${connector} ${host}: ${String(error)}`).toMatch(/^(address_denied|source_unreachable|store_unreachable|storage_failed|dataset_invalid|broker_unreachable|internal)$|INVALID_URL/)
@@ -99,7 +92,7 @@ test.each(EXPRESSIONS)('%s stays what it is, in every text that a tenant may wri
   expect(made.body).toMatchObject({ job_name: text, source_config: { path: text, note: text } })
   const file = `in/${text.replaceAll('/', '_')}.csv`
   writeFileSync(join(home, file), `"${text.replaceAll('"', '""')}",n\nx,1\n`)
-  const { receipt } = await runTransfer(workOf({ source: { path: file.replace(/([*?[\]{}()!])/g, '[$1]').replace(/^.*$/, 'in/*.csv'), format: 'csv', columns: [{ name: text, type: 'VARCHAR' }], mode: 'full' } }), () => undefined, () => 0).catch((error: Error) => ({ receipt: { output: [] as string[], said: error.message } }))
+  const { receipt } = await runWork(hostileWork({ source: { path: file.replace(/([*?[\]{}()!])/g, '[$1]').replace(/^.*$/, 'in/*.csv'), format: 'csv', columns: [{ name: text, type: 'VARCHAR' }], mode: 'full' } })).catch((error: Error) => ({ receipt: { output: [] as string[], said: error.message } }))
   expect(JSON.stringify(receipt)).not.toMatch(/\b49\b|uid=|\/root|node_modules/)
 })
 

@@ -1,19 +1,16 @@
 /** A table of a real MariaDB into Parquet: every type, the sample of a draft, and incremental reads beside writers that commit late. */
-import { join } from 'node:path'
 import mysql, { type Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openSession } from '../../src/engines/duckdb/session.ts'
-import { runTransfer } from '../../src/main/service/transfer-job.ts'
-import type { Work } from '../../src/main/service/work.ts'
+import type { Outcome, Work } from '../../src/main/service/work.ts'
 import { createChance } from '../support/chance.ts'
 import { startMariaDb, type MariaDb } from '../support/mariadb.ts'
 import { openFolder } from '../support/service.ts'
+import { LATE_TIMEOUT_MS, readBesideLateWriters, rowsOf, runWork, workOf, type LateWriter } from '../support/transfers.ts'
 
 const chance = createChance()
 const home = openFolder('headrace-mysql-')
 let server: MariaDb
 let client: Connection
-let runs = 0
 
 const connect = (): Promise<Connection> => mysql.createConnection({ host: '127.0.0.1', port: server.port, user: server.login.username, password: server.login.password, database: 'shop', multipleStatements: true, timezone: 'Z' })
 
@@ -24,19 +21,8 @@ beforeAll(async () => {
 }, 90_000)
 afterAll(() => client.end())
 
-function transferOf(source: Record<string, unknown>, more: Partial<Work> = {}): ReturnType<typeof runTransfer> {
-  runs += 1
-  return runTransfer({
-    executionId: `e${runs}`, tenantId: 't', sourceType: 'mysql', source: { host: '127.0.0.1', port: server.port, database: 'shop', ...source }, destination: { type: 'local', path: 'out' }, sourceSecret: { ...server.login }, destinationSecret: undefined, cursor: undefined, draft: false, continuous: false, estimatedMinutes: 10,
-    memoryBytes: 1 << 30, threads: 2, workFolder: join(home, 'work', `e${runs}`), tenantFolder: home, scratchFolder: join(home, 'scratch'), allowedPaths: [], ...more,
-  }, () => undefined, () => performance.now() / 1000)
-}
-
-async function rowsOf(files: string[], query: string): Promise<Record<string, unknown>[]> {
-  const session = await openSession({ memoryBytes: 256 << 20, threads: 1, spillFolder: join(home, 'spill') })
-  const rows = await session.objects(query.replace(/\bT\b/, `read_parquet([${files.map((file) => `'${file}'`).join(', ')}])`))
-  await session.close()
-  return rows
+function transferOf(source: Record<string, unknown>, more: Partial<Work> = {}): Promise<Outcome> {
+  return runWork(workOf(home, { sourceType: 'mysql', source: { host: '127.0.0.1', port: server.port, database: 'shop', ...source }, sourceSecret: { ...server.login }, ...more }))
 }
 
 test('every type comes as it is: numbers exact, times in UTC, nulls and empty texts apart, bytes, quotes and line ends', async () => {
@@ -77,36 +63,28 @@ test('a draft reads a sample and says how much of the whole it is', async () => 
   expect(receipt.sample_share).toBeLessThan(0.06)
 })
 
-test.each([['seen', 10], ['id', 2_000]])('20 writers that commit late, cursor %s: incremental reads lose and double nothing', async (cursorColumn, overlap) => {
+test.each([['seen', 60], ['id', 50_000]])('20 writers that commit late, cursor %s: incremental reads lose and double nothing', async (cursorColumn, overlap) => {
   await client.query('DROP TABLE IF EXISTS feed; CREATE TABLE feed (id bigint PRIMARY KEY AUTO_INCREMENT, seen datetime NOT NULL)')
-  const committed = new Set<number>()
-  let writing = true
-  const writers = Array.from({ length: 20 }, async () => {
+  const writer = async (): Promise<LateWriter> => {
     const own = await connect()
-    while (writing) {
-      await own.query('BEGIN')
-      const [{ insertId, affectedRows }] = await own.query<mysql.ResultSetHeader>('INSERT INTO feed (seen) SELECT now() FROM seq_1_to_2')
-      await new Promise((done) => setTimeout(done, chance() < 0.1 ? 2_500 : chance() * 150))
-      if (chance() < 0.1) await own.query('ROLLBACK')
-      else {
-        await own.query('COMMIT')
-        for (let i = 0; i < affectedRows; i += 1) committed.add(insertId + i)
-      }
+    return {
+      async insert() {
+        await own.query('BEGIN')
+        const [{ insertId, affectedRows }] = await own.query<mysql.ResultSetHeader>('INSERT INTO feed (seen) SELECT now() FROM seq_1_to_2')
+        return Array.from({ length: affectedRows }, (_, i) => insertId + i)
+      },
+      end: async (how) => void (await own.query(how)),
+      close: () => own.end(),
     }
-    await own.end()
-  })
+  }
   const files: string[] = []
   let cursor: unknown
-  const read = async (): Promise<void> => {
+  const committed = await readBesideLateWriters({ chance, writer, async read() {
     const result = await transferOf({ table: 'feed', cursor: cursorColumn, overlap }, { cursor })
     cursor = result.cursor
     files.push(...result.receipt.output)
-  }
-  for (const end = Date.now() + 6_000; Date.now() < end; await new Promise((done) => setTimeout(done, 300))) await read()
-  writing = false
-  await Promise.all(writers)
-  await read()
+  } })
   const [{ rows, ids }] = await rowsOf(files, 'SELECT count(*)::INT AS rows, count(DISTINCT id)::INT AS ids FROM T')
   expect({ rows, ids }).toEqual({ rows: committed.size, ids: committed.size })
   expect(files.length).toBeGreaterThan(5)
-}, 60_000)
+}, LATE_TIMEOUT_MS)

@@ -3,14 +3,13 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { openSession } from '../../src/engines/duckdb/session.ts'
 import { createStaging } from '../../src/lakehouse/stores/staging.ts'
 import { createS3Store } from '../../src/lakehouse/stores/s3.ts'
-import { runTransfer } from '../../src/main/service/transfer-job.ts'
 import { openTenantStore } from '../../src/main/service/tenant-store.ts'
-import type { Work } from '../../src/main/service/work.ts'
+import type { Outcome, Work } from '../../src/main/service/work.ts'
 import { openFolder } from '../support/service.ts'
 import { startHdfs, startS3, type StorageServer } from '../support/storage.ts'
+import { rowsOf, runWork, workOf } from '../support/transfers.ts'
 
 const home = openFolder('headrace-objects-')
 const tenant = join(home, 'tenant')
@@ -18,7 +17,6 @@ mkdirSync(join(tenant, 'in'), { recursive: true })
 let s3: StorageServer
 let place: { bucket: string; endpoint: string }
 let keys: Record<string, string>
-let runs = 0
 
 beforeAll(async () => {
   s3 = await startS3()
@@ -27,25 +25,14 @@ beforeAll(async () => {
   process.env.HEADRACE_ALLOW_HOSTS = `127.0.0.1:${new URL(place.endpoint).port}`
 })
 
-function transferOf(more: Partial<Work>): ReturnType<typeof runTransfer> {
-  runs += 1
-  return runTransfer({
-    executionId: `e${runs}`, tenantId: 't', sourceType: 'files', source: { path: 'in/a.csv', format: 'csv' }, destination: { type: 'local', path: 'out' }, sourceSecret: keys, destinationSecret: keys, cursor: undefined, draft: false, continuous: false, estimatedMinutes: 5,
-    memoryBytes: 1 << 30, threads: 2, workFolder: join(home, 'work', `e${runs}`), tenantFolder: tenant, scratchFolder: join(home, 'scratch'), allowedPaths: [], ...more,
-  }, () => undefined, () => performance.now() / 1000)
-}
+const transferOf = (more: Partial<Work>): Promise<Outcome> => runWork(workOf(home, { source: { path: 'in/a.csv', format: 'csv' }, sourceSecret: keys, destinationSecret: keys, tenantFolder: tenant, ...more }))
 
 async function put(name: string, text: string): Promise<void> {
   const store = createS3Store({ bucket: 'lake', prefix: '', endpoint: place.endpoint, region: 'us-east-1', credentials: { accessKeyId: keys.access_key_id, secretAccessKey: keys.secret_access_key } }, createStaging(join(home, 'put'), Date.now))
   await store.write(name, Buffer.from(text))
 }
 
-async function count(path: string): Promise<number> {
-  const session = await openSession({ memoryBytes: 256 << 20, threads: 1, spillFolder: join(home, 'spill') })
-  const [[rows]] = await session.rows(`SELECT count(*) FROM read_parquet('${path}')`)
-  await session.close()
-  return Number(rows)
-}
+const count = async (path: string): Promise<number> => Number((await rowsOf([path], 'SELECT count(*) AS n FROM T'))[0].n)
 
 test('a bucket as source: each object once, new ones later, a sample for a draft', async () => {
   await put('landing/orders/1.csv', 'id,name\n1,a\n2,b\n')
@@ -66,11 +53,11 @@ test('a bucket as destination: the file and its rejects are there, whole; again 
   writeFileSync(join(tenant, 'in', 'a.csv'), `id,name\n${Array.from({ length: 400_000 }, (_, i) => `${i},${Math.imul(i, 2_654_435_761) >>> 0}-${Math.imul(i, 40_503) >>> 0}-${i * 7919}`).join('\n')}\noops,x\n`)
   const destination = { type: 's3', ...place, path: '/ingestion/orders/', format: 'parquet' }
   const source = { path: 'in/a.csv', format: 'csv', columns: [{ name: 'id', type: 'BIGINT' }, { name: 'name', type: 'VARCHAR' }] }
-  const { receipt } = await transferOf({ source, destination })
-  expect(receipt).toMatchObject({ rows: 400_000, rejected: 1, output: [`s3://lake/ingestion/orders/e${runs}.parquet`, `s3://lake/ingestion/orders/_rejects/e${runs}.parquet`] })
+  const { receipt } = await transferOf({ executionId: 'large', source, destination })
+  expect(receipt).toMatchObject({ rows: 400_000, rejected: 1, output: [`s3://lake/ingestion/orders/large.parquet`, `s3://lake/ingestion/orders/_rejects/large.parquet`] })
   const store = await openTenantStore({ type: 's3', ...place, path: 'ingestion/orders' }, keys, join(home, 'check'))
-  await store.stage([`e${runs}.parquet`])
-  expect(await count(store.localPath(`e${runs}.parquet`))).toBe(400_000)
+  await store.stage(['large.parquet'])
+  expect(await count(store.localPath('large.parquet'))).toBe(400_000)
   expect(receipt.bytes_written).toBeGreaterThan(5 * 1024 * 1024)
 })
 
@@ -93,13 +80,13 @@ test('HDFS as destination: the file is there, whole; data nodes are reached thro
   const hdfs = await startHdfs()
   const { port } = new URL(hdfs.env.HEADRACE_WEBHDFS)
   writeFileSync(join(tenant, 'in', 'c.csv'), `id\n${Array.from({ length: 1_000 }, (_, i) => i).join('\n')}\n`)
-  const work = { source: { path: 'in/c.csv', format: 'csv' }, destination: { type: 'hdfs', host: '127.0.0.1', port: Number(port), path: '/ingestion/orders' }, destinationSecret: { username: hdfs.env.HADOOP_USER_NAME } }
+  const work = { executionId: 'onhdfs', source: { path: 'in/c.csv', format: 'csv' }, destination: { type: 'hdfs', host: '127.0.0.1', port: Number(port), path: '/ingestion/orders' }, destinationSecret: { username: hdfs.env.HADOOP_USER_NAME } }
   process.env.HEADRACE_ALLOW_HOSTS = `127.0.0.1:${port}`
   await expect(transferOf(work)).rejects.toMatchObject({ code: 'address_denied' })
   process.env.HEADRACE_ALLOW_HOSTS = '127.0.0.1'
   const { receipt } = await transferOf(work)
   expect(receipt).toMatchObject({ rows: 1_000 })
-  const answer = spawnSync('curl', ['-sL', `${hdfs.env.HEADRACE_WEBHDFS}/webhdfs/v1/ingestion/orders/e${runs}.parquet?op=OPEN&user.name=${hdfs.env.HADOOP_USER_NAME}`])
+  const answer = spawnSync('curl', ['-sL', `${hdfs.env.HEADRACE_WEBHDFS}/webhdfs/v1/ingestion/orders/onhdfs.parquet?op=OPEN&user.name=${hdfs.env.HADOOP_USER_NAME}`])
   writeFileSync(join(home, 'fetched.parquet'), answer.stdout)
   expect(await count(join(home, 'fetched.parquet'))).toBe(1_000)
   hdfs.kill()

@@ -3,17 +3,17 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openSession } from '../../src/engines/duckdb/session.ts'
-import { runTransfer } from '../../src/main/service/transfer-job.ts'
-import type { Work } from '../../src/main/service/work.ts'
+import type { Outcome, Work } from '../../src/main/service/work.ts'
 import { createChance } from '../support/chance.ts'
 import { openFolder, postgres, run } from '../support/service.ts'
+import { LATE_TIMEOUT_MS, readBesideLateWriters, rowsOf, runWork, workOf, type LateWriter } from '../support/transfers.ts'
 
 const chance = createChance()
 const home = openFolder('headrace-source-')
 let url: string
 let client: pg.Client
-let base: Work
+let source: Record<string, unknown>
+let login: Record<string, string>
 
 beforeAll(async () => {
   const server = await postgres()
@@ -24,25 +24,12 @@ beforeAll(async () => {
   await client.connect()
   const { port, username, password } = new URL(url)
   process.env.HEADRACE_ALLOW_HOSTS = `127.0.0.1:${port},127.0.0.1:1`
-  base = {
-    executionId: 'x', tenantId: 't', sourceType: 'postgres', source: { host: '127.0.0.1', port: Number(port), database: name }, destination: { type: 'local', path: 'out' }, sourceSecret: { username, password }, destinationSecret: undefined, cursor: undefined, draft: false, continuous: false, estimatedMinutes: 10,
-    memoryBytes: 1 << 30, threads: 2, workFolder: join(home, 'work'), tenantFolder: home, scratchFolder: join(home, 'scratch'), allowedPaths: [],
-  }
+  source = { host: '127.0.0.1', port: Number(port), database: name }
+  login = { username, password }
 })
 afterAll(() => client.end())
 
-let executions = 0
-async function transferOf(more: Partial<Work> & { source: Record<string, unknown> }): Promise<Awaited<ReturnType<typeof runTransfer>>> {
-  executions += 1
-  return runTransfer({ ...base, executionId: `e${executions}`, workFolder: join(home, 'work', `e${executions}`), ...more, source: { ...base.source, ...more.source } }, () => undefined, () => performance.now() / 1000)
-}
-
-async function rowsOf(files: string[], query: string): Promise<Record<string, unknown>[]> {
-  const session = await openSession({ memoryBytes: 256 << 20, threads: 1, spillFolder: join(home, 'spill') })
-  const rows = await session.objects(query.replace(/\bT\b/, `read_parquet([${files.map((file) => `'${file}'`).join(', ')}])`))
-  await session.close()
-  return rows
-}
+const transferOf = (more: Partial<Work> & { source: Record<string, unknown> }): Promise<Outcome> => runWork(workOf(home, { sourceType: 'postgres', sourceSecret: login, estimatedMinutes: 10, ...more, source: { ...source, ...more.source } }))
 
 test('every type comes as it is: numbers exact, times in UTC, nulls and empty texts apart, bytes, quotes and line ends', async () => {
   await client.query(`CREATE TABLE kinds (a smallint, b int, c bigint, d real, e double precision, f numeric(20,5), g numeric, h boolean, i date, j timestamp, k timestamptz, l text, m varchar(10), n bytea, o uuid, p jsonb, q int[], r time)`)
@@ -86,38 +73,30 @@ test('a wrong login, a server that is not there, an address that is not allowed:
 
 test('20 writers that commit late, with equal cursor values: incremental reads lose and double nothing', async () => {
   await client.query('CREATE TABLE feed (id bigint PRIMARY KEY, seen timestamptz NOT NULL)')
-  const committed = new Set<number>()
-  let writing = true
   let next = 0
-  const writers = Array.from({ length: 20 }, async () => {
+  const writer = async (): Promise<LateWriter> => {
     const own = new pg.Client({ connectionString: url })
     await own.connect()
-    while (writing) {
-      const ids = Array.from({ length: 1 + Math.floor(chance() * 3) }, () => (next += 1))
-      await own.query('BEGIN')
-      // Rounded to the second: many rows share a value of the cursor, and late ones have old values.
-      await own.query(`INSERT INTO feed SELECT i, date_trunc('second', now()) FROM unnest($1::bigint[]) i`, [ids])
-      await new Promise((done) => setTimeout(done, chance() < 0.1 ? 2_500 : chance() * 150))
-      if (chance() < 0.1) await own.query('ROLLBACK')
-      else {
-        await own.query('COMMIT')
-        for (const id of ids) committed.add(id)
-      }
+    return {
+      async insert() {
+        const ids = Array.from({ length: 1 + Math.floor(chance() * 3) }, () => (next += 1))
+        await own.query('BEGIN')
+        // Rounded to the second: many rows share a value of the cursor, and late ones have old values.
+        await own.query(`INSERT INTO feed SELECT i, date_trunc('second', now()) FROM unnest($1::bigint[]) i`, [ids])
+        return ids
+      },
+      end: async (how) => void (await own.query(how)),
+      close: () => own.end(),
     }
-    await own.end()
-  })
+  }
   const files: string[] = []
   let cursor: unknown
-  const read = async (): Promise<void> => {
+  const committed = await readBesideLateWriters({ chance, writer, async read() {
     const result = await transferOf({ source: { table: 'feed', cursor: 'seen' }, cursor })
     cursor = result.cursor
     files.push(...result.receipt.output)
-  }
-  for (const end = Date.now() + 8_000; Date.now() < end; await new Promise((done) => setTimeout(done, 300))) await read()
-  writing = false
-  await Promise.all(writers)
-  await read()
+  } })
   const [{ rows, ids }] = await rowsOf(files, 'SELECT count(*)::INT AS rows, count(DISTINCT id)::INT AS ids FROM T')
   expect({ rows, ids }).toEqual({ rows: committed.size, ids: committed.size })
   expect(files.length).toBeGreaterThan(5)
-}, 60_000)
+}, LATE_TIMEOUT_MS)

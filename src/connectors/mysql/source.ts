@@ -7,7 +7,7 @@ import { connect as connectTcp } from 'node:net'
 import { Readable } from 'node:stream'
 import mysql, { type Connection as PromisedConnection, type RowDataPacket } from 'mysql2/promise'
 import { failure, reasonOf } from '../../core/errors.ts'
-import { NULL_TEXT, type DatabaseLogin, type SourceColumn, type TableRead } from '../table-source.ts'
+import { isConnectionLost, KEEP_ALIVE_MS, NULL_TEXT, PART_BYTES, WHOLE, type DatabaseLogin, type ReadOptions, type SourceColumn, type TableRead } from '../table-source.ts'
 
 export interface MysqlConfig {
   host: string
@@ -24,6 +24,13 @@ export interface MysqlConfig {
   overlap?: number
   /** 0000-00-00 as a missing value; without it such a date ends the read by name. */
   zero_dates?: 'null'
+  /**
+   * `one` (usual): all rows as of one moment, by one connection. `per_part`: ranges of a whole-number primary key, each as of its own
+   * moment, beside each other and kept when a read breaks. Each row comes once either way.
+   */
+  snapshot?: 'one' | 'per_part'
+  /** With `per_part`: about so many bytes of the table are read at a time. */
+  part_bytes?: number
   ssl?: 'disable' | 'require' | 'verify-full'
 }
 
@@ -39,29 +46,92 @@ const DEFAULT_OVERLAP = { seconds: 300, values: 10_000 }
 const MOST_SEEN = 200_000
 
 /** `address`: where to connect, checked by the caller; `host` of the config is the name that TLS checks. */
-export async function readMysql(config: MysqlConfig, login: DatabaseLogin, address: string, { since, limit }: { since?: MysqlCursor; limit?: number }): Promise<TableRead<MysqlCursor>> {
+export async function readMysql(config: MysqlConfig, login: DatabaseLogin, address: string, { since, limit, lanes = 1, earlier }: ReadOptions<MysqlCursor>): Promise<TableRead<MysqlCursor>> {
+  const at = `${config.host}:${config.port ?? 3306}`
+  const connections = [await connect(config, login, address)]
+  const close = async (): Promise<void> => connections.forEach((one) => one.destroy())
+  try {
+    const table = await describeTable(connections[0], config, at)
+    const cut = config.snapshot === 'per_part' && since === undefined && limit === undefined
+    const identity = cut ? JSON.stringify([at, config.database, config.table, table.columns, table.key, config.cursor, config.overlap]) : ''
+    // What is kept of a broken read was cut and bounded as it was then; the rest is read by the same.
+    const moment = cut && earlier?.identity === identity ? (JSON.parse(earlier.moment) as Moment) : { value: await greatestOf(connections[0], config, table), parts: cut ? await rangesOf(connections[0], config, table) : [WHOLE] }
+    moment.value ??= since?.value
+    const position = positionOf(config, table, since, moment.value, cut && config.cursor !== undefined)
+    const before = new Set(Buffer.from(since?.seen ?? '', 'base64').toString('hex').match(/.{16}/g) ?? [])
+    const notes: (() => string)[] = []
+    return {
+      columns: table.columns.map(({ name, duckType, hex }) => ({ name, duckType, hex })), estimatedRows: table.estimatedRows,
+      parts: moment.parts, lanes: Math.min(lanes, moment.parts.length), identity, moment: JSON.stringify(moment),
+      async open(part, lane) {
+        connections[lane] ??= await connect(config, login, address)
+        if (cut) await begin(connections[lane])
+        const where = [...position.where, ...(cut ? inRange(table, part) : [])]
+        const query = `SELECT ${table.columns.map((column) => column.select).join(', ')}, ${position.extra} FROM ${mysql.escapeId(config.table, true)}${where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`}${limit === undefined ? '' : ` LIMIT ${Math.floor(limit)}`}`
+        const window = createWindow(before, config)
+        notes.push(window.note)
+        return { stream: Readable.from(csvOf(connections[lane], query, table.columns, window, at), { objectMode: false, highWaterMark: 1 << 20 }), note: window.note }
+      },
+      async keeps(_part, _rows, note) {
+        notes.push(() => note)
+        return true
+      },
+      cursor: () => (moment.value === undefined ? undefined : { value: moment.value, seen: Buffer.concat(notes.map((note) => Buffer.from(note(), 'base64'))).toString('base64') }),
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw readError(error, at)
+  }
+}
+
+async function connect(config: MysqlConfig, login: DatabaseLogin, address: string): Promise<PromisedConnection> {
   const port = config.port ?? 3306
-  const at = `${config.host}:${port}`
   const connection = await mysql.createConnection({
-    host: config.host, port, user: login.username, password: login.password, database: config.database, charset: 'utf8mb4', connectTimeout: 15_000, stream: () => connectTcp(port, address), ssl: tlsOf(config),
+    host: config.host, port, user: login.username, password: login.password, database: config.database, charset: 'utf8mb4', connectTimeout: 15_000, stream: () => connectTcp({ port, host: address, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }), ssl: tlsOf(config),
   }).catch((error: unknown) => {
-    throw connectError(error, at, config)
+    throw connectError(error, `${config.host}:${port}`, config)
   })
   connection.on('error', () => undefined)
-  try {
-    await connection.query("SET time_zone = '+00:00'")
-    await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ')
-    await connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
-    const table = await describeTable(connection, config, at)
-    const position = await positionOf(connection, config, table, since)
-    const list = table.columns.map((column) => column.select).join(', ')
-    const query = `SELECT ${list}, ${position.extra} FROM ${mysql.escapeId(config.table, true)}${position.where}${limit === undefined ? '' : ` LIMIT ${Math.floor(limit)}`}`
-    const window = createWindow(since, position.value, config)
-    return { columns: table.columns.map(({ name, duckType, hex }) => ({ name, duckType, hex })), estimatedRows: table.estimatedRows, stream: Readable.from(csvOf(connection, query, table.columns, window, at), { objectMode: false, highWaterMark: 1 << 20 }), cursor: () => window.cursor(), close: async () => connection.destroy() }
-  } catch (error) {
-    connection.destroy()
-    throw (error as { sqlState?: string }).sqlState === undefined ? error : failure('source_failed', { address: at, reason: reasonOf(error) }, error)
-  }
+  await connection.query("SET time_zone = '+00:00'")
+  await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ')
+  await begin(connection)
+  return connection
+}
+
+const begin = (connection: PromisedConnection): Promise<unknown> => connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
+
+function readError(error: unknown, at: string): Error {
+  if (isConnectionLost(error)) return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
+  return (error as { sqlState?: string }).sqlState === undefined ? (error as Error) : failure('source_failed', { address: at, reason: reasonOf(error) }, error)
+}
+
+interface Moment {
+  /** The greatest value of the cursor when the read began: what is above it comes with the next read. */
+  value?: string
+  /** `FROM:TO` of the key; the first has no beginning and the last no end. */
+  parts: string[]
+}
+
+const MOST_PARTS = 10_000
+
+/** Equal steps of the key, about as many as the table's size asks for. Throws when the key is not one column of whole numbers. */
+async function rangesOf(connection: PromisedConnection, config: MysqlConfig, { columns, key }: Table): Promise<string[]> {
+  const column = columns.find((one) => one.name === key[0])
+  if (key.length !== 1 || column === undefined || !column.duckType.endsWith('INT')) throw failure('not_supported', { feature: `snapshot: per_part for ${config.table}, whose key is not one column of whole numbers that is read,`, instead: 'Leave snapshot out, or declare key with the column to cut by.' })
+  const id = mysql.escapeId(column.name, true)
+  const [[{ least, greatest, bytes }]] = await connection.query<RowDataPacket[]>(`SELECT CAST(MIN(${id}) AS CHAR) AS least, CAST(MAX(${id}) AS CHAR) AS greatest, (SELECT CAST(data_length AS CHAR) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?) AS bytes FROM ${mysql.escapeId(config.table, true)}`, [config.database, config.table])
+  const count = Math.min(MOST_PARTS, Math.max(1, Math.ceil(Number(bytes ?? 0) / (config.part_bytes ?? PART_BYTES))))
+  const [from, to] = [BigInt((least as string | null) ?? 0), BigInt((greatest as string | null) ?? 0)]
+  const step = (to - from) / BigInt(count) + 1n
+  const bounds = Array.from({ length: count + 1 }, (_, i) => (i === 0 || i === count ? '' : String(from + step * BigInt(i))))
+  return bounds.slice(1).map((end, i) => `${bounds[i]}:${end}`)
+}
+
+function inRange({ key }: Table, part: string): string[] {
+  const id = mysql.escapeId(key[0], true)
+  const [from, to] = part.split(':')
+  return [...(from === '' ? [] : [`${id} >= ${from}`]), ...(to === '' ? [] : [`${id} < ${to}`])]
 }
 
 function tlsOf({ ssl }: MysqlConfig): mysql.SslOptions | undefined {
@@ -100,14 +170,14 @@ async function describeTable(connection: PromisedConnection, config: MysqlConfig
   return { columns, key: config.key ?? rows.filter((row) => row.role === 'PRI').map((row) => String(row.name)), estimatedRows: Number(found[0].estimated ?? 0) }
 }
 
-const WHOLE: Record<string, string> = { tinyint: 'TINYINT', smallint: 'SMALLINT', mediumint: 'INTEGER', int: 'INTEGER', bigint: 'BIGINT', year: 'SMALLINT' }
+const WHOLE_TYPES: Record<string, string> = { tinyint: 'TINYINT', smallint: 'SMALLINT', mediumint: 'INTEGER', int: 'INTEGER', bigint: 'BIGINT', year: 'SMALLINT' }
 const BYTES = new Set(['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob', 'bit', 'geometry', 'point'])
 
 /** What has no equal stays the text that the database gives. A FLOAT is read as a DOUBLE: as text it has six digits only. */
 function describeColumn(name: string, kind: string, whole: string, { zero_dates: zeros }: MysqlConfig): Described {
   const id = mysql.escapeId(name, true)
   const plain = { name, select: id, hex: false, quoted: false, time: false }
-  if (WHOLE[kind] !== undefined) return { ...plain, duckType: `${/unsigned/.test(whole) ? 'U' : ''}${WHOLE[kind]}` }
+  if (WHOLE_TYPES[kind] !== undefined) return { ...plain, duckType: `${/unsigned/.test(whole) ? 'U' : ''}${WHOLE_TYPES[kind]}` }
   if (kind === 'float') return { ...plain, duckType: 'FLOAT', select: `CAST(${id} AS DOUBLE)` }
   if (kind === 'double') return { ...plain, duckType: 'DOUBLE' }
   const decimal = /^decimal\((\d+),(\d+)\)/.exec(whole)
@@ -121,30 +191,35 @@ function describeColumn(name: string, kind: string, whole: string, { zero_dates:
 }
 
 interface Position {
-  where: string
+  where: string[]
   /** Three more columns: the row's identity, whether it lies in the next overlap, whether the last read may have taken it. */
   extra: string
-  value: string | undefined
 }
 
-async function positionOf(connection: PromisedConnection, config: MysqlConfig, { columns, key }: Table, since: MysqlCursor | undefined): Promise<Position> {
+const cursorError = ({ cursor, table }: MysqlConfig, reason: string): Error => failure('cursor_invalid', { column: cursor, table, reason })
+
+/** The greatest value of the cursor column, if one is declared and there are rows. Throws for a column that cannot be one. */
+async function greatestOf(connection: PromisedConnection, config: MysqlConfig, { columns, key }: Table): Promise<string | undefined> {
+  if (config.cursor === undefined) return undefined
+  if (!columns.some((one) => one.name === config.cursor)) throw cursorError(config, 'it is not one of the columns that are read')
+  if (key.length === 0) throw cursorError(config, 'the table has no primary key to tell rows apart; declare key')
+  const [id, table] = [mysql.escapeId(config.cursor, true), mysql.escapeId(config.table, true)]
+  const [[{ missing, greatest }]] = await connection.query<RowDataPacket[]>(`SELECT EXISTS (SELECT 1 FROM ${table} WHERE ${id} IS NULL) AS missing, (SELECT CAST(MAX(${id}) AS CHAR) FROM ${table}) AS greatest`)
+  if (Number(missing) !== 0) throw cursorError(config, 'there are rows without a value in it')
+  return (greatest as string | null) ?? undefined
+}
+
+/** `cut`: parts are read at moments of their own, so that what came above the value since then is left to the next read. */
+function positionOf(config: MysqlConfig, { columns, key }: Table, since: MysqlCursor | undefined, value: string | undefined, cut: boolean): Position {
   const { cursor: name } = config
-  if (name === undefined) return { where: '', extra: 'NULL, 0, 0', value: undefined }
-  const wrong = (reason: string): Error => failure('cursor_invalid', { column: name, table: config.table, reason })
-  const column = columns.find((one) => one.name === name)
-  if (column === undefined) throw wrong('it is not one of the columns that are read')
-  if (key.length === 0) throw wrong('the table has no primary key to tell rows apart; declare key')
+  if (name === undefined) return { where: [], extra: 'NULL, 0, 0' }
+  const time = columns.find((one) => one.name === name)?.time === true
   const id = mysql.escapeId(name, true)
-  const [[{ missing }]] = await connection.query<RowDataPacket[]>(`SELECT EXISTS (SELECT 1 FROM ${mysql.escapeId(config.table, true)} WHERE ${id} IS NULL) AS missing`)
-  if (Number(missing) !== 0) throw wrong('there are rows without a value in it')
-  const back = (value: string): string => (column.time ? `CAST(${mysql.escape(value)} AS DATETIME(6)) - INTERVAL ${overlapOf(config.overlap, DEFAULT_OVERLAP.seconds)} SECOND` : `${mysql.escape(value)} - ${overlapOf(config.overlap, DEFAULT_OVERLAP.values)}`)
-  const [[{ greatest }]] = await connection.query<RowDataPacket[]>(`SELECT CAST(MAX(${id}) AS CHAR) AS greatest FROM ${mysql.escapeId(config.table, true)}`)
-  const value = (greatest as string | null) ?? since?.value
+  const back = (from: string): string => (time ? `CAST(${mysql.escape(from)} AS DATETIME(6)) - INTERVAL ${overlapOf(config.overlap, DEFAULT_OVERLAP.seconds)} SECOND` : `${mysql.escape(from)} - ${overlapOf(config.overlap, DEFAULT_OVERLAP.values)}`)
   const identity = `CONCAT_WS(CHAR(31), ${[...key, name].map((one) => mysql.escapeId(one, true)).join(', ')})`
   return {
-    where: since === undefined ? '' : ` WHERE ${id} >= ${back(since.value)}`,
+    where: [...(since === undefined ? [] : [`${id} >= ${back(since.value)}`]), ...(!cut ? [] : [value === undefined ? 'FALSE' : `${id} <= ${mysql.escape(value)}`])],
     extra: value === undefined ? 'NULL, 0, 0' : `${identity}, ${id} >= ${back(value)}, ${since === undefined ? '0' : `${id} <= ${mysql.escape(since.value)}`}`,
-    value,
   }
 }
 
@@ -153,20 +228,20 @@ const overlapOf = (given: number | undefined, usual: number): number => Math.max
 interface Window {
   /** Whether the row is new; it is remembered when it lies in the next overlap. */
   takes(identity: string, inNext: boolean, maybeTaken: boolean): boolean
-  cursor(): MysqlCursor | undefined
+  /** Marks of the rows to remember, in base64. */
+  note(): string
 }
 
-function createWindow(since: MysqlCursor | undefined, value: string | undefined, config: MysqlConfig): Window {
-  const before = new Set((Buffer.from(since?.seen ?? '', 'base64').toString('hex').match(/.{16}/g) ?? []))
+function createWindow(before: ReadonlySet<string>, config: MysqlConfig): Window {
   const next: string[] = []
   return {
     takes(identity, inNext, maybeTaken) {
       const mark = inNext || maybeTaken ? hash('sha256', identity).slice(0, 16) : ''
       if (inNext) next.push(mark)
-      if (next.length > MOST_SEEN) throw failure('cursor_invalid', { column: config.cursor, table: config.table, reason: `more than ${MOST_SEEN} rows lie within its overlap; declare a smaller one` })
+      if (next.length > MOST_SEEN) throw cursorError(config, `more than ${MOST_SEEN} rows lie within its overlap; declare a smaller one`)
       return !(maybeTaken && before.has(mark))
     },
-    cursor: () => (value === undefined ? undefined : { value, seen: Buffer.from(next.join(''), 'hex').toString('base64') }),
+    note: () => Buffer.from(next.join(''), 'hex').toString('base64'),
   }
 }
 
@@ -187,6 +262,9 @@ async function* csvOf(connection: PromisedConnection, query: string, columns: De
       return bytes === null ? null : `\\x${bytes.toString('hex')}`
     },
   }).stream({ highWaterMark: 512 })
+  // A lost connection is told to the connection, and not to a query that streams.
+  const onLost = (error: Error): void => void rows.destroy(error)
+  connection.once('error', onLost)
   let text = ''
   try {
     for await (const row of rows as AsyncIterable<(string | null)[]>) {
@@ -198,7 +276,9 @@ async function* csvOf(connection: PromisedConnection, query: string, columns: De
       text = ''
     }
   } catch (error) {
-    throw (error as { sqlState?: string }).sqlState === undefined ? error : failure('source_failed', { address: at, reason: reasonOf(error) }, error)
+    throw readError(error, at)
+  } finally {
+    connection.removeListener('error', onLost)
   }
   if (text !== '') yield Buffer.from(text)
 }

@@ -5,7 +5,7 @@
 import pg from 'pg'
 import { to as copyTo } from 'pg-copy-streams'
 import { failure, reasonOf } from '../../core/errors.ts'
-import { NULL_TEXT, type DatabaseLogin, type SourceColumn, type TableRead } from '../table-source.ts'
+import { isConnectionLost, KEEP_ALIVE_MS, NULL_TEXT, PART_BYTES, WHOLE, type DatabaseLogin, type ReadOptions, type SourceColumn, type TableRead } from '../table-source.ts'
 
 export interface PostgresConfig {
   host: string
@@ -18,6 +18,8 @@ export interface PostgresConfig {
   /** A column that only grows: reads take what came since the last. */
   cursor?: string
   ssl?: 'disable' | 'require' | 'verify-full'
+  /** About so many bytes of the table are read at a time. */
+  part_bytes?: number
 }
 
 interface Column extends SourceColumn {
@@ -32,29 +34,105 @@ export interface PostgresCursor {
   snapshot: string
 }
 
-/** `address`: where to connect, checked by the caller; `host` of the config is the name that TLS checks. */
-export async function readPostgres(config: PostgresConfig, login: DatabaseLogin, address: string, { since, limit }: { since?: PostgresCursor; limit?: number }): Promise<TableRead<PostgresCursor>> {
+interface Connection {
+  client: pg.Client
+  at: string
+  config: PostgresConfig
+}
+
+/**
+ * `address`: where to connect, checked by the caller; `host` of the config is the name that TLS checks. A full read of a table on disk is
+ * cut into ranges of its pages; all connections read the snapshot that the first one exported.
+ */
+export async function readPostgres(config: PostgresConfig, login: DatabaseLogin, address: string, { since, limit, lanes = 1, earlier }: ReadOptions<PostgresCursor>): Promise<TableRead<PostgresCursor>> {
+  const first = await connect(config, login, address)
+  const connections = [first]
+  const close = async (): Promise<void> => void (await Promise.all(connections.map(({ client }) => client.end().catch(() => undefined))))
+  try {
+    await first.client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    const { columns, relation, estimatedRows } = await describeTable(first)
+    const { where, cursor } = await position(first, columns, relation, since)
+    const pages = where === '' && limit === undefined ? await pagesOf(first) : undefined
+    const parts = pages?.parts ?? [WHOLE]
+    const { rows: [{ moment, exported }] } = await first.client.query<{ moment: string; exported: string | null }>(`SELECT pg_current_snapshot()::text AS moment, ${parts.length > 1 && lanes > 1 ? 'pg_export_snapshot()' : 'NULL'} AS exported`)
+    const list = columns.map((column) => pg.escapeIdentifier(column.name)).join(', ')
+    return {
+      columns, estimatedRows, parts, moment, lanes: Math.min(lanes, parts.length),
+      identity: pages === undefined ? '' : JSON.stringify([config.host, config.port ?? 5432, config.database, pages.files, list, columns.map((column) => column.type)]),
+      async open(part, lane) {
+        const on = (connections[lane] ??= await sameSnapshot(await connect(config, login, address), String(exported)))
+        const query = `SELECT ${list} FROM ${pages === undefined ? `${relation} t${where}` : fromPages(pages, part)}${limit === undefined ? '' : ` LIMIT ${Math.floor(limit)}`}`
+        return { stream: on.client.query(copyTo(`COPY (${query}) TO STDOUT (FORMAT csv, HEADER false, NULL '${NULL_TEXT}', ENCODING 'UTF8')`, { highWaterMark: 1 << 20 } as never)), note: () => '' }
+      },
+      async keeps(part, rows) {
+        if (pages === undefined) return false
+        // Versions that both moments see are a part of what the earlier one saw: with as many, and none that is new, they are the same.
+        const late = isLate(earlier?.moment ?? '')
+        const { rows: [now] } = await first.client.query<{ old: string; fresh: string }>(`SELECT count(*) FILTER (WHERE NOT (${late})) AS old, count(*) FILTER (WHERE ${late}) AS fresh FROM ${fromPages(pages, part)}`)
+        return Number(now.old) === rows && Number(now.fresh) === 0
+      },
+      cursor: () => cursor,
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw readError(error, first.at)
+  }
+}
+
+async function connect(config: PostgresConfig, login: DatabaseLogin, address: string): Promise<Connection> {
   const at = `${config.host}:${config.port ?? 5432}`
-  const client = new pg.Client({ host: address, port: config.port ?? 5432, database: config.database, user: login.username, password: login.password, connectionTimeoutMillis: 15_000, application_name: 'headrace', ssl: tlsOf(config) })
+  const client = new pg.Client({ host: address, port: config.port ?? 5432, database: config.database, user: login.username, password: login.password, connectionTimeoutMillis: 15_000, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS, application_name: 'headrace', ssl: tlsOf(config) })
   client.on('error', () => undefined)
   await client.connect().catch((error: unknown) => {
     throw connectError(error, at)
   })
-  try {
-    await client.query("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; SET datestyle = 'ISO'; SET intervalstyle = 'iso_8601'; SET timezone = 'UTC'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET statement_timeout = 0")
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-    const { columns, relation, estimatedRows } = await describeTable(client, config, at)
-    const { where, cursor } = await position(client, config, columns, relation, since)
-    const list = columns.map((column) => pg.escapeIdentifier(column.name)).join(', ')
-    const query = `SELECT ${list} FROM ${relation} t${where}${limit === undefined ? '' : ` LIMIT ${Math.floor(limit)}`}`
-    const stream = client.query(copyTo(`COPY (${query}) TO STDOUT (FORMAT csv, HEADER false, NULL '${NULL_TEXT}', ENCODING 'UTF8')`, { highWaterMark: 1 << 20 } as never))
-    // Whoever reads it is told of errors there; one that comes after the end is nobody's.
-    stream.on('error', () => undefined)
-    return { columns, estimatedRows, stream, cursor: () => cursor, close: async () => void (await client.end().catch(() => undefined)) }
-  } catch (error) {
-    await client.end().catch(() => undefined)
-    throw (error as { code?: string }).code !== undefined && !('next' in (error as object)) ? failure('source_failed', { address: at, reason: reasonOf(error) }, error) : error
-  }
+  await client.query("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; SET datestyle = 'ISO'; SET intervalstyle = 'iso_8601'; SET timezone = 'UTC'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+  return { client, at, config }
+}
+
+async function sameSnapshot(connection: Connection, exported: string): Promise<Connection> {
+  await connection.client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ${pg.escapeLiteral(exported)}`)
+  return connection
+}
+
+/** What failed while rows were read, by the table of errors. */
+export function readError(error: unknown, at: string): Error {
+  if (isConnectionLost(error)) return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
+  return (error as { code?: string }).code !== undefined && !('next' in (error as object)) ? failure('source_failed', { address: at, reason: reasonOf(error) }, error) : (error as Error)
+}
+
+interface Pages {
+  /** `OID:FROM-TO`, in pages; the last of a table has no end: the table grows. */
+  parts: string[]
+  relations: Map<string, string>
+  /** Changes when one of the tables is written anew. */
+  files: string
+}
+
+/** The table itself, or the leaves of a partitioned one whose rows are all this user's to read. */
+const ON_DISK = `WITH c AS (SELECT * FROM pg_class WHERE oid = to_regclass($1)), leaves AS (
+  SELECT oid FROM c WHERE relkind IN ('r', 'm') AND NOT EXISTS (SELECT 1 FROM pg_inherits WHERE inhparent = c.oid)
+  UNION ALL SELECT t.relid FROM c, pg_partition_tree(c.oid) t WHERE c.relkind = 'p' AND NOT c.relrowsecurity AND t.isleaf
+) SELECT l.oid::text AS oid, l.oid::regclass::text AS relation, pg_relation_filenode(l.oid)::text AS file, (pg_relation_size(l.oid) / current_setting('block_size')::int)::float8 AS pages, current_setting('block_size')::int AS page_bytes,
+  l.relkind IN ('r', 'm') AND has_table_privilege(l.oid, 'SELECT') AND current_setting('server_version_num')::int >= 140000 AS readable
+  FROM leaves JOIN pg_class l USING (oid) ORDER BY l.oid`
+
+/** Ranges of pages; undefined for what has none of its own (views, inherited tables), and for servers before 14, which read the whole table for each range. */
+async function pagesOf({ client, config }: Connection): Promise<Pages | undefined> {
+  const { rows: tables } = await client.query<{ oid: string; relation: string; file: string; pages: number; page_bytes: number; readable: boolean }>(ON_DISK, [quotedName(config.table)])
+  if (tables.length === 0 || tables.some((one) => !one.readable)) return undefined
+  const parts = tables.flatMap(({ oid, pages, page_bytes: pageBytes }) => {
+    const step = Math.ceil((config.part_bytes ?? PART_BYTES) / pageBytes)
+    const count = Math.max(1, Math.ceil(pages / step))
+    return Array.from({ length: count }, (_, i) => `${oid}:${i * step}-${i === count - 1 ? '' : (i + 1) * step}`)
+  })
+  return { parts, relations: new Map(tables.map((one) => [one.oid, one.relation])), files: tables.map((one) => `${one.oid}/${one.file}`).join(' ') }
+}
+
+function fromPages({ relations }: Pages, part: string): string {
+  const [, oid, from, to] = /^(\d+):(\d+)-(\d*)$/.exec(part) ?? []
+  return `${String(relations.get(oid))} t WHERE t.ctid >= '(${from},0)'${to === '' ? '' : ` AND t.ctid < '(${to},0)'`}`
 }
 
 function tlsOf({ ssl, host }: PostgresConfig): pg.ClientConfig['ssl'] {
@@ -69,7 +147,7 @@ function connectError(error: unknown, at: string): Error {
   return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
 }
 
-async function describeTable(client: pg.Client, config: PostgresConfig, at: string): Promise<{ columns: Column[]; relation: string; estimatedRows: number }> {
+async function describeTable({ client, config, at }: Connection): Promise<{ columns: Column[]; relation: string; estimatedRows: number }> {
   const { rows: [found] } = await client.query<{ relation: string | null; rows: number }>('SELECT c.oid::regclass::text AS relation, c.reltuples::float8 AS rows FROM pg_class c WHERE c.oid = to_regclass($1)', [quotedName(config.table)])
   if (!found?.relation) throw failure('source_not_found', { address: at, what: `table ${config.table} that this user can see`, known: 'name it with its schema: public.orders.' })
   const { rows } = await client.query<{ name: string; type: string }>("SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum", [quotedName(config.table)])
@@ -101,11 +179,14 @@ function duckTypeOf(type: string): string {
   return numeric !== null && Number(numeric[1]) <= 38 ? `DECIMAL(${numeric[1]}, ${numeric[2]})` : 'VARCHAR'
 }
 
-/**
- * What an incremental read takes: rows above the last cursor value, and rows at or below it that the last read could not see
- * because their transactions had not committed. xmin has 32 bits; it is taken as the newest such number that is not in the future.
- */
-async function position(client: pg.Client, config: PostgresConfig, columns: Column[], relation: string, since: PostgresCursor | undefined): Promise<{ where: string; cursor: PostgresCursor | undefined }> {
+/** Whether a snapshot did not see the row's transaction. xmin has 32 bits; it is taken as the newest such number that is not in the future. */
+function isLate(snapshot: string): string {
+  const full = `(pg_snapshot_xmax(pg_current_snapshot())::text::numeric - mod(mod(pg_snapshot_xmax(pg_current_snapshot())::text::numeric - t.xmin::text::numeric, 4294967296) + 4294967296, 4294967296))::text::xid8`
+  return `t.xmin::text::numeric >= 3 AND NOT pg_visible_in_snapshot(${full}, ${pg.escapeLiteral(snapshot)}::pg_snapshot)`
+}
+
+/** What an incremental read takes: rows above the last cursor value, and those at or below it whose transactions the last read could not see. */
+async function position({ client, config }: Connection, columns: Column[], relation: string, since: PostgresCursor | undefined): Promise<{ where: string; cursor: PostgresCursor | undefined }> {
   if (config.cursor === undefined) return { where: '', cursor: undefined }
   const column = pg.escapeIdentifier(config.cursor)
   if (!columns.some((one) => one.name === config.cursor)) throw failure('cursor_invalid', { column: config.cursor, table: config.table, reason: 'it is not one of the columns that are read' })
@@ -113,7 +194,5 @@ async function position(client: pg.Client, config: PostgresConfig, columns: Colu
   if (now.empty !== '0') throw failure('cursor_invalid', { column: config.cursor, table: config.table, reason: `${now.empty} row(s) have no value in it` })
   const cursor = { value: now.value ?? since?.value ?? '', snapshot: now.snapshot }
   if (since === undefined || since.value === '') return { where: '', cursor }
-  const full = `(pg_snapshot_xmax(pg_current_snapshot())::text::numeric - mod(mod(pg_snapshot_xmax(pg_current_snapshot())::text::numeric - t.xmin::text::numeric, 4294967296) + 4294967296, 4294967296))::text::xid8`
-  const late = `t.xmin::text::numeric >= 3 AND NOT pg_visible_in_snapshot(${full}, ${pg.escapeLiteral(since.snapshot)}::pg_snapshot)`
-  return { where: ` WHERE t.${column} > ${pg.escapeLiteral(since.value)} OR (${late})`, cursor }
+  return { where: ` WHERE t.${column} > ${pg.escapeLiteral(since.value)} OR (${isLate(since.snapshot)})`, cursor }
 }

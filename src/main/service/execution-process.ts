@@ -48,6 +48,9 @@ interface Rolling {
   busy: boolean
 }
 
+/** Each lane of a read holds one for its query; libuv's usual four would be the most that read at once. */
+const POOL_THREADS = 20
+
 /** A stream that is told to stop has this long to end with a commit. */
 const STOP_MS = 30_000
 
@@ -73,7 +76,7 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   const file = openSync(path, 'a', 0o600)
   // Nothing of our own environment but what finding programs and names needs: a tenant's job must not read it.
   const inherited = Object.fromEntries(['PATH', 'HOME', 'TMPDIR', 'LANG', 'HEADRACE_ALLOW_HOSTS', 'NODE_EXTRA_CA_CERTS'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
-  const child = fork(ENTRY, [], { execArgv: ['--max-old-space-size=512', '--disable-warning=ExperimentalWarning'], stdio: ['ignore', file, file, 'ipc'], serialization: 'advanced', env: { ...inherited, [EXECUTION_MARK]: claimed.execution_id, NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' } })
+  const child = fork(ENTRY, [], { execArgv: ['--max-old-space-size=512', '--disable-warning=ExperimentalWarning'], stdio: ['ignore', file, file, 'ipc'], serialization: 'advanced', env: { ...inherited, [EXECUTION_MARK]: claimed.execution_id, NODE_COMPILE_CACHE: getCompileCacheDir() ?? '', UV_THREADPOOL_SIZE: String(POOL_THREADS) } })
   closeSync(file)
   const { max_runtime_minutes: most, max_freshness_seconds: freshness } = job.sla_requirements as SlaRequirements
   const holds = (row.holds as { amount: string }[]).reduce((sum, one) => sum + BigInt(one.amount), 0n)

@@ -2,17 +2,19 @@
  * The runner: claims executions whose time has come and runs each in a child process of its own, under a lease. What they use is
  * measured by the operating system; who uses too much memory or time is ended by name. Several runners share one database.
  */
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { cpus, hostname } from 'node:os'
 import { join } from 'node:path'
 import { ERRORS, HeadraceError, reasonOf, type ErrorCode } from '../../core/errors.ts'
 import type { ServiceReason } from '../../scheduling/reasons.ts'
 import { claim, finish, heartbeat, type Claimed, type Ending } from '../../state/runs.ts'
+import { endedAmong } from '../../state/jobs.ts'
 import { refreshCapacity } from './capacity.ts'
 import type { Context } from './context.ts'
 import { mib, startProcess, stop, unentered, watch, type Running } from './execution-process.ts'
 import { demoteIfDecayed } from './jobs.ts'
 import { startLoop, type Loop } from './scheduler.ts'
+import { PARTS_FOLDER } from './part-journal.ts'
 import type { Receipt } from './work.ts'
 
 const RUNNER = { everyMs: 500, leaseMs: 15_000, heartbeatMs: 3_000, measureMs: 500, attempts: 3, graceMs: 10_000, healthyMs: 600_000, refreshMs: 30_000 }
@@ -25,7 +27,7 @@ export function startRunner(context: Context, log: (event: Record<string, unknow
     log({ level: 'warn', event: 'runner.failed', reason: reasonOf(error) })
   }
   let beatMs = 0
-  let refreshedMs = performance.now()
+  let refreshedMs = -Infinity
   const meter = setInterval(() => running.forEach((one) => watch(context, one)), RUNNER.measureMs)
   const loop = startLoop(RUNNER.everyMs, async () => {
     if (performance.now() - beatMs > RUNNER.heartbeatMs && running.size > 0) {
@@ -35,6 +37,7 @@ export function startRunner(context: Context, log: (event: Record<string, unknow
     if (performance.now() - refreshedMs > RUNNER.refreshMs) {
       refreshedMs = performance.now()
       await refreshCapacity(context)
+      await clearEnded(context)
     }
     // Streams run all the time: what they may take is booked capacity, not one of a few places.
     const free = concurrency - [...running.values()].filter((one) => one.rolling === undefined).length
@@ -86,8 +89,10 @@ async function beat(context: Context, runner: string, running: Map<string, Runni
 /** Enters how it ended. Tried again while the database is away: what was used must not be forgotten. */
 async function end(context: Context, runner: string, one: Running): Promise<void> {
   const { execution_id: executionId, generation } = one.claimed
-  await rm(join(context.home, 'work', executionId), { recursive: true, force: true })
+  // Who lost its lease leaves the folder to the one that has it now.
   if (one.stopFor === 'lost') return
+  const folder = join(context.home, 'work', executionId)
+  await clear(folder)
   const reported = BigInt(one.result?.cpuMicros ?? 0)
   if (reported > one.cpuMicros) one.cpuMicros = reported
   while (one.rolling?.busy === true) await new Promise((done) => setTimeout(done, 50))
@@ -95,6 +100,7 @@ async function end(context: Context, runner: string, one: Running): Promise<void
   for (let wait = 200; ; wait = Math.min(wait * 2, 5_000)) {
     try {
       await context.gate.transact((tx) => finish(tx, ending, { actor: `runner ${runner}`, now: context.now(), settings: context.slots }))
+      if (ending.outcome !== 'requeued') await rm(folder, { recursive: true, force: true })
       context.metrics.ended(ending.outcome, ending.reason?.code)
       if (ending.outcome === 'succeeded') await demoteIfDecayed(context, one.claimed.tenant_id, one.claimed.job_id)
       return
@@ -104,6 +110,19 @@ async function end(context: Context, runner: string, one: Running): Promise<void
       await new Promise((done) => setTimeout(done, wait))
     }
   }
+}
+
+/** All but what the next attempt can go on with: logins must not lie there while it waits. */
+async function clear(folder: string): Promise<void> {
+  const entries = await readdir(folder).catch(() => [])
+  for (const entry of entries) if (entry !== PARTS_FOLDER) await rm(join(folder, entry), { recursive: true, force: true })
+}
+
+/** Work folders of executions that ended elsewhere, or with a runner that was killed. */
+async function clearEnded({ gate, home }: Context): Promise<void> {
+  const folders = await readdir(join(home, 'work')).catch(() => [])
+  const ended = await endedAmong(gate.service, folders)
+  for (const folder of ended) await rm(join(home, 'work', folder), { recursive: true, force: true })
 }
 
 function outcomeOf(context: Context, one: Running): Omit<Ending, 'executionId' | 'generation' | 'used'> {

@@ -5,13 +5,15 @@ import { failure } from '../../core/errors.ts'
 import { openSession, type DuckSession } from '../../engines/duckdb/session.ts'
 import { readFiles } from './file-input.ts'
 import { readTable } from './table-input.ts'
-import { publish } from './transfer-output.ts'
+import { publish, publishedBefore } from './transfer-output.ts'
 import type { Read, Target } from './transfer-read.ts'
-import type { Progress, Receipt, Work } from './work.ts'
+import type { Outcome, Progress, Receipt, Work } from './work.ts'
 
 /** Runs it. `now` in seconds, monotonic. */
-export async function runTransfer(work: Work, progress: Progress, now: () => number): Promise<{ receipt: Receipt; cursor: unknown }> {
+export async function runTransfer(work: Work, progress: Progress, now: () => number): Promise<Outcome> {
   const started = now()
+  const before = await publishedBefore(work)
+  if (before !== undefined) return before
   const staged = join(work.workFolder, 'data.parquet')
   const rejects = join(work.workFolder, 'rejects.parquet')
   await mkdir(work.workFolder, { recursive: true })
@@ -22,14 +24,17 @@ export async function runTransfer(work: Work, progress: Progress, now: () => num
   } finally {
     await session.close()
   }
-  const output = read.nothingNew ? { paths: [], bytes: 0 } : await publish(work, staged, read.rejected > 0 ? rejects : undefined)
-  const seconds = now() - started
   const share = read.totalRows > 0 ? Math.min(1, read.rows / read.totalRows) : 1
+  const seconds = (): Pick<Receipt, 'work_seconds' | 'startup_seconds'> => ({ work_seconds: round(now() - started - read.startupSeconds), startup_seconds: round(read.startupSeconds) })
   const receipt: Receipt = {
-    rows: read.rows, rejected: read.rejected, bytes_read: read.bytes, bytes_written: output.bytes, output: output.paths, work_seconds: round(seconds - read.startupSeconds), startup_seconds: round(read.startupSeconds),
+    rows: read.rows, rejected: read.rejected, bytes_read: read.bytes, bytes_written: 0, output: [], ...seconds(),
+    ...(read.partsKept === undefined || read.partsKept === 0 ? {} : { parts_kept: read.partsKept }),
     ...(work.draft ? { sample_share: share, estimated_seconds: Math.max(1, round(work.estimatedMinutes * 60 * share)) } : {}),
   }
-  return { receipt, cursor: work.draft ? undefined : read.cursor }
+  const outcome: Outcome = { receipt, cursor: work.draft ? undefined : read.cursor }
+  if (read.nothingNew === true) return outcome
+  const published = await publish(work, { staged, rejects: read.rejected > 0 ? rejects : undefined, outcome })
+  return { ...published, receipt: { ...published.receipt, ...seconds() } }
 }
 
 const round = (value: number): number => Math.round(value * 1_000) / 1_000

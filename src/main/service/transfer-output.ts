@@ -1,45 +1,96 @@
-/** Publishes what a transfer made: a file appears whole under the execution's name, or not at all, and is durable when it does. */
+/**
+ * Publishes what a transfer made: a file appears whole under the execution's name, or not at all, and is durable when it does. The first
+ * attempt that publishes wins. Its file says where it ended, so that a later attempt, which may have read more, takes over its outcome:
+ * whoever has taken the file once has all of it.
+ */
+import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { glob, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { failure, storageFailure } from '../../core/errors.ts'
+import type { ObjectStore } from '../../core/object-store.ts'
+import { noteFrom, noteInto } from './parquet-file.ts'
 import { openTenantStore, type StoreConfig } from './tenant-store.ts'
 import { tenantPath } from './tenant-paths.ts'
-import type { Work } from './work.ts'
+import type { Outcome, Work } from './work.ts'
 
-export interface Output {
-  paths: string[]
-  bytes: number
+/** Where outputs of an execution go. Names are relative to it. */
+interface Place {
+  at(name: string): string
+  find(name: string): Promise<Outcome | undefined>
+  /** `once`: nothing is done, and the answer is false, when the name is taken. */
+  put(from: string, name: string, options: { once: boolean }): Promise<boolean>
 }
 
-/** A second attempt of the same execution replaces it by the same. */
-export async function publish(work: Work, staged: string, rejects: string | undefined): Promise<Output> {
-  const files = [{ from: staged, name: `${work.executionId}.parquet` }, ...(rejects === undefined ? [] : [{ from: rejects, name: `_rejects/${work.executionId}.parquet` }])]
-  const bytes = (await Promise.all(files.map(({ from }) => stat(from)))).reduce((sum, file) => sum + file.size, 0)
+const outputName = (work: Work): string => `${work.executionId}.parquet`
+
+/** What an earlier attempt of this execution has published. */
+export async function publishedBefore(work: Work): Promise<Outcome | undefined> {
+  return work.draft ? undefined : (await placeOf(work)).find(outputName(work))
+}
+
+/** Publishes and gives the outcome that counts. `rejects` are published first: who sees the file finds what is missing from it. */
+export async function publish(work: Work, { staged, rejects, outcome }: { staged: string; rejects: string | undefined; outcome: Outcome }): Promise<Outcome> {
+  const place = await placeOf(work)
+  const name = outputName(work)
+  const output = [place.at(name), ...(rejects === undefined ? [] : [place.at(`_rejects/${name}`)])]
+  const bytes = (await Promise.all([staged, ...(rejects === undefined ? [] : [rejects])].map((path) => stat(path)))).reduce((sum, file) => sum + file.size, 0)
+  const ours: Outcome = { ...outcome, receipt: { ...outcome.receipt, output, bytes_written: bytes } }
+  await noteInto(staged, JSON.stringify(ours))
+  if (rejects !== undefined) await place.put(rejects, `_rejects/${name}`, { once: false })
+  const won = await place.put(staged, name, { once: !work.draft })
+  return won ? ours : ((await place.find(name)) ?? ours)
+}
+
+async function placeOf(work: Work): Promise<Place> {
   const type = work.draft ? 'local' : String(work.destination.type)
-  if (type === 's3' || type === 'hdfs') return { paths: await upload(work, files), bytes }
+  if (type === 's3' || type === 'hdfs') return storePlace(await openTenantStore(work.destination as unknown as StoreConfig, work.destinationSecret, join(work.workFolder, 'upload')))
   if (type !== 'local') throw failure('not_supported', { feature: `${type} as destination of a transfer`, instead: 'Use local, s3 or hdfs; zones take a dataset declaration.' })
-  const folder = work.draft ? work.scratchFolder : await tenantPath(String(work.destination.path), { tenantFolder: work.tenantFolder, allowed: work.allowedPaths })
-  for (const { from, name } of files) await moveDurably(from, join(folder, name))
-  return { paths: files.map(({ name }) => join(folder, name)), bytes }
+  return folderPlace(work.draft ? work.scratchFolder : await tenantPath(String(work.destination.path), { tenantFolder: work.tenantFolder, allowed: work.allowedPaths }))
 }
 
-/** Rejects first: who sees the file finds what is missing from it. */
-async function upload(work: Work, files: { from: string; name: string }[]): Promise<string[]> {
-  const store = await openTenantStore(work.destination as unknown as StoreConfig, work.destinationSecret, join(work.workFolder, 'upload'))
-  for (const { from, name } of files) {
-    await mkdir(dirname(store.localPath(name)), { recursive: true })
-    await rename(from, store.localPath(name))
+const outcomeOf = (note: string | undefined): Outcome | undefined => (note === undefined ? undefined : (JSON.parse(note) as Outcome))
+
+/** A bucket or HDFS. Another attempt that ends while this one uploads is not noticed: it has lost its lease, and was told to end before. */
+function storePlace(store: ObjectStore): Place {
+  return {
+    at: (name) => `${store.root}/${name}`,
+    async find(name) {
+      const size = (await store.stat(name))?.size
+      return size === undefined ? undefined : outcomeOf(await noteFrom(size, (start, end) => store.readRange(name, start, end)))
+    },
+    async put(from, name, { once }) {
+      if (once && (await store.stat(name)) !== undefined) return false
+      await mkdir(dirname(store.localPath(name)), { recursive: true })
+      await rename(from, store.localPath(name))
+      await store.sync([name])
+      return true
+    },
   }
-  await store.sync(files.map(({ name }) => name).toReversed())
-  return files.map(({ name }) => `${store.root}/${name}`)
 }
 
-async function moveDurably(from: string, to: string): Promise<void> {
+function folderPlace(folder: string): Place {
+  return {
+    at: (name) => join(folder, name),
+    async find(name) {
+      const path = join(folder, name)
+      try {
+        await using file = await open(path)
+        return outcomeOf(await noteFrom((await file.stat()).size, async (start, end) => (await file.read(Buffer.alloc(end - start), 0, end - start, start)).buffer))
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+        throw storageFailure(error, 'read', path)
+      }
+    },
+    put: (from, name, { once }) => moveDurably(from, join(folder, name), once),
+  }
+}
+
+async function moveDurably(from: string, to: string, once: boolean): Promise<boolean> {
   try {
     await mkdir(dirname(to), { recursive: true })
-    const near = join(dirname(to), `.${to.slice(to.lastIndexOf('/') + 1)}.part`)
+    const near = join(dirname(to), `.${basename(to)}.${randomUUID()}.part`)
     await rename(from, near).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EXDEV') throw error
       await pipeline((await open(from)).createReadStream(), createWriteStream(near))
@@ -49,10 +100,26 @@ async function moveDurably(from: string, to: string): Promise<void> {
       await using file = await open(near, 'r+')
       await file.sync()
     }
-    await rename(near, to)
+    const won = once ? await nameOnce(near, to) : await rename(near, to).then(() => true)
+    // Of attempts that were killed here.
+    for await (const left of glob(`.${basename(to)}.*.part`, { cwd: dirname(to) })) await rm(join(dirname(to), left), { force: true })
     await using folder = await open(dirname(to))
     await folder.sync()
+    return won
   } catch (error) {
     throw storageFailure(error, 'write', to)
   }
+}
+
+/** A second name, which never replaces a file as a rename does; where a file system has none, a rename it is. */
+async function nameOnce(near: string, to: string): Promise<boolean> {
+  const won = await link(near, to).then(() => true, async (error: NodeJS.ErrnoException) => {
+    // Taken, or tidied away by the one who took it.
+    if (error.code === 'EEXIST' || error.code === 'ENOENT') return false
+    if (error.code !== 'EPERM' && error.code !== 'ENOTSUP') throw error
+    await rename(near, to)
+    return true
+  })
+  await rm(near, { force: true })
+  return won
 }

@@ -18,6 +18,8 @@ export interface Read extends TransferResult {
   startupSeconds: number
   /** An incremental read that found nothing: no file is written. */
   nothingNew?: boolean
+  /** Parts of the table that an earlier attempt had read. */
+  partsKept?: number
 }
 
 const DEFAULT_SAMPLE_ROWS = 10_000

@@ -32,6 +32,8 @@ export interface Receipt {
   work_seconds: number
   startup_seconds: number
   output: string[]
+  /** Of a table: parts that an earlier attempt had read. */
+  parts_kept?: number
   /** Of a draft: how much of the whole the sample is, and what the estimate gives for it. */
   sample_share?: number
   estimated_seconds?: number
@@ -41,6 +43,12 @@ export interface Receipt {
   raw_version?: number
   published_rows?: number
   worst_freshness_seconds?: number
+}
+
+/** How an execution ended: `cursor` is where the job's next one goes on. */
+export interface Outcome {
+  receipt: Receipt
+  cursor?: unknown
 }
 
 /** Tells how far it is; `freshnessMs` of a stream: the age of the newest message when readers could see it. */

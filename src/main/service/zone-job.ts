@@ -16,7 +16,7 @@ import { placeDataset, type LoadedDataset } from '../home.ts'
 import { streamOf } from '../stream-run.ts'
 import { executionResolver } from './dial.ts'
 import { tenantPath } from './tenant-paths.ts'
-import type { Progress, Receipt, Work } from './work.ts'
+import type { Outcome, Progress, Receipt, Work } from './work.ts'
 
 const DEFAULT_SAMPLE_MESSAGES = 100_000
 
@@ -35,7 +35,7 @@ export function declaredDataset(sourceType: string, config: Record<string, unkno
 }
 
 /** Runs it until it is done, or until the signal: then it ends after a commit. `now` in seconds, monotonic. */
-export async function runZones(work: Work, { progress, signal, now, batch }: { progress: Progress; signal: AbortSignal; now: () => number; batch(): Promise<void> }): Promise<{ receipt: Receipt; cursor: undefined }> {
+export async function runZones(work: Work, { progress, signal, now, batch }: { progress: Progress; signal: AbortSignal; now: () => number; batch(): Promise<void> }): Promise<Outcome> {
   const started = now()
   const loaded = await place(work)
   const stopped = new AbortController()
@@ -69,7 +69,7 @@ export async function runZones(work: Work, { progress, signal, now, batch }: { p
     messages: sum.messages, duplicates: sum.duplicates, raw_version: version, published_rows: published.reduce((rows, one) => rows + one.published, 0), worst_freshness_seconds: rounded(sum.worstFreshnessMs / 1_000),
     ...(work.draft ? { sample_share: share, estimated_seconds: Math.max(1, rounded(work.estimatedMinutes * 60 * share)) } : {}),
   }
-  return { receipt, cursor: undefined }
+  return { receipt }
 }
 
 /** The batch alone, in a process of its own beside a stream that goes on. */
