@@ -76,7 +76,8 @@ export async function readTenants(db: Db, grid: SlotGrid, tenantIds: string[], {
   const endMs = grid.originMs + grid.count * grid.slotMs
   // Who has work of its own for its units lends nothing: what was called back must not be lent again.
   const lenders = await db.selectFrom('tenants').select('tenant_id').where(sql<boolean>`policy->>'lends' = 'true'`).where('status', '=', 'active')
-    .where(({ not, exists, selectFrom }) => not(exists(selectFrom('queued_executions as q').select('q.execution_id').whereRef('q.tenant_id', '=', 'tenants.tenant_id').where('q.namespace', '=', DEDICATED).where('q.preferred', '<=', new Date(nowMs))))).execute()
+    .where(({ not, exists, selectFrom }) => not(exists(selectFrom('queued_executions as q').select('q.execution_id').whereRef('q.tenant_id', '=', 'tenants.tenant_id').where('q.namespace', '=', DEDICATED).where('q.preferred', '<=', new Date(nowMs)))))
+    .where(({ not, exists, selectFrom }) => not(exists(selectFrom('bookings as k').innerJoin('job_executions as x', 'x.execution_id', 'k.execution_id').select('k.execution_id').whereRef('k.tenant_id', '=', 'tenants.tenant_id').whereRef('x.unit_owner', '=', 'tenants.tenant_id').where('k.booked_from', '>', new Date(nowMs)).where('x.status', '=', 'booked').where('x.scheduled_time', '<=', new Date(nowMs))))).execute()
   const lending = new Set(lenders.map((one) => one.tenant_id))
   const ids = [...new Set([...tenantIds, ...lending])]
   const owners = new Set([...(dedicated ?? ids), ...lending])

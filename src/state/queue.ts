@@ -81,7 +81,9 @@ export async function runCycle(tx: Tx, { capacity, settings, now, heads, spillov
 /** Moves bookings for later to the room that is free now. Returns how many. */
 export async function advanceBookings(tx: Tx, { settings, now }: { settings: SlotSettings; now: Date }): Promise<number> {
   const rows = await tx.selectFrom('bookings as b').innerJoin('job_executions as x', 'x.execution_id', 'b.execution_id').select(['x.execution_id', 'x.tenant_id', 'x.namespace', 'x.cpu_cores', 'x.memory_gb', 'x.scheduled_time', 'x.booked_from', 'x.booked_until', 'x.unit_owner', 'x.holds'])
-    .where('b.booked_from', '>', now).where('x.status', '=', 'booked').where('x.scheduled_time', '<=', now).orderBy('x.fair_tag').orderBy('x.execution_id').limit(ADVANCED_AT_ONCE).forUpdate('x').skipLocked().execute()
+    .where('b.booked_from', '>', now).where('x.status', '=', 'booked').where('x.scheduled_time', '<=', now)
+    // Whose units they are comes before who borrows them: what was called back must not go to the next loan.
+    .orderBy(sql`x.unit_owner IS NOT NULL AND x.unit_owner <> x.tenant_id`).orderBy('x.fair_tag').orderBy('x.execution_id').limit(ADVANCED_AT_ONCE).forUpdate('x').skipLocked().execute()
   if (rows.length === 0) return 0
   const grid = gridAt(now.getTime(), settings)
   const lotIds = [...new Set(rows.flatMap((row) => holdsOf(row.holds).map((hold) => hold.lotId)))]

@@ -87,6 +87,8 @@ test('a draft reads a sample into a scratch zone; a scheduled run takes all that
 test('without a schedule it runs all the time: paid a slot at a time, paused after a commit, taken up where it was, stopped when nothing is left', async () => {
   const { job_id: id } = (await service.call<{ job_id: string }>('POST', at('jobs'), { token: tenant.editor, body: job('always', { source_config: { declaration: declaration().replace(/schedule: .*/, 'schedule: "*/5 * * * * *"') } }) })).body
   await promoteByHand(id)
+  const published = async (): Promise<number> => (await deltalake<{ rows: number }>(tables('processed'), "print(json.dumps({'rows': t.num_rows}))").catch(() => ({ rows: 0 }))).rows
+  const before = await published()
   await produce(where, 1_000)
   const one = await streaming(id, 1)
   expect((await service.call('POST', at(`jobs/${id}/run`), { token: tenant.editor })).body).toMatchObject({ code: 'job_state' })
@@ -96,8 +98,6 @@ test('without a schedule it runs all the time: paid a slot at a time, paused aft
   })
   expect(lines[0].cpu_microseconds).toBeGreaterThan(0n)
   expect((await service.call<{ current_period: { vcpu_hours: { consumed: number } } }>('GET', at('usage'), { token: tenant.viewer })).body.current_period.vcpu_hours.consumed).toBeGreaterThan(0)
-  const published = async (): Promise<number> => (await deltalake<{ rows: number }>(tables('processed'), "print(json.dumps({'rows': t.num_rows}))").catch(() => ({ rows: 0 }))).rows
-  const before = await published()
   await until('a batch beside the stream', async () => ((await published()) > before ? true : undefined))
   await service.call('POST', at(`jobs/${id}/pause`), { token: tenant.editor })
   expect(await ended(one.execution_id)).toMatchObject({ status: 'cancelled', sla_met: true })
