@@ -4,6 +4,7 @@ import { failure } from '../core/errors.ts'
 import { DRAFT } from '../core/namespaces.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
+import { timeOrderedId } from './ids.ts'
 import { isUniqueViolation } from './postgres-errors.ts'
 
 export interface JobFields {
@@ -72,6 +73,14 @@ export async function changeJob(tx: Tx, row: JobRow, { version, change, event, a
 /** Executions of a job that have not ended. */
 export async function openExecutions(db: Db, jobId: string): Promise<{ execution_id: string; status: string }[]> {
   return db.selectFrom('job_executions').select(['execution_id', 'status']).where('job_id', '=', jobId).where('status', 'in', ['scheduled', 'booked', 'running']).execute()
+}
+
+/** The id of a job's last execution in production that succeeded; the beginning of one as old as the job when there is none. */
+export async function lastSuccess(db: Db, jobId: string): Promise<string> {
+  const last = await db.selectFrom('job_executions').select('execution_id').where('job_id', '=', jobId).where('status', '=', 'succeeded').where('namespace', '<>', DRAFT).orderBy('created_at', 'desc').orderBy('execution_id', 'desc').limit(1).executeTakeFirst()
+  if (last !== undefined) return last.execution_id
+  const job = await db.selectFrom('ingestion_jobs').select('created_at').where('job_id', '=', jobId).executeTakeFirstOrThrow()
+  return timeOrderedId(job.created_at.getTime()).slice(0, 13)
 }
 
 /** Those of these ids that no execution has which has not ended. */

@@ -87,9 +87,9 @@ export interface TestService {
   close(): Promise<void>
 }
 
-export async function testService(options: { capacity?: OfferedCapacity; now?: () => Date; url?: string; slots?: SlotSettings } = {}): Promise<TestService> {
+export async function testService(options: { capacity?: OfferedCapacity; now?: () => Date; url?: string; home?: string; slots?: SlotSettings } = {}): Promise<TestService> {
   const url = options.url ?? (await freshDatabase())
-  const home = openFolder('headrace-service-')
+  const home = options.home ?? openFolder('headrace-service-')
   const { service, context, close } = await openService({ databaseUrl: url, home, version: 'test', capacity: options.capacity, now: options.now, slots: options.slots })
   const { createToken } = await import('../../src/state/tenants.ts')
   const operator = (await context.gate.transact((tx) => createToken(tx, { tenantId: undefined, name: 'operator', role: 'operator', actor: 'test' }))).token

@@ -5,15 +5,18 @@ import { failure } from '../../core/errors.ts'
 import { openSession, type DuckSession } from '../../engines/duckdb/session.ts'
 import { readFiles } from './file-input.ts'
 import { readTable } from './table-input.ts'
-import { publish, publishedBefore } from './transfer-output.ts'
+import { publish, publishedBefore, unknownOutput } from './transfer-output.ts'
 import type { Read, Target } from './transfer-read.ts'
 import type { Outcome, Progress, Receipt, Work } from './work.ts'
 
 /** Runs it. `now` in seconds, monotonic. */
-export async function runTransfer(work: Work, progress: Progress, now: () => number): Promise<Outcome> {
+export async function runTransfer(asked: Work, progress: Progress, now: () => number): Promise<Outcome> {
   const started = now()
-  const before = await publishedBefore(work)
+  const before = asked.draft ? undefined : await publishedBefore(asked)
   if (before !== undefined) return before
+  const unknown = asked.draft ? undefined : await unknownOutput(asked)
+  const work: Work = unknown?.cursor === undefined ? asked : { ...asked, cursor: unknown.cursor }
+  if (work !== asked) process.stdout.write(`reads on from ${unknown?.receipt.output[0]}, which the service did not know of\n`)
   const staged = join(work.workFolder, 'data.parquet')
   const rejects = join(work.workFolder, 'rejects.parquet')
   await mkdir(work.workFolder, { recursive: true })

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { glob, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { glob, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { failure, storageFailure } from '../../core/errors.ts'
@@ -18,16 +18,38 @@ import type { Outcome, Work } from './work.ts'
 /** Where outputs of an execution go. Names are relative to it. */
 interface Place {
   at(name: string): string
-  find(name: string): Promise<Outcome | undefined>
+  find(name: string): Promise<Note | undefined>
+  /** Names of files in it that come after one, the last first. */
+  after(name: string): Promise<string[]>
   /** `once`: nothing is done, and the answer is false, when the name is taken. */
   put(from: string, name: string, options: { once: boolean }): Promise<boolean>
+}
+
+/** What stands in the footer of an output. */
+interface Note extends Outcome {
+  jobId: string
 }
 
 const outputName = (work: Work): string => `${work.executionId}.parquet`
 
 /** What an earlier attempt of this execution has published. */
 export async function publishedBefore(work: Work): Promise<Outcome | undefined> {
-  return work.draft ? undefined : (await placeOf(work)).find(outputName(work))
+  return (await placeOf(work)).find(outputName(work))
+}
+
+const OUTPUT = /^[0-9a-f]{8}-[0-9a-f-]{27}\.parquet$/
+
+/**
+ * The newest output of this job that the service does not know of: its database was restored from a time before, or an execution was
+ * given up after it had published. Reading goes on where that one ended, or its rows would come twice. Ids of executions grow with time.
+ */
+export async function unknownOutput(work: Work): Promise<Outcome | undefined> {
+  const place = await placeOf(work)
+  for (const name of await place.after(`${work.knownUntil}.parquet`)) {
+    const note = OUTPUT.test(name) && name !== outputName(work) ? await place.find(name) : undefined
+    if (note?.jobId === work.jobId) return note
+  }
+  return undefined
 }
 
 /** Publishes and gives the outcome that counts. `rejects` are published first: who sees the file finds what is missing from it. */
@@ -37,7 +59,7 @@ export async function publish(work: Work, { staged, rejects, outcome }: { staged
   const output = [place.at(name), ...(rejects === undefined ? [] : [place.at(`_rejects/${name}`)])]
   const bytes = (await Promise.all([staged, ...(rejects === undefined ? [] : [rejects])].map((path) => stat(path)))).reduce((sum, file) => sum + file.size, 0)
   const ours: Outcome = { ...outcome, receipt: { ...outcome.receipt, output, bytes_written: bytes } }
-  await noteInto(staged, JSON.stringify(ours))
+  await noteInto(staged, JSON.stringify({ ...ours, jobId: work.jobId } satisfies Note))
   if (rejects !== undefined) await place.put(rejects, `_rejects/${name}`, { once: false })
   const won = await place.put(staged, name, { once: !work.draft })
   return won ? ours : ((await place.find(name)) ?? ours)
@@ -50,7 +72,7 @@ async function placeOf(work: Work): Promise<Place> {
   return folderPlace(work.draft ? work.scratchFolder : await tenantPath(String(work.destination.path), { tenantFolder: work.tenantFolder, allowed: work.allowedPaths }))
 }
 
-const outcomeOf = (note: string | undefined): Outcome | undefined => (note === undefined ? undefined : (JSON.parse(note) as Outcome))
+const parsed = (note: string | undefined): Note | undefined => (note === undefined ? undefined : (JSON.parse(note) as Note))
 
 /** A bucket or HDFS. Another attempt that ends while this one uploads is not noticed: it has lost its lease, and was told to end before. */
 function storePlace(store: ObjectStore): Place {
@@ -58,8 +80,9 @@ function storePlace(store: ObjectStore): Place {
     at: (name) => `${store.root}/${name}`,
     async find(name) {
       const size = (await store.stat(name))?.size
-      return size === undefined ? undefined : outcomeOf(await noteFrom(size, (start, end) => store.readRange(name, start, end)))
+      return size === undefined ? undefined : parsed(await noteFrom(size, (start, end) => store.readRange(name, start, end)))
     },
+    after: async (name) => (await store.list('', name)).map((one) => one.name).filter((one) => one > name).toReversed(),
     async put(from, name, { once }) {
       if (once && (await store.stat(name)) !== undefined) return false
       await mkdir(dirname(store.localPath(name)), { recursive: true })
@@ -77,12 +100,13 @@ function folderPlace(folder: string): Place {
       const path = join(folder, name)
       try {
         await using file = await open(path)
-        return outcomeOf(await noteFrom((await file.stat()).size, async (start, end) => (await file.read(Buffer.alloc(end - start), 0, end - start, start)).buffer))
+        return parsed(await noteFrom((await file.stat()).size, async (start, end) => (await file.read(Buffer.alloc(end - start), 0, end - start, start)).buffer))
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
         throw storageFailure(error, 'read', path)
       }
     },
+    after: async (name) => (await readdir(folder).catch(() => [])).filter((one) => one > name).toSorted().toReversed(),
     put: (from, name, { once }) => moveDurably(from, join(folder, name), once),
   }
 }

@@ -1,6 +1,7 @@
 /** What goes to the child that runs an execution, and what it says. By IPC only: secrets are never in arguments or environment. */
 export interface Work {
   executionId: string
+  jobId: string
   tenantId: string
   sourceType: string
   source: Record<string, unknown>
@@ -8,6 +9,8 @@ export interface Work {
   sourceSecret: Record<string, string> | undefined
   destinationSecret: Record<string, string> | undefined
   cursor: unknown
+  /** The job's last execution that succeeded, or what an id as old as the job begins with: what was published after it, the database does not know. */
+  knownUntil: string
   /** A draft: on a sample, into a scratch folder. */
   draft: boolean
   /** Into the zones without a schedule: reads until it is told to stop. */
