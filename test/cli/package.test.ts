@@ -15,7 +15,10 @@ test('produces, streams and publishes from an installed package', () => {
   for (const name of readdirSync('node_modules').filter((one) => !one.startsWith('.'))) symlinkSync(resolve('node_modules', name), join(folder, 'node_modules', name))
   run('tar', ['-xf', filename, '-C', join(folder, 'node_modules')])
   const home = join(folder, 'node_modules', 'package')
-  const { bin, version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { bin: Record<string, string>; version: string }
+  const { bin, version, dependencies } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { bin: Record<string, string>; version: string; dependencies: Record<string, string> }
+  const bill = JSON.parse(readFileSync(join(home, 'dist', 'sbom.cdx.json'), 'utf8')) as { components: { name: string; group?: string; hashes?: { alg: string }[] }[] }
+  const listed = new Set(bill.components.filter((one) => one.hashes?.some(({ alg }) => alg === 'SHA-512')).map((one) => (one.group === undefined || one.group === '' ? one.name : `${one.group}/${one.name}`)))
+  expect(Object.keys(dependencies).filter((name) => !listed.has(name))).toEqual([])
   const headrace = (...args: string[]): string => run(process.execPath, [join(home, bin.headrace), ...args])
   expect(headrace('--version').trim()).toBe(`headrace ${version}`)
   headrace('produce', 'books_files', '--count', '300')

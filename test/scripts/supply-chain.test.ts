@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
 interface Locked {
+  name?: string
   version?: string
   integrity?: string
   resolved?: string
@@ -23,6 +24,15 @@ test('every package is locked by a SHA-512, and by no address', () => {
 test('no script runs at install, and no new package wants one', () => {
   expect(readFileSync('.npmrc', 'utf8')).toMatch(/^ignore-scripts=true$/m)
   expect(packages.filter(([path, one]) => one.hasInstallScript === true && !WANT_SCRIPTS.test(path)).map(([path]) => path)).toEqual([])
+})
+
+const WEEK_MS = 7 * 86_400_000
+
+test('every version was public for a week before it was used here: package-dates.json says when each was published', () => {
+  const dates = read<Record<string, string>>('package-dates.json')
+  const versions = packages.map(([path, one]) => `${one.name ?? path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)}@${one.version}`)
+  expect(Object.keys(dates).toSorted()).toEqual([...new Set(versions)].toSorted())
+  expect(Object.entries(dates).filter(([, date]) => !/^\d{4}-\d{2}-\d{2}$/.test(date) || Date.parse(date) > Date.now() - WEEK_MS)).toEqual([])
 })
 
 test('versions are exact', () => {
