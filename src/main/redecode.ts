@@ -1,4 +1,5 @@
 /** Messages that RAW kept are decoded again with the declaration of today: for quarantined ones, and after a mapping changed. */
+import { hash } from 'node:crypto'
 import type { StageEngine } from '../core/engine.ts'
 import { createMessages, ensureMessages, type Messages } from '../core/messages.ts'
 import type { Counts } from '../core/results.ts'
@@ -40,15 +41,19 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
   return {
     async add(rows, counts) {
       const wanted = new Map<string, Set<number>>()
-      for (const row of rows) {
-        const message = positionOf(row)
-        wanted.set(message, (wanted.get(message) ?? new Set()).add(Number(row.ordinal)))
-      }
+      for (const row of rows) wanted.set(positionOf(row), (wanted.get(positionOf(row)) ?? new Set()).add(Number(row.ordinal)))
+      const { messages, ordinals } = messagesOf(rows)
       await writer.add(
-        processor.process(messagesOf(rows), counts, (partition, offset, ordinal) => {
-          const ordinals = wanted.get(`${partition}:${offset}`)
-          return ordinals !== undefined && !ordinals.has(-1) && !ordinals.has(ordinal)
-        }),
+        processor.process(
+          messages,
+          counts,
+          (partition, offset, ordinal) => {
+            const some = wanted.get(`${partition}:${offset}`)
+            return some !== undefined && !some.has(-1) && !some.has(ordinal)
+          },
+          // A record of a large file was kept by itself, a message with one record: its ordinal is the one that its row has.
+          (message, records) => (records === 1 && ordinals[message].length === 1 ? Math.max(0, ordinals[message][0]) : 0),
+        ),
       )
     },
     finish: async () => (await writer.finish()).files,
@@ -57,13 +62,20 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
 
 const positionOf = (row: KeptRow): string => `${String(row.kafka_partition)}:${String(row.kafka_offset)}`
 
-function messagesOf(rows: KeptRow[]): Messages {
+/** Each text that was kept once, with the ordinals of the rows that have it: rows of one large file share their position and not their bytes. */
+function messagesOf(rows: KeptRow[]): { messages: Messages; ordinals: number[][] } {
   const messages = createMessages(createSlab(1 << 20), rows.length)
-  const seen = new Set<string>()
+  const seen = new Map<string, number>()
+  const ordinals: number[][] = []
   for (const row of rows) {
-    const position = positionOf(row)
-    if (seen.has(position)) continue
-    seen.add(position)
+    const kept = `${positionOf(row)} ${hash('sha256', String(row.bytes))}`
+    const known = seen.get(kept)
+    if (known !== undefined) {
+      ordinals[known].push(Number(row.ordinal))
+      continue
+    }
+    seen.set(kept, messages.count)
+    ordinals.push([Number(row.ordinal)])
     const n = messages.count
     ensureMessages(messages, n + 1)
     const { slab } = messages
@@ -82,5 +94,5 @@ function messagesOf(rows: KeptRow[]): Messages {
     messages.valueLength[n] = bytes.length
     messages.count = n + 1
   }
-  return messages
+  return { messages, ordinals }
 }

@@ -131,6 +131,7 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
   const stays = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && !replaced.has(file.path) && !parts.unread.has(file.path))
   const fresh = made.filter((file) => file.partitionValues.outcome === 'accepted' && file.dataChange !== true)
   const read = old.filter((file) => !parts.unread.has(file.path))
+  if (read.length + fresh.length === 0) return null
   const archived = parts.archive === undefined ? [] : [...parts.archive.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted')
   const sliced = (of: Table, files: (AddAction | DataFile)[]): Promise<RawSlice> => sliceOf(of, engine.access, files)
   const all = [...(parts.archive === undefined ? [] : [await sliced(parts.archive, archived)]), await sliced(raw.table, stays), await sliced(raw.table, fresh)]

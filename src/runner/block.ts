@@ -31,8 +31,11 @@ export interface BlockResult {
   discovered: Set<string>
 }
 
+/** The ordinal of a message's first record, which is not 0 for a record that was kept by itself; told how many records it turned out to have. */
+export type FirstOrdinal = (message: number, records: number) => number
+
 export interface BlockProcessor {
-  process(messages: Messages, counts: Counts, known: KnownRow | undefined): BlockResult
+  process(messages: Messages, counts: Counts, known: KnownRow | undefined, firstOrdinal?: FirstOrdinal): BlockResult
   /** Records of one large message (the first of `messages`), decoded elsewhere, window by window; ordinals go on. */
   processRecords(messages: Messages, slab: Slab, records: Records, counts: Counts): BlockResult
   /** The first message, rejected as a whole. */
@@ -87,7 +90,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   }
 
   /** Checks decoded rows and lays them out; `skip` says which rows are duplicates already. */
-  const layOutRows = (m: Messages, records: Records, counts: Counts, known: KnownRow | undefined, early: MessageReject[], firstOrdinal: number, isWindow = false): BlockResult => {
+  const layOutRows = (m: Messages, records: Records, counts: Counts, known: KnownRow | undefined, early: MessageReject[], firstOrdinal: (message: number) => number, isWindow = false): BlockResult => {
     const { rows } = records
     const originalOf = (reject: MessageReject): [number, number] =>
       isWindow && reject.row >= 0 ? wrapRecord(m.slab, records, reject.row, dataset.record.path) : [m.valueStart[reject.message], m.valueLength[reject.message]]
@@ -102,11 +105,11 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     }
     for (let i = 0; i < count; i += 1) {
       const row = selection[i]
-      origin.set(row, m, identifier.ids, rowMessage[row], row - ordinals[rowMessage[row]] + firstOrdinal)
+      origin.set(row, m, identifier.ids, rowMessage[row], row - ordinals[rowMessage[row]] + firstOrdinal(rowMessage[row]))
     }
     const accepted = checker.columns.map((one) => one.values)
-    if (dataset.raw.keepOriginal) accepted.push(keepOriginal(original, m, selection, count, rowMessage))
-    const quarantined = layOut(m, rejects, identifier, rejectOrigin, rejectColumns, (reject) => reject.row - ordinals[reject.message] + firstOrdinal, originalOf, known, counts)
+    if (dataset.raw.keepOriginal) accepted.push(keepOriginal(original, selection, count, (row) => (isWindow ? wrapRecord(m.slab, records, row, dataset.record.path) : [m.valueStart[rowMessage[row]], m.valueLength[rowMessage[row]]])))
+    const quarantined = layOut(m, rejects, identifier, rejectOrigin, rejectColumns, (reject) => reject.row - ordinals[reject.message] + firstOrdinal(reject.message), originalOf, known, counts)
     counts.accepted += count
     counts.read += rows
     return {
@@ -125,18 +128,21 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   let largeOrdinal = 0
 
   return {
-    process(m, counts, known) {
+    process(m, counts, known, firstOrdinal = () => 0) {
       identifier.identify(m)
       const faults = decodeAll(m)
       const { records } = decoder
       begin(records.rows)
       const early: MessageReject[] = []
+      const sizes = new Int32Array(m.count)
+      for (let row = 0; row < records.rows; row += 1) sizes[rowMessage[row]] += 1
+      const first = (i: number): number => firstOrdinal(i, sizes[i])
       markSeen(m, identifier, records.rows, rowMessage, ordinals, skip, faults, early, counts)
-      if (known !== undefined) markKnown(m, known, records.rows, rowMessage, ordinals, skip)
+      if (known !== undefined) markKnown(m, known, records.rows, rowMessage, (row) => row - ordinals[rowMessage[row]] + first(rowMessage[row]), skip)
       counts.read += faults.length
       counts.messages += m.count
       for (let i = 0; i < m.count; i += 1) counts.bytes += Math.max(m.valueLength[i], 0)
-      return layOutRows(m, records, counts, known, early, 0)
+      return layOutRows(m, records, counts, known, early, first)
     },
     processRecords(m, slab, records, counts) {
       if (m.offset[0] !== largeOffset) [largeOffset, largeOrdinal] = [m.offset[0], 0]
@@ -147,7 +153,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       if (records.rows > rowMessage.length) rowMessage = grown(rowMessage, records.rows)
       rowMessage.fill(0, 0, records.rows)
       ordinals[0] = 0
-      const result = layOutRows(wide, records, counts, undefined, [], largeOrdinal, true)
+      const result = layOutRows(wide, records, counts, undefined, [], () => largeOrdinal, true)
       largeOrdinal += records.rows
       return result
     },
@@ -156,7 +162,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       decoder.clear()
       counts.read += 1
       counts.messages += 1
-      return layOutRows(m, decoder.records, counts, undefined, [{ row: -1, message: 0, kind: 'record', path: '', value: '', ...fault }], 0)
+      return layOutRows(m, decoder.records, counts, undefined, [{ row: -1, message: 0, kind: 'record', path: '', value: '', ...fault }], () => 0)
     },
   }
 }
@@ -236,16 +242,16 @@ function markSeen(
   }
 }
 
-function markKnown(m: Messages, known: KnownRow, rows: number, rowMessage: Int32Array, first: number[], skip: Uint8Array): void {
+function markKnown(m: Messages, known: KnownRow, rows: number, rowMessage: Int32Array, ordinalOf: (row: number) => number, skip: Uint8Array): void {
   for (let row = 0; row < rows; row += 1) {
     const i = rowMessage[row]
-    if (skip[row] === 0 && known(m.partition[i], m.offset[i], row - first[i])) skip[row] = DUPLICATE
+    if (skip[row] === 0 && known(m.partition[i], m.offset[i], ordinalOf(row))) skip[row] = DUPLICATE
   }
 }
 
-function keepOriginal(column: ReturnType<typeof createColumn>, m: Messages, selection: Int32Array, count: number, rowMessage: Int32Array): ReturnType<typeof createColumn> {
+function keepOriginal(column: ReturnType<typeof createColumn>, selection: Int32Array, count: number, originalOf: (row: number) => [start: number, length: number]): ReturnType<typeof createColumn> {
   ensureRows(column, count === 0 ? 0 : selection[count - 1] + 1)
-  for (let i = 0; i < count; i += 1) setSpan(column, selection[i], m.valueStart[rowMessage[selection[i]]], m.valueLength[rowMessage[selection[i]]])
+  for (let i = 0; i < count; i += 1) setSpan(column, selection[i], ...originalOf(selection[i]))
   return column
 }
 

@@ -60,6 +60,27 @@ test('reads a file larger than a message record by record in bounded memory, and
   where.cleanUp()
 })
 
+test('records of a large file are kept one by one: those that were wrong are replayed, and all of them decoded again, each with its own number', async () => {
+  const where = folder((text) => `${text.replace(/^raw:\n( .*\n)+/m, '')}\nraw: { keep_original: true }\n`)
+  writeFileIn(where.incoming, '.none', '')
+  const out = createWriteStream(join(where.incoming, 'large.xml'))
+  out.write('<library>')
+  for (let i = 0; i < 24_000; i += 1) out.write(book(i, `<!-- ${'x'.repeat(800)} -->`).replace('2010', i % 8_000 === 5 ? '1999' : '2010'))
+  out.end('</library>')
+  await once(out, 'close')
+  const ordinals = (outcome: string): Promise<[number, number]> => deltalake(where.raw, `import pyarrow.compute as pc\na = t.filter(pc.equal(t['outcome'], '${outcome}'))['ordinal']\nprint(json.dumps([len(a), pc.count_distinct(a).as_py()]))`)
+  expect(await stream(where)).toMatchObject({ accepted: 23_997, quarantined: 3 })
+  expect(await cliJson(where, ['quarantine', 'replay', where.declaration])).toMatchObject({ read: 3, accepted: 0, quarantined: 3 })
+  expect(await ordinals('quarantined')).toEqual([3, 3])
+  writeFileSync(where.declaration, readFileSync(where.declaration, 'utf8').replace('min_value: 2000', 'min_value: 1900'))
+  expect(await cliJson(where, ['quarantine', 'replay', where.declaration])).toMatchObject({ read: 3, accepted: 3, quarantined: 0 })
+  expect(await ordinals('accepted')).toEqual([24_000, 24_000])
+  expect(await cliJson(where, ['reprocess', where.declaration])).toMatchObject([{ rows: 24_000, accepted: 24_000, processedVersion: null }])
+  expect(await ordinals('accepted')).toEqual([24_000, 24_000])
+  expect(await distinctTitles(where)).toEqual([24_000, 24_000])
+  where.cleanUp()
+})
+
 test('drift: evolve adds a nullable column and keeps the value; a second run knows the column', async () => {
   const where = folder()
   writeFileIn(where.incoming, 'a.xml', `<library>${book(1)}${book(2, '<publisher><city>Oslo</city></publisher>')}</library>`)
