@@ -97,13 +97,20 @@ export interface SparkSpec {
 
 export type Drift = 'evolve' | 'freeze' | 'discard_row' | 'discard_value'
 
+export type RecordFormat = 'xml' | 'json' | 'ndjson' | 'csv'
+
 export interface Dataset {
   name: string
   description: string
   source: KafkaSourceSpec | FilesSourceSpec
   record: {
-    format: 'xml' | 'json'
+    format: RecordFormat
+    /** XML and JSON; `$` for lines of JSON. */
     path: string
+    /** CSV only. */
+    delimiter: string
+    quote: string
+    header: boolean
     namespaces: Record<string, string>
     ignore: string[]
   }

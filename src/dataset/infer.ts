@@ -1,12 +1,14 @@
 /** Drafts a declaration from samples: finds the repeated element that is a record, its fields, and types that all samples fit. */
 
 import type { SampleField } from '../core/outline.ts'
+import type { RecordFormat } from './declaration.ts'
 
 export interface Draft {
   name: string
   source: string[]
-  format: 'xml' | 'json'
-  record: string
+  format: RecordFormat
+  /** Settings of the record beside its format, a line each. */
+  record: string[]
   records: number
   fields: SampleField[]
 }
@@ -41,7 +43,7 @@ export function draftYaml(draft: Draft): string {
   const columns = draft.fields.map((field) => {
     const name = columnName(field.path, taken)
     const { type, more } = inferType(field.values)
-    const path = name === field.path ? '' : `, path: ${/^[A-Za-z]/.test(field.path) ? field.path : JSON.stringify(field.path)}`
+    const path = name === field.path ? '' : `, path: ${/^[A-Za-z][\w./@-]*$/.test(field.path) ? field.path : JSON.stringify(field.path)}`
     const required = field.present === draft.records && !field.values.some((value) => value.trim() === '') ? ', required: true' : ''
     const array = field.repeats ? ', array: true' : ''
     return { name, type, line: `  - { name: ${name}${path}, type: ${type}${more}${required}${array} }` }
@@ -56,7 +58,7 @@ export function draftYaml(draft: Draft): string {
     ...draft.source.map((line) => `  ${line}`),
     'record:',
     `  format: ${draft.format}`,
-    `  path: ${draft.record}`,
+    ...draft.record.map((line) => `  ${line}`),
     'columns:',
     ...columns.map((column) => column.line),
     'drift: freeze',

@@ -1,6 +1,6 @@
 /** Fills in every default, so that the rest of the project never asks "and if it is not given?". */
 import { LIMITS } from '../core/limits.ts'
-import type { Column, Dataset, EngineName, FilesSourceSpec, KafkaSourceSpec, PartitionField, Rule, ScalarType } from './declaration.ts'
+import type { Column, Dataset, EngineName, FilesSourceSpec, KafkaSourceSpec, PartitionField, RecordFormat, Rule, ScalarType } from './declaration.ts'
 
 /* The form that users write, after the JSON Schema accepted it. */
 export interface RawColumn {
@@ -49,7 +49,7 @@ export interface RawDeclaration {
     }
     files?: { path: string; pattern?: string }
   }
-  record: { format: 'xml' | 'json'; path: string; namespaces?: Record<string, string>; ignore?: string[] }
+  record: { format: RecordFormat; path?: string; delimiter?: string; quote?: string; header?: boolean; namespaces?: Record<string, string>; ignore?: string[] }
   message_id?: { from: 'key' | 'header' | 'none'; header?: string }
   columns: RawColumn[]
   rules?: Record<string, RawRule>[]
@@ -82,7 +82,10 @@ export function normalize(raw: RawDeclaration): Dataset {
     source: normalizeSource(raw),
     record: {
       format: raw.record.format,
-      path: raw.record.path,
+      path: raw.record.path ?? (raw.record.format === 'ndjson' ? '$' : ''),
+      delimiter: raw.record.delimiter ?? ',',
+      quote: raw.record.quote ?? '"',
+      header: raw.record.header ?? true,
       namespaces: raw.record.namespaces ?? {},
       ignore: raw.record.ignore ?? [],
     },

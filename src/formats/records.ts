@@ -2,8 +2,10 @@
  * What every decoder fills: rows of spans over a slab, row-major, plus what was wrong with the shape of single records.
  * A cell is two numbers: start in the slab, and length (-1 when the field is absent).
  */
+import type { Slab } from '../core/slab.ts'
 
-export type ShapeIssueKind = 'repeated' | 'unexpected'
+/** `malformed`: the record itself, of a format whose records stand alone. */
+export type ShapeIssueKind = 'repeated' | 'unexpected' | 'malformed'
 
 export interface ShapeIssue {
   row: number
@@ -12,6 +14,8 @@ export interface ShapeIssue {
   path: string
   start: number
   length: number
+  /** Of a malformed record. */
+  reason?: string
 }
 
 export interface Records {
@@ -21,6 +25,34 @@ export interface Records {
   /** Start and end of each record's own bytes in the slab, two numbers a row. */
   extents: Int32Array
   issues: ShapeIssue[]
+}
+
+/** Why a document cannot be read on. */
+export interface DocumentFault {
+  rule: 'malformed' | 'wrong_root'
+  reason: string
+  /** Byte position in the slab. */
+  at: number
+}
+
+/** Reads documents of one format: whole ones in the slab, and those that are larger than memory in windows. */
+export interface DocumentScanner {
+  /** Rows of the documents scanned since `records` was cleared; cells are spans of the slab given. */
+  readonly records: Records
+  /** What makes a small document that can be read again of a record's own bytes: the text before and after them. */
+  around(): readonly [before: string, after: string]
+  /**
+   * Scans the document in [start, end) of the slab. Returns undefined, or why it cannot be read; then it added no rows.
+   * The byte at `end` may be overwritten for the time of the call: the slab must be larger than its input.
+   */
+  scanMessage(slab: Slab, start: number, end: number): DocumentFault | undefined
+  /** Begins a document that comes in windows. */
+  beginDocument(): void
+  /**
+   * Scans the next window [start, end) of the document. `consumed` is where the next window must begin (a record is
+   * never split); rows are complete records. With `final`, the document must end here.
+   */
+  scanWindow(slab: Slab, start: number, end: number, final: boolean): { consumed: number; fault: DocumentFault | undefined }
 }
 
 export function createRecords(width: number): Records {

@@ -1,6 +1,6 @@
 /** Samples for `dataset infer`: from a file or from the newest messages of a topic. */
 import { open, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, extname, resolve } from 'node:path'
 import { createKafkaClient } from '../connectors/kafka/client.ts'
 import { createKafkaReader } from '../connectors/kafka/reader.ts'
 import type { App } from '../control/app.ts'
@@ -9,7 +9,9 @@ import { LIMITS } from '../core/limits.ts'
 import { createMessages } from '../core/messages.ts'
 import { createSlab } from '../core/slab.ts'
 import { draftYaml } from '../dataset/infer.ts'
-import type { KafkaSourceSpec } from '../dataset/declaration.ts'
+import type { Outline } from '../core/outline.ts'
+import type { KafkaSourceSpec, RecordFormat } from '../dataset/declaration.ts'
+import { outlineCsv } from '../formats/csv/outline.ts'
 import { outlineJson } from '../formats/json/outline.ts'
 import { outlineXml } from '../formats/xml/outline.ts'
 
@@ -22,13 +24,27 @@ export const inferDataset: App['inferDataset'] = async (source, options) => {
   )
   const samples = isFile ? [await head(source)] : await newestMessages(source, options.brokers)
   if (samples.length === 0) throw failure('usage', { reason: `topic ${source} has no messages to learn from` })
-  const format = /^\s*[[{]/.test(samples[0]) ? 'json' : 'xml'
-  const outline = format === 'json' ? outlineJson(samples, options.record) : outlineXml(samples, options.record)
+  const format = formatOf(source, samples)
+  const outline = outlineOf(format, samples, options.record)
   if (outline.records === 0) throw failure('usage', { reason: `no record was found in ${source}; name one with --record /root/element` })
   const kafka = ['kafka:', `  brokers: [${options.brokers}]`, `  topic: ${source}`]
-  const files = ['files:', `  path: ${dirname(resolve(source))}`, `  pattern: "*.${format}"`]
+  const files = ['files:', `  path: ${dirname(resolve(source))}`, `  pattern: "*${extname(source)}"`]
   const name = options.name || source.split('/').at(-1)?.replace(/\..*$/, '').toLowerCase().replace(/[^a-z0-9]+/g, '_') || 'dataset'
-  return draftYaml({ name, source: isFile ? files : kafka, format, ...outline })
+  const record = [...(outline.record === '' || format === 'ndjson' ? [] : [`path: ${outline.record}`]), ...(outline.delimiter === undefined || outline.delimiter === ',' ? [] : [`delimiter: ${JSON.stringify(outline.delimiter)}`])]
+  return draftYaml({ name, source: isFile ? files : kafka, format, ...outline, record })
+}
+
+/** By what a sample begins with; lines of JSON and CSV by the ending of their file. */
+function formatOf(source: string, samples: string[]): RecordFormat {
+  if (/\.(csv|tsv)$/i.test(source)) return 'csv'
+  if (/\.(ndjson|jsonl)$/i.test(source)) return 'ndjson'
+  return /^\s*[[{]/.test(samples[0]) ? 'json' : 'xml'
+}
+
+function outlineOf(format: RecordFormat, samples: string[], record: string | undefined): Outline & { delimiter?: string } {
+  if (format === 'csv') return outlineCsv(samples[0]) ?? { record: '', records: 0, fields: [] }
+  if (format === 'ndjson') return outlineJson(samples.flatMap((sample) => sample.split('\n')), '$')
+  return format === 'json' ? outlineJson(samples, record) : outlineXml(samples, record)
 }
 
 async function head(path: string): Promise<string> {

@@ -29,9 +29,11 @@ export function createQuarantineApp(): QuarantineApp {
     },
     async showQuarantined(dataset, position) {
       const { raw } = await open(dataset)
-      const [found] = await read(raw, `SELECT ${POSITION} AS position, * EXCLUDE (original), decode(original) AS original FROM q WHERE ${POSITION} = ${literal(position)}`)
+      const [found] = await read(raw, `SELECT ${POSITION} AS position, * EXCLUDE (original), base64(original) AS original FROM q WHERE ${POSITION} = ${literal(position)}`)
       if (found === undefined) throw failure('usage', { reason: `nothing is quarantined at ${position}; headrace quarantine list ${dataset} shows positions` })
-      return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null))
+      // What was rejected for its encoding is shown as well as it can be; export gives the bytes.
+      const original = found.original === null ? null : Buffer.from(String(found.original), 'base64').toString('utf8')
+      return Object.fromEntries(Object.entries({ ...found, original }).filter(([, value]) => value !== null))
     },
     async exportQuarantine(dataset, folder, filter) {
       const { raw } = await open(dataset)

@@ -21,10 +21,11 @@ export interface Reject {
 /** What a decoder found wrong with the shape of a record. */
 export interface ShapeFinding {
   row: number
-  kind: 'repeated' | 'unexpected'
+  kind: 'repeated' | 'unexpected' | 'malformed'
   path: string
   start: number
   length: number
+  reason?: string
 }
 
 export interface RecordChecker {
@@ -67,6 +68,11 @@ export function compileChecks(dataset: Pick<Dataset, 'drift' | 'rules'>, columns
 
 function checkShape(drift: Dataset['drift'], issue: ShapeFinding, text: TextBytes, skip: Uint8Array, rejects: Reject[], discovered: Set<string>): void {
   if (skip[issue.row] !== 0) return
+  if (issue.kind === 'malformed') {
+    skip[issue.row] = 2
+    rejects.push({ row: issue.row, kind: 'record', rule: 'malformed', path: '', value: quote(text, issue.start, issue.length), reason: issue.reason ?? '' })
+    return
+  }
   if (issue.kind === 'unexpected' && drift === 'evolve') {
     discovered.add(issue.path)
     return

@@ -6,8 +6,8 @@ import { LIMITS } from '../core/limits.ts'
 import type { StageRows } from '../core/engine.ts'
 import { createColumn, ensureRows } from '../core/rows.ts'
 import type { Messages } from '../core/messages.ts'
-import { appendText, type Slab } from '../core/slab.ts'
-import type { Records } from '../formats/records.ts'
+import { appendBytes, appendText, type Slab } from '../core/slab.ts'
+import type { DocumentScanner, Records } from '../formats/records.ts'
 import { failpointAt, isArmed } from '../core/failpoint.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { compileChecks, type Reject } from '../quality/record-check.ts'
@@ -37,7 +37,7 @@ export type FirstOrdinal = (message: number, records: number) => number
 export interface BlockProcessor {
   process(messages: Messages, counts: Counts, known: KnownRow | undefined, firstOrdinal?: FirstOrdinal): BlockResult
   /** Records of one large message (the first of `messages`), decoded elsewhere, window by window; ordinals go on. */
-  processRecords(messages: Messages, slab: Slab, records: Records, counts: Counts): BlockResult
+  processRecords(messages: Messages, slab: Slab, scanner: Pick<DocumentScanner, 'records' | 'around'>, counts: Counts): BlockResult
   /** The first message, rejected as a whole. */
   reject(messages: Messages, fault: { rule: string; reason: string }, counts: Counts): BlockResult
 }
@@ -90,10 +90,10 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   }
 
   /** Checks decoded rows and lays them out; `skip` says which rows are duplicates already. */
-  const layOutRows = (m: Messages, records: Records, counts: Counts, known: KnownRow | undefined, early: MessageReject[], firstOrdinal: (message: number) => number, isWindow = false): BlockResult => {
+  const layOutRows = (m: Messages, records: Records, counts: Counts, known: KnownRow | undefined, early: MessageReject[], firstOrdinal: (message: number) => number, around = decoder.around): BlockResult => {
     const { rows } = records
     const originalOf = (reject: MessageReject): [number, number] =>
-      isWindow && reject.row >= 0 ? wrapRecord(m.slab, records, reject.row, dataset.record.path) : [m.valueStart[reject.message], m.valueLength[reject.message]]
+      around !== undefined && reject.row >= 0 ? wrapped(m.slab, records, reject.row, around()) : [m.valueStart[reject.message], m.valueLength[reject.message]]
     if (selection.length < rows) selection = new Int32Array(rows * 2)
     const rejects = early
     for (const reject of checker.check(textOver(m), records.cells, rows, records.issues, skip)) rejects.push({ ...reject, message: rowMessage[reject.row] })
@@ -108,7 +108,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       origin.set(row, m, identifier.ids, rowMessage[row], row - ordinals[rowMessage[row]] + firstOrdinal(rowMessage[row]))
     }
     const accepted = checker.columns.map((one) => one.values)
-    if (dataset.raw.keepOriginal) accepted.push(keepOriginal(original, selection, count, (row) => (isWindow ? wrapRecord(m.slab, records, row, dataset.record.path) : [m.valueStart[rowMessage[row]], m.valueLength[rowMessage[row]]])))
+    if (dataset.raw.keepOriginal) accepted.push(keepOriginal(original, selection, count, (row) => (around !== undefined ? wrapped(m.slab, records, row, around()) : [m.valueStart[rowMessage[row]], m.valueLength[rowMessage[row]]])))
     const quarantined = layOut(m, rejects, identifier, rejectOrigin, rejectColumns, (reject) => reject.row - ordinals[reject.message] + firstOrdinal(reject.message), originalOf, known, counts)
     counts.accepted += count
     counts.read += rows
@@ -144,7 +144,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       for (let i = 0; i < m.count; i += 1) counts.bytes += Math.max(m.valueLength[i], 0)
       return layOutRows(m, records, counts, known, early, first)
     },
-    processRecords(m, slab, records, counts) {
+    processRecords(m, slab, { records, around }, counts) {
       if (m.offset[0] !== largeOffset) [largeOffset, largeOrdinal] = [m.offset[0], 0]
       const wide: Messages = { ...m, slab, keyStart: m.keyStart.slice(0, 1), count: 1 }
       wide.keyStart[0] = appendText(slab, m.slab.bytes.toString('utf8', m.keyStart[0], m.keyStart[0] + m.keyLength[0]))
@@ -153,7 +153,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       if (records.rows > rowMessage.length) rowMessage = grown(rowMessage, records.rows)
       rowMessage.fill(0, 0, records.rows)
       ordinals[0] = 0
-      const result = layOutRows(wide, records, counts, undefined, [], () => largeOrdinal, true)
+      const result = layOutRows(wide, records, counts, undefined, [], () => largeOrdinal, around)
       largeOrdinal += records.rows
       return result
     },
@@ -170,15 +170,12 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
 type MessageReject = Reject & { message: number }
 
 /**
- * The original of a record of a large file: its own bytes between the declared ancestors, a small document that a replay can
- * read. The whole file would be kept once per reject otherwise.
+ * The original of one record, where the message has so many that it cannot be kept with each: a small document that a replay can read.
  */
-function wrapRecord(slab: Slab, records: Records, row: number, path: string): [number, number] {
-  const ancestors = path.split('/').filter((step) => step !== '').slice(0, -1)
-  const bytes = slab.bytes.toString('utf8', records.extents[row * 2], records.extents[row * 2 + 1])
-  const open = ancestors.map((step) => `<${step}>`).join('')
-  const close = ancestors.toReversed().map((step) => `</${step}>`).join('')
-  const start = appendText(slab, open + bytes + close)
+function wrapped(slab: Slab, records: Records, row: number, [before, after]: readonly [string, string]): [number, number] {
+  const start = appendText(slab, before)
+  appendBytes(slab, slab.bytes.subarray(records.extents[row * 2], records.extents[row * 2 + 1]))
+  appendText(slab, after)
   return [start, slab.end - start]
 }
 

@@ -1,10 +1,12 @@
-/** Messages to records, by the dataset's format: one way in for XML and JSON, for topics and for files. */
+/** Messages to records, by the dataset's format: one way in for topics and for files. */
 import { LIMITS } from '../core/limits.ts'
 import type { Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { createEncodingMemory, encodingOf, toUtf8 } from '../formats/encoding.ts'
-import { createJsonReader } from '../formats/json/reader.ts'
-import { clearRecords, type Records } from '../formats/records.ts'
+import { createJsonReader, type JsonShapeSpec } from '../formats/json/reader.ts'
+import { createCsvScanner } from '../formats/csv/scanner.ts'
+import { createJsonLineScanner } from '../formats/json/lines.ts'
+import { clearRecords, type DocumentScanner, type Records } from '../formats/records.ts'
 import { createXmlScanner } from '../formats/xml/scanner.ts'
 import { compileShape, type XmlField } from '../formats/xml/shape.ts'
 
@@ -15,6 +17,8 @@ export interface MessageFault {
 
 export interface MessageDecoder {
   readonly records: Records
+  /** What makes a message of one record's bytes; undefined where a message is kept whole. */
+  readonly around: DocumentScanner['around'] | undefined
   /** Decodes one document in [start, end) of the slab and adds its rows; returns what is wrong with it, if anything. */
   decode(slab: Slab, start: number, end: number): MessageFault | undefined
   clear(): void
@@ -30,20 +34,40 @@ export function xmlShapeOf(dataset: Dataset, columns: Column[]): ReturnType<type
   return compileShape({ record: dataset.record.path, fields, ignore: dataset.record.ignore, namespaces: dataset.record.namespaces })
 }
 
+/** What reads documents of the dataset's format in windows; undefined for JSON, whose documents are read whole. */
+export function createDocumentScanner(dataset: Dataset, columns: Column[]): DocumentScanner | undefined {
+  const { format, path, ignore, delimiter, quote, header, namespaces } = dataset.record
+  if (format === 'json') return undefined
+  if (format === 'csv') return createCsvScanner({ paths: columns.map((column) => column.path), required: columns.filter((column) => column.required).map((column) => column.path), ignore, delimiter, quote, header })
+  if (format === 'ndjson') return createJsonLineScanner(jsonShapeOf(dataset, columns))
+  const ancestors = path.split('/').filter((step) => step !== '').slice(0, -1)
+  const bound = Object.entries(namespaces).map(([prefix, uri]) => ` xmlns:${prefix}="${uri.replaceAll('&', '&amp;').replaceAll('"', '&quot;')}"`).join('')
+  const open = ancestors.map((step, i) => `<${step}${i === 0 ? bound : ''}>`).join('')
+  const close = ancestors.toReversed().map((step) => `</${step}>`).join('')
+  return { ...createXmlScanner(xmlShapeOf(dataset, columns), XML_LIMITS), around: () => [open, close] }
+}
+
+function jsonShapeOf(dataset: Dataset, columns: Column[]): JsonShapeSpec {
+  return { record: dataset.record.path, fields: columns.map((column) => ({ path: column.path, array: column.array })), ignore: dataset.record.ignore }
+}
+
 export function createDecoder(dataset: Dataset, columns: Column[]): MessageDecoder {
-  if (dataset.record.format === 'json') {
-    const fields = columns.map((column) => ({ path: column.path, array: column.array }))
-    const reader = createJsonReader({ record: dataset.record.path, fields, ignore: dataset.record.ignore })
-    return { records: reader.records, decode: (slab, start, end) => reader.readMessage(slab, start, end), clear: () => clearRecords(reader.records) }
+  const scanner = createDocumentScanner(dataset, columns)
+  if (scanner === undefined) {
+    const reader = createJsonReader(jsonShapeOf(dataset, columns))
+    return { records: reader.records, around: undefined, decode: (slab, start, end) => reader.readMessage(slab, start, end), clear: () => clearRecords(reader.records) }
   }
-  const scanner = createXmlScanner(xmlShapeOf(dataset, columns), XML_LIMITS)
-  const memory = createEncodingMemory()
+  const { records } = scanner
+  const clear = (): void => clearRecords(records)
   const decodeUtf8 = (slab: Slab, start: number, end: number): MessageFault | undefined => {
     const fault = scanner.scanMessage(slab, start, end)
     return fault && { rule: fault.rule, reason: `${fault.reason} (byte ${fault.at - start})` }
   }
+  if (dataset.record.format !== 'xml') return { records, around: scanner.around, decode: decodeUtf8, clear }
+  const memory = createEncodingMemory()
   return {
-    records: scanner.records,
+    records,
+    around: undefined,
     decode(slab, start, end) {
       const encoding = encodingOf(slab.bytes, start, end, memory)
       if (encoding === '') return decodeUtf8(slab, start, end)
@@ -51,6 +75,6 @@ export function createDecoder(dataset: Dataset, columns: Column[]): MessageDecod
       if (typeof span === 'string') return { rule: 'malformed', reason: span }
       return decodeUtf8(slab, span.start, span.end)
     },
-    clear: () => clearRecords(scanner.records),
+    clear,
   }
 }

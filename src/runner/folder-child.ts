@@ -52,7 +52,7 @@ export async function runFolderChild(parts: FolderParts): Promise<void> {
         if (state.stopping) break
         await reportIfAsked(parts, state, writer)
         known.add(file.name)
-        const drift = file.size > LIMITS.recordBytes && dataset.record.format === 'xml' ? await takeLarge(parts, state, processor, writer, messages, file) : await takeSmall(parts, state, processor, writer, messages, file)
+        const drift = file.size > LIMITS.recordBytes && dataset.record.format !== 'json' ? await takeLarge(parts, state, processor, writer, messages, file) : await takeSmall(parts, state, processor, writer, messages, file)
         if (drift.length > 0) return parts.send({ type: 'drift', paths: drift })
         parts.send({ type: 'pending', rows: writer.rows })
       }
@@ -117,8 +117,8 @@ async function takeLarge(parts: FolderParts, state: FolderState, processor: Proc
   const discovered = new Set<string>()
   const counts = emptyCounts()
   addMessage(messages, state.next, file, Buffer.alloc(0))
-  const fault = await scanLargeFile(parts.dataset, parts.columns, hashed(parts.source.chunks(file), hash), async (slab, records) => {
-    const block = processor.processRecords(messages, slab, records, counts)
+  const fault = await scanLargeFile(parts.dataset, parts.columns, hashed(parts.source.chunks(file), hash), async (slab, scanner) => {
+    const block = processor.processRecords(messages, slab, scanner, counts)
     for (const path of block.discovered) discovered.add(path)
     await writer.add(block)
   })

@@ -1,14 +1,13 @@
 /**
- * An XML file larger than a message may be, record by record: windows of the file go through the scanner, a record is never
+ * A file larger than a message may be, record by record: windows of the file go through the scanner, a record is never
  * split, and memory does not grow with the file. Well-formedness is known at the end only; the caller keeps the file's
  * rows apart until then.
  */
 import { LIMITS } from '../core/limits.ts'
 import { createSlab, reserve } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
-import type { Records } from '../formats/records.ts'
-import { createXmlScanner } from '../formats/xml/scanner.ts'
-import { XML_LIMITS, xmlShapeOf, type MessageFault } from './decoder.ts'
+import type { DocumentScanner } from '../formats/records.ts'
+import { createDocumentScanner, type MessageFault } from './decoder.ts'
 import type { Slab } from '../core/slab.ts'
 
 /** Calls `onRows` for each window that has records; returns what is wrong with the file, if anything. */
@@ -16,9 +15,10 @@ export async function scanLargeFile(
   dataset: Dataset,
   columns: Column[],
   chunks: AsyncIterable<Buffer>,
-  onRows: (slab: Slab, records: Records) => Promise<void>,
+  onRows: (slab: Slab, scanner: DocumentScanner) => Promise<void>,
 ): Promise<MessageFault | undefined> {
-  const scanner = createXmlScanner(xmlShapeOf(dataset, columns), XML_LIMITS)
+  const scanner = createDocumentScanner(dataset, columns)
+  if (scanner === undefined) return { rule: 'too_large', reason: `the file is larger than ${LIMITS.recordBytes} bytes, and a document of JSON is read whole` }
   const slab = createSlab(LIMITS.slabBytes * 2)
   scanner.beginDocument()
   const decoder = createChunkDecoder()
@@ -30,7 +30,7 @@ export async function scanLargeFile(
     reserve(slab, LIMITS.slabBytes)
     const { consumed, fault } = scanner.scanWindow(slab, 0, end, final)
     if (fault !== undefined) return { rule: fault.rule, reason: `${fault.reason} (byte ${before + fault.at})` }
-    if (scanner.records.rows > 0) await onRows(slab, scanner.records)
+    if (scanner.records.rows > 0) await onRows(slab, scanner)
     slab.bytes.copyWithin(0, consumed, end)
     kept = end - consumed
     before += consumed

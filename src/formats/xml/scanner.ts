@@ -5,7 +5,7 @@
  *
  * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than memory.
  */
-import { clearRecords, createRecords, truncateRows, type Records } from '../records.ts'
+import { clearRecords, createRecords, truncateRows, type DocumentFault, type DocumentScanner } from '../records.ts'
 import { createSlab, type Slab } from '../../core/slab.ts'
 import { textEnd } from './chars.ts'
 import { storeCell, spreadEnvelope } from './capture.ts'
@@ -21,29 +21,7 @@ import { addText, scanText, textNeedsDecoding } from './text.ts'
 const LT = 0x3c
 const SLASH = 0x2f
 
-export interface XmlScanner {
-  /** Rows of the messages scanned since `records` was cleared; cells are spans of the slab given. */
-  readonly records: Records
-  /**
-   * Scans the document in [start, end) of the slab. Returns undefined, or why it is not well-formed; then it added no
-   * rows. The byte at `end` is overwritten for the time of the call: the slab must be larger than its input.
-   */
-  scanMessage(slab: Slab, start: number, end: number): XmlFault | undefined
-  /** Begins a document that comes in windows. */
-  beginDocument(): void
-  /**
-   * Scans the next window [start, end) of the document. `consumed` is where the next window must begin (a record is
-   * never split); rows are complete records. With `final`, the document must end here.
-   */
-  scanWindow(slab: Slab, start: number, end: number, final: boolean): { consumed: number; fault: XmlFault | undefined }
-}
-
-export interface XmlFault {
-  rule: 'malformed' | 'wrong_root'
-  reason: string
-  /** Byte position in the slab. */
-  at: number
-}
+export type XmlScanner = Omit<DocumentScanner, 'around'>
 
 export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner {
   const records = createRecords(shape.width)
@@ -88,7 +66,7 @@ function begin(s: ScanState): void {
   if (s.shape.hasEnvelope) s.envelopeLength.fill(-1)
 }
 
-function guarded(s: ScanState, slab: Slab, start: number, end: number, final: boolean): XmlFault | undefined {
+function guarded(s: ScanState, slab: Slab, start: number, end: number, final: boolean): DocumentFault | undefined {
   s.slab = slab
   s.bytes = slab.bytes
   s.start = s.rootSeen ? -1 : start
