@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { failure } from '../core/errors.ts'
 import { canRunBroker, startBroker } from './kafka-broker.ts'
 import { freePort } from './jvm-servers.ts'
-import { PACKAGE_ROOT } from './package-root.ts'
+import { entryOf } from './package-root.ts'
 
-export const ENTRY = join(PACKAGE_ROOT, import.meta.url.endsWith('.ts') ? 'src/main/cli.ts' : 'dist/main/cli.js')
+export const ENTRY = entryOf('cli')
 export const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']
 
 export interface DemoServers {

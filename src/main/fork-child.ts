@@ -1,8 +1,8 @@
 /** Starts child processes with their memory bounded: the heap by V8, DuckDB by its own limit. */
 import { fork, type ChildProcess as NodeProcess } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import type { ChildProcess } from '../runner/child-handle.ts'
+import { entryOf } from './package-root.ts'
 
 const HEAP_MIB = 160
 /**
@@ -11,11 +11,6 @@ const HEAP_MIB = 160
  * that. Together 20 % of the CPU of a stream, measured.
  */
 export const CHILD_FLAGS = [`--max-old-space-size=${HEAP_MIB}`, '--max-semi-space-size=1', '--heap-growing-percent=400']
-
-/** The entry has the extension of this file: .ts in the clone, .js in an installed package. */
-function entry(name: string): string {
-  return fileURLToPath(new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
-}
 
 let ahead: NodeProcess | undefined
 
@@ -47,7 +42,7 @@ export function dropChildAhead(): void {
 }
 
 function forkStreamChild(): NodeProcess {
-  return fork(entry('stream-child'), [], {
+  return fork(entryOf('stream-child'), [], {
     execArgv: [...CHILD_FLAGS, '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',

@@ -1,5 +1,12 @@
-/** Root of the project, or of the installed package: both have datasets/ and deploy/ beside the code's folder. */
-import { dirname, resolve } from 'node:path'
+/** Where the project, or the installed package, lies: both have datasets/ and deploy/ beside the code's folder. */
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export const PACKAGE_ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..')
+const HERE = dirname(fileURLToPath(import.meta.url))
+
+export const PACKAGE_ROOT = resolve(HERE, '..', '..')
+
+/** Path of an entry point of this folder: .ts in the clone, .js in an installed package. */
+export function entryOf(name: string): string {
+  return join(HERE, `${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`)
+}

@@ -1,7 +1,6 @@
 /** Spark for a job: a server started for it or one that is there already, and sessions on it. */
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { deflateSync } from 'node:zlib'
 import { getCompileCacheDir } from 'node:module'
 import { failure, reasonOf, storageFailure } from '../core/errors.ts'
@@ -12,6 +11,7 @@ import type { TaskSettings } from '../runner/range-task.ts'
 import type { SparkAddress } from '../runner/protocol.ts'
 import { homeFolder } from './home-folder.ts'
 import { CHILD_FLAGS } from './fork-child.ts'
+import { entryOf } from './package-root.ts'
 import { startSparkServer } from './spark-server.ts'
 
 export interface SparkPlace extends SparkAddress {
@@ -95,7 +95,7 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
 export function taskCommand(command: string, settings: TaskSettings): string {
   const packed = deflateSync(JSON.stringify(settings)).toString('base64url')
   if (command !== '') return `exec ${command} ${packed}`
-  const entry = fileURLToPath(new URL(`./spark-task${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
+  const entry = entryOf('spark-task')
   const cache = getCompileCacheDir()
   return `${cache === undefined ? '' : `NODE_COMPILE_CACHE=${quoted(cache)} `}exec ${quoted(process.execPath)} --disable-warning=ExperimentalWarning ${CHILD_FLAGS.join(' ')} ${quoted(entry)} ${packed}`
 }

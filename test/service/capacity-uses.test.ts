@@ -1,6 +1,8 @@
 /** What is done with capacity beyond booking it: lent and called back, jobs that decay, metrics, the plan. */
 import { afterAll, expect, test } from 'vitest'
 import { estimateOf } from '../../src/core/amounts.ts'
+import { failure } from '../../src/core/errors.ts'
+import { settleRoll, unentered, type Rolling, type Running } from '../../src/main/service/execution-process.ts'
 import { demoteIfDecayed } from '../../src/main/service/jobs.ts'
 import { cancel, heartbeat, roll, type Claimed } from '../../src/state/runs.ts'
 import { queueWorld } from '../support/queue-world.ts'
@@ -132,5 +134,27 @@ test('a stream rolls: use is settled, the next slot held; a roll that is told tw
   expect((await row(id)).resource_used).toMatchObject({ cpu_seconds: 157 })
   const { current_period: period } = (await service.call<{ current_period: { vcpu_hours: { consumed: number } } }>('GET', `/tenants/${tenant.id}/usage`)).body
   expect(period.vcpu_hours.consumed).toBeCloseTo(157 / 3_600, 2)
+  await inOrder()
+})
+
+test('a stream ends while the answer to a roll is lost: what that roll entered is known first, and entered once', async () => {
+  const tenant = await buyer({ hours: 10 })
+  const id = (await queue(tenant, tenant.jobs[0], { cpuCores: 4, minutes: 15 })) as string
+  await round()
+  const [claimed] = (await take()).filter((one) => one.execution_id === id)
+  const { gate } = service.context
+  const transact = gate.transact.bind(gate)
+  const losing = { ...service.context, gate: { ...gate, transact: (async (work: never) => {
+    await transact(work)
+    throw failure('database_unreachable', { address: 'here', reason: 'the answer is lost' })
+  }) as typeof gate.transact } }
+  const rolling: Rolling = { atMs: 0, ahead: estimateOf(4, 15), entered: { cpuMicros: 0n, memoryByteMs: 0 }, last: null, trying: { used: { cpuMicros: 100_000_000n, memoryGbSeconds: 5n }, measured: { cpuMicros: 100_000_000n, memoryByteMs: 5_000 * 1024 ** 3 } }, busy: false }
+  const running = { claimed, cpuMicros: 103_000_000n, memoryByteMs: 6_000 * 1024 ** 3, rolling, held: estimateOf(4, 15), limits: { overage: 'stop' }, stopFor: undefined } as unknown as Running
+  clock.ms += 600_000
+  await expect(settleRoll(losing, running, rolling)).rejects.toMatchObject({ code: 'database_unreachable' })
+  await settleRoll(service.context, running, rolling)
+  expect(unentered(running)).toEqual({ cpuMicros: 3_000_000n, memoryGbSeconds: 1n })
+  await done(claimed, unentered(running).cpuMicros)
+  expect((await row(id)).resource_used).toMatchObject({ cpu_seconds: 103 })
   await inOrder()
 })

@@ -1,4 +1,5 @@
 /** Whole inputs to one Parquet file, by DuckDB: CSV, JSON, NDJSON and Parquet files, and text that another process writes into a pipe. */
+import { reasonOf } from '../../core/errors.ts'
 import type { DuckSession } from './session.ts'
 import { listLiteral, literal, name } from './sql.ts'
 
@@ -31,7 +32,7 @@ export async function transfer(session: DuckSession, input: TransferInput, outpu
   if (input.format !== 'ndjson' || input.columns === undefined || rejectsFile === undefined) return transferWhole(session, input, output, rejectsFile)
   // Lines that all fit, the usual case, are read at full speed; only when one does not are they judged one by one.
   return transferWhole(session, input, output).catch((error: unknown) => {
-    if (!MISFIT.test(error instanceof Error ? error.message : '')) throw error
+    if (!(error instanceof Error && MISFIT.test(reasonOf(error.cause)))) throw error
     return transferLines(session, { ...input, columns: input.columns ?? {} }, output, rejectsFile)
   })
 }
@@ -39,8 +40,8 @@ export async function transfer(session: DuckSession, input: TransferInput, outpu
 /** Of a line; the reader takes sixteen times as much memory. */
 const MOST_LINE_BYTES = 4 * 1024 * 1024
 
-/** What DuckDB says of a line of JSON that is none, or of a value that its type has no room for. */
-const MISFIT = /JSON|Could not convert|Failed to cast|Conversion|Invalid unicode/i
+/** DuckDB's classes for a line of JSON that is none, and for a value that its type has no room for; anything else fails a second time too. */
+const MISFIT = /^(Invalid Input|Conversion) Error/
 
 /** Each line of NDJSON by itself: its columns where it fits, else the line with its number, the column and the rule. */
 async function transferLines(session: DuckSession, input: TransferInput & { columns: Record<string, string> }, output: string, rejectsFile: string): Promise<TransferResult> {

@@ -4,14 +4,15 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { getCompileCacheDir } from 'node:module'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { estimateOf, type CpuMicros } from '../../core/amounts.ts'
+import { failure } from '../../core/errors.ts'
 import { DRAFT, SHARED } from '../../core/namespaces.ts'
 import type { SlaRequirements } from '../../core/service-nouns.ts'
 import type { ServiceReason } from '../../scheduling/reasons.ts'
 import { lastSuccess } from '../../state/jobs.ts'
 import { extendHold, roll, type Claimed, type StopAsked, type Used } from '../../state/runs.ts'
 import type { Context } from './context.ts'
+import { entryOf } from '../package-root.ts'
 import { EXECUTION_MARK } from './dial.ts'
 import { logPath } from './executions.ts'
 import { measure } from './process-meter.ts'
@@ -38,7 +39,7 @@ export interface Running {
   ended: Promise<void>
 }
 
-interface Rolling {
+export interface Rolling {
   /** Monotonic. */
   atMs: number
   ahead: CpuMicros
@@ -55,8 +56,7 @@ const POOL_THREADS = 20
 /** A stream that is told to stop has this long to end with a commit. */
 const STOP_MS = 30_000
 
-/** The entry has the extension of this file: .ts in the clone, .js in an installed package. */
-const ENTRY = fileURLToPath(new URL(`../execution-child${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
+const ENTRY = entryOf('execution-child')
 
 export async function startProcess(context: Context, claimed: Claimed): Promise<Running> {
   const { gate, home, secrets } = context
@@ -155,6 +155,12 @@ async function rollOn(context: Context, one: Running, rolling: Rolling): Promise
   } finally {
     rolling.busy = false
   }
+}
+
+/** What a roll entered whose answer was lost is known before anything else is entered: it would be counted twice. Throws while the database is away. */
+export async function settleRoll(context: Context, one: Running, rolling: Rolling): Promise<void> {
+  if (rolling.trying !== undefined) await rollOn(context, one, rolling)
+  if (rolling.trying !== undefined && one.stopFor !== 'lost') throw failure('database_unreachable', { address: 'its address', reason: 'a slot could not be settled' })
 }
 
 /** Ends it: a stream after a commit, anything else, and a stream that takes too much, at once. */

@@ -5,6 +5,7 @@ import { LEAST_RUNS, MOST_RUNS, type PastRun, type RunFeatures, type estimate } 
 import type { SourceType } from '../../learning/rules.ts'
 import type { Db } from '../../state/database.ts'
 import type { ToLearner } from '../learn-worker.ts'
+import { entryOf } from '../package-root.ts'
 
 export type Estimated = ReturnType<typeof estimate>
 
@@ -24,7 +25,7 @@ export function createLearner(db: Db): Learner {
   const learned = new Map<SourceType, { runs: number; at: Promise<unknown> }>()
   const ask = <T>(message: Omit<Extract<ToLearner, { kind: 'learn' }>, 'id'> | Omit<Extract<ToLearner, { kind: 'estimate' }>, 'id'>): Promise<T> => {
     if (worker === undefined) {
-      worker = new Worker(new URL(`../learn-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
+      worker = new Worker(entryOf('learn-worker'))
       worker.unref()
       worker.on('message', ({ id, answer }: { id: number; answer: unknown }) => {
         waiting.get(id)?.(answer)

@@ -11,7 +11,7 @@ import { claim, finish, heartbeat, type Claimed, type Ending } from '../../state
 import { endedAmong } from '../../state/jobs.ts'
 import { refreshCapacity } from './capacity.ts'
 import type { Context } from './context.ts'
-import { mib, startProcess, stop, unentered, watch, type Running } from './execution-process.ts'
+import { mib, settleRoll, startProcess, stop, unentered, watch, type Running } from './execution-process.ts'
 import { demoteIfDecayed } from './jobs.ts'
 import { startLoop, type Loop } from './scheduler.ts'
 import { PARTS_FOLDER } from './part-journal.ts'
@@ -96,17 +96,25 @@ async function end(context: Context, runner: string, one: Running): Promise<void
   const reported = BigInt(one.result?.cpuMicros ?? 0)
   if (reported > one.cpuMicros) one.cpuMicros = reported
   while (one.rolling?.busy === true) await new Promise((done) => setTimeout(done, 50))
-  const ending: Ending = { executionId, generation, ...outcomeOf(context, one), used: unentered(one), ...(one.limits.freshnessMs === Infinity ? {} : { slaMet: one.worstFreshnessMs <= one.limits.freshnessMs }) }
+  const ending = await untilEntered(async () => {
+    if (one.rolling !== undefined) await settleRoll(context, one, one.rolling)
+    const how: Ending = { executionId, generation, ...outcomeOf(context, one), used: unentered(one), ...(one.limits.freshnessMs === Infinity ? {} : { slaMet: one.worstFreshnessMs <= one.limits.freshnessMs }) }
+    await context.gate.transact((tx) => finish(tx, how, { actor: `runner ${runner}`, now: context.now(), settings: context.slots }))
+    return how
+  })
+  if (ending === undefined) return
+  if (ending.outcome !== 'requeued') await rm(folder, { recursive: true, force: true })
+  context.metrics.ended(ending.outcome, ending.reason?.code)
+  if (ending.outcome === 'succeeded') await demoteIfDecayed(context, one.claimed.tenant_id, one.claimed.job_id)
+}
+
+/** Tries again while the database is away; undefined when another has the lease. */
+async function untilEntered(enter: () => Promise<Ending>): Promise<Ending | undefined> {
   for (let wait = 200; ; wait = Math.min(wait * 2, 5_000)) {
     try {
-      await context.gate.transact((tx) => finish(tx, ending, { actor: `runner ${runner}`, now: context.now(), settings: context.slots }))
-      if (ending.outcome !== 'requeued') await rm(folder, { recursive: true, force: true })
-      context.metrics.ended(ending.outcome, ending.reason?.code)
-      if (ending.outcome === 'succeeded') await demoteIfDecayed(context, one.claimed.tenant_id, one.claimed.job_id)
-      return
+      return await enter()
     } catch (error) {
-      if (error instanceof HeadraceError && error.code === 'lease_lost') return
-      if (wait > 60_000) throw error
+      if (error instanceof HeadraceError && error.code === 'lease_lost') return undefined
       await new Promise((done) => setTimeout(done, wait))
     }
   }

@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import type { Db } from '../../state/database.ts'
+import { entryOf } from '../package-root.ts'
 
 export interface SelfBenchmark {
   seconds: number
@@ -30,7 +31,7 @@ export async function ensureSelfBenchmark(db: Db, home: string): Promise<SelfBen
 
 /** In a thread of its own: what DuckDB took is given back when it ends. */
 async function measured(home: string): Promise<number> {
-  const worker = new Worker(new URL(`../benchmark-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url), { workerData: { home } })
+  const worker = new Worker(entryOf('benchmark-worker'), { workerData: { home } })
   worker.unref()
   const timer = setTimeout(() => void worker.terminate(), MOST_SECONDS * 1_000)
   try {
