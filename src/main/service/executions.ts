@@ -16,6 +16,7 @@ import { currentPrices } from '../../state/purchases.ts'
 import { cancel } from '../../state/runs.ts'
 import { found, listed, timeOf, type Context } from './context.ts'
 import { targetOf } from './jobs.ts'
+import { isFetched } from './zone-input.ts'
 
 type Part = Pick<Service, 'listExecutions' | 'getExecution' | 'executionLog' | 'cancelExecution' | 'why' | 'quote' | 'slots'>
 
@@ -91,7 +92,7 @@ async function quote({ gate, now, slots, capacity, spillover }: Context, tenantI
   const at = now()
   const prices = await currentPrices(gate.service)
   // A stream holds a slot at a time and is never done: what it costs at most is said for a day.
-  const continuous = body.destination_config.type === 'zones' && (body.schedule_cron ?? null) === null
+  const continuous = body.destination_config.type === 'zones' && (body.schedule_cron ?? null) === null && !isFetched(body.source_type, body.source_config)
   const minutes = continuous ? slots.slotMinutes : requirements.estimated_runtime_minutes
   const hours = vcpuHoursUp(estimateOf(requirements.cpu_cores, continuous ? MINUTES_A_DAY : minutes))
   const cost: Quote['cost'] = { vcpu_hours: hours, amount_cents: Math.ceil(hours * prices.vcpu_hours.monthly), currency: prices.currency, per: continuous ? 'day' : 'run' }

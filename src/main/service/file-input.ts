@@ -1,15 +1,15 @@
 /** Files as input of a transfer, each taken once: of a folder of this machine, or of a bucket. */
-import { glob, open, stat } from 'node:fs/promises'
-import { dirname, join, matchesGlob } from 'node:path'
+import { copyFile, glob, open, stat } from 'node:fs/promises'
+import { basename, dirname, join, matchesGlob } from 'node:path'
 import { failure } from '../../core/errors.ts'
 import { lockDown, type DuckSession } from '../../engines/duckdb/session.ts'
 import { transfer, type TransferInput } from '../../engines/duckdb/transfer.ts'
 import { headerOf, type Header } from '../../formats/csv/header.ts'
-import { checkColumns } from './job-check.ts'
+import { checkColumns } from './declared-columns.ts'
 import { openTenantStore, type StoreConfig } from './tenant-store.ts'
 import { tenantPath } from './tenant-paths.ts'
 import { limitOf, type Read, type Target } from './transfer-read.ts'
-import type { Work } from './work.ts'
+import type { Progress, Work } from './work.ts'
 
 interface FilesConfig {
   path: string
@@ -41,16 +41,40 @@ interface FilePlace {
 /** A draft reads files until they have so many bytes: its sample is in the first ones. */
 const DRAFT_BYTES = 256 * 1024 * 1024
 
-/** Files that match, each taken once unless the mode is `full`. Nothing new is a success; nothing that matches at all is an error. */
-export async function readFiles(work: Work, session: DuckSession, { staged, rejects, progress, now }: Target): Promise<Read> {
-  const begun = now()
+interface Fresh {
+  place: FilePlace
+  found: InputFile[]
+  fresh: InputFile[]
+  cursor: { taken: Record<string, string> }
+}
+
+/** Files that match, and those of them that were not taken yet (all of them in mode `full`). Nothing that matches at all is an error. */
+async function freshOf(work: Work): Promise<Fresh> {
   const config = work.source as unknown as FilesConfig
   const place = work.sourceType === 's3' ? await bucketOf(work) : folderOf(work)
-  const taken = (work.cursor as { taken?: Record<string, string> } | null)?.taken ?? {}
+  const taken = (work.cursor as { taken?: Record<string, string> } | null | undefined)?.taken ?? {}
   const found = await place.matching(config.path)
   if (found.length === 0) throw failure('path_not_found', { path: config.path, base: work.sourceType === 's3' ? `the bucket ${String(work.source.bucket)}` : 'the tenant\'s folder' })
   const cursor = { taken: Object.fromEntries(found.map((file) => [file.name, file.mark])) }
-  const fresh = work.draft ? firstOf(found) : config.mode === 'full' ? found : found.filter((file) => taken[file.name] !== file.mark)
+  return { place, found, fresh: work.draft ? firstOf(found) : config.mode === 'full' ? found : found.filter((file) => taken[file.name] !== file.mark), cursor }
+}
+
+/** Copies what is new as it is, in the order of its names. */
+export async function copyFresh(work: Work, folder: string, progress: Progress): Promise<{ of: unknown; bytes: number; share: number }> {
+  const { place, found, fresh, cursor } = await freshOf(work)
+  const sum = (files: InputFile[]): number => files.reduce((total, file) => total + file.size, 0)
+  for (const [i, path] of (await place.bring(fresh)).entries()) {
+    await copyFile(path, join(folder, `${String(i).padStart(6, '0')}-${basename(path)}`))
+    progress(i + 1, sum(fresh.slice(0, i + 1)), 'fetching')
+  }
+  return { of: cursor, bytes: sum(fresh), share: sum(found) === 0 ? 1 : sum(fresh) / sum(found) }
+}
+
+/** Files that match, each taken once unless the mode is `full`. Nothing new is a success. */
+export async function readFiles(work: Work, session: DuckSession, { staged, rejects, progress, now }: Target): Promise<Read> {
+  const begun = now()
+  const config = work.source as unknown as FilesConfig
+  const { place, found, fresh, cursor } = await freshOf(work)
   if (fresh.length === 0) return { rows: 0, rejected: 0, bytes: 0, totalRows: 0, cursor, startupSeconds: now() - begun, nothingNew: true }
   const paths = await place.bring(fresh)
   await lockDown(session, [...new Set(paths.map((path) => dirname(path))), work.workFolder])

@@ -4,8 +4,10 @@ import type { JobFields } from '../../state/jobs.ts'
 import { timingOf } from '../../scheduling/requirements.ts'
 import type { ResourceRequirements } from '../../core/service-nouns.ts'
 import type { Context } from './context.ts'
+import { checkColumns } from './declared-columns.ts'
 import { nextTick } from './ticks.ts'
 import { declaredDataset } from './zone-job.ts'
+import { isFetched } from './zone-input.ts'
 
 interface Setting {
   name: string
@@ -33,6 +35,8 @@ const LEAST_ZONES_GB = 2
 export async function checkJob({ secrets, now }: Context, tenantId: string, job: JobFields): Promise<void> {
   const type = String(job.destination_config.type ?? '')
   if (type === 'zones') declaredDataset(job.source_type, job.source_config)
+  if (type === 'zones' && isFetched(job.source_type, job.source_config)) need('source_config', job.source_config, (SOURCE_SETTINGS[job.source_type] ?? []).filter((one) => one.name !== 'format'))
+  else if (type === 'zones') need('source_config', job.source_config, [])
   else if (job.source_type === 'kafka') throw failure('setting_missing', { where: 'destination_config', setting: 'type zones: messages land in RAW, exactly once', example: '"destination_config": { "type": "zones" }' })
   else need('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
   if (!(type in DESTINATION_SETTINGS)) throw failure('setting_missing', { where: 'destination_config', setting: type === '' ? 'a type' : `a type that is known, not ${type}`, example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}` })
@@ -46,22 +50,6 @@ export async function checkJob({ secrets, now }: Context, tenantId: string, job:
     const name = config.credentials_secret
     if (name !== undefined && !(await secrets.names(tenantId)).includes(String(name))) throw failure('secret_not_found', { name: String(name) })
   }
-}
-
-function isColumnList(value: unknown): value is { name: string; type: string }[] {
-  return Array.isArray(value) && value.length > 0 && value.every((one: { name?: unknown; type?: unknown }) => typeof one?.name === 'string' && typeof one.type === 'string')
-}
-
-/** A type as DuckDB names it: a word, its numbers, lists of it. It stands in statements, so that nothing else may be in it. */
-const TYPE = /^[a-z][a-z0-9_]*( ?\(\d{1,3}(, ?\d{1,3})?\))?(\[\])*$/i
-
-/** Throws `setting_missing` for what is no list of columns with types. */
-export function checkColumns(columns: unknown): void {
-  if (columns === undefined) return
-  // A database keeps no order of an object's fields, and the order of columns matters.
-  if (!isColumnList(columns)) throw failure('setting_missing', { where: 'source_config', setting: 'columns as a list of names and types', example: '"columns": [{ "name": "id", "type": "BIGINT" }]' })
-  const odd = columns.find((one) => !TYPE.test(one.type))
-  if (odd !== undefined) throw failure('setting_missing', { where: 'source_config', setting: `a type for column ${odd.name.slice(0, 60)} that is one, not ${odd.type.slice(0, 60)}`, example: 'BIGINT, VARCHAR, DECIMAL(12, 2), TIMESTAMP, VARCHAR[]' })
 }
 
 function need(where: string, config: Record<string, unknown>, settings: Setting[]): void {

@@ -16,6 +16,7 @@ import { placeDataset, type LoadedDataset } from '../home.ts'
 import { streamOf } from '../stream-run.ts'
 import { executionResolver } from './dial.ts'
 import { tenantPath } from './tenant-paths.ts'
+import { fetchInto, isConverted, isFetched, tidyInbox } from './zone-input.ts'
 import type { Outcome, Progress, Receipt, Work } from './work.ts'
 
 const DEFAULT_SAMPLE_MESSAGES = 100_000
@@ -25,13 +26,24 @@ export function declaredDataset(sourceType: string, config: Record<string, unkno
   const { declaration } = config
   const where = 'source_config'
   if (typeof declaration !== 'string' || declaration === '') throw failure('setting_missing', { where, setting: 'declaration, the text of a dataset declaration', example: '"declaration": "dataset: books\\nsource: ..." (headrace jobs create takes "declaration_file": "books.yaml" and puts its text there)' })
-  const { dataset, mistakes } = checkDataset(declaration)
+  const fetched = isFetched(sourceType, config)
+  const { dataset, mistakes } = checkDataset(fetched ? completed(declaration, sourceType, config) : declaration)
   if (dataset === undefined) throw failure('dataset_invalid', { path: 'source_config.declaration', count: mistakes.length, mistakes: mistakes.map(mistakeText).join('\n') })
-  if (dataset.source.kind !== sourceType) throw failure('setting_missing', { where, setting: `a declaration whose source is ${sourceType}; this one reads ${dataset.source.kind}`, example: `"source_type": "${dataset.source.kind}"` })
+  if (!fetched && dataset.source.kind !== sourceType) throw failure('setting_missing', { where, setting: `a declaration whose source is ${sourceType}; this one reads ${dataset.source.kind}`, example: `"source_type": "${dataset.source.kind}"` })
   if (dataset.engine === 'spark') throw failure('not_supported', { feature: 'engine: spark in a job of the service', instead: 'Leave engine out, or run it with headrace stream --engine spark.' })
   if (dataset.source.kind === 'kafka' && dataset.source.sasl !== undefined && config.credentials_secret === undefined) throw failure('setting_missing', { where, setting: 'credentials_secret for the login of the broker', example: '"credentials_secret": "kafka" (headrace secrets set kafka --from-file kafka.json)' })
   for (const path of [dataset.raw.path, dataset.raw.archive, dataset.processed.path]) if (path.includes('://')) throw failure('not_supported', { feature: `zones at ${path} for a job of the service`, instead: 'Leave path out: zones lie in the folder of the tenant.' })
   return dataset
+}
+
+/** What a declaration leaves out whose source is the job's: where it lies meanwhile, and that rows come as lines of JSON. */
+function completed(declaration: string, sourceType: string, config: Record<string, unknown>): string {
+  if (/^source:/m.test(declaration)) throw failure('setting_missing', { where: 'source_config', setting: `a declaration without source: what is read from ${sourceType} stands in source_config`, example: '"declaration": "dataset: orders\\ncolumns: ..."' })
+  const converted = isConverted(sourceType, config)
+  if (converted && /^record:/m.test(declaration)) throw failure('setting_missing', { where: 'source_config', setting: 'a declaration without record: rows of tables have columns by their names', example: '"declaration": "dataset: orders\\ncolumns: ..."' })
+  // Columns that nobody declared are left out, unless new ones are wanted.
+  const ignore = /^drift:\s*["']?evolve/m.test(declaration) ? '' : ', ignore: ["*"]'
+  return `${declaration}\nsource: { files: { path: inbox, pattern: "*" } }\n${converted ? `record: { format: ndjson${ignore} }\n` : ''}`
 }
 
 /** Runs it until it is done, or until the signal: then it ends after a commit. `now` in seconds, monotonic. */
@@ -41,7 +53,9 @@ export async function runZones(work: Work, { progress, signal, now, batch }: { p
   const stopped = new AbortController()
   signal.addEventListener('abort', () => stopped.abort(), { once: true })
   if (signal.aborted) stopped.abort()
-  const total = work.draft ? await messagesOf(loaded.dataset) : undefined
+  const inbox = isFetched(work.sourceType, work.source) && loaded.dataset.source.kind === 'files' ? loaded.dataset.source.path : undefined
+  const fetched = inbox === undefined ? undefined : await fetchInto(inbox, work, { progress, now })
+  const total = work.draft && fetched === undefined ? await messagesOf(loaded.dataset) : undefined
   const most = Number(work.source.sample_messages ?? DEFAULT_SAMPLE_MESSAGES)
   const sum = { messages: 0, accepted: 0, rejected: 0, duplicates: 0, read: 0, written: 0, worstFreshnessMs: 0 }
   let firstCommit: number | undefined
@@ -60,16 +74,17 @@ export async function runZones(work: Work, { progress, signal, now, batch }: { p
   const stream = streamOf(loaded, { engine: {}, untilCaughtUp: !work.continuous, metricsPort: undefined, signal: stopped.signal, onCommit, say: (text) => process.stdout.write(`${new Date().toISOString()} ${text}\n`) }).finally(() => stopped.abort())
   const publishing = work.continuous && publishes(loaded.dataset) ? runAtTicks({ schedule: loaded.dataset.processed.schedule, action: batch, nowMs: Date.now, pause: (ms) => pause(ms, stopped.signal), signal: stopped.signal }) : undefined
   const [{ version }] = await Promise.all([stream, publishing])
+  if (inbox !== undefined && !signal.aborted) await tidyInbox(inbox)
   const published = work.continuous || work.draft ? [] : await publishZones(work, loaded)
   const seconds = now() - started
-  const share = total === undefined || total === 0 ? 1 : Math.min(1, sum.messages / total)
+  const share = fetched?.share ?? (total === undefined || total === 0 ? 1 : Math.min(1, sum.messages / total))
   const startup = Math.max(0, (firstCommit ?? now()) - started - loaded.dataset.stream.commitIntervalMs / 1_000)
   const receipt: Receipt = {
-    rows: sum.accepted, rejected: sum.rejected, bytes_read: sum.read, bytes_written: sum.written, work_seconds: rounded(seconds - startup), startup_seconds: rounded(startup), output: [loaded.rawPath, ...(published.length > 0 ? [loaded.processedPath] : [])],
+    rows: sum.accepted, rejected: sum.rejected, bytes_read: fetched?.bytes ?? sum.read, bytes_written: sum.written, work_seconds: rounded(seconds - startup), startup_seconds: rounded(startup), output: [loaded.rawPath, ...(published.length > 0 ? [loaded.processedPath] : [])],
     messages: sum.messages, duplicates: sum.duplicates, raw_version: version, published_rows: published.reduce((rows, one) => rows + one.published, 0), worst_freshness_seconds: rounded(sum.worstFreshnessMs / 1_000),
     ...(work.draft ? { sample_share: share, estimated_seconds: Math.max(1, rounded(work.estimatedMinutes * 60 * share)) } : {}),
   }
-  return { receipt }
+  return { receipt, cursor: fetched?.cursor }
 }
 
 /** The batch alone, in a process of its own beside a stream that goes on. */
@@ -95,7 +110,8 @@ async function place(work: Work): Promise<LoadedDataset> {
   const loaded = placeDataset(dataset, join(work.tenantFolder, 'declaration.yaml'))
   if (!work.draft) for (const path of [loaded.rawPath, loaded.processedPath, loaded.archivePath]) if (path !== undefined) await tenantPath(path, roots)
   const { source } = dataset
-  if (source.kind === 'files') source.path = await tenantPath(source.path, roots)
+  if (isFetched(work.sourceType, work.source) && source.kind === 'files') source.path = join(work.draft ? work.scratchFolder : work.tenantFolder, 'inbox', dataset.name)
+  else if (source.kind === 'files') source.path = await tenantPath(source.path, roots)
   else {
     if (source.sasl !== undefined) source.sasl.passwordFile = await secretFile(work, 'password')
     if (source.tls?.ca !== undefined) source.tls.ca = work.sourceSecret?.ca === undefined ? await tenantPath(source.tls.ca, roots) : await secretFile(work, 'ca')

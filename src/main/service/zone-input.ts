@@ -1,0 +1,134 @@
+/**
+ * Sources that are not folders or topics, on their way into the zones: what is new is fetched into a folder of its own in the job's inbox,
+ * whole or not at all, with the cursor that goes with it; from there it is a folder like any other, each file once. A next attempt finds
+ * what was fetched, and reads on; a next execution takes up what one before it left.
+ */
+import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { storageFailure } from '../../core/errors.ts'
+import { openSession, type DuckSession } from '../../engines/duckdb/session.ts'
+import { literal, name } from '../../engines/duckdb/sql.ts'
+import { copyFresh, readFiles } from './file-input.ts'
+import { readTable } from './table-input.ts'
+import type { Target } from './transfer-read.ts'
+import type { Progress, Work } from './work.ts'
+
+/** Where the job's next execution goes on. */
+export interface InboxCursor {
+  /** The execution that fetched last. */
+  fetched: string
+  of: unknown
+}
+
+export interface Fetched {
+  cursor: InboxCursor | undefined
+  /** How much of the whole source it is: of a draft. */
+  share: number
+  bytes: number
+}
+
+const CURSOR_FILE = '.cursor.json'
+
+/** Whether the source of a job into the zones must be fetched: a folder of files that are read as they lie is not. */
+export function isFetched(sourceType: string, source: Record<string, unknown>): boolean {
+  return ['postgres', 'mysql', 's3'].includes(sourceType) || (sourceType === 'files' && source.format === 'parquet')
+}
+
+/** Rows of tables and of Parquet become lines of JSON; objects of a bucket are copied as they are. */
+export function isConverted(sourceType: string, source: Record<string, unknown>): boolean {
+  return sourceType !== 's3' || source.format === 'parquet'
+}
+
+/** Fetches what is new into the inbox. `now` in seconds, monotonic. */
+export async function fetchInto(inbox: string, work: Work, { progress, now }: { progress: Progress; now: () => number }): Promise<Fetched> {
+  // A draft begins anew each time.
+  if (work.draft) await rm(inbox, { recursive: true, force: true })
+  await mkdir(inbox, { recursive: true })
+  const newest = (await fetchedFolders(inbox)).at(-1)
+  const known = work.cursor as InboxCursor | null | undefined
+  // What lies there was fetched after the database's cursor: by an attempt before this one, or by an execution that was given up.
+  const waiting = newest !== undefined && (known === null || known === undefined || newest.id > known.fetched) ? newest : undefined
+  if (waiting !== undefined && waiting.id === work.executionId) return { cursor: { fetched: waiting.id, of: waiting.note.of }, share: waiting.note.share, bytes: waiting.note.bytes }
+  const staging = join(`${inbox}.fetching`, work.executionId)
+  await rm(staging, { recursive: true, force: true })
+  await mkdir(staging, { recursive: true })
+  const note = await fetchRows(staging, { ...work, cursor: waiting === undefined ? (known?.of ?? undefined) : waiting.note.of }, { progress, now })
+  await writeDurably(staging, note)
+  await moveWhole(staging, join(inbox, work.executionId))
+  return { cursor: work.draft ? undefined : { fetched: work.executionId, of: note.of }, share: note.share, bytes: note.bytes }
+}
+
+/** What is in RAW is not needed any more; the newest stays, and says where the next one goes on. */
+export async function tidyInbox(inbox: string): Promise<void> {
+  for (const { id } of (await fetchedFolders(inbox)).slice(0, -1)) await rm(join(inbox, id), { recursive: true, force: true })
+  await rm(`${inbox}.fetching`, { recursive: true, force: true })
+}
+
+export interface Note {
+  /** The source's own cursor. */
+  of: unknown
+  share: number
+  bytes: number
+}
+
+/** In the order in which they were fetched: ids of executions grow with time. */
+async function fetchedFolders(inbox: string): Promise<{ id: string; note: Note }[]> {
+  const found: { id: string; note: Note }[] = []
+  for (const id of (await readdir(inbox)).toSorted()) {
+    const text = await readFile(join(inbox, id, CURSOR_FILE), 'utf8').catch(() => undefined)
+    if (text !== undefined) found.push({ id, note: JSON.parse(text) as Note })
+  }
+  return found
+}
+
+async function fetchRows(folder: string, work: Work, { progress, now }: { progress: Progress; now: () => number }): Promise<Note> {
+  if (!isConverted(work.sourceType, work.source)) return copyFresh(work, folder, progress)
+  const target: Target = { staged: join(work.workFolder, 'data.parquet'), rejects: join(work.workFolder, 'rejects.parquet'), progress, now }
+  const read = await inSession(work, (session) => (work.sourceType === 'postgres' || work.sourceType === 'mysql' ? readTable(work, session, target) : readFiles(work, session, target)))
+  // Reading a tenant's files closes the doors of a session; this one writes.
+  if (read.nothingNew !== true && read.rows > 0) await inSession(work, (session) => toLines(session, target.staged, join(folder, 'rows.ndjson')))
+  return { of: read.cursor, bytes: read.bytes, share: read.totalRows > 0 ? Math.min(1, read.rows / read.totalRows) : 1 }
+}
+
+async function inSession<T>(work: Work, action: (session: DuckSession) => Promise<T>): Promise<T> {
+  const session = await openSession({ memoryBytes: Math.floor(work.memoryBytes * 0.6), threads: work.threads, spillFolder: join(work.workFolder, 'spill') })
+  try {
+    return await action(session)
+  } finally {
+    await session.close()
+  }
+}
+
+/** Texts that the zones read back as the same values: ISO 8601 for times, base64 for bytes. */
+async function toLines(session: DuckSession, from: string, to: string): Promise<void> {
+  const source = `read_parquet(${literal(from)})`
+  const columns = await session.objects(`DESCRIBE SELECT * FROM ${source}`)
+  const select = columns.map(({ column_name: column, column_type: type }) => {
+    const id = name(String(column))
+    if (type === 'TIMESTAMP WITH TIME ZONE') return `strftime(${id} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ') AS ${id}`
+    if (String(type).startsWith('TIMESTAMP')) return `strftime(${id}, '%Y-%m-%dT%H:%M:%S.%f') AS ${id}`
+    return type === 'BLOB' ? `base64(${id}) AS ${id}` : id
+  })
+  await session.run(`COPY (SELECT ${select.join(', ')} FROM ${source}) TO ${literal(to)} (FORMAT json)`)
+}
+
+async function writeDurably(folder: string, note: Note): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    await using file = await open(join(entry.parentPath, entry.name))
+    await file.sync()
+  }
+  await using file = await open(join(folder, CURSOR_FILE), 'w')
+  await file.appendFile(JSON.stringify(note))
+  await file.sync()
+}
+
+async function moveWhole(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+    await using folder = await open(join(to, '..'))
+    await folder.sync()
+  } catch (error) {
+    throw storageFailure(error, 'write', to)
+  }
+}

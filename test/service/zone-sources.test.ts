@@ -1,0 +1,106 @@
+/** Tables, buckets and Parquet into the zones: judged, deduplicated and published like files, fetched once however often an attempt breaks. */
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openSession } from '../../src/engines/duckdb/session.ts'
+import { createStaging } from '../../src/lakehouse/stores/staging.ts'
+import { createS3Store } from '../../src/lakehouse/stores/s3.ts'
+import { declaredDataset, runZones } from '../../src/main/service/zone-job.ts'
+import { fetchInto } from '../../src/main/service/zone-input.ts'
+import type { Outcome, Work } from '../../src/main/service/work.ts'
+import { openFolder, postgres, run } from '../support/service.ts'
+import { startS3, type StorageServer } from '../support/storage.ts'
+import { deltalake } from '../support/system.ts'
+import { workOf } from '../support/transfers.ts'
+
+const home = openFolder('headrace-zone-sources-')
+const homeBefore = process.env.HEADRACE_HOME
+let client: pg.Client
+let url: URL
+let s3: StorageServer
+
+beforeAll(async () => {
+  const server = await postgres()
+  await run(server.url, `CREATE DATABASE zones_${process.pid}`)
+  url = new URL(server.url.replace(/\/[^/]*$/, `/zones_${process.pid}`))
+  client = new pg.Client({ connectionString: url.href })
+  await client.connect()
+  s3 = await startS3()
+  process.env.HEADRACE_ALLOW_HOSTS = '127.0.0.1'
+})
+afterAll(async () => {
+  await client.end()
+  // runZones works in the tenant's home.
+  if (homeBefore === undefined) delete process.env.HEADRACE_HOME
+  else process.env.HEADRACE_HOME = homeBefore
+})
+
+const now = (): number => performance.now() / 1000
+const zones = (work: Work): Promise<Outcome> => runZones(work, { progress: () => undefined, signal: new AbortController().signal, now, batch: async () => undefined })
+let ids = 0
+/** Ids of executions grow with time. */
+const execution = (sourceType: string, source: Record<string, unknown>, more: Partial<Work> = {}): Work => {
+  ids += 1
+  const executionId = `${String(ids).padStart(8, '0')}-0000`
+  return workOf(home, { executionId, workFolder: join(home, 'work', executionId), sourceType, source, destination: { type: 'zones' }, memoryBytes: 2 * 1024 ** 3, ...more })
+}
+const table = (declaration: string, more: Record<string, unknown> = {}): Work => execution('postgres', { host: '127.0.0.1', port: Number(url.port), database: url.pathname.slice(1), declaration, ...more }, { sourceSecret: { username: url.username, password: url.password } })
+const inZone = <T>(dataset: string, zone: string, code: string): Promise<T> => deltalake<T>(join(home, 'tables', dataset, zone), code)
+const COLUMNS = 'columns:\n  - { name: id, type: long, required: true }\n  - { name: word }\n  - { name: price, type: decimal, precision: 12, scale: 3 }\n  - { name: seen, type: timestamp, timezone: UTC }\n'
+
+test('a table with a cursor: every value exact, wrong rows quarantined one by one, what is new with the next run, published by key', async () => {
+  const declaration = `dataset: orders\n${COLUMNS}rules:\n  - expect_column_values_to_be_between: { column: id, min_value: 1, max_value: 100 }\nprocessed: { key: [id] }\n`
+  await client.query(`CREATE TABLE orders (id bigint PRIMARY KEY, word text, price numeric(12,3), seen timestamptz, other int); INSERT INTO orders VALUES (1, E'a,"b"\\n\\t🙂', 123456789.125, '2026-02-28 12:00:00.123456+02', 5), (2, NULL, NULL, NULL, NULL), (999, 'too large', 1, NULL, 1)`)
+  const first = await zones(table(declaration, { table: 'orders', cursor: 'id' }))
+  expect(first.receipt).toMatchObject({ rows: 2, rejected: 1, published_rows: 2 })
+  expect(await inZone('orders', 'processed', "r = sorted(t.to_pylist(), key=lambda r: r['id'])\nprint(json.dumps([[x['id'], x['word'], str(x['price']), str(x['seen'])] for x in r]))")).toEqual([[1, 'a,"b"\n\t🙂', '123456789.125', '2026-02-28 10:00:00.123456+00:00'], [2, null, 'None', 'None']])
+  await client.query("INSERT INTO orders VALUES (1000, 'late', 2, NULL, 1), (1001, 'late', 3, NULL, 1)")
+  const second = await zones({ ...table(declaration.replace('max_value: 100 ', 'max_value: 1000 '), { table: 'orders', cursor: 'id' }), cursor: first.cursor })
+  expect(second.receipt).toMatchObject({ rows: 1, rejected: 1 })
+  expect((await zones({ ...table(declaration, { table: 'orders', cursor: 'id' }), cursor: second.cursor })).receipt).toMatchObject({ rows: 0, rejected: 0 })
+  expect(readdirSync(join(home, 'inbox', 'orders'))).toHaveLength(1)
+}, 120_000)
+
+test('an attempt that broke after it fetched, and an execution that was given up: every row once', async () => {
+  const declaration = `dataset: feed\n${COLUMNS}processed: { key: [id] }\n`
+  await client.query('CREATE TABLE feed (id bigint PRIMARY KEY, word text); INSERT INTO feed SELECT i FROM generate_series(1, 10) i')
+  const work = table(declaration, { table: 'feed', cursor: 'id' })
+  const inbox = join(home, 'inbox', 'feed')
+  await fetchInto(inbox, work, { progress: () => undefined, now })
+  await client.query('INSERT INTO feed SELECT i FROM generate_series(11, 15) i')
+  const outcome = await zones(work)
+  expect(outcome.receipt).toMatchObject({ rows: 10 })
+  await fetchInto(inbox, { ...table(declaration, { table: 'feed', cursor: 'id' }), cursor: outcome.cursor }, { progress: () => undefined, now })
+  await client.query('INSERT INTO feed SELECT i FROM generate_series(16, 20) i')
+  // The database knows nothing of what the one before it fetched.
+  const next = await zones({ ...table(declaration, { table: 'feed', cursor: 'id' }), cursor: outcome.cursor })
+  expect(next.receipt).toMatchObject({ rows: 10 })
+  expect(await inZone('feed', 'raw', "ids = t['id'].to_pylist()\nprint(json.dumps([len(ids), sorted(set(ids))]))")).toEqual([20, Array.from({ length: 20 }, (_, i) => i + 1)])
+}, 120_000)
+
+test('objects of a bucket as they are, Parquet as rows; a draft takes a sample into the scratch folder', async () => {
+  const keys = { access_key_id: s3.env.AWS_ACCESS_KEY_ID, secret_access_key: s3.env.AWS_SECRET_ACCESS_KEY }
+  const store = createS3Store({ bucket: 'lake', prefix: '', endpoint: s3.env.AWS_ENDPOINT_URL, region: 'us-east-1', credentials: { accessKeyId: keys.access_key_id, secretAccessKey: keys.secret_access_key } }, createStaging(join(home, 'put'), Date.now))
+  await store.write('in/1.csv', Buffer.from('id,word\n1,a\nx,b\n'))
+  await store.write('in/2.csv', Buffer.from('word,id\nc,3\n'))
+  const bucket = (more: Partial<Work> = {}): Work => execution('s3', { bucket: 'lake', endpoint: s3.env.AWS_ENDPOINT_URL, path: 'in/*.csv', declaration: `dataset: objects\nrecord: { format: csv }\n${COLUMNS}processed: { key: [id] }\n` }, { sourceSecret: keys, ...more })
+  const draft = await zones(bucket({ draft: true }))
+  expect(draft).toMatchObject({ cursor: undefined, receipt: { rows: 2, rejected: 1, sample_share: 1 } })
+  const first = await zones(bucket())
+  expect(first.receipt).toMatchObject({ rows: 2, rejected: 1 })
+  await store.write('in/3.csv', Buffer.from('id\n4\n'))
+  expect((await zones(bucket({ cursor: first.cursor }))).receipt).toMatchObject({ rows: 1 })
+  mkdirSync(join(home, 'parquet'))
+  const session = await openSession({ memoryBytes: 256 << 20, threads: 1, spillFolder: join(home, 'spill') })
+  await session.run(`COPY (SELECT i AS id, 'w' || i AS word, i / 8 AS price, TIMESTAMP '2026-01-01 00:00:00.5' AS seen, [i] AS list FROM range(1000) r (i)) TO '${join(home, 'parquet', 'a.parquet')}' (FORMAT parquet)`)
+  await session.close()
+  expect((await zones(execution('files', { path: 'parquet/*.parquet', format: 'parquet', declaration: `dataset: rows\n${COLUMNS}processed: { key: [id] }\n` }))).receipt).toMatchObject({ rows: 1_000, rejected: 0, published_rows: 1_000 })
+  expect(await inZone('rows', 'raw', "r = [x for x in t.to_pylist() if x['id'] == 999][0]\nprint(json.dumps([str(r['price']), str(r['seen'])]))")).toEqual(['124.875', '2026-01-01 00:00:00.500000+00:00'])
+}, 120_000)
+
+test('what stands in the wrong place is refused by name', () => {
+  expect(() => declaredDataset('postgres', { declaration: `dataset: x\nsource: { files: { path: in } }\n${COLUMNS}processed: { key: [id] }\n` })).toThrow(/declaration without source/)
+  expect(() => declaredDataset('mysql', { declaration: `dataset: x\nrecord: { format: json, path: $ }\n${COLUMNS}processed: { key: [id] }\n` })).toThrow(/declaration without record/)
+  expect(() => declaredDataset('s3', { declaration: `dataset: x\n${COLUMNS}processed: { key: [id] }\n` })).toThrow(/record/)
+})
