@@ -1,18 +1,19 @@
 /** Tables, buckets and Parquet into the zones: judged, deduplicated and published like files, fetched once however often an attempt breaks. */
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openSession } from '../../src/engines/duckdb/session.ts'
 import { createStaging } from '../../src/lakehouse/stores/staging.ts'
 import { createS3Store } from '../../src/lakehouse/stores/s3.ts'
-import { declaredDataset, runZones } from '../../src/main/service/zone-job.ts'
+import { declaredDataset } from '../../src/main/service/declared-dataset.ts'
+import { runZones } from '../../src/main/service/zone-job.ts'
 import { fetchInto } from '../../src/main/service/zone-input.ts'
 import type { Outcome, Work } from '../../src/main/service/work.ts'
 import { openFolder, postgres, run } from '../support/service.ts'
 import { startS3, type StorageServer } from '../support/storage.ts'
 import { deltalake } from '../support/system.ts'
-import { workOf } from '../support/transfers.ts'
+import { rowsOf, runWork, workOf } from '../support/transfers.ts'
 
 const home = openFolder('headrace-zone-sources-')
 const homeBefore = process.env.HEADRACE_HOME
@@ -97,6 +98,22 @@ test('objects of a bucket as they are, Parquet as rows; a draft takes a sample i
   await session.close()
   expect((await zones(execution('files', { path: 'parquet/*.parquet', format: 'parquet', declaration: `dataset: rows\n${COLUMNS}processed: { key: [id] }\n` }))).receipt).toMatchObject({ rows: 1_000, rejected: 0, published_rows: 1_000 })
   expect(await inZone('rows', 'raw', "r = [x for x in t.to_pylist() if x['id'] == 999][0]\nprint(json.dumps([str(r['price']), str(r['seen'])]))")).toEqual(['124.875', '2026-01-01 00:00:00.500000+00:00'])
+}, 120_000)
+
+test('XML into Parquet at a destination: by a declaration, each file once, what is wrong beside it', async () => {
+  mkdirSync(join(home, 'xml'))
+  const file = (name: string, books: string): void => writeFileSync(join(home, 'xml', name), `<library>${books}</library>`)
+  file('a.xml', '<book id="1"><title>A &amp; B</title><price>1.50</price></book><book id="x"><title>no number</title></book>')
+  file('broken.xml', '<book>')
+  const work = (more: Partial<Work> = {}): Work => execution('files', { path: 'xml/*.xml', format: 'xml', declaration: 'dataset: books\nrecord: { format: xml, path: /library/book }\ncolumns:\n  - { name: id, path: "@id", type: long, required: true }\n  - { name: title }\n  - { name: price, type: decimal, precision: 8, scale: 2 }\n' }, { destination: { type: 'local', path: 'out' }, ...more })
+  const first = await runWork(work())
+  expect(first.receipt).toMatchObject({ rows: 1, rejected: 2 })
+  expect(await rowsOf([first.receipt.output[0]], 'SELECT id, title, price::VARCHAR AS price FROM T')).toEqual([{ id: '1', title: 'A & B', price: '1.50' }])
+  expect(await rowsOf([first.receipt.output[1]], 'SELECT column_name, rule, decode(original) AS original FROM T ORDER BY rule')).toMatchObject([{ rule: 'malformed', original: '<library><book></library>' }, { rule: 'type.long', column_name: '@id' }])
+  expect((await runWork(work({ cursor: first.cursor }))).receipt).toMatchObject({ rows: 0, output: [] })
+  file('b.xml', '<book id="2"/>')
+  expect((await runWork(work({ cursor: first.cursor }))).receipt).toMatchObject({ rows: 1, rejected: 0 })
+  expect((await runWork(work({ draft: true }))).receipt).toMatchObject({ rows: 2, rejected: 2 })
 }, 120_000)
 
 test('what stands in the wrong place is refused by name', () => {

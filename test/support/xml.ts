@@ -15,7 +15,8 @@ export function scan(scanner: XmlScanner, document: string | Buffer): { rows: (s
   const bytes = Buffer.from(document)
   const slab = createSlab(bytes.length * 4 + 256)
   slab.bytes.set(bytes, 7)
-  slab.end = 7 + bytes.length + 1
+  // As a file's bytes lie: nothing behind them.
+  slab.end = 7 + bytes.length
   const { records } = scanner
   records.rows = 0
   records.issues.length = 0

@@ -6,7 +6,7 @@
  * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than memory.
  */
 import { clearRecords, createRecords, truncateRows, type DocumentFault, type DocumentScanner } from '../records.ts'
-import { createSlab, type Slab } from '../../core/slab.ts'
+import { createSlab, reserve, type Slab } from '../../core/slab.ts'
 import { textEnd } from './chars.ts'
 import { storeCell, spreadEnvelope } from './capture.ts'
 import { closeElement, openElement, openPlain } from './elements.ts'
@@ -67,6 +67,11 @@ function begin(s: ScanState): void {
 }
 
 function guarded(s: ScanState, slab: Slab, start: number, end: number, final: boolean): DocumentFault | undefined {
+  // The byte behind the input is ours for the time of the call: what is decoded is written after it.
+  if (slab.end <= end) {
+    reserve(slab, end + 1 - slab.end)
+    slab.end = end + 1
+  }
   s.slab = slab
   s.bytes = slab.bytes
   s.start = s.rootSeen ? -1 : start

@@ -5,9 +5,8 @@ import { timingOf } from '../../scheduling/requirements.ts'
 import type { ResourceRequirements } from '../../core/service-nouns.ts'
 import type { Context } from './context.ts'
 import { checkColumns } from './declared-columns.ts'
+import { declaredDataset, isDocuments, isFetched } from './declared-dataset.ts'
 import { nextTick } from './ticks.ts'
-import { declaredDataset } from './zone-job.ts'
-import { isFetched } from './zone-input.ts'
 
 interface Setting {
   name: string
@@ -41,9 +40,11 @@ export async function checkJob({ secrets, now }: Context, tenantId: string, job:
   else need('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
   if (!(type in DESTINATION_SETTINGS)) throw failure('setting_missing', { where: 'destination_config', setting: type === '' ? 'a type' : `a type that is known, not ${type}`, example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}` })
   need('destination_config', job.destination_config, DESTINATION_SETTINGS[type])
-  if (['files', 's3'].includes(job.source_type) && type !== 'zones') checkColumns(job.source_config.columns)
+  const documents = ['files', 's3'].includes(job.source_type) && type !== 'zones' && isDocuments(job.source_config)
+  if (documents) declaredDataset(job.source_type, job.source_config, true)
+  else if (['files', 's3'].includes(job.source_type) && type !== 'zones') checkColumns(job.source_config.columns)
   const { memory_gb: memory } = job.resource_requirements as unknown as ResourceRequirements
-  if (type === 'zones' && memory < LEAST_ZONES_GB) throw failure('setting_missing', { where: 'resource_requirements', setting: `memory_gb of ${LEAST_ZONES_GB} or more: a stream and the batch beside it take 1.3 GB`, example: `"memory_gb": ${LEAST_ZONES_GB}` })
+  if ((type === 'zones' || documents) && memory < LEAST_ZONES_GB) throw failure('setting_missing', { where: 'resource_requirements', setting: `memory_gb of ${LEAST_ZONES_GB} or more: a stream and the batch beside it take 1.3 GB`, example: `"memory_gb": ${LEAST_ZONES_GB}` })
   nextTick(job.schedule_cron, now())
   timingOf(job.resource_requirements as unknown as ResourceRequirements, now())
   for (const config of [job.source_config, job.destination_config]) {

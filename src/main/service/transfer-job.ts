@@ -3,6 +3,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../../core/errors.ts'
 import { openSession, type DuckSession } from '../../engines/duckdb/session.ts'
+import { isDocuments } from './declared-dataset.ts'
+import { readDocuments } from './document-input.ts'
 import { readFiles } from './file-input.ts'
 import { readTable } from './table-input.ts'
 import { publish, publishedBefore, unknownOutput } from './transfer-output.ts'
@@ -44,6 +46,7 @@ const round = (value: number): number => Math.round(value * 1_000) / 1_000
 
 async function readSource(work: Work, session: DuckSession, target: Target): Promise<Read> {
   if (work.sourceType === 'postgres' || work.sourceType === 'mysql') return readTable(work, session, target)
+  if (isDocuments(work.source)) return readDocuments(work, target)
   if (work.sourceType === 'files' || work.sourceType === 's3') return readFiles(work, session, target)
   throw failure('not_supported', { feature: `${work.sourceType} as source of an execution`, instead: 'Use postgres, mysql, s3 or files; kafka goes into the zones.' })
 }

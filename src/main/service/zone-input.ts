@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { storageFailure } from '../../core/errors.ts'
 import { openSession, type DuckSession } from '../../engines/duckdb/session.ts'
 import { literal, name } from '../../engines/duckdb/sql.ts'
+import { isConverted } from './declared-dataset.ts'
 import { copyFresh, readFiles } from './file-input.ts'
 import { readTable } from './table-input.ts'
 import type { Target } from './transfer-read.ts'
@@ -28,16 +29,6 @@ export interface Fetched {
 }
 
 const CURSOR_FILE = '.cursor.json'
-
-/** Whether the source of a job into the zones must be fetched: a folder of files that are read as they lie is not. */
-export function isFetched(sourceType: string, source: Record<string, unknown>): boolean {
-  return ['postgres', 'mysql', 's3'].includes(sourceType) || (sourceType === 'files' && source.format === 'parquet')
-}
-
-/** Rows of tables and of Parquet become lines of JSON; objects of a bucket are copied as they are. */
-export function isConverted(sourceType: string, source: Record<string, unknown>): boolean {
-  return sourceType !== 's3' || source.format === 'parquet'
-}
 
 /** Fetches what is new into the inbox. `now` in seconds, monotonic. */
 export async function fetchInto(inbox: string, work: Work, { progress, now }: { progress: Progress; now: () => number }): Promise<Fetched> {

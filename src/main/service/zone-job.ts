@@ -8,43 +8,18 @@ import { createFolder } from '../../connectors/files/folder.ts'
 import { createKafkaClient } from '../../connectors/kafka/client.ts'
 import { failure } from '../../core/errors.ts'
 import type { BatchResult, CommitEvent } from '../../core/results.ts'
-import { checkDataset, mistakeText } from '../../dataset/check.ts'
 import type { Dataset } from '../../dataset/declaration.ts'
 import { pause } from '../../runner/waiting.ts'
 import { runAtTicks } from '../../runner/ticks.ts'
 import { placeDataset, type LoadedDataset } from '../home.ts'
 import { streamOf } from '../stream-run.ts'
 import { executionResolver } from './dial.ts'
+import { declaredDataset, isFetched } from './declared-dataset.ts'
 import { tenantPath } from './tenant-paths.ts'
-import { fetchInto, isConverted, isFetched, tidyInbox } from './zone-input.ts'
+import { fetchInto, tidyInbox } from './zone-input.ts'
 import type { Outcome, Progress, Receipt, Work } from './work.ts'
 
 const DEFAULT_SAMPLE_MESSAGES = 100_000
-
-/** The dataset of a job into the zones, as its `declaration` says. Throws `setting_missing`, `dataset_invalid` and `not_supported` by name. */
-export function declaredDataset(sourceType: string, config: Record<string, unknown>): Dataset {
-  const { declaration } = config
-  const where = 'source_config'
-  if (typeof declaration !== 'string' || declaration === '') throw failure('setting_missing', { where, setting: 'declaration, the text of a dataset declaration', example: '"declaration": "dataset: books\\nsource: ..." (headrace jobs create takes "declaration_file": "books.yaml" and puts its text there)' })
-  const fetched = isFetched(sourceType, config)
-  const { dataset, mistakes } = checkDataset(fetched ? completed(declaration, sourceType, config) : declaration)
-  if (dataset === undefined) throw failure('dataset_invalid', { path: 'source_config.declaration', count: mistakes.length, mistakes: mistakes.map(mistakeText).join('\n') })
-  if (!fetched && dataset.source.kind !== sourceType) throw failure('setting_missing', { where, setting: `a declaration whose source is ${sourceType}; this one reads ${dataset.source.kind}`, example: `"source_type": "${dataset.source.kind}"` })
-  if (dataset.engine === 'spark') throw failure('not_supported', { feature: 'engine: spark in a job of the service', instead: 'Leave engine out, or run it with headrace stream --engine spark.' })
-  if (dataset.source.kind === 'kafka' && dataset.source.sasl !== undefined && config.credentials_secret === undefined) throw failure('setting_missing', { where, setting: 'credentials_secret for the login of the broker', example: '"credentials_secret": "kafka" (headrace secrets set kafka --from-file kafka.json)' })
-  for (const path of [dataset.raw.path, dataset.raw.archive, dataset.processed.path]) if (path.includes('://')) throw failure('not_supported', { feature: `zones at ${path} for a job of the service`, instead: 'Leave path out: zones lie in the folder of the tenant.' })
-  return dataset
-}
-
-/** What a declaration leaves out whose source is the job's: where it lies meanwhile, and that rows come as lines of JSON. */
-function completed(declaration: string, sourceType: string, config: Record<string, unknown>): string {
-  if (/^source:/m.test(declaration)) throw failure('setting_missing', { where: 'source_config', setting: `a declaration without source: what is read from ${sourceType} stands in source_config`, example: '"declaration": "dataset: orders\\ncolumns: ..."' })
-  const converted = isConverted(sourceType, config)
-  if (converted && /^record:/m.test(declaration)) throw failure('setting_missing', { where: 'source_config', setting: 'a declaration without record: rows of tables have columns by their names', example: '"declaration": "dataset: orders\\ncolumns: ..."' })
-  // Columns that nobody declared are left out, unless new ones are wanted.
-  const ignore = /^drift:\s*["']?evolve/m.test(declaration) ? '' : ', ignore: ["*"]'
-  return `${declaration}\nsource: { files: { path: inbox, pattern: "*" } }\n${converted ? `record: { format: ndjson${ignore} }\n` : ''}`
-}
 
 /** Runs it until it is done, or until the signal: then it ends after a commit. `now` in seconds, monotonic. */
 export async function runZones(work: Work, { progress, signal, now, batch }: { progress: Progress; signal: AbortSignal; now: () => number; batch(): Promise<void> }): Promise<Outcome> {
