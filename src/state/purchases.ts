@@ -21,6 +21,9 @@ export interface NewPurchase {
 /** Lots are opened this far ahead, so that an execution can be booked into a period that has not begun. */
 const AHEAD_MS = 49 * 3_600_000
 
+/** A lot that began so short a while ago may not have been noticed yet: several looks of a scheduler, and a change of who leads. */
+const JUST_BEGUN_MS = 180_000
+
 const COLUMNS = ['purchase_id', 'tenant_id', 'resource_type', 'quantity', 'time_period', 'valid_from', 'valid_until', 'status', 'created_at', 'price', 'version'] as const
 
 /** Checks and enters a purchase; vCPU-hours can be used from the moment this is committed. */
@@ -120,9 +123,12 @@ export async function turnPeriods(tx: Tx, now: Date): Promise<string[]> {
   const begun = await tx.updateTable('resource_purchases').set({ status: 'active' }).where('status', '=', 'scheduled').where('valid_from', '<=', now).returning(['tenant_id']).execute()
   const ended = await tx.updateTable('resource_purchases').set({ status: 'expired' }).where('status', '=', 'active').where('valid_until', '<=', now).returning(['tenant_id', 'purchase_id']).execute()
   await closeLots(tx, { endedBefore: now }, now)
-  const due = await tx.selectFrom('resource_purchases').select(COLUMNS).where('resource_type', '=', 'vcpu_hours').where('status', 'in', ['active', 'scheduled']).where('valid_until', '>', now).execute()
+  // Only those whose last lot ends before the time that is opened ahead: a purchase by the hour once an hour, not at every look.
+  const due = await tx.selectFrom('resource_purchases as p').select(COLUMNS).where('resource_type', '=', 'vcpu_hours').where('status', 'in', ['active', 'scheduled']).where('valid_until', '>', now)
+    .where(sql<boolean>`coalesce((SELECT max(l.valid_until) FROM ledger_lots l WHERE l.purchase_id = p.purchase_id), p.valid_from) < least(p.valid_until, ${new Date(now.getTime() + AHEAD_MS)}::timestamptz)`).execute()
   for (const purchase of due) await openLots(tx, purchase, now)
   for (const tenantId of new Set([...begun, ...ended].map((one) => one.tenant_id))) await weigh(tx, tenantId, now)
   await record(tx, ...ended.map((one) => ({ tenantId: one.tenant_id, actor: 'scheduler', event: 'purchase.expired', subject: one.purchase_id })))
-  return [...new Set([...begun, ...due].map((one) => one.tenant_id))]
+  const fresh = await tx.selectFrom('ledger_lots').select('tenant_id').distinct().where('closed', '=', false).where('valid_from', '<=', now).where('valid_from', '>', new Date(now.getTime() - JUST_BEGUN_MS)).execute()
+  return [...new Set([...begun, ...due, ...fresh].map((one) => one.tenant_id))]
 }

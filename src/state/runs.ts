@@ -125,7 +125,7 @@ export interface Ending {
 /** Ends a run: settles what it used, gives back capacity, and enters the outcome, in one transaction. Throws `lease_lost` when it is not this run any more. */
 export async function finish(tx: Tx, ending: Ending, { actor, now, settings }: { actor: string; now: Date; settings: SlotSettings }): Promise<void> {
   const row = await tx.selectFrom('job_executions as x').innerJoin('ingestion_jobs as j', 'j.job_id', 'x.job_id')
-    .select(['x.execution_id', 'x.job_id', 'x.tenant_id', 'x.namespace', 'x.status', 'x.generation', 'x.runner', 'x.holds', 'x.actual_start_time', 'x.rolled_at', 'x.booked_from', 'x.booked_until', 'x.cpu_cores', 'x.memory_gb', 'x.unit_owner', 'x.attempt', 'j.sla_requirements', 'j.namespace as home'])
+    .select(['x.execution_id', 'x.job_id', 'x.tenant_id', 'x.namespace', 'x.status', 'x.generation', 'x.runner', 'x.holds', 'x.actual_start_time', 'x.rolled_at', 'x.booked_from', 'x.booked_until', 'x.cpu_cores', 'x.memory_gb', 'x.unit_owner', 'x.attempt', 'x.cancel_requested', 'j.sla_requirements', 'j.namespace as home'])
     .where('x.execution_id', '=', ending.executionId).forUpdate('x').executeTakeFirst()
   if (row === undefined || row.generation !== ending.generation || row.status !== 'running') throw failure('lease_lost', { what: `execution ${ending.executionId}`, holder: row?.runner ?? 'nobody', found: String(row?.generation ?? 'none'), expected: String(ending.generation) })
   const started = row.actual_start_time ?? now
@@ -138,20 +138,24 @@ export async function finish(tx: Tx, ending: Ending, { actor, now, settings }: {
   const total = await consumedBy(tx, row.execution_id)
   const minutes = (ended.getTime() - started.getTime()) / 60_000
   const most = (row.sla_requirements as { max_runtime_minutes?: number }).max_runtime_minutes
-  const requeued = ending.outcome === 'requeued'
+  // Who asked it to end while it failed for a moment is not asked again by another attempt.
+  const cancelled = ending.outcome === 'requeued' && row.cancel_requested
+  const outcome = cancelled ? 'cancelled' : ending.outcome
+  const reason: ServiceReason | undefined = cancelled ? { code: 'cancelled', params: { actor: 'request', job: row.job_id } } : ending.reason
+  const requeued = outcome === 'requeued'
   await tx.updateTable('job_executions').set({
-    status: requeued ? 'scheduled' : ending.outcome,
+    status: requeued ? 'scheduled' : outcome,
     // Its window begins anew: what was lost was not its fault.
-    ...(requeued ? { deadline: sql<Date>`greatest(deadline, ${now}::timestamptz + interval '24 hours')`, attempt: row.attempt + 1, namespace: row.home, actual_start_time: null, rolled_at: null, booked_from: null, booked_until: null, lender: null, unit_owner: null } : { actual_end_time: ended, sla_met: ending.slaMet ?? (ending.outcome === 'succeeded' && (most === undefined || minutes <= most)) }),
+    ...(requeued ? { deadline: sql<Date>`greatest(deadline, ${now}::timestamptz + interval '24 hours')`, attempt: row.attempt + 1, namespace: row.home, actual_start_time: null, rolled_at: null, booked_from: null, booked_until: null, lender: null, unit_owner: null } : { actual_end_time: ended, sla_met: ending.slaMet ?? (outcome === 'succeeded' && (most === undefined || minutes <= most)) }),
     holds: JSON.stringify([]), lease_until: null, progress: null, cancel_requested: false, recalled: false,
-    reason: ending.reason === undefined ? null : JSON.stringify(ending.reason), error_message: ending.errorMessage ?? null,
+    reason: reason === undefined ? null : JSON.stringify(reason), error_message: ending.errorMessage ?? null,
     resource_used: JSON.stringify({ cpu_seconds: Number(total.cpuMicros) / 1e6, memory_gb_seconds: Number(total.memoryGbSeconds), vcpu_hours: vcpuHours(total.cpuMicros) }),
     receipt: JSON.stringify({ ...ending.receipt, runtime_minutes: Math.round(minutes * 1_000) / 1_000, ...(debt > 0n ? { debt_vcpu_hours: vcpuHours(debt) } : {}) }),
   }).where('execution_id', '=', row.execution_id).execute()
   await unbook(tx, row)
   if (requeued) await queueUp(tx, row.execution_id, ending.tryAfter ?? now)
   await afterEnd(tx, row.job_id, ending)
-  await record(tx, { tenantId: row.tenant_id, actor, event: `execution.${ending.outcome}`, subject: row.execution_id, data: { job_id: row.job_id, ...(ending.reason === undefined ? {} : { reason: ending.reason }) } })
+  await record(tx, { tenantId: row.tenant_id, actor, event: `execution.${outcome}`, subject: row.execution_id, data: { job_id: row.job_id, ...(reason === undefined ? {} : { reason }) } })
 }
 
 export interface Used {

@@ -5,6 +5,7 @@ import { createLeaseWatch, slowRound } from '../../src/main/service/scheduler.ts
 import { cancel, heartbeat, leasesOf, reap } from '../../src/state/runs.ts'
 import { holdLease } from '../../src/state/leases.ts'
 import { auditLedger } from '../../src/state/ledger.ts'
+import { turnPeriods } from '../../src/state/purchases.ts'
 import { createChance } from '../support/chance.ts'
 import { purchase } from '../support/service.ts'
 import { queueWorld } from '../support/queue-world.ts'
@@ -167,6 +168,33 @@ test('cancel: at once while it waits, with all it held; by request while it runs
   await done(claimed)
   await expect(act(running as string)).rejects.toThrow(/cannot be cancelled/)
   await inOrder()
+})
+
+test('a cancel that comes while the run fails for a moment is not forgotten by another attempt', async () => {
+  const tenant = await buyer({ hours: 20 })
+  const id = (await queue(tenant, tenant.jobs[0])) as string
+  await round()
+  const [claimed] = (await take()).filter((one) => one.execution_id === id)
+  await service.context.gate.transact((tx) => cancel(tx, { tenantId: tenant.id, executionId: id, actor: 'me', now: now(), settings: service.context.slots }))
+  await done(claimed, 1_000n, 'requeued')
+  expect(await row(id)).toMatchObject({ status: 'cancelled', reason: { code: 'cancelled' } })
+  await round()
+  expect((await take()).map((one) => one.execution_id)).not.toContain(id)
+  await inOrder()
+})
+
+test('periods turn: whose lots are all open is not looked at again; a period that begins wakes its tenant', async () => {
+  const tenant = await buyer({ hours: 10 })
+  const turn = (): Promise<string[]> => service.context.gate.transact((tx) => turnPeriods(tx, now()))
+  await turn()
+  clock.ms += 300_000
+  expect(await turn()).not.toContain(tenant.id)
+  // Periods are days that begin an hour before the purchase was made.
+  clock.ms += 23 * 3_600_000 - 300_000 + 30_000
+  expect(await turn()).toContain(tenant.id)
+  clock.ms += 300_000
+  expect(await turn()).not.toContain(tenant.id)
+  expect((await service.context.gate.service.selectFrom('ledger_lots').select('lot_id').where('tenant_id', '=', tenant.id).execute()).length).toBe(4)
 })
 
 test('300 metered ends, a fifth told twice: the total is the oracle\'s, to the microsecond', async () => {
