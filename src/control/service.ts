@@ -63,7 +63,8 @@ export interface Service {
   /** Why an execution waits, is late, was refused, failed or cost what it did. */
   why(tenantId: string, executionId: string): Promise<Answer>
 
-  estimate(body: EstimationRequest): Promise<Answer>
+  /** `tenantId`: whose runs of the same source are looked at; empty for an operator. */
+  estimate(tenantId: string, body: EstimationRequest): Promise<Answer>
   slots(query: { namespace?: string; from?: string; hours: number }): Promise<Listed>
   metrics(tenantId: string): Promise<Answer>
   /** What the installation offers, and the overcommit that it is. */

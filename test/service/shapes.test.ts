@@ -43,18 +43,32 @@ test('the estimation example of the sources', async () => {
 
 test('with 60 runs of its own the installation answers by its model, with an interval and how often it was right', async () => {
   const tenant = await service.tenant('history')
-  const { body: job } = await service.call<{ job_id: string }>('POST', `/tenants/${tenant.id}/jobs`, { token: tenant.editor, body: { ...JOB, source_type: 'mysql', source_config: { host: 'h', database: 'd', table: 't' }, schedule_cron: null } })
-  for (let i = 0; i < 60; i += 1) {
-    const gb = 1 + (i % 20)
-    const start = new Date(Date.UTC(2026, 0, 1, 0, i))
-    await service.context.gate.service.insertInto('job_executions').values({ job_id: job.job_id, tenant_id: tenant.id, namespace: 'vcpu-hours-ns', scheduled_time: start, actual_start_time: start, actual_end_time: new Date(start.getTime() + gb * 30_000), status: 'succeeded', resource_used: JSON.stringify({ cpu_seconds: gb * 30 }), sla_met: true, error_message: null, cpu_cores: 1, memory_gb: 2, estimated_minutes: 10, fair_tag: 0, deadline: start, reason: null, booked_from: null, booked_until: null, lender: null, unit_owner: null, runner: null, lease_until: null, progress: null, receipt: JSON.stringify({ bytes_read: gb * 1e9, startup_seconds: 0.1, peak_memory_mib: 900 }), tick: null }).execute()
+  const history = async (host: string, minutesPerGb: number): Promise<void> => {
+    const { body: job } = await service.call<{ job_id: string }>('POST', `/tenants/${tenant.id}/jobs`, { token: tenant.editor, body: { ...JOB, job_name: `from ${host}`, source_type: 'mysql', source_config: { host, database: 'd', table: 't' }, schedule_cron: null } })
+    for (let i = 0; i < 60; i += 1) {
+      const gb = 1 + (i % 20)
+      const start = new Date(Date.UTC(2026, 0, 1, 0, i))
+      await service.context.gate.service.insertInto('job_executions').values({ job_id: job.job_id, tenant_id: tenant.id, namespace: 'vcpu-hours-ns', scheduled_time: start, actual_start_time: start, actual_end_time: new Date(start.getTime() + gb * minutesPerGb * 60_000), status: 'succeeded', resource_used: JSON.stringify({ cpu_seconds: gb * 30 }), sla_met: true, error_message: null, cpu_cores: 1, memory_gb: 2, estimated_minutes: 10, fair_tag: 0, deadline: start, reason: null, booked_from: null, booked_until: null, lender: null, unit_owner: null, runner: null, lease_until: null, progress: null, receipt: JSON.stringify({ bytes_read: gb * 1e9, startup_seconds: 0.1, peak_memory_mib: 900 }), tick: null }).execute()
+    }
   }
+  await history('h', 0.5)
   const { body } = await service.call<{ confidence_level: number; estimated_resources: { runtime_minutes: number }; explanation: { by: string; runtime_minutes_80_percent: { low: number; high: number } } }>('POST', '/estimation/calculate', { token: tenant.viewer, body: { source_type: 'mysql', data_volume_gb: 10 } })
   expect(body.explanation.by).toBe('model')
   expect(body.estimated_resources.runtime_minutes).toBeGreaterThanOrEqual(4)
   expect(body.estimated_resources.runtime_minutes).toBeLessThanOrEqual(7)
   expect(body.explanation.runtime_minutes_80_percent.low).toBeLessThanOrEqual(5.5)
   expect(body.confidence_level).toBeGreaterThan(0.5)
+  // Runs of the same source count more than those of another: the slow one takes four times as long.
+  await history('slow', 2)
+  const of = async (token: string, host: string): Promise<{ minutes: number; similar: number | undefined }> => {
+    const answer = (await service.call<{ estimated_resources: { runtime_minutes: number }; explanation: { similar_runs?: number } }>('POST', '/estimation/calculate', { token, body: { source_type: 'mysql', source_config: { host, database: 'd', table: 't' }, data_volume_gb: 10 } })).body
+    return { minutes: answer.estimated_resources.runtime_minutes, similar: answer.explanation.similar_runs }
+  }
+  const [fast, slow] = [await of(tenant.viewer, 'h'), await of(tenant.viewer, 'slow')]
+  expect([fast.similar, slow.similar]).toEqual([50, 50])
+  expect(fast.minutes).toBeLessThanOrEqual(8)
+  expect(slow.minutes).toBeGreaterThanOrEqual(15)
+  expect((await of((await service.tenant('stranger')).viewer, 'h')).similar).toBeUndefined()
 })
 
 test('a job as in the sources begins as a draft; its changes carry an ETag', async () => {
