@@ -1,13 +1,17 @@
 /** Tables read in parts, on real servers: one moment for all of them, gone on with after a break, and published once. */
+import { existsSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import mysql from 'mysql2/promise'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openSession } from '../../src/engines/duckdb/session.ts'
 import type { Outcome, Work } from '../../src/main/service/work.ts'
 import { createChance } from '../support/chance.ts'
 import { openLink, type Link } from '../support/link.ts'
 import { startMariaDb, type MariaDb } from '../support/mariadb.ts'
 import { openFolder, postgres, run } from '../support/service.ts'
+import { until } from '../support/system.ts'
 import { LATE_TIMEOUT_MS, readBesideLateWriters, rowsOf, runWork, workOf, type LateWriter } from '../support/transfers.ts'
 
 const chance = createChance()
@@ -41,9 +45,7 @@ const CONTENT = "count(*)::INT AS rows, count(DISTINCT id)::INT AS ids, sum(hash
 async function contentOf(table: string): Promise<Record<string, unknown>> {
   const { rows } = await client.query<{ id: number; text: string }>(`SELECT id, text FROM ${table}`)
   const path = join(home, 'expected.json')
-  const { writeFile } = await import('node:fs/promises')
   await writeFile(path, rows.map((row) => JSON.stringify(row)).join('\n'))
-  const { openSession } = await import('../../src/engines/duckdb/session.ts')
   const session = await openSession({ memoryBytes: 256 << 20, threads: 1, spillFolder: join(home, 'spill') })
   const [found] = await session.objects(`SELECT ${CONTENT} FROM read_json('${path}', columns = {id: 'INTEGER', text: 'VARCHAR'})`)
   await session.close()
@@ -85,19 +87,22 @@ test('parts are of one moment beside writers: what is moved between rows is neve
 /** What two attempts must agree on. */
 const plain = ({ receipt, cursor }: Outcome): unknown => JSON.parse(JSON.stringify({ cursor, receipt: { ...receipt, work_seconds: 0, startup_seconds: 0 } }))
 
-/** Runs until some parts are read, then cuts the link. */
-async function broken(work: Work): Promise<void> {
-  link.limit(1_500_000)
+/** Runs over a slow link until five parts are kept, then cuts it. */
+async function broken(work: Work, over: Link): Promise<void> {
+  over.limit(1_000_000)
   const running = runWork(work)
-  setTimeout(() => link.cut(), 1_500)
-  await expect(running).rejects.toMatchObject({ code: 'source_unreachable' })
-  link.limit(Infinity)
+  const ended = expect(running).rejects.toMatchObject({ code: 'source_unreachable' })
+  const kept = (): number => readFileSync(join(work.workFolder, 'parts', 'journal.ndjson'), 'utf8').split('\n').length - 2
+  await until('five parts', () => (existsSync(join(work.workFolder, 'parts', 'journal.ndjson')) && kept() >= 5 ? true : undefined))
+  over.cut()
+  await ended
+  over.limit(Infinity)
 }
 
 test('a read that broke is gone on with: kept is what is still the same, and the whole is the table as of the second moment', async () => {
   await fill('resumed', 60_000)
   const work = execution({ table: 'resumed', port: link.port })
-  await broken(work)
+  await broken(work, link)
   // Rows as long as the others: shorter ones would find room in every page, and every part would have changed.
   await client.query("UPDATE resumed SET text = 'changed' WHERE id BETWEEN 100 AND 120; DELETE FROM resumed WHERE id BETWEEN 3000 AND 3010; INSERT INTO resumed SELECT i, repeat(md5(i::text), 3) FROM generate_series(60001, 61000) i")
   await client.query('VACUUM resumed')
@@ -112,7 +117,7 @@ test.each(['VACUUM FULL rewritten', 'TRUNCATE rewritten', 'ALTER TABLE rewritten
   await client.query('DROP TABLE IF EXISTS rewritten')
   await fill('rewritten', 40_000)
   const work = execution({ table: 'rewritten', port: link.port })
-  await broken(work)
+  await broken(work, link)
   await client.query('DELETE FROM rewritten WHERE id < 50')
   await client.query(change)
   const outcome = await runWork(work)
@@ -183,12 +188,7 @@ test('MariaDB by ranges beside writers that commit late, broken once: the first 
   let kept: number | undefined
   const first = onMaria({ table: 'flood', cursor: 'seen', overlap: 60, port: slow.port })
   const committed = await readBesideLateWriters({ chance, writer, async read() {
-    if (cursor === undefined) {
-      slow.limit(1_500_000)
-      setTimeout(() => slow.cut(), 1_500)
-      await expect(runWork(first)).rejects.toMatchObject({ code: 'source_unreachable' })
-      slow.limit(Infinity)
-    }
+    if (cursor === undefined) await broken(first, slow)
     const { receipt, cursor: next } = await runWork(cursor === undefined ? first : onMaria({ table: 'flood', cursor: 'seen', overlap: 60 }, { cursor }))
     kept ??= receipt.parts_kept
     cursor = next
