@@ -76,5 +76,5 @@ export interface TableRead<Cursor = unknown> extends ReadMoment {
 /** Whether the connection was lost, and the read may be tried again; otherwise it failed for what it is. */
 export function isConnectionLost(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string }
-  return /^(ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|EHOSTUNREACH|PROTOCOL_CONNECTION_LOST|57P0[1-3]|08\w{3})$/.test(code ?? '') || /^(Connection (terminated|ended)|Client has encountered a connection error)/i.test(message ?? '')
+  return /^(ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|EHOSTUNREACH|PROTOCOL_CONNECTION_LOST|57P0[1-3]|08\w{3})$/.test(code ?? '') || /^(Connection (terminated|ended|lost)|Client has encountered a connection error|Can't add new command when connection is in closed state)/i.test(message ?? '')
 }
