@@ -80,7 +80,7 @@ const OPENAPI = (version: string) => ({
   components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
 })
 
-const ERRORS_OF = (route: Route): number[] => [400, ...(route.needs === 'anyone' ? [] : [401, 403, 404, 409, 422, 429]), ...(route.versioned ? [412] : []), 413, 415, 500, 503]
+const ERRORS_OF = (route: Route): number[] => [400, 429, ...(route.needs === 'anyone' ? [] : [401, 403, 404, 409, 422]), ...(route.versioned ? [412] : []), 413, 415, 500, 503]
 
 function addRoute(app: FastifyInstance, service: Service, route: Route, limited: unknown): void {
   const errors = Object.fromEntries(ERRORS_OF(route).map((status) => [status, { description: STATUS_CODES[status] ?? '', content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } } }]))

@@ -12,7 +12,7 @@ export const SERVICE_ERRORS = {
   name_taken: row('conflict', 409, 'There is a {what} named {name} already.', 'Choose another name, or change the one that is there.'),
   version_moved: row('conflict', 412, '{what} {id} was changed meanwhile: its version is {found}, the request expects {expected}.', 'Read it again, apply the change to what it is now, and send its ETag as If-Match.'),
   idempotency_conflict: row('conflict', 409, 'The Idempotency-Key {key} was used for another request.', 'Send the same body to get the first answer again, or a new key for a new request.'),
-  rate_limited: row('transient', 429, 'The tenant sent more than {limit} requests in a minute.', 'Try again in {seconds} s, or ask an operator to raise requests_per_minute.'),
+  rate_limited: row('transient', 429, 'More than {limit} requests came in a minute from one tenant (or, without a tenant, from one address).', 'Try again in {seconds} s, or ask an operator to raise requests_per_minute.'),
   tenant_suspended: row('configuration', 403, 'The tenant {tenant} is {status}.', 'An operator makes it active again: headrace tenants change {tenant} --status active'),
   validity_not_whole: row('configuration', 422, '{from} to {until} is not a whole number of {period} periods.', 'From that start, these ends are: {ends}.'),
   capacity_not_for_sale: row('conflict', 409, '{asked} dedicated units are more than the {free} of {total} that are free all the time from {from} to {until}.', 'Buy at most {free} units, choose another time, or raise capacity of dedicated-cpu-ns.'),
