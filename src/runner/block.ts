@@ -61,6 +61,8 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   let skip = new Uint8Array(0)
   let selection = new Int32Array(0)
   const ordinals: number[] = []
+  /** What stands around a record of each message; each may have a header of its own. */
+  const surrounds: (readonly [string, string])[] = []
 
   const decodeOne = (m: Messages, i: number): ReturnType<typeof decoder.decode> => {
     if (isArmed('decode.message')) failpointAt('decode.message', `${m.partition[i]}:${m.offset[i]}`)
@@ -85,15 +87,15 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       if (records.rows > rowMessage.length) rowMessage = grown(rowMessage, records.rows)
       for (let row = first; row < records.rows; row += 1) rowMessage[row] = i
       ordinals[i] = first
+      if (decoder.around !== undefined) surrounds[i] = decoder.around()
     }
     return faults
   }
 
   /** Checks decoded rows and lays them out; `skip` says which rows are duplicates already. */
-  const layOutRows = (m: Messages, records: Records, counts: Counts, known: KnownRow | undefined, early: MessageReject[], firstOrdinal: (message: number) => number, around = decoder.around): BlockResult => {
+  const layOutRows = (m: Messages, records: Records, counts: Counts, known: KnownRow | undefined, early: MessageReject[], firstOrdinal: (message: number) => number, byRecord = decoder.around !== undefined): BlockResult => {
     const { rows } = records
-    const originalOf = (reject: MessageReject): [number, number] =>
-      around !== undefined && reject.row >= 0 ? wrapped(m.slab, records, reject.row, around()) : [m.valueStart[reject.message], m.valueLength[reject.message]]
+    const originalOf = (message: number, row: number): [number, number] => (byRecord && row >= 0 ? wrapped(m.slab, records, row, surrounds[message]) : [m.valueStart[message], m.valueLength[message]])
     if (selection.length < rows) selection = new Int32Array(rows * 2)
     const rejects = early
     for (const reject of checker.check(textOver(m), records.cells, rows, records.issues, skip)) rejects.push({ ...reject, message: rowMessage[reject.row] })
@@ -108,8 +110,8 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       origin.set(row, m, identifier.ids, rowMessage[row], row - ordinals[rowMessage[row]] + firstOrdinal(rowMessage[row]))
     }
     const accepted = checker.columns.map((one) => one.values)
-    if (dataset.raw.keepOriginal) accepted.push(keepOriginal(original, selection, count, (row) => (around !== undefined ? wrapped(m.slab, records, row, around()) : [m.valueStart[rowMessage[row]], m.valueLength[rowMessage[row]]])))
-    const quarantined = layOut(m, rejects, identifier, rejectOrigin, rejectColumns, (reject) => reject.row - ordinals[reject.message] + firstOrdinal(reject.message), originalOf, known, counts)
+    if (dataset.raw.keepOriginal) accepted.push(keepOriginal(original, selection, count, (row) => originalOf(rowMessage[row], row)))
+    const quarantined = layOut(m, rejects, identifier, rejectOrigin, rejectColumns, (reject) => reject.row - ordinals[reject.message] + firstOrdinal(reject.message), (reject) => originalOf(reject.message, reject.row), known, counts)
     counts.accepted += count
     counts.read += rows
     return {
@@ -153,7 +155,8 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       if (records.rows > rowMessage.length) rowMessage = grown(rowMessage, records.rows)
       rowMessage.fill(0, 0, records.rows)
       ordinals[0] = 0
-      const result = layOutRows(wide, records, counts, undefined, [], () => largeOrdinal, around)
+      surrounds[0] = around()
+      const result = layOutRows(wide, records, counts, undefined, [], () => largeOrdinal, true)
       largeOrdinal += records.rows
       return result
     },

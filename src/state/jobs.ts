@@ -87,7 +87,8 @@ export async function lastSuccess(db: Db, jobId: string): Promise<string> {
 export async function endedAmong(db: Db, ids: string[]): Promise<string[]> {
   if (ids.length === 0) return []
   const open = await db.selectFrom('job_executions').select('execution_id').where(sql<string>`execution_id::text`, 'in', ids).where('status', 'in', ['scheduled', 'booked', 'running']).execute()
-  return ids.filter((id) => !open.some((one) => one.execution_id === id))
+  const still = new Set(open.map((one) => one.execution_id))
+  return ids.filter((id) => !still.has(id))
 }
 
 /** Executions that a deletion was cut off from cancelling. */

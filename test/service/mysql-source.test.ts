@@ -3,7 +3,7 @@ import mysql, { type Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Outcome, Work } from '../../src/main/service/work.ts'
 import { createChance } from '../support/chance.ts'
-import { startMariaDb, type MariaDb } from '../support/mariadb.ts'
+import { lateWriter, startMariaDb, type MariaDb } from '../support/mariadb.ts'
 import { openFolder } from '../support/service.ts'
 import { LATE_TIMEOUT_MS, readBesideLateWriters, rowsOf, runWork, workOf, type LateWriter } from '../support/transfers.ts'
 
@@ -65,18 +65,7 @@ test('a draft reads a sample and says how much of the whole it is', async () => 
 
 test.each([['seen', 60], ['id', 50_000]])('20 writers that commit late, cursor %s: incremental reads lose and double nothing', async (cursorColumn, overlap) => {
   await client.query('DROP TABLE IF EXISTS feed; CREATE TABLE feed (id bigint PRIMARY KEY AUTO_INCREMENT, seen datetime NOT NULL)')
-  const writer = async (): Promise<LateWriter> => {
-    const own = await connect()
-    return {
-      async insert() {
-        await own.query('BEGIN')
-        const [{ insertId, affectedRows }] = await own.query<mysql.ResultSetHeader>('INSERT INTO feed (seen) SELECT now() FROM seq_1_to_2')
-        return Array.from({ length: affectedRows }, (_, i) => insertId + i)
-      },
-      end: async (how) => void (await own.query(how)),
-      close: () => own.end(),
-    }
-  }
+  const writer = async (): Promise<LateWriter> => lateWriter(await connect(), 'feed')
   const files: string[] = []
   let cursor: unknown
   const committed = await readBesideLateWriters({ chance, writer, async read() {

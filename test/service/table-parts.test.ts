@@ -9,7 +9,7 @@ import { openSession } from '../../src/engines/duckdb/session.ts'
 import type { Outcome, Work } from '../../src/main/service/work.ts'
 import { createChance } from '../support/chance.ts'
 import { openLink, type Link } from '../support/link.ts'
-import { startMariaDb, type MariaDb } from '../support/mariadb.ts'
+import { lateWriter, startMariaDb, type MariaDb } from '../support/mariadb.ts'
 import { openFolder, postgres, run } from '../support/service.ts'
 import { until } from '../support/system.ts'
 import { LATE_TIMEOUT_MS, readBesideLateWriters, rowsOf, runWork, workOf, type LateWriter } from '../support/transfers.ts'
@@ -171,18 +171,7 @@ test('MariaDB by ranges beside writers that commit late, broken once: the first 
   await own.query('CREATE TABLE flood (id bigint PRIMARY KEY AUTO_INCREMENT, seen datetime NOT NULL, pad char(200)); INSERT INTO flood (seen, pad) SELECT now() - INTERVAL (30 + seq MOD 1000) SECOND, repeat("x", 200) FROM seq_1_to_40000; ANALYZE TABLE flood')
   await own.end()
   const slow = await openLink(() => maria.port)
-  const writer = async (): Promise<LateWriter> => {
-    const one = await connect()
-    return {
-      async insert() {
-        await one.query('BEGIN')
-        const [{ insertId, affectedRows }] = await one.query<mysql.ResultSetHeader>('INSERT INTO flood (seen) SELECT now() FROM seq_1_to_2')
-        return Array.from({ length: affectedRows }, (_, i) => insertId + i)
-      },
-      end: async (how) => void (await one.query(how)),
-      close: () => one.end(),
-    }
-  }
+  const writer = async (): Promise<LateWriter> => lateWriter(await connect(), 'flood')
   const files: string[] = []
   let cursor: unknown
   let kept: number | undefined

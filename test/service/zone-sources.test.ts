@@ -7,6 +7,7 @@ import { openSession } from '../../src/engines/duckdb/session.ts'
 import { createStaging } from '../../src/lakehouse/stores/staging.ts'
 import { createS3Store } from '../../src/lakehouse/stores/s3.ts'
 import { declaredDataset } from '../../src/main/service/declared-dataset.ts'
+import { readDocuments } from '../../src/main/service/document-input.ts'
 import { runZones } from '../../src/main/service/zone-job.ts'
 import { fetchInto } from '../../src/main/service/zone-input.ts'
 import type { Outcome, Work } from '../../src/main/service/work.ts'
@@ -114,6 +115,11 @@ test('XML into Parquet at a destination: by a declaration, each file once, what 
   file('b.xml', '<book id="2"/>')
   expect((await runWork(work({ cursor: first.cursor }))).receipt).toMatchObject({ rows: 1, rejected: 0 })
   expect((await runWork(work({ draft: true }))).receipt).toMatchObject({ rows: 2, rejected: 2 })
+  // An attempt that was killed while it read; before the next one, a file comes that stands first.
+  const broken = work()
+  await readDocuments(broken, { staged: join(home, 'never'), rejects: join(home, 'never-rejects'), progress: () => undefined, now })
+  file('0.xml', '<book id="3"/>')
+  expect((await runWork(broken)).receipt).toMatchObject({ rows: 3, rejected: 2 })
 }, 120_000)
 
 test('what stands in the wrong place is refused by name', () => {

@@ -3,9 +3,10 @@ import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import mysql from 'mysql2/promise'
+import mysql, { type Connection, type ResultSetHeader } from 'mysql2/promise'
 import { freePort } from '../../src/main/jvm-servers.ts'
 import { unpackDebian } from './debian.ts'
+import type { LateWriter } from './transfers.ts'
 
 /** The server's programs, fetched once. */
 export function fetchMariaDb(): string {
@@ -40,5 +41,18 @@ export async function startMariaDb(): Promise<MariaDb> {
     await connection?.end()
     if (connection !== undefined) return { port, login }
     if (Date.now() > end || child.exitCode !== null) throw new Error(`MariaDB did not start: ${readFileSync(join(folder, 'server.log'), 'utf8').slice(-2_000)}`)
+  }
+}
+
+/** Two rows a transaction, into a table with a column `seen` and a key that counts. */
+export function lateWriter(connection: Connection, table: string): LateWriter {
+  return {
+    async insert() {
+      await connection.query('BEGIN')
+      const [{ insertId, affectedRows }] = await connection.query<ResultSetHeader>(`INSERT INTO ${table} (seen) SELECT now() FROM seq_1_to_2`)
+      return Array.from({ length: affectedRows }, (_, i) => insertId + i)
+    },
+    end: async (how) => void (await connection.query(how)),
+    close: () => connection.end(),
   }
 }

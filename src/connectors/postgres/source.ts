@@ -97,7 +97,7 @@ async function sameSnapshot(connection: Connection, exported: string): Promise<C
 }
 
 /** What failed while rows were read, by the table of errors. */
-export function readError(error: unknown, at: string): Error {
+function readError(error: unknown, at: string): Error {
   if (isConnectionLost(error)) return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
   return (error as { code?: string }).code !== undefined && !('next' in (error as object)) ? failure('source_failed', { address: at, reason: reasonOf(error) }, error) : (error as Error)
 }

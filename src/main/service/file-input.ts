@@ -63,11 +63,12 @@ async function freshOf(work: Work): Promise<Fresh> {
 export async function copyFresh(work: Work, folder: string, progress: Progress): Promise<{ of: unknown; bytes: number; share: number }> {
   const { place, found, fresh, cursor } = await freshOf(work)
   const sum = (files: InputFile[]): number => files.reduce((total, file) => total + file.size, 0)
+  let bytes = 0
   for (const [i, path] of (await place.bring(fresh)).entries()) {
     await copyFile(path, join(folder, `${String(i).padStart(6, '0')}-${basename(path)}`))
-    progress(i + 1, sum(fresh.slice(0, i + 1)), 'fetching')
+    progress(i + 1, (bytes += fresh[i].size), 'fetching')
   }
-  return { of: cursor, bytes: sum(fresh), share: sum(found) === 0 ? 1 : sum(fresh) / sum(found) }
+  return { of: cursor, bytes, share: sum(found) === 0 ? 1 : bytes / sum(found) }
 }
 
 /** Files that match, each taken once unless the mode is `full`. Nothing new is a success. */

@@ -33,10 +33,10 @@ const LEAST_ZONES_GB = 2
 /** Throws the first thing that is wrong, by name and with an example. */
 export async function checkJob({ secrets, now }: Context, tenantId: string, job: JobFields): Promise<void> {
   const type = String(job.destination_config.type ?? '')
-  if (type === 'zones') declaredDataset(job.source_type, job.source_config)
-  if (type === 'zones' && isFetched(job.source_type, job.source_config)) need('source_config', job.source_config, (SOURCE_SETTINGS[job.source_type] ?? []).filter((one) => one.name !== 'format'))
-  else if (type === 'zones') need('source_config', job.source_config, [])
-  else if (job.source_type === 'kafka') throw failure('setting_missing', { where: 'destination_config', setting: 'type zones: messages land in RAW, exactly once', example: '"destination_config": { "type": "zones" }' })
+  if (type === 'zones') {
+    declaredDataset(job.source_type, job.source_config)
+    if (isFetched(job.source_type, job.source_config)) need('source_config', job.source_config, (SOURCE_SETTINGS[job.source_type] ?? []).filter((one) => one.name !== 'format'))
+  } else if (job.source_type === 'kafka') throw failure('setting_missing', { where: 'destination_config', setting: 'type zones: messages land in RAW, exactly once', example: '"destination_config": { "type": "zones" }' })
   else need('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
   if (!(type in DESTINATION_SETTINGS)) throw failure('setting_missing', { where: 'destination_config', setting: type === '' ? 'a type' : `a type that is known, not ${type}`, example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}` })
   need('destination_config', job.destination_config, DESTINATION_SETTINGS[type])

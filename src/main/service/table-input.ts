@@ -45,14 +45,13 @@ export async function readTable(work: Work, session: DuckSession, { staged, prog
   const journal = await openPartJournal(work.workFolder)
   const source = await openTable(work, journal.earlier?.moment)
   try {
-    const kept = await keptOf(source, journal)
-    if (source.identity !== '') await journal.begin({ identity: source.identity, moment: source.moment }, kept)
-    const startupSeconds = now() - begun
-    const sum = { rows: 0, bytes: 0 }
-    const onBytes = (bytes: number): void => progress(sum.rows, (sum.bytes += bytes), 'reading')
-    const done = new Map(kept.map((part) => [part.name, part]))
-    const waiting = source.parts.filter((part) => !done.has(part))
     const whole = source.parts.length === 1
+    const kept = await keptOf(source, journal)
+    if (!whole) await journal.begin({ identity: source.identity, moment: source.moment }, kept)
+    const startupSeconds = now() - begun
+    const sum = kept.reduce((all, { rows, bytes }) => ({ rows: all.rows + rows, bytes: all.bytes + bytes }), { rows: 0, bytes: 0 })
+    const onBytes = (bytes: number): void => progress(sum.rows, (sum.bytes += bytes), 'reading')
+    const waiting = source.parts.filter((name) => !kept.some((part) => part.name === name))
     let broken = false
     const lanes = await Promise.allSettled(Array.from({ length: source.lanes }, async (_, lane) => {
       const connection = await session.connect()
@@ -60,7 +59,6 @@ export async function readTable(work: Work, session: DuckSession, { staged, prog
         for (let part = waiting.shift(); part !== undefined && !broken; part = waiting.shift()) {
           const read = await readPart(work, connection, source, { part, lane, output: whole ? staged : journal.pathOf(part), onBytes })
           if (!whole) await journal.done(read)
-          done.set(part, read)
           sum.rows += read.rows
         }
       } catch (error) {
@@ -73,8 +71,7 @@ export async function readTable(work: Work, session: DuckSession, { staged, prog
     for (const lane of lanes) if (lane.status === 'rejected') throw lane.reason
     if (!whole) await joinFiles(source.parts.map(journal.pathOf), staged)
     await journal.drop()
-    const rows = [...done.values()].reduce((all, part) => all + part.rows, 0)
-    return { rows, rejected: 0, bytes: [...done.values()].reduce((all, part) => all + part.bytes, 0), totalRows: source.estimatedRows, cursor: source.cursor(), startupSeconds, partsKept: kept.length }
+    return { ...sum, rejected: 0, totalRows: source.estimatedRows, cursor: source.cursor(), startupSeconds, partsKept: kept.length }
   } catch (error) {
     throw misfitOf(error, work) ?? lostOf(error, work) ?? error
   } finally {
@@ -84,7 +81,7 @@ export async function readTable(work: Work, session: DuckSession, { staged, prog
 
 /** Parts of an earlier attempt that are what this read would give. */
 async function keptOf(source: TableRead, { earlier }: PartJournal): Promise<DonePart[]> {
-  if (earlier === undefined || source.identity === '' || earlier.moment.identity !== source.identity) return []
+  if (earlier?.moment.identity !== source.identity) return []
   const kept: DonePart[] = []
   for (const part of earlier.parts) if (source.parts.includes(part.name) && (await source.keeps(part.name, part.rows, part.note))) kept.push(part)
   return kept

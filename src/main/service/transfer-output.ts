@@ -16,7 +16,7 @@ import { tenantPath } from './tenant-paths.ts'
 import type { Outcome, Work } from './work.ts'
 
 /** Where outputs of an execution go. Names are relative to it. */
-interface Place {
+export interface Place {
   at(name: string): string
   find(name: string): Promise<Note | undefined>
   /** Names of files in it that come after one, the last first. */
@@ -33,8 +33,8 @@ interface Note extends Outcome {
 const outputName = (work: Work): string => `${work.executionId}.parquet`
 
 /** What an earlier attempt of this execution has published. */
-export async function publishedBefore(work: Work): Promise<Outcome | undefined> {
-  return (await placeOf(work)).find(outputName(work))
+export function publishedBefore(place: Place, work: Work): Promise<Outcome | undefined> {
+  return place.find(outputName(work))
 }
 
 const OUTPUT = /^[0-9a-f]{8}-[0-9a-f-]{27}\.parquet$/
@@ -43,8 +43,7 @@ const OUTPUT = /^[0-9a-f]{8}-[0-9a-f-]{27}\.parquet$/
  * The newest output of this job that the service does not know of: its database was restored from a time before, or an execution was
  * given up after it had published. Reading goes on where that one ended, or its rows would come twice. Ids of executions grow with time.
  */
-export async function unknownOutput(work: Work): Promise<Outcome | undefined> {
-  const place = await placeOf(work)
+export async function unknownOutput(place: Place, work: Work): Promise<Outcome | undefined> {
   for (const name of await place.after(`${work.knownUntil}.parquet`)) {
     const note = OUTPUT.test(name) && name !== outputName(work) ? await place.find(name) : undefined
     if (note?.jobId === work.jobId) return note
@@ -53,8 +52,7 @@ export async function unknownOutput(work: Work): Promise<Outcome | undefined> {
 }
 
 /** Publishes and gives the outcome that counts. `rejects` are published first: who sees the file finds what is missing from it. */
-export async function publish(work: Work, { staged, rejects, outcome }: { staged: string; rejects: string | undefined; outcome: Outcome }): Promise<Outcome> {
-  const place = await placeOf(work)
+export async function publish(place: Place, work: Work, { staged, rejects, outcome }: { staged: string; rejects: string | undefined; outcome: Outcome }): Promise<Outcome> {
   const name = outputName(work)
   const output = [place.at(name), ...(rejects === undefined ? [] : [place.at(`_rejects/${name}`)])]
   const bytes = (await Promise.all([staged, ...(rejects === undefined ? [] : [rejects])].map((path) => stat(path)))).reduce((sum, file) => sum + file.size, 0)
@@ -65,7 +63,8 @@ export async function publish(work: Work, { staged, rejects, outcome }: { staged
   return won ? ours : ((await place.find(name)) ?? ours)
 }
 
-async function placeOf(work: Work): Promise<Place> {
+/** Opens the destination of an execution; of a draft its scratch folder. */
+export async function outputPlace(work: Work): Promise<Place> {
   const type = work.draft ? 'local' : String(work.destination.type)
   if (type === 's3' || type === 'hdfs') return storePlace(await openTenantStore(work.destination as unknown as StoreConfig, work.destinationSecret, join(work.workFolder, 'upload')))
   if (type !== 'local') throw failure('not_supported', { feature: `${type} as destination of a transfer`, instead: 'Use local, s3 or hdfs; zones take a dataset declaration.' })

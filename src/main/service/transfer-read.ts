@@ -1,4 +1,6 @@
 /** What reading an input of a transfer needs and gives, whatever the input is. */
+import { join } from 'node:path'
+import { openSession, type DuckSession } from '../../engines/duckdb/session.ts'
 import type { TransferResult } from '../../engines/duckdb/transfer.ts'
 import type { Progress, Work } from './work.ts'
 
@@ -20,6 +22,19 @@ export interface Read extends TransferResult {
   nothingNew?: boolean
   /** Parts of the table that an earlier attempt had read. */
   partsKept?: number
+}
+
+/** DuckDB's part of the memory of an execution; the rest is the process's own. */
+const SESSION_SHARE = 0.6
+
+/** A session of the execution for as long as the action takes. */
+export async function inSession<T>(work: Work, action: (session: DuckSession) => Promise<T>): Promise<T> {
+  const session = await openSession({ memoryBytes: Math.floor(work.memoryBytes * SESSION_SHARE), threads: work.threads, spillFolder: join(work.workFolder, 'spill') })
+  try {
+    return await action(session)
+  } finally {
+    await session.close()
+  }
 }
 
 const DEFAULT_SAMPLE_ROWS = 10_000

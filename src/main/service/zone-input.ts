@@ -6,12 +6,12 @@
 import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { storageFailure } from '../../core/errors.ts'
-import { openSession, type DuckSession } from '../../engines/duckdb/session.ts'
+import type { DuckSession } from '../../engines/duckdb/session.ts'
 import { literal, name } from '../../engines/duckdb/sql.ts'
 import { isConverted } from './declared-dataset.ts'
-import { copyFresh, readFiles } from './file-input.ts'
-import { readTable } from './table-input.ts'
-import type { Target } from './transfer-read.ts'
+import { copyFresh } from './file-input.ts'
+import { readSource } from './transfer-job.ts'
+import { inSession, type Target } from './transfer-read.ts'
 import type { Progress, Work } from './work.ts'
 
 /** Where the job's next execution goes on. */
@@ -75,19 +75,10 @@ async function fetchedFolders(inbox: string): Promise<{ id: string; note: Note }
 async function fetchRows(folder: string, work: Work, { progress, now }: { progress: Progress; now: () => number }): Promise<Note> {
   if (!isConverted(work.sourceType, work.source)) return copyFresh(work, folder, progress)
   const target: Target = { staged: join(work.workFolder, 'data.parquet'), rejects: join(work.workFolder, 'rejects.parquet'), progress, now }
-  const read = await inSession(work, (session) => (work.sourceType === 'postgres' || work.sourceType === 'mysql' ? readTable(work, session, target) : readFiles(work, session, target)))
+  const read = await readSource(work, target)
   // Reading a tenant's files closes the doors of a session; this one writes.
   if (read.nothingNew !== true && read.rows > 0) await inSession(work, (session) => toLines(session, target.staged, join(folder, 'rows.ndjson')))
   return { of: read.cursor, bytes: read.bytes, share: read.totalRows > 0 ? Math.min(1, read.rows / read.totalRows) : 1 }
-}
-
-async function inSession<T>(work: Work, action: (session: DuckSession) => Promise<T>): Promise<T> {
-  const session = await openSession({ memoryBytes: Math.floor(work.memoryBytes * 0.6), threads: work.threads, spillFolder: join(work.workFolder, 'spill') })
-  try {
-    return await action(session)
-  } finally {
-    await session.close()
-  }
 }
 
 /** Texts that the zones read back as the same values: ISO 8601 for times, base64 for bytes. */
