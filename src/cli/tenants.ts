@@ -15,22 +15,36 @@ interface Of {
   tenant?: string
 }
 
+interface PolicyFlags {
+  overage?: string
+  lends?: string
+  requestsPerMinute?: number
+}
+
+const withPolicy = (command: Command): Command => command
+  .addOption(new Option('--overage <policy>', 'what happens to a run that outruns its hold').choices(['stop', 'debt']))
+  .addOption(new Option('--lends <yes|no>', 'whether others may use its idle dedicated units').choices(['yes', 'no']))
+  .option('--requests-per-minute <n>', 'limit of API requests', wholeNumber)
+
+/** What was said of the policy, for a body; nothing when nothing was said. */
+function policyOf({ overage, lends, requestsPerMinute }: PolicyFlags): { policy?: object } {
+  const policy = { ...(overage === undefined ? {} : { overage }), ...(lends === undefined ? {} : { lends: lends === 'yes' }), ...(requestsPerMinute === undefined ? {} : { requests_per_minute: requestsPerMinute }) }
+  return Object.keys(policy).length === 0 ? {} : { policy }
+}
+
 export function addTenants(program: Command, client: Client, output: () => Output): void {
   const tenants = program.command('tenants').description('tenants of the service and their tokens')
-  tenants.command('add <name>').description('make a tenant').action(async (name: string) => showOne(output(), await client.call('POST', '/tenants', { body: { tenant_name: name } })))
+  withPolicy(tenants.command('add <name>').description('make a tenant')).action(async (name: string, flags: PolicyFlags) => showOne(output(), await client.call('POST', '/tenants', { body: { tenant_name: name, ...policyOf(flags) } })))
   tenants.command('list').description('list tenants').action(async () => showList(output(), await client.call('GET', '/tenants', { query: { limit: 500 } }), ['tenant_name', 'tenant_id', 'status', 'created_at'], 'No tenants; make one with headrace tenants add NAME.'))
   tenants.command('show [name]').description('show a tenant').action(async (name?: string) => showOne(output(), await client.call('GET', `/tenants/${await client.tenant(name)}`)))
-  tenants
+  const change = tenants
     .command('change <name>')
     .description('change a tenant')
     .addOption(new Option('--status <status>', 'deleted is for good').choices(['active', 'suspended', 'deleted']))
     .option('--rename <name>', 'a new name')
-    .addOption(new Option('--overage <policy>', 'what happens to a run that outruns its hold').choices(['stop', 'debt']))
-    .addOption(new Option('--lends <yes|no>', 'whether others may use its idle dedicated units').choices(['yes', 'no']))
-    .option('--requests-per-minute <n>', 'limit of API requests', wholeNumber)
-    .action(async (name: string, flags: { status?: string; rename?: string; overage?: string; lends?: string; requestsPerMinute?: number }) => {
-      const policy = { ...(flags.overage === undefined ? {} : { overage: flags.overage }), ...(flags.lends === undefined ? {} : { lends: flags.lends === 'yes' }), ...(flags.requestsPerMinute === undefined ? {} : { requests_per_minute: flags.requestsPerMinute }) }
-      const body = { ...(flags.status === undefined ? {} : { status: flags.status }), ...(flags.rename === undefined ? {} : { tenant_name: flags.rename }), ...(Object.keys(policy).length === 0 ? {} : { policy }) }
+  withPolicy(change)
+    .action(async (name: string, flags: PolicyFlags & { status?: string; rename?: string }) => {
+      const body = { ...(flags.status === undefined ? {} : { status: flags.status }), ...(flags.rename === undefined ? {} : { tenant_name: flags.rename }), ...policyOf(flags) }
       if (Object.keys(body).length === 0) throw failure('usage', { reason: 'nothing to change; see the options in --help' })
       showOne(output(), await client.call('PATCH', `/tenants/${await client.tenant(name)}`, { body }))
     })

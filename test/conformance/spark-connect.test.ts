@@ -1,5 +1,7 @@
 /** Our Spark Connect client against a real server: the protocol, values, cut connections, restarts, tokens, errors by name. */
 import { mkdtempSync } from 'node:fs'
+import { constants, createServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadSync } from '@grpc/proto-loader'
@@ -127,6 +129,21 @@ test.each([['wrong', 'Invalid'], [undefined, 'No']])('token %s is refused by nam
   const other = open({ token })
   await expect(other.version()).rejects.toMatchObject({ code: 'spark_auth_failed', message: expect.stringContaining(word) })
   await other.close()
+})
+
+test('a server that ends the connection because it was asked too often is a lost connection, not a failure of Spark', async () => {
+  let calls = 0
+  const busy = createServer().on('stream', (stream) => {
+    calls += 1
+    stream.on('error', () => undefined)
+    stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  })
+  await new Promise<void>((done) => busy.listen(0, '127.0.0.1', done))
+  const refused = open({ address: `127.0.0.1:${(busy.address() as AddressInfo).port}`, retryMs: 400 })
+  await expect(refused.sql('SELECT 1')).rejects.toMatchObject({ code: 'spark_unreachable' })
+  expect(calls).toBeGreaterThan(2)
+  await refused.close()
+  busy.close()
 })
 
 test('nobody at the address, a killed server and a restarted one are three named states', async () => {

@@ -15,7 +15,8 @@ import { booksOf, IN_ORDER } from '../support/books-of-capacity.ts'
 import { createChance } from '../support/chance.ts'
 import { loopDisk } from '../support/disk.ts'
 import { JOB, openFolder, purchase, testService } from '../support/service.ts'
-import { cliJson, killGroup, limitMs, sleep, startCli, until } from '../support/system.ts'
+import { inHome, startServing } from '../support/serving.ts'
+import { cliJson, killGroup, limitMs, sleep } from '../support/system.ts'
 
 const CUTS = Number(process.env.HEADRACE_CONTROL_CUTS ?? 3)
 const chance = createChance()
@@ -95,20 +96,15 @@ test('a login of the database that is gone is set anew: the data stay', async ()
 
 test('100 identical purchases at once with one key, the service killed in the middle: one row, and one answer for all that were answered', async () => {
   const home = openFolder('headrace-home-')
-  const where = { env: { ...process.env, HEADRACE_HOME: home, HEADRACE_LOG: 'warn' } as NodeJS.ProcessEnv }
+  const where = inHome(home)
   const port = await freePort()
-  const serve = async (): Promise<ReturnType<typeof startCli>> => {
-    const child = startCli(where, ['serve', '--listen', `127.0.0.1:${port}`])
-    await until('the service', async () => ((await fetch(`http://127.0.0.1:${port}/api/v1/ready`).catch(() => undefined))?.ok === true ? true : undefined))
-    return child
-  }
-  let serving = await serve()
+  let serving = await startServing(home, port)
   const { tenant_id: tenant } = await cliJson<{ tenant_id: string }>(where, ['tenants', 'add', 'acme'])
   const { token } = await cliJson<{ token: string }>(where, ['tenants', 'token', 'acme', '--as', 'owner'])
   const body = JSON.stringify(purchase('vcpu_hours', 5))
   const buy = async (key: string, retries: number): Promise<string | undefined> => {
     for (let i = 0; i <= retries; i += 1) {
-      const answer = await fetch(`http://127.0.0.1:${port}/api/v1/tenants/${tenant}/purchases`, { method: 'POST', body, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'idempotency-key': key } }).catch(() => undefined)
+      const answer = await fetch(`${serving.address}/tenants/${tenant}/purchases`, { method: 'POST', body, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'idempotency-key': key } }).catch(() => undefined)
       if (answer?.status === 201) return JSON.stringify(await answer.json())
       if (answer !== undefined && answer.status < 500) throw new Error(`${answer.status} ${await answer.text()}`)
       await sleep(100)
@@ -122,14 +118,14 @@ test('100 identical purchases at once with one key, the service killed in the mi
     killGroup(serving)
     const answers = (await Promise.all(first)).filter((one) => one !== undefined)
     await serving.ended
-    serving = await serve()
+    serving = await startServing(home, port)
     answers.push(...(await Promise.all(Array.from({ length: 20 }, () => buy(key, 20)))).filter((one) => one !== undefined))
     expect(answers.length).toBeGreaterThanOrEqual(20)
     expect(new Set(answers).size).toBe(1)
   }
   const { items } = await cliJson<{ items: unknown[] }>(where, ['purchases', 'list'])
   expect(items).toHaveLength(3)
-  process.kill(serving.pid as number, 'SIGTERM')
+  serving.kill('SIGTERM')
   await serving.ended
 }, 180_000)
 

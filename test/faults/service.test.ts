@@ -4,46 +4,22 @@
  */
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { freePort } from '../../src/main/jvm-servers.ts'
 import { IN_ORDER, booksOf } from '../support/books-of-capacity.ts'
-import { openFolder } from '../support/service.ts'
+import { openFolder, run } from '../support/service.ts'
+import { inHome, ownerUrl, postgresPid, startServing } from '../support/serving.ts'
 import { createChance } from '../support/chance.ts'
-import { cliJson, killGroup, limitMs, sleep, startCli, until } from '../support/system.ts'
+import { cliJson, killGroup, limitMs, sleep, until } from '../support/system.ts'
 
 const KILLS = Number(process.env.HEADRACE_SERVICE_KILLS ?? 4)
 const chance = createChance()
 const home = openFolder('headrace-home-')
-const where = { env: { ...process.env, HEADRACE_HOME: home, HEADRACE_LOG: 'warn' } as NodeJS.ProcessEnv }
-let serving: ReturnType<typeof startCli> | undefined
-const postgresPid = (): number => Number(readFileSync(join(home, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0])
-
-afterAll(() => {
-  if (serving !== undefined) killGroup(serving)
-  try {
-    process.kill(postgresPid(), 'SIGQUIT')
-  } catch {
-    // It ended with its service.
-  }
-})
-
-async function serve(port: number): Promise<void> {
-  serving = startCli(where, ['serve', '--listen', `127.0.0.1:${port}`])
-  await until('the service', async () => {
-    if (serving?.exitCode !== null) throw new Error(`the service ended: ${serving?.errors()}`)
-    return (await fetch(`http://127.0.0.1:${port}/api/v1/ready`).catch(() => undefined))?.ok === true ? true : undefined
-  }, 60_000)
-}
-
-/** The owner's way into its database, for the books. */
-async function databaseUrl(): Promise<string> {
-  const [, , , port] = readFileSync(join(home, 'postgres', 'postmaster.pid'), 'utf8').split('\n')
-  return `postgres://headrace_owner:${readFileSync(join(home, 'postgres.login'), 'utf8').trim()}@127.0.0.1:${port.trim()}/headrace`
-}
+const where = inHome(home)
 
 test(`killed ${KILLS} times, with its database every second time: holds equal what runs, outputs are there once, acknowledged requests are kept`, async () => {
   const port = await freePort()
-  await serve(port)
+  let serving = await startServing(home, port)
   const { tenant_id: tenant } = await cliJson<{ tenant_id: string }>(where, ['tenants', 'add', 'acme'])
   await cliJson(where, ['purchases', 'add', '--type', 'vcpu_hours', '--quantity', '1000'])
   mkdirSync(join(home, 'tenants', tenant, 'in'), { recursive: true })
@@ -56,14 +32,14 @@ test(`killed ${KILLS} times, with its database every second time: holds equal wh
   }))
   await cliJson(where, ['jobs', 'run', 'copy-0', '--wait'])
   // The draft's sample is over in no time: what is judged elsewhere is not judged here.
-  for (const id of jobs) expect((await promoteByHand(id)).rowCount).toBe(1)
+  await run(ownerUrl(home), "UPDATE ingestion_jobs SET status = 'active', namespace = 'vcpu-hours-ns'")
   const acknowledged = new Set<string>()
   let kills = 0
   const asking = (async (): Promise<void> => {
     const token = readFileSync(join(home, 'operator.token'), 'utf8').trim()
     while (kills < KILLS) {
       for (const id of jobs) {
-        const answer = await fetch(`http://127.0.0.1:${port}/api/v1/tenants/${tenant}/jobs/${id}/run`, { method: 'POST', headers: { authorization: `Bearer ${token}` } }).catch(() => undefined)
+        const answer = await fetch(`${serving.address}/tenants/${tenant}/jobs/${id}/run`, { method: 'POST', headers: { authorization: `Bearer ${token}` } }).catch(() => undefined)
         if (answer?.status === 202) acknowledged.add(((await answer.json().catch(() => ({}))) as { execution_id?: string }).execution_id ?? '')
       }
       await sleep(1_000 + chance() * 2_000)
@@ -71,16 +47,15 @@ test(`killed ${KILLS} times, with its database every second time: holds equal wh
   })()
   while (kills < KILLS) {
     await sleep(1_500 + chance() * 4_000)
-    const group = serving as ReturnType<typeof startCli>
-    if (kills % 2 === 1) process.kill(postgresPid(), 'SIGQUIT')
-    killGroup(group)
-    await group.ended
+    if (kills % 2 === 1) process.kill(postgresPid(home), 'SIGQUIT')
+    killGroup(serving)
+    await serving.ended
     kills += 1
-    await serve(port)
+    serving = await startServing(home, port)
   }
   await asking
   acknowledged.delete('')
-  const url = await databaseUrl()
+  const url = ownerUrl(home)
   await until('all executions to end', async () => ((await booksOf(url)).open === 0 ? true : undefined), 120_000)
   expect(await booksOf(url)).toMatchObject({ ...IN_ORDER, open: 0 })
   const { items } = await cliJson<{ items: { execution_id: string; status: string; receipt: { rows: number } }[] }>(where, ['executions', 'list', '--limit', '500'])
@@ -91,15 +66,6 @@ test(`killed ${KILLS} times, with its database every second time: holds equal wh
   const outputs = readdirSync(join(home, 'tenants', tenant, 'out')).filter((name) => name.endsWith('.parquet') && !name.startsWith('.'))
   expect(succeeded.slice(0, -1).filter((one) => one.receipt.rows === 50_000 && !outputs.includes(`${one.execution_id}.parquet`))).toEqual([])
   expect(outputs.length).toBe(new Set(outputs).size)
-  serving?.kill('SIGTERM')
-  expect(await Promise.race([serving?.ended, sleep(30_000).then(() => 'still running')])).toBe(0)
+  serving.kill('SIGTERM')
+  expect(await Promise.race([serving.ended, sleep(30_000).then(() => 'still running')])).toBe(0)
 }, limitMs(400_000))
-
-async function promoteByHand(jobId: string): Promise<{ rowCount: number | null }> {
-  const { default: pg } = await import('pg')
-  const client = new pg.Client({ connectionString: await databaseUrl() })
-  await client.connect()
-  const result = await client.query("UPDATE ingestion_jobs SET status = 'active', namespace = 'vcpu-hours-ns' WHERE job_id = $1", [jobId])
-  await client.end()
-  return result
-}

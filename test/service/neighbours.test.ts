@@ -1,53 +1,49 @@
 /** What one tenant feels of another: a flood of requests beyond a limit, and loans of idle units when the owner has work again. */
-import { afterAll, expect, test } from 'vitest'
+import { Worker } from 'node:worker_threads'
+import { expect, test } from 'vitest'
 import { heartbeat, type Claimed } from '../../src/state/runs.ts'
 import { createChance } from '../support/chance.ts'
 import { queueWorld, type Buyer } from '../support/queue-world.ts'
-import { testService } from '../support/service.ts'
+import { openFolder } from '../support/service.ts'
+import { inHome, startServing } from '../support/serving.ts'
+import type { SteadyAnswer, SteadyRequests } from '../support/steady-requests.ts'
+import { cliJson } from '../support/system.ts'
 
 const quantile = (values: number[], share: number): number => values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))]
-const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
+
+/** Answers to a steady stream of requests from a thread of their own: what is timed is the service, not its clients. */
+function steady(requests: SteadyRequests): Promise<SteadyAnswer[]> {
+  const thread = new Worker(new URL('../support/steady-requests.ts', import.meta.url), { workerData: requests })
+  return new Promise((done, failed) => thread.once('message', done).once('error', failed))
+}
 
 test('a tenant at ten times its limit is told when to come again, and its neighbour\'s slowest answers take less than 1.5 times as long', async () => {
-  const service = await testService()
-  afterAll(() => service.close())
-  const [loud, quiet] = [await service.tenant('loud'), await service.tenant('quiet')]
-  const PER_MINUTE = 1_200
-  await service.call('PATCH', `/tenants/${loud.id}`, { body: { policy: { requests_per_minute: PER_MINUTE } } })
-  const spell = async (flooded: boolean): Promise<{ p99: number; statuses: Map<number, number>; retryAfter: number[] }> => {
-    const [times, statuses, retryAfter] = [[] as number[], new Map<number, number>(), [] as number[]]
-    const end = performance.now() + 2_000
-    const flood = async (): Promise<void> => {
-      const asked: Promise<unknown>[] = []
-      // 200 a second where 20 are allowed.
-      for (; performance.now() < end; await sleep(25)) for (let j = 0; j < 5; j += 1) asked.push(service.call('GET', `/tenants/${loud.id}/jobs`, { token: loud.viewer }).then(({ status, headers }) => {
-        statuses.set(status, (statuses.get(status) ?? 0) + 1)
-        if (status === 429) retryAfter.push(Number(headers['retry-after']))
-      }))
-      await Promise.all(asked)
-    }
-    const flooding = flooded ? flood() : Promise.resolve()
-    for (; performance.now() < end; await sleep(5)) {
-      const begun = performance.now()
-      expect((await service.call('GET', `/tenants/${quiet.id}/jobs`, { token: quiet.viewer })).status).toBe(200)
-      times.push(performance.now() - begun)
-    }
-    await flooding
-    return { p99: quantile(times, 0.99), statuses, retryAfter }
+  const home = openFolder('headrace-neighbours-')
+  const { address } = await startServing(home)
+  const tenant = async (name: string, requestsPerMinute: number): Promise<{ url: string; token: string }> => {
+    const { tenant_id: id } = await cliJson(inHome(home), ['tenants', 'add', name, '--requests-per-minute', String(requestsPerMinute)])
+    const { token } = await cliJson<{ token: string }>(inHome(home), ['tenants', 'token', name, '--as', 'viewer'])
+    return { url: `${address}/tenants/${String(id)}/jobs`, token }
   }
+  const [loud, quiet] = [await tenant('loud', 1_200), await tenant('quiet', 1_000_000)]
   // The limit of the minute is used up first, as a flood would.
-  while ((await service.call('GET', `/tenants/${loud.id}/jobs`, { token: loud.viewer })).status === 200);
+  while ((await fetch(loud.url, { headers: { authorization: `Bearer ${loud.token}` } })).status === 200);
+  const [forMs, windowMs] = [10_000, 250]
+  await steady({ ...quiet, everyMs: 10, forMs: 1_000 })
   const ratios: number[] = []
-  for (let round = 0; round < 3; round += 1) {
-    const alone = await spell(false)
-    const beside = await spell(true)
-    ratios.push(beside.p99 / alone.p99)
-    expect((beside.statuses.get(429) ?? 0) / [...beside.statuses.values()].reduce((sum, n) => sum + n, 0)).toBeGreaterThan(0.5)
-    expect(beside.retryAfter.every((seconds) => seconds >= 1 && seconds <= 60)).toBe(true)
+  // Half a second decides nothing on a shared machine, so the flood comes and goes 20 times, and a pause of the machine is in one round at most.
+  for (let round = 0; round < 4 && !(ratios.at(-1) as number < 1.5); round += 1) {
+    // 200 a second where 20 are allowed.
+    const [answers, refused] = await Promise.all([steady({ ...quiet, everyMs: 8, forMs }), steady({ ...loud, everyMs: 5, forMs, windowMs })])
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    expect(refused.filter(({ status }) => status === 429).length / refused.length).toBeGreaterThan(0.5)
+    expect(refused.every(({ status, retryAfter = 0 }) => status === 200 || (retryAfter >= 1 && retryAfter <= 60))).toBe(true)
+    const [alone, beside] = [0, 1].map((which) => quantile(answers.filter(({ atMs }) => Math.floor(atMs / windowMs) % 2 === which).map(({ ms }) => ms), 0.99))
+    ratios.push(beside / alone)
+    process.stderr.write(`p99 of a neighbour: ${alone.toFixed(1)} ms alone, ${beside.toFixed(1)} ms beside a flood\n`)
   }
-  // A pause of the machine is in one round; a limit that does not hold would be in all three.
-  expect(Math.min(...ratios), ratios.map((one) => one.toFixed(2)).join(', ')).toBeLessThan(1.5)
-}, 60_000)
+  expect(ratios.at(-1), ratios.map((one) => one.toFixed(2)).join(', ')).toBeLessThan(1.5)
+}, 90_000)
 
 const MINUTE_MS = 60_000
 const STEP_MS = 5_000

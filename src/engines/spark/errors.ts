@@ -12,9 +12,12 @@ export function classOf(error: unknown): string {
   return /\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\]/.exec(reasonOf(error))?.[1] ?? ''
 }
 
-/** The server cannot be reached, or went away: trying the same call again may help. */
+/**
+ * The server cannot be reached, or went away: trying the same call again may help. A connection that a server ends because it was asked
+ * too often (HTTP/2's ENHANCE_YOUR_CALM) is such a one, though gRPC gives it the code of a message that is too large.
+ */
 export function isUnavailable(error: unknown): boolean {
-  return isServiceError(error) && error.code === status.UNAVAILABLE
+  return isServiceError(error) && (error.code === status.UNAVAILABLE || (error.code === status.RESOURCE_EXHAUSTED && error.details.startsWith('Bandwidth exhausted')))
 }
 
 /**

@@ -90,10 +90,16 @@ interface Loaded {
 /** A message may carry a batch of result rows: Spark's own limit for them is 128 MiB. */
 const MESSAGE_BYTES = 128 * 1024 * 1024
 
+/**
+ * How often a silent server is asked whether it is there. gRPC for Java ends the connection of a client that asks more than twice within
+ * five minutes in which it was sent nothing (`permitKeepAliveTime`; Spark does not change it), and Spark says nothing until a job runs.
+ */
+const KEEPALIVE_MS = 330_000
+
 /** Opens a channel; nothing is sent yet. `tls`: verify the server's certificate, as for every address that is not this machine's. */
 export function openService(address: string, tls: boolean): SparkService {
   const { spark } = loadPackageDefinition(load('connect.proto')) as unknown as Loaded
-  const limits = { 'grpc.max_receive_message_length': MESSAGE_BYTES, 'grpc.max_send_message_length': MESSAGE_BYTES, 'grpc.keepalive_time_ms': 30_000 }
+  const limits = { 'grpc.max_receive_message_length': MESSAGE_BYTES, 'grpc.max_send_message_length': MESSAGE_BYTES, 'grpc.keepalive_time_ms': KEEPALIVE_MS }
   return new spark.connect.SparkConnectService(address, tls ? credentials.createSsl() : credentials.createInsecure(), limits)
 }
 

@@ -1,0 +1,48 @@
+/** The service as a user runs it: `headrace serve` in a process of its own, with the PostgreSQL of its home. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePort } from '../../src/main/jvm-servers.ts'
+import { killGroup, startCli, until } from './system.ts'
+
+export type Serving = ReturnType<typeof startCli> & { address: string }
+
+const started = new Map<string, Serving>()
+process.on('exit', () => {
+  for (const [home, serving] of started) {
+    killGroup(serving)
+    try {
+      process.kill(postgresPid(home), 'SIGQUIT')
+    } catch {
+      // It ended with its service.
+    }
+  }
+})
+
+/** How the CLI is run in this home. */
+export function inHome(home: string): { env: NodeJS.ProcessEnv } {
+  return { env: { ...process.env, HEADRACE_HOME: home, HEADRACE_LOG: 'warn' } }
+}
+
+/** Starts the service and waits until it is ready; it and its PostgreSQL end with the test at the latest. */
+export async function startServing(home: string, port?: number): Promise<Serving> {
+  const listen = `127.0.0.1:${port ?? (await freePort())}`
+  const child = startCli(inHome(home), ['serve', '--listen', listen])
+  const serving = Object.assign(child, { address: `http://${listen}/api/v1` })
+  started.set(home, serving)
+  await until('the service', async () => {
+    if (child.exitCode !== null) throw new Error(`the service ended: ${child.errors()}`)
+    return (await fetch(`${serving.address}/ready`).catch(() => undefined))?.ok === true ? true : undefined
+  }, 60_000)
+  return serving
+}
+
+const runningPostgres = (home: string): string[] => readFileSync(join(home, 'postgres', 'postmaster.pid'), 'utf8').split('\n')
+
+export function postgresPid(home: string): number {
+  return Number(runningPostgres(home)[0])
+}
+
+/** The owner's way into the database of a home: for the books, past every rule of the service. */
+export function ownerUrl(home: string): string {
+  return `postgres://headrace_owner:${readFileSync(join(home, 'postgres.login'), 'utf8').trim()}@127.0.0.1:${runningPostgres(home)[3].trim()}/headrace`
+}
