@@ -1,6 +1,11 @@
 /** Lists as one parameter of a statement. The driver's own way takes regular expressions to every value, thousands a cycle. */
 
-/** PostgreSQL's array literal. JSON's quotes are its quotes; texts must hold no control characters, as ids, times and JSON do not. */
-export function arrayOf(values: (string | null | undefined)[]): string {
-  return `{${values.map((one) => (one === null || one === undefined ? 'NULL' : JSON.stringify(one))).join(',')}}`
+/** PostgreSQL's array literal of ids, whole numbers and names of letters and dashes: what needs no quotes, and is read fastest without. */
+export function arrayOf(values: (string | number | bigint | null | undefined)[]): string {
+  return `{${values.map((one) => one ?? 'NULL').join(',')}}`
+}
+
+/** Of any texts. JSON's quotes are its quotes; texts must hold no control characters, as JSON does not. */
+export function quotedArrayOf(values: (string | undefined)[]): string {
+  return `{${values.map((one) => (one === undefined ? 'NULL' : JSON.stringify(one))).join(',')}}`
 }

@@ -2,7 +2,7 @@
  * The ledger: append-only, double entry, whole microseconds of CPU. Each entry moves an amount between two accounts of a lot
  * (one period of one purchase); the sums of a lot change in the same statement, and constraints keep them from going below zero.
  */
-import { sql } from 'kysely'
+import { sql, type RawBuilder } from 'kysely'
 import type { CpuMicros } from '../core/amounts.ts'
 import { failure } from '../core/errors.ts'
 import { arrayOf } from './array-literal.ts'
@@ -26,28 +26,56 @@ export interface Hold {
   amount: CpuMicros
 }
 
-/** `granted` is where amounts come from: it grows when it is debited. */
 const ACCOUNTS: Account[] = ['granted', 'available', 'held', 'consumed', 'expired']
 
 /** Enters all moves and changes the sums of their lots, in one statement. Moves of nothing are left out. */
 export async function enter(tx: Tx, moves: Move[], at: Date): Promise<void> {
   const real = moves.filter((one) => one.amount > 0n)
-  const column = (name: Exclude<keyof Move, 'amount'>): string => arrayOf(real.map((one) => one[name]))
   if (real.length === 0) return
-  const delta = (account: Account): ReturnType<typeof sql> => (account === 'granted' ? sql`sum(CASE WHEN debit = 'granted' THEN amount WHEN credit = 'granted' THEN -amount ELSE 0 END)` : sql`sum(CASE WHEN credit = ${sql.lit(account)} THEN amount WHEN debit = ${sql.lit(account)} THEN -amount ELSE 0 END)`)
+  const sums = [...sumsOf(real)]
+  const column = (name: keyof Move): string => arrayOf(real.map((one) => one[name]))
   const { numAffectedRows } = await sql`
-    WITH moves AS MATERIALIZED (
-      SELECT * FROM unnest(${column('tenantId')}::uuid[], ${column('lotId')}::uuid[], ${column('act')}::text[], ${column('debit')}::text[], ${column('credit')}::text[], ${arrayOf(real.map((one) => String(one.amount)))}::bigint[], ${column('executionId')}::uuid[])
-        AS m (tenant_id, lot_id, act, debit, credit, amount, execution_id)
-    ), entered AS (
-      INSERT INTO ledger_entries (tenant_id, lot_id, act, debit, credit, amount, execution_id, at) SELECT tenant_id, lot_id, act, debit, credit, amount, execution_id, ${at} FROM moves
-    ), sums AS (
-      SELECT lot_id, ${sql.join(ACCOUNTS.map((one) => sql`${delta(one)} AS ${sql.ref(one)}`))} FROM moves GROUP BY lot_id
+    WITH entered AS (
+      INSERT INTO ledger_entries (tenant_id, lot_id, act, debit, credit, amount, execution_id, at)
+      SELECT tenant_id, lot_id, act, debit, credit, amount, execution_id, ${at}
+      FROM unnest(${column('tenantId')}::uuid[], ${column('lotId')}::uuid[], ${column('act')}::text[], ${column('debit')}::text[], ${column('credit')}::text[], ${column('amount')}::bigint[], ${column('executionId')}::uuid[]) AS m (tenant_id, lot_id, act, debit, credit, amount, execution_id)
     )
-    UPDATE ledger_lots l SET ${sql.join(ACCOUNTS.map((one) => sql`${sql.ref(one)} = l.${sql.ref(one)} + s.${sql.ref(one)}::bigint`))} FROM sums s WHERE l.lot_id = s.lot_id
+    UPDATE ledger_lots l SET ${sql.join(ACCOUNTS.map((account) => sql`${sql.ref(account)} = l.${sql.ref(account)} + s.${sql.ref(account)}`))}
+    FROM unnest(${arrayOf(sums.map(([lotId]) => lotId))}::uuid[], ${sql.join(ACCOUNTS.map((account) => sql`${arrayOf(sums.map(([, sum]) => sum[account]))}::bigint[]`))}) AS s (lot_id, ${sql.join(ACCOUNTS.map((account) => sql.ref(account)))})
+    WHERE l.lot_id = s.lot_id
   `.execute(tx)
-  const lots = new Set(real.map((one) => one.lotId)).size
-  if (Number(numAffectedRows) !== lots) throw failure('reconcile_failed', { what: 'the ledger', left: `${lots} lots of entries`, right: `${numAffectedRows} lots that changed` })
+  assertLots(sums.length, Number(numAffectedRows))
+}
+
+/** Every lot that has an entry changed: nothing else binds the two. Throws `reconcile_failed`. */
+export function assertLots(entered: number, changed: number): void {
+  if (entered !== changed) throw failure('reconcile_failed', { what: 'the ledger', left: `${entered} lots of entries`, right: `${changed} lots that changed` })
+}
+
+/**
+ * Holds as parts of a statement that writes what they pay for: `rows` has tenant_id, execution_id, lot_id and amount, and `held` afterwards
+ * one row for each lot that changed. In a statement of their own they cost a booking 7 us more, a fifteenth.
+ */
+export function holdParts(rows: RawBuilder<unknown>, at: Date): RawBuilder<unknown> {
+  return sql`
+    entered AS (
+      INSERT INTO ledger_entries (tenant_id, lot_id, act, debit, credit, amount, execution_id, at) SELECT tenant_id, lot_id, 'hold', 'available', 'held', amount, execution_id, ${at} FROM ${rows}
+    ), held AS (
+      UPDATE ledger_lots l SET available = l.available - s.amount, held = l.held + s.amount FROM (SELECT lot_id, sum(amount)::bigint AS amount FROM ${rows} GROUP BY lot_id) s WHERE l.lot_id = s.lot_id RETURNING l.lot_id
+    )`
+}
+
+/** What moves change in each lot. `granted` is where amounts come from: it grows when it is debited. */
+function sumsOf(moves: Move[]): Map<string, Record<Account, CpuMicros>> {
+  const sums = new Map<string, Record<Account, CpuMicros>>()
+  const signed = (account: Account, amount: CpuMicros): CpuMicros => (account === 'granted' ? -amount : amount)
+  for (const { lotId, debit, credit, amount } of moves) {
+    const sum = sums.get(lotId) ?? { granted: 0n, available: 0n, held: 0n, consumed: 0n, expired: 0n }
+    sum[debit] -= signed(debit, amount)
+    sum[credit] += signed(credit, amount)
+    sums.set(lotId, sum)
+  }
+  return sums
 }
 
 /**

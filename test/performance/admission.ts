@@ -10,7 +10,7 @@ import { startPostgres } from '../../src/main/postgres-server.ts'
 import { SLOTS, ensureSlots, gridAt } from '../../src/state/capacity.ts'
 import { openGate, type Gate } from '../../src/state/database.ts'
 import { migrate } from '../../src/state/migrate.ts'
-import { runCycle } from '../../src/state/queue.ts'
+import { CYCLE_HEADS, runCycle } from '../../src/state/queue.ts'
 import type { BenchOptions } from './bench.ts'
 import { load, median, type BenchReport } from './measure.ts'
 import { prepareHandSql, runHandSql } from './rivals/hand-sql.ts'
@@ -88,7 +88,7 @@ async function admit(root: string, at: (name: string) => string): Promise<number
   await sqlOn(root, 'DROP DATABASE IF EXISTS run', 'CREATE DATABASE run TEMPLATE many')
   const gate = await openGate(at('run'))
   const started = performance.now()
-  for (let done = 0; done < ADMITTED; ) done += (await cycle(gate, 2_000)).booked
+  for (let done = 0; done < ADMITTED; ) done += (await cycle(gate, CYCLE_HEADS)).booked
   const seconds = (performance.now() - started) / 1000
   await gate.close()
   return seconds

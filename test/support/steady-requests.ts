@@ -2,32 +2,29 @@
 import { Agent, request } from 'node:http'
 import { parentPort, workerData } from 'node:worker_threads'
 
-/** One answer: when it was asked for, what the client saw, and how long it waited. */
+/** One answer: what the client saw, and how long it waited. */
 export interface SteadyAnswer {
-  atMs: number
   status: number
   ms: number
   retryAfter?: number
 }
 
-/** `windowMs`: of each two windows of this length by the clock, only the second is used: another thread can tell the times by the clock too. */
 export interface SteadyRequests {
   url: string
   token: string
   everyMs: number
   forMs: number
-  windowMs?: number
 }
 
-const { url, token, everyMs, forMs, windowMs } = workerData as SteadyRequests
+const { url, token, everyMs, forMs } = workerData as SteadyRequests
 const agent = new Agent({ keepAlive: true })
 
 const one = (): Promise<SteadyAnswer> => new Promise((done, failed) => {
-  const [atMs, begun] = [Date.now(), performance.now()]
+  const begun = performance.now()
   request(url, { agent, headers: { authorization: `Bearer ${token}` } }, (response) => {
     response.resume()
     const { 'retry-after': after } = response.headers
-    response.on('end', () => done({ atMs, status: response.statusCode ?? 0, ms: performance.now() - begun, ...(after === undefined ? {} : { retryAfter: Number(after) }) }))
+    response.on('end', () => done({ status: response.statusCode ?? 0, ms: performance.now() - begun, ...(after === undefined ? {} : { retryAfter: Number(after) }) }))
   }).on('error', failed).end()
 })
 
@@ -35,7 +32,7 @@ const answers: Promise<SteadyAnswer>[] = []
 const end = Date.now() + forMs
 let due = Date.now()
 const ticking = setInterval(() => {
-  for (const now = Date.now(); due < Math.min(now, end); due += everyMs) if (windowMs === undefined || Math.floor(due / windowMs) % 2 === 1) answers.push(one())
+  for (const now = Date.now(); due < Math.min(now, end); due += everyMs) answers.push(one())
   if (Date.now() < end) return
   clearInterval(ticking)
   void Promise.all(answers).then((all) => parentPort?.postMessage(all)).finally(() => agent.destroy())

@@ -8,7 +8,7 @@ import { changeJob, dueJobs, openOfDeletedJobs, reviveContinuousJobs } from '../
 import { recallLoans } from '../../state/loans.ts'
 import { holdLease, leaveLease } from '../../state/leases.ts'
 import { turnPeriods, wakeTenants } from '../../state/purchases.ts'
-import { advanceBookings, runCycle } from '../../state/queue.ts'
+import { CYCLE_HEADS, advanceBookings, runCycle } from '../../state/queue.ts'
 import { record } from '../../state/events.ts'
 import { cancel, extendBookings, leasesOf, reap } from '../../state/runs.ts'
 import { enqueueJob } from './jobs.ts'
@@ -22,8 +22,8 @@ export interface Loop {
   stop(): Promise<void>
 }
 
-/** How often it looks, how long a lead lasts, how many it decides on at once, how often a run is tried. */
-const TURN = { everyMs: 500, leaseMs: 15_000, heads: 2_000, attempts: 3, slowMs: 30_000 }
+/** How often it looks, how long a lead lasts, how often a run is tried. */
+const TURN = { everyMs: 500, leaseMs: 15_000, attempts: 3, slowMs: 30_000 }
 
 export function startScheduler(context: Context, log: (event: Record<string, unknown>) => void): Loop {
   const holder = `${hostname()} ${process.pid}`
@@ -78,9 +78,9 @@ export async function schedulerRound(context: Context, watch: LeaseWatch = creat
   await gate.transact((tx) => advanceBookings(tx, { settings: slots, now: now() }))
   for (;;) {
     const begun = performance.now()
-    const { booked, waiting } = await gate.transact((tx) => runCycle(tx, { capacity, settings: slots, now: now(), heads: TURN.heads, spillover }))
+    const { booked, waiting } = await gate.transact((tx) => runCycle(tx, { capacity, settings: slots, now: now(), heads: CYCLE_HEADS, spillover }))
     if (booked + waiting > 0) metrics.cycle((performance.now() - begun) / 1_000, booked)
-    if (booked + waiting < TURN.heads) return
+    if (booked + waiting < CYCLE_HEADS) return
   }
 }
 

@@ -1,49 +1,10 @@
-/** What one tenant feels of another: a flood of requests beyond a limit, and loans of idle units when the owner has work again. */
-import { Worker } from 'node:worker_threads'
+/** What an owner of units feels of those that borrow them when it has work again. */
 import { expect, test } from 'vitest'
 import { heartbeat, type Claimed } from '../../src/state/runs.ts'
 import { createChance } from '../support/chance.ts'
 import { queueWorld, type Buyer } from '../support/queue-world.ts'
-import { openFolder } from '../support/service.ts'
-import { inHome, startServing } from '../support/serving.ts'
-import type { SteadyAnswer, SteadyRequests } from '../support/steady-requests.ts'
-import { cliJson } from '../support/system.ts'
 
 const quantile = (values: number[], share: number): number => values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))]
-
-/** Answers to a steady stream of requests from a thread of their own: what is timed is the service, not its clients. */
-function steady(requests: SteadyRequests): Promise<SteadyAnswer[]> {
-  const thread = new Worker(new URL('../support/steady-requests.ts', import.meta.url), { workerData: requests })
-  return new Promise((done, failed) => thread.once('message', done).once('error', failed))
-}
-
-test('a tenant at ten times its limit is told when to come again, and its neighbour\'s slowest answers take less than 1.5 times as long', async () => {
-  const home = openFolder('headrace-neighbours-')
-  const { address } = await startServing(home)
-  const tenant = async (name: string, requestsPerMinute: number): Promise<{ url: string; token: string }> => {
-    const { tenant_id: id } = await cliJson(inHome(home), ['tenants', 'add', name, '--requests-per-minute', String(requestsPerMinute)])
-    const { token } = await cliJson<{ token: string }>(inHome(home), ['tenants', 'token', name, '--as', 'viewer'])
-    return { url: `${address}/tenants/${String(id)}/jobs`, token }
-  }
-  const [loud, quiet] = [await tenant('loud', 1_200), await tenant('quiet', 1_000_000)]
-  // The limit of the minute is used up first, as a flood would.
-  while ((await fetch(loud.url, { headers: { authorization: `Bearer ${loud.token}` } })).status === 200);
-  const [forMs, windowMs] = [10_000, 250]
-  await steady({ ...quiet, everyMs: 10, forMs: 1_000 })
-  const ratios: number[] = []
-  // Half a second decides nothing on a shared machine, so the flood comes and goes 20 times, and a pause of the machine is in one round at most.
-  for (let round = 0; round < 4 && !(ratios.at(-1) as number < 1.5); round += 1) {
-    // 200 a second where 20 are allowed.
-    const [answers, refused] = await Promise.all([steady({ ...quiet, everyMs: 8, forMs }), steady({ ...loud, everyMs: 5, forMs, windowMs })])
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
-    expect(refused.filter(({ status }) => status === 429).length / refused.length).toBeGreaterThan(0.5)
-    expect(refused.every(({ status, retryAfter = 0 }) => status === 200 || (retryAfter >= 1 && retryAfter <= 60))).toBe(true)
-    const [alone, beside] = [0, 1].map((which) => quantile(answers.filter(({ atMs }) => Math.floor(atMs / windowMs) % 2 === which).map(({ ms }) => ms), 0.99))
-    ratios.push(beside / alone)
-    process.stderr.write(`p99 of a neighbour: ${alone.toFixed(1)} ms alone, ${beside.toFixed(1)} ms beside a flood\n`)
-  }
-  expect(ratios.at(-1), ratios.map((one) => one.toFixed(2)).join(', ')).toBeLessThan(1.5)
-}, 90_000)
 
 const MINUTE_MS = 60_000
 const STEP_MS = 5_000
