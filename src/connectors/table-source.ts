@@ -69,6 +69,8 @@ export interface TableRead<Cursor = unknown> extends ReadMoment {
   keeps(part: string, rows: number, note: string): Promise<boolean>
   /** Valid when all parts are read or kept. */
   cursor(): Cursor | undefined
+  /** An error that came while rows were read, by the table of errors; what is not the database's stays as it is. */
+  failed(error: unknown): Error
   /** Ends the transactions; call it when nothing is read any more. */
   close(): Promise<void>
 }

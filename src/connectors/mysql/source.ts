@@ -77,6 +77,7 @@ export async function readMysql(config: MysqlConfig, login: DatabaseLogin, addre
         return true
       },
       cursor: () => (moment.value === undefined ? undefined : { value: moment.value, seen: Buffer.concat(notes.map((note) => Buffer.from(note(), 'base64'))).toString('base64') }),
+      failed: (error) => readError(error, at),
       close,
     }
   } catch (error) {

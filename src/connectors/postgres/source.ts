@@ -72,6 +72,7 @@ export async function readPostgres(config: PostgresConfig, login: DatabaseLogin,
         return Number(now.old) === rows && Number(now.fresh) === 0
       },
       cursor: () => cursor,
+      failed: (error) => readError(error, first.at),
       close,
     }
   } catch (error) {
@@ -99,7 +100,7 @@ async function sameSnapshot(connection: Connection, exported: string): Promise<C
 /** What failed while rows were read, by the table of errors. */
 function readError(error: unknown, at: string): Error {
   if (isConnectionLost(error)) return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
-  return (error as { code?: string }).code !== undefined && !('next' in (error as object)) ? failure('source_failed', { address: at, reason: reasonOf(error) }, error) : (error as Error)
+  return error instanceof pg.DatabaseError ? failure('source_failed', { address: at, reason: reasonOf(error) }, error) : (error as Error)
 }
 
 interface Pages {

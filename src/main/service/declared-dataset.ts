@@ -2,21 +2,7 @@
 import { failure } from '../../core/errors.ts'
 import { checkDataset, mistakeText } from '../../dataset/check.ts'
 import type { Dataset } from '../../dataset/declaration.ts'
-
-/** Whether the source of a job into the zones must be fetched: a folder of files that are read as they lie is not. */
-export function isFetched(sourceType: string, source: Record<string, unknown>): boolean {
-  return ['postgres', 'mysql', 's3'].includes(sourceType) || (sourceType === 'files' && source.format === 'parquet')
-}
-
-/** Rows of tables and of Parquet become lines of JSON; objects of a bucket are copied as they are. */
-export function isConverted(sourceType: string, source: Record<string, unknown>): boolean {
-  return sourceType !== 's3' || source.format === 'parquet'
-}
-
-/** Whether files become Parquet by way of a declaration: XML always, JSON when there is one (DuckDB reads it otherwise). */
-export function isDocuments({ format, declaration }: Record<string, unknown>): boolean {
-  return format === 'xml' || (format === 'json' && declaration !== undefined)
-}
+import { isConverted, isDocuments, isFetched } from './source-kinds.ts'
 
 /** The dataset of a job, as its `declaration` says; `fetched`: what it reads stands in the job and not in the declaration. Throws `setting_missing`, `dataset_invalid` and `not_supported` by name. */
 export function declaredDataset(sourceType: string, config: Record<string, unknown>, fetched = isFetched(sourceType, config)): Dataset {

@@ -16,7 +16,7 @@ import { currentPrices } from '../../state/purchases.ts'
 import { cancel } from '../../state/runs.ts'
 import { found, listed, timeOf, type Context } from './context.ts'
 import { targetOf } from './jobs.ts'
-import { isFetched } from './declared-dataset.ts'
+import { isFetched } from './source-kinds.ts'
 
 type Part = Pick<Service, 'listExecutions' | 'getExecution' | 'executionLog' | 'cancelExecution' | 'why' | 'quote' | 'slots'>
 

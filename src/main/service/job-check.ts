@@ -5,7 +5,8 @@ import { timingOf } from '../../scheduling/requirements.ts'
 import type { ResourceRequirements } from '../../core/service-nouns.ts'
 import type { Context } from './context.ts'
 import { checkColumns } from './declared-columns.ts'
-import { declaredDataset, isDocuments, isFetched } from './declared-dataset.ts'
+import { declaredDataset } from './declared-dataset.ts'
+import { isDocuments, isFetched } from './source-kinds.ts'
 import { nextTick } from './ticks.ts'
 
 interface Setting {

@@ -13,8 +13,8 @@ import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { MysqlConfig, MysqlCursor } from '../../connectors/mysql/source.ts'
 import type { PostgresConfig, PostgresCursor } from '../../connectors/postgres/source.ts'
-import { isConnectionLost, NULL_TEXT, type DatabaseLogin, type ReadMoment, type ReadOptions, type TableRead } from '../../connectors/table-source.ts'
-import { failure, reasonOf, storageFailure } from '../../core/errors.ts'
+import { NULL_TEXT, type DatabaseLogin, type ReadMoment, type ReadOptions, type TableRead } from '../../connectors/table-source.ts'
+import { failure, storageFailure } from '../../core/errors.ts'
 import { name } from '../../engines/duckdb/sql.ts'
 import type { DuckSession } from '../../engines/duckdb/session.ts'
 import { transfer, unhexed, type TransferInput } from '../../engines/duckdb/transfer.ts'
@@ -73,7 +73,7 @@ export async function readTable(work: Work, session: DuckSession, { staged, prog
     await journal.drop()
     return { ...sum, rejected: 0, totalRows: source.estimatedRows, cursor: source.cursor(), startupSeconds, partsKept: kept.length }
   } catch (error) {
-    throw misfitOf(error, work) ?? lostOf(error, work) ?? error
+    throw misfitOf(error, work) ?? source.failed(error)
   } finally {
     await source.close()
   }
@@ -139,5 +139,3 @@ function misfitOf(error: unknown, work: Work): Error | undefined {
   }
   return undefined
 }
-
-const lostOf = (error: unknown, work: Work): Error | undefined => (isConnectionLost(error) ? failure('source_unreachable', { address: String(work.source.host), reason: reasonOf(error) }, error) : undefined)

@@ -2,10 +2,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../../core/errors.ts'
-import { isDocuments } from './declared-dataset.ts'
-import { readDocuments } from './document-input.ts'
 import { readFiles } from './file-input.ts'
-import { readTable } from './table-input.ts'
+import { isDocuments } from './source-kinds.ts'
 import { outputPlace, publish, publishedBefore, unknownOutput } from './transfer-output.ts'
 import { inSession, type Read, type Target } from './transfer-read.ts'
 import type { Outcome, Progress, Receipt, Work } from './work.ts'
@@ -40,8 +38,14 @@ const round = (value: number): number => Math.round(value * 1_000) / 1_000
 
 /** Reads a source into the target's file, whatever it is. */
 export async function readSource(work: Work, target: Target): Promise<Read> {
-  if (work.sourceType === 'postgres' || work.sourceType === 'mysql') return inSession(work, (session) => readTable(work, session, target))
-  if (isDocuments(work.source)) return readDocuments(work, target)
+  if (work.sourceType === 'postgres' || work.sourceType === 'mysql') {
+    const { readTable } = await import('./table-input.ts')
+    return inSession(work, (session) => readTable(work, session, target))
+  }
+  if (isDocuments(work.source)) {
+    const { readDocuments } = await import('./document-input.ts')
+    return readDocuments(work, target)
+  }
   if (work.sourceType === 'files' || work.sourceType === 's3') return inSession(work, (session) => readFiles(work, session, target))
   throw failure('not_supported', { feature: `${work.sourceType} as source of an execution`, instead: 'Use postgres, mysql, s3 or files; kafka goes into the zones.' })
 }
