@@ -6,6 +6,7 @@ import mysql from 'mysql2/promise'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openSession } from '../../src/engines/duckdb/session.ts'
+import { beginAttempt, leaveAttempt } from '../../src/main/service/attempt-folder.ts'
 import type { Outcome, Work } from '../../src/main/service/work.ts'
 import { createChance } from '../support/chance.ts'
 import { openLink, type Link } from '../support/link.ts'
@@ -102,12 +103,18 @@ async function broken(work: Work, over: Link): Promise<void> {
 test('a read that broke is gone on with: kept is what is still the same, and the whole is the table as of the second moment', async () => {
   await fill('resumed', 30_000)
   const work = execution({ table: 'resumed', port: link.port })
-  await broken(work, link)
+  const attempt = async (generation: bigint): Promise<Work> => ({ ...work, workFolder: await beginAttempt(home, { execution_id: 'resumed', generation }) })
+  const first = await attempt(1n)
+  await broken(first, link)
+  await leaveAttempt(home, { execution_id: 'resumed', generation: 1n })
   // Rows as long as the others: shorter ones would find room in every page, and every part would have changed.
   await client.query("UPDATE resumed SET text = 'changed' WHERE id BETWEEN 100 AND 120; DELETE FROM resumed WHERE id BETWEEN 3000 AND 3010; INSERT INTO resumed SELECT i, repeat(md5(i::text), 3) FROM generate_series(30001, 31000) i")
   await client.query('VACUUM resumed')
   await client.query("INSERT INTO resumed VALUES (70000, repeat('in the place of a deleted one', 3))")
-  const outcome = await runWork(work)
+  const second = await attempt(2n)
+  // One that slept and woke finds nothing of its own any more.
+  expect(existsSync(first.workFolder)).toBe(false)
+  const outcome = await runWork(second)
   expect(outcome.receipt.parts_kept).toBeGreaterThan(3)
   expect(await contentIn(outcome)).toEqual(await contentOf('resumed'))
   expect(outcome.receipt.rows).toBe(30_000 - 11 + 1_001)

@@ -11,6 +11,7 @@ import type { SlaRequirements } from '../../core/service-nouns.ts'
 import type { ServiceReason } from '../../scheduling/reasons.ts'
 import { lastSuccess } from '../../state/jobs.ts'
 import { extendHold, roll, type Claimed, type StopAsked, type Used } from '../../state/runs.ts'
+import { beginAttempt } from './attempt-folder.ts'
 import type { Context } from './context.ts'
 import { entryOf } from '../package-root.ts'
 import { EXECUTION_MARK } from './dial.ts'
@@ -70,7 +71,7 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   const memoryBytes = claimed.memory_gb * 1024 ** 3
   const work: Work = {
     executionId: claimed.execution_id, jobId: claimed.job_id, knownUntil: await lastSuccess(gate.service, claimed.job_id), tenantId: claimed.tenant_id, sourceType: job.source_type, source, destination, sourceSecret: await secretOf(source), destinationSecret: await secretOf(destination), cursor: job.cursor, draft: claimed.namespace === DRAFT, continuous,
-    estimatedMinutes: row.estimated_minutes, memoryBytes, threads: Math.min(claimed.cpu_cores, cpus().length), workFolder: join(home, 'work', claimed.execution_id), tenantFolder, scratchFolder: join(home, 'drafts', claimed.tenant_id, claimed.job_id), allowedPaths: allowedPaths(),
+    estimatedMinutes: row.estimated_minutes, memoryBytes, threads: Math.min(claimed.cpu_cores, cpus().length), workFolder: await beginAttempt(home, claimed), tenantFolder, scratchFolder: join(home, 'drafts', claimed.tenant_id, claimed.job_id), allowedPaths: allowedPaths(),
   }
   const path = logPath(home, claimed.execution_id)
   mkdirSync(dirname(path), { recursive: true })

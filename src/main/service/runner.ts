@@ -9,12 +9,12 @@ import { ERRORS, HeadraceError, reasonOf, type ErrorCode } from '../../core/erro
 import type { ServiceReason } from '../../scheduling/reasons.ts'
 import { claim, finish, heartbeat, type Claimed, type Ending } from '../../state/runs.ts'
 import { endedAmong } from '../../state/jobs.ts'
+import { executionFolder, leaveAttempt } from './attempt-folder.ts'
 import { refreshCapacity } from './capacity.ts'
 import type { Context } from './context.ts'
 import { mib, settleRoll, startProcess, stop, unentered, watch, type Running } from './execution-process.ts'
 import { demoteIfDecayed } from './jobs.ts'
 import { startLoop, type Loop } from './scheduler.ts'
-import { PARTS_FOLDER } from './part-journal.ts'
 import type { Receipt } from './work.ts'
 
 const RUNNER = { everyMs: 500, leaseMs: 15_000, heartbeatMs: 3_000, measureMs: 500, attempts: 3, graceMs: 10_000, healthyMs: 600_000, refreshMs: 30_000 }
@@ -89,10 +89,9 @@ async function beat(context: Context, runner: string, running: Map<string, Runni
 /** Enters how it ended. Tried again while the database is away: what was used must not be forgotten. */
 async function end(context: Context, runner: string, one: Running): Promise<void> {
   const { execution_id: executionId, generation } = one.claimed
-  // Who lost its lease leaves the folder to the one that has it now.
+  await leaveAttempt(context.home, one.claimed)
+  // Who lost its lease leaves the end to the one that has it now.
   if (one.stopFor === 'lost') return
-  const folder = join(context.home, 'work', executionId)
-  await clear(folder)
   const reported = BigInt(one.result?.cpuMicros ?? 0)
   if (reported > one.cpuMicros) one.cpuMicros = reported
   while (one.rolling?.busy === true) await new Promise((done) => setTimeout(done, 50))
@@ -103,7 +102,7 @@ async function end(context: Context, runner: string, one: Running): Promise<void
     return how
   })
   if (ending === undefined) return
-  if (ending.outcome !== 'requeued') await rm(folder, { recursive: true, force: true })
+  if (ending.outcome !== 'requeued') await rm(executionFolder(context.home, executionId), { recursive: true, force: true })
   context.metrics.ended(ending.outcome, ending.reason?.code)
   if (ending.outcome === 'succeeded') await demoteIfDecayed(context, one.claimed.tenant_id, one.claimed.job_id)
 }
@@ -120,17 +119,11 @@ async function untilEntered(enter: () => Promise<Ending>): Promise<Ending | unde
   }
 }
 
-/** All but what the next attempt can go on with: logins must not lie there while it waits. */
-async function clear(folder: string): Promise<void> {
-  const entries = await readdir(folder).catch(() => [])
-  for (const entry of entries) if (entry !== PARTS_FOLDER) await rm(join(folder, entry), { recursive: true, force: true })
-}
-
 /** Work folders of executions that ended elsewhere, or with a runner that was killed. */
 async function clearEnded({ gate, home }: Context): Promise<void> {
   const folders = await readdir(join(home, 'work')).catch(() => [])
   const ended = await endedAmong(gate.service, folders)
-  for (const folder of ended) await rm(join(home, 'work', folder), { recursive: true, force: true })
+  for (const folder of ended) await rm(executionFolder(home, folder), { recursive: true, force: true })
 }
 
 function outcomeOf(context: Context, one: Running): Omit<Ending, 'executionId' | 'generation' | 'used'> {
