@@ -17,6 +17,9 @@ export function vcpuHours(amount: CpuMicros): number {
   return Number((amount * 1_000n) / VCPU_HOUR) / 1_000
 }
 
+/** Figures of receipts and reports: to the third decimal. */
+export const thousandths = (value: number): number => Math.round(value * 1_000) / 1_000
+
 /** For what is asked for: rounded up, so that buying what is said is enough. */
 export function vcpuHoursUp(amount: CpuMicros): number {
   return Number((amount * 1_000n + VCPU_HOUR - 1n) / VCPU_HOUR) / 1_000

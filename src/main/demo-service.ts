@@ -42,7 +42,7 @@ export async function startServers(home: string, { files, port }: { files: boole
 }
 
 async function startService(home: string, wanted: number): Promise<DemoServers['service']> {
-  const port = (await isFree(wanted)) ? wanted : await freePort()
+  const port = await freePort(wanted)
   const log = openSync(join(home, 'service.log'), 'a')
   // The demo's broker is on this machine, which tenants may not reach unless an operator says so.
   const env = { ...process.env, HEADRACE_HOME: home, HEADRACE_ALLOW_HOSTS: '127.0.0.1,localhost' }
@@ -78,15 +78,6 @@ const lastLine = (path: string): string => textOf(path).trim().split('\n').at(-1
 function readState(home: string): DemoServers | undefined {
   const text = textOf(stateFile(home))
   return text === '' ? undefined : (JSON.parse(text) as DemoServers)
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const { createServer } = await import('node:net')
-  const server = createServer()
-  return new Promise((done) => {
-    server.once('error', () => done(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => done(true)))
-  })
 }
 
 /** Asks a process to end, and waits; another that has its number by now is none of ours and is told by its command. */

@@ -48,10 +48,11 @@ export async function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKI
   await ended
 }
 
-/** A port that nobody listens on now. */
-export async function freePort(): Promise<number> {
+/** A port that nobody listens on now: the one that is wanted, if it is free. */
+export async function freePort(wanted = 0): Promise<number> {
   const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const taken = await new Promise<boolean>((resolve) => server.once('error', () => resolve(true)).listen(wanted, '127.0.0.1', () => resolve(false)))
+  if (taken) return freePort()
   const { port } = server.address() as { port: number }
   await new Promise((resolve) => server.close(resolve))
   return port

@@ -3,7 +3,7 @@
  * an older one (a process that slept) is refused, so that no execution is ended twice and nothing is paid or given back twice.
  */
 import { sql } from 'kysely'
-import { vcpuHours, type CpuMicros } from '../core/amounts.ts'
+import { thousandths, vcpuHours, type CpuMicros } from '../core/amounts.ts'
 import { failure } from '../core/errors.ts'
 import { SHARED, type Namespace, type OfferedCapacity } from '../core/namespaces.ts'
 import { extendRunning, type Outrunning } from '../scheduling/cycle.ts'
@@ -150,7 +150,7 @@ export async function finish(tx: Tx, ending: Ending, { actor, now, settings }: {
     holds: JSON.stringify([]), lease_until: null, progress: null, cancel_requested: false, recalled: false,
     reason: reason === undefined ? null : JSON.stringify(reason), error_message: ending.errorMessage ?? null,
     resource_used: JSON.stringify({ cpu_seconds: Number(total.cpuMicros) / 1e6, memory_gb_seconds: Number(total.memoryGbSeconds), vcpu_hours: vcpuHours(total.cpuMicros) }),
-    receipt: JSON.stringify({ ...ending.receipt, runtime_minutes: Math.round(minutes * 1_000) / 1_000, ...(debt > 0n ? { debt_vcpu_hours: vcpuHours(debt) } : {}) }),
+    receipt: JSON.stringify({ ...ending.receipt, runtime_minutes: thousandths(minutes), ...(debt > 0n ? { debt_vcpu_hours: vcpuHours(debt) } : {}) }),
   }).where('execution_id', '=', row.execution_id).execute()
   await unbook(tx, row)
   if (requeued) await queueUp(tx, row.execution_id, ending.tryAfter ?? now)
@@ -283,17 +283,16 @@ export async function leasesOf(db: Db): Promise<{ execution_id: string; generati
   return (await db.selectFrom('bookings as b').innerJoin('job_executions as x', 'x.execution_id', 'b.execution_id').select(['x.execution_id', 'x.generation', 'x.lease_until']).where('x.status', '=', 'running').execute()).map((row) => ({ ...row, lease_until: row.lease_until as Date }))
 }
 
-/** Runs that their runner lost, told by lease: what they held goes back, and they are tried again, three times at most. One that was renewed meanwhile is left alone. */
-export async function reap(tx: Tx, silent: { execution_id: string; lease_until: Date }[], { now, settings, attempts }: { now: Date; settings: SlotSettings; attempts: number }): Promise<number> {
-  if (silent.length === 0) return 0
-  const known = new Map(silent.map((one) => [one.execution_id, one.lease_until.getTime()]))
-  const rows = await tx.selectFrom('job_executions').select(['execution_id', 'generation', 'runner', 'attempt', 'progress', 'cancel_requested', 'lease_until']).where('status', '=', 'running').where('execution_id', 'in', [...known.keys()]).orderBy('execution_id').forUpdate().skipLocked().execute()
-  const lost = rows.filter((row) => row.lease_until?.getTime() === known.get(row.execution_id))
-  for (const row of lost) {
-    const progress = (row.progress ?? {}) as { cpu_us?: string; memory_gb_s?: string }
-    const reason: ServiceReason = { code: 'runner_lost', params: { runner: row.runner ?? 'unknown', attempt: row.attempt } }
-    const outcome = row.cancel_requested ? 'cancelled' : row.attempt < attempts ? 'requeued' : 'failed'
-    await finish(tx, { executionId: row.execution_id, generation: row.generation, outcome, used: { cpuMicros: BigInt(progress.cpu_us ?? '0'), memoryGbSeconds: BigInt(progress.memory_gb_s ?? '0') }, reason, receipt: {}, tryAfter: new Date(now.getTime() + 1_000 * 2 ** row.attempt) }, { actor: 'scheduler', now, settings })
-  }
-  return lost.length
+/**
+ * Ends a run that its runner lost, told by its lease: what it held goes back, and it is tried again, three times at most. False for one
+ * that was renewed meanwhile. One a transaction: an end takes lots before the capacity, and a second end would take lots after it.
+ */
+export async function reap(tx: Tx, silent: { execution_id: string; lease_until: Date }, { now, settings, attempts }: { now: Date; settings: SlotSettings; attempts: number }): Promise<boolean> {
+  const row = await tx.selectFrom('job_executions').select(['execution_id', 'generation', 'runner', 'attempt', 'progress', 'cancel_requested', 'lease_until']).where('status', '=', 'running').where('execution_id', '=', silent.execution_id).forUpdate().skipLocked().executeTakeFirst()
+  if (row === undefined || row.lease_until?.getTime() !== silent.lease_until.getTime()) return false
+  const progress = (row.progress ?? {}) as { cpu_us?: string; memory_gb_s?: string }
+  const reason: ServiceReason = { code: 'runner_lost', params: { runner: row.runner ?? 'unknown', attempt: row.attempt } }
+  const outcome = row.cancel_requested ? 'cancelled' : row.attempt < attempts ? 'requeued' : 'failed'
+  await finish(tx, { executionId: row.execution_id, generation: row.generation, outcome, used: { cpuMicros: BigInt(progress.cpu_us ?? '0'), memoryGbSeconds: BigInt(progress.memory_gb_s ?? '0') }, reason, receipt: {}, tryAfter: new Date(now.getTime() + 1_000 * 2 ** row.attempt) }, { actor: 'scheduler', now, settings })
+  return true
 }

@@ -1,5 +1,6 @@
 /** Use cases of estimation and metrics. */
 import { sql } from 'kysely'
+import { thousandths } from '../../core/amounts.ts'
 import type { Service } from '../../control/service.ts'
 import { DEFAULT_VOLUME_GB, recommendUnits, sourceType } from '../../learning/rules.ts'
 import { currentPrices } from '../../state/purchases.ts'
@@ -42,7 +43,7 @@ export function estimationCases({ gate, now, learner }: Context): Pick<Service, 
       const similar = tenantId === '' ? undefined : await gate.readAs(tenantId, (db) => similarRuns(db, tenantId, type, body.source_config ?? {}))
       const { resources, confidence, by, runtimeInterval } = await learner.estimate(type, { dataVolumeGb: volume, tableCount: Array.isArray(tables) ? tables.length : 1, complexity: body.transformation_complexity ?? 'medium', connectionLatencyMs: similar?.startupMs ?? 0, similarMinutesPerGb: similar?.minutesPerGb ?? undefined }, machine?.speed ?? 1)
       const { bare_units, ...units } = recommendUnits(resources)
-      return { estimated_resources: resources, recommended_units: units, confidence_level: confidence, explanation: { by, data_volume_gb: volume, bare_dedicated_units: bare_units, machine_speed: machine?.speed ?? null, ...(similar === undefined || similar.runs === 0 ? {} : { similar_runs: similar.runs, similar_minutes_per_gb: similar.minutesPerGb === null ? null : Math.round(similar.minutesPerGb * 1_000) / 1_000, connection_ms: Math.round(similar.startupMs) }), ...(runtimeInterval === undefined ? {} : { runtime_minutes_80_percent: runtimeInterval }) } }
+      return { estimated_resources: resources, recommended_units: units, confidence_level: confidence, explanation: { by, data_volume_gb: volume, bare_dedicated_units: bare_units, machine_speed: machine?.speed ?? null, ...(similar === undefined || similar.runs === 0 ? {} : { similar_runs: similar.runs, similar_minutes_per_gb: similar.minutesPerGb === null ? null : thousandths(similar.minutesPerGb), connection_ms: Math.round(similar.startupMs) }), ...(runtimeInterval === undefined ? {} : { runtime_minutes_80_percent: runtimeInterval }) } }
     },
     metrics: (tenantId) => gate.readAs(tenantId, async (db) => {
       const at = now()
@@ -61,8 +62,8 @@ export function estimationCases({ gate, now, learner }: Context): Pick<Service, 
       const gigabytes = (runs.bytes ?? 0) / 1e9
       const percent = (part: number, whole: number): number | null => (whole === 0 ? null : Math.round((part / whole) * 10_000) / 100)
       return {
-        resource_utilization: { dedicated_units_usage_percent: percent(units.allocated, units.purchased), vcpu_hours_consumption_rate: Math.round((used.hours / 30) * 1_000) / 1_000, peak_usage_times: (used.peak ?? []).map((hour) => `${String(hour).padStart(2, '0')}:00`) },
-        job_performance: { average_runtime: runs.minutes === null ? null : Math.round(runs.minutes * 1_000) / 1_000, sla_compliance_rate: percent(runs.kept, runs.judged), failure_rate: percent(runs.failed, runs.runs) },
+        resource_utilization: { dedicated_units_usage_percent: percent(units.allocated, units.purchased), vcpu_hours_consumption_rate: thousandths(used.hours / 30), peak_usage_times: (used.peak ?? []).map((hour) => `${String(hour).padStart(2, '0')}:00`) },
+        job_performance: { average_runtime: runs.minutes === null ? null : thousandths(runs.minutes), sla_compliance_rate: percent(runs.kept, runs.judged), failure_rate: percent(runs.failed, runs.runs) },
         cost_efficiency: { cost_per_gb_processed: gigabytes === 0 ? null : Math.round((used.hours * prices.vcpu_hours.monthly) / gigabytes) / 100, idle_resource_percentage: percent(hours.remaining + units.available, hours.purchased + units.purchased) },
       }
     }),

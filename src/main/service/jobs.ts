@@ -3,7 +3,7 @@ import type { Answer, Service } from '../../control/service.ts'
 import { failure } from '../../core/errors.ts'
 import { DEDICATED, DRAFT, SHARED, type Namespace } from '../../core/namespaces.ts'
 import type { JobRequest, ResourceRequirements, SlaRequirements } from '../../core/service-nouns.ts'
-import { unitsOf } from '../../core/amounts.ts'
+import { thousandths, unitsOf } from '../../core/amounts.ts'
 import { sourceType } from '../../learning/rules.ts'
 import { evaluateDraft, performanceRatio, LEAST_SAMPLE_SECONDS, MOST_RATIO, type Evaluation } from '../../scheduling/draft.ts'
 import { priorityOf, timingOf } from '../../scheduling/requirements.ts'
@@ -145,7 +145,7 @@ async function evaluate(db: Db, row: JobRow, now: Date): Promise<{ evaluation: E
   const requirements = row.resource_requirements as unknown as ResourceRequirements
   const measured = { actualSeconds: receipt.work_seconds, estimatedSeconds: receipt.estimated_seconds }
   const evaluation = evaluateDraft({ ...measured, cpuCores: requirements.cpu_cores, memoryGb: requirements.memory_gb, target: await targetOf(db, row, now) })
-  const evidence = { job: row.job_name, execution_id: run.execution_id, actual: measured.actualSeconds, estimated: measured.estimatedSeconds, ratio: Math.round(performanceRatio(measured) * 1_000) / 1_000, least: LEAST_SAMPLE_SECONDS }
+  const evidence = { job: row.job_name, execution_id: run.execution_id, actual: measured.actualSeconds, estimated: measured.estimatedSeconds, ratio: thousandths(performanceRatio(measured)), least: LEAST_SAMPLE_SECONDS }
   return { evaluation, evidence }
 }
 

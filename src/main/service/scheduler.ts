@@ -70,8 +70,7 @@ export async function schedulerRound(context: Context, watch: LeaseWatch = creat
   await reviveContinuousJobs(gate.service, now())
   await gate.transact((tx) => tick(tx, slots, now()))
   const silent = watch(await leasesOf(gate.service), performance.now())
-  // One a transaction: ends take lots before the capacity, and a second end would take lots after it.
-  for (const one of silent) await gate.transact((tx) => reap(tx, [one], { now: now(), settings: slots, attempts: TURN.attempts }))
+  for (const one of silent) await gate.transact((tx) => reap(tx, one, { now: now(), settings: slots, attempts: TURN.attempts }))
   await gate.transact((tx) => warn(tx, now()))
   await gate.transact((tx) => recallLoans(tx, now()))
   await gate.transact((tx) => extendBookings(tx, { now: now(), settings: slots }))

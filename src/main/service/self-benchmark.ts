@@ -3,6 +3,7 @@
  * write Parquet) on one core, against the machine that the measured rows of the rules come from (learning/rules.ts).
  */
 import { Worker } from 'node:worker_threads'
+import { thousandths } from '../../core/amounts.ts'
 import type { Db } from '../../state/database.ts'
 import { entryOf } from '../package-root.ts'
 
@@ -23,7 +24,7 @@ export async function ensureSelfBenchmark(db: Db, home: string): Promise<SelfBen
   const known = (await db.selectFrom('installation').select('self_benchmark').executeTakeFirstOrThrow()).self_benchmark as SelfBenchmark | null
   if (known !== null) return known
   const seconds = await measured(home)
-  const found: SelfBenchmark = { seconds: Math.round(seconds * 1_000) / 1_000, speed: Math.round((REFERENCE_SECONDS / seconds) * 100) / 100, at: new Date().toISOString() }
+  const found: SelfBenchmark = { seconds: thousandths(seconds), speed: Math.round((REFERENCE_SECONDS / seconds) * 100) / 100, at: new Date().toISOString() }
   await db.updateTable('installation').set({ self_benchmark: JSON.stringify(found) }).execute()
   return found
 }

@@ -1,6 +1,7 @@
 /** One execution of a transfer: from its source into one Parquet file, published whole under the execution's name or not at all. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { thousandths } from '../../core/amounts.ts'
 import { failure } from '../../core/errors.ts'
 import { readFiles } from './file-input.ts'
 import { isDocuments } from './source-kinds.ts'
@@ -22,19 +23,17 @@ export async function runTransfer(asked: Work, progress: Progress, now: () => nu
   await mkdir(work.workFolder, { recursive: true })
   const read = await readSource(work, { staged, rejects, progress, now })
   const share = read.totalRows > 0 ? Math.min(1, read.rows / read.totalRows) : 1
-  const seconds = (): Pick<Receipt, 'work_seconds' | 'startup_seconds'> => ({ work_seconds: round(now() - started - read.startupSeconds), startup_seconds: round(read.startupSeconds) })
+  const seconds = (): Pick<Receipt, 'work_seconds' | 'startup_seconds'> => ({ work_seconds: thousandths(now() - started - read.startupSeconds), startup_seconds: thousandths(read.startupSeconds) })
   const receipt: Receipt = {
     rows: read.rows, rejected: read.rejected, bytes_read: read.bytes, bytes_written: 0, output: [], ...seconds(),
     ...(read.partsKept === undefined || read.partsKept === 0 ? {} : { parts_kept: read.partsKept }),
-    ...(work.draft ? { sample_share: share, estimated_seconds: Math.max(1, round(work.estimatedMinutes * 60 * share)) } : {}),
+    ...(work.draft ? { sample_share: share, estimated_seconds: Math.max(1, thousandths(work.estimatedMinutes * 60 * share)) } : {}),
   }
   const outcome: Outcome = { receipt, cursor: work.draft ? undefined : read.cursor }
   if (read.nothingNew === true) return outcome
   const published = await publish(place, work, { staged, rejects: read.rejected > 0 ? rejects : undefined, outcome })
   return { ...published, receipt: { ...published.receipt, ...seconds() } }
 }
-
-const round = (value: number): number => Math.round(value * 1_000) / 1_000
 
 /** Reads a source into the target's file, whatever it is. */
 export async function readSource(work: Work, target: Target): Promise<Read> {

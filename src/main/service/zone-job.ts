@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createFolder } from '../../connectors/files/folder.ts'
 import { createKafkaClient } from '../../connectors/kafka/client.ts'
+import { thousandths } from '../../core/amounts.ts'
 import { failure } from '../../core/errors.ts'
 import type { BatchResult, CommitEvent } from '../../core/results.ts'
 import type { Dataset } from '../../dataset/declaration.ts'
@@ -56,9 +57,9 @@ export async function runZones(work: Work, { progress, signal, now, batch }: { p
   const share = fetched?.share ?? (total === undefined || total === 0 ? 1 : Math.min(1, sum.messages / total))
   const startup = Math.max(0, (firstCommit ?? now()) - started - loaded.dataset.stream.commitIntervalMs / 1_000)
   const receipt: Receipt = {
-    rows: sum.accepted, rejected: sum.rejected, bytes_read: fetched?.bytes ?? sum.read, bytes_written: sum.written, work_seconds: rounded(seconds - startup), startup_seconds: rounded(startup), output: [loaded.rawPath, ...(published.length > 0 ? [loaded.processedPath] : [])],
-    messages: sum.messages, duplicates: sum.duplicates, raw_version: version, published_rows: published.reduce((rows, one) => rows + one.published, 0), worst_freshness_seconds: rounded(sum.worstFreshnessMs / 1_000),
-    ...(work.draft ? { sample_share: share, estimated_seconds: Math.max(1, rounded(work.estimatedMinutes * 60 * share)) } : {}),
+    rows: sum.accepted, rejected: sum.rejected, bytes_read: fetched?.bytes ?? sum.read, bytes_written: sum.written, work_seconds: thousandths(seconds - startup), startup_seconds: thousandths(startup), output: [loaded.rawPath, ...(published.length > 0 ? [loaded.processedPath] : [])],
+    messages: sum.messages, duplicates: sum.duplicates, raw_version: version, published_rows: published.reduce((rows, one) => rows + one.published, 0), worst_freshness_seconds: thousandths(sum.worstFreshnessMs / 1_000),
+    ...(work.draft ? { sample_share: share, estimated_seconds: Math.max(1, thousandths(work.estimatedMinutes * 60 * share)) } : {}),
   }
   return { receipt, cursor: fetched?.cursor }
 }
@@ -72,7 +73,6 @@ export async function publishZones(work: Work, loaded?: LoadedDataset): Promise<
 }
 
 const publishes = (dataset: Dataset): boolean => dataset.processed.key.length > 0
-const rounded = (value: number): number => Math.round(value * 1_000) / 1_000
 
 /** The dataset with everything in its tenant's folder, a draft's in the scratch folder. Paths that lead out of it are refused. */
 async function place(work: Work): Promise<LoadedDataset> {
