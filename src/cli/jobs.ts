@@ -70,6 +70,13 @@ export function addJobs(program: Command, client: Client, output: () => Output):
 export function addExecutions(program: Command, client: Client, output: () => Output): void {
   const executions = program.command('executions').description('runs of jobs: state, log, receipt')
   const base = async (flags: Of): Promise<string> => `/tenants/${await client.tenant(flags.tenant)}/executions`
+  /** An execution by its id, or the newest of a job by the job's name: who asks why knows the job. */
+  const one = async (flags: Of, execution: string): Promise<string> => {
+    if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(execution)) return `${await base(flags)}/${execution}`
+    const { items: [newest] } = await client.call<{ items: { execution_id: string }[] }>('GET', await base(flags), { query: { limit: 1, job_id: await jobId(client, flags, execution) } })
+    if (newest === undefined) throw failure('not_found', { what: 'execution of the job', id: execution, list: 'headrace executions list' })
+    return `${await base(flags)}/${newest.execution_id}`
+  }
   executions
     .command('list')
     .description('list executions, newest first')
@@ -78,14 +85,14 @@ export function addExecutions(program: Command, client: Client, output: () => Ou
     .option('--limit <n>', 'how many', wholeNumber, 50)
     .option(...TENANT)
     .action(async (flags: Of & { job?: string; status?: string; limit: number }) => showList(output(), await client.call('GET', await base(flags), { query: { limit: flags.limit, status: flags.status, job_id: flags.job === undefined ? undefined : await jobId(client, flags, flags.job) } }), ['execution_id', 'status', 'namespace', 'scheduled_time', 'actual_start_time', 'actual_end_time', 'sla_met', 'resource_used.vcpu_hours', 'reason.code'], 'No executions.'))
-  executions.command('show <id>').description('an execution with its receipt').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('GET', `${await base(flags)}/${id}`), EXECUTION))
-  executions.command('log <id>').description('the newest part of its log').option(...TENANT).action(async (id: string, flags: Of) => {
-    const body = await client.call<{ log: string }>('GET', `${await base(flags)}/${id}/log`)
+  executions.command('show <execution>').description('an execution with its receipt, by its id or the name of its job (the newest)').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('GET', await one(flags, id)), EXECUTION))
+  executions.command('log <execution>').description('the newest part of its log').option(...TENANT).action(async (id: string, flags: Of) => {
+    const body = await client.call<{ log: string }>('GET', `${await one(flags, id)}/log`)
     if (output().format === 'json') output().object({ ...body })
     else output().text(body.log)
   })
   executions.command('cancel <id>').description('cancel it').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('POST', `${await base(flags)}/${id}/cancel`), EXECUTION))
-  program.command('why <execution>').description('why an execution waits, is late, was refused, failed or cost what it did').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('GET', `${await base(flags)}/${id}/why`)))
+  program.command('why <execution>').description('why an execution (its id, or the name of its job) waits, is late, was refused, failed or cost what it did').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('GET', `${await one(flags, id)}/why`)))
   program
     .command('slots')
     .description('capacity over time: what is there and what is booked')

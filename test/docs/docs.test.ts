@@ -43,7 +43,7 @@ test('every command of the page on the service works as written, in order', asyn
   const outputs: string[] = []
   try {
     for (const command of commandsOf('docs/service.md')) outputs.push(await shell(command.replaceAll('orders-job.json > orders-job.json', `orders-job.json > ${home}/orders-job.json`).replaceAll('-f orders-job.json', `-f ${home}/orders-job.json`).replace('> service.log', `> ${home}/service.log`).replaceAll('backup-of-today', `${home}.backup`).replace('$PWD/restored', `${home}.restored`), env))
-    const [, , added, estimate, , , quote, , draft, evaluation, promoted, run, list, usage, ledger] = outputs
+    const [, , added, estimate, , , quote, , draft, evaluation, promoted, run, why, list, usage, ledger] = outputs
     expect(added).toContain('acme')
     expect(estimate).toContain('"cpu_cores":12,"memory_gb":24,"runtime_minutes":210')
     expect(quote).toMatch(/fits +true/)
@@ -51,6 +51,7 @@ test('every command of the page on the service works as written, in order', asyn
     expect(evaluation).toMatch(/promotion_eligible +true/)
     expect(promoted).toMatch(/status +promoted/)
     expect(run).toContain('"rows":198')
+    expect(why).toMatch(/succeeded/)
     expect(list.match(/succeeded/g)).toHaveLength(2)
     expect(usage).toMatch(/vcpu_hours +100/)
     expect(ledger).toMatch(/settle +held +consumed/)
