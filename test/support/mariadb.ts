@@ -7,6 +7,7 @@ import mysql, { type Connection, type ResultSetHeader } from 'mysql2/promise'
 import { freePort } from '../../src/main/jvm-servers.ts'
 import { unpackDebian } from './debian.ts'
 import type { LateWriter } from './transfers.ts'
+import { atEnd } from './at-end.ts'
 
 /** The server's programs, fetched once. */
 export function fetchMariaDb(): string {
@@ -35,7 +36,7 @@ export async function startMariaDb(): Promise<MariaDb> {
   const port = await freePort()
   const log = openSync(join(folder, 'server.log'), 'a')
   const child = spawn(join(parts, 'usr/sbin/mariadbd'), [...settings, `--port=${port}`, '--bind-address=127.0.0.1', `--socket=${join(folder, 'socket')}`, `--init-file=${join(folder, 'init.sql')}`, `--pid-file=${join(folder, 'pid')}`, '--sql-mode=', '--skip-name-resolve'], { env, stdio: ['ignore', log, log] })
-  process.on('exit', () => (child.kill('SIGKILL'), rmSync(folder, { recursive: true, force: true })))
+  atEnd(() => (child.kill('SIGKILL'), rmSync(folder, { recursive: true, force: true })))
   for (const end = Date.now() + 60_000; ; await new Promise((done) => setTimeout(done, 200))) {
     const connection = await mysql.createConnection({ host: '127.0.0.1', port, user: login.username, password: login.password, database: 'shop' }).catch(() => undefined)
     await connection?.end()

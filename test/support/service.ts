@@ -11,6 +11,7 @@ import type { Context } from '../../src/main/service/context.ts'
 import { openService } from '../../src/main/service/open.ts'
 import type { SlotSettings } from '../../src/state/capacity.ts'
 import { migrate } from '../../src/state/migrate.ts'
+import { atEnd, killAtEnd } from './at-end.ts'
 
 /** Bin folder of another PostgreSQL than the packaged one, for the tests that run now. */
 let programs: string | undefined
@@ -22,13 +23,13 @@ export function usePostgres(folder: string | undefined): void {
 
 const shared = new Map<string | undefined, { server: Promise<PostgresServer>; template?: Promise<void> }>()
 const pids = new Set<number>()
-process.on('exit', () => pids.forEach((pid) => process.kill(pid, 'SIGQUIT')))
+killAtEnd(pids, 'SIGQUIT')
 
 /** A folder that the user of a server started by root can reach; gone when the process ends. */
 export function openFolder(prefix: string): string {
   const folder = mkdtempSync(join(tmpdir(), prefix))
   chmodSync(folder, 0o755)
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  atEnd(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 

@@ -2,21 +2,18 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../src/main/jvm-servers.ts'
+import { atEnd } from './at-end.ts'
 import { killGroup, startCli, until } from './system.ts'
 
 export type Serving = ReturnType<typeof startCli> & { address: string }
 
 const started = new Map<string, Serving>()
-process.on('exit', () => {
-  for (const [home, serving] of started) {
-    killGroup(serving)
-    try {
-      process.kill(postgresPid(home), 'SIGQUIT')
-    } catch {
-      // It ended with its service.
-    }
-  }
-})
+
+/** Kills it at the latest with the test; its PostgreSQL ends with its service, or here. */
+function endWithTest(home: string): void {
+  atEnd(() => killGroup(started.get(home) as Serving))
+  atEnd(() => process.kill(postgresPid(home), 'SIGQUIT'))
+}
 
 /** How the CLI is run in this home. */
 export function inHome(home: string): { env: NodeJS.ProcessEnv } {
@@ -28,6 +25,7 @@ export async function startServing(home: string, port?: number): Promise<Serving
   const listen = `127.0.0.1:${port ?? (await freePort())}`
   const child = startCli(inHome(home), ['serve', '--listen', listen])
   const serving = Object.assign(child, { address: `http://${listen}/api/v1` })
+  if (!started.has(home)) endWithTest(home)
   started.set(home, serving)
   await until('the service', async () => {
     if (child.exitCode !== null) throw new Error(`the service ended: ${child.errors()}`)

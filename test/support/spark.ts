@@ -7,6 +7,7 @@ import { openSparkSession, type SparkSession } from '../../src/engines/spark/ses
 import { fetchJars, freePort } from '../../src/main/jvm-servers.ts'
 import { startSparkServer, type SparkServer, type SparkServerOptions } from '../../src/main/spark-server.ts'
 import { SPARK_JVM } from './java.ts'
+import { killAtEnd } from './at-end.ts'
 
 export interface TestSpark extends SparkServer {
   env: Record<string, string>
@@ -14,7 +15,7 @@ export interface TestSpark extends SparkServer {
 }
 
 const running = new Set<number>()
-process.on('exit', () => running.forEach((pid) => process.kill(pid, 'SIGKILL')))
+killAtEnd(running)
 
 export async function testSpark(options: Partial<SparkServerOptions> = {}): Promise<TestSpark> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'headrace-spark-'))

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, openSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fetchJars, freePort } from '../../src/main/jvm-servers.ts'
+import { killAtEnd } from './at-end.ts'
 
 const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'
 const BIN = resolve('.headrace/parts/bin')
@@ -27,7 +28,7 @@ export interface StorageServer {
 }
 
 const running = new Set<number>()
-process.on('exit', () => running.forEach((pid) => process.kill(pid, 'SIGKILL')))
+killAtEnd(running)
 
 function start(command: string, args: string[], env: NodeJS.ProcessEnv, cwd: string): { pid: number; kill(): void } {
   const log = openSync(join(cwd, 'server.log'), 'a')

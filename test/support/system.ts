@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { startBroker, type Broker, type BrokerOptions } from '../../src/main/kafka-broker.ts'
 import { readJournal } from '../../src/sample/journal.ts'
+import { killAtEnd } from './at-end.ts'
 import { sampleMessage } from '../../src/sample/library.ts'
 
 const run = promisify(execFile)
@@ -13,11 +14,7 @@ const ENTRY = resolve('src/main/cli.ts')
 export const PYTHON = resolve('.headrace/test-venv/bin/python')
 
 const brokers = new Set<number>()
-process.on('exit', () => {
-  for (const pid of brokers) process.kill(pid, 'SIGKILL')
-})
-// The runner ends its workers with SIGTERM, which would skip the handler above.
-process.on('SIGTERM', () => process.exit(143))
+killAtEnd(brokers)
 
 /** A broker of the test's own, ended with the process at the latest. */
 export async function ownBroker(options: BrokerOptions): Promise<Broker> {
