@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { Option, type Command } from 'commander'
 import type { Client } from '../control/client.ts'
 import { failure } from '../core/errors.ts'
+import { isId } from '../core/service-nouns.ts'
 import { wholeNumber } from './options.ts'
 import type { Output } from './output.ts'
 import { showList, showOne, type Body } from './service-output.ts'
@@ -72,7 +73,7 @@ export function addExecutions(program: Command, client: Client, output: () => Ou
   const base = async (flags: Of): Promise<string> => `/tenants/${await client.tenant(flags.tenant)}/executions`
   /** An execution by its id, or the newest of a job by the job's name: who asks why knows the job. */
   const one = async (flags: Of, execution: string): Promise<string> => {
-    if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(execution)) return `${await base(flags)}/${execution}`
+    if (isId(execution)) return `${await base(flags)}/${execution}`
     const { items: [newest] } = await client.call<{ items: { execution_id: string }[] }>('GET', await base(flags), { query: { limit: 1, job_id: await jobId(client, flags, execution) } })
     if (newest === undefined) throw failure('not_found', { what: 'execution of the job', id: execution, list: 'headrace executions list' })
     return `${await base(flags)}/${newest.execution_id}`
@@ -131,7 +132,7 @@ export function addCapacity(program: Command, client: Client, output: () => Outp
 
 /** Id of a job that is named or given by its id. */
 async function jobId(client: Client, flags: Of, named: string): Promise<string> {
-  if (/^[0-9a-f-]{36}$/i.test(named)) return named
+  if (isId(named)) return named
   for (let after: string | undefined; ; ) {
     const page = await client.call<{ items: { job_id: string; job_name: string }[]; next?: string }>('GET', `/tenants/${await client.tenant(flags.tenant)}/jobs`, { query: { limit: 500, after } })
     const found = page.items.find((one) => one.job_name.toLowerCase() === named.toLowerCase())

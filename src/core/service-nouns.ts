@@ -72,3 +72,6 @@ export interface Page {
   after?: string
   limit: number
 }
+
+/** Whether it is an id, as this service gives them, and no name. */
+export const isId = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)

@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { CallOptions, Client } from '../control/client.ts'
 import { ERRORS, failure, reasonOf, type ErrorCode } from '../core/errors.ts'
+import { isId } from '../core/service-nouns.ts'
 import { homeFolder } from './home-folder.ts'
 
 interface Profile {
@@ -27,7 +28,7 @@ export function createClient(): Client {
     async tenant(named) {
       const { tenant } = await profile()
       const wanted = named ?? tenant
-      if (wanted !== undefined && /^[0-9a-f-]{36}$/i.test(wanted)) return wanted
+      if (wanted !== undefined && isId(wanted)) return wanted
       const me = await call<{ tenant_id: string | null }>('GET', '/me')
       if (me.tenant_id !== null) return me.tenant_id
       const { items } = await call<{ items: { tenant_id: string; tenant_name: string }[] }>('GET', '/tenants', { query: { limit: 500 } })

@@ -1,5 +1,6 @@
 /** What servers have in common that we run from pinned jars: the jars, flags of their JVM, a port, an end. */
 import { execFile, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -51,8 +52,12 @@ export async function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKI
 /** A port that nobody listens on now: the one that is wanted, if it is free. */
 export async function freePort(wanted = 0): Promise<number> {
   const server = createServer()
-  const taken = await new Promise<boolean>((resolve) => server.once('error', () => resolve(true)).listen(wanted, '127.0.0.1', () => resolve(false)))
-  if (taken) return freePort()
+  try {
+    await once(server.listen(wanted, '127.0.0.1'), 'listening')
+  } catch (error) {
+    if (wanted === 0) throw error
+    return freePort()
+  }
   const { port } = server.address() as { port: number }
   await new Promise((resolve) => server.close(resolve))
   return port

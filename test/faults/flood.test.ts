@@ -1,12 +1,11 @@
 /** What one tenant feels of another that asks far beyond its limit. Alone on the machine: what is judged is a few milliseconds. */
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
+import { quantile } from '../support/quantile.ts'
 import { openFolder, run } from '../support/service.ts'
 import { inHome, ownerUrl, startServing } from '../support/serving.ts'
 import type { SteadyAnswer, SteadyRequests } from '../support/steady-requests.ts'
 import { cliJson } from '../support/system.ts'
-
-const quantile = (values: number[], share: number): number => values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))]
 
 /** Answers to a steady stream of requests from a thread of their own: what is timed is the service, not its clients. */
 function steady(requests: SteadyRequests): Promise<SteadyAnswer[]> {

@@ -2,9 +2,8 @@
 import { expect, test } from 'vitest'
 import { heartbeat, type Claimed } from '../../src/state/runs.ts'
 import { createChance } from '../support/chance.ts'
+import { quantile } from '../support/quantile.ts'
 import { queueWorld, type Buyer } from '../support/queue-world.ts'
-
-const quantile = (values: number[], share: number): number => values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))]
 
 const MINUTE_MS = 60_000
 const STEP_MS = 5_000

@@ -2,17 +2,17 @@
 
 const ends: (() => void)[] = []
 
-process.on('exit', () => {
-  for (const end of ends.toReversed()) {
-    try {
-      end()
-    } catch {
-      // It is gone already.
-    }
-  }
-})
+process.on('exit', () => ends.toReversed().forEach(quietly))
 // The runner ends its workers with SIGTERM, which would skip the handler above.
 process.on('SIGTERM', () => process.exit(143))
+
+function quietly(end: () => void): void {
+  try {
+    end()
+  } catch {
+    // It is gone already.
+  }
+}
 
 export function atEnd(end: () => void): void {
   ends.push(end)
@@ -20,13 +20,5 @@ export function atEnd(end: () => void): void {
 
 /** Ends each of the processes in a set that changes. */
 export function killAtEnd(pids: Set<number>, signal: NodeJS.Signals = 'SIGKILL'): void {
-  atEnd(() => {
-    for (const pid of pids) {
-      try {
-        process.kill(pid, signal)
-      } catch {
-        // It is gone already.
-      }
-    }
-  })
+  atEnd(() => pids.forEach((pid) => quietly(() => process.kill(pid, signal))))
 }

@@ -4,7 +4,7 @@
  */
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from 'jose'
 import { failure, reasonOf } from '../../core/errors.ts'
-import { ROLES, type Principal, type Role } from '../../core/service-nouns.ts'
+import { isId, ROLES, type Principal, type Role } from '../../core/service-nouns.ts'
 
 export interface OidcSettings {
   /** `iss` of its tokens; `/.well-known/openid-configuration` below it says where its keys are. */
@@ -67,7 +67,7 @@ async function discover(issuer: string): Promise<ReturnType<typeof createRemoteJ
 function principalFrom(payload: JWTPayload, { roleClaim, tenantClaim }: OidcSettings): Principal {
   const [role, tenant] = [payload[roleClaim], payload[tenantClaim]]
   if (typeof role !== 'string' || !(ROLES as readonly string[]).includes(role)) throw failure('unauthenticated', { reason: `its claim ${roleClaim} is none of ${ROLES.join(', ')}` })
-  const named = typeof tenant === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(tenant) ? tenant.toLowerCase() : undefined
+  const named = typeof tenant === 'string' && isId(tenant) ? tenant.toLowerCase() : undefined
   if ((role === 'operator') !== (tenant === undefined)) throw failure('unauthenticated', { reason: role === 'operator' ? `an operator belongs to no tenant, and its claim ${tenantClaim} names one` : `it has no claim ${tenantClaim}` })
   if (role !== 'operator' && named === undefined) throw failure('unauthenticated', { reason: `its claim ${tenantClaim} is not the id of a tenant` })
   return { name: `oidc ${String(payload.sub).slice(0, 200)}`, role: role as Role, tenantId: named }
