@@ -4,6 +4,7 @@ import pg from 'pg'
 import { sql } from 'kysely'
 import { ROUTES } from '../../src/api/server.ts'
 import type { Route } from '../../src/api/route.ts'
+import type { Db } from '../../src/state/database.ts'
 import { enqueue } from '../../src/state/queue.ts'
 import { JOB, purchase, testService, type TestService } from '../support/service.ts'
 
@@ -111,6 +112,20 @@ test('the database itself gives a session only the rows of its tenant, none with
   }
   const { rows } = await sql<{ super: boolean; bypass: boolean; owns: string }>`SELECT rolsuper AS super, rolbypassrls AS bypass, (SELECT count(*) FROM pg_class WHERE relowner = r.oid)::text AS owns FROM pg_roles r WHERE rolname IN ('headrace_app', 'headrace_service')`.execute(service.context.gate.service)
   expect(rows).toEqual([{ super: false, bypass: false, owns: '0' }, { super: false, bypass: false, owns: '0' }])
+})
+
+test('reads and writes of both take turns on the same sessions: each sees its own rows from its first statement to its last', async () => {
+  const { gate } = service.context
+  const tenantsOf = async (db: Db): Promise<unknown[]> => (await sql<{ tenant_id: string }>`SELECT tenant_id::text FROM tenants`.execute(db)).rows
+  await Promise.all(Array.from({ length: 400 }, async (_, i) => {
+    const me = i % 2 === 0 ? a : b
+    const seen = await (i % 3 === 0 ? gate.writeAs : gate.readAs)(me.id, async (db) => [...(await tenantsOf(db)), ...(await tenantsOf(db))])
+    expect(seen).toEqual([{ tenant_id: me.id }, { tenant_id: me.id }])
+  }))
+  // One whose first statement fails leaves nothing behind for the next.
+  await expect(gate.writeAs(a.id, (tx) => sql`SELECT 1 / 0`.execute(tx))).rejects.toThrow('division by zero')
+  await expect(gate.readAs(a.id, (db) => sql`SELECT 1 / 0`.execute(db))).rejects.toThrow('division by zero')
+  for (let i = 0; i < 20; i += 1) expect(await gate.readAs(b.id, tenantsOf)).toEqual([{ tenant_id: b.id }])
 })
 
 test('every table with a tenant is under the check', async () => {
