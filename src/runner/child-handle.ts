@@ -21,6 +21,8 @@ export interface ChildHandle {
   readonly idle: boolean
   readonly prepared: Prepared | undefined
   readonly drift: string[]
+  /** It was asked to end: whatever it was in the middle of then is no death. */
+  readonly retired: boolean
   /** Asks for the batch; resolves when it is there, or the child has ended or takes too long. */
   cut(): Promise<void>
   confirm(version: number): void
@@ -47,6 +49,7 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     idle: false,
     prepared: undefined as Prepared | undefined,
     drift: [] as string[],
+    retired: false,
     wake: (): void => undefined,
     lastWordMs: options.nowMs(),
   }
@@ -99,12 +102,18 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     get drift() {
       return state.drift
     },
+    get retired() {
+      return state.retired
+    },
     cut: () => cut(child, state),
     confirm(version) {
       state.prepared = undefined
       if (!state.ended) child.send({ type: 'committed', version })
     },
-    retire: () => child.send({ type: 'stop' }),
+    retire() {
+      state.retired = true
+      child.send({ type: 'stop' })
+    },
     stop: () => stop(child, state, watch),
   }
 }

@@ -82,6 +82,8 @@ export async function superviseStream(options: SupervisorOptions): Promise<Strea
 /** The partitions of one child, how often a child died on them without a commit, and how carefully they are read since. */
 interface Slot {
   partitions: number[]
+  /** Those of them that the child reads. */
+  reading: number[]
   child: ChildHandle | undefined
   deaths: number
   caution: Caution
@@ -102,7 +104,7 @@ interface State {
 
 function createState(options: SupervisorOptions): State {
   const count = Math.max(1, Math.min(options.children, options.partitions.length))
-  const slots = Array.from({ length: count }, (_, i): Slot => ({ partitions: options.partitions.filter((_, at) => at % count === i), child: undefined, deaths: 0, caution: NO_CAUTION, poison: [] }))
+  const slots = Array.from({ length: count }, (_, i): Slot => ({ partitions: options.partitions.filter((_, at) => at % count === i), reading: [], child: undefined, deaths: 0, caution: NO_CAUTION, poison: [] }))
   return { slots, total: emptyCounts(), commits: 0, fatal: undefined, goal: undefined, hurry: false, wake: () => undefined }
 }
 
@@ -112,9 +114,14 @@ async function keepChildren(options: SupervisorOptions, state: State): Promise<v
     if (slot.child !== undefined) await afterDeath(options, state, slot)
     if (state.fatal !== undefined) return
     await options.table.refresh()
+    slot.reading = cautiousPartitions(options, slot, await endsNow(options, slot))
     slot.child = createChildHandle(options.spawn(), {
-      settings: { ...options.childSettings, positions: positionsOf(options, cautiousPartitions(slot)), goal: state.goal === undefined ? [] : slot.partitions.map((one) => [one, state.goal?.get(one) ?? 0]), batchMessages: slot.caution.batchMessages, poison: slot.poison },
-      onAlive: (message) => options.observer.alive({ ...message, lag: lagOf(message) }),
+      settings: { ...options.childSettings, positions: positionsOf(options, slot.reading), goal: state.goal === undefined ? [] : slot.partitions.map((one) => [one, state.goal?.get(one) ?? 0]), batchMessages: slot.caution.batchMessages, poison: slot.poison },
+      onAlive(message) {
+        const lag = lagOf(message)
+        options.observer.alive({ ...message, lag })
+        if (slot.caution.batchMessages === 1 && [...lag.values()].every((left) => left === 0)) void moveOn(options, slot)
+      },
       onTrouble: (message) => options.observer.trouble(message),
       onAllRead() {
         if (!options.untilCaughtUp) return
@@ -140,9 +147,28 @@ function lagOf(message: { ends: [number, number][]; positions: [number, number][
   return new Map(message.ends.map(([partition, end]) => [partition, Math.max(0, end - (positions.get(partition) ?? end))]))
 }
 
-/** At one message a batch only one partition is read at a time: whose message killed the child is then beyond doubt. */
-function cautiousPartitions(slot: Slot): number[] {
-  return slot.caution.batchMessages === 1 ? [slot.partitions[slot.caution.turn % slot.partitions.length]] : slot.partitions
+/**
+ * At one message a batch only one partition is read at a time: whose message killed the child is then beyond doubt. They take turns;
+ * one that has nothing is passed over, for it would hold up the others until something arrives in it.
+ */
+function cautiousPartitions(options: SupervisorOptions, slot: Slot, ends: Map<number, number> | undefined): number[] {
+  if (slot.caution.batchMessages !== 1) return slot.partitions
+  const { turn } = slot.caution
+  const inTurn = positionsOf(options, slot.partitions.map((_, i) => slot.partitions[(turn + i) % slot.partitions.length]))
+  const waiting = inTurn.find(({ partition, next }) => (ends?.get(partition) ?? Infinity) > next)
+  return [(waiting ?? inTurn[0]).partition]
+}
+
+async function endsNow(options: SupervisorOptions, slot: Slot): Promise<Map<number, number> | undefined> {
+  return slot.caution.batchMessages === 1 ? options.ends().catch(() => undefined) : undefined
+}
+
+/** From a partition that has become quiet to one that has not. */
+async function moveOn(options: SupervisorOptions, slot: Slot): Promise<void> {
+  const { child } = slot
+  const ends = await endsNow(options, slot)
+  if (ends === undefined || slot.child !== child || child?.pending || child?.prepared !== undefined) return
+  if (cautiousPartitions(options, slot, ends)[0] !== slot.reading[0]) child?.retire()
 }
 
 /**
@@ -160,7 +186,7 @@ async function afterDeath(options: SupervisorOptions, state: State, slot: Slot):
     state.fatal = failed
     return
   }
-  if (child.endReason === RETIRED) return
+  if (child.retired || child.endReason === STOPPED) return
   slot.deaths += 1
   options.observer.childDied({ reason: failed?.message ?? child.endReason, deaths: slot.deaths })
   if (failed !== undefined && STORAGE_WAITS.includes(failed.code)) {
@@ -173,8 +199,8 @@ async function afterDeath(options: SupervisorOptions, state: State, slot: Slot):
   else if (slot.deaths > 1) await pause(Math.min(100 * 2 ** slot.deaths, 5_000), options.signal)
 }
 
-/** How a child ends that was asked to. */
-const RETIRED = 'exit code 0'
+/** How a child ends that was told to stop with the whole job. */
+const STOPPED = 'exit code 0'
 
 function isFatal(error: HeadraceError): boolean {
   return error.errorClass !== 'transient'
@@ -182,7 +208,7 @@ function isFatal(error: HeadraceError): boolean {
 
 function halve(options: SupervisorOptions, slot: Slot): void {
   if (slot.caution.batchMessages === 1) {
-    const [{ partition, next }] = positionsOf(options, cautiousPartitions(slot))
+    const [{ partition, next }] = positionsOf(options, slot.reading)
     slot.poison.push({ partition, offset: next })
   }
   slot.caution = afterSilentDeath(slot.caution)

@@ -87,3 +87,11 @@ test('every command that the README and the pages name exists', async () => {
   const help = await shell('./headrace --help', {})
   for (const [, verb] of readFileSync('README.md', 'utf8').matchAll(/headrace ([\w-]+)/g)) if (!['It', 'is'].includes(verb)) expect(help, verb).toMatch(new RegExp(`^ {2}${verb} `, 'm'))
 })
+
+test('the long suites are those that there are, each with what it does, and their test files are there', async () => {
+  const listed = (await shell('./headrace test --list', {})).trim().split('\n').map((line) => line.split(/\s+/))
+  const [, table] = readFileSync('docs/development.md', 'utf8').split('| Suite | What it does |\n')
+  expect([...table.split('\n\n')[0].matchAll(/^\| (\w+) \| \S/gm)].map((row) => row[1]).toSorted()).toEqual(listed.map(([name]) => name).toSorted())
+  for (const [name, ...files] of listed) for (const file of files) expect(existsSync(file), `${name}: ${file}`).toBe(true)
+  for (const page of ['docs/service.md', 'docs/growth.md', 'docs/development.md']) for (const [, name] of readFileSync(page, 'utf8').matchAll(/headrace test --long (\w+)/g)) expect(listed.map(([one]) => one), page).toContain(name)
+})

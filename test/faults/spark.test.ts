@@ -13,7 +13,7 @@ import { testSpark, type TestSpark } from '../support/spark.ts'
 import { PERFECT, cli, cliJson, killGroup, limitMs, ownBroker, place, produce, sleep, startCli, until, verdict, type Place } from '../support/system.ts'
 import type { Broker } from '../../src/main/kafka-broker.ts'
 
-const KILLS = Number(process.env.HEADRACE_SPARK_KILLS ?? 3)
+const KILLS = Number(process.env.HEADRACE_SPARK_KILLS ?? 2)
 const chance = createChance()
 let kafka: Broker
 const brokerFolder = mkdtempSync(join(tmpdir(), 'headrace-broker-'))
@@ -136,8 +136,8 @@ test(`executors of a cluster and the broker are killed ${KILLS} times: Spark run
   where.cleanUp()
 }, limitMs(400_000))
 
-/** A sample of the places to die at, another each run; all of them in the long suite. */
-const sample = (points: string[], count: number): string[] => (KILLS > 5 ? points : points.toSorted(() => chance() - 0.5).slice(0, count))
+/** A sample of the places or moments to die at, another each run; all of them in the long suite. */
+const sample = <T>(points: T[], count: number): T[] => (KILLS > 5 ? points : points.toSorted(() => chance() - 0.5).slice(0, count))
 
 test.each(sample(['file.written', 'file.synced', 'folder.synced'], 1))('a task killed at %s is done again, in other files', async (name) => {
   const where = onSpark()
@@ -164,7 +164,7 @@ test.each(sample(['batch.prepared', 'commit.before', 'commit.temporary_synced', 
 
 test('a message that kills its decoder in a task is isolated by halving and quarantined; all others arrive', async () => {
   const where = onSpark()
-  await produce(where, 24, ['--malformed', '0', '--invalid', '0', '--duplicates', '0'])
+  await produce(where, 12, ['--malformed', '0', '--invalid', '0', '--duplicates', '0'])
   const summary = await cliJson<{ byReason: Record<string, number> }>(where, ['stream', where.declaration, '--until-caught-up'], { HEADRACE_FAILPOINT_TASK: 'decode.message@2:1' })
   expect(summary.byReason).toEqual({ decoder_crashed: 1 })
   where.cleanUp()
@@ -209,7 +209,7 @@ test('a disk without room under the tasks: the job says so, waits, and goes on w
 test('a stop at any moment of the start ends the job: what the supervisor asks before the session is open is answered', async () => {
   const where = onSpark()
   await produce(where, 300)
-  for (const delayMs of [200, 500, 800, 1_100, 1_400, 1_800, 2_400]) {
+  for (const delayMs of sample([200, 500, 800, 1_100, 1_400, 1_800, 2_400], 4)) {
     const job = startCli(where, ['stream', where.declaration])
     await sleep(delayMs)
     process.kill(job.pid as number, 'SIGTERM')
