@@ -1,12 +1,13 @@
 /** What the demo starts and leaves running: a broker where one can run, and the service; known by a file, so that the next demo finds them. */
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../core/errors.ts'
 import { canRunBroker, startBroker } from './kafka-broker.ts'
 import { freePort } from './jvm-servers.ts'
 import { entryOf } from './package-root.ts'
+import { textOf } from './postgres-server.ts'
 
 export const ENTRY = entryOf('cli')
 export const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']
@@ -64,14 +65,6 @@ export async function executionPids(servicePid: number): Promise<number[]> {
 }
 
 const parentOf = (pid: number): number => Number(textOf(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ')[1])
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
-}
 
 const lastLine = (path: string): string => textOf(path).trim().split('\n').at(-1)?.slice(0, 300) ?? ''
 

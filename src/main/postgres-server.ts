@@ -130,7 +130,7 @@ function serverUser(): ServerUser {
 }
 
 /** Content of a file of the system, empty when it is not there. */
-function textOf(path: string): string {
+export function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch {

@@ -37,8 +37,9 @@ afterAll(async () => {
   await service.close()
 })
 
-async function token(claims: JWTPayload, { key = keys[0], audience = 'headrace', from = issuer, expires = '5m' }: { key?: (typeof keys)[0]; audience?: string; from?: string; expires?: string | number } = {}): Promise<string> {
-  return new SignJWT({ sub: 'ada', ...claims }).setProtectedHeader({ alg: 'RS256', kid: key.kid }).setIssuer(from).setAudience(audience).setExpirationTime(expires).sign(key.private)
+async function token(claims: JWTPayload, { key = keys[0], audience = 'headrace', from = issuer, expires = '5m' }: { key?: (typeof keys)[0]; audience?: string; from?: string; expires?: string | number | null } = {}): Promise<string> {
+  const made = new SignJWT({ sub: 'ada', ...claims }).setProtectedHeader({ alg: 'RS256', kid: key.kid }).setIssuer(from).setAudience(audience)
+  return (expires === null ? made : made.setExpirationTime(expires)).sign(key.private)
 }
 const me = async (bearer: string): Promise<{ status: number; body: Record<string, unknown> }> => service.call('GET', '/me', { token: bearer })
 const editor = (): JWTPayload => ({ headrace_role: 'editor', headrace_tenant: tenant.id })
@@ -61,6 +62,8 @@ test.each<[string, () => Promise<string>, RegExp]>([
   ['for another service', () => token(editor(), { audience: 'other' }), /aud/],
   ['of another issuer', () => token(editor(), { from: 'https://evil.example.com' }), /iss/],
   ['expired', () => token(editor(), { expires: Math.floor(Date.now() / 1000) - 120 }), /exp/],
+  ['that never expires', () => token(editor(), { expires: null }), /exp/],
+  ['of nobody', () => token({ ...editor(), sub: undefined }), /sub/],
   ['signed by a key that is not published', async () => token(editor(), { key: { ...(await newKey('first')), kid: 'first' } }), /signature/],
   ['unsigned', async () => new UnsecuredJWT({ sub: 'ada', ...editor() }).setIssuer(issuer).setAudience('headrace').setExpirationTime('5m').encode().replace(/\.$/, '.x'), /alg|none/i],
   ['signed with the public key as a shared secret', async () => new SignJWT({ sub: 'ada', ...editor() }).setProtectedHeader({ alg: 'HS256', kid: 'first' }).setIssuer(issuer).setAudience('headrace').setExpirationTime('5m').sign(Buffer.from(JSON.stringify(await exportJWK(keys[0].public)))), /alg/],

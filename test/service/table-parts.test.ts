@@ -1,5 +1,5 @@
 /** Tables read in parts, on real servers: one moment for all of them, gone on with after a break, and published once. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import mysql from 'mysql2/promise'
@@ -149,6 +149,25 @@ test('two attempts at once: both have the outcome of the one that published', as
   const [one, other] = await Promise.all([runWork(work), runWork({ ...work, workFolder: `${work.workFolder}-beside` })])
   expect(plain(one)).toEqual(plain(other))
   expect((await rowsOf(one.receipt.output, 'SELECT count(*)::INT AS n FROM T'))[0].n).toBe(20_000)
+})
+
+test('each attempt has a folder of its own: a password does not stay in it, one that woke writes where nobody reads, and the parts go on to the next', async () => {
+  const home = openFolder('headrace-attempts-')
+  const [first, second, third] = [3n, 4n, 9n].map((generation) => ({ execution_id: 'e', generation }))
+  const folder = await beginAttempt(home, first)
+  mkdirSync(join(folder, 'parts'))
+  writeFileSync(join(folder, 'password'), 'x')
+  writeFileSync(join(folder, 'parts', 'journal.ndjson'), `${JSON.stringify({ identity: 'i', moment: 'm' })}\n${JSON.stringify({ name: 'a', rows: 1, bytes: 1, note: '' })}\n{"name":"cut o`)
+  for (const name of ['a', 'b']) writeFileSync(join(folder, 'parts', `${name}.parquet`), name)
+  await leaveAttempt(home, first)
+  expect(readdirSync(folder)).toEqual(['parts'])
+  const next = await beginAttempt(home, second)
+  expect([readdirSync(join(next, 'parts')).toSorted(), existsSync(folder)]).toEqual([['a.parquet', 'journal.ndjson'], false])
+  // The first wakes and writes; the third takes what the second had, and nothing of that.
+  mkdirSync(join(folder, 'parts'), { recursive: true })
+  writeFileSync(join(folder, 'parts', 'a.parquet'), 'late')
+  const last = await beginAttempt(home, third)
+  expect([readFileSync(join(last, 'parts', 'a.parquet'), 'utf8'), readdirSync(join(home, 'work', 'e'))]).toEqual(['a', ['9']])
 })
 
 test('where a connection is slow, four read more than twice as fast as one', async () => {

@@ -1,10 +1,15 @@
 /** What a test process started ends with it: the newest first, before the folder it works in, and each by itself, so that one which is gone already keeps none of the others alive. */
 
-const ends: (() => void)[] = []
+/** One list a process: a worker loads this module anew for each test file. */
+const place = globalThis as { headraceEnds?: (() => void)[] }
+const ends = (place.headraceEnds ??= listen([]))
 
-process.on('exit', () => ends.toReversed().forEach(quietly))
-// The runner ends its workers with SIGTERM, which would skip the handler above.
-process.on('SIGTERM', () => process.exit(143))
+function listen(list: (() => void)[]): (() => void)[] {
+  process.on('exit', () => list.toReversed().forEach(quietly))
+  // The runner ends its workers with SIGTERM, which would skip the handler above.
+  process.on('SIGTERM', () => process.exit(143))
+  return list
+}
 
 function quietly(end: () => void): void {
   try {

@@ -4,6 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { appendBytes, type Slab } from '../../core/slab.ts'
+import { behindMark } from '../encoding.ts'
 import { addRow, clearRecords, createRecords, type DocumentFault, type DocumentScanner } from '../records.ts'
 
 export interface CsvShape {
@@ -76,8 +77,7 @@ export function createCsvScanner(shape: CsvShape): DocumentScanner {
 
   const scan = (slab: Slab, from: number, end: number, final: boolean): { consumed: number; fault: DocumentFault | undefined } => {
     const valid = isUtf8(slab.bytes.subarray(from, end))
-    let at = from
-    if (columns === undefined && slab.bytes[at] === 0xef && slab.bytes[at + 1] === 0xbb && slab.bytes[at + 2] === 0xbf) at += 3
+    let at = columns === undefined ? behindMark(slab.bytes, from) : from
     while (at < end) {
       if (slab.bytes[at] === LF || slab.bytes[at] === CR) {
         at += 1

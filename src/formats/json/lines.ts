@@ -1,4 +1,5 @@
 /** JSON by lines (NDJSON): each line is one record. A line that is none is one row with the reason; the lines around it are kept. */
+import { behindMark } from '../encoding.ts'
 import { clearRecords, addRow, type DocumentFault, type DocumentScanner } from '../records.ts'
 import { createJsonReader, type JsonShapeSpec } from './reader.ts'
 import type { Slab } from '../../core/slab.ts'
@@ -10,7 +11,7 @@ export function createJsonLineScanner(spec: JsonShapeSpec): DocumentScanner {
   const { records } = reader
 
   const scan = (slab: Slab, from: number, end: number, final: boolean): { consumed: number; fault: DocumentFault | undefined } => {
-    let at = slab.bytes[from] === 0xef && slab.bytes[from + 1] === 0xbb && slab.bytes[from + 2] === 0xbf ? from + 3 : from
+    let at = behindMark(slab.bytes, from)
     while (at < end) {
       const found = slab.bytes.subarray(0, end).indexOf(LF, at)
       if (found < 0 && !final) break

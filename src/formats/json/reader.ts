@@ -31,6 +31,9 @@ interface Node {
   ignored: boolean
 }
 
+/** Text that JSON.stringify takes over as it is (ECMAScript's JSON.rawJSON, which the library of types does not have yet). */
+const rawJson = (JSON as unknown as { rawJSON(text: string): object }).rawJSON
+
 const NUMBERS_TO_KEEP = /\d[.eE]|\d{16}/
 
 export function createJsonReader(spec: JsonShapeSpec): JsonReader {
@@ -146,7 +149,7 @@ function store(walker: Walker, slab: Slab, column: number, row: number, item: un
 function textOf(item: unknown): string {
   if (typeof item === 'string') return item
   if (item instanceof SourceNumber) return item.text
-  return typeof item === 'object' ? JSON.stringify(item, (_, v: unknown) => (v instanceof SourceNumber ? Number(v.text) : v)) : String(item)
+  return typeof item === 'object' ? JSON.stringify(item, (_, v: unknown) => (v instanceof SourceNumber ? rawJson(v.text) : v)) : String(item)
 }
 
 function place(tree: Node, steps: string[], column: number, array: boolean): Node {

@@ -5,6 +5,7 @@
  *
  * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than memory.
  */
+import { behindMark } from '../encoding.ts'
 import { clearRecords, createRecords, truncateRows, type DocumentFault, type DocumentScanner } from '../records.ts'
 import { createSlab, reserve, type Slab } from '../../core/slab.ts'
 import { textEnd } from './chars.ts'
@@ -93,10 +94,10 @@ function guarded(s: ScanState, slab: Slab, start: number, end: number, final: bo
 }
 
 function skipBom(s: ScanState, p: number): number {
-  const b = s.bytes
-  if (s.rootSeen || b[p] !== 0xef || b[p + 1] !== 0xbb || b[p + 2] !== 0xbf || p + 3 > s.end) return p
-  s.start = p + 3
-  return p + 3
+  const behind = s.rootSeen ? p : behindMark(s.bytes, p)
+  if (behind === p || behind > s.end) return p
+  s.start = behind
+  return behind
 }
 
 function run(s: ScanState, p: number): void {

@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises'
 import { Agent as HttpAgent, type AgentOptions } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { Duplex } from 'node:stream'
+import type { Resolve } from '../../connectors/kafka/client.ts'
 import { failure, reasonOf } from '../../core/errors.ts'
 import { deniedReason, isAllowedByName, type EgressPolicy } from './egress.ts'
 
@@ -28,7 +29,7 @@ export async function allowedAddress(policy: EgressPolicy, host: string, port: n
  * What connectors of a job ask before each connection. Undefined outside of an execution: who runs a job by hand on their own machine
  * reaches what they reach. Processes that an execution starts inherit the mark.
  */
-export function executionResolver(): ((host: string, port: number) => Promise<string>) | undefined {
+export function executionResolver(): Resolve | undefined {
   if (process.env[EXECUTION_MARK] === undefined) return undefined
   return (host, port) => allowedAddress(egressPolicy(), host, port)
 }

@@ -38,18 +38,26 @@ export function isAllowedByName({ allow }: EgressPolicy, host: string, port: num
   return allow.includes(host) || allow.includes(`${host}:${port}`)
 }
 
-/** ::ffff:127.0.0.1 and its hexadecimal form are 127.0.0.1; so are the addresses that NAT64 and 6to4 wrap. */
+/**
+ * The IPv4 address that an IPv6 one stands for, else the address itself: mapped and compatible ones (RFC 4291, 2.5.5), translated ones
+ * (::ffff:0:0:0/96 of RFC 2765, 64:ff9b::/96 of RFC 6052, 64:ff9b:1::/48 of RFC 8215) and those of 6to4 (RFC 3056).
+ */
 function unmapped(address: string): string {
-  const text = address.toLowerCase().replace(/%.*$/, '')
-  const dotted = /^(?:::ffff:|64:ff9b::)(\d+\.\d+\.\d+\.\d+)$/.exec(text)
-  if (dotted !== null) return dotted[1]
-  const hex = /^(?:::ffff:(?:0:)?|64:ff9b::)([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(text)
-  if (hex !== null) return quad(hex[1], hex[2])
-  const sixToFour = /^2002:([0-9a-f]{1,4}):([0-9a-f]{1,4}):/.exec(text)
-  return sixToFour === null ? text : quad(sixToFour[1], sixToFour[2])
+  const text = address.replace(/%.*$/, '')
+  if (isIP(text) !== 6) return text
+  const groups = groupsOf(text)
+  if (groups[0] === 0x2002) return quad(groups[1], groups[2])
+  const start = groups.slice(0, 6).map((group) => group.toString(16)).join(':')
+  const wraps = /^0:0:0:0:(0:ffff|ffff:0)$/.test(start) || start.startsWith('64:ff9b:') || (start === '0:0:0:0:0:0' && groups[6] !== 0)
+  return wraps ? quad(groups[6], groups[7]) : text
 }
 
-function quad(high: string, low: string): string {
-  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)]
-  return `${a >> 8}.${a & 255}.${b >> 8}.${b & 255}`
+/** Its eight groups. URL writes each address in one way (RFC 5952), however it was written. */
+function groupsOf(address: string): number[] {
+  const [head, tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::').map((half) => half.split(':').filter((one) => one !== '').map((one) => Number.parseInt(one, 16)))
+  return tail === undefined ? head : [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => 0), ...tail]
+}
+
+function quad(high: number, low: number): string {
+  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
 }
