@@ -39,6 +39,8 @@ export interface Route {
   status: number
   /** Takes an Idempotency-Key. */
   repeatable?: boolean
+  /** Changes nothing, though it is no GET: it has no dry run. */
+  reads?: boolean
   /** Takes If-Match and gives an ETag. */
   versioned?: boolean
   run(service: Service, asked: Asked): Promise<Answered>
@@ -55,6 +57,9 @@ export async function versioned(work: Promise<Record<string, unknown>>): Promise
   const body = await work
   return { body, version: body.version === undefined ? undefined : Number(body.version) }
 }
+
+/** Whether it can be asked for with `dry_run=true`. */
+export const hasDryRun = (route: Route): boolean => route.method !== 'GET' && route.reads !== true
 
 const RANK: Record<Role, number> = { viewer: 0, editor: 1, owner: 2, operator: 3 }
 

@@ -8,6 +8,7 @@ import swagger from '@fastify/swagger'
 import { Ajv } from 'ajv'
 import addFormats from 'ajv-formats'
 import { STATUS_CODES } from 'node:http'
+import type { TSchema } from 'typebox'
 import type { Service } from '../control/service.ts'
 import { failure } from '../core/errors.ts'
 import type { Principal } from '../core/service-nouns.ts'
@@ -16,7 +17,7 @@ import { principalOf, tenantOf } from './auth.ts'
 import { addMetrics } from './metrics.ts'
 import { answerProblem, problemOf } from './problems.ts'
 import { addReference } from './reference.ts'
-import type { Asked, Route } from './route.ts'
+import { hasDryRun, type Asked, type Route } from './route.ts'
 import { JOB_ROUTES } from './routes/jobs.ts'
 import { PURCHASE_ROUTES } from './routes/purchases.ts'
 import { SERVICE_ROUTES } from './routes/service.ts'
@@ -35,6 +36,8 @@ declare module 'fastify' {
 
 export interface ApiOptions {
   service: Service
+  /** Answers dry runs: like the service, but changes nothing. */
+  rehearsal: Service
   /** Told of errors that are ours. */
   log(event: Record<string, unknown>): void
 }
@@ -49,7 +52,7 @@ const BODY_BYTES = 1024 * 1024
 const ADDRESS_LIMIT = 6_000
 
 /** Builds the server; the caller listens and closes. */
-export async function createApi({ service, log }: ApiOptions): Promise<FastifyInstance> {
+export async function createApi({ service, rehearsal, log }: ApiOptions): Promise<FastifyInstance> {
   const app = fastify({ bodyLimit: BODY_BYTES, routerOptions: { ignoreTrailingSlash: true, maxParamLength: 10_000 }, requestTimeout: 30_000 })
   app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(httpPart).compile(schema as object))
   app.decorateRequest('principal', undefined)
@@ -66,7 +69,7 @@ export async function createApi({ service, log }: ApiOptions): Promise<FastifyIn
   })
   const limited = app.rateLimit()
   app.addSchema(Problem)
-  for (const route of ROUTES) addRoute(app, service, route, limited)
+  for (const route of ROUTES) addRoute(app, { service, rehearsal }, route, limited)
   addEventStream(app, service)
   addMetrics(app, service)
   addReference(app)
@@ -80,9 +83,14 @@ const OPENAPI = (version: string) => ({
   components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
 })
 
+type Services = Pick<ApiOptions, 'service' | 'rehearsal'>
+
+const DRY_RUN = { dry_run: Type.Optional(Type.Boolean({ description: 'Check everything and answer what would be answered, but change nothing.' })) }
+
 const ERRORS_OF = (route: Route): number[] => [400, 429, ...(route.needs === 'anyone' ? [] : [401, 403, 404, 409, 422]), ...(route.versioned ? [412] : []), 413, 415, 500, 503]
 
-function addRoute(app: FastifyInstance, service: Service, route: Route, limited: unknown): void {
+function addRoute(app: FastifyInstance, services: Services, route: Route, limited: unknown): void {
+  const { service } = services
   const errors = Object.fromEntries(ERRORS_OF(route).map((status) => [status, { description: STATUS_CODES[status] ?? '', content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } } }]))
   const headers = Type.Object({
     ...(route.repeatable ? { 'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'The same request again gives the first answer again.' })) } : {}),
@@ -95,7 +103,7 @@ function addRoute(app: FastifyInstance, service: Service, route: Route, limited:
     schema: {
       operationId: `${route.method.toLowerCase()}${route.path.replace(/[/:_-]+(\w)?/g, (_, letter: string | undefined) => (letter ?? '').toUpperCase())}`,
       summary: route.summary, tags: [route.tag], ...(route.needs === 'anyone' ? {} : { security: [{ token: [] }], description: `Needs the role ${route.needs}.` }),
-      ...(route.params === undefined ? {} : { params: route.params }), ...(route.query === undefined ? {} : { querystring: route.query }), ...(route.body === undefined ? {} : { body: route.body }), headers,
+      ...(route.params === undefined ? {} : { params: route.params }), ...queryOf(route), ...(route.body === undefined ? {} : { body: route.body }), headers,
       response: { ...success, ...errors },
     },
     // Who it is comes before anything else is said: a stranger learns nothing from our validation.
@@ -105,11 +113,16 @@ function addRoute(app: FastifyInstance, service: Service, route: Route, limited:
       if (request.principal.tenantId !== undefined) request.limit = await service.requestLimit(request.principal.tenantId)
     },
     preValidation: limited as never,
-    handler: (request, reply) => handle(service, route, request, reply),
+    handler: (request, reply) => handle(services, route, request, reply),
   })
 }
 
-async function handle(service: Service, route: Route, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+function queryOf(route: Route): { querystring?: TSchema } {
+  if (hasDryRun(route)) return { querystring: Type.Object(DRY_RUN) }
+  return route.query === undefined ? {} : { querystring: route.query }
+}
+
+async function handle({ service, rehearsal }: Services, route: Route, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const path = (request.params ?? {}) as Record<string, string>
   const asked: Asked = {
     by: request.principal as Principal,
@@ -122,7 +135,9 @@ async function handle(service: Service, route: Route, request: FastifyRequest, r
   }
   // An operator may name any tenant; one that is not there is said so before anything is tried with it.
   if (path.tenant_id !== undefined && asked.by.tenantId === undefined) await service.getTenant(asked.tenantId)
-  const { status, body, version } = await route.run(service, asked)
+  const dry = hasDryRun(route) && (request.query as { dry_run?: boolean }).dry_run === true
+  const { status, body, version } = await route.run(dry ? rehearsal : service, asked)
+  if (dry) reply.header('headrace-dry-run', 'true')
   if (version !== undefined) reply.header('etag', `"${version}"`)
   reply.code(status ?? route.status)
   return body

@@ -7,6 +7,7 @@ import { Option, type Command } from 'commander'
 import type { Client } from '../control/client.ts'
 import { failure } from '../core/errors.ts'
 import { isId } from '../core/service-nouns.ts'
+import { dryRunOf } from './dry-run.ts'
 import { wholeNumber } from './options.ts'
 import type { Output } from './output.ts'
 import { showList, showOne, type Body } from './service-output.ts'
@@ -20,44 +21,42 @@ const EXECUTION = ['execution_id', 'status', 'namespace', 'scheduled_time', 'boo
 
 export function addJobs(program: Command, client: Client, output: () => Output): void {
   const jobs = program.command('jobs').description('ingestion jobs of a tenant: create, draft, run, pause')
+  const changing = dryRunOf(client, output)
   const path = async (flags: Of, name?: string): Promise<string> => `/tenants/${await client.tenant(flags.tenant)}/jobs${name === undefined ? '' : `/${await jobId(client, flags, name)}`}`
-  const verb = (name: string, description: string, act: (at: string, flags: Of) => Promise<void>): void => void jobs.command(`${name} <job>`).description(description).option(...TENANT).action(async (job: string, flags: Of) => act(await path(flags, job), flags))
-  jobs
-    .command('create')
+  const verb = (command: Command, description: string, act: (at: string, flags: Of) => Promise<void>): void => void command.description(description).option(...TENANT).action(async (job: string, flags: Of) => act(await path(flags, job), flags))
+  changing(jobs.command('create'))
     .description('create a job from a JSON file; it begins as a draft')
     .requiredOption('-f, --file <path>', 'the job (- for standard input)')
     .option(...TENANT)
     .addHelpText('after', JOB_HELP)
     .action(async (flags: Of & { file: string }) => showOne(output(), await client.call('POST', await path(flags), { body: bodyOf(flags.file), key: randomUUID() }), ['job_id', 'job_name', 'status', 'namespace', 'schedule_cron']))
   jobs.command('list').description('list jobs').option(...TENANT).action(async (flags: Of) => showList(output(), await client.call('GET', await path(flags), { query: { limit: 500 } }), ['job_name', 'job_id', 'source_type', 'status', 'namespace', 'schedule_cron', 'next_run_at'], 'No jobs; see headrace jobs create --help.'))
-  verb('show', 'show a job', async (at) => showOne(output(), await client.call('GET', at)))
-  verb('pause', 'stop its schedule', async (at) => showOne(output(), await client.call('POST', `${at}/pause`), ['job_name', 'status']))
-  verb('resume', 'take its schedule up again', async (at) => showOne(output(), await client.call('POST', `${at}/resume`), ['job_name', 'status', 'next_run_at']))
-  verb('evaluate', 'what its last draft run says', async (at) => showOne(output(), await client.call('GET', `${at}/evaluation`)))
-  verb('delete', 'delete it and cancel what is open of it', async (at) => {
+  verb(jobs.command('show <job>'), 'show a job', async (at) => showOne(output(), await client.call('GET', at)))
+  verb(changing(jobs.command('pause <job>')), 'stop its schedule', async (at) => showOne(output(), await client.call('POST', `${at}/pause`), ['job_name', 'status']))
+  verb(changing(jobs.command('resume <job>')), 'take its schedule up again', async (at) => showOne(output(), await client.call('POST', `${at}/resume`), ['job_name', 'status', 'next_run_at']))
+  verb(jobs.command('evaluate <job>'), 'what its last draft run says', async (at) => showOne(output(), await client.call('GET', `${at}/evaluation`)))
+  verb(changing(jobs.command('delete <job>')), 'delete it and cancel what is open of it', async (at) => {
     await client.call('DELETE', at)
     output().object({ deleted: true })
   })
-  jobs
-    .command('change <job>')
+  changing(jobs.command('change <job>'))
     .description('change fields of a job, from a JSON file that holds only these')
     .requiredOption('-f, --file <path>', 'the fields (- for standard input)')
     .option(...TENANT)
     .action(async (job: string, flags: Of & { file: string }) => showOne(output(), await client.call('PATCH', await path(flags, job), { body: bodyOf(flags.file) })))
-  jobs
-    .command('run <job>')
+  changing(jobs.command('run <job>'))
     .description('queue an execution now; of a draft, on a sample')
     .option('--wait', 'until it has ended; exit code 1 when it did not succeed')
     .option(...TENANT)
-    .action(async (job: string, flags: Of & { wait?: boolean }) => {
+    .action(async (job: string, flags: Of & { wait?: boolean; dryRun?: boolean }) => {
       const queued = await client.call('POST', `${await path(flags, job)}/run`, { key: randomUUID() })
-      if (flags.wait !== true) return showOne(output(), queued)
+      if (flags.wait !== true || flags.dryRun === true) return showOne(output(), queued)
       const ended = await waitFor(client, await client.tenant(flags.tenant), String(queued.execution_id), output())
       showOne(output(), ended, EXECUTION)
       if (ended.status !== 'succeeded') process.exitCode = 1
     })
-  program.command('promote <job>').description('move a draft to production').option(...TENANT).action(async (job: string, flags: Of) => showOne(output(), await client.call('POST', `${await path(flags, job)}/promote`)))
-  program.command('demote <job>').description('move a job back to the drafts').option(...TENANT).action(async (job: string, flags: Of) => showOne(output(), await client.call('POST', `${await path(flags, job)}/demote`)))
+  changing(program.command('promote <job>')).description('move a draft to production').option(...TENANT).action(async (job: string, flags: Of) => showOne(output(), await client.call('POST', `${await path(flags, job)}/promote`)))
+  changing(program.command('demote <job>')).description('move a job back to the drafts').option(...TENANT).action(async (job: string, flags: Of) => showOne(output(), await client.call('POST', `${await path(flags, job)}/demote`)))
   program.command('quote').description('what would happen to a job if it were submitted now').requiredOption('-f, --file <path>', 'the job (- for standard input)').option(...TENANT).action(async (flags: Of & { file: string }) => showOne(output(), await client.call('POST', `/tenants/${await client.tenant(flags.tenant)}/quotes`, { body: bodyOf(flags.file) })))
   program
     .command('estimate')
@@ -70,6 +69,7 @@ export function addJobs(program: Command, client: Client, output: () => Output):
 
 export function addExecutions(program: Command, client: Client, output: () => Output): void {
   const executions = program.command('executions').description('runs of jobs: state, log, receipt')
+  const changing = dryRunOf(client, output)
   const base = async (flags: Of): Promise<string> => `/tenants/${await client.tenant(flags.tenant)}/executions`
   /** An execution by its id, or the newest of a job by the job's name: who asks why knows the job. */
   const one = async (flags: Of, execution: string): Promise<string> => {
@@ -92,7 +92,7 @@ export function addExecutions(program: Command, client: Client, output: () => Ou
     if (output().format === 'json') output().object({ ...body })
     else output().text(body.log)
   })
-  executions.command('cancel <id>').description('cancel it').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('POST', `${await base(flags)}/${id}/cancel`), EXECUTION))
+  changing(executions.command('cancel <id>')).description('cancel it').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('POST', `${await base(flags)}/${id}/cancel`), EXECUTION))
   program.command('why <execution>').description('why an execution (its id, or the name of its job) waits, is late, was refused, failed or cost what it did').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('GET', `${await one(flags, id)}/why`)))
   program
     .command('slots')
@@ -104,6 +104,7 @@ export function addExecutions(program: Command, client: Client, output: () => Ou
 
 export function addCapacity(program: Command, client: Client, output: () => Output): void {
   const capacity = program.command('capacity').description('what the installation offers, and when it will be short')
+  const changing = dryRunOf(client, output)
   const show = (body: { namespaces: Record<string, Body>; machine: Body; overcommit: Body }): void => {
     const out = output()
     if (out.format === 'json') return out.object(body)
@@ -111,8 +112,7 @@ export function addCapacity(program: Command, client: Client, output: () => Outp
     out.say(`This machine has ${String(body.machine.cpu_cores)} cores and ${String(body.machine.memory_gb)} GB: an overcommit of ${String(body.overcommit.cpu)} in cores and ${String(body.overcommit.memory)} in memory.`)
   }
   capacity.command('show').description('what each namespace offers').action(async () => show(await client.call('GET', '/capacity')))
-  capacity
-    .command('set <namespace>')
+  changing(capacity.command('set <namespace>'))
     .description('set what a namespace offers; bookings that are there stay')
     .requiredOption('--cores <n>', 'cores', wholeNumber)
     .requiredOption('--memory-gb <n>', 'memory', wholeNumber)

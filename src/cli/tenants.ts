@@ -6,6 +6,7 @@ import type { Client } from '../control/client.ts'
 import { failure } from '../core/errors.ts'
 import { TIME_PERIODS, periodStart, type TimePeriod } from '../core/periods.ts'
 import { wholeNumber } from './options.ts'
+import { dryRunOf } from './dry-run.ts'
 import type { Output } from './output.ts'
 import { showList, showOne, type Body } from './service-output.ts'
 
@@ -34,11 +35,11 @@ function policyOf({ overage, lends, requestsPerMinute }: PolicyFlags): { policy?
 
 export function addTenants(program: Command, client: Client, output: () => Output): void {
   const tenants = program.command('tenants').description('tenants of the service and their tokens')
-  withPolicy(tenants.command('add <name>').description('make a tenant')).action(async (name: string, flags: PolicyFlags) => showOne(output(), await client.call('POST', '/tenants', { body: { tenant_name: name, ...policyOf(flags) } })))
+  const changing = dryRunOf(client, output)
+  withPolicy(changing(tenants.command('add <name>')).description('make a tenant')).action(async (name: string, flags: PolicyFlags) => showOne(output(), await client.call('POST', '/tenants', { body: { tenant_name: name, ...policyOf(flags) } })))
   tenants.command('list').description('list tenants').action(async () => showList(output(), await client.call('GET', '/tenants', { query: { limit: 500 } }), ['tenant_name', 'tenant_id', 'status', 'created_at'], 'No tenants; make one with headrace tenants add NAME.'))
   tenants.command('show [name]').description('show a tenant').action(async (name?: string) => showOne(output(), await client.call('GET', `/tenants/${await client.tenant(name)}`)))
-  const change = tenants
-    .command('change <name>')
+  const change = changing(tenants.command('change <name>'))
     .description('change a tenant')
     .addOption(new Option('--status <status>', 'deleted is for good').choices(['active', 'suspended', 'deleted']))
     .option('--rename <name>', 'a new name')
@@ -48,8 +49,7 @@ export function addTenants(program: Command, client: Client, output: () => Outpu
       if (Object.keys(body).length === 0) throw failure('usage', { reason: 'nothing to change; see the options in --help' })
       showOne(output(), await client.call('PATCH', `/tenants/${await client.tenant(name)}`, { body }))
     })
-  tenants
-    .command('token <name>')
+  changing(tenants.command('token <name>'))
     .description('make a token for a tenant; it is shown once')
     .addOption(new Option('--as <role>', 'what it may do').choices(['owner', 'editor', 'viewer']).default('editor'))
     .option('--label <text>', 'for the audit log', 'cli')
@@ -58,8 +58,8 @@ export function addTenants(program: Command, client: Client, output: () => Outpu
 
 export function addPurchases(program: Command, client: Client, output: () => Output): void {
   const purchases = program.command('purchases').description('what a tenant has bought')
-  purchases
-    .command('add')
+  const changing = dryRunOf(client, output)
+  changing(purchases.command('add'))
     .description('buy dedicated units or vCPU-hours')
     .addOption(new Option('--type <type>', 'a dedicated unit is 4 CPU and 8 GB').choices(['dedicated_units', 'vcpu_hours']).makeOptionMandatory())
     .requiredOption('--quantity <n>', 'per period', wholeNumber)
@@ -75,7 +75,7 @@ export function addPurchases(program: Command, client: Client, output: () => Out
       showOne(output(), await client.call('POST', `/tenants/${await client.tenant(flags.tenant)}/purchases`, { body, key: flags.key ?? randomUUID() }))
     })
   purchases.command('list').description('list purchases').option(...TENANT).action(async (flags: Of) => showList(output(), await client.call('GET', `/tenants/${await client.tenant(flags.tenant)}/purchases`, { query: { limit: 500 } }), ['purchase_id', 'resource_type', 'quantity', 'time_period', 'valid_from', 'valid_until', 'status', 'price.total_cents', 'price.currency'], 'Nothing was bought; see headrace purchases add --help.'))
-  purchases.command('cancel <id>').description('end a purchase; what is left of it is gone').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('POST', `/tenants/${await client.tenant(flags.tenant)}/purchases/${id}/cancel`)))
+  changing(purchases.command('cancel <id>')).description('end a purchase; what is left of it is gone').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('POST', `/tenants/${await client.tenant(flags.tenant)}/purchases/${id}/cancel`)))
   program
     .command('usage')
     .description('what is bought, used and left; --ledger shows the entries behind it')
@@ -93,8 +93,8 @@ export function addPurchases(program: Command, client: Client, output: () => Out
 
 export function addSecrets(program: Command, client: Client, output: () => Output): void {
   const secrets = program.command('secrets').description('logins of sources and destinations; they can be stored, never read')
-  secrets
-    .command('set <name>')
+  const changing = dryRunOf(client, output)
+  changing(secrets.command('set <name>'))
     .description('store a secret: fields like username and password, from a JSON file or standard input')
     .option('--from-file <path>', 'JSON object with text fields (- for standard input)', '-')
     .option(...TENANT)
@@ -105,7 +105,7 @@ export function addSecrets(program: Command, client: Client, output: () => Outpu
       output().object({ name, stored: true })
     })
   secrets.command('list').description('names of secrets').option(...TENANT).action(async (flags: Of) => showList(output(), await client.call('GET', `/tenants/${await client.tenant(flags.tenant)}/secrets`), ['name'], 'No secrets.'))
-  secrets.command('delete <name>').description('delete a secret').option(...TENANT).action(async (name: string, flags: Of) => {
+  changing(secrets.command('delete <name>')).description('delete a secret').option(...TENANT).action(async (name: string, flags: Of) => {
     await client.call('DELETE', `/tenants/${await client.tenant(flags.tenant)}/secrets/${encodeURIComponent(name)}`)
     output().object({ name, deleted: true })
   })

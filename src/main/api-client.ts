@@ -22,9 +22,11 @@ interface Problem {
 export function createClient(): Client {
   let known: Promise<Profile> | undefined
   const profile = (): Promise<Profile> => (known ??= findProfile())
-  const call = async <T>(method: string, path: string, options: CallOptions = {}): Promise<T> => (await request(await profile(), method, path, options)) as T
+  let rehearsing = false
+  const call = async <T>(method: string, path: string, options: CallOptions = {}): Promise<T> => (await request(await profile(), method, path, rehearsing && method !== 'GET' ? { ...options, query: { ...options.query, dry_run: 'true' } } : options)) as T
   return {
     call,
+    rehearse: () => void (rehearsing = true),
     async tenant(named) {
       const { tenant } = await profile()
       const wanted = named ?? tenant

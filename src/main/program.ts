@@ -47,9 +47,9 @@ export async function runCli(version: string): Promise<void> {
   addQuarantine(program, app, output)
   const client = createClient()
   addServe(program, async (options) => (await import('./service/serve.ts')).serve(version, options), client, output)
-  addBackup(program, async (verb, folder, say) => {
+  addBackup(program, async (verb, folder, { dryRun, say }) => {
     const { backup, restore } = await import('./service/backup.ts')
-    return verb === 'backup' ? backup({ home: homeFolder(), target: folder, version, say }) : restore({ home: homeFolder(), source: folder, say })
+    return verb === 'backup' ? backup({ home: homeFolder(), target: folder, version, say }) : restore({ home: homeFolder(), source: folder, dryRun, say })
   }, output)
   addTenants(program, client, output)
   addPurchases(program, client, output)

@@ -43,9 +43,10 @@ test('every command of the page on the service works as written, in order', asyn
   const outputs: string[] = []
   try {
     for (const command of commandsOf('docs/service.md')) outputs.push(await shell(command.replaceAll('orders-job.json > orders-job.json', `orders-job.json > ${home}/orders-job.json`).replaceAll('-f orders-job.json', `-f ${home}/orders-job.json`).replace('> service.log', `> ${home}/service.log`).replaceAll('backup-of-today', `${home}.backup`).replace('$PWD/restored', `${home}.restored`), env))
-    const [, , added, estimate, , , quote, , draft, evaluation, promoted, run, why, list, usage, ledger] = outputs
+    const [, , added, estimate, tried, , , quote, , draft, evaluation, promoted, run, why, list, usage, ledger] = outputs
     expect(added).toContain('acme')
     expect(estimate).toContain('"cpu_cores":12,"memory_gb":24,"runtime_minutes":210')
+    expect(tried).toMatch(/status +active/)
     expect(quote).toMatch(/fits +true/)
     expect([draft, run].every((text) => /status +succeeded/.test(text))).toBe(true)
     expect(evaluation).toMatch(/promotion_eligible +true/)

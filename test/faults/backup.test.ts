@@ -32,6 +32,8 @@ test('backed up under load, destroyed, restored elsewhere: all that was acknowle
   await new Promise((done) => setTimeout(done, 500))
   rmSync(home, { recursive: true, force: true })
 
+  expect(await cliJson(inHome(elsewhere), ['restore', join(place, 'backup'), '--dry-run'])).toMatchObject({ as_of: made.as_of })
+  expect(existsSync(join(elsewhere, 'postgres'))).toBe(false)
   const started = Date.now()
   const restored = await cliJson<{ seconds: number }>(inHome(elsewhere), ['restore', join(place, 'backup')])
   serving = await startServing(elsewhere)

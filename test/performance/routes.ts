@@ -24,7 +24,7 @@ export async function benchRoutes({ pairs }: BenchOptions): Promise<BenchReport>
   try {
     const jobId = await seed(server.url)
     const { token } = await opened.context.gate.transact((tx) => createToken(tx, { tenantId: TENANT, name: 'reader', role: 'viewer', actor: 'bench' }))
-    const api = await createApi({ service: opened.service, log: () => undefined })
+    const api = await createApi({ ...opened, log: () => undefined })
     const jobColumns = 'job_id, tenant_id, job_name, source_type, source_config, destination_config, schedule_cron, resource_requirements, sla_requirements, status, namespace, created_at, version, next_run_at, failures_in_a_row, evaluation, continuous'
     const executionColumns = 'execution_id, job_id, tenant_id, scheduled_time, actual_start_time, actual_end_time, status, resource_used, sla_met, error_message, namespace, created_at, cpu_cores, memory_gb, estimated_minutes, deadline, reason, attempt, booked_from, booked_until, lender, progress, receipt'
     const routes = {

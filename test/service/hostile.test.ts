@@ -8,7 +8,6 @@ import { lookup } from 'node:dns/promises'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import pg from 'pg'
 import { lockDown, openSession } from '../../src/engines/duckdb/session.ts'
 import { deniedReason } from '../../src/main/service/egress.ts'
 import { startRunner } from '../../src/main/service/runner.ts'
@@ -16,7 +15,7 @@ import { startScheduler, type Loop } from '../../src/main/service/scheduler.ts'
 import { runZones } from '../../src/main/service/zone-job.ts'
 import { deliverWebhooks } from '../../src/main/service/webhooks.ts'
 import type { Work } from '../../src/main/service/work.ts'
-import { openFolder, purchase, testService, type TestService } from '../support/service.ts'
+import { dumpOf, openFolder, purchase, testService, type TestService } from '../support/service.ts'
 import { until } from '../support/system.ts'
 import { runWork, workOf } from '../support/transfers.ts'
 
@@ -167,15 +166,4 @@ function textOf(path: string): string {
   } catch {
     return ''
   }
-}
-
-/** Every row of every table, as text. */
-async function dumpOf(url: string): Promise<string> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  const { rows: tables } = await client.query<{ name: string }>("SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public'")
-  const texts: string[] = []
-  for (const { name } of tables) texts.push(JSON.stringify((await client.query(`SELECT t::text FROM ${name} t`)).rows))
-  await client.end()
-  return texts.join('\n')
 }

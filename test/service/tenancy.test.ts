@@ -3,10 +3,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import pg from 'pg'
 import { sql } from 'kysely'
 import { ROUTES } from '../../src/api/server.ts'
-import type { Route } from '../../src/api/route.ts'
+import { hasDryRun, type Route } from '../../src/api/route.ts'
 import type { Db } from '../../src/state/database.ts'
 import { enqueue } from '../../src/state/queue.ts'
-import { JOB, purchase, testService, type TestService } from '../support/service.ts'
+import { JOB, dumpOf, purchase, testService, type TestService } from '../support/service.ts'
 
 let service: TestService
 let a: Awaited<ReturnType<TestService['tenant']>>
@@ -94,6 +94,19 @@ test('secrets are stored and never given back, not even to the operator', async 
   const { body } = await service.call('GET', `/tenants/${b.id}/secrets`)
   expect(body).toEqual({ items: [{ name: CANARY }] })
   expect((await service.call('GET', `/tenants/${b.id}/secrets/${CANARY}`)).status).toBe(404)
+})
+
+/** What stands in the way of some, as it does without a dry run: the draft never ran, the job is no production job and was not paused. */
+const REFUSED: Record<string, string> = { promote: 'draft_missing', demote: 'job_state', resume: 'job_state' }
+
+test.each(guarded.filter(hasDryRun).map((route) => [nameOf(route), route] as const))('%s: a dry run answers as it would, and changes nothing', async (_, route) => {
+  const state = async (): Promise<string> => `${await dumpOf(service.url)} ${JSON.stringify((await service.call('GET', `/tenants/${b.id}/secrets`)).body)} ${JSON.stringify((await service.call('GET', '/capacity')).body)}`
+  const before = await state()
+  const { status, body, headers } = await send(route, `${pathOf(route, b, 'b')}?dry_run=true`, service.operator)
+  const refused = REFUSED[route.path.split('/').at(-1) as string]
+  if (refused === undefined) expect({ status, dry: headers['headrace-dry-run'] }, JSON.stringify(body)).toEqual({ status: route.status, dry: 'true' })
+  else expect(body.code).toBe(refused)
+  expect(await state() === before, 'the same rows, secrets and capacity').toBe(true)
 })
 
 const TABLES = ['tenants', 'access_tokens', 'resource_purchases', 'ledger_lots', 'ledger_entries', 'ingestion_jobs', 'job_executions', 'queued_executions', 'bookings', 'resource_consumption', 'tenant_slots', 'tenant_shares', 'idempotency_keys', 'events', 'webhooks']

@@ -76,6 +76,17 @@ export async function run(url: string, sql: string): Promise<void> {
   await client.end()
 }
 
+/** Every row of every table, as text. */
+export async function dumpOf(url: string): Promise<string> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const { rows: tables } = await client.query<{ name: string }>("SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public'")
+  const texts: string[] = []
+  for (const { name } of tables) texts.push(JSON.stringify((await client.query(`SELECT t::text FROM ${name} t`)).rows))
+  await client.end()
+  return texts.join('\n')
+}
+
 export interface TestService {
   api: FastifyInstance
   context: Context
@@ -91,10 +102,10 @@ export interface TestService {
 export async function testService(options: { capacity?: OfferedCapacity; now?: () => Date; url?: string; home?: string; slots?: SlotSettings } = {}): Promise<TestService> {
   const url = options.url ?? (await freshDatabase())
   const home = options.home ?? openFolder('headrace-service-')
-  const { service, context, close } = await openService({ databaseUrl: url, home, version: 'test', capacity: options.capacity, now: options.now, slots: options.slots })
+  const { service, rehearsal, context, close } = await openService({ databaseUrl: url, home, version: 'test', capacity: options.capacity, now: options.now, slots: options.slots })
   const { createToken } = await import('../../src/state/tenants.ts')
   const operator = (await context.gate.transact((tx) => createToken(tx, { tenantId: undefined, name: 'operator', role: 'operator', actor: 'test' }))).token
-  const api = await createApi({ service, log: (event) => process.stderr.write(`${JSON.stringify(event)}\n`) })
+  const api = await createApi({ service, rehearsal, log: (event) => process.stderr.write(`${JSON.stringify(event)}\n`) })
   const call: TestService['call'] = async (method, path, { token = operator, body, headers = {} } = {}) => {
     const answer = await api.inject({ method: method as 'GET', url: `/api/v1${path}`, headers: { ...(token === '' ? {} : { authorization: `Bearer ${token}` }), ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, payload: body === undefined ? undefined : JSON.stringify(body) })
     return { status: answer.statusCode, body: (answer.body.startsWith('{') || answer.body.startsWith('[') ? JSON.parse(answer.body) : answer.body) as never, headers: answer.headers }

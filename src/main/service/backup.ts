@@ -47,13 +47,14 @@ export async function backup({ home, target, version, say }: { home: string; tar
   return report(folder, asOf, files, started)
 }
 
-/** Checks every file of a backup, copies it into an empty home and lets the database recover once. */
-export async function restore({ home, source, say }: { home: string; source: string; say(text: string): void }): Promise<BackupReport> {
+/** Checks every file of a backup, copies it into an empty home and lets the database recover once; a dry run ends after the check. */
+export async function restore({ home, source, dryRun, say }: { home: string; source: string; dryRun: boolean; say(text: string): void }): Promise<BackupReport> {
   const started = performance.now()
   const folder = resolve(source)
   const manifest = await verifyBackup(folder)
   const data = databaseFolder(home)
   if (existsSync(data)) throw failure('usage', { reason: `there is a database at ${data} already; restore into another HEADRACE_HOME` })
+  if (dryRun) return report(folder, manifest.as_of, manifest.files, started)
   await mkdir(home, { recursive: true })
   for (const name of await readdir(folder)) if (name !== MANIFEST && name !== 'postgres') await cp(join(folder, name), join(home, name), { recursive: true, preserveTimestamps: true, verbatimSymlinks: true })
   await mkdir(dirname(data), { recursive: true })

@@ -38,8 +38,10 @@ export function executionCases(context: Context): Part {
     },
     async cancelExecution(by, tenantId, id) {
       // As the service: what it gives back may be capacity that all share.
-      await gate.transact((tx) => cancel(tx, { tenantId, executionId: id, actor: by.name, now: now(), settings: slots }))
-      return shown(await get(tenantId, id))
+      return gate.transact(async (tx) => {
+        await cancel(tx, { tenantId, executionId: id, actor: by.name, now: now(), settings: slots })
+        return shown((await findExecution(tx, tenantId, id)) as ExecutionRow)
+      })
     },
     async why(tenantId, id) {
       const row = await get(tenantId, id)

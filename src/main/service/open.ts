@@ -6,7 +6,7 @@ import type { Service } from '../../control/service.ts'
 import { NAMESPACES, machineCapacity, type OfferedCapacity } from '../../core/namespaces.ts'
 import { openSealedSecrets } from '../../secrets/sealed-file.ts'
 import { SLOTS, ensureSlots, gridAt, type SlotSettings } from '../../state/capacity.ts'
-import { openGate, type Gate } from '../../state/database.ts'
+import { openGate, rehearsing, type Gate } from '../../state/database.ts'
 import { migrate } from '../../state/migrate.ts'
 import { capacityCases, refreshCapacity } from './capacity.ts'
 import { planCases } from './capacity-plan.ts'
@@ -18,7 +18,7 @@ import { createLearner } from './learner.ts'
 import { createServiceMetrics } from './metrics.ts'
 import { createJwtVerifier, oidcSettings } from './oidc.ts'
 import { purchaseCases } from './purchases.ts'
-import { secretCases } from './secrets-cases.ts'
+import { rehearsingSecrets, secretCases } from './secrets-cases.ts'
 import { tenantCases } from './tenants.ts'
 
 export interface OpenOptions {
@@ -33,6 +33,8 @@ export interface OpenOptions {
 
 export interface OpenService {
   service: Service
+  /** The same use cases for dry runs: they check all that is checked, answer what would be answered, and change nothing. */
+  rehearsal: Service
   context: Context
   close(): Promise<void>
 }
@@ -58,11 +60,15 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
   }
   await refreshCapacity(context)
   await gate.transact((tx) => ensureSlots(tx, context.capacity, gridAt(now().getTime(), context.slots)))
-  const service: Service = { version: options.version, ready: () => readiness(gate), serviceMetrics: context.metrics.text, answered: context.metrics.answered, ...tenantCases(context), ...purchaseCases(context), ...jobCases(context), ...executionCases(context), ...estimationCases(context), ...secretCases(context), ...planCases(context), ...capacityCases(context) }
-  return { service, context, close: async () => {
+  const rehearsal = { ...context, gate: rehearsing(gate), capacity: { ...context.capacity }, secrets: rehearsingSecrets(context.secrets) }
+  return { service: casesOf(context), rehearsal: casesOf(rehearsal), context, close: async () => {
     await context.learner.close()
     await gate.close()
   } }
+}
+
+function casesOf(context: Context): Service {
+  return { version: context.version, ready: () => readiness(context.gate), serviceMetrics: context.metrics.text, answered: context.metrics.answered, ...tenantCases(context), ...purchaseCases(context), ...jobCases(context), ...executionCases(context), ...estimationCases(context), ...secretCases(context), ...planCases(context), ...capacityCases(context) }
 }
 
 /** Ready: the database answers and the slots reach ahead. */

@@ -22,7 +22,7 @@ export function purchaseCases({ gate, capacity, now }: Context): Part {
         const row = await buy(tx, { tenantId, purchase, capacity, actor: by.name, now: now() })
         return { status: 201, body: JSON.parse(JSON.stringify(row)) as Answer }
       }))
-      await wakeTenants(gate.service, [tenantId])
+      await gate.transact((tx) => wakeTenants(tx, [tenantId]))
       return answer as { status: number; body: Answer }
     },
     async listPurchases(tenantId, { after, limit }) {
@@ -39,11 +39,11 @@ export function purchaseCases({ gate, capacity, now }: Context): Part {
     prices: async () => ({ ...(await currentPrices(gate.service)) }),
     async setPrices(by, body) {
       const { currency, ...prices } = body
-      await gate.transact(async (tx) => {
+      return gate.transact(async (tx) => {
         await tx.insertInto('price_lists').values({ currency: String(currency), prices: JSON.stringify(prices), created_by: by.name }).execute()
         await record(tx, { tenantId: null, actor: by.name, event: 'prices.changed', data: body })
+        return { ...(await currentPrices(tx)) }
       })
-      return { ...(await currentPrices(gate.service)) }
     },
   }
 }

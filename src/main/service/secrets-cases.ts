@@ -2,7 +2,13 @@
 import type { Service } from '../../control/service.ts'
 import { failure } from '../../core/errors.ts'
 import { record } from '../../state/events.ts'
+import type { SealedSecrets } from '../../secrets/sealed-file.ts'
 import type { Context } from './context.ts'
+
+/** For a dry run: nothing is stored or removed. */
+export function rehearsingSecrets(secrets: SealedSecrets): SealedSecrets {
+  return { ...secrets, set: async () => undefined, remove: async (tenantId, name) => (await secrets.names(tenantId)).includes(name) }
+}
 
 export function secretCases({ gate, secrets }: Context): Pick<Service, 'setSecret' | 'listSecrets' | 'deleteSecret'> {
   return {

@@ -30,7 +30,7 @@ export async function serve(version: string, { roles, listen, databaseUrl }: Ser
     const opened = await openService({ databaseUrl: databaseUrl ?? (postgres as PostgresServer).url, home, version })
     const tokenFile = await operatorToken(opened.context)
     const loops: Loop[] = []
-    const api = roles.includes('api') ? await createApi({ service: opened.service, log }) : undefined
+    const api = roles.includes('api') ? await createApi({ ...opened, log }) : undefined
     const address = await api?.listen({ host: listen.host, port: listen.port }).catch(async (error: NodeJS.ErrnoException) => {
       await opened.close()
       throw error.code === 'EADDRINUSE' ? failure('port_in_use', { port: listen.port, option: '--listen' }, error) : error

@@ -49,18 +49,23 @@ export function tenantCases({ gate, now, oidc }: Context): Part {
       return limit
     },
     async createTenant(by, body) {
-      const { tenant_id } = await gate.transact((tx) => createTenant(tx, { name: body.tenant_name, policy: body.policy ?? {}, actor: by.name }))
-      return getTenant(tenant_id)
+      return gate.transact(async (tx) => {
+        const { tenant_id } = await createTenant(tx, { name: body.tenant_name, policy: body.policy ?? {}, actor: by.name })
+        return (await findTenant(tx, tenant_id)) as Answer
+      })
     },
     async listTenants({ after, limit }) {
       return listed(await listTenants(gate.service, { after, limit }), limit, (one) => String(one.tenant_id))
     },
     getTenant,
     async changeTenant(by, tenantId, version, body) {
-      await gate.transact((tx) => changeTenant(tx, { tenantId, version, change: body, actor: by.name }))
+      const changed = await gate.transact(async (tx) => {
+        await changeTenant(tx, { tenantId, version, change: body, actor: by.name })
+        return findTenant(tx, tenantId)
+      })
       limits.delete(tenantId)
       if (body.status !== undefined) known.clear()
-      return body.status === 'deleted' ? { tenant_id: tenantId, status: 'deleted' } : getTenant(tenantId)
+      return changed ?? { tenant_id: tenantId, status: 'deleted' }
     },
     async createToken(by, tenantId, body) {
       await getTenant(tenantId)

@@ -1,0 +1,17 @@
+/** `--dry-run` of verbs that change something through the service: it checks all that it would and answers as it would. */
+import type { Command } from 'commander'
+import type { Client } from '../control/client.ts'
+import type { Output } from './output.ts'
+
+export type Changing = (command: Command) => Command
+
+/** Gives a verb the option. */
+export function dryRunOf(client: Client, output: () => Output): Changing {
+  return (command) => {
+    const dry = (): boolean => command.opts<{ dryRun?: boolean }>().dryRun === true
+    return command
+      .option('--dry-run', 'check everything and show what would come of it, but change nothing')
+      .hook('preAction', () => void (dry() && client.rehearse()))
+      .hook('postAction', () => void (dry() && output().say('A dry run: nothing was changed.')))
+  }
+}
