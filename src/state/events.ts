@@ -1,4 +1,5 @@
 /** What happened: one row an event, written in the transaction of what it tells. It is the audit log and feeds streams and webhooks. */
+import { sql } from 'kysely'
 import type { Db, Tx } from './database.ts'
 
 export interface NewEvent {
@@ -13,11 +14,42 @@ export interface NewEvent {
 
 export async function record(tx: Tx, ...events: NewEvent[]): Promise<void> {
   if (events.length === 0) return
-  await tx.insertInto('events').values(events.map((one) => ({ tenant_id: one.tenantId, actor: one.actor, event: one.event, subject: one.subject ?? null, data: JSON.stringify(one.data ?? {}) }))).execute()
+  const rows = JSON.stringify(events.map(({ tenantId, actor, event, subject, data }) => ({ tenant_id: tenantId, actor, event, subject, data: data ?? {} })))
+  // The transaction has its number before the event has one, as createEventHorizon needs it: a condition without columns comes before all rows.
+  await sql`INSERT INTO events (tenant_id, actor, event, subject, data) SELECT tenant_id, actor, event, subject, data FROM jsonb_to_recordset(${rows}::jsonb) AS e (tenant_id uuid, actor text, event text, subject uuid, data jsonb) WHERE pg_current_xact_id() IS NOT NULL`.execute(tx)
 }
 
-export async function eventsAfter(db: Db, { after, tenantId, limit }: { after: bigint; tenantId?: string; limit: number }): Promise<Record<string, unknown>[]> {
-  let query = db.selectFrom('events').select(['event_id', 'tenant_id', 'at', 'actor', 'event', 'subject', 'data']).where('event_id', '>', after).orderBy('event_id').limit(limit)
+/** Events above `after` and up to `through`, in order. */
+export async function eventsAfter(db: Db, { after, through, tenantId, limit }: { after: bigint; through: bigint; tenantId?: string; limit: number }): Promise<Record<string, unknown>[]> {
+  let query = db.selectFrom('events').select(['event_id', 'tenant_id', 'at', 'actor', 'event', 'subject', 'data']).where('event_id', '>', after).where('event_id', '<=', through).orderBy('event_id').limit(limit)
   if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId)
   return (await query.execute()).map((row) => ({ ...row, event_id: String(row.event_id) }))
+}
+
+/** Nothing of ours is open for so long: an older transaction is somebody else's, in another database of the server. */
+const LONGEST_MS = 300_000
+const WAIT = { mostMs: 1_000, stepMs: 20 }
+
+/**
+ * Up to which number events are all there. Numbers are given when an event is written and seen when it is committed: who goes on after
+ * the highest that they see would miss one with a lower number whose transaction ends later. A number is safe when every transaction that
+ * was open when it was first seen has ended; each has taken its own number (of transactions) before that of its event.
+ */
+export function createEventHorizon(db: Db, nowMs: () => number = () => performance.now()): () => Promise<bigint> {
+  let settled = 0n
+  let seen: { newest: bigint; next: bigint; atMs: number }[] = []
+  const look = async (): Promise<bigint> => {
+    const { rows: [now] } = await sql<{ newest: bigint; next: string; oldest: string }>`
+      SELECT coalesce(max(event_id), 0) AS newest, pg_snapshot_xmax(pg_current_snapshot())::text AS next, pg_snapshot_xmin(pg_current_snapshot())::text AS oldest FROM events`.execute(db)
+    if (now.newest > (seen.at(-1)?.newest ?? settled)) seen.push({ newest: now.newest, next: BigInt(now.next), atMs: nowMs() })
+    const over = seen.filter((one) => one.next <= BigInt(now.oldest) || nowMs() - one.atMs > LONGEST_MS).at(-1)
+    if (over !== undefined) settled = over.newest
+    seen = seen.filter((one) => one.newest > settled)
+    return now.newest
+  }
+  return async () => {
+    const wanted = await look()
+    for (const end = nowMs() + WAIT.mostMs; settled < wanted && nowMs() < end; await look()) await new Promise((done) => setTimeout(done, WAIT.stepMs))
+    return settled
+  }
 }

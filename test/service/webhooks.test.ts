@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { deliverWebhooks } from '../../src/main/service/webhooks.ts'
+import { record } from '../../src/state/events.ts'
 import { purchase, testService, type TestService } from '../support/service.ts'
 
 let clockMs = Date.now()
@@ -48,6 +49,33 @@ test('events arrive in order, signed; a receiver that fails gets them again, and
   await deliverWebhooks(service.context)
   expect(got.map((one) => one.headers['headrace-event'])).toEqual(['purchase.created', 'purchase.cancelled'])
   for (const { headers, body } of got) expect(headers['headrace-signature']).toBe(`sha256=${createHmac('sha256', 'k').update(`${String(headers['headrace-delivery'])}.${body}`).digest('hex')}`)
+})
+
+test('an event whose transaction ends late is not passed over by one that came after it: not by webhooks, nor by who reads on from a number', async () => {
+  process.env.HEADRACE_ALLOW_HOSTS = `127.0.0.1:${port}`
+  const { gate } = service.context
+  const tenant = await service.tenant('late')
+  const last = (await service.call<{ items: { event_id: string }[] }>('GET', `/tenants/${tenant.id}/events?limit=500`, { token: tenant.viewer })).body.items.at(-1)?.event_id ?? '0'
+  await service.call('POST', `/tenants/${tenant.id}/webhooks`, { token: tenant.owner, body: { url: `http://127.0.0.1:${port}/x`, events: ['slow.event', 'purchase.created'] } })
+  got.length = 0
+  let finish = (): void => undefined
+  let written = (): void => undefined
+  const inside = new Promise<void>((done) => (written = done))
+  const slow = gate.transact(async (tx) => {
+    await record(tx, { tenantId: tenant.id, actor: 'test', event: 'slow.event' })
+    written()
+    await new Promise<void>((done) => (finish = done))
+  })
+  await inside
+  await service.call('POST', `/tenants/${tenant.id}/purchases`, { token: tenant.owner, body: purchase('vcpu_hours', 1) })
+  await deliverWebhooks(service.context)
+  const read = async (): Promise<unknown[]> => (await service.call<{ items: { event: string }[] }>('GET', `/tenants/${tenant.id}/events?after=${last}&limit=500`, { token: tenant.viewer })).body.items.map((one) => one.event).filter((event) => /slow|purchase/.test(event))
+  expect([got.length, await read()]).toEqual([0, []])
+  finish()
+  await slow
+  await deliverWebhooks(service.context)
+  expect(got.map((one) => one.headers['headrace-event'])).toEqual(['slow.event', 'purchase.created'])
+  expect(await read()).toEqual(['slow.event', 'purchase.created'])
 })
 
 test('an address that is not allowed gets nothing', async () => {

@@ -20,6 +20,8 @@ export interface Context {
   now: () => Date
   /** Values go to the child that runs an execution and nowhere else. */
   secrets: SealedSecrets
+  /** Events up to this number are all there (state/events.ts). */
+  settledEvents: () => Promise<bigint>
   learner: Learner
   metrics: ServiceMetrics
   /** Undefined: only tokens of our own. */

@@ -7,6 +7,7 @@ import { NAMESPACES, machineCapacity, type OfferedCapacity } from '../../core/na
 import { openSealedSecrets } from '../../secrets/sealed-file.ts'
 import { SLOTS, ensureSlots, gridAt, type SlotSettings } from '../../state/capacity.ts'
 import { openGate, rehearsing, type Gate } from '../../state/database.ts'
+import { createEventHorizon } from '../../state/events.ts'
 import { migrate } from '../../state/migrate.ts'
 import { capacityCases, refreshCapacity } from './capacity.ts'
 import { planCases } from './capacity-plan.ts'
@@ -53,6 +54,7 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
     slots: options.slots ?? SLOTS,
     spillover: options.spillover ?? true,
     now,
+    settledEvents: createEventHorizon(gate.service),
     learner: createLearner(gate.service),
     metrics: createServiceMetrics(gate.service, now),
     oidc: settings === undefined ? undefined : createJwtVerifier(settings),

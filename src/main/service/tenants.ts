@@ -12,7 +12,7 @@ type Part = Pick<Service, 'principal' | 'requestLimit' | 'createTenant' | 'listT
 const REQUESTS_PER_MINUTE = 600
 const KNOWN_FOR_MS = 2_000
 
-export function tenantCases({ gate, now, oidc }: Context): Part {
+export function tenantCases({ gate, now, oidc, settledEvents }: Context): Part {
   /** Of a token of ours, or of one that an identity provider signed: that tenant must be one of ours all the same. */
   const lookUp = async (token: string): Promise<Awaited<ReturnType<typeof principalOf>>> => {
     if (oidc === undefined || !isJwt(token)) return principalOf(gate.service, token)
@@ -82,7 +82,8 @@ export function tenantCases({ gate, now, oidc }: Context): Part {
     },
     async events(tenantId, after, limit) {
       const from = /^\d{1,18}$/.test(after) ? BigInt(after) : 0n
-      return tenantId === undefined ? eventsAfter(gate.service, { after: from, limit }) : gate.readAs(tenantId, (db) => eventsAfter(db, { after: from, tenantId, limit }))
+      const range = { after: from, through: await settledEvents(), limit }
+      return tenantId === undefined ? eventsAfter(gate.service, range) : gate.readAs(tenantId, (db) => eventsAfter(db, { ...range, tenantId }))
     },
     async createWebhook(by, tenantId, body) {
       return gate.writeAs(tenantId, async (tx) => {

@@ -17,7 +17,8 @@ const DELIVERY = { events: 50, timeoutMs: 10_000, longestPauseMs: 3_600_000 }
 export async function deliverWebhooks(context: Context): Promise<number> {
   const { gate, now } = context
   const due = await gate.service.selectFrom('webhooks as w').innerJoin('tenants as t', 't.tenant_id', 'w.tenant_id').select(['w.webhook_id', 'w.tenant_id', 'w.url', 'w.events', 'w.secret_name', 'w.next_event_id', 'w.failures']).where('w.try_after', '<=', now()).where('t.status', '=', 'active').orderBy('w.try_after').limit(100).execute()
-  const delivered = await Promise.all(due.map((hook) => deliver(context, hook)))
+  const through = due.length === 0 ? 0n : await context.settledEvents()
+  const delivered = await Promise.all(due.map((hook) => deliver(context, hook, through)))
   return delivered.reduce((sum, one) => sum + one, 0)
 }
 
@@ -32,9 +33,9 @@ interface Hook {
 }
 
 /** `next_event_id` is the last event that is done with: delivered, or not asked for. */
-async function deliver(context: Context, hook: Hook): Promise<number> {
+async function deliver(context: Context, hook: Hook, through: bigint): Promise<number> {
   const { gate, now, secrets } = context
-  const events = await eventsAfter(gate.service, { after: hook.next_event_id, tenantId: hook.tenant_id, limit: DELIVERY.events })
+  const events = await eventsAfter(gate.service, { after: hook.next_event_id, through, tenantId: hook.tenant_id, limit: DELIVERY.events })
   if (events.length === 0) return 0
   let [done, count] = [hook.next_event_id, 0]
   try {
