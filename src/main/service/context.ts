@@ -6,6 +6,7 @@ import type { SealedSecrets } from '../../secrets/sealed-file.ts'
 import type { SlotSettings } from '../../state/capacity.ts'
 import type { Gate } from '../../state/database.ts'
 import type { Learner } from './learner.ts'
+import type { Retention } from './retention.ts'
 import type { ServiceMetrics } from './metrics.ts'
 import type { JwtVerifier } from './oidc.ts'
 
@@ -22,6 +23,7 @@ export interface Context {
   secrets: SealedSecrets
   /** Events up to this number are all there (state/events.ts). */
   settledEvents: () => Promise<bigint>
+  retention: Retention
   learner: Learner
   metrics: ServiceMetrics
   /** Undefined: only tokens of our own. */

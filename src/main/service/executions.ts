@@ -57,8 +57,11 @@ export function executionCases(context: Context): Part {
   }
 }
 
+/** Where the logs of executions lie. */
+export const logFolder = (home: string): string => join(home, 'executions')
+
 export function logPath(home: string, executionId: string): string {
-  return join(home, 'executions', `${executionId}.log`)
+  return join(logFolder(home), `${executionId}.log`)
 }
 
 function cursorOf(after: string | undefined): { at: Date; id: string } | undefined {

@@ -19,6 +19,7 @@ import { createLearner } from './learner.ts'
 import { createServiceMetrics } from './metrics.ts'
 import { createJwtVerifier, oidcSettings } from './oidc.ts'
 import { purchaseCases } from './purchases.ts'
+import { retentionOf } from './retention.ts'
 import { rehearsingSecrets, secretCases } from './secrets-cases.ts'
 import { tenantCases } from './tenants.ts'
 
@@ -55,6 +56,7 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
     spillover: options.spillover ?? true,
     now,
     settledEvents: createEventHorizon(gate.service),
+    retention: retentionOf(),
     learner: createLearner(gate.service),
     metrics: createServiceMetrics(gate.service, now),
     oidc: settings === undefined ? undefined : createJwtVerifier(settings),

@@ -14,10 +14,11 @@ import { refreshCapacity } from './capacity.ts'
 import type { Context } from './context.ts'
 import { mib, settleRoll, startProcess, stop, unentered, watch, type Running } from './execution-process.ts'
 import { demoteIfDecayed } from './jobs.ts'
+import { dropOldLogs } from './retention.ts'
 import { startLoop, type Loop } from './scheduler.ts'
 import type { Receipt } from './work.ts'
 
-const RUNNER = { everyMs: 500, leaseMs: 15_000, heartbeatMs: 3_000, measureMs: 500, attempts: 3, graceMs: 10_000, healthyMs: 600_000, refreshMs: 30_000 }
+const RUNNER = { everyMs: 500, leaseMs: 15_000, heartbeatMs: 3_000, measureMs: 500, attempts: 3, graceMs: 10_000, healthyMs: 600_000, refreshMs: 30_000, sweepMs: 3_600_000 }
 
 export function startRunner(context: Context, log: (event: Record<string, unknown>) => void, concurrency = Math.max(2, cpus().length)): Loop {
   const runner = `${hostname()} ${process.pid}`
@@ -28,6 +29,7 @@ export function startRunner(context: Context, log: (event: Record<string, unknow
   }
   let beatMs = 0
   let refreshedMs = -Infinity
+  let sweptMs = -Infinity
   const meter = setInterval(() => running.forEach((one) => watch(context, one)), RUNNER.measureMs)
   const loop = startLoop(RUNNER.everyMs, async () => {
     if (performance.now() - beatMs > RUNNER.heartbeatMs && running.size > 0) {
@@ -38,6 +40,10 @@ export function startRunner(context: Context, log: (event: Record<string, unknow
       refreshedMs = performance.now()
       await refreshCapacity(context)
       await clearEnded(context)
+    }
+    if (performance.now() - sweptMs > RUNNER.sweepMs) {
+      sweptMs = performance.now()
+      await dropOldLogs(context.home, context.retention, context.now().getTime())
     }
     // Streams run all the time: what they may take is booked capacity, not one of a few places.
     const free = concurrency - [...running.values()].filter((one) => one.rolling === undefined).length

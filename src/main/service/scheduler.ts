@@ -12,6 +12,7 @@ import { CYCLE_HEADS, advanceBookings, runCycle } from '../../state/queue.ts'
 import { record } from '../../state/events.ts'
 import { cancel, extendBookings, leasesOf, reap } from '../../state/runs.ts'
 import { enqueueJob } from './jobs.ts'
+import { dropOldEvents } from './retention.ts'
 import { nextTick } from './ticks.ts'
 import { warn } from '../../state/warnings.ts'
 import { deliverWebhooks } from './webhooks.ts'
@@ -50,7 +51,7 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
 }
 
 /** What changes with the clock: periods, slots, keys nobody will repeat any more. */
-export async function slowRound({ gate, capacity, slots, now }: Context): Promise<void> {
+export async function slowRound({ gate, capacity, slots, now, retention }: Context): Promise<void> {
   await refreshCapacity({ gate, capacity })
   const at = now()
   await wakeTenants(gate.service, await gate.transact((tx) => turnPeriods(tx, at)))
@@ -61,6 +62,7 @@ export async function slowRound({ gate, capacity, slots, now }: Context): Promis
   })
   for (const one of await openOfDeletedJobs(gate.service)) await gate.transact((tx) => cancel(tx, { tenantId: one.tenant_id, executionId: one.execution_id, actor: 'scheduler', now: at, settings: slots })).catch(() => undefined)
   await gate.service.deleteFrom('idempotency_keys').where('created_at', '<', new Date(at.getTime() - 7 * 86_400_000)).execute()
+  await dropOldEvents(gate.service, retention, at)
   await gate.service.deleteFrom('capacity_slots').where('time_slot', '<', new Date(at.getTime() - 90 * 86_400_000)).execute()
 }
 
