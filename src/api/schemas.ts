@@ -95,7 +95,9 @@ export const CapacityPlan = Type.Object({
   advice: Type.Array(Type.Object({ tenant_id: Uuid('The tenant.'), tenant_name: Type.String(), what: Type.String(), has: Type.Number(), needs: Type.Number(), why: Type.String(), saves_cents_a_month: Type.Optional(Type.Number()) })),
 })
 export const Event = Type.Object({ event_id: Type.String(), tenant_id: nullable(Type.String()), at: Time('When.'), actor: Type.String(), event: Type.String(), subject: nullable(Type.String()), data: Free })
-export const WebhookRequest = Type.Object({ url: Type.String({ maxLength: 2_000, pattern: '^https?://[^\\s]+$' }), events: Type.Array(Type.String({ maxLength: 60 }), { minItems: 1, maxItems: 50, description: 'Names of events, or * for all.' }), secret_name: Type.Optional(Name('A secret whose `key` signs each delivery.')) }, { additionalProperties: false })
+const WebhookFields = { url: Type.String({ maxLength: 2_000, pattern: '^(https?://[^\\s]+|mailto:[^\\s@,;?&<>]+@[^\\s@,;?&<>]+)$', description: 'A URL that takes a POST, or mailto:ADDRESS.' }), events: Type.Array(Type.String({ maxLength: 60 }), { minItems: 1, maxItems: 50, description: 'Names of events, or * for all.' }) }
+export const WebhookRequest = Type.Object({ ...WebhookFields, secret_name: Type.Optional(Name('A secret whose `key` signs each delivery.')) }, { additionalProperties: false })
+export const AlertRequest = Type.Object(WebhookFields, { additionalProperties: false })
 export const Webhook = Type.Object({ webhook_id: Uuid('Its id.'), url: Type.String(), events: Type.Array(Type.String()), secret_name: nullable(Type.String()), created_at: Time('When it was made.'), failures: Type.Optional(Type.Integer()), last_error: Type.Optional(nullable(Type.String())) })
 export const SecretRequest = Type.Object({ value: Type.Record(Type.String({ pattern: '^[a-z_]{1,40}$' }), Type.String({ maxLength: 65_536 }), { minProperties: 1, maxProperties: 20 }) }, { additionalProperties: false })
 export const SecretName = Type.Object({ name: Type.String() })

@@ -74,9 +74,10 @@ export interface Service {
   capacityPlan(horizonDays: number): Promise<Answer>
   /** Events after a number, oldest first; all tenants' for an operator. */
   events(tenantId: string | undefined, after: string, limit: number): Promise<Answer[]>
-  createWebhook(by: Principal, tenantId: string, body: { url: string; events: string[]; secret_name?: string }): Promise<Answer>
-  listWebhooks(tenantId: string): Promise<Listed>
-  deleteWebhook(by: Principal, tenantId: string, webhookId: string): Promise<void>
+  /** Without a tenant: the installation's, told of every tenant's events. A `mailto:` address gets mail. */
+  createWebhook(by: Principal, tenantId: string | undefined, body: { url: string; events: string[]; secret_name?: string }): Promise<Answer>
+  listWebhooks(tenantId: string | undefined): Promise<Listed>
+  deleteWebhook(by: Principal, tenantId: string | undefined, webhookId: string): Promise<void>
   /** Write-only: a value is never given back. */
   setSecret(by: Principal, tenantId: string, name: string, value: Record<string, string>): Promise<void>
   listSecrets(tenantId: string): Promise<Listed>

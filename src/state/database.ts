@@ -38,7 +38,7 @@ export interface Database {
   tenant_shares: { tenant_id: string; weight: Generated<number>; last_tag: Generated<number> }
   idempotency_keys: { tenant_id: string; idempotency_key: string; request_hash: Buffer; status: number; body: Json; created_at: Since }
   events: { event_id: Generated<bigint>; tenant_id: string | null; at: Since; actor: string; event: string; subject: string | null; data: Json }
-  webhooks: { webhook_id: Id; tenant_id: string; url: string; events: string[]; secret_name: string | null; created_at: Since; next_event_id: Generated<bigint>; failures: Generated<number>; try_after: Generated<Date>; last_error: string | null }
+  webhooks: { webhook_id: Id; tenant_id: string | null; url: string; events: string[]; secret_name: string | null; created_at: Since; next_event_id: Generated<bigint>; failures: Generated<number>; try_after: Generated<Date>; last_error: string | null }
   leases: { lease_name: string; holder: string; generation: bigint; lease_until: Time }
   installation: { only_row: Generated<boolean>; capacity: Json; virtual_time: Generated<number>; self_benchmark: Json | null }
 }

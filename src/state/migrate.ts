@@ -8,6 +8,7 @@ import { sql as service } from './migrations/0001-service.ts'
 import { sql as rowSecurity } from './migrations/0002-row-security.ts'
 import { sql as fetchedSources } from './migrations/0003-fetched-sources.ts'
 import { sql as lenders } from './migrations/0004-lenders.ts'
+import { sql as alerts } from './migrations/0005-alerts.ts'
 
 /** In order, never changed after a release, only added to. `breaking`: programs of before must not use the database after it. */
 export const MIGRATIONS: { id: number; name: string; breaking: boolean; sql: string }[] = [
@@ -15,6 +16,7 @@ export const MIGRATIONS: { id: number; name: string; breaking: boolean; sql: str
   { id: 2, name: 'row-security', breaking: true, sql: rowSecurity },
   { id: 3, name: 'fetched-sources', breaking: false, sql: fetchedSources },
   { id: 4, name: 'lenders', breaking: false, sql: lenders },
+  { id: 5, name: 'alerts', breaking: false, sql: alerts },
 ]
 
 const ALREADY_THERE = new Set(['23505', '42P07', '42710'])

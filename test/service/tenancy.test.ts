@@ -27,6 +27,7 @@ beforeAll(async () => {
     ids[`${prefix}.execution_id`] = (await service.context.gate.transact((tx) => enqueue(tx, { jobId: ids[`${prefix}.job_id`], tenantId: who.id, namespace: 'vcpu-hours-ns', cpuCores: 1, memoryGb: 1, estimatedMinutes: 1, priority: 'medium', preferred: new Date(), deadline: new Date(Date.now() + 3_600_000) }))) as string
     ids[`${prefix}.name`] = CANARY
   }
+  ids['operator.webhook_id'] = (await service.call<{ webhook_id: string }>('POST', '/webhooks', { body: { url: 'https://example.com/operator', events: ['*'] } })).body.webhook_id
 })
 afterAll(() => service.close())
 
@@ -36,6 +37,7 @@ const BODIES: Record<string, unknown> = {
   'PATCH /tenants/:tenant_id': { tenant_name: 'y' },
   'POST /tenants/:tenant_id/tokens': { token_name: 'x', role: 'viewer' },
   'POST /tenants/:tenant_id/webhooks': { url: 'https://example.com', events: ['*'] },
+  'POST /webhooks': { url: 'https://example.com', events: ['*'] },
   'PUT /tenants/:tenant_id/secrets/:name': { value: { password: 'x' } },
   'POST /tenants/:tenant_id/purchases': purchase('vcpu_hours', 1),
   'PUT /prices': { currency: 'EUR', dedicated_units: { hourly: 1, daily: 1, monthly: 1, yearly: 1 }, vcpu_hours: { hourly: 1, daily: 1, monthly: 1, yearly: 1 }, volume_discounts: [], term_discounts: [] },
@@ -46,8 +48,8 @@ const BODIES: Record<string, unknown> = {
   'POST /tenants/:tenant_id/quotes': JOB,
 }
 const nameOf = (route: Route): string => `${route.method} ${route.path}`
-/** The route's path about tenant `of`, with the ids of things of tenant `things`. */
-const pathOf = (route: Route, of: { id: string }, things: 'a' | 'b'): string => route.path.replace(':tenant_id', of.id).replace(/:(\w+)/g, (_, key: string) => ids[`${things}.${key}`] ?? (() => { throw new Error(`no id for ${key} of ${nameOf(route)}`) })())
+/** The route's path about tenant `of`, with the ids of things of tenant `things`, or of the operator's where it is about no tenant. */
+const pathOf = (route: Route, of: { id: string }, things: 'a' | 'b'): string => route.path.replace(':tenant_id', of.id).replace(/:(\w+)/g, (_, key: string) => ids[`${route.path.includes(':tenant_id') ? things : 'operator'}.${key}`] ?? (() => { throw new Error(`no id for ${key} of ${nameOf(route)}`) })())
 const send = (route: Route, path: string, token: string) => service.call<{ code?: string }>(route.method, path, { token, body: route.body === undefined ? undefined : (BODIES[nameOf(route)] ?? (() => { throw new Error(`no body for ${nameOf(route)}`) })()) })
 
 const guarded = ROUTES.filter((route) => route.needs !== 'anyone')

@@ -2,10 +2,14 @@
 import { createHmac } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { SMTPServer } from 'smtp-server'
+import { createDiskWatch } from '../../src/main/service/disk-watch.ts'
+import { mailerOf } from '../../src/main/service/mail.ts'
 import { deliverWebhooks } from '../../src/main/service/webhooks.ts'
 import { record } from '../../src/state/events.ts'
 import { purchase, testService, type TestService } from '../support/service.ts'
 
+const GB = 1024 ** 3
 let clockMs = Date.now()
 let service: TestService
 let server: Server
@@ -76,6 +80,69 @@ test('an event whose transaction ends late is not passed over by one that came a
   await deliverWebhooks(service.context)
   expect(got.map((one) => one.headers['headrace-event'])).toEqual(['slow.event', 'purchase.created'])
   expect(await read()).toEqual(['slow.event', 'purchase.created'])
+})
+
+test('an operator is told of every tenant and of the service, on this machine too; no tenant sees that webhook', async () => {
+  process.env.HEADRACE_ALLOW_HOSTS = ''
+  const tenants = [await service.tenant('one'), await service.tenant('two')]
+  const hook = await service.call<{ webhook_id: string }>('POST', '/webhooks', { body: { url: `http://127.0.0.1:${port}/alerts`, events: ['purchase.created', 'service.disk_low'] } })
+  got.length = 0
+  for (const tenant of tenants) await service.call('POST', `/tenants/${tenant.id}/purchases`, { token: tenant.owner, body: purchase('vcpu_hours', 1) })
+  const space = { free: 100 * GB, whole: 1_000 * GB }
+  const watch = createDiskWatch(service.context, async () => space)
+  for (const free of [100, 20, 9, 8]) {
+    space.free = free * GB
+    await watch()
+  }
+  clockMs += 7 * 3_600_000
+  await watch()
+  await deliverWebhooks(service.context)
+  const told = got.map(({ body }) => JSON.parse(body) as { event: string; tenant_id: string | null; data: { free_bytes?: number } })
+  expect(told.map((one) => [one.event, one.tenant_id, one.data.free_bytes])).toEqual([...tenants.map((one) => ['purchase.created', one.id, undefined]), ['service.disk_low', null, 9 * GB], ['service.disk_low', null, 8 * GB]])
+  expect((await service.call('GET', `/tenants/${tenants[0].id}/webhooks`, { token: tenants[0].owner })).body).toEqual({ items: [] })
+  expect((await service.call<{ items: unknown[] }>('GET', '/webhooks')).body.items).toMatchObject([{ webhook_id: hook.body.webhook_id, failures: 0 }])
+  expect((await service.call('DELETE', `/webhooks/${hook.body.webhook_id}`)).status).toBe(204)
+})
+
+test('mail goes through the SMTP server, one for what came since the last; what the server refuses is sent again, and a line in a name makes no header', async () => {
+  const mails: string[] = []
+  let refusing = true
+  const smtp = new SMTPServer({
+    authOptional: true, disabledCommands: ['STARTTLS'], disableReverseLookup: true,
+    onData(stream, _, done) {
+      let text = ''
+      stream.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      stream.on('end', () => {
+        if (!refusing) mails.push(text.replaceAll(/=\r\n/g, ''))
+        done(refusing ? new Error('the mailbox is full') : null)
+      })
+    },
+  })
+  await new Promise<void>((done) => smtp.listen(0, '127.0.0.1', done))
+  const url = `smtp://127.0.0.1:${(smtp.server.address() as { port: number }).port}`
+  const tenant = await service.tenant('mailed')
+  const add = (): Promise<{ status: number; body: { code?: string } }> => service.call('POST', `/tenants/${tenant.id}/webhooks`, { token: tenant.owner, body: { url: 'mailto:ops@example.com', events: ['slow.event'] } })
+  expect((await add()).body.code).toBe('setting_missing')
+  service.context.mail = mailerOf({ HEADRACE_SMTP_URL: url, HEADRACE_MAIL_FROM: 'headrace@example.com' })
+  expect((await add()).status).toBe(201)
+  await service.context.gate.transact((tx) => record(tx, ...[1, 2].map((n) => ({ tenantId: tenant.id, actor: 'test', event: 'slow.event', data: { n, text: 'a\r\nBcc: everybody@example.com' } }))))
+  await deliverWebhooks(service.context)
+  expect((await service.call<{ items: { last_error: string }[] }>('GET', `/tenants/${tenant.id}/webhooks`, { token: tenant.viewer })).body.items[0].last_error).toContain('mailbox is full')
+  refusing = false
+  clockMs += 10_000
+  await deliverWebhooks(service.context)
+  await deliverWebhooks(service.context)
+  expect(mails).toHaveLength(1)
+  const [head, text] = mails[0].split('\r\n\r\n')
+  expect(head).toMatch(/^To: ops@example.com$/m)
+  expect(head).toMatch(/^Subject: \[headrace\] 2 events: slow.event$/m)
+  expect(head).not.toMatch(/^Bcc/m)
+  expect(text).toContain(`slow.event of tenant ${tenant.id}`)
+  await new Promise<void>((done) => smtp.close(() => done()))
+})
+
+test.each([['ftp://x', undefined], ['smtp://host', undefined]])('%s without a sender is refused at the start', (url, from) => {
+  expect(() => mailerOf({ HEADRACE_SMTP_URL: url, HEADRACE_MAIL_FROM: from })).toThrow(/HEADRACE_SMTP_URL/)
 })
 
 test('an address that is not allowed gets nothing', async () => {

@@ -1,6 +1,6 @@
 /** Tenants, tokens, webhooks and secrets. */
 import { nothing, versioned, type Route } from '../route.ts'
-import { Id, NewToken, PageQuery, SecretName, SecretRequest, Tenant, TenantChange, TenantPath, TenantRequest, Token, TokenRequest, Type, Webhook, WebhookRequest, page } from '../schemas.ts'
+import { AlertRequest, Id, NewToken, PageQuery, SecretName, SecretRequest, Tenant, TenantChange, TenantPath, TenantRequest, Token, TokenRequest, Type, Webhook, WebhookRequest, page } from '../schemas.ts'
 
 const tenantPath = Type.Object(TenantPath)
 const tokenPath = Type.Object({ ...TenantPath, token_id: Id('The token.') })
@@ -29,6 +29,12 @@ export const TENANT_ROUTES: Route[] = [
   {
     method: 'DELETE', path: '/tenants/:tenant_id/webhooks/:webhook_id', summary: 'Delete a webhook', tag: 'events', needs: 'owner', params: hookPath, status: 204,
     run: (service, { by, tenantId, path }) => nothing(service.deleteWebhook(by, tenantId, path.webhook_id)),
+  },
+  { method: 'POST', path: '/webhooks', summary: 'Be told of every tenant\'s events and the service\'s own, at a URL or by mail', tag: 'events', needs: 'operator', body: AlertRequest, answer: Webhook, status: 201, run: async (service, { by, body }) => ({ body: await service.createWebhook(by, undefined, body) }) },
+  { method: 'GET', path: '/webhooks', summary: 'List the installation\'s webhooks', tag: 'events', needs: 'operator', answer: page(Webhook), status: 200, run: async (service) => ({ body: await service.listWebhooks(undefined) }) },
+  {
+    method: 'DELETE', path: '/webhooks/:webhook_id', summary: 'Delete a webhook of the installation', tag: 'events', needs: 'operator', params: Type.Object({ webhook_id: Id('The webhook.') }), status: 204,
+    run: (service, { by, path }) => nothing(service.deleteWebhook(by, undefined, path.webhook_id)),
   },
   {
     method: 'PUT', path: '/tenants/:tenant_id/secrets/:name', summary: 'Store a secret; it is never given back', tag: 'secrets', needs: 'editor', params: secretPath, body: SecretRequest, status: 204,

@@ -6,6 +6,7 @@ import type { SealedSecrets } from '../../secrets/sealed-file.ts'
 import type { SlotSettings } from '../../state/capacity.ts'
 import type { Gate } from '../../state/database.ts'
 import type { Learner } from './learner.ts'
+import type { Mailer } from './mail.ts'
 import type { Retention } from './retention.ts'
 import type { ServiceMetrics } from './metrics.ts'
 import type { JwtVerifier } from './oidc.ts'
@@ -26,6 +27,8 @@ export interface Context {
   retention: Retention
   learner: Learner
   metrics: ServiceMetrics
+  /** Undefined: no mail is sent. */
+  mail: Mailer | undefined
   /** Undefined: only tokens of our own. */
   oidc: JwtVerifier | undefined
 }

@@ -16,12 +16,14 @@ import { estimationCases } from './estimation.ts'
 import { executionCases } from './executions.ts'
 import { jobCases } from './jobs.ts'
 import { createLearner } from './learner.ts'
+import { mailerOf } from './mail.ts'
 import { createServiceMetrics } from './metrics.ts'
 import { createJwtVerifier, oidcSettings } from './oidc.ts'
 import { purchaseCases } from './purchases.ts'
 import { retentionOf } from './retention.ts'
 import { rehearsingSecrets, secretCases } from './secrets-cases.ts'
 import { tenantCases } from './tenants.ts'
+import { webhookCases } from './webhook-cases.ts'
 
 export interface OpenOptions {
   databaseUrl: string
@@ -59,6 +61,7 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
     retention: retentionOf(),
     learner: createLearner(gate.service),
     metrics: createServiceMetrics(gate.service, now),
+    mail: mailerOf(),
     oidc: settings === undefined ? undefined : createJwtVerifier(settings),
     secrets: openSealedSecrets({ file: join(options.home, 'secrets.age'), keyFile: join(options.home, 'secrets.key') }),
   }
@@ -72,7 +75,7 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
 }
 
 function casesOf(context: Context): Service {
-  return { version: context.version, ready: () => readiness(context.gate), serviceMetrics: context.metrics.text, answered: context.metrics.answered, ...tenantCases(context), ...purchaseCases(context), ...jobCases(context), ...executionCases(context), ...estimationCases(context), ...secretCases(context), ...planCases(context), ...capacityCases(context) }
+  return { version: context.version, ready: () => readiness(context.gate), serviceMetrics: context.metrics.text, answered: context.metrics.answered, ...tenantCases(context), ...purchaseCases(context), ...jobCases(context), ...executionCases(context), ...estimationCases(context), ...secretCases(context), ...webhookCases(context), ...planCases(context), ...capacityCases(context) }
 }
 
 /** Ready: the database answers and the slots reach ahead. */

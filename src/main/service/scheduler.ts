@@ -1,6 +1,7 @@
 /** The scheduler's loop: what the clock changes, ticks of jobs, lost runs, and the cycle that books. One leads at a time. */
 import { hostname } from 'node:os'
 import { refreshCapacity } from './capacity.ts'
+import { createDiskWatch } from './disk-watch.ts'
 import type { Context } from './context.ts'
 import { reasonOf } from '../../core/errors.ts'
 import { correctSlots, ensureSlots, gridAt, type SlotSettings } from '../../state/capacity.ts'
@@ -29,6 +30,7 @@ const TURN = { everyMs: 500, leaseMs: 15_000, attempts: 3, slowMs: 30_000 }
 export function startScheduler(context: Context, log: (event: Record<string, unknown>) => void): Loop {
   const holder = `${hostname()} ${process.pid}`
   const watch = createLeaseWatch()
+  const watchDisk = createDiskWatch(context)
   const told = (error: unknown): void => {
     context.metrics.failed('scheduler')
     log({ level: 'warn', event: 'scheduler.failed', reason: reasonOf(error) })
@@ -39,6 +41,7 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
     if ((await holdLease(context.gate.service, { name: 'scheduler', holder, leaseMs: TURN.leaseMs })) === undefined) return
     if (context.now().getTime() >= slowAt) {
       await slowRound(context)
+      await watchDisk()
       slowAt = context.now().getTime() + TURN.slowMs
     }
     await schedulerRound(context, watch)

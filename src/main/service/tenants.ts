@@ -1,12 +1,12 @@
 /** Use cases of tenants, their tokens and webhooks. */
 import type { Answer, Service } from '../../control/service.ts'
 import { failure } from '../../core/errors.ts'
-import { record, eventsAfter } from '../../state/events.ts'
+import { eventsAfter } from '../../state/events.ts'
 import { changeTenant, createTenant, createToken, findTenant, listTenants, principalOf, revokeToken } from '../../state/tenants.ts'
 import { found, listed, timeOf, type Context } from './context.ts'
 import { isJwt } from './oidc.ts'
 
-type Part = Pick<Service, 'principal' | 'requestLimit' | 'createTenant' | 'listTenants' | 'getTenant' | 'changeTenant' | 'createToken' | 'listTokens' | 'revokeToken' | 'events' | 'createWebhook' | 'listWebhooks' | 'deleteWebhook'>
+type Part = Pick<Service, 'principal' | 'requestLimit' | 'createTenant' | 'listTenants' | 'getTenant' | 'changeTenant' | 'createToken' | 'listTokens' | 'revokeToken' | 'events'>
 
 /** Requests a minute, when the tenant's policy says nothing else. */
 const REQUESTS_PER_MINUTE = 600
@@ -84,24 +84,6 @@ export function tenantCases({ gate, now, oidc, settledEvents }: Context): Part {
       const from = /^\d{1,18}$/.test(after) ? BigInt(after) : 0n
       const range = { after: from, through: await settledEvents(), limit }
       return tenantId === undefined ? eventsAfter(gate.service, range) : gate.readAs(tenantId, (db) => eventsAfter(db, { ...range, tenantId }))
-    },
-    async createWebhook(by, tenantId, body) {
-      return gate.writeAs(tenantId, async (tx) => {
-        const row = await tx.insertInto('webhooks').values((value) => ({ tenant_id: tenantId, url: body.url, events: body.events, secret_name: body.secret_name ?? null, last_error: null, next_event_id: value.selectFrom('events').select(({ fn }) => fn.coalesce(fn.max('event_id'), value.val(0n)).as('last')) as never })).returning(['webhook_id', 'url', 'events', 'secret_name', 'created_at']).executeTakeFirstOrThrow()
-        await record(tx, { tenantId, actor: by.name, event: 'webhook.created', subject: row.webhook_id, data: { url: body.url } })
-        return row
-      })
-    },
-    async listWebhooks(tenantId) {
-      const rows = await gate.readAs(tenantId, (db) => db.selectFrom('webhooks').select(['webhook_id', 'url', 'events', 'secret_name', 'created_at', 'failures', 'last_error']).where('tenant_id', '=', tenantId).orderBy('created_at').execute())
-      return { items: rows, next: undefined }
-    },
-    async deleteWebhook(by, tenantId, webhookId) {
-      await gate.writeAs(tenantId, async (tx) => {
-        const { numDeletedRows } = await tx.deleteFrom('webhooks').where('tenant_id', '=', tenantId).where('webhook_id', '=', webhookId).executeTakeFirst()
-        if (numDeletedRows === 0n) throw failure('not_found', { what: 'webhook', id: webhookId, list: `/api/v1/tenants/${tenantId}/webhooks` })
-        await record(tx, { tenantId, actor: by.name, event: 'webhook.deleted', subject: webhookId })
-      })
     },
   }
 }

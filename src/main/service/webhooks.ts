@@ -16,7 +16,7 @@ const DELIVERY = { events: 50, timeoutMs: 10_000, longestPauseMs: 3_600_000 }
 /** One round over all webhooks that are due. Returns how many events were delivered. */
 export async function deliverWebhooks(context: Context): Promise<number> {
   const { gate, now } = context
-  const due = await gate.service.selectFrom('webhooks as w').innerJoin('tenants as t', 't.tenant_id', 'w.tenant_id').select(['w.webhook_id', 'w.tenant_id', 'w.url', 'w.events', 'w.secret_name', 'w.next_event_id', 'w.failures']).where('w.try_after', '<=', now()).where('t.status', '=', 'active').orderBy('w.try_after').limit(100).execute()
+  const due = await gate.service.selectFrom('webhooks as w').leftJoin('tenants as t', 't.tenant_id', 'w.tenant_id').select(['w.webhook_id', 'w.tenant_id', 'w.url', 'w.events', 'w.secret_name', 'w.next_event_id', 'w.failures']).where('w.try_after', '<=', now()).where((where) => where.or([where('w.tenant_id', 'is', null), where('t.status', '=', 'active')])).orderBy('w.try_after').limit(100).execute()
   const through = due.length === 0 ? 0n : await context.settledEvents()
   const delivered = await Promise.all(due.map((hook) => deliver(context, hook, through)))
   return delivered.reduce((sum, one) => sum + one, 0)
@@ -24,7 +24,8 @@ export async function deliverWebhooks(context: Context): Promise<number> {
 
 interface Hook {
   webhook_id: string
-  tenant_id: string
+  /** Null: the installation's. */
+  tenant_id: string | null
   url: string
   events: string[]
   secret_name: string | null
@@ -34,19 +35,26 @@ interface Hook {
 
 /** `next_event_id` is the last event that is done with: delivered, or not asked for. */
 async function deliver(context: Context, hook: Hook, through: bigint): Promise<number> {
-  const { gate, now, secrets } = context
-  const events = await eventsAfter(gate.service, { after: hook.next_event_id, through, tenantId: hook.tenant_id, limit: DELIVERY.events })
+  const { gate, now } = context
+  const events = await eventsAfter(gate.service, { after: hook.next_event_id, through, tenantId: hook.tenant_id ?? undefined, limit: DELIVERY.events })
   if (events.length === 0) return 0
   let [done, count] = [hook.next_event_id, 0]
   try {
-    const key = hook.secret_name === null ? undefined : (await secrets.get(hook.tenant_id, hook.secret_name))?.key
-    if (hook.secret_name !== null && key === undefined) throw failure('secret_not_found', { name: `${hook.secret_name} with a field key` })
-    for (const event of events) {
-      if (hook.events.includes('*') || hook.events.includes(String(event.event))) {
-        await post(hook.url, JSON.stringify(event), { id: String(event.event_id), name: String(event.event), key })
-        count += 1
+    const wanted = (event: Record<string, unknown>): boolean => hook.events.includes('*') || hook.events.includes(String(event.event))
+    if (hook.url.startsWith('mailto:')) {
+      count = events.filter(wanted).length
+      if (count > 0) await mailTo(context, hook.url.slice('mailto:'.length), events.filter(wanted))
+      done = BigInt(String(events.at(-1)?.event_id))
+    } else {
+      const key = await keyOf(context, hook)
+      for (const event of events) {
+        if (wanted(event)) {
+          // An operator may have things told to this machine itself.
+          await post(hook.url, JSON.stringify(event), { id: String(event.event_id), name: String(event.event), key, anywhere: hook.tenant_id === null })
+          count += 1
+        }
+        done = BigInt(String(event.event_id))
       }
-      done = BigInt(String(event.event_id))
     }
     await gate.service.updateTable('webhooks').set({ next_event_id: done, failures: 0, last_error: null }).where('webhook_id', '=', hook.webhook_id).execute()
   } catch (error) {
@@ -56,12 +64,26 @@ async function deliver(context: Context, hook: Hook, through: bigint): Promise<n
   return count
 }
 
+/** What signs the deliveries; undefined when the webhook names no secret. */
+async function keyOf({ secrets }: Context, { tenant_id: tenantId, secret_name: name }: Hook): Promise<string | undefined> {
+  if (name === null || tenantId === null) return undefined
+  const key = (await secrets.get(tenantId, name))?.key
+  if (key === undefined) throw failure('secret_not_found', { name: `${name} with a field key` })
+  return key
+}
+
+async function mailTo({ mail }: Context, address: string, events: Record<string, unknown>[]): Promise<void> {
+  if (mail === undefined) throw failure('setting_missing', { where: 'the environment of the service', setting: 'HEADRACE_SMTP_URL', example: 'HEADRACE_SMTP_URL=smtp://HOST:25' })
+  await mail.send(address, events)
+}
+
 /** Posts to the address that was checked and to no other; redirects are not followed. */
-async function post(target: string, body: string, { id, name, key }: { id: string; name: string; key: string | undefined }): Promise<void> {
+async function post(target: string, body: string, { id, name, key, anywhere }: { id: string; name: string; key: string | undefined; anywhere: boolean }): Promise<void> {
   const url = new URL(target)
   const secure = url.protocol === 'https:'
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  const address = await allowedAddress(egressPolicy(), host, Number(url.port || (secure ? 443 : 80)))
+  const port = Number(url.port || (secure ? 443 : 80))
+  const address = await allowedAddress(anywhere ? { allow: [host] } : egressPolicy(), host, port)
   const signature = key === undefined ? {} : { 'headrace-signature': `sha256=${createHmac('sha256', key).update(`${id}.${body}`).digest('hex')}` }
   const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'headrace-event': name, 'headrace-delivery': id, ...signature }
   await new Promise<void>((resolve, reject) => {
