@@ -54,7 +54,9 @@ export const Requirements = Type.Object({
   sla_window_hours: Type.Optional(Type.Integer({ minimum: 1, maximum: 48, description: 'How late after the preferred time it may end; 24 when not given.' })),
   preferred_time: Type.Optional(Type.String({ maxLength: 40, description: 'A time of day in UTC (02:30) or a moment.' })),
 }, { additionalProperties: false })
-export const Sla = Type.Object({ max_runtime_minutes: Type.Optional(Count('More is a miss, and ends the run.', 10_080)), max_freshness_seconds: Type.Optional(Count('Of a stream: age of the newest message when readers see it.', 86_400)), priority: Type.Optional(Type.Union([Type.Literal('low'), Type.Literal('medium'), Type.Literal('high')])) }, { additionalProperties: false })
+const Promises = { max_runtime_minutes: Type.Optional(Count('More is a miss, and ends the run.', 10_080)), max_freshness_seconds: Type.Optional(Count('Of a stream: age of the newest message when readers see it.', 86_400)), priority: Type.Optional(Type.Union([Type.Literal('low'), Type.Literal('medium'), Type.Literal('high')])) }
+export const Sla = Type.Object({ ...Promises, tier: Type.Optional(Type.String({ maxLength: 40, description: 'A tier that the operator defined: what is not said here is as it promises.' })) }, { additionalProperties: false })
+export const SlaTiers = Type.Object({ tiers: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,39}$' }), Type.Object(Promises, { additionalProperties: false }), { maxProperties: 100 }) }, { additionalProperties: false })
 export const JobRequest = Type.Object({
   job_name: Name('Unique in the tenant.'), source_type: Type.String({ minLength: 1, maxLength: 50 }), source_config: Free, destination_config: Free,
   schedule_cron: Type.Optional(nullable(Type.String({ maxLength: 100, description: 'Five fields, UTC; null or left out: by hand.' }))), resource_requirements: Requirements, sla_requirements: Type.Optional(Sla),

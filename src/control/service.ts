@@ -3,7 +3,7 @@
  * acts for `tenantId` only, and the database checks that again. Bodies and answers have the field names of the API. Errors are those
  * of the error table; a method that throws has changed nothing.
  */
-import type { EstimationRequest, JobRequest, Page, Principal, PurchaseRequest, Quote, Role } from '../core/service-nouns.ts'
+import type { EstimationRequest, JobRequest, Page, Principal, PurchaseRequest, Quote, Role, SlaTier } from '../core/service-nouns.ts'
 
 export type Answer = Record<string, unknown>
 export interface Listed {
@@ -70,6 +70,9 @@ export interface Service {
   /** What the installation offers, and the overcommit that it is. */
   capacity(): Promise<Answer>
   setCapacity(by: Principal, body: Record<string, { cpu_cores: number; memory_gb: number }>): Promise<Answer>
+  /** Promises under a name, which jobs take over. */
+  slaTiers(): Promise<Answer>
+  setSlaTiers(by: Principal, body: { tiers: Record<string, SlaTier> }): Promise<Answer>
   /** When capacity will be short by its own history, and what tenants could buy instead of what they have. */
   capacityPlan(horizonDays: number): Promise<Answer>
   /** Events after a number, oldest first; all tenants' for an operator. */

@@ -29,6 +29,7 @@ export const SERVICE_ERRORS = {
   source_auth_failed: row('configuration', 401, 'The source at {address} refused the login: {reason}.', 'Check the secret {secret} and what its user may read.'),
   source_not_found: row('configuration', 404, 'The source at {address} has no {what}.', 'Check the name; {known}'),
   source_failed: row('data', 422, 'The source at {address} failed: {reason}.', 'Run the same query there by hand; nothing was published.'),
+  tier_unknown: row('configuration', 422, 'There is no tier {tier}; there are: {known}.', 'Name one of them, or ask an operator to define it: headrace tiers set'),
   cursor_invalid: row('configuration', 422, 'The cursor column {column} of {table} cannot be used: {reason}.', 'Declare a column that is not null and only grows, or leave cursor out for full reads.'),
   draft_missing: row('conflict', 409, 'The job {job} has no finished draft execution to judge by.', 'Run one first: headrace jobs run {job}'),
   performance_below_threshold: row('conflict', 409, 'The draft took {actual} s where {estimated} s were estimated: {ratio} times, more than 1.5.', 'Raise cpu_cores or memory_gb, or buy more units, then run the draft again.'),

@@ -32,11 +32,16 @@ export interface ResourceRequirements {
   preferred_time?: string
 }
 
-export interface SlaRequirements {
+/** What an operator promises under a name. */
+export interface SlaTier {
   max_runtime_minutes?: number
   /** Of a stream: the age of the newest message when readers can see it. */
   max_freshness_seconds?: number
   priority?: 'low' | 'medium' | 'high'
+}
+
+export interface SlaRequirements extends SlaTier {
+  tier?: string
 }
 
 export interface JobRequest {

@@ -16,6 +16,7 @@ import { addTest } from '../cli/test.ts'
 import { addCapacity, addExecutions, addJobs } from '../cli/jobs.ts'
 import { addServe } from '../cli/serve.ts'
 import { addPurchases, addSecrets, addTenants } from '../cli/tenants.ts'
+import { addTiers } from '../cli/tiers.ts'
 import { addWebhooks } from '../cli/webhooks.ts'
 import { addUpkeep } from '../cli/upkeep.ts'
 import { createClient } from './api-client.ts'
@@ -56,6 +57,7 @@ export async function runCli(version: string): Promise<void> {
   addPurchases(program, client, output)
   addSecrets(program, client, output)
   addWebhooks(program, client, output)
+  addTiers(program, client, output)
   addJobs(program, client, output)
   addExecutions(program, client, output)
   addCapacity(program, client, output)

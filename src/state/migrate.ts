@@ -9,6 +9,7 @@ import { sql as rowSecurity } from './migrations/0002-row-security.ts'
 import { sql as fetchedSources } from './migrations/0003-fetched-sources.ts'
 import { sql as lenders } from './migrations/0004-lenders.ts'
 import { sql as alerts } from './migrations/0005-alerts.ts'
+import { sql as slaTiers } from './migrations/0006-sla-tiers.ts'
 
 /** In order, never changed after a release, only added to. `breaking`: programs of before must not use the database after it. */
 export const MIGRATIONS: { id: number; name: string; breaking: boolean; sql: string }[] = [
@@ -17,6 +18,7 @@ export const MIGRATIONS: { id: number; name: string; breaking: boolean; sql: str
   { id: 3, name: 'fetched-sources', breaking: false, sql: fetchedSources },
   { id: 4, name: 'lenders', breaking: false, sql: lenders },
   { id: 5, name: 'alerts', breaking: false, sql: alerts },
+  { id: 6, name: 'sla-tiers', breaking: false, sql: slaTiers },
 ]
 
 const ALREADY_THERE = new Set(['23505', '42P07', '42710'])

@@ -41,6 +41,7 @@ const BODIES: Record<string, unknown> = {
   'PUT /tenants/:tenant_id/secrets/:name': { value: { password: 'x' } },
   'POST /tenants/:tenant_id/purchases': purchase('vcpu_hours', 1),
   'PUT /prices': { currency: 'EUR', dedicated_units: { hourly: 1, daily: 1, monthly: 1, yearly: 1 }, vcpu_hours: { hourly: 1, daily: 1, monthly: 1, yearly: 1 }, volume_discounts: [], term_discounts: [] },
+  'PUT /sla-tiers': { tiers: { gold: { priority: 'high' } } },
   'PUT /capacity': { 'draft-ingestion-ns': { cpu_cores: 8, memory_gb: 16 } },
   'POST /estimation/calculate': { source_type: 'postgres' },
   'POST /tenants/:tenant_id/jobs': { ...JOB, job_name: 'another' },

@@ -1,6 +1,6 @@
 /** Purchases, prices, usage and the ledger behind it, metrics, capacity and estimation. */
 import type { Route } from '../route.ts'
-import { CapacityChange, CapacityOffer, CapacityPlan, Estimation, EstimationRequest, Id, LedgerEntry, Metrics, PageQuery, Prices, Purchase, PurchaseRequest, Slot, TenantPath, Type, Usage, page } from '../schemas.ts'
+import { CapacityChange, CapacityOffer, CapacityPlan, Estimation, EstimationRequest, Id, LedgerEntry, Metrics, PageQuery, Prices, Purchase, PurchaseRequest, SlaTiers, Slot, TenantPath, Type, Usage, page } from '../schemas.ts'
 
 const tenantPath = Type.Object(TenantPath)
 const purchasePath = Type.Object({ ...TenantPath, purchase_id: Id('The purchase.') })
@@ -25,6 +25,8 @@ export const PURCHASE_ROUTES: Route[] = [
   { method: 'GET', path: '/slots', summary: 'Capacity over time', tag: 'capacity', needs: 'viewer', query: slotQuery, answer: page(Slot), status: 200, run: async (service, { query }) => ({ body: await service.slots(query as never) }) },
   { method: 'GET', path: '/capacity', summary: 'What the installation offers, and the overcommit that it is', tag: 'capacity', needs: 'operator', answer: CapacityOffer, status: 200, run: async (service) => ({ body: await service.capacity() }) },
   { method: 'PUT', path: '/capacity', summary: 'Set what namespaces offer; those that are not named stay', tag: 'capacity', needs: 'operator', body: CapacityChange, answer: CapacityOffer, status: 200, run: async (service, { by, body }) => ({ body: await service.setCapacity(by, body) }) },
+  { method: 'GET', path: '/sla-tiers', summary: 'Tiers of service that jobs may name', tag: 'jobs', needs: 'viewer', answer: SlaTiers, status: 200, run: async (service) => ({ body: await service.slaTiers() }) },
+  { method: 'PUT', path: '/sla-tiers', summary: 'Set all tiers; jobs that are there keep what they took over', tag: 'jobs', needs: 'operator', body: SlaTiers, answer: SlaTiers, status: 200, run: async (service, { by, body }) => ({ body: await service.setSlaTiers(by, body) }) },
   { method: 'GET', path: '/capacity/plan', summary: 'When capacity will be short, and what tenants could buy instead', tag: 'capacity', needs: 'operator', query: planQuery, answer: CapacityPlan, status: 200, run: async (service, { query }) => ({ body: await service.capacityPlan(query.days as unknown as number) }) },
   { method: 'POST', path: '/estimation/calculate', summary: 'What a job will need', tag: 'capacity', needs: 'viewer', body: EstimationRequest, answer: Estimation, status: 200, reads: true, run: async (service, { tenantId, body }) => ({ body: await service.estimate(tenantId, body) }) },
 ]

@@ -5,7 +5,7 @@ import type { Answer, Service } from '../../control/service.ts'
 import { estimateOf, vcpuHoursUp } from '../../core/amounts.ts'
 import { failure } from '../../core/errors.ts'
 import type { Namespace } from '../../core/namespaces.ts'
-import type { JobRequest, Quote, SlaRequirements } from '../../core/service-nouns.ts'
+import type { JobRequest, Quote } from '../../core/service-nouns.ts'
 import { decide, type Queued, type Snapshot } from '../../scheduling/cycle.ts'
 import { reasonText, type ServiceReason } from '../../scheduling/reasons.ts'
 import { timingOf } from '../../scheduling/requirements.ts'
@@ -16,6 +16,7 @@ import { currentPrices } from '../../state/purchases.ts'
 import { cancel } from '../../state/runs.ts'
 import { found, listed, timeOf, type Context } from './context.ts'
 import { targetOf } from './jobs.ts'
+import { withTier } from './sla-tiers.ts'
 import { isFetched } from './source-kinds.ts'
 
 type Part = Pick<Service, 'listExecutions' | 'getExecution' | 'executionLog' | 'cancelExecution' | 'why' | 'quote' | 'slots'>
@@ -93,7 +94,7 @@ const MINUTES_A_DAY = 1_440
 async function quote({ gate, now, slots, capacity, spillover }: Context, tenantId: string, body: JobRequest): Promise<Quote> {
   sourceType(body.source_type)
   const requirements = body.resource_requirements
-  const sla: SlaRequirements = body.sla_requirements ?? {}
+  const sla = await withTier(gate.service, body.sla_requirements ?? {})
   const at = now()
   const prices = await currentPrices(gate.service)
   // A stream holds a slot at a time and is never done: what it costs at most is said for a day.

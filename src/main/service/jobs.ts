@@ -16,6 +16,7 @@ import { enqueue } from '../../state/queue.ts'
 import { cancel } from '../../state/runs.ts'
 import { checkJob } from './job-check.ts'
 import { found, listed, type Context } from './context.ts'
+import { withTier } from './sla-tiers.ts'
 import { nextTick } from './ticks.ts'
 
 type Part = Pick<Service, 'createJob' | 'listJobs' | 'getJob' | 'changeJob' | 'pauseJob' | 'resumeJob' | 'deleteJob' | 'runJob' | 'evaluateJob' | 'promoteJob' | 'demoteJob'>
@@ -30,7 +31,7 @@ export function jobCases(context: Context): Part {
   }
   return {
     async createJob(by, tenantId, key, body) {
-      const job = fieldsOf(body)
+      const job = fieldsOf({ ...body, sla_requirements: await withTier(gate.service, body.sla_requirements ?? {}) })
       await checkJob(context, tenantId, job)
       return gate.writeAs(tenantId, (tx) => once(tx, { tenantId, key, request: { job: body } }, async () => ({ status: 201, body: plain(await createJob(tx, { tenantId, job, actor: by.name })) }))) as Promise<{ status: number; body: Answer }>
     },
@@ -42,7 +43,7 @@ export function jobCases(context: Context): Part {
     },
     async changeJob(by, tenantId, jobId, version, body) {
       const before = found(await gate.readAs(tenantId, (db) => findJob(db, tenantId, jobId)), 'job', jobId, list(tenantId))
-      const next = fieldsOf({ ...(before as unknown as JobRequest), ...body })
+      const next = fieldsOf({ ...(before as unknown as JobRequest), ...body, ...(body.sla_requirements === undefined ? {} : { sla_requirements: await withTier(gate.service, body.sla_requirements) }) })
       await checkJob(context, tenantId, next)
       const changed = await change(tenantId, jobId, (tx, row) => {
         const given = Object.fromEntries(Object.keys(body).map((name) => [name, next[name as keyof JobFields]]))

@@ -22,6 +22,7 @@ import { createJwtVerifier, oidcSettings } from './oidc.ts'
 import { purchaseCases } from './purchases.ts'
 import { retentionOf } from './retention.ts'
 import { rehearsingSecrets, secretCases } from './secrets-cases.ts'
+import { tierCases } from './sla-tiers.ts'
 import { tenantCases } from './tenants.ts'
 import { webhookCases } from './webhook-cases.ts'
 
@@ -75,7 +76,7 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
 }
 
 function casesOf(context: Context): Service {
-  return { version: context.version, ready: () => readiness(context.gate), serviceMetrics: context.metrics.text, answered: context.metrics.answered, ...tenantCases(context), ...purchaseCases(context), ...jobCases(context), ...executionCases(context), ...estimationCases(context), ...secretCases(context), ...webhookCases(context), ...planCases(context), ...capacityCases(context) }
+  return { version: context.version, ready: () => readiness(context.gate), serviceMetrics: context.metrics.text, answered: context.metrics.answered, ...tenantCases(context), ...purchaseCases(context), ...jobCases(context), ...executionCases(context), ...estimationCases(context), ...secretCases(context), ...webhookCases(context), ...tierCases(context), ...planCases(context), ...capacityCases(context) }
 }
 
 /** Ready: the database answers and the slots reach ahead. */
