@@ -8,7 +8,7 @@ import type { Client } from '../control/client.ts'
 import { failure } from '../core/errors.ts'
 import { isId } from '../core/service-nouns.ts'
 import { dryRunOf } from './dry-run.ts'
-import { wholeNumber } from './options.ts'
+import { jsonFile, wholeNumber } from './options.ts'
 import type { Output } from './output.ts'
 import { showList, showOne, type Body } from './service-output.ts'
 import { TENANT } from './tenants.ts'
@@ -156,13 +156,7 @@ async function waitFor(client: Client, tenant: string, id: string, out: Output):
 }
 
 function bodyOf(file: string): unknown {
-  const text = readFileSync(file === '-' ? 0 : file, 'utf8')
-  let body: { source_config?: Record<string, unknown> }
-  try {
-    body = JSON.parse(text) as typeof body
-  } catch (error) {
-    throw failure('usage', { reason: `${file} is not JSON: ${(error as Error).message}` }, error)
-  }
+  const body = jsonFile(file) as { source_config?: Record<string, unknown> }
   const { declaration_file: named, ...config } = body.source_config ?? {}
   return named === undefined ? body : { ...body, source_config: { ...config, declaration: declarationOf(resolve(file === '-' ? '.' : dirname(file), String(named))) } }
 }

@@ -1,6 +1,8 @@
 /** Arguments that several verbs share, and how mistakes in them are said. */
+import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, Option } from 'commander'
 import type { EngineChoice } from '../control/app.ts'
+import { failure } from '../core/errors.ts'
 import type { EngineName } from '../dataset/declaration.ts'
 
 export function wholeNumber(text: string): number {
@@ -69,4 +71,14 @@ export function engineOption(): Option {
 
 export function engineChoice({ engine, master, connect }: EngineFlags): EngineChoice {
   return { engine, master, connect }
+}
+
+/** A JSON file, or standard input for `-`. Throws `usage` when it is none. */
+export function jsonFile(file: string): unknown {
+  const text = readFileSync(file === '-' ? 0 : file, 'utf8')
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw failure('usage', { reason: `${file === '-' ? 'standard input' : file} is not JSON: ${(error as Error).message}` }, error)
+  }
 }

@@ -1,11 +1,10 @@
 /** headrace tenants, purchases, usage and secrets: what a tenant is, has bought and keeps secret. */
-import { readFileSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Client } from '../control/client.ts'
 import { failure } from '../core/errors.ts'
 import { TIME_PERIODS, periodStart, type TimePeriod } from '../core/periods.ts'
-import { wholeNumber } from './options.ts'
+import { jsonFile, wholeNumber } from './options.ts'
 import { dryRunOf } from './dry-run.ts'
 import type { Output } from './output.ts'
 import { showList, showOne, type Body } from './service-output.ts'
@@ -100,7 +99,7 @@ export function addSecrets(program: Command, client: Client, output: () => Outpu
     .option(...TENANT)
     .addHelpText('after', '\nExample:\n  echo \'{"username":"reader","password":"..."}\' | headrace secrets set pg-secret')
     .action(async (name: string, flags: Of & { fromFile: string }) => {
-      const value = JSON.parse(readFileSync(flags.fromFile === '-' ? 0 : flags.fromFile, 'utf8')) as unknown
+      const value = jsonFile(flags.fromFile)
       await client.call('PUT', `/tenants/${await client.tenant(flags.tenant)}/secrets/${encodeURIComponent(name)}`, { body: { value } })
       output().object({ name, stored: true })
     })

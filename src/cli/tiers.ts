@@ -1,9 +1,8 @@
 /** headrace tiers: what the operator promises under a name. */
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Client } from '../control/client.ts'
-import { failure } from '../core/errors.ts'
 import { dryRunOf } from './dry-run.ts'
+import { jsonFile } from './options.ts'
 import type { Output } from './output.ts'
 import type { Body } from './service-output.ts'
 
@@ -18,14 +17,5 @@ export function addTiers(program: Command, client: Client, output: () => Output)
     .description('set all of them, from a JSON file; jobs that are there keep what they took over')
     .requiredOption('-f, --file <path>', 'the tiers (- for standard input)')
     .addHelpText('after', '\nExample of a file:\n  { "gold": { "priority": "high", "max_runtime_minutes": 60 }, "live": { "priority": "high", "max_freshness_seconds": 30 } }')
-    .action(async ({ file }: { file: string }) => show(await client.call('PUT', '/sla-tiers', { body: { tiers: read(file) } })))
-}
-
-function read(file: string): unknown {
-  const text = readFileSync(file === '-' ? 0 : file, 'utf8')
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw failure('usage', { reason: `${file} is not JSON: ${(error as Error).message}` }, error)
-  }
+    .action(async ({ file }: { file: string }) => show(await client.call('PUT', '/sla-tiers', { body: { tiers: jsonFile(file) } })))
 }

@@ -7,6 +7,7 @@ import { addDataset } from '../cli/dataset.ts'
 import { addDemo } from '../cli/demo.ts'
 import { addOffsets } from '../cli/offsets.ts'
 import { createOutput, printError, type Output, type OutputFormat } from '../cli/output.ts'
+import { addPrices } from '../cli/prices.ts'
 import { addProduce } from '../cli/produce.ts'
 import { addQuarantine } from '../cli/quarantine.ts'
 import { addStream } from '../cli/stream.ts'
@@ -58,6 +59,7 @@ export async function runCli(version: string): Promise<void> {
   addSecrets(program, client, output)
   addWebhooks(program, client, output)
   addTiers(program, client, output)
+  addPrices(program, client, output)
   addJobs(program, client, output)
   addExecutions(program, client, output)
   addCapacity(program, client, output)
