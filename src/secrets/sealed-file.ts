@@ -3,8 +3,9 @@
  * the `age` program too. Values are kept sealed in memory as well; one is opened when an execution needs it.
  */
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { failure, reasonOf, storageFailure } from '../core/errors.ts'
 import { writeWhole } from './whole-file.ts'
 
@@ -18,13 +19,38 @@ export interface SealedSecrets {
 
 type Contents = Record<string, Record<string, Record<string, string>>>
 
-/** Opens the file, making it and its key the first time. Throws `secrets_locked` when the key is not the file's. */
-export function openSealedSecrets({ file, keyFile }: { file: string; keyFile: string }): SealedSecrets {
+export interface SealedFile {
+  file: string
+  keyFile: string
+  /** Whether a key that is missing is made: not where somebody else keeps it. */
+  makeKey: boolean
+}
+
+/** The credential's name in systemd's store: `LoadCredentialEncrypted=headrace-secrets-key`. */
+const CREDENTIAL = 'headrace-secrets-key'
+
+/**
+ * The sealed file of a home and where its key is: HEADRACE_SECRETS_KEY_FILE, else the credential that systemd gives this process
+ * (systemd.exec, CREDENTIALS_DIRECTORY), else beside the file, where it is made the first time.
+ */
+export function sealedFileOf(home: string, env: NodeJS.ProcessEnv = process.env): SealedFile {
+  const file = join(home, 'secrets.age')
+  const { HEADRACE_SECRETS_KEY_FILE: named, CREDENTIALS_DIRECTORY: credentials } = env
+  if (named !== undefined && named !== '') return { file, keyFile: named, makeKey: false }
+  const credential = credentials === undefined ? undefined : join(credentials, CREDENTIAL)
+  if (credential !== undefined && existsSync(credential)) return { file, keyFile: credential, makeKey: false }
+  return { file, keyFile: join(home, 'secrets.key'), makeKey: true }
+}
+
+/** Opens the file, making it the first time. Throws `secrets_locked` when the key is not there or not the file's. */
+export function openSealedSecrets({ file, keyFile, makeKey }: SealedFile): SealedSecrets {
+  // A new key would open nothing that is sealed already.
+  const key = (): Promise<string> => keyOf(keyFile, makeKey && !existsSync(file))
   // One change at a time: each reads, changes and replaces the whole file.
   let last: Promise<unknown> = Promise.resolve()
   const change = <T>(work: (contents: Contents) => T): Promise<T> => {
     const next = last.then(async () => {
-      const identity = await keyOf(keyFile)
+      const identity = await key()
       const contents = await unseal(file, keyFile, identity)
       const result = work(contents)
       await seal(file, identity, contents)
@@ -33,7 +59,7 @@ export function openSealedSecrets({ file, keyFile }: { file: string; keyFile: st
     last = next.catch(() => undefined)
     return next
   }
-  const read = async (): Promise<Contents> => unseal(file, keyFile, await keyOf(keyFile))
+  const read = async (): Promise<Contents> => unseal(file, keyFile, await key())
   return {
     set: (tenantId, name, value) => change((contents) => void ((contents[tenantId] ??= {})[name] = value)),
     names: async (tenantId) => Object.keys((await read())[tenantId] ?? {}).toSorted(),
@@ -46,19 +72,22 @@ export function openSealedSecrets({ file, keyFile }: { file: string; keyFile: st
   }
 }
 
-async function keyOf(keyFile: string): Promise<string> {
-  try {
-    const text = await readFile(keyFile, 'utf8')
-    const key = text.split('\n').find((line) => line.startsWith('AGE-SECRET-KEY-1'))
-    if (key === undefined) throw failure('secrets_locked', { reason: 'the key file holds no age identity', keyFile })
-    return key.trim()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw storageFailure(error, 'read', keyFile)
-    const key = await generateX25519Identity()
-    await mkdir(dirname(keyFile), { recursive: true })
-    await writeWhole(keyFile, Buffer.from(`# The key of the sealed secrets beside it. Keep a copy elsewhere: without it they are gone.\n${key}\n`))
-    return key
-  }
+async function keyOf(keyFile: string, makeKey: boolean): Promise<string> {
+  const text = await readFile(keyFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw storageFailure(error, 'read', keyFile)
+    return undefined
+  })
+  if (text === undefined && makeKey) return newKey(keyFile)
+  const key = text?.split('\n').find((line) => line.startsWith('AGE-SECRET-KEY-1'))
+  if (key === undefined) throw failure('secrets_locked', { reason: text === undefined ? 'there is no key file' : 'the key file holds no age identity', keyFile })
+  return key.trim()
+}
+
+async function newKey(keyFile: string): Promise<string> {
+  const key = await generateX25519Identity()
+  await mkdir(dirname(keyFile), { recursive: true })
+  await writeWhole(keyFile, Buffer.from(`# The key of the sealed secrets beside it. Keep a copy elsewhere: without it they are gone.\n${key}\n`))
+  return key
 }
 
 async function unseal(file: string, keyFile: string, identity: string): Promise<Contents> {

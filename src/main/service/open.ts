@@ -1,10 +1,9 @@
 /** Opens the service over a database: all use cases, wired. */
 import { cpus, totalmem } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'kysely'
 import type { Service } from '../../control/service.ts'
 import { NAMESPACES, machineCapacity, type OfferedCapacity } from '../../core/namespaces.ts'
-import { openSealedSecrets } from '../../secrets/sealed-file.ts'
+import { openSealedSecrets, sealedFileOf } from '../../secrets/sealed-file.ts'
 import { SLOTS, ensureSlots, gridAt, type SlotSettings } from '../../state/capacity.ts'
 import { openGate, rehearsing, type Gate } from '../../state/database.ts'
 import { createEventHorizon } from '../../state/events.ts'
@@ -46,6 +45,9 @@ export interface OpenService {
 
 /** Brings the database to this version, makes the first slots and gives the use cases. */
 export async function openService(options: OpenOptions): Promise<OpenService> {
+  const secrets = openSealedSecrets(sealedFileOf(options.home))
+  // A key that is missing or another's is said at the start, not by the first job that needs a login.
+  await secrets.names('')
   await migrate(options.databaseUrl)
   const gate = await openGate(options.databaseUrl)
   const settings = oidcSettings()
@@ -64,7 +66,7 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
     metrics: createServiceMetrics(gate.service, now),
     mail: mailerOf(),
     oidc: settings === undefined ? undefined : createJwtVerifier(settings),
-    secrets: openSealedSecrets({ file: join(options.home, 'secrets.age'), keyFile: join(options.home, 'secrets.key') }),
+    secrets,
   }
   await refreshCapacity(context)
   await gate.transact((tx) => ensureSlots(tx, context.capacity, gridAt(now().getTime(), context.slots)))
