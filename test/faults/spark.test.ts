@@ -165,7 +165,9 @@ test.each(sample(['batch.prepared', 'commit.before', 'commit.temporary_synced', 
 test('a message that kills its decoder in a task is isolated by halving and quarantined; all others arrive', async () => {
   const where = onSpark()
   await produce(where, 12, ['--malformed', '0', '--invalid', '0', '--duplicates', '0'])
-  const summary = await cliJson<{ byReason: Record<string, number> }>(where, ['stream', where.declaration, '--until-caught-up'], { HEADRACE_FAILPOINT_TASK: 'decode.message@2:1' })
+  const { partitions } = await cliJson<{ partitions: { partition: number; end: number }[] }>(where, ['offsets', 'show', where.declaration])
+  const [{ partition }] = partitions.toSorted((a, b) => b.end - a.end)
+  const summary = await cliJson<{ byReason: Record<string, number> }>(where, ['stream', where.declaration, '--until-caught-up'], { HEADRACE_FAILPOINT_TASK: `decode.message@${partition}:1` })
   expect(summary.byReason).toEqual({ decoder_crashed: 1 })
   where.cleanUp()
 }, 600_000)
