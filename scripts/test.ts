@@ -24,6 +24,7 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   upkeep: { files: ['test/faults/upkeep.test.ts'], env: { HEADRACE_UPKEEP_KILLS: '60' } },
   schedule: { files: ['test/dataset/schedule.test.ts'], env: { HEADRACE_ZONES: 'all' } },
   service: { files: ['test/faults/service.test.ts'], env: { HEADRACE_SERVICE_KILLS: '100' } },
+  steps: { files: ['test/faults/service-steps.test.ts'], env: { HEADRACE_STEP_KILLS: '500' } },
   control: { files: ['test/faults/control-database.test.ts'], env: { HEADRACE_CONTROL_CUTS: '20' } },
   requests: { files: ['test/service/api.test.ts'], env: { HEADRACE_REQUESTS: '20000' } },
   late: { files: ['test/service/postgres-source.test.ts', 'test/service/mysql-source.test.ts'], env: { HEADRACE_LATE_S: '1200' } },

@@ -3,7 +3,7 @@
  * `HEADRACE_FAILPOINT=commit.linked:3` kills at the third passing. Off, a failpoint is one comparison with undefined.
  */
 
-/** All failpoints, in the order in which a batch meets them. A name outside this list is refused at start. */
+/** All failpoints, in the order in which a batch (and at the end, an execution of the service between hold and release) meets them. A name outside this list is refused at start. */
 export const FAILPOINTS = [
   'decode.message',
   'file.written',
@@ -27,6 +27,14 @@ export const FAILPOINTS = [
   'delete.files_written',
   'reprocess.decoded',
   'reprocess.published',
+  'cycle.deciding',
+  'cycle.booked',
+  'run.claiming',
+  'run.claimed',
+  'run.started',
+  'run.ended',
+  'run.settling',
+  'run.settled',
 ] as const
 
 export type Failpoint = (typeof FAILPOINTS)[number]

@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { timeOrderedId } from './ids.ts'
 import { failure } from '../core/errors.ts'
+import { failpoint } from '../core/failpoint.ts'
 import { DEDICATED, type Namespace, type OfferedCapacity } from '../core/namespaces.ts'
 import { advance, decide, type Booking, type Later, type Queued, type Wait } from '../scheduling/cycle.ts'
 import { nextTag, type Priority } from '../scheduling/fair-share.ts'
@@ -79,6 +80,7 @@ export async function runCycle(tx: Tx, { capacity, settings, now, heads, spillov
   const served = new Set(bookings.map((one) => one.executionId))
   const virtual = Math.max(0, ...rows.filter((row) => served.has(row.execution_id)).map((row) => row.fair_tag))
   if (served.size > 0) await sql`UPDATE installation SET virtual_time = greatest(virtual_time, ${virtual}::float8)`.execute(tx)
+  if (bookings.length > 0) failpoint('cycle.deciding')
   return { booked: bookings.length, waiting: waits.length }
 }
 

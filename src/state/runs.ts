@@ -4,6 +4,7 @@
  */
 import { sql } from 'kysely'
 import { thousandths, vcpuHours, type CpuMicros } from '../core/amounts.ts'
+import { failpoint } from '../core/failpoint.ts'
 import { failure } from '../core/errors.ts'
 import { SHARED, type Namespace, type OfferedCapacity } from '../core/namespaces.ts'
 import { extendRunning, type Outrunning } from '../scheduling/cycle.ts'
@@ -54,6 +55,7 @@ export async function claim(tx: Tx, { runner, now, leaseMs, limit, capacity }: {
     UPDATE job_executions SET status = 'running', runner = ${runner}, generation = generation + 1, lease_until = ${new Date(now.getTime() + leaseMs)}, actual_start_time = ${now}, progress = NULL
     WHERE execution_id = ANY(${chosen}::uuid[]) RETURNING execution_id, job_id, tenant_id, namespace, cpu_cores, memory_gb, attempt, generation, booked_until`.execute(tx)
   await record(tx, ...rows.map((row) => ({ tenantId: row.tenant_id, actor: runner, event: 'execution.started', subject: row.execution_id, data: { attempt: row.attempt } })))
+  failpoint('run.claiming')
   return rows
 }
 
@@ -156,6 +158,7 @@ export async function finish(tx: Tx, ending: Ending, { actor, now, settings }: {
   if (requeued) await queueUp(tx, row.execution_id, ending.tryAfter ?? now)
   await afterEnd(tx, row.job_id, ending)
   await record(tx, { tenantId: row.tenant_id, actor, event: `execution.${outcome}`, subject: row.execution_id, data: { job_id: row.job_id, ...(reason === undefined ? {} : { reason }) } })
+  failpoint('run.settling')
 }
 
 export interface Used {

@@ -96,8 +96,11 @@ const CHECKPOINT = ['checkpoint.written', 'checkpoint.pointed'] as const
 /** Met in upkeep.test.ts. */
 const UPKEEP = ['compact.files_written', 'compact.group_done', 'archive.copied', 'archive.committed', 'vacuum.deleted', 'delete.files_written', 'reprocess.decoded', 'reprocess.published'] as const
 
+/** Met in service-steps.test.ts. */
+const STEPS = ['cycle.deciding', 'cycle.booked', 'run.claiming', 'run.claimed', 'run.started', 'run.ended', 'run.settling', 'run.settled'] as const
+
 test('every failpoint is met by one of the drills', () => {
-  const drilled = new Set<string>([...CHILD, ...SUPERVISOR, ...BATCH, ...CHECKPOINT, ...UPKEEP, 'decode.message'])
+  const drilled = new Set<string>([...CHILD, ...SUPERVISOR, ...BATCH, ...CHECKPOINT, ...UPKEEP, ...STEPS, 'decode.message'])
   expect(FAILPOINTS.filter((name) => !drilled.has(name))).toEqual([])
 })
 

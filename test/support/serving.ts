@@ -20,10 +20,10 @@ export function inHome(home: string): { env: NodeJS.ProcessEnv } {
   return { env: { ...process.env, HEADRACE_HOME: home, HEADRACE_LOG: 'warn' } }
 }
 
-/** Starts the service and waits until it is ready; it and its PostgreSQL end with the test at the latest. */
-export async function startServing(home: string, port?: number): Promise<Serving> {
+/** Starts the service (with `more` in its environment) and waits until it is ready; it and its PostgreSQL end with the test at the latest. */
+export async function startServing(home: string, port?: number, more: NodeJS.ProcessEnv = {}): Promise<Serving> {
   const listen = `127.0.0.1:${port ?? (await freePort())}`
-  const child = startCli(inHome(home), ['serve', '--listen', listen])
+  const child = startCli(inHome(home), ['serve', '--listen', listen], more)
   const serving = Object.assign(child, { address: `http://${listen}/api/v1` })
   if (!started.has(home)) endWithTest(home)
   started.set(home, serving)

@@ -6,6 +6,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { cpus, hostname } from 'node:os'
 import { join } from 'node:path'
 import { ERRORS, HeadraceError, reasonOf, type ErrorCode } from '../../core/errors.ts'
+import { failpoint } from '../../core/failpoint.ts'
 import type { ServiceReason } from '../../scheduling/reasons.ts'
 import { claim, finish, heartbeat, type Claimed, type Ending } from '../../state/runs.ts'
 import { endedAmong } from '../../state/jobs.ts'
@@ -49,10 +50,12 @@ export function startRunner(context: Context, log: (event: Record<string, unknow
     const free = concurrency - [...running.values()].filter((one) => one.rolling === undefined).length
     if (free <= 0) return
     const claimed = await context.gate.transact((tx) => claim(tx, { runner, now: context.now(), leaseMs: RUNNER.leaseMs, limit: free, capacity: context.capacity }))
+    if (claimed.length > 0) failpoint('run.claimed')
     for (const one of claimed) {
       const started = await startProcess(context, one).catch((error: unknown) => endUnstarted(context, runner, one, error))
       if (started === undefined) continue
       running.set(one.execution_id, started)
+      failpoint('run.started')
       void started.ended.then(() => end(context, runner, started)).catch(told).finally(() => {
         running.delete(one.execution_id)
         loop.wake()
@@ -95,6 +98,7 @@ async function beat(context: Context, runner: string, running: Map<string, Runni
 /** Enters how it ended. Tried again while the database is away: what was used must not be forgotten. */
 async function end(context: Context, runner: string, one: Running): Promise<void> {
   const { execution_id: executionId, generation } = one.claimed
+  failpoint('run.ended')
   await leaveAttempt(context.home, one.claimed)
   // Who lost its lease leaves the end to the one that has it now.
   if (one.stopFor === 'lost') return
@@ -107,6 +111,7 @@ async function end(context: Context, runner: string, one: Running): Promise<void
     await context.gate.transact((tx) => finish(tx, how, { actor: `runner ${runner}`, now: context.now(), settings: context.slots }))
     return how
   })
+  failpoint('run.settled')
   if (ending === undefined) return
   if (ending.outcome !== 'requeued') await rm(executionFolder(context.home, executionId), { recursive: true, force: true })
   context.metrics.ended(ending.outcome, ending.reason?.code)

@@ -4,6 +4,7 @@ import { refreshCapacity } from './capacity.ts'
 import { createDiskWatch } from './disk-watch.ts'
 import type { Context } from './context.ts'
 import { reasonOf } from '../../core/errors.ts'
+import { failpoint } from '../../core/failpoint.ts'
 import { correctSlots, ensureSlots, gridAt, type SlotSettings } from '../../state/capacity.ts'
 import { changeJob, dueJobs, openOfDeletedJobs, reviveContinuousJobs } from '../../state/jobs.ts'
 import { recallLoans } from '../../state/loans.ts'
@@ -83,6 +84,7 @@ export async function schedulerRound(context: Context, watch: LeaseWatch = creat
   for (;;) {
     const begun = performance.now()
     const { booked, waiting } = await gate.transact((tx) => runCycle(tx, { capacity, settings: slots, now: now(), heads: CYCLE_HEADS, spillover }))
+    if (booked > 0) failpoint('cycle.booked')
     if (booked + waiting > 0) metrics.cycle((performance.now() - begun) / 1_000, booked)
     if (booked + waiting < CYCLE_HEADS) return
   }

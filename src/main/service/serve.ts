@@ -37,7 +37,8 @@ export async function serve(version: string, { roles, listen, databaseUrl }: Ser
     })
     if (roles.includes('scheduler')) loops.push(startScheduler(opened.context, log))
     // Estimates by rule do without it until it is known.
-    if (roles.includes('scheduler')) void ensureSelfBenchmark(opened.context.gate.service, home).catch((error: unknown) => log({ level: 'warn', event: 'self_benchmark.failed', reason: reasonOf(error) }))
+    const stopping = new AbortController()
+    const measuring = roles.includes('scheduler') ? ensureSelfBenchmark(opened.context.gate.service, home, stopping.signal).catch((error: unknown) => stopping.signal.aborted || log({ level: 'warn', event: 'self_benchmark.failed', reason: reasonOf(error) })) : undefined
     if (roles.includes('runner')) loops.push(startRunner(opened.context, log))
     const place = join(home, 'service.json')
     if (address !== undefined) await writeFile(place, JSON.stringify({ address, pid: process.pid }))
@@ -49,6 +50,8 @@ export async function serve(version: string, { roles, listen, databaseUrl }: Ser
       async stop() {
         await rm(place, { force: true })
         await api?.close()
+        stopping.abort()
+        await measuring
         for (const loop of loops.toReversed()) await loop.stop()
         await opened.close()
         await postgres?.stop()

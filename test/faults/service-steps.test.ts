@@ -1,0 +1,63 @@
+/**
+ * The service is killed at every step between hold and release: while it decides, claims, runs, settles, before and after each commit.
+ * The next one goes on; then nothing is held by what does not run, each execution ends once, and the books add up.
+ */
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { Failpoint } from '../../src/core/failpoint.ts'
+import { freePort } from '../../src/main/jvm-servers.ts'
+import { IN_ORDER, booksOf } from '../support/books-of-capacity.ts'
+import { createChance } from '../support/chance.ts'
+import { openFolder, run } from '../support/service.ts'
+import { inHome, ownerUrl, postgresPid, startServing } from '../support/serving.ts'
+import { cliJson, limitMs, until } from '../support/system.ts'
+
+const STEPS: Failpoint[] = ['cycle.deciding', 'cycle.booked', 'run.claiming', 'run.claimed', 'run.started', 'run.ended', 'run.settling', 'run.settled']
+const JOBS = 10
+const KILLS = Number(process.env.HEADRACE_STEP_KILLS ?? 3)
+const chance = createChance()
+/** In CI some of them, others each run. */
+const steps = STEPS.toSorted(() => chance() - 0.5)
+
+test(`killed ${KILLS} times at the steps between hold and release: holds equal what runs, each execution ends once, its output is there once`, async () => {
+  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
+  const home = openFolder('headrace-home-')
+  const where = inHome(home)
+  const port = await freePort()
+  let serving = await startServing(home, port)
+  const { tenant_id: tenant } = await cliJson<{ tenant_id: string }>(where, ['tenants', 'add', 'acme'])
+  await cliJson(where, ['purchases', 'add', '--type', 'vcpu_hours', '--quantity', '10000'])
+  await cliJson(where, ['capacity', 'set', 'vcpu-hours-ns', '--cores', '40', '--memory-gb', '40'])
+  const folder = join(home, 'tenants', tenant)
+  mkdirSync(join(folder, 'in'), { recursive: true })
+  writeFileSync(join(folder, 'in', 'a.csv'), `id\n${Array.from({ length: 1_000 }, (_, i) => i).join('\n')}\n`)
+  // A job each for as long as a lost run keeps its own from running again.
+  for (let i = 0; i < JOBS; i += 1) {
+    writeFileSync(join(home, 'job.json'), JSON.stringify({ job_name: `copy-${i}`, source_type: 'files', source_config: { path: 'in/*.csv', format: 'csv', mode: 'full', columns: [{ name: 'id', type: 'BIGINT' }] }, destination_config: { type: 'local', path: 'out' }, resource_requirements: { cpu_cores: 1, memory_gb: 1, estimated_runtime_minutes: 1 } }))
+    await cliJson(where, ['jobs', 'create', '-f', join(home, 'job.json')])
+  }
+  await run(ownerUrl(home), "UPDATE ingestion_jobs SET status = 'active', namespace = 'vcpu-hours-ns'")
+  serving.kill('SIGTERM')
+  expect(await serving.ended).toBe(0)
+  const asked: string[] = []
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const step = steps[kill % steps.length]
+    serving = await startServing(home, port, { HEADRACE_FAILPOINT: step })
+    // Lost runs of before may meet the failpoint first: then the service is gone when it is asked.
+    await cliJson<{ execution_id: string }>(where, ['jobs', 'run', `copy-${kill % JOBS}`]).then((queued) => asked.push(queued.execution_id), () => undefined)
+    await until(`the kill at ${step}`, () => serving.signalCode ?? undefined, 60_000)
+    expect(await booksOf(ownerUrl(home)), step).toMatchObject(IN_ORDER)
+    if (chance() < 0.3) process.kill(postgresPid(home), 'SIGQUIT')
+  }
+  serving = await startServing(home, port)
+  await until('the end of all that was open', async () => ((await booksOf(ownerUrl(home))).open === 0 ? true : undefined), limitMs(120_000))
+  expect(await booksOf(ownerUrl(home))).toMatchObject({ ...IN_ORDER, open: 0 })
+  const { items } = await cliJson<{ items: { execution_id: string; status: string; receipt: { rows: number } }[] }>(where, ['executions', 'list', '--limit', '500'])
+  expect(items.filter((one) => one.status !== 'succeeded' || one.receipt.rows !== 1_000)).toEqual([])
+  expect(asked.slice(-500).filter((id) => !items.some((one) => one.execution_id === id))).toEqual([])
+  const outputs = readdirSync(join(folder, 'out')).filter((name) => name.endsWith('.parquet')).map((name) => name.replace('.parquet', ''))
+  expect(items.map((one) => one.execution_id).filter((id) => !outputs.includes(id))).toEqual([])
+  serving.kill('SIGTERM')
+  expect(await serving.ended).toBe(0)
+}, limitMs(400_000))
