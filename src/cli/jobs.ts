@@ -30,7 +30,7 @@ export function addJobs(program: Command, client: Client, output: () => Output):
     .option(...TENANT)
     .addHelpText('after', JOB_HELP)
     .action(async (flags: Of & { file: string }) => showOne(output(), await client.call('POST', await path(flags), { body: bodyOf(flags.file), key: randomUUID() }), ['job_id', 'job_name', 'status', 'namespace', 'schedule_cron']))
-  jobs.command('list').description('list jobs').option(...TENANT).action(async (flags: Of) => showList(output(), await client.call('GET', await path(flags), { query: { limit: 500 } }), ['job_name', 'job_id', 'source_type', 'status', 'namespace', 'schedule_cron', 'next_run_at'], 'No jobs; see headrace jobs create --help.'))
+  jobs.command('list').description('list jobs').option(...TENANT).action(async (flags: Of) => showList(output(), await client.list(await path(flags)), ['job_name', 'job_id', 'source_type', 'status', 'namespace', 'schedule_cron', 'next_run_at'], 'No jobs; see headrace jobs create --help.'))
   verb(jobs.command('show <job>'), 'show a job', async (at) => showOne(output(), await client.call('GET', at)))
   verb(changing(jobs.command('pause <job>')), 'stop its schedule', async (at) => showOne(output(), await client.call('POST', `${at}/pause`), ['job_name', 'status']))
   verb(changing(jobs.command('resume <job>')), 'take its schedule up again', async (at) => showOne(output(), await client.call('POST', `${at}/resume`), ['job_name', 'status', 'next_run_at']))
@@ -85,7 +85,7 @@ export function addExecutions(program: Command, client: Client, output: () => Ou
     .option('--status <status>', 'only in this state')
     .option('--limit <n>', 'how many', wholeNumber, 50)
     .option(...TENANT)
-    .action(async (flags: Of & { job?: string; status?: string; limit: number }) => showList(output(), await client.call('GET', await base(flags), { query: { limit: flags.limit, status: flags.status, job_id: flags.job === undefined ? undefined : await jobId(client, flags, flags.job) } }), ['execution_id', 'status', 'namespace', 'scheduled_time', 'actual_start_time', 'actual_end_time', 'sla_met', 'resource_used.vcpu_hours', 'reason.code'], 'No executions.'))
+    .action(async (flags: Of & { job?: string; status?: string; limit: number }) => showList(output(), await client.list(await base(flags), { query: { status: flags.status, job_id: flags.job === undefined ? undefined : await jobId(client, flags, flags.job) }, limit: flags.limit }), ['execution_id', 'status', 'namespace', 'scheduled_time', 'actual_start_time', 'actual_end_time', 'sla_met', 'resource_used.vcpu_hours', 'reason.code'], 'No executions.'))
   executions.command('show <execution>').description('an execution with its receipt, by its id or the name of its job (the newest)').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('GET', await one(flags, id)), EXECUTION))
   executions.command('log <execution>').description('the newest part of its log').option(...TENANT).action(async (id: string, flags: Of) => {
     const body = await client.call<{ log: string }>('GET', `${await one(flags, id)}/log`)
@@ -133,13 +133,10 @@ export function addCapacity(program: Command, client: Client, output: () => Outp
 /** Id of a job that is named or given by its id. */
 async function jobId(client: Client, flags: Of, named: string): Promise<string> {
   if (isId(named)) return named
-  for (let after: string | undefined; ; ) {
-    const page = await client.call<{ items: { job_id: string; job_name: string }[]; next?: string }>('GET', `/tenants/${await client.tenant(flags.tenant)}/jobs`, { query: { limit: 500, after } })
-    const found = page.items.find((one) => one.job_name.toLowerCase() === named.toLowerCase())
-    if (found !== undefined) return found.job_id
-    if (page.next === undefined) throw failure('not_found', { what: 'job', id: named, list: 'headrace jobs list' })
-    after = page.next
-  }
+  const { items } = await client.list<{ job_id: string; job_name: string }>(`/tenants/${await client.tenant(flags.tenant)}/jobs`)
+  const found = items.find((one) => one.job_name.toLowerCase() === named.toLowerCase())
+  if (found === undefined) throw failure('not_found', { what: 'job', id: named, list: 'headrace jobs list' })
+  return found.job_id
 }
 
 async function waitFor(client: Client, tenant: string, id: string, out: Output): Promise<Body> {

@@ -36,7 +36,7 @@ export function addTenants(program: Command, client: Client, output: () => Outpu
   const tenants = program.command('tenants').description('tenants of the service and their tokens')
   const changing = dryRunOf(client, output)
   withPolicy(changing(tenants.command('add <name>')).description('make a tenant')).action(async (name: string, flags: PolicyFlags) => showOne(output(), await client.call('POST', '/tenants', { body: { tenant_name: name, ...policyOf(flags) } })))
-  tenants.command('list').description('list tenants').action(async () => showList(output(), await client.call('GET', '/tenants', { query: { limit: 500 } }), ['tenant_name', 'tenant_id', 'status', 'created_at'], 'No tenants; make one with headrace tenants add NAME.'))
+  tenants.command('list').description('list tenants').action(async () => showList(output(), await client.list('/tenants'), ['tenant_name', 'tenant_id', 'status', 'created_at'], 'No tenants; make one with headrace tenants add NAME.'))
   tenants.command('show [name]').description('show a tenant').action(async (name?: string) => showOne(output(), await client.call('GET', `/tenants/${await client.tenant(name)}`)))
   const change = changing(tenants.command('change <name>'))
     .description('change a tenant')
@@ -73,7 +73,7 @@ export function addPurchases(program: Command, client: Client, output: () => Out
       const body = { resource_type: flags.type, quantity: flags.quantity, time_period: flags.period, valid_from: from.toISOString(), valid_until: (flags.until ?? periodStart(from, flags.period, 1)).toISOString() }
       showOne(output(), await client.call('POST', `/tenants/${await client.tenant(flags.tenant)}/purchases`, { body, key: flags.key ?? randomUUID() }))
     })
-  purchases.command('list').description('list purchases').option(...TENANT).action(async (flags: Of) => showList(output(), await client.call('GET', `/tenants/${await client.tenant(flags.tenant)}/purchases`, { query: { limit: 500 } }), ['purchase_id', 'resource_type', 'quantity', 'time_period', 'valid_from', 'valid_until', 'status', 'price.total_cents', 'price.currency'], 'Nothing was bought; see headrace purchases add --help.'))
+  purchases.command('list').description('list purchases').option(...TENANT).action(async (flags: Of) => showList(output(), await client.list(`/tenants/${await client.tenant(flags.tenant)}/purchases`), ['purchase_id', 'resource_type', 'quantity', 'time_period', 'valid_from', 'valid_until', 'status', 'price.total_cents', 'price.currency'], 'Nothing was bought; see headrace purchases add --help.'))
   changing(purchases.command('cancel <id>')).description('end a purchase; what is left of it is gone').option(...TENANT).action(async (id: string, flags: Of) => showOne(output(), await client.call('POST', `/tenants/${await client.tenant(flags.tenant)}/purchases/${id}/cancel`)))
   program
     .command('usage')
@@ -83,7 +83,7 @@ export function addPurchases(program: Command, client: Client, output: () => Out
     .option(...TENANT)
     .action(async (flags: Of & { ledger?: boolean; execution?: string }) => {
       const tenant = await client.tenant(flags.tenant)
-      if (flags.ledger === true) return showList(output(), await client.call('GET', `/tenants/${tenant}/ledger`, { query: { limit: 200, execution_id: flags.execution } }), ['at', 'act', 'debit', 'credit', 'vcpu_hours', 'execution_id', 'purchase_id'], 'No entries.')
+      if (flags.ledger === true) return showList(output(), await client.list(`/tenants/${tenant}/ledger`, { query: { execution_id: flags.execution }, limit: flags.execution === undefined ? 200 : undefined }), ['at', 'act', 'debit', 'credit', 'vcpu_hours', 'execution_id', 'purchase_id'], 'No entries.')
       const body = await client.call<Body & { current_period: Record<string, Body> }>('GET', `/tenants/${tenant}/usage`)
       if (output().format === 'json') output().object(body)
       else output().rows(Object.entries(body.current_period).map(([resource, figures]) => ({ resource, ...figures })))

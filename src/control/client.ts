@@ -2,6 +2,8 @@
 export interface Client {
   /** Sends a request and gives the body of its answer. Throws the error that the service answered. */
   call<T = Record<string, unknown>>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options?: CallOptions): Promise<T>
+  /** All items of a list, page by page, or the first `limit` of them. */
+  list<T = Record<string, unknown>>(path: string, options?: { query?: CallOptions['query']; limit?: number }): Promise<{ items: T[] } & Record<string, unknown>>
   /** From now on changes are dry runs. */
   rehearse(): void
   /** Id of the tenant that a command is about: named, of the profile, of the token, or the only one there is. */

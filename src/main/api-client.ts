@@ -19,13 +19,27 @@ interface Problem {
   params?: Record<string, unknown>
 }
 
+/** The most that the service puts on a page. */
+const PAGE = 500
+
 export function createClient(): Client {
   let known: Promise<Profile> | undefined
   const profile = (): Promise<Profile> => (known ??= findProfile())
   let rehearsing = false
   const call = async <T>(method: string, path: string, options: CallOptions = {}): Promise<T> => (await request(await profile(), method, path, rehearsing && method !== 'GET' ? { ...options, query: { ...options.query, dry_run: 'true' } } : options)) as T
+  const list: Client['list'] = async <T>(path: string, { query, limit = Infinity }: { query?: CallOptions['query']; limit?: number } = {}) => {
+    const items: T[] = []
+    let next: string | undefined
+    do {
+      const page: { items: T[]; next?: string } = await call('GET', path, { query: { ...query, limit: Math.min(PAGE, limit - items.length), after: next } })
+      items.push(...page.items)
+      next = page.next
+    } while (next !== undefined && items.length < limit)
+    return { items, ...(next === undefined ? {} : { next }) }
+  }
   return {
     call,
+    list,
     rehearse: () => void (rehearsing = true),
     async tenant(named) {
       const { tenant } = await profile()
@@ -33,7 +47,7 @@ export function createClient(): Client {
       if (wanted !== undefined && isId(wanted)) return wanted
       const me = await call<{ tenant_id: string | null }>('GET', '/me')
       if (me.tenant_id !== null) return me.tenant_id
-      const { items } = await call<{ items: { tenant_id: string; tenant_name: string }[] }>('GET', '/tenants', { query: { limit: 500 } })
+      const { items } = await list<{ tenant_id: string; tenant_name: string }>('/tenants')
       const match = wanted === undefined ? items : items.filter((one) => one.tenant_name.toLowerCase() === wanted.toLowerCase())
       if (match.length === 1) return match[0].tenant_id
       if (wanted !== undefined) throw failure('not_found', { what: 'tenant', id: wanted, list: 'headrace tenants list' })

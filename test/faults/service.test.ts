@@ -62,7 +62,7 @@ test(`killed ${KILLS} times, with its database every second time: holds equal wh
     open = await until(`one of ${before} executions to end`, async () => { const now = (await booksOf(url)).open; return now < before ? now : undefined }, 120_000)
   }
   expect(await booksOf(url)).toMatchObject({ ...IN_ORDER, open: 0 })
-  const { items } = await cliJson<{ items: { execution_id: string; status: string; receipt: { rows: number } }[] }>(where, ['executions', 'list', '--limit', '500'])
+  const { items } = await cliJson<{ items: { execution_id: string; status: string; receipt: { rows: number } }[] }>(where, ['executions', 'list', '--limit', '100000'])
   const byId = new Map(items.map((one) => [one.execution_id, one]))
   expect([...acknowledged].filter((id) => !byId.has(id))).toEqual([])
   const succeeded = items.filter((one) => one.status === 'succeeded')
