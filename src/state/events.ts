@@ -19,10 +19,11 @@ export async function record(tx: Tx, ...events: NewEvent[]): Promise<void> {
   await sql`INSERT INTO events (tenant_id, actor, event, subject, data) SELECT tenant_id, actor, event, subject, data FROM jsonb_to_recordset(${rows}::jsonb) AS e (tenant_id uuid, actor text, event text, subject uuid, data jsonb) WHERE pg_current_xact_id() IS NOT NULL`.execute(tx)
 }
 
-/** Events above `after` and up to `through`, in order. */
-export async function eventsAfter(db: Db, { after, through, tenantId, limit }: { after: bigint; through: bigint; tenantId?: string; limit: number }): Promise<Record<string, unknown>[]> {
+/** Events above `after` and up to `through`, in order; only those of a name in `names` when it is given. */
+export async function eventsAfter(db: Db, { after, through, tenantId, names, limit }: { after: bigint; through: bigint; tenantId?: string; names?: string[]; limit: number }): Promise<Record<string, unknown>[]> {
   let query = db.selectFrom('events').select(['event_id', 'tenant_id', 'at', 'actor', 'event', 'subject', 'data']).where('event_id', '>', after).where('event_id', '<=', through).orderBy('event_id').limit(limit)
   if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId)
+  if (names !== undefined) query = query.where('event', 'in', names)
   return (await query.execute()).map((row) => ({ ...row, event_id: String(row.event_id) }))
 }
 

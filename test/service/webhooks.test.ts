@@ -7,7 +7,7 @@ import { createDiskWatch } from '../../src/main/service/disk-watch.ts'
 import { mailerOf } from '../../src/main/service/mail.ts'
 import { deliverWebhooks } from '../../src/main/service/webhooks.ts'
 import { record } from '../../src/state/events.ts'
-import { purchase, testService, type TestService } from '../support/service.ts'
+import { purchase, run, testService, type TestService } from '../support/service.ts'
 
 const GB = 1024 ** 3
 let clockMs = Date.now()
@@ -143,6 +143,17 @@ test('mail goes through the SMTP server, one for what came since the last; what 
 
 test.each([['ftp://x', undefined], ['smtp://host', undefined]])('%s without a sender is refused at the start', (url, from) => {
   expect(() => mailerOf({ HEADRACE_SMTP_URL: url, HEADRACE_MAIL_FROM: from })).toThrow(/HEADRACE_SMTP_URL/)
+})
+
+test('of more webhooks than a round takes each gets its events', async () => {
+  process.env.HEADRACE_ALLOW_HOSTS = `127.0.0.1:${port}`
+  const tenant = await service.tenant('many')
+  await run(service.url, `INSERT INTO webhooks (tenant_id, url, events) SELECT '${tenant.id}', 'http://127.0.0.1:${port}/' || i, ARRAY['slow.event'] FROM generate_series(1, 250) i`)
+  got.length = 0
+  for (let n = 0; n < 2; n += 1) await service.context.gate.transact((tx) => record(tx, { tenantId: tenant.id, actor: 'test', event: 'slow.event' }))
+  for (let round = 0; round < 4; round += 1) await deliverWebhooks(service.context)
+  expect(got).toHaveLength(500)
+  expect(await deliverWebhooks(service.context)).toBe(0)
 })
 
 test('an address that is not allowed gets nothing', async () => {

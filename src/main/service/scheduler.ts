@@ -42,7 +42,7 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
     if ((await holdLease(context.gate.service, { name: 'scheduler', holder, leaseMs: TURN.leaseMs })) === undefined) return
     if (context.now().getTime() >= slowAt) {
       await slowRound(context)
-      await watchDisk()
+      await watchDisk().catch(told)
       slowAt = context.now().getTime() + TURN.slowMs
     }
     await schedulerRound(context, watch)
