@@ -56,7 +56,7 @@ export const Requirements = Type.Object({
 }, { additionalProperties: false })
 const Promises = { max_runtime_minutes: Type.Optional(Count('More is a miss, and ends the run.', 10_080)), max_freshness_seconds: Type.Optional(Count('Of a stream: age of the newest message when readers see it.', 86_400)), priority: Type.Optional(Type.Union([Type.Literal('low'), Type.Literal('medium'), Type.Literal('high')])) }
 export const Sla = Type.Object({ ...Promises, tier: Type.Optional(Type.String({ maxLength: 40, description: 'A tier that the operator defined: what is not said here is as it promises.' })) }, { additionalProperties: false })
-export const SlaTiers = Type.Object({ tiers: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,39}$' }), Type.Object(Promises, { additionalProperties: false }), { maxProperties: 100 }) }, { additionalProperties: false })
+export const SlaTiers = Type.Object({ tiers: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,39}$' }), Type.Object(Promises, { additionalProperties: false }), { maxProperties: 100, additionalProperties: false }) }, { additionalProperties: false })
 export const JobRequest = Type.Object({
   job_name: Name('Unique in the tenant.'), source_type: Type.String({ minLength: 1, maxLength: 50 }), source_config: Free, destination_config: Free,
   schedule_cron: Type.Optional(nullable(Type.String({ maxLength: 100, description: 'Five fields, UTC; null or left out: by hand.' }))), resource_requirements: Requirements, sla_requirements: Type.Optional(Sla),
@@ -101,7 +101,7 @@ const WebhookFields = { url: Type.String({ maxLength: 2_000, pattern: '^(https?:
 export const WebhookRequest = Type.Object({ ...WebhookFields, secret_name: Type.Optional(Name('A secret whose `key` signs each delivery.')) }, { additionalProperties: false })
 export const AlertRequest = Type.Object(WebhookFields, { additionalProperties: false })
 export const Webhook = Type.Object({ webhook_id: Uuid('Its id.'), url: Type.String(), events: Type.Array(Type.String()), secret_name: nullable(Type.String()), created_at: Time('When it was made.'), failures: Type.Optional(Type.Integer()), last_error: Type.Optional(nullable(Type.String())) })
-export const SecretRequest = Type.Object({ value: Type.Record(Type.String({ pattern: '^[a-z_]{1,40}$' }), Type.String({ maxLength: 65_536 }), { minProperties: 1, maxProperties: 20 }) }, { additionalProperties: false })
+export const SecretRequest = Type.Object({ value: Type.Record(Type.String({ pattern: '^[a-z_]{1,40}$' }), Type.String({ maxLength: 65_536 }), { minProperties: 1, maxProperties: 20, additionalProperties: false }) }, { additionalProperties: false })
 export const SecretName = Type.Object({ name: Type.String() })
 
 export const page = <T extends TSchema>(item: T) => Type.Object({ items: Type.Array(item), next: Type.Optional(Type.String({ description: 'Give it as `after` for the next page.' })) })

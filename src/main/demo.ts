@@ -115,12 +115,18 @@ async function killInTheMiddle(ask: Ask, id: string, { servicePid, raw, before }
   for (let look = 0; ; look += 1) {
     const pids = await executionPids(servicePid)
     // A first run enters its first offsets before it commits data.
-    if (pids.length > 0 && versionsOf(raw) > Math.max(before, 1) + (before === 0 ? 1 : 0)) {
-      for (const pid of pids) process.kill(pid, 'SIGKILL')
-      return true
-    }
+    if (versionsOf(raw) > Math.max(before, 1) + (before === 0 ? 1 : 0) && pids.filter(killed).length > 0) return true
     if (look % 20 === 19 && ended(await show(ask, id))) return false
     await new Promise((done) => setTimeout(done, 25))
+  }
+}
+
+/** False for one that has ended by itself meanwhile. */
+function killed(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL')
+  } catch {
+    return false
   }
 }
 

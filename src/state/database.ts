@@ -63,8 +63,6 @@ const POOL = { app: 8, service: 6 }
 
 /** Opens both ways in. Throws `database_unreachable` when nobody answers. */
 export async function openGate(url: string): Promise<Gate> {
-  pg.types.setTypeParser(pg.types.builtins.INT8, BigInt)
-  pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, timeOf)
   const app = openPool(url, 'headrace_app', POOL.app)
   const service = new Kysely<Database>({ dialect: new PostgresDialect({ pool: openPool(url, 'headrace_service', POOL.service) }) })
   await sql`SELECT 1`.execute(service).catch((error: unknown) => {
@@ -134,7 +132,10 @@ function sessionOf(pool: pg.Pool, tenantId: string, act: 'read' | 'write'): Db {
 
 /** An index is worth it for a hundredth of a table: the planner's own figure is that of disks with heads. */
 function openPool(url: string, role: string, max: number): pg.Pool {
-  const pool = new pg.Pool({ connectionString: url, max, pipeline: true, options: `-c role=${role} -c search_path=public -c random_page_cost=1.1 -c timezone=UTC -c datestyle=ISO`, application_name: role, idleTimeoutMillis: 30_000, connectionTimeoutMillis: 15_000 })
+  const types = new pg.TypeOverrides()
+  types.setTypeParser(pg.types.builtins.INT8, BigInt)
+  types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, timeOf)
+  const pool = new pg.Pool({ connectionString: url, max, types, pipeline: true, options: `-c role=${role} -c search_path=public -c random_page_cost=1.1 -c timezone=UTC -c datestyle=ISO`, application_name: role, idleTimeoutMillis: 30_000, connectionTimeoutMillis: 15_000 })
   // A server that restarts ends idle sessions; the next statement opens another.
   pool.on('error', () => undefined)
   // And one that is in use between two statements: the next one fails by itself; without a listener the process would end.

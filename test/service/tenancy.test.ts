@@ -93,7 +93,8 @@ test('a deleted tenant\'s tokens are refused, a suspended one\'s are told why', 
   expect((await service.call('GET', `/tenants/${gone.id}`)).status).toBe(404)
 })
 
-test('secrets are stored and never given back, not even to the operator', async () => {
+test('secrets are stored and never given back, not even to the operator; what is no field of text is refused', async () => {
+  for (const value of [{ Password: 'x' }, { password: 1 }, { 'a b': 'x' }, {}]) expect((await service.call('PUT', `/tenants/${b.id}/secrets/odd`, { body: { value } })).status).toBe(400)
   const { body } = await service.call('GET', `/tenants/${b.id}/secrets`)
   expect(body).toEqual({ items: [{ name: CANARY }] })
   expect((await service.call('GET', `/tenants/${b.id}/secrets/${CANARY}`)).status).toBe(404)
