@@ -3,10 +3,8 @@ import type { Command } from 'commander'
 import type { Client } from '../control/client.ts'
 import type { Output } from './output.ts'
 
-export type Changing = (command: Command) => Command
-
 /** Gives a verb the option. */
-export function dryRunOf(client: Client, output: () => Output): Changing {
+export function dryRunOf(client: Client, output: () => Output): (command: Command) => Command {
   return (command) => {
     const dry = (): boolean => command.opts<{ dryRun?: boolean }>().dryRun === true
     return command

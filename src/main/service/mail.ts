@@ -6,6 +6,12 @@ export interface Mailer {
   send(to: string, events: Record<string, unknown>[]): Promise<void>
 }
 
+/** The mailer, or `setting_missing` where the operator has set none. */
+export function needMailer(mail: Mailer | undefined): Mailer {
+  if (mail === undefined) throw failure('setting_missing', { where: 'the environment of the service', setting: 'HEADRACE_SMTP_URL', example: 'HEADRACE_SMTP_URL=smtp://USER:PASSWORD@HOST:587 HEADRACE_MAIL_FROM=headrace@example.com' })
+  return mail
+}
+
 /** HEADRACE_SMTP_URL (smtp://USER:PASSWORD@HOST:587, smtps://HOST) and HEADRACE_MAIL_FROM; undefined: no mail is sent. */
 export function mailerOf(env: NodeJS.ProcessEnv = process.env): Mailer | undefined {
   const { HEADRACE_SMTP_URL: url, HEADRACE_MAIL_FROM: from } = env

@@ -44,7 +44,8 @@ export function startRunner(context: Context, log: (event: Record<string, unknow
     }
     if (performance.now() - sweptMs > RUNNER.sweepMs) {
       sweptMs = performance.now()
-      await dropOldLogs(context.home, context.retention, context.now().getTime())
+      // Beside the loop: with many logs it takes longer than a lease may wait for its heartbeat.
+      void dropOldLogs(context.home, context.retention, context.now().getTime()).catch(told)
     }
     // Streams run all the time: what they may take is booked capacity, not one of a few places.
     const free = concurrency - [...running.values()].filter((one) => one.rolling === undefined).length

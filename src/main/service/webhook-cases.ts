@@ -4,6 +4,7 @@ import { failure } from '../../core/errors.ts'
 import type { Db, Tx } from '../../state/database.ts'
 import { record } from '../../state/events.ts'
 import type { Context } from './context.ts'
+import { needMailer } from './mail.ts'
 
 export function webhookCases(context: Context): Pick<Service, 'createWebhook' | 'listWebhooks' | 'deleteWebhook'> {
   const { gate } = context
@@ -11,7 +12,7 @@ export function webhookCases(context: Context): Pick<Service, 'createWebhook' | 
   const read = <T>(tenantId: string | undefined, work: (db: Db) => Promise<T>): Promise<T> => (tenantId === undefined ? work(gate.service) : gate.readAs(tenantId, work))
   return {
     async createWebhook(by, tenantId, body) {
-      if (body.url.startsWith('mailto:') && context.mail === undefined) throw failure('setting_missing', { where: 'the environment of the service', setting: 'HEADRACE_SMTP_URL', example: 'HEADRACE_SMTP_URL=smtp://USER:PASSWORD@HOST:587 HEADRACE_MAIL_FROM=headrace@example.com' })
+      if (body.url.startsWith('mailto:')) needMailer(context.mail)
       return write(tenantId, async (tx) => {
         const row = await tx.insertInto('webhooks').values((value) => ({ tenant_id: tenantId ?? null, url: body.url, events: body.events, secret_name: body.secret_name ?? null, last_error: null, next_event_id: value.selectFrom('events').select(({ fn }) => fn.coalesce(fn.max('event_id'), value.val(0n)).as('last')) as never })).returning(['webhook_id', 'url', 'events', 'secret_name', 'created_at']).executeTakeFirstOrThrow()
         await record(tx, { tenantId: tenantId ?? null, actor: by.name, event: 'webhook.created', subject: row.webhook_id, data: { url: body.url } })

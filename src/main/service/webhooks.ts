@@ -11,6 +11,7 @@ import { failure, reasonOf } from '../../core/errors.ts'
 import { eventsAfter } from '../../state/events.ts'
 import type { Context } from './context.ts'
 import { allowedAddress, egressPolicy } from './dial.ts'
+import { needMailer } from './mail.ts'
 
 const DELIVERY = { hooks: 100, events: 50, looked: 10_000n, timeoutMs: 10_000, turnMs: 10_000, longestPauseMs: 3_600_000 }
 
@@ -55,7 +56,7 @@ async function deliver(context: Context, hook: Hook, through: bigint): Promise<n
   const begun = performance.now()
   try {
     if (hook.url.startsWith('mailto:')) {
-      await mailTo(context, hook.url.slice('mailto:'.length), events)
+      await needMailer(context.mail).send(hook.url.slice('mailto:'.length), events)
       count = events.length
       done = end
     } else {
@@ -83,11 +84,6 @@ async function keyOf({ secrets }: Context, { tenant_id: tenantId, secret_name: n
   const key = (await secrets.get(tenantId, name))?.key
   if (key === undefined) throw failure('secret_not_found', { name: `${name} with a field key` })
   return key
-}
-
-async function mailTo({ mail }: Context, address: string, events: Record<string, unknown>[]): Promise<void> {
-  if (mail === undefined) throw failure('setting_missing', { where: 'the environment of the service', setting: 'HEADRACE_SMTP_URL', example: 'HEADRACE_SMTP_URL=smtp://HOST:25' })
-  await mail.send(address, events)
 }
 
 /** Posts to the address that was checked and to no other; redirects are not followed. */
