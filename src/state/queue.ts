@@ -1,4 +1,5 @@
 /** The queue of executions: entered with a fair-share tag, decided on in one transaction, in the order of the tags. */
+import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { timeOrderedId } from './ids.ts'
 import { failure } from '../core/errors.ts'
@@ -73,7 +74,7 @@ export async function runCycle(tx: Tx, { capacity, settings, now, heads, spillov
   const tenants = await readTenants(tx, grid, rows.map((row) => row.tenant_id), { nowMs: now.getTime(), lock: true, dedicated: rows.filter((row) => row.namespace === DEDICATED).map((row) => row.tenant_id) })
   const queue = rows.map((row): Queued => ({ executionId: row.execution_id, tenantId: row.tenant_id, namespace: row.namespace as Namespace, cpuCores: row.cpu_cores, memoryGb: row.memory_gb, estimatedMinutes: row.estimated_minutes, preferredMs: row.preferred.getTime(), deadlineMs: row.deadline.getTime() }))
   const { bookings, waits } = decide({ nowMs: now.getTime(), grid, free: await readSlots(tx, grid), total: capacity, tenants, queue, spillover })
-  await book(tx, bookings, new Map(rows.map((row) => [row.execution_id, row.place])), now)
+  await bookAll(tx, bookings, new Map(rows.map((row) => [row.execution_id, row.place])), now)
   if (bookings.length > 0) await allocate(tx, grid, bookings.map(spanOf), 1)
   await wait(tx, waits.filter((one) => !one.over))
   await miss(tx, waits.filter((one) => one.over), now)
@@ -113,11 +114,28 @@ export async function advanceBookings(tx: Tx, { settings, now }: { settings: Slo
 /** A round looks at so many of them: enough to fill a machine, few enough to take milliseconds. */
 const ADVANCED_AT_ONCE = 200
 
-/** Enters bookings and their holds; `places`: where their rows of the queue lie, which the lock on them keeps there. */
-async function book(tx: Tx, decided: Booking[], places: Map<string, string>, now: Date): Promise<void> {
-  if (decided.length === 0) return
-  // In the order of tenants: what is entered then touches the pages of three indexes one after the other, a twentieth of a booking's time.
+/** Bookings of one statement. */
+const BOOKED_AT_ONCE = 1_000
+
+/**
+ * Enters what was decided. In the order of tenants: it touches the pages of three indexes one after the other then, a twentieth of a
+ * booking's time. In parts: the server enters one while the next is written down, another twelfth.
+ */
+async function bookAll(tx: Tx, decided: Booking[], places: Map<string, string>, now: Date): Promise<void> {
   const bookings = decided.toSorted((a, b) => (a.tenantId < b.tenantId ? -1 : 1))
+  // A part that fails makes the server refuse those behind it. None may be under way when its error ends the transaction.
+  const failures: Promise<unknown>[] = []
+  for (let at = 0; at < bookings.length; at += BOOKED_AT_ONCE) {
+    failures.push(book(tx, bookings.slice(at, at + BOOKED_AT_ONCE), places, now).then(() => undefined, (error: unknown) => error))
+    // A turn in which the part is sent.
+    await setImmediate()
+  }
+  const first = (await Promise.all(failures)).find((one) => one !== undefined)
+  if (first !== undefined) throw first
+}
+
+/** Enters bookings and their holds; `places`: where their rows of the queue lie, which the lock on them keeps there. */
+async function book(tx: Tx, bookings: Booking[], places: Map<string, string>, now: Date): Promise<void> {
   const column = (name: 'executionId' | 'tenantId' | 'namespace' | 'fromMs' | 'untilMs' | 'lender' | 'owner'): string => arrayOf(bookings.map((one) => one[name]))
   const holds = bookings.flatMap((one, i) => one.holds.map((hold) => ({ ...hold, n: i + 1 })))
   const { rows: [{ lots, taken }] } = await sql<{ lots: number; taken: number }>`

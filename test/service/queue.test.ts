@@ -7,7 +7,7 @@ import { holdLease } from '../../src/state/leases.ts'
 import { auditLedger } from '../../src/state/ledger.ts'
 import { turnPeriods } from '../../src/state/purchases.ts'
 import { createChance } from '../support/chance.ts'
-import { purchase } from '../support/service.ts'
+import { purchase, run } from '../support/service.ts'
 import { queueWorld } from '../support/queue-world.ts'
 
 const chance = createChance()
@@ -257,5 +257,27 @@ test('a run that outruns its booking keeps its cores: where the next slot is fre
   await inOrder()
   const { generation } = await row(second as string)
   await done({ execution_id: second as string, generation })
+  await inOrder()
+})
+
+test('2,500 are booked in one cycle, in parts; when one part fails none of them is, and the next cycle books all', async () => {
+  const tenant = await buyer({ hours: 1_000 })
+  await slowRound(service.context)
+  const first = await queue(tenant, tenant.jobs[0])
+  await run(service.url, `
+    UPDATE job_executions SET deadline = deadline + interval '23 hours' WHERE execution_id = '${first}';
+    INSERT INTO job_executions (job_id, tenant_id, namespace, scheduled_time, cpu_cores, memory_gb, estimated_minutes, fair_tag, deadline)
+      SELECT job_id, tenant_id, namespace, scheduled_time, cpu_cores, memory_gb, estimated_minutes, fair_tag + i, deadline FROM job_executions, generate_series(1, 2499) i WHERE execution_id = '${first}';
+    INSERT INTO queued_executions (execution_id, tenant_id, namespace, cpu_cores, memory_gb, estimated_minutes, preferred, deadline, fair_tag, warn_at)
+      SELECT execution_id, tenant_id, namespace, cpu_cores, memory_gb, estimated_minutes, scheduled_time, deadline, fair_tag, deadline FROM job_executions WHERE tenant_id = '${tenant.id}' AND execution_id <> '${first}';
+    CREATE FUNCTION refuse_first() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.execution_id = '${first}' THEN RAISE 'no room for the first'; END IF; RETURN NEW; END $$;
+    CREATE TRIGGER refuse_first BEFORE INSERT ON bookings FOR EACH ROW EXECUTE FUNCTION refuse_first()`)
+  const booked = async (): Promise<number> => Number((await service.context.gate.service.selectFrom('bookings').select(({ fn }) => fn.countAll().as('n')).where('tenant_id', '=', tenant.id).executeTakeFirstOrThrow()).n)
+  await expect(round()).rejects.toThrow('no room for the first')
+  expect(await booked()).toBe(0)
+  await inOrder()
+  await run(service.url, 'DROP TRIGGER refuse_first ON bookings')
+  await round()
+  expect(await booked()).toBe(2_500)
   await inOrder()
 })

@@ -15,7 +15,7 @@ let service: TestService
 let server: Server
 let port: number
 let answer = 200
-const got: { headers: IncomingHttpHeaders; body: string }[] = []
+const got: { path: string | undefined; headers: IncomingHttpHeaders; body: string }[] = []
 
 beforeAll(async () => {
   service = await testService({ now: () => new Date(clockMs) })
@@ -23,7 +23,7 @@ beforeAll(async () => {
     let body = ''
     request.on('data', (chunk: Buffer) => (body += chunk.toString()))
     request.on('end', () => {
-      if (answer === 200) got.push({ headers: request.headers, body })
+      if (answer === 200) got.push({ path: request.url, headers: request.headers, body })
       response.writeHead(answer, answer === 302 ? { location: `http://127.0.0.1:${port}/elsewhere` } : {}).end()
     })
   })
@@ -90,8 +90,9 @@ test('an operator is told of every tenant and of the service, on this machine to
   for (const tenant of tenants) await service.call('POST', `/tenants/${tenant.id}/purchases`, { token: tenant.owner, body: purchase('vcpu_hours', 1) })
   const space = { free: 100 * GB, whole: 1_000 * GB }
   const watch = createDiskWatch(service.context, async () => space)
-  for (const free of [100, 20, 9, 8]) {
-    space.free = free * GB
+  // Little for its size but much, much for its size but little, and then too little.
+  for (const [free, whole] of [[100, 1_000], [20, 1_000], [9, 100], [9, 1_000], [8, 1_000]]) {
+    Object.assign(space, { free: free * GB, whole: whole * GB })
     await watch()
   }
   clockMs += 7 * 3_600_000
@@ -154,6 +155,55 @@ test('of more webhooks than a round takes each gets its events', async () => {
   for (let round = 0; round < 4; round += 1) await deliverWebhooks(service.context)
   expect(got).toHaveLength(500)
   expect(await deliverWebhooks(service.context)).toBe(0)
+  got.length = 0
+  for (let round = 0; round < 3; round += 1) {
+    await service.context.gate.transact((tx) => record(tx, { tenantId: tenant.id, actor: 'test', event: 'slow.event' }))
+    await deliverWebhooks(service.context)
+  }
+  // More comes all the time: those that got something last come last.
+  expect(new Set(got.map((one) => one.path)).size).toBe(250)
+  await run(service.url, 'DELETE FROM webhooks')
+})
+
+test('pauses double with each failure; a tenant that is suspended is told nothing until it is active again', async () => {
+  process.env.HEADRACE_ALLOW_HOSTS = `127.0.0.1:${port}`
+  const tenant = await service.tenant('paused')
+  await service.call('POST', `/tenants/${tenant.id}/webhooks`, { token: tenant.owner, body: { url: `http://127.0.0.1:${port}/x`, events: ['slow.event'] } })
+  await service.context.gate.transact((tx) => record(tx, { tenantId: tenant.id, actor: 'test', event: 'slow.event' }))
+  const failuresAfter = async (ms: number): Promise<unknown> => {
+    clockMs += ms
+    await deliverWebhooks(service.context)
+    return (await service.call<{ items: { failures: number }[] }>('GET', `/tenants/${tenant.id}/webhooks`, { token: tenant.viewer })).body.items[0].failures
+  }
+  answer = 500
+  const seen = []
+  for (const ms of [0, 999, 1, 1_999, 1, 3_999, 1]) seen.push(await failuresAfter(ms))
+  answer = 200
+  expect(seen).toEqual([1, 1, 2, 2, 3, 3, 4])
+  got.length = 0
+  clockMs += 3_600_000
+  const active = (status: string): Promise<unknown> => run(service.url, `UPDATE tenants SET status = '${status}' WHERE tenant_id = '${tenant.id}'`)
+  await active('suspended')
+  expect(await deliverWebhooks(service.context)).toBe(0)
+  await active('active')
+  expect([await deliverWebhooks(service.context), got.length]).toEqual([1, 1])
+})
+
+test('who waits for what seldom comes is moved on past what it does not want, and misses nothing of what it does', async () => {
+  process.env.HEADRACE_ALLOW_HOSTS = `127.0.0.1:${port}`
+  const tenant = await service.tenant('seldom')
+  await run(service.url, `DELETE FROM webhooks; INSERT INTO webhooks (tenant_id, url, events, next_event_id) SELECT '${tenant.id}', 'http://127.0.0.1:${port}/' || i, ARRAY['slow.event'], (SELECT max(event_id) FROM events) FROM generate_series(1, 101) i`)
+  const others = (): Promise<unknown> => run(service.url, `INSERT INTO events (tenant_id, actor, event) SELECT '${tenant.id}', 'test', 'other.event' FROM generate_series(1, 10100)`)
+  await others()
+  expect(await deliverWebhooks(service.context)).toBe(0)
+  const { gate } = service.context
+  const { last } = await gate.service.selectFrom('events').select(({ fn }) => fn.max('event_id').as('last')).executeTakeFirstOrThrow()
+  expect(await gate.service.selectFrom('webhooks').select('next_event_id').distinct().execute()).toEqual([{ next_event_id: last }])
+  got.length = 0
+  await gate.transact((tx) => record(tx, { tenantId: tenant.id, actor: 'test', event: 'slow.event' }))
+  await others()
+  // One more than a round takes: the last of them still waits for it when the others are moved on.
+  expect([await deliverWebhooks(service.context), await deliverWebhooks(service.context), got.length]).toEqual([100, 1, 101])
 })
 
 test('an address that is not allowed gets nothing', async () => {
