@@ -91,7 +91,7 @@ test('an operator is told of every tenant and of the service, on this machine to
   const space = { free: 100 * GB, whole: 1_000 * GB }
   const watch = createDiskWatch(service.context, async () => space)
   // Little for its size but much, much for its size but little, and then too little.
-  for (const [free, whole] of [[100, 1_000], [20, 1_000], [9, 100], [9, 1_000], [8, 1_000]]) {
+  for (const [free, whole] of [[100, 1_000], [20, 1_000], [7, 100], [9, 1_000], [8, 1_000]]) {
     Object.assign(space, { free: free * GB, whole: whole * GB })
     await watch()
   }
