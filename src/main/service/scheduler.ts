@@ -25,11 +25,15 @@ export interface Loop {
   stop(): Promise<void>
 }
 
-/** How often it looks, how long a lead lasts, how often a run is tried. */
-const TURN = { everyMs: 500, leaseMs: 15_000, attempts: 3, slowMs: 30_000 }
+/**
+ * How often it looks, how long a lead and a run last without a sign, how long a round may keep the lead, how often a run is tried. A lead
+ * is short: who starts again after a crash waits for its own, and a second leader decides nothing twice.
+ */
+const TURN = { everyMs: 500, leadMs: 3_000, silentMs: 15_000, roundMs: 60_000, attempts: 3, slowMs: 30_000 }
 
 export function startScheduler(context: Context, log: (event: Record<string, unknown>) => void): Loop {
   const holder = `${hostname()} ${process.pid}`
+  const lead = (): Promise<bigint | undefined> => holdLease(context.gate.service, { name: 'scheduler', holder, leaseMs: TURN.leadMs })
   const watch = createLeaseWatch()
   const watchDisk = createDiskWatch(context)
   const told = (error: unknown): void => {
@@ -39,13 +43,20 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
   let delivering: Promise<unknown> | undefined
   let slowAt = 0
   return startLoop(TURN.everyMs, async () => {
-    if ((await holdLease(context.gate.service, { name: 'scheduler', holder, leaseMs: TURN.leaseMs })) === undefined) return
-    if (context.now().getTime() >= slowAt) {
-      await slowRound(context)
-      await watchDisk().catch(told)
-      slowAt = context.now().getTime() + TURN.slowMs
+    if ((await lead()) === undefined) return
+    const begun = performance.now()
+    // A round that works off a long queue keeps the lead, one that hangs loses it.
+    const renewing = setInterval(() => performance.now() - begun < TURN.roundMs && void lead().catch(() => undefined), TURN.leadMs / 3)
+    try {
+      if (context.now().getTime() >= slowAt) {
+        await slowRound(context)
+        await watchDisk().catch(told)
+        slowAt = context.now().getTime() + TURN.slowMs
+      }
+      await schedulerRound(context, watch)
+    } finally {
+      clearInterval(renewing)
     }
-    await schedulerRound(context, watch)
     // Beside the rounds: a receiver that is slow must not hold up who waits for capacity.
     delivering ??= deliverWebhooks(context).catch(told).finally(() => (delivering = undefined))
   }, told, async () => {
@@ -93,7 +104,7 @@ export async function schedulerRound(context: Context, watch: LeaseWatch = creat
 /** Leases that did not change for longer than they last, by a clock that only goes forward: no clock that jumps takes a run from its runner. */
 export type LeaseWatch = (leases: { execution_id: string; lease_until: Date }[], monotonicMs: number) => { execution_id: string; lease_until: Date }[]
 
-export function createLeaseWatch(leaseMs = TURN.leaseMs): LeaseWatch {
+export function createLeaseWatch(leaseMs = TURN.silentMs): LeaseWatch {
   let seen = new Map<string, { until: number; sinceMs: number }>()
   return (leases, monotonicMs) => {
     const next = new Map<string, { until: number; sinceMs: number }>()
