@@ -36,6 +36,15 @@ export interface ObjectStore {
   address(name: string): string
 }
 
+/** A store elsewhere, which takes whole files. */
+export interface RemoteStore extends ObjectStore {
+  /**
+   * Creates an object from a file of this machine, of any size: whole, durable, and in one step at the end of the upload; false when the
+   * name is taken by then. What broken uploads of the same name left behind goes.
+   */
+  createFrom(path: string, name: string): Promise<boolean>
+}
+
 /** How an engine comes to the objects of a store. */
 export interface EngineAccess {
   path(store: ObjectStore, name: string): string

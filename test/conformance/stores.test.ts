@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { ObjectStore } from '../../src/core/object-store.ts'
+import type { ObjectStore, RemoteStore } from '../../src/core/object-store.ts'
 import { tableColumn } from '../../src/core/table-schema.ts'
 import { openOrCreateTable, openTable, type CommitRequest, type Table } from '../../src/lakehouse/table.ts'
 import { openStore } from '../../src/main/stores.ts'
@@ -105,6 +105,27 @@ test.each(KINDS)('%s: a file that an engine wrote is durable after sync, and can
   expect(() => statSync(store.localPath('data/f/big.parquet'))).toThrow()
 })
 
+test.each(REMOTE)('%s: of four that upload a file under one name at once the first to end wins, whole; the others learn it, and nothing is left of them', async (kind) => {
+  const store = stores[kind] as RemoteStore
+  for (const [name, bytes] of [['published/small.parquet', 10], ['published/large.parquet', 21 * 1024 * 1024]] as const) {
+    const files = Array.from({ length: 4 }, (_, i) => join(folder, `from-${i}`))
+    files.forEach((path, i) => writeFileSync(path, Buffer.alloc(bytes, `writer ${i} `)))
+    const won = await Promise.all(files.map((path) => store.createFrom(path, name)))
+    expect(won.filter(Boolean)).toHaveLength(1)
+    expect((await store.read(name))?.equals(readFileSync(files[won.indexOf(true)]))).toBe(true)
+    expect(await store.createFrom(files[0], name)).toBe(false)
+    expect((await store.read(name))?.equals(readFileSync(files[won.indexOf(true)]))).toBe(true)
+  }
+  expect(await leftovers(kind, 'published')).toEqual([])
+}, 60_000)
+
+/** What an upload that did not end leaves where users do not look. */
+async function leftovers(kind: string, below: string): Promise<unknown[]> {
+  if (kind === 's3') return (await new S3Client({ endpoint: servers.s3.env.AWS_ENDPOINT_URL, region: 'us-east-1', forcePathStyle: true }).send(new ListMultipartUploadsCommand({ Bucket: 'lake', Prefix: `main/${below}` }))).Uploads ?? []
+  const { FileStatuses } = (await (await fetch(`${servers.hdfs.env.HEADRACE_WEBHDFS}/webhdfs/v1${new URL(storeOf(kind).address(below)).pathname}?op=LISTSTATUS`)).json()) as { FileStatuses: { FileStatus: { pathSuffix: string }[] } }
+  return FileStatuses.FileStatus.filter((one) => one.pathSuffix.startsWith('.'))
+}
+
 test.each(KINDS)('%s: a file that should be there and is not is an error by name, on sync and on staging', async (kind) => {
   const store = storeOf(kind)
   await expect(store.sync(['data/g/none.parquet'])).rejects.toMatchObject({ name: 'HeadraceError' })
@@ -176,11 +197,20 @@ test('s3: with three requests in ten refused, broken off or answered into nothin
         )
     }
   })
-  await Promise.all(commits)
+  const file = join(folder, 'upload')
+  writeFileSync(file, Buffer.alloc(17 * 1024 * 1024, 'headrace'))
+  const uploading = (async (): Promise<void> => {
+    const store = (await openStore(servers.s3.root('faulty-uploads'))) as RemoteStore
+    // False is right too: it says that the name is taken, by itself when an answer was lost.
+    for (let n = 0; n < 10; n += 1) await store.createFrom(file, `${n}.parquet`)
+  })()
+  await Promise.all([...commits, uploading])
   process.env.AWS_ENDPOINT_URL = servers.s3.env.AWS_ENDPOINT_URL
   faulty.close()
   const table = await openTable(await openStore(servers.s3.root('faulty')))
   expect([table?.snapshot.version, table?.snapshot.files.size]).toEqual([40, 40])
+  const uploaded = await (await openStore(servers.s3.root('faulty-uploads'))).list('')
+  expect(uploaded.map((one) => one.size)).toEqual(Array.from({ length: 10 }, () => 17 * 1024 * 1024))
   expect(Math.min(...Object.values(faulty.made))).toBeGreaterThan(3)
 })
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { createStaging } from '../../src/lakehouse/stores/staging.ts'
 import { createS3Store } from '../../src/lakehouse/stores/s3.ts'
+import { outputPlace, publish } from '../../src/main/service/transfer-output.ts'
 import { openTenantStore } from '../../src/main/service/tenant-store.ts'
 import type { Outcome, Work } from '../../src/main/service/work.ts'
 import { openFolder } from '../support/service.ts'
@@ -59,6 +60,20 @@ test('a bucket as destination: the file and its rejects are there, whole; again 
   await store.stage(['large.parquet'])
   expect(await count(store.localPath('large.parquet'))).toBe(400_000)
   expect(receipt.bytes_written).toBeGreaterThan(5 * 1024 * 1024)
+})
+
+test('of two attempts that end at once, both give the outcome whose file is there', async () => {
+  const work = workOf(home, { executionId: 'twice', destination: { type: 's3', ...place, path: 'twice' }, destinationSecret: keys })
+  const ended = await Promise.all([3, 5].map(async (rows, i): Promise<Outcome> => {
+    const staged = join(home, `staged-${i}.parquet`)
+    await rowsOf([], `COPY (SELECT range AS id FROM range(${rows})) TO '${staged}' (FORMAT parquet)`)
+    const receipt = { rows, rejected: 0, bytes_read: 0, bytes_written: 0, output: [], work_seconds: 0, startup_seconds: 0 }
+    return publish(await outputPlace({ ...work, workFolder: join(home, `attempt-${i}`) }), work, { staged, rejects: undefined, outcome: { receipt, cursor: { rows } } })
+  }))
+  const store = await openTenantStore({ type: 's3', ...place, path: 'twice' }, keys, join(home, 'twice'))
+  await store.stage(['twice.parquet'])
+  const rows = await count(store.localPath('twice.parquet'))
+  expect(ended.map((one) => [one.receipt.rows, one.cursor])).toEqual([[rows, { rows }], [rows, { rows }]])
 })
 
 test('logins of the installation are never a tenant\'s; addresses go through the door; each refusal has its name', async () => {

@@ -2,7 +2,7 @@
  * S3 and what speaks its language. A commit is a conditional put (`If-None-Match: *`): the server creates the object whole or
  * answers that it is there. A server that ignores the condition would lose commits silently, so it is tried before it is trusted.
  */
-import { AbortMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { AbortMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand, S3Client, type MultipartUpload } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -11,7 +11,7 @@ import type { Agent as HttpAgent } from 'node:http'
 import type { Agent as HttpsAgent } from 'node:https'
 import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
-import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
+import type { RemoteStore, StoredObject } from '../../core/object-store.ts'
 import type { Staging } from './staging.ts'
 
 export interface S3Spec {
@@ -42,7 +42,7 @@ interface Bucket {
 }
 
 /** Without credentials, logins come from where AWS tools find them: environment, shared files, web identity, instance or pod. */
-export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
+export function createS3Store(spec: S3Spec, staging: Staging): RemoteStore {
   const bucket = openBucket(spec)
   const { client, root, at } = bucket
   const read = (name: string, range?: string): Promise<Buffer | undefined> =>
@@ -77,7 +77,17 @@ export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
       await staging.forget(name)
       await guard(bucket, 'delete', name, async () => void (await client.send(new DeleteObjectCommand(at(name)))))
     },
-    sweep: (beforeMs) => guard(bucket, 'sweep', '', () => endUploads(bucket, beforeMs)),
+    sweep: (beforeMs) => guard(bucket, 'sweep', '', () => endUploads(bucket, spec.prefix, (one) => (one.Initiated?.getTime() ?? beforeMs) < beforeMs)),
+    async createFrom(path, name) {
+      const created = await guard(bucket, 'upload', name, () => uploadIfAbsent(bucket, path, name)).catch(async (error: unknown) => {
+        // The answer to the end of an upload was lost: asked again, the server knows no such upload any more. What took the name counts.
+        if ((await lookAt(name)) !== undefined) return false
+        throw error
+      })
+      // A login that may upload may perhaps not list: what is left then is the bucket's own rule to tidy.
+      await endUploads(bucket, at(name).Key, (one) => one.Key === at(name).Key).catch(() => undefined)
+      return created
+    },
     async sync(names) {
       for (const name of names) {
         if (await staging.holds(name)) await guard(bucket, 'upload', name, () => upload(bucket, staging.path(name), name))
@@ -138,15 +148,29 @@ async function trust({ spec, client, at }: Bucket, createOnce: (name: string, by
 
 const PROBE = '_delta_log/.probe-'
 
-async function upload({ client, at }: Bucket, path: string, name: string): Promise<void> {
+async function upload({ client, at }: Bucket, path: string, name: string, condition: { IfNoneMatch?: '*' } = {}): Promise<void> {
   const body = createReadStream(path, { highWaterMark: PART_BYTES })
-  await new Upload({ client, params: { ...at(name), Body: body }, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE }).done()
+  await new Upload({ client, params: { ...at(name), ...condition, Body: body }, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE }).done()
+}
+
+/** The condition is decided with the last request of an upload. A server that has none for uploads (501) takes the file as it comes. */
+async function uploadIfAbsent(bucket: Bucket, path: string, name: string): Promise<boolean> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await upload(bucket, path, name, { IfNoneMatch: '*' })
+      return true
+    } catch (error) {
+      if (isTaken(error)) return false
+      if (statusOf(error) === 501) return upload(bucket, path, name).then(() => true)
+      if (statusOf(error) !== 409 || attempt === ATTEMPTS) throw error
+    }
+  }
 }
 
 /** Uploads that were broken off are invisible, and cost money. */
-async function endUploads({ client, spec }: Bucket, beforeMs: number): Promise<void> {
-  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: spec.bucket, Prefix: spec.prefix }))
-  for (const one of Uploads) if ((one.Initiated?.getTime() ?? beforeMs) < beforeMs) await client.send(new AbortMultipartUploadCommand({ Bucket: spec.bucket, Key: one.Key, UploadId: one.UploadId }))
+async function endUploads({ client, spec }: Bucket, prefix: string, which: (upload: MultipartUpload) => boolean): Promise<void> {
+  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: spec.bucket, Prefix: prefix }))
+  for (const one of Uploads) if (which(one)) await client.send(new AbortMultipartUploadCommand({ Bucket: spec.bucket, Key: one.Key, UploadId: one.UploadId }))
 }
 
 async function listAll({ client, at, spec }: Bucket, folder: string, after: string | undefined): Promise<StoredObject[]> {

@@ -12,7 +12,7 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
-import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
+import type { RemoteStore, StoredObject } from '../../core/object-store.ts'
 import { encodePath } from '../../core/table-schema.ts'
 import type { Staging } from './staging.ts'
 
@@ -68,7 +68,7 @@ function openRoot(spec: WebHdfsSpec): WebHdfs {
   }
 }
 
-export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectStore {
+export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): RemoteStore {
   const hdfs = openRoot(spec)
   const { root, ask, create, open } = hdfs
   const lookAt = (name: string): Promise<StoredObject | undefined> =>
@@ -110,6 +110,21 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectS
     async sweep(beforeMs) {
       for (const file of await walk(hdfs, '')) if (isTemporary(file.name) && file.modifiedMs < beforeMs) await ask('DELETE', file.name, 'DELETE')
     },
+    async createFrom(path, name) {
+      const uploads = `${folderOf(name)}${TEMPORARY}${name.slice(folderOf(name).length)}.`
+      const written = `${uploads}${randomUUID()}`
+      try {
+        await create(written, { path, size: (await stat(path)).size })
+        const answer = json<{ boolean: boolean }>(await ask('PUT', written, 'RENAME', renameTo(name)))
+        // Ours when it came too late, and those of attempts that were killed here or still upload.
+        for (const left of await walk(hdfs, folderOf(name).slice(0, -1), false)) if (left.name.startsWith(uploads)) await ask('DELETE', left.name, 'DELETE')
+        return answer.boolean
+      } catch (error) {
+        // Tidied away by the one that took the name.
+        if ((await lookAt(name)) !== undefined) return false
+        throw error
+      }
+    },
     async sync(names) {
       for (const name of names) await upload(hdfs, staging, name, lookAt)
       failpoint('file.synced')
@@ -129,14 +144,15 @@ async function upload({ root, create }: WebHdfs, staging: Staging, name: string,
   if (there === undefined || (size !== undefined && there !== size)) throw failure('storage_failed', { action: 'upload', path: `${root}/${name}`, reason: `${there ?? 'no'} bytes are there of ${size ?? 'some'}` })
 }
 
-async function walk(hdfs: WebHdfs, folder: string): Promise<StoredObject[]> {
+/** Files of a folder, and of those below it unless it is said otherwise. */
+async function walk(hdfs: WebHdfs, folder: string, below = true): Promise<StoredObject[]> {
   const answer = await orMissing(() => hdfs.ask('GET', folder, 'LISTSTATUS'))
   if (answer === undefined) return []
   const { FileStatuses } = json<{ FileStatuses: { FileStatus: FileStatus[] } }>(answer)
   const found: StoredObject[] = []
   for (const one of FileStatuses.FileStatus) {
     const name = [folder, one.pathSuffix].filter((part) => part !== '').join('/')
-    if (one.type === 'DIRECTORY') found.push(...(await walk(hdfs, name)))
+    if (one.type === 'DIRECTORY') found.push(...(below ? await walk(hdfs, name) : []))
     else found.push({ name, size: one.length, modifiedMs: one.modificationTime })
   }
   return found.toSorted((a, b) => (a.name < b.name ? -1 : 1))

@@ -9,7 +9,7 @@ import { glob, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/prom
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { failure, storageFailure } from '../../core/errors.ts'
-import type { ObjectStore } from '../../core/object-store.ts'
+import type { RemoteStore } from '../../core/object-store.ts'
 import { noteFrom, noteInto } from './parquet-file.ts'
 import { openTenantStore, type StoreConfig } from './tenant-store.ts'
 import { tenantPath } from './tenant-paths.ts'
@@ -73,8 +73,8 @@ export async function outputPlace(work: Work): Promise<Place> {
 
 const parsed = (note: string | undefined): Note | undefined => (note === undefined ? undefined : (JSON.parse(note) as Note))
 
-/** A bucket or HDFS. Another attempt that ends while this one uploads is not noticed: it has lost its lease, and was told to end before. */
-function storePlace(store: ObjectStore): Place {
+/** A bucket or HDFS: the store decides at the end of an upload whether its name is still free. */
+function storePlace(store: RemoteStore): Place {
   return {
     at: (name) => `${store.root}/${name}`,
     async find(name) {
@@ -83,7 +83,7 @@ function storePlace(store: ObjectStore): Place {
     },
     after: async (name) => (await store.list('', name)).map((one) => one.name).filter((one) => one > name).toReversed(),
     async put(from, name, { once }) {
-      if (once && (await store.stat(name)) !== undefined) return false
+      if (once) return store.createFrom(from, name)
       await mkdir(dirname(store.localPath(name)), { recursive: true })
       await rename(from, store.localPath(name))
       await store.sync([name])
