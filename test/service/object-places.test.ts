@@ -74,6 +74,10 @@ test('of two attempts that end at once, both give the outcome whose file is ther
   await store.stage(['twice.parquet'])
   const rows = await count(store.localPath('twice.parquet'))
   expect(ended.map((one) => [one.receipt.rows, one.cursor])).toEqual([[rows, { rows }], [rows, { rows }]])
+  const late = join(home, 'late.parquet')
+  await rowsOf([], `COPY (SELECT 1 AS id) TO '${late}' (FORMAT parquet)`)
+  const other = await publish(await outputPlace({ ...work, workFolder: join(home, 'attempt-late') }), work, { staged: late, rejects: late, outcome: { ...ended[0], cursor: 'late' } })
+  expect([other.cursor, await store.list('_rejects')]).toEqual([{ rows }, []])
 })
 
 test('logins of the installation are never a tenant\'s; addresses go through the door; each refusal has its name', async () => {

@@ -58,7 +58,12 @@ export async function publish(place: Place, work: Work, { staged, rejects, outco
   const bytes = (await Promise.all([staged, ...(rejects === undefined ? [] : [rejects])].map((path) => stat(path)))).reduce((sum, file) => sum + file.size, 0)
   const ours: Outcome = { ...outcome, receipt: { ...outcome.receipt, output, bytes_written: bytes } }
   await noteInto(staged, JSON.stringify({ ...ours, jobId: work.jobId } satisfies Note))
-  if (rejects !== undefined) await place.put(rejects, `_rejects/${name}`, { once: false })
+  if (rejects !== undefined) {
+    // Rejects of an attempt that slept must not replace those that belong to the file.
+    const before = work.draft ? undefined : await publishedBefore(place, work)
+    if (before !== undefined) return before
+    await place.put(rejects, `_rejects/${name}`, { once: false })
+  }
   const won = await place.put(staged, name, { once: !work.draft })
   return won ? ours : ((await place.find(name)) ?? ours)
 }
