@@ -106,6 +106,7 @@ export const SecretName = Type.Object({ name: Type.String() })
 
 export const page = <T extends TSchema>(item: T) => Type.Object({ items: Type.Array(item), next: Type.Optional(Type.String({ description: 'Give it as `after` for the next page.' })) })
 export const PageQuery = { after: Type.Optional(Type.String({ format: 'uuid', description: 'The `next` of the page before.' })), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })) }
+export const NamedPageQuery = { ...PageQuery, name: Type.Optional(Name('Only the one of this name.')) }
 export const TenantPath = { tenant_id: Uuid('The tenant; it must be the token\'s own.') }
 export const Id = Uuid
 export { Type }

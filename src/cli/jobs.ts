@@ -133,8 +133,7 @@ export function addCapacity(program: Command, client: Client, output: () => Outp
 /** Id of a job that is named or given by its id. */
 async function jobId(client: Client, flags: Of, named: string): Promise<string> {
   if (isId(named)) return named
-  const { items } = await client.list<{ job_id: string; job_name: string }>(`/tenants/${await client.tenant(flags.tenant)}/jobs`)
-  const found = items.find((one) => one.job_name.toLowerCase() === named.toLowerCase())
+  const { items: [found] } = await client.call<{ items: { job_id: string }[] }>('GET', `/tenants/${await client.tenant(flags.tenant)}/jobs`, { query: { name: named } })
   if (found === undefined) throw failure('not_found', { what: 'job', id: named, list: 'headrace jobs list' })
   return found.job_id
 }

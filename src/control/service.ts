@@ -3,7 +3,7 @@
  * acts for `tenantId` only, and the database checks that again. Bodies and answers have the field names of the API. Errors are those
  * of the error table; a method that throws has changed nothing.
  */
-import type { EstimationRequest, JobRequest, Page, Principal, PurchaseRequest, Quote, Role, SlaTier } from '../core/service-nouns.ts'
+import type { EstimationRequest, JobRequest, NamedPage, Page, Principal, PurchaseRequest, Quote, Role, SlaTier } from '../core/service-nouns.ts'
 
 export type Answer = Record<string, unknown>
 export interface Listed {
@@ -25,7 +25,7 @@ export interface Service {
   answered(route: string, status: number, seconds: number): void
 
   createTenant(by: Principal, body: { tenant_name: string; policy?: Answer }): Promise<Answer>
-  listTenants(page: Page): Promise<Listed>
+  listTenants(page: NamedPage): Promise<Listed>
   getTenant(tenantId: string): Promise<Answer>
   changeTenant(by: Principal, tenantId: string, version: number | undefined, body: { tenant_name?: string; status?: string; policy?: Answer }): Promise<Answer>
   createToken(by: Principal, tenantId: string, body: { token_name: string; role: Role; expires_at?: string }): Promise<Answer>
@@ -43,7 +43,7 @@ export interface Service {
   setPrices(by: Principal, body: Answer): Promise<Answer>
 
   createJob(by: Principal, tenantId: string, key: string | undefined, body: JobRequest): Promise<{ status: number; body: Answer }>
-  listJobs(tenantId: string, page: Page): Promise<Listed>
+  listJobs(tenantId: string, page: NamedPage): Promise<Listed>
   getJob(tenantId: string, jobId: string): Promise<Answer>
   changeJob(by: Principal, tenantId: string, jobId: string, version: number | undefined, body: Partial<JobRequest>): Promise<Answer>
   pauseJob(by: Principal, tenantId: string, jobId: string): Promise<Answer>

@@ -78,5 +78,10 @@ export interface Page {
   limit: number
 }
 
+/** A page of what has names, or the one that has this name, in whatever letters. */
+export interface NamedPage extends Page {
+  name?: string
+}
+
 /** Whether it is an id, as this service gives them, and no name. */
 export const isId = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)

@@ -47,9 +47,8 @@ export function createClient(): Client {
       if (wanted !== undefined && isId(wanted)) return wanted
       const me = await call<{ tenant_id: string | null }>('GET', '/me')
       if (me.tenant_id !== null) return me.tenant_id
-      const { items } = await list<{ tenant_id: string; tenant_name: string }>('/tenants')
-      const match = wanted === undefined ? items : items.filter((one) => one.tenant_name.toLowerCase() === wanted.toLowerCase())
-      if (match.length === 1) return match[0].tenant_id
+      const { items } = await call<{ items: { tenant_id: string; tenant_name: string }[] }>('GET', '/tenants', { query: { name: wanted } })
+      if (items.length === 1) return items[0].tenant_id
       if (wanted !== undefined) throw failure('not_found', { what: 'tenant', id: wanted, list: 'headrace tenants list' })
       throw failure('usage', { reason: items.length === 0 ? 'there is no tenant yet; make one with headrace tenants add NAME' : `which tenant? Give --tenant: ${items.map((one) => one.tenant_name).join(', ').slice(0, 200)}` })
     },

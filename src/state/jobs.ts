@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { failure } from '../core/errors.ts'
 import { DRAFT } from '../core/namespaces.ts'
+import type { NamedPage } from '../core/service-nouns.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
 import { timeOrderedId } from './ids.ts'
@@ -49,9 +50,10 @@ export async function lockJobRow(tx: Tx, tenantId: string, jobId: string): Promi
   return row
 }
 
-export async function listJobs(db: Db, tenantId: string, { after, limit }: { after: string | undefined; limit: number }) {
+export async function listJobs(db: Db, tenantId: string, { after, limit, name }: NamedPage) {
   let query = db.selectFrom('ingestion_jobs').select(JOB).where('tenant_id', '=', tenantId).where('status', '<>', 'deleted').orderBy('job_id').limit(limit)
   if (after !== undefined) query = query.where('job_id', '>', after)
+  if (name !== undefined) query = query.where(sql<boolean>`lower(job_name) = lower(${name})`)
   return query.execute()
 }
 

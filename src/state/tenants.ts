@@ -1,7 +1,8 @@
 /** Tenants and the tokens that speak for them. */
 import { createHash, randomBytes } from 'node:crypto'
+import { sql } from 'kysely'
 import { failure } from '../core/errors.ts'
-import type { Principal, Role } from '../core/service-nouns.ts'
+import type { NamedPage, Principal, Role } from '../core/service-nouns.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
 import { isUniqueViolation } from './postgres-errors.ts'
@@ -51,9 +52,10 @@ export async function findTenant(db: Db, tenantId: string) {
   return db.selectFrom('tenants').select(COLUMNS).where('tenant_id', '=', tenantId).where('status', '<>', 'deleted').executeTakeFirst()
 }
 
-export async function listTenants(db: Db, { after, limit }: { after: string | undefined; limit: number }) {
+export async function listTenants(db: Db, { after, limit, name }: NamedPage) {
   let query = db.selectFrom('tenants').select(COLUMNS).where('status', '<>', 'deleted').orderBy('tenant_id').limit(limit)
   if (after !== undefined) query = query.where('tenant_id', '>', after)
+  if (name !== undefined) query = query.where(sql<boolean>`lower(tenant_name) = lower(${name})`)
   return query.execute()
 }
 

@@ -1,7 +1,7 @@
 /** The CLI's client: lists that are longer than a page, and names among thousands. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createClient } from '../../src/main/api-client.ts'
-import { run, testService, type TestService } from '../support/service.ts'
+import { JOB, run, testService, type TestService } from '../support/service.ts'
 
 const TENANTS = 1_100
 let service: TestService
@@ -26,8 +26,21 @@ test('a list is all of it, in its order, each thing once; or as many as were ask
   expect([some.items.map((one) => one.tenant_id), some.next]).toEqual([ids.slice(0, 700), ids[699]])
 })
 
-test('a tenant is found by its name, on whatever page it is', async () => {
+test('a tenant is found by its name, among all, in whatever letters', async () => {
   const client = createClient()
   for (const name of ['tenant 1', 'tenant 700', 'TENANT 1100']) expect(await client.tenant(name)).toMatch(/^[0-9a-f-]{36}$/)
   await expect(client.tenant('tenant 1101')).rejects.toMatchObject({ code: 'not_found' })
+})
+
+test('a job is found by its name in its own tenant, and no deleted one is', async () => {
+  const { id, editor } = await service.tenant('named')
+  const other = await service.tenant('other')
+  const make = async (tenant: { id: string; editor: string }, name: string): Promise<string> => (await service.call<{ job_id: string }>('POST', `/tenants/${tenant.id}/jobs`, { token: tenant.editor, body: { ...JOB, job_name: name } })).body.job_id
+  const [gone] = [await make({ id, editor }, 'orders'), await make(other, 'orders')]
+  await service.call('DELETE', `/tenants/${id}/jobs/${gone}`, { token: editor })
+  const found = async (name: string): Promise<string[]> => (await service.call<{ items: { job_id: string }[] }>('GET', `/tenants/${id}/jobs?name=${encodeURIComponent(name)}`, { token: editor })).body.items.map((one) => one.job_id)
+  expect(await found('orders')).toEqual([])
+  const made = await make({ id, editor }, 'orders')
+  await make({ id, editor }, 'orders 2')
+  expect([await found('ORDERS'), await found('order_'), await found("x' OR '1'='1")]).toEqual([[made], [], []])
 })

@@ -1,6 +1,6 @@
 /** Jobs, quotes and executions. */
 import { nothing, versioned, type Route } from '../route.ts'
-import { Demotion, Evaluation, Execution, Id, Job, JobChange, JobRequest, PageQuery, Promotion, Queued, Quote, TenantPath, Type, Why, page } from '../schemas.ts'
+import { Demotion, Evaluation, Execution, Id, Job, JobChange, JobRequest, NamedPageQuery, PageQuery, Promotion, Queued, Quote, TenantPath, Type, Why, page } from '../schemas.ts'
 
 const tenantPath = Type.Object(TenantPath)
 const jobPath = Type.Object({ ...TenantPath, job_id: Id('The job.') })
@@ -10,7 +10,7 @@ const jobs = '/tenants/:tenant_id/jobs'
 
 export const JOB_ROUTES: Route[] = [
   { method: 'POST', path: jobs, summary: 'Create a job; it begins as a draft', tag: 'jobs', needs: 'editor', params: tenantPath, body: JobRequest, answer: Job, status: 201, repeatable: true, run: (service, { by, tenantId, key, body }) => service.createJob(by, tenantId, key, body) },
-  { method: 'GET', path: jobs, summary: 'List jobs', tag: 'jobs', needs: 'viewer', params: tenantPath, query: Type.Object(PageQuery), answer: page(Job), status: 200, run: async (service, { tenantId, query }) => ({ body: await service.listJobs(tenantId, query as never) }) },
+  { method: 'GET', path: jobs, summary: 'List jobs', tag: 'jobs', needs: 'viewer', params: tenantPath, query: Type.Object(NamedPageQuery), answer: page(Job), status: 200, run: async (service, { tenantId, query }) => ({ body: await service.listJobs(tenantId, query as never) }) },
   { method: 'GET', path: `${jobs}/:job_id`, summary: 'A job', tag: 'jobs', needs: 'viewer', params: jobPath, answer: Job, status: 200, versioned: true, run: (service, { tenantId, path }) => versioned(service.getJob(tenantId, path.job_id)) },
   { method: 'PATCH', path: `${jobs}/:job_id`, summary: 'Change a job', tag: 'jobs', needs: 'editor', params: jobPath, body: JobChange, answer: Job, status: 200, versioned: true, run: (service, { by, tenantId, path, version, body }) => versioned(service.changeJob(by, tenantId, path.job_id, version, body)) },
   {

@@ -1,6 +1,6 @@
 /** Tenants, tokens, webhooks and secrets. */
 import { nothing, versioned, type Route } from '../route.ts'
-import { AlertRequest, Id, NewToken, PageQuery, SecretName, SecretRequest, Tenant, TenantChange, TenantPath, TenantRequest, Token, TokenRequest, Type, Webhook, WebhookRequest, page } from '../schemas.ts'
+import { AlertRequest, Id, NamedPageQuery, NewToken, SecretName, SecretRequest, Tenant, TenantChange, TenantPath, TenantRequest, Token, TokenRequest, Type, Webhook, WebhookRequest, page } from '../schemas.ts'
 
 const tenantPath = Type.Object(TenantPath)
 const tokenPath = Type.Object({ ...TenantPath, token_id: Id('The token.') })
@@ -9,7 +9,7 @@ const secretPath = Type.Object({ ...TenantPath, name: Type.String({ pattern: '^[
 
 export const TENANT_ROUTES: Route[] = [
   { method: 'POST', path: '/tenants', summary: 'Make a tenant', tag: 'tenants', needs: 'operator', body: TenantRequest, answer: Tenant, status: 201, run: async (service, { by, body }) => ({ body: await service.createTenant(by, body) }) },
-  { method: 'GET', path: '/tenants', summary: 'List tenants', tag: 'tenants', needs: 'operator', query: Type.Object(PageQuery), answer: page(Tenant), status: 200, run: async (service, { query }) => ({ body: await service.listTenants(query as never) }) },
+  { method: 'GET', path: '/tenants', summary: 'List tenants', tag: 'tenants', needs: 'operator', query: Type.Object(NamedPageQuery), answer: page(Tenant), status: 200, run: async (service, { query }) => ({ body: await service.listTenants(query as never) }) },
   {
     method: 'GET', path: '/tenants/:tenant_id', summary: 'A tenant', tag: 'tenants', needs: 'viewer', params: tenantPath, answer: Tenant, status: 200, versioned: true,
     run: (service, { tenantId }) => versioned(service.getTenant(tenantId)),

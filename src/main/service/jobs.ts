@@ -35,8 +35,8 @@ export function jobCases(context: Context): Part {
       await checkJob(context, tenantId, job)
       return gate.writeAs(tenantId, (tx) => once(tx, { tenantId, key, request: { job: body } }, async () => ({ status: 201, body: plain(await createJob(tx, { tenantId, job, actor: by.name })) }))) as Promise<{ status: number; body: Answer }>
     },
-    async listJobs(tenantId, { after, limit }) {
-      return listed(await gate.readAs(tenantId, (db) => listJobs(db, tenantId, { after, limit })), limit, (one) => String(one.job_id))
+    async listJobs(tenantId, page) {
+      return listed(await gate.readAs(tenantId, (db) => listJobs(db, tenantId, page)), page.limit, (one) => String(one.job_id))
     },
     async getJob(tenantId, jobId) {
       return found(await gate.readAs(tenantId, (db) => findJob(db, tenantId, jobId)), 'job', jobId, list(tenantId))

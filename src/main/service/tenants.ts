@@ -54,8 +54,8 @@ export function tenantCases({ gate, now, oidc, settledEvents }: Context): Part {
         return (await findTenant(tx, tenant_id)) as Answer
       })
     },
-    async listTenants({ after, limit }) {
-      return listed(await listTenants(gate.service, { after, limit }), limit, (one) => String(one.tenant_id))
+    async listTenants(page) {
+      return listed(await listTenants(gate.service, page), page.limit, (one) => String(one.tenant_id))
     },
     getTenant,
     async changeTenant(by, tenantId, version, body) {
