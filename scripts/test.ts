@@ -90,7 +90,7 @@ interface Report {
 }
 
 /**
- * What a whole run may take. It is 35 minutes on two cores; a run that hangs must end by itself, say which test it was in and
+ * What a whole run may take. It is half an hour on two cores; a run that hangs must end by itself, say which test it was in and
  * what ran then, before whoever started it gives up.
  */
 const RUN_LIMIT_MS = 75 * 60_000

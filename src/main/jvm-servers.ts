@@ -1,5 +1,6 @@
 /** What servers have in common that we run from pinned jars: the jars, flags of their JVM, a port, an end. */
 import { execFile, type ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
@@ -49,16 +50,25 @@ export async function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKI
   await ended
 }
 
+/**
+ * Ports for servers: below those that systems give to outgoing connections (Linux from 32768 on, others from 49152). A port of theirs that is
+ * free now may be a connection's own when the server, which takes a second to start, asks for it.
+ */
+const SERVER_PORTS = { first: 20_000, count: 12_000 }
+
 /** A port that nobody listens on now: the one that is wanted, if it is free. */
-export async function freePort(wanted = 0): Promise<number> {
-  const server = createServer()
-  try {
-    await once(server.listen(wanted, '127.0.0.1'), 'listening')
-  } catch (error) {
-    if (wanted === 0) throw error
-    return freePort()
+export async function freePort(wanted?: number): Promise<number> {
+  for (let tries = 1; ; tries += 1) {
+    const port = tries === 1 && wanted !== undefined ? wanted : SERVER_PORTS.first + randomInt(SERVER_PORTS.count)
+    const server = createServer()
+    try {
+      await once(server.listen(port, '127.0.0.1'), 'listening')
+      await new Promise((resolve) => server.close(resolve))
+      return port
+    } catch (error) {
+      if (tries === TRIES) throw error
+    }
   }
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
+
+const TRIES = 100
