@@ -52,17 +52,28 @@ export function assertLots(entered: number, changed: number): void {
   if (entered !== changed) throw failure('reconcile_failed', { what: 'the ledger', left: `${entered} lots of entries`, right: `${changed} lots that changed` })
 }
 
+/** A hold with what it is for. */
+export interface HoldOf extends Hold {
+  tenantId: string
+  executionId: string
+}
+
 /**
- * Holds as parts of a statement that writes what they pay for: `rows` has tenant_id, execution_id, lot_id and amount, and `held` afterwards
- * one row for each lot that changed. In a statement of their own they cost a booking 7 us more, a fifteenth.
+ * Holds as parts of a statement that writes what they pay for: `held` has one row for each lot that changed, and `lots` says how many must.
+ * In a statement of their own they cost a booking 7 us more, a fifteenth; summed up by the server, 3.
  */
-export function holdParts(rows: RawBuilder<unknown>, at: Date): RawBuilder<unknown> {
-  return sql`
+export function holdParts(holds: HoldOf[], at: Date): { parts: RawBuilder<unknown>; lots: number } {
+  const sums = new Map<string, CpuMicros>()
+  for (const { lotId, amount } of holds) sums.set(lotId, (sums.get(lotId) ?? 0n) + amount)
+  const column = (name: keyof HoldOf): string => arrayOf(holds.map((one) => one[name]))
+  const parts = sql`
     entered AS (
-      INSERT INTO ledger_entries (tenant_id, lot_id, act, debit, credit, amount, execution_id, at) SELECT tenant_id, lot_id, 'hold', 'available', 'held', amount, execution_id, ${at} FROM ${rows}
+      INSERT INTO ledger_entries (tenant_id, lot_id, act, debit, credit, amount, execution_id, at) SELECT tenant_id, lot_id, 'hold', 'available', 'held', amount, execution_id, ${at}
+      FROM unnest(${column('tenantId')}::uuid[], ${column('lotId')}::uuid[], ${column('amount')}::bigint[], ${column('executionId')}::uuid[]) AS h (tenant_id, lot_id, amount, execution_id)
     ), held AS (
-      UPDATE ledger_lots l SET available = l.available - s.amount, held = l.held + s.amount FROM (SELECT lot_id, sum(amount)::bigint AS amount FROM ${rows} GROUP BY lot_id) s WHERE l.lot_id = s.lot_id RETURNING l.lot_id
+      UPDATE ledger_lots l SET available = l.available - s.amount, held = l.held + s.amount FROM unnest(${arrayOf([...sums.keys()])}::uuid[], ${arrayOf([...sums.values()])}::bigint[]) AS s (lot_id, amount) WHERE l.lot_id = s.lot_id RETURNING l.lot_id
     )`
+  return { parts, lots: sums.size }
 }
 
 /** What moves change in each lot. `granted` is where amounts come from: it grows when it is debited. */

@@ -137,15 +137,13 @@ async function bookAll(tx: Tx, decided: Booking[], places: Map<string, string>, 
 /** Enters bookings and their holds; `places`: where their rows of the queue lie, which the lock on them keeps there. */
 async function book(tx: Tx, bookings: Booking[], places: Map<string, string>, now: Date): Promise<void> {
   const column = (name: 'executionId' | 'tenantId' | 'namespace' | 'fromMs' | 'untilMs' | 'lender' | 'owner'): string => arrayOf(bookings.map((one) => one[name]))
-  const holds = bookings.flatMap((one, i) => one.holds.map((hold) => ({ ...hold, n: i + 1 })))
+  const holds = holdParts(bookings.flatMap(({ tenantId, executionId, holds: its }) => its.map((hold) => ({ ...hold, tenantId, executionId }))), now)
   const { rows: [{ lots, taken }] } = await sql<{ lots: number; taken: number }>`
     WITH b AS MATERIALIZED (
-      SELECT n, place, execution_id, tenant_id, namespace, to_timestamp(from_ms / 1000.0::float8) AS booked_from, to_timestamp(until_ms / 1000.0::float8) AS booked_until, lender, unit_owner, holds
+      SELECT place, execution_id, tenant_id, namespace, to_timestamp(from_ms / 1000.0::float8) AS booked_from, to_timestamp(until_ms / 1000.0::float8) AS booked_until, lender, unit_owner, holds
       FROM unnest(${quotedArrayOf(bookings.map((one) => places.get(one.executionId)))}::tid[], ${column('executionId')}::uuid[], ${column('tenantId')}::uuid[], ${column('namespace')}::text[], ${column('fromMs')}::bigint[], ${column('untilMs')}::bigint[],
         ${column('lender')}::text[], ${column('owner')}::uuid[], ${quotedArrayOf(bookings.map((one) => holdsText(one.holds)))}::jsonb[])
-        WITH ORDINALITY AS b (place, execution_id, tenant_id, namespace, from_ms, until_ms, lender, unit_owner, holds, n)
-    ), h AS MATERIALIZED (
-      SELECT b.tenant_id, b.execution_id, m.lot_id, m.amount FROM unnest(${arrayOf(holds.map((one) => one.n))}::bigint[], ${arrayOf(holds.map((one) => one.lotId))}::uuid[], ${arrayOf(holds.map((one) => one.amount))}::bigint[]) AS m (n, lot_id, amount) JOIN b USING (n)
+        AS b (place, execution_id, tenant_id, namespace, from_ms, until_ms, lender, unit_owner, holds)
     ), told AS (
       INSERT INTO events (tenant_id, actor, event, subject, data) SELECT tenant_id, 'scheduler', 'execution.booked', execution_id, jsonb_build_object('from', booked_from, 'namespace', namespace, 'lender', lender) FROM b
     ), taken AS (
@@ -155,9 +153,9 @@ async function book(tx: Tx, bookings: Booking[], places: Map<string, string>, no
     ), booked AS (
       UPDATE job_executions x SET status = 'booked', namespace = b.namespace, booked_from = b.booked_from, booked_until = b.booked_until, lender = b.lender, unit_owner = b.unit_owner, holds = b.holds, reason = NULL
       FROM b WHERE x.execution_id = b.execution_id
-    ), ${holdParts(sql`h`, now)}
+    ), ${holds.parts}
     SELECT (SELECT count(*)::int FROM held) AS lots, (SELECT count(*)::int FROM taken) AS taken`.execute(tx)
-  assertLots(new Set(holds.map((one) => one.lotId)).size, lots)
+  assertLots(holds.lots, lots)
   if (taken !== bookings.length) throw failure('reconcile_failed', { what: 'the queue', left: `${bookings.length} bookings`, right: `${taken} rows of the queue` })
 }
 
