@@ -50,7 +50,7 @@ export function createS3Store(spec: S3Spec, staging: Staging): RemoteStore {
   const lookAt = (name: string): Promise<StoredObject | undefined> =>
     guard(bucket, 'look at', name, () => orMissing(async () => objectOf(name, await client.send(new HeadObjectCommand(at(name))), 'ContentLength')))
   const createOnce = async (name: string, bytes: Uint8Array): Promise<boolean> => {
-    const created = await guard(bucket, 'commit', name, () => putIfAbsent(bucket, name, bytes))
+    const created = await guard(bucket, 'commit', name, () => unlessTaken(() => client.send(new PutObjectCommand({ ...at(name), Body: bytes, IfNoneMatch: '*' }))))
     // Taken: by another, or by ourselves, when the answer to the first of two attempts was lost.
     return created || (await read(name))?.equals(bytes) === true
   }
@@ -125,10 +125,11 @@ function openBucket(spec: S3Spec): Bucket {
   return { spec, client, root: `s3://${[spec.bucket, spec.prefix].filter((part) => part !== '').join('/')}`, at: (name) => ({ Bucket: spec.bucket, Key: key(name) }) }
 }
 
-async function putIfAbsent({ client, at }: Bucket, name: string, bytes: Uint8Array): Promise<boolean> {
+/** Sends what has the condition `If-None-Match: *`; false when the name is taken. */
+async function unlessTaken(send: () => Promise<unknown>): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await client.send(new PutObjectCommand({ ...at(name), Body: bytes, IfNoneMatch: '*' }))
+      await send()
       return true
     } catch (error) {
       if (isTaken(error)) return false
@@ -154,17 +155,11 @@ async function upload({ client, at }: Bucket, path: string, name: string, condit
 }
 
 /** The condition is decided with the last request of an upload. A server that has none for uploads (501) takes the file as it comes. */
-async function uploadIfAbsent(bucket: Bucket, path: string, name: string): Promise<boolean> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await upload(bucket, path, name, { IfNoneMatch: '*' })
-      return true
-    } catch (error) {
-      if (isTaken(error)) return false
-      if (statusOf(error) === 501) return upload(bucket, path, name).then(() => true)
-      if (statusOf(error) !== 409 || attempt === ATTEMPTS) throw error
-    }
-  }
+function uploadIfAbsent(bucket: Bucket, path: string, name: string): Promise<boolean> {
+  return unlessTaken(() => upload(bucket, path, name, { IfNoneMatch: '*' }).catch((error: unknown) => {
+    if (statusOf(error) !== 501) throw error
+    return upload(bucket, path, name)
+  }))
 }
 
 /** Uploads that were broken off are invisible, and cost money. */
