@@ -13,6 +13,8 @@ export interface Output {
   text(text: string): void
   /** For people only, on stderr; nothing in JSON mode. */
   say(text: string): void
+  /** What a long job meets on its way, on stderr: a plain line, or `{"note": ...}` in JSON mode, where what waits must not look as if it hung. */
+  note(text: string): void
   /** One line that is overwritten on a terminal; elsewhere a plain line now and then. */
   progress(text: string): void
 }
@@ -47,6 +49,10 @@ export function createOutput(format: OutputFormat): Output {
       if (format === 'json') return
       endProgress()
       process.stderr.write(`${text}\n`)
+    },
+    note(text) {
+      endProgress()
+      process.stderr.write(format === 'json' ? `${JSON.stringify({ note: text })}\n` : `${text}\n`)
     },
     progress(text) {
       if (format === 'json') return

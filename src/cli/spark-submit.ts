@@ -23,7 +23,7 @@ export function addSparkSubmit(program: Command, app: App, output: () => Output)
     .addHelpText('after', '\nExamples:\n  headrace spark-submit books --print\n  headrace spark-submit books --master spark://host:7077 --properties prod.conf\n  headrace spark-submit books --job batch --deploy-mode cluster --master k8s://https://host:6443 --print\n\nThe login of the server travels in the environment (SPARK_CONNECT_AUTHENTICATE_TOKEN), never among the arguments.')
     .action(async (dataset: string, flags: Flags) => {
       const out = output()
-      const result = await app.sparkSubmit(dataset, { ...flags, print: flags.print === true, untilCaughtUp: flags.untilCaughtUp === true, signal: stopSignal(), say: out.say })
+      const result = await app.sparkSubmit(dataset, { ...flags, print: flags.print === true, untilCaughtUp: flags.untilCaughtUp === true, signal: stopSignal(), say: out.note })
       if (out.format === 'json') out.object({ ...result })
       else {
         out.text(result.command)

@@ -30,7 +30,7 @@ export function addStream(program: Command, app: App, output: () => Output): voi
         untilCaughtUp: flags.untilCaughtUp === true,
         metricsPort: flags.metricsPort,
         signal: stopSignal(),
-        say: out.say,
+        say: out.note,
         onCommit(event) {
           messages += event.counts.messages
           out.progress(commitText(event, messages, (Date.now() - started) / 1000))

@@ -8,27 +8,37 @@ export interface Caution {
   batchMessages: number
   /** Commits since the last death. */
   successes: number
-  /** Which partition is read next when only one is. */
+  /** At one message a batch: a child died on the one that is next. A second accuses it: the first may have been the machine's doing. */
+  suspected: boolean
+  /** Which partition is read first when only one is. */
   turn: number
 }
 
-export const NO_CAUTION: Caution = { batchMessages: 0, successes: 0, turn: 0 }
+export const NO_CAUTION: Caution = { batchMessages: 0, successes: 0, suspected: false, turn: 0 }
 
 const FIRST_BOUND = 1_024
 const STEP = 8
 /** Commits in a row before the bound grows: growing at once would meet the same message again. */
 const SUCCESSES_TO_GROW = STEP
 
-export function afterSilentDeath(caution: Caution): Caution {
-  const { batchMessages, turn } = caution
-  if (batchMessages === 0) return { batchMessages: FIRST_BOUND, successes: 0, turn }
-  return { batchMessages: Math.max(1, Math.floor(batchMessages / STEP)), successes: 0, turn }
+/**
+ * For deaths with a bound above one. `waiting`: the most messages that wait in one of the Kafka partitions, Infinity when nobody knows;
+ * a bound above it would bound nothing.
+ */
+export function afterSilentDeath(caution: Caution, waiting: number): Caution {
+  const tried = Math.min(caution.batchMessages || Infinity, waiting)
+  return { batchMessages: Math.max(1, Math.min(FIRST_BOUND, Math.floor(tried / STEP))), successes: 0, suspected: false, turn: caution.turn }
 }
 
+/** The message that kills is known and will be passed over: the next commit may grow, for nothing else is suspected yet. */
+export function afterIsolation(caution: Caution): Caution {
+  return { ...caution, successes: SUCCESSES_TO_GROW - 1, suspected: false }
+}
+
+/** The turn passes when the bound grows: should the next one die, it is not looked for in the same partition again. */
 export function afterCommit(caution: Caution): Caution {
   const successes = caution.successes + 1
-  const turn = caution.turn + 1
-  if (successes < SUCCESSES_TO_GROW) return { ...caution, successes, turn }
+  if (successes < SUCCESSES_TO_GROW) return { ...caution, successes, suspected: false }
   const wider = caution.batchMessages * STEP
-  return { batchMessages: wider > FIRST_BOUND ? 0 : wider, successes: 0, turn }
+  return { batchMessages: wider > FIRST_BOUND ? 0 : wider, successes: 0, suspected: false, turn: caution.turn + 1 }
 }

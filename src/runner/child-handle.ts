@@ -113,6 +113,8 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     retire() {
       state.retired = true
       child.send({ type: 'stop' })
+      // What it is in the middle of may never end, and its heart would beat on: nobody would take its place.
+      setTimeout(() => child.kill(), LIMITS.childDeadlineMs).unref()
     },
     stop: () => stop(child, state, watch),
   }

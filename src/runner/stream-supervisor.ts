@@ -8,7 +8,7 @@ import { LIMITS } from '../core/limits.ts'
 import { countMark, fileMark, rereadMark, sourceMark } from '../core/marks.ts'
 import { addCounts, emptyCounts, type CommitEvent, type Counts, type StreamSummary } from '../core/results.ts'
 import type { TableSchema } from '../core/table-schema.ts'
-import { NO_CAUTION, afterCommit, afterSilentDeath, type Caution } from './caution.ts'
+import { NO_CAUTION, afterCommit, afterIsolation, afterSilentDeath, type Caution } from './caution.ts'
 import { createChildHandle, type ChildHandle, type ChildProcess } from './child-handle.ts'
 import type { ChildSettings, Prepared } from './protocol.ts'
 import { STORAGE_WAITS, STORAGE_PAUSE_MS, pause, whenStorageAllows } from './waiting.ts'
@@ -148,8 +148,8 @@ function lagOf(message: { ends: [number, number][]; positions: [number, number][
 }
 
 /**
- * At one message a batch only one partition is read at a time: whose message killed the child is then beyond doubt. They take turns;
- * one that has nothing is passed over, for it would hold up the others until something arrives in it.
+ * At one message a batch only one partition is read at a time: whose message killed the child is then beyond doubt. It stays at one until
+ * the bound grows, for each change costs the start of a child; one that has nothing is passed over, for it would hold up the others.
  */
 function cautiousPartitions(options: SupervisorOptions, slot: Slot, ends: Map<number, number> | undefined): number[] {
   if (slot.caution.batchMessages !== 1) return slot.partitions
@@ -168,12 +168,13 @@ async function moveOn(options: SupervisorOptions, slot: Slot): Promise<void> {
   const { child } = slot
   const ends = await endsNow(options, slot)
   if (ends === undefined || slot.child !== child || child?.pending || child?.prepared !== undefined) return
+  if (positionsOf(options, slot.reading).some(({ partition, next }) => (ends.get(partition) ?? Infinity) > next)) return
   if (cautiousPartitions(options, slot, ends)[0] !== slot.reading[0]) child?.retire()
 }
 
 /**
  * Decides what follows a death. An error with a name is fatal unless it is transient. A death without a word counts: after
- * two on the same start the range is halved until one message is left; that one is then quarantined undecoded.
+ * two on the same start the range gets narrower until one message is left; that one is then quarantined undecoded.
  */
 async function afterDeath(options: SupervisorOptions, state: State, slot: Slot): Promise<void> {
   const child = slot.child as ChildHandle
@@ -195,7 +196,7 @@ async function afterDeath(options: SupervisorOptions, state: State, slot: Slot):
     return
   }
   if (slot.deaths > LIMITS.childDeathsMax) state.fatal = failure('child_failed', { job: options.job, count: slot.deaths, reason: failed?.message ?? child.endReason })
-  else if (slot.deaths >= LIMITS.childDeathsBeforeHalving && failed === undefined) halve(options, slot)
+  else if (failed === undefined && (await narrow(options, slot))) return
   else if (slot.deaths > 1) await pause(Math.min(100 * 2 ** slot.deaths, 5_000), options.signal)
 }
 
@@ -206,12 +207,21 @@ function isFatal(error: HeadraceError): boolean {
   return error.errorClass !== 'transient'
 }
 
-function halve(options: SupervisorOptions, slot: Slot): void {
-  if (slot.caution.batchMessages === 1) {
-    const [{ partition, next }] = positionsOf(options, slot.reading)
-    slot.poison.push({ partition, offset: next })
+/** Reads on more carefully where something may be wrong with a message; false: it may be anything, and nothing changes. */
+async function narrow(options: SupervisorOptions, slot: Slot): Promise<boolean> {
+  const { caution } = slot
+  const positions = positionsOf(options, slot.reading)
+  const ends = await options.ends().catch(() => undefined)
+  const waiting = Math.max(...positions.map(({ partition, next }) => (ends?.get(partition) ?? Infinity) - next))
+  if (waiting <= 0) return false
+  if (caution.batchMessages === 1) {
+    if (caution.suspected) slot.poison.push({ partition: positions[0].partition, offset: positions[0].next })
+    slot.caution = caution.suspected ? afterIsolation(caution) : { ...caution, suspected: true }
+    return true
   }
-  slot.caution = afterSilentDeath(slot.caution)
+  if (slot.deaths < LIMITS.childDeathsBeforeHalving) return false
+  slot.caution = afterSilentDeath(caution, waiting)
+  return true
 }
 
 /** Waits one interval (or until a stop), then asks the children that have something for their batches. */
@@ -236,16 +246,17 @@ async function commitRound(options: SupervisorOptions, state: State): Promise<vo
   for (const slot of ready) {
     slot.child?.confirm(version)
     slot.deaths = 0
-    recover(slot)
+    recover(options, slot)
   }
 }
 
 /** After progress the bound on the batch grows again, step by step: the child is replaced by one that reads more. */
-function recover(slot: Slot): void {
+function recover(options: SupervisorOptions, slot: Slot): void {
   const { batchMessages } = slot.caution
   if (batchMessages === 0) return
   slot.caution = afterCommit(slot.caution)
-  if (slot.caution.batchMessages !== batchMessages || batchMessages === 1) slot.child?.retire()
+  if (slot.caution.batchMessages !== batchMessages) slot.child?.retire()
+  else if (batchMessages === 1) void moveOn(options, slot)
 }
 
 async function commitBatches(options: SupervisorOptions, batches: Prepared[], state: State): Promise<number> {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadSync } from '@grpc/proto-loader'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { HeadraceError } from '../../src/core/errors.ts'
 import { openSparkSession, type SparkSession } from '../../src/engines/spark/session.ts'
 import { freePort } from '../../src/main/jvm-servers.ts'
 import { startSparkServer, type SparkServer } from '../../src/main/spark-server.ts'
@@ -118,6 +119,22 @@ test('progress is told, and an abort stops the work by name', async () => {
   expect(stages.length).toBeGreaterThan(0)
   expect(await session.sql('SELECT 1 AS one')).toEqual([{ one: 1 }])
 })
+
+test('operations that are told to stop while they start end too, though the server may never say so', async () => {
+  const stopped = async (afterMs: number): Promise<string> => {
+    const stop = new AbortController()
+    setTimeout(() => stop.abort(), afterMs)
+    return session.sql('SELECT count(*) FROM range(0, 4000000000, 1, 64) WHERE hash(id) % 7 = 3', { action: 'count slowly', signal: stop.signal }).then(() => 'counted', (error: HeadraceError) => error.code)
+  }
+  // One after the other, as a hot server starts each within some 30 ms: until one was met that the server leaves hanging, which takes the 3 s.
+  for (let i = 0, longestMs = 0; i < 60 && longestMs < 2_500; i += 1) {
+    const begun = Date.now()
+    expect(await stopped(10 + (i % 10) * 3)).toBe('spark_interrupted')
+    longestMs = Math.max(longestMs, Date.now() - begun)
+    expect(longestMs).toBeLessThan(10_000)
+  }
+  expect(await session.sql('SELECT 1 AS one')).toEqual([{ one: 1 }])
+}, 60_000)
 
 test('a mistake in SQL, a failing row and a missing table say what and where', async () => {
   await expect(session.sql('SELEC 1')).rejects.toMatchObject({ code: 'spark_failed', message: expect.stringMatching(/PARSE_SYNTAX_ERROR|SELEC/) })

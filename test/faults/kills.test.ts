@@ -162,6 +162,27 @@ test('a message that kills its decoder is isolated by halving and quarantined; a
   where.cleanUp()
 })
 
+test('a child that is killed again and again while nothing waits accuses no message: the next one arrives', async () => {
+  const where = place(kafka.address, (yaml) => `${yaml}\nstream: { commit_interval_ms: 250, children: 1 }\n`)
+  await produce(where, 200)
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  const job = startCli(where, ['stream', where.declaration])
+  let last = 0
+  for (let kill = 0; kill < 5; kill += 1) {
+    last = await until('a new child', () => childrenOf(job.pid as number).find((pid) => pid !== last), 30_000)
+    // Late enough to have been told what to read, which is when a death counts.
+    await sleep(1_000)
+    process.kill(last, 'SIGKILL')
+  }
+  await produce(where, 100)
+  await until('all of it', async () => ((await cliJson<{ partitions: { lagRecords: number }[] }>(where, ['offsets', 'show', where.declaration])).partitions.every((one) => one.lagRecords === 0) ? true : undefined), 60_000)
+  killGroup(job, 'SIGTERM')
+  expect(await job.ended).toBe(0)
+  expect(await verdict(where)).toMatchObject(PERFECT)
+  expect((await cliJson<{ rule: string }[]>(where, ['quarantine', 'list', where.declaration])).map((one) => one.rule)).not.toContain('decoder_crashed')
+  where.cleanUp()
+})
+
 test('one that kills its decoder in a topic whose other partitions are quiet holds nothing up', async () => {
   const where = place(kafka.address, (yaml) => `${yaml}\nstream: { commit_interval_ms: 250 }\n`)
   await produce(where, 30)

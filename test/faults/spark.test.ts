@@ -169,8 +169,11 @@ test('a message that kills its decoder in a task is isolated by halving and quar
   const [{ partition }] = partitions.toSorted((a, b) => b.end - a.end)
   const summary = await cliJson<{ byReason: Record<string, number> }>(where, ['stream', where.declaration, '--until-caught-up'], { HEADRACE_FAILPOINT_TASK: `decode.message@${partition}:1` })
   expect(summary.byReason).toEqual({ decoder_crashed: 1 })
+  const healed = await cliJson<{ accepted: number }>(where, ['quarantine', 'replay', where.declaration])
+  expect(healed.accepted).toBeGreaterThan(0)
+  expect(await verdict(where)).toMatchObject(PERFECT)
   where.cleanUp()
-}, 600_000)
+}, limitMs(300_000))
 
 test.each(sample(['batch.files_written', 'index.written', 'commit.linked'], 1))('a batch on Spark killed at %s publishes each row once', async (name) => {
   const where = onSpark()
