@@ -53,7 +53,7 @@ export function assertLots(entered: number, changed: number): void {
 }
 
 /** A hold with what it is for. */
-export interface HoldOf extends Hold {
+interface HoldOf extends Hold {
   tenantId: string
   executionId: string
 }

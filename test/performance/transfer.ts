@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import pg from 'pg'
 import { startPostgres } from '../../src/main/postgres-server.ts'
+import { EXECUTION_FLAGS } from '../../src/main/service/execution-process.ts'
 import type { Work } from '../../src/main/service/work.ts'
 import type { BenchOptions } from './bench.ts'
 import { workOf } from '../support/transfers.ts'
@@ -55,7 +56,7 @@ export async function benchTransfer({ pairs, rival }: BenchOptions): Promise<Ben
 
 async function ours(home: string, more: Partial<Work>): Promise<Run> {
   const work = workOf(home, { memoryBytes: 4 * 1024 ** 3, tenantFolder: join(home, 'tenant'), ...more })
-  return runCommand([...FLAGS, OURS, JSON.stringify(work)], { ...process.env, HEADRACE_ALLOW_HOSTS: '127.0.0.1', UV_THREADPOOL_SIZE: '40' })
+  return runCommand([process.execPath, ...EXECUTION_FLAGS, OURS, JSON.stringify(work)], { ...process.env, HEADRACE_ALLOW_HOSTS: '127.0.0.1', UV_THREADPOOL_SIZE: '40' })
 }
 
 async function makeInputs(home: string, url: string): Promise<void> {

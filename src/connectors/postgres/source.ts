@@ -3,8 +3,8 @@
  * ones take what is new by the declared cursor column and what committed late, told by the transaction that wrote each row.
  */
 import pg from 'pg'
-import { to as copyTo } from 'pg-copy-streams'
 import { failure, reasonOf } from '../../core/errors.ts'
+import { copyOut } from './copy-out.ts'
 import { isConnectionLost, KEEP_ALIVE_MS, NULL_TEXT, PART_BYTES, WHOLE, type DatabaseLogin, type ReadOptions, type SourceColumn, type TableRead } from '../table-source.ts'
 
 export interface PostgresConfig {
@@ -62,7 +62,7 @@ export async function readPostgres(config: PostgresConfig, login: DatabaseLogin,
       async open(part, lane) {
         const on = (connections[lane] ??= await sameSnapshot(await connect(config, login, address), String(exported)))
         const query = `SELECT ${list} FROM ${pages === undefined ? `${relation} t${where}` : fromPages(pages, part)}${limit === undefined ? '' : ` LIMIT ${Math.floor(limit)}`}`
-        return { stream: on.client.query(copyTo(`COPY (${query}) TO STDOUT (FORMAT csv, HEADER false, NULL '${NULL_TEXT}', ENCODING 'UTF8')`, { highWaterMark: 1 << 20 } as never)), note: () => '' }
+        return { stream: on.client.query(copyOut(`COPY (${query}) TO STDOUT (FORMAT csv, HEADER false, NULL '${NULL_TEXT}', ENCODING 'UTF8')`)), note: () => '' }
       },
       async keeps(part, rows) {
         if (pages === undefined) return false

@@ -77,9 +77,9 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): RemoteS
       return { name, size: found.length, modifiedMs: found.modificationTime }
     })
   const temporary = async (name: string, bytes: Uint8Array): Promise<string> => {
-    const path = `${folderOf(name)}${TEMPORARY}${randomUUID()}`
-    await create(path, Buffer.from(bytes))
-    return path
+    const written = `${uploadsOf(name)}${randomUUID()}`
+    await create(written, Buffer.from(bytes))
+    return written
   }
   const renameTo = (name: string): Record<string, string> => ({ destination: `${spec.path}/${name}` })
   return {
@@ -111,13 +111,12 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): RemoteS
       for (const file of await walk(hdfs, '')) if (isTemporary(file.name) && file.modifiedMs < beforeMs) await ask('DELETE', file.name, 'DELETE')
     },
     async createFrom(path, name) {
-      const uploads = `${folderOf(name)}${TEMPORARY}${name.slice(folderOf(name).length)}.`
-      const written = `${uploads}${randomUUID()}`
+      const written = `${uploadsOf(name)}${randomUUID()}`
       try {
         await create(written, { path, size: (await stat(path)).size })
         const answer = json<{ boolean: boolean }>(await ask('PUT', written, 'RENAME', renameTo(name)))
         // Ours when it came too late, and those of attempts that were killed here or still upload.
-        for (const left of await walk(hdfs, folderOf(name).slice(0, -1), false)) if (left.name.startsWith(uploads)) await ask('DELETE', left.name, 'DELETE')
+        for (const left of await walk(hdfs, folderOf(name).slice(0, -1), false)) if (left.name.startsWith(uploadsOf(name))) await ask('DELETE', left.name, 'DELETE')
         return answer.boolean
       } catch (error) {
         // Tidied away by the one that took the name.
@@ -134,6 +133,8 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): RemoteS
 }
 
 const folderOf = (name: string): string => name.slice(0, name.lastIndexOf('/') + 1)
+/** Temporary names of what is to be `name` begin so. */
+const uploadsOf = (name: string): string => `${folderOf(name)}${TEMPORARY}${name.slice(folderOf(name).length)}.`
 const isTemporary = (name: string): boolean => name.slice(name.lastIndexOf('/') + 1).startsWith(TEMPORARY)
 
 /** What an engine wrote into the store by itself must be there. */
