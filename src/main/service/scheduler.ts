@@ -17,7 +17,7 @@ import { enqueueJob } from './jobs.ts'
 import { dropOldEvents } from './retention.ts'
 import { nextTick } from './ticks.ts'
 import { warn } from '../../state/warnings.ts'
-import { deliverWebhooks } from './webhooks.ts'
+import { createDeliveries } from './webhooks.ts'
 
 export interface Loop {
   /** Does the next round now. */
@@ -40,7 +40,7 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
     context.metrics.failed('scheduler')
     log({ level: 'warn', event: 'scheduler.failed', reason: reasonOf(error) })
   }
-  let delivering: Promise<unknown> | undefined
+  const deliveries = createDeliveries(context, told)
   let slowAt = 0
   return startLoop(TURN.everyMs, async () => {
     if ((await lead()) === undefined) return
@@ -58,9 +58,9 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
       clearInterval(renewing)
     }
     // Beside the rounds: a receiver that is slow must not hold up who waits for capacity.
-    delivering ??= deliverWebhooks(context).catch(told).finally(() => (delivering = undefined))
+    void deliveries.round().catch(told)
   }, told, async () => {
-    await delivering
+    await deliveries.stop()
     await leaveLease(context.gate.service, { name: 'scheduler', holder })
   })
 }
