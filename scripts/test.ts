@@ -3,7 +3,8 @@
  * `N passed, N failed, N skipped`. With CI=true a missing part is a failure, never a skip.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fetchJars } from '../src/main/jvm-servers.ts'
 import { canRunBroker } from '../src/main/kafka-broker.ts'
@@ -134,12 +135,17 @@ async function main(): Promise<void> {
   const suite = long === undefined ? undefined : LONG_SUITES[long]
   if (long !== undefined && suite === undefined) throw new Error(`no long suite ${long}; there are ${Object.keys(LONG_SUITES).join(', ')}`)
   const filters = suite === undefined ? args : suite.files
-  const env = { ...suite?.env, ...(suite === undefined ? {} : { HEADRACE_LONG_SUITE: long as string }), HEADRACE_MISSING: missing.join(',') }
+  // What the tests leave behind lies in one folder, which other users (the database's) may enter. It stays when a test failed.
+  const leftovers = mkdtempSync(join(tmpdir(), 'headrace-test-'))
+  chmodSync(leftovers, 0o755)
+  const env = { ...suite?.env, TMPDIR: leftovers, ...(suite === undefined ? {} : { HEADRACE_LONG_SUITE: long as string }), HEADRACE_MISSING: missing.join(',') }
   const report = await vitest([...(suite === undefined ? [] : ['--testTimeout=4800000']), ...filters], env, suite === undefined ? RUN_LIMIT_MS : 5 * 3_600_000)
   const inCi = process.env.CI === 'true'
   const failed = report.numFailedTests + (inCi ? missing.length + report.numPendingTests + report.numTodoTests : 0)
   const skipped = report.numPendingTests + report.numTodoTests
   if (inCi && (missing.length > 0 || skipped > 0)) process.stdout.write(`In CI nothing may be missing or skipped: ${missing.join(', ')} ${skipped} skipped\n`)
+  if (failed === 0) rmSync(leftovers, { recursive: true, force: true, maxRetries: 10, retryDelay: 300 })
+  else process.stdout.write(`What the tests left behind: ${leftovers}\n`)
   process.stdout.write(`${report.numPassedTests} passed, ${failed} failed, ${skipped} skipped\n`)
   process.exitCode = failed === 0 ? 0 : 1
 }

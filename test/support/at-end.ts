@@ -1,14 +1,24 @@
-/** What a test process started ends with it: the newest first, before the folder it works in, and each by itself, so that one which is gone already keeps none of the others alive. */
+/** What a test process started ends with it, each by itself, so that one which is gone already keeps none of the others alive; then the folders go that they worked in. */
+import { rmSync } from 'node:fs'
+
+interface Ends {
+  kills: (() => void)[]
+  folders: string[]
+}
 
 /** One list a process: a worker loads this module anew for each test file. */
-const place = globalThis as { headraceEnds?: (() => void)[] }
-const ends = (place.headraceEnds ??= listen([]))
+const place = globalThis as { headraceEnds?: Ends }
+const ends = (place.headraceEnds ??= listen({ kills: [], folders: [] }))
 
-function listen(list: (() => void)[]): (() => void)[] {
-  process.on('exit', () => list.toReversed().forEach(quietly))
+function listen(all: Ends): Ends {
+  process.on('exit', () => {
+    // All of them before the first folder: the runner gives a worker half a second, and a database's folder may take longer to go.
+    for (const kill of all.kills.toReversed()) quietly(kill)
+    for (const folder of all.folders.toReversed()) quietly(() => rmSync(folder, { recursive: true, force: true }))
+  })
   // The runner ends its workers with SIGTERM, which would skip the handler above.
   process.on('SIGTERM', () => process.exit(143))
-  return list
+  return all
 }
 
 function quietly(end: () => void): void {
@@ -19,8 +29,12 @@ function quietly(end: () => void): void {
   }
 }
 
-export function atEnd(end: () => void): void {
-  ends.push(end)
+export function atEnd(kill: () => void): void {
+  ends.kills.push(kill)
+}
+
+export function removeAtEnd(folder: string): void {
+  ends.folders.push(folder)
 }
 
 /** Ends each of the processes in a set that changes. */

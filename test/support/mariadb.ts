@@ -1,13 +1,13 @@
 /** A real MariaDB (Debian's) for tests: its packages are unpacked below .headrace, nothing is installed. */
 import { execFileSync, spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import mysql, { type Connection, type ResultSetHeader } from 'mysql2/promise'
 import { freePort } from '../../src/main/jvm-servers.ts'
 import { unpackDebian } from './debian.ts'
 import type { LateWriter } from './transfers.ts'
-import { atEnd } from './at-end.ts'
+import { atEnd, removeAtEnd } from './at-end.ts'
 
 /** The server's programs, fetched once. */
 export function fetchMariaDb(): string {
@@ -36,7 +36,8 @@ export async function startMariaDb(): Promise<MariaDb> {
   const port = await freePort()
   const log = openSync(join(folder, 'server.log'), 'a')
   const child = spawn(join(parts, 'usr/sbin/mariadbd'), [...settings, `--port=${port}`, '--bind-address=127.0.0.1', `--socket=${join(folder, 'socket')}`, `--init-file=${join(folder, 'init.sql')}`, `--pid-file=${join(folder, 'pid')}`, '--sql-mode=', '--skip-name-resolve'], { env, stdio: ['ignore', log, log] })
-  atEnd(() => (child.kill('SIGKILL'), rmSync(folder, { recursive: true, force: true })))
+  atEnd(() => child.kill('SIGKILL'))
+  removeAtEnd(folder)
   for (const end = Date.now() + 60_000; ; await new Promise((done) => setTimeout(done, 200))) {
     const connection = await mysql.createConnection({ host: '127.0.0.1', port, user: login.username, password: login.password, database: 'shop' }).catch(() => undefined)
     await connection?.end()

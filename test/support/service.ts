@@ -1,5 +1,5 @@
 /** The service for tests: one PostgreSQL a worker, a database of its own for each test file, cloned from one that is migrated. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
@@ -11,7 +11,7 @@ import type { Context } from '../../src/main/service/context.ts'
 import { openService } from '../../src/main/service/open.ts'
 import type { SlotSettings } from '../../src/state/capacity.ts'
 import { migrate } from '../../src/state/migrate.ts'
-import { atEnd, killAtEnd } from './at-end.ts'
+import { killAtEnd, removeAtEnd } from './at-end.ts'
 
 /** Bin folder of another PostgreSQL than the packaged one, for the tests that run now. */
 let programs: string | undefined
@@ -29,7 +29,7 @@ killAtEnd(pids, 'SIGQUIT')
 export function openFolder(prefix: string): string {
   const folder = mkdtempSync(join(tmpdir(), prefix))
   chmodSync(folder, 0o755)
-  atEnd(() => rmSync(folder, { recursive: true, force: true }))
+  removeAtEnd(folder)
   return folder
 }
 
