@@ -15,6 +15,13 @@ export async function principalOf(service: Service, request: FastifyRequest, rou
   return principal
 }
 
+/** Says who asks, and how often a minute they may. */
+export async function admit(service: Service, request: FastifyRequest, route: Pick<Route, 'needs' | 'summary'>): Promise<Principal> {
+  const principal = (request.principal = await principalOf(service, request, route))
+  if (principal.tenantId !== undefined) request.limit = await service.requestLimit(principal.tenantId)
+  return principal
+}
+
 /** The tenant of the request: the token's own. An operator names one in the path. */
 export function tenantOf({ principal }: { principal: Principal | undefined }, named: string | undefined): string {
   const own = principal?.tenantId

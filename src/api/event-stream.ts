@@ -1,33 +1,152 @@
-/** Events as a stream (server-sent events): each with its number, so that a client that was cut off goes on where it was. */
-import type { FastifyInstance } from 'fastify'
+/**
+ * Events as a stream (server-sent events): each with its number, so that a client that was cut off goes on where it was. One look at the
+ * database serves all streams of a process; those of the tenants that it found something for then read it, each with its own rights.
+ */
+import type { ServerResponse } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Service } from '../control/service.ts'
-import { principalOf } from './auth.ts'
+import { failure } from '../core/errors.ts'
+import { admit, principalOf } from './auth.ts'
 
-const POLL_MS = 500
+const LOOK_MS = 500
+/** How often a quiet stream says that it is there, and every stream is asked whether its token still holds. */
 const PING_MS = 15_000
+const PAGE = 500
+/** Of a tenant, or of all operators, in one process. */
+const STREAMS_MAX = 20
 /** A client that does not read is let go when so much waits for it. */
-const BUFFER_BYTES = 1024 * 1024
+const WAITING_BYTES = 1024 * 1024
+/** How long the end of a stream may take to reach its client. */
+const END_MS = 1_000
 
-export function addEventStream(app: FastifyInstance, service: Service): void {
-  app.get('/api/v1/events/stream', { schema: { summary: 'Events as they happen (text/event-stream): the tenant\'s, or all for an operator', tags: ['events'], security: [{ token: [] }], hide: true } }, async (request, reply) => {
-    const principal = await principalOf(service, request, { needs: 'viewer', summary: 'Read events' })
-    const start = String(request.headers['last-event-id'] ?? (request.query as { after?: string }).after ?? '0')
-    reply.hijack()
-    const { raw } = reply
-    raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
-    raw.write(':ok\n\n')
-    let after = /^\d{1,18}$/.test(start) ? start : '0'
-    let open = true
-    raw.on('close', () => (open = false))
-    let lastMs = performance.now()
-    while (open && raw.writableLength < BUFFER_BYTES) {
-      const events = await service.events(principal.tenantId, after, 200).catch(() => [])
-      for (const event of events) raw.write(`id: ${String(event.event_id)}\nevent: ${String(event.event)}\ndata: ${JSON.stringify(event)}\n\n`)
-      if (events.length > 0) after = String(events.at(-1)?.event_id)
-      else if (performance.now() - lastMs > PING_MS) raw.write(':ping\n\n')
-      if (events.length > 0 || performance.now() - lastMs > PING_MS) lastMs = performance.now()
-      await new Promise((done) => setTimeout(done, POLL_MS))
+export function addEventStream(app: FastifyInstance, service: Service, limited: unknown): void {
+  const bell = createBell(service)
+  const open = new Map<string, number>()
+  app.addHook('preClose', async () => bell.close())
+  const schema = { summary: 'Events as they happen (text/event-stream): the tenant\'s, or all for an operator', tags: ['events'], security: [{ token: [] }], hide: true }
+  app.get('/api/v1/events/stream', { schema, onRequest: async (request) => void (await admit(service, request, ROUTE)), preValidation: limited as never }, async (request, reply) => {
+    const tenantId = request.principal?.tenantId
+    const whose = tenantId ?? ''
+    const count = open.get(whose) ?? 0
+    if (count >= STREAMS_MAX) throw failure('limit_reached', { count, what: 'streams of events open', how: 'close those that nobody reads; one shows all events' })
+    open.set(whose, count + 1)
+    try {
+      const after = await startOf(service, request)
+      reply.hijack()
+      await stream(service, bell, { request, raw: reply.raw, tenantId, after })
+    } finally {
+      open.set(whose, (open.get(whose) ?? 1) - 1)
     }
-    raw.end()
   })
+}
+
+const ROUTE = { needs: 'viewer', summary: 'Read events' } as const
+
+/** Behind which event it begins: the one that the client had last, else the newest. */
+async function startOf(service: Service, request: FastifyRequest): Promise<string> {
+  const asked = request.headers['last-event-id'] ?? (request.query as { after?: string }).after
+  if (asked === undefined) return (await service.news()).newest
+  if (!/^\d{1,18}$/.test(String(asked))) throw failure('request_invalid', { reason: 'Last-Event-ID (or after) is not the number of an event.' })
+  return String(asked)
+}
+
+interface Watcher {
+  request: FastifyRequest
+  raw: ServerResponse
+  tenantId: string | undefined
+  after: string
+}
+
+async function stream(service: Service, bell: Bell, { request, raw, tenantId, after }: Watcher): Promise<void> {
+  using seat = bell.sit(tenantId)
+  raw.on('close', seat.wake)
+  raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no', connection: 'close' })
+  raw.write(':ok\n\n')
+  let checkedMs = performance.now()
+  while (!raw.destroyed && !bell.closed) {
+    seat.listen()
+    // What cannot be read now is read with the next ping.
+    const events = await service.events(tenantId, after, PAGE).catch(() => [])
+    for (const event of events) raw.write(`id: ${String(event.event_id)}\nevent: ${String(event.event)}\ndata: ${JSON.stringify(event)}\n\n`)
+    if (raw.writableLength > WAITING_BYTES) return void raw.destroy()
+    if (events.length > 0) after = String(events.at(-1)?.event_id)
+    if (events.length < PAGE) await seat.news(PING_MS)
+    if (performance.now() - checkedMs < PING_MS) continue
+    if (!(await stillMay(service, request))) break
+    raw.write(':ping\n\n')
+    checkedMs = performance.now()
+  }
+  if (raw.destroyed) return
+  raw.end()
+  await setTimeout(END_MS, undefined, { ref: false })
+  raw.destroy()
+}
+
+/** False once the token was revoked, or its tenant suspended; a database that cannot be asked takes nothing away. */
+async function stillMay(service: Service, request: FastifyRequest): Promise<boolean> {
+  return principalOf(service, request, ROUTE).then(() => true, (error: { status?: number; errorClass?: string }) => error.errorClass === 'transient')
+}
+
+interface Seat {
+  /** From now on news are news. */
+  listen(): void
+  /** Resolves when there were some since `listen`, or after so long. */
+  news(mostMs: number): Promise<void>
+  wake(): void
+  [Symbol.dispose](): void
+}
+
+interface Bell {
+  readonly closed: boolean
+  /** For the streams of a tenant, or of an operator. */
+  sit(tenantId: string | undefined): Seat
+  close(): void
+}
+
+/** Looks for events as long as somebody sits there, and wakes those whom they concern. */
+function createBell(service: Service): Bell {
+  const seats = new Set<{ tenantId: string | undefined; wake(): void }>()
+  let closed = false
+  let looking = false
+  const look = async (): Promise<void> => {
+    if (looking) return
+    looking = true
+    for (let seen: string | undefined; seats.size > 0 && !closed; await setTimeout(LOOK_MS)) {
+      const news = await service.news(seen).catch(() => undefined)
+      if (news === undefined) continue
+      const whose = new Set(news.tenants)
+      // The first look says only how far: what came before it, and after a stream read, is nobody's news otherwise.
+      for (const seat of seats) if (seen === undefined || (seat.tenantId === undefined ? whose.size > 0 : whose.has(seat.tenantId))) seat.wake()
+      seen = news.newest
+    }
+    looking = false
+  }
+  return {
+    get closed() {
+      return closed
+    },
+    sit(tenantId) {
+      let fresh = false
+      let heard = (): void => undefined
+      const seat = { tenantId, wake: () => ((fresh = true), heard()) }
+      seats.add(seat)
+      void look()
+      return {
+        listen: () => void (fresh = false),
+        async news(mostMs) {
+          if (fresh || closed) return
+          const waiting = new AbortController()
+          heard = () => waiting.abort()
+          await setTimeout(mostMs, undefined, { signal: waiting.signal }).catch(() => undefined)
+        },
+        wake: seat.wake,
+        [Symbol.dispose]: () => void seats.delete(seat),
+      }
+    },
+    close() {
+      closed = true
+      for (const seat of seats) seat.wake()
+    },
+  }
 }

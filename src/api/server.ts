@@ -8,12 +8,13 @@ import swagger from '@fastify/swagger'
 import { Ajv } from 'ajv'
 import addFormats from 'ajv-formats'
 import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { TSchema } from 'typebox'
 import type { Service } from '../control/service.ts'
 import { failure } from '../core/errors.ts'
 import type { Principal } from '../core/service-nouns.ts'
 import { addEventStream } from './event-stream.ts'
-import { principalOf, tenantOf } from './auth.ts'
+import { admit, tenantOf } from './auth.ts'
 import { addMetrics } from './metrics.ts'
 import { answerProblem, problemOf } from './problems.ts'
 import { addReference } from './reference.ts'
@@ -70,11 +71,21 @@ export async function createApi({ service, rehearsal, log }: ApiOptions): Promis
   const limited = app.rateLimit()
   app.addSchema(Problem)
   for (const route of ROUTES) addRoute(app, { service, rehearsal }, route, limited)
-  addEventStream(app, service)
+  addEventStream(app, service, limited)
+  dropUnusedConnections(app)
   addMetrics(app, service)
   addReference(app)
   app.get(`${PREFIX}/openapi.json`, { schema: { hide: true } }, () => app.swagger())
   return app
+}
+
+/** Browsers keep connections ready on which they have asked nothing. To Node they are not idle, and would hold up the end. */
+function dropUnusedConnections(app: FastifyInstance): void {
+  const sockets = new Set<Socket>()
+  app.server.on('connection', (socket) => void sockets.add(socket.once('close', () => sockets.delete(socket))))
+  app.addHook('preClose', async () => {
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+  })
 }
 
 const OPENAPI = (version: string) => ({
@@ -108,9 +119,7 @@ function addRoute(app: FastifyInstance, services: Services, route: Route, limite
     },
     // Who it is comes before anything else is said: a stranger learns nothing from our validation.
     onRequest: async (request) => {
-      if (route.needs === 'anyone') return
-      request.principal = await principalOf(service, request, route)
-      if (request.principal.tenantId !== undefined) request.limit = await service.requestLimit(request.principal.tenantId)
+      if (route.needs !== 'anyone') await admit(service, request, route)
     },
     preValidation: limited as never,
     handler: (request, reply) => handle(services, route, request, reply),

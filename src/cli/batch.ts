@@ -1,7 +1,7 @@
 /** headrace batch: publish what is new in RAW, once or on the dataset's schedule. */
 import type { Command } from 'commander'
 import type { App } from '../control/app.ts'
-import { CONNECT, DEFAULT_MEMORY_BYTES, MASTER, byteSize, collect, engineChoice, engineOption, stopSignal, type EngineFlags } from './options.ts'
+import { CONNECT, MASTER, engineChoice, engineOption, memoryOption, repeatable, stopSignal, type EngineFlags } from './options.ts'
 import { bytesText, printError, type Output } from './output.ts'
 
 interface Flags extends EngineFlags {
@@ -16,14 +16,14 @@ export function addBatch(program: Command, app: App, output: () => Output): void
   program
     .command('batch <dataset>')
     .description('publish what is new in RAW to Processed: deduplicated by key, partitioned, in one commit')
-    .option('--memory <size>', 'memory limit', byteSize, DEFAULT_MEMORY_BYTES)
+    .addOption(memoryOption())
     .option('--dry-run', 'say what would be read, write nothing')
     .addOption(engineOption())
     .option('--master <url>', MASTER)
     .option('--connect <host:port>', CONNECT)
     .option('--schedule', "stay and run on the dataset's cron schedule")
-    .option('--hold <partition>', 'hold a table partition, e.g. publication_year=2010 (repeatable)', collect, [])
-    .option('--release <partition>', 'publish a held table partition again (repeatable)', collect, [])
+    .addOption(repeatable('--hold <partition>', 'hold a table partition, e.g. publication_year=2010', 'none'))
+    .addOption(repeatable('--release <partition>', 'publish a held table partition again', 'none'))
     .addHelpText('after', '\nExamples:\n  headrace batch books\n  headrace batch books --hold publication_year=2010\n  headrace batch books --schedule')
     .action(async (dataset: string, flags: Flags) => {
       if (flags.schedule) await onSchedule(dataset, flags, app, output())

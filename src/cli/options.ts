@@ -18,7 +18,9 @@ export function share(text: string): number {
 }
 
 /** Memory of a batch or of upkeep, when nothing else is said. */
-export const DEFAULT_MEMORY_BYTES = 1_073_741_824
+export function memoryOption(): Option {
+  return new Option('--memory <size>', 'memory limit of the engine').default(1_073_741_824, '1GiB').argParser(byteSize)
+}
 
 /** `512MB`, `1GiB`, plain bytes. */
 export function byteSize(text: string): number {
@@ -40,8 +42,9 @@ export function day(text: string): string {
   return text
 }
 
-export function collect(value: string, before: string[]): string[] {
-  return [...before, value]
+/** An option that may be given several times; its value is a list. `without`: what the help says that none of them means. */
+export function repeatable(flags: string, description: string, without: string, check: (value: string) => string = (value) => value): Option {
+  return new Option(flags, `${description} (repeatable)`).default([], without).argParser((value: string, before: string[]) => [...before, check(value)])
 }
 
 /** Aborts on SIGINT or SIGTERM; a second signal ends the process at once. */

@@ -1,19 +1,19 @@
 /** headrace serve and headrace login. */
 import { readFileSync } from 'node:fs'
-import { InvalidArgumentError, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Client } from '../control/client.ts'
 import { SERVE_ROLES, type ServeOptions, type ServeRole, type Served } from '../control/serve.ts'
 import { failure } from '../core/errors.ts'
-import { stopSignal } from './options.ts'
+import { repeatable, stopSignal } from './options.ts'
 import type { Output } from './output.ts'
 
 export function addServe(program: Command, serve: (options: ServeOptions) => Promise<Served>, client: Client, output: () => Output): void {
   program
     .command('serve')
     .description('run the service: API, scheduler and runners, with a PostgreSQL of its own')
-    .option('--listen <host:port>', 'where the API answers', listenAddress, { host: '127.0.0.1', port: 8480 })
+    .addOption(new Option('--listen <host:port>', 'where the API answers').default({ host: '127.0.0.1', port: 8480 }, '127.0.0.1:8480').argParser(listenAddress))
     .option('--database <url>', 'a PostgreSQL 15 or newer instead of the built-in one (HEADRACE_DATABASE)')
-    .option('--role <role>', `only this role: ${SERVE_ROLES.join(', ')} (repeatable)`, collectRole, [] as ServeRole[])
+    .addOption(repeatable('--role <role>', `only this role: ${SERVE_ROLES.join(', ')}`, 'all of them', role))
     .addHelpText('after', '\nExamples:\n  headrace serve\n  headrace serve --listen 0.0.0.0:8480 --database postgres://user:password@host/headrace\n\nThen, in another terminal: headrace tenants add acme')
     .action(async (flags: { listen: ServeOptions['listen']; database?: string; role: ServeRole[] }) => {
       const out = output()
@@ -47,7 +47,7 @@ function listenAddress(text: string): ServeOptions['listen'] {
   return { host: match[1] ?? '127.0.0.1', port }
 }
 
-function collectRole(text: string, before: ServeRole[]): ServeRole[] {
+function role(text: string): string {
   if (!(SERVE_ROLES as readonly string[]).includes(text)) throw new InvalidArgumentError(`It must be one of ${SERVE_ROLES.join(', ')}.`)
-  return [...before, text as ServeRole]
+  return text
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, type Command } from 'commander'
 import type { App, UpkeepOptions } from '../control/app.ts'
-import { CONNECT, DEFAULT_MEMORY_BYTES, MASTER, byteSize, day, duration, engineChoice, engineOption, stopSignal, type EngineFlags } from './options.ts'
+import { CONNECT, MASTER, day, duration, engineChoice, engineOption, memoryOption, stopSignal, type EngineFlags } from './options.ts'
 import { bytesText, printError, type Output } from './output.ts'
 
 interface Flags extends EngineFlags {
@@ -14,7 +14,7 @@ interface Flags extends EngineFlags {
 
 export function addUpkeep(program: Command, app: App, output: () => Output): void {
   const verb = (name: string, description: string): Command =>
-    program.command(`${name} <dataset>`).description(description).option('--dry-run', 'only say files, rows and bytes').option('--memory <size>', 'memory limit of the engine', byteSize, DEFAULT_MEMORY_BYTES).addOption(engineOption()).option('--master <url>', MASTER).option('--connect <host:port>', CONNECT)
+    program.command(`${name} <dataset>`).description(description).option('--dry-run', 'only say files, rows and bytes').addOption(memoryOption()).addOption(engineOption()).option('--master <url>', MASTER).option('--connect <host:port>', CONNECT)
   const options = (flags: Flags): UpkeepOptions => ({ engine: engineChoice(flags), memoryBytes: flags.memory, dryRun: flags.dryRun === true, keepFrom: flags.keepFrom, graceMs: flags.grace, say: output().progress })
   verb('compact', 'merge small files of RAW and Processed; readers see the same rows before and after').action(async (dataset: string, flags: Flags) => shown(output(), await app.compact(dataset, options(flags))))
   const keep = ['--keep-from <day>', 'first day of ingest that stays, instead of raw.retention_days'] as const

@@ -1,7 +1,7 @@
 /** headrace webhooks: who is told of what happens, at a URL or by mail. */
 import type { Command } from 'commander'
 import type { Client } from '../control/client.ts'
-import { collect } from './options.ts'
+import { repeatable } from './options.ts'
 import { dryRunOf } from './dry-run.ts'
 import type { Output } from './output.ts'
 import { showList, showOne } from './service-output.ts'
@@ -23,7 +23,7 @@ export function addWebhooks(program: Command, client: Client, output: () => Outp
   const path = async (flags: Of): Promise<string> => (flags.allTenants === true ? '/webhooks' : `/tenants/${await client.tenant(flags.tenant)}/webhooks`)
   changing(webhooks.command('add <url>'))
     .description('tell a URL (POST) or mailto:ADDRESS of events; what failed is told again')
-    .option('--event <name>', `only these (repeatable; * for all); without: ${ALERTS.join(', ')}`, collect, [] as string[])
+    .addOption(repeatable('--event <name>', 'only these, * for all', ALERTS.join(', ')))
     .option('--secret <name>', 'a secret of the tenant whose field `key` signs each delivery')
     .option(...TENANT)
     .option(...ALL_TENANTS)

@@ -77,6 +77,8 @@ export interface Service {
   capacityPlan(horizonDays: number): Promise<Answer>
   /** Events after a number, oldest first; all tenants' for an operator. */
   events(tenantId: string | undefined, after: string, limit: number): Promise<Answer[]>
+  /** The newest event up to which all are there and, with a number, whose events lie between; null: the installation's own. */
+  news(after?: string): Promise<{ newest: string; tenants: (string | null)[] }>
   /** Without a tenant: the installation's, told of every tenant's events. A `mailto:` address gets mail. */
   createWebhook(by: Principal, tenantId: string | undefined, body: { url: string; events: string[]; secret_name?: string }): Promise<Answer>
   listWebhooks(tenantId: string | undefined): Promise<Listed>

@@ -10,7 +10,7 @@ export const SERVICE_ERRORS = {
   not_found: row('configuration', 404, 'There is no {what} {id} here.', 'List what there is: GET {list}'),
   request_invalid: row('configuration', 400, 'The request is not valid: {reason}', 'Compare it with /api/v1/openapi.json, which describes every field.'),
   name_taken: row('conflict', 409, 'There is a {what} named {name} already.', 'Choose another name, or change the one that is there.'),
-  limit_reached: row('conflict', 409, 'There are {count} {what}, as many as there may be.', 'Delete one that is not needed any more: {list} shows them.'),
+  limit_reached: row('conflict', 409, 'There are {count} {what}, as many as there may be.', 'Let go of one that is not needed any more: {how}.'),
   version_moved: row('conflict', 412, '{what} {id} was changed meanwhile: its version is {found}, the request expects {expected}.', 'Read it again, apply the change to what it is now, and send its ETag as If-Match.'),
   idempotency_conflict: row('conflict', 409, 'The Idempotency-Key {key} was used for another request.', 'Send the same body to get the first answer again, or a new key for a new request.'),
   rate_limited: row('transient', 429, 'More than {limit} requests came in a minute from one tenant (or, without a tenant, from one address).', 'Try again in {seconds} s, or ask an operator to raise requests_per_minute.'),

@@ -27,6 +27,11 @@ export async function eventsAfter(db: Db, { after, through, tenantId, names, lim
   return (await query.execute()).map((row) => ({ ...row, event_id: String(row.event_id) }))
 }
 
+/** Of whom there are events above `after` and up to `through`; null: the installation's own. */
+export async function tenantsWithEvents(db: Db, { after, through }: { after: bigint; through: bigint }): Promise<(string | null)[]> {
+  return (await db.selectFrom('events').select('tenant_id').distinct().where('event_id', '>', after).where('event_id', '<=', through).execute()).map((row) => row.tenant_id)
+}
+
 /** Nothing of ours is open for so long: an older transaction is somebody else's, in another database of the server. */
 const LONGEST_MS = 300_000
 const WAIT = { mostMs: 1_000, stepMs: 20 }
@@ -34,18 +39,21 @@ const WAIT = { mostMs: 1_000, stepMs: 20 }
 /**
  * Up to which number events are all there. Numbers are given when an event is written and seen when it is committed: who goes on after
  * the highest that they see would miss one with a lower number whose transaction ends later. A number is safe when every transaction that
- * was open when it was first seen has ended; each has taken its own number (of transactions) before that of its event.
+ * had begun when it was first seen has ended; each has taken its own number (of transactions) before that of its event. Which had begun
+ * is told by a number that we take ourselves, after: a snapshot's xmax is no bound, for it only lies behind the newest that has ended.
  */
 export function createEventHorizon(db: Db, nowMs: () => number = () => performance.now()): () => Promise<bigint> {
   let settled = 0n
   let seen: { newest: bigint; next: bigint; atMs: number }[] = []
   const look = async (): Promise<bigint> => {
-    const { rows: [now] } = await sql<{ newest: bigint; next: string; oldest: string }>`
-      SELECT coalesce(max(event_id), 0) AS newest, pg_snapshot_xmax(pg_current_snapshot())::text AS next, pg_snapshot_xmin(pg_current_snapshot())::text AS oldest FROM events`.execute(db)
-    if (now.newest > (seen.at(-1)?.newest ?? settled)) seen.push({ newest: now.newest, next: BigInt(now.next), atMs: nowMs() })
+    const { rows: [now] } = await sql<{ newest: bigint; oldest: string }>`SELECT coalesce(max(event_id), 0) AS newest, pg_snapshot_xmin(pg_current_snapshot())::text AS oldest FROM events`.execute(db)
     const over = seen.filter((one) => one.next <= BigInt(now.oldest) || nowMs() - one.atMs > LONGEST_MS).at(-1)
-    if (over !== undefined) settled = over.newest
+    if (over !== undefined && over.newest > settled) settled = over.newest
     seen = seen.filter((one) => one.newest > settled)
+    if (now.newest > (seen.at(-1)?.newest ?? settled)) {
+      const { rows: [{ next }] } = await sql<{ next: string }>`SELECT pg_current_xact_id()::text AS next`.execute(db)
+      if (now.newest > (seen.at(-1)?.newest ?? settled)) seen.push({ newest: now.newest, next: BigInt(next), atMs: nowMs() })
+    }
     return now.newest
   }
   return async () => {

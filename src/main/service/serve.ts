@@ -17,6 +17,9 @@ import { startRunner } from './runner.ts'
 import { startScheduler, type Loop } from './scheduler.ts'
 import { ensureSelfBenchmark } from './self-benchmark.ts'
 
+/** How long requests that are under way may take to get their answers when the service stops. */
+const CLOSE_MS = 10_000
+
 /** Starts it; resolves when requests are answered. `stop` ends it after what runs has ended or was given back. */
 export async function serve(version: string, { roles, listen, databaseUrl }: ServeOptions): Promise<Served> {
   const home = homeFolder()
@@ -49,7 +52,10 @@ export async function serve(version: string, { roles, listen, databaseUrl }: Ser
       ended: postgres?.ended ?? new Promise<void>(() => undefined),
       async stop() {
         await rm(place, { force: true })
+        // Who does not read its answer must not hold up the end.
+        const cutting = setTimeout(() => api?.server.closeAllConnections(), CLOSE_MS)
         await api?.close()
+        clearTimeout(cutting)
         stopping.abort()
         await measuring
         for (const loop of loops.toReversed()) await loop.stop()

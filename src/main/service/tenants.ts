@@ -1,12 +1,12 @@
 /** Use cases of tenants, their tokens and webhooks. */
 import type { Answer, Service } from '../../control/service.ts'
 import { failure } from '../../core/errors.ts'
-import { eventsAfter } from '../../state/events.ts'
+import { eventsAfter, tenantsWithEvents } from '../../state/events.ts'
 import { changeTenant, createTenant, createToken, findTenant, listTenants, principalOf, revokeToken } from '../../state/tenants.ts'
 import { found, listed, timeOf, type Context } from './context.ts'
 import { isJwt } from './oidc.ts'
 
-type Part = Pick<Service, 'principal' | 'requestLimit' | 'createTenant' | 'listTenants' | 'getTenant' | 'changeTenant' | 'createToken' | 'listTokens' | 'revokeToken' | 'events'>
+type Part = Pick<Service, 'principal' | 'requestLimit' | 'createTenant' | 'listTenants' | 'getTenant' | 'changeTenant' | 'createToken' | 'listTokens' | 'revokeToken' | 'events' | 'news'>
 
 /** Requests a minute, when the tenant's policy says nothing else. */
 const REQUESTS_PER_MINUTE = 600
@@ -79,6 +79,10 @@ export function tenantCases({ gate, now, oidc, settledEvents }: Context): Part {
     async revokeToken(by, tenantId, tokenId) {
       if (!(await gate.transact((tx) => revokeToken(tx, { tenantId, tokenId, actor: by.name })))) throw failure('not_found', { what: 'token', id: tokenId, list: `/api/v1/tenants/${tenantId}/tokens` })
       known.clear()
+    },
+    async news(after) {
+      const through = await settledEvents()
+      return { newest: String(through), tenants: after === undefined || BigInt(after) >= through ? [] : await tenantsWithEvents(gate.service, { after: BigInt(after), through }) }
     },
     async events(tenantId, after, limit) {
       const from = /^\d{1,18}$/.test(after) ? BigInt(after) : 0n
