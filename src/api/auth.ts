@@ -25,6 +25,6 @@ export async function admit(service: Service, request: FastifyRequest, route: Pi
 /** The tenant of the request: the token's own. An operator names one in the path. */
 export function tenantOf({ principal }: { principal: Principal | undefined }, named: string | undefined): string {
   const own = principal?.tenantId
-  if (own !== undefined && named !== undefined && named.toLowerCase() !== own) throw failure('not_found', { what: 'tenant', id: named.slice(0, 40), list: '/api/v1/tenants' })
+  if (own !== undefined && named !== undefined && named.toLowerCase() !== own) throw failure('not_found', { what: 'tenant', id: named.slice(0, 40), list: 'GET /api/v1/tenants' })
   return own ?? named ?? ''
 }

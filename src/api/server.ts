@@ -59,7 +59,7 @@ export async function createApi({ service, rehearsal, log }: ApiOptions): Promis
   app.decorateRequest('principal', undefined)
   app.decorateRequest('limit', ADDRESS_LIMIT)
   app.setErrorHandler((error, request, reply) => answerProblem(problemOf(error), request, reply, log))
-  app.setNotFoundHandler((request, reply) => answerProblem(failure('not_found', { what: 'route', id: `${request.method} ${request.url.split('?')[0]}`.slice(0, 200), list: `${PREFIX}/openapi.json` }), request, reply, log))
+  app.setNotFoundHandler((request, reply) => answerProblem(failure('not_found', { what: 'route', id: `${request.method} ${request.url.split('?')[0]}`.slice(0, 200), list: `GET ${PREFIX}/openapi.json` }), request, reply, log))
   await app.register(swagger, { openapi: OPENAPI(service.version), refResolver: { buildLocalReference: (json) => String(json.$id) } })
   await app.register(rateLimit, {
     global: false,

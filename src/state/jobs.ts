@@ -46,7 +46,7 @@ export type JobRow = Awaited<ReturnType<typeof findJob>> & object
 /** The job, locked until the transaction ends. Throws `not_found`. */
 export async function lockJobRow(tx: Tx, tenantId: string, jobId: string): Promise<JobRow> {
   const row = await tx.selectFrom('ingestion_jobs').select(JOB).where('tenant_id', '=', tenantId).where('job_id', '=', jobId).where('status', '<>', 'deleted').forUpdate().executeTakeFirst()
-  if (row === undefined) throw failure('not_found', { what: 'job', id: jobId, list: `/api/v1/tenants/${tenantId}/jobs` })
+  if (row === undefined) throw failure('not_found', { what: 'job', id: jobId, list: `GET /api/v1/tenants/${tenantId}/jobs` })
   return row
 }
 

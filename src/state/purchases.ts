@@ -109,8 +109,8 @@ export async function listPurchases(db: Db, tenantId: string, { after, limit }: 
 /** Ends a purchase before its time; what is left of it is gone. Holds of running executions stay theirs. */
 export async function cancelPurchase(tx: Tx, { tenantId, purchaseId, actor, now }: { tenantId: string; purchaseId: string; actor: string; now: Date }) {
   const row = await tx.selectFrom('resource_purchases').select(['status']).where('tenant_id', '=', tenantId).where('purchase_id', '=', purchaseId).forUpdate().executeTakeFirst()
-  if (row === undefined) throw failure('not_found', { what: 'purchase', id: purchaseId, list: `/api/v1/tenants/${tenantId}/purchases` })
-  if (row.status !== 'active' && row.status !== 'scheduled') throw failure('purchase_state', { status: row.status, action: 'cancelled', list: `/api/v1/tenants/${tenantId}/purchases` })
+  if (row === undefined) throw failure('not_found', { what: 'purchase', id: purchaseId, list: `GET /api/v1/tenants/${tenantId}/purchases` })
+  if (row.status !== 'active' && row.status !== 'scheduled') throw failure('purchase_state', { status: row.status, action: 'cancelled', list: `GET /api/v1/tenants/${tenantId}/purchases` })
   await closeLots(tx, { purchaseId }, now)
   const changed = await tx.updateTable('resource_purchases').set((row) => ({ status: 'cancelled', version: row('version', '+', 1) })).where('purchase_id', '=', purchaseId).returning(COLUMNS).executeTakeFirstOrThrow()
   await weigh(tx, tenantId, now)

@@ -246,7 +246,7 @@ export async function cancel(tx: Tx, { tenantId, executionId, actor, now, settin
     return
   }
   const row = await tx.selectFrom('job_executions').select(['execution_id', 'tenant_id', 'status', 'namespace', 'cpu_cores', 'memory_gb', 'booked_from', 'booked_until', 'unit_owner', 'holds']).where('tenant_id', '=', tenantId).where('execution_id', '=', executionId).forUpdate().executeTakeFirst()
-  if (row === undefined) throw failure('not_found', { what: 'execution', id: executionId, list: `/api/v1/tenants/${tenantId}/executions` })
+  if (row === undefined) throw failure('not_found', { what: 'execution', id: executionId, list: `GET /api/v1/tenants/${tenantId}/executions` })
   if (row.status === 'running') {
     await tx.updateTable('job_executions').set({ cancel_requested: true, reason }).where('execution_id', '=', executionId).execute()
     await record(tx, { tenantId, actor, event: 'execution.cancel_requested', subject: executionId })

@@ -62,7 +62,7 @@ export async function listTenants(db: Db, { after, limit, name }: NamedPage) {
 /** Changes what is given. Throws `version_moved` when `version` is given and is not the row's any more. */
 export async function changeTenant(tx: Tx, { tenantId, version, change, actor }: { tenantId: string; version: number | undefined; change: { tenant_name?: string; status?: string; policy?: object }; actor: string }): Promise<void> {
   const now = await tx.selectFrom('tenants').select(['version', 'policy']).where('tenant_id', '=', tenantId).where('status', '<>', 'deleted').forUpdate().executeTakeFirst()
-  if (now === undefined) throw failure('not_found', { what: 'tenant', id: tenantId, list: '/api/v1/tenants' })
+  if (now === undefined) throw failure('not_found', { what: 'tenant', id: tenantId, list: 'GET /api/v1/tenants' })
   if (version !== undefined && version !== now.version) throw failure('version_moved', { what: 'The tenant', id: tenantId, found: now.version, expected: version })
   await tx.updateTable('tenants').set({ ...(change.tenant_name === undefined ? {} : { tenant_name: change.tenant_name }), ...(change.status === undefined ? {} : { status: change.status }), ...(change.policy === undefined ? {} : { policy: JSON.stringify({ ...(now.policy as object), ...change.policy }) }), version: now.version + 1 }).where('tenant_id', '=', tenantId).execute().catch((error: unknown) => {
     throw isUniqueViolation(error, 'tenants_name') ? failure('name_taken', { what: 'tenant', name: change.tenant_name }, error) : error

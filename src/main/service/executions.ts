@@ -26,7 +26,7 @@ const LOG_BYTES = 256 * 1024
 
 export function executionCases(context: Context): Part {
   const { gate, now, slots } = context
-  const get = async (tenantId: string, id: string): Promise<ExecutionRow> => found(await gate.readAs(tenantId, (db) => findExecution(db, tenantId, id)), 'execution', id, `/api/v1/tenants/${tenantId}/executions`)
+  const get = async (tenantId: string, id: string): Promise<ExecutionRow> => found(await gate.readAs(tenantId, (db) => findExecution(db, tenantId, id)), 'execution', id, `GET /api/v1/tenants/${tenantId}/executions`)
   return {
     async listExecutions(tenantId, { after, limit, jobId, status }) {
       const rows = await gate.readAs(tenantId, (db) => listExecutions(db, tenantId, { jobId, status, after: cursorOf(after), limit }))

@@ -18,7 +18,7 @@ export function secretCases({ gate, secrets }: Context): Pick<Service, 'setSecre
     },
     listSecrets: async (tenantId) => ({ items: (await secrets.names(tenantId)).map((name) => ({ name })), next: undefined }),
     async deleteSecret(by, tenantId, name) {
-      if (!(await secrets.remove(tenantId, name))) throw failure('not_found', { what: 'secret', id: name, list: `/api/v1/tenants/${tenantId}/secrets` })
+      if (!(await secrets.remove(tenantId, name))) throw failure('not_found', { what: 'secret', id: name, list: `GET /api/v1/tenants/${tenantId}/secrets` })
       await gate.writeAs(tenantId, (tx) => record(tx, { tenantId, actor: by.name, event: 'secret.deleted', data: { name } }))
     },
   }

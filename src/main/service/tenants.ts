@@ -23,7 +23,7 @@ export function tenantCases({ gate, now, oidc, settledEvents }: Context): Part {
   }
   const known = new Map<string, { until: number; principal: Awaited<ReturnType<typeof principalOf>> }>()
   const limits = new Map<string, { until: number; limit: number }>()
-  const getTenant = async (tenantId: string): Promise<Answer> => found(await gate.readAs(tenantId, (db) => findTenant(db, tenantId)), 'tenant', tenantId, '/api/v1/tenants')
+  const getTenant = async (tenantId: string): Promise<Answer> => found(await gate.readAs(tenantId, (db) => findTenant(db, tenantId)), 'tenant', tenantId, 'GET /api/v1/tenants')
   return {
     async principal(token) {
       const at = now().getTime()
@@ -77,7 +77,7 @@ export function tenantCases({ gate, now, oidc, settledEvents }: Context): Part {
       return { items: rows, next: undefined }
     },
     async revokeToken(by, tenantId, tokenId) {
-      if (!(await gate.transact((tx) => revokeToken(tx, { tenantId, tokenId, actor: by.name })))) throw failure('not_found', { what: 'token', id: tokenId, list: `/api/v1/tenants/${tenantId}/tokens` })
+      if (!(await gate.transact((tx) => revokeToken(tx, { tenantId, tokenId, actor: by.name })))) throw failure('not_found', { what: 'token', id: tokenId, list: `GET /api/v1/tenants/${tenantId}/tokens` })
       known.clear()
     },
     async news(after) {

@@ -31,7 +31,7 @@ export function webhookCases(context: Context): Pick<Service, 'createWebhook' | 
     async deleteWebhook(by, tenantId, webhookId) {
       await write(tenantId, async (tx) => {
         const { numDeletedRows } = await tx.deleteFrom('webhooks').where('tenant_id', tenantId === undefined ? 'is' : '=', tenantId ?? null).where('webhook_id', '=', webhookId).executeTakeFirst()
-        if (numDeletedRows === 0n) throw failure('not_found', { what: 'webhook', id: webhookId, list: tenantId === undefined ? '/api/v1/webhooks' : `/api/v1/tenants/${tenantId}/webhooks` })
+        if (numDeletedRows === 0n) throw failure('not_found', { what: 'webhook', id: webhookId, list: tenantId === undefined ? 'GET /api/v1/webhooks' : `GET /api/v1/tenants/${tenantId}/webhooks` })
         await record(tx, { tenantId: tenantId ?? null, actor: by.name, event: 'webhook.deleted', subject: webhookId })
       })
     },
