@@ -1,5 +1,5 @@
 /** headrace tables: look at open tables. */
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import type { App } from '../control/app.ts'
 import { wholeNumber } from './options.ts'
 import { bytesText, tableText, type Output } from './output.ts'
@@ -55,6 +55,6 @@ export function addTables(program: Command, app: App, output: () => Output): voi
   tables
     .command('register <table>')
     .description('print what another engine must be told to read the table')
-    .option('--engine <name>', 'trino, hive, glue, spark or duckdb', 'spark')
+    .addOption(new Option('--engine <name>', 'which one').choices(['trino', 'hive', 'glue', 'spark', 'duckdb']).default('spark'))
     .action(async (table: string, flags: { engine: string }) => output().text(await app.register(table, flags.engine as 'spark')))
 }

@@ -1,21 +1,32 @@
 /** What other engines must be told to read a table of ours: nothing but its place. */
-import { typeText, type TableColumn } from '../core/table-schema.ts'
+import { typeText, type DeltaType, type TableColumn } from '../core/table-schema.ts'
 
-export function registerText(kind: 'trino' | 'hive' | 'glue' | 'spark' | 'duckdb', table: string, path: string, columns: TableColumn[], partitions: string[]): string {
+export interface Registered {
+  name: string
+  /** Where Hadoop's file systems find it: `file:///...`, `s3a://...`, `hdfs://...`. */
+  address: string
+  columns: TableColumn[]
+  partitions: string[]
+}
+
+export function registerText(kind: 'trino' | 'hive' | 'glue' | 'spark' | 'duckdb', { name, address, columns, partitions }: Registered): string {
+  // Hadoop has its own name for S3; everybody else uses Amazon's.
+  const place = address.replace(/^s3a:/, 's3:').replaceAll("'", "''")
   switch (kind) {
     case 'trino':
-      return `-- Trino, with a catalog of the delta_lake connector:\nCALL delta.system.register_table(schema_name => 'default', table_name => '${table}', table_location => 'file://${path}');`
+      return `-- Trino, with a catalog of the delta_lake connector:\nCALL delta.system.register_table(schema_name => 'default', table_name => '${name}', table_location => '${place}');`
     case 'hive':
-      return `-- Hive with the Delta connector (io.delta:delta-hive) on its class path:\nCREATE EXTERNAL TABLE ${table} (\n${ddl(columns)}\n)\nSTORED BY 'io.delta.hive.DeltaStorageHandler'\nLOCATION 'file://${path}';`
-    case 'glue':
-      return JSON.stringify({ Name: table, TableType: 'EXTERNAL_TABLE', Parameters: { classification: 'delta', 'spark.sql.sources.provider': 'delta' }, StorageDescriptor: { Location: `file://${path}`, Columns: columns.filter((column) => !partitions.includes(column.name)).map((column) => ({ Name: column.name, Type: typeText(column.type) })) }, PartitionKeys: partitions.map((name) => ({ Name: name, Type: typeText((columns.find((column) => column.name === name) as TableColumn).type) })) }, undefined, 2)
+      return `-- Hive with the Delta connector (io.delta:delta-hive) on its class path:\nCREATE EXTERNAL TABLE ${name} (\n${columns.map((column) => `  \`${column.name}\` ${hiveType(column.type)}`).join(',\n')}\n)\nSTORED BY 'io.delta.hive.DeltaStorageHandler'\nLOCATION '${address.replaceAll("'", "\\'")}';`
+    case 'glue': {
+      const of = (wanted: (column: TableColumn) => boolean): object[] => columns.filter(wanted).map((column) => ({ Name: column.name, Type: hiveType(column.type) }))
+      const inPath = (column: TableColumn): boolean => partitions.includes(column.name)
+      return JSON.stringify({ Name: name, TableType: 'EXTERNAL_TABLE', Parameters: { classification: 'delta', 'spark.sql.sources.provider': 'delta' }, StorageDescriptor: { Location: address.replace(/^s3a:/, 's3:'), Columns: of((column) => !inPath(column)) }, PartitionKeys: of(inPath) }, undefined, 2)
+    }
     case 'spark':
-      return `-- Spark SQL with io.delta:delta-spark:\nCREATE TABLE ${table} USING delta LOCATION 'file://${path}';`
+      return `-- Spark SQL with io.delta:delta-spark:\nCREATE TABLE ${name} USING delta LOCATION '${address.replaceAll("'", "\\'")}';`
     case 'duckdb':
-      return `-- DuckDB with the delta extension:\nSELECT * FROM delta_scan('file://${path}');`
+      return `-- DuckDB with the delta extension:\nSELECT * FROM delta_scan('${place}');`
   }
 }
 
-function ddl(columns: TableColumn[]): string {
-  return columns.map((column) => `  ${column.name} ${typeText(column.type).replace('integer', 'int').replace('long', 'bigint')}`).join(',\n')
-}
+const hiveType = (type: DeltaType): string => typeText(type).replaceAll(/\binteger\b/g, 'int').replaceAll(/\blong\b/g, 'bigint').replaceAll(', ', ',').replaceAll(': ', ':')

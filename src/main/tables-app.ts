@@ -72,7 +72,7 @@ export function createTablesApp(): TablesApp {
     },
     async register(given, kind) {
       const { table, label } = await find(given)
-      return registerText(kind, label.replace('/', '_'), table.store.root, columnsOf(table.snapshot.metadata), table.snapshot.metadata.partitionColumns)
+      return registerText(kind, { name: label.replaceAll(/\W/g, '_'), address: table.store.address('').replace(/\/$/, ''), columns: columnsOf(table.snapshot.metadata), partitions: table.snapshot.metadata.partitionColumns })
     },
   }
 }

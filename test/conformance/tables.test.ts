@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { testSpark, type TestSpark } from '../support/spark.ts'
 import { startHdfs, startS3, type StorageServer } from '../support/storage.ts'
-import { PYTHON, broker, cliJson, place, produce, type Place } from '../support/system.ts'
+import { PYTHON, broker, cli, cliJson, place, produce, type Place } from '../support/system.ts'
 
 const run = promisify(execFile)
 let spark: TestSpark
@@ -67,6 +67,12 @@ test.each(['local', 's3', 'hdfs'])('%s: appended and compacted by both engines, 
   const seen = [await hashes(where, 'raw', root), await hashes(where, 'processed', root)]
   for (const one of seen) expect(one).toEqual({ headrace: one.headrace, spark: one.headrace, deltalake: one.headrace })
   expect(Number(seen[0].headrace.split(':')[0])).toBeGreaterThan(1_000)
+  const { stdout: statement } = await cli(where, ['tables', 'register', 'books/processed'])
+  const session = spark.session()
+  await session.sql(statement.replace(/^--.*$/m, '').replace(';', ''))
+  expect(await session.sql('SELECT count(*) AS n FROM books_processed')).toEqual([{ n: BigInt(seen[1].headrace.split(':')[0]) }])
+  await session.sql('DROP TABLE books_processed')
+  await session.close()
   for (const engine of ['duckdb', 'spark']) await step(engine, 'compact')
   expect([await hashes(where, 'raw', root), await hashes(where, 'processed', root)]).toEqual(seen)
   where.cleanUp()
