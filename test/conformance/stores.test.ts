@@ -107,7 +107,9 @@ test.each(KINDS)('%s: a file that an engine wrote is durable after sync, and can
 
 test.each(REMOTE)('%s: of four that upload a file under one name at once the first to end wins, whole; the others learn it, and nothing is left of them', async (kind) => {
   const store = stores[kind] as RemoteStore
-  for (const [name, bytes] of [['published/small.parquet', 10], ['published/large.parquet', 21 * 1024 * 1024]] as const) {
+  // The large ones several times: a server called one done that the winner had ended, in one of ten such races.
+  const large = Array.from({ length: kind === 's3' ? 8 : 1 }, (_, i) => [`published/large-${i}.parquet`, 21 * 1024 * 1024] as const)
+  for (const [name, bytes] of [['published/small.parquet', 10] as const, ...large]) {
     const files = Array.from({ length: 4 }, (_, i) => join(folder, `from-${i}`))
     files.forEach((path, i) => writeFileSync(path, Buffer.alloc(bytes, `writer ${i} `)))
     const won = await Promise.all(files.map((path) => store.createFrom(path, name)))

@@ -79,14 +79,16 @@ export function createS3Store(spec: S3Spec, staging: Staging): RemoteStore {
     },
     sweep: (beforeMs) => guard(bucket, 'sweep', '', () => endUploads(bucket, spec.prefix, (one) => (one.Initiated?.getTime() ?? beforeMs) < beforeMs)),
     async createFrom(path, name) {
-      const created = await guard(bucket, 'upload', name, () => uploadIfAbsent(bucket, path, name)).catch(async (error: unknown) => {
+      let tag: string | undefined
+      const created = await guard(bucket, 'upload', name, () => unlessTaken(async () => void (tag = await uploadIfAbsent(bucket, path, name)))).catch(async (error: unknown) => {
         // The answer to the end of an upload was lost: asked again, the server knows no such upload any more. What took the name counts.
         if ((await lookAt(name)) !== undefined) return false
         throw error
       })
       // A login that may upload may perhaps not list: what is left then is the bucket's own rule to tidy.
       await endUploads(bucket, at(name).Key, (one) => one.Key === at(name).Key).catch(() => undefined)
-      return created
+      // Some servers call an upload done that another attempt has ended here, as long as something has the name: what is there counts.
+      return created && (tag === undefined || unquoted((await guard(bucket, 'look at', name, () => client.send(new HeadObjectCommand(at(name))))).ETag) === unquoted(tag))
     },
     async sync(names) {
       for (const name of names) {
@@ -149,17 +151,18 @@ async function trust({ spec, client, at }: Bucket, createOnce: (name: string, by
 
 const PROBE = '_delta_log/.probe-'
 
-async function upload({ client, at }: Bucket, path: string, name: string, condition: { IfNoneMatch?: '*' } = {}): Promise<void> {
+/** Gives the tag of what it made. */
+async function upload({ client, at }: Bucket, path: string, name: string, condition: { IfNoneMatch?: '*' } = {}): Promise<string | undefined> {
   const body = createReadStream(path, { highWaterMark: PART_BYTES })
-  await new Upload({ client, params: { ...at(name), ...condition, Body: body }, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE }).done()
+  return (await new Upload({ client, params: { ...at(name), ...condition, Body: body }, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE }).done()).ETag
 }
 
 /** The condition is decided with the last request of an upload. A server that has none for uploads (501) takes the file as it comes. */
-function uploadIfAbsent(bucket: Bucket, path: string, name: string): Promise<boolean> {
-  return unlessTaken(() => upload(bucket, path, name, { IfNoneMatch: '*' }).catch((error: unknown) => {
+function uploadIfAbsent(bucket: Bucket, path: string, name: string): Promise<string | undefined> {
+  return upload(bucket, path, name, { IfNoneMatch: '*' }).catch((error: unknown) => {
     if (statusOf(error) !== 501) throw error
     return upload(bucket, path, name)
-  }))
+  })
 }
 
 /** Uploads that were broken off are invisible, and cost money. */
@@ -183,6 +186,8 @@ async function listAll({ client, at, spec }: Bucket, folder: string, after: stri
 function objectOf<Field extends string>(name: string, facts: { LastModified?: Date } & { [field in Field]?: number }, size: Field): StoredObject {
   return { name, size: facts[size] ?? 0, modifiedMs: facts.LastModified?.getTime() ?? 0 }
 }
+
+const unquoted = (tag: string | undefined): string | undefined => tag?.replaceAll('"', '')
 
 const nameOf = (error: unknown): string => (error as Error).name ?? ''
 const statusOf = (error: unknown): number => (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode ?? 0
