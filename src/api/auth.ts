@@ -16,10 +16,9 @@ export async function principalOf(service: Service, request: FastifyRequest, rou
 }
 
 /** Says who asks, and how often a minute they may. */
-export async function admit(service: Service, request: FastifyRequest, route: Pick<Route, 'needs' | 'summary'>): Promise<Principal> {
-  const principal = (request.principal = await principalOf(service, request, route))
-  if (principal.tenantId !== undefined) request.limit = await service.requestLimit(principal.tenantId)
-  return principal
+export async function admit(service: Service, request: FastifyRequest, route: Pick<Route, 'needs' | 'summary'>): Promise<void> {
+  request.principal = await principalOf(service, request, route)
+  if (request.principal.tenantId !== undefined) request.limit = await service.requestLimit(request.principal.tenantId)
 }
 
 /** The tenant of the request: the token's own. An operator names one in the path. */

@@ -25,7 +25,7 @@ export function addEventStream(app: FastifyInstance, service: Service, limited: 
   const open = new Map<string, number>()
   app.addHook('preClose', async () => bell.close())
   const schema = { summary: 'Events as they happen (text/event-stream): the tenant\'s, or all for an operator', tags: ['events'], security: [{ token: [] }], hide: true }
-  app.get('/api/v1/events/stream', { schema, onRequest: async (request) => void (await admit(service, request, ROUTE)), preValidation: limited as never }, async (request, reply) => {
+  app.get('/api/v1/events/stream', { schema, onRequest: (request) => admit(service, request, ROUTE), preValidation: limited as never }, async (request, reply) => {
     const tenantId = request.principal?.tenantId
     const whose = tenantId ?? ''
     const count = open.get(whose) ?? 0
@@ -85,7 +85,7 @@ async function stream(service: Service, bell: Bell, { request, raw, tenantId, af
 
 /** False once the token was revoked, or its tenant suspended; a database that cannot be asked takes nothing away. */
 async function stillMay(service: Service, request: FastifyRequest): Promise<boolean> {
-  return principalOf(service, request, ROUTE).then(() => true, (error: { status?: number; errorClass?: string }) => error.errorClass === 'transient')
+  return principalOf(service, request, ROUTE).then(() => true, (error: { errorClass?: string }) => error.errorClass === 'transient')
 }
 
 interface Seat {

@@ -142,6 +142,11 @@ function positionsOf(options: SupervisorOptions, partitions: number[]): ChildSet
   }))
 }
 
+/** Where partitions are read on, and how many messages wait there by their ends: Infinity when nobody knows. */
+function waitingIn(options: SupervisorOptions, partitions: number[], ends: Map<number, number> | undefined): { partition: number; next: number; waiting: number }[] {
+  return positionsOf(options, partitions).map(({ partition, next }) => ({ partition, next, waiting: (ends?.get(partition) ?? Infinity) - next }))
+}
+
 function lagOf(message: { ends: [number, number][]; positions: [number, number][] }): Map<number, number> {
   const positions = new Map(message.positions)
   return new Map(message.ends.map(([partition, end]) => [partition, Math.max(0, end - (positions.get(partition) ?? end))]))
@@ -153,10 +158,8 @@ function lagOf(message: { ends: [number, number][]; positions: [number, number][
  */
 function cautiousPartitions(options: SupervisorOptions, slot: Slot, ends: Map<number, number> | undefined): number[] {
   if (slot.caution.batchMessages !== 1) return slot.partitions
-  const { turn } = slot.caution
-  const inTurn = positionsOf(options, slot.partitions.map((_, i) => slot.partitions[(turn + i) % slot.partitions.length]))
-  const waiting = inTurn.find(({ partition, next }) => (ends?.get(partition) ?? Infinity) > next)
-  return [(waiting ?? inTurn[0]).partition]
+  const inTurn = waitingIn(options, slot.partitions.map((_, i) => slot.partitions[(slot.caution.turn + i) % slot.partitions.length]), ends)
+  return [(inTurn.find(({ waiting }) => waiting > 0) ?? inTurn[0]).partition]
 }
 
 async function endsNow(options: SupervisorOptions, slot: Slot): Promise<Map<number, number> | undefined> {
@@ -168,7 +171,7 @@ async function moveOn(options: SupervisorOptions, slot: Slot): Promise<void> {
   const { child } = slot
   const ends = await endsNow(options, slot)
   if (ends === undefined || slot.child !== child || child?.pending || child?.prepared !== undefined) return
-  if (positionsOf(options, slot.reading).some(({ partition, next }) => (ends.get(partition) ?? Infinity) > next)) return
+  if (waitingIn(options, slot.reading, ends).some(({ waiting }) => waiting > 0)) return
   if (cautiousPartitions(options, slot, ends)[0] !== slot.reading[0]) child?.retire()
 }
 
@@ -210,9 +213,8 @@ function isFatal(error: HeadraceError): boolean {
 /** Reads on more carefully where something may be wrong with a message; false: it may be anything, and nothing changes. */
 async function narrow(options: SupervisorOptions, slot: Slot): Promise<boolean> {
   const { caution } = slot
-  const positions = positionsOf(options, slot.reading)
-  const ends = await options.ends().catch(() => undefined)
-  const waiting = Math.max(...positions.map(({ partition, next }) => (ends?.get(partition) ?? Infinity) - next))
+  const positions = waitingIn(options, slot.reading, await options.ends().catch(() => undefined))
+  const waiting = Math.max(...positions.map((one) => one.waiting))
   if (waiting <= 0) return false
   if (caution.batchMessages === 1) {
     if (caution.suspected) slot.poison.push({ partition: positions[0].partition, offset: positions[0].next })

@@ -48,11 +48,13 @@ export function createEventHorizon(db: Db, nowMs: () => number = () => performan
   const look = async (): Promise<bigint> => {
     const { rows: [now] } = await sql<{ newest: bigint; oldest: string }>`SELECT coalesce(max(event_id), 0) AS newest, pg_snapshot_xmin(pg_current_snapshot())::text AS oldest FROM events`.execute(db)
     const over = seen.filter((one) => one.next <= BigInt(now.oldest) || nowMs() - one.atMs > LONGEST_MS).at(-1)
-    if (over !== undefined && over.newest > settled) settled = over.newest
+    if (over !== undefined) settled = over.newest
     seen = seen.filter((one) => one.newest > settled)
-    if (now.newest > (seen.at(-1)?.newest ?? settled)) {
+    const isNew = (): boolean => now.newest > (seen.at(-1)?.newest ?? settled)
+    if (isNew()) {
       const { rows: [{ next }] } = await sql<{ next: string }>`SELECT pg_current_xact_id()::text AS next`.execute(db)
-      if (now.newest > (seen.at(-1)?.newest ?? settled)) seen.push({ newest: now.newest, next: BigInt(next), atMs: nowMs() })
+      // Another look may have been quicker.
+      if (isNew()) seen.push({ newest: now.newest, next: BigInt(next), atMs: nowMs() })
     }
     return now.newest
   }

@@ -113,12 +113,10 @@ async function deliver(context: Context, hook: Hook, through: bigint, stopping: 
     }
     await gate.service.updateTable('webhooks').set({ next_event_id: done, failures: 0, last_error: null }).where('webhook_id', '=', hook.webhook_id).execute()
   } catch (error) {
-    if (stopping.aborted) {
-      await gate.service.updateTable('webhooks').set({ next_event_id: done }).where('webhook_id', '=', hook.webhook_id).execute()
-      return count
-    }
     const pauseMs = Math.min(DELIVERY.longestPauseMs, 1_000 * 2 ** hook.failures)
-    await gate.service.updateTable('webhooks').set({ next_event_id: done, failures: hook.failures + 1, last_error: reasonOf(error).slice(0, 300), try_after: new Date(now().getTime() + pauseMs) }).where('webhook_id', '=', hook.webhook_id).execute()
+    // What a stop broke off did not fail.
+    const failed = stopping.aborted ? {} : { failures: hook.failures + 1, last_error: reasonOf(error).slice(0, 300), try_after: new Date(now().getTime() + pauseMs) }
+    await gate.service.updateTable('webhooks').set({ next_event_id: done, ...failed }).where('webhook_id', '=', hook.webhook_id).execute()
   }
   return count
 }
