@@ -157,7 +157,7 @@ function problemOf(placed: PlacedStep[], type: 'date' | 'timestamp', format: str
     at.set(field, one)
   }
   const time = type === 'date' ? placed.find(({ step }) => step.kind !== 'text' && !DATE_FIELDS.includes(step.field)) : undefined
-  if (time !== undefined) return { position: time.at, message: `${time.token} is a part of a time, and a date has none`, suggestion: /^m/.test(time.token) ? 'mm is minutes; MM is the month.' : 'type: timestamp holds times.' }
+  if (time !== undefined) return { position: time.at, message: `${time.token} is a part of a time, and a date has none`, suggestion: time.token.startsWith('m') ? 'mm is minutes; MM is the month.' : 'type: timestamp holds times.' }
   for (const [field, needs, suggestion] of LEANS_ON) {
     const one = at.get(field)
     if (one !== undefined && !needs.some((need) => at.has(need))) return { position: one.at, message: `${one.token} stands alone`, suggestion }
