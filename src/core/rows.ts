@@ -42,7 +42,7 @@ export function setWords(words: Int32Array, row: number, value: number): void {
   words[row * 2 + 1] = high
 }
 
-export function setWordsBig(words: Int32Array, row: number, value: bigint): void {
-  words[row * 2] = Number(BigInt.asIntN(32, value))
-  words[row * 2 + 1] = Number(BigInt.asIntN(32, value >> 32n))
+/** An integer of 64 bits from its two words. */
+export function bigFromWords(words: Int32Array, row: number): bigint {
+  return (BigInt(words[row * 2 + 1]) << 32n) | BigInt(words[row * 2] >>> 0)
 }

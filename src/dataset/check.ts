@@ -1,9 +1,10 @@
 /** Reads a declaration and says everything that is wrong with it at once: line, column, what is meant and what would be right. */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
-import { LineCounter, parseDocument, type Document, isCollection, isMap, isPair, isScalar } from 'yaml'
+import { LineCounter, parseDocument, type Document, isCollection, isMap, isPair, isScalar, visit } from 'yaml'
 import type { Dataset } from './declaration.ts'
 import { normalize, type RawDeclaration } from './normalize.ts'
 import { DATASET_SCHEMA } from './schema.ts'
+import type { YamlPath } from './finding.ts'
 import { checkMeaning } from './meaning.ts'
 import { nearest } from './suggest.ts'
 
@@ -15,9 +16,6 @@ export interface Mistake {
 }
 
 export type CheckResult = { dataset: Dataset; mistakes: [] } | { dataset: undefined; mistakes: Mistake[] }
-
-/** Where in the YAML a value stands: keys and indexes from the root. */
-export type YamlPath = (string | number)[]
 
 let compiled: ValidateFunction | undefined
 
@@ -40,6 +38,7 @@ export function checkDataset(text: string): CheckResult {
     const mistakes = document.errors.map((error) => ({ ...at(error.pos[0]), message: yamlMessage(error.message), suggestion: undefined }))
     return { dataset: undefined, mistakes }
   }
+  keepDigits(document)
   const value = document.toJS() as RawDeclaration
   const found: { path: YamlPath; message: string; suggestion?: string; key?: boolean }[] = []
   const validate = schemaCheck()
@@ -53,6 +52,17 @@ export function checkDataset(text: string): CheckResult {
   }))
   mistakes.sort((a, b) => a.line - b.line || a.column - b.column)
   return { dataset: undefined, mistakes }
+}
+
+/** Numbers in rules keep the text they are written as: YAML reads 9223372036854775807 as a double, which is another number. */
+function keepDigits(document: Document): void {
+  const rules = document.get('rules', true)
+  if (!isCollection(rules)) return
+  visit(rules, {
+    Scalar(_, node) {
+      if (typeof node.value === 'number' && typeof node.source === 'string') node.value = node.source
+    },
+  })
 }
 
 /** One mistake as a line for people. */

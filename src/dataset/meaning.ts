@@ -1,23 +1,22 @@
 /** What a JSON Schema cannot say: names that refer to each other, types that need a setting, patterns that compile. */
 import { RESERVED_COLUMNS } from './declaration.ts'
-import type { YamlPath } from './check.ts'
-import type { RawColumn, RawDeclaration, RawRule } from './normalize.ts'
+import { checkColumn } from './column-meaning.ts'
+import { isZone, type Finding, type YamlPath } from './finding.ts'
+import type { RawDeclaration, RawRule } from './normalize.ts'
+import { checkRuleMeaning } from './rule-meaning.ts'
 import { scheduleProblem } from './schedule.ts'
 import { nearest } from './suggest.ts'
 
-export interface Finding {
-  path: YamlPath
-  message: string
-  suggestion?: string
-}
-
 export function checkMeaning(raw: RawDeclaration): Finding[] {
   const names = raw.columns.map((column) => column.name)
+  const ofColumns = raw.columns.map((column, i) => checkColumn(column, ['columns', i], raw.record.format))
+  // A rule is read with its column's settings: they must be right first.
+  const sound = raw.columns.filter((_, i) => ofColumns[i].length === 0)
   return [
     ...checkRecord(raw),
     ...checkNames(names),
-    ...raw.columns.flatMap((column, i) => checkColumn(column, ['columns', i])),
-    ...(raw.rules ?? []).flatMap((rule, i) => checkRule(rule, i, names)),
+    ...ofColumns.flat(),
+    ...(raw.rules ?? []).flatMap((rule, i) => checkRule(rule, i, names, sound)),
     ...checkProcessed(raw, names),
     ...checkRawZone(raw, names),
     ...checkSchedule(raw.upkeep ?? {}, 'upkeep'),
@@ -55,33 +54,12 @@ function checkNames(names: string[]): Finding[] {
   })
 }
 
-function checkColumn(column: RawColumn, at: YamlPath): Finding[] {
-  const found: Finding[] = []
-  const say = (field: string, message: string, suggestion?: string): void => {
-    found.push({ path: [...at, field], message, suggestion })
-  }
-  if (column.type === 'decimal') {
-    if (column.precision === undefined || column.scale === undefined) say('type', `decimal column ${column.name} needs precision and scale`, 'For money: precision: 18, scale: 2.')
-    else if (column.scale > column.precision) say('scale', `scale ${column.scale} is larger than precision ${column.precision}`)
-  }
-  if (column.type === 'timestamp' && column.timezone === undefined && !/X|Z|iso/.test(column.format ?? 'iso'))
-    say('type', `timestamp column ${column.name} has a format without an offset and no timezone`, 'Say which zone is meant: timezone: UTC.')
-  if (column.timezone !== undefined && !isZone(column.timezone)) say('timezone', `${column.timezone} is not an IANA time zone`, 'For example Europe/Berlin or UTC.')
-  if (column.pattern !== undefined && !isPattern(column.pattern)) say('pattern', `pattern ${column.pattern} is not a regular expression`)
-  if (column.values !== undefined && column.type !== undefined && column.type !== 'string') say('values', `values (enum) go with type string, column ${column.name} is ${column.type}`)
-  if (column.min_length !== undefined && column.max_length !== undefined && column.min_length > column.max_length) say('min_length', 'min_length is larger than max_length')
-  if (column.fields !== undefined && column.array !== true) say('fields', `fields of ${column.name} need array: true`)
-  return found
-}
-
-function checkRule(rule: Record<string, RawRule>, i: number, names: string[]): Finding[] {
+function checkRule(rule: Record<string, RawRule>, i: number, names: string[], sound: RawDeclaration['columns']): Finding[] {
   const [expectation, body] = Object.entries(rule)[0]
   const at: YamlPath = ['rules', i, expectation]
   if (!names.includes(body.column)) return [unknownColumn([...at, 'column'], body.column, names)]
-  if (body.regex !== undefined && !isPattern(body.regex)) return [{ path: [...at, 'regex'], message: `${body.regex} is not a regular expression` }]
-  if (/between/.test(expectation) && body.min_value === undefined && body.max_value === undefined)
-    return [{ path: at, message: `${expectation} needs min_value or max_value` }]
-  return []
+  const column = sound.find((one) => one.name === body.column)
+  return column === undefined ? [] : checkRuleMeaning(expectation, body, column, at)
 }
 
 function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
@@ -139,22 +117,4 @@ function isTemporal(raw: RawDeclaration, name: string): boolean {
   if (name === 'message_time' || name === 'ingest_time') return true
   const type = raw.columns.find((column) => column.name === name)?.type
   return type === 'date' || type === 'timestamp'
-}
-
-function isZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone }).format()
-    return true
-  } catch {
-    return false
-  }
-}
-
-function isPattern(pattern: string): boolean {
-  try {
-    ''.match(new RegExp(pattern, 'u'))
-    return true
-  } catch {
-    return false
-  }
 }

@@ -2,11 +2,12 @@
  * All checks of a dataset over the records of one slab: every record ends accepted or quarantined, with the reason that
  * was found first. Column by column, because one column's check stays in the processor's cache that way.
  */
-import { LIMITS } from '../core/limits.ts'
 import { ensureRows } from '../core/rows.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
-import { compileColumn, read, type ColumnCheck, type TextBytes } from './column-check.ts'
-import { compileRule, type RuleCheck } from './rules.ts'
+import { quoted } from './array-check.ts'
+import { compileColumn, type ColumnCheck } from './column-check.ts'
+import { compileRule, ruleValue, type RuleCheck } from './rules.ts'
+import type { TextBytes } from './text-bytes.ts'
 
 export interface Reject {
   row: number
@@ -39,8 +40,10 @@ export interface RecordChecker {
   check(text: TextBytes, cells: Int32Array, rows: number, issues: ShapeFinding[], skip: Uint8Array): Reject[]
 }
 
-export function compileChecks(dataset: Pick<Dataset, 'drift' | 'rules'>, columns: Column[]): RecordChecker {
-  const checks = columns.map(compileColumn)
+export function compileChecks(dataset: Pick<Dataset, 'drift' | 'rules' | 'record'>, columns: Column[]): RecordChecker {
+  // The XML scanner makes the objects of an array itself, and names their members as the sub-fields are named.
+  const members = dataset.record.format === 'xml' ? 'name' : 'path'
+  const checks = columns.map((column) => compileColumn(column, members))
   const rules = dataset.rules.map((rule) => compileRule(rule, checks))
   const discovered = new Set<string>()
   const keepsRow = dataset.drift === 'discard_value'
@@ -70,7 +73,7 @@ function checkShape(drift: Dataset['drift'], issue: ShapeFinding, text: TextByte
   if (skip[issue.row] !== 0) return
   if (issue.kind === 'malformed') {
     skip[issue.row] = 2
-    rejects.push({ row: issue.row, kind: 'record', rule: 'malformed', path: '', value: quote(text, issue.start, issue.length), reason: issue.reason ?? '' })
+    rejects.push({ row: issue.row, kind: 'record', rule: 'malformed', path: '', value: quoted(text, issue.start, issue.length), reason: issue.reason ?? '' })
     return
   }
   if (issue.kind === 'unexpected' && drift === 'evolve') {
@@ -80,35 +83,47 @@ function checkShape(drift: Dataset['drift'], issue: ShapeFinding, text: TextByte
   const note = drift === 'discard_value'
   if (!note) skip[issue.row] = 2
   const reason = issue.kind === 'unexpected' ? `${issue.path} is not declared` : `${issue.path} appears more than once`
-  rejects.push({ row: issue.row, kind: note ? 'note' : 'record', rule: `schema.${issue.kind}`, path: issue.path, value: quote(text, issue.start, issue.length), reason })
+  rejects.push({ row: issue.row, kind: note ? 'note' : 'record', rule: `schema.${issue.kind}`, path: issue.path, value: quoted(text, issue.start, issue.length), reason })
 }
 
-function valueReject(check: ColumnCheck, rule: string, note: boolean, text: TextBytes, row: number, start: number, length: number): Reject {
-  const { column } = check
-  return { row, kind: note ? 'note' : 'record', rule, path: column.path, value: quote(text, start, length), reason: reasonFor(column, rule) }
+function valueReject(
+  check: ColumnCheck,
+  rule: string,
+  note: boolean,
+  text: TextBytes,
+  row: number,
+  start: number,
+  length: number,
+): Reject {
+  const { column, fault } = check
+  const kind = note ? 'note' : 'record'
+  if (fault === undefined || fault.where === '') return { row, kind, rule, path: column.path, value: quoted(text, start, length), reason: reasonFor(column, rule, column.name) }
+  const reason = reasonFor(fault.column, rule, `${column.name}${fault.where}`)
+  return { row, kind, rule, path: `${column.path}${fault.where}`, value: fault.value, reason }
 }
 
-function reasonFor(column: Column, rule: string): string {
-  if (rule === 'schema.missing') return `${column.name} is required and has no value`
-  if (rule === 'format.length') return `${column.name} must have ${column.minLength ?? 0} to ${column.maxLength ?? 'any number of'} characters`
-  if (rule === 'format.pattern') return `${column.name} does not match ${column.pattern}`
-  if (rule === 'format.values') return `${column.name} is none of ${column.values?.join(', ')}`
-  if (column.type === 'decimal') return `${column.name} is not a decimal(${column.precision},${column.scale})`
-  if (column.type === 'date' || column.type === 'timestamp') return `${column.name} is not a ${column.type} of format ${column.format}`
-  return `${column.name} is not ${column.array ? 'an array of' : 'of type'} ${column.type}`
+/** `name`: of the column, or of an item in its array. */
+function reasonFor(column: Column, rule: string, name: string): string {
+  if (rule === 'schema.missing') return `${name} is required and has no value`
+  if (rule === 'format.length') return `${name} must have ${column.minLength ?? 0} to ${column.maxLength ?? 'any number of'} characters`
+  if (rule === 'format.pattern') return `${name} does not match ${column.pattern}`
+  if (rule === 'format.values') return `${name} is none of ${column.values?.join(', ')}`
+  if (rule === 'type.object') return `${name} is not an object`
+  if (column.array) return `${name} is not an array of ${column.fields === undefined ? column.type : 'objects'}`
+  if (column.type === 'decimal') return `${name} is not a decimal(${column.precision},${column.scale})`
+  if (column.type === 'date' || column.type === 'timestamp') return `${name} is not a ${column.type} of format ${column.format}`
+  return `${name} is not of type ${column.type}`
 }
 
 function checkRule(one: RuleCheck, text: TextBytes, rows: number, skip: Uint8Array, rejects: Reject[]): void {
+  const { column, values } = one.check
   for (let row = 0; row < rows; row += 1) {
     if (skip[row] !== 0 || one.holds(text, row)) continue
     const note = one.rule.severity === 'warn'
     if (!note) skip[row] = 2
-    const { values } = one.check
-    const value = values.valid[row] === 0 ? '' : values.kind === 'text' ? quote(text, values.spans[row * 2], values.spans[row * 2 + 1]) : String(values.int32[row] ?? values.double[row])
-    rejects.push({ row, kind: note ? 'note' : 'record', rule: one.rule.expectation, path: one.check.column.path, value, reason: `${one.rule.column} breaks ${one.rule.expectation}` })
+    const value = values.valid[row] === 0 ? '' : ruleValue(one.check, text, row)
+    const { expectation } = one.rule
+    const reason = `${one.rule.column} breaks ${expectation}`
+    rejects.push({ row, kind: note ? 'note' : 'record', rule: expectation, path: column.path, value, reason })
   }
-}
-
-function quote(text: TextBytes, start: number, length: number): string {
-  return length <= 0 ? '' : read(text, start, Math.min(length, LIMITS.quotedValueBytes))
 }

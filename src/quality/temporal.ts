@@ -1,107 +1,280 @@
 /**
- * Dates and times by pattern letters: yyyy MM dd HH mm ss, S (fraction), X (offset: Z, +02, +0200, +02:00), and quoted or
- * other characters as themselves. A small closed dialect, the same on every engine; everything else is refused when the
- * declaration is checked.
+ * Dates and times from bytes: ISO by fixed places, other formats by the steps that `dataset/temporal-format.ts` compiles,
+ * counts since 1970 by their unit. A timestamp is seconds and microseconds apart, because their product has more bits than
+ * a double: exact from year 1 to 9999, refused outside.
  */
-import { daysOf } from './values.ts'
+import { DAY_SECONDS, END_SECOND, FIRST_SECOND, daysOf, weekdayOf } from '../core/calendar.ts'
+import { failure } from '../core/errors.ts'
+import { openZone, type Zone } from '../core/zones.ts'
+import { EPOCH_PLACES, parseTemporalFormat, type TemporalStep } from '../dataset/temporal-format.ts'
+import { asciiText, isWord, wordsInto } from './values.ts'
 
-export interface TemporalParser {
-  /** Days since 1970-01-01, or NaN. */
-  date(text: string): number
-  /** Microseconds since 1970-01-01T00:00:00Z, or NaN. */
-  timestamp(text: string): number
+/** Reads the text in [start, start + length) and writes microseconds since 1970 to words of `row`; false when it is none. */
+export type TimestampReader = (b: Uint8Array, start: number, length: number, words: Int32Array, row: number) => boolean
+
+/** Days since 1970-01-01 of the text in [start, start + length), or NaN. */
+export type DateReader = (b: Uint8Array, start: number, length: number) => number
+
+const [ZERO, PLUS, DASH, POINT, COMMA, COLON, BLANK] = [0x30, 0x2b, 0x2d, 0x2e, 0x2c, 0x3a, 0x20]
+const [CAPITAL_T, CAPITAL_Z] = [0x54, 0x5a]
+
+export function dateReader(format: string): DateReader {
+  if (format === 'iso') return isoDate
+  const { readers, fields } = compileSteps(format, 'date')
+  return (b, start, length) => (readSteps(readers, fields, b, start, start + length) ? dayOf(fields) : NaN)
 }
 
-const LETTERS: Record<string, string> = {
-  yyyy: '(?<year>\\d{4})',
-  MM: '(?<month>\\d{2})',
-  M: '(?<month>\\d{1,2})',
-  dd: '(?<day>\\d{2})',
-  d: '(?<day>\\d{1,2})',
-  HH: '(?<hour>\\d{2})',
-  H: '(?<hour>\\d{1,2})',
-  mm: '(?<minute>\\d{2})',
-  ss: '(?<second>\\d{2})',
-}
-
-const ISO_DATE = /^(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2})$/
-const ISO_TIME =
-  /^(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2})(?:[T ](?<hour>\d{2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:[.,](?<fraction>\d{1,9}))?)?)?(?<offset>Z|[+-]\d{2}(?::?\d{2})?)?$/
-
-/** Compiles a format; `zone` is what a text without offset means ('' refuses such texts). */
-export function compileTemporal(format: string, zone: string): TemporalParser {
-  const dates = format === 'iso' ? ISO_DATE : patternOf(format)
-  const times = format === 'iso' ? ISO_TIME : dates
-  return {
-    date(text) {
-      const g = dates.exec(text)?.groups
-      return g === undefined ? NaN : daysOf(Number(g.year), Number(g.month ?? 1), Number(g.day ?? 1))
-    },
-    timestamp(text) {
-      const g = times.exec(text)?.groups
-      return g === undefined ? NaN : microsOf(g, zone)
-    },
+/** `timezone` is what a text without an offset means; empty: such texts are refused. */
+export function timestampReader(format: string, timezone: string): TimestampReader {
+  if (Object.hasOwn(EPOCH_PLACES, format)) return epochReader(EPOCH_PLACES[format])
+  const zone = timezone === '' ? undefined : openZone(timezone)
+  if (format === 'iso') return (b, start, length, words, row) => isoTimestamp(b, start, length, zone, words, row)
+  const { readers, fields } = compileSteps(format, 'timestamp')
+  return (b, start, length, words, row) => {
+    if (!readSteps(readers, fields, b, start, start + length)) return false
+    const days = dayOf(fields)
+    if (Number.isNaN(days) || fields.minute > 59 || fields.second > 59) return false
+    const hour = hourOf(fields)
+    if (hour < 0 || hour > 23) return false
+    const local = days * DAY_SECONDS + hour * 3600 + fields.minute * 60 + fields.second
+    return instantInto(local, fields.year, fields.micros, fields.offset, zone, words, row)
   }
 }
 
-function patternOf(format: string): RegExp {
-  const source = format.replace(/'([^']*)'|yyyy|MM?|dd?|HH?|mm|ss|S+|X+|[^A-Za-z]|[A-Za-z]/g, (token, quoted?: string) => {
-    if (quoted !== undefined) return escape(quoted)
-    if (LETTERS[token] !== undefined) return LETTERS[token]
-    if (/^S+$/.test(token)) return `(?<fraction>\\d{${token.length}})`
-    if (/^X+$/.test(token)) return '(?<offset>Z|[+-]\\d{2}(?::?\\d{2})?)'
-    return escape(token)
-  })
-  return new RegExp(`^${source}$`)
+/** Two digits at a place, or a large negative number. */
+function two(b: Uint8Array, at: number): number {
+  const tens = b[at] - ZERO
+  const ones = b[at + 1] - ZERO
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : -10_000
 }
 
-function escape(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')
+/** `yyyy-MM-dd`. */
+export function isoDate(b: Uint8Array, start: number, length: number): number {
+  if (length !== 10 || b[start + 4] !== DASH || b[start + 7] !== DASH) return NaN
+  return daysOf(two(b, start) * 100 + two(b, start + 2), two(b, start + 5), two(b, start + 8))
 }
 
-function microsOf(g: Record<string, string>, zone: string): number {
-  const days = daysOf(Number(g.year), Number(g.month ?? 1), Number(g.day ?? 1))
-  const hour = Number(g.hour ?? 0)
-  const minute = Number(g.minute ?? 0)
-  const second = Number(g.second ?? 0)
-  if (hour > 23 || minute > 59 || second > 59) return NaN
-  const seconds = days * 86_400 + hour * 3_600 + minute * 60 + second
-  const micros = Number((g.fraction ?? '').padEnd(6, '0').slice(0, 6))
-  if (g.offset !== undefined) return (seconds - offsetSeconds(g.offset)) * 1e6 + micros
-  if (zone === '') return NaN
-  return (seconds - zoneOffsetSeconds(zone, seconds)) * 1e6 + micros
-}
-
-function offsetSeconds(offset: string): number {
-  if (offset === 'Z') return 0
-  const [, sign, hours, minutes] = /([+-])(\d{2}):?(\d{2})?/.exec(offset) as RegExpExecArray
-  return (sign === '-' ? -1 : 1) * (Number(hours) * 3600 + Number(minutes ?? 0) * 60)
-}
-
-const formatters = new Map<string, Intl.DateTimeFormat>()
-
-/**
- * Offset of a zone at a local time. Around a clock change the offset before it is meant (RFC 9557 calls it "compatible"): a
- * local time that was skipped moves forward, one that came twice means the first.
- */
-export function zoneOffsetSeconds(zone: string, localSeconds: number): number {
-  if (zone === 'UTC') return 0
-  const before = offsetAt(zone, localSeconds - 86_400)
-  const after = offsetAt(zone, localSeconds + 86_400)
-  if (before === after || offsetAt(zone, localSeconds - before) === before) return before
-  return offsetAt(zone, localSeconds - after) === after ? after : before
-}
-
-/** Offset of a zone at an instant, in seconds east of UTC. */
-export function offsetAt(zone: string, utcSeconds: number): number {
-  if (zone === 'UTC') return 0
-  let formatter = formatters.get(zone)
-  if (formatter === undefined) {
-    formatter = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset' })
-    formatters.set(zone, formatter)
+/** `yyyy-MM-dd`, then `T` or a blank, `HH:mm`, `:ss`, a fraction, an offset: each part only behind the one before. */
+export function isoTimestamp(
+  b: Uint8Array,
+  start: number,
+  length: number,
+  zone: Zone | undefined,
+  words: Int32Array,
+  row: number,
+): boolean {
+  const days = isoDate(b, start, length < 10 ? length : 10)
+  if (Number.isNaN(days)) return false
+  let local = days * DAY_SECONDS
+  const end = start + length
+  let at = start + 10
+  let micros = 0
+  if (at < end) {
+    if (end - at < 6 || (b[at] !== CAPITAL_T && b[at] !== BLANK) || b[at + 3] !== COLON) return false
+    const hour = two(b, at + 1)
+    const minute = two(b, at + 4)
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59) return false
+    local += hour * 3600 + minute * 60
+    at += 6
+    if (end - at >= 3 && b[at] === COLON) {
+      const second = two(b, at + 1)
+      if (second < 0 || second > 59) return false
+      local += second
+      at += 3
+      if (at < end && (b[at] === POINT || b[at] === COMMA)) {
+        const from = at + 1
+        at = digitsEnd(b, from, end, 9)
+        if (at === from) return false
+        micros = microsOf(b, from, at)
+      }
+    }
   }
-  const name = formatter.formatToParts(utcSeconds * 1000).find((part) => part.type === 'timeZoneName')?.value ?? 'GMT'
-  const match = /GMT([+-])(\d{2}):(\d{2})(?::(\d{2}))?/.exec(name)
-  if (match === null) return 0
-  return (match[1] === '-' ? -1 : 1) * (Number(match[2]) * 3600 + Number(match[3]) * 60 + Number(match[4] ?? 0))
+  const offset = at === end ? NaN : offsetOf(b, at, end)
+  if (offset === REFUSED) return false
+  return instantInto(local, two(b, start) * 100 + two(b, start + 2), micros, offset, zone, words, row)
+}
+
+function digitsEnd(b: Uint8Array, from: number, end: number, most: number): number {
+  const limit = Math.min(end, from + most)
+  let at = from
+  while (at < limit && b[at] >= 48 && b[at] <= 57) at += 1
+  return at
+}
+
+/** Microseconds of the digits of a fraction; those beyond the sixth are cut. */
+function microsOf(b: Uint8Array, from: number, end: number): number {
+  let micros = 0
+  for (let at = from; at < from + 6; at += 1) micros = micros * 10 + (at < end ? b[at] - ZERO : 0)
+  return micros
+}
+
+const REFUSED = Infinity
+const MOST_OFFSET = 18 * 3600
+
+/** Seconds of `Z`, `+02`, `+0200` or `+02:00`, which fill [at, end); REFUSED when they do not, or beyond 18 hours. */
+function offsetOf(b: Uint8Array, at: number, end: number): number {
+  const length = end - at
+  if (length === 1 && b[at] === CAPITAL_Z) return 0
+  if ((b[at] !== PLUS && b[at] !== DASH) || (length !== 3 && length !== 5 && length !== 6)) return REFUSED
+  if (length === 6 && b[at + 3] !== COLON) return REFUSED
+  const hours = two(b, at + 1)
+  const minutes = length === 3 ? 0 : two(b, end - 2)
+  if (hours < 0 || minutes < 0 || minutes > 59) return REFUSED
+  const seconds = hours * 3600 + minutes * 60
+  if (seconds > MOST_OFFSET) return REFUSED
+  return b[at] === DASH ? 0 - seconds : seconds
+}
+
+/** From local time to an instant, into words. `offset` is NaN where the text has none: then the zone says it. */
+function instantInto(
+  local: number,
+  year: number,
+  micros: number,
+  offset: number,
+  zone: Zone | undefined,
+  words: Int32Array,
+  row: number,
+): boolean {
+  let seconds = local - offset
+  if (Number.isNaN(offset)) {
+    if (zone === undefined) return false
+    seconds = local - zone.offsetAt(local, year)
+  }
+  return microsInto(seconds, micros, words, row)
+}
+
+function microsInto(seconds: number, micros: number, words: Int32Array, row: number): boolean {
+  if (seconds < FIRST_SECOND || seconds >= END_SECOND) return false
+  if (seconds >= 0) return wordsInto(seconds, 1e6, micros, false, words, row)
+  if (micros === 0) return wordsInto(-seconds, 1e6, 0, true, words, row)
+  return wordsInto(-seconds - 1, 1e6, 1e6 - micros, true, words, row)
+}
+
+/** A sign, digits, and 1 to 9 digits behind a point; `places` is how far the unit's point stands behind the second's. */
+function epochReader(places: number): TimestampReader {
+  const shape = /^([+-]?)0*(\d{1,25})(?:\.(\d{1,9}))?$/
+  return (b, start, length, words, row) => {
+    const match = shape.exec(asciiText(b, start, length))
+    if (match === null) return false
+    const whole = match[2].padStart(places + 1, '0')
+    const cut = whole.length - places
+    const seconds = Number(whole.slice(0, cut))
+    const micros = Number((whole.slice(cut) + (match[3] ?? '')).padEnd(6, '0').slice(0, 6))
+    if (match[1] !== '-') return microsInto(seconds, micros, words, row)
+    return micros === 0 ? microsInto(0 - seconds, 0, words, row) : microsInto(-seconds - 1, 1e6 - micros, words, row)
+  }
+}
+
+interface Fields {
+  year: number
+  month: number
+  day: number
+  /** -1: not said. */
+  weekday: number
+  hour: number
+  hour12: number
+  half: number
+  minute: number
+  second: number
+  micros: number
+  /** NaN: not said. */
+  offset: number
+}
+
+/** Reads one step at a place; returns where it ends, or -1. */
+type StepReader = (fields: Fields, b: Uint8Array, at: number, end: number) => number
+
+function compileSteps(format: string, type: 'date' | 'timestamp'): { readers: StepReader[]; fields: Fields } {
+  const steps = parseTemporalFormat(format, type)
+  if (!Array.isArray(steps)) throw failure('internal', { reason: `format ${format} was not checked: ${steps.message}` })
+  const time = { hour: 0, hour12: 0, half: -1, minute: 0, second: 0, micros: 0, offset: NaN }
+  return { readers: steps.map(stepReader), fields: { year: 0, month: 0, day: 0, weekday: -1, ...time } }
+}
+
+function readSteps(readers: StepReader[], fields: Fields, b: Uint8Array, start: number, end: number): boolean {
+  let at = start
+  for (let i = 0; i < readers.length && at >= 0; i += 1) at = readers[i](fields, b, at, end)
+  return at === end
+}
+
+function dayOf({ year, month, day, weekday }: Fields): number {
+  const days = daysOf(year, month, day)
+  // A date that names another weekday than its own contradicts itself.
+  return weekday >= 0 && weekday !== weekdayOf(days) ? NaN : days
+}
+
+function hourOf({ hour, hour12, half }: Fields): number {
+  if (half < 0) return hour
+  return hour12 < 1 || hour12 > 12 ? -1 : (hour12 % 12) + half * 12
+}
+
+function stepReader(step: TemporalStep): StepReader {
+  if (step.kind === 'text') return textReader(new TextEncoder().encode(step.text))
+  if (step.kind === 'word') return wordReader(step.field as 'month' | 'weekday' | 'half', step.words)
+  if (step.kind === 'offset') return offsetReader(step.named)
+  const { least, most } = step
+  if (step.field === 'fraction')
+    return (fields, b, at, end) => {
+      const stop = digitsEnd(b, at, end, most)
+      fields.micros = microsOf(b, at, stop)
+      return stop - at === least ? stop : -1
+    }
+  const field = step.field as 'year'
+  return (fields, b, at, end) => {
+    const stop = digitsEnd(b, at, end, most)
+    let value = 0
+    for (let i = at; i < stop; i += 1) value = value * 10 + b[i] - ZERO
+    fields[field] = value
+    return stop - at < least ? -1 : stop
+  }
+}
+
+function textReader(text: Uint8Array): StepReader {
+  return (_, b, at, end) => {
+    if (end - at < text.length) return -1
+    for (let i = 0; i < text.length; i += 1) if (b[at + i] !== text[i]) return -1
+    return at + text.length
+  }
+}
+
+function wordReader(field: 'month' | 'weekday' | 'half', words: readonly string[]): StepReader {
+  const small = words.map((word) => new TextEncoder().encode(word.toLowerCase()))
+  const base = field === 'month' ? 1 : 0
+  return (fields, b, at, end) => {
+    const index = small.findIndex((word) => end - at >= word.length && isWord(b, at, word))
+    if (index < 0) return -1
+    fields[field] = index + base
+    return at + small[index].length
+  }
+}
+
+/** Zones that RFC 5322 (section 4.3) defines for old mails and feeds. Its single letters are refused: they were used wrongly. */
+const NAMED_OFFSETS: Readonly<Record<string, number>> = {
+  GMT: 0, UTC: 0, UT: 0, EST: -5, EDT: -4, CST: -6, CDT: -5, MST: -7, MDT: -6, PST: -8, PDT: -7,
+}
+
+/** Where an offset that starts at a place ends: behind `Z`, the hours, or the minutes if there are any. */
+function offsetEnd(b: Uint8Array, at: number, end: number): number {
+  if (at < end && b[at] === CAPITAL_Z) return at + 1
+  if (end - at >= 6 && b[at + 3] === COLON && two(b, at + 4) >= 0) return at + 6
+  if (end - at >= 5 && two(b, at + 3) >= 0) return at + 5
+  return Math.min(at + 3, end)
+}
+
+function offsetReader(named: boolean): StepReader {
+  const names = Object.entries(named ? NAMED_OFFSETS : {}).map(([name, hours]) => ({
+    word: new TextEncoder().encode(name),
+    seconds: hours * 3600,
+  }))
+  return (fields, b, at, end) => {
+    const fits = (word: Uint8Array): boolean => end - at >= word.length && word.every((byte, i) => b[at + i] === byte)
+    const name = names.find(({ word }) => fits(word))
+    if (name !== undefined) {
+      fields.offset = name.seconds
+      return at + name.word.length
+    }
+    const stop = offsetEnd(b, at, end)
+    fields.offset = offsetOf(b, at, stop)
+    return fields.offset === REFUSED ? -1 : stop
+  }
 }

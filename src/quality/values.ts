@@ -1,13 +1,13 @@
 /**
- * Text to typed values, straight from bytes where it is hot (integers, uuids, ISO dates) and through strings where it is
- * rare. A value is right or it is refused: nothing is coerced (`0x1F`, `1e5` and `00123` are no integers by accident).
+ * Text to values, straight from bytes: right, or refused; nothing is coerced. `docs/reference/types.md` is the table of what
+ * each type takes. Exact numbers never pass through a double that cannot hold them.
  */
 
 /** 0: a digit of a canonical UUID, 1: a capital one, 2: none. */
 const HEX = new Uint8Array(256).fill(2)
 for (const c of '0123456789abcdef') HEX[c.charCodeAt(0)] = 0
 for (const c of 'ABCDEF') HEX[c.charCodeAt(0)] = 1
-const DASH = 0x2d
+const [PLUS, DASH, POINT, ZERO] = [0x2b, 0x2d, 0x2e, 0x30]
 
 /** 1: a UUID as it is written canonically, 2: one with capital letters, 0: none. */
 export function uuidKind(b: Uint8Array, start: number, length: number): 0 | 1 | 2 {
@@ -20,63 +20,231 @@ export function uuidKind(b: Uint8Array, start: number, length: number): 0 | 1 | 
   return seen > 1 ? 0 : seen === 1 ? 2 : 1
 }
 
-/** The integer written in [start, start + length), or NaN. An optional sign, digits, nothing else; exact to 2^53. */
+/** The integer written in [start, start + length), or NaN: of any number of leading zeros and at most 15 digits behind them. */
 export function integerOf(b: Uint8Array, start: number, length: number): number {
   let at = start
   const end = start + length
   const negative = b[at] === DASH
-  if (negative || b[at] === 0x2b) at += 1
-  if (at === end || end - at > 15) return NaN
+  if (negative || b[at] === PLUS) at += 1
+  if (at >= end) return NaN
+  if (end - at > 15) at = behindZeros(b, at, end)
+  if (end - at > 15) return NaN
   let value = 0
   for (; at < end; at += 1) {
     const digit = b[at] - 48
     if (digit < 0 || digit > 9) return NaN
     value = value * 10 + digit
   }
-  return negative ? -value : value
+  return negative ? 0 - value : value
 }
 
-/** A 64-bit integer written as text, or undefined. */
-export function longOf(text: string): bigint | undefined {
-  if (!/^[+-]?\d{1,19}$/.test(text)) return undefined
-  const value = BigInt(text)
-  return BigInt.asIntN(64, value) === value ? value : undefined
+/** The first byte that is no zero, or the last byte. */
+function behindZeros(b: Uint8Array, from: number, end: number): number {
+  let at = from
+  while (at < end - 1 && b[at] === ZERO) at += 1
+  return at
 }
-
-const DOUBLE = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/
 
 /**
- * A double written as text, or NaN. `NaN` and `Infinity` are refused: statistics and comparisons break on them. A negative zero becomes
- * zero: DuckDB's Parquet dictionary takes the two for one and keeps whichever came first, Spark's keeps both.
+ * Writes a 64-bit integer as two words (low one first); false when the text is none. Nineteen digits are taken as ten and
+ * nine, and their product is put together in halves that a double holds exactly: a BigInt a value costs ten times as much.
  */
-export function doubleOf(text: string): number {
-  return DOUBLE.test(text) ? Number(text) + 0 : NaN
+export function longInto(b: Uint8Array, start: number, length: number, words: Int32Array, row: number): boolean {
+  let at = start
+  const end = start + length
+  const negative = b[at] === DASH
+  if (negative || b[at] === PLUS) at += 1
+  if (at >= end) return false
+  if (end - at > 19) at = behindZeros(b, at, end)
+  if (end - at > 19) return false
+  let low = 0
+  let high = 0
+  for (const split = end - 9; at < split; at += 1) {
+    const digit = b[at] - 48
+    if (digit < 0 || digit > 9) return false
+    high = high * 10 + digit
+  }
+  for (; at < end; at += 1) {
+    const digit = b[at] - 48
+    if (digit < 0 || digit > 9) return false
+    low = low * 10 + digit
+  }
+  return wordsInto(high, 1e9, low, negative, words, row)
 }
 
-/** A decimal in canonical text (`-12.50`), or undefined when it does not fit precision and scale exactly. */
-export function decimalOf(text: string, precision: number, scale: number): string | undefined {
-  const match = /^([+-]?)(\d*)(?:\.(\d*))?$/.exec(text)
-  if (match === null || (match[2] === '' && !match[3])) return undefined
-  const whole = match[2].replace(/^0+(?=\d)/, '') || '0'
-  const fraction = (match[3] ?? '').replace(/0+$/, '')
-  if (fraction.length > scale || whole.replace(/^0$/, '').length > precision - scale) return undefined
-  return `${match[1] === '-' ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`
+const TWO_16 = 65_536
+const TWO_31 = 2_147_483_648
+const TWO_32 = 4_294_967_296
+
+/**
+ * Writes `high * unit + low`, negated on demand; false beyond 64 bits. All are whole and not negative; `high` times `unit` may
+ * have 64 bits, with at most 38 and 30 of their own.
+ */
+export function wordsInto(
+  high: number,
+  unit: number,
+  low: number,
+  negative: boolean,
+  words: Int32Array,
+  row: number,
+): boolean {
+  const upper = Math.floor(high / TWO_16)
+  const bottom = (high - upper * TWO_16) * unit + low
+  // The whole value is top * 2^16 + bottom.
+  const top = upper * unit
+  const topHigh = Math.floor(top / TWO_16)
+  const rest = (top - topHigh * TWO_16) * TWO_16 + bottom
+  const carry = Math.floor(rest / TWO_32)
+  const lowWord = rest - carry * TWO_32
+  const highWord = topHigh + carry
+  if (highWord >= TWO_31 && !(negative && highWord === TWO_31 && lowWord === 0)) return false
+  if (!negative) {
+    words[row * 2] = lowWord
+    words[row * 2 + 1] = highWord
+  } else {
+    words[row * 2] = -lowWord
+    words[row * 2 + 1] = lowWord === 0 ? -highWord : -highWord - 1
+  }
+  return true
 }
 
-export function booleanOf(text: string): boolean | undefined {
-  const word = text.toLowerCase()
-  if (word === 'true' || word === '1') return true
-  return word === 'false' || word === '0' ? false : undefined
+/** Powers of ten that a double holds exactly. */
+const TENS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`))
+
+/**
+ * A double written as text, or NaN. `NaN` and infinity are refused, as words and as overflow: statistics and comparisons break
+ * on them. A negative zero becomes zero: DuckDB's Parquet dictionary takes the two for one and keeps whichever came first, Spark's keeps both.
+ */
+export function doubleOf(b: Uint8Array, start: number, length: number): number {
+  const end = start + length
+  let at = start
+  const negative = b[at] === DASH
+  if (negative || b[at] === PLUS) at += 1
+  let mantissa = 0
+  let digits = 0
+  let places = 0
+  let point = -1
+  for (; at < end; at += 1) {
+    const digit = b[at] - 48
+    if (digit >= 0 && digit <= 9) {
+      // Below 9e14 one more digit stays below 2^53.
+      if (mantissa < 9e14) mantissa = mantissa * 10 + digit
+      else digits = 1e9
+      digits += 1
+      if (point >= 0) places += 1
+    } else if (b[at] === POINT && point < 0) point = at
+    else break
+  }
+  if (digits === 0) return NaN
+  let exponent = 0
+  if (at < end) {
+    exponent = exponentOf(b, at, end)
+    if (Number.isNaN(exponent)) return NaN
+  }
+  const tens = exponent - places
+  // A whole number below 2^53 times or by an exact power of ten is rounded once, hence to the nearest double (Clinger).
+  if (digits < 1e9 && tens >= -22 && tens <= 22) {
+    const value = tens < 0 ? mantissa / TENS[-tens] : mantissa * TENS[tens]
+    return negative ? 0 - value : value
+  }
+  const value = Number(asciiText(b, start, length)) + 0
+  return Number.isFinite(value) ? value : NaN
 }
 
-const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+/** The exponent in [at, end), which starts with its letter; NaN when it is none, and some large number for all that are large. */
+function exponentOf(b: Uint8Array, start: number, end: number): number {
+  if ((b[start] | 0x20) !== 0x65) return NaN
+  let at = start + 1
+  const negative = b[at] === DASH
+  if (negative || b[at] === PLUS) at += 1
+  if (at >= end) return NaN
+  let value = 0
+  for (; at < end; at += 1) {
+    const digit = b[at] - 48
+    if (digit < 0 || digit > 9) return NaN
+    value = Math.min(value * 10 + digit, 1e9)
+  }
+  return negative ? 0 - value : value
+}
 
-/** Days since 1970-01-01 of a calendar date, or NaN when there is no such day. */
-export function daysOf(year: number, month: number, day: number): number {
-  if (year < 1 || year > 9999 || month < 1 || month > 12 || day < 1) return NaN
-  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
-  if (day > DAYS[month - 1] + (month === 2 && leap ? 1 : 0)) return NaN
-  const date = new Date(0)
-  date.setUTCFullYear(year, month - 1, day)
-  return Math.round(date.getTime() / 86_400_000)
+/** How a decimal's canonical text (`-12.5`) stands in the bytes. */
+export const [NO_DECIMAL, SPAN_OF_TEXT, NEEDS_TEXT] = [0, 1, 2] as const
+
+/**
+ * Checks a decimal of at most `whole` digits before the point and `scale` behind it; zeros that change nothing do not count.
+ * Its canonical text is nearly always a part of the text (`12.50`, `+5`, `007`), which goes to `spans`; otherwise (`.5`, `-007`)
+ * `decimalText` writes it.
+ */
+export function decimalInto(
+  b: Uint8Array,
+  start: number,
+  length: number,
+  whole: number,
+  scale: number,
+  spans: Int32Array,
+  row: number,
+): 0 | 1 | 2 {
+  const end = start + length
+  let at = start
+  const negative = b[at] === DASH
+  if (negative || b[at] === PLUS) at += 1
+  const digitsFrom = at
+  while (at < end && b[at] === ZERO) at += 1
+  const from = at
+  while (at < end && b[at] >= 48 && b[at] <= 57) at += 1
+  const wholeEnd = at
+  let last = at
+  if (at < end) {
+    if (b[at] !== POINT) return NO_DECIMAL
+    at += 1
+    for (; at < end; at += 1) {
+      if (b[at] === ZERO) continue
+      if (b[at] < 48 || b[at] > 57) return NO_DECIMAL
+      last = at + 1
+    }
+    if (wholeEnd === digitsFrom && end === wholeEnd + 1) return NO_DECIMAL
+  } else if (wholeEnd === digitsFrom) return NO_DECIMAL
+  if (wholeEnd - from > whole || last - wholeEnd - 1 > scale) return NO_DECIMAL
+  if (from === wholeEnd) {
+    // Nothing but zeros before the point: `0.5`, `000`, `.5`.
+    if (from === digitsFrom || (negative && last > wholeEnd && from - digitsFrom > 1)) return NEEDS_TEXT
+    const first = last === wholeEnd || !negative ? from - 1 : from - 2
+    spans[row * 2] = first
+    spans[row * 2 + 1] = last - first
+    return SPAN_OF_TEXT
+  }
+  if (negative && from !== digitsFrom) return NEEDS_TEXT
+  const first = negative ? start : from
+  spans[row * 2] = first
+  spans[row * 2 + 1] = last - first
+  return SPAN_OF_TEXT
+}
+
+/** The canonical text of a decimal that `decimalInto` took. */
+export function decimalText(b: Uint8Array, start: number, length: number): string {
+  const match = /^([+-]?)0*(\d*)(?:\.(\d*?)0*)?$/.exec(asciiText(b, start, length)) as RegExpExecArray
+  const fraction = match[3] === undefined || match[3] === '' ? '' : `.${match[3]}`
+  const whole = match[2] === '' ? '0' : match[2]
+  const sign = match[1] === '-' && (whole !== '0' || fraction !== '') ? '-' : ''
+  return `${sign}${whole}${fraction}`
+}
+
+/** 1 for true, 0 for false, -1 for neither: the words in any case, or the digits. */
+export function booleanOf(b: Uint8Array, start: number, length: number): 1 | 0 | -1 {
+  if (length === 1) return b[start] === 0x31 ? 1 : b[start] === ZERO ? 0 : -1
+  if (length === 4) return isWord(b, start, TRUE) ? 1 : -1
+  return length === 5 && isWord(b, start, FALSE) ? 0 : -1
+}
+
+const TRUE = Uint8Array.from('true', (c) => c.charCodeAt(0))
+const FALSE = Uint8Array.from('false', (c) => c.charCodeAt(0))
+
+/** Whether these letters stand at a place, in any case. */
+export function isWord(b: Uint8Array, start: number, small: Uint8Array): boolean {
+  for (let i = 0; i < small.length; i += 1) if ((b[start + i] | 0x20) !== small[i]) return false
+  return true
+}
+
+export function asciiText(b: Uint8Array, start: number, length: number): string {
+  return Buffer.from(b.buffer, b.byteOffset + start, length).toString('latin1')
 }

@@ -1,0 +1,29 @@
+/** What is wrong with a declaration, and where. */
+
+/** Where in the YAML a value stands: keys and indexes from the root. */
+export type YamlPath = (string | number)[]
+
+export interface Finding {
+  path: YamlPath
+  message: string
+  suggestion?: string
+}
+
+/** Whether a text is the name of a time zone. */
+export function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone }).format()
+    return true
+  } catch {
+    return false
+  }
+}
+
+export function isPattern(pattern: string): boolean {
+  try {
+    ''.match(new RegExp(pattern, 'u'))
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * The dialect of date and time formats: a small closed set of letters, the same on every engine. A format outside of it is
+ * refused with the position and a suggestion. The letters are those of Java's DateTimeFormatter as far as they go;
+ * `docs/reference/types.md` lists them for users.
+ */
+
+export type TemporalField =
+  | 'year' | 'month' | 'day' | 'weekday' | 'hour' | 'hour12' | 'half' | 'minute' | 'second' | 'fraction' | 'offset'
+
+export type TemporalStep =
+  /** Characters that stand for themselves. */
+  | { kind: 'text'; text: string }
+  /** So many digits. */
+  | { kind: 'number'; field: TemporalField; least: number; most: number }
+  /** One of these English words in any case; its index counts from 0. */
+  | { kind: 'word'; field: TemporalField; words: readonly string[] }
+  /** `Z`, `+02`, `+0200`, `+02:00`; with `named` also the zones that RFC 5322 gives an offset. */
+  | { kind: 'offset'; field: 'offset'; named: boolean }
+
+export interface FormatProblem {
+  /** Counted from 1, in the format's text. */
+  position: number
+  message: string
+  suggestion: string | undefined
+}
+
+/** Formats that are a count since 1970-01-01T00:00:00Z, and the decimal places between their unit and the second. */
+export const EPOCH_PLACES: Readonly<Record<string, number>> = { epoch_s: 0, epoch_ms: 3, epoch_us: 6, epoch_ns: 9 }
+
+export const MONTHS = [
+  'January', 'February', 'March', 'April', 'May', 'June',
+  'July', 'August', 'September', 'October', 'November', 'December',
+] as const
+export const WEEKDAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'] as const
+const short = (words: readonly string[]): string[] => words.map((word) => word.slice(0, 3))
+
+const number = (field: TemporalField, least: number, most: number): TemporalStep => ({ kind: 'number', field, least, most })
+const word = (field: TemporalField, words: readonly string[]): TemporalStep => ({ kind: 'word', field, words })
+const offset: TemporalStep = { kind: 'offset', field: 'offset', named: false }
+
+const LETTERS: Readonly<Record<string, TemporalStep>> = {
+  yyyy: number('year', 4, 4),
+  MMMM: word('month', MONTHS),
+  MMM: word('month', short(MONTHS)),
+  MM: number('month', 2, 2),
+  M: number('month', 1, 2),
+  dd: number('day', 2, 2),
+  d: number('day', 1, 2),
+  EEEE: word('weekday', WEEKDAYS),
+  EEE: word('weekday', short(WEEKDAYS)),
+  HH: number('hour', 2, 2),
+  H: number('hour', 1, 2),
+  hh: number('hour12', 2, 2),
+  h: number('hour12', 1, 2),
+  a: word('half', ['AM', 'PM']),
+  mm: number('minute', 2, 2),
+  m: number('minute', 1, 2),
+  ss: number('second', 2, 2),
+  s: number('second', 1, 2),
+  X: offset,
+  XX: offset,
+  XXX: offset,
+  Z: { kind: 'offset', field: 'offset', named: true },
+}
+
+interface PlacedStep {
+  step: TemporalStep
+  at: number
+  token: string
+}
+
+/** Reads a format; what it cannot mean is a problem with its position. `iso` and the epoch formats are not for here. */
+export function parseTemporalFormat(format: string, type: 'date' | 'timestamp'): TemporalStep[] | FormatProblem {
+  const placed = readSteps(format)
+  if (!Array.isArray(placed)) return placed
+  const problem = problemOf(placed, type, format)
+  return problem ?? placed.map((one) => one.step)
+}
+
+/** Whether texts of this format say their own offset: then no time zone is needed. */
+export function saysOffset(steps: TemporalStep[]): boolean {
+  return steps.some((step) => step.kind === 'offset')
+}
+
+function readSteps(format: string): PlacedStep[] | FormatProblem {
+  const placed: PlacedStep[] = []
+  const tokens = /'((?:[^']|'')*)'|'|([A-Za-z])\2*|[[\]{}#%]|[^A-Za-z'[\]{}#%]+/gu
+  for (const match of format.matchAll(tokens)) {
+    const [token, quoted] = match
+    const at = match.index + 1
+    if (token === "'") return { position: at, message: 'the quote is never closed', suggestion: "A quote itself is ''." }
+    if (/^[A-Za-z]/.test(token)) {
+      const step = letterStep(token)
+      if (step === undefined) return { position: at, message: `${token} is not a field`, suggestion: adviceOn(token) }
+      placed.push({ step, at, token })
+    } else if (/^[[\]{}#%]$/.test(token)) {
+      return { position: at, message: `${token} has no meaning`, suggestion: SIGNS[token] ?? `If it stands in the text, quote it: '${token}'.` }
+    } else placed.push({ step: { kind: 'text', text: token === "''" ? "'" : (quoted?.replaceAll("''", "'") ?? token) }, at, token })
+  }
+  return placed
+}
+
+function letterStep(token: string): TemporalStep | undefined {
+  if (/^S{1,9}$/.test(token)) return number('fraction', token.length, token.length)
+  return Object.hasOwn(LETTERS, token) ? LETTERS[token] : undefined
+}
+
+const SIGNS: Readonly<Record<string, string>> = {
+  '%': 'The letters are yyyy MM dd HH mm ss, without %.',
+  '[': "Optional parts are not possible; if it stands in the text, quote it: '['.",
+  ']': "Optional parts are not possible; if it stands in the text, quote it: ']'.",
+}
+
+/** What people mean by letters of other dialects (moment, strftime, Java's rare ones). */
+const ADVICE: readonly [RegExp, string][] = [
+  [/^yy$/, 'Two digits do not say the century. The year is yyyy, four digits; read other years as a string.'],
+  [/^[Yyu]/, 'The year is yyyy.'],
+  [/^D/, 'The day of the month is dd.'],
+  [/^d/, 'The day of the month is dd, its weekday EEE (Mon) or EEEE (Monday).'],
+  [/^[ML]/, 'The month is MM (01), M (1), MMM (Jan) or MMMM (January).'],
+  [/^[kKH]/, 'The hour is HH (00 to 23), or hh (01 to 12) with a (AM, PM).'],
+  [/^[EcC]/, 'The weekday is EEE (Mon) or EEEE (Monday).'],
+  [/^[SnNfF]/, 'The fraction of a second is S, a letter for each of at most nine digits.'],
+  [/^[zVvOx]/, 'An offset is XXX (+02:00) or Z (+0200, GMT). A zone that is not in the text is said by timezone.'],
+  [/^[X]/, 'An offset is X, XX or XXX: Z, +02, +0200 or +02:00.'],
+  [/^[Ap]/, 'AM and PM are a, with hh.'],
+]
+
+function adviceOn(token: string): string {
+  return ADVICE.find(([pattern]) => pattern.test(token))?.[1] ?? `Letters that stand for themselves are quoted: '${token}'.`
+}
+
+const NAMES: Readonly<Record<TemporalField, string>> = {
+  year: 'the year', month: 'the month', day: 'the day', weekday: 'the weekday', hour: 'the hour', hour12: 'the hour',
+  half: 'AM or PM', minute: 'the minutes', second: 'the seconds', fraction: 'the fraction', offset: 'the offset',
+}
+const NEEDED: readonly [TemporalField, string][] = [['year', 'yyyy'], ['month', 'MM'], ['day', 'dd']]
+const DATE_FIELDS: readonly TemporalField[] = ['year', 'month', 'day', 'weekday']
+/** A field and what must stand beside it to mean anything. */
+const LEANS_ON: readonly [TemporalField, TemporalField[], string][] = [
+  ['hour12', ['half'], 'hh is 01 to 12 and needs a (AM, PM); HH is 00 to 23.'],
+  ['half', ['hour12'], 'AM and PM go with hh (01 to 12).'],
+  ['minute', ['hour', 'hour12'], 'mm is minutes and needs an hour (HH); MM is the month.'],
+  ['second', ['minute'], 'ss is seconds and needs minutes (mm).'],
+  ['fraction', ['second'], 'S is the fraction of a second and needs seconds (ss).'],
+  ['offset', ['hour', 'hour12'], 'An offset needs an hour (HH).'],
+]
+
+function problemOf(placed: PlacedStep[], type: 'date' | 'timestamp', format: string): FormatProblem | undefined {
+  const at = new Map<TemporalField, PlacedStep>()
+  for (const one of placed) {
+    const { step } = one
+    if (step.kind === 'text') continue
+    const field = step.field === 'hour12' && at.has('hour') ? 'hour' : step.field === 'hour' && at.has('hour12') ? 'hour12' : step.field
+    const first = at.get(field)
+    if (first !== undefined) return { position: one.at, message: `${NAMES[field]} stands twice (${first.token} at ${first.at})`, suggestion: twiceAdvice(one, first) }
+    at.set(field, one)
+  }
+  const time = type === 'date' ? placed.find(({ step }) => step.kind !== 'text' && !DATE_FIELDS.includes(step.field)) : undefined
+  if (time !== undefined) return { position: time.at, message: `${time.token} is a part of a time, and a date has none`, suggestion: time.token.startsWith('m') ? 'mm is minutes; MM is the month.' : 'type: timestamp holds times.' }
+  for (const [field, needs, suggestion] of LEANS_ON) {
+    const one = at.get(field)
+    if (one !== undefined && !needs.some((need) => at.has(need))) return { position: one.at, message: `${one.token} stands alone`, suggestion }
+  }
+  for (const [field, letters] of NEEDED)
+    if (!at.has(field)) return { position: format.length + 1, message: `${NAMES[field]} (${letters}) is missing`, suggestion: 'A date has a year, a month and a day.' }
+  return ambiguity(placed)
+}
+
+function twiceAdvice(second: PlacedStep, first: PlacedStep): string | undefined {
+  if (first.token.startsWith('M') || second.token.startsWith('M')) return 'MM is the month, mm is minutes.'
+  if (first.token.startsWith('m')) return 'mm is minutes, MM is the month.'
+  return undefined
+}
+
+/** A field of one or two digits, or an offset, must not touch what could belong to it: `dM` reads 111 in two ways. */
+function ambiguity(placed: PlacedStep[]): FormatProblem | undefined {
+  for (const [i, { step, token }] of placed.entries()) {
+    const next = placed.at(i + 1)
+    if (next === undefined || step.kind === 'text' || step.kind === 'word') continue
+    if (step.kind === 'number' && step.least === step.most) continue
+    const more = step.kind === 'number' ? /^\d/ : /^[\d:A-Za-z]/
+    const touches = next.step.kind === 'text' ? more.test(next.step.text) : next.step.kind === 'number' || step.kind === 'offset'
+    if (touches) return { position: next.at, message: `${token} has no fixed width, and ${next.token} follows at once`, suggestion: step.kind === 'number' ? `${token}${token} has two digits always.` : 'Put a blank between them.' }
+  }
+  return undefined
+}
