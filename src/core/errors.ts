@@ -22,6 +22,12 @@ export const ERRORS = {
     '{path} has {count} mistake(s):\n{mistakes}',
     'Correct the lines named above, then run: headrace dataset check {path}',
   ),
+  path_unreadable: row(
+    'configuration',
+    422,
+    'The path {path} cannot be read: {reason}.',
+    'Correct it in the declaration. A column that drift added keeps its path in the table: the prefixes in it must stay in record.namespaces.',
+  ),
   schema_change_refused: row(
     'configuration',
     409,

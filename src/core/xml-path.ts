@@ -7,6 +7,8 @@
  *   name = local                          `title`: in any namespace (which one wins is the scanner's rule)
  *        | prefix ":" local               `media:title`: in the namespace that the declaration binds to the prefix
  *        | "{" uri "}" local              `{http://purl.org/dc/terms/}title`; `{}title` is in no namespace
+ *
+ * A brace that a URI has in it is written twice.
  */
 export interface XmlStep {
   attribute: boolean
@@ -23,8 +25,17 @@ export interface XmlPath {
 }
 
 const XML_URI = 'http://www.w3.org/XML/1998/namespace'
-/** Name characters are checked by the scanner; a declaration must only not hold what ends a step. */
-const STEP = /(@?)(?:\{([^{}]*)\}([^/@{}:\s]+)|(?:([^/@{}:\s]+):)?([^/@{}:\s]+))(?=\/|$)/y
+/** What a name is made of is for `isXmlName` to say; here a step must only not hold what ends it. */
+const STEP = /(@?)(?:\{((?:[^{}]|\{\{|\}\})*)\}([^/@{}:\s]+)|(?:([^/@{}:\s]+):)?([^/@{}:\s]+))(?=\/|$)/y
+
+/** Productions [4] and [4a] of XML 1.0 (fifth edition), without the colon. */
+const START = 'A-Z_a-z\\u{c0}-\\u{d6}\\u{d8}-\\u{f6}\\u{f8}-\\u{2ff}\\u{370}-\\u{37d}\\u{37f}-\\u{1fff}\\u{200c}\\u{200d}\\u{2070}-\\u{218f}\\u{2c00}-\\u{2fef}\\u{3001}-\\u{d7ff}\\u{f900}-\\u{fdcf}\\u{fdf0}-\\u{fffd}\\u{10000}-\\u{effff}'
+const NAME = new RegExp(`^[${START}][${START}\\-.0-9\\u{b7}\\u{300}-\\u{36f}\\u{203f}\\u{2040}]*$`, 'u')
+
+/** Whether an element or attribute can have this name (without prefix). */
+export function isXmlName(local: string): boolean {
+  return NAME.test(local)
+}
 
 /** Reads a path; a text is the reason why it is none. `namespaces` binds prefixes to URIs. */
 export function parseXmlPath(text: string, namespaces: Readonly<Record<string, string>>): XmlPath | string {
@@ -55,7 +66,7 @@ function stepAt(
   const match = STEP.exec(text)
   if (match === null) return at >= text.length || text[at] === '/' ? `a step is empty at position ${at + 1}` : `position ${at + 1} is not a name`
   const [, sign, uri, localInBraces, prefix, local] = match
-  const bound = prefix === undefined ? uri : prefix === 'xml' ? XML_URI : Object.hasOwn(namespaces, prefix) ? namespaces[prefix] : undefined
+  const bound = prefix === undefined ? uri?.replace(/([{}])\1/g, '$1') : prefix === 'xml' ? XML_URI : Object.hasOwn(namespaces, prefix) ? namespaces[prefix] : undefined
   if (prefix !== undefined && bound === undefined) return `prefix ${prefix} is not declared in record.namespaces`
   return { step: { attribute: sign === '@', local: localInBraces ?? local, uri: bound, prefix }, end: STEP.lastIndex }
 }
@@ -68,5 +79,5 @@ export function xmlStepText(
 ): string {
   if (uri === undefined) return local
   const prefix = Object.keys(namespaces).find((one) => namespaces[one] === uri)
-  return prefix === undefined || prefix === '' ? `{${uri}}${local}` : `${prefix}:${local}`
+  return prefix === undefined || prefix === '' ? `{${uri.replace(/[{}]/g, '$&$&')}}${local}` : `${prefix}:${local}`
 }

@@ -39,8 +39,8 @@ export interface DocumentFault {
 export interface DocumentScanner {
   /** Rows of the documents scanned since `records` was cleared; cells are spans of the slab given. */
   readonly records: Records
-  /** What makes a small document that can be read again of a record's own bytes: the text before and after them. */
-  around(): readonly [before: string, after: string]
+  /** What makes a small document that can be read again of the bytes of a row's record: the text before and after them. */
+  around(row: number): readonly [before: string, after: string]
   /**
    * Scans the document in [start, end) of the slab. Returns undefined, or why it cannot be read; then it added no rows.
    * The byte at `end` may be overwritten for the time of the call: the slab must be larger than its input.

@@ -87,15 +87,17 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       if (records.rows > rowMessage.length) rowMessage = grown(rowMessage, records.rows)
       for (let row = first; row < records.rows; row += 1) rowMessage[row] = i
       ordinals[i] = first
-      if (decoder.around !== undefined) surrounds[i] = decoder.around()
+      if (decoder.around !== undefined) surrounds[i] = decoder.around(first)
     }
     return faults
   }
 
   /** Checks decoded rows and lays them out; `skip` says which rows are duplicates already. */
-  const layOutRows = (m: Messages, records: Records, counts: Counts, known: KnownRow | undefined, early: MessageReject[], firstOrdinal: (message: number) => number, byRecord = decoder.around !== undefined): BlockResult => {
+  const layOutRows = (m: Messages, records: Records, counts: Counts, known: KnownRow | undefined, early: MessageReject[], firstOrdinal: (message: number) => number, aroundRow?: DocumentScanner['around']): BlockResult => {
     const { rows } = records
-    const originalOf = (message: number, row: number): [number, number] => (byRecord && row >= 0 ? wrapped(m.slab, records, row, surrounds[message]) : [m.valueStart[message], m.valueLength[message]])
+    const byRecord = aroundRow !== undefined || decoder.around !== undefined
+    const originalOf = (message: number, row: number): [number, number] =>
+      byRecord && row >= 0 ? wrapped(m.slab, records, row, aroundRow?.(row) ?? surrounds[message]) : [m.valueStart[message], m.valueLength[message]]
     if (selection.length < rows) selection = new Int32Array(rows * 2)
     const rejects = early
     for (const reject of checker.check(textOver(m), records.cells, rows, records.issues, skip)) rejects.push({ ...reject, message: rowMessage[reject.row] })
@@ -155,8 +157,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       if (records.rows > rowMessage.length) rowMessage = grown(rowMessage, records.rows)
       rowMessage.fill(0, 0, records.rows)
       ordinals[0] = 0
-      surrounds[0] = around()
-      const result = layOutRows(wide, records, counts, undefined, [], () => largeOrdinal, true)
+      const result = layOutRows(wide, records, counts, undefined, [], () => largeOrdinal, around)
       largeOrdinal += records.rows
       return result
     },

@@ -36,15 +36,11 @@ export function xmlShapeOf(dataset: Dataset, columns: Column[]): ReturnType<type
 
 /** What reads documents of the dataset's format in windows; undefined for JSON, whose documents are read whole. */
 export function createDocumentScanner(dataset: Dataset, columns: Column[]): DocumentScanner | undefined {
-  const { format, path, ignore, delimiter, quote, header, namespaces } = dataset.record
+  const { format, ignore, delimiter, quote, header } = dataset.record
   if (format === 'json') return undefined
   if (format === 'csv') return createCsvScanner({ paths: columns.map((column) => column.path), required: columns.filter((column) => column.required).map((column) => column.path), ignore, delimiter, quote, header })
   if (format === 'ndjson') return createJsonLineScanner(jsonShapeOf(dataset, columns))
-  const ancestors = path.split('/').filter((step) => step !== '').slice(0, -1)
-  const bound = Object.entries(namespaces).map(([prefix, uri]) => ` xmlns:${prefix}="${uri.replaceAll('&', '&amp;').replaceAll('"', '&quot;')}"`).join('')
-  const open = ancestors.map((step, i) => `<${step}${i === 0 ? bound : ''}>`).join('')
-  const close = ancestors.toReversed().map((step) => `</${step}>`).join('')
-  return { ...createXmlScanner(xmlShapeOf(dataset, columns), XML_LIMITS), around: () => [open, close] }
+  return createXmlScanner(xmlShapeOf(dataset, columns), XML_LIMITS)
 }
 
 function jsonShapeOf(dataset: Dataset, columns: Column[]): JsonShapeSpec {

@@ -45,8 +45,8 @@ test('matches declared namespaces by URI, and any namespace where none is declar
 
 test.each([
   ['a DTD', '<!DOCTYPE r [<!ENTITY a "b">]><library/>', /DTD/],
-  ['an external entity', '<!DOCTYPE r SYSTEM "file:///etc/passwd"><library/>', /DTD/],
-  ['an entity without a DTD', '<library><book><title>&lol;</title></book></library>', /reference/],
+  ['an entity of a DTD elsewhere', '<!DOCTYPE r SYSTEM "file:///etc/passwd"><library><book>&nbsp;</book></library>', /entity &nbsp; is declared in a DTD/],
+  ['an entity without a DTD', '<library><book><title>&lol;</title></book></library>', /reference to the entity &lol;/],
   ['too deep a document', `<library>${'<a>'.repeat(100)}${'</a>'.repeat(100)}</library>`, /nested deeper/],
   ['too many attributes', `<library ${Array.from({ length: 100 }, (_, i) => `a${i}="1"`).join(' ')}/>`, /attributes/],
   ['a long name', `<library><${'a'.repeat(2000)}/></library>`, /name longer/],

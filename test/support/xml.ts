@@ -49,33 +49,37 @@ export function saxesFault(document: string): string | undefined {
   return fault
 }
 
-/** Texts of the direct children of each <r> below <root>, by local name, first occurrence: what a shape of leaves takes. */
+/**
+ * Texts of the direct children of each <r> below <root>, by local name: what a shape of plain leaves takes. Of several
+ * namespaces the children in none have the name, then those in that of <r>, then those of the first.
+ */
 export function saxesRows(document: string, names: string[]): (string | null)[][] {
   const parser = new SaxesParser({ xmlns: true })
   const rows: (string | null)[][] = []
-  const stack: string[] = []
-  let texts: string[] = []
-  parser.on('opentag', (tag) => {
-    stack.push(tag.local)
-    texts.push('')
-    if (stack.join('/') === 'root/r') rows.push(names.map(() => null))
+  const stack: { local: string; uri: string; text: string }[] = []
+  let children: { local: string; uri: string; text: string }[] = []
+  parser.on('opentag', ({ local, uri }) => {
+    stack.push({ local, uri, text: '' })
+    if (stack.map((one) => one.local).join('/') === 'root/r') children = []
   })
   const add = (text: string): void => {
-    if (texts.length > 0) texts[texts.length - 1] += text
+    if (stack.length > 0) stack[stack.length - 1].text += text
   }
   parser.on('text', add)
   parser.on('cdata', add)
   parser.on('closetag', () => {
-    const [first, second, name] = stack
-    const text = texts.pop() as string
-    if (stack.length === 3 && first === 'root' && second === 'r') {
-      const column = names.indexOf(name)
-      const row = rows[rows.length - 1]
-      if (column >= 0 && row[column] === null) row[column] = text
+    const [first, second, third] = stack
+    if (first.local === 'root' && second?.local === 'r') {
+      if (stack.length === 3) children.push(third)
+      if (stack.length === 2) rows.push(names.map((name) => textOfName(children.filter((one) => one.local === name), second.uri)))
     }
     stack.pop()
-    texts = texts.slice(0, stack.length)
   })
   parser.write(document).close()
   return rows
+}
+
+function textOfName(candidates: { uri: string; text: string }[], parentUri: string): string | null {
+  const taken = candidates.find((one) => one.uri === '') ?? candidates.find((one) => one.uri === parentUri) ?? candidates[0]
+  return taken?.text ?? null
 }

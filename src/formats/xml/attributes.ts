@@ -129,15 +129,46 @@ export function checkAttributes(s: ScanState): void {
   }
 }
 
-/** The declared attribute that this one is, if any. Namespace declarations are nobody's. */
-export function declaredAttribute(s: ScanState, a: Attribute, declared: AttributeNode[]): AttributeNode | undefined {
+/**
+ * What the declaration has for attribute `index` of the tag, if anything: the name with its namespace, else the plain name,
+ * which takes one attribute of the tag (see `bestOf`). Namespace declarations are nobody's.
+ */
+export function declaredAttribute(s: ScanState, index: number, declared: AttributeNode[]): AttributeNode | undefined {
+  const a = attributes[index]
   const local = a.colon < 0 ? a.nameStart : a.colon + 1
+  let plain: AttributeNode | undefined
   for (const candidate of declared) {
-    if (a.nameEnd - local !== candidate.name.length || !matches(s.bytes, local, candidate.name)) continue
-    if (candidate.uri !== undefined && candidate.uri !== uriOf(s, a)) continue
-    if (!isDeclaration(s, a)) return candidate
+    if (!isNamed(s, a, candidate) || (candidate.uri === undefined && plain !== undefined)) continue
+    if (isDeclaration(s, a)) return undefined
+    if (candidate.uri === undefined) plain = candidate
+    else if (candidate.uri === uriOf(s, a)) return candidate
   }
-  return undefined
+  if (plain === undefined || a.colon < 0) return plain
+  return bestOf(s, textOf(s.bytes, local, a.nameEnd), declared) === index ? plain : undefined
+}
+
+function isNamed(s: ScanState, a: Attribute, { name }: AttributeNode): boolean {
+  const local = a.colon < 0 ? a.nameStart : a.colon + 1
+  return a.nameEnd - local === name.length && matches(s.bytes, local, name)
+}
+
+/** Of the attributes that a plain name can mean: the one in no namespace, in that of the element, or the first. */
+function bestOf(s: ScanState, name: string, declared: AttributeNode[]): number {
+  const same = declared.filter((one) => one.uri !== undefined && Buffer.from(one.name).toString() === name)
+  let best = -1
+  let bestRank = -1
+  for (let i = 0; i < found; i += 1) {
+    const a = attributes[i]
+    if (textOf(s.bytes, a.colon < 0 ? a.nameStart : a.colon + 1, a.nameEnd) !== name || isDeclaration(s, a)) continue
+    const uri = uriOf(s, a)
+    if (same.some((one) => one.uri === uri)) continue
+    const rank = uri === '' ? 2 : uri === s.uris[s.depth] ? 1 : 0
+    if (rank > bestRank) {
+      best = i
+      bestRank = rank
+    }
+  }
+  return best
 }
 
 /** True for attributes that steer the parser and carry no data: `xmlns:*`, `xml:*`, `xsi:*`. */

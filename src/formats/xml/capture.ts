@@ -1,51 +1,78 @@
 /** Where values go: cells of the open record, items of array columns, and envelope values that all records share. */
 import { addRow } from '../records.ts'
 import { appendText } from '../../core/slab.ts'
+import type { Attribute } from './attributes.ts'
+import { AGAIN, forgetWinners } from './claims.ts'
 import { learnRecord } from './known-records.ts'
 import { textOf } from './names.ts'
+import { pathOf } from './paths.ts'
 import type { ScanState } from './scan-state.ts'
-import type { ElementNode } from './shape.ts'
+import type { AttributeNode, ElementNode } from './shape.ts'
+import { noteSurroundings } from './surroundings.ts'
 
 /** Puts a value into the open record's cell; a second value for a scalar column is an issue of the record. */
-export function storeCell(s: ScanState, column: number, start: number, length: number, node: ElementNode): void {
+export function storeCell(s: ScanState, column: number, start: number, length: number): boolean {
   const { cells, width } = s.records
   const at = (s.row * width + column) * 2
-  if (cells[at + 1] >= 0) {
-    s.records.issues.push({ row: s.row, kind: 'repeated', path: pathOf(node), start, length })
-    return
-  }
+  if (cells[at + 1] >= 0) return false
   cells[at] = start
   cells[at + 1] = length
+  return true
 }
 
-/** Puts a value where its column wants it: an array's items, the envelope, or the record. */
-export function storeValue(s: ScanState, node: ElementNode, column: number, item: string | undefined, start: number, length: number): void {
-  if (item !== undefined) {
-    if (s.item !== undefined) s.item[item] = textOf(s.slab.bytes, start, start + length)
-  } else if (s.shape.isList[column]) {
-    listOf(s, column).push(textOf(s.slab.bytes, start, start + length))
-  } else if (node.inRecord) {
-    storeCell(s, column, start, length, node)
-  } else {
+/** Puts the text of an element where the declaration wants it. */
+export function storeText(s: ScanState, node: ElementNode, start: number, length: number): void {
+  if (node.column >= 0 && !storeValue(s, node, node.column, start, length)) reportRepeated(s, pathOf(node), start, length)
+  if (node.item !== undefined && !storeItem(s, node.item, start, length)) reportRepeated(s, pathOf(node), start, length)
+}
+
+export function storeAttribute(s: ScanState, owner: ElementNode, { column, item, step }: AttributeNode, a: Attribute): void {
+  const { valueStart: start, valueLength: length } = a
+  const isStored = item === undefined ? storeValue(s, owner, column, start, length) : storeItem(s, item, start, length)
+  if (isStored) return
+  const path = pathOf(owner)
+  reportRepeated(s, path === '.' ? step : `${path}/${step}`, start, length)
+}
+
+/** A value of a column: an item of its array, of the envelope, or of the record; false when the record has one already. */
+function storeValue(s: ScanState, node: ElementNode, column: number, start: number, length: number): boolean {
+  if (s.shape.isList[column]) listOf(s, column).push(valueText(s, start, length))
+  else if (node.inRecord) return storeCell(s, column, start, length)
+  else {
     s.envelopeStart[column] = start
     s.envelopeLength[column] = length
   }
+  return true
+}
+
+function storeItem(s: ScanState, item: string, start: number, length: number): boolean {
+  if (s.item === undefined) return true
+  if (item in s.item) return false
+  s.item[item] = valueText(s, start, length)
+  return true
+}
+
+function valueText(s: ScanState, start: number, length: number): string {
+  return textOf(s.slab.bytes, start, start + length)
 }
 
 export function beginRecord(s: ScanState, at: number): void {
   s.row = addRow(s.records)
   s.records.extents[s.row * 2] = at
+  if (s.windowed) noteSurroundings(s, s.row)
   if (s.lists.size > 0) s.lists.clear()
 }
 
-/** Closes the record: arrays become JSON text behind the slab, one cell each. */
+/** Closes the record: arrays become JSON text behind the slab, one cell each. Throws `AGAIN` (see claims.ts). */
 export function endRecord(s: ScanState, at: number): void {
+  if (s.again) throw AGAIN
+  forgetWinners(s)
   s.records.extents[s.row * 2 + 1] = at
   if (s.lists.size === 0) learnRecord(s, s.row)
   else {
     for (const [column, items] of s.lists) {
       const start = appendText(s.slab, JSON.stringify(items))
-      storeCell(s, column, start, s.slab.end - start, s.shape.record)
+      storeCell(s, column, start, s.slab.end - start)
     }
     s.lists.clear()
   }
@@ -53,7 +80,8 @@ export function endRecord(s: ScanState, at: number): void {
 }
 
 export function beginItem(s: ScanState, column: number): void {
-  if (s.shape.hasItems[column]) s.item = {}
+  // No prototype: a sub-field may have any name.
+  if (s.shape.hasItems[column]) s.item = Object.create(null) as Record<string, string>
 }
 
 export function endItem(s: ScanState, column: number): void {
@@ -80,11 +108,8 @@ export function reportUnexpected(s: ScanState, path: string, start: number, leng
   s.records.issues.push({ row: s.row, kind: 'unexpected', path, start, length })
 }
 
-/** Path of a declared element below its record, as the declaration writes it. */
-export function pathOf(node: ElementNode): string {
-  const steps: string[] = []
-  for (let at: ElementNode | undefined = node; at !== undefined && !at.isRecord; at = at.parent) steps.unshift(at.text)
-  return steps.join('/')
+export function reportRepeated(s: ScanState, path: string, start: number, length: number): void {
+  s.records.issues.push({ row: s.row, kind: 'repeated', path, start, length })
 }
 
 function listOf(s: ScanState, column: number): (string | Record<string, string>)[] {

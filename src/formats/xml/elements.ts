@@ -1,18 +1,14 @@
 /** Start and end tags: matching against the declared tree, well-formedness, and what opening and closing means. */
 import { SPACE } from './chars.ts'
-import {
-  attributes,
-  checkAttributes,
-  declaredAttribute,
-  found,
-  isTechnical,
-  scanAttributes,
-} from './attributes.ts'
-import { beginItem, beginRecord, endItem, endRecord, pathOf, reportUnexpected, spreadEnvelope, storeValue } from './capture.ts'
+import { attributes, checkAttributes, declaredAttribute, found, isTechnical, scanAttributes } from './attributes.ts'
+import { beginItem, beginRecord, endItem, endRecord, reportUnexpected, spreadEnvelope, storeAttribute, storeText } from './capture.ts'
+import { claim, takesPlain } from './claims.ts'
 import { lastColon, matches, matchesTag, scanName, textOf } from './names.ts'
 import { lookup, unbind } from './namespaces.ts'
+import { attributePath, noteUnknown, openPath, pathOf } from './paths.ts'
 import { atEnd, fault, type ScanState } from './scan-state.ts'
 import type { ElementNode } from './shape.ts'
+import { isBlank } from './text.ts'
 
 const GT = 0x3e
 const SLASH = 0x2f
@@ -21,6 +17,7 @@ const SLASH = 0x2f
 export function openPlain(s: ScanState, p: number, node: ElementNode): number {
   push(s, p)
   s.nameEnds[s.depth] = s.nameEnds[s.depth - 1]
+  s.uris[s.depth] = s.defaultUri
   s.rootChecked = true
   enter(s, node, p)
   return p + node.openTag.length
@@ -31,7 +28,7 @@ export function openElement(s: ScanState, p: number): number {
   let node = s.expected
   let q = node === undefined ? 0 : p + 1 + node.name.length
   let colon = -1
-  if (node === undefined || node.uri !== undefined || !matches(s.bytes, p + 1, node.name) || !endsName(s, q)) {
+  if (node === undefined || !matches(s.bytes, p + 1, node.name) || !endsName(s, q)) {
     node = undefined
     q = scanName(s, p + 1, 'a tag name')
     colon = lastColon
@@ -45,8 +42,11 @@ export function openElement(s: ScanState, p: number): number {
     if (s.bytes[q] === SLASH && s.bytes[q + 1] !== GT)
       throw q + 1 >= s.end ? atEnd(s, s.end, 'a tag') : fault(s, 'forward slash in a tag not followed by >', q)
   }
-  if (node === undefined) node = identify(s, p + 1, nameEnd, colon)
-  else s.nameEnds[s.depth] = s.nameEnds[s.depth - 1]
+  if (node === undefined || !takesPlain(s, node, s.depth - 1)) node = identify(s, p + 1, nameEnd, colon)
+  else {
+    s.nameEnds[s.depth] = s.nameEnds[s.depth - 1]
+    s.uris[s.depth] = s.defaultUri
+  }
   if (count > 0) checkAttributes(s)
   enter(s, node, p)
   if (count > 0 && s.ignoredDepth === 0) takeAttributes(s, node, count)
@@ -57,8 +57,9 @@ export function openElement(s: ScanState, p: number): number {
 
 /** The general way to a declared node: by name and namespace. Teaches the parent which child comes first. */
 function identify(s: ScanState, from: number, nameEnd: number, colon: number): ElementNode | undefined {
-  const uri = colon < 0 ? '' : prefixUri(s, from, colon)
-  const node = findChild(s, colon < 0 ? from : colon + 1, nameEnd, uri, colon >= 0)
+  const uri = colon < 0 ? s.defaultUri : prefixUri(s, from, colon)
+  s.uris[s.depth] = uri
+  const node = findChild(s, colon < 0 ? from : colon + 1, nameEnd, uri)
   rememberName(s, node, from, nameEnd, colon)
   const parent = s.nodes[s.depth - 1]
   if (node !== undefined && parent !== undefined && s.depth > 1 && s.previous[s.depth - 1] === undefined) parent.first = node
@@ -78,6 +79,7 @@ function push(s: ScanState, p: number): void {
   s.depth += 1
   s.textLength[s.depth] = -1
   s.hasChild[s.depth] = 0
+  s.opened[s.depth] = p
 }
 
 function prefixUri(s: ScanState, from: number, colon: number): string {
@@ -88,16 +90,17 @@ function prefixUri(s: ScanState, from: number, colon: number): string {
   return uri
 }
 
-/** The declared node for a name, by its local part; a declared namespace must agree as well. */
-function findChild(s: ScanState, from: number, to: number, uri: string, prefixed: boolean): ElementNode | undefined {
+/** The declared node for a name: one that names its namespace before a plain one, if that is not another namespace's. */
+function findChild(s: ScanState, from: number, to: number, uri: string): ElementNode | undefined {
   const candidates = s.depth === 1 ? [s.shape.root] : s.nodes[s.depth - 1]?.children
   if (candidates === undefined || s.ignoredDepth > 0) return undefined
+  let plain: ElementNode | undefined
   for (const child of candidates) {
     if (child.name.length !== to - from || !matches(s.bytes, from, child.name)) continue
-    if (child.uri !== undefined && child.uri !== (prefixed ? uri : (lookup(s, '') ?? ''))) continue
-    return child
+    if (child.uri === uri) return child
+    if (child.uri === undefined) plain = child
   }
-  return undefined
+  return plain !== undefined && claim(s, plain, uri) ? plain : undefined
 }
 
 /** Declared names without prefix are compared with the declaration at the end tag; all others are kept as written. */
@@ -116,32 +119,35 @@ function enter(s: ScanState, node: ElementNode | undefined, p: number): void {
   s.nodes[s.depth] = node
   s.previous[s.depth] = undefined
   s.firstRow[s.depth] = s.records.rows
+  s.lastInstance += 1
+  s.instances[s.depth] = s.lastInstance
   if (node === undefined) {
     s.expected = undefined
-    if (s.ignoredDepth === 0 && isIgnorable(s)) s.ignoredDepth = s.depth
+    if (s.ignoredDepth > 0) return
+    if (isIgnorable(s)) s.ignoredDepth = s.depth
+    else noteUnknown(s)
     return
   }
   s.expected = node.first
   if (node.isRecord) beginRecord(s, p)
+  else if (s.row < 0) s.surroundings = -1
   if (node.list >= 0) beginItem(s, node.list)
-  if (node.ignored) s.ignoredDepth = s.depth
+  if (node.closed) s.ignoredDepth = s.depth
 }
 
 /** Unknown elements matter only inside a record, and only when the declaration does not ignore them. */
 function isIgnorable(s: ScanState): boolean {
-  return s.row < 0 || s.shape.ignoreAll
+  return s.row < 0 || s.shape.ignoreAll || s.nodes[s.depth - 1]?.ignored === true
 }
 
 function takeAttributes(s: ScanState, node: ElementNode | undefined, count: number): void {
   for (let i = 0; i < count; i += 1) {
     const a = attributes[i]
-    const declared = node === undefined ? undefined : declaredAttribute(s, a, node.attributes)
+    const declared = node === undefined ? undefined : declaredAttribute(s, i, node.attributes)
     if (declared !== undefined) {
-      if (declared.column >= 0) storeValue(s, node as ElementNode, declared.column, declared.item, a.valueStart, a.valueLength)
-    } else if (s.row >= 0 && !s.shape.ignoreAll && !isTechnical(s, a)) {
-      const name = textOf(s.bytes, a.colon < 0 ? a.nameStart : a.colon + 1, a.nameEnd)
-      reportUnexpected(s, joinPath(openPath(s), `@${name}`), a.valueStart, a.valueLength)
-    }
+      if (declared.column >= 0) storeAttribute(s, node as ElementNode, declared, a)
+    } else if (s.row >= 0 && !s.shape.ignoreAll && node?.ignored !== true && !isTechnical(s, a))
+      reportUnexpected(s, attributePath(s, a), a.valueStart, a.valueLength)
   }
 }
 
@@ -196,9 +202,9 @@ function close(s: ScanState, behind: number): void {
 
 function closeDeclared(s: ScanState, node: ElementNode, behind: number): void {
   const { depth } = s
-  if (s.ignoredDepth === 0 || s.ignoredDepth === depth) {
-    if (node.column >= 0 && (node.inRecord ? s.row >= 0 : true)) takeText(s, node, node.column, undefined)
-    else if (node.item !== undefined) takeText(s, node, -1, node.item)
+  if (s.ignoredDepth === 0) {
+    if (node.column >= 0 || node.item !== undefined) takeText(s, node)
+    else if (s.textLength[depth] > 0) reportStray(s, node)
     if (node.list >= 0) endItem(s, node.list)
   }
   if (node.isRecord) endRecord(s, behind)
@@ -214,33 +220,30 @@ function learn(s: ScanState, parentDepth: number, node: ElementNode): void {
   s.expected = node.follow
 }
 
-function takeText(s: ScanState, node: ElementNode, column: number, item: string | undefined): void {
+function takeText(s: ScanState, node: ElementNode): void {
   const length = s.textLength[s.depth]
-  const start = length < 0 ? s.slab.end : s.textStart[s.depth]
-  storeValue(s, node, column, item, start, Math.max(length, 0))
+  if (node.inRecord && s.row < 0) return
+  storeText(s, node, length < 0 ? s.slab.end : s.textStart[s.depth], Math.max(length, 0))
 }
 
-/** An unknown element without children is a field that the declaration lacks. */
+/** Text between the children of an element of which no column takes the text. */
+function reportStray(s: ScanState, node: ElementNode): void {
+  if (s.row < 0 || s.shape.ignoreAll || node.ignored || node.ignoresText || textIsBlank(s)) return
+  const path = pathOf(node)
+  // An item of an array is no text; beside its sub-fields it has one.
+  reportUnexpected(s, node.list < 0 ? path : `${path}/.`, s.textStart[s.depth], s.textLength[s.depth])
+}
+
+function textIsBlank(s: ScanState): boolean {
+  const start = s.textStart[s.depth]
+  return isBlank(s.slab.bytes, start, start + s.textLength[s.depth])
+}
+
+/** An unknown element is a field that the declaration lacks: one without children, or with text beside them. */
 function closeUnknown(s: ScanState): void {
   s.expected = undefined
-  if (s.ignoredDepth > 0 || s.row < 0 || s.hasChild[s.depth] === 1) return
+  if (s.ignoredDepth > 0 || s.row < 0) return
   const length = Math.max(s.textLength[s.depth], 0)
+  if (s.hasChild[s.depth] === 1 && (length === 0 || textIsBlank(s))) return
   reportUnexpected(s, openPath(s), s.textStart[s.depth], length)
-}
-
-/** Path of the open element below its record; unknown elements by their local names. */
-function openPath(s: ScanState): string {
-  let path = ''
-  for (let depth = 1; depth <= s.depth; depth += 1) {
-    const node = s.nodes[depth]
-    if (node === undefined) {
-      const name = s.names.toString('utf8', s.nameEnds[depth - 1], s.nameEnds[depth])
-      path = joinPath(path, name.slice(name.indexOf(':') + 1))
-    } else path = node.inRecord ? pathOf(node) : ''
-  }
-  return path
-}
-
-function joinPath(left: string, right: string): string {
-  return left === '' ? right : `${left}/${right}`
 }

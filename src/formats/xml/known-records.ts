@@ -10,6 +10,7 @@ import { textEnd } from './chars.ts'
 import { matchesTag } from './names.ts'
 import type { Binding, KnownRecords, ScanState, Stretch } from './scan-state.ts'
 import { tagWords } from './shape.ts'
+import { noteSurroundings } from './surroundings.ts'
 
 /** Optional fields make branches; records that differ more than this in what is not a value are scanned in general. */
 const BRANCHES = 4
@@ -33,6 +34,7 @@ export function readKnownRecord(s: ScanState, p: number): number {
     return 0
   }
   known.hits += 1
+  if (s.windowed) noteSurroundings(s, row)
   records.extents[row * 2] = p
   records.extents[row * 2 + 1] = end
   return end

@@ -1,5 +1,6 @@
-/** Markup that carries no values: the XML declaration, comments, processing instructions, CDATA. DTDs are refused. */
+/** Markup that carries no values: the XML declaration, comments, processing instructions, CDATA, DOCTYPE. */
 import { SPACE } from './chars.ts'
+import { scanDoctype } from './doctype.ts'
 import { scanName, lastColon, matches, textOf } from './names.ts'
 import { atEnd, fault, type ScanState } from './scan-state.ts'
 import { addText, isBlank, scanUntil } from './text.ts'
@@ -15,7 +16,7 @@ export function scanBang(s: ScanState, p: number): number {
   const b = s.bytes
   if (b[p + 2] === 0x2d && b[p + 3] === 0x2d) return scanComment(s, p)
   if (startsWith(s, p, '<![CDATA[')) return scanCdata(s, p)
-  if (startsWith(s, p, '<!DOCTYPE')) throw fault(s, 'a DTD (<!DOCTYPE>) is refused: entities it defines can be attacks', p)
+  if (startsWith(s, p, '<!DOCTYPE')) return scanDoctype(s, p)
   throw fault(s, 'unknown markup', p)
 }
 

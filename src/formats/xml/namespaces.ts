@@ -13,6 +13,7 @@ export function bind(s: ScanState, prefix: string, value: string, at: number): v
   if (uri === XML_URI && prefix !== 'xml') throw fault(s, 'the xml namespace may not be bound to another prefix', at)
   if (uri === '' && prefix !== '') throw fault(s, 'a prefix cannot be undeclared in XML 1.0', at)
   s.bindings.push({ prefix, uri, depth: s.depth })
+  if (prefix === '') s.defaultUri = uri
 }
 
 /** The URI of a prefix, '' for no namespace, undefined when the prefix is unbound. */
@@ -26,5 +27,7 @@ export function lookup(s: ScanState, prefix: string): string | undefined {
 /** Forgets what elements deeper than `depth` bound. */
 export function unbind(s: ScanState, depth: number): void {
   const { bindings } = s
-  while (bindings.length > 0 && bindings[bindings.length - 1].depth > depth) bindings.pop()
+  while (bindings.length > 0 && bindings[bindings.length - 1].depth > depth) {
+    if (bindings.pop()?.prefix === '') s.defaultUri = lookup(s, '') as string
+  }
 }

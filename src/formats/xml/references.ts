@@ -1,36 +1,37 @@
 /**
  * References (`&amp;`, `&#x41;`) and line ends: the values that are not a plain stretch of the input are decoded into
- * the slab behind it. DTDs are refused, so only the five predefined entities exist and nothing can expand.
+ * the slab behind it. DTDs are not read, so only the five predefined entities exist and nothing can expand.
  */
 import { reserve } from '../../core/slab.ts'
+import { isXmlName } from '../../core/xml-path.ts'
 import { isXmlChar } from './chars.ts'
 import { atEnd, fault, type ScanState } from './scan-state.ts'
 
 const SEMICOLON = 0x3b
-const LONGEST_REFERENCE = 12
+/** White space, quotes, `&`, `<`, `>`: no reference goes on behind these. */
+const ENDS_REFERENCE = new Set([9, 10, 13, 32, 0x22, 0x26, 0x27, 0x3c, 0x3e])
 
-const PREDEFINED: Record<string, number> = { amp: 0x26, lt: 0x3c, gt: 0x3e, apos: 0x27, quot: 0x22 }
+const PREDEFINED = new Map([['amp', 0x26], ['lt', 0x3c], ['gt', 0x3e], ['apos', 0x27], ['quot', 0x22]])
 
-/** Checks the reference at `p` (an ampersand) and returns its code point; `s.faultAt` unused. Length via `referenceEnd`. */
+/** Checks the reference at `p` (an ampersand) and returns its code point. Length via `referenceEnd`. */
 export function referenceAt(s: ScanState, p: number): number {
   if (s.bytes[p + 1] === 0x61 && s.bytes[p + 2] === 0x6d && s.bytes[p + 3] === 0x70 && s.bytes[p + 4] === SEMICOLON) return 0x26
   const end = referenceEnd(s, p)
-  const b = s.bytes
-  let name = ''
-  for (let i = p + 1; i < end - 1; i += 1) name += String.fromCharCode(b[i])
-  const point = name.startsWith('#') ? numeric(name) : (PREDEFINED[name] ?? -1)
-  if (point < 0 || !isXmlChar(point)) throw fault(s, `undefined or malformed reference &${name};`, p)
-  return point
+  const name = s.bytes.toString('utf8', p + 1, end - 1)
+  const point = name.startsWith('#') ? numeric(name) : (PREDEFINED.get(name) ?? -1)
+  if (point >= 0 && isXmlChar(point)) return point
+  if (!isXmlName(name)) throw fault(s, `malformed reference &${name};`, p)
+  throw fault(s, s.doctypeSeen ? `entity &${name}; is declared in a DTD, which Headrace does not read` : `reference to the entity &${name};, which XML does not define`, p)
 }
 
 /** Position behind the semicolon of the reference at `p`. */
 export function referenceEnd(s: ScanState, p: number): number {
-  for (let i = p + 1; i <= p + LONGEST_REFERENCE; i += 1) {
+  for (let i = p + 1; i <= p + s.limits.nameBytes; i += 1) {
     if (i >= s.end) throw atEnd(s, s.end, 'a reference')
     if (s.bytes[i] === SEMICOLON) return i + 1
-    if (s.bytes[i] >= 0x80 || s.bytes[i] <= 0x20) break
+    if (s.bytes[i] <= 0x3f && ENDS_REFERENCE.has(s.bytes[i])) break
   }
-  throw fault(s, 'undefined or malformed reference', p)
+  throw fault(s, 'malformed reference: a bare & is written &amp;', p)
 }
 
 function numeric(name: string): number {

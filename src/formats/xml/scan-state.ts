@@ -48,7 +48,7 @@ export interface ScanState {
   readonly records: Records
   readonly limits: XmlLimits
   slab: Slab
-  bytes: Uint8Array
+  bytes: Buffer
   start: number
   end: number
   /** The input ends here for good: a document cut short is broken, not merely incomplete. */
@@ -75,7 +75,31 @@ export interface ScanState {
   rootSeen: boolean
   rootDone: boolean
   rootChecked: boolean
+  doctypeSeen: boolean
+  /** Something of the document was read: what can only stand first cannot come any more. */
+  begun: boolean
   bindings: Binding[]
+  /** The default namespace in force; empty for none. */
+  defaultUri: string
+  /** By depth: the namespace of the open element, where its start tag begins, and a number that no other element has. */
+  uris: string[]
+  opened: Int32Array
+  instances: Int32Array
+  lastInstance: number
+  /** By node of the shape, for plain steps: the parent (its number) in which it is claimed, and for which namespace. */
+  claims: Int32Array
+  claimUris: string[]
+  /** The record must be read again (see claims.ts), with these winners: by node, by the position of the parent's start tag. */
+  again: boolean
+  winners: Map<ElementNode, Map<number, string>>
+  /** Unknown elements of the record by parent and name, and whether they are reported with their namespace (see paths.ts). */
+  unknown: Map<string, string>
+  exact: boolean
+  /** Of a document in windows: what stands around records, which of it around each row, and around the next (-1: look). */
+  windowed: boolean
+  surrounds: (readonly [string, string])[]
+  rowSurrounds: Int32Array
+  surroundings: number
   lists: Map<number, (string | Record<string, string>)[]>
   item: Record<string, string> | undefined
   envelopeStart: Int32Array
@@ -115,7 +139,24 @@ export function createState(shape: XmlShape, records: Records, limits: XmlLimits
     rootSeen: false,
     rootDone: false,
     rootChecked: false,
+    doctypeSeen: false,
+    begun: false,
     bindings: [],
+    defaultUri: '',
+    uris: Array.from({ length: frames }, () => ''),
+    opened: new Int32Array(frames),
+    instances: new Int32Array(frames),
+    lastInstance: 0,
+    claims: new Int32Array(shape.nodes),
+    claimUris: Array.from({ length: shape.nodes }, () => ''),
+    again: false,
+    winners: new Map(),
+    unknown: new Map(),
+    exact: false,
+    windowed: false,
+    surrounds: [],
+    rowSurrounds: new Int32Array(16),
+    surroundings: -1,
     lists: new Map(),
     item: undefined,
     envelopeStart: new Int32Array(shape.width),

@@ -1,6 +1,6 @@
 /**
  * The XML scanner: one pass over UTF-8 bytes, guided by the declared shape. It checks what a conforming processor
- * checks (well-formedness, characters, namespaces, doubled attributes) and refuses DTDs. Measured against saxes, which
+ * checks (well-formedness, characters, namespaces, doubled attributes); DTDs are never read. Measured against saxes, which
  * is also its oracle in test/formats/xml-oracle.test.ts.
  *
  * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than memory.
@@ -9,7 +9,8 @@ import { behindMark } from '../encoding.ts'
 import { clearRecords, createRecords, truncateRows, type DocumentFault, type DocumentScanner } from '../records.ts'
 import { createSlab, reserve, type Slab } from '../../core/slab.ts'
 import { textEnd } from './chars.ts'
-import { storeCell, spreadEnvelope } from './capture.ts'
+import { storeText, spreadEnvelope } from './capture.ts'
+import { AGAIN, forgetWinners, startAgain, takesPlain } from './claims.ts'
 import { closeElement, openElement, openPlain } from './elements.ts'
 import { readKnownRecord } from './known-records.ts'
 import { checkOutside, scanBang, scanInstruction, skipKnownDeclaration } from './markup.ts'
@@ -17,12 +18,12 @@ import { matchesTag } from './names.ts'
 import { unbind } from './namespaces.ts'
 import { FAULT, NEED_MORE, atEnd, createState, fault, type ScanState, type XmlLimits } from './scan-state.ts'
 import type { ElementNode, XmlShape } from './shape.ts'
-import { addText, scanText, textNeedsDecoding } from './text.ts'
+import { addText, isBlank, scanText, textNeedsDecoding } from './text.ts'
 
 const LT = 0x3c
 const SLASH = 0x2f
 
-export type XmlScanner = Omit<DocumentScanner, 'around'>
+export type XmlScanner = DocumentScanner
 
 export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner {
   const records = createRecords(shape.width)
@@ -30,8 +31,10 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
   let held: (Buffer | undefined)[] = []
   return {
     records,
+    around: (row) => s.surrounds[s.rowSurrounds[row]],
     scanMessage(slab, start, end) {
       begin(s)
+      s.windowed = false
       const rows = records.rows
       const problem = guarded(s, slab, start, end, true)
       if (problem !== undefined) truncateRows(records, rows)
@@ -39,6 +42,7 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
     },
     beginDocument() {
       begin(s)
+      s.windowed = true
       held = []
     },
     scanWindow(slab, start, end, final) {
@@ -46,6 +50,8 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
       resumeEnvelope(s, slab, held)
       s.firstRow.fill(0)
       s.expected = undefined
+      s.surrounds = []
+      s.surroundings = -1
       markSafe(s, start)
       const problem = guarded(s, slab, start, end, final)
       if (problem === undefined && !final) rewind(s)
@@ -60,11 +66,23 @@ function begin(s: ScanState): void {
   s.row = -1
   s.ignoredDepth = 0
   s.expected = s.shape.root
-  s.rootSeen = s.rootDone = s.rootChecked = false
-  if (s.bindings.length > 0) s.bindings.length = 0
+  s.rootSeen = s.rootDone = s.rootChecked = s.doctypeSeen = s.begun = false
+  unbind(s, 0)
+  forgetWinners(s)
+  numberInstances(s)
   s.item = undefined
   if (s.lists.size > 0) s.lists.clear()
   if (s.shape.hasEnvelope) s.envelopeLength.fill(-1)
+}
+
+/** The document is a parent as well. Numbers stay small, and one that a claim remembers never comes again. */
+function numberInstances(s: ScanState): void {
+  if (s.lastInstance > 1_000_000_000) {
+    s.claims.fill(0)
+    s.lastInstance = 0
+  }
+  s.lastInstance += 1
+  s.instances[0] = s.lastInstance
 }
 
 function guarded(s: ScanState, slab: Slab, start: number, end: number, final: boolean): DocumentFault | undefined {
@@ -75,13 +93,13 @@ function guarded(s: ScanState, slab: Slab, start: number, end: number, final: bo
   }
   s.slab = slab
   s.bytes = slab.bytes
-  s.start = s.rootSeen ? -1 : start
+  s.start = s.begun ? -1 : start
   s.end = end
   s.final = final
   const saved = slab.bytes[end]
   slab.bytes[end] = 0
   try {
-    run(s, s.rootSeen ? start : skipKnownDeclaration(s, skipBom(s, start)))
+    runAgain(s, s.begun ? start : skipKnownDeclaration(s, skipBom(s, start)))
     return undefined
   } catch (thrown) {
     if (thrown === NEED_MORE) return undefined
@@ -93,8 +111,21 @@ function guarded(s: ScanState, slab: Slab, start: number, end: number, final: bo
   }
 }
 
+/** Runs on from `p`, and once more over each record that asks for it. */
+function runAgain(s: ScanState, p: number): void {
+  for (;;) {
+    try {
+      run(s, p)
+      return
+    } catch (thrown) {
+      if (thrown !== AGAIN) throw thrown
+      p = startAgain(s)
+    }
+  }
+}
+
 function skipBom(s: ScanState, p: number): number {
-  const behind = s.rootSeen ? p : behindMark(s.bytes, p)
+  const behind = behindMark(s.bytes, p)
   if (behind === p || behind > s.end) return p
   s.start = behind
   return behind
@@ -119,7 +150,7 @@ function run(s: ScanState, p: number): void {
         continue
       }
     }
-    if (guess !== undefined && matchesTag(view, p, guess.openTag) && guess.uri === undefined) {
+    if (guess !== undefined && matchesTag(view, p, guess.openTag) && takesPlain(s, guess, s.depth)) {
       const q = guess.leaf ? quickLeaf(s, p + guess.openTag.length, guess) : 0
       p = q > 0 ? q : openPlain(s, p, guess)
     } else p = markup(s, p)
@@ -153,14 +184,20 @@ function textToken(s: ScanState, p: number): number {
   const q = scanText(s, p)
   if (q >= s.end && !s.final && s.depth > 0) throw NEED_MORE
   if (s.depth === 0) checkOutside(s, p, q)
-  else if (takesText(s)) addText(s, p, q, textNeedsDecoding)
+  else if (takesText(s) || isStray(s, p, q)) addText(s, p, q, textNeedsDecoding)
   return q
 }
 
 /** Whether anybody wants the text of the open element. */
 function takesText(s: ScanState): boolean {
   const node = s.nodes[s.depth]
-  return node === undefined ? s.row >= 0 : node.column >= 0 || node.item !== undefined
+  if (node === undefined) return s.row >= 0 && s.ignoredDepth === 0
+  return node.column >= 0 || node.item !== undefined || s.textLength[s.depth] >= 0
+}
+
+/** Text that no column takes, inside of a record: it is not lost without a word. */
+function isStray(s: ScanState, from: number, to: number): boolean {
+  return s.row >= 0 && s.ignoredDepth === 0 && !s.shape.ignoreAll && s.nodes[s.depth] !== undefined && !isBlank(s.bytes, from, to)
 }
 
 /** Indentation between tags is most of the text tokens of a document: blanks and line feeds, nothing to check. */
@@ -186,7 +223,7 @@ function quickLeaf(s: ScanState, from: number, node: ElementNode): number {
   if (behind > s.end || !matchesTag(view, q, node.closeTag)) return 0
   const { cells, width } = s.records
   const at = (s.row * width + node.column) * 2
-  if (cells[at + 1] >= 0) storeCell(s, node.column, from, q - from, node)
+  if (cells[at + 1] >= 0) storeText(s, node, from, q - from)
   else {
     cells[at] = from
     cells[at + 1] = q - from
@@ -200,7 +237,7 @@ function checkRootName(s: ScanState, p: number): void {
   s.rootChecked = true
   if (s.nodes[1] === undefined) {
     const name = s.names.toString('utf8', 0, s.nameEnds[1])
-    throw fault(s, `root element is <${name}>, the declaration says <${s.shape.root.text}>`, p)
+    throw fault(s, `root element is <${name}>, the declaration says <${s.shape.root.step}>`, p)
   }
 }
 
@@ -216,6 +253,7 @@ function finish(s: ScanState): void {
 }
 
 function markSafe(s: ScanState, p: number): void {
+  if (p > s.safePosition) s.begun = true
   s.safePosition = p
   s.safeDepth = s.depth
   s.safeRows = s.records.rows
@@ -228,6 +266,7 @@ function rewind(s: ScanState): void {
   s.row = -1
   s.item = undefined
   if (s.ignoredDepth > s.depth) s.ignoredDepth = 0
+  forgetWinners(s)
   unbind(s, s.depth)
   for (let depth = 1; depth <= s.depth; depth += 1) {
     const node = s.nodes[depth]

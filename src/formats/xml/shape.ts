@@ -2,10 +2,12 @@
  * The declared shape of a document, compiled once into a tree of element nodes that the scanner walks beside the
  * input. No code is generated: the tree is data, and prediction (see `follow`) makes it as quick as generated code.
  */
+import { failure } from '../../core/errors.ts'
+import { parseXmlPath, xmlStepText, type XmlPath, type XmlStep } from '../../core/xml-path.ts'
 
 /** One field to take out of each record. Paths are relative to the record; `/root/...` starts at the document. */
 export interface XmlField {
-  /** `title`, `author/name`, `@id`, `author/@id`, `/library/@source`. */
+  /** `title`, `author/name`, `@id`, `author/@id`, `/library/@source`, `media:title`, `{urn:x}title`. */
   path: string
   /** Collects every occurrence as a JSON array. With `fields`, each occurrence is an object of these sub-paths. */
   array?: { fields?: { name: string; path: string }[] }
@@ -18,15 +20,18 @@ export interface XmlShapeSpec {
   fields: XmlField[]
   /** Paths below the record that may appear and are left out without a word; `*` for all. */
   ignore: string[]
-  /** Prefix to namespace URI. Steps without a prefix match the local name in any namespace. */
+  /** Prefix to namespace URI, for the steps that have a prefix. */
   namespaces: Record<string, string>
 }
 
 export interface AttributeNode {
   name: Uint8Array
+  /** Undefined: a plain step, which takes the name in any namespace (see claims.ts). Empty: no namespace. */
   uri: string | undefined
   column: number
   item: string | undefined
+  /** As a path below its element: `@id`. */
+  step: string
 }
 
 /** Bytes of a tag as little-endian words; the last word overlaps the one before, so that no byte is left over. */
@@ -39,12 +44,19 @@ export interface TagWords {
 }
 
 export interface ElementNode {
+  /** Number of the node in its shape: the scanner keeps what it knows of a node by it. */
+  index: number
   name: Uint8Array
   /** `<name>` and `</name>`: the plain tags, compared four bytes at a time. */
   openTag: TagWords
   closeTag: TagWords
-  text: string
+  local: string
+  /** Undefined: a plain step, which takes the name in any namespace (see claims.ts). Empty: no namespace. */
   uri: string | undefined
+  /** The step in a path that leads here. */
+  step: string
+  /** Of a plain step: the namespaces whose elements of this name belong to siblings that name them. */
+  rivals: string[] | undefined
   parent: ElementNode | undefined
   children: ElementNode[]
   attributes: AttributeNode[]
@@ -55,10 +67,17 @@ export interface ElementNode {
   /** Name of the sub-field of an array's item that takes this element's text. */
   item: string | undefined
   isRecord: boolean
+  /** The record, or an element that it stands in. */
+  onPath: boolean
   inRecord: boolean
   /** Envelope columns (outside the record) that are known once this element closes. */
   envelope: number[]
+  /** What the declaration does not know below this element is left out without a word. */
   ignored: boolean
+  /** Ignored, and nothing below it is declared: its subtree is not looked at. */
+  closed: boolean
+  /** Text of its own that no column takes is left out without a word. */
+  ignoresText: boolean
   leaf: boolean
   /** The child that came first last time, and the sibling that came after this one: tried before any look-up. */
   first: ElementNode | undefined
@@ -68,69 +87,104 @@ export interface ElementNode {
 export interface XmlShape {
   root: ElementNode
   record: ElementNode
+  /** Depth of the record element; the root has depth 1. */
+  recordDepth: number
+  nodes: number
   width: number
   /** True where a cell collects many values. */
   isList: boolean[]
   hasItems: boolean[]
   ignoreAll: boolean
   hasEnvelope: boolean
+  namespaces: Record<string, string>
 }
 
+interface Compiler {
+  spec: XmlShapeSpec
+  nodes: number
+}
+
+/** What stands at the end of a path: text or attribute of a column, or of a sub-field of its items. */
+interface Target {
+  column: number
+  item: string | undefined
+}
+
+/** Throws `path_unreadable`: declarations are checked before, but columns that drift added keep their paths in the table. */
 export function compileShape(spec: XmlShapeSpec): XmlShape {
-  const steps = spec.record.split('/').filter((step) => step !== '')
-  const root = newNode(steps[0], undefined, spec.namespaces)
+  const compiler: Compiler = { spec, nodes: 0 }
+  const [first, ...rest] = parsed(spec, spec.record).steps
+  const root = newNode(compiler, first, undefined)
+  root.onPath = true
   let record = root
-  for (const step of steps.slice(1)) record = childOf(record, step, spec.namespaces)
-  record.isRecord = true
-  markInRecord(record)
-  spec.fields.forEach((field, column) => addField(root, record, field, column, spec))
-  for (const path of spec.ignore) if (path !== '*') addIgnored(record, path, spec)
+  for (const step of rest) {
+    record = childOf(compiler, record, step)
+    record.onPath = true
+  }
+  record.isRecord = record.inRecord = true
+  spec.fields.forEach((field, column) => addField(compiler, { root, record }, field, column))
+  for (const path of spec.ignore) if (path !== '*') addIgnored(compiler, record, path)
   finish(root)
   return {
     root,
     record,
+    recordDepth: rest.length + 1,
+    nodes: compiler.nodes,
     width: spec.fields.length,
     isList: spec.fields.map((field) => field.array !== undefined),
     hasItems: spec.fields.map((field) => field.array?.fields !== undefined),
     ignoreAll: spec.ignore.includes('*'),
     hasEnvelope: spec.fields.some((field) => field.path.startsWith('/')),
+    namespaces: spec.namespaces,
   }
 }
 
-function addField(root: ElementNode, record: ElementNode, field: XmlField, column: number, spec: XmlShapeSpec): void {
-  const isEnvelope = field.path.startsWith('/')
-  const steps = field.path.split('/').filter((step) => step !== '' && step !== '.')
-  if (isEnvelope) steps.shift()
-  const target = place(isEnvelope ? root : record, steps, spec, column, undefined, field.array === undefined)
-  if (field.array !== undefined) {
-    target.list = column
-    if (field.array.fields === undefined) target.column = column
-    for (const sub of field.array.fields ?? [])
-      place(target, sub.path.split('/').filter((step) => step !== '.'), spec, column, sub.name, true)
-  }
-  if (isEnvelope) envelopeOwner(target, record).envelope.push(column)
+function parsed(spec: XmlShapeSpec, path: string): XmlPath {
+  const read = parseXmlPath(path, spec.namespaces)
+  if (typeof read === 'string') throw failure('path_unreadable', { path, reason: read })
+  return read
 }
 
-/** Walks (and makes) the elements of a path and hangs the column on its end; returns the last element. */
-function place(
-  from: ElementNode,
-  steps: string[],
-  spec: XmlShapeSpec,
-  column: number,
-  item: string | undefined,
-  takesText: boolean,
-): ElementNode {
+function addField(compiler: Compiler, { root, record }: { root: ElementNode; record: ElementNode }, field: XmlField, column: number): void {
+  const { fromRoot, steps } = parsed(compiler.spec, field.path)
+  const elements = steps.filter((step) => !step.attribute)
+  const target = fromRoot ? fromDocument(compiler, root, elements) : below(compiler, record, elements)
+  const attribute = steps.find((step) => step.attribute)
+  if (attribute !== undefined) target.attributes.push(newAttribute(compiler, attribute, { column, item: undefined }))
+  else if (field.array === undefined || field.array.fields === undefined) takeText(target, { column, item: undefined })
+  if (attribute === undefined && field.array !== undefined && target.list < 0) target.list = column
+  for (const sub of field.array?.fields ?? []) addSubField(compiler, target, sub, column)
+  if (fromRoot && !target.inRecord) envelopeOwner(target, record).envelope.push(column)
+}
+
+function addSubField(compiler: Compiler, list: ElementNode, sub: { name: string; path: string }, column: number): void {
+  const { steps } = parsed(compiler.spec, sub.path)
+  const node = below(compiler, list, steps.filter((step) => !step.attribute))
+  const attribute = steps.find((step) => step.attribute)
+  const target = { column, item: sub.name }
+  if (attribute === undefined) takeText(node, target)
+  else node.attributes.push(newAttribute(compiler, attribute, target))
+}
+
+/** The first that wants a text gets it: columns that drift added come after the declared ones. */
+function takeText(node: ElementNode, { column, item }: Target): void {
+  if (item !== undefined) node.item ??= item
+  else if (node.column < 0) node.column = column
+}
+
+function below(compiler: Compiler, from: ElementNode, steps: XmlStep[]): ElementNode {
   let node = from
+  for (const step of steps) node = childOf(compiler, node, step)
+  return node
+}
+
+/** A plain step above the record means the element that the record's path names there, whatever namespace that says. */
+function fromDocument(compiler: Compiler, root: ElementNode, [, ...steps]: XmlStep[]): ElementNode {
+  let node = root
   for (const step of steps) {
-    if (step.startsWith('@')) {
-      const [name, uri] = resolve(step.slice(1), spec.namespaces)
-      node.attributes.push({ name: Buffer.from(name), uri, column, item })
-      return node
-    }
-    node = childOf(node, step, spec.namespaces)
+    const onPath = node.children.find((child) => child.onPath && child.local === step.local && step.uri === undefined)
+    node = onPath ?? childOf(compiler, node, step)
   }
-  if (takesText && item === undefined) node.column = column
-  if (item !== undefined) node.item = item
   return node
 }
 
@@ -143,42 +197,39 @@ function envelopeOwner(target: ElementNode, record: ElementNode): ElementNode {
   return node
 }
 
-function addIgnored(record: ElementNode, path: string, spec: XmlShapeSpec): void {
-  const steps = path.split('/')
-  const last = steps[steps.length - 1]
-  if (last.startsWith('@')) {
-    place(record, steps, spec, -1, undefined, false)
-    return
-  }
-  let node = record
-  for (const step of steps) node = childOf(node, step, spec.namespaces)
-  node.ignored = true
+function addIgnored(compiler: Compiler, record: ElementNode, path: string): void {
+  const { steps } = parsed(compiler.spec, path)
+  const node = below(compiler, record, steps.filter((step) => !step.attribute))
+  const attribute = steps.find((step) => step.attribute)
+  if (attribute !== undefined) node.attributes.push(newAttribute(compiler, attribute, { column: -1, item: undefined }))
+  else if (node === record) node.ignoresText = true
+  else node.ignored = true
 }
 
-function childOf(parent: ElementNode, step: string, namespaces: Record<string, string>): ElementNode {
-  const [name, uri] = resolve(step, namespaces)
-  const known = parent.children.find((child) => child.text === name && child.uri === uri)
+function newAttribute({ spec }: Compiler, { local, uri }: XmlStep, { column, item }: Target): AttributeNode {
+  return { name: Buffer.from(local), uri, column, item, step: `@${xmlStepText(local, uri, spec.namespaces)}` }
+}
+
+function childOf(compiler: Compiler, parent: ElementNode, step: XmlStep): ElementNode {
+  const known = parent.children.find((child) => child.local === step.local && child.uri === step.uri)
   if (known !== undefined) return known
-  const node = newNode(step, parent, namespaces)
+  const node = newNode(compiler, step, parent)
   parent.children.push(node)
   return node
 }
 
-function resolve(step: string, namespaces: Record<string, string>): [string, string | undefined] {
-  const colon = step.indexOf(':')
-  if (colon < 0) return [step, undefined]
-  return [step.slice(colon + 1), namespaces[step.slice(0, colon)] ?? '']
-}
-
-function newNode(step: string, parent: ElementNode | undefined, namespaces: Record<string, string>): ElementNode {
-  const [text, uri] = resolve(step, namespaces)
-  const inRecord = parent !== undefined && (parent.inRecord || parent.isRecord)
+function newNode(compiler: Compiler, { local, uri }: XmlStep, parent: ElementNode | undefined): ElementNode {
+  const index = compiler.nodes
+  compiler.nodes += 1
   return {
-    name: Buffer.from(text),
-    openTag: tagWords(Buffer.from(`<${text}>`)),
-    closeTag: tagWords(Buffer.from(`</${text}>`)),
-    text,
+    index,
+    name: Buffer.from(local),
+    openTag: tagWords(Buffer.from(`<${local}>`)),
+    closeTag: tagWords(Buffer.from(`</${local}>`)),
+    local,
     uri,
+    step: xmlStepText(local, uri, compiler.spec.namespaces),
+    rivals: undefined,
     parent,
     children: [],
     attributes: [],
@@ -186,9 +237,12 @@ function newNode(step: string, parent: ElementNode | undefined, namespaces: Reco
     list: -1,
     item: undefined,
     isRecord: false,
-    inRecord,
+    onPath: false,
+    inRecord: parent !== undefined && parent.inRecord,
     envelope: [],
     ignored: false,
+    closed: false,
+    ignoresText: false,
     leaf: false,
     first: undefined,
     follow: undefined,
@@ -204,16 +258,21 @@ export function tagWords(bytes: Uint8Array): TagWords {
   return { length, words, lastAt: Math.max(length - 4, 0), lastMask: length < 4 ? 0xffffff : -1 }
 }
 
-function markInRecord(record: ElementNode): void {
-  record.inRecord = true
-}
-
 function finish(node: ElementNode): void {
-  node.leaf =
-    node.children.length === 0 && node.column >= 0 && node.list < 0 && !node.isRecord && node.inRecord && !node.ignored
+  const isText = node.column >= 0 || node.item !== undefined
+  const isEnd = node.children.length === 0 && node.attributes.length === 0 && node.list < 0
+  node.closed = node.ignored && isEnd && !isText
+  node.leaf = node.children.length === 0 && node.column >= 0 && node.list < 0 && !node.isRecord && node.inRecord
   node.first = node.children[0]
   node.children.forEach((child, i) => {
     child.follow = child.isRecord ? child : node.children[i + 1]
+    child.ignored ||= node.ignored
+    if (child.uri === undefined) child.rivals = rivalsOf(child, node.children)
     finish(child)
   })
+}
+
+function rivalsOf(plain: ElementNode, siblings: ElementNode[]): string[] | undefined {
+  const uris = siblings.filter((one) => one.local === plain.local && one.uri !== undefined).map((one) => one.uri as string)
+  return uris.length === 0 ? undefined : uris
 }

@@ -1,0 +1,96 @@
+/**
+ * Which elements a plain step (one without a namespace) takes. Its name counts in any namespace, so several elements of
+ * one parent can mean it; then those of one namespace have it: no namespace before the parent's namespace before any other,
+ * and of the others the first. The rest are elements that the declaration does not know. An element that a sibling step
+ * names with its namespace never competes. The steps of record.path take all elements of their name: none is to be lost.
+ *
+ * Nothing is looked up ahead: whoever comes first claims the step for its namespace. When a better one follows, the claim
+ * passes on. Outside of records what the first one left is cleared. A record is read a second time, now with what is known
+ * (`winners`), so the order of elements does not decide, and no document is read more than three times.
+ */
+import { truncateRows } from '../records.ts'
+import type { ScanState } from './scan-state.ts'
+import type { ElementNode } from './shape.ts'
+
+/** Thrown at the end of a record that must be read again, because a claim passed on inside of it. */
+export const AGAIN = Symbol('read the record again')
+
+/**
+ * Whether an element without prefix, child of the open element at depth `parent`, is the node's, as far as can be said at
+ * once; it is claimed then. False: the general way decides.
+ */
+export function takesPlain(s: ScanState, node: ElementNode, parent: number): boolean {
+  const uri = s.defaultUri
+  if (node.uri !== undefined) return node.uri === uri
+  if (node.rivals !== undefined && node.rivals.includes(uri)) return false
+  if (node.onPath) return true
+  if (uri !== '' && (uri !== s.uris[parent] || s.winners.size > 0)) return false
+  const { index } = node
+  if (s.claims[index] === s.instances[parent]) return s.claimUris[index] === uri
+  s.claims[index] = s.instances[parent]
+  s.claimUris[index] = uri
+  return true
+}
+
+/** Claims a plain node for the element that is being opened, of namespace `uri`; false when another namespace has it. */
+export function claim(s: ScanState, node: ElementNode, uri: string): boolean {
+  const parent = s.depth - 1
+  if (node.onPath) return true
+  const { index } = node
+  const known = s.winners.size === 0 ? undefined : s.winners.get(node)?.get(s.opened[parent])
+  if (known !== undefined && known !== uri) return false
+  if (s.claims[index] !== s.instances[parent]) {
+    s.claims[index] = s.instances[parent]
+    s.claimUris[index] = uri
+    return true
+  }
+  const holder = s.claimUris[index]
+  if (holder === uri) return true
+  if (rank(uri, s.uris[parent]) <= rank(holder, s.uris[parent])) return false
+  passOn(s, node, uri)
+  s.claimUris[index] = uri
+  return true
+}
+
+function rank(uri: string, parentUri: string): number {
+  if (uri === '') return 2
+  return uri === parentUri ? 1 : 0
+}
+
+function passOn(s: ScanState, node: ElementNode, uri: string): void {
+  if (s.row < 0) {
+    clearEnvelope(s, node)
+    return
+  }
+  s.again = true
+  const known = s.winners.get(node) ?? new Map<number, string>()
+  s.winners.set(node, known.set(s.opened[s.depth - 1], uri))
+}
+
+function clearEnvelope(s: ScanState, node: ElementNode): void {
+  if (node.column >= 0) s.envelopeLength[node.column] = -1
+  for (const attribute of node.attributes) if (attribute.column >= 0) s.envelopeLength[attribute.column] = -1
+  for (const child of node.children) clearEnvelope(s, child)
+}
+
+/** Forgets what was learned for the second reading of a record. */
+export function forgetWinners(s: ScanState): void {
+  s.again = s.exact = false
+  if (s.winners.size > 0) s.winners.clear()
+  if (s.unknown.size > 0) s.unknown.clear()
+}
+
+/** Goes back to the start of the open record, which is read again; returns its position. */
+export function startAgain(s: ScanState): number {
+  const { row } = s
+  const start = s.records.extents[row * 2]
+  truncateRows(s.records, row)
+  s.row = -1
+  s.item = undefined
+  s.lists.clear()
+  s.unknown.clear()
+  s.depth -= 1
+  s.expected = undefined
+  s.again = false
+  return start
+}

@@ -1,0 +1,71 @@
+/**
+ * A document type declaration: read over when all it does is name a type or a DTD elsewhere, which is never fetched. One
+ * with an internal subset is refused: the entities it can define are how small documents become huge ones.
+ */
+import { SPACE } from './chars.ts'
+import { scanName } from './names.ts'
+import { atEnd, fault, type ScanState } from './scan-state.ts'
+import { wideChar } from './text.ts'
+
+const QUOTES = [0x22, 0x27]
+const PUBLIC_ID = /^[ \r\nA-Za-z0-9\-'()+,./:=?;!*#@$_%]*$/
+const INSIDE = 'a document type declaration'
+
+/** Reads `<!DOCTYPE name [SYSTEM "..." | PUBLIC "..." "..."]>` at `p`; returns the position behind it. */
+export function scanDoctype(s: ScanState, p: number): number {
+  if (s.doctypeSeen) throw fault(s, 'a second <!DOCTYPE>', p)
+  if (s.rootSeen) throw fault(s, 'a <!DOCTYPE> must stand before the root element', p)
+  let q = skipBlank(s, scanName(s, blank(s, p + 9), INSIDE))
+  const kind = startsWith(s, q, 'SYSTEM') ? 'SYSTEM' : startsWith(s, q, 'PUBLIC') ? 'PUBLIC' : ''
+  if (kind !== '') {
+    if (SPACE[s.bytes[q - 1]] === 0) throw fault(s, `malformed <!DOCTYPE>: no white space before ${kind}`, q)
+    q = scanLiteral(s, blank(s, q + 6), kind === 'PUBLIC')
+    if (kind === 'PUBLIC') q = scanLiteral(s, blank(s, q), false)
+    q = skipBlank(s, q)
+  }
+  const c = byteAt(s, q)
+  if (c === 0x5b) throw fault(s, 'a DTD inside of <!DOCTYPE> is refused: entities it defines can be attacks', p)
+  if (c !== 0x3e) throw fault(s, 'malformed <!DOCTYPE>', q)
+  s.doctypeSeen = true
+  return q + 1
+}
+
+function byteAt(s: ScanState, p: number): number {
+  if (p >= s.end) throw atEnd(s, s.end, INSIDE)
+  return s.bytes[p]
+}
+
+function skipBlank(s: ScanState, p: number): number {
+  while (SPACE[byteAt(s, p)] === 1) p += 1
+  return p
+}
+
+/** White space that must be there. */
+function blank(s: ScanState, p: number): number {
+  if (SPACE[byteAt(s, p)] === 0) throw fault(s, 'malformed <!DOCTYPE>: white space is missing', p)
+  return skipBlank(s, p)
+}
+
+function startsWith(s: ScanState, p: number, word: string): boolean {
+  for (let i = 0; i < word.length; i += 1) if (byteAt(s, p + i) !== word.charCodeAt(i)) return false
+  return true
+}
+
+function scanLiteral(s: ScanState, p: number, isPublic: boolean): number {
+  const quote = byteAt(s, p)
+  if (!QUOTES.includes(quote)) throw fault(s, 'malformed <!DOCTYPE>: an identifier stands in quotes', p)
+  const end = literalEnd(s, p + 1, quote)
+  const text = isPublic ? s.bytes.toString('latin1', p + 1, end) : ''
+  if (isPublic && !PUBLIC_ID.test(text)) throw fault(s, 'malformed <!DOCTYPE>: disallowed character in a public identifier', p)
+  return end + 1
+}
+
+function literalEnd(s: ScanState, p: number, quote: number): number {
+  for (;;) {
+    const c = byteAt(s, p)
+    if (c === quote) return p
+    if (c >= 0x80) p = wideChar(s, p, INSIDE)
+    else if (c >= 0x20 || SPACE[c] === 1) p += 1
+    else throw fault(s, `disallowed character in ${INSIDE}`, p)
+  }
+}
