@@ -11,6 +11,10 @@ const MIB = 1024 * KIB
 export const LIMITS = {
   /** One message, one file record, one XML text. A larger one is quarantined (message) or refused by name (file). */
   recordBytes: 16 * MIB,
+  /** How far a quoted field of CSV reaches over line ends: beyond, its quote is a stray one and costs its own line. */
+  quotedFieldBytes: 4 * MIB,
+  /** A compressed file may unpack to so many times its size (deflate cannot do more than 1,032), once it is larger than a record. */
+  unpackRatio: 1_000,
   xmlDepth: 128,
   xmlAttributes: 256,
   xmlNameBytes: 1024,
@@ -48,4 +52,5 @@ export const LIMITS = {
 
 if (LIMITS.childHeartbeatMs * 3 > LIMITS.childDeadlineMs)
   throw failure('internal', { reason: 'heartbeats must come at least three times per deadline' })
+if (LIMITS.quotedFieldBytes > LIMITS.recordBytes) throw failure('internal', { reason: 'a quoted field must fit into a record' })
 if (LIMITS.slabBytes > LIMITS.stagedBytes) throw failure('internal', { reason: 'a slab must fit into staging' })

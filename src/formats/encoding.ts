@@ -31,10 +31,8 @@ export function toUtf8(slab: Slab, start: number, end: number, encoding: string)
   }
 }
 
-/** Where the document at `at` begins: behind the byte order mark of UTF-8 (EF BB BF) when it has one. */
-export function behindMark(b: Uint8Array, at: number): number {
-  return b[at] === 0xef && b[at + 1] === 0xbb && b[at + 2] === 0xbf ? at + 3 : at
-}
+
+export { behindMark } from './utf8.ts'
 
 /** The encoding of the document in [start, end); '' for UTF-8. Never throws. */
 export function encodingOf(b: Buffer, start: number, end: number, memory: EncodingMemory): string {

@@ -24,6 +24,8 @@ export interface Records {
   cells: Int32Array
   /** Start and end of each record's own bytes in the slab, two numbers a row. */
   extents: Int32Array
+  /** The line of its document that each record starts on, counted from 1; 0 where lines mean nothing (XML, JSON). */
+  lines: Int32Array
   issues: ShapeIssue[]
 }
 
@@ -57,7 +59,7 @@ export interface DocumentScanner {
 
 export function createRecords(width: number): Records {
   const rows = 1024
-  return { width, rows: 0, cells: new Int32Array(rows * width * 2), extents: new Int32Array(rows * 2), issues: [] }
+  return { width, rows: 0, cells: new Int32Array(rows * width * 2), extents: new Int32Array(rows * 2), lines: new Int32Array(rows), issues: [] }
 }
 
 /** Opens a row with all fields absent and returns its number. */
@@ -93,4 +95,7 @@ function growExtents(records: Records): void {
   const grown = new Int32Array(records.extents.length * 2)
   grown.set(records.extents)
   records.extents = grown
+  const lines = new Int32Array(records.extents.length / 2)
+  lines.set(records.lines)
+  records.lines = lines
 }

@@ -1,178 +1,265 @@
 /**
- * CSV (RFC 4180) record by record: quotes, doubled quotes and line ends inside of them; lines end with LF, CR LF or CR. Columns are found
- * by the names of the header. A record that does not fit is one row with the reason; the records around it are kept.
+ * CSV (RFC 4180) record by record: quotes, doubled quotes and line ends inside of them; lines end with LF, CR LF or CR.
+ * Columns are found by the names of the header. A record that does not fit is one row with the reason; those around it
+ * are kept, also when a quote in it is never closed (docs/reference/files.md has the rule).
  */
 import { isUtf8 } from 'node:buffer'
-import { appendBytes, type Slab } from '../../core/slab.ts'
-import { behindMark } from '../encoding.ts'
-import { addRow, clearRecords, createRecords, type DocumentFault, type DocumentScanner } from '../records.ts'
+import { LIMITS } from '../../core/limits.ts'
+import { reserve, type Slab } from '../../core/slab.ts'
+import { behindMark, endOfCharacters, firstInvalid } from '../utf8.ts'
+import { addRow, clearRecords, createRecords, type DocumentFault, type DocumentScanner, type Records } from '../records.ts'
+import { mapFields, type ColumnNames, type FieldMap } from './columns.ts'
+import { CR, LF, behindLineEnd, countLineEnds, createDialect, hasRest, lineEndFrom, type Dialect } from './dialect.ts'
+import { createRecordReader, type Reading, type RecordReader } from './record-reader.ts'
+import { findFittingLine, swallowsLines } from './resync.ts'
 
-export interface CsvShape {
-  /** Names in the header, in the order of the columns; positions from 1 when there is none. */
-  paths: string[]
-  /** Those of the columns that a file must have. */
-  required: string[]
-  /** Names that are left out without a word; `*` for all unknown ones. */
-  ignore: string[]
+export interface CsvShape extends ColumnNames {
+  /** Any one character. */
   delimiter: string
+  /** Any one character; empty for none. */
   quote: string
+  /** Without one, fields are called 1, 2, 3 and so on. */
   header: boolean
 }
 
-const [LF, CR] = [0x0a, 0x0d]
-const [UNKNOWN, IGNORED] = [-1, -2]
-
-/** The fields of one record, and how it ended. */
-interface Line {
-  count: number
-  starts: number[]
-  /** -1: nothing between two delimiters. */
-  lengths: number[]
-  end: number
-  next: number
-  wrong: string | undefined
-}
+/** Lookahead that came to nothing may cost so much, and so many times what was read: hostile files only. */
+const WASTE = { bytes: 64 * 1024 * 1024, times: 4 }
 
 export function createCsvScanner(shape: CsvShape): DocumentScanner {
-  const records = createRecords(shape.paths.length)
-  const line: Line = { count: 0, starts: [], lengths: [], end: 0, next: 0, wrong: undefined }
-  let columns: number[] | undefined
-  let names: string[] = []
-  let headerText = ''
+  return new CsvScanner(shape)
+}
 
-  const begin = (): void => {
-    columns = undefined
-    headerText = ''
+interface Progress {
+  consumed: number
+  fault: DocumentFault | undefined
+}
+
+/** Where the record at hand ends and the next one begins, and the line ends between. */
+interface Extent {
+  end: number
+  next: number
+  lines: number
+}
+
+class CsvScanner implements DocumentScanner {
+  readonly records: Records
+  readonly #shape: CsvShape
+  readonly #dialect: Dialect
+  readonly #reader: RecordReader
+  /** Undefined until the first record is read. */
+  #map: FieldMap | undefined
+  /** Fields of a record that fits. */
+  #width = 0
+  #headerText = ''
+  /** The line at which reading goes on, and how many bytes lie before the window. */
+  #line = 1
+  #before = 0
+  /** The rest of a line that is too long is still to come. */
+  #isSkipping = false
+  #wasted = 0
+  readonly #extent: Extent = { end: 0, next: 0, lines: 0 }
+
+  constructor(shape: CsvShape) {
+    this.#shape = shape
+    this.#dialect = createDialect(shape.delimiter, shape.quote)
+    this.#reader = createRecordReader(this.#dialect)
+    this.records = createRecords(shape.paths.length)
   }
 
-  /** Where each field goes, by the first record. */
-  const learn = (slab: Slab): DocumentFault | undefined => {
-    names = shape.header ? line.starts.slice(0, line.count).map((start, i) => slab.bytes.toString('utf8', start, start + Math.max(0, line.lengths[i]))) : line.starts.slice(0, line.count).map((_, i) => String(i + 1))
-    const twin = names.find((name, i) => names.indexOf(name) !== i)
-    const missing = shape.required.find((path) => !names.includes(path))
-    if (twin !== undefined) return { rule: 'wrong_root', reason: `the header has ${twin} twice`, at: line.starts[0] }
-    if (missing !== undefined) return { rule: 'wrong_root', reason: `the header has no ${missing}; it has ${names.join(', ').slice(0, 200)}`, at: line.starts[0] }
-    columns = names.map((name) => (shape.paths.includes(name) ? shape.paths.indexOf(name) : shape.ignore.includes('*') || shape.ignore.includes(name) ? IGNORED : UNKNOWN))
-    return undefined
+  around(): readonly [before: string, after: string] {
+    return [this.#headerText, '']
   }
 
-  const take = (slab: Slab, start: number, known: number[], valid: boolean): void => {
-    const row = addRow(records)
-    records.extents[row * 2] = start
-    records.extents[row * 2 + 1] = line.end
-    const wrong = line.wrong ?? (line.count === known.length ? undefined : `${line.count} fields instead of ${known.length}`) ?? (valid || isUtf8(slab.bytes.subarray(start, line.end)) ? undefined : 'invalid UTF-8')
-    if (wrong !== undefined) {
-      records.issues.push({ row, kind: 'malformed', path: '', start, length: line.end - start, reason: wrong })
-      return
+  scanMessage(slab: Slab, start: number, end: number): DocumentFault | undefined {
+    this.beginDocument()
+    return this.#guarded(slab, start, end, true).fault
+  }
+
+  beginDocument(): void {
+    this.#map = undefined
+    this.#headerText = ''
+    this.#line = 1
+    this.#before = this.#wasted = 0
+    this.#isSkipping = this.#reader.narrow = false
+  }
+
+  scanWindow(slab: Slab, start: number, end: number, final: boolean): Progress {
+    clearRecords(this.records)
+    const progress = this.#guarded(slab, start, end, final)
+    this.#before += progress.consumed - start
+    return progress
+  }
+
+  #guarded(slab: Slab, start: number, end: number, final: boolean): Progress {
+    // A line end behind the input saves a bound check at each byte; values without their doubled quotes are written after it.
+    if (slab.end <= end) {
+      reserve(slab, end + 1 - slab.end)
+      slab.end = end + 1
     }
-    for (let i = 0; i < known.length; i += 1) {
-      const [column, length] = [known[i], line.lengths[i]]
-      if (column >= 0) {
-        const cell = (row * records.width + column) * 2
-        records.cells[cell] = line.starts[i]
-        records.cells[cell + 1] = length
-      } else if (column === UNKNOWN && length > 0) records.issues.push({ row, kind: 'unexpected', path: names[i], start: line.starts[i], length })
+    const saved = slab.bytes[end]
+    slab.bytes[end] = LF
+    try {
+      return this.#scan(slab, start, end, final)
+    } finally {
+      slab.bytes[end] = saved
     }
   }
 
-  const scan = (slab: Slab, from: number, end: number, final: boolean): { consumed: number; fault: DocumentFault | undefined } => {
-    const valid = isUtf8(slab.bytes.subarray(from, end))
-    let at = columns === undefined ? behindMark(slab.bytes, from) : from
+  #scan(slab: Slab, from: number, end: number, final: boolean): Progress {
+    const [reader, extent] = [this.#reader, this.#extent]
+    const isValid = isUtf8(slab.bytes.subarray(from, final ? end : endOfCharacters(slab.bytes, from, end)))
+    let at = this.#before === 0 ? behindMark(slab.bytes, from) : from
     while (at < end) {
-      if (slab.bytes[at] === LF || slab.bytes[at] === CR) {
-        at += 1
+      const { bytes } = slab
+      if (this.#isSkipping) {
+        at = lineEndFrom(bytes, at, end)
+        if (at === end) break
+        this.#isSkipping = false
+      }
+      const c = bytes[at]
+      if (c === LF || c === CR) {
+        if (!final && c === CR && at + 1 === end) break
+        at = behindLineEnd(bytes, at, end)
+        this.#line += 1
         continue
       }
-      const start = at
-      if (!readLine(slab, at, end, final, shape, line)) break
-      at = line.next
-      if (columns === undefined) {
-        const fault = line.wrong === undefined ? learn(slab) : { rule: 'wrong_root' as const, reason: `the header: ${line.wrong}`, at: start }
-        if (fault !== undefined) return { consumed: start, fault }
-        if (shape.header) {
-          headerText = `${slab.bytes.toString('utf8', start, line.end)}\n`
-          continue
-        }
+      const reading = reader.read(slab, at, end, final)
+      if (reading === 'more') break
+      const position = this.#before + at - from
+      const wrong = this.#judge(bytes, at, reading, position) ?? (isValid ? undefined : invalidIn(bytes, at, extent.end, position))
+      const isHeader = this.#map === undefined && this.#shape.header
+      if (this.#map === undefined) {
+        const fault = isHeader && wrong !== undefined ? `the header: ${wrong}` : wrong === undefined ? this.#learn(slab, at) : undefined
+        if (fault !== undefined) return { consumed: at, fault: { rule: 'wrong_root', reason: fault, at: -1 } }
       }
-      take(slab, start, columns ?? [], valid)
+      if (!isHeader) this.#take(slab, at, wrong)
+      this.#line += extent.lines
+      at = extent.next
     }
     return { consumed: at, fault: undefined }
   }
 
-  return {
-    records,
-    around: () => [headerText, ''],
-    scanMessage(slab, start, end) {
-      begin()
-      return scan(slab, start, end, true).fault
-    },
-    beginDocument: begin,
-    scanWindow(slab, start, end, final) {
-      clearRecords(records)
-      return scan(slab, start, end, final)
-    },
-  }
-}
-
-/** False when the record does not end before `end` and more is to come. */
-function readLine(slab: Slab, from: number, end: number, final: boolean, shape: CsvShape, line: Line): boolean {
-  const [delimiter, quote] = [shape.delimiter.charCodeAt(0), shape.quote === '' ? -1 : shape.quote.charCodeAt(0)]
-  line.count = 0
-  line.wrong = undefined
-  for (let at = from; ; at += 1) {
-    const { bytes } = slab
-    let [start, length] = [at, 0]
-    if (at < end && bytes[at] === quote) {
-      const close = closingQuote(bytes, at + 1, end, quote)
-      if (close.at < 0) {
-        if (!final) return false
-        line.wrong ??= 'a quote is not closed'
-        Object.assign(line, { end, next: end })
-        return true
-      }
-      ;[start, length] = close.doubled ? withoutDoubles(slab, at + 1, close.at, quote) : [at + 1, close.at - at - 1]
-      at = close.at + 1
-      if (at < end && slab.bytes[at] !== delimiter && slab.bytes[at] !== LF && slab.bytes[at] !== CR) line.wrong ??= 'text after a closing quote'
-      while (at < end && slab.bytes[at] !== delimiter && slab.bytes[at] !== LF && slab.bytes[at] !== CR) at += 1
-    } else {
-      while (at < end && bytes[at] !== delimiter && bytes[at] !== LF && bytes[at] !== CR) at += 1
-      length = at === start ? -1 : at - start
+  /** Sets the extent of the record at `at`; returns what is wrong with it. */
+  #judge(bytes: Uint8Array, at: number, reading: Reading, position: number): string | undefined {
+    const [reader, extent] = [this.#reader, this.#extent]
+    const isKnown = this.#map !== undefined
+    if (reading === 'whole') {
+      extent.end = reader.end
+      extent.next = reader.next
+      extent.lines = reader.breaks + 1
+      if (!isKnown || (reader.count === this.#width && reader.breaks < 2)) return undefined
+      const fits = reader.count === this.#width
+      if (fits && !swallowsLines(bytes, reader.spans, this.#width, this.#dialect)) return undefined
+      if (reader.breaks > 0 && this.#cutBefore(bytes, at, reader.end, position)) return NOT_CLOSED
+      return fits ? undefined : `${reader.count} fields instead of ${this.#width}`
     }
-    line.starts[line.count] = start
-    line.lengths[line.count] = length
-    line.count += 1
-    if (at < end && slab.bytes[at] === delimiter) continue
-    // A CR at the end of what is there may be the first half of a line end.
-    if (!final && (at >= end || (slab.bytes[at] === CR && at + 1 >= end))) return false
-    line.end = at
-    line.next = at + (slab.bytes[at] === CR && at + 1 < end && slab.bytes[at + 1] === LF ? 2 : 1)
-    if (line.next > end) line.next = end
+    if (reading === 'open') {
+      if (reader.firstBreak >= 0 && reader.firstBreak < reader.oddEnd && this.#cutBefore(bytes, at, reader.oddEnd, position)) return NOT_CLOSED
+      extent.end = reader.oddEnd
+      extent.next = reader.next
+      extent.lines = countLineEnds(bytes, at, reader.next)
+      return reader.closesInLine ? 'text after a closing quote' : NOT_CLOSED
+    }
+    const most = at + LIMITS.recordBytes
+    if (reader.firstBreak >= 0 && this.#cutBefore(bytes, at, lastLineEnd(bytes, reader.firstBreak, most), position)) return NOT_CLOSED
+    extent.end = extent.next = most
+    extent.lines = countLineEnds(bytes, at, most)
+    this.#isSkipping = true
+    return `the record has more than ${LIMITS.recordBytes} bytes`
+  }
+
+  /** Ends the odd record at `at` before the next line in it that fits; false when there is none before `to`. */
+  #cutBefore(bytes: Uint8Array, at: number, to: number, position: number): boolean {
+    const next = this.#map === undefined ? -1 : findFittingLine(bytes, at, to, this.#width, this.#dialect)
+    if (next < 0) return false
+    Object.assign(this.#extent, { end: next, next, lines: countLineEnds(bytes, at, next) })
+    this.#wasted += to - next
+    if (this.#wasted > WASTE.bytes + WASTE.times * position) this.#reader.narrow = true
     return true
   }
-}
 
-function closingQuote(bytes: Uint8Array, from: number, end: number, quote: number): { at: number; doubled: boolean } {
-  let doubled = false
-  for (let at = from; at < end; at += 1) {
-    if (bytes[at] !== quote) continue
-    if (at + 1 < end && bytes[at + 1] === quote) {
-      doubled = true
-      at += 1
-      continue
+  /** Where each field goes, by the first record. */
+  #learn(slab: Slab, start: number): string | undefined {
+    const { header, quote } = this.#shape
+    const { bytes } = slab
+    const { count, spans } = this.#reader
+    if (count * 2 > spans.length) {
+      // It has more fields than there is room for: read again with room.
+      this.#reader.expect(count)
+      this.#reader.read(slab, start, this.#extent.end, true)
     }
-    // The last byte there is may be the first of two.
-    return { at, doubled }
+    const text = (i: number): string => bytes.toString('utf8', this.#reader.spans[i * 2], this.#reader.spans[i * 2] + Math.max(0, this.#reader.spans[i * 2 + 1]))
+    const name = (i: number): string => (this.#reader.doubled.includes(i) ? text(i).replaceAll(quote + quote, quote) : text(i))
+    const names = Array.from({ length: count }, (_, i) => (header ? name(i) : String(i + 1)))
+    const map = mapFields(names, this.#shape)
+    if (typeof map === 'string') return map
+    this.#map = map
+    this.#width = count
+    this.#reader.expect(count)
+    if (header) this.#headerText = `${bytes.toString('utf8', start, this.#extent.end)}\n`
+    return undefined
   }
-  return { at: -1, doubled }
+
+  #take(slab: Slab, start: number, wrong: string | undefined): void {
+    const { records } = this
+    const row = addRow(records)
+    const { end } = this.#extent
+    records.extents[row * 2] = start
+    records.extents[row * 2 + 1] = end
+    records.lines[row] = this.#line
+    if (wrong !== undefined) {
+      records.issues.push({ row, kind: 'malformed', path: '', start, length: end - start, reason: wrong })
+      return
+    }
+    const { fieldOf, unknown, paths } = this.#map as FieldMap
+    const { spans, doubled } = this.#reader
+    if (doubled.length > 0) for (const field of doubled) this.#halve(slab, field)
+    const { cells, width } = records
+    for (let column = 0, cell = row * width * 2; column < width; column += 1, cell += 2) {
+      const field = fieldOf[column]
+      if (field < 0) continue
+      cells[cell] = spans[field * 2]
+      cells[cell + 1] = spans[field * 2 + 1]
+    }
+    for (const field of unknown) {
+      const length = spans[field * 2 + 1]
+      if (length > 0) records.issues.push({ row, kind: 'unexpected', path: paths[field], start: spans[field * 2], length })
+    }
+  }
+
+  /** Writes a field with one quote for two, behind the input. */
+  #halve(slab: Slab, field: number): void {
+    const { spans } = this.#reader
+    const [from, length] = [spans[field * 2], spans[field * 2 + 1]]
+    const { quote } = this.#dialect
+    reserve(slab, length)
+    const { bytes } = slab
+    let to = slab.end
+    for (let at = from; at < from + length; at += 1) {
+      bytes[to++] = bytes[at]
+      if (bytes[at] !== quote[0] || !hasRest(bytes, at, quote)) continue
+      for (let i = 1; i < quote.length; i += 1) bytes[to++] = quote[i]
+      at += quote.length * 2 - 1
+    }
+    spans[field * 2] = slab.end
+    spans[field * 2 + 1] = to - slab.end
+    slab.end = to
+  }
 }
 
-/** The value with one quote for two, behind the input. */
-function withoutDoubles(slab: Slab, from: number, to: number, quote: number): [start: number, length: number] {
-  const value = Buffer.alloc(to - from)
-  let length = 0
-  for (let at = from; at < to; at += 1) {
-    value[length++] = slab.bytes[at]
-    if (slab.bytes[at] === quote) at += 1
-  }
-  return [appendBytes(slab, value.subarray(0, length)), length]
+const NOT_CLOSED = 'a quote is not closed'
+
+/** The last line end in (from, to), or `from`, where one stands. */
+function lastLineEnd(bytes: Uint8Array, from: number, to: number): number {
+  let at = to - 1
+  while (at > from && bytes[at] !== LF && bytes[at] !== CR) at -= 1
+  return at
+}
+
+/** What is not UTF-8 in [start, end), which begins at byte `position` of its document. */
+function invalidIn(bytes: Buffer, start: number, end: number, position: number): string | undefined {
+  const found = firstInvalid(bytes, start, end)
+  if (found < 0) return undefined
+  const byte = bytes[found].toString(16).toUpperCase().padStart(2, '0')
+  return `invalid UTF-8 at byte ${position + found - start} (0x${byte}); if the file is windows-1252, declare record.encoding`
 }

@@ -1,0 +1,49 @@
+/** Which field of a line goes to which declared column, by the names of the header. */
+
+export interface ColumnNames {
+  /** As columns declare them: a name of the header, or `#n` for the n-th field. */
+  paths: string[]
+  /** Those of the columns that a file must have. */
+  required: string[]
+  /** Names that are left out without a word; `*` for all unknown ones. */
+  ignore: string[]
+}
+
+export interface FieldMap {
+  /** The field that each declared column takes; -1: the file has none for it. */
+  fieldOf: Int32Array
+  /** Fields that are neither declared nor ignored. */
+  unknown: number[]
+  /** How each field is addressed: by its name, or `#n` when it has none or shares it. */
+  paths: string[]
+}
+
+/** Where fields go; a text is the reason why the header cannot be used. */
+export function mapFields(names: readonly string[], { paths, required, ignore }: ColumnNames): FieldMap | string {
+  const byPlace = new Map(names.map((_, i) => [`#${i + 1}`, i]))
+  const fieldOf = new Int32Array(paths.length).fill(-1)
+  const taken = new Set<number>()
+  const take = (column: number, field: number): void => {
+    fieldOf[column] = field
+    taken.add(field)
+  }
+  // A name of the header wins over a place: a column may be called #1.
+  for (const [column, path] of paths.entries()) if (!names.includes(path) && byPlace.has(path)) take(column, byPlace.get(path) as number)
+  for (const [column, path] of paths.entries()) {
+    if (fieldOf[column] >= 0) continue
+    const [first, second] = names.flatMap((name, i) => (name === path && !taken.has(i) ? [i] : []))
+    if (second !== undefined) return `the header has ${shown(path)} twice; declare the one you mean by its place, #${first + 1} or #${second + 1}`
+    if (first !== undefined) take(column, first)
+  }
+  const missing = paths.findIndex((path, column) => fieldOf[column] < 0 && required.includes(path))
+  if (missing >= 0) return `the header has no ${shown(paths[missing])}; it has ${names.map(shown).join(', ').slice(0, 200)}`
+  const addressed = names.map((name, i) => (name === '' || names.indexOf(name) !== names.lastIndexOf(name) ? `#${i + 1}` : name))
+  const isIgnored = (name: string, i: number): boolean => ignore.includes('*') || ignore.includes(addressed[i]) || (name !== '' && ignore.includes(name))
+  const unknown = names.flatMap((name, i) => (taken.has(i) || isIgnored(name, i) ? [] : [i]))
+  return { fieldOf, unknown, paths: addressed }
+}
+
+/** A name in a message: in quotes when one would not see it otherwise, or not see where it ends. */
+function shown(name: string): string {
+  return name === '' || name.trim() !== name || /[\p{Cc}\p{Cf}]/u.test(name) ? JSON.stringify(name).replace(/[\p{Cf}\u007f-\u009f]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`) : name
+}

@@ -1,0 +1,197 @@
+/**
+ * Reads one record of CSV where it begins: its fields as spans, and whether its quotes are those of quoted fields. It
+ * decides nothing; `resync.ts` says what becomes of a record that is odd.
+ */
+import { LIMITS } from '../../core/limits.ts'
+import type { Slab } from '../../core/slab.ts'
+import { CR, LF, behindLineEnd, hasRest, lineEndFrom, type Dialect } from './dialect.ts'
+
+/** `more`: it does not end before the window does. `open`: a quote is not closed, or not as a quoted field is. */
+export type Reading = 'whole' | 'open' | 'long' | 'more'
+
+export interface RecordReader {
+  /** Fields of the record; spans are kept of the first `capacity`. */
+  count: number
+  /** Start and length of each field, two numbers a field; length -1: nothing between two delimiters. */
+  spans: Int32Array
+  /** Fields that hold doubled quotes. */
+  doubled: number[]
+  /** Where the record ends (before its line end), and where the next one begins. */
+  end: number
+  next: number
+  /** Line ends inside of quoted fields, and where the first of them stands. */
+  breaks: number
+  firstBreak: number
+  /** Of an open quote: where its line ends, and whether the quote closes in it. */
+  oddEnd: number
+  closesInLine: boolean
+  /**
+   * Reads the record at `from`. `bytes[end]` must be a line end: a sentinel that saves the bound check at each byte.
+   * With `final` the text ends at `end`; else more may follow.
+   */
+  read(slab: Slab, from: number, end: number, final: boolean): Reading
+  /** Makes room for the spans of so many fields. */
+  expect(fields: number): void
+  /** Quoted fields must end in their line from now on. */
+  narrow: boolean
+}
+
+export function createRecordReader(dialect: Dialect): RecordReader {
+  return new Reader(dialect)
+}
+
+class Reader implements RecordReader {
+  count = 0
+  spans = new Int32Array(256)
+  doubled: number[] = []
+  end = 0
+  next = 0
+  breaks = 0
+  firstBreak = -1
+  oddEnd = 0
+  closesInLine = false
+  narrow = false
+  readonly #dialect: Dialect
+  readonly #ends: Uint8Array
+  readonly #delimiter: number
+  readonly #fours: number
+  readonly #delimiterLength: number
+  readonly #quote: number
+  readonly #quoteLength: number
+  /** What the quoted field read last holds. */
+  #isDoubled = false
+  #gaveUpAt = 0
+
+  constructor(dialect: Dialect) {
+    this.#dialect = dialect
+    this.#ends = dialect.ends
+    this.#delimiter = dialect.delimiter[0]
+    this.#fours = Math.imul(this.#delimiter, ONES)
+    this.#delimiterLength = dialect.delimiter.length
+    this.#quote = dialect.quote.length === 0 ? -1 : dialect.quote[0]
+    this.#quoteLength = dialect.quote.length
+  }
+
+  expect(fields: number): void {
+    if (this.spans.length < fields * 2) this.spans = new Int32Array(fields * 2)
+  }
+
+  read({ bytes, view }: Slab, from: number, end: number, final: boolean): Reading {
+    const ends = this.#ends
+    const fours = this.#fours
+    const delimiter = this.#delimiter
+    const step = this.#delimiterLength
+    const quote = this.#quote
+    const spans = this.spans
+    const most = spans.length >> 1
+    const isPlain = step === 1 && this.#quoteLength === 1
+    const hardEnd = from + LIMITS.recordBytes
+    let count = 0
+    if (this.doubled.length > 0) this.doubled.length = 0
+    this.breaks = 0
+    this.firstBreak = -1
+    this.#isDoubled = false
+    for (let at = from; ; at += step) {
+      let start = at
+      let length: number
+      if (bytes[at] === quote && (this.#quoteLength === 1 || hasRest(bytes, at, this.#dialect.quote))) {
+        let close = at + 1
+        if (isPlain) {
+          let x = bytes[close]
+          while (x !== quote && x > CR) x = bytes[++close]
+          if (x !== quote || ends[bytes[close + 1]] === 0) close = this.#close(bytes, at, end)
+        } else close = this.#close(bytes, at, end)
+        if (close < 0 || close > hardEnd) {
+          if (close === UNCLOSED && !final && end <= hardEnd + MARGIN) return 'more'
+          return this.#odd(bytes, at, close, { end, hardEnd, final })
+        }
+        start = at + this.#quoteLength
+        length = close - start
+        at = close + this.#quoteLength
+        if (!final && at + step > end) return 'more'
+        if (!this.#endsField(bytes, at)) return this.#odd(bytes, start - this.#quoteLength, close, { end, hardEnd, final })
+        if (this.#isDoubled) {
+          this.doubled.push(count)
+          this.#isDoubled = false
+        }
+      } else {
+        // Four bytes at a time, until one of them is the delimiter or a control character.
+        for (; ; at += 4) {
+          const four = view.getInt32(at, true)
+          const same = four ^ fours
+          if ((((same - ONES) & ~same) | ((four - FOURTEENS) & ~four)) & HIGHS) break
+        }
+        while (ends[bytes[at]] === 0) at += 1
+        if (step > 1) while (!this.#endsField(bytes, at)) at += 1
+        length = at === start ? -1 : at - start
+      }
+      if (at > hardEnd) return final || end > hardEnd + MARGIN ? 'long' : 'more'
+      if (count < most) {
+        spans[count * 2] = start
+        spans[count * 2 + 1] = length
+      }
+      count += 1
+      const c = bytes[at]
+      if (c === delimiter) continue
+      // A CR at the end of what is there may be the first half of a line end.
+      if (!final && (at >= end || (c === CR && at + 1 >= end))) return end > hardEnd + MARGIN ? 'long' : 'more'
+      this.count = count
+      this.end = at
+      this.next = behindLineEnd(bytes, at, end)
+      return 'whole'
+    }
+  }
+
+  /** Whether a delimiter or a line end stands at `at`. */
+  #endsField(bytes: Uint8Array, at: number): boolean {
+    const c = bytes[at]
+    if (this.#ends[c] === 0) return false
+    return c !== this.#delimiter || this.#delimiterLength === 1 || hasRest(bytes, at, this.#dialect.delimiter)
+  }
+
+  /** Where the quote that opens at `open` is closed. Counts the line ends on the way. */
+  #close(bytes: Uint8Array, open: number, end: number): number {
+    const quote = this.#quote
+    const step = this.#quoteLength
+    const { quote: mark } = this.#dialect
+    this.#isDoubled = false
+    for (let at = open + step; ; at += 1) {
+      let c = bytes[at]
+      while (c !== quote && c > CR) c = bytes[++at]
+      if (c === quote) {
+        if (step > 1 && !hasRest(bytes, at, mark)) continue
+        if (bytes[at + step] !== quote || (step > 1 && !hasRest(bytes, at + step, mark))) return at
+        this.#isDoubled = true
+        at += step * 2 - 1
+      } else if (c <= CR && (c === LF || c === CR)) {
+        if (at >= end) return UNCLOSED
+        if (this.narrow || at - open > LIMITS.quotedFieldBytes) {
+          this.#gaveUpAt = at
+          return GIVEN_UP
+        }
+        if (this.firstBreak < 0) this.firstBreak = at
+        if (c === LF ? bytes[at - 1] !== CR || at - 1 < open + step : true) this.breaks += 1
+      }
+    }
+  }
+
+  /** The quote at `open` is none of a quoted field, and costs its line; what lies further than a record may reach is not looked at. */
+  #odd(bytes: Uint8Array, open: number, close: number, { end, hardEnd, final }: { end: number; hardEnd: number; final: boolean }): Reading {
+    const seenTo = close === UNCLOSED ? end : close === GIVEN_UP ? this.#gaveUpAt : close
+    if (seenTo > hardEnd) return final || end > hardEnd + MARGIN ? 'long' : 'more'
+    const lineEnd = lineEndFrom(bytes, open, end)
+    if (lineEnd > hardEnd) return final || end > hardEnd + MARGIN ? 'long' : 'more'
+    if (!final && lineEnd + 1 >= end) return end > hardEnd + MARGIN ? 'long' : 'more'
+    this.oddEnd = lineEnd
+    this.next = behindLineEnd(bytes, lineEnd, end)
+    this.closesInLine = close >= 0 && close < lineEnd
+    return 'open'
+  }
+}
+
+/** One of them in each of four bytes; and the bits that say which byte it was. */
+const [ONES, FOURTEENS, HIGHS] = [0x01010101, 0x0e0e0e0e, 0x80808080 | 0]
+
+const [UNCLOSED, GIVEN_UP] = [-1, -2]
+/** What may lie between the end of a field and the end of a window that hides it: a quote and a delimiter of four bytes each. */
+const MARGIN = 8

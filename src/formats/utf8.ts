@@ -1,0 +1,43 @@
+/** UTF-8 as bytes: where a document's text begins, and where it is broken. */
+import { isUtf8 } from 'node:buffer'
+
+/** Where the document at `at` begins: behind the byte order mark of UTF-8 (EF BB BF) when it has one. */
+export function behindMark(b: Uint8Array, at: number): number {
+  return b[at] === 0xef && b[at + 1] === 0xbb && b[at + 2] === 0xbf ? at + 3 : at
+}
+
+/** `end`, or less when a character is cut off there: it may go on in the next window. */
+export function endOfCharacters(b: Uint8Array, from: number, end: number): number {
+  for (let back = 1; back <= 3 && end - back >= from; back += 1) {
+    const c = b[end - back]
+    if (c < 0x80) return end
+    if (c < 0xc0) continue
+    return lengthOf(c) > back ? end - back : end
+  }
+  return end
+}
+
+/** The first byte in [from, end) that begins no character of UTF-8; -1: there is none. */
+export function firstInvalid(b: Buffer, from: number, end: number): number {
+  if (isUtf8(b.subarray(from, end))) return -1
+  // Halved until a piece is small: the platform's check is a hundred times quicker than ours.
+  let [low, high] = [from, end]
+  while (high - low > 64) {
+    const middle = endOfCharacters(b, low, (low + high) >> 1)
+    if (middle > low && isUtf8(b.subarray(low, middle))) low = middle
+    else if (middle > low) high = middle
+    else break
+  }
+  for (let at = low; at < end; ) {
+    const length = lengthOf(b[at])
+    if (length === 0 || at + length > end || !isUtf8(b.subarray(at, at + length))) return at
+    at += length
+  }
+  return low
+}
+
+/** Bytes of the character that begins with `c`; 0: none does. */
+function lengthOf(c: number): number {
+  if (c < 0x80) return 1
+  return c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0
+}
