@@ -3,10 +3,30 @@
  * that an earlier, broken read has kept is read again only when the connector cannot say that it is still the same.
  */
 import type { Readable } from 'node:stream'
+import { failure } from '../core/errors.ts'
 
 export interface DatabaseLogin {
   username: string
   password: string
+  /** Certificates of the authorities that the server's is checked against, as PEM; the source's own `ca` comes first. */
+  ca?: string
+}
+
+/**
+ * What becomes of a value that no file's type can hold (NaN, infinity, dates outside of the years 1 to 9999, dates that are none): its
+ * row is a reject, the value is missing, or columns of types that have such values are text in the file.
+ */
+export const UNREPRESENTABLE = ['reject', 'null', 'text'] as const
+export type Unrepresentable = (typeof UNREPRESENTABLE)[number]
+
+/** The treatment that a source declares. Throws `setting_missing` for one that is none. */
+export function treatmentOf(declared: unknown): Unrepresentable {
+  const treatment = UNREPRESENTABLE.find((one) => one === (declared ?? 'reject'))
+  if (treatment !== undefined) return treatment
+  const known = UNREPRESENTABLE.map((one) => `"${one}"`).join(', ')
+  throw failure('setting_missing', {
+    where: 'source_config', setting: `unrepresentable as one of ${known}`, example: '"unrepresentable": "reject"',
+  })
 }
 
 /** How a missing value stands in the stream, never in quotes; the same text as a value comes in quotes. */
@@ -27,6 +47,18 @@ export interface SourceColumn {
   duckType: string
   /** Comes as \\x and hexadecimal digits. */
   hex: boolean
+  /** Where it stands in the rows of the stream, from 0. */
+  place: number
+}
+
+/** A row that is not taken, and why. */
+export interface RejectedRow {
+  column: string
+  rule: string
+  value: string
+  message: string
+  /** The row as the database shows it, as JSON; its beginning when it is long. */
+  original: string
 }
 
 export interface ReadOptions<Cursor> {
@@ -47,6 +79,16 @@ export interface ReadMoment {
   moment: string
 }
 
+/** What does not go the way of all rows. */
+export interface Aside {
+  reject(row: RejectedRow): void
+  /** A row, as CSV, that is too long for the reader of the others. */
+  large(row: Buffer): void
+}
+
+/** A row of more bytes goes aside: DuckDB's reader takes 2 MB at most without more memory for all. */
+export const LARGE_ROW_BYTES = 1_500_000
+
 export interface PartStream {
   /** CSV without a header. */
   stream: Readable
@@ -64,8 +106,8 @@ export interface TableRead<Cursor = unknown> extends ReadMoment {
   /** Lanes that are worth opening. */
   lanes: number
   /** Parts of a lane are read one after the other. */
-  open(part: string, lane: number): Promise<PartStream>
-  /** Whether a part that was read at the earlier moment, with so many rows, is what this read would give. */
+  open(part: string, lane: number, aside: Aside): Promise<PartStream>
+  /** Whether a part that was read at the earlier moment, with so many rows (rejected ones too), is what this read would give. */
   keeps(part: string, rows: number, note: string): Promise<boolean>
   /** Valid when all parts are read or kept. */
   cursor(): Cursor | undefined
@@ -75,8 +117,31 @@ export interface TableRead<Cursor = unknown> extends ReadMoment {
   close(): Promise<void>
 }
 
+/**
+ * Throws `source_failed` for columns whose names differ only in case: DuckDB, Spark and Delta take them for one. No name is changed
+ * instead, because which of two would get another one is nothing that a reader could know.
+ */
+export function checkTwins(columns: { name: string }[], table: string, address: string): void {
+  const seen = new Map<string, string>()
+  for (const { name } of columns) {
+    const twin = seen.get(name.toLowerCase())
+    seen.set(name.toLowerCase(), name)
+    if (twin === undefined) continue
+    const way = 'name the columns to read in columns, or read a view that gives one of them another name'
+    const reason = `columns ${twin} and ${name} of ${table} differ only in case, which tables in files cannot have; ${way}`
+    throw failure('source_failed', { address, reason })
+  }
+}
+
+const LOST_CODES = /^(ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|EHOSTUNREACH|PROTOCOL_CONNECTION_LOST|57P0[1-3]|08\w{3})$/
+const LOST_TEXTS = [
+  /^Connection (terminated|ended|lost)/i,
+  /^Client has encountered a connection error/i,
+  /^Can't add new command when connection is in closed state/i,
+]
+
 /** Whether the connection was lost, and the read may be tried again; otherwise it failed for what it is. */
 export function isConnectionLost(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string }
-  return /^(ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|EHOSTUNREACH|PROTOCOL_CONNECTION_LOST|57P0[1-3]|08\w{3})$/.test(code ?? '') || /^(Connection (terminated|ended|lost)|Client has encountered a connection error|Can't add new command when connection is in closed state)/i.test(message ?? '')
+  return LOST_CODES.test(code ?? '') || LOST_TEXTS.some((text) => text.test(message ?? ''))
 }

@@ -28,6 +28,14 @@ export const SERVICE_ERRORS = {
   address_denied: row('configuration', 403, '{host} resolves to {address}, which tenants may not reach: {reason}.', 'Use an address outside of it, or ask an operator to allow it (HEADRACE_ALLOW_HOSTS).'),
   source_unreachable: row('transient', 503, 'The source at {address} does not answer: {reason}.', 'Check host, port and that it runs; the execution is tried again with growing pauses.'),
   source_auth_failed: row('configuration', 401, 'The source at {address} refused the login: {reason}.', 'Check the secret {secret} and what its user may read.'),
+  source_without_tls: row(
+    'configuration', 422, 'The server at {address} does not offer TLS, and a login or rows would go over the network as plain text.',
+    'Turn TLS on at the server, or, where the network itself is trusted, set "ssl": "disable" in source_config.',
+  ),
+  source_not_trusted: row(
+    'configuration', 422, 'The certificate of {address} was not accepted: {reason}.',
+    'Give the authority that signed it as ca (PEM text) and the host name that stands in it; "ssl": "require" does not check it.',
+  ),
   source_not_found: row('configuration', 404, 'The source at {address} has no {what}.', 'Check the name; {known}'),
   source_failed: row('data', 422, 'The source at {address} failed: {reason}.', 'Run the same query there by hand; nothing was published.'),
   tier_unknown: row('configuration', 422, 'There is no tier {tier}; there are: {known}.', 'Name one of them, or ask an operator to define it: headrace tiers set'),

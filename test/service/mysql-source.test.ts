@@ -38,9 +38,11 @@ test('every type comes as it is: numbers exact, times in UTC, nulls and empty te
   expect(second).toMatchObject({ a: 0, b: 0, c: null, d: null, h: null, j: null, k: '\\N', l: null, m: null })
 })
 
-test('a date that is none ends the read by name, or is missing when that is declared', async () => {
+test('a date that is none costs its row, or is missing when that is declared', async () => {
   await client.query("CREATE TABLE odd (id int PRIMARY KEY, at date, seen datetime); INSERT INTO odd VALUES (1, '0000-00-00', '0000-00-00 00:00:00'), (2, '2026-01-01', '2026-01-01 00:00:00')")
-  await expect(transferOf({ table: 'odd' })).rejects.toThrow(/0000-00-00/)
+  const refused = await transferOf({ table: 'odd' })
+  expect(refused.receipt).toMatchObject({ rows: 1, rejected: 1 })
+  expect(await rowsOf([refused.receipt.output[1]])).toMatchObject([{ column_name: 'at', rule: 'type.date', value: '0000-00-00' }])
   const { receipt } = await transferOf({ table: 'odd', zero_dates: 'null' })
   expect(await rowsOf(receipt.output, 'SELECT id, CAST("at" AS VARCHAR) AS "at" FROM T ORDER BY id')).toEqual([{ id: 1, at: null }, { id: 2, at: '2026-01-01' }])
 })

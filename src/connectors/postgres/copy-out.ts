@@ -3,6 +3,7 @@
  * where the rows lie, in one pass over what the socket read, and nothing is made per row (pg-copy-streams makes two objects, half of the
  * CPU of a read). Messages as in https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY.
  */
+import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
 import type pg from 'pg'
 
@@ -16,6 +17,18 @@ const SHORT_BYTES = 96
 /** What waits for a reader before the socket is paused. */
 const WAITING_BYTES = 1024 * 1024
 
+/** Which rows do not go the way of the others, and where to. */
+export interface Diversion {
+  /** What a row begins with that only looks like one. */
+  mark?: Buffer
+  onMarked?(row: Buffer): void
+  /** A row of more bytes. */
+  largeBytes?: number
+  onLarge?(row: Buffer): void
+  /** Given for a server that does not check its texts: takes a row that is not UTF-8. Each row is looked at then. */
+  onBroken?(row: Buffer): void
+}
+
 /** Cuts the content of messages out of what a socket reads, chunk after chunk. */
 export interface Unframer {
   /**
@@ -25,38 +38,87 @@ export interface Unframer {
   rows(chunk: Buffer): { rows: Buffer; after: Buffer | undefined }
 }
 
-export function createUnframer(): Unframer {
-  /** Of a message that goes on in the next chunk: what is left of it, or the bytes of its header. */
+/** Of a message that goes on: its bytes are moved to the others, kept for the diversion, or left out. */
+type Way = 'row' | 'aside' | 'none'
+
+export function createUnframer(diversion: Diversion = {}): Unframer {
+  /** Of a message that goes on in the next chunk: what is left of it, or the bytes of its beginning. */
   let left = 0
-  let isRow = false
-  let header = Buffer.alloc(0)
+  let way: Way = 'none'
+  let beginning = Buffer.alloc(0)
+  const aside = createAside(diversion)
+  const { peekBytes, isAside } = aside
   return {
     rows(part) {
-      const chunk = header.length === 0 ? part : Buffer.concat([header, part])
-      header = Buffer.alloc(0)
+      const chunk = beginning.length === 0 ? part : Buffer.concat([beginning, part])
+      beginning = Buffer.alloc(0)
       let at = 0
       let kept = 0
       for (;;) {
         const length = Math.min(left, chunk.length - at)
-        if (isRow) {
+        if (way === 'row') {
           move(chunk, at, kept, length)
           kept += length
-        }
+        } else if (way === 'aside' && length > 0) aside.take(chunk.subarray(at, at + length), left - length)
         at += length
         left -= length
         if (left > 0) break
-        if (chunk.length - at < HEADER_BYTES) {
-          header = Buffer.from(chunk.subarray(at))
+        const size = chunk.length - at < HEADER_BYTES ? Infinity : chunk.readUInt32BE(at + 1) - (HEADER_BYTES - 1)
+        const code = chunk[at]
+        const isRow = code === COPY_DATA
+        if (size === Infinity || (isRow && chunk.length - at - HEADER_BYTES < Math.min(size, peekBytes))) {
+          beginning = Buffer.from(chunk.subarray(at))
           break
         }
-        const code = chunk[at]
-        isRow = code === COPY_DATA
-        if (!isRow && !PASSED_OVER.has(code)) return { rows: chunk.subarray(0, kept), after: chunk.subarray(code === COPY_DONE ? at + HEADER_BYTES : at) }
-        left = chunk.readUInt32BE(at + 1) - (HEADER_BYTES - 1)
+        if (!isRow && !PASSED_OVER.has(code)) {
+          return { rows: rowsOf(chunk, kept, aside), after: chunk.subarray(code === COPY_DONE ? at + HEADER_BYTES : at) }
+        }
         at += HEADER_BYTES
+        left = size
+        way = !isRow ? 'none' : isAside(chunk, at, size) ? 'aside' : 'row'
       }
-      return { rows: chunk.subarray(0, kept), after: undefined }
+      return { rows: rowsOf(chunk, kept, aside), after: undefined }
     },
+  }
+}
+
+const rowsOf = (chunk: Buffer, kept: number, aside: AsideRows): Buffer => aside.andWhole(chunk.subarray(0, kept))
+
+interface AsideRows {
+  /** So many bytes of a row must be there before it is said where it goes. */
+  peekBytes: number
+  isAside(chunk: Buffer, at: number, size: number): boolean
+  /** Bytes of a row that goes aside, and how many are still to come. */
+  take(bytes: Buffer, left: number): void
+  /** With the rows that went aside and came back. */
+  andWhole(rows: Buffer): Buffer
+}
+
+/** Rows that are gathered whole before they are judged. */
+function createAside({ mark, onMarked, largeBytes = Infinity, onLarge, onBroken }: Diversion): AsideRows {
+  const [first, second] = mark ?? [-1, -1]
+  let pieces: Buffer[] = []
+  const back: Buffer[] = []
+  const isMarked = (chunk: Buffer, at: number): boolean =>
+    mark !== undefined && chunk.compare(mark, 0, mark.length, at, Math.min(chunk.length, at + mark.length)) === 0
+  const judge = (row: Buffer): void => {
+    if (isMarked(row, 0)) onMarked?.(row)
+    else if (onBroken !== undefined && !isUtf8(row)) onBroken(row)
+    else if (row.length > largeBytes) onLarge?.(row)
+    else back.push(row)
+  }
+  return {
+    peekBytes: mark?.length ?? 0,
+    isAside: (chunk, at, size) =>
+      (chunk[at] === first && chunk[at + 1] === second && isMarked(chunk, at)) || size > largeBytes || onBroken !== undefined,
+    take(bytes, left) {
+      pieces.push(Buffer.from(bytes))
+      if (left > 0) return
+      const row = Buffer.concat(pieces)
+      pieces = []
+      judge(row)
+    },
+    andWhole: (rows) => (back.length === 0 ? rows : Buffer.concat([...back.splice(0), rows])),
   }
 }
 
@@ -68,10 +130,22 @@ function move(chunk: Buffer, from: number, to: number, length: number): void {
 
 type Handler = (chunk: Buffer) => void
 
-/** For `client.query`: runs the statement and gives the bytes of its rows. Fails as a query of the client does; whoever leaves early ends the client. */
-export function copyOut(statement: string): Readable & pg.Submittable {
-  const unframer = createUnframer()
+/**
+ * For `client.query`: runs the statement and gives the bytes of its rows. Fails as a query of the client does; whoever leaves early ends
+ * the client.
+ */
+export function copyOut(statement: string, diversion: Diversion = {}): Readable & pg.Submittable {
+  const unframer = createUnframer(diversion)
   let socket: pg.Connection['stream'] | undefined
+  /** What takes rows aside may fail, on a full disk say; nobody would catch it here. */
+  const unframed = (chunk: Buffer): ReturnType<Unframer['rows']> => {
+    try {
+      return unframer.rows(chunk)
+    } catch (error) {
+      stream.destroy(error as Error)
+      return { rows: Buffer.alloc(0), after: undefined }
+    }
+  }
   const stream = new Readable({ highWaterMark: WAITING_BYTES, read: () => void socket?.resume() })
   return Object.assign(stream, {
     submit(connection: pg.Connection): void {
@@ -79,7 +153,7 @@ export function copyOut(statement: string): Readable & pg.Submittable {
       // The client's own reader waits until the copy is over: it would make an object of each row.
       const [theirs] = on.listeners('data') as Handler[]
       const ours: Handler = (chunk) => {
-        const { rows, after } = unframer.rows(chunk)
+        const { rows, after } = unframed(chunk)
         if (rows.length > 0 && !stream.push(rows) && after === undefined) on.pause()
         if (after === undefined) return
         socket = undefined

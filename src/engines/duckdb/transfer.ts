@@ -18,6 +18,8 @@ export interface TransferInput {
   limit?: number
   /** Expressions instead of `*`, for types that text has no form of. */
   select?: string
+  /** A line may have so many bytes, and lines are read one after the other: the reader takes a few times as much memory. */
+  maxLineBytes?: number
   /** Keep lines that do not fit instead of failing on them (CSV, NDJSON with declared columns). */
   rejects?: boolean
 }
@@ -82,11 +84,13 @@ function relation(input: TransferInput): string {
   const option = (key: string, value: string | undefined): string => (value === undefined ? '' : `, ${key} = ${literal(value)}`)
   // A declared shape is not sniffed: what a file looks like must not change how it is read.
   const sniff = input.columns === undefined ? '' : ', auto_detect = false'
+  const { maxLineBytes: most } = input
+  const long = most === undefined ? '' : `, max_line_size = ${most}, buffer_size = ${2 * most}, parallel = false`
   const keep = input.rejects === true ? ', store_rejects = true, rejects_limit = 0' : ''
-  return `read_csv(${files}, header = ${input.header ?? true}${option('delim', input.delimiter ?? (input.columns === undefined ? undefined : ','))}${option('quote', input.quote ?? (input.columns === undefined ? undefined : '"'))}${option('escape', input.columns === undefined ? undefined : (input.quote ?? '"'))}${option('new_line', input.newLine?.replace('\r', '\\r').replace('\n', '\\n'))}${option('nullstr', input.nullText)}${input.nullText === undefined ? '' : ', allow_quoted_nulls = false'}${columns}${sniff}${keep})`
+  return `read_csv(${files}, header = ${input.header ?? true}${option('delim', input.delimiter ?? (input.columns === undefined ? undefined : ','))}${option('quote', input.quote ?? (input.columns === undefined ? undefined : '"'))}${option('escape', input.columns === undefined ? undefined : (input.quote ?? '"'))}${option('new_line', input.newLine?.replace('\r', '\\r').replace('\n', '\\n'))}${option('nullstr', input.nullText)}${input.nullText === undefined ? '' : ', allow_quoted_nulls = false'}${columns}${sniff}${long}${keep})`
 }
 
 /** A column as text of a pipe, turned into what it is: bytes come as \\x and hexadecimal digits. */
-export function unhexed(column: string): string {
-  return `unhex(substr(${name(column)}, 3)) AS ${name(column)}`
+export function unhexed(column: string, as = column): string {
+  return `unhex(substr(${name(column)}, 3)) AS ${name(as)}`
 }

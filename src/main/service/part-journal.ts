@@ -6,6 +6,7 @@ import type { ReadMoment } from '../../connectors/table-source.ts'
 export interface DonePart {
   name: string
   rows: number
+  rejected: number
   bytes: number
   note: string
 }
@@ -14,6 +15,8 @@ export interface PartJournal {
   /** What an earlier attempt kept. */
   earlier: { moment: ReadMoment; parts: DonePart[] } | undefined
   pathOf(name: string): string
+  /** Rows of the part that were not taken. */
+  rejectsOf(name: string): string
   /** Forgets everything but the parts given, and begins anew with them. */
   begin(moment: ReadMoment, kept: DonePart[]): Promise<void>
   /** The part's file is durable before it is noted. */
@@ -30,16 +33,20 @@ export async function openPartJournal(workFolder: string): Promise<PartJournal> 
   await mkdir(folder, { recursive: true })
   const append = (value: unknown, flags = 'a'): Promise<void> => appendLine(path, value, flags)
   const pathOf = (name: string): string => join(folder, fileOf(name))
+  const rejectsOf = (name: string): string => rejectsBeside(pathOf(name))
   return {
     earlier: await readJournal(path),
     pathOf,
+    rejectsOf,
     async begin(moment, kept) {
       await append(moment, 'w')
       for (const part of kept) await append(part)
     },
     async done(part) {
-      await using file = await open(pathOf(part.name))
-      await file.sync()
+      for (const path of [pathOf(part.name), ...(part.rejected > 0 ? [rejectsOf(part.name)] : [])]) {
+        await using file = await open(path)
+        await file.sync()
+      }
       await append(part)
     },
     drop: () => rm(folder, { recursive: true, force: true }),
@@ -57,12 +64,26 @@ export async function adoptParts(from: string, to: string): Promise<void> {
   await mkdir(own, { recursive: true })
   await appendLine(join(own, JOURNAL), earlier.moment, 'w')
   for (const part of earlier.parts) {
+    const file = fileOf(part.name)
+    const files = [...(part.rejected > 0 ? [rejectsBeside(file)] : []), file]
     // One that cannot be had is read again.
-    if (await rename(join(old, fileOf(part.name)), join(own, fileOf(part.name))).then(() => true, () => false)) await appendLine(join(own, JOURNAL), part)
+    const had = await moveAll(files, old, own)
+    if (had) await appendLine(join(own, JOURNAL), part)
+  }
+}
+
+async function moveAll(files: string[], from: string, to: string): Promise<boolean> {
+  try {
+    for (const file of files) await rename(join(from, file), join(to, file))
+    return true
+  } catch {
+    return false
   }
 }
 
 const JOURNAL = 'journal.ndjson'
+
+const rejectsBeside = (path: string): string => `${path}.rejects.ndjson`
 
 const fileOf = (part: string): string => `${part.replaceAll(':', '_')}.parquet`
 

@@ -20,6 +20,7 @@ import type { DuckSession } from '../../engines/duckdb/session.ts'
 import { transfer, unhexed, type TransferInput } from '../../engines/duckdb/transfer.ts'
 import { allowedAddress, egressPolicy } from './dial.ts'
 import { joinFiles } from './parquet-file.ts'
+import { addPieces, createTableAside, writeRejects } from './table-aside.ts'
 import { openPartJournal, type DonePart, type PartJournal } from './part-journal.ts'
 import { limitOf, type Read, type Target } from './transfer-read.ts'
 import type { Work } from './work.ts'
@@ -40,8 +41,12 @@ async function openTable(work: Work, earlier: ReadMoment | undefined): Promise<T
   return readPostgres(config, login, await allowedAddress(egressPolicy(), config.host, config.port ?? 5432), options as ReadOptions<PostgresCursor>)
 }
 
-export async function readTable(work: Work, session: DuckSession, { staged, progress, now }: Target): Promise<Read> {
+/** A row may take this part of an execution's memory: the reader and Parquet's writer each hold it a few times. */
+const ROW_SHARE = 1 / 32
+
+export async function readTable(asked: Work, session: DuckSession, { staged, rejects, progress, now }: Target): Promise<Read> {
   const begun = now()
+  const work = asked.destination.type === 'zones' ? forZones(asked) : asked
   const journal = await openPartJournal(work.workFolder)
   const source = await openTable(work, journal.earlier?.moment)
   try {
@@ -49,41 +54,60 @@ export async function readTable(work: Work, session: DuckSession, { staged, prog
     const kept = await keptOf(source, journal)
     if (!whole) await journal.begin({ identity: source.identity, moment: source.moment }, kept)
     const startupSeconds = now() - begun
-    const sum = kept.reduce((all, { rows, bytes }) => ({ rows: all.rows + rows, bytes: all.bytes + bytes }), { rows: 0, bytes: 0 })
-    const onBytes = (bytes: number): void => progress(sum.rows, (sum.bytes += bytes), 'reading')
+    const done = [...kept]
+    const sumOf = (field: 'rows' | 'rejected' | 'bytes'): number => done.reduce((sum, part) => sum + part[field], 0)
+    let bytes = sumOf('bytes')
+    const onBytes = (more: number): void => progress(sumOf('rows'), (bytes += more), 'reading')
     const waiting = source.parts.filter((name) => !kept.some((part) => part.name === name))
-    let broken = false
-    const lanes = await Promise.allSettled(Array.from({ length: source.lanes }, async (_, lane) => {
-      const connection = await session.connect()
-      try {
-        for (let part = waiting.shift(); part !== undefined && !broken; part = waiting.shift()) {
-          const read = await readPart(work, connection, source, { part, lane, output: whole ? staged : journal.pathOf(part), onBytes })
-          if (!whole) await journal.done(read)
-          sum.rows += read.rows
-        }
-      } catch (error) {
-        broken = true
-        throw error
-      } finally {
-        await connection.close()
-      }
-    }))
-    for (const lane of lanes) if (lane.status === 'rejected') throw lane.reason
+    const read = async (connection: DuckSession, part: string, lane: number): Promise<void> => {
+      const output = whole ? staged : journal.pathOf(part)
+      const ended = await readPart(work, connection, source, { part, lane, output, rejects: journal.rejectsOf(part), onBytes })
+      if (!whole) await journal.done(ended)
+      done.push(ended)
+    }
+    await inLanes(session, source.lanes, waiting, read)
     if (!whole) await joinFiles(source.parts.map(journal.pathOf), staged)
+    const rejected = sumOf('rejected')
+    const lines = done.filter((part) => part.rejected > 0).map((part) => journal.rejectsOf(part.name))
+    if (rejected > 0) await writeRejects(session, lines, String(work.source.table), rejects)
     await journal.drop()
-    return { ...sum, rejected: 0, totalRows: source.estimatedRows, cursor: source.cursor(), startupSeconds, partsKept: kept.length }
+    return { rows: sumOf('rows'), bytes, rejected, totalRows: source.estimatedRows, cursor: source.cursor(), startupSeconds, partsKept: kept.length }
   } catch (error) {
-    throw misfitOf(error, work) ?? source.failed(error)
+    throw misfitOf(error, work, source) ?? source.failed(error)
   } finally {
     await source.close()
   }
+}
+
+/** In the zones the declaration judges every value: it gets each as the database writes it. */
+function forZones(work: Work): Work {
+  return work.source.unrepresentable === 'null' ? work : { ...work, source: { ...work.source, unrepresentable: 'text' } }
+}
+
+/** Lanes take what waits, each on a connection of its own, until all is done or one has failed. */
+async function inLanes(session: DuckSession, lanes: number, waiting: string[], read: (on: DuckSession, part: string, lane: number) => Promise<void>): Promise<void> {
+  let broken = false
+  const ended = await Promise.allSettled(Array.from({ length: lanes }, async (_, lane) => {
+    const connection = await session.connect()
+    try {
+      for (let part = waiting.shift(); part !== undefined && !broken; part = waiting.shift()) await read(connection, part, lane)
+    } catch (error) {
+      broken = true
+      throw error
+    } finally {
+      await connection.close()
+    }
+  }))
+  for (const lane of ended) if (lane.status === 'rejected') throw lane.reason
 }
 
 /** Parts of an earlier attempt that are what this read would give. */
 async function keptOf(source: TableRead, { earlier }: PartJournal): Promise<DonePart[]> {
   if (earlier?.moment.identity !== source.identity) return []
   const kept: DonePart[] = []
-  for (const part of earlier.parts) if (source.parts.includes(part.name) && (await source.keeps(part.name, part.rows, part.note))) kept.push(part)
+  for (const part of earlier.parts) {
+    if (source.parts.includes(part.name) && (await source.keeps(part.name, part.rows + part.rejected, part.note))) kept.push(part)
+  }
   return kept
 }
 
@@ -91,27 +115,42 @@ interface PartTarget {
   part: string
   lane: number
   output: string
+  rejects: string
   onBytes(bytes: number): void
 }
 
+/** How rows of the stream become those of the file. Names of columns say nothing to the reader of lines: they may be anything. */
+function inputOf({ columns }: TableRead): Omit<TransferInput, 'paths'> {
+  const types = columns.toSorted((a, b) => a.place - b.place).map((column): [string, string] => [`c${column.place}`, column.duckType])
+  const select = columns.map((column) => (column.hex ? unhexed(`c${column.place}`, column.name) : `c${column.place} AS ${name(column.name)}`))
+  return { format: 'csv', header: false, columns: Object.fromEntries(types), nullText: NULL_TEXT, select: select.join(', ') }
+}
+
 /** The database writes CSV into a pipe that DuckDB reads. */
-async function readPart(work: Work, session: DuckSession, source: TableRead, { part, lane, output, onBytes }: PartTarget): Promise<DonePart> {
+async function readPart(work: Work, session: DuckSession, source: TableRead, { part, lane, output, rejects, onBytes }: PartTarget): Promise<DonePart> {
   const pipe = join(work.workFolder, `rows-${lane}.csv`)
   await rm(pipe, { force: true })
   await promisify(execFile)('mkfifo', ['-m', '600', pipe])
-  const { stream, note } = await source.open(part, lane)
+  const aside = createTableAside({ rejects, pieces: join(work.workFolder, `long-${lane}`), mostRowBytes: Math.floor(work.memoryBytes * ROW_SHARE) })
+  const { stream, note } = await source.open(part, lane, aside)
   let bytes = 0
   const counted = new Transform({ transform: (chunk: Buffer, _, done) => ((bytes += chunk.length), onBytes(chunk.length), done(null, chunk)) })
-  const select = source.columns.map((column) => (column.hex ? unhexed(column.name) : name(column.name))).join(', ')
-  const input: TransferInput = { format: 'csv', paths: [pipe], header: false, columns: Object.fromEntries(source.columns.map((column) => [column.name, column.duckType])), nullText: NULL_TEXT, select }
+  const input = inputOf(source)
   const reader = new AbortController()
-  const reading = transfer(session, input, output).finally(() => reader.abort())
+  const reading = transfer(session, { ...input, paths: [pipe] }, output).finally(() => reader.abort())
+  const sending = pipeline(stream, counted, async (chunks: AsyncIterable<Buffer>) => pipeline(chunks, await writerOf(pipe, reader.signal)))
   // Both have ended when one has failed: a part's file must not be written to any more when the next attempt begins.
-  const [read, sent] = await Promise.allSettled([reading, pipeline(stream, counted, async (chunks: AsyncIterable<Buffer>) => pipeline(chunks, await writerOf(pipe, reader.signal)))])
+  const [read, sent] = await Promise.allSettled([reading, sending])
   // What the database says comes first: a reader that lost its writer has only seen an end.
-  if (read.status === 'rejected' && (sent.status === 'fulfilled' || ['EPIPE', 'ABORT_ERR'].includes(String((sent.reason as NodeJS.ErrnoException).code)))) throw read.reason
+  const isEcho = sent.status === 'fulfilled' || ['EPIPE', 'ABORT_ERR'].includes(String((sent.reason as NodeJS.ErrnoException).code))
+  if (read.status === 'rejected' && isEcho) throw read.reason
   if (sent.status === 'rejected') throw sent.reason
-  return { name: part, rows: (read as PromiseFulfilledResult<{ rows: number }>).value.rows, bytes, note: note() }
+  const { rejected, pieces, bytes: long } = aside.end()
+  onBytes(long)
+  const more = await addPieces(output, pieces, async ({ path, maxLineBytes }, to) =>
+    (await transfer(session, { ...input, paths: [path], maxLineBytes: maxLineBytes + 1 }, to)).rows)
+  const { rows } = (read as PromiseFulfilledResult<{ rows: number }>).value
+  return { name: part, rows: rows + more, rejected, bytes: bytes + long, note: note() }
 }
 
 const OPEN_AGAIN_MS = 2
@@ -132,10 +171,12 @@ async function writerOf(pipe: string, given: AbortSignal): Promise<Socket> {
 }
 
 /** A value that its column's type has no room for, as DuckDB says it: which, where. */
-function misfitOf(error: unknown, work: Work): Error | undefined {
+function misfitOf(error: unknown, work: Work, { columns }: TableRead): Error | undefined {
   for (let one: unknown = error; one instanceof Error; one = one.cause) {
-    const found = /Error when converting column "([^"]*)"\. (Could not convert .*)/.exec(one.message)
-    if (found !== null) return failure('source_failed', { address: String(work.source.host), reason: `column ${found[1]} of ${String(work.source.table)}: ${found[2]}` }, error)
+    const found = /Error when converting column "c(\d+)"\. (Could not convert .*)/.exec(one.message)
+    const column = columns.find(({ place }) => place === Number(found?.[1]))?.name
+    const reason = `column ${column} of ${String(work.source.table)}: ${found?.[2]}`
+    if (found !== null) return failure('source_failed', { address: String(work.source.host), reason }, error)
   }
   return undefined
 }
