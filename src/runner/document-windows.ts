@@ -14,6 +14,11 @@ export interface DocumentBytes {
   chunks(): AsyncIterable<Buffer>
 }
 
+/** What is wrong with a file as a whole; small ones stand in the slab. */
+export interface DocumentFailure extends MessageFault {
+  whole: { slab: Slab; end: number } | undefined
+}
+
 /** Complete records of one file. */
 export interface DocumentWindow {
   slab: Slab
@@ -22,9 +27,11 @@ export interface DocumentWindow {
   lineOf(position: number): Promise<number>
 }
 
+type OnWindow = (window: DocumentWindow) => Promise<boolean>
+
 export interface DocumentReader {
   /** Gives the file's records; stops when `onWindow` answers false. Returns what is wrong with the file as a whole, if anything. */
-  read(file: DocumentBytes, onWindow: (window: DocumentWindow) => Promise<boolean>): Promise<MessageFault | undefined>
+  read(file: DocumentBytes, onWindow: OnWindow): Promise<DocumentFailure | undefined>
   /** Whether a fault may come after records of the file were given. */
   mayFail(file: DocumentBytes): boolean
 }
@@ -41,45 +48,45 @@ export function createDocumentReader(dataset: Dataset, columns: Column[]): Docum
     mayFail: (file) => !isWhole(file),
     read(file, onWindow) {
       if (isWhole(file)) return readWhole(decoder, slab, file, onWindow)
-      if (scanner === undefined) return Promise.resolve({ rule: 'too_large', reason: `the file is larger than ${LIMITS.recordBytes} bytes, and a document of JSON is read whole` })
+      if (scanner === undefined) return Promise.resolve({ rule: 'too_large', reason: `the file is larger than ${LIMITS.recordBytes} bytes, and a document of JSON is read whole`, whole: undefined })
       return readWindows(scanner, slab, file, onWindow)
     },
   }
 }
 
-async function readWhole(decoder: MessageDecoder, slab: Slab, file: DocumentBytes, onWindow: (window: DocumentWindow) => Promise<boolean>): Promise<MessageFault | undefined> {
+async function readWhole(decoder: MessageDecoder, slab: Slab, file: DocumentBytes, onWindow: OnWindow): Promise<DocumentFailure | undefined> {
   slab.end = 0
   for await (const chunk of file.chunks()) append(slab, slab.end, chunk)
   const end = slab.end
   if (end === 0) return undefined
-  if (end > LIMITS.recordBytes) return { rule: 'too_large', reason: `the document has more than ${LIMITS.recordBytes} bytes` }
+  if (end > LIMITS.recordBytes) return { rule: 'too_large', reason: `the document has more than ${LIMITS.recordBytes} bytes`, whole: undefined }
   reserve(slab, LIMITS.slabBytes)
   slab.end = end + 1
   decoder.clear()
   const fault = decoder.decode(slab, 0, end)
   if (fault === undefined && decoder.records.rows > 0) await onWindow({ slab, records: decoder.records, lineOf: createLines(slab, () => Promise.resolve(1)).of })
-  return fault
+  return fault && { ...fault, whole: { slab, end } }
 }
 
-async function readWindows(scanner: DocumentScanner, slab: Slab, file: DocumentBytes, onWindow: (window: DocumentWindow) => Promise<boolean>): Promise<MessageFault | undefined> {
+async function readWindows(scanner: DocumentScanner, slab: Slab, file: DocumentBytes, onWindow: OnWindow): Promise<DocumentFailure | undefined> {
   scanner.beginDocument()
   let kept = 0
   let before = 0
   let more = true
   const lines = createLines(slab, () => linesBefore(file, before))
-  const window = async (final: boolean): Promise<MessageFault | undefined> => {
+  const window = async (final: boolean): Promise<DocumentFailure | undefined> => {
     const end = kept
     slab.end = end
     reserve(slab, LIMITS.slabBytes)
     slab.end = end + 1
     const { consumed, fault } = scanner.scanWindow(slab, 0, end, final)
-    if (fault !== undefined) return { rule: fault.rule, reason: `${fault.reason} (byte ${before + fault.at})` }
+    if (fault !== undefined) return { rule: fault.rule, reason: `${fault.reason} (byte ${before + fault.at})`, whole: undefined }
     if (scanner.records.rows > 0) more = await onWindow({ slab, records: scanner.records, lineOf: lines.of })
     lines.leave(consumed)
     slab.bytes.copyWithin(0, consumed, end)
     kept = end - consumed
     before += consumed
-    if (kept > LIMITS.recordBytes) return { rule: 'too_large', reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})` }
+    if (kept > LIMITS.recordBytes) return { rule: 'too_large', reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})`, whole: undefined }
     return undefined
   }
   for await (const chunk of file.chunks()) {

@@ -8,8 +8,7 @@ import { appendText, type Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import type { TextBytes } from '../quality/column-check.ts'
 import { compileChecks, type Reject } from '../quality/record-check.ts'
-import type { MessageFault } from './decoder.ts'
-import type { DocumentWindow } from './document-windows.ts'
+import type { DocumentFailure, DocumentWindow } from './document-windows.ts'
 
 /** A reject as it is written, in this order. */
 export const FILE_REJECT_COLUMNS = ['file_path', 'line', 'column_name', 'rule', 'value', 'error_message', 'original'] as const
@@ -36,7 +35,7 @@ export interface Judge {
   /** Rows behind `limit` accepted ones are left out, rejects too. */
   judge(window: DocumentWindow, file: string, limit: number): Promise<JudgedRows>
   /** The reject of a file that cannot be read. */
-  refuse(slab: Slab, file: string, fault: MessageFault): StageRows
+  refuse(slab: Slab, file: string, fault: DocumentFailure): StageRows
 }
 
 const REJECTED = 2
@@ -45,12 +44,14 @@ export interface JudgeOptions {
   bounds: (Bounds | undefined)[]
   /** Of types that nobody declared: whether a text that one accepts comes back as it was. */
   givesBack: ((type: Column['type'], text: string) => boolean) | undefined
+  /** What rejects call a column. */
+  label(column: Column): string
 }
 
-export function createJudge(dataset: Pick<Dataset, 'drift' | 'rules'>, columns: Column[], { bounds, givesBack }: JudgeOptions): Judge {
+export function createJudge(dataset: Pick<Dataset, 'drift' | 'rules'>, columns: Column[], { bounds, givesBack, label }: JudgeOptions): Judge {
   const checker = compileChecks(dataset, columns)
   const kinds = checker.columns.map((one) => one.values.kind)
-  const rejectRows = createRejectRows(new Map(columns.map((column) => [column.path, column.name])))
+  const rejectRows = createRejectRows(new Map(columns.map((column) => [column.path, label(column)])))
   let skip = new Uint8Array(0)
   let selection = new Int32Array(0)
   return {
@@ -134,10 +135,10 @@ interface Place {
 
 interface RejectRows {
   layOut(slab: Slab, file: string, rejects: Reject[], placeOf: (reject: Reject) => Promise<Place>): Promise<StageRows>
-  refuse(slab: Slab, file: string, fault: MessageFault): StageRows
+  refuse(slab: Slab, file: string, fault: DocumentFailure): StageRows
 }
 
-/** `names`: of columns by their paths. */
+/** `names`: what to call columns, by their paths. */
 function createRejectRows(names: Map<string, string>): RejectRows {
   const columns = FILE_REJECT_COLUMNS.map((name) => createColumn(name === 'line' ? 'int64' : 'text'))
   let selection = new Int32Array(0)
@@ -174,7 +175,9 @@ function createRejectRows(names: Map<string, string>): RejectRows {
     refuse(slab, file, fault) {
       ensure(1)
       slab.end = 0
-      set(slab, 0, 1, [file, undefined, fault.rule, undefined, fault.reason, undefined])
+      const { whole } = fault
+      const original = whole?.slab.bytes.toString('utf8', 0, whole.end)
+      set(slab, 0, 1, [file, undefined, fault.rule, undefined, fault.reason, original])
       return rowsOf(slab, 1)
     },
   }

@@ -5,7 +5,7 @@
 import { rename, rm } from 'node:fs/promises'
 import { LIMITS } from '../../core/limits.ts'
 import { createSlab } from '../../core/slab.ts'
-import type { Dataset } from '../../dataset/declaration.ts'
+import type { Column, Dataset } from '../../dataset/declaration.ts'
 import { openRowsFile, type RowsFileColumn } from '../../engines/duckdb/rows-file.ts'
 import type { DuckSession } from '../../engines/duckdb/session.ts'
 import { deltaType } from '../../planning/table-layout.ts'
@@ -26,6 +26,8 @@ export interface ExactInput {
   limit: number | undefined
   /** Nobody declared types: a value that does not fit one, or that it would not give back, is no reject. */
   inferred: boolean
+  /** What rejects call a column. */
+  label(column: Column): string
   /** Before records are judged. */
   prepare?: (window: DocumentWindow) => void
   onRows(rows: number, bytes: number): void
@@ -46,7 +48,7 @@ const TABLE_SHARE = 0.1
 
 export async function readExactly(session: DuckSession, input: ExactInput, { staged, rejects, memoryBytes }: { staged: string; rejects: string; memoryBytes: number }): Promise<ExactResult> {
   const columns = input.columns.map((one) => one.column)
-  const judge = createJudge(input.dataset, columns, { bounds: input.columns.map((one) => one.narrow), givesBack: input.inferred ? givesBack : undefined })
+  const judge = createJudge(input.dataset, columns, { bounds: input.columns.map((one) => one.narrow), givesBack: input.inferred ? givesBack : undefined, label: input.label })
   const reader = createDocumentReader(input.dataset, columns)
   const tableBytes = Math.min(LIMITS.stagedBytes, memoryBytes * TABLE_SHARE)
   const shape = input.columns.map((one, i): RowsFileColumn => ({ name: one.column.name, kind: judge.kinds[i], type: deltaType(one.column), duckType: one.duckType }))

@@ -57,30 +57,48 @@ async function freshOf(work: Work): Promise<Fresh> {
 /** Copies what is new as it is, in the order of its names. */
 export async function copyFresh(work: Work, folder: string, progress: Progress): Promise<{ of: unknown; bytes: number; share: number }> {
   const { place, found, fresh, cursor } = await freshOf(work)
-  const sum = (files: InputFile[]): number => files.reduce((total, file) => total + file.size, 0)
   let bytes = 0
   for (const [i, path] of (await place.bring(fresh)).entries()) {
     await copyFile(path, join(folder, `${String(i).padStart(6, '0')}-${basename(path)}`))
     progress(i + 1, (bytes += fresh[i].size), 'fetching')
   }
-  return { of: cursor, bytes, share: sum(found) === 0 ? 1 : bytes / sum(found) }
+  return { of: cursor, bytes, share: sizeOf(found) === 0 ? 1 : bytes / sizeOf(found) }
 }
+
+/** The files to read, where DuckDB and we can open them. */
+export interface BroughtFiles {
+  files: { path: string; name: string }[]
+  bytes: number
+  cursor: unknown
+  /** Of the bytes of all files that match. */
+  share: number
+  found: InputFile[]
+}
+
+/** Brings what is new. */
+export async function bringFresh(work: Work): Promise<BroughtFiles> {
+  const { place, found, fresh, cursor } = await freshOf(work)
+  const paths = fresh.length === 0 ? [] : await place.bring(fresh)
+  const [bytes, all] = [sizeOf(fresh), sizeOf(found)]
+  return { files: paths.map((path, i) => ({ path, name: fresh[i].name })), bytes, cursor, share: all === 0 ? 1 : bytes / all, found }
+}
+
+const sizeOf = (files: InputFile[]): number => files.reduce((total, file) => total + file.size, 0)
 
 /** Files that match, each taken once unless the mode is `full`. Nothing new is a success. */
 export async function readFiles(work: Work, session: DuckSession, { staged, rejects, progress, now }: Target): Promise<Read> {
   const begun = now()
   const config = work.source as unknown as FilesConfig
   checkColumns(work.source)
-  const { place, found, fresh, cursor } = await freshOf(work)
-  if (fresh.length === 0) return { rows: 0, rejected: 0, bytes: 0, totalRows: 0, cursor, startupSeconds: now() - begun, nothingNew: true }
-  const paths = await place.bring(fresh)
+  const { files, bytes, cursor, found } = await bringFresh(work)
+  if (files.length === 0) return { rows: 0, rejected: 0, bytes: 0, totalRows: 0, cursor, startupSeconds: now() - begun, nothingNew: true }
+  const paths = files.map((file) => file.path)
   await lockDown(session, [...new Set(paths.map((path) => dirname(path))), work.workFolder])
-  const bytes = fresh.reduce((sum, file) => sum + file.size, 0)
   progress(0, bytes, 'reading')
   const startupSeconds = now() - begun
-  const files = paths.map((path, i) => ({ path, name: fresh[i].name }))
   const limit = limitOf(work)
-  const result = config.format === 'parquet' ? await transfer(session, { format: 'parquet', paths, limit }, staged) : await readTexts(session, { settings: config as FileSettings, files, limit, staged, rejects, memoryBytes: sessionBytes(work), progress })
+  const { format } = config
+  const result = format === 'parquet' ? await transfer(session, { format, paths, limit }, staged) : await readTexts(session, { settings: { ...config, format }, files, limit, staged, rejects, memoryBytes: sessionBytes(work), progress })
   return { ...result, bytes: work.draft ? 0 : bytes, totalRows: work.draft ? await rowsOf(paths[0], found) : result.rows, cursor, startupSeconds }
 }
 

@@ -31,14 +31,20 @@ export async function readTexts(session: DuckSession, input: TextsInput): Promis
     if (rows !== undefined) return { rows, rejected: 0 }
   }
   for (;;) {
-    const { rows, rejected, discovered, misfits } = await readExactly(session, { ...plan, files, limit, onRows: (count, bytes) => progress(count, bytes, 'reading') }, input)
+    const { rows, rejected, discovered, misfits } = await readExactly(session, { ...plan, files, limit, label: (column) => column.name, onRows: (count, bytes) => progress(count, bytes, 'reading') }, input)
     if (discovered.length === 0 && misfits.length === 0) return { rows, rejected }
-    plan = { ...plan, columns: [...asText(plan, misfits), ...keysOf(plan, discovered)] }
+    const added = keysOf(plan, discovered)
+    plan = { ...plan, columns: [...asText(plan, misfits), ...added] }
+    // No room for more: records with such keys are refused.
+    if (discovered.length > 0 && added.length === 0) plan = { ...plan, dataset: { ...plan.dataset, drift: 'freeze' } }
   }
 }
+
+/** Keys of JSON that become columns when nobody declared any. */
+const MOST_COLUMNS = 2_000
 
 /** Columns of keys that came after the sample. */
 function keysOf(plan: FilePlan, paths: string[]): FileColumn[] {
   const keys = [...new Set(paths.map(keyOf))].filter((key) => !plan.columns.some(({ column }) => column.path === keyPath(key)))
-  return keys.map((key) => wholeTextColumn(key, keyPath(key), plan.dataset.record.format))
+  return keys.slice(0, Math.max(0, MOST_COLUMNS - plan.columns.length)).map((key) => wholeTextColumn(key, keyPath(key), plan.dataset.record.format))
 }
