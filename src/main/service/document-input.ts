@@ -22,7 +22,7 @@ export async function readDocuments(work: Work, { staged, rejects, progress, now
   if (files.length === 0) return { rows: 0, rejected: 0, bytes: 0, totalRows: 0, cursor, startupSeconds: now() - begun, nothingNew: true }
   const startupSeconds = now() - begun
   return inSession(work, async (session) => {
-    await lockDown(session, [...new Set(files.map((file) => dirname(file.path))), work.workFolder])
+    await lockDown(session, [...new Set([...files.map((file) => file.path), staged, rejects].map((path) => dirname(path))), work.workFolder])
     let dataset: Dataset = declared
     let columns = declared.columns
     for (;;) {
