@@ -6,8 +6,7 @@ import type { StageRows } from '../core/engine.ts'
 import { createColumn, ensureRows, setWords, type ColumnValues } from '../core/rows.ts'
 import { appendText, type Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
-import type { TextBytes } from '../quality/column-check.ts'
-import { compileChecks, type Reject } from '../quality/record-check.ts'
+import { compileChecks, type RecordChecker, type Reject } from '../quality/record-check.ts'
 import type { DocumentFailure, DocumentWindow } from './document-windows.ts'
 
 /** A reject as it is written, in this order. */
@@ -48,7 +47,7 @@ export interface JudgeOptions {
   label(column: Column): string
 }
 
-export function createJudge(dataset: Pick<Dataset, 'drift' | 'rules'>, columns: Column[], { bounds, givesBack, label }: JudgeOptions): Judge {
+export function createJudge(dataset: Dataset, columns: Column[], { bounds, givesBack, label }: JudgeOptions): Judge {
   const checker = compileChecks(dataset, columns)
   const kinds = checker.columns.map((one) => one.values.kind)
   const rejectRows = createRejectRows(new Map(columns.map((column) => [column.path, label(column)])))
@@ -188,12 +187,12 @@ function setSpan(column: ColumnValues, row: number, start: number, length: numbe
   column.spans[row * 2 + 1] = length
 }
 
-function textOver(slab: Slab): TextBytes {
+function textOver(slab: Slab): Parameters<RecordChecker['check']>[0] {
   return {
-    get bytes() {
+    get bytes(): Buffer {
       return slab.bytes
     },
-    append(text) {
+    append(text: string): { start: number; length: number } {
       const start = appendText(slab, text)
       return { start, length: slab.end - start }
     },
