@@ -23,7 +23,8 @@ test('columns are matched by the names of the header, whatever their order; one 
   await expect(transferOf({ path: file('lacks.csv', 'id,name\n1,a\n') })).rejects.toMatchObject({ code: 'source_not_found', message: expect.stringContaining('column amount') })
   file('two-a.csv', 'id,name,amount\n1,a,1\n')
   file('two-b.csv', 'name,id,amount\na,1,1\n')
-  await expect(transferOf({ path: 'in/two-*.csv' })).rejects.toMatchObject({ code: 'source_failed', message: expect.stringContaining('differs') })
+  const two = await transferOf({ path: 'in/two-*.csv' })
+  expect(await rowsOf([two.receipt.output[0]])).toEqual([{ id: '1', name: 'a', amount: '1.00' }, { id: '1', name: 'a', amount: '1.00' }])
 })
 
 test.each([
@@ -85,5 +86,5 @@ test('NDJSON: lines that do not fit are kept with number, column and rule; the o
   expect(mixed.receipt).toMatchObject({ rows: 3, rejected: 5 })
   expect(await rowsOf([mixed.receipt.output[0]])).toEqual(await rowsOf([clean.receipt.output[0]]))
   const rejects = await rowsOf([mixed.receipt.output[1]], 'SELECT line, column_name, original FROM T')
-  expect(rejects.map((one) => [Number(one.line), one.column_name, one.original])).toEqual([[2, 'id', bad[0]], [4, 'line', bad[1]], [5, 'line', bad[2]], [6, 'at', bad[3]], [7, 'line', bad[4]]])
+  expect(rejects.map((one) => [Number(one.line), one.column_name, one.original])).toEqual([[2, 'id', bad[0]], [4, null, bad[1]], [5, null, bad[2]], [6, 'at', bad[3]], [7, null, bad[4]]])
 })

@@ -110,7 +110,7 @@ test('XML into Parquet at a destination: by a declaration, each file once, what 
   const first = await runWork(work())
   expect(first.receipt).toMatchObject({ rows: 1, rejected: 2 })
   expect(await rowsOf([first.receipt.output[0]], 'SELECT id, title, price::VARCHAR AS price FROM T')).toEqual([{ id: '1', title: 'A & B', price: '1.50' }])
-  expect(await rowsOf([first.receipt.output[1]], 'SELECT column_name, rule, decode(original) AS original FROM T ORDER BY rule')).toMatchObject([{ rule: 'malformed', original: '<library><book></library>' }, { rule: 'type.long', column_name: '@id' }])
+  expect(await rowsOf([first.receipt.output[1]], 'SELECT column_name, rule, original FROM T ORDER BY rule')).toMatchObject([{ rule: 'malformed', original: '<library><book></library>' }, { rule: 'type.long', column_name: '@id' }])
   expect((await runWork(work({ cursor: first.cursor }))).receipt).toMatchObject({ rows: 0, output: [] })
   file('b.xml', '<book id="2"/>')
   expect((await runWork(work({ cursor: first.cursor }))).receipt).toMatchObject({ rows: 1, rejected: 0 })

@@ -1,51 +1,44 @@
 /**
- * XML and JSON documents as input of a transfer: decoded and judged as on their way into the zones, by a declaration, in a table of the
- * execution's own; its accepted rows are the file, and what was quarantined are the rejects.
+ * XML and JSON documents as input of a transfer, by a declaration: decoded and judged as on their way into the zones. What is accepted
+ * is the file, and what would be in quarantine are the rejects.
  */
-import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { BY_LOCAL_PATH } from '../../core/object-store.ts'
-import { literal, name } from '../../engines/duckdb/sql.ts'
-import { rowsOfFiles } from '../../engines/duckdb/table-view.ts'
-import { decodePath } from '../../lakehouse/actions.ts'
-import { columnsOf } from '../../lakehouse/snapshot.ts'
-import { placeDataset } from '../home.ts'
-import { openRaw, type RawTable } from '../raw-table.ts'
-import { streamOf } from '../stream-run.ts'
+import { dirname } from 'node:path'
+import { RESERVED_COLUMNS, type Column, type Dataset } from '../../dataset/declaration.ts'
+import { LIMITS } from '../../core/limits.ts'
+import { lockDown } from '../../engines/duckdb/session.ts'
+import { duckType } from '../../engines/duckdb/sql.ts'
+import { deltaType, evolve } from '../../planning/table-layout.ts'
 import { declaredDataset } from './declared-dataset.ts'
-import { copyFresh } from './file-input.ts'
-import { inSession, type Read, type Target } from './transfer-read.ts'
+import { readExactly } from './exact-read.ts'
+import { bringFresh } from './file-input.ts'
+import { inSession, sessionBytes, type Read, type Target } from './transfer-read.ts'
 import type { Work } from './work.ts'
 
-/** Documents that are new, each once. `now` in seconds, monotonic. */
+/** Documents that are new, each once. */
 export async function readDocuments(work: Work, { staged, rejects, progress, now }: Target): Promise<Read> {
   const begun = now()
-  const home = join(work.workFolder, 'documents')
-  const folder = join(home, 'inbox')
-  // What a killed attempt left is numbered as its files were: the same names could hold others now.
-  await rm(home, { recursive: true, force: true })
-  await mkdir(folder, { recursive: true })
-  const { of, bytes, share } = await copyFresh(work, folder, progress)
-  if (bytes === 0) return { rows: 0, rejected: 0, bytes: 0, totalRows: 0, cursor: of, startupSeconds: now() - begun, nothingNew: true }
-  // Processes below this one work in a home of their own.
-  process.env.HEADRACE_HOME = home
-  const loaded = placeDataset(declaredDataset(work.sourceType, work.source, true), join(home, 'declaration.yaml'))
+  const declared = declaredDataset(work.sourceType, work.source, true)
+  const { files, bytes, cursor, share } = await bringFresh(work)
+  if (files.length === 0) return { rows: 0, rejected: 0, bytes: 0, totalRows: 0, cursor, startupSeconds: now() - begun, nothingNew: true }
   const startupSeconds = now() - begun
-  await streamOf(loaded, { engine: {}, untilCaughtUp: true, metricsPort: undefined, signal: new AbortController().signal, onCommit: ({ counts }) => progress(counts.accepted, counts.bytes, 'reading'), say: (text) => process.stdout.write(`${new Date().toISOString()} ${text}\n`) })
-  const raw = await openRaw(loaded.dataset, loaded.rawPath, Date.now())
-  const { rows, rejected } = await writeFiles(work, raw, { staged, rejects })
-  return { rows, rejected, bytes: work.draft ? 0 : bytes, totalRows: Math.round(rows / Math.max(share, Number.EPSILON)), cursor: of, startupSeconds }
+  return inSession(work, async (session) => {
+    await lockDown(session, [...new Set([...files.map((file) => file.path), staged, rejects].map((path) => dirname(path))), work.workFolder])
+    let dataset: Dataset = declared
+    let columns = declared.columns
+    for (;;) {
+      const plan = { dataset, columns: columns.map((column) => ({ column, duckType: duckType(deltaType(column)) })), inferred: false, files, limit: undefined, label: (column: Column) => column.path }
+      const read = await readExactly(session, { ...plan, onRows: (rows, done) => progress(rows, done, 'reading') }, { staged, rejects, memoryBytes: sessionBytes(work) })
+      const { rows, rejected, discovered } = read
+      if (discovered.length === 0) return { rows, rejected, bytes: work.draft ? 0 : bytes, totalRows: Math.round(rows / Math.max(share, Number.EPSILON)), cursor, startupSeconds }
+      const added = evolved(columns, discovered)
+      columns = [...columns, ...added]
+      // What there is no room for is refused, as a stream does.
+      if (added.length === 0) dataset = { ...dataset, drift: 'freeze' }
+    }
+  })
 }
 
-async function writeFiles(work: Work, { table, columns }: RawTable, { staged, rejects }: Pick<Target, 'staged' | 'rejects'>): Promise<{ rows: number; rejected: number }> {
-  const { metadata, files } = table.snapshot
-  const live = [...files.values()]
-  await BY_LOCAL_PATH.ready(table.store, live.map((file) => decodePath(file.path)))
-  const of = (outcome: string): string => `(${rowsOfFiles(columnsOf(metadata), metadata.partitionColumns, live.filter((file) => file.partitionValues.outcome === outcome).map((file) => ({ path: BY_LOCAL_PATH.path(table.store, decodePath(file.path)), partitionValues: file.partitionValues })))})`
-  return inSession(work, async (session) => {
-    await session.run(`COPY (SELECT ${columns.map((column) => name(column.name)).join(', ')} FROM ${of('accepted')}) TO ${literal(staged)} (FORMAT parquet, COMPRESSION zstd)`)
-    const [[rows, rejected]] = await session.rows(`SELECT (SELECT count(*) FROM ${of('accepted')}), (SELECT count(*) FROM ${of('quarantined')} WHERE reject_kind = 'record')`)
-    if (Number(rejected) > 0) await session.run(`COPY (SELECT message_key AS file_path, ordinal AS line, reject_path AS column_name, reject_rule AS rule, reject_reason AS error_message, original FROM ${of('quarantined')} WHERE reject_kind = 'record') TO ${literal(rejects)} (FORMAT parquet, COMPRESSION zstd)`)
-    return { rows: Number(rows), rejected: Number(rejected) }
-  })
+function evolved(columns: Column[], paths: string[]): Column[] {
+  const before = columns.filter((column) => column.evolved).length
+  return evolve(columns, paths, RESERVED_COLUMNS).slice(0, Math.max(0, LIMITS.evolvedColumns - before))
 }

@@ -3,23 +3,18 @@ import { copyFile, glob, open, stat } from 'node:fs/promises'
 import { basename, dirname, join, matchesGlob } from 'node:path'
 import { failure } from '../../core/errors.ts'
 import { lockDown, type DuckSession } from '../../engines/duckdb/session.ts'
-import { transfer, type TransferInput } from '../../engines/duckdb/transfer.ts'
-import { headerOf, type Header } from '../../formats/csv/header.ts'
+import { transfer } from '../../engines/duckdb/transfer.ts'
 import { checkColumns } from './declared-columns.ts'
+import type { FileSettings } from './file-plan.ts'
 import { openTenantStore, type StoreConfig } from './tenant-store.ts'
 import { tenantPath } from './tenant-paths.ts'
-import { limitOf, type Read, type Target } from './transfer-read.ts'
+import { readTexts } from './text-read.ts'
+import { limitOf, sessionBytes, type Read, type Target } from './transfer-read.ts'
 import type { Progress, Work } from './work.ts'
 
-interface FilesConfig {
+type FilesConfig = Omit<FileSettings, 'format'> & {
   path: string
-  format: TransferInput['format']
-  /** In order. With a header, names are matched with it, so that the file's order counts. */
-  columns?: { name: string; type: string }[]
-  header?: boolean
-  delimiter?: string
-  quote?: string
-  null_text?: string
+  format: FileSettings['format'] | 'parquet'
   /** `new` (each file once) or `full`. */
   mode?: 'new' | 'full'
 }
@@ -62,28 +57,48 @@ async function freshOf(work: Work): Promise<Fresh> {
 /** Copies what is new as it is, in the order of its names. */
 export async function copyFresh(work: Work, folder: string, progress: Progress): Promise<{ of: unknown; bytes: number; share: number }> {
   const { place, found, fresh, cursor } = await freshOf(work)
-  const sum = (files: InputFile[]): number => files.reduce((total, file) => total + file.size, 0)
   let bytes = 0
   for (const [i, path] of (await place.bring(fresh)).entries()) {
     await copyFile(path, join(folder, `${String(i).padStart(6, '0')}-${basename(path)}`))
     progress(i + 1, (bytes += fresh[i].size), 'fetching')
   }
-  return { of: cursor, bytes, share: sum(found) === 0 ? 1 : bytes / sum(found) }
+  return { of: cursor, bytes, share: sizeOf(found) === 0 ? 1 : bytes / sizeOf(found) }
 }
+
+/** The files to read, where DuckDB and we can open them. */
+export interface BroughtFiles {
+  files: { path: string; name: string }[]
+  bytes: number
+  cursor: unknown
+  /** Of the bytes of all files that match. */
+  share: number
+  found: InputFile[]
+}
+
+/** Brings what is new. */
+export async function bringFresh(work: Work): Promise<BroughtFiles> {
+  const { place, found, fresh, cursor } = await freshOf(work)
+  const paths = fresh.length === 0 ? [] : await place.bring(fresh)
+  const [bytes, all] = [sizeOf(fresh), sizeOf(found)]
+  return { files: paths.map((path, i) => ({ path, name: fresh[i].name })), bytes, cursor, share: all === 0 ? 1 : bytes / all, found }
+}
+
+const sizeOf = (files: InputFile[]): number => files.reduce((total, file) => total + file.size, 0)
 
 /** Files that match, each taken once unless the mode is `full`. Nothing new is a success. */
 export async function readFiles(work: Work, session: DuckSession, { staged, rejects, progress, now }: Target): Promise<Read> {
   const begun = now()
   const config = work.source as unknown as FilesConfig
-  const { place, found, fresh, cursor } = await freshOf(work)
-  if (fresh.length === 0) return { rows: 0, rejected: 0, bytes: 0, totalRows: 0, cursor, startupSeconds: now() - begun, nothingNew: true }
-  const paths = await place.bring(fresh)
+  checkColumns(work.source)
+  const { files, bytes, cursor, found } = await bringFresh(work)
+  if (files.length === 0) return { rows: 0, rejected: 0, bytes: 0, totalRows: 0, cursor, startupSeconds: now() - begun, nothingNew: true }
+  const paths = files.map((file) => file.path)
   await lockDown(session, [...new Set(paths.map((path) => dirname(path))), work.workFolder])
-  const bytes = fresh.reduce((sum, file) => sum + file.size, 0)
   progress(0, bytes, 'reading')
   const startupSeconds = now() - begun
-  const input: TransferInput = { format: config.format, paths, ...(await columnsOf(config, paths)), header: config.header, delimiter: config.delimiter, quote: config.quote, nullText: config.null_text, limit: limitOf(work), rejects: true }
-  const result = await transfer(session, input, staged, rejects)
+  const limit = limitOf(work)
+  const { format } = config
+  const result = format === 'parquet' ? await transfer(session, { format, paths, limit }, staged) : await readTexts(session, { settings: { ...config, format }, files, limit, staged, rejects, memoryBytes: sessionBytes(work), progress })
   return { ...result, bytes: work.draft ? 0 : bytes, totalRows: work.draft ? await rowsOf(paths[0], found) : result.rows, cursor, startupSeconds }
 }
 
@@ -94,34 +109,6 @@ function firstOf(files: InputFile[]): InputFile[] {
     bytes += file.size
     return i === 0 || before < DRAFT_BYTES
   })
-}
-
-/** Declared columns in the order of the files' header. Throws when a file lacks one, or has them in another order than the first. */
-async function columnsOf(config: FilesConfig, paths: string[]): Promise<Pick<TransferInput, 'columns' | 'newLine'>> {
-  checkColumns(config.columns)
-  if (config.columns === undefined) return {}
-  const declared = new Map(config.columns.map((column) => [column.name, column.type]))
-  if (config.format !== 'csv' || config.header === false) return { columns: Object.fromEntries(declared) }
-  const [first, ...rest] = await Promise.all(paths.map(async (path) => ({ path, ...(await namesOf(path, config)) })))
-  const missing = [...declared.keys()].find((one) => !first.names.includes(one))
-  if (missing !== undefined) throw failure('source_not_found', { address: first.path, what: `column ${missing}`, known: `its header has ${first.names.join(', ').slice(0, 200)}.` })
-  const other = rest.find((file) => file.names.join('\0') !== first.names.join('\0'))
-  if (other !== undefined) throw failure('source_failed', { address: other.path, reason: `its header (${other.names.join(', ').slice(0, 200)}) differs from that of ${first.path}` })
-  // What is not declared is read as text and kept: a column is not lost because nobody named it.
-  return { columns: Object.fromEntries(first.names.map((one) => [one, declared.get(one) ?? 'VARCHAR'])), newLine: first.newLine }
-}
-
-const HEADER_BYTES = 1024 * 1024
-
-async function namesOf(path: string, { delimiter, quote }: FilesConfig): Promise<Header> {
-  await using file = await open(path)
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0)
-  const text = buffer.toString('utf8', 0, bytesRead)
-  const header = headerOf(bytesRead < HEADER_BYTES ? `${text}\n` : text, delimiter, quote)
-  if (header === undefined) throw failure('source_failed', { address: path, reason: `its header does not end within ${HEADER_BYTES} bytes` })
-  const twin = header.names.find((one, i) => header.names.indexOf(one) !== i)
-  if (twin !== undefined) throw failure('source_failed', { address: path, reason: `its header has ${twin.slice(0, 60)} twice` })
-  return header
 }
 
 const wildcards = /[^/]*[*?[{].*$/

@@ -43,7 +43,7 @@ export async function checkJob({ secrets, now }: Context, tenantId: string, job:
   need('destination_config', job.destination_config, DESTINATION_SETTINGS[type])
   const documents = ['files', 's3'].includes(job.source_type) && type !== 'zones' && isDocuments(job.source_config)
   if (documents) declaredDataset(job.source_type, job.source_config, true)
-  else if (['files', 's3'].includes(job.source_type) && type !== 'zones') checkColumns(job.source_config.columns)
+  else if (['files', 's3'].includes(job.source_type) && type !== 'zones') checkColumns(job.source_config)
   const { memory_gb: memory } = job.resource_requirements as unknown as ResourceRequirements
   if ((type === 'zones' || documents) && memory < LEAST_ZONES_GB) throw failure('setting_missing', { where: 'resource_requirements', setting: `memory_gb of ${LEAST_ZONES_GB} or more: a stream and the batch beside it take 1.3 GB`, example: `"memory_gb": ${LEAST_ZONES_GB}` })
   nextTick(job.schedule_cron, now())

@@ -27,9 +27,12 @@ export interface Read extends TransferResult {
 /** DuckDB's part of the memory of an execution; the rest is the process's own. */
 const SESSION_SHARE = 0.6
 
+/** What DuckDB may take of it. */
+export const sessionBytes = (work: Work): number => Math.floor(work.memoryBytes * SESSION_SHARE)
+
 /** A session of the execution for as long as the action takes. */
 export async function inSession<T>(work: Work, action: (session: DuckSession) => Promise<T>): Promise<T> {
-  const session = await openSession({ memoryBytes: Math.floor(work.memoryBytes * SESSION_SHARE), threads: work.threads, spillFolder: join(work.workFolder, 'spill') })
+  const session = await openSession({ memoryBytes: sessionBytes(work), threads: work.threads, spillFolder: join(work.workFolder, 'spill') })
   try {
     return await action(session)
   } finally {

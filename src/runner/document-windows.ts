@@ -1,0 +1,154 @@
+/**
+ * A file record by record, whatever its size: windows of it go through the scanner of its format, and memory does not grow with it. The
+ * windows know where they lie, so that a record that is refused can be found again in the file.
+ */
+import { LIMITS } from '../core/limits.ts'
+import { createSlab, reserve, type Slab } from '../core/slab.ts'
+import type { Column, Dataset } from '../dataset/declaration.ts'
+import type { DocumentScanner, Records } from '../formats/records.ts'
+import { createDecoder, createDocumentScanner, type MessageDecoder, type MessageFault } from './decoder.ts'
+
+/** A file as UTF-8 bytes, from its beginning, as often as it is asked for. */
+export interface DocumentBytes {
+  size: number
+  chunks(): AsyncIterable<Buffer>
+}
+
+/** What is wrong with a file as a whole; small ones stand in the slab. */
+export interface DocumentFailure extends MessageFault {
+  whole: { slab: Slab; end: number } | undefined
+}
+
+/** Complete records of one file. */
+export interface DocumentWindow {
+  slab: Slab
+  records: Records
+  /** The line (from 1) in which a position of the slab lies. Positions are asked in rising order. */
+  lineOf(position: number): Promise<number>
+}
+
+type OnWindow = (window: DocumentWindow) => Promise<boolean>
+
+export interface DocumentReader {
+  /** Gives the file's records; stops when `onWindow` answers false. Returns what is wrong with the file as a whole, if anything. */
+  read(file: DocumentBytes, onWindow: OnWindow): Promise<DocumentFailure | undefined>
+  /** Whether a fault may come after records of the file were given. */
+  mayFail(file: DocumentBytes): boolean
+}
+
+/** Small files are read whole: one window, without the memory of a large one. */
+const SMALL_BYTES = LIMITS.slabBytes
+
+export function createDocumentReader(dataset: Dataset, columns: Column[]): DocumentReader {
+  const decoder = createDecoder(dataset, columns)
+  const scanner = createDocumentScanner(dataset, columns)
+  const slab = createSlab(LIMITS.slabBytes * 2)
+  const isWhole = (file: DocumentBytes): boolean => file.size <= SMALL_BYTES || (scanner === undefined && file.size <= LIMITS.recordBytes)
+  return {
+    mayFail: (file) => !isWhole(file),
+    read(file, onWindow) {
+      if (isWhole(file)) return readWhole(decoder, slab, file, onWindow)
+      if (scanner === undefined) return Promise.resolve({ rule: 'too_large', reason: `the file is larger than ${LIMITS.recordBytes} bytes, and a document of JSON is read whole`, whole: undefined })
+      return readWindows(scanner, slab, file, onWindow)
+    },
+  }
+}
+
+async function readWhole(decoder: MessageDecoder, slab: Slab, file: DocumentBytes, onWindow: OnWindow): Promise<DocumentFailure | undefined> {
+  slab.end = 0
+  for await (const chunk of file.chunks()) append(slab, slab.end, chunk)
+  const end = slab.end
+  if (end === 0) return undefined
+  if (end > LIMITS.recordBytes) return { rule: 'too_large', reason: `the document has more than ${LIMITS.recordBytes} bytes`, whole: undefined }
+  reserve(slab, LIMITS.slabBytes)
+  slab.end = end + 1
+  decoder.clear()
+  const fault = decoder.decode(slab, 0, end)
+  if (fault === undefined && decoder.records.rows > 0) await onWindow({ slab, records: decoder.records, lineOf: createLines(slab, () => Promise.resolve(1)).of })
+  return fault && { ...fault, whole: { slab, end } }
+}
+
+async function readWindows(scanner: DocumentScanner, slab: Slab, file: DocumentBytes, onWindow: OnWindow): Promise<DocumentFailure | undefined> {
+  scanner.beginDocument()
+  let kept = 0
+  let before = 0
+  let more = true
+  const lines = createLines(slab, () => linesBefore(file, before))
+  const window = async (final: boolean): Promise<DocumentFailure | undefined> => {
+    const end = kept
+    slab.end = end
+    reserve(slab, LIMITS.slabBytes)
+    slab.end = end + 1
+    const { consumed, fault } = scanner.scanWindow(slab, 0, end, final)
+    if (fault !== undefined) return { rule: fault.rule, reason: `${fault.reason} (byte ${before + fault.at})`, whole: undefined }
+    if (scanner.records.rows > 0) more = await onWindow({ slab, records: scanner.records, lineOf: lines.of })
+    lines.leave(consumed)
+    slab.bytes.copyWithin(0, consumed, end)
+    kept = end - consumed
+    before += consumed
+    if (kept > LIMITS.recordBytes) return { rule: 'too_large', reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})`, whole: undefined }
+    return undefined
+  }
+  for await (const chunk of file.chunks()) {
+    append(slab, kept, chunk)
+    kept += chunk.length
+    if (kept < LIMITS.slabBytes) continue
+    const fault = await window(false)
+    if (fault !== undefined || !more) return fault
+  }
+  return window(true)
+}
+
+function append(slab: Slab, at: number, chunk: Buffer): void {
+  slab.end = at
+  reserve(slab, chunk.length)
+  slab.bytes.set(chunk, at)
+  slab.end = at + chunk.length
+}
+
+const [LF, CR] = [0x0a, 0x0d]
+
+/** Lines are counted from the first question on: a file whose records all fit has no line to name. */
+function createLines(slab: Slab, first: () => Promise<number>): { of: DocumentWindow['lineOf']; leave(consumed: number): void } {
+  let line: number | undefined
+  let at = 0
+  const count = (position: number): number => {
+    line = (line ?? 1) + lineEnds(slab.bytes, at, position)
+    at = position
+    return line
+  }
+  return {
+    async of(position) {
+      line ??= await first()
+      return count(position)
+    },
+    leave(consumed) {
+      if (line !== undefined) count(consumed)
+      at = 0
+    },
+  }
+}
+
+/** LF, CR LF and CR each end a line. */
+function lineEnds(bytes: Uint8Array, from: number, to: number): number {
+  let ends = 0
+  for (let at = from; at < to; at += 1) if (bytes[at] === LF || (bytes[at] === CR && bytes[at + 1] !== LF)) ends += 1
+  return ends
+}
+
+/** The line that begins at `end`: the file is read up to there once more. */
+async function linesBefore(file: DocumentBytes, end: number): Promise<number> {
+  let line = 1
+  let at = 0
+  let last = 0
+  for await (const chunk of file.chunks()) {
+    const length = Math.min(chunk.length, end - at)
+    // A line end of two bytes may lie in two chunks.
+    if (last === CR && chunk[0] === LF) line -= 1
+    line += lineEnds(chunk, 0, length)
+    last = chunk[length - 1]
+    at += length
+    if (at >= end) break
+  }
+  return line
+}
