@@ -75,8 +75,9 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
 /** Text of a value with any white space and any escapes that mean the same. */
 const space = fc.constantFrom('', '', '', ' ', '\n', '\t\r\n ')
 function textOf(value: unknown, pick: () => number, gap: (i: number) => string): string {
-  const text = (one: string): string =>
-    `"${[...one].map((c) => (pick() % 8 === 0 ? [...JSON.stringify(c).slice(1, -1)].length > 1 ? JSON.stringify(c).slice(1, -1) : Array.from({ length: c.length }, (_, i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, '0')}`).join('') : JSON.stringify(c).slice(1, -1))).join('')}"`
+  const unit = (code: number): string => `\\u${code.toString(16).padStart(4, '0')}`
+  const escaped = (c: string): string => (JSON.stringify(c).length > 3 ? JSON.stringify(c).slice(1, -1) : Array.from({ length: c.length }, (_, i) => unit(c.charCodeAt(i))).join(''))
+  const text = (one: string): string => `"${Array.from(one, (c) => (pick() % 8 === 0 ? escaped(c) : JSON.stringify(c).slice(1, -1))).join('')}"`
   const g = (): string => gap(pick())
   if (typeof value === 'string') return text(value)
   if (Array.isArray(value)) return `[${g()}${value.map((one) => textOf(one, pick, gap)).join(`${g()},${g()}`)}${g()}]`

@@ -5,11 +5,11 @@
 import { jsonPathText } from '../../core/json-path.ts'
 import { addRow } from '../records.ts'
 import { learnRecord, mayLearn, readKnownRecord } from './known-records.ts'
-import { readObject } from './record.ts'
+import { readCell, readObject } from './record.ts'
 import { fault, unexpected, type ScanState } from './scan-state.ts'
 import { childNamed, stepsTo, type JsonNode } from './shape.ts'
 import { CLOSE, CLOSE_LIST, COMMA, LETTER_N, OPEN, OPEN_LIST, QUOTE, keyText, readKey, skipSpace } from './tokens.ts'
-import { enter, readValue, skipValue } from './values.ts'
+import { enter, skipValue } from './values.ts'
 
 /** Reads on from `p` to the end of the document, or of what is there. */
 export function readDocument(s: ScanState, p: number): void {
@@ -138,7 +138,7 @@ function readAround(s: ScanState, p: number, node: JsonNode): number {
     const end = readInside(s, p, node)
     if (node.column < 0) return end
   } else if (node.column < 0) return skipValue(s, p, false)
-  const end = readValue(s, p, node)
+  const end = readCell(s, p, node)
   if (s.valueLength < 0) return end
   if (s.windowed && s.hasRecords) {
     s.rule = 'wrong_root'

@@ -5,10 +5,11 @@
  * found right once, in this order, so that a match needs no further look at keys or nesting. Anything else goes the general way.
  */
 import { addRow, truncateRows } from '../records.ts'
+import { readCell } from './record.ts'
 import { RECORD_END, SKIPPED, type KnownRecords, type ScanState, type Stretch } from './scan-state.ts'
 import type { JsonNode } from './shape.ts'
 import { QUOTE, plainEnd } from './tokens.ts'
-import { readValue, skipValue } from './values.ts'
+import { skipValue } from './values.ts'
 import { byteWords, matchesWords } from './words.ts'
 
 /** Optional fields make branches; records that differ more than this in what is not a value are scanned in general. */
@@ -76,7 +77,7 @@ function readValues(s: ScanState, p: number, depth: number): number {
     s.depth = depth + found.depth
     if (column === SKIPPED) p = skipValue(s, p, false)
     else {
-      p = readValue(s, p, found.node as JsonNode)
+      p = readCell(s, p, found.node as JsonNode)
       cells[at] = s.valueStart
       cells[at + 1] = s.valueLength
     }

@@ -1,24 +1,29 @@
 /** Arrays of objects with declared sub-fields: the cell is an array of objects that have the sub-fields' names as keys. */
+import { appendText } from '../../core/slab.ts'
 import { unexpected, type ScanState } from './scan-state.ts'
-import type { ListItems } from './shape.ts'
-import { readObject } from './record.ts'
+import type { JsonNode, ListItems } from './shape.ts'
 import { CLOSE_LIST, COMMA, OPEN, skipSpace } from './tokens.ts'
 import { enter, skipValue } from './values.ts'
-import { appendText } from '../../core/slab.ts'
+/** Reads an item beside the tree of its keys; the walk over records passes itself in. */
+type ReadObject = (s: ScanState, p: number, root: JsonNode) => number
 
 /**
  * Reads the array (or the one object) at `p`. Its own text is the cell, unless keys and names differ or a key stands in an
  * item twice: then the text is made anew, of the first values.
  */
-export function readItems(s: ScanState, p: number, items: ListItems): number {
+export function readItems(s: ScanState, p: number, node: JsonNode, readObject: ReadObject): number {
+  const items = node.items as ListItems
   const texts: string[] = []
   s.isRepeatedInList = false
-  const end = scanItems(s, p, items, items.isDirect ? undefined : texts)
+  s.holder = node
+  s.holderDepth = s.depth
+  const list = { items, readObject }
+  const end = scanItems(s, p, list, items.isDirect ? undefined : texts)
   if (items.isDirect && s.isRepeatedInList) {
     // Findings were made the first time.
     const { findings } = s
     const { length } = s.records.issues
-    scanItems(s, p, items, texts)
+    scanItems(s, p, list, texts)
     s.findings = findings
     s.records.issues.length = length
   }
@@ -32,14 +37,19 @@ export function readItems(s: ScanState, p: number, items: ListItems): number {
   return end
 }
 
-function scanItems(s: ScanState, from: number, items: ListItems, texts: string[] | undefined): number {
-  if (s.bytes[from] === OPEN) return scanItem(s, from, items, texts)
+interface List {
+  items: ListItems
+  readObject: ReadObject
+}
+
+function scanItems(s: ScanState, from: number, list: List, texts: string[] | undefined): number {
+  if (s.bytes[from] === OPEN) return scanItem(s, from, list, texts)
   enter(s, from)
   const b = s.bytes
   let p = skipSpace(s, from + 1)
   if (b[p] !== CLOSE_LIST) {
     for (;;) {
-      p = skipSpace(s, scanItem(s, p, items, texts))
+      p = skipSpace(s, scanItem(s, p, list, texts))
       if (b[p] === CLOSE_LIST) break
       if (b[p] !== COMMA) throw unexpected(s, p, 'a comma or ]')
       p = skipSpace(s, p + 1)
@@ -50,7 +60,7 @@ function scanItems(s: ScanState, from: number, items: ListItems, texts: string[]
 }
 
 /** An item that is no object stays as it is, for the checks to judge. */
-function scanItem(s: ScanState, p: number, items: ListItems, texts: string[] | undefined): number {
+function scanItem(s: ScanState, p: number, { items, readObject }: List, texts: string[] | undefined): number {
   if (s.bytes[p] !== OPEN) {
     const end = skipValue(s, p, true)
     texts?.push(sourceText(s, p, end))

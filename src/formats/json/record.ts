@@ -1,10 +1,12 @@
 /** Objects that the declaration knows: the record itself and what is inside of it, walked beside the tree of keys. */
 import { appendJsonStep } from '../../core/json-path.ts'
-import { pathOf, reportUnknown, reportValue } from './findings.ts'
 import { beginKeys, isSecond } from './keys.ts'
+import { readItems } from './lists.ts'
+import { pathOf } from './notes.ts'
 import { unexpected, type KeyLedger, type ScanState } from './scan-state.ts'
 import { childNamed, type JsonNode } from './shape.ts'
-import { CLOSE, COMMA, LETTER_N, OPEN, behindColon, keyText, readKey, skipSpace } from './tokens.ts'
+import { CLOSE, COMMA, LETTER_N, OPEN, OPEN_LIST, behindColon, keyText, readKey, skipSpace } from './tokens.ts'
+import { reportRepeated, reportUnknown } from './unknown.ts'
 import { enter, readValue, skipValue } from './values.ts'
 import { matchesWords } from './words.ts'
 
@@ -54,7 +56,7 @@ function follow(node: JsonNode, previous: JsonNode | undefined, child: JsonNode)
 function readKnown(s: ScanState, p: number, child: JsonNode): number {
   if (child.children.length > 0) return readInner(s, p, child)
   if (child.column >= 0) {
-    const end = readValue(s, p, child)
+    const end = readCell(s, p, child)
     if (s.learning) learn(s, p, end, child)
     keepCell(s, child.column)
     return end
@@ -63,6 +65,12 @@ function readKnown(s: ScanState, p: number, child: JsonNode): number {
   if (child.item >= 0) keepItem(s, p, end, child)
   else if (s.learning) learn(s, p, end, undefined)
   return end
+}
+
+/** Reads the value of a column, whatever it is, into the state. */
+export function readCell(s: ScanState, p: number, node: JsonNode): number {
+  const c = s.bytes[p]
+  return node.items !== undefined && (c === OPEN || c === OPEN_LIST) ? readItems(s, p, node, readObject) : readValue(s, p, node)
 }
 
 function keepCell(s: ScanState, column: number): void {
@@ -113,7 +121,7 @@ function readBoth(s: ScanState, p: number, child: JsonNode): number {
     keepItem(s, p, end, child)
     return end
   }
-  const end = readValue(s, p, child)
+  const end = readCell(s, p, child)
   keepCell(s, child.column)
   return end
 }
@@ -133,7 +141,7 @@ function readUnknown(s: ScanState, p: number, node: JsonNode, ledger: KeyLedger)
 /** The second value of a key; the first one counts. */
 function readAgain(s: ScanState, p: number, path: string): number {
   s.isRepeatedInList = true
-  return reportValue(s, 'repeated', path, p)
+  return reportRepeated(s, p, path)
 }
 
 function isInItem(node: JsonNode): boolean {

@@ -1,7 +1,6 @@
 /** Values that nobody walks into: their extent, and what of them becomes a cell. */
-import { reportRepeatedInside } from './findings.ts'
 import { beginKeys, isSecond } from './keys.ts'
-import { readItems } from './lists.ts'
+import { innerPath, noteValue } from './notes.ts'
 import { fault, unexpected, type ScanState } from './scan-state.ts'
 import type { JsonNode } from './shape.ts'
 import {
@@ -42,12 +41,14 @@ function skipObject(s: ScanState, from: number, checks: boolean): number {
   if (b[p] !== CLOSE) {
     for (;;) {
       p = readKey(s, p)
+      const isRepeated = checks && isSecond(s, ledger)
       if (checks) {
         s.trailStart[s.depth] = s.keyStart
         s.trailLength[s.depth] = s.keyLength
-        if (isSecond(s, ledger)) reportRepeatedInside(s, p)
       }
-      p = skipSpace(s, skipValue(s, p, checks))
+      const end = skipValue(s, p, checks)
+      if (isRepeated) noteValue(s, 'repeated', innerPath(s), [p, end])
+      p = skipSpace(s, end)
       if (b[p] === CLOSE) break
       if (b[p] !== COMMA) throw unexpected(s, p, 'a comma or }')
       p = skipSpace(s, p + 1)
@@ -98,7 +99,6 @@ export function readValue(s: ScanState, p: number, node: JsonNode): number {
   }
   s.holder = node
   s.holderDepth = s.depth
-  if (node.items !== undefined) return readItems(s, p, node.items)
   const end = skipValue(s, p, true)
   s.valueStart = p
   s.valueLength = end - p
