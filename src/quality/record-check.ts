@@ -5,6 +5,7 @@
 import { LIMITS } from '../core/limits.ts'
 import { ensureRows } from '../core/rows.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
+import { createDiscovery, type Discovery } from './discovery.ts'
 import { compileColumn, read, type ColumnCheck, type TextBytes } from './column-check.ts'
 import { compileRule, type RuleCheck } from './rules.ts'
 
@@ -25,7 +26,8 @@ export interface ShapeFinding {
   path: string
   start: number
   length: number
-  reason?: string
+  /** Why it is malformed; of an unexpected field, why it can become no column. */
+  reason?: string | undefined
 }
 
 export interface RecordChecker {
@@ -39,18 +41,19 @@ export interface RecordChecker {
   check(text: TextBytes, cells: Int32Array, rows: number, issues: ShapeFinding[], skip: Uint8Array): Reject[]
 }
 
-export function compileChecks(dataset: Pick<Dataset, 'drift' | 'rules'>, columns: Column[]): RecordChecker {
+export function compileChecks(dataset: Pick<Dataset, 'drift' | 'record' | 'rules'>, columns: Column[]): RecordChecker {
   const checks = columns.map(compileColumn)
   const rules = dataset.rules.map((rule) => compileRule(rule, checks))
-  const discovered = new Set<string>()
+  const discovery = dataset.drift === 'evolve' ? createDiscovery(dataset.record, columns) : undefined
   const keepsRow = dataset.drift === 'discard_value'
   return {
     columns: checks,
-    discovered,
+    discovered: discovery?.paths ?? new Set(),
     check(text, cells, rows, issues, skip) {
       const rejects: Reject[] = []
-      discovered.clear()
-      for (const issue of issues) checkShape(dataset.drift, issue, text, skip, rejects, discovered)
+      discovery?.begin()
+      const judgement = { drift: dataset.drift, discovery, text, skip, rejects }
+      issues.forEach((_, i) => checkShape(judgement, issues, i))
       checks.forEach((check, column) => {
         ensureRows(check.values, rows)
         check.checkAll(text, cells, column, checks.length, rows, skip, (row, broken) => {
@@ -66,21 +69,33 @@ export function compileChecks(dataset: Pick<Dataset, 'drift' | 'rules'>, columns
   }
 }
 
-function checkShape(drift: Dataset['drift'], issue: ShapeFinding, text: TextBytes, skip: Uint8Array, rejects: Reject[], discovered: Set<string>): void {
-  if (skip[issue.row] !== 0) return
+interface Judgement {
+  drift: Dataset['drift']
+  discovery: Discovery | undefined
+  text: TextBytes
+  skip: Uint8Array
+  rejects: Reject[]
+}
+
+function checkShape({ drift, discovery, text, skip, rejects }: Judgement, issues: ShapeFinding[], index: number): void {
+  let issue = issues[index]
+  const { row } = issue
+  if (skip[row] !== 0) return
   if (issue.kind === 'malformed') {
-    skip[issue.row] = 2
-    rejects.push({ row: issue.row, kind: 'record', rule: 'malformed', path: '', value: quote(text, issue.start, issue.length), reason: issue.reason ?? '' })
+    skip[row] = 2
+    rejects.push({ row, kind: 'record', rule: 'malformed', path: '', value: quote(text, issue.start, issue.length), reason: issue.reason ?? '' })
     return
   }
-  if (issue.kind === 'unexpected' && drift === 'evolve') {
-    discovered.add(issue.path)
-    return
+  let reason = issue.reason ?? (issue.kind === 'unexpected' ? `${issue.path} is not declared` : `${issue.path} appears more than once`)
+  if (issue.kind === 'unexpected' && discovery !== undefined) {
+    const against = discovery.judge(issues, index)
+    if (against === undefined) return
+    issue = against.finding
+    reason = against.reason
   }
   const note = drift === 'discard_value'
-  if (!note) skip[issue.row] = 2
-  const reason = issue.kind === 'unexpected' ? `${issue.path} is not declared` : `${issue.path} appears more than once`
-  rejects.push({ row: issue.row, kind: note ? 'note' : 'record', rule: `schema.${issue.kind}`, path: issue.path, value: quote(text, issue.start, issue.length), reason })
+  if (!note) skip[row] = 2
+  rejects.push({ row, kind: note ? 'note' : 'record', rule: `schema.${issue.kind}`, path: issue.path, value: quote(text, issue.start, issue.length), reason })
 }
 
 function valueReject(check: ColumnCheck, rule: string, note: boolean, text: TextBytes, row: number, start: number, length: number): Reject {

@@ -2,7 +2,7 @@
  * The declared shape of a JSON document, compiled once into trees of keys that the scanner walks beside the input: one tree
  * for a record, one for what stands around the records, one for the items of each array of objects.
  */
-import { parseJsonPath, parseRecordPath, type JsonPath } from '../../core/json-path.ts'
+import { parseJsonPath, parseRecordPath, relativeJsonPath } from '../../core/json-path.ts'
 import { byteWords, type ByteWords } from './words.ts'
 
 /** One field to take out of each record. */
@@ -97,19 +97,13 @@ function recordPathOf(text: string): { steps: string[]; each: boolean } {
 function addField(shape: JsonShape, recordSteps: string[], field: JsonField, column: number): void {
   const path = parseJsonPath(field.path)
   if (typeof path === 'string') return
-  const { fromRoot, steps } = withinRecord(path, recordSteps, shape.each)
+  const { fromRoot, steps } = relativeJsonPath(path, { steps: recordSteps, each: shape.each })
   if (steps.length === 0) return
   const node = steps.reduce(childOf, fromRoot ? shape.outer : shape.record)
   node.column = column
   node.isList = field.array
   if (field.fields !== undefined) node.items = itemsOf(node, field.fields)
   if (fromRoot) shape.envelope.push({ column, steps })
-}
-
-/** `$.data.x` is `x` of the record when the record is `$.data` itself. */
-function withinRecord(path: JsonPath, recordSteps: string[], each: boolean): JsonPath {
-  const inside = path.fromRoot && !each && recordSteps.every((step, i) => path.steps[i] === step)
-  return inside ? { fromRoot: false, steps: path.steps.slice(recordSteps.length) } : path
 }
 
 function itemsOf(list: JsonNode, fields: { name: string; path: string }[]): ListItems {
