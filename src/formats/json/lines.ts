@@ -5,7 +5,7 @@ import { behindMark } from '../encoding.ts'
 import { addRow, clearRecords, truncateRows, type DocumentScanner } from '../records.ts'
 import { readRecord } from './document.ts'
 import { FAULT, NEED_MORE, createState, unexpected, type JsonLimits, type ScanState } from './scan-state.ts'
-import { begin, closeInput, openInput } from './scanner.ts'
+import { MARK_BYTES, begin, closeInput, openInput } from './scanner.ts'
 import { compileShape, type JsonShapeSpec } from './shape.ts'
 import { OPEN, SPACE_IN_LINE, skipSpace } from './tokens.ts'
 
@@ -26,9 +26,10 @@ export function createJsonLineScanner(spec: Omit<JsonShapeSpec, 'record'>, limit
     beginDocument: () => void (isAtStart = true),
     scanWindow(slab, start, end, final) {
       clearRecords(records)
+      if (isAtStart && !final && end - start < MARK_BYTES) return { consumed: start, fault: undefined }
       const from = isAtStart ? behindMark(slab.bytes, start) : start
       const consumed = readLines(s, slab, from, end, final)
-      isAtStart &&= consumed === start
+      isAtStart = false
       return { consumed, fault: undefined }
     },
   }

@@ -15,6 +15,9 @@ import { compileShape, type JsonShapeSpec } from './shape.ts'
 import { surroundingsOf } from './surroundings.ts'
 import { SPACE } from './tokens.ts'
 
+/** A byte order mark is taken whole. */
+export const MARK_BYTES = 3
+
 /** What a window found around the records, for the next one. */
 type Held = { column: number; value: Buffer; source: Buffer }[]
 
@@ -47,7 +50,9 @@ export function createJsonScanner(spec: JsonShapeSpec, limits: JsonLimits): Docu
     scanWindow(slab, start, end, final) {
       clearRecords(records)
       s.firstRow = 0
+      if (isAtStart && !final && end - start < MARK_BYTES) return { consumed: start, fault: undefined }
       const from = isAtStart ? behindMark(slab.bytes, start) : start
+      isAtStart = false
       markSafe(s, from)
       const whole = final ? end : characterEnd(slab.bytes, from, end)
       if (!isUtf8(slab.bytes.subarray(from, whole))) return { consumed: start, fault: invalid(start) }
@@ -56,7 +61,6 @@ export function createJsonScanner(spec: JsonShapeSpec, limits: JsonLimits): Docu
       if (problem === undefined && !final) rewind(s)
       if (problem === undefined) spread(s)
       held = suspend(s)
-      isAtStart &&= s.safePosition === from && from === start
       return { consumed: s.safePosition, fault: problem }
     },
   }
