@@ -195,6 +195,14 @@ test('lines: blank ones are none, broken ones are rows with the reason, BOM and 
   for (const size of [1, 4, 9, 30]) expect(scan(size)).toEqual(scan())
 })
 
+test('what is left out inside of items is no value of the record', () => {
+  const list = { path: 'l', array: true, fields: [{ name: 'k', path: 'k' }] }
+  const scanner = createJsonScanner({ record: '$[*]', fields: fields(list, 'z'), ignore: ['*'] }, LIMITS)
+  const item = (i: number): string => `{"l": [{"k": 7, "x": "${'y'.repeat(i)}"}, {"x": ${i}}], "u": ${i}, "z": ${i * 1000}}`
+  const found = read(scanner, `[${Array.from({ length: 9 }, (_, i) => item(i)).join()}]`)
+  expect(found.rows).toEqual(Array.from({ length: 9 }, (_, i) => [`[{"k": 7, "x": "${'y'.repeat(i)}"}, {"x": ${i}}]`, String(i * 1000)]))
+})
+
 test('records of a known form and of others in between give the same as a scanner that knows none', () => {
   const paths = ['a', 'b.c', 'd']
   const forms = ['{"a": "x", "b": {"c": 1}, "d": null}', '{"a": null, "b": null, "d": [1]}', '{"d": {"k": 1, "k": 2}, "a": "\\n"}', '{"a": 1, "b": {"c": 2}, "d": 3, "a": 4}', '{"a":  "x", "b": {"c": 1}, "d": null}', '{"b": 5}', '{"e": 1}', '{"a": "x", "b": {"c": -0}, "d": true}']

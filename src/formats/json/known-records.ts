@@ -33,6 +33,7 @@ export function readKnownRecord(s: ScanState, p: number): number {
   if (known.tries > TRIES) reconsider(known)
   s.row = addRow(records)
   s.findings = 0
+  s.learning = false
   const end = readValues(s, p, depth)
   s.depth = depth
   if (end === 0) {

@@ -17,6 +17,9 @@ export function readItems(s: ScanState, p: number, node: JsonNode, readObject: R
   s.isRepeatedInList = false
   s.holder = node
   s.holderDepth = s.depth
+  // The form of a record has the array as one value, not what is inside.
+  const { learning } = s
+  s.learning = false
   const list = { items, readObject }
   const end = scanItems(s, p, list, items.isDirect ? undefined : texts)
   if (items.isDirect && s.isRepeatedInList) {
@@ -27,6 +30,7 @@ export function readItems(s: ScanState, p: number, node: JsonNode, readObject: R
     s.findings = findings
     s.records.issues.length = length
   }
+  s.learning = learning
   if (texts.length === 0) {
     s.valueStart = p
     s.valueLength = end - p
