@@ -12,6 +12,7 @@ import { createJsonScanner } from '../../src/formats/json/scanner.ts'
 
 const LIMITS = { depth: 128, keyBytes: 4096, findings: 1_000 }
 const RUNS = Number(process.env.HEADRACE_PROPERTY_RUNS ?? 500)
+const TIMEOUT = 20_000 + RUNS * 10
 
 interface Read {
   fault: DocumentFault | undefined
@@ -128,7 +129,7 @@ test('documents, right and broken: accepted as JSON.parse does', () => {
     }),
     { numRuns: RUNS },
   )
-})
+}, TIMEOUT)
 
 test('values of any keys, as JSON.parse gives them', () => {
   fc.assert(
@@ -148,7 +149,7 @@ test('values of any keys, as JSON.parse gives them', () => {
     }),
     { numRuns: RUNS },
   )
-})
+}, TIMEOUT)
 
 test('a document in windows of any size is read as at once', () => {
   const items = fc.array(fc.oneof({ weight: 5, arbitrary: record }, { weight: 1, arbitrary: scalar }), { maxLength: 8 })
@@ -162,7 +163,7 @@ test('a document in windows of any size is read as at once', () => {
     }),
     { numRuns: RUNS },
   )
-})
+}, TIMEOUT)
 
 test('lines: each is judged as JSON.parse does, at once and in windows', () => {
   const line = fc.oneof(written(record), written(value), mutated(written(record)).map(String)).map((text) => text.replace(/[\r\n]/g, ' '))
@@ -184,4 +185,26 @@ test('lines: each is judged as JSON.parse does, at once and in windows', () => {
     }),
     { numRuns: RUNS },
   )
-})
+}, TIMEOUT)
+
+test('a scanner that knows many forms of records reads each as one that knows none', () => {
+  const names = fc.constantFrom('a', 'b', 'c', 'k', 'l', 'x.y', 'z')
+  const { item } = fc.letrec<{ item: unknown }>((tie) => ({
+    item: fc.oneof({ depthSize: 'small' }, fc.constantFrom<unknown>('t', 'e\n', 1.5, true, null), fc.array(tie('item'), { maxLength: 2 }), fc.array(fc.tuple(names, tie('item')), { maxLength: 4 }).map((pairs) => new Map(pairs))),
+  }))
+  const form = written(fc.array(fc.tuple(names, item), { maxLength: 5 }).map((pairs) => new Map(pairs))).map((text) => text.replaceAll('"z"', '"c"'))
+  const list = { path: 'l', array: true, fields: [{ name: 'k', path: 'k' }, { name: 'b', path: 'x.y' }] }
+  const direct = { path: 'l', array: true, fields: [{ name: 'k', path: 'k' }] }
+  fc.assert(
+    fc.property(fc.array(form, { minLength: 1, maxLength: 4 }), fc.array(fc.nat(3), { minLength: 4, maxLength: 12 }), fc.subarray(['*', 'c', 'l.c', 'l.k', 'b.a']), fc.subarray(['a', 'a.b', 'b.c', '["x.y"]', 'k', 'c.k.a']), fc.constantFrom([], [list], [direct]), (forms, order, ignore, paths, lists) => {
+      const spec = { record: '$', fields: [...paths.map((path) => ({ path, array: false })), ...lists], ignore: ignore.filter((path) => !paths.includes(path)) }
+      const learned = createJsonScanner(spec, LIMITS)
+      for (const i of order) {
+        const bytes = Buffer.from(forms[i % forms.length])
+        learned.records.rows = learned.records.issues.length = 0
+        expect(readAll(learned, bytes)).toEqual(readAll(createJsonScanner(spec, LIMITS), bytes))
+      }
+    }),
+    { numRuns: RUNS },
+  )
+}, TIMEOUT)

@@ -118,7 +118,7 @@ interface Wanted {
 }
 
 function stretchFor(s: ScanState, among: Stretch[], { from, to, node, isEnd, depth }: Wanted): Stretch | undefined {
-  if (to - from > STRETCH_BYTES) return undefined
+  if (to < from || to - from > STRETCH_BYTES) return undefined
   const { known } = s
   const bytes = byteWords(s.bytes.subarray(from, to))
   const column = isEnd ? RECORD_END : (node?.column ?? SKIPPED)

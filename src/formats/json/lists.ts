@@ -3,7 +3,7 @@ import { appendText } from '../../core/slab.ts'
 import { unexpected, type ScanState } from './scan-state.ts'
 import type { JsonNode, ListItems } from './shape.ts'
 import { CLOSE_LIST, COMMA, OPEN, skipSpace } from './tokens.ts'
-import { enter, skipValue } from './values.ts'
+import { enter, skipHeld } from './values.ts'
 /** Reads an item beside the tree of its keys; the walk over records passes itself in. */
 type ReadObject = (s: ScanState, p: number, root: JsonNode) => number
 
@@ -15,12 +15,10 @@ export function readItems(s: ScanState, p: number, node: JsonNode, readObject: R
   const items = node.items as ListItems
   const texts: string[] = []
   s.isRepeatedInList = false
-  s.holder = node
-  s.holderDepth = s.depth
   // The form of a record has the array as one value, not what is inside.
   const { learning } = s
   s.learning = false
-  const list = { items, readObject }
+  const list = { node, items, readObject }
   const end = scanItems(s, p, list, items.isDirect ? undefined : texts)
   if (items.isDirect && s.isRepeatedInList) {
     // Findings were made the first time.
@@ -42,6 +40,7 @@ export function readItems(s: ScanState, p: number, node: JsonNode, readObject: R
 }
 
 interface List {
+  node: JsonNode
   items: ListItems
   readObject: ReadObject
 }
@@ -64,9 +63,9 @@ function scanItems(s: ScanState, from: number, list: List, texts: string[] | und
 }
 
 /** An item that is no object stays as it is, for the checks to judge. */
-function scanItem(s: ScanState, p: number, { items, readObject }: List, texts: string[] | undefined): number {
+function scanItem(s: ScanState, p: number, { node, items, readObject }: List, texts: string[] | undefined): number {
   if (s.bytes[p] !== OPEN) {
-    const end = skipValue(s, p, true)
+    const end = skipHeld(s, p, node)
     texts?.push(sourceText(s, p, end))
     return end
   }

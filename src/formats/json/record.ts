@@ -7,7 +7,7 @@ import { unexpected, type KeyLedger, type ScanState } from './scan-state.ts'
 import { childNamed, type JsonNode } from './shape.ts'
 import { CLOSE, COMMA, LETTER_N, OPEN, OPEN_LIST, behindColon, keyText, readKey, skipSpace } from './tokens.ts'
 import { reportRepeated, reportUnknown } from './unknown.ts'
-import { enter, readValue, skipValue } from './values.ts'
+import { enter, readValue, skipHeld, skipValue } from './values.ts'
 import { matchesWords } from './words.ts'
 
 /** Reads the object at `p` by the tree below `node`; returns the position behind it. */
@@ -61,7 +61,7 @@ function readKnown(s: ScanState, p: number, child: JsonNode): number {
     keepCell(s, child.column)
     return end
   }
-  const end = skipValue(s, p, child.item >= 0)
+  const end = child.item >= 0 ? skipHeld(s, p, child) : skipValue(s, p, false)
   if (child.item >= 0) keepItem(s, p, end, child)
   else if (s.learning) learn(s, p, end, undefined)
   return end
@@ -117,7 +117,7 @@ function readBoth(s: ScanState, p: number, child: JsonNode): number {
   s.findings = findings
   s.records.issues.length = length
   if (child.item >= 0) {
-    const end = skipValue(s, p, true)
+    const end = skipHeld(s, p, child)
     keepItem(s, p, end, child)
     return end
   }

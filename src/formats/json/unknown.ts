@@ -4,7 +4,7 @@ import { beginKeys, isSecond } from './keys.ts'
 import { noteValue } from './notes.ts'
 import { unexpected, type ScanState } from './scan-state.ts'
 import { CLOSE, COMMA, LETTER_N, OPEN, keyText, readKey, skipSpace } from './tokens.ts'
-import { enter, skipValue } from './values.ts'
+import { enter, skipHeld, skipValue } from './values.ts'
 
 /** Why drift can make no column of a field: a path has no way to say which item is meant. */
 const IN_ITEM = 'is a field of an array item and cannot become a column'
@@ -42,15 +42,5 @@ function reportFields(s: ScanState, from: number, path: string, isInItem: boolea
 export function reportRepeated(s: ScanState, p: number, path: string): number {
   const end = skipValue(s, p, false)
   noteValue(s, 'repeated', path, [p, end])
-  return end
-}
-
-function skipHeld(s: ScanState, p: number, path: string): number {
-  const { holder, holderDepth } = s
-  s.holder = path
-  s.holderDepth = s.depth
-  const end = skipValue(s, p, true)
-  s.holder = holder
-  s.holderDepth = holderDepth
   return end
 }

@@ -75,6 +75,13 @@ function skipList(s: ScanState, from: number, checks: boolean): number {
   return p + 1
 }
 
+/** The position behind the value at `p`, which belongs to `holder`; keys that stand twice inside are findings. */
+export function skipHeld(s: ScanState, p: number, holder: JsonNode | string): number {
+  s.holder = holder
+  s.holderDepth = s.depth
+  return skipValue(s, p, true)
+}
+
 /**
  * Reads the value at `p` for the column of `node`: its span goes into the state, length -1 for null. A string is its
  * characters; a number, a word, an object or an array is its text as it stands; an array column takes any value as text.
@@ -97,9 +104,7 @@ export function readValue(s: ScanState, p: number, node: JsonNode): number {
     s.valueLength = p - s.valueStart
     return p
   }
-  s.holder = node
-  s.holderDepth = s.depth
-  const end = skipValue(s, p, true)
+  const end = skipHeld(s, p, node)
   s.valueStart = p
   s.valueLength = end - p
   return end
