@@ -54,7 +54,7 @@ function jsonShapeOf(dataset: Dataset, columns: Column[]): JsonShapeSpec {
   const fields = columns.map(({ path, array, fields: inner }) => ({
     path,
     array,
-    ...(inner === undefined ? {} : { fields: inner.map((field) => ({ name: field.name, path: field.path })) }),
+    ...(inner === undefined ? {} : { fields: inner.map((field) => ({ path: field.path })) }),
   }))
   return { record: dataset.record.path, fields, ignore: dataset.record.ignore }
 }

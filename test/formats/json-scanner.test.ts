@@ -91,7 +91,7 @@ test.each<[string, (string | JsonField)[], string, string[]]>([
   ['twice in an inner object', ['a.b'], '{"a": {"b": 1, "b": 2}}', ['repeated a.b=2']],
   ['an object twice', ['a.b'], '{"a": {"b": 1}, "a": {"b": 1}}', ['repeated a={"b": 1}']],
   ['twice in the text of a column', ['a'], '{"a": {"x": [{"k": 1, "y.z": 2, "y.z": 3}]}}', ['repeated a.x["y.z"]=3']],
-  ['twice in an item', [{ path: 'l', array: true, fields: [{ name: 'k', path: 'k' }] }], '{"l": [{"k": 1}, {"k": 2, "k": 3}]}', ['repeated l.k=3']],
+  ['twice in an item', [{ path: 'l', array: true, fields: [{ path: 'k' }] }], '{"l": [{"k": 1}, {"k": 2, "k": 3}]}', ['repeated l.k=3']],
   ['among many unknown keys', [], `{${Array.from({ length: 30 }, (_, i) => `"k${i}": null`).join()}, "k3": null}`, ['repeated k3=null']],
   ['an unknown field', ['a'], '{"b": "x\\n"}', ['unexpected b=x\n']],
   ['an unknown object by its fields', ['a'], '{"b": {"c": 1, "d": {"e.f": [1]}}}', ['unexpected b.c=1', 'unexpected b.d["e.f"]=[1]']],
@@ -100,7 +100,7 @@ test.each<[string, (string | JsonField)[], string, string[]]>([
   ['a value where an object is declared', ['a.b'], '{"a": 5}', ['unexpected a=5']],
   ['an array where an object is declared', ['a.b'], '{"a": [{"b": 1}]}', ['unexpected a=[{"b": 1}]']],
   ['null and an empty object where an object is declared', ['a.b', 'c.d'], '{"a": null, "c": {}}', []],
-  ['an unknown field of an item', [{ path: 'l', array: true, fields: [{ name: 'k', path: 'k' }] }], '{"l": [{"k": 1, "z": 2}]}', ['unexpected l.z=2']],
+  ['an unknown field of an item', [{ path: 'l', array: true, fields: [{ path: 'k' }] }], '{"l": [{"k": 1, "z": 2}]}', ['unexpected l.z=2']],
   ['more findings than the limit', [], '{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7}', ['unexpected a=1', 'unexpected b=2', 'unexpected c=3', 'unexpected d=4', 'unexpected e=5', 'malformed: more than 5 unknown or repeated fields']],
 ])('finding: %s', (_, paths, document, findings) => {
   expect(one(paths, document).findings).toEqual(findings)
@@ -108,14 +108,14 @@ test.each<[string, (string | JsonField)[], string, string[]]>([
 
 test('the first of two values counts, in items too; sub-fields have paths', () => {
   expect(one(['a'], '{"a": 1, "a": 2}').rows).toEqual([['1']])
-  const lines = { path: 'l', array: true, fields: [{ name: 'k', path: 'k' }, { name: 'm', path: 'm' }] }
-  expect(one([lines], '{"l": [{"k": 1, "m": {"x": 1}, "k": 3}, 7, null]}').rows).toEqual([['[{"k":1,"m":{"x": 1}},7,null]']])
-  const deep = { path: 'l', array: true, fields: [{ name: 'id', path: 'product.id' }, { name: 'n', path: '["n.n"]' }] }
-  expect(one([deep], '{"l": {"product": {"id": "\\u0041"}, "n.n": 1.50}}').rows).toEqual([['[{"id":"\\u0041","n":1.50}]']])
+  const lines = { path: 'l', array: true, fields: [{ path: 'k' }, { path: 'm' }] }
+  expect(one([lines], '{"l": [{"k": 1, "m": {"x": 1} , "k": 3, "k" : [4] }, 7, null]}').rows).toEqual([['[{"k": 1, "m": {"x": 1}  }, 7, null]']])
+  const deep = { path: 'l', array: true, fields: [{ path: 'product.id' }, { path: '["n.n"]' }] }
+  expect(one([deep], '{"l": {"product": {"id": "\\u0041", "id": 2}, "n.n": 1.50}}')).toMatchObject({ rows: [['{"product": {"id": "\\u0041"}, "n.n": 1.50}']], findings: ['repeated l.product.id=2'] })
 })
 
 test('what is ignored is left out: by path, through arrays, below a column, or all of it', () => {
-  const lines = { path: 'l', array: true, fields: [{ name: 'k', path: 'k' }] }
+  const lines = { path: 'l', array: true, fields: [{ path: 'k' }] }
   const document = '{"a": {"b": 1, "b": 2}, "*": 1, "l": [{"k": 1, "z": 2}], "c.d": {"e": []}}'
   expect(one([lines], document, ['a', '["*"]', 'l.z', '["c.d"].e']).findings).toEqual([])
   expect(one([lines], document, ['*']).findings).toEqual([])
@@ -196,7 +196,7 @@ test('lines: blank ones are none, broken ones are rows with the reason, BOM and 
 })
 
 test('what is left out inside of items is no value of the record', () => {
-  const list = { path: 'l', array: true, fields: [{ name: 'k', path: 'k' }] }
+  const list = { path: 'l', array: true, fields: [{ path: 'k' }] }
   const scanner = createJsonScanner({ record: '$[*]', fields: fields(list, 'z'), ignore: ['*'] }, LIMITS)
   const item = (i: number): string => `{"l": [{"k": 7, "x": "${'y'.repeat(i)}"}, {"x": ${i}}], "u": ${i}, "z": ${i * 1000}}`
   const found = read(scanner, `[${Array.from({ length: 9 }, (_, i) => item(i)).join()}]`)

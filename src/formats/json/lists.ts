@@ -1,58 +1,52 @@
-/** Arrays of objects with declared sub-fields: the cell is an array of objects that have the sub-fields' names as keys. */
-import { appendText } from '../../core/slab.ts'
+/** Arrays of objects with declared sub-fields: the cell is the array's own text, checked for keys that nobody knows or that stand twice. */
+import { appendBytes } from '../../core/slab.ts'
 import { unexpected, type ScanState } from './scan-state.ts'
-import type { JsonNode, ListItems } from './shape.ts'
+import type { JsonNode } from './shape.ts'
 import { CLOSE_LIST, COMMA, OPEN, skipSpace } from './tokens.ts'
 import { enter, skipHeld } from './values.ts'
+
 /** Reads an item beside the tree of its keys; the walk over records passes itself in. */
 type ReadObject = (s: ScanState, p: number, root: JsonNode) => number
 
-/**
- * Reads the array (or the one object) at `p`. Its own text is the cell, unless keys and names differ or a key stands in an
- * item twice: then the text is made anew, of the first values.
- */
+/** Reads the array (or the one object) at `p`. Where a key stands in an item twice, the text is written anew without the second one. */
 export function readItems(s: ScanState, p: number, node: JsonNode, readObject: ReadObject): number {
-  const items = node.items as ListItems
-  const texts: string[] = []
-  s.isRepeatedInList = false
   // The form of a record has the array as one value, not what is inside.
-  const { learning } = s
+  const { learning, cuts } = s
   s.learning = false
-  const list = { node, items, readObject }
-  const end = scanItems(s, p, list, items.isDirect ? undefined : texts)
-  if (items.isDirect && s.isRepeatedInList) {
-    // Findings were made the first time.
-    const { findings } = s
-    const { length } = s.records.issues
-    scanItems(s, p, list, texts)
-    s.findings = findings
-    s.records.issues.length = length
-  }
+  cuts.length = 0
+  s.isInItems = true
+  const end = scanItems(s, p, node, readObject)
+  s.isInItems = false
   s.learning = learning
-  if (texts.length === 0) {
-    s.valueStart = p
-    s.valueLength = end - p
-    return end
-  }
-  s.valueStart = appendText(s.slab, `[${texts.join(',')}]`)
-  s.valueLength = s.slab.end - s.valueStart
+  s.valueStart = p
+  s.valueLength = end - p
+  if (cuts.length > 0) withoutCuts(s, p, end)
   return end
 }
 
-interface List {
-  node: JsonNode
-  items: ListItems
-  readObject: ReadObject
+function withoutCuts(s: ScanState, from: number, to: number): void {
+  const { slab, cuts } = s
+  const start = slab.end
+  let at = from
+  for (let i = 0; i <= cuts.length; i += 2) {
+    const stop = i < cuts.length ? cuts[i] : to
+    appendBytes(slab, slab.bytes.subarray(at, stop))
+    at = cuts[i + 1]
+  }
+  s.valueStart = start
+  s.valueLength = slab.end - start
 }
 
-function scanItems(s: ScanState, from: number, list: List, texts: string[] | undefined): number {
-  if (s.bytes[from] === OPEN) return scanItem(s, from, list, texts)
+function scanItems(s: ScanState, from: number, node: JsonNode, readObject: ReadObject): number {
+  if (s.bytes[from] === OPEN) return readObject(s, from, node.items as JsonNode)
   enter(s, from)
   const b = s.bytes
   let p = skipSpace(s, from + 1)
   if (b[p] !== CLOSE_LIST) {
     for (;;) {
-      p = skipSpace(s, scanItem(s, p, list, texts))
+      // An item that is no object stays as it is, for the checks to judge.
+      p = b[p] === OPEN ? readObject(s, p, node.items as JsonNode) : skipHeld(s, p, node)
+      p = skipSpace(s, p)
       if (b[p] === CLOSE_LIST) break
       if (b[p] !== COMMA) throw unexpected(s, p, 'a comma or ]')
       p = skipSpace(s, p + 1)
@@ -60,22 +54,4 @@ function scanItems(s: ScanState, from: number, list: List, texts: string[] | und
   }
   s.depth -= 1
   return p + 1
-}
-
-/** An item that is no object stays as it is, for the checks to judge. */
-function scanItem(s: ScanState, p: number, { node, items, readObject }: List, texts: string[] | undefined): number {
-  if (s.bytes[p] !== OPEN) {
-    const end = skipHeld(s, p, node)
-    texts?.push(sourceText(s, p, end))
-    return end
-  }
-  const { spans, labels } = items
-  spans.fill(-1)
-  const end = readObject(s, p, items.root)
-  texts?.push(`{${labels.flatMap((label, i) => (spans[i * 2] < 0 ? [] : [label + sourceText(s, spans[i * 2], spans[i * 2 + 1])])).join(',')}}`)
-  return end
-}
-
-function sourceText(s: ScanState, from: number, to: number): string {
-  return s.slab.bytes.toString('utf8', from, to)
 }

@@ -41,6 +41,7 @@ export function readObject(s: ScanState, from: number, node: JsonNode): number {
       p = skipSpace(s, p)
       if (b[p] === CLOSE) break
       if (b[p] !== COMMA) throw unexpected(s, p, 'a comma or }')
+      s.comma = p
       p = skipSpace(s, p + 1)
     }
   }
@@ -61,9 +62,9 @@ function readKnown(s: ScanState, p: number, child: JsonNode): number {
     keepCell(s, child.column)
     return end
   }
-  const end = child.item >= 0 ? skipHeld(s, p, child) : skipValue(s, p, false)
-  if (child.item >= 0) keepItem(s, p, end, child)
-  else if (s.learning) learn(s, p, end, undefined)
+  if (child.isField) return skipHeld(s, p, child)
+  const end = skipValue(s, p, false)
+  if (s.learning) learn(s, p, end, undefined)
   return end
 }
 
@@ -88,19 +89,10 @@ function learn(s: ScanState, from: number, to: number, node: JsonNode | undefine
   s.learned.depths.push(s.depth)
 }
 
-function keepItem(s: ScanState, from: number, to: number, child: JsonNode): void {
-  if (s.bytes[from] === LETTER_N) return
-  let root = child.parent as JsonNode
-  while (root.parent?.items?.root !== root) root = root.parent as JsonNode
-  const { spans } = root.parent.items
-  spans[child.item * 2] = from
-  spans[child.item * 2 + 1] = to
-}
-
 /** A key with declared keys inside. It may be a column too: then the column has the text of the whole object. */
 function readInner(s: ScanState, p: number, child: JsonNode): number {
   const c = s.bytes[p]
-  if (child.column >= 0 || child.item >= 0) return readBoth(s, p, child)
+  if (child.column >= 0 || child.isField) return readBoth(s, p, child)
   if (c === OPEN) return readObject(s, p, child)
   if (c !== LETTER_N && !child.quiet) return reportUnknown(s, p, pathOf(child), isInItem(child))
   const end = skipValue(s, p, false)
@@ -116,11 +108,7 @@ function readBoth(s: ScanState, p: number, child: JsonNode): number {
   // What stands twice inside is found again by who reads the text.
   s.findings = findings
   s.records.issues.length = length
-  if (child.item >= 0) {
-    const end = skipHeld(s, p, child)
-    keepItem(s, p, end, child)
-    return end
-  }
+  if (child.isField) return skipHeld(s, p, child)
   const end = readCell(s, p, child)
   keepCell(s, child.column)
   return end
@@ -140,11 +128,13 @@ function readUnknown(s: ScanState, p: number, node: JsonNode, ledger: KeyLedger)
 
 /** The second value of a key; the first one counts. */
 function readAgain(s: ScanState, p: number, path: string): number {
-  s.isRepeatedInList = true
-  return reportRepeated(s, p, path)
+  const { comma } = s
+  const end = reportRepeated(s, p, path)
+  if (s.isInItems) s.cuts.push(comma, end)
+  return end
 }
 
 function isInItem(node: JsonNode): boolean {
-  for (let at: JsonNode | undefined = node; at !== undefined; at = at.parent) if (at.parent?.items?.root === at) return true
+  for (let at: JsonNode | undefined = node; at !== undefined; at = at.parent) if (at.parent?.items === at) return true
   return false
 }

@@ -88,8 +88,10 @@ export interface ScanState {
   trailLength: Int32Array
   /** Findings of the open record so far. */
   findings: number
-  /** Whether an item of the open list showed a key twice. */
-  isRepeatedInList: boolean
+  /** In the items of an array with sub-fields: what stands there twice, from the comma before it to its end. */
+  isInItems: boolean
+  comma: number
+  cuts: number[]
   known: KnownRecords
   /** Values of the record being read, while its form is learned: start and end of each. */
   learning: boolean
@@ -142,7 +144,9 @@ export function createState(shape: JsonShape, limits: JsonLimits, space: Uint8Ar
     trailStart: new Int32Array(limits.depth + 2),
     trailLength: new Int32Array(limits.depth + 2),
     findings: 0,
-    isRepeatedInList: false,
+    isInItems: false,
+    comma: 0,
+    cuts: [],
     known: { first: [], stretches: 0, tries: 0, hits: 0, restarts: 0 },
     learning: false,
     learned: { spans: [], nodes: [], depths: [] },

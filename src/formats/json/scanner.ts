@@ -69,6 +69,7 @@ export function createJsonScanner(spec: JsonShapeSpec, limits: JsonLimits): Docu
 export function begin(s: ScanState): void {
   s.depth = 0
   s.row = -1
+  s.isInItems = false
   s.where = 'value'
   s.level = 0
   s.hasRecords = false
@@ -144,6 +145,7 @@ function rewind(s: ScanState): void {
   s.where = s.safeWhere
   s.level = s.safeLevel
   s.row = -1
+  s.isInItems = false
   s.depth = s.where === 'value' ? s.level : s.where === 'done' ? 0 : s.level + 1
 }
 

@@ -9,9 +9,9 @@ import { byteWords, type ByteWords } from './words.ts'
 export interface JsonField {
   /** `author.name`, `["service.name"]`, `$.source` (outside of the record): the grammar of core/json-path.ts. */
   path: string
-  /** The cell holds the value's JSON text. With `fields`, items are objects of these sub-fields, by their names. */
+  /** The cell holds the value's JSON text. With `fields`, its items are objects of these sub-fields. */
   array: boolean
-  fields?: { name: string; path: string }[]
+  fields?: { path: string }[]
 }
 
 export interface JsonShapeSpec {
@@ -37,9 +37,10 @@ export interface JsonNode {
   column: number
   /** The column takes JSON text. */
   isList: boolean
-  items: ListItems | undefined
-  /** Number of the sub-field of an array's item that takes the value, or -1. */
-  item: number
+  /** Keys of the objects in the array. */
+  items: JsonNode | undefined
+  /** A sub-field of an array's item takes the value. */
+  isField: boolean
   ignored: boolean
   /** Unknown keys inside are left out: ignored, or held by the text of the column. */
   quiet: boolean
@@ -48,17 +49,6 @@ export interface JsonNode {
   /** The child that came first last time, and the sibling that came after this one: tried before any look-up. */
   first: JsonNode | undefined
   follow: JsonNode | undefined
-}
-
-/** Items of an array of objects. */
-export interface ListItems {
-  root: JsonNode
-  /** `"name":` of each sub-field. */
-  labels: string[]
-  /** The text of the array serves as it is: each sub-field has the name of its key. */
-  isDirect: boolean
-  /** Where the values of the open item stand in the input; -1 for none. */
-  spans: Int32Array
 }
 
 export interface JsonShape {
@@ -106,30 +96,21 @@ function addField(shape: JsonShape, recordSteps: string[], field: JsonField, col
   if (fromRoot) shape.envelope.push({ column, steps })
 }
 
-function itemsOf(list: JsonNode, fields: { name: string; path: string }[]): ListItems {
+function itemsOf(list: JsonNode, fields: { path: string }[]): JsonNode {
   // Below the array for the sake of its path, but not among the children: those are keys of an object.
   const root = newNode('', list)
-  let isDirect = true
-  fields.forEach((field, item) => {
+  for (const field of fields) {
     const path = parseJsonPath(field.path)
-    if (typeof path === 'string' || path.fromRoot || path.steps.length === 0) return
-    const node = path.steps.reduce(childOf, root)
-    node.item = item
-    if (path.steps.length > 1 || path.steps[0] !== field.name) isDirect = false
-  })
-  return {
-    root,
-    labels: fields.map((field) => `${JSON.stringify(field.name)}:`),
-    isDirect,
-    spans: new Int32Array(fields.length * 2),
+    if (typeof path !== 'string' && !path.fromRoot && path.steps.length > 0) path.steps.reduce(childOf, root).isField = true
   }
+  return root
 }
 
 /** Through an array the path goes into its items: `lines.sku`. */
 function ignore(record: JsonNode, steps: string[]): void {
   let node = record
   for (const step of steps) {
-    if (node.items !== undefined) node = node.items.root
+    if (node.items !== undefined) node = node.items
     node = childOf(node, step)
   }
   node.ignored = true
@@ -158,7 +139,7 @@ function newNode(key: string, parent: JsonNode | undefined): JsonNode {
     column: -1,
     isList: false,
     items: undefined,
-    item: -1,
+    isField: false,
     ignored: false,
     quiet: false,
     seenIn: 0,
@@ -169,13 +150,13 @@ function newNode(key: string, parent: JsonNode | undefined): JsonNode {
 
 /** `quiet`: unknown keys around this one are left out. */
 function finish(node: JsonNode, quiet: boolean): void {
-  node.quiet ||= quiet || node.ignored || node.column >= 0 || node.item >= 0
+  node.quiet ||= quiet || node.ignored || node.column >= 0 || node.isField
   node.first = node.children[0]
   node.children.forEach((child, i) => {
     child.follow = node.children[i + 1]
     finish(child, node.quiet)
   })
-  if (node.items !== undefined) finish(node.items.root, quiet || node.ignored)
+  if (node.items !== undefined) finish(node.items, quiet || node.ignored)
 }
 
 /** Hash of a key's bytes: its length, beginning and end. Only declared keys are stored by it. */
@@ -203,7 +184,7 @@ function isSame(b: Uint8Array, start: number, key: Uint8Array): boolean {
 export function stepsTo(node: JsonNode): string[] {
   const steps: string[] = []
   for (let at: JsonNode | undefined = node; at !== undefined; at = at.parent) {
-    const isItems = at.parent?.items?.root === at
+    const isItems = at.parent?.items === at
     if (at.parent !== undefined && !isItems) steps.unshift(at.key)
   }
   return steps
