@@ -39,6 +39,20 @@ export function parseJsonPath(text: string): JsonPath | string {
   return steps.length === 0 && !fromRoot ? 'it is empty' : { fromRoot, steps }
 }
 
+/** Where the records of a document are: `$` for the document itself, `$.books[*]` for each item; a text is why it is none. */
+export function parseRecordPath(text: string): { steps: string[]; each: boolean } | string {
+  const each = text.endsWith('[*]')
+  const path = parseJsonPath(each ? text.slice(0, -3) : text)
+  if (typeof path === 'string') return path
+  return path.fromRoot ? { steps: path.steps, each } : 'it does not start with $'
+}
+
+/** A path from the record where that is the same: with records at `$.data`, `$.data.x` is `x`. Items have no such path. */
+export function relativeJsonPath(path: JsonPath, record: { steps: readonly string[]; each: boolean }): JsonPath {
+  const isInside = path.fromRoot && !record.each && record.steps.every((step, i) => path.steps[i] === step)
+  return isInside ? { fromRoot: false, steps: path.steps.slice(record.steps.length) } : path
+}
+
 const BRACKET = 'brackets hold one key as a JSON string, like ["a.b"]'
 
 function stepAt(text: string, at: number): { key: string; end: number } | undefined {

@@ -18,6 +18,10 @@ export const LIMITS = {
   xmlDepth: 128,
   xmlAttributes: 256,
   xmlNameBytes: 1024,
+  jsonDepth: 128,
+  jsonKeyBytes: 4096,
+  /** Unknown and repeated fields of one record: with more it is refused as a whole. */
+  recordFindings: 1_000,
   /** Values quoted in quarantine and logs are cut here; the original bytes are kept whole. */
   quotedValueBytes: 256,
   /** What one slab of decoded input aims at: large enough to spread the cost of a copy, small enough to stay in cache. */

@@ -2,6 +2,7 @@
 import { RESERVED_COLUMNS } from './declaration.ts'
 import { checkColumn } from './column-meaning.ts'
 import { isZone, type Finding, type YamlPath } from './finding.ts'
+import { checkJsonPaths } from './json-paths.ts'
 import type { RawDeclaration, RawRule } from './normalize.ts'
 import { checkRuleMeaning } from './rule-meaning.ts'
 import { scheduleProblem } from './schedule.ts'
@@ -32,8 +33,7 @@ function checkRecord(raw: RawDeclaration): Finding[] {
   if (format !== 'csv') for (const setting of ['delimiter', 'quote', 'header'] as const) if (raw.record[setting] !== undefined) found.push({ path: ['record', setting], message: `${setting} is a setting of csv, and the format is ${format}` })
   if (format === 'xml' && !/^(\/[^/@\s]+)+$/.test(path))
     found.push({ path: ['record', 'path'], message: `an XML record path looks like /library/book, found ${path}` })
-  if (format === 'json' && !/^\$(\.[^.[\]]+)*(\[\*\])?$/.test(path))
-    found.push({ path: ['record', 'path'], message: `a JSON record path looks like $ or $.books[*], found ${path}` })
+  if (format === 'json' || (format === 'ndjson' && path === '')) found.push(...checkJsonPaths(raw))
   const prefixes = Object.keys(raw.record.namespaces ?? {})
   const used = [path, ...raw.columns.map((column) => column.path ?? '')].join('/').match(/[\w.-]+(?=:)/g) ?? []
   for (const prefix of new Set(format === 'xml' ? used : []))

@@ -14,8 +14,8 @@ export interface ShapeIssue {
   path: string
   start: number
   length: number
-  /** Of a malformed record. */
-  reason?: string
+  /** Of a malformed record; of an unexpected field that can become no column, why not. */
+  reason?: string | undefined
 }
 
 export interface Records {
@@ -37,12 +37,15 @@ export interface DocumentFault {
   at: number
 }
 
+/** Text before and after a record; made when it is needed, where that costs something. */
+export type Surroundings = readonly [before: string, after: string] | (() => readonly [before: string, after: string])
+
 /** Reads documents of one format: whole ones in the slab, and those that are larger than memory in windows. */
 export interface DocumentScanner {
   /** Rows of the documents scanned since `records` was cleared; cells are spans of the slab given. */
   readonly records: Records
   /** What makes a small document that can be read again of the bytes of a row's record: the text before and after them. */
-  around(row: number): readonly [before: string, after: string]
+  around(row: number): Surroundings
   /**
    * Scans the document in [start, end) of the slab. Returns undefined, or why it cannot be read; then it added no rows.
    * The byte at `end` may be overwritten for the time of the call: the slab must be larger than its input.

@@ -3,7 +3,6 @@ import { RESERVED_COLUMNS, type Column, type Dataset } from '../dataset/declarat
 import { columnsOf } from '../lakehouse/snapshot.ts'
 import { openOrCreateTable, type Table } from '../lakehouse/table.ts'
 import { effectiveColumns, evolve, rawSchema, schemaChange } from '../planning/table-layout.ts'
-import { LIMITS } from '../core/limits.ts'
 import { consumerPositions } from './raw-consumers.ts'
 import { openStore } from './stores.ts'
 
@@ -30,12 +29,16 @@ async function applySchema(dataset: Dataset, table: Table, columns: Column[], no
   await table.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema: change }, nowMs)
 }
 
-/** Makes nullable columns of the paths that drift found; beyond the limit they stay in quarantine. */
+/**
+ * Makes nullable columns of the paths that drift found, as many as may still be added, and returns their names. What somebody
+ * else added meanwhile counts; none is added when all paths have columns by now.
+ */
 export async function evolveRaw(dataset: Dataset, raw: RawTable, paths: string[], nowMs: number): Promise<string[]> {
-  const evolved = raw.columns.filter((column) => column.evolved).length
-  const added = evolve(raw.columns, paths, RESERVED_COLUMNS).slice(0, Math.max(0, LIMITS.evolvedColumns - evolved))
-  raw.columns.push(...added)
   await raw.table.refresh()
+  const existing = columnsOf(raw.table.snapshot.metadata)
+  const known = effectiveColumns(dataset, existing)
+  const added = evolve(dataset, known, paths, [...RESERVED_COLUMNS, ...existing.map((column) => column.name)])
+  raw.columns.splice(0, raw.columns.length, ...known, ...added)
   await applySchema(dataset, raw.table, raw.columns, nowMs)
   return added.map((column) => column.name)
 }

@@ -1,9 +1,11 @@
 /** The tables of a dataset: which columns RAW and Processed have, and what a changed declaration may do to them. */
 import { failure } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
 import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../core/raw-columns.ts'
 import { tableColumn, typeText, type DeltaType, type TableColumn, type TableSchema } from '../core/table-schema.ts'
 import type { Column, Dataset, PartitionField } from '../dataset/declaration.ts'
 import { normalizeColumn } from '../dataset/normalize.ts'
+import { pathMeaning, pathNames } from '../dataset/paths.ts'
 
 /** Key in a table column's metadata that says where its value comes from; `evolved` marks columns that drift added. */
 const PATH = 'headrace.path'
@@ -64,8 +66,13 @@ function dataColumn(column: Column): TableColumn {
 
 /** Data columns in force: the declared ones and those that drift added to the table before. */
 export function effectiveColumns(dataset: Dataset, existing: TableColumn[]): Column[] {
+  const declared = new Set(dataset.columns.map((column) => pathMeaning(dataset.record, column.path)))
+  const names = new Set(dataset.columns.map((column) => column.name.toLowerCase()))
   // A field that drift made a column of, and that was declared since under another name: the declared column has it from now on.
-  const evolved = existing.filter((column) => column.metadata[EVOLVED] === true && !dataset.columns.some((one) => one.name === column.name || one.path === column.metadata[PATH]))
+  const evolved = existing.filter(
+    ({ name, metadata }) =>
+      metadata[EVOLVED] === true && !names.has(name.toLowerCase()) && !declared.has(pathMeaning(dataset.record, String(metadata[PATH]))),
+  )
   return [...dataset.columns, ...evolved.map((column) => evolvedColumn(column.name, String(column.metadata[PATH])))]
 }
 
@@ -73,19 +80,44 @@ function evolvedColumn(name: string, path: string): Column {
   return { ...normalizeColumn({ name, path, type: 'string' }), evolved: true }
 }
 
-/** New nullable text columns for paths that drift found; names are made from the path and do not collide. */
-export function evolve(columns: Column[], paths: Iterable<string>, reserved: readonly string[]): Column[] {
-  const taken = new Set([...columns.map((column) => column.name.toLowerCase()), ...reserved])
+/** How many columns drift may still add. */
+export function roomForColumns(columns: readonly Column[]): number {
+  return Math.max(0, LIMITS.evolvedColumns - columns.filter((column) => column.evolved).length)
+}
+
+/**
+ * New nullable text columns for paths that drift found, as many as there is room for. A path that has a column already, in
+ * whatever way it is written, gets no other one. Names are made from the paths and collide with none of `taken`.
+ */
+export function evolve(dataset: Dataset, columns: Column[], paths: Iterable<string>, taken: Iterable<string>): Column[] {
+  const names = new Set([...columns.map((column) => column.name), ...taken].map((name) => name.toLowerCase()))
+  const meanings = new Set(columns.map((column) => pathMeaning(dataset.record, column.path)))
+  const room = roomForColumns(columns)
   const added: Column[] = []
   for (const path of [...paths].toSorted()) {
-    if (columns.some((column) => column.path === path)) continue
-    const base = path.replace(/@/g, '').replace(/[^A-Za-z0-9_]+/g, '_').replace(/^(\d)/, '_$1').toLowerCase() || 'field'
+    const meaning = pathMeaning(dataset.record, path)
+    if (added.length === room || meanings.has(meaning)) continue
+    meanings.add(meaning)
+    const base = columnName(pathNames(dataset.record, path))
     let name = base
-    for (let n = 2; taken.has(name); n += 1) name = `${base}_${n}`
-    taken.add(name)
+    for (let n = 2; names.has(name); n += 1) name = `${base}_${n}`
+    names.add(name)
     added.push(evolvedColumn(name, path))
   }
   return added
+}
+
+/** Leaves room for a number behind it. */
+const NAME_LENGTH = 100
+
+/** A name that tables allow, of the letters and digits that a path has: `author.größe` is author_grosse, `日本` is field. */
+function columnName(names: string[]): string {
+  const parts = names.map((name) => {
+    const plain = name.normalize('NFKD').replace(/\p{M}/gu, '').replaceAll('ß', 'ss')
+    const kept = plain.replace(/^[^A-Za-z0-9_]+|[^A-Za-z0-9_]+$/g, '').replace(/[^A-Za-z0-9_]+/g, '_')
+    return kept === '' ? 'field' : kept
+  })
+  return parts.join('_').replace(/^(?=\d)/, '_').toLowerCase().slice(0, NAME_LENGTH)
 }
 
 /**

@@ -6,6 +6,7 @@ import { ensureRows } from '../core/rows.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { quoted } from './array-check.ts'
 import { compileColumn, type ColumnCheck } from './column-check.ts'
+import { createDiscovery, type Discovery } from './discovery.ts'
 import { compileRule, ruleValue, type RuleCheck } from './rules.ts'
 import type { TextBytes } from './text-bytes.ts'
 
@@ -26,7 +27,8 @@ export interface ShapeFinding {
   path: string
   start: number
   length: number
-  reason?: string
+  /** Why it is malformed; of an unexpected field, why it can become no column. */
+  reason?: string | undefined
 }
 
 export interface RecordChecker {
@@ -45,15 +47,16 @@ export function compileChecks(dataset: Pick<Dataset, 'drift' | 'rules' | 'record
   const members = dataset.record.format === 'xml' ? 'name' : 'path'
   const checks = columns.map((column) => compileColumn(column, members))
   const rules = dataset.rules.map((rule) => compileRule(rule, checks))
-  const discovered = new Set<string>()
+  const discovery = dataset.drift === 'evolve' ? createDiscovery(dataset.record, columns) : undefined
   const keepsRow = dataset.drift === 'discard_value'
   return {
     columns: checks,
-    discovered,
+    discovered: discovery?.paths ?? new Set(),
     check(text, cells, rows, issues, skip) {
       const rejects: Reject[] = []
-      discovered.clear()
-      for (const issue of issues) checkShape(dataset.drift, issue, text, skip, rejects, discovered)
+      discovery?.begin()
+      const judgement = { drift: dataset.drift, discovery, text, skip, rejects }
+      issues.forEach((_, i) => checkShape(judgement, issues, i))
       checks.forEach((check, column) => {
         ensureRows(check.values, rows)
         check.checkAll(text, cells, column, checks.length, rows, skip, (row, broken) => {
@@ -69,21 +72,47 @@ export function compileChecks(dataset: Pick<Dataset, 'drift' | 'rules' | 'record
   }
 }
 
-function checkShape(drift: Dataset['drift'], issue: ShapeFinding, text: TextBytes, skip: Uint8Array, rejects: Reject[], discovered: Set<string>): void {
-  if (skip[issue.row] !== 0) return
+interface Judgement {
+  drift: Dataset['drift']
+  discovery: Discovery | undefined
+  text: TextBytes
+  skip: Uint8Array
+  rejects: Reject[]
+}
+
+function checkShape({ drift, discovery, text, skip, rejects }: Judgement, issues: ShapeFinding[], index: number): void {
+  let issue = issues[index]
+  const { row } = issue
+  if (skip[row] !== 0) return
   if (issue.kind === 'malformed') {
-    skip[issue.row] = 2
-    rejects.push({ row: issue.row, kind: 'record', rule: 'malformed', path: '', value: quoted(text, issue.start, issue.length), reason: issue.reason ?? '' })
+    skip[row] = 2
+    rejects.push({
+      row,
+      kind: 'record',
+      rule: 'malformed',
+      path: '',
+      value: quoted(text, issue.start, issue.length),
+      reason: issue.reason ?? '',
+    })
     return
   }
-  if (issue.kind === 'unexpected' && drift === 'evolve') {
-    discovered.add(issue.path)
-    return
+  let reason = issue.reason ?? (issue.kind === 'unexpected' ? `${issue.path} is not declared` : `${issue.path} appears more than once`)
+  if (issue.kind === 'unexpected' && discovery !== undefined) {
+    const against = discovery.judge(issues, index)
+    if (against === undefined) return
+    issue = against.finding
+    reason = against.reason
   }
   const note = drift === 'discard_value'
-  if (!note) skip[issue.row] = 2
-  const reason = issue.kind === 'unexpected' ? `${issue.path} is not declared` : `${issue.path} appears more than once`
-  rejects.push({ row: issue.row, kind: note ? 'note' : 'record', rule: `schema.${issue.kind}`, path: issue.path, value: quoted(text, issue.start, issue.length), reason })
+  if (!note) skip[row] = 2
+  rejects.push({
+    row,
+    kind: note ? 'note' : 'record',
+    rule: `schema.${issue.kind}`,
+    path: issue.path,
+    value: quoted(text, issue.start, issue.length),
+    reason,
+  })
 }
 
 function valueReject(

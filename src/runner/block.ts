@@ -7,7 +7,7 @@ import type { StageRows } from '../core/engine.ts'
 import { createColumn, ensureRows } from '../core/rows.ts'
 import type { Messages } from '../core/messages.ts'
 import { appendBytes, appendText, type Slab } from '../core/slab.ts'
-import type { DocumentScanner, Records } from '../formats/records.ts'
+import type { DocumentScanner, Records, Surroundings } from '../formats/records.ts'
 import { failpointAt, isArmed } from '../core/failpoint.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { compileChecks, type Reject } from '../quality/record-check.ts'
@@ -62,7 +62,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   let selection = new Int32Array(0)
   const ordinals: number[] = []
   /** What stands around a record of each message; each may have a header of its own. */
-  const surrounds: (readonly [string, string])[] = []
+  const surrounds: Surroundings[] = []
 
   const decodeOne = (m: Messages, i: number): ReturnType<typeof decoder.decode> => {
     if (isArmed('decode.message')) failpointAt('decode.message', `${m.partition[i]}:${m.offset[i]}`)
@@ -176,7 +176,8 @@ type MessageReject = Reject & { message: number }
 /**
  * The original of one record, where the message has so many that it cannot be kept with each: a small document that a replay can read.
  */
-function wrapped(slab: Slab, records: Records, row: number, [before, after]: readonly [string, string]): [number, number] {
+function wrapped(slab: Slab, records: Records, row: number, surroundings: Surroundings): [number, number] {
+  const [before, after] = typeof surroundings === 'function' ? surroundings() : surroundings
   const start = appendText(slab, before)
   appendBytes(slab, slab.bytes.subarray(records.extents[row * 2], records.extents[row * 2 + 1]))
   appendText(slab, after)

@@ -3,9 +3,10 @@ import { LIMITS } from '../core/limits.ts'
 import type { Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { createEncodingMemory, encodingOf, toUtf8 } from '../formats/encoding.ts'
-import { createJsonReader, type JsonShapeSpec } from '../formats/json/reader.ts'
 import { createCsvScanner } from '../formats/csv/scanner.ts'
 import { createJsonLineScanner } from '../formats/json/lines.ts'
+import { createJsonScanner } from '../formats/json/scanner.ts'
+import type { JsonShapeSpec } from '../formats/json/shape.ts'
 import { clearRecords, type DocumentScanner, type Records } from '../formats/records.ts'
 import { createXmlScanner } from '../formats/xml/scanner.ts'
 import { compileShape, type XmlField } from '../formats/xml/shape.ts'
@@ -34,32 +35,39 @@ export function xmlShapeOf(dataset: Dataset, columns: Column[]): ReturnType<type
   return compileShape({ record: dataset.record.path, fields, ignore: dataset.record.ignore, namespaces: dataset.record.namespaces })
 }
 
-/** What reads documents of the dataset's format in windows; undefined for JSON, whose documents are read whole. */
-export function createDocumentScanner(dataset: Dataset, columns: Column[]): DocumentScanner | undefined {
+export const JSON_LIMITS = { depth: LIMITS.jsonDepth, keyBytes: LIMITS.jsonKeyBytes, findings: LIMITS.recordFindings }
+
+/** What reads documents of the dataset's format, whole ones and in windows. */
+export function createDocumentScanner(dataset: Dataset, columns: Column[]): DocumentScanner {
   const { format, ignore, delimiter, quote, header } = dataset.record
-  if (format === 'json') return undefined
-  if (format === 'csv') return createCsvScanner({ paths: columns.map((column) => column.path), required: columns.filter((column) => column.required).map((column) => column.path), ignore, delimiter, quote, header })
-  if (format === 'ndjson') return createJsonLineScanner(jsonShapeOf(dataset, columns))
-  return createXmlScanner(xmlShapeOf(dataset, columns), XML_LIMITS)
+  if (format === 'json') return createJsonScanner(jsonShapeOf(dataset, columns), JSON_LIMITS)
+  if (format === 'ndjson') return createJsonLineScanner(jsonShapeOf(dataset, columns), JSON_LIMITS)
+  if (format === 'xml') return createXmlScanner(xmlShapeOf(dataset, columns), XML_LIMITS)
+  const required = columns.filter((column) => column.required).map((column) => column.path)
+  return createCsvScanner({ paths: columns.map((column) => column.path), required, ignore, delimiter, quote, header })
 }
 
 function jsonShapeOf(dataset: Dataset, columns: Column[]): JsonShapeSpec {
-  return { record: dataset.record.path, fields: columns.map((column) => ({ path: column.path, array: column.array })), ignore: dataset.record.ignore }
+  const fields = columns.map(({ path, array, fields: inner }) => ({
+    path,
+    array,
+    ...(inner === undefined ? {} : { fields: inner.map((field) => ({ path: field.path })) }),
+  }))
+  return { record: dataset.record.path, fields, ignore: dataset.record.ignore }
 }
 
 export function createDecoder(dataset: Dataset, columns: Column[]): MessageDecoder {
   const scanner = createDocumentScanner(dataset, columns)
-  if (scanner === undefined) {
-    const reader = createJsonReader(jsonShapeOf(dataset, columns))
-    return { records: reader.records, around: undefined, decode: (slab, start, end) => reader.readMessage(slab, start, end), clear: () => clearRecords(reader.records) }
-  }
   const { records } = scanner
   const clear = (): void => clearRecords(records)
   const decodeUtf8 = (slab: Slab, start: number, end: number): MessageFault | undefined => {
     const fault = scanner.scanMessage(slab, start, end)
     return fault && { rule: fault.rule, reason: `${fault.reason} (byte ${fault.at - start})` }
   }
-  if (dataset.record.format !== 'xml') return { records, around: scanner.around, decode: decodeUtf8, clear }
+  const { format, path } = dataset.record
+  // A message that is one record is kept as it came.
+  if (format === 'json') return { records, around: path.endsWith('[*]') ? scanner.around : undefined, decode: decodeUtf8, clear }
+  if (format !== 'xml') return { records, around: scanner.around, decode: decodeUtf8, clear }
   const memory = createEncodingMemory()
   return {
     records,

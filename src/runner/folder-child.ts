@@ -52,7 +52,7 @@ export async function runFolderChild(parts: FolderParts): Promise<void> {
         if (state.stopping) break
         await reportIfAsked(parts, state, writer)
         known.add(file.name)
-        const drift = file.size > LIMITS.recordBytes && dataset.record.format !== 'json' ? await takeLarge(parts, state, processor, writer, messages, file) : await takeSmall(parts, state, processor, writer, messages, file)
+        const drift = file.size > LIMITS.recordBytes ? await takeLarge(parts, state, processor, writer, messages, file) : await takeSmall(parts, state, processor, writer, messages, file)
         if (drift.length > 0) return parts.send({ type: 'drift', paths: drift })
         parts.send({ type: 'pending', rows: writer.rows })
       }

@@ -18,7 +18,6 @@ export async function scanLargeFile(
   onRows: (slab: Slab, scanner: DocumentScanner) => Promise<void>,
 ): Promise<MessageFault | undefined> {
   const scanner = createDocumentScanner(dataset, columns)
-  if (scanner === undefined) return { rule: 'too_large', reason: `the file is larger than ${LIMITS.recordBytes} bytes, and a document of JSON is read whole` }
   const slab = createSlab(LIMITS.slabBytes * 2)
   scanner.beginDocument()
   const decoder = createChunkDecoder()

@@ -1,50 +1,90 @@
 /** JSON by lines (NDJSON): each line is one record. A line that is none is one row with the reason; the lines around it are kept. */
-import { behindMark } from '../encoding.ts'
-import { clearRecords, addRow, type DocumentFault, type DocumentScanner } from '../records.ts'
-import { createJsonReader, type JsonShapeSpec } from './reader.ts'
+import { isUtf8 } from 'node:buffer'
 import type { Slab } from '../../core/slab.ts'
+import { behindMark } from '../encoding.ts'
+import { addRow, clearRecords, truncateRows, type DocumentScanner } from '../records.ts'
+import { readRecord } from './document.ts'
+import { FAULT, NEED_MORE, createState, unexpected, type JsonLimits, type ScanState } from './scan-state.ts'
+import { MARK_BYTES, begin, closeInput, openInput } from './scanner.ts'
+import { compileShape, type JsonShapeSpec } from './shape.ts'
+import { OPEN, SPACE_IN_LINE, skipSpace } from './tokens.ts'
 
-const [LF, CR] = [0x0a, 0x0d]
+const LF = 0x0a
 
-export function createJsonLineScanner(spec: JsonShapeSpec): DocumentScanner {
-  const reader = createJsonReader(spec)
-  const { records } = reader
-
-  const scan = (slab: Slab, from: number, end: number, final: boolean): { consumed: number; fault: DocumentFault | undefined } => {
-    let at = behindMark(slab.bytes, from)
-    while (at < end) {
-      const found = slab.bytes.subarray(0, end).indexOf(LF, at)
-      if (found < 0 && !final) break
-      const next = found < 0 ? end : found
-      const stop = next > at && slab.bytes[next - 1] === CR ? next - 1 : next
-      if (stop > at && !isBlank(slab.bytes, at, stop)) take(slab, at, stop)
-      at = next + 1
-    }
-    return { consumed: Math.min(at, end), fault: undefined }
-  }
-
-  const take = (slab: Slab, start: number, end: number): void => {
-    const fault = reader.readMessage(slab, start, end)
-    if (fault === undefined) return
-    const row = addRow(records)
-    records.extents[row * 2] = start
-    records.extents[row * 2 + 1] = end
-    records.issues.push({ row, kind: 'malformed', path: '', start, length: end - start, reason: fault.reason })
-  }
-
+export function createJsonLineScanner(spec: Omit<JsonShapeSpec, 'record'>, limits: JsonLimits): DocumentScanner {
+  // A line feed is no white space here, so that no record reaches into the next line.
+  const s = createState(compileShape({ ...spec, record: '$' }), limits, SPACE_IN_LINE)
+  const { records } = s
+  let isAtStart = true
   return {
     records,
     around: () => ['', ''],
-    scanMessage: (slab, start, end) => scan(slab, start, end, true).fault,
-    beginDocument: () => undefined,
+    scanMessage(slab, start, end) {
+      readLines(s, slab, behindMark(slab.bytes, start), end, true)
+      return undefined
+    },
+    beginDocument: () => void (isAtStart = true),
     scanWindow(slab, start, end, final) {
       clearRecords(records)
-      return scan(slab, start, end, final)
+      if (isAtStart && !final && end - start < MARK_BYTES) return { consumed: start, fault: undefined }
+      const from = isAtStart ? behindMark(slab.bytes, start) : start
+      const consumed = readLines(s, slab, from, end, final)
+      isAtStart = false
+      return { consumed, fault: undefined }
     },
   }
 }
 
-function isBlank(bytes: Uint8Array, from: number, to: number): boolean {
-  for (let at = from; at < to; at += 1) if (bytes[at] !== 0x20 && bytes[at] !== 0x09) return false
-  return true
+function readLines(s: ScanState, slab: Slab, from: number, end: number, final: boolean): number {
+  const saved = openInput(s, slab, end, final)
+  try {
+    // Characters may be cut at the end of a window, but not in a whole line.
+    const whole = final ? end : slab.bytes.subarray(from, end).lastIndexOf(LF) + 1 + from
+    const isValid = isUtf8(slab.bytes.subarray(from, whole))
+    let at = from
+    while (at < end) {
+      const next = readLine(s, at, isValid)
+      if (next < 0) break
+      at = next
+    }
+    return Math.min(at, end)
+  } finally {
+    closeInput(s, saved)
+  }
+}
+
+/** Reads the line at `start`; returns where the next one begins, or -1 when the window ends before the line does. */
+function readLine(s: ScanState, start: number, isValid: boolean): number {
+  begin(s)
+  const { rows } = s.records
+  try {
+    const from = skipSpace(s, start)
+    if (s.bytes[from] === LF) return from + 1
+    if (from >= s.end) return s.final ? s.end : -1
+    if (s.bytes[from] !== OPEN) throw unexpected(s, from, 'an object')
+    const end = skipSpace(s, readRecord(s, from))
+    if (end < s.end && s.bytes[end] !== LF) throw unexpected(s, end, 'the end of the line')
+    if (end >= s.end && !s.final) throw NEED_MORE
+    if (!isValid && !isUtf8(s.bytes.subarray(start, end))) return refuse(s, start, rows, 'invalid UTF-8')
+    return end + 1
+  } catch (thrown) {
+    if (thrown !== FAULT && thrown !== NEED_MORE) throw thrown
+    truncateRows(s.records, rows)
+    return thrown === NEED_MORE ? -1 : refuse(s, start, rows, `${s.reason} (byte ${s.faultAt - start} of the line)`)
+  }
+}
+
+/** The line at `start` as a row with the reason; -1 when its end is not there yet. */
+function refuse(s: ScanState, start: number, rows: number, reason: string): number {
+  truncateRows(s.records, rows)
+  const found = s.slab.bytes.subarray(0, s.end).indexOf(LF, start)
+  if (found < 0 && !s.final) return -1
+  const next = found < 0 ? s.end : found
+  const end = next > start && s.bytes[next - 1] === 0x0d ? next - 1 : next
+  const row = addRow(s.records)
+  s.records.extents[row * 2] = start
+  s.records.extents[row * 2 + 1] = end
+  const isBroken = !isUtf8(s.bytes.subarray(start, end))
+  s.records.issues.push({ row, kind: 'malformed', path: '', start, length: end - start, reason: isBroken ? 'invalid UTF-8' : reason })
+  return next + 1
 }

@@ -4,7 +4,6 @@
  */
 import { dirname } from 'node:path'
 import { RESERVED_COLUMNS, type Column, type Dataset } from '../../dataset/declaration.ts'
-import { LIMITS } from '../../core/limits.ts'
 import { lockDown } from '../../engines/duckdb/session.ts'
 import { duckType } from '../../engines/duckdb/sql.ts'
 import { deltaType, evolve } from '../../planning/table-layout.ts'
@@ -30,15 +29,10 @@ export async function readDocuments(work: Work, { staged, rejects, progress, now
       const read = await readExactly(session, { ...plan, onRows: (rows, done) => progress(rows, done, 'reading') }, { staged, rejects, memoryBytes: sessionBytes(work) })
       const { rows, rejected, discovered } = read
       if (discovered.length === 0) return { rows, rejected, bytes: work.draft ? 0 : bytes, totalRows: Math.round(rows / Math.max(share, Number.EPSILON)), cursor, startupSeconds }
-      const added = evolved(columns, discovered)
+      const added = evolve(dataset, columns, discovered, RESERVED_COLUMNS)
       columns = [...columns, ...added]
       // What there is no room for is refused, as a stream does.
       if (added.length === 0) dataset = { ...dataset, drift: 'freeze' }
     }
   })
-}
-
-function evolved(columns: Column[], paths: string[]): Column[] {
-  const before = columns.filter((column) => column.evolved).length
-  return evolve(columns, paths, RESERVED_COLUMNS).slice(0, Math.max(0, LIMITS.evolvedColumns - before))
 }
