@@ -45,7 +45,7 @@ function declarationPage(): string {
     }
   }
   walk(DATASET_SCHEMA as SchemaNode, '')
-  return `${GENERATED}# Dataset declaration\n\n| Field | Type | Required | Meaning |\n| --- | --- | --- | --- |\n${lines.join('\n')}\n`
+  return `${GENERATED}# Dataset declaration\n\nWhat each type takes and how formats of dates and times are written: [types](types.md).\n\n| Field | Type | Required | Meaning |\n| --- | --- | --- | --- |\n${lines.join('\n')}\n`
 }
 
 function limitsPage(): string {

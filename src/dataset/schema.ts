@@ -18,8 +18,13 @@ const COMPRESSION = { enum: ['zstd', 'snappy', 'gzip'], description: 'Compressio
 
 const TYPE = {
   enum: ['string', 'uuid', 'integer', 'long', 'double', 'decimal', 'boolean', 'date', 'timestamp'],
-  description: 'Data type. integer has 32 bits, long 64; decimal needs precision and scale.',
+  description: 'Data type. integer has 32 bits, long 64; decimal needs precision and scale. What each takes: docs/reference/types.md.',
 }
+
+const FORMAT_TEXT =
+  'date, timestamp: iso; a count since 1970 (epoch_s, epoch_ms, epoch_us, epoch_ns); or letters: yyyy, MM M MMM (Jan) MMMM (January), ' +
+  'dd d, EEE (Mon) EEEE (Monday), HH H, hh h with a (AM, PM), mm m, ss s, S (a digit of the fraction each), X XX XXX (offset), ' +
+  "Z (offset or GMT). Other letters in single quotes: 'T'. Default iso."
 
 const COLUMN_PROPERTIES = {
   name: text('Name in the tables.', { pattern: '^[A-Za-z_][A-Za-z0-9_]*$', maxLength: 128 }),
@@ -27,11 +32,11 @@ const COLUMN_PROPERTIES = {
   type: TYPE,
   precision: { type: 'integer', minimum: 1, maximum: 38, description: 'decimal: digits in all.' },
   scale: { type: 'integer', minimum: 0, maximum: 38, description: 'decimal: digits behind the point.' },
-  format: text('date, timestamp: letters yyyy MM dd HH mm ss SSS XXX, or iso. Default iso.'),
+  format: text(FORMAT_TEXT),
   timezone: text('timestamp without offset in its text: the IANA zone it is meant in. Required then.'),
-  required: { type: 'boolean', description: 'A record without a value is quarantined. Default false.' },
-  values: list('The only values allowed (enum).'),
-  pattern: text('Regular expression that the whole value must match.'),
+  required: { type: 'boolean', description: 'A record without a value, or with a null item in an array, is quarantined. Default false.' },
+  values: list('string: the only values allowed (enum), as they stand after cleaning.'),
+  pattern: text('string, uuid, integer, long, decimal: regular expression that the whole text must match.'),
   min_length: { type: 'integer', minimum: 0, description: 'Least number of characters.' },
   max_length: { type: 'integer', minimum: 1, description: 'Greatest number of characters.' },
   trim: { type: 'boolean', description: 'Cut white space at both ends. Default true.' },
@@ -44,11 +49,11 @@ const COLUMN_PROPERTIES = {
 
 const COLUMN = object('One column.', {
   ...COLUMN_PROPERTIES,
-  fields: list('Array of objects: the sub-fields of each item (all read as text columns of their type).', object('A sub-field.', COLUMN_PROPERTIES, ['name'])),
+  fields: list('Array of objects: the sub-fields of each item, with the settings of a column.', object('A sub-field.', COLUMN_PROPERTIES, ['name'])),
 }, ['name'])
 
 const column = text('Column the rule looks at.')
-const bound = { type: ['number', 'string'], description: 'Inclusive bound.' }
+const bound = { type: ['number', 'string'], description: 'Inclusive bound, of the column\'s type; dates and times as ISO.' }
 const severity = { enum: ['warn', 'quarantine'], description: 'Default quarantine.' }
 
 const RULES = {

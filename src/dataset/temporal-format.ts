@@ -63,6 +63,9 @@ const LETTERS: Readonly<Record<string, TemporalStep>> = {
   Z: { kind: 'offset', field: 'offset', named: true },
 }
 
+/** All fields but the fraction, which is S for each digit. */
+export const FORMAT_LETTERS: readonly string[] = Object.keys(LETTERS)
+
 interface PlacedStep {
   step: TemporalStep
   at: number

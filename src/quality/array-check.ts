@@ -59,8 +59,10 @@ function scalarItem(column: Column, compile: (column: Column) => ColumnCheck): I
     const rule = check.check(text, 0, at.start, at.length)
     if (rule !== undefined) return check.fault ?? { rule, where: '', column, value: quoted(text, at.start, at.length) }
     if (check.values.valid[0] === 0) return 'null'
-    const canonical = canonicalText(column.type, check.values, text, 0)
-    if (column.array) return canonical
+    const { values } = check
+    // An array in an object of an array: its text is JSON already.
+    if (column.array) return read(text, values.spans[0], values.spans[1])
+    const canonical = canonicalText(column.type, values, text, 0)
     return column.type === 'string' ? JSON.stringify(canonical) : `"${canonical}"`
   }
 }

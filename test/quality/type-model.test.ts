@@ -8,7 +8,8 @@ import type { Column, ScalarType } from '../../src/dataset/declaration.ts'
 import { normalizeColumn, type RawColumn } from '../../src/dataset/normalize.ts'
 import { canonicalText } from '../../src/quality/canonical.ts'
 import { compileColumn } from '../../src/quality/column-check.ts'
-import { read, type TextBytes } from '../../src/quality/text-bytes.ts'
+import { read } from '../../src/quality/text-bytes.ts'
+import { laidOut } from '../support/laid-out-texts.ts'
 import { SCALAR_TYPES, expectedOf, typeCases, type TypeCase, type TypeSettings, type Verdict } from '../support/type-texts.ts'
 
 const COUNT = Number(process.env.HEADRACE_TYPE_TEXTS ?? 20_000)
@@ -41,26 +42,6 @@ function grouped(cases: TypeCase[], expected: Verdict[]): [TypeSettings, { text:
     groups.set(key, group)
   })
   return [...groups].map(([key, group]) => [JSON.parse(key) as TypeSettings, group])
-}
-
-/** Texts one behind the other in one buffer, as a slab has them. */
-function laidOut(texts: string[]): { text: TextBytes; cells: Int32Array } {
-  const cells = new Int32Array(texts.length * 2)
-  let bytes = Buffer.alloc(texts.reduce((sum, one) => sum + one.length * 3, 64))
-  let end = 0
-  const append = (one: string): { start: number; length: number } => {
-    const needed = end + one.length * 3
-    if (needed > bytes.length) bytes = Buffer.concat([bytes], needed * 2)
-    const start = end
-    end += bytes.write(one, start)
-    return { start, length: end - start }
-  }
-  texts.forEach((one, i) => {
-    const { start, length } = append(one)
-    cells[i * 2] = start
-    cells[i * 2 + 1] = length
-  })
-  return { text: { get bytes() { return bytes }, append }, cells }
 }
 
 function valueText(column: Column, canonical: string): string {

@@ -35,7 +35,10 @@ function boundOf(value: string | undefined, type: string, upper: boolean): unkno
   if (type === 'date') return value
   if (type === 'timestamp') return timestampBound(value, upper)
   const number = Number(value)
-  return Number.isFinite(number) && (type === 'double' || Number.isSafeInteger(Math.trunc(number))) ? number : undefined
+  if (type === 'double') return Number.isFinite(number) ? number : undefined
+  // A rounded bound would hide rows from readers: whole numbers of 53 bits and decimals of 15 digits are exact as JSON numbers.
+  if (!type.startsWith('decimal')) return Number.isSafeInteger(number) ? number : undefined
+  return value.replace(/^-?0*\.?0*|\./g, '').length <= 15 ? number : undefined
 }
 
 /** Timestamps are kept to the millisecond: the lower bound rounded down, the upper one up. */
@@ -45,5 +48,6 @@ function timestampBound(value: string, upper: boolean): string | undefined {
   const micros = Number((match[3] ?? '').padEnd(6, '0'))
   const millis = upper ? Math.ceil(micros / 1000) : Math.floor(micros / 1000)
   const date = new Date(Date.parse(`${match[1]}T${match[2]}Z`) + millis)
-  return Number.isNaN(date.getTime()) ? undefined : date.toISOString()
+  // A bound in year 10000 is one that readers cannot parse.
+  return Number.isNaN(date.getTime()) || date.getUTCFullYear() > 9999 ? undefined : date.toISOString()
 }
