@@ -36,7 +36,7 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
 }
 
 /** Python packages that read tables independently of us. */
-const PYTHON = ['deltalake==1.6.6', 'pyarrow']
+const PYTHON = ['deltalake==1.6.6', 'pyarrow', 'polars==2.1.0']
 
 interface Part {
   name: string
@@ -58,12 +58,12 @@ const parts: Part[] = [
   { name: 'S3 server (Go)', get: async () => void fetchS3Server() },
   { name: 'Spark with delta-spark (Java, Maven)', get: async () => void (await fetchJars('spark')) },
   {
-    name: 'deltalake (Python)',
+    name: 'deltalake and polars (Python)',
     async get() {
       const venv = resolve('.headrace/test-venv')
       const marker = join(venv, 'bin', 'python')
       if (!existsSync(marker)) execFileSync('python3', ['-m', 'venv', venv], { stdio: 'pipe' })
-      const ok = spawnSync(marker, ['-c', 'import deltalake, pyarrow; assert deltalake.__version__ == "1.6.6"'])
+      const ok = spawnSync(marker, ['-c', 'import deltalake, pyarrow, polars; assert deltalake.__version__ == "1.6.6"'])
       if (ok.status !== 0) execFileSync(marker, ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...PYTHON], { stdio: 'pipe' })
     },
   },

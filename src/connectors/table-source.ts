@@ -49,6 +49,8 @@ export interface SourceColumn {
   hex: boolean
   /** Where it stands in the rows of the stream, from 0. */
   place: number
+  /** Is text for the sake of values that are none of its type; the others are numbers. */
+  isNumberText?: boolean
 }
 
 /** A row that is not taken, and why. */

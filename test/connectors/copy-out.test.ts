@@ -40,3 +40,35 @@ test('rows of any length come out whole, whatever lies between them and wherever
     expect(after.equals(follows), `seed ${chance.seed}`).toBe(true)
   }
 })
+
+test('rows that begin with the mark, that are long or no UTF-8 go aside whole, each once; the others come out as before', () => {
+  const chance = createChance()
+  const mark = Buffer.from('"\u0001mark')
+  const any = (length: number, from = 32): Buffer => Buffer.from(Array.from({ length }, () => from + Math.floor(chance() * 90)))
+  for (let round = 0; round < 300; round += 1) {
+    const isChecked = round % 3 === 0
+    const sent = { plain: [] as string[], marked: [] as string[], large: [] as string[], broken: [] as string[] }
+    const messages = Array.from({ length: 30 }, () => {
+      const kind = chance()
+      const row = kind < 0.2 ? Buffer.concat([mark, any(Math.floor(chance() * 300))])
+        : kind < 0.3 ? mark.subarray(0, Math.floor(chance() * mark.length))
+          : kind < 0.45 ? any(201 + Math.floor(chance() * 300))
+            : isChecked && kind < 0.6 ? Buffer.concat([any(3), Buffer.from([0xe4, 0x20])]) : any(1 + Math.floor(chance() * 200))
+      const to = row.subarray(0, mark.length).equals(mark) ? 'marked' : row.length > 200 ? 'large' : row.includes(0xe4) ? 'broken' : 'plain'
+      if (row.length > 0) sent[to].push(row.toString('latin1'))
+      return framed('d', row)
+    })
+    const all = Buffer.concat([...messages, framed('c', Buffer.alloc(0))])
+    const got = { marked: [] as string[], large: [] as string[], broken: [] as string[] }
+    const to = (kind: keyof typeof got) => (row: Buffer) => void got[kind].push(row.toString('latin1'))
+    const unframer = createUnframer({ mark, onMarked: to('marked'), largeBytes: 200, onLarge: to('large'), ...(isChecked ? { onBroken: to('broken') } : {}) })
+    const plain: Buffer[] = []
+    for (let at = 0; at < all.length; ) {
+      const until = at + 1 + Math.floor(chance() ** 2 * 300)
+      plain.push(unframer.rows(Buffer.from(all.subarray(at, until))).rows)
+      at = until
+    }
+    expect(got, `seed ${chance.seed}`).toEqual({ marked: sent.marked, large: sent.large, broken: sent.broken })
+    expect(Buffer.concat(plain).toString('latin1'), `seed ${chance.seed}`).toBe(sent.plain.join(''))
+  }
+})

@@ -81,6 +81,28 @@ test('an attempt that broke after it fetched, and an execution that was given up
   expect(await inZone('feed', 'raw', "ids = t['id'].to_pylist()\nprint(json.dumps([len(ids), sorted(set(ids))]))")).toEqual([20, Array.from({ length: 20 }, (_, i) => i + 1)])
 }, 120_000)
 
+const VALUES = 'columns:\n  - { name: id, type: long, required: true }\n  - { name: exact, type: decimal, precision: 38, scale: 10 }\n  - { name: text }\n  - { name: d, type: date }\n  - { name: f, type: double }\n  - { name: f_text }\n  - { name: at, type: timestamp }\n  - { name: t }\n  - { name: odd, path: \'odd "name\' }\n'
+
+test('values that no type of a file holds are judged by the declaration: exact numbers, one quarantine for each row that does not fit', async () => {
+  await client.query(`CREATE TABLE odd_values (id bigint PRIMARY KEY, exact numeric(38,10) DEFAULT 1.5, text numeric(38,10) DEFAULT 1.5, d date DEFAULT '2026-02-28', f real DEFAULT 0.1, f_text real DEFAULT 0.1, at timestamptz DEFAULT '2026-02-28 12:00:00.123456+02', t time DEFAULT '24:00', "odd ""name" text DEFAULT E'x\ny', long text);
+    INSERT INTO odd_values (id, exact, text) VALUES (1, 9999999999999999999999999999.9999999999, 'NaN'), (2, 'NaN', 1); INSERT INTO odd_values (id, d) VALUES (3, 'infinity'), (4, '0044-03-15 BC'), (5, '9999-12-31'); INSERT INTO odd_values (id, f) VALUES (6, 'Infinity'), (7, 1e-45); UPDATE odd_values SET f_text = 'Infinity' WHERE id = 7;
+    INSERT INTO odd_values (id, at) VALUES (8, '-infinity'), (9, '0001-01-01 00:00:00+00'); INSERT INTO odd_values (id, long) VALUES (10, repeat('long', 20000000)); INSERT INTO odd_values (id) VALUES (11)`)
+  const declaration = (dataset: string): string => `dataset: ${dataset}\n${VALUES}processed: { key: [id] }\n`
+  const read = (dataset: string): Promise<(string | null)[][]> => inZone(dataset, 'processed', "r = sorted(t.to_pylist(), key=lambda r: r['id'])\nprint(json.dumps([[None if v is None else str(v) for v in (x['id'], x['exact'], x['text'], x['d'], x['f_text'], x['at'], x['t'], x['odd'])] for x in r]))")
+  const first = await zones(table(declaration('odd_values'), { table: 'odd_values' }))
+  expect(first.receipt).toMatchObject({ rows: 5, rejected: 6, published_rows: 5 })
+  const usual = ['1.5000000000', '1.5000000000', '2026-02-28', '0.1', '2026-02-28 10:00:00.123456+00:00', '24:00:00', 'x\ny']
+  const kept = [['1', '9999999999999999999999999999.9999999999', 'NaN', ...usual.slice(2)], ['5', ...usual.slice(0, 2), '9999-12-31', ...usual.slice(3)], ['7', ...usual.slice(0, 3), 'Infinity', ...usual.slice(4)], ['9', ...usual.slice(0, 4), '0001-01-01 00:00:00+00:00', ...usual.slice(5)], ['11', ...usual]]
+  expect(await read('odd_values')).toEqual(kept)
+  const rules = await inZone<string[]>('odd_values', 'raw', "print(json.dumps(sorted(r['reject_rule'] for r in t.to_pylist() if r['outcome'] == 'quarantined')))")
+  expect(rules).toEqual(['malformed', 'type.date', 'type.date', 'type.decimal', 'type.double', 'type.timestamp'])
+  const second = await zones(table(declaration('missing_values'), { table: 'odd_values', unrepresentable: 'null' }))
+  expect(second.receipt).toMatchObject({ rows: 10, rejected: 1 })
+  const missing = await read('missing_values')
+  expect(missing.filter(([id]) => ['1', '5', '7', '9', '11'].includes(String(id)))).toEqual(kept.map((row) => row.map((value) => (value === 'NaN' || value === 'Infinity' ? null : value))))
+  expect(missing[1]).toEqual(['2', null, '1.0000000000', ...usual.slice(2)])
+}, 120_000)
+
 test('objects of a bucket as they are, Parquet as rows; a draft takes a sample into the scratch folder', async () => {
   const keys = { access_key_id: s3.env.AWS_ACCESS_KEY_ID, secret_access_key: s3.env.AWS_SECRET_ACCESS_KEY }
   const store = createS3Store({ bucket: 'lake', prefix: '', endpoint: s3.env.AWS_ENDPOINT_URL, region: 'us-east-1', credentials: { accessKeyId: keys.access_key_id, secretAccessKey: keys.secret_access_key } }, createStaging(join(home, 'put'), Date.now))

@@ -19,8 +19,8 @@ export interface MariaDb {
   login: { username: string; password: string }
 }
 
-/** Starts a server with one database, `shop`. It ends with this process. */
-export async function startMariaDb(): Promise<MariaDb> {
+/** Starts a server with one database, `shop`; `more`: settings of its command line. It ends with this process. */
+export async function startMariaDb(more: string[] = []): Promise<MariaDb> {
   const parts = fetchMariaDb()
   const folder = mkdtempSync(join(tmpdir(), 'headrace-mariadb-'))
   chmodSync(folder, 0o777)
@@ -35,7 +35,7 @@ export async function startMariaDb(): Promise<MariaDb> {
   writeFileSync(join(folder, 'init.sql'), `CREATE DATABASE shop CHARACTER SET utf8mb4;\nCREATE USER 'loader'@'%' IDENTIFIED BY 'p''${process.pid}"';\nGRANT ALL ON shop.* TO 'loader'@'%';\n`)
   const port = await freePort()
   const log = openSync(join(folder, 'server.log'), 'a')
-  const child = spawn(join(parts, 'usr/sbin/mariadbd'), [...settings, `--port=${port}`, '--bind-address=127.0.0.1', `--socket=${join(folder, 'socket')}`, `--init-file=${join(folder, 'init.sql')}`, `--pid-file=${join(folder, 'pid')}`, '--sql-mode=', '--skip-name-resolve'], { env, stdio: ['ignore', log, log] })
+  const child = spawn(join(parts, 'usr/sbin/mariadbd'), [...settings, `--port=${port}`, '--bind-address=127.0.0.1', `--socket=${join(folder, 'socket')}`, `--init-file=${join(folder, 'init.sql')}`, `--pid-file=${join(folder, 'pid')}`, '--sql-mode=', '--skip-name-resolve', ...more], { env, stdio: ['ignore', log, log] })
   atEnd(() => child.kill('SIGKILL'))
   removeAtEnd(folder)
   for (const end = Date.now() + 60_000; ; await new Promise((done) => setTimeout(done, 200))) {

@@ -55,8 +55,9 @@ export interface PostgresColumn extends SourceColumn {
 /** A column in a file, whose values are all there as text when the source says so. */
 export function postgresColumn(name: string, type: string, treatment: Unrepresentable): PostgresColumn {
   const known = fileType(type)
-  const file = treatment === 'text' && known.isOdd !== undefined ? { duckType: 'VARCHAR' } : known
-  return { name, type, place: 0, hex: type === 'bytea', ...file }
+  const plain = { name, type, place: 0, hex: type === 'bytea' }
+  if (treatment !== 'text' || known.isOdd === undefined) return { ...plain, ...known }
+  return { ...plain, duckType: 'VARCHAR', isNumberText: known.rule === 'type.decimal' || known.rule === 'type.double' }
 }
 
 export interface SelectList {

@@ -116,13 +116,15 @@ async function prepare(
 }
 
 /** One statement: what a view does is done once, whatever is asked of its rows. */
-function copyOf({ list, position, mark, columns }: Reading, from: string, limit: number | undefined): string {
+function copyOf({ list, position, mark, columns, isUnchecked }: Reading, from: string, limit: number | undefined): string {
   const plain = `SELECT ${list} FROM ${from}${limit === undefined ? '' : ` LIMIT ${Math.floor(limit)}`}`
   const query = position.greatest === undefined
     ? plain
     : `WITH seen AS MATERIALIZED (SELECT * FROM ${from}) SELECT ${list} FROM seen t UNION ALL
       SELECT '${mark.text}' || ${position.greatest}::text${', NULL'.repeat(columns.length - 1)} FROM seen t`
-  return `COPY (${query}) TO STDOUT (FORMAT csv, HEADER false, NULL '${NULL_TEXT}', ENCODING 'UTF8')`
+  // A server that does not check texts would end the whole at the first that is none.
+  const encoding = isUnchecked ? 'SQL_ASCII' : 'UTF8'
+  return `COPY (${query}) TO STDOUT (FORMAT csv, HEADER false, NULL '${NULL_TEXT}', ENCODING '${encoding}')`
 }
 
 /** Where rows go that are none, or cannot go with the others. */

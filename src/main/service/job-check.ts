@@ -1,4 +1,6 @@
 /** What can be said of a job before it runs: settings that are missing, a schedule that is none, a secret that is not there. */
+import { tlsOf, type TlsConfig } from '../../connectors/database-tls.ts'
+import { treatmentOf } from '../../connectors/table-source.ts'
 import { failure } from '../../core/errors.ts'
 import type { JobFields } from '../../state/jobs.ts'
 import { timingOf } from '../../scheduling/requirements.ts'
@@ -41,6 +43,7 @@ export async function checkJob({ secrets, now }: Context, tenantId: string, job:
   else need('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
   if (!(type in DESTINATION_SETTINGS)) throw failure('setting_missing', { where: 'destination_config', setting: type === '' ? 'a type' : `a type that is known, not ${type}`, example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}` })
   need('destination_config', job.destination_config, DESTINATION_SETTINGS[type])
+  if (job.source_type === 'postgres' || job.source_type === 'mysql') checkDatabase(job.source_config)
   const documents = ['files', 's3'].includes(job.source_type) && type !== 'zones' && isDocuments(job.source_config)
   if (documents) declaredDataset(job.source_type, job.source_config, true)
   else if (['files', 's3'].includes(job.source_type) && type !== 'zones') checkColumns(job.source_config)
@@ -52,6 +55,12 @@ export async function checkJob({ secrets, now }: Context, tenantId: string, job:
     const name = config.credentials_secret
     if (name !== undefined && !(await secrets.names(tenantId)).includes(String(name))) throw failure('secret_not_found', { name: String(name) })
   }
+}
+
+/** What a connector would refuse when it runs. */
+function checkDatabase(config: Record<string, unknown>): void {
+  treatmentOf(config.unrepresentable)
+  tlsOf(config as unknown as TlsConfig, '', {})
 }
 
 function need(where: string, config: Record<string, unknown>, settings: Setting[]): void {

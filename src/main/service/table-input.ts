@@ -71,7 +71,9 @@ export async function readTable(asked: Work, session: DuckSession, { staged, rej
     const lines = done.filter((part) => part.rejected > 0).map((part) => journal.rejectsOf(part.name))
     if (rejected > 0) await writeRejects(session, lines, String(work.source.table), rejects)
     await journal.drop()
-    return { rows: sumOf('rows'), bytes, rejected, totalRows: source.estimatedRows, cursor: source.cursor(), startupSeconds, partsKept: kept.length }
+    const numberTexts = source.columns.filter((column) => column.isNumberText === true).map((column) => column.name)
+    const cursor = source.cursor()
+    return { rows: sumOf('rows'), bytes, rejected, totalRows: source.estimatedRows, cursor, startupSeconds, partsKept: kept.length, numberTexts }
   } catch (error) {
     throw misfitOf(error, work, source) ?? source.failed(error)
   } finally {

@@ -22,6 +22,8 @@ export interface Read extends TransferResult {
   nothingNew?: boolean
   /** Parts of the table that an earlier attempt had read. */
   partsKept?: number
+  /** Columns that are text for the sake of values that are no numbers; all others in them are. */
+  numberTexts?: string[]
 }
 
 /** DuckDB's part of the memory of an execution; the rest is the process's own. */

@@ -6,10 +6,9 @@
 import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { storageFailure } from '../../core/errors.ts'
-import type { DuckSession } from '../../engines/duckdb/session.ts'
-import { literal, name } from '../../engines/duckdb/sql.ts'
 import { isConverted } from './source-kinds.ts'
 import { copyFresh } from './file-input.ts'
+import { rejectsAsLines, rowsAsLines } from './row-lines.ts'
 import { readSource } from './transfer-job.ts'
 import { inSession, type Target } from './transfer-read.ts'
 import type { Progress, Work } from './work.ts'
@@ -77,21 +76,11 @@ async function fetchRows(folder: string, work: Work, { progress, now }: { progre
   const target: Target = { staged: join(work.workFolder, 'data.parquet'), rejects: join(work.workFolder, 'rejects.parquet'), progress, now }
   const read = await readSource(work, target)
   // Reading a tenant's files closes the doors of a session; this one writes.
-  if (read.nothingNew !== true && read.rows > 0) await inSession(work, (session) => toLines(session, target.staged, join(folder, 'rows.ndjson')))
+  if (read.nothingNew !== true && read.rows > 0) {
+    await inSession(work, (session) => rowsAsLines(session, target.staged, join(folder, 'rows.ndjson'), read.numberTexts))
+  }
+  if (read.rejected > 0) await inSession(work, (session) => rejectsAsLines(session, target.rejects, join(folder, 'rejects.ndjson')))
   return { of: read.cursor, bytes: read.bytes, share: read.totalRows > 0 ? Math.min(1, read.rows / read.totalRows) : 1 }
-}
-
-/** Texts that the zones read back as the same values: ISO 8601 for times, base64 for bytes. */
-async function toLines(session: DuckSession, from: string, to: string): Promise<void> {
-  const source = `read_parquet(${literal(from)})`
-  const columns = await session.objects(`DESCRIBE SELECT * FROM ${source}`)
-  const select = columns.map(({ column_name: column, column_type: type }) => {
-    const id = name(String(column))
-    if (type === 'TIMESTAMP WITH TIME ZONE') return `strftime(${id} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ') AS ${id}`
-    if (String(type).startsWith('TIMESTAMP')) return `strftime(${id}, '%Y-%m-%dT%H:%M:%S.%f') AS ${id}`
-    return type === 'BLOB' ? `base64(${id}) AS ${id}` : id
-  })
-  await session.run(`COPY (SELECT ${select.join(', ')} FROM ${source}) TO ${literal(to)} (FORMAT json)`)
 }
 
 async function writeDurably(folder: string, note: Note): Promise<void> {
