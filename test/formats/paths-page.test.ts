@@ -13,7 +13,7 @@ function rows(heading: string): string[][] {
 }
 
 test.each(rows('| Path | Record | Value |'))('%s of %s is %s', (path, record, value) => {
-  const scanner = createJsonScanner({ record: '$', fields: [{ path, array: false }], ignore: ['*'] }, { depth: 128, keyBytes: 4096, findings: 1_000 })
+  const scanner = createJsonScanner({ record: '$', fields: [{ path, array: false }], ignore: ['*'] }, { depth: 128, keyBytes: 4096, findings: 1_000, lineBytes: 1 << 24 })
   const slab = createSlab(4096)
   const start = appendText(slab, record)
   expect(scanner.scanMessage(slab, start, slab.end)).toBeUndefined()

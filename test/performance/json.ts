@@ -12,7 +12,7 @@ import { load, median, type BenchReport } from './measure.ts'
 const RECORDS = 50_000
 const BOOKS_A_MESSAGE = 4
 const SLAB_BYTES = 2 << 20
-const LIMITS = { depth: 128, keyBytes: 4096, findings: 1_000 }
+const LIMITS = { depth: 128, keyBytes: 4096, findings: 1_000, lineBytes: 1 << 24 }
 
 interface Shape {
   paths: string[]
