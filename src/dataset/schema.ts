@@ -28,7 +28,7 @@ const FORMAT_TEXT =
 
 const COLUMN_PROPERTIES = {
   name: text('Name in the tables.', { pattern: '^[A-Za-z_][A-Za-z0-9_]*$', maxLength: 128 }),
-  path: text('Where the value is: author/name, @id, /library/@source (outside of the record); JSON: author.name.'),
+  path: text('Where the value is: author/name, @id, /library/@source (outside of the record); JSON: author.name, ["service.name"] for a key with a point, $.source (outside of the record). Grammar: docs/reference/paths.md.'),
   type: TYPE,
   precision: { type: 'integer', minimum: 1, maximum: 38, description: 'decimal: digits in all.' },
   scale: { type: 'integer', minimum: 0, maximum: 38, description: 'decimal: digits behind the point.' },

@@ -12,7 +12,7 @@ import { listLiteral, literal } from '../engines/duckdb/sql.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset } from './home.ts'
-import { openRaw, type RawTable } from './raw-table.ts'
+import { addColumns, evolveRaw, openRaw, type RawTable } from './raw-table.ts'
 import { createRedecoder } from './redecode.ts'
 
 type QuarantineApp = Pick<App, 'listQuarantine' | 'showQuarantined' | 'exportQuarantine' | 'replayQuarantine'>
@@ -93,9 +93,10 @@ async function replay(dataset: string, options: { rule: string | undefined; dryR
   try {
     const byTopic = Map.groupBy(records, (row) => `${String(row.topic_id)} ${String(row.topic)}`)
     const adds = []
+    const evolve = async (paths: string[]): Promise<string[]> => (options.dryRun ? addColumns(loaded.dataset, raw, paths) : evolveRaw(loaded.dataset, raw, paths, Date.now()))
     for (const [source, group] of byTopic) {
       const [topicId, topic] = source.split(' ')
-      const decoder = await createRedecoder({ dataset: loaded.dataset, raw, engine, topicId, topic, ingestMs: Date.now() })
+      const decoder = await createRedecoder({ dataset: loaded.dataset, raw, engine, topicId, topic, ingestMs: Date.now(), evolve })
       await decoder.add(group, counts)
       adds.push(...(await decoder.finish()))
     }

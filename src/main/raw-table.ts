@@ -35,10 +35,16 @@ async function applySchema(dataset: Dataset, table: Table, columns: Column[], no
  */
 export async function evolveRaw(dataset: Dataset, raw: RawTable, paths: string[], nowMs: number): Promise<string[]> {
   await raw.table.refresh()
+  const added = addColumns(dataset, raw, paths)
+  await applySchema(dataset, raw.table, raw.columns, nowMs)
+  return added
+}
+
+/** The same in memory only, for a run that changes nothing. */
+export function addColumns(dataset: Dataset, raw: RawTable, paths: string[]): string[] {
   const existing = columnsOf(raw.table.snapshot.metadata)
-  const known = effectiveColumns(dataset, existing)
+  const known = [...effectiveColumns(dataset, existing), ...raw.columns.filter((one) => one.evolved && !existing.some((column) => column.name === one.name))]
   const added = evolve(dataset, known, paths, [...RESERVED_COLUMNS, ...existing.map((column) => column.name)])
   raw.columns.splice(0, raw.columns.length, ...known, ...added)
-  await applySchema(dataset, raw.table, raw.columns, nowMs)
   return added.map((column) => column.name)
 }

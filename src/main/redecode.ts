@@ -2,12 +2,13 @@
 import { hash } from 'node:crypto'
 import type { StageEngine } from '../core/engine.ts'
 import { createMessages, ensureMessages, type Messages } from '../core/messages.ts'
-import type { Counts } from '../core/results.ts'
+import { failure } from '../core/errors.ts'
+import { addCounts, emptyCounts, type Counts } from '../core/results.ts'
 import { appendBytes, appendText, createSlab } from '../core/slab.ts'
 import type { DataFile } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
-import { createBatchWriter } from '../runner/batch-writer.ts'
-import { createBlockProcessor } from '../runner/block.ts'
+import { createBatchWriter, type BatchWriter } from '../runner/batch-writer.ts'
+import { createBlockProcessor, type BlockProcessor, type BlockResult, type KnownRow } from '../runner/block.ts'
 import { createIdentifier } from '../runner/message-ids.ts'
 import type { RawTable } from './raw-table.ts'
 
@@ -32,50 +33,86 @@ export interface RedecoderOptions {
   topic: string
   /** When the rows count as ingested: decides their day. */
   ingestMs: number
+  /** Adds to the columns of `raw` what drift has found. */
+  evolve(paths: string[]): Promise<unknown>
 }
 
 export async function createRedecoder(options: RedecoderOptions): Promise<Redecoder> {
   const { dataset, raw } = options
-  const processor = createBlockProcessor({ dataset, columns: raw.columns, identifier: createIdentifier(dataset, 0), poison: new Set() })
-  const writer = await createBatchWriter({ ...options, columns: raw.columns, store: raw.table.store, nowMs: () => options.ingestMs })
-  return {
-    async add(rows, counts) {
-      const wanted = new Map<string, Set<number>>()
-      for (const row of rows) wanted.set(positionOf(row), (wanted.get(positionOf(row)) ?? new Set()).add(Number(row.ordinal)))
-      const { messages, ordinals } = messagesOf(rows)
-      await writer.add(
-        processor.process(
-          messages,
-          counts,
-          (partition, offset, ordinal) => {
-            const some = wanted.get(`${partition}:${offset}`)
-            return some !== undefined && !some.has(-1) && !some.has(ordinal)
-          },
-          // A record of a large file was kept by itself, a message with one record: its ordinal is the one that its row has.
-          (message, records) => (records === 1 && ordinals[message].length === 1 ? Math.max(0, ordinals[message][0]) : 0),
-        ),
-      )
-    },
-    finish: async () => (await writer.finish()).files,
+  const files: DataFile[] = []
+  const open = async (): Promise<{ processor: BlockProcessor; writer: BatchWriter }> => ({
+    processor: createBlockProcessor({ dataset, columns: [...raw.columns], identifier: createIdentifier(dataset, 0), poison: new Set() }),
+    writer: await createBatchWriter({ ...options, columns: [...raw.columns], store: raw.table.store, nowMs: () => options.ingestMs }),
+  })
+  const close = async ({ writer }: { writer: BatchWriter }): Promise<void> => void files.push(...(await (await writer.finish()).files))
+  let parts = await open()
+  const decode = async (rows: KeptRow[], counts: Counts, isAlone: boolean): Promise<void> => {
+    const again = new Map<number, KeptRow[]>()
+    for (;;) {
+      const mine = emptyCounts()
+      again.clear()
+      const block = decodeRows(parts.processor, rows, mine, isAlone, again)
+      if (block.discovered.size === 0) {
+        await parts.writer.add(block)
+        addCounts(counts, mine)
+        break
+      }
+      // Drift adds the column first, as in a stream: without it the value would be left behind.
+      const before = raw.columns.length
+      await options.evolve([...block.discovered])
+      if (raw.columns.length === before) throw failure('internal', { reason: `no column was made of ${[...block.discovered].join(', ')}` })
+      await close(parts)
+      parts = await open()
+    }
+    const more = [...again.values()].flat()
+    if (more.length > 0) await decode(more, counts, true)
   }
+  return {
+    add: (rows, counts) => decode(rows, counts, false),
+    async finish() {
+      await close(parts)
+      return files
+    },
+  }
+}
+
+/** Decodes the messages of the rows. `again`: rows of records whose own bytes were kept with other records too. */
+function decodeRows(processor: BlockProcessor, rows: KeptRow[], counts: Counts, isAlone: boolean, again: Map<number, KeptRow[]>): BlockResult {
+  const wanted = new Map<string, Set<number>>()
+  for (const row of rows) wanted.set(positionOf(row), (wanted.get(positionOf(row)) ?? new Set()).add(Number(row.ordinal)))
+  const { messages, kept } = messagesOf(rows, isAlone)
+  const isKnown: KnownRow = (partition, offset, ordinal) => {
+    const some = wanted.get(`${partition}:${offset}`)
+    return some !== undefined && !some.has(-1) && !some.has(ordinal)
+  }
+  // A record of a large file or a line was kept by itself, a message with one record: its ordinal is the one that its row has.
+  return processor.process(messages, counts, isKnown, (message, records) => {
+    const [first, ...more] = kept[message]
+    if (records !== 1) return 0
+    if (more.length > 0) again.set(message, more)
+    return Math.max(0, Number(first.ordinal))
+  })
 }
 
 const positionOf = (row: KeptRow): string => `${String(row.kafka_partition)}:${String(row.kafka_offset)}`
 
-/** Each text that was kept once, with the ordinals of the rows that have it: rows of one large file share their position and not their bytes. */
-function messagesOf(rows: KeptRow[]): { messages: Messages; ordinals: number[][] } {
+/**
+ * Each text that was kept once, with the rows that have it, one for each ordinal: rows of one large file share their position
+ * and not their bytes. `isAlone`: each row by itself.
+ */
+function messagesOf(rows: KeptRow[], isAlone: boolean): { messages: Messages; kept: KeptRow[][] } {
   const messages = createMessages(createSlab(1 << 20), rows.length)
   const seen = new Map<string, number>()
-  const ordinals: number[][] = []
+  const kept: KeptRow[][] = []
   for (const row of rows) {
-    const kept = `${positionOf(row)} ${hash('sha256', String(row.bytes))}`
-    const known = seen.get(kept)
+    const text = `${positionOf(row)} ${hash('sha256', String(row.bytes))}`
+    const known = isAlone ? undefined : seen.get(text)
     if (known !== undefined) {
-      ordinals[known].push(Number(row.ordinal))
+      if (!kept[known].some((one) => Number(one.ordinal) === Number(row.ordinal))) kept[known].push(row)
       continue
     }
-    seen.set(kept, messages.count)
-    ordinals.push([Number(row.ordinal)])
+    seen.set(text, messages.count)
+    kept.push([row])
     const n = messages.count
     ensureMessages(messages, n + 1)
     const { slab } = messages
@@ -94,5 +131,5 @@ function messagesOf(rows: KeptRow[]): { messages: Messages; ordinals: number[][]
     messages.valueLength[n] = bytes.length
     messages.count = n + 1
   }
-  return { messages, ordinals }
+  return { messages, kept }
 }

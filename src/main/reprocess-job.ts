@@ -26,7 +26,7 @@ import { durable } from '../runner/hourly-batch.ts'
 import { openProcessed } from './batch-job.ts'
 import { homeFolder } from './home-folder.ts'
 import type { LoadedDataset } from './home.ts'
-import { openRaw, type RawTable } from './raw-table.ts'
+import { evolveRaw, openRaw, type RawTable } from './raw-table.ts'
 import { fenceBatches } from './raw-consumers.ts'
 import { createRedecoder } from './redecode.ts'
 
@@ -103,7 +103,7 @@ async function decodeFiles(session: DuckSession, parts: Parts, raw: RawTable, ol
       const source = sourceOf(raw, file)
       const topics = await session.objects(`SELECT topic_id, topic, epoch_ms(max(ingest_time))::DOUBLE AS ingest_ms FROM ${source} GROUP BY ALL`)
       for (const { topic_id: topicId, topic, ingest_ms: ingestMs } of topics) {
-        const decoder = await createRedecoder({ dataset: keeping, raw, engine, topicId: String(topicId), topic: String(topic), ingestMs: Number(ingestMs) })
+        const decoder = await createRedecoder({ dataset: keeping, raw, engine, topicId: String(topicId), topic: String(topic), ingestMs: Number(ingestMs), evolve: (paths) => evolveRaw(dataset, raw, paths, Date.now()) })
         for (let at = 0; at < (rowsOf(file) ?? 0); at += WINDOW_ROWS) {
           const rows = `SELECT kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, base64(original) AS bytes FROM ${source} WHERE file_row_number >= ${at} AND file_row_number < ${at + WINDOW_ROWS} AND topic_id = ${literal(String(topicId))}`
           await decoder.add(await session.objects(rows), counts)

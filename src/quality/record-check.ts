@@ -96,7 +96,7 @@ function checkShape({ drift, discovery, text, skip, rejects }: Judgement, issues
     })
     return
   }
-  let reason = issue.reason ?? (issue.kind === 'unexpected' ? `${issue.path} is not declared` : `${issue.path} appears more than once`)
+  let reason = issue.kind === 'unexpected' ? `${issue.path} is not declared` : `${issue.path} appears more than once`
   if (issue.kind === 'unexpected' && discovery !== undefined) {
     const against = discovery.judge(issues, index)
     if (against === undefined) return

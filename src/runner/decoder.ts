@@ -35,7 +35,7 @@ export function xmlShapeOf(dataset: Dataset, columns: Column[]): ReturnType<type
   return compileShape({ record: dataset.record.path, fields, ignore: dataset.record.ignore, namespaces: dataset.record.namespaces })
 }
 
-export const JSON_LIMITS = { depth: LIMITS.jsonDepth, keyBytes: LIMITS.jsonKeyBytes, findings: LIMITS.recordFindings }
+export const JSON_LIMITS = { depth: LIMITS.jsonDepth, keyBytes: LIMITS.jsonKeyBytes, findings: LIMITS.recordFindings, lineBytes: LIMITS.recordBytes }
 
 /** What reads documents of the dataset's format, whole ones and in windows. */
 export function createDocumentScanner(dataset: Dataset, columns: Column[]): DocumentScanner {

@@ -10,7 +10,7 @@ import type { DocumentFault, DocumentScanner } from '../../src/formats/records.t
 import { createJsonLineScanner } from '../../src/formats/json/lines.ts'
 import { createJsonScanner } from '../../src/formats/json/scanner.ts'
 
-const LIMITS = { depth: 128, keyBytes: 4096, findings: 1_000 }
+const LIMITS = { depth: 128, keyBytes: 4096, findings: 1_000, lineBytes: 1 << 24 }
 const RUNS = Number(process.env.HEADRACE_PROPERTY_RUNS ?? 500)
 const TIMEOUT = 20_000 + RUNS * 10
 

@@ -6,7 +6,7 @@ import { createJsonScanner } from '../../src/formats/json/scanner.ts'
 import type { JsonField } from '../../src/formats/json/shape.ts'
 import type { DocumentScanner } from '../../src/formats/records.ts'
 
-const LIMITS = { depth: 8, keyBytes: 40, findings: 5 }
+const LIMITS = { depth: 8, keyBytes: 40, findings: 5, lineBytes: 100_000 }
 
 type Cells = (string | null)[]
 
@@ -21,7 +21,7 @@ interface Found {
 
 function read(scanner: DocumentScanner, document: string | Buffer, windowBytes?: number): Found {
   const bytes = Buffer.from(document)
-  const slab = createSlab(4096)
+  const slab = createSlab(Buffer.byteLength(document) + 4096)
   const found: Found = { rows: [], findings: [], kept: [] }
   const take = (): void => {
     const { records } = scanner
@@ -193,6 +193,15 @@ test('lines: blank ones are none, broken ones are rows with the reason, BOM and 
     'malformed: found { instead of the end of the line (byte 9 of the line)',
   ])
   for (const size of [1, 4, 9, 30]) expect(scan(size)).toEqual(scan())
+})
+
+test('a line that is too long for a window is one row with its beginning; the lines around it are read', () => {
+  const scanner = createJsonLineScanner({ fields: fields('a'), ignore: [] }, LIMITS)
+  const long = `{"a": "${'x'.repeat(250_000)}"}`
+  const found = read(scanner, `{"a": 1}\n${long}\n{"a": 2}\n{"a": "${'y'.repeat(90_000)}"}\n`, 30_000)
+  expect(found.rows.map(([a]) => a?.length)).toEqual([1, undefined, 1, 90_000])
+  expect(found.findings).toEqual(['malformed: a line of more than 100000 bytes; its beginning is kept'])
+  expect(found.kept[1]).toBe(long.slice(0, 65_536))
 })
 
 test('what is left out inside of items is no value of the record', () => {

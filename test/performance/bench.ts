@@ -5,6 +5,7 @@
 import { benchAdmission } from './admission.ts'
 import { benchFreshness } from './freshness.ts'
 import { benchHourly } from './hourly.ts'
+import { benchJson } from './json.ts'
 import type { BenchReport } from './measure.ts'
 import { benchRestart } from './restart.ts'
 import { benchRoutes } from './routes.ts'
@@ -20,6 +21,7 @@ export interface BenchOptions {
 
 const BENCHES: Record<string, { run: (options: BenchOptions) => Promise<BenchReport>; pairs: number; what: string }> = {
   xml: { run: benchXml, pairs: 5, what: 'scanner against saxes (xmlns: true) and txml, values read out' },
+  json: { run: benchJson, pairs: 5, what: 'scanner against JSON.parse, values read out: flat lines, nested items, escapes' },
   stream: { run: benchStream, pairs: 5, what: 'Kafka to RAW against a hard-coded pipeline' },
   hourly: { run: benchHourly, pairs: 5, what: 'the batch against a bare scan-and-write and the best SQL' },
   restart: { run: benchRestart, pairs: 10, what: 'first commit after a kill, against the two seconds that are promised' },

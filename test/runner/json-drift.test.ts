@@ -146,6 +146,19 @@ test('a field inside of an array item can become no column', () => {
   expect(rejects).toMatchObject([{ row: 0, rule: 'schema.unexpected', path: 'lines.n', value: '2', reason: 'lines.n is a field of an array item and cannot become a column' }])
 })
 
+test('a key that stands twice: the record is rejected at its path; discard_value keeps the first value and notes the rest', () => {
+  const columns = [ID, { name: 'a' }, { name: 'b', path: 'o["x.y"]' }]
+  const line = '{"id":1,"a":"first","\\u0061":2,"o":{"x.y":1,"x.y":null},"a":"third"}'
+  for (const drift of ['freeze', 'discard_row', 'evolve']) {
+    const dataset = declare(drift, columns)
+    expect(judge(dataset, dataset.columns, [line, '{"id":2}']).rejects).toMatchObject([{ row: 0, kind: 'record', rule: 'schema.repeated', path: 'a', value: '2' }])
+  }
+  const dataset = declare('discard_value', columns)
+  const { rejects, values } = judge(dataset, dataset.columns, [line])
+  expect(rejects.map(({ kind, rule, path, value }) => [kind, rule, path, value])).toEqual([['note', 'schema.repeated', 'a', '2'], ['note', 'schema.repeated', 'o["x.y"]', 'null'], ['note', 'schema.repeated', 'a', 'third']])
+  expect(values).toEqual([[null, 'first', '1']])
+})
+
 test('names of columns: readable where letters allow it, numbered where they collide', () => {
   const dataset = declare('evolve', [ID])
   const names = evolve(dataset, dataset.columns, ['a.b', '["a.b"]', 'A["B"]', '$id', '@type', 'größe', 'ключ', '["日本"].x', '[""]', '9', 'outcome', '_x', 'Total Amount (EUR)'.replace(/.*/, (key) => JSON.stringify([key]))], RESERVED_COLUMNS).map(({ name, path }) => `${path} ${name}`)

@@ -10,12 +10,15 @@ import { compileShape, type JsonShapeSpec } from './shape.ts'
 import { OPEN, SPACE_IN_LINE, skipSpace } from './tokens.ts'
 
 const LF = 0x0a
+/** What is kept of a line that is too long to be kept whole. */
+const BEGINNING_BYTES = 65_536
 
 export function createJsonLineScanner(spec: Omit<JsonShapeSpec, 'record'>, limits: JsonLimits): DocumentScanner {
   // A line feed is no white space here, so that no record reaches into the next line.
   const s = createState(compileShape({ ...spec, record: '$' }), limits, SPACE_IN_LINE)
   const { records } = s
   let isAtStart = true
+  let isInLongLine = false
   return {
     records,
     around: () => ['', ''],
@@ -23,14 +26,26 @@ export function createJsonLineScanner(spec: Omit<JsonShapeSpec, 'record'>, limit
       readLines(s, slab, behindMark(slab.bytes, start), end, true)
       return undefined
     },
-    beginDocument: () => void (isAtStart = true),
+    beginDocument() {
+      isAtStart = true
+      isInLongLine = false
+    },
     scanWindow(slab, start, end, final) {
       clearRecords(records)
       if (isAtStart && !final && end - start < MARK_BYTES) return { consumed: start, fault: undefined }
-      const from = isAtStart ? behindMark(slab.bytes, start) : start
-      const consumed = readLines(s, slab, from, end, final)
+      let from = isAtStart ? behindMark(slab.bytes, start) : start
       isAtStart = false
-      return { consumed, fault: undefined }
+      if (isInLongLine) {
+        const found = slab.bytes.subarray(from, end).indexOf(LF)
+        if (found < 0) return { consumed: end, fault: undefined }
+        isInLongLine = false
+        from += found + 1
+      }
+      const consumed = readLines(s, slab, from, end, final)
+      if (end - consumed <= limits.lineBytes) return { consumed, fault: undefined }
+      isInLongLine = true
+      addBroken(s, consumed, consumed + BEGINNING_BYTES, `a line of more than ${limits.lineBytes} bytes; its beginning is kept`)
+      return { consumed: end, fault: undefined }
     },
   }
 }
@@ -81,10 +96,13 @@ function refuse(s: ScanState, start: number, rows: number, reason: string): numb
   if (found < 0 && !s.final) return -1
   const next = found < 0 ? s.end : found
   const end = next > start && s.bytes[next - 1] === 0x0d ? next - 1 : next
-  const row = addRow(s.records)
-  s.records.extents[row * 2] = start
-  s.records.extents[row * 2 + 1] = end
-  const isBroken = !isUtf8(s.bytes.subarray(start, end))
-  s.records.issues.push({ row, kind: 'malformed', path: '', start, length: end - start, reason: isBroken ? 'invalid UTF-8' : reason })
+  addBroken(s, start, end, isUtf8(s.bytes.subarray(start, end)) ? reason : 'invalid UTF-8')
   return next + 1
+}
+
+function addBroken({ records }: ScanState, start: number, end: number, reason: string): void {
+  const row = addRow(records)
+  records.extents[row * 2] = start
+  records.extents[row * 2 + 1] = end
+  records.issues.push({ row, kind: 'malformed', path: '', start, length: end - start, reason })
 }

@@ -18,6 +18,8 @@ export interface JsonLimits {
   keyBytes: number
   /** Of one record: unknown or repeated fields. */
   findings: number
+  /** Of a line in a file that is read in windows. */
+  lineBytes: number
 }
 
 export const [SKIPPED, RECORD_END] = [-1, -2]
