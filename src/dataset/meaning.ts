@@ -7,6 +7,7 @@ import type { RawDeclaration, RawRule } from './normalize.ts'
 import { checkRuleMeaning } from './rule-meaning.ts'
 import { scheduleProblem } from './schedule.ts'
 import { nearest } from './suggest.ts'
+import { checkXmlPaths } from './xml-paths.ts'
 
 export function checkMeaning(raw: RawDeclaration): Finding[] {
   const names = raw.columns.map((column) => column.name)
@@ -31,14 +32,8 @@ function checkRecord(raw: RawDeclaration): Finding[] {
   if ((format === 'ndjson' || format === 'csv') && path !== '') found.push({ path: ['record', 'path'], message: `a record of ${format} is a line and has no path`, suggestion: 'Leave path out.' })
   if (format === 'csv') for (const [i, column] of raw.columns.entries()) if (column.array === true || column.fields !== undefined) found.push({ path: ['columns', i], message: `${column.name} is an array, which a field of CSV cannot be` })
   if (format !== 'csv') for (const setting of ['delimiter', 'quote', 'header'] as const) if (raw.record[setting] !== undefined) found.push({ path: ['record', setting], message: `${setting} is a setting of csv, and the format is ${format}` })
-  if (format === 'xml' && !/^(\/[^/@\s]+)+$/.test(path))
-    found.push({ path: ['record', 'path'], message: `an XML record path looks like /library/book, found ${path}` })
+  if (format === 'xml') found.push(...checkXmlPaths(raw))
   if (format === 'json' || (format === 'ndjson' && path === '')) found.push(...checkJsonPaths(raw))
-  const prefixes = Object.keys(raw.record.namespaces ?? {})
-  const used = [path, ...raw.columns.map((column) => column.path ?? '')].join('/').match(/[\w.-]+(?=:)/g) ?? []
-  for (const prefix of new Set(format === 'xml' ? used : []))
-    if (!prefixes.includes(prefix))
-      found.push({ path: ['record'], message: `prefix ${prefix} is used in a path and not declared in record.namespaces` })
   return found
 }
 

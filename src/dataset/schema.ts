@@ -99,7 +99,7 @@ export const DATASET_SCHEMA = {
       delimiter: text('csv: one character between fields. Default a comma.', { minLength: 1, maxLength: 1 }),
       quote: text('csv: one character around fields that hold a delimiter; empty for none. Default ".', { maxLength: 1 }),
       header: { type: 'boolean', description: 'csv: whether the first line has the names; without, paths of columns are positions from 1. Default true.' },
-      namespaces: { type: 'object', description: 'XML prefix to URI, for prefixes used in paths.', additionalProperties: { type: 'string' } },
+      namespaces: { type: 'object', description: 'XML prefix to URI, for prefixes used in paths (docs/reference/paths.md).', additionalProperties: { type: 'string' } },
       ignore: list('Paths below the record that are left out without a word; * for all unknown ones.'),
     }, ['format']),
     message_id: object('Identity of a message, for duplicates of the producer.', {

@@ -11,7 +11,7 @@ export function scannerFor(spec: Partial<XmlShapeSpec> & { record: string; field
 }
 
 /** Scans one document; rows as arrays of texts (null: absent), or the fault. */
-export function scan(scanner: XmlScanner, document: string | Buffer): { rows: (string | null)[][]; fault: string | undefined } {
+export function scan(scanner: XmlScanner, document: string | Buffer): { rows: (string | null)[][]; fault: string | undefined; text: Buffer } {
   const bytes = Buffer.from(document)
   const slab = createSlab(bytes.length * 4 + 256)
   slab.bytes.set(bytes, 7)
@@ -21,7 +21,12 @@ export function scan(scanner: XmlScanner, document: string | Buffer): { rows: (s
   records.rows = 0
   records.issues.length = 0
   const fault = scanner.scanMessage(slab, 7, 7 + bytes.length)
-  return { rows: rowsOf(scanner, slab.bytes), fault: fault?.reason }
+  return { rows: rowsOf(scanner, slab.bytes), fault: fault?.reason, text: slab.bytes }
+}
+
+/** What was wrong with the shape of records, with the values themselves. */
+export function issuesWithText({ records }: XmlScanner, text: Buffer): { row: number; kind: string; path: string; value: string }[] {
+  return records.issues.map(({ row, kind, path, start, length }) => ({ row, kind, path, value: text.toString('utf8', start, start + length) }))
 }
 
 export function rowsOf(scanner: XmlScanner, bytes: Buffer): (string | null)[][] {

@@ -75,9 +75,10 @@ function clearEnvelope(s: ScanState, node: ElementNode): void {
 
 /** Forgets what was learned for the second reading of a record. */
 export function forgetWinners(s: ScanState): void {
-  s.again = s.exact = false
+  s.again = false
   if (s.winners.size > 0) s.winners.clear()
   if (s.unknown.size > 0) s.unknown.clear()
+  if (s.ambiguous.size > 0) s.ambiguous.clear()
 }
 
 /** Goes back to the start of the open record, which is read again; returns its position. */

@@ -34,7 +34,7 @@ function stepOf(s: ScanState, depth: number): string {
   const local = localName(s, depth)
   const uri = s.uris[depth]
   if (uri === '') return local
-  const isNative = uri === s.uris[depth - 1] && !s.exact && !isTaken(s.nodes[depth - 1], local)
+  const isNative = uri === s.uris[depth - 1] && !s.ambiguous.has(keyOf(s, depth)) && !isTaken(s.nodes[depth - 1], local)
   return isNative ? local : xmlStepText(local, uri, s.shape.namespaces)
 }
 
@@ -55,9 +55,17 @@ function localName(s: ScanState, depth: number): string {
 export function noteUnknown(s: ScanState): void {
   const parentUri = s.uris[s.depth - 1]
   const uri = s.uris[s.depth]
-  if (parentUri === '' || s.exact || (uri !== '' && uri !== parentUri)) return
-  const key = `${s.opened[s.depth - 1]} ${localName(s, s.depth)}`
+  if (parentUri === '' || (uri !== '' && uri !== parentUri)) return
+  const key = keyOf(s, s.depth)
   const known = s.unknown.get(key)
   if (known === undefined) s.unknown.set(key, uri)
-  else if (known !== uri) s.exact = s.again = true
+  else if (known !== uri && !s.ambiguous.has(key)) {
+    s.ambiguous.add(key)
+    s.again = true
+  }
+}
+
+/** Parent (by the position of its start tag) and local name. */
+function keyOf(s: ScanState, depth: number): string {
+  return `${s.opened[depth - 1]} ${localName(s, depth)}`
 }

@@ -92,9 +92,9 @@ export interface ScanState {
   /** The record must be read again (see claims.ts), with these winners: by node, by the position of the parent's start tag. */
   again: boolean
   winners: Map<ElementNode, Map<number, string>>
-  /** Unknown elements of the record by parent and name, and whether they are reported with their namespace (see paths.ts). */
+  /** Unknown elements of the record by parent and name, and those whose plain path would mean two (see paths.ts). */
   unknown: Map<string, string>
-  exact: boolean
+  ambiguous: Set<string>
   /** Of a document in windows: what stands around records, which of it around each row, and around the next (-1: look). */
   windowed: boolean
   surrounds: (readonly [string, string])[]
@@ -152,7 +152,7 @@ export function createState(shape: XmlShape, records: Records, limits: XmlLimits
     again: false,
     winners: new Map(),
     unknown: new Map(),
-    exact: false,
+    ambiguous: new Set(),
     windowed: false,
     surrounds: [],
     rowSurrounds: new Int32Array(16),

@@ -1,0 +1,124 @@
+/** Names in namespaces: our scanner against lxml, and the order of columns and of elements, which must not decide. */
+import { spawnSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+import { checkXmlPaths } from '../../src/dataset/xml-paths.ts'
+import type { RawDeclaration } from '../../src/dataset/normalize.ts'
+import type { XmlShapeSpec } from '../../src/formats/xml/shape.ts'
+import { chanceOf, makeSpec, makeTree, mixed, shuffled, written, type MadeElement, type Making, type Names } from '../support/xml-namespaces.ts'
+import { issuesWithText, scan, scannerFor } from '../support/xml.ts'
+
+const RUNS = Number(process.env.HEADRACE_PROPERTY_RUNS ?? 3000)
+const PYTHON = '.headrace/test-venv/bin/python'
+
+interface Row {
+  cells: unknown[]
+  issues: string[][]
+}
+
+/** A declaration that `check` lets pass. */
+function rightSpec(making: Making): XmlShapeSpec {
+  for (;;) {
+    const spec = makeSpec(making)
+    if (mistakes(spec).length === 0) return spec
+  }
+}
+
+function mistakes({ record, fields, ignore, namespaces }: XmlShapeSpec): string[] {
+  const columns = fields.map(({ path, array }, i) => ({ name: `c${i}`, path, array: array !== undefined, fields: array?.fields }))
+  return checkXmlPaths({ record: { format: 'xml', path: record, ignore, namespaces }, columns } as RawDeclaration).map((one) => one.message)
+}
+
+function readRows(spec: XmlShapeSpec, document: string): { rows: Row[]; fault: string | undefined } {
+  const scanner = scannerFor(spec)
+  // Twice: the second time with what was learned of the first.
+  scan(scanner, document)
+  const { rows, fault, text } = scan(scanner, document)
+  const issues = issuesWithText(scanner, text)
+  const valueOf = (cell: string | null, column: number): unknown => (cell === null || spec.fields[column].array === undefined ? cell : JSON.parse(cell))
+  return { fault, rows: rows.map((cells, row) => ({ cells: cells.map(valueOf), issues: issues.filter((one) => one.row === row).map((one) => [one.kind, one.value, one.path]) })) }
+}
+
+const kindAndValue = (rows: Row[]): Row[] => rows.map(({ cells, issues }) => ({ cells, issues: issues.map(([kind, value]) => [kind, value.replace(BLANK_ENDS, '')]).toSorted(bytewise) }))
+/** Text between elements is reported from its first word on; a column's value is trimmed likewise. */
+const BLANK_ENDS = /^[ \t\r\n]+|[ \t\r\n]+$/g
+const bytewise = ([kind, value]: string[], [otherKind, otherValue]: string[]): number => Buffer.compare(Buffer.from(`${kind}\0${value}`), Buffer.from(`${otherKind}\0${otherValue}`))
+
+test('lxml finds the same values and the same strangers under the same declaration', () => {
+  const cases = Array.from({ length: RUNS }, (_, seed) => {
+    const making = { chance: chanceOf(seed) }
+    return { document: written(makeTree(making), making.chance), spec: rightSpec(making) }
+  })
+  const run = spawnSync(PYTHON, ['test/support/xml_model.py'], { input: cases.map((one) => JSON.stringify(one)).join('\n'), maxBuffer: 1 << 30, encoding: 'utf8' })
+  expect(run.stderr).toBe('')
+  const answers = run.stdout.trim().split('\n').map((line) => JSON.parse(line) as { rows?: Row[]; fault?: string })
+  expect(answers).toHaveLength(RUNS)
+  cases.forEach(({ document, spec }, i) => {
+    const ours = readRows(spec, document)
+    const context = `${document}\n${JSON.stringify(spec)}\n${ours.fault} / ${answers[i].fault}`
+    expect(ours.fault === undefined, context).toBe(answers[i].fault === undefined)
+    if (ours.fault === undefined) expect(kindAndValue(ours.rows), context).toEqual(answers[i].rows)
+  })
+}, 120_000)
+
+/** Elements that compete for a plain step with nobody in no namespace or in the parent's: there the first has it. */
+function hasTie(element: MadeElement, isOutside = true): boolean {
+  const groups = Map.groupBy([...element.children, ...element.attributes], (one) => `${'value' in one ? '@' : ''}${one.local}`)
+  const ties = [...groups.values()].some((group) => new Set(group.map((one) => one.uri)).size > 1 && !group.some((one) => one.uri === '' || one.uri === element.uri))
+  // Of elements that come twice the first has the column: that is an order, and it is said ("appears more than once").
+  const twice = [...groups.values()].some((group) => new Set(group.map((one) => one.uri)).size < group.length)
+  return ties || (!isOutside && twice) || element.children.some((child) => hasTie(child, element.local === 'root' && child.local !== 'r'))
+}
+
+test('the order of columns, of elements and of attributes does not decide', () => {
+  let judged = 0
+  for (let seed = 0; judged < RUNS / 2; seed += 1) {
+    const making = { chance: chanceOf(seed), unique: true }
+    const { chance } = making
+    const tree = makeTree(making)
+    const repeatsOutside = new Set(tree.children.filter((one) => one.local !== 'r').map((one) => one.local)).size < tree.children.filter((one) => one.local !== 'r').length
+    if (hasTie(tree) || repeatsOutside) continue
+    judged += 1
+    const spec = rightSpec(making)
+    const order = mixed(spec.fields.map((_, i) => i), chance)
+    const other = { ...spec, fields: order.map((i) => spec.fields[i]), ignore: mixed(spec.ignore, chance) }
+    const [first, second] = [written(tree, chance), written(shuffled(tree, chance), chance)]
+    const [one, two] = [readRows(spec, first), readRows(other, second)]
+    const sorted = (rows: Row[], place: (column: number) => number): unknown => rows.map(({ cells, issues }) => [cells.map((_, i) => inAnyOrder(cells[place(i)])), issues.map((all) => [all[0], all[2], all[1].replace(/\s/g, '')]).map(String).toSorted()])
+    expect(sorted(two.rows, (i) => order.indexOf(i)), `${first}\n${second}\n${JSON.stringify(spec)}\n${order}`).toEqual(sorted(one.rows, (i) => i))
+  }
+}, 120_000)
+
+const inAnyOrder = (cell: unknown): unknown => (Array.isArray(cell) ? cell.map((one) => JSON.stringify(one, Object.keys(one as object).toSorted())).toSorted() : cell)
+
+const ODD: Names = { leaves: ['t', 'x.y', 'a-b', '_1', 'é', '漢字', 'T'], containers: ['c', 'c.d', 'naïve'], attributes: ['id', 'x.y', 'é'], uris: ['', 'urn:a', 'http://x/y?z=1&w#f', 'urn:{braces}', '}'] }
+
+test('the path of a stranger leads back to it: declared it takes that value, ignored it is not reported', () => {
+  let judged = 0
+  for (let seed = 0; judged < RUNS / 2; seed += 1) {
+    const making = { chance: chanceOf(seed), unique: true, names: ODD }
+    const spec = { ...rightSpec(making) }
+    const document = written(makeTree(making), making.chance)
+    const before = readRows(spec, document).rows
+    const row = before.findIndex(({ issues }) => issues.some(([kind]) => kind === 'unexpected'))
+    if (row < 0) continue
+    judged += 1
+    const strangers = before[row].issues.filter(([kind]) => kind === 'unexpected')
+    const [, value, path] = making.chance.pick(strangers)
+    const first = strangers.find((one) => one[2] === path) as string[]
+    const context = `${document}\n${JSON.stringify(spec)}\n${path} = ${value}`
+    const declared = { ...spec, fields: [...spec.fields, { path }] }
+    expect(mistakes(declared), context).toEqual([])
+    const after = readRows(declared, document).rows[row]
+    expect((after.cells.at(-1) as string | null)?.trim(), context).toBe(first[1].trim())
+    expect(after.cells.slice(0, -1), context).toEqual(before[row].cells)
+    const others = (issues: string[][], isIt: (at: string) => boolean): string[] => issues.filter(([, , at]) => !isIt(at)).map(([kind, text, at]) => `${kind} ${at} ${text.replace(BLANK_ENDS, '')}`).toSorted()
+    // An element without text is a stranger until something of it is declared.
+    const isEmptyAbove = ([, empty, at]: string[]): boolean => empty.trim() === '' && path.startsWith(`${at}/`)
+    expect(others(after.issues, (at) => at === path), context).toEqual(others(before[row].issues.filter((one) => !isEmptyAbove(one)), (at) => at === path))
+    expect(after.issues.filter(([kind, , at]) => at === path && kind === 'unexpected'), context).toEqual([])
+    const left = readRows({ ...spec, ignore: [...spec.ignore, path] }, document).rows[row]
+    expect(left.cells, context).toEqual(before[row].cells)
+    const isBelow = (at: string): boolean => at === path || (path !== '.' && at.startsWith(`${path}/`))
+    expect(others(left.issues, () => false), context).toEqual(others(before[row].issues.filter((one) => !isEmptyAbove(one)), isBelow))
+  }
+}, 120_000)
