@@ -107,6 +107,8 @@ export interface Dataset {
     format: RecordFormat
     /** XML and JSON; `$` for lines of JSON. */
     path: string
+    /** What documents are in that do not say it themselves; empty: UTF-8, or what is found. */
+    encoding: string
     /** CSV only. */
     delimiter: string
     quote: string

@@ -4,6 +4,7 @@ import { checkColumn } from './column-meaning.ts'
 import { isZone, type Finding, type YamlPath } from './finding.ts'
 import { checkJsonPaths } from './json-paths.ts'
 import type { RawDeclaration, RawRule } from './normalize.ts'
+import { checkCsv, checkEncoding } from './record-meaning.ts'
 import { checkRuleMeaning } from './rule-meaning.ts'
 import { scheduleProblem } from './schedule.ts'
 import { nearest } from './suggest.ts'
@@ -30,8 +31,7 @@ function checkRecord(raw: RawDeclaration): Finding[] {
   const { format, path = '' } = raw.record
   const found: Finding[] = []
   if ((format === 'ndjson' || format === 'csv') && path !== '') found.push({ path: ['record', 'path'], message: `a record of ${format} is a line and has no path`, suggestion: 'Leave path out.' })
-  if (format === 'csv') for (const [i, column] of raw.columns.entries()) if (column.array === true || column.fields !== undefined) found.push({ path: ['columns', i], message: `${column.name} is an array, which a field of CSV cannot be` })
-  if (format !== 'csv') for (const setting of ['delimiter', 'quote', 'header'] as const) if (raw.record[setting] !== undefined) found.push({ path: ['record', setting], message: `${setting} is a setting of csv, and the format is ${format}` })
+  found.push(...checkCsv(raw), ...checkEncoding(raw))
   if (format === 'xml') found.push(...checkXmlPaths(raw))
   if (format === 'json' || (format === 'ndjson' && path === '')) found.push(...checkJsonPaths(raw))
   return found

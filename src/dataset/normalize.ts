@@ -49,7 +49,7 @@ export interface RawDeclaration {
     }
     files?: { path: string; pattern?: string }
   }
-  record: { format: RecordFormat; path?: string; delimiter?: string; quote?: string; header?: boolean; namespaces?: Record<string, string>; ignore?: string[] }
+  record: { format: RecordFormat; path?: string; encoding?: string; delimiter?: string; quote?: string; header?: boolean; namespaces?: Record<string, string>; ignore?: string[] }
   message_id?: { from: 'key' | 'header' | 'none'; header?: string }
   columns: RawColumn[]
   rules?: Record<string, RawRule>[]
@@ -83,6 +83,7 @@ export function normalize(raw: RawDeclaration): Dataset {
     record: {
       format: raw.record.format,
       path: raw.record.path ?? (raw.record.format === 'ndjson' ? '$' : ''),
+      encoding: raw.record.encoding ?? '',
       delimiter: raw.record.delimiter ?? ',',
       quote: raw.record.quote ?? '"',
       header: raw.record.header ?? true,
@@ -139,7 +140,7 @@ function normalizeSource(raw: RawDeclaration): KafkaSourceSpec | FilesSourceSpec
       tls: kafka.tls && { ca: kafka.tls.ca, verify: kafka.tls.verify ?? true },
       sasl: kafka.sasl && { mechanism: kafka.sasl.mechanism, username: kafka.sasl.username, passwordFile: kafka.sasl.password_file },
     }
-  return { kind: 'files', path: files?.path ?? '', pattern: files?.pattern ?? `*.${raw.record.format}` }
+  return { kind: 'files', path: files?.path ?? '', pattern: files?.pattern ?? `*.${raw.record.format}{,.gz,.zst}` }
 }
 
 export function normalizeColumn(raw: RawColumn): Column {

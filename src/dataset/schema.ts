@@ -91,13 +91,14 @@ export const DATASET_SCHEMA = {
     description: text('For people and catalogues.'),
     source: { ...object('Exactly one source.', { kafka: KAFKA, files: object('A watched folder.', {
       path: text('Folder, relative to the declaration.'),
-      pattern: text('Files to take, with * and ?. Default: the format as ending, *.csv for example.'),
+      pattern: text('Files to take, with *, ? and {a,b}. Default: the format as ending, *.csv for example, also with .gz or .zst behind it.'),
     }, ['path']) }), minProperties: 1, maxProperties: 1 },
     record: object('What one record is.', {
       format: { enum: ['xml', 'json', 'ndjson', 'csv'], description: 'Format of messages and files. ndjson: a record a line; csv: columns by the names of the header. avro, protobuf and schema registries are not supported yet.' },
       path: text('XML: /library/book. JSON: $ (the message), $.books[*] (each item). Not for ndjson and csv.'),
-      delimiter: text('csv: one character between fields. Default a comma.', { minLength: 1, maxLength: 1 }),
-      quote: text('csv: one character around fields that hold a delimiter; empty for none. Default ".', { maxLength: 1 }),
+      encoding: text('Encoding of documents that do not say it themselves by a byte order mark: windows-1252, iso-8859-15, shift_jis, utf-16le. Default: that of the XML declaration, UTF-16 where it shows, else UTF-8.'),
+      delimiter: text('csv: one character between fields, any but letters, digits and line ends. Default a comma.'),
+      quote: text('csv: one character around fields that hold a delimiter; empty for none. Default ".'),
       header: { type: 'boolean', description: 'csv: whether the first line has the names; without, paths of columns are positions from 1. Default true.' },
       namespaces: { type: 'object', description: 'XML prefix to URI, for prefixes used in paths (docs/reference/paths.md).', additionalProperties: { type: 'string' } },
       ignore: list('Paths below the record that are left out without a word; * for all unknown ones.'),

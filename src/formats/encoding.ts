@@ -1,55 +1,81 @@
 /**
- * Documents that are not UTF-8: recognised by their byte order mark or by the encoding that their XML declaration names,
- * and converted before anything looks at them. Decoding is strict: a byte that the encoding does not have is a fault.
+ * Which encoding a document is in. What it says of itself first (a byte order mark), then what the declaration says
+ * (`record.encoding`), then XML's own declaration, then the zeros that UTF-16 has between letters; else UTF-8.
  */
-import type { Slab } from '../core/slab.ts'
-import { appendText } from '../core/slab.ts'
+import { behindMark } from './utf8.ts'
 
-export interface Decoded {
-  start: number
-  end: number
+export { behindMark } from './utf8.ts'
+
+export type TextFormat = 'xml' | 'json' | 'ndjson' | 'csv'
+
+/** A label that a converter is made of; '' for UTF-8, where nothing is converted. */
+export interface Encoding {
+  label: string
+  /** Bytes of the byte order mark. */
+  mark: number
 }
 
-/** Remembers the last declaration seen: messages of one topic begin with the same bytes. */
-export interface EncodingMemory {
+/** Remembers the last XML declaration seen: messages of one topic begin with the same bytes. */
+interface EncodingMemory {
   declaration: Buffer
   encoding: string
 }
 
-export function createEncodingMemory(): EncodingMemory {
-  return { declaration: Buffer.alloc(0), encoding: '' }
-}
-
-/** Writes the document as UTF-8 behind the slab; returns its span there, or why it cannot be read. */
-export function toUtf8(slab: Slab, start: number, end: number, encoding: string): Decoded | string {
-  try {
-    const text = new TextDecoder(encoding, { fatal: true }).decode(slab.bytes.subarray(start, end))
-    const from = appendText(slab, text)
-    return { start: from, end: slab.end }
-  } catch (error) {
-    return `encoding ${encoding}: ${(error as Error).message}`
+/** The encodings of documents of one dataset. `declared` is its `record.encoding`, '' for none. */
+export function createEncodingFinder(format: TextFormat, declared: string): (b: Buffer, start: number, end: number) => Encoding {
+  const memory: EncodingMemory = { declaration: Buffer.alloc(0), encoding: '' }
+  const found: Encoding = { label: '', mark: 0 }
+  const say = (label: string, mark: number): Encoding => {
+    found.label = label
+    found.mark = mark
+    return found
+  }
+  return (b, start, end) => {
+    const [c0, c1] = [b[start], b[start + 1]]
+    if (c0 === 0xef && behindMark(b, start) > start) return say('', 3)
+    if (end - start > 1 && c0 === 0xff && c1 === 0xfe) return say('utf-16le', 2)
+    if (end - start > 1 && c0 === 0xfe && c1 === 0xff) return say('utf-16be', 2)
+    if (declared !== '') return say(declared, 0)
+    if (c0 === 0 || c1 === 0 || format === 'csv') {
+      const label = zerosOf(b, start, end, format)
+      if (label !== '') return say(label, 0)
+    }
+    return say(format === 'xml' && c0 === 0x3c && c1 === 0x3f ? declaredInXml(b, start, end, memory) : '', 0)
   }
 }
 
+/** How much of a document is searched for the zeros of UTF-16. */
+const SEARCHED_BYTES = 1024
 
-export { behindMark } from './utf8.ts'
+/**
+ * UTF-16 without a mark, by its zeros: the first two characters are ASCII, as in XML, JSON and most headers. A header in
+ * another script has them at its delimiters only: four at least, all of them at the same side, in every sixteenth character.
+ */
+function zerosOf(b: Buffer, start: number, end: number, format: TextFormat): string {
+  const [c0, c1, c2, c3] = [b[start], b[start + 1], b[start + 2], b[start + 3]]
+  if (end - start === 2 && format === 'json') return c0 !== 0 && c1 === 0 ? 'utf-16le' : c0 === 0 && c1 !== 0 ? 'utf-16be' : ''
+  if (end - start < 4) return ''
+  if (c0 !== 0 && c1 === 0 && c2 !== 0 && c3 === 0) return 'utf-16le'
+  if (c0 === 0 && c1 !== 0 && c2 === 0 && c3 !== 0) return 'utf-16be'
+  if (format !== 'csv') return ''
+  const head = b.subarray(start, Math.min(end, start + SEARCHED_BYTES))
+  const zeros = [0, 0]
+  for (let at = head.indexOf(0); at >= 0; at = head.indexOf(0, at + 1)) zeros[at & 1] += 1
+  const [high, low] = zeros
+  if (Math.max(high, low) < 4 || Math.min(high, low) > 0 || (high + low) * 32 < head.length) return ''
+  return low > 0 ? 'utf-16le' : 'utf-16be'
+}
 
-/** The encoding of the document in [start, end); '' for UTF-8. Never throws. */
-export function encodingOf(b: Buffer, start: number, end: number, memory: EncodingMemory): string {
-  const c0 = b[start]
-  const c1 = b[start + 1]
-  if (c0 === 0xff && c1 === 0xfe) return 'utf-16le'
-  if (c0 === 0xfe && c1 === 0xff) return 'utf-16be'
-  if (c0 === 0x3c && c1 === 0) return 'utf-16le'
-  if (c0 === 0 && c1 === 0x3c) return 'utf-16be'
-  if (c0 !== 0x3c || c1 !== 0x3f) return ''
+/** The encoding that `<?xml ... ?>` names. */
+function declaredInXml(b: Buffer, start: number, end: number, memory: EncodingMemory): string {
   if (beginsWith(b, start, end, memory.declaration)) return memory.encoding
   const head = b.toString('latin1', start, Math.min(end, start + 256))
   const close = head.indexOf('?>')
   if (close < 0) return ''
-  const named = /\sencoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["']/.exec(head.slice(0, close))?.[1].toLowerCase() ?? ''
+  const named = /\sencoding\s*=\s*["']([A-Za-z][A-Za-z0-9._:-]*)["']/.exec(head.slice(0, close))?.[1].toLowerCase() ?? ''
   memory.declaration = Buffer.from(b.subarray(start, start + close + 2))
-  memory.encoding = /^(utf-?8|us-ascii|ascii|utf-16.*)?$/.test(named) ? '' : named
+  // It was read as bytes, so it cannot be UTF-16 whatever it says.
+  memory.encoding = /^(utf-?8|utf-16.*)?$/.test(named) ? '' : named
   return memory.encoding
 }
 

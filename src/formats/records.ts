@@ -33,7 +33,7 @@ export interface Records {
 export interface DocumentFault {
   rule: 'malformed' | 'wrong_root'
   reason: string
-  /** Byte position in the slab. */
+  /** Byte position in the slab; -1 where the reason says the place. */
   at: number
 }
 

@@ -100,7 +100,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       byRecord && row >= 0 ? wrapped(m.slab, records, row, aroundRow?.(row) ?? surrounds[message]) : [m.valueStart[message], m.valueLength[message]]
     if (selection.length < rows) selection = new Int32Array(rows * 2)
     const rejects = early
-    for (const reject of checker.check(textOver(m), records.cells, rows, records.issues, skip)) rejects.push({ ...reject, message: rowMessage[reject.row] })
+    for (const reject of checker.check(textOver(m), records.cells, rows, records.issues, skip)) rejects.push(atLine({ ...reject, message: rowMessage[reject.row] }, records.lines[reject.row]))
     origin.ensure(rows)
     let count = 0
     for (let row = 0; row < rows; row += 1) {
@@ -171,7 +171,12 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   }
 }
 
-type MessageReject = Reject & { message: number }
+type MessageReject = Reject & { message: number; line?: number }
+
+/** A reject of a format of lines says on which one its record starts. */
+function atLine(reject: MessageReject, line: number): MessageReject {
+  return line === 0 ? reject : { ...reject, line, reason: `${reject.reason} (line ${line})` }
+}
 
 /**
  * The original of one record, where the message has so many that it cannot be kept with each: a small document that a replay can read.

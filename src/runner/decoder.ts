@@ -2,12 +2,18 @@
 import { LIMITS } from '../core/limits.ts'
 import type { Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
-import { createEncodingMemory, encodingOf, toUtf8 } from '../formats/encoding.ts'
+import { createTextFinder, type DocumentSettings } from '../formats/document.ts'
 import { createCsvScanner } from '../formats/csv/scanner.ts'
 import { createJsonLineScanner } from '../formats/json/lines.ts'
 import { createJsonScanner } from '../formats/json/scanner.ts'
 import type { JsonShapeSpec } from '../formats/json/shape.ts'
-import { clearRecords, type DocumentScanner, type Records } from '../formats/records.ts'
+import {
+  clearRecords,
+  type DocumentFault,
+  type DocumentScanner,
+  type Records,
+  type Surroundings,
+} from '../formats/records.ts'
 import { createXmlScanner } from '../formats/xml/scanner.ts'
 import { compileShape, type XmlField } from '../formats/xml/shape.ts'
 
@@ -56,29 +62,51 @@ function jsonShapeOf(dataset: Dataset, columns: Column[]): JsonShapeSpec {
   return { record: dataset.record.path, fields, ignore: dataset.record.ignore }
 }
 
+/** How documents of a dataset become text. */
+export function documentSettings({ record }: Dataset): DocumentSettings {
+  return { format: record.format, encoding: record.encoding, mayBeEmpty: record.format === 'ndjson' || (record.format === 'csv' && !record.header) }
+}
+
+/**
+ * A record of a document that was converted is kept as UTF-8, with a mark that says so: it is read again with the same
+ * declaration, which may name another encoding.
+ */
+export function aroundInUtf8(around: Surroundings, isConverted: boolean): Surroundings {
+  if (!isConverted) return around
+  const marked = ([before, after]: readonly [string, string]): readonly [string, string] => [`\uFEFF${before}`, after]
+  return typeof around === 'function' ? () => marked(around()) : marked(around)
+}
+
 export function createDecoder(dataset: Dataset, columns: Column[]): MessageDecoder {
-  const scanner = createDocumentScanner(dataset, columns)
-  const { records } = scanner
-  const clear = (): void => clearRecords(records)
-  const decodeUtf8 = (slab: Slab, start: number, end: number): MessageFault | undefined => {
-    const fault = scanner.scanMessage(slab, start, end)
-    return fault && { rule: fault.rule, reason: `${fault.reason} (byte ${fault.at - start})` }
-  }
-  const { format, path } = dataset.record
-  // A message that is one record is kept as it came.
-  if (format === 'json') return { records, around: path.endsWith('[*]') ? scanner.around : undefined, decode: decodeUtf8, clear }
-  if (format !== 'xml') return { records, around: scanner.around, decode: decodeUtf8, clear }
-  const memory = createEncodingMemory()
+  const { records, scan, around } = createScan(dataset, columns)
+  const text = createTextFinder(documentSettings(dataset))
+  const isDeclared = dataset.record.encoding !== ''
   return {
     records,
-    around: undefined,
-    decode(slab, start, end) {
-      const encoding = encodingOf(slab.bytes, start, end, memory)
-      if (encoding === '') return decodeUtf8(slab, start, end)
-      const span = toUtf8(slab, start, end, encoding)
-      if (typeof span === 'string') return { rule: 'malformed', reason: span }
-      return decodeUtf8(slab, span.start, span.end)
-    },
-    clear,
+    around: around && ((row) => aroundInUtf8(around(row), text.isConverted || isDeclared)),
+    decode: (slab, start, end) => text.find(slab, start, end) ?? scan(slab, text.start, text.end, text.isConverted ? 0 : text.mark),
+    clear: () => clearRecords(records),
   }
+}
+
+interface Scan {
+  records: Records
+  /** Reads a document of UTF-8; `mark`: bytes before its text, which positions count. */
+  scan(slab: Slab, start: number, end: number, mark: number): MessageFault | undefined
+  around: DocumentScanner['around'] | undefined
+}
+
+function createScan(dataset: Dataset, columns: Column[]): Scan {
+  const { format, path } = dataset.record
+  const scanner = createDocumentScanner(dataset, columns)
+  const scan: Scan['scan'] = (slab, start, end, mark) =>
+    faultText(scanner.scanMessage(slab, start, end), mark - start)
+  // A document of XML, and a message of JSON that is one record, is kept whole; records of the others stand alone.
+  const isWhole = format === 'xml' || (format === 'json' && !path.endsWith('[*]'))
+  return { records: scanner.records, scan, around: isWhole ? undefined : (row) => scanner.around(row) }
+}
+
+/** What a scanner says of a document, with the place: `before` makes a position of the slab one of the document. */
+export function faultText(fault: DocumentFault | undefined, before: number): MessageFault | undefined {
+  return fault && { rule: fault.rule, reason: fault.at < 0 ? fault.reason : `${fault.reason} (byte ${before + fault.at})` }
 }

@@ -5,8 +5,11 @@ import type { FileSource, SourceFile } from '../core/file-source.ts'
 import { clearMessages, createMessages, ensureMessages, type Messages } from '../core/messages.ts'
 import { emptyCounts, type Counts } from '../core/results.ts'
 import { appendBytes, appendText, createSlab } from '../core/slab.ts'
+import { EMPTY } from '../formats/document.ts'
+import { unpacksToMore } from '../formats/unpack.ts'
 import { createBlockProcessor } from './block.ts'
 import { createBatchWriter, type BatchWriter } from './batch-writer.ts'
+import { documentSettings } from './decoder.ts'
 import { scanLargeFile } from './large-file.ts'
 import { createIdentifier } from './message-ids.ts'
 import type { ChildParts } from './stream-child.ts'
@@ -52,7 +55,7 @@ export async function runFolderChild(parts: FolderParts): Promise<void> {
         if (state.stopping) break
         await reportIfAsked(parts, state, writer)
         known.add(file.name)
-        const drift = file.size > LIMITS.recordBytes ? await takeLarge(parts, state, processor, writer, messages, file) : await takeSmall(parts, state, processor, writer, messages, file)
+        const drift = await takeFile(parts, { state, processor, writer, messages }, file)
         if (drift.length > 0) return parts.send({ type: 'drift', paths: drift })
         parts.send({ type: 'pending', rows: writer.rows })
       }
@@ -94,12 +97,28 @@ async function prepare(state: FolderState, writer: BatchWriter): Promise<Prepare
 
 type Processor = ReturnType<typeof createBlockProcessor>
 
-async function takeSmall(parts: FolderParts, state: FolderState, processor: Processor, writer: BatchWriter, messages: Messages, file: SourceFile): Promise<string[]> {
+interface Work {
+  state: FolderState
+  processor: Processor
+  writer: BatchWriter
+  messages: Messages
+}
+
+/** A file of the size of a message is one; a larger one, or one that unpacks to more, goes through in windows. */
+async function takeFile(parts: FolderParts, work: Work, file: SourceFile): Promise<string[]> {
+  const isRead = (): Promise<string[]> => takeLarge(parts, work.state, work.processor, work.writer, work.messages, file)
+  if (file.size > LIMITS.recordBytes) return isRead()
   const bytes = await parts.source.read(file)
+  return unpacksToMore(bytes, LIMITS.recordBytes) ? isRead() : takeSmall(parts, work, file, bytes)
+}
+
+async function takeSmall(parts: FolderParts, { state, processor, writer, messages }: Work, file: SourceFile, bytes: Buffer): Promise<string[]> {
   const hash = parts.source.newContentMark()
   hash.update(bytes)
   addMessage(messages, state.next, file, bytes)
-  const block = processor.process(messages, state.counts, undefined)
+  // A message without a value says that its key is deleted. A file without content is a mistake.
+  const isEmpty = bytes.length === 0 && !documentSettings(parts.dataset).mayBeEmpty
+  const block = isEmpty ? processor.reject(messages, EMPTY, state.counts) : processor.process(messages, state.counts, undefined)
   if (block.discovered.size > 0) return [...block.discovered]
   await writer.add(block)
   taken(state, file, hash.value())

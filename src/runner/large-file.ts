@@ -4,58 +4,56 @@
  * rows apart until then.
  */
 import { LIMITS } from '../core/limits.ts'
-import { createSlab, reserve } from '../core/slab.ts'
+import { createSlab, reserve, type Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
-import type { DocumentScanner } from '../formats/records.ts'
-import { createDocumentScanner, type MessageFault } from './decoder.ts'
-import type { Slab } from '../core/slab.ts'
+import { openText } from '../formats/document.ts'
+import type { DocumentScanner, Surroundings } from '../formats/records.ts'
+import { aroundInUtf8, createDocumentScanner, documentSettings, faultText, type MessageFault } from './decoder.ts'
+
+/** CSV cuts records that are too long by itself, when it has seen so much more. */
+const MARGIN_BYTES = 16
 
 /** Calls `onRows` for each window that has records; returns what is wrong with the file, if anything. */
 export async function scanLargeFile(
   dataset: Dataset,
   columns: Column[],
   chunks: AsyncIterable<Buffer>,
-  onRows: (slab: Slab, scanner: DocumentScanner) => Promise<void>,
+  onRows: (slab: Slab, scanner: Pick<DocumentScanner, 'records' | 'around'>) => Promise<void>,
 ): Promise<MessageFault | undefined> {
   const scanner = createDocumentScanner(dataset, columns)
   const slab = createSlab(LIMITS.slabBytes * 2)
   scanner.beginDocument()
-  const decoder = createChunkDecoder()
+  const text = openText(chunks, documentSettings(dataset))
+  const isDeclared = dataset.record.encoding !== ''
+  const around = (row: number): Surroundings =>
+    aroundInUtf8(scanner.around(row), text.isConverted || isDeclared)
+  const shown = { records: scanner.records, around }
   let kept = 0
   let before = 0
+  let due: number = LIMITS.slabBytes
   const window = async (final: boolean): Promise<MessageFault | undefined> => {
     const end = kept
     slab.end = end + 1
     reserve(slab, LIMITS.slabBytes)
     const { consumed, fault } = scanner.scanWindow(slab, 0, end, final)
-    if (fault !== undefined) return { rule: fault.rule, reason: `${fault.reason} (byte ${before + fault.at})` }
-    if (scanner.records.rows > 0) await onRows(slab, scanner)
+    if (fault !== undefined) return faultText(fault, before)
+    if (scanner.records.rows > 0) await onRows(slab, shown)
     slab.bytes.copyWithin(0, consumed, end)
     kept = end - consumed
     before += consumed
-    if (kept > LIMITS.recordBytes) return { rule: 'too_large', reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})` }
+    if (kept > LIMITS.recordBytes + MARGIN_BYTES) return { rule: 'too_large', reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})` }
     return undefined
   }
-  for await (const raw of chunks) {
-    const chunk = decoder.push(raw)
+  for await (const chunk of text.chunks) {
     slab.end = kept
     reserve(slab, chunk.length + 1)
     slab.bytes.set(chunk, kept)
     kept += chunk.length
-    if (kept < LIMITS.slabBytes) continue
+    if (kept < due) continue
     const fault = await window(false)
     if (fault !== undefined) return fault
+    // What waits for its end is not read again with each chunk: it has doubled first.
+    due = Math.min(Math.max(LIMITS.slabBytes, kept * 2), LIMITS.recordBytes + LIMITS.slabBytes)
   }
-  return window(true)
-}
-
-/** UTF-16 files are converted chunk by chunk; UTF-8 passes through untouched. */
-function createChunkDecoder(): { push(chunk: Buffer): Buffer } {
-  let decoder: InstanceType<typeof TextDecoder> | undefined | null
-  return {
-    push(chunk) {
-      if (decoder === undefined) decoder = chunk[0] === 0xff && chunk[1] === 0xfe ? new TextDecoder('utf-16le') : chunk[0] === 0xfe && chunk[1] === 0xff ? new TextDecoder('utf-16be') : null
-      return decoder === null ? chunk : Buffer.from(decoder.decode(chunk, { stream: true }))
-    },
-  }
+  return text.fault ?? (await window(true))
 }

@@ -42,9 +42,11 @@ export function createFolder(root: string, pattern: string, quietMs: number, now
   }
 }
 
+/** `*` and `?` as in a shell, and `{a,b}` for one of several texts. */
 function globOf(pattern: string): RegExp {
-  const source = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')
-  return new RegExp(`^${source}$`)
+  const literal = (text: string): string => text.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')
+  const source = pattern.replace(/\{([^{}]*,[^{}]*)\}|[^{]+|\{/g, (text, choice: string | undefined) => (choice === undefined ? literal(text) : `(?:${choice.split(',').map(literal).join('|')})`))
+  return new RegExp(`^${source}$`, 's')
 }
 
 /** A whole file, refused when it is not what the listing saw. */

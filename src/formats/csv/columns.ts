@@ -31,7 +31,9 @@ export function mapFields(names: readonly string[], { paths, required, ignore }:
   for (const [column, path] of paths.entries()) if (!names.includes(path) && byPlace.has(path)) take(column, byPlace.get(path) as number)
   for (const [column, path] of paths.entries()) {
     if (fieldOf[column] >= 0) continue
-    const [first, second] = names.flatMap((name, i) => (name === path && !taken.has(i) ? [i] : []))
+    const named = names.flatMap((name, i) => (name === path ? [i] : []))
+    const free = named.filter((field) => !taken.has(field))
+    const [first, second] = named.length === 1 ? named : free.length === 1 ? free : named
     if (second !== undefined) return `the header has ${shown(path)} twice; declare the one you mean by its place, #${first + 1} or #${second + 1}`
     if (first !== undefined) take(column, first)
   }

@@ -58,6 +58,8 @@ class Reader implements RecordReader {
   readonly #delimiterLength: number
   readonly #quote: number
   readonly #quoteLength: number
+  /** Bytes that say what stands behind a quote. */
+  readonly #lookahead: number
   /** What the quoted field read last holds. */
   #isDoubled = false
   #gaveUpAt = 0
@@ -70,6 +72,7 @@ class Reader implements RecordReader {
     this.#delimiterLength = dialect.delimiter.length
     this.#quote = dialect.quote.length === 0 ? -1 : dialect.quote[0]
     this.#quoteLength = dialect.quote.length
+    this.#lookahead = Math.max(dialect.delimiter.length, dialect.quote.length)
   }
 
   expect(fields: number): void {
@@ -108,7 +111,7 @@ class Reader implements RecordReader {
         start = at + this.#quoteLength
         length = close - start
         at = close + this.#quoteLength
-        if (!final && at + step > end) return 'more'
+        if (!final && at + this.#lookahead > end) return 'more'
         if (!this.#endsField(bytes, at)) return this.#odd(bytes, start - this.#quoteLength, close, { end, hardEnd, final })
         if (this.#isDoubled) {
           this.doubled.push(count)
