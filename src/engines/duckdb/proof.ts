@@ -29,73 +29,86 @@ export function isProvable({ array, type, format, timezone, values, pattern, min
 export interface ProofOptions {
   /** The column's type in the file. */
   duckType: string
-  /** Only the text that the value comes back as. */
+  /** Only texts that the value comes back as. */
   asWritten: boolean
 }
 
-/** The column's value, of the name of its text; fails for a text that is not proven. */
-export function provenValue(column: Column, text: string, options: ProofOptions): string {
-  const unproven = `error(${literal(UNPROVEN)})`
-  const value = column.type === 'string' ? `nullif(${column.clean.trim ? `trim(${text}, ${SPACE})` : text}, '')` : typedValue(column, text, options, unproven)
-  // No text at all: the field was what stands for none.
-  const known = `CASE WHEN ${text} IS NULL THEN ${unproven} ELSE ${value} END`
-  return column.required ? `coalesce(${known}, ${unproven})` : known
-}
-
-function typedValue(column: Column, text: string, { duckType, asWritten }: ProofOptions, unproven: string): string {
-  const { quick, pattern, cast } = proofOf(column, text, duckType)
-  const other = asWritten || pattern === undefined ? unproven : `CASE WHEN regexp_full_match(${text}, ${literal(pattern)}) THEN coalesce(${cast}, ${unproven}) ELSE ${unproven} END`
-  return `CASE WHEN ${quick} THEN ${cast} WHEN ${text} = '' THEN NULL ELSE ${other} END`
-}
-
-interface Proof {
-  /** True for a text that comes back as it was. */
-  quick: string
-  /** Other texts that the checks accept. */
-  pattern?: string
-  /** The value of an accepted text, or null. */
+export interface Proof {
+  /** The cast that is tried, once, beside the text. */
   cast: string
+  /** The column's value, of the text and its cast; an error for a text that is not proven. */
+  value: string
 }
 
-const [DAY, TIME, OFFSET] = ['[0-9]{4}-[0-9]{2}-[0-9]{2}', '([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?', 'Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]']
+/** `text` and `cast` are the names that the two have in the statement. */
+export function proofOf(column: Column, { text, cast }: { text: string; cast: string }, options: ProofOptions): Proof {
+  const unproven = `error(${literal(UNPROVEN)})`
+  const typed = column.type === 'string' ? { cast: 'NULL', value: textValue(text, column.clean.trim) } : typedProof(column, { text, cast }, options)
+  // No text at all: the field was what stands for none.
+  const known = `CASE WHEN ${text} IS NULL THEN ${unproven} ELSE ${typed.value} END`
+  return { cast: typed.cast, value: column.required ? `coalesce(${known}, ${unproven})` : known }
+}
 
-function proofOf({ type, precision, scale }: Column, text: string, duckType: string): Proof {
-  const cast = `TRY_CAST(${text} AS ${duckType})`
-  const same = `${cast}::VARCHAR = ${text}`
+/** Two looks tell that nothing is to be cut, for a fiftieth of what cutting 33 characters takes. */
+function textValue(text: string, trim: boolean): string {
+  if (!trim) return `nullif(${text}, '')`
+  return `CASE WHEN ${text} >= '!' AND ${text}[-1] > ' ' THEN ${text} WHEN ${text} = '' THEN NULL ELSE nullif(trim(${text}, ${SPACE}), '') END`
+}
+
+interface TypeProof {
+  /** Holds for a text that comes back as it was. */
+  quick: string
+  /** Other texts that the checks accept, with a value that is read otherwise. */
+  pattern?: string
+  cast: string
+  /** The value in the file, of a text that is accepted; null when there is none. */
+  value: string
+}
+
+function typedProof(column: Column, names: { text: string; cast: string }, { duckType, asWritten }: ProofOptions): Proof {
+  const unproven = `error(${literal(UNPROVEN)})`
+  const { quick, pattern, cast, value } = typeProof(column, names, duckType)
+  const other = asWritten || pattern === undefined ? unproven : `CASE WHEN regexp_full_match(${names.text}, ${literal(pattern)}) THEN coalesce(${value}, ${unproven}) ELSE ${unproven} END`
+  return { cast, value: `CASE WHEN ${quick} THEN ${value} WHEN ${names.text} = '' THEN NULL ELSE ${other} END` }
+}
+
+const [DAY, TIME] = ['[0-9]{4}-[0-9]{2}-[0-9]{2}', '([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?']
+
+function typeProof({ type, precision, scale }: Column, { text, cast }: { text: string; cast: string }, duckType: string): TypeProof {
+  const tried = `TRY_CAST(${text} AS ${duckType})`
+  const plain = { quick: `${cast}::VARCHAR = ${text}`, cast: tried, value: cast }
   switch (type) {
     case 'long':
     case 'integer':
-      return { quick: same, pattern: '[+-]?[0-9]{1,40}', cast }
+      return { ...plain, pattern: '[+-]?[0-9]{1,40}' }
     case 'decimal':
-      return { quick: same, pattern: `[+-]?([0-9]{1,${precision}}(\\.[0-9]{0,${scale}}0*)?|\\.[0-9]{1,${Math.max(1, scale)}}0*)`, cast }
+      return { ...plain, pattern: `[+-]?([0-9]{1,${precision}}(\\.[0-9]{0,${scale}}0*)?|\\.[0-9]{1,${Math.max(1, scale)}}0*)` }
     case 'double':
-      // What is smaller than the smallest double is 0 for us and an error for DuckDB.
-      return { quick: 'false', pattern: '[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+)?', cast: finite(text, duckType) }
+      return doubleProof(text, cast, duckType)
     case 'boolean':
-      return { quick: `${text} IN ('true', 'false')`, pattern: '(?i)true|false|1|0', cast: `lower(${text}) IN ('true', '1')` }
+      return { quick: `${text} IN ('true', 'false')`, pattern: '(?i)true|false|1|0', cast: 'NULL', value: `lower(${text}) IN ('true', '1')` }
     case 'date':
       // As many characters as years of four digits have: not "infinity", nor a year before Christ.
-      return { quick: `strlen(${text}) = 10 AND ${same}`, cast }
+      return { ...plain, quick: `strlen(${text}) = 10 AND ${plain.quick}` }
     case 'timestamp':
-      return { quick: `strlen(${text}) BETWEEN 19 AND 26 AND TRY_CAST(${text} AS TIMESTAMP)::VARCHAR = ${text}`, pattern: `${DAY}[T ]${TIME}(${OFFSET})?`, cast: instant(text, duckType) }
-    case 'uuid':
-      return { quick: same, pattern: '[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}', cast }
+      return timestampProof(text, cast, duckType)
     default:
-      return { quick: 'false', cast: 'NULL' }
+      return { ...plain, pattern: '[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}' }
   }
 }
 
 /** The nearest double, which is not infinite and has no negative zero. Single precision is what the double rounds to. */
-function finite(text: string, duckType: string): string {
-  const double = `TRY_CAST(${text} AS DOUBLE)`
-  const value = duckType === 'REAL' ? `TRY_CAST(${double} AS REAL)` : double
-  return `CASE WHEN isfinite(${value}) THEN ${value} + 0 END`
+function doubleProof(text: string, cast: string, duckType: string): TypeProof {
+  const value = duckType === 'REAL' ? `TRY_CAST(${cast} AS REAL)` : cast
+  const quick = `${cast}::VARCHAR = ${text} AND isfinite(${value})`
+  return { quick, pattern: '[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+)?', cast: `TRY_CAST(${text} AS DOUBLE)`, value: `CASE WHEN isfinite(${value}) THEN ${value} + 0 END` }
 }
 
-/** With an offset it is the instant in UTC; without, what it says is UTC. */
-function instant(text: string, duckType: string): string {
-  const value = `CASE WHEN strlen(${text}) > 19 AND regexp_matches(${text}, '[+-][0-9:]+$') THEN TRY_CAST(${text} AS TIMESTAMPTZ)::TIMESTAMP ELSE TRY_CAST(${text} AS TIMESTAMP) END`
-  return `CASE WHEN ${value} >= TIMESTAMP '0001-01-01' AND ${value} < TIMESTAMP '10000-01-01' THEN CAST(${value} AS ${duckType}) END`
+/** Without an offset the text says what it is in UTC; other offsets than Z are left to the checks. */
+function timestampProof(text: string, cast: string, duckType: string): TypeProof {
+  const inYears = `${cast} >= TIMESTAMP '0001-01-01' AND ${cast} < TIMESTAMP '10000-01-01'`
+  const value = duckType === 'TIMESTAMP' ? cast : `${cast}::${duckType}`
+  return { quick: `strlen(${text}) BETWEEN 19 AND 26 AND ${cast}::VARCHAR = ${text} AND ${inYears}`, pattern: `${DAY}[T ]${TIME}Z?`, cast: `TRY_CAST(${text} AS TIMESTAMP)`, value: `CASE WHEN ${inYears} THEN ${value} END` }
 }
 
 export interface ProvenColumn extends ProofOptions {
@@ -119,9 +132,11 @@ export async function copyProven(session: DuckSession, { paths, columns, header,
   const fields = columns.map((_, i) => `'c${i}': 'VARCHAR'`).join(', ')
   const dialect = `header = ${header}, delim = ${literal(delimiter)}, quote = ${literal(quote)}, escape = ${literal(quote)}, nullstr = ${literal(NO_TEXT)}`
   const source = `read_csv(${listLiteral(paths)}, auto_detect = false, strict_mode = true, compression = 'none', ${dialect}, columns = {${fields}})`
-  const select = columns.map(({ column, ...options }, i) => `${provenValue(column, `c${i}`, options)} AS ${name(column.name)}`).join(', ')
+  const proofs = columns.map(({ column, ...options }, i) => proofOf(column, { text: `c${i}`, cast: `v${i}` }, options))
+  const select = proofs.map((proof, i) => `${proof.value} AS ${name(columns[i].column.name)}`).join(', ')
+  const casts = proofs.map((proof, i) => `c${i}, ${proof.cast} AS v${i}`).join(', ')
   try {
-    const [written] = await copyWithStats(session, `COPY (SELECT ${select} FROM ${source}) TO ${literal(output)} (${parquetOptions('zstd')})`, output)
+    const [written] = await copyWithStats(session, `COPY (SELECT ${select} FROM (SELECT ${casts} FROM ${source})) TO ${literal(output)} (${parquetOptions('zstd')})`, output)
     return written.rows
   } catch (error) {
     if (error instanceof HeadraceError && ['engine_failed', 'memory_exceeded'].includes(error.code)) return undefined
