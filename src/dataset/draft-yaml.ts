@@ -9,7 +9,7 @@ export function draftYaml(draft: Draft, notes: readonly string[]): string {
   const { dataset, source, record, columns: _, drift, processed } = draft.declaration as Record<string, unknown> & { processed?: { key: string[]; partition_by?: object[] } }
   return [
     ...comment('', `Drafted from ${draft.records.toLocaleString('en-US')} sample record(s). Look at: types, required, the key, the partition.`),
-    ...notes.flatMap((note) => comment('', `- ${note}.`)),
+    ...notes.flatMap((note) => comment('', `- ${note.replace(/[.\s]+$/, '')}.`)),
     '# yaml-language-server: $schema=../schemas/dataset.json',
     `dataset: ${valueText(dataset)}`,
     'source:',

@@ -50,12 +50,15 @@ function oddness({ text, sign, whole, fraction, exponent }: Parts): string | und
   return undefined
 }
 
+const CHANGED = 'numbers that did not load as they are when the draft was tried'
+
 function integerDraft(numbers: Parts[], writing: Writing, name: string, isBarred: (type: ScalarType) => boolean): NumberDraft | string {
   const digits = longest(numbers.map((one) => one.whole))
   if (writing === 'text' && CODE.test(name)) return 'digits of a code, by its name: kept as text'
   if (digits <= 9 && !isBarred('integer')) return { type: 'integer', settings: {}, notes: [] }
   if (numbers.every((one) => BigInt.asIntN(64, BigInt(one.text)) === BigInt(one.text)) && !isBarred('long')) return { type: 'long', settings: {}, notes: [] }
-  if (digits > DECIMAL_DIGITS || isBarred('decimal')) return `${digits} digits are more than a number type has`
+  if (isBarred('decimal')) return CHANGED
+  if (digits > DECIMAL_DIGITS) return `${digits} digits are more than a number type has`
   return { type: 'decimal', settings: { precision: Math.min(DECIMAL_DIGITS, digits + ROOM), scale: 0 }, notes: [`up to ${digits} digits, more than long has`] }
 }
 
@@ -96,7 +99,7 @@ function doubleDraft(numbers: Parts[], writing: Writing, isBarred: (type: Scalar
   if (bare !== undefined && writing !== 'number') return `whole numbers (${bare.text}) beside numbers with an exponent`
   const lost = numbers.find((one) => !survivesDouble(one.text))
   if (lost !== undefined) return `${lost.text} has more digits than a double keeps`
-  return isBarred('double') ? 'numbers that did not load as they are' : { type: 'double', settings: {}, notes: [] }
+  return isBarred('double') ? CHANGED : { type: 'double', settings: {}, notes: [] }
 }
 
 /** Whether text, double, shortest text say the same number. */

@@ -15,11 +15,18 @@ export function createNaming(prefixes: Map<string, string>[]): XmlNaming {
   return {
     step(local, uri, ambiguous) {
       if (!ambiguous) return local
-      const text = xmlStepText(local, uri, known)
-      const prefix = Object.keys(known).find((one) => text === `${one}:${local}`)
+      if (uri !== '' && !Object.values(known).includes(uri)) known[freePrefix(known)] = uri
+      const prefix = Object.keys(known).find((one) => known[one] === uri)
       if (prefix !== undefined) used[prefix] = uri
-      return text
+      return xmlStepText(local, uri, known)
     },
     used: () => used,
   }
+}
+
+/** The default namespace of a document has no prefix of its own. */
+function freePrefix(known: Record<string, string>): string {
+  let n = 1
+  while (`ns${n}` in known) n += 1
+  return `ns${n}`
 }

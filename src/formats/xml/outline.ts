@@ -65,36 +65,47 @@ function recordsAt(nodes: XmlNode[], [step, ...rest]: Step[]): XmlNode[] {
 
 /** Below this share of the text, what repeats is a part of the record: a message with a few tags, for example. */
 const SHARE = 0.3
+/** Elements that hold a text and nothing else are values of a record, unless there is little else. */
+const SHARE_OF_TEXTS = 0.8
 
 /** The element that repeats below its parent and that most of the text is in; else the root itself. */
 function findRecord(roots: XmlNode[]): Step[] {
-  const sizes = new Map<string, { path: Step[]; size: number; most: number }>()
+  const sizes = new Map<string, { path: Step[]; size: number; most: number; isText: boolean }>()
   let total = 0
   for (const root of roots) {
     total += root.end - root.start
-    visit(root, [{ local: root.local, uri: undefined }], (path, size, count) => {
+    visit(root, [{ local: root.local, uri: undefined }], (path, { size, count, isText }) => {
       const key = path.map((step) => step.local).join('/')
-      const one = sizes.get(key) ?? { path, size: 0, most: 0 }
+      const one = sizes.get(key) ?? { path, size: 0, most: 0, isText: true }
       sizes.set(key, one)
       one.size += size
       one.most = Math.max(one.most, count)
+      one.isText &&= isText
     })
   }
   const repeating = [...sizes.values()].filter((one) => one.most > 1)
   const largest = repeating.reduce<(typeof repeating)[number] | undefined>((most, one) => (most === undefined || one.size > most.size ? one : most), undefined)
-  return largest !== undefined && largest.size >= total * SHARE ? largest.path : [{ local: roots[0].local, uri: undefined }]
+  return largest !== undefined && largest.size >= total * (largest.isText ? SHARE_OF_TEXTS : SHARE) ? largest.path : [{ local: roots[0].local, uri: undefined }]
 }
 
-function visit(node: XmlNode, path: Step[], onGroup: (path: Step[], size: number, count: number) => void): void {
-  const groups = new Map<string, { size: number; count: number }>()
+interface Group {
+  size: number
+  count: number
+  /** None has attributes or elements. */
+  isText: boolean
+}
+
+function visit(node: XmlNode, path: Step[], onGroup: (path: Step[], group: Group) => void): void {
+  const groups = new Map<string, Group>()
   for (const child of node.children) {
-    const group = groups.get(child.local) ?? { size: 0, count: 0 }
+    const group = groups.get(child.local) ?? { size: 0, count: 0, isText: true }
     groups.set(child.local, group)
     group.size += child.end - child.start
     group.count += 1
+    group.isText &&= child.children.length === 0 && child.attributes.length === 0
     visit(child, [...path, { local: child.local, uri: undefined }], onGroup)
   }
-  for (const [local, { size, count }] of groups) onGroup([...path, { local, uri: undefined }], size, count)
+  for (const [local, group] of groups) onGroup([...path, { local, uri: undefined }], group)
 }
 
 /** What stands in the documents beside the records: other elements below the same parents, and attributes around. */
