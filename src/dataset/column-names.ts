@@ -28,7 +28,7 @@ export function createColumnNames(): (names: readonly string[], position: number
 function readable(name: string): { text: string; lost: boolean } {
   const plain = name.normalize('NFKD').replace(/\p{M}/gu, '').replace(/[^\0-\x7f]/gu, (char) => LETTERS[char.toLowerCase()] ?? char)
   const lost = /[\p{L}\p{N}]/u.test(plain.replace(/[\0-\x7f]/g, '')) || !/[A-Za-z0-9]/.test(plain)
-  const split = plain.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replace(/([A-Z]+)([A-Z][a-z])/g, '$1_$2')
+  const split = plain.replace(/([a-z])([A-Z])/g, '$1_$2')
   const text = split.replace(/[^A-Za-z0-9]+/g, '_').replace(/^_+|_+$/g, '').toLowerCase()
   return { text, lost: lost || text === '' }
 }

@@ -47,11 +47,10 @@ function withKey(draft: Draft, processed: { key: string[]; partition_by?: object
 }
 
 function withoutKey(draft: Draft): string[] {
-  const [first] = draft.columns
   return [
     ...comment('', `${draft.key.reason}. Without a key nothing is published: when you know what makes a record unique, write`),
     '# processed:',
-    `#   key: [${String(first?.settings.name ?? 'column')}]`,
+    '#   key: [one_column, another_column]',
   ]
 }
 

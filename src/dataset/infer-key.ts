@@ -19,10 +19,14 @@ export interface KeyDraft {
 }
 
 const NAMED_ID = /(^|_)(id|uuid|guid|key|code|no|nr|num|number|isbn|ean|sku|iata|icao|iso|alpha_?[23]|cca[23]|slug|email|url|uri|hash|symbol|tzid)$|id$/
+/** No single key, but a part of one: when or which of several, in a place of its own. */
+const NAMED_PART = /(^|_)(year|month|week|day|hour|date|time|period|quarter|season|line|seq|sequence|index|position|rank|version|level|age|sex|type|group|round|source|target|from|to|origin|destination|parent|child)(_|$)/
+/** What two records share by chance, whatever the sample says. */
+const NEVER_KEY = /(^|_)((first|last|given|family|middle|sur)_?name|address|street|comments?|descriptions?|notes?|remarks?|text|title|latitude|longitude|lat|lon|lng|price|amount|cost|total)(_|$)/
 /** Of pairs and triples: columns that are looked at, so that a wide sample stays quick. */
 const COMBINED = 12
 /** Texts longer than this are descriptions. */
-const LONGEST = 64
+const LONGEST = 128
 /** A single column of one record is always unique. */
 const FEW = 2
 
@@ -30,7 +34,7 @@ export function inferKey(columns: KeyCandidate[], records: number): KeyDraft {
   if (records < FEW) return { key: [], reason: records === 0 ? 'The sample has no record, so that no key can be tried' : 'The sample has one record, which proves no key' }
   const full = columns.filter((column) => column.values !== undefined && !['double', 'boolean'].includes(column.type))
   const said = `${records.toLocaleString('en-US')} records of the sample`
-  const single = ranked(full).find((column) => isUnique([column], records))
+  const single = ranked(full).find((column) => rank(column) <= SINGLE && isUnique([column], records))
   if (single !== undefined) return { key: [single.name], reason: `unique and never empty in all ${said}` }
   const parts = ranked(full).filter((column) => distinct(column) > 1).slice(0, COMBINED).toSorted((one, other) => one.position - other.position)
   for (const [i, one] of parts.entries()) for (const other of parts.slice(i + 1)) if (isUnique([one, other], records)) return together([one, other], said)
@@ -49,12 +53,17 @@ function ranked(columns: KeyCandidate[]): KeyCandidate[] {
   return columns.filter((column) => rank(column) < Infinity).toSorted((one, other) => rank(one) - rank(other) || one.position - other.position)
 }
 
+/** Ranks up to this one may be a key alone. */
+const SINGLE = 5
+
 function rank(column: KeyCandidate): number {
   if (column.type === 'uuid') return 0
+  if (NEVER_KEY.test(column.name)) return Infinity
   const isNumber = column.type === 'integer' || column.type === 'long' || column.type === 'decimal'
   if (/(^|_)id$/.test(column.name) && column.name.length <= 3) return 1
   if (NAMED_ID.test(column.name) && (column.type !== 'decimal' || column.name.endsWith('id'))) return 2
-  if (isNumber) return column.position === 0 && column.type !== 'decimal' ? 3 : Infinity
+  if (isNumber && column.position === 0 && column.type !== 'decimal') return 3
+  if (isNumber) return NAMED_PART.test(column.name) ? SINGLE + 1 : Infinity
   if ((column.values ?? []).some((value) => value.length > LONGEST)) return Infinity
   return column.type === 'string' ? 4 : 5
 }

@@ -30,7 +30,7 @@ export function outlineCsv(samples: SampleText[]): Outline | OutlineFault {
   const rows = same.flatMap((one) => (verdict === 'data' ? [one.first, ...one.rows] : one.rows))
   const fields = fieldsOf(names, rows, verdict === 'data')
   const ragged = same.flatMap((one) => one.ragged)
-  notes.push(...headerNotes(verdict, names, fields), ...raggedNotes(ragged, dialect.width, rows.length))
+  notes.push(...headerNotes(verdict, names, fields), ...raggedNotes(ragged, names.length, rows.length))
   if (rows.length === 0) notes.push('The sample has a header and no row: all columns are texts until you say otherwise')
   return { record: '', records: rows.length, fields, settings: settingsOf(dialect, verdict === 'data'), documents: same.map((one) => one.text), notes }
 }
@@ -55,7 +55,8 @@ function settingsOf(dialect: CsvDialect, headerless: boolean): Record<string, un
 function faultOf(table: Table, { width }: CsvDialect): OutlineFault | undefined {
   const { first, ragged } = table
   if (first.wrong !== undefined) return { reason: `its first line cannot be read: ${first.wrong}`, instead: 'Correct the first line: it must have the names of the columns.' }
-  if (width < 2 || first.fields.length === width) return undefined
+  // A header with more names than most lines have fields: lines that leave out what is empty at their end.
+  if (width < 2 || first.fields.length >= width) return undefined
   const count = ragged.filter((line) => line.wrong === undefined && line.fields.length === width).length
   if (first.fields.length === width - 1 && first.fields.length > 1)
     return { reason: `the header has ${width - 1} names, and ${count} lines below it have ${width} fields`, instead: 'Give the field without a name one (R: write.csv, or col.names = NA; otherwise a name for the first or last column).' }

@@ -136,6 +136,8 @@ function repeating(place: Place, at: At, naming: XmlNaming, found: Found): void 
   field.fields = itemFields(place, at, naming, found)
 }
 
+const LEFT_OUT = 'Not loaded: '
+
 /** The sub-fields of a repeating element. What repeats inside of it has no column: it is left out by name. */
 function itemFields(place: Place, at: At, naming: XmlNaming, found: Found): SampleField[] {
   const items = createPlace()
@@ -146,12 +148,13 @@ function itemFields(place: Place, at: At, naming: XmlNaming, found: Found): Samp
   if (items.hasText) inner.fields.push(textField(items, '.', ['text']))
   items.hasText = false
   walk(items, { path: '', names: [] }, naming, inner)
-  found.notes.push(...inner.notes)
+  // What is left out whole says nothing of what is inside of it.
+  found.notes.push(...inner.notes.filter((note) => !note.startsWith(LEFT_OUT)))
   const single = inner.fields.filter((field) => field.lists === undefined)
   for (const field of inner.fields) {
     if (field.lists === undefined) continue
     found.ignored.push(`${at.path}/${field.path}`)
-    found.notes.push(`Not loaded: ${at.path}/${field.path} repeats inside of ${at.path}, which repeats itself`)
+    found.notes.push(`${LEFT_OUT}${at.path}/${field.path} repeats inside of ${at.path}, which repeats itself`)
   }
   return single
 }
