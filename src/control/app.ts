@@ -170,12 +170,24 @@ export interface VerifyResult {
   contentHash: string
 }
 
+export interface DatasetDraft {
+  yaml: string
+  /** The same as data. */
+  declaration: Record<string, unknown>
+  /** Records of the sample, and how many of them the draft loads. */
+  records: number
+  loaded: number
+  /** What a person should look at. */
+  notes: string[]
+  columns: { name: string; notes: string[] }[]
+}
+
 export interface App {
   version: string
   home: string
   /** With an engine, or with one declared, also says what that engine cannot do. */
   checkDataset(path: string, engine: EngineChoice): Promise<CheckResult & { path: string; unsupported: Unsupported[] }>
-  inferDataset(source: string, options: { name: string; brokers: string; record: string | undefined }): Promise<string>
+  inferDataset(source: string, options: { name: string; brokers: string; record: string | undefined }): Promise<DatasetDraft>
   produce(request: ProduceRequest): Promise<Record<string, unknown>>
   stream(dataset: string, options: StreamOptions): Promise<StreamSummary>
   batch(dataset: string, options: BatchOptions): Promise<BatchResult[]>

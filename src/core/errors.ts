@@ -34,6 +34,7 @@ export const ERRORS = {
     'The declaration of {dataset} would {change} in {table}, which tables of published data do not allow.',
     'Keep the column as it is in the table and add a new one beside it, or give the dataset a new name to start new tables.',
   ),
+  sample_unusable: row('data', 422, 'No declaration can be drafted from {source}: {reason}.', '{instead}'),
   path_not_found: row('configuration', 404, '{path} does not exist.', 'Check the path; it is taken relative to {base}.'),
   permission_denied: row(
     'configuration',

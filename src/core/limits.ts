@@ -51,6 +51,8 @@ export const LIMITS = {
   sparkBatchMessages: 200_000,
   evolvedColumns: 200,
   inferSamples: 1_000,
+  /** What `dataset infer` reads of a file, unpacked. */
+  inferSampleBytes: 4 * MIB,
   engineMemory: 160 * MIB,
 } as const
 

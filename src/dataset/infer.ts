@@ -1,70 +1,119 @@
-/** Drafts a declaration from samples: finds the repeated element that is a record, its fields, and types that all samples fit. */
+/**
+ * Drafts a declaration from an outline of samples: names, the narrowest types that give each value back, a key that the sample does not
+ * disprove. What a draft loses when it is tried on the sample comes back as `trials`, and the next draft is more careful there.
+ */
+import type { Outline, SampleField } from '../core/outline.ts'
+import { createColumnNames } from './column-names.ts'
+import type { RecordFormat, ScalarType } from './declaration.ts'
+import { inferKey, inferPartition, type KeyCandidate, type KeyDraft, type PartitionDraft } from './infer-key.ts'
+import { inferType, type TypeDraft } from './infer-type.ts'
 
-import type { SampleField } from '../core/outline.ts'
-import type { RecordFormat } from './declaration.ts'
+export { inferType } from './infer-type.ts'
+
+/** What was found out by trying earlier drafts, by the path of the column. */
+export interface Trials {
+  barred: Map<string, Set<ScalarType>>
+  /** Arrays that are kept as their JSON text. */
+  asText: Set<string>
+}
+
+export interface DraftInput {
+  name: string
+  source: Record<string, unknown>
+  format: RecordFormat
+  /** Settings of the record that come from the file and not from its outline: encoding. */
+  record: Record<string, unknown>
+  outline: Outline
+  trials: Trials
+}
+
+export interface DraftColumn {
+  /** As it is written in the declaration. */
+  settings: Record<string, unknown>
+  type: TypeDraft
+  /** The field it takes, as it was typed: an array that is kept as text is one value. */
+  field: SampleField
+  /** Of an array of objects. */
+  fields: DraftColumn[] | undefined
+  notes: string[]
+}
 
 export interface Draft {
-  name: string
-  source: string[]
-  format: RecordFormat
-  /** Settings of the record beside its format, a line each. */
-  record: string[]
+  declaration: Record<string, unknown>
+  columns: DraftColumn[]
+  key: KeyDraft
+  partition: PartitionDraft | undefined
   records: number
-  fields: SampleField[]
 }
 
-/** The narrowest type that every sample value fits, and a format where one is needed. */
-export function inferType(values: string[]): { type: string; more: string } {
-  const all = (pattern: RegExp): boolean => values.length > 0 && values.every((value) => pattern.test(value.trim()))
-  if (all(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/)) return { type: 'uuid', more: '' }
-  if (all(/^(0|[+-]?[1-9]\d{0,8})$/)) return { type: 'integer', more: '' }
-  if (all(/^(0|[+-]?[1-9]\d{0,17})$/)) return { type: 'long', more: '' }
-  if (all(/^[+-]?\d{1,12}\.\d{1,6}$/)) return { type: 'decimal', more: `, precision: 18, scale: ${Math.max(...values.map((value) => value.trim().split('.')[1].length))}` }
-  if (all(/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/) && !all(/^0\d/)) return { type: 'double', more: '' }
-  if (all(/^(true|false)$/i)) return { type: 'boolean', more: '' }
-  if (all(/^\d{4}-\d{2}-\d{2}$/)) return { type: 'date', more: '' }
-  if (all(/^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})$/)) return { type: 'timestamp', more: '' }
-  if (all(/^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$/)) return { type: 'timestamp', more: ', timezone: UTC' }
-  return { type: 'string', more: '' }
+/** With fewer records, a column that is always there may be so by chance. */
+const RECORDS_TO_REQUIRE = 20
+
+export function createTrials(): Trials {
+  return { barred: new Map(), asText: new Set() }
 }
 
-/** A name for a column from its path. */
-function columnName(path: string, taken: Set<string>): string {
-  const base = path.replace(/^\/|^\$\./, '').replace(/@/g, '').replace(/[^A-Za-z0-9]+/g, '_').toLowerCase().replace(/^(\d)/, '_$1')
-  let name = base
-  for (let n = 2; taken.has(name); n += 1) name = `${base}_${n}`
-  taken.add(name)
-  return name
+export function draftDataset(input: DraftInput): Draft {
+  const { outline, format } = input
+  const nameOf = createColumnNames()
+  const columns = outline.fields.map((field, i) => draftColumn(field, nameOf(field.names, i + 1), outline.records, input.trials))
+  const candidates = columns.map((column, position) => candidateOf(column, position, outline.records))
+  const key = inferKey(candidates, outline.records)
+  const partition = key.key.length === 0 ? undefined : inferPartition(candidates, outline.records)
+  for (const column of columns) if (isRequired(column, key, outline.records)) column.settings.required = true
+  const record = { format, ...(outline.record === '' ? {} : { path: outline.record }), ...outline.settings, ...input.record }
+  const processed = key.key.length === 0 ? {} : { processed: { key: key.key, ...(partition === undefined ? {} : { partition_by: [partitionSetting(partition)] }) } }
+  const declaration = { dataset: input.name, source: input.source, record, columns: columns.map((column) => column.settings), drift: 'freeze', ...processed }
+  return { declaration, columns, key, partition, records: outline.records }
 }
 
-/** The draft as YAML, with what a person should look at said in comments. */
-export function draftYaml(draft: Draft): string {
-  const taken = new Set<string>()
-  const columns = draft.fields.map((field) => {
-    const name = columnName(field.path, taken)
-    const { type, more } = inferType(field.values)
-    const path = name === field.path ? '' : `, path: ${/^[A-Za-z][\w./@-]*$/.test(field.path) ? field.path : JSON.stringify(field.path)}`
-    const required = field.present === draft.records && !field.values.some((value) => value.trim() === '') ? ', required: true' : ''
-    const array = field.repeats ? ', array: true' : ''
-    return { name, type, line: `  - { name: ${name}${path}, type: ${type}${more}${required}${array} }` }
+function partitionSetting({ column, transform }: PartitionDraft): Record<string, string> {
+  return transform === 'identity' ? { column } : { column, transform }
+}
+
+function draftColumn(found: SampleField, { name, lost }: { name: string; lost: boolean }, records: number, trials: Trials): DraftColumn {
+  const field = trials.asText.has(found.path) && found.whole !== undefined ? asText(found) : found
+  const fields = field.fields === undefined ? undefined : subColumns(field, trials)
+  const type: TypeDraft = fields === undefined ? inferType(field.values, { writing: field.writing, name, barred: trials.barred.get(found.path) }) : { type: 'string', settings: {}, notes: [] }
+  const settings: Record<string, unknown> = { name, ...(field.path === name ? {} : { path: field.path }), type: type.type, ...type.settings }
+  if (field.lists !== undefined) settings.array = true
+  if (fields !== undefined) settings.fields = fields.map((one) => one.settings)
+  const original = field.names.join(' / ')
+  if (lost && original !== '') settings.description = original
+  const seen = field.lists?.rows.length ?? field.values.length
+  const counted = seen > 0 && seen < records ? [`seen in ${seen.toLocaleString('en-US')} of ${records.toLocaleString('en-US')} records`] : []
+  const none = seen === 0 && records > 0 && field.notes.length === 0 ? ['no value in the sample'] : []
+  return { settings, type, field, fields, notes: [...type.notes, ...field.notes, ...none, ...counted] }
+}
+
+function asText(field: SampleField): SampleField {
+  return { ...field, ...field.whole, writing: 'json', lists: undefined, fields: undefined, whole: undefined, notes: ['arrays that did not load as such: kept as JSON text'] }
+}
+
+/** Items that lack a sub-field have null there. */
+function subColumns(array: SampleField, trials: Trials): DraftColumn[] {
+  const nameOf = createColumnNames()
+  return (array.fields ?? []).map((field, i) => {
+    const column = draftColumn({ ...field, path: `${array.path} ${field.path}` }, nameOf(field.names, i + 1), 0, trials)
+    const path = field.path === column.settings.name ? {} : { path: field.path }
+    const { path: _, name, ...others } = column.settings
+    return { ...column, settings: { name, ...path, ...others } }
   })
-  const key = columns.find((column) => column.type === 'uuid') ?? columns.find((column) => column.name.endsWith('id')) ?? columns[0]
-  const date = columns.find((column) => column.type === 'date' || column.type === 'timestamp')
-  return [
-    `# Drafted from ${draft.records} sample records. Check: types, required, the key, the partition.`,
-    '# yaml-language-server: $schema=../schemas/dataset.json',
-    `dataset: ${draft.name}`,
-    'source:',
-    ...draft.source.map((line) => `  ${line}`),
-    'record:',
-    `  format: ${draft.format}`,
-    ...draft.record.map((line) => `  ${line}`),
-    'columns:',
-    ...columns.map((column) => column.line),
-    'drift: freeze',
-    'processed:',
-    `  key: [${key?.name ?? ''}]   # what makes a record unique`,
-    ...(date === undefined ? [] : ['  partition_by:', `    - { column: ${date.name}${date.type === 'timestamp' ? ', transform: day' : ''} }`]),
-    '',
-  ].join('\n')
+}
+
+function candidateOf(column: DraftColumn, position: number, records: number): KeyCandidate {
+  const { field, type, settings } = column
+  const isFull = field.lists === undefined && field.writing !== 'json' && field.rows.length === records && !hasNull(column)
+  return { name: settings.name as string, type: type.type, format: (type.settings.format as string | undefined) ?? 'iso', position, values: isFull ? field.values : undefined }
+}
+
+/** An empty text is null, unless the column keeps empty texts; as a part of a key it is none either way. */
+function hasNull({ field }: DraftColumn): boolean {
+  return field.values.some((value) => value.trim() === '')
+}
+
+function isRequired(column: DraftColumn, key: KeyDraft, records: number): boolean {
+  const { field } = column
+  if (key.key.includes(column.settings.name as string)) return true
+  return records >= RECORDS_TO_REQUIRE && field.lists === undefined && field.rows.length === records && !hasNull(column)
 }

@@ -1,78 +1,162 @@
-/** Samples for `dataset infer`: from a file or from the newest messages of a topic. */
-import { open, stat } from 'node:fs/promises'
-import { dirname, extname, resolve } from 'node:path'
-import { createKafkaClient } from '../connectors/kafka/client.ts'
-import { createKafkaReader } from '../connectors/kafka/reader.ts'
+/** `dataset infer`: a sample is outlined, a declaration is drafted, checked, and tried on the sample until it loads as it is. */
+import { parse } from 'yaml'
 import type { App } from '../control/app.ts'
-import { failure } from '../core/errors.ts'
+import { failure, reasonOf } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
-import { createMessages } from '../core/messages.ts'
-import { createSlab } from '../core/slab.ts'
-import { draftYaml } from '../dataset/infer.ts'
-import type { Outline } from '../core/outline.ts'
-import type { KafkaSourceSpec, RecordFormat } from '../dataset/declaration.ts'
+import { isOutlineFault, type Outline, type OutlineFault, type SampleText } from '../core/outline.ts'
+import { checkDataset, mistakeText } from '../dataset/check.ts'
+import { datasetName } from '../dataset/column-names.ts'
+import { draftYaml } from '../dataset/draft-yaml.ts'
+import type { Dataset, RecordFormat } from '../dataset/declaration.ts'
+import { createTrials, draftDataset, type Draft, type DraftColumn, type DraftInput, type Trials } from '../dataset/infer.ts'
+import { DATASET_SCHEMA } from '../dataset/schema.ts'
 import { outlineCsv } from '../formats/csv/outline.ts'
-import { outlineJson } from '../formats/json/outline.ts'
+import { outlineJson, outlineJsonLines } from '../formats/json/outline.ts'
+import { isFault, readJsonValue, skipBlanks } from '../formats/json/sample.ts'
+import { textOfSample, type DecodedSample } from '../formats/sample-text.ts'
 import { outlineXml } from '../formats/xml/outline.ts'
+import { tryDraft, type TrialLoss, type TrialResult } from '../runner/draft-trial.ts'
+import { fileSample, topicSample, type Sample } from './sample-source.ts'
 
-const SAMPLE_BYTES = 4 * 1024 * 1024
+/** Drafts get more careful with each try; after these, what is lost is said. */
+const TRIES = 6
 
 export const inferDataset: App['inferDataset'] = async (source, options) => {
-  const isFile = await stat(source).then(
-    (facts) => facts.isFile(),
-    () => false,
-  )
-  const samples = isFile ? [await head(source)] : await newestMessages(source, options.brokers)
-  if (samples.length === 0) throw failure('usage', { reason: `topic ${source} has no messages to learn from` })
-  const format = formatOf(source, samples)
-  const outline = outlineOf(format, samples, options.record)
-  if (outline.records === 0) throw failure('usage', { reason: `no record was found in ${source}; name one with --record /root/element` })
-  const kafka = ['kafka:', `  brokers: [${options.brokers}]`, `  topic: ${source}`]
-  const files = ['files:', `  path: ${dirname(resolve(source))}`, `  pattern: "*${extname(source)}"`]
-  const name = options.name || source.split('/').at(-1)?.replace(/\..*$/, '').toLowerCase().replace(/[^a-z0-9]+/g, '_') || 'dataset'
-  const record = [...(outline.record === '' || format === 'ndjson' ? [] : [`path: ${outline.record}`]), ...(outline.delimiter === undefined || outline.delimiter === ',' ? [] : [`delimiter: ${JSON.stringify(outline.delimiter)}`])]
-  return draftYaml({ name, source: isFile ? files : kafka, format, ...outline, record })
+  const sample = (await fileSample(source)) ?? (await topicSample(source, options.brokers))
+  const { texts, encoding } = decode(source, sample)
+  const format = formatOf(source, texts)
+  const outline = outlineOf(format, texts, options.record)
+  const refused = isOutlineFault(outline) ? outline : columnsFault(outline)
+  if (refused !== undefined || isOutlineFault(outline)) throw failure('sample_unusable', { source, ...refused })
+  const name = options.name || datasetName(source.split('/').at(-1)?.replace(/\.[a-z0-9.]{1,12}$/i, '') ?? '')
+  const { record, notes } = encodingSetting(encoding)
+  const input = { name, source: sample.source, format, record, outline }
+  return draftAndTry(source, input, [...sample.notes, ...notes, ...outline.notes, ...sizeNotes(format, sample)])
 }
 
-/** By what a sample begins with; lines of JSON and CSV by the ending of their file. */
-function formatOf(source: string, samples: string[]): RecordFormat {
-  if (/\.(csv|tsv)$/i.test(source)) return 'csv'
-  if (/\.(ndjson|jsonl)$/i.test(source)) return 'ndjson'
-  return /^\s*[[{]/.test(samples[0]) ? 'json' : 'xml'
+function decode(source: string, { documents }: Sample): { texts: SampleText[]; encoding: string } {
+  const decoded = documents.map(({ bytes, cut }) => textOfSample(bytes, cut))
+  const texts = decoded.filter((one): one is DecodedSample => !('reason' in one))
+  const [fault] = decoded
+  if (texts.length === 0 && 'reason' in fault) throw failure('sample_unusable', { source, ...fault })
+  if (texts.every((one) => one.text.trim() === '')) throw failure('sample_unusable', { source, reason: 'it has nothing but white space', instead: 'Name a sample that has some records.' })
+  return { texts, encoding: texts.find((one) => one.encoding !== '')?.encoding ?? '' }
 }
 
-function outlineOf(format: RecordFormat, samples: string[], record: string | undefined): Outline & { delimiter?: string } {
-  if (format === 'csv') return outlineCsv(samples[0]) ?? { record: '', records: 0, fields: [] }
-  if (format === 'ndjson') return outlineJson(samples.flatMap((sample) => sample.split('\n')), '$')
-  return format === 'json' ? outlineJson(samples, record) : outlineXml(samples, record)
+/** A declaration says the encoding only where a reader cannot find it out. */
+function encodingSetting(encoding: string): { record: Record<string, unknown>; notes: string[] } {
+  if (encoding === '') return { record: {}, notes: [] }
+  const { properties } = DATASET_SCHEMA as unknown as { properties: { record: { properties: object } } }
+  if ('encoding' in properties.record.properties) return { record: { encoding }, notes: [`The encoding is a guess: the sample is no UTF-8 and reads as ${encoding}`] }
+  return { record: {}, notes: [`The sample is no UTF-8 and reads as ${encoding}: convert it first (iconv -f ${encoding} -t UTF-8)`] }
 }
 
-async function head(path: string): Promise<string> {
-  await using file = await open(path)
-  const buffer = Buffer.alloc(SAMPLE_BYTES)
-  const { bytesRead } = await file.read(buffer, 0, SAMPLE_BYTES, 0)
-  return buffer.toString('utf8', 0, bytesRead)
-}
-
-async function newestMessages(topic: string, brokers: string): Promise<string[]> {
-  const spec: KafkaSourceSpec = { kind: 'kafka', brokers: brokers.split(','), topic, start: 'earliest', tls: undefined, sasl: undefined }
-  const client = createKafkaClient(spec)
-  try {
-    const info = await client.topic(topic)
-    const ends = await client.offsetsAt(topic, info, -1)
-    const first = await client.offsetsAt(topic, info, -2)
-    const each = Math.ceil(LIMITS.inferSamples / info.leaders.size)
-    const positions = [...ends].map(([partition, end]) => ({ partition, next: Math.max(first.get(partition) ?? 0, end - each) }))
-    const reader = createKafkaReader({ client, topic, topicId: info.topicId, positions, until: ends, onTrouble: () => undefined })
-    const messages = createMessages(createSlab(SAMPLE_BYTES), 1024)
-    const found: string[] = []
-    while (found.length < LIMITS.inferSamples) {
-      const { positions: now } = await reader.read(messages, 500)
-      for (let i = 0; i < messages.count; i += 1) if (messages.valueLength[i] > 0) found.push(messages.slab.bytes.toString('utf8', messages.valueStart[i], messages.valueStart[i] + messages.valueLength[i]))
-      if (now.every((one) => one.next >= (ends.get(one.partition) ?? 0))) break
-    }
-    return found
-  } finally {
-    await client.close()
+/** By what a sample holds; the ending of its name decides only between what both could be. */
+function formatOf(source: string, texts: SampleText[]): RecordFormat {
+  const [{ text }] = texts
+  const begin = skipBlanks(text, 0)
+  if (text[begin] === '<') return 'xml'
+  const ending = /\.(csv|tsv|tab|ndjson|jsonl|json|geojson)(\.(gz|zst))?$/i.exec(source)?.[1].toLowerCase() ?? ''
+  if (ending === 'ndjson' || ending === 'jsonl') return 'ndjson'
+  if ('{['.includes(text[begin] ?? ' ')) {
+    if (isByLines(text)) return 'ndjson'
+    const isTable = (ending === 'csv' || ending === 'tsv' || ending === 'tab') && isFault(readJsonValue(text, 0, texts[0].cut))
+    return isTable ? 'csv' : 'json'
   }
+  return ending === 'json' || ending === 'geojson' ? 'json' : 'csv'
+}
+
+/** More than one line, and most of the first ones are a JSON value each. */
+function isByLines(text: string): boolean {
+  const lines = text.slice(0, LIMITS.inferSampleBytes).split('\n', 21).slice(0, 20).filter((line) => line.trim() !== '')
+  const whole = lines.filter((line) => {
+    const value = readJsonValue(line, 0, false)
+    return !isFault(value) && (value.kind === 'object' || value.kind === 'array') && skipBlanks(line, value.end) === line.length
+  })
+  return lines.length > 1 && whole.length * 2 > lines.length && whole.includes(lines[0]) || whole.length > 2 && whole.length * 2 > lines.length
+}
+
+function outlineOf(format: RecordFormat, texts: SampleText[], record: string | undefined): Outline | OutlineFault {
+  if (format === 'csv') return outlineCsv(texts)
+  if (format === 'ndjson') return outlineJsonLines(texts)
+  return format === 'json' ? outlineJson(texts, record) : outlineXml(texts, record)
+}
+
+function columnsFault(outline: Outline): OutlineFault | undefined {
+  const { properties } = DATASET_SCHEMA as unknown as { properties: { columns: { maxItems: number } } }
+  const [most, count] = [properties.columns.maxItems, outline.fields.length]
+  if (count === 0) return { reason: `its ${outline.records} record(s) have no field`, instead: 'Name a sample with values, or other records with --record.' }
+  if (count <= most) return undefined
+  const example = outline.fields.slice(0, 3).map((field) => field.path).join(', ')
+  return { reason: `its records have ${count.toLocaleString('en-US')} fields (${example} ...), and a dataset has at most ${most.toLocaleString('en-US')} columns`, instead: 'If the names are data, make a list of objects of them (jq "to_entries"); else declare the columns that you need, with ignore: ["*"].' }
+}
+
+function sizeNotes(format: RecordFormat, sample: Sample): string[] {
+  const isLarge = format === 'json' && sample.documents.some((one) => one.cut)
+  return isLarge ? [`A JSON document is read whole and may have ${LIMITS.recordBytes / 1024 / 1024} MiB; lines of JSON (NDJSON) have no such bound`] : []
+}
+
+interface Tried {
+  draft: Draft
+  result: TrialResult
+}
+
+function draftAndTry(source: string, input: Omit<DraftInput, 'trials'>, notes: string[]): Awaited<ReturnType<App['inferDataset']>> {
+  const trials = createTrials()
+  let tried = tryOnce(source, { ...input, trials })
+  for (let n = 1; n < TRIES && learn(trials, tried); n += 1) tried = tryOnce(source, { ...input, trials })
+  for (const loss of tried.result.losses) noteLoss(tried.draft, loss)
+  const said = [...notes, ...problemNotes(tried)]
+  const yaml = draftYaml(tried.draft, said)
+  return { yaml, declaration: parse(yaml) as Record<string, unknown>, records: tried.draft.records, loaded: tried.result.rows, notes: said, columns: tried.draft.columns.map((one) => ({ name: one.settings.name as string, notes: one.notes })) }
+}
+
+function tryOnce(source: string, input: DraftInput): Tried {
+  const draft = draftDataset(input)
+  const { dataset, mistakes } = checkDataset(draftYaml(draft, []))
+  if (dataset === undefined) throw failure('sample_unusable', { source, reason: `the draft does not pass its own check:\n${mistakes.map(mistakeText).join('\n')}`, instead: 'Correct --name, --brokers or --record if one of them is named there.' })
+  return { draft, result: tryOn(dataset, draft, input.outline) }
+}
+
+function tryOn(dataset: Dataset, draft: Draft, outline: Outline): TrialResult {
+  try {
+    return tryDraft(dataset, draft.columns.map(({ field }, i) => ({ field, column: dataset.columns[i] })), outline.documents, outline.records)
+  } catch (error) {
+    return { losses: [], problems: [{ what: `the sample could not be read: ${reasonOf(error)}`, count: 1 }], rows: 0 }
+  }
+}
+
+/** Takes note of what each loss calls for; false when there is nothing left to be more careful about. */
+function learn(trials: Trials, { draft, result }: Tried): boolean {
+  let learned = false
+  for (const loss of result.losses) {
+    const column = draft.columns.find((one) => one.field.path === loss.path)
+    if (column !== undefined && learnOf(trials, column, loss)) learned = true
+  }
+  return learned
+}
+
+function learnOf(trials: Trials, column: DraftColumn, loss: TrialLoss): boolean {
+  const sub = column.fields?.find((one) => one.field.path === `${loss.path} ${loss.field}`)
+  const { type } = (sub ?? column).type
+  if (type !== 'string') {
+    const path = (sub ?? column).field.path
+    trials.barred.set(path, new Set([...(trials.barred.get(path) ?? []), type]))
+    return true
+  }
+  if (column.field.whole === undefined || trials.asText.has(loss.path)) return false
+  trials.asText.add(loss.path)
+  return true
+}
+
+function noteLoss(draft: Draft, loss: TrialLoss): void {
+  const column = draft.columns.find((one) => one.field.path === loss.path)
+  column?.notes.push(`DOES NOT LOAD AS IT IS in ${loss.count.toLocaleString('en-US')} of ${draft.records.toLocaleString('en-US')} records: ${loss.what}`)
+}
+
+function problemNotes({ draft, result }: Tried): string[] {
+  const some = result.problems.slice(0, 5).map(({ what, count }) => `Refused ${count === 1 ? 'once' : `${count.toLocaleString('en-US')} times`} when this draft was tried on the sample: ${what}`)
+  const more = result.problems.length > 5 ? [`and ${result.problems.length - 5} other reasons`] : []
+  const isWhole = result.problems.length === 0 && result.losses.length === 0 && draft.records > 0
+  return isWhole ? [`Tried on the sample: all ${draft.records.toLocaleString('en-US')} records load, and no value changes`] : [...some, ...more]
 }

@@ -1,33 +1,113 @@
-/** The outline of a CSV sample: its delimiter, the names of its header and what values they had. */
-import type { Outline } from '../../core/outline.ts'
-import { createSlab } from '../../core/slab.ts'
-import { headerOf } from './header.ts'
-import { createCsvScanner } from './scanner.ts'
+/** The outline of a CSV sample: its delimiter and quote, the names of its header and what values they had. */
+import { createField, type Outline, type OutlineFault, type SampleField, type SampleText } from '../../core/outline.ts'
+import { findDialect, type CsvDialect } from './sample-dialect.ts'
+import { judgeHeader } from './header-line.ts'
+import { readCsv, type CsvLine } from './sample.ts'
 
-const DELIMITERS = [',', ';', '\t', '|']
+interface Table {
+  text: string
+  /** The first line, and those behind it that have as many fields. */
+  first: CsvLine
+  rows: CsvLine[]
+  ragged: CsvLine[]
+}
 
-/** The delimiter is the one that cuts the header into the most names. Undefined when the sample has no whole header. */
-export function outlineCsv(sample: string): (Outline & { delimiter: string }) | undefined {
-  const headers = DELIMITERS.map((delimiter) => ({ delimiter, names: headerOf(sample, delimiter)?.names ?? [] }))
-  const { delimiter, names } = headers.reduce((most, one) => (one.names.length > most.names.length ? one : most))
-  if (names.length === 0) return undefined
-  const scanner = createCsvScanner({ paths: names, required: [], ignore: [], delimiter, quote: '"', header: true })
-  const bytes = Buffer.from(sample)
-  const slab = createSlab(bytes.length * 2 + 1)
-  slab.bytes.set(bytes)
-  slab.end = bytes.length + 1
-  scanner.beginDocument()
-  // The last line of a sample may have been cut off.
-  scanner.scanWindow(slab, 0, bytes.length, false)
-  const { records } = scanner
-  const broken = new Set(records.issues.map((issue) => issue.row))
-  const rows = Array.from({ length: records.rows }, (_, row) => row).filter((row) => !broken.has(row))
-  const fields = names.map((path, column) => {
-    const values = rows.flatMap((row) => {
-      const [start, length] = [records.cells[(row * names.length + column) * 2], records.cells[(row * names.length + column) * 2 + 1]]
-      return length < 0 ? [] : [slab.bytes.toString('utf8', start, start + length)]
+/** CSV documents: files, or messages that each have their header. */
+export function outlineCsv(samples: SampleText[]): Outline | OutlineFault {
+  const [sample] = samples
+  const dialect = findDialect(sample.text, sample.cut)
+  const tables = samples.map(({ text, cut }) => tableOf(text, cut, dialect))
+  const [table] = tables
+  if (table === undefined) return { reason: 'it has no line', instead: 'Name a sample that has a header and some rows.' }
+  const fault = faultOf(table, dialect)
+  if (fault !== undefined) return fault
+  const notes = dialect.proven ? [] : [dialect.width > 1 ? `Only ${percent(dialect.agreeing)} of the lines have ${dialect.width} fields; check the delimiter` : 'No delimiter is proven, so that each line is one field']
+  const verdict = judgeHeader(table.first.fields, table.rows.map((row) => row.fields))
+  const same = tables.filter((one): one is Table => one !== undefined && (verdict === 'data' || String(one.first.fields) === String(table.first.fields)))
+  const names = verdict === 'data' ? table.first.fields.map((_, i) => String(i + 1)) : table.first.fields.map((field) => field ?? '')
+  const twin = names.findIndex((name, i) => name !== '' && names.indexOf(name) < i)
+  if (twin >= 0) return twice(names, twin)
+  const rows = same.flatMap((one) => (verdict === 'data' ? [one.first, ...one.rows] : one.rows))
+  const fields = fieldsOf(names, rows, verdict === 'data')
+  const ragged = same.flatMap((one) => one.ragged)
+  notes.push(...headerNotes(verdict, names, fields), ...raggedNotes(ragged, names.length, rows.length))
+  if (rows.length === 0) notes.push('The sample has a header and no row: all columns are texts until you say otherwise')
+  return { record: '', records: rows.length, fields, settings: settingsOf(dialect, verdict === 'data'), documents: same.map((one) => one.text), notes }
+}
+
+function tableOf(text: string, cut: boolean, dialect: CsvDialect): Table | undefined {
+  const { lines, behind } = readCsv(text, dialect.delimiter, dialect.quote, cut)
+  const [first, ...others] = lines
+  if (first === undefined) return undefined
+  const isRow = (line: CsvLine): boolean => line.wrong === undefined && line.fields.length === first.fields.length
+  return { text: cut ? text.slice(0, behind) : text, first, rows: others.filter(isRow), ragged: others.filter((line) => !isRow(line)) }
+}
+
+function settingsOf(dialect: CsvDialect, headerless: boolean): Record<string, unknown> {
+  return {
+    ...(dialect.delimiter === ',' ? {} : { delimiter: dialect.delimiter }),
+    ...(dialect.quote === '"' ? {} : { quote: dialect.quote }),
+    ...(headerless ? { header: false } : {}),
+  }
+}
+
+/** A first line that is none of the table, and rows that the header does not fit. */
+function faultOf(table: Table, { width }: CsvDialect): OutlineFault | undefined {
+  const { first, ragged } = table
+  if (first.wrong !== undefined) return { reason: `its first line cannot be read: ${first.wrong}`, instead: 'Correct the first line: it must have the names of the columns.' }
+  // A header with more names than most lines have fields: lines that leave out what is empty at their end.
+  if (width < 2 || first.fields.length >= width) return undefined
+  const count = ragged.filter((line) => line.wrong === undefined && line.fields.length === width).length
+  if (first.fields.length === width - 1 && first.fields.length > 1)
+    return { reason: `the header has ${width - 1} names, and ${count} lines below it have ${width} fields`, instead: 'Give the field without a name one (R: write.csv, or col.names = NA; otherwise a name for the first or last column).' }
+  const begin = ragged.find((line) => line.wrong === undefined && line.fields.length === width)
+  if (begin === undefined) return undefined
+  const above = begin.line - 1
+  return {
+    reason: `the table begins in line ${begin.line} (${quoted(String(begin.fields.slice(0, 4).map((field) => field ?? '')))}); above it: ${quoted(table.text.slice(first.start, first.end))}`,
+    instead: `Remove the first ${above} line(s), which are no part of the table: tail -n +${begin.line} FILE`,
+  }
+}
+
+function twice(names: string[], at: number): OutlineFault {
+  const places = names.flatMap((name, i) => (name === names[at] ? [i + 1] : []))
+  return { reason: `the header has the name ${quoted(names[at])} ${places.length} times (columns ${places.join(', ')})`, instead: 'Give each column a name of its own: values are found by the names of the header.' }
+}
+
+/** Columns of the header. One that has neither a name nor a value (a delimiter at the end of each line) is none. */
+function fieldsOf(names: string[], rows: CsvLine[], headerless: boolean): SampleField[] {
+  return names.flatMap((path, column) => {
+    const field = createField(path, headerless ? [] : [path], 'text')
+    rows.forEach((row, i) => {
+      const value = row.fields[column]
+      if (value === undefined) return
+      field.rows.push(i)
+      field.values.push(value)
     })
-    return { path, values, present: values.length, repeats: false }
+    return path === '' && field.values.every((value) => value === '') ? [] : [field]
   })
-  return { record: '', records: rows.length, fields, delimiter }
+}
+
+function headerNotes(verdict: string, names: string[], fields: SampleField[]): string[] {
+  const notes: string[] = []
+  const unnamed = names.filter((name) => name === '').length
+  if (verdict === 'data') notes.push('The first line has values and no names, by the types of the columns below it. If it is a header: remove header: false and name the columns by it')
+  if (verdict === 'unsure') notes.push('Nothing proves that the first line is a header, because all values are texts. If it is none: header: false, and paths "1", "2" ...')
+  const left = unnamed - fields.filter((field) => field.path === '').length
+  if (left > 0) notes.push(`${left} column(s) without a name and without a value are left out: lines end with a delimiter`)
+  return notes
+}
+
+function raggedNotes(ragged: CsvLine[], width: number, rows: number): string[] {
+  if (ragged.length === 0) return []
+  const [first] = ragged
+  return [`${ragged.length} of ${ragged.length + rows} lines do not fit and will be quarantined. The first: line ${first.line}: ${first.wrong ?? `${first.fields.length} fields instead of ${width}`}`]
+}
+
+function percent(share: number): string {
+  return `${Math.floor(share * 100)} %`
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
 }

@@ -1,83 +1,137 @@
-/** The outline of sample XML documents, read leniently: which element repeats, and what its leaves hold. For drafts only. */
-import type { Outline, SampleField } from '../../core/outline.ts'
+/** The outline of sample XML documents: which element is the record, and what its fields hold. For drafts only. */
+import type { Outline, OutlineFault, SampleText } from '../../core/outline.ts'
+import { parseXmlPath, type XmlStep } from '../../core/xml-path.ts'
+import { createPlace, collectItem, fieldsOf } from './fields.ts'
+import { closedXml, readXml, withoutCut, type XmlNode, type XmlTree } from './sample.ts'
+import { createNaming } from './naming.ts'
 
-interface Node {
-  name: string
-  attributes: [string, string][]
-  children: Node[]
+interface Document extends XmlTree {
   text: string
 }
 
-export function outlineXml(samples: string[], wanted: string | undefined): Outline {
-  const roots = samples.map(parseLoosely).filter((root) => root !== undefined)
-  const record = wanted ?? (roots.length > 0 ? findRecord(roots) : '/')
-  const steps = record.split('/').filter((step) => step !== '')
-  const records = roots.flatMap((root) => at([root], steps))
-  const fields = new Map<string, SampleField>()
-  for (const one of records) collect(one, fields)
-  return { record, records: records.length, fields: [...fields.values()] }
-}
-
-/** A small tag walker: enough for drafting, nowhere near a parser. A cut-off end is fine. */
-function parseLoosely(text: string): Node | undefined {
-  const stack: Node[] = [{ name: '', attributes: [], children: [], text: '' }]
-  const token = /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<\?[\s\S]*?\?>|<\/([^\s>]+)\s*>|<([^\s/>!?]+)([^>]*?)(\/?)>|([^<]+)/g
-  for (const [, cdata, close, open, rest, empty, plain] of text.matchAll(token)) {
-    const top = stack[stack.length - 1]
-    if (cdata !== undefined || plain !== undefined) top.text += cdata ?? plain
-    else if (close !== undefined && stack.length > 1) stack.pop()
-    else if (open !== undefined) {
-      const attributes = [...rest.matchAll(/([^\s=]+)\s*=\s*["']([^"']*)["']/g)].filter(([, name]) => !name.startsWith('xmlns')).map(([, name, value]): [string, string] => [local(name), value])
-      const node: Node = { name: local(open), attributes, children: [], text: '' }
-      top.children.push(node)
-      if (empty === '') stack.push(node)
-    }
+export function outlineXml(samples: SampleText[], wanted: string | undefined): Outline | OutlineFault {
+  const documents = samples.flatMap(({ text }): Document[] => {
+    const tree = readXml(text)
+    return tree === undefined ? [] : [{ ...tree, text }]
+  })
+  if (documents.length === 0) return { reason: 'it has no element', instead: 'Name a sample of XML, JSON, lines of JSON or CSV.' }
+  const naming = createNaming(documents.map((one) => one.prefixes))
+  const path = wanted === undefined ? findRecord(documents.map((one) => one.root)) : wantedPath(wanted, documents)
+  if ('reason' in path) return path
+  const text = wanted ?? `/${path.map((step) => step.local).join('/')}`
+  const records = documents.flatMap(({ root }) => {
+    withoutCut(root, (nodes) => nodes.length === path.length && nodes.every((node, i) => fits(node, path[i])))
+    return recordsAt([root], path)
+  })
+  if (records.length === 0) return { reason: `there is no element at ${text}; the root is <${documents[0].root.name}>`, instead: 'Name the records with --record /root/element.' }
+  const place = createPlace()
+  records.forEach((record, row) => {
+    collectItem(place, record, row)
+  })
+  const { fields, ignored, notes } = fieldsOf(place, naming)
+  notes.push(...besides(documents, path, records), ...broken(samples.length - documents.length, samples.length))
+  const namespaces = naming.used()
+  return {
+    record: text,
+    records: records.length,
+    fields,
+    settings: { ...(Object.keys(namespaces).length === 0 ? {} : { namespaces }), ...(ignored.length === 0 ? {} : { ignore: ignored }) },
+    documents: documents.map((one) => closedXml(one.text, one.root)),
+    notes,
   }
-  return stack[0].children[0]
 }
 
-function local(name: string): string {
-  return name.slice(name.indexOf(':') + 1)
+interface Step {
+  local: string
+  uri: string | undefined
 }
 
-/** The shallowest element that repeats below its parent in some sample; else the root itself. */
-function findRecord(roots: Node[]): string {
-  let level = roots.map((node) => ({ node, path: `/${node.name}` }))
-  while (level.length > 0) {
-    for (const { node, path } of level) {
-      const names = node.children.map((child) => child.name)
-      const repeated = names.find((name, i) => names.indexOf(name) !== i)
-      if (repeated !== undefined) return `${path}/${repeated}`
-    }
-    level = level.flatMap(({ node, path }) => node.children.map((child) => ({ node: child, path: `${path}/${child.name}` })))
+function wantedPath(text: string, documents: Document[]): Step[] | OutlineFault {
+  const prefixes = Object.fromEntries(documents.flatMap((one) => [...one.prefixes]))
+  const path = parseXmlPath(text, prefixes)
+  if (typeof path === 'string' || !path.fromRoot || path.steps.some((step: XmlStep) => step.attribute))
+    return { reason: `${text} is no path of a record${typeof path === 'string' ? `: ${path}` : ''}`, instead: 'Paths of records look like /library/book.' }
+  return path.steps
+}
+
+function fits(node: XmlNode, step: Step): boolean {
+  return node.local === step.local && (step.uri === undefined || step.uri === node.uri)
+}
+
+function recordsAt(nodes: XmlNode[], [step, ...rest]: Step[]): XmlNode[] {
+  const found = nodes.filter((node) => fits(node, step))
+  return rest.length === 0 ? found : found.flatMap((node) => recordsAt(node.children, rest))
+}
+
+/** Below this share of the text, what repeats is a part of the record: a message with a few tags, for example. */
+const SHARE = 0.3
+/** Elements that hold a text and nothing else are values of a record, unless there is little else. */
+const SHARE_OF_TEXTS = 0.8
+
+/** The element that repeats below its parent and that most of the text is in; else the root itself. */
+function findRecord(roots: XmlNode[]): Step[] {
+  const sizes = new Map<string, { path: Step[]; size: number; most: number; isText: boolean }>()
+  let total = 0
+  for (const root of roots) {
+    total += root.end - root.start
+    visit(root, [{ local: root.local, uri: undefined }], (path, { size, count, isText }) => {
+      const key = path.map((step) => step.local).join('/')
+      const one = sizes.get(key) ?? { path, size: 0, most: 0, isText: true }
+      sizes.set(key, one)
+      one.size += size
+      one.most = Math.max(one.most, count)
+      one.isText &&= isText
+    })
   }
-  return `/${roots[0].name}`
+  const repeating = [...sizes.values()].filter((one) => one.most > 1)
+  const largest = repeating.reduce<(typeof repeating)[number] | undefined>((most, one) => (most === undefined || one.size > most.size ? one : most), undefined)
+  return largest !== undefined && largest.size >= total * (largest.isText ? SHARE_OF_TEXTS : SHARE) ? largest.path : [{ local: roots[0].local, uri: undefined }]
 }
 
-function at(nodes: Node[], steps: string[]): Node[] {
-  const [first, ...rest] = steps
-  const found = nodes.filter((node) => node.name === first)
-  return rest.length === 0 ? found : found.flatMap((node) => at(node.children, rest))
+interface Group {
+  size: number
+  count: number
+  /** None has attributes or elements. */
+  isText: boolean
 }
 
-function collect(record: Node, fields: Map<string, SampleField>): void {
-  const seen = new Map<string, number>()
-  const add = (path: string, value: string): void => {
-    const field = fields.get(path) ?? { path, values: [], present: 0, repeats: false }
-    fields.set(path, field)
-    const times = (seen.get(path) ?? 0) + 1
-    seen.set(path, times)
-    if (times === 1) field.present += 1
-    else field.repeats = true
-    field.values.push(value)
+function visit(node: XmlNode, path: Step[], onGroup: (path: Step[], group: Group) => void): void {
+  const groups = new Map<string, Group>()
+  for (const child of node.children) {
+    const group = groups.get(child.local) ?? { size: 0, count: 0, isText: true }
+    groups.set(child.local, group)
+    group.size += child.end - child.start
+    group.count += 1
+    group.isText &&= child.children.length === 0 && child.attributes.length === 0
+    visit(child, [...path, { local: child.local, uri: undefined }], onGroup)
   }
-  const walk = (node: Node, path: string): void => {
-    for (const [name, value] of node.attributes) add(path === '' ? `@${name}` : `${path}/@${name}`, value)
+  for (const [local, group] of groups) onGroup([...path, { local, uri: undefined }], group)
+}
+
+/** What stands in the documents beside the records: other elements below the same parents, and attributes around. */
+function besides(documents: Document[], path: Step[], records: XmlNode[]): string[] {
+  const taken = new Set(records)
+  const others = new Map<string, number>()
+  const note = (name: string): void => void others.set(name, (others.get(name) ?? 0) + 1)
+  const walk = (node: XmlNode, depth: number): void => {
+    if (taken.has(node) || depth >= path.length) return
+    for (const { local } of node.attributes) note(`${pathText(path, depth)}/@${local}`)
     for (const child of node.children) {
-      const inner = path === '' ? child.name : `${path}/${child.name}`
-      if (child.children.length === 0) add(inner, child.text)
-      if (child.children.length > 0 || child.attributes.length > 0) walk(child, inner)
+      if (depth + 1 < path.length && fits(child, path[depth + 1])) walk(child, depth + 1)
+      else note(`${pathText(path, depth)}/${child.local}`)
     }
   }
-  walk(record, '')
+  for (const { root } of documents) walk(root, 0)
+  if (others.size === 0) return []
+  const some = [...others].toSorted((one, other) => other[1] - one[1]).slice(0, 6)
+  const text = some.map(([name, count]) => (count === 1 ? name : `${name} (${count} times)`)).join(', ')
+  return [`Not loaded, because it stands outside of the records: ${text}${others.size > 6 ? ` and ${others.size - 6} more` : ''}. A column takes an attribute or element that stands once with its path`]
+}
+
+function pathText(path: Step[], depth: number): string {
+  return `/${path.slice(0, depth + 1).map((step) => step.local).join('/')}`
+}
+
+function broken(count: number, all: number): string[] {
+  return count === 0 ? [] : [`${count} of ${all} messages have no element and will be quarantined`]
 }

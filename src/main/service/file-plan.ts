@@ -3,7 +3,7 @@ import { failure } from '../../core/errors.ts'
 import type { Dataset } from '../../dataset/declaration.ts'
 import { normalize } from '../../dataset/normalize.ts'
 import { headerOf } from '../../formats/csv/header.ts'
-import { outlineCsv } from '../../formats/csv/outline.ts'
+import { findDialect } from '../../formats/csv/sample-dialect.ts'
 import type { DocumentWindow } from '../../runner/document-windows.ts'
 import { fileColumns, textColumn, type FileColumn } from './declared-columns.ts'
 import { openDocument } from './file-bytes.ts'
@@ -46,7 +46,7 @@ export async function planFiles(settings: FileSettings, paths: string[]): Promis
 }
 
 async function planCsv(settings: FileSettings, paths: string[], declared: FileColumn[] | undefined): Promise<FilePlan> {
-  const delimiter = settings.delimiter ?? (declared === undefined ? outlineCsv(await headOf(paths[0]))?.delimiter : undefined) ?? ','
+  const delimiter = settings.delimiter ?? (declared === undefined ? findDialect(await headOf(paths[0]), true).delimiter : undefined) ?? ','
   const dataset = datasetOf({ ...settings, delimiter }, '', [])
   const headers = await headersOf(paths, delimiter, settings)
   const names = [...new Set(headers.flat())]

@@ -1,0 +1,45 @@
+/** Names of columns made of what a source calls its fields: readable, unique without regard to case, none that tables have themselves. */
+import { RESERVED_COLUMNS } from './declaration.ts'
+
+/** Letters that stay letters when their marks are taken away do so by themselves (NFKD); these do not. */
+const LETTERS: Record<string, string> = { ß: 'ss', æ: 'ae', œ: 'oe', ø: 'o', đ: 'd', ð: 'd', þ: 'th', ł: 'l', ı: 'i', ħ: 'h', ŋ: 'n' }
+const LONGEST = 100
+
+export interface ColumnName {
+  name: string
+  /** The name no longer says what the source calls it. */
+  lost: boolean
+}
+
+/** Gives names, each once. */
+export function createColumnNames(): (names: readonly string[], position: number) => ColumnName {
+  const taken = new Set<string>(RESERVED_COLUMNS)
+  return (names, position) => {
+    const found = names.map(readable)
+    const lost = names.length === 0 || found.some((one) => one.lost)
+    const base = lost ? `column_${position}` : identifier(found.map((one) => one.text).join('_'))
+    let name = RESERVED_COLUMNS.includes(base) ? `${base}_value` : base
+    for (let n = 2; taken.has(name); n += 1) name = `${base}_${n}`
+    taken.add(name)
+    return { name, lost: lost && names.length > 0 }
+  }
+}
+
+function readable(name: string): { text: string; lost: boolean } {
+  const plain = name.normalize('NFKD').replace(/\p{M}/gu, '').replace(/[^\0-\x7f]/gu, (char) => LETTERS[char.toLowerCase()] ?? char)
+  const lost = /[\p{L}\p{N}]/u.test(plain.replace(/[\0-\x7f]/g, '')) || !/[A-Za-z0-9]/.test(plain)
+  const split = plain.replace(/([a-z])([A-Z])/g, '$1_$2')
+  const text = split.replace(/[^A-Za-z0-9]+/g, '_').replace(/^_+|_+$/g, '').toLowerCase()
+  return { text, lost: lost || text === '' }
+}
+
+function identifier(text: string): string {
+  return text.slice(0, LONGEST).replace(/_+$/, '').replace(/^(\d)/, '_$1')
+}
+
+/** A name for a dataset: also that of its folder. */
+export function datasetName(text: string): string {
+  const { text: plain, lost } = readable(text)
+  const name = lost ? 'dataset' : plain
+  return (/^[a-z]/.test(name) ? name : `data_${name}`).slice(0, 63).replace(/_+$/, '')
+}

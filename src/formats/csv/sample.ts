@@ -1,0 +1,76 @@
+/** CSV as it stands in a sample, read by one pair of delimiter and quote. For drafts: the scanner reads what is ingested. */
+
+export interface CsvLine {
+  /** Undefined: nothing between two delimiters. A quoted nothing is an empty text. */
+  fields: (string | undefined)[]
+  /** Number of its first line, from 1. */
+  line: number
+  /** Where it stands in the text, without its line end. */
+  start: number
+  end: number
+  wrong: string | undefined
+}
+
+export interface CsvLines {
+  lines: CsvLine[]
+  /** Where the text continues behind the last line that ended. */
+  behind: number
+  /** Fields that were in quotes. */
+  quoted: number
+}
+
+/** An open quote that swallows more than this is a stray one, and no value that was cut off. */
+const OPEN_QUOTE = 64 * 1024
+
+/** Reads the text; a last line that is `cut` off is left out. Empty lines are no records. */
+export function readCsv(text: string, delimiter: string, quote: string, cut: boolean): CsvLines {
+  const found: CsvLines = { lines: [], behind: 0, quoted: 0 }
+  let number = 1
+  let at = 0
+  while (at < text.length) {
+    if (text[at] === '\n' || text[at] === '\r') {
+      if (text[at] === '\n' || text[at + 1] !== '\n') number += 1
+      at += 1
+      found.behind = at
+      continue
+    }
+    const one: CsvLine = { fields: [], line: number, start: at, end: at, wrong: undefined }
+    at = readLine(text, at, delimiter, quote, one, found)
+    one.end = at
+    const ended = at < text.length
+    if (!ended && cut && (one.wrong === undefined || at - one.start < OPEN_QUOTE)) break
+    found.lines.push(one)
+    found.behind = at
+    for (let i = one.start; i < at; i += 1) if (text[i] === '\n' || (text[i] === '\r' && text[i + 1] !== '\n')) number += 1
+  }
+  return found
+}
+
+/** Reads the fields of the line at `from`; returns where the line ends. */
+function readLine(text: string, from: number, delimiter: string, quote: string, one: CsvLine, found: CsvLines): number {
+  const isEnd = (at: number): boolean => at >= text.length || text[at] === '\n' || text[at] === '\r'
+  for (let at = from; ; at += 1) {
+    const start = at
+    if (quote !== '' && text[at] === quote) {
+      const close = closingQuote(text, at + 1, quote)
+      found.quoted += 1
+      if (close < 0) {
+        one.wrong ??= 'a quote is not closed'
+        return text.length
+      }
+      one.fields.push(text.slice(at + 1, close).replaceAll(quote + quote, quote))
+      at = close + 1
+      if (!isEnd(at) && text[at] !== delimiter) one.wrong ??= 'text after a closing quote'
+      while (!isEnd(at) && text[at] !== delimiter) at += 1
+    } else {
+      while (!isEnd(at) && text[at] !== delimiter) at += 1
+      one.fields.push(at === start ? undefined : text.slice(start, at))
+    }
+    if (isEnd(at)) return at
+  }
+}
+
+function closingQuote(text: string, from: number, quote: string): number {
+  for (let at = text.indexOf(quote, from); at >= 0; at = text.indexOf(quote, at + 2)) if (text[at + 1] !== quote) return at
+  return -1
+}

@@ -1,0 +1,180 @@
+/**
+ * JSON as it stands in a sample: keys in their order and as often as they come, numbers by their digits, and a document that was cut off
+ * in the middle. The platform's parser keeps none of these, and drafts are made of them. Not for the ingest path.
+ */
+
+export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null'
+
+export interface JsonNode {
+  kind: JsonKind
+  /** Where it stands in the text. */
+  start: number
+  end: number
+  /** Of a scalar: a string's text, a number's digits. Of the others: empty. */
+  text: string
+  keys: string[]
+  items: JsonNode[]
+  /** The sample ended inside of it. */
+  cut: boolean
+}
+
+export interface JsonFault {
+  reason: string
+  at: number
+}
+
+const DEPTH = 500
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+const WORD = /true|false|null/y
+
+/** Thrown nowhere else: the end of a sample that may have been cut off. */
+const CUT = Symbol('cut')
+
+interface Reader {
+  text: string
+  at: number
+  mayBeCut: boolean
+}
+
+/** Reads the value at `from`. With `mayBeCut`, the end of the text may come early: what stood there whole is kept. */
+export function readJsonValue(text: string, from: number, mayBeCut: boolean): JsonNode | JsonFault {
+  const reader: Reader = { text, at: skipBlanks(text, from), mayBeCut }
+  try {
+    const node = readValue(reader, 0)
+    return node === CUT ? { reason: 'the text ends before a value does', at: text.length } : node
+  } catch (fault) {
+    if (isFault(fault)) return fault
+    throw fault
+  }
+}
+
+export function isFault(value: unknown): value is JsonFault {
+  return typeof value === 'object' && value !== null && 'reason' in value
+}
+
+export function skipBlanks(text: string, from: number): number {
+  let at = from
+  while (at < text.length && ' \t\r\n'.includes(text[at])) at += 1
+  return at
+}
+
+function fail(reader: Reader, reason: string): never {
+  const fault: JsonFault = { reason, at: reader.at }
+  // oxlint-disable-next-line no-throw-literal -- caught in this file; a fault of the sample is no error of the product
+  throw fault
+}
+
+function readValue(reader: Reader, depth: number): JsonNode | typeof CUT {
+  const { text } = reader
+  const char = text[reader.at]
+  if (char === undefined) return reader.mayBeCut ? CUT : fail(reader, 'the text ends before a value does')
+  if (char === '{' || char === '[') {
+    if (depth >= DEPTH) fail(reader, `it is nested more than ${DEPTH} levels deep`)
+    return readContainer(reader, char === '{' ? 'object' : 'array', depth)
+  }
+  const start = reader.at
+  if (char === '"') {
+    const found = readString(reader)
+    return found === CUT ? CUT : scalar('string', start, reader.at, found)
+  }
+  const word = match(reader, WORD)
+  if (word !== undefined) return scalar(word === 'null' ? 'null' : 'boolean', start, reader.at, word)
+  const digits = match(reader, NUMBER)
+  if (digits === undefined) {
+    const isOpen = reader.mayBeCut && /^(?:-|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)$/.test(text.slice(start, start + 5))
+    return isOpen ? CUT : fail(reader, `${JSON.stringify(char)} begins no value`)
+  }
+  // The rest of a number may have been cut off, in the middle of its fraction too.
+  const isOpen = reader.mayBeCut && depth > 0 && /^[\d.eE+-]*$/.test(text.slice(reader.at, reader.at + 3)) && reader.at + 3 > text.length
+  return isOpen ? CUT : scalar('number', start, reader.at, digits)
+}
+
+/** The text of the string that begins here. */
+function readString(reader: Reader): string | typeof CUT {
+  const { text } = reader
+  let end = reader.at + 1
+  while (end < text.length && text[end] !== '"') end += text[end] === '\\' ? 2 : 1
+  if (end >= text.length) return reader.mayBeCut ? CUT : fail(reader, 'a string is not closed')
+  try {
+    const found = JSON.parse(text.slice(reader.at, end + 1)) as string
+    reader.at = end + 1
+    return found
+  } catch {
+    return fail(reader, 'a string holds what JSON must escape, or an escape that it does not have')
+  }
+}
+
+function scalar(kind: JsonKind, start: number, end: number, text: string): JsonNode {
+  return { kind, start, end, text, keys: [], items: [], cut: false }
+}
+
+function match(reader: Reader, pattern: RegExp): string | undefined {
+  pattern.lastIndex = reader.at
+  const found = pattern.exec(reader.text)?.[0]
+  if (found !== undefined) reader.at += found.length
+  return found
+}
+
+function readContainer(reader: Reader, kind: 'object' | 'array', depth: number): JsonNode {
+  const { text } = reader
+  const node: JsonNode = { kind, start: reader.at, end: 0, text: '', keys: [], items: [], cut: false }
+  const close = kind === 'object' ? '}' : ']'
+  const cutHere = (): JsonNode => Object.assign(node, { end: text.length, cut: true })
+  reader.at = skipBlanks(text, reader.at + 1)
+  if (text[reader.at] === close) return Object.assign(node, { end: (reader.at += 1) })
+  for (;;) {
+    const key = kind === 'object' ? readKey(reader) : ''
+    if (key === CUT) return cutHere()
+    const item = readValue(reader, depth + 1)
+    if (item === CUT) return cutHere()
+    node.items.push(item)
+    if (kind === 'object') node.keys.push(key)
+    if (item.cut) return cutHere()
+    reader.at = skipBlanks(text, reader.at)
+    const next = text[reader.at]
+    if (next === undefined && reader.mayBeCut) return cutHere()
+    if (next !== ',' && next !== close) fail(reader, `${next === undefined ? 'the end' : JSON.stringify(next)} stands where , or ${close} must`)
+    reader.at += 1
+    if (next === close) return Object.assign(node, { end: reader.at })
+    reader.at = skipBlanks(text, reader.at)
+  }
+}
+
+function readKey(reader: Reader): string | typeof CUT {
+  const { text } = reader
+  if (reader.at >= text.length && reader.mayBeCut) return CUT
+  if (text[reader.at] !== '"') fail(reader, 'a key in quotes must stand here')
+  const found = readString(reader)
+  if (found === CUT) return CUT
+  reader.at = skipBlanks(text, reader.at)
+  if (reader.at >= text.length && reader.mayBeCut) return CUT
+  if (text[reader.at] !== ':') fail(reader, 'a colon must follow a key')
+  reader.at = skipBlanks(text, reader.at + 1)
+  return found
+}
+
+/**
+ * A cut document as a whole one: up to the last item of `list` that is complete, or to the last complete value when the cut came behind
+ * that list; then what was open is closed.
+ */
+export function closedText(text: string, root: JsonNode, list: JsonNode | undefined): string {
+  if (!root.cut) return text.slice(0, root.end)
+  let closers = ''
+  let node = root
+  for (;;) {
+    closers = (node.kind === 'object' ? '}' : ']') + closers
+    const last = node.items.at(-1)
+    if (last?.cut === true && node !== list) {
+      node = last
+      continue
+    }
+    const end = node.items.findLast((item) => !item.cut)?.end ?? node.start + 1
+    return text.slice(0, end) + closers
+  }
+}
+
+/** Whether two JSON texts say the same: white space aside, numbers by their digits, keys in their order. */
+export function sameJson(one: JsonNode, other: JsonNode): boolean {
+  if (one.kind !== other.kind || one.text !== other.text || one.items.length !== other.items.length) return false
+  return one.items.every((item, i) => one.keys[i] === other.keys[i] && sameJson(item, other.items[i]))
+}

@@ -1,0 +1,100 @@
+/** The text of a sample: which encoding it has, and what it is when it is no text. */
+import { isUtf8 } from 'node:buffer'
+import type { OutlineFault, SampleText } from '../core/outline.ts'
+
+export interface DecodedSample extends SampleText {
+  /** For a declaration; empty where a reader finds out for itself: UTF-8, a byte order mark, an XML declaration. */
+  encoding: string
+}
+
+const UNPACK = 'Unpack it, and draft from a file in it.'
+const EXPORT = 'Export it as CSV or JSON, and draft from that.'
+
+/** What files of other kinds begin with. */
+const SIGNATURES: [bytes: string, name: string, instead: string][] = [
+  ['PK\u0003\u0004', 'a ZIP archive', UNPACK],
+  ['PAR1', 'Parquet', EXPORT],
+  ['Obj\u0001', 'Avro', EXPORT],
+  ['ORC', 'ORC', EXPORT],
+  ['ARROW1', 'Arrow', EXPORT],
+  ['SQLite format 3\u0000', 'an SQLite database', EXPORT],
+  ['\u00d0\u00cf\u0011\u00e0', 'an old Excel or Word file', EXPORT],
+  ['%PDF', 'PDF', EXPORT],
+  ['BZh', 'bzip2', UNPACK],
+  ['\u00fd7zXZ\u0000', 'xz', UNPACK],
+  ['7z\u00bc\u00af', 'a 7z archive', UNPACK],
+  ['Rar!', 'a RAR archive', UNPACK],
+  ['\u0004"M\u0018', 'LZ4', UNPACK],
+  ['\u0089PNG', 'a PNG picture', EXPORT],
+  ['\u00ff\u00d8\u00ff', 'a JPEG picture', EXPORT],
+  ['\u007fELF', 'a program', EXPORT],
+]
+
+export function textOfSample(bytes: Buffer, cut: boolean): DecodedSample | OutlineFault {
+  if (bytes.length === 0) return { reason: 'it is empty', instead: 'Name a sample that has some records.' }
+  const known = kindOf(bytes)
+  if (known !== undefined) return known
+  const [encoding, mark] = encodingOf(bytes)
+  if (encoding !== '') return decodedBy(bytes, encoding, cut, mark > 0 || startsLikeXml(bytes) ? '' : encoding)
+  const whole = cut ? bytes.subarray(0, wholeCharacters(bytes)) : bytes
+  const declared = declaredEncoding(bytes)
+  if (declared !== '') return decodedBy(bytes, declared, cut, '')
+  if (isUtf8(whole)) return refuseBinary({ text: whole.toString('utf8').replace(/^\uFEFF/, ''), cut, encoding: '' })
+  return refuseBinary(decodedBy(bytes, 'windows-1252', cut, 'windows-1252'))
+}
+
+function kindOf(bytes: Buffer): OutlineFault | undefined {
+  const head = bytes.toString('latin1', 0, 4096)
+  const found = SIGNATURES.find(([begin]) => head.startsWith(begin))
+  if (found === undefined) return undefined
+  const isSheet = found[1] === 'a ZIP archive' && /\[Content_Types\]\.xml|xl\//.test(head)
+  return isSheet ? { reason: 'it is XLSX', instead: 'Save the sheet as CSV UTF-8, and draft from that.' } : { reason: `it is ${found[1]}`, instead: found[2] }
+}
+
+/** UTF-16 by its mark, or by the zeros that ASCII characters have in it. The length of the mark. */
+function encodingOf(bytes: Buffer): [encoding: string, mark: number] {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return ['utf-16le', 2]
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return ['utf-16be', 2]
+  const head = bytes.subarray(0, Math.min(bytes.length, 1000) & ~1)
+  let [even, odd] = [0, 0]
+  for (let i = 0; i < head.length; i += 2) {
+    if (head[i] === 0) even += 1
+    if (head[i + 1] === 0) odd += 1
+  }
+  const most = head.length / 2
+  if (most > 1 && odd >= most * 0.6 && even === 0) return ['utf-16le', 0]
+  return most > 1 && even >= most * 0.6 && odd === 0 ? ['utf-16be', 0] : ['', 0]
+}
+
+function startsLikeXml(bytes: Buffer): boolean {
+  return bytes[0] === 0x3c || bytes[1] === 0x3c
+}
+
+function declaredEncoding(bytes: Buffer): string {
+  const named = /^<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z][\w.-]*)["']/.exec(bytes.toString('latin1', 0, 256))?.[1].toLowerCase() ?? ''
+  return /^(utf-?8|us-ascii|ascii|utf-16.*)?$/.test(named) ? '' : named
+}
+
+function decodedBy(bytes: Buffer, encoding: string, cut: boolean, declared: string): DecodedSample | OutlineFault {
+  try {
+    const text = new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: cut })
+    return { text: text.replace(/^\uFEFF/, ''), cut, encoding: declared }
+  } catch {
+    return { reason: `it is not valid ${encoding}, which it seems or says to be`, instead: 'Convert it to UTF-8, for example: iconv -f ENCODING -t UTF-8.' }
+  }
+}
+
+function refuseBinary(sample: DecodedSample | OutlineFault): DecodedSample | OutlineFault {
+  if ('reason' in sample || !/\0/.test(sample.text.slice(0, 65_536))) return sample
+  return { reason: 'it is binary data: it holds zero bytes and is no UTF-16', instead: EXPORT }
+}
+
+/** How many bytes are whole characters of UTF-8 when the end may be in the middle of one. */
+function wholeCharacters(bytes: Buffer): number {
+  for (let back = 1; back <= 3 && back <= bytes.length; back += 1) {
+    const byte = bytes[bytes.length - back]
+    if (byte < 0x80) break
+    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? bytes.length - back : bytes.length
+  }
+  return bytes.length
+}

@@ -1,0 +1,32 @@
+/** Steps of paths for the names of a sample: plain where one name is meant, with its namespace where two differ in nothing else. */
+import { xmlStepText } from '../../core/xml-path.ts'
+
+export interface XmlNaming {
+  /** `ambiguous`: another name beside it has the same local part. */
+  step(local: string, uri: string, ambiguous: boolean): string
+  /** Prefixes that steps were written with, for the declaration. */
+  used(): Record<string, string>
+}
+
+export function createNaming(prefixes: Map<string, string>[]): XmlNaming {
+  const known: Record<string, string> = {}
+  for (const one of prefixes) for (const [prefix, uri] of one) if (/^[A-Za-z_][\w.-]*$/.test(prefix) && !(prefix in known)) known[prefix] = uri
+  const used: Record<string, string> = {}
+  return {
+    step(local, uri, ambiguous) {
+      if (!ambiguous) return local
+      if (uri !== '' && !Object.values(known).includes(uri)) known[freePrefix(known)] = uri
+      const prefix = Object.keys(known).find((one) => known[one] === uri)
+      if (prefix !== undefined) used[prefix] = uri
+      return xmlStepText(local, uri, known)
+    },
+    used: () => used,
+  }
+}
+
+/** The default namespace of a document has no prefix of its own. */
+function freePrefix(known: Record<string, string>): string {
+  let n = 1
+  while (`ns${n}` in known) n += 1
+  return `ns${n}`
+}
