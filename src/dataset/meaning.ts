@@ -2,7 +2,7 @@
 import { RESERVED_COLUMNS } from './declaration.ts'
 import { checkColumn } from './column-meaning.ts'
 import { isZone, type Finding, type YamlPath } from './finding.ts'
-import type { RawDeclaration, RawRule } from './normalize.ts'
+import type { RawColumn, RawDeclaration, RawRule } from './normalize.ts'
 import { checkRuleMeaning } from './rule-meaning.ts'
 import { scheduleProblem } from './schedule.ts'
 import { nearest } from './suggest.ts'
@@ -54,7 +54,7 @@ function checkNames(names: string[]): Finding[] {
   })
 }
 
-function checkRule(rule: Record<string, RawRule>, i: number, names: string[], sound: RawDeclaration['columns']): Finding[] {
+function checkRule(rule: Record<string, RawRule>, i: number, names: string[], sound: RawColumn[]): Finding[] {
   const [expectation, body] = Object.entries(rule)[0]
   const at: YamlPath = ['rules', i, expectation]
   if (!names.includes(body.column)) return [unknownColumn([...at, 'column'], body.column, names)]
