@@ -1,4 +1,7 @@
-/** Days and seconds of the proleptic Gregorian calendar, for the years that every reader of a table can hold: 1 to 9999. */
+/**
+ * Days and seconds of the proleptic Gregorian calendar, for the years that every reader of a table can hold:
+ * 1 to 9999.
+ */
 
 export const DAY_SECONDS = 86_400
 /** Days from 1970-01-01 to 0001-01-01 and to 9999-12-31. */
@@ -12,8 +15,8 @@ const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 const ERA_DAYS = 146_097
 
 /**
- * Days since 1970-01-01 of a calendar date, or NaN when there is no such day. Arithmetic instead of a `Date` (after Howard
- * Hinnant's days_from_civil): this runs for every date of every record.
+ * Days since 1970-01-01 of a calendar date, or NaN when there is no such day. Arithmetic instead of a `Date`
+ * (after Howard Hinnant's days_from_civil): this runs for every date of every record.
  */
 export function daysOf(year: number, month: number, day: number): number {
   if (year < 1 || year > 9999 || month < 1 || month > 12 || day < 1) return NaN
@@ -39,7 +42,9 @@ export function civilOf(days: number): { year: number; month: number; day: numbe
   const shifted = days + 719_468
   const era = Math.floor(shifted / ERA_DAYS)
   const ofEra = shifted - era * ERA_DAYS
-  const year = Math.floor((ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365)
+  const year = Math.floor(
+    (ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365,
+  )
   const ofYear = ofEra - (365 * year + Math.floor(year / 4) - Math.floor(year / 100))
   const shiftedMonth = Math.floor((5 * ofYear + 2) / 153)
   const day = ofYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1

@@ -1,14 +1,15 @@
 /**
- * Offsets of time zones at local times. The platform knows them only one instant at a time (`Intl`, about 2 microseconds a
- * question), so the changes of a zone are looked up once a year of data and remembered: a column of local times then costs
- * a comparison a value.
+ * Offsets of time zones at local times. The platform knows them only one instant at a time (`Intl`, about 2
+ * microseconds a question), so the changes of a zone are looked up once a year of data and remembered: a
+ * column of local times then costs a comparison a value.
  */
 import { DAY_SECONDS, daysOf } from './calendar.ts'
 
 export interface Zone {
   /**
-   * Seconds east of UTC at a local time (seconds since 1970-01-01T00:00 on the zone's own clock) of `year`. A local time that a
-   * change of clocks skips counts with the offset before the change, so it moves forward; one that comes twice means the first.
+   * Seconds east of UTC at a local time (seconds since 1970-01-01T00:00 on the zone's own clock) of `year`. A
+   * local time that a change of clocks skips counts with the offset before the change, so it moves forward;
+   * one that comes twice means the first.
    */
   offsetAt(localSeconds: number, year: number): number
 }
@@ -26,7 +27,10 @@ interface Change {
   after: number
 }
 
-/** No zone of the IANA database changes before; all have constant or yearly rules from `RULES_FROM` on (Morocco's last listed year is 2087). */
+/**
+ * No zone of the IANA database changes before; all have constant or yearly rules from `RULES_FROM` on
+ * (Morocco's last listed year is 2087).
+ */
 const CHANGES_FROM = 1800
 const RULES_FROM = 2200
 /** The Gregorian calendar repeats after 400 years, weekdays included, and yearly rules with it. */
@@ -83,7 +87,10 @@ function offsetIn({ first, changes }: ZoneYear, local: number): number {
   return first
 }
 
-/** Asks day by day (no zone changed twice within a day), two days beyond the year: local days reach that far in UTC. */
+/**
+ * Asks day by day (no zone changed twice within a day), two days beyond the year: local days reach that far
+ * in UTC.
+ */
 function scanYear(utcOffset: (utcSeconds: number) => number, year: number): ZoneYear {
   const start = (daysOf(year, 1, 1) - 2) * DAY_SECONDS
   const end = (daysOf(year, 12, 31) + 3) * DAY_SECONDS

@@ -54,7 +54,7 @@ export function checkDataset(text: string): CheckResult {
   return { dataset: undefined, mistakes }
 }
 
-/** Numbers in rules keep the text they are written as: YAML reads 9223372036854775807 as a double, which is another number. */
+/** Numbers in rules keep their text: YAML would read 9223372036854775807 as a double, which is another number. */
 function keepDigits(document: Document): void {
   const rules = document.get('rules', true)
   if (!isCollection(rules)) return

@@ -8,7 +8,9 @@ import { meantFormat } from './temporal-suggest.ts'
 
 type Say = (field: string, message: string, suggestion?: string) => void
 
-/** Types whose text has a length and a pattern of its own; what others look like is what their format says. */
+/**
+ * Types whose text has a length and a pattern of its own; what others look like is what their format says.
+ */
 export const TEXTUAL: readonly ScalarType[] = ['string', 'uuid', 'integer', 'long', 'decimal']
 
 export function checkColumn(column: RawColumn, at: YamlPath, format: RecordFormat): Finding[] {
@@ -30,23 +32,59 @@ export function checkColumn(column: RawColumn, at: YamlPath, format: RecordForma
 /** An array of objects: its settings are those of its sub-fields. */
 function checkOuter(column: RawColumn, say: Say): void {
   if (column.array !== true) say('fields', `fields of ${column.name} need array: true`)
-  if (column.type !== undefined && column.type !== 'string') say('type', `${column.name} is an array of objects, and each of its fields has a type of its own`, 'Leave type out.')
-  const ofFields = ['precision', 'scale', 'format', 'timezone', 'values', 'pattern', 'min_length', 'max_length', 'collapse', 'case'] as const
-  for (const setting of ofFields) if (column[setting] !== undefined) say(setting, `${setting} means nothing for ${column.name}, an array of objects`, 'Give it to one of its fields.')
+  if (column.type !== undefined && column.type !== 'string')
+    say(
+      'type',
+      `${column.name} is an array of objects, and each of its fields has a type of its own`,
+      'Leave type out.',
+    )
+  const ofFields = [
+    'precision',
+    'scale',
+    'format',
+    'timezone',
+    'values',
+    'pattern',
+    'min_length',
+    'max_length',
+    'collapse',
+    'case',
+  ] as const
+  for (const setting of ofFields)
+    if (column[setting] !== undefined)
+      say(
+        setting,
+        `${setting} means nothing for ${column.name}, an array of objects`,
+        'Give it to one of its fields.',
+      )
 }
 
 function checkFields(name: string, fields: RawColumn[], at: YamlPath, format: RecordFormat): Finding[] {
-  if (fields.length === 0) return [{ path: [...at, 'fields'], message: `fields of ${name} is empty`, suggestion: 'Name at least one field, or leave fields out.' }]
+  if (fields.length === 0)
+    return [
+      {
+        path: [...at, 'fields'],
+        message: `fields of ${name} is empty`,
+        suggestion: 'Name at least one field, or leave fields out.',
+      },
+    ]
   const seen = new Set<string>()
   return fields.flatMap((field, i) => {
     const here: YamlPath = [...at, 'fields', i]
     const found = checkColumn(field, here, format)
     const key = field.name.toLowerCase()
-    if (seen.has(key)) found.push({ path: [...here, 'name'], message: `field ${field.name} of ${name} is declared twice` })
+    if (seen.has(key))
+      found.push({ path: [...here, 'name'], message: `field ${field.name} of ${name} is declared twice` })
     seen.add(key)
     const path = format === 'xml' ? undefined : parseJsonPath(field.path ?? field.name)
-    if (typeof path === 'string') found.push({ path: [...here, 'path'], message: `path ${field.path} is not one: ${path}` })
-    else if (path?.fromRoot === true) found.push({ path: [...here, 'path'], message: `path ${field.path} starts at the message, and a field of ${name} lies in its items`, suggestion: 'Write the path from the item.' })
+    if (typeof path === 'string')
+      found.push({ path: [...here, 'path'], message: `path ${field.path} is not one: ${path}` })
+    else if (path?.fromRoot === true)
+      found.push({
+        path: [...here, 'path'],
+        message: `path ${field.path} starts at the message, and a field of ${name} lies in its items`,
+        suggestion: 'Write the path from the item.',
+      })
     return found
   })
 }
@@ -54,27 +92,44 @@ function checkFields(name: string, fields: RawColumn[], at: YamlPath, format: Re
 function checkNumbers(column: RawColumn, say: Say): void {
   const { name, type = 'string', precision, scale } = column
   if (type === 'decimal') {
-    if (precision === undefined || scale === undefined) say('type', `decimal column ${name} needs precision and scale`, 'For money: precision: 18, scale: 2.')
+    if (precision === undefined || scale === undefined)
+      say('type', `decimal column ${name} needs precision and scale`, 'For money: precision: 18, scale: 2.')
     else if (scale > precision) say('scale', `scale ${scale} is larger than precision ${precision}`)
     return
   }
-  for (const setting of ['precision', 'scale'] as const) if (column[setting] !== undefined) say(setting, `${setting} goes with type decimal, column ${name} is ${type}`)
+  for (const setting of ['precision', 'scale'] as const)
+    if (column[setting] !== undefined)
+      say(setting, `${setting} goes with type decimal, column ${name} is ${type}`)
 }
 
 function checkTime(column: RawColumn, say: Say): void {
   const { name, type = 'string', timezone } = column
   const format = column.format ?? 'iso'
   if (type !== 'date' && type !== 'timestamp') {
-    if (column.format !== undefined) say('format', `format goes with type date or timestamp, column ${name} is ${type}`)
-    if (timezone !== undefined) say('timezone', `timezone goes with type timestamp, column ${name} is ${type}`)
+    if (column.format !== undefined)
+      say('format', `format goes with type date or timestamp, column ${name} is ${type}`)
+    if (timezone !== undefined)
+      say('timezone', `timezone goes with type timestamp, column ${name} is ${type}`)
     return
   }
-  if (timezone !== undefined && type === 'date') say('timezone', `timezone goes with type timestamp, column ${name} is a date and has none`)
-  if (timezone !== undefined && !isZone(timezone)) say('timezone', `${timezone} is not an IANA time zone`, 'For example Europe/Berlin or UTC.')
+  if (timezone !== undefined && type === 'date')
+    say('timezone', `timezone goes with type timestamp, column ${name} is a date and has none`)
+  if (timezone !== undefined && !isZone(timezone))
+    say('timezone', `${timezone} is not an IANA time zone`, 'For example Europe/Berlin or UTC.')
   if (format === 'iso') return
   if (Object.hasOwn(EPOCH_PLACES, format)) {
-    if (type === 'date') say('format', `${format} counts ${UNITS[format]}, and column ${name} is a date`, 'type: timestamp holds times.')
-    else if (timezone !== undefined) say('timezone', `${format} counts from 1970 in UTC, so a timezone changes nothing`, 'Leave timezone out.')
+    if (type === 'date')
+      say(
+        'format',
+        `${format} counts ${UNITS[format]}, and column ${name} is a date`,
+        'type: timestamp holds times.',
+      )
+    else if (timezone !== undefined)
+      say(
+        'timezone',
+        `${format} counts from 1970 in UTC, so a timezone changes nothing`,
+        'Leave timezone out.',
+      )
     return
   }
   const steps = parseTemporalFormat(format, type)
@@ -83,35 +138,75 @@ function checkTime(column: RawColumn, say: Say): void {
     return
   }
   const [first, last] = [steps[0], steps[steps.length - 1]]
-  const isCut = (first.kind === 'text' && first.text.charCodeAt(0) <= 32) || (last.kind === 'text' && last.text.charCodeAt(last.text.length - 1) <= 32)
-  if (isCut && column.trim !== false) say('format', `format ${format} starts or ends with white space, which is cut off before`, 'Leave it out of the format.')
-  if (type === 'timestamp' && timezone === undefined && !saysOffset(steps)) say('type', `timestamp column ${name} has a format without an offset and no timezone`, 'Say which zone is meant: timezone: UTC.')
+  const isCut =
+    (first.kind === 'text' && first.text.charCodeAt(0) <= 32) ||
+    (last.kind === 'text' && last.text.charCodeAt(last.text.length - 1) <= 32)
+  if (isCut && column.trim !== false)
+    say(
+      'format',
+      `format ${format} starts or ends with white space, which is cut off before`,
+      'Leave it out of the format.',
+    )
+  if (type === 'timestamp' && timezone === undefined && !saysOffset(steps))
+    say(
+      'type',
+      `timestamp column ${name} has a format without an offset and no timezone`,
+      'Say which zone is meant: timezone: UTC.',
+    )
 }
 
-const UNITS: Readonly<Record<string, string>> = { epoch_s: 'seconds', epoch_ms: 'milliseconds', epoch_us: 'microseconds', epoch_ns: 'nanoseconds' }
+const UNITS: Readonly<Record<string, string>> = {
+  epoch_s: 'seconds',
+  epoch_ms: 'milliseconds',
+  epoch_us: 'microseconds',
+  epoch_ns: 'nanoseconds',
+}
 
 function problemText(format: string, { position, message }: FormatProblem): string {
   return `format ${format} is not possible at position ${position}: ${message}`
 }
 
-function meant(format: string, type: 'date' | 'timestamp', { suggestion }: FormatProblem): string | undefined {
+function meant(
+  format: string,
+  type: 'date' | 'timestamp',
+  { suggestion }: FormatProblem,
+): string | undefined {
   const whole = meantFormat(format, type)
-  return whole === undefined ? suggestion : `${suggestion === undefined ? '' : `${suggestion} `}Did you mean ${whole}?`
+  return whole === undefined
+    ? suggestion
+    : `${suggestion === undefined ? '' : `${suggestion} `}Did you mean ${whole}?`
 }
 
 function checkTexts(column: RawColumn, say: Say): void {
   const { name, type = 'string', values, pattern, min_length: least, max_length: most } = column
-  if (pattern !== undefined && !isPattern(pattern)) say('pattern', `pattern ${pattern} is not a regular expression`)
+  if (pattern !== undefined && !isPattern(pattern))
+    say('pattern', `pattern ${pattern} is not a regular expression`)
   if (!TEXTUAL.includes(type))
     for (const setting of ['pattern', 'min_length', 'max_length'] as const)
-      if (column[setting] !== undefined) say(setting, `${setting} means nothing for ${name}, which is of type ${type}`, `It goes with ${TEXTUAL.join(', ')}.`)
-  if (least !== undefined && most !== undefined && least > most) say('min_length', 'min_length is larger than max_length')
+      if (column[setting] !== undefined)
+        say(
+          setting,
+          `${setting} means nothing for ${name}, which is of type ${type}`,
+          `It goes with ${TEXTUAL.join(', ')}.`,
+        )
+  if (least !== undefined && most !== undefined && least > most)
+    say('min_length', 'min_length is larger than max_length')
   if (values === undefined) return
-  if (type !== 'string') say('values', `values (enum) go with type string, column ${name} is ${type}`, 'A rule says what other types may hold: expect_column_values_to_be_in_set.')
+  if (type !== 'string')
+    say(
+      'values',
+      `values (enum) go with type string, column ${name} is ${type}`,
+      'A rule says what other types may hold: expect_column_values_to_be_in_set.',
+    )
   else if (values.length === 0) say('values', `values of ${name} is empty, and no text would be right`)
   for (const value of type === 'string' ? values : []) {
     const cleaned = clean(value, column)
-    if (cleaned !== value) say('values', `${JSON.stringify(value)} of values can never come: it is cleaned to ${JSON.stringify(cleaned)} first`, `Write ${JSON.stringify(cleaned)}.`)
+    if (cleaned !== value)
+      say(
+        'values',
+        `${JSON.stringify(value)} of values can never come: it is cleaned to ${JSON.stringify(cleaned)} first`,
+        `Write ${JSON.stringify(cleaned)}.`,
+      )
   }
 }
 

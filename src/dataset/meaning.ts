@@ -3,7 +3,7 @@ import { RESERVED_COLUMNS } from './declaration.ts'
 import { checkColumn } from './column-meaning.ts'
 import { isZone, type Finding, type YamlPath } from './finding.ts'
 import { checkJsonPaths } from './json-paths.ts'
-import type { RawDeclaration, RawRule } from './normalize.ts'
+import type { RawColumn, RawDeclaration, RawRule } from './normalize.ts'
 import { checkCsv, checkEncoding } from './record-meaning.ts'
 import { checkRuleMeaning } from './rule-meaning.ts'
 import { scheduleProblem } from './schedule.ts'
@@ -49,7 +49,7 @@ function checkNames(names: string[]): Finding[] {
   })
 }
 
-function checkRule(rule: Record<string, RawRule>, i: number, names: string[], sound: RawDeclaration['columns']): Finding[] {
+function checkRule(rule: Record<string, RawRule>, i: number, names: string[], sound: RawColumn[]): Finding[] {
   const [expectation, body] = Object.entries(rule)[0]
   const at: YamlPath = ['rules', i, expectation]
   if (!names.includes(body.column)) return [unknownColumn([...at, 'column'], body.column, names)]

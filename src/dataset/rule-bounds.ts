@@ -1,6 +1,7 @@
 /**
- * Bounds and sets of rules as exact values of their column's type: whole numbers of any size, decimals as digits, times as
- * microseconds. A bound that the type cannot hold has no value, and the declaration is refused.
+ * Bounds and sets of rules as exact values of their column's type: whole numbers of any size, decimals as
+ * digits, times as microseconds. A bound that the type cannot hold has no value, and the declaration is
+ * refused.
  */
 import { DAY_SECONDS, END_SECOND, FIRST_SECOND, daysOf } from '../core/calendar.ts'
 import { openZone } from '../core/zones.ts'
@@ -9,16 +10,20 @@ import type { Column } from './declaration.ts'
 export type BoundColumn = Pick<Column, 'type' | 'precision' | 'scale' | 'timezone'>
 
 /**
- * integer, long: the number; date: days, timestamp: microseconds since 1970; boolean: 1 or 0; double: the number; decimal: its
- * digits scaled to the column's scale; string and uuid: the text.
+ * integer, long: the number; date: days, timestamp: microseconds since 1970; boolean: 1 or 0; double: the
+ * number; decimal: its digits scaled to the column's scale; string and uuid: the text.
  */
 export type Bound = bigint | number | string
 
 const MICROS = 1_000_000n
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/
-const TIME = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6}))?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?$/
+const TIME =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6}))?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?$/
 
-/** The value of a bound, or undefined when the column's type cannot hold it. Dates and times are written as ISO. */
+/**
+ * The value of a bound, or undefined when the column's type cannot hold it. Dates and times are written as
+ * ISO.
+ */
 export function boundOf(written: number | string, column: BoundColumn): Bound | undefined {
   const text = String(written)
   switch (column.type) {
@@ -31,7 +36,9 @@ export function boundOf(written: number | string, column: BoundColumn): Bound | 
     case 'long':
       return wholeOf(text, 64)
     case 'double':
-      return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text)) ? Number(text) : undefined
+      return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text))
+        ? Number(text)
+        : undefined
     case 'decimal':
       return scaledOf(text, column.precision, column.scale)
     case 'boolean':
@@ -73,7 +80,10 @@ function microsOf(text: string, timezone: string): bigint | undefined {
   const days = daysOf(Number(year), Number(month), Number(day))
   if (Number.isNaN(days) || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined
   const local = days * DAY_SECONDS + Number(hour) * 3600 + Number(minute) * 60 + Number(second)
-  const east = offset === undefined ? openZone(timezone === '' ? 'UTC' : timezone).offsetAt(local, Number(year)) : offsetOf(offset)
+  const east =
+    offset === undefined
+      ? openZone(timezone === '' ? 'UTC' : timezone).offsetAt(local, Number(year))
+      : offsetOf(offset)
   const seconds = local - east
   if (!(seconds >= FIRST_SECOND && seconds < END_SECOND)) return undefined
   return BigInt(seconds) * MICROS + BigInt(fraction.padEnd(6, '0'))

@@ -1,4 +1,7 @@
-/** What a rule can ask of its column: bounds that the type holds exactly, lengths and patterns of what has a text. */
+/**
+ * What a rule can ask of its column: bounds that the type holds exactly, lengths and patterns of what has a
+ * text.
+ */
 import { TEXTUAL } from './column-meaning.ts'
 import type { Finding, YamlPath } from './finding.ts'
 import { isPattern } from './finding.ts'
@@ -6,20 +9,52 @@ import type { RawColumn, RawRule } from './normalize.ts'
 import { boundOf, type BoundColumn } from './rule-bounds.ts'
 
 /** Checks a rule of a column that exists and is right by itself. */
-export function checkRuleMeaning(expectation: string, body: RawRule, column: RawColumn, at: YamlPath): Finding[] {
+export function checkRuleMeaning(
+  expectation: string,
+  body: RawRule,
+  column: RawColumn,
+  at: YamlPath,
+): Finding[] {
   const type = column.type ?? 'string'
   const { name } = column
   if (expectation === 'expect_column_values_to_not_be_null') return []
-  if (column.array === true) return [{ path: [...at, 'column'], message: `${expectation} compares single values, and ${name} is an array`, suggestion: 'Settings of the column itself (values, pattern, lengths) hold for each item.' }]
-  if (body.regex !== undefined && !isPattern(body.regex)) return [{ path: [...at, 'regex'], message: `${body.regex} is not a regular expression` }]
+  if (column.array === true)
+    return [
+      {
+        path: [...at, 'column'],
+        message: `${expectation} compares single values, and ${name} is an array`,
+        suggestion: 'Settings of the column itself (values, pattern, lengths) hold for each item.',
+      },
+    ]
+  if (body.regex !== undefined && !isPattern(body.regex))
+    return [{ path: [...at, 'regex'], message: `${body.regex} is not a regular expression` }]
   if (expectation === 'expect_column_value_lengths_to_be_between') {
-    if (!TEXTUAL.includes(type)) return [{ path: [...at, 'column'], message: `a length means nothing for ${name}, which is of type ${type}`, suggestion: `It goes with ${TEXTUAL.join(', ')}.` }]
+    if (!TEXTUAL.includes(type))
+      return [
+        {
+          path: [...at, 'column'],
+          message: `a length means nothing for ${name}, which is of type ${type}`,
+          suggestion: `It goes with ${TEXTUAL.join(', ')}.`,
+        },
+      ]
     return checkBounds(expectation, body, { ...PLAIN, type: 'integer' }, 'a number of characters', at)
   }
-  const bounds: BoundColumn = { type, precision: column.precision ?? 0, scale: column.scale ?? 0, timezone: column.timezone ?? '' }
+  const bounds: BoundColumn = {
+    type,
+    precision: column.precision ?? 0,
+    scale: column.scale ?? 0,
+    timezone: column.timezone ?? '',
+  }
   if (expectation === 'expect_column_values_to_be_in_set') return checkSet(body, bounds, name, at)
   if (expectation !== 'expect_column_values_to_be_between') return []
-  if (type === 'boolean') return [{ path: [...at, 'column'], message: `${name} is a boolean, which has no order`, suggestion: 'expect_column_values_to_be_in_set says which values are right.' }]
+  if (type === 'boolean')
+    return [
+      {
+        path: [...at, 'column'],
+        message: `${name} is a boolean, which has no order`,
+        suggestion: 'expect_column_values_to_be_in_set says which values are right.',
+      },
+    ]
   return checkBounds(expectation, body, bounds, typeName(bounds), at)
 }
 
@@ -30,15 +65,32 @@ function typeName({ type, precision, scale }: BoundColumn): string {
   return `${type === 'integer' ? 'an' : 'a'} ${type}`
 }
 
-function checkBounds(expectation: string, body: RawRule, column: BoundColumn, what: string, at: YamlPath): Finding[] {
+function checkBounds(
+  expectation: string,
+  body: RawRule,
+  column: BoundColumn,
+  what: string,
+  at: YamlPath,
+): Finding[] {
   const { min_value: least, max_value: most } = body
-  if (least === undefined && most === undefined) return [{ path: at, message: `${expectation} needs min_value or max_value` }]
+  if (least === undefined && most === undefined)
+    return [{ path: at, message: `${expectation} needs min_value or max_value` }]
   const found: Finding[] = []
-  for (const [setting, bound] of [['min_value', least], ['max_value', most]] as const)
-    if (bound !== undefined && boundOf(bound, column) === undefined) found.push({ path: [...at, setting], message: `${setting} ${bound} is not ${what}`, suggestion: HINTS[column.type] })
+  for (const [setting, bound] of [
+    ['min_value', least],
+    ['max_value', most],
+  ] as const)
+    if (bound !== undefined && boundOf(bound, column) === undefined)
+      found.push({
+        path: [...at, setting],
+        message: `${setting} ${bound} is not ${what}`,
+        suggestion: HINTS[column.type],
+      })
   if (found.length > 0 || least === undefined || most === undefined) return found
   const [low, high] = [boundOf(least, column), boundOf(most, column)]
-  return low !== undefined && high !== undefined && low > high ? [{ path: [...at, 'min_value'], message: `min_value ${least} is above max_value ${most}` }] : []
+  return low !== undefined && high !== undefined && low > high
+    ? [{ path: [...at, 'min_value'], message: `min_value ${least} is above max_value ${most}` }]
+    : []
 }
 
 const HINTS: Readonly<Record<string, string | undefined>> = {
@@ -48,10 +100,17 @@ const HINTS: Readonly<Record<string, string | undefined>> = {
 
 function checkSet(body: RawRule, column: BoundColumn, name: string, at: YamlPath): Finding[] {
   const set = body.value_set ?? []
-  if (set.length === 0) return [{ path: [...at, 'value_set'], message: `value_set is empty, and no ${name} would be right` }]
+  if (set.length === 0)
+    return [{ path: [...at, 'value_set'], message: `value_set is empty, and no ${name} would be right` }]
   return set.flatMap((value, i): Finding[] =>
     boundOf(String(value), column) === undefined
-      ? [{ path: [...at, 'value_set', i], message: `${String(value)} of value_set is not ${typeName(column)}`, suggestion: HINTS[column.type] }]
+      ? [
+          {
+            path: [...at, 'value_set', i],
+            message: `${String(value)} of value_set is not ${typeName(column)}`,
+            suggestion: HINTS[column.type],
+          },
+        ]
       : [],
   )
 }

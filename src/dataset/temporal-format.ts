@@ -1,11 +1,21 @@
 /**
- * The dialect of date and time formats: a small closed set of letters, the same on every engine. A format outside of it is
- * refused with the position and a suggestion. The letters are those of Java's DateTimeFormatter as far as they go;
- * `docs/reference/types.md` lists them for users.
+ * The dialect of date and time formats: a small closed set of letters, the same on every engine. A format
+ * outside of it is refused with the position and a suggestion. The letters are those of Java's
+ * DateTimeFormatter as far as they go; `docs/reference/types.md` lists them for users.
  */
 
 export type TemporalField =
-  | 'year' | 'month' | 'day' | 'weekday' | 'hour' | 'hour12' | 'half' | 'minute' | 'second' | 'fraction' | 'offset'
+  | 'year'
+  | 'month'
+  | 'day'
+  | 'weekday'
+  | 'hour'
+  | 'hour12'
+  | 'half'
+  | 'minute'
+  | 'second'
+  | 'fraction'
+  | 'offset'
 
 export type TemporalStep =
   /** Characters that stand for themselves. */
@@ -24,18 +34,53 @@ export interface FormatProblem {
   suggestion: string | undefined
 }
 
-/** Formats that are a count since 1970-01-01T00:00:00Z, and the decimal places between their unit and the second. */
-export const EPOCH_PLACES: Readonly<Record<string, number>> = { epoch_s: 0, epoch_ms: 3, epoch_us: 6, epoch_ns: 9 }
+/**
+ * Formats that are a count since 1970-01-01T00:00:00Z, and the decimal places between their unit and the
+ * second.
+ */
+export const EPOCH_PLACES: Readonly<Record<string, number>> = {
+  epoch_s: 0,
+  epoch_ms: 3,
+  epoch_us: 6,
+  epoch_ns: 9,
+}
 
 export const MONTHS = [
-  'January', 'February', 'March', 'April', 'May', 'June',
-  'July', 'August', 'September', 'October', 'November', 'December',
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
 ] as const
-export const WEEKDAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'] as const
+export const WEEKDAYS = [
+  'Monday',
+  'Tuesday',
+  'Wednesday',
+  'Thursday',
+  'Friday',
+  'Saturday',
+  'Sunday',
+] as const
 const short = (words: readonly string[]): string[] => words.map((word) => word.slice(0, 3))
 
-const number = (field: TemporalField, least: number, most: number): TemporalStep => ({ kind: 'number', field, least, most })
-const word = (field: TemporalField, words: readonly string[]): TemporalStep => ({ kind: 'word', field, words })
+const number = (field: TemporalField, least: number, most: number): TemporalStep => ({
+  kind: 'number',
+  field,
+  least,
+  most,
+})
+const word = (field: TemporalField, words: readonly string[]): TemporalStep => ({
+  kind: 'word',
+  field,
+  words,
+})
 const offset: TemporalStep = { kind: 'offset', field: 'offset', named: false }
 
 const LETTERS: Readonly<Record<string, TemporalStep>> = {
@@ -72,8 +117,14 @@ interface PlacedStep {
   token: string
 }
 
-/** Reads a format; what it cannot mean is a problem with its position. `iso` and the epoch formats are not for here. */
-export function parseTemporalFormat(format: string, type: 'date' | 'timestamp'): TemporalStep[] | FormatProblem {
+/**
+ * Reads a format; what it cannot mean is a problem with its position. `iso` and the epoch formats are not for
+ * here.
+ */
+export function parseTemporalFormat(
+  format: string,
+  type: 'date' | 'timestamp',
+): TemporalStep[] | FormatProblem {
   const placed = readSteps(format)
   if (!Array.isArray(placed)) return placed
   const problem = problemOf(placed, type, format)
@@ -91,14 +142,25 @@ function readSteps(format: string): PlacedStep[] | FormatProblem {
   for (const match of format.matchAll(tokens)) {
     const [token, quoted] = match
     const at = match.index + 1
-    if (token === "'") return { position: at, message: 'the quote is never closed', suggestion: "A quote itself is ''." }
+    if (token === "'")
+      return { position: at, message: 'the quote is never closed', suggestion: "A quote itself is ''." }
     if (/^[A-Za-z]/.test(token)) {
       const step = letterStep(token)
-      if (step === undefined) return { position: at, message: `${token} is not a field`, suggestion: adviceOn(token) }
+      if (step === undefined)
+        return { position: at, message: `${token} is not a field`, suggestion: adviceOn(token) }
       placed.push({ step, at, token })
     } else if (/^[[\]{}#%]$/.test(token)) {
-      return { position: at, message: `${token} has no meaning`, suggestion: SIGNS[token] ?? `If it stands in the text, quote it: '${token}'.` }
-    } else placed.push({ step: { kind: 'text', text: token === "''" ? "'" : (quoted?.replaceAll("''", "'") ?? token) }, at, token })
+      return {
+        position: at,
+        message: `${token} has no meaning`,
+        suggestion: SIGNS[token] ?? `If it stands in the text, quote it: '${token}'.`,
+      }
+    } else
+      placed.push({
+        step: { kind: 'text', text: token === "''" ? "'" : (quoted?.replaceAll("''", "'") ?? token) },
+        at,
+        token,
+      })
   }
   return placed
 }
@@ -124,20 +186,39 @@ const ADVICE: readonly [RegExp, string][] = [
   [/^[kKH]/, 'The hour is HH (00 to 23), or hh (01 to 12) with a (AM, PM).'],
   [/^[EcC]/, 'The weekday is EEE (Mon) or EEEE (Monday).'],
   [/^[SnNfF]/, 'The fraction of a second is S, a letter for each of at most nine digits.'],
-  [/^[zVvOx]/, 'An offset is XXX (+02:00) or Z (+0200, GMT). A zone that is not in the text is said by timezone.'],
+  [
+    /^[zVvOx]/,
+    'An offset is XXX (+02:00) or Z (+0200, GMT). A zone that is not in the text is said by timezone.',
+  ],
   [/^[X]/, 'An offset is X, XX or XXX: Z, +02, +0200 or +02:00.'],
   [/^[Ap]/, 'AM and PM are a, with hh.'],
 ]
 
 function adviceOn(token: string): string {
-  return ADVICE.find(([pattern]) => pattern.test(token))?.[1] ?? `Letters that stand for themselves are quoted: '${token}'.`
+  return (
+    ADVICE.find(([pattern]) => pattern.test(token))?.[1] ??
+    `Letters that stand for themselves are quoted: '${token}'.`
+  )
 }
 
 const NAMES: Readonly<Record<TemporalField, string>> = {
-  year: 'the year', month: 'the month', day: 'the day', weekday: 'the weekday', hour: 'the hour', hour12: 'the hour',
-  half: 'AM or PM', minute: 'the minutes', second: 'the seconds', fraction: 'the fraction', offset: 'the offset',
+  year: 'the year',
+  month: 'the month',
+  day: 'the day',
+  weekday: 'the weekday',
+  hour: 'the hour',
+  hour12: 'the hour',
+  half: 'AM or PM',
+  minute: 'the minutes',
+  second: 'the seconds',
+  fraction: 'the fraction',
+  offset: 'the offset',
 }
-const NEEDED: readonly [TemporalField, string][] = [['year', 'yyyy'], ['month', 'MM'], ['day', 'dd']]
+const NEEDED: readonly [TemporalField, string][] = [
+  ['year', 'yyyy'],
+  ['month', 'MM'],
+  ['day', 'dd'],
+]
 const DATE_FIELDS: readonly TemporalField[] = ['year', 'month', 'day', 'weekday']
 /** A field and what must stand beside it to mean anything. */
 const LEANS_ON: readonly [TemporalField, TemporalField[], string][] = [
@@ -149,24 +230,54 @@ const LEANS_ON: readonly [TemporalField, TemporalField[], string][] = [
   ['offset', ['hour', 'hour12'], 'An offset needs an hour (HH).'],
 ]
 
-function problemOf(placed: PlacedStep[], type: 'date' | 'timestamp', format: string): FormatProblem | undefined {
+function problemOf(
+  placed: PlacedStep[],
+  type: 'date' | 'timestamp',
+  format: string,
+): FormatProblem | undefined {
   const at = new Map<TemporalField, PlacedStep>()
   for (const one of placed) {
     const { step } = one
     if (step.kind === 'text') continue
-    const field = step.field === 'hour12' && at.has('hour') ? 'hour' : step.field === 'hour' && at.has('hour12') ? 'hour12' : step.field
+    const field =
+      step.field === 'hour12' && at.has('hour')
+        ? 'hour'
+        : step.field === 'hour' && at.has('hour12')
+          ? 'hour12'
+          : step.field
     const first = at.get(field)
-    if (first !== undefined) return { position: one.at, message: `${NAMES[field]} stands twice (${first.token} at ${first.at})`, suggestion: twiceAdvice(one, first) }
+    if (first !== undefined)
+      return {
+        position: one.at,
+        message: `${NAMES[field]} stands twice (${first.token} at ${first.at})`,
+        suggestion: twiceAdvice(one, first),
+      }
     at.set(field, one)
   }
-  const time = type === 'date' ? placed.find(({ step }) => step.kind !== 'text' && !DATE_FIELDS.includes(step.field)) : undefined
-  if (time !== undefined) return { position: time.at, message: `${time.token} is a part of a time, and a date has none`, suggestion: time.token.startsWith('m') ? 'mm is minutes; MM is the month.' : 'type: timestamp holds times.' }
+  const time =
+    type === 'date'
+      ? placed.find(({ step }) => step.kind !== 'text' && !DATE_FIELDS.includes(step.field))
+      : undefined
+  if (time !== undefined)
+    return {
+      position: time.at,
+      message: `${time.token} is a part of a time, and a date has none`,
+      suggestion: time.token.startsWith('m')
+        ? 'mm is minutes; MM is the month.'
+        : 'type: timestamp holds times.',
+    }
   for (const [field, needs, suggestion] of LEANS_ON) {
     const one = at.get(field)
-    if (one !== undefined && !needs.some((need) => at.has(need))) return { position: one.at, message: `${one.token} stands alone`, suggestion }
+    if (one !== undefined && !needs.some((need) => at.has(need)))
+      return { position: one.at, message: `${one.token} stands alone`, suggestion }
   }
   for (const [field, letters] of NEEDED)
-    if (!at.has(field)) return { position: format.length + 1, message: `${NAMES[field]} (${letters}) is missing`, suggestion: 'A date has a year, a month and a day.' }
+    if (!at.has(field))
+      return {
+        position: format.length + 1,
+        message: `${NAMES[field]} (${letters}) is missing`,
+        suggestion: 'A date has a year, a month and a day.',
+      }
   return ambiguity(placed)
 }
 
@@ -176,15 +287,27 @@ function twiceAdvice(second: PlacedStep, first: PlacedStep): string | undefined 
   return undefined
 }
 
-/** A field of one or two digits, or an offset, must not touch what could belong to it: `dM` reads 111 in two ways. */
+/**
+ * A field of one or two digits, or an offset, must not touch what could belong to it: `dM` reads 111 in two
+ * ways.
+ */
 function ambiguity(placed: PlacedStep[]): FormatProblem | undefined {
   for (const [i, { step, token }] of placed.entries()) {
     const next = placed.at(i + 1)
     if (next === undefined || step.kind === 'text' || step.kind === 'word') continue
     if (step.kind === 'number' && step.least === step.most) continue
     const more = step.kind === 'number' ? /^\d/ : /^[\d:A-Za-z]/
-    const touches = next.step.kind === 'text' ? more.test(next.step.text) : next.step.kind === 'number' || step.kind === 'offset'
-    if (touches) return { position: next.at, message: `${token} has no fixed width, and ${next.token} follows at once`, suggestion: step.kind === 'number' ? `${token}${token} has two digits always.` : 'Put a blank between them.' }
+    const touches =
+      next.step.kind === 'text'
+        ? more.test(next.step.text)
+        : next.step.kind === 'number' || step.kind === 'offset'
+    if (touches)
+      return {
+        position: next.at,
+        message: `${token} has no fixed width, and ${next.token} follows at once`,
+        suggestion:
+          step.kind === 'number' ? `${token}${token} has two digits always.` : 'Put a blank between them.',
+      }
   }
   return undefined
 }

@@ -1,26 +1,64 @@
-/** What somebody meant by a format of another dialect: moment's YYYY-MM-DD, strftime's %Y-%m-%d, MM for minutes. */
+/**
+ * What somebody meant by a format of another dialect: moment's YYYY-MM-DD, strftime's %Y-%m-%d, MM for
+ * minutes.
+ */
 import { EPOCH_PLACES, parseTemporalFormat } from './temporal-format.ts'
 import { nearest } from './suggest.ts'
 
 const STRFTIME: Readonly<Record<string, string>> = {
-  Y: 'yyyy', m: 'MM', d: 'dd', H: 'HH', M: 'mm', S: 'ss', f: 'SSSSSS', z: 'Z', Z: 'Z', b: 'MMM', B: 'MMMM', a: 'EEE',
-  A: 'EEEE', I: 'hh', p: 'a', T: 'HH:mm:ss', F: 'yyyy-MM-dd', e: 'd', s: 'epoch_s', '%': '%',
+  Y: 'yyyy',
+  m: 'MM',
+  d: 'dd',
+  H: 'HH',
+  M: 'mm',
+  S: 'ss',
+  f: 'SSSSSS',
+  z: 'Z',
+  Z: 'Z',
+  b: 'MMM',
+  B: 'MMMM',
+  a: 'EEE',
+  A: 'EEEE',
+  I: 'hh',
+  p: 'a',
+  T: 'HH:mm:ss',
+  F: 'yyyy-MM-dd',
+  e: 'd',
+  s: 'epoch_s',
+  '%': '%',
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  iso8601: 'iso', rfc3339: 'iso', datetime: 'iso', unix: 'epoch_s', epoch: 'epoch_s', timestamp: 'epoch_s', epochseconds: 'epoch_s',
-  epochmillis: 'epoch_ms', epochmilliseconds: 'epoch_ms', unixms: 'epoch_ms', millis: 'epoch_ms', epochmicros: 'epoch_us',
-  epochnanos: 'epoch_ns', rfc2822: 'EEE, d MMM yyyy HH:mm:ss Z', rfc822: 'EEE, d MMM yyyy HH:mm:ss Z',
-  rfc1123: 'EEE, d MMM yyyy HH:mm:ss Z', rfc5322: 'EEE, d MMM yyyy HH:mm:ss Z',
+  iso8601: 'iso',
+  rfc3339: 'iso',
+  datetime: 'iso',
+  unix: 'epoch_s',
+  epoch: 'epoch_s',
+  timestamp: 'epoch_s',
+  epochseconds: 'epoch_s',
+  epochmillis: 'epoch_ms',
+  epochmilliseconds: 'epoch_ms',
+  unixms: 'epoch_ms',
+  millis: 'epoch_ms',
+  epochmicros: 'epoch_us',
+  epochnanos: 'epoch_ns',
+  rfc2822: 'EEE, d MMM yyyy HH:mm:ss Z',
+  rfc822: 'EEE, d MMM yyyy HH:mm:ss Z',
+  rfc1123: 'EEE, d MMM yyyy HH:mm:ss Z',
+  rfc5322: 'EEE, d MMM yyyy HH:mm:ss Z',
 }
 
 /** A format of the dialect that was probably meant, or undefined. */
 export function meantFormat(format: string, type: 'date' | 'timestamp'): string | undefined {
   const bare = format.toLowerCase().replace(/[^a-z0-9]/g, '')
-  const word = Object.hasOwn(WORDS, bare) ? WORDS[bare] : nearest(format, ['iso', ...Object.keys(EPOCH_PLACES)])
+  const word = Object.hasOwn(WORDS, bare)
+    ? WORDS[bare]
+    : nearest(format, ['iso', ...Object.keys(EPOCH_PLACES)])
   if (word !== undefined) return isReadable(word, type) ? word : undefined
   const candidate = format.includes('%') ? fromStrftime(format) : fromLetters(format, type)
-  return candidate !== undefined && candidate !== format && isReadable(candidate, type) ? candidate : undefined
+  return candidate !== undefined && candidate !== format && isReadable(candidate, type)
+    ? candidate
+    : undefined
 }
 
 function isReadable(format: string, type: 'date' | 'timestamp'): boolean {
@@ -31,11 +69,14 @@ function isReadable(format: string, type: 'date' | 'timestamp'): boolean {
 
 function fromStrftime(format: string): string | undefined {
   let known = true
-  const meant = format.replace(/%-?(.)|([A-Za-z]+)/g, (_, letter: string | undefined, text: string | undefined) => {
-    if (letter === undefined) return `'${text}'`
-    known &&= Object.hasOwn(STRFTIME, letter)
-    return STRFTIME[letter]
-  })
+  const meant = format.replace(
+    /%-?(.)|([A-Za-z]+)/g,
+    (_, letter: string | undefined, text: string | undefined) => {
+      if (letter === undefined) return `'${text}'`
+      known &&= Object.hasOwn(STRFTIME, letter)
+      return STRFTIME[letter]
+    },
+  )
   return known ? meant : undefined
 }
 
@@ -46,28 +87,30 @@ function fromLetters(format: string, type: 'date' | 'timestamp'): string {
   const hasHalf = has(/^(a|A|p)$/)
   const hasMonth = has(/^M+$/)
   let [hour, minutes, seconds] = [false, false, false]
-  return tokens.map((token) => {
-    if (/^(YYYY|uuuu|y|Y|u)$/.test(token)) return 'yyyy'
-    if (/^D{1,2}$/.test(token)) return token.toLowerCase()
-    if (/^L+$/.test(token)) return token.replaceAll('L', 'M')
-    if (/^(d{3,4}|E|EE)$/.test(token)) return token.length === 4 ? 'EEEE' : 'EEE'
-    if (/^[HhkK]{1,2}$/.test(token)) {
-      hour = true
-      return hasHalf ? token.toLowerCase().replaceAll('k', 'h') : token.toUpperCase().replaceAll('K', 'H')
-    }
-    if (/^(mm?|MM?)$/.test(token)) {
-      if (type === 'timestamp' && hour && !minutes) {
-        minutes = true
+  return tokens
+    .map((token) => {
+      if (/^(YYYY|uuuu|y|Y|u)$/.test(token)) return 'yyyy'
+      if (/^D{1,2}$/.test(token)) return token.toLowerCase()
+      if (/^L+$/.test(token)) return token.replaceAll('L', 'M')
+      if (/^(d{3,4}|E|EE)$/.test(token)) return token.length === 4 ? 'EEEE' : 'EEE'
+      if (/^[HhkK]{1,2}$/.test(token)) {
+        hour = true
+        return hasHalf ? token.toLowerCase().replaceAll('k', 'h') : token.toUpperCase().replaceAll('K', 'H')
+      }
+      if (/^(mm?|MM?)$/.test(token)) {
+        if (type === 'timestamp' && hour && !minutes) {
+          minutes = true
+          return token.toLowerCase()
+        }
+        return hasMonth && token.startsWith('m') ? token : token.toUpperCase()
+      }
+      if (/^(ss?|SS?)$/.test(token) && minutes && !seconds) {
+        seconds = true
         return token.toLowerCase()
       }
-      return hasMonth && token.startsWith('m') ? token : token.toUpperCase()
-    }
-    if (/^(ss?|SS?)$/.test(token) && minutes && !seconds) {
-      seconds = true
-      return token.toLowerCase()
-    }
-    if (/^(z+|x+|O+|V+|ZZ+)$/.test(token)) return 'Z'
-    if (/^[Ap]$/.test(token)) return 'a'
-    return token === 'T' ? "'T'" : token
-  }).join('')
+      if (/^(z+|x+|O+|V+|ZZ+)$/.test(token)) return 'Z'
+      if (/^[Ap]$/.test(token)) return 'a'
+      return token === 'T' ? "'T'" : token
+    })
+    .join('')
 }

@@ -1,7 +1,8 @@
 /**
- * Arrays: JSON text of items in, JSON text of canonical items out, which the engine casts to a list. Each item goes through
- * its column's own check as a span of the source text, so that format, zone and precision hold for it and no number becomes
- * a double. Items are handed on as JSON strings (null as null): DuckDB casts those exactly, as a test proves type by type.
+ * Arrays: JSON text of items in, JSON text of canonical items out, which the engine casts to a list. Each
+ * item goes through its column's own check as a span of the source text, so that format, zone and precision
+ * hold for it and no number becomes a double. Items are handed on as JSON strings (null as null): DuckDB
+ * casts those exactly, as a test proves type by type.
  */
 import { LIMITS } from '../core/limits.ts'
 import { failure } from '../core/errors.ts'
@@ -13,7 +14,10 @@ import type { ColumnCheck } from './column-check.ts'
 import { hasEscape, jsonItems, jsonMembers, jsonValue, stringOf, type JsonSpan } from './json-items.ts'
 import { read, type TextBytes } from './text-bytes.ts'
 
-/** How members of an array's objects are named: as the source has them (JSON), or by the sub-field (the XML scanner's own objects). */
+/**
+ * How members of an array's objects are named: as the source has them (JSON), or by the sub-field (the XML
+ * scanner's own objects).
+ */
 export type MemberNames = 'path' | 'name'
 
 /** What in an array is wrong, and where below the column: `[1]`, `[1].price`. Items count from 0. */
@@ -30,13 +34,19 @@ type ItemCheck = (text: TextBytes, span: JsonSpan) => string | ItemFault
 /** Checks the array in [start, start + length) and returns its canonical JSON text, or what is wrong. */
 export type ArrayCheck = (text: TextBytes, start: number, length: number) => string | ItemFault
 
-export function compileArray(column: Column, members: MemberNames, compile: (column: Column) => ColumnCheck): ArrayCheck {
-  const item = column.fields === undefined
-    ? scalarItem({ ...column, array: false }, compile)
-    : objectItem(column, column.fields, members, compile)
+export function compileArray(
+  column: Column,
+  members: MemberNames,
+  compile: (column: Column) => ColumnCheck,
+): ArrayCheck {
+  const item =
+    column.fields === undefined
+      ? scalarItem({ ...column, array: false }, compile)
+      : objectItem(column, column.fields, members, compile)
   return (text, start, length) => {
     const value = jsonValue(text.bytes, start, start + length)
-    if (value === undefined) return { rule: `type.${column.type}`, where: '', column, value: quoted(text, start, length) }
+    if (value === undefined)
+      return { rule: `type.${column.type}`, where: '', column, value: quoted(text, start, length) }
     // A single value where an array is declared is an array of one: XML cannot tell the two apart either.
     const items = value.kind === 'array' ? jsonItems(text.bytes, value) : [value]
     const canonical: string[] = []
@@ -55,9 +65,11 @@ function scalarItem(column: Column, compile: (column: Column) => ColumnCheck): I
   return (text, span) => {
     if (span.kind === 'null') return column.required ? missing(column) : 'null'
     const at = contentOf(text, span)
-    if (at === undefined) return { rule: `type.${column.type}`, where: '', column, value: quotedSpan(text, span) }
+    if (at === undefined)
+      return { rule: `type.${column.type}`, where: '', column, value: quotedSpan(text, span) }
     const rule = check.check(text, 0, at.start, at.length)
-    if (rule !== undefined) return check.fault ?? { rule, where: '', column, value: quoted(text, at.start, at.length) }
+    if (rule !== undefined)
+      return check.fault ?? { rule, where: '', column, value: quoted(text, at.start, at.length) }
     if (check.values.valid[0] === 0) return 'null'
     const { values } = check
     // An array in an object of an array: its text is JSON already.
@@ -67,7 +79,10 @@ function scalarItem(column: Column, compile: (column: Column) => ColumnCheck): I
   }
 }
 
-/** Where the text of a value lies: a string's own, anything else as it stands. Undefined: no Unicode text can hold it. */
+/**
+ * Where the text of a value lies: a string's own, anything else as it stands. Undefined: no Unicode text can
+ * hold it.
+ */
 function contentOf(text: TextBytes, span: JsonSpan): { start: number; length: number } | undefined {
   const { kind, start, end } = span
   if (kind !== 'string') return { start, length: end - start }
@@ -84,7 +99,12 @@ interface SubField {
   check: ItemCheck
 }
 
-function objectItem(column: Column, fields: Column[], members: MemberNames, compile: (column: Column) => ColumnCheck): ItemCheck {
+function objectItem(
+  column: Column,
+  fields: Column[],
+  members: MemberNames,
+  compile: (column: Column) => ColumnCheck,
+): ItemCheck {
   const subFields = fields.map((field): SubField => ({
     column: field,
     key: JSON.stringify(field.name),
@@ -94,12 +114,14 @@ function objectItem(column: Column, fields: Column[], members: MemberNames, comp
   }))
   return (text, span) => {
     if (span.kind === 'null') return column.required ? missing(column) : 'null'
-    if (span.kind !== 'object') return { rule: 'type.object', where: '', column, value: quotedSpan(text, span) }
+    if (span.kind !== 'object')
+      return { rule: 'type.object', where: '', column, value: quotedSpan(text, span) }
     const own = jsonMembers(text.bytes, span)
     const parts: string[] = []
     for (const field of subFields) {
       const found = memberAt(text, own, field)
-      const checked = found === undefined ? absent(field.column) : 'rule' in found ? found : field.check(text, found)
+      const checked =
+        found === undefined ? absent(field.column) : 'rule' in found ? found : field.check(text, found)
       if (typeof checked !== 'string') return { ...checked, where: `${field.where}${checked.where}` }
       parts.push(`${field.key}:${checked}`)
     }
@@ -107,13 +129,18 @@ function objectItem(column: Column, fields: Column[], members: MemberNames, comp
   }
 }
 
-function memberAt(text: TextBytes, own: Map<string, JsonSpan>, field: SubField): JsonSpan | ItemFault | undefined {
+function memberAt(
+  text: TextBytes,
+  own: Map<string, JsonSpan>,
+  field: SubField,
+): JsonSpan | ItemFault | undefined {
   let members = own
   let found: JsonSpan | undefined
   for (const [i, step] of field.steps.entries()) {
     if (i > 0) {
       if (found === undefined || found.kind === 'null') return undefined
-      if (found.kind !== 'object') return { rule: 'type.object', where: '', column: field.column, value: quotedSpan(text, found) }
+      if (found.kind !== 'object')
+        return { rule: 'type.object', where: '', column: field.column, value: quotedSpan(text, found) }
       members = jsonMembers(text.bytes, found)
     }
     found = members.get(step)
@@ -123,7 +150,8 @@ function memberAt(text: TextBytes, own: Map<string, JsonSpan>, field: SubField):
 
 function stepsOf(path: string): string[] {
   const parsed = parseJsonPath(path)
-  if (typeof parsed === 'string') throw failure('internal', { reason: `path ${path} was not checked: ${parsed}` })
+  if (typeof parsed === 'string')
+    throw failure('internal', { reason: `path ${path} was not checked: ${parsed}` })
   return parsed.steps
 }
 

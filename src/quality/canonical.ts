@@ -1,6 +1,6 @@
 /**
- * The one text that stands for a value: what array items are handed on as, what rules compare and what rejects show.
- * Whatever reads it back, DuckDB's casts included, gets the same value.
+ * The one text that stands for a value: what array items are handed on as, what rules compare and what
+ * rejects show. Whatever reads it back, DuckDB's casts included, gets the same value.
  */
 import { dateText, timestampText } from '../core/calendar.ts'
 import { bigFromWords, type ColumnValues } from '../core/rows.ts'

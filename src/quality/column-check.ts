@@ -1,11 +1,24 @@
-/** One column's checks, compiled from its declaration: clean the text, type it, compare it with what is allowed. */
+/**
+ * One column's checks, compiled from its declaration: clean the text, type it, compare it with what is
+ * allowed.
+ */
 import type { Column } from '../dataset/declaration.ts'
 import { createColumn, type ColumnValues } from '../core/rows.ts'
 import { compileArray, type ItemFault, type MemberNames } from './array-check.ts'
 import { plainLoop, type TemporalReaders } from './plain-loops.ts'
 import { dateReader, timestampReader } from './temporal.ts'
 import { read, type TextBytes } from './text-bytes.ts'
-import { NEEDS_TEXT, NO_DECIMAL, booleanOf, decimalInto, decimalText, doubleOf, integerOf, longInto, uuidKind } from './values.ts'
+import {
+  NEEDS_TEXT,
+  NO_DECIMAL,
+  booleanOf,
+  decimalInto,
+  decimalText,
+  doubleOf,
+  integerOf,
+  longInto,
+  uuidKind,
+} from './values.ts'
 
 export interface ColumnCheck {
   readonly column: Column
@@ -13,8 +26,8 @@ export interface ColumnCheck {
   /** Of the value that was checked last, when an item of its array was wrong. */
   readonly fault: ItemFault | undefined
   /**
-   * Checks the value of `row`, a span of the text (length -1: absent), and stores it. Returns undefined, or the rule it
-   * breaks; then the row has no value in this column.
+   * Checks the value of `row`, a span of the text (length -1: absent), and stores it. Returns undefined, or
+   * the rule it breaks; then the row has no value in this column.
    */
   check(text: TextBytes, row: number, start: number, length: number): string | undefined
   /** Checks the cells of all rows whose `skip` is 0; calls `onBroken` for each that breaks a rule. */
@@ -39,7 +52,9 @@ export function compileColumn(column: Column, members: MemberNames = 'path'): Co
   const readers = temporalReaders(column)
   const missing = column.required ? 'schema.missing' : undefined
   // An array's items are cleaned and limited one by one; its own text is JSON, which cleaning would change.
-  const array = column.array ? compileArray(column, members, (item) => compileColumn(item, members)) : undefined
+  const array = column.array
+    ? compileArray(column, members, (item) => compileColumn(item, members))
+    : undefined
   const emptyIsNull = column.clean.nulls.includes('')
   const nullWords = new Set(array === undefined ? column.clean.nulls.filter((word) => word !== '') : [])
   const rewrites = array === undefined && (column.clean.collapse || column.clean.case !== 'keep')
@@ -78,7 +93,12 @@ export function compileColumn(column: Column, members: MemberNames = 'path'): Co
       if (broken !== undefined) onBroken(row, broken)
     }
   }
-  const isPlain = array === undefined && !rewrites && nullWords.size === 0 && column.pattern === undefined && column.values === undefined
+  const isPlain =
+    array === undefined &&
+    !rewrites &&
+    nullWords.size === 0 &&
+    column.pattern === undefined &&
+    column.values === undefined
   return {
     column,
     values,
@@ -90,7 +110,10 @@ export function compileColumn(column: Column, members: MemberNames = 'path'): Co
   }
 }
 
-/** How a column's values travel from the checks to the engine: both sides ask here, so that they cannot disagree. */
+/**
+ * How a column's values travel from the checks to the engine: both sides ask here, so that they cannot
+ * disagree.
+ */
 export function columnKind(column: Column): ColumnValues['kind'] {
   if (column.array) return 'text'
   if (column.type === 'integer' || column.type === 'date') return 'int32'
@@ -128,7 +151,8 @@ function compileType(column: Column, values: ColumnValues, readers: TemporalRead
         return value === values.int32[row] ? undefined : broken
       }
     case 'long':
-      return (t, row, start, length) => (longInto(t.bytes, start, length, values.words, row) ? undefined : broken)
+      return (t, row, start, length) =>
+        longInto(t.bytes, start, length, values.words, row) ? undefined : broken
     case 'double':
       return (t, row, start, length) =>
         Number.isNaN((values.double[row] = doubleOf(t.bytes, start, length))) ? broken : undefined
@@ -147,7 +171,8 @@ function compileType(column: Column, values: ColumnValues, readers: TemporalRead
         return Number.isNaN(days) ? broken : undefined
       }
     case 'timestamp':
-      return (t, row, start, length) => (timestamp?.(t.bytes, start, length, values.words, row) === true ? undefined : broken)
+      return (t, row, start, length) =>
+        timestamp?.(t.bytes, start, length, values.words, row) === true ? undefined : broken
   }
 }
 
@@ -160,7 +185,10 @@ function uuid(values: ColumnValues, broken: string): Typed {
   }
 }
 
-/** Decimals stay canonical text up to the engine, which casts them: exact at 38 digits, where no number type is. */
+/**
+ * Decimals stay canonical text up to the engine, which casts them: exact at 38 digits, where no number type
+ * is.
+ */
 function decimal({ precision, scale }: Column, values: ColumnValues, broken: string): Typed {
   return (t, row, start, length) => {
     const kind = decimalInto(t.bytes, start, length, precision - scale, scale, values.spans, row)
@@ -181,7 +209,9 @@ function compileLimits(column: Column): Limit | undefined {
       // Bytes bound characters from above, so that the common case never counts.
       if (length <= (maxLength ?? Infinity) && (minLength ?? 0) <= length / 4) return undefined
       const characters = [...read(t, start, length)].length
-      return characters > (maxLength ?? Infinity) || characters < (minLength ?? 0) ? 'format.length' : undefined
+      return characters > (maxLength ?? Infinity) || characters < (minLength ?? 0)
+        ? 'format.length'
+        : undefined
     })
   if (column.pattern !== undefined) {
     const pattern = new RegExp(`^(?:${column.pattern})$`, 'u')
@@ -201,7 +231,12 @@ function compileLimits(column: Column): Limit | undefined {
   }
 }
 
-function rewrite(column: Column, text: TextBytes, start: number, length: number): { start: number; length: number } {
+function rewrite(
+  column: Column,
+  text: TextBytes,
+  start: number,
+  length: number,
+): { start: number; length: number } {
   let value = read(text, start, length)
   if (column.clean.collapse) value = value.replace(/\s+/g, ' ')
   if (column.clean.case === 'lower') value = value.toLowerCase()

@@ -1,6 +1,6 @@
 /**
- * Values of JSON text as spans of its bytes, so that numbers keep every digit as it stands in the source. Strict: what is
- * not JSON has no end. Needed where `JSON.parse` would make doubles of numbers.
+ * Values of JSON text as spans of its bytes, so that numbers keep every digit as it stands in the source.
+ * Strict: what is not JSON has no end. Needed where `JSON.parse` would make doubles of numbers.
  */
 
 export type JsonKind = 'string' | 'number' | 'true' | 'false' | 'null' | 'object' | 'array'
@@ -69,7 +69,14 @@ function spanOf(b: Uint8Array, start: number, end: number): JsonSpan {
   return { kind: KINDS[String.fromCharCode(b[start])] ?? 'number', start, end }
 }
 
-const KINDS: Readonly<Record<string, JsonKind>> = { '"': 'string', '{': 'object', '[': 'array', t: 'true', f: 'false', n: 'null' }
+const KINDS: Readonly<Record<string, JsonKind>> = {
+  '"': 'string',
+  '{': 'object',
+  '[': 'array',
+  t: 'true',
+  f: 'false',
+  n: 'null',
+}
 
 function behindBlanks(b: Uint8Array, from: number, end: number): number {
   let at = from
@@ -85,7 +92,9 @@ function valueEnd(b: Uint8Array, at: number, end: number, depth: number): number
   if (first === OPEN_LIST) return listEnd(b, at, end, depth)
   if (first === OPEN_OBJECT) return objectEnd(b, at, end, depth)
   if (first === DASH || (first >= 48 && first <= 57)) return numberEnd(b, at, end)
-  for (const word of WORDS) if (first === word[0]) return word.every((byte, i) => b[at + i] === byte) && at + word.length <= end ? at + word.length : -1
+  for (const word of WORDS)
+    if (first === word[0])
+      return word.every((byte, i) => b[at + i] === byte) && at + word.length <= end ? at + word.length : -1
   return -1
 }
 

@@ -1,6 +1,7 @@
 /**
- * Loops over a column's cells without a call into `check` per value, for what most columns are: no case, no words for null,
- * no pattern. A value that a loop cannot settle at once (absent, to be trimmed, wrong) goes to `check`.
+ * Loops over a column's cells without a call into `check` per value, for what most columns are: no case, no
+ * words for null, no pattern. A value that a loop cannot settle at once (absent, to be trimmed, wrong) goes
+ * to `check`.
  */
 import type { ColumnValues } from '../core/rows.ts'
 import type { Column } from '../dataset/declaration.ts'
@@ -17,7 +18,12 @@ export interface TemporalReaders {
   timestamp?: TimestampReader
 }
 
-export function plainLoop(column: Column, values: ColumnValues, readers: TemporalReaders, check: Check): Loop | undefined {
+export function plainLoop(
+  column: Column,
+  values: ColumnValues,
+  readers: TemporalReaders,
+  check: Check,
+): Loop | undefined {
   if (column.type === 'string') return plainTexts(column, values, check)
   if (column.minLength !== undefined || column.maxLength !== undefined) return undefined
   switch (column.type) {
@@ -40,7 +46,9 @@ export function plainLoop(column: Column, values: ColumnValues, readers: Tempora
   }
 }
 
-/** Settles texts that need no trimming and whose length in bytes is surely within the limits in characters. */
+/**
+ * Settles texts that need no trimming and whose length in bytes is surely within the limits in characters.
+ */
 function plainTexts(column: Column, values: ColumnValues, check: Check): Loop {
   const shortest = Math.max(1, (column.minLength ?? 0) * 4)
   const longest = column.maxLength ?? Infinity

@@ -1,6 +1,7 @@
 /**
- * All checks of a dataset over the records of one slab: every record ends accepted or quarantined, with the reason that
- * was found first. Column by column, because one column's check stays in the processor's cache that way.
+ * All checks of a dataset over the records of one slab: every record ends accepted or quarantined, with the
+ * reason that was found first. Column by column, because one column's check stays in the processor's cache
+ * that way.
  */
 import { ensureRows } from '../core/rows.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
@@ -36,14 +37,18 @@ export interface RecordChecker {
   /** Paths that drift would make columns of (`evolve`), from the last call. */
   readonly discovered: Set<string>
   /**
-   * Checks rows [0, rows). `cells` holds (start, length) per row and column, row-major; rows with `skip[row] !== 0` are
-   * left alone. Sets skip[row] to 2 for each rejected record.
+   * Checks rows [0, rows). `cells` holds (start, length) per row and column, row-major; rows with `skip[row]
+   * !== 0` are left alone. Sets skip[row] to 2 for each rejected record.
    */
   check(text: TextBytes, cells: Int32Array, rows: number, issues: ShapeFinding[], skip: Uint8Array): Reject[]
 }
 
-export function compileChecks(dataset: Pick<Dataset, 'drift' | 'rules' | 'record'>, columns: Column[]): RecordChecker {
-  // The XML scanner makes the objects of an array itself, and names their members as the sub-fields are named.
+export function compileChecks(
+  dataset: Pick<Dataset, 'drift' | 'rules' | 'record'>,
+  columns: Column[],
+): RecordChecker {
+  // The XML scanner makes the objects of an array itself, and names their members as the sub-fields are
+  // named.
   const members = dataset.record.format === 'xml' ? 'name' : 'path'
   const checks = columns.map((column) => compileColumn(column, members))
   const rules = dataset.rules.map((rule) => compileRule(rule, checks))
@@ -86,14 +91,8 @@ function checkShape({ drift, discovery, text, skip, rejects }: Judgement, issues
   if (skip[row] !== 0) return
   if (issue.kind === 'malformed') {
     skip[row] = 2
-    rejects.push({
-      row,
-      kind: 'record',
-      rule: 'malformed',
-      path: '',
-      value: quoted(text, issue.start, issue.length),
-      reason: issue.reason ?? '',
-    })
+    const value = quoted(text, issue.start, issue.length)
+    rejects.push({ row, kind: 'record', rule: 'malformed', path: '', value, reason: issue.reason ?? '' })
     return
   }
   let reason = issue.kind === 'unexpected' ? `${issue.path} is not declared` : `${issue.path} appears more than once`
@@ -105,14 +104,9 @@ function checkShape({ drift, discovery, text, skip, rejects }: Judgement, issues
   }
   const note = drift === 'discard_value'
   if (!note) skip[row] = 2
-  rejects.push({
-    row,
-    kind: note ? 'note' : 'record',
-    rule: `schema.${issue.kind}`,
-    path: issue.path,
-    value: quoted(text, issue.start, issue.length),
-    reason,
-  })
+  const value = quoted(text, issue.start, issue.length)
+  const { path } = issue
+  rejects.push({ row, kind: note ? 'note' : 'record', rule: `schema.${issue.kind}`, path, value, reason })
 }
 
 function valueReject(
@@ -126,22 +120,27 @@ function valueReject(
 ): Reject {
   const { column, fault } = check
   const kind = note ? 'note' : 'record'
-  if (fault === undefined || fault.where === '') return { row, kind, rule, path: column.path, value: quoted(text, start, length), reason: reasonFor(column, rule, column.name) }
+  if (fault === undefined || fault.where === '') {
+    const reason = reasonFor(column, rule, column.name)
+    return { row, kind, rule, path: column.path, value: quoted(text, start, length), reason }
+  }
   const reason = reasonFor(fault.column, rule, `${column.name}${fault.where}`)
   return { row, kind, rule, path: `${column.path}${fault.where}`, value: fault.value, reason }
 }
 
 /** `name`: of the column, or of an item in its array. */
 function reasonFor(column: Column, rule: string, name: string): string {
+  const { type, minLength, maxLength } = column
   if (rule === 'schema.missing') return `${name} is required and has no value`
-  if (rule === 'format.length') return `${name} must have ${column.minLength ?? 0} to ${column.maxLength ?? 'any number of'} characters`
+  if (rule === 'format.length')
+    return `${name} must have ${minLength ?? 0} to ${maxLength ?? 'any number of'} characters`
   if (rule === 'format.pattern') return `${name} does not match ${column.pattern}`
   if (rule === 'format.values') return `${name} is none of ${column.values?.join(', ')}`
   if (rule === 'type.object') return `${name} is not an object`
-  if (column.array) return `${name} is not an array of ${column.fields === undefined ? column.type : 'objects'}`
-  if (column.type === 'decimal') return `${name} is not a decimal(${column.precision},${column.scale})`
-  if (column.type === 'date' || column.type === 'timestamp') return `${name} is not a ${column.type} of format ${column.format}`
-  return `${name} is not of type ${column.type}`
+  if (column.array) return `${name} is not an array of ${column.fields === undefined ? type : 'objects'}`
+  if (type === 'decimal') return `${name} is not a decimal(${column.precision},${column.scale})`
+  if (type === 'date' || type === 'timestamp') return `${name} is not a ${type} of format ${column.format}`
+  return `${name} is not of type ${type}`
 }
 
 function checkRule(one: RuleCheck, text: TextBytes, rows: number, skip: Uint8Array, rejects: Reject[]): void {

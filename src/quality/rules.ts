@@ -1,6 +1,6 @@
 /**
- * Expectations on single records, by the names people know from Great Expectations, compiled to checks on typed values.
- * Comparisons are exact: 64 bits as two words, decimals as digits, never through a double.
+ * Expectations on single records, by the names people know from Great Expectations, compiled to checks on
+ * typed values. Comparisons are exact: 64 bits as two words, decimals as digits, never through a double.
  */
 import { LIMITS } from '../core/limits.ts'
 import { bigFromWords } from '../core/rows.ts'
@@ -65,7 +65,8 @@ function boundReader({ column, values }: ColumnCheck): (text: TextBytes, row: nu
   if (values.kind === 'int32' || values.kind === 'boolean') return (_, row) => BigInt(values.int32[row])
   if (values.kind === 'int64') return (_, row) => bigFromWords(values.words, row)
   if (values.kind === 'double') return (_, row) => values.double[row]
-  if (column.type === 'decimal') return (text, row) => boundOf(canonicalText('decimal', values, text, row), column)
+  if (column.type === 'decimal')
+    return (text, row) => boundOf(canonicalText('decimal', values, text, row), column)
   return (text, row) => canonicalText(column.type, values, text, row)
 }
 
@@ -75,13 +76,17 @@ function between(rule: Rule, check: ColumnCheck): Holds {
   const max = rule.max === undefined ? undefined : boundOf(rule.max, column)
   if (values.kind === 'int32' || values.kind === 'boolean' || values.kind === 'double') {
     const numbers = values.kind === 'double' ? values : undefined
-    const [least, most] = [min === undefined ? -Infinity : Number(min), max === undefined ? Infinity : Number(max)]
+    const [least, most] = [
+      min === undefined ? -Infinity : Number(min),
+      max === undefined ? Infinity : Number(max),
+    ]
     return (_, row) => {
       const value = numbers === undefined ? values.int32[row] : numbers.double[row]
       return value >= least && value <= most
     }
   }
-  if (values.kind === 'int64') return betweenWords(check, min as bigint | undefined, max as bigint | undefined)
+  if (values.kind === 'int64')
+    return betweenWords(check, min as bigint | undefined, max as bigint | undefined)
   if (column.type === 'decimal') return betweenDecimals(rule, check)
   const valueAt = boundReader(check)
   return (text, row) => {
@@ -99,7 +104,10 @@ function betweenDecimals(rule: Rule, { values }: ColumnCheck): Holds {
   const [min, max] = [canonical(rule.min), canonical(rule.max)]
   return (text, row) => {
     const value = canonicalText('decimal', values, text, row)
-    return (min === undefined || compareDecimals(value, min) >= 0) && (max === undefined || compareDecimals(value, max) <= 0)
+    return (
+      (min === undefined || compareDecimals(value, min) >= 0) &&
+      (max === undefined || compareDecimals(value, max) <= 0)
+    )
   }
 }
 

@@ -1,7 +1,8 @@
 /**
- * Dates and times from bytes: ISO by fixed places, other formats by the steps that `dataset/temporal-format.ts` compiles,
- * counts since 1970 by their unit. A timestamp is seconds and microseconds apart, because their product has more bits than
- * a double: exact from year 1 to 9999, refused outside.
+ * Dates and times from bytes: ISO by fixed places, other formats by the steps that
+ * `dataset/temporal-format.ts` compiles, counts since 1970 by their unit. A timestamp is seconds and
+ * microseconds apart, because their product has more bits than a double: exact from year 1 to 9999, refused
+ * outside.
  */
 import { DAY_SECONDS, END_SECOND, FIRST_SECOND, daysOf, weekdayOf } from '../core/calendar.ts'
 import { failure } from '../core/errors.ts'
@@ -9,8 +10,17 @@ import { openZone, type Zone } from '../core/zones.ts'
 import { EPOCH_PLACES, parseTemporalFormat, type TemporalStep } from '../dataset/temporal-format.ts'
 import { asciiText, isWord, wordsInto } from './values.ts'
 
-/** Reads the text in [start, start + length) and writes microseconds since 1970 to words of `row`; false when it is none. */
-export type TimestampReader = (b: Uint8Array, start: number, length: number, words: Int32Array, row: number) => boolean
+/**
+ * Reads the text in [start, start + length) and writes microseconds since 1970 to words of `row`; false when
+ * it is none.
+ */
+export type TimestampReader = (
+  b: Uint8Array,
+  start: number,
+  length: number,
+  words: Int32Array,
+  row: number,
+) => boolean
 
 /** Days since 1970-01-01 of the text in [start, start + length), or NaN. */
 export type DateReader = (b: Uint8Array, start: number, length: number) => number
@@ -28,7 +38,8 @@ export function dateReader(format: string): DateReader {
 export function timestampReader(format: string, timezone: string): TimestampReader {
   if (Object.hasOwn(EPOCH_PLACES, format)) return epochReader(EPOCH_PLACES[format])
   const zone = timezone === '' ? undefined : openZone(timezone)
-  if (format === 'iso') return (b, start, length, words, row) => isoTimestamp(b, start, length, zone, words, row)
+  if (format === 'iso')
+    return (b, start, length, words, row) => isoTimestamp(b, start, length, zone, words, row)
   const { readers, fields } = compileSteps(format, 'timestamp')
   return (b, start, length, words, row) => {
     if (!readSteps(readers, fields, b, start, start + length)) return false
@@ -54,7 +65,10 @@ export function isoDate(b: Uint8Array, start: number, length: number): number {
   return daysOf(two(b, start) * 100 + two(b, start + 2), two(b, start + 5), two(b, start + 8))
 }
 
-/** `yyyy-MM-dd`, then `T` or a blank, `HH:mm`, `:ss`, a fraction, an offset: each part only behind the one before. */
+/**
+ * `yyyy-MM-dd`, then `T` or a blank, `HH:mm`, `:ss`, a fraction, an offset: each part only behind the one
+ * before.
+ */
 export function isoTimestamp(
   b: Uint8Array,
   start: number,
@@ -111,7 +125,10 @@ function microsOf(b: Uint8Array, from: number, end: number): number {
 const REFUSED = Infinity
 const MOST_OFFSET = 18 * 3600
 
-/** Seconds of `Z`, `+02`, `+0200` or `+02:00`, which fill [at, end); REFUSED when they do not, or beyond 18 hours. */
+/**
+ * Seconds of `Z`, `+02`, `+0200` or `+02:00`, which fill [at, end); REFUSED when they do not, or beyond 18
+ * hours.
+ */
 function offsetOf(b: Uint8Array, at: number, end: number): number {
   const length = end - at
   if (length === 1 && b[at] === CAPITAL_Z) return 0
@@ -125,7 +142,9 @@ function offsetOf(b: Uint8Array, at: number, end: number): number {
   return b[at] === DASH ? 0 - seconds : seconds
 }
 
-/** From local time to an instant, into words. `offset` is NaN where the text has none: then the zone says it. */
+/**
+ * From local time to an instant, into words. `offset` is NaN where the text has none: then the zone says it.
+ */
 function instantInto(
   local: number,
   year: number,
@@ -150,7 +169,10 @@ function microsInto(seconds: number, micros: number, words: Int32Array, row: num
   return wordsInto(-seconds - 1, 1e6, 1e6 - micros, true, words, row)
 }
 
-/** A sign, digits, and 1 to 9 digits behind a point; `places` is how far the unit's point stands behind the second's. */
+/**
+ * A sign, digits, and 1 to 9 digits behind a point; `places` is how far the unit's point stands behind the
+ * second's.
+ */
 function epochReader(places: number): TimestampReader {
   const shape = /^([+-]?)0*(\d{1,25})(?:\.(\d{1,9}))?$/
   return (b, start, length, words, row) => {
@@ -161,7 +183,9 @@ function epochReader(places: number): TimestampReader {
     const seconds = Number(whole.slice(0, cut))
     const micros = Number((whole.slice(cut) + (match[3] ?? '')).padEnd(6, '0').slice(0, 6))
     if (match[1] !== '-') return microsInto(seconds, micros, words, row)
-    return micros === 0 ? microsInto(0 - seconds, 0, words, row) : microsInto(-seconds - 1, 1e6 - micros, words, row)
+    return micros === 0
+      ? microsInto(0 - seconds, 0, words, row)
+      : microsInto(-seconds - 1, 1e6 - micros, words, row)
   }
 }
 
@@ -186,12 +210,19 @@ type StepReader = (fields: Fields, b: Uint8Array, at: number, end: number) => nu
 
 function compileSteps(format: string, type: 'date' | 'timestamp'): { readers: StepReader[]; fields: Fields } {
   const steps = parseTemporalFormat(format, type)
-  if (!Array.isArray(steps)) throw failure('internal', { reason: `format ${format} was not checked: ${steps.message}` })
+  if (!Array.isArray(steps))
+    throw failure('internal', { reason: `format ${format} was not checked: ${steps.message}` })
   const time = { hour: 0, hour12: 0, half: -1, minute: 0, second: 0, micros: 0, offset: NaN }
   return { readers: steps.map(stepReader), fields: { year: 0, month: 0, day: 0, weekday: -1, ...time } }
 }
 
-function readSteps(readers: StepReader[], fields: Fields, b: Uint8Array, start: number, end: number): boolean {
+function readSteps(
+  readers: StepReader[],
+  fields: Fields,
+  b: Uint8Array,
+  start: number,
+  end: number,
+): boolean {
   let at = start
   for (let i = 0; i < readers.length && at >= 0; i += 1) at = readers[i](fields, b, at, end)
   return at === end
@@ -248,9 +279,22 @@ function wordReader(field: 'month' | 'weekday' | 'half', words: readonly string[
   }
 }
 
-/** Zones that RFC 5322 (section 4.3) defines for old mails and feeds. Its single letters are refused: they were used wrongly. */
+/**
+ * Zones that RFC 5322 (section 4.3) defines for old mails and feeds. Its single letters are refused: they
+ * were used wrongly.
+ */
 const NAMED_OFFSETS: Readonly<Record<string, number>> = {
-  GMT: 0, UTC: 0, UT: 0, EST: -5, EDT: -4, CST: -6, CDT: -5, MST: -7, MDT: -6, PST: -8, PDT: -7,
+  GMT: 0,
+  UTC: 0,
+  UT: 0,
+  EST: -5,
+  EDT: -4,
+  CST: -6,
+  CDT: -5,
+  MST: -7,
+  MDT: -6,
+  PST: -8,
+  PDT: -7,
 }
 
 /** Where an offset that starts at a place ends: behind `Z`, the hours, or the minutes if there are any. */
@@ -267,7 +311,8 @@ function offsetReader(named: boolean): StepReader {
     seconds: hours * 3600,
   }))
   return (fields, b, at, end) => {
-    const fits = (word: Uint8Array): boolean => end - at >= word.length && word.every((byte, i) => b[at + i] === byte)
+    const fits = (word: Uint8Array): boolean =>
+      end - at >= word.length && word.every((byte, i) => b[at + i] === byte)
     const name = names.find(({ word }) => fits(word))
     if (name !== undefined) {
       fields.offset = name.seconds

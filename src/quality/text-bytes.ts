@@ -1,6 +1,9 @@
 /** Texts as spans of bytes. */
 
-/** The bytes that spans point into. `append` adds text behind them and returns its start; `bytes` may be another array then. */
+/**
+ * The bytes that spans point into. `append` adds text behind them and returns its start; `bytes` may be
+ * another array then.
+ */
 export interface TextBytes {
   bytes: Uint8Array
   append(text: string): { start: number; length: number }

@@ -1,6 +1,6 @@
 /**
- * Text to values, straight from bytes: right, or refused; nothing is coerced. `docs/reference/types.md` is the table of what
- * each type takes. Exact numbers never pass through a double that cannot hold them.
+ * Text to values, straight from bytes: right, or refused; nothing is coerced. `docs/reference/types.md` is
+ * the table of what each type takes. Exact numbers never pass through a double that cannot hold them.
  */
 
 /** 0: a digit of a canonical UUID, 1: a capital one, 2: none. */
@@ -11,7 +11,14 @@ const [PLUS, DASH, POINT, ZERO] = [0x2b, 0x2d, 0x2e, 0x30]
 
 /** 1: a UUID as it is written canonically, 2: one with capital letters, 0: none. */
 export function uuidKind(b: Uint8Array, start: number, length: number): 0 | 1 | 2 {
-  if (length !== 36 || b[start + 8] !== DASH || b[start + 13] !== DASH || b[start + 18] !== DASH || b[start + 23] !== DASH) return 0
+  if (
+    length !== 36 ||
+    b[start + 8] !== DASH ||
+    b[start + 13] !== DASH ||
+    b[start + 18] !== DASH ||
+    b[start + 23] !== DASH
+  )
+    return 0
   // Kinds are gathered without a branch per byte: this runs for every record.
   let seen = 0
   for (let at = start; at < start + 8; at += 1) seen |= HEX[b[at]]
@@ -20,7 +27,10 @@ export function uuidKind(b: Uint8Array, start: number, length: number): 0 | 1 | 
   return seen > 1 ? 0 : seen === 1 ? 2 : 1
 }
 
-/** The integer written in [start, start + length), or NaN: of any number of leading zeros and at most 15 digits behind them. */
+/**
+ * The integer written in [start, start + length), or NaN: of any number of leading zeros and at most 15
+ * digits behind them.
+ */
 export function integerOf(b: Uint8Array, start: number, length: number): number {
   let at = start
   const end = start + length
@@ -46,10 +56,17 @@ function behindZeros(b: Uint8Array, from: number, end: number): number {
 }
 
 /**
- * Writes a 64-bit integer as two words (low one first); false when the text is none. Nineteen digits are taken as ten and
- * nine, and their product is put together in halves that a double holds exactly: a BigInt a value costs ten times as much.
+ * Writes a 64-bit integer as two words (low one first); false when the text is none. Nineteen digits are
+ * taken as ten and nine, and their product is put together in halves that a double holds exactly: a BigInt a
+ * value costs ten times as much.
  */
-export function longInto(b: Uint8Array, start: number, length: number, words: Int32Array, row: number): boolean {
+export function longInto(
+  b: Uint8Array,
+  start: number,
+  length: number,
+  words: Int32Array,
+  row: number,
+): boolean {
   let at = start
   const end = start + length
   const negative = b[at] === DASH
@@ -77,8 +94,8 @@ const TWO_31 = 2_147_483_648
 const TWO_32 = 4_294_967_296
 
 /**
- * Writes `high * unit + low`, negated on demand; false beyond 64 bits. All are whole and not negative; `high` times `unit` may
- * have 64 bits, with at most 38 and 30 of their own.
+ * Writes `high * unit + low`, negated on demand; false beyond 64 bits. All are whole and not negative; `high`
+ * times `unit` may have 64 bits, with at most 38 and 30 of their own.
  */
 export function wordsInto(
   high: number,
@@ -112,8 +129,9 @@ export function wordsInto(
 const TENS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`))
 
 /**
- * A double written as text, or NaN. `NaN` and infinity are refused, as words and as overflow: statistics and comparisons break
- * on them. A negative zero becomes zero: DuckDB's Parquet dictionary takes the two for one and keeps whichever came first, Spark's keeps both.
+ * A double written as text, or NaN. `NaN` and infinity are refused, as words and as overflow: statistics and
+ * comparisons break on them. A negative zero becomes zero: DuckDB's Parquet dictionary takes the two for one
+ * and keeps whichever came first, Spark's keeps both.
  */
 export function doubleOf(b: Uint8Array, start: number, length: number): number {
   const end = start + length
@@ -142,7 +160,8 @@ export function doubleOf(b: Uint8Array, start: number, length: number): number {
     if (Number.isNaN(exponent)) return NaN
   }
   const tens = exponent - places
-  // A whole number below 2^53 times or by an exact power of ten is rounded once, hence to the nearest double (Clinger).
+  // A whole number below 2^53 times or by an exact power of ten is rounded once, hence to the nearest double
+  // (Clinger).
   if (digits < 1e9 && tens >= -22 && tens <= 22) {
     const value = tens < 0 ? mantissa / TENS[-tens] : mantissa * TENS[tens]
     return negative ? 0 - value : value
@@ -151,7 +170,10 @@ export function doubleOf(b: Uint8Array, start: number, length: number): number {
   return Number.isFinite(value) ? value : NaN
 }
 
-/** The exponent in [at, end), which starts with its letter; NaN when it is none, and some large number for all that are large. */
+/**
+ * The exponent in [at, end), which starts with its letter; NaN when it is none, and some large number for all
+ * that are large.
+ */
 function exponentOf(b: Uint8Array, start: number, end: number): number {
   if ((b[start] | 0x20) !== 0x65) return NaN
   let at = start + 1
@@ -171,9 +193,9 @@ function exponentOf(b: Uint8Array, start: number, end: number): number {
 export const [NO_DECIMAL, SPAN_OF_TEXT, NEEDS_TEXT] = [0, 1, 2] as const
 
 /**
- * Checks a decimal of at most `whole` digits before the point and `scale` behind it; zeros that change nothing do not count.
- * Its canonical text is nearly always a part of the text (`12.50`, `+5`, `007`), which goes to `spans`; otherwise (`.5`, `-007`)
- * `decimalText` writes it.
+ * Checks a decimal of at most `whole` digits before the point and `scale` behind it; zeros that change
+ * nothing do not count. Its canonical text is nearly always a part of the text (`12.50`, `+5`, `007`), which
+ * goes to `spans`; otherwise (`.5`, `-007`) `decimalText` writes it.
  */
 export function decimalInto(
   b: Uint8Array,

@@ -35,7 +35,11 @@ afterAll(async () => {
 })
 
 /** Writes texts of one column through checks, stage and COPY; returns the file and its statistics. */
-async function written(raws: RawColumn[], textsOf: string[][], path: string): Promise<{ stats: { minValues: Record<string, unknown>; maxValues: Record<string, unknown> } }> {
+async function written(
+  raws: RawColumn[],
+  textsOf: string[][],
+  path: string,
+): Promise<{ stats: { minValues: Record<string, unknown>; maxValues: Record<string, unknown> } }> {
   const columns = raws.map((raw) => normalizeColumn(raw))
   const rows = textsOf[0].length
   const { text, cells, end } = laidOut(textsOf.flat())
@@ -43,19 +47,47 @@ async function written(raws: RawColumn[], textsOf: string[][], path: string): Pr
   const broken: string[] = []
   checks.forEach((check, i) => {
     ensureRows(check.values, rows)
-    check.checkAll(text, cells.subarray(i * rows * 2), 0, 1, rows, new Uint8Array(rows), (row, rule) => broken.push(`${columns[i].name} ${rule} ${JSON.stringify(textsOf[i][row])}`))
+    check.checkAll(text, cells.subarray(i * rows * 2), 0, 1, rows, new Uint8Array(rows), (row, rule) =>
+      broken.push(`${columns[i].name} ${rule} ${JSON.stringify(textsOf[i][row])}`),
+    )
   })
   expect(broken).toEqual([])
-  const stage = await engine.createStage(columns.map((column): StageColumn => ({ name: column.name, kind: columnKind(column), type: deltaType(column) })))
-  stage.append({ text: { bytes: text.bytes as Buffer, end: end() }, selection: Int32Array.from({ length: rows }, (_, i) => i), count: rows, columns: checks.map((check) => check.values) })
-  const file = await (await stage.rotate())?.write(path, [], columns.map((column) => column.name), 'zstd')
-  return { stats: JSON.parse(file?.stats ?? '{}') as { minValues: Record<string, unknown>; maxValues: Record<string, unknown> } }
+  const stage = await engine.createStage(
+    columns.map((column): StageColumn => ({
+      name: column.name,
+      kind: columnKind(column),
+      type: deltaType(column),
+    })),
+  )
+  stage.append({
+    text: { bytes: text.bytes as Buffer, end: end() },
+    selection: Int32Array.from({ length: rows }, (_, i) => i),
+    count: rows,
+    columns: checks.map((check) => check.values),
+  })
+  const file = await (
+    await stage.rotate()
+  )?.write(
+    path,
+    [],
+    columns.map((column) => column.name),
+    'zstd',
+  )
+  return {
+    stats: JSON.parse(file?.stats ?? '{}') as {
+      minValues: Record<string, unknown>
+      maxValues: Record<string, unknown>
+    },
+  }
 }
 
 /** SQL that shows a value of a column exactly, as the model writes it. */
 function shown(value: string, { type, scale = 0 }: TypeSettings): string {
   if (type === 'timestamp') return `epoch_us(${value})::VARCHAR`
-  if (type === 'decimal') return scale === 0 ? `${value}::VARCHAR` : `regexp_replace(regexp_replace(${value}::VARCHAR, '\\.?0+$', ''), '^(-?)(\\.|$)', '\\10\\2')`
+  if (type === 'decimal')
+    return scale === 0
+      ? `${value}::VARCHAR`
+      : `regexp_replace(regexp_replace(${value}::VARCHAR, '\\.?0+$', ''), '^(-?)(\\.|$)', '\\10\\2')`
   if (type === 'string' || type === 'uuid') return `hex(${value})`
   return `${value}::VARCHAR`
 }
@@ -86,18 +118,37 @@ test.each(SCALAR_TYPES)('%s: the file holds what the model reads', { timeout: 60
     const key = JSON.stringify(column)
     const group = groups.get(key) ?? []
     groups.set(key, group)
-    if (verdict.verdict !== 'refused') group.push({ text, value: verdict.verdict === 'value' ? verdict.value : null })
+    if (verdict.verdict !== 'refused')
+      group.push({ text, value: verdict.verdict === 'value' ? verdict.value : null })
   })
   let files = 0
   for (const [key, group] of groups) {
     if (group.length === 0) continue
     const settings = JSON.parse(key) as TypeSettings
     const texts = group.map((one) => one.text)
-    const raws: RawColumn[] = [{ name: 'c', ...settings }, { name: 'a', array: true, ...settings }, { name: 's', array: true, fields: [{ name: 'n' }, { name: 'v', ...settings }, { name: 'l', array: true, ...settings }] }]
+    const raws: RawColumn[] = [
+      { name: 'c', ...settings },
+      { name: 'a', array: true, ...settings },
+      {
+        name: 's',
+        array: true,
+        fields: [{ name: 'n' }, { name: 'v', ...settings }, { name: 'l', array: true, ...settings }],
+      },
+    ]
     const quoted = texts.map((one) => JSON.stringify(one))
     const path = join(folder, `${type}-${(files += 1)}.parquet`)
-    await written(raws, [texts, quoted.map((one) => `[null,${one}]`), quoted.map((one) => `[{"n":"q\\"\\u0000x","v":${one},"l":[${one}]},{}]`)], path)
-    const rows = (await reader.rows(`SELECT ${['c', 'a[2]', 's[1].v', 's[1].l[1]'].map((value) => shown(value, settings)).join(', ')}, len(a), a[1] IS NULL, s[2].v IS NULL, hex(s[1].n) FROM read_parquet('${path}')`)) as (string | null)[][]
+    await written(
+      raws,
+      [
+        texts,
+        quoted.map((one) => `[null,${one}]`),
+        quoted.map((one) => `[{"n":"q\\"\\u0000x","v":${one},"l":[${one}]},{}]`),
+      ],
+      path,
+    )
+    const rows = (await reader.rows(
+      `SELECT ${['c', 'a[2]', 's[1].v', 's[1].l[1]'].map((value) => shown(value, settings)).join(', ')}, len(a), a[1] IS NULL, s[2].v IS NULL, hex(s[1].n) FROM read_parquet('${path}')`,
+    )) as (string | null)[][]
     const exact = (value: string | null): string | null => (type === 'double' ? doubleBits(value) : value)
     const differences = rows.flatMap((row, i) => {
       const wanted = modelled(group[i].value, settings)
@@ -105,13 +156,29 @@ test.each(SCALAR_TYPES)('%s: the file holds what the model reads', { timeout: 60
       return found.every((value) => value === wanted) ? [] : [{ settings, text: texts[i], wanted, found }]
     })
     expect(differences.slice(0, 5)).toEqual([])
-    expect(new Set(rows.map((row) => JSON.stringify(row.slice(4))))).toEqual(new Set([JSON.stringify(['2', true, true, '71220078'])]))
+    expect(new Set(rows.map((row) => JSON.stringify(row.slice(4))))).toEqual(
+      new Set([JSON.stringify(['2', true, true, '71220078'])]),
+    )
   }
 })
 
 test('bounds in the statistics hold the values, also where JSON has no exact number or year', async () => {
-  const raws: RawColumn[] = [{ name: 't', type: 'timestamp' }, { name: 'd', type: 'decimal', precision: 38, scale: 6 }, { name: 'm', type: 'decimal', precision: 18, scale: 2 }, { name: 'l', type: 'long' }]
-  const { stats } = await written(raws, [['0001-01-01T00:00:00.000001Z', '9999-12-31T23:59:59.999999Z'], ['12345678901234.123457', '12345678901234.123458'], ['0.01', '1234567890.12'], ['9007199254740993', '9223372036854775807']], join(folder, 'stats.parquet'))
+  const raws: RawColumn[] = [
+    { name: 't', type: 'timestamp' },
+    { name: 'd', type: 'decimal', precision: 38, scale: 6 },
+    { name: 'm', type: 'decimal', precision: 18, scale: 2 },
+    { name: 'l', type: 'long' },
+  ]
+  const { stats } = await written(
+    raws,
+    [
+      ['0001-01-01T00:00:00.000001Z', '9999-12-31T23:59:59.999999Z'],
+      ['12345678901234.123457', '12345678901234.123458'],
+      ['0.01', '1234567890.12'],
+      ['9007199254740993', '9223372036854775807'],
+    ],
+    join(folder, 'stats.parquet'),
+  )
   expect(stats.minValues).toEqual({ m: 0.01 })
   expect(stats.maxValues).toEqual({ m: 1234567890.12 })
 })

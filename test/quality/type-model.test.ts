@@ -10,7 +10,14 @@ import { canonicalText } from '../../src/quality/canonical.ts'
 import { compileColumn } from '../../src/quality/column-check.ts'
 import { read } from '../../src/quality/text-bytes.ts'
 import { laidOut } from '../support/laid-out-texts.ts'
-import { SCALAR_TYPES, expectedOf, typeCases, type TypeCase, type TypeSettings, type Verdict } from '../support/type-texts.ts'
+import {
+  SCALAR_TYPES,
+  expectedOf,
+  typeCases,
+  type TypeCase,
+  type TypeSettings,
+  type Verdict,
+} from '../support/type-texts.ts'
 
 const COUNT = Number(process.env.HEADRACE_TYPE_TEXTS ?? 20_000)
 const SEED = Number(process.env.HEADRACE_SEED ?? Math.floor(Math.random() * 1e6))
@@ -25,15 +32,24 @@ test.each(SCALAR_TYPES)('%s: what we read is what the model reads', { timeout: 6
   const differences: unknown[] = []
   for (const [settings, group] of grouped(cases, expected)) {
     const texts = group.map((one) => one.text)
-    const judged = { bulk: inBulk(settings, texts), item: asItems(settings, texts), raw: asItems(settings, texts, true), field: asFields(settings, texts) }
+    const judged = {
+      bulk: inBulk(settings, texts),
+      item: asItems(settings, texts),
+      raw: asItems(settings, texts, true),
+      field: asFields(settings, texts),
+    }
     for (const [i, { text, expected: wanted }] of group.entries())
       for (const [way, verdicts] of Object.entries(judged))
-        if (verdicts[i] !== undefined && JSON.stringify(verdicts[i]) !== JSON.stringify(wanted)) differences.push({ way, settings, text, wanted, found: verdicts[i] })
+        if (verdicts[i] !== undefined && JSON.stringify(verdicts[i]) !== JSON.stringify(wanted))
+          differences.push({ way, settings, text, wanted, found: verdicts[i] })
   }
   expect(differences.slice(0, 10)).toEqual([])
 })
 
-function grouped(cases: TypeCase[], expected: Verdict[]): [TypeSettings, { text: string; expected: Verdict }[]][] {
+function grouped(
+  cases: TypeCase[],
+  expected: Verdict[],
+): [TypeSettings, { text: string; expected: Verdict }[]][] {
   const groups = new Map<string, { text: string; expected: Verdict }[]>()
   cases.forEach(({ column, text }, i) => {
     const key = JSON.stringify(column)
@@ -51,26 +67,42 @@ function valueText(column: Column, canonical: string): string {
   return Buffer.from(bits.buffer).toString('hex')
 }
 
-function checked(raw: RawColumn, texts: string[]): { column: Column; rows: { rule: string | undefined; canonical: string | undefined; where: string }[] } {
+function checked(
+  raw: RawColumn,
+  texts: string[],
+): { column: Column; rows: { rule: string | undefined; canonical: string | undefined; where: string }[] } {
   const column = normalizeColumn(raw)
   const check = compileColumn(column)
   const { text, cells } = laidOut(texts)
   ensureRows(check.values, texts.length)
   const rules = new Map<number, { rule: string; where: string }>()
-  check.checkAll(text, cells, 0, 1, texts.length, new Uint8Array(texts.length), (row, rule) => rules.set(row, { rule, where: check.fault?.where ?? '' }))
+  check.checkAll(text, cells, 0, 1, texts.length, new Uint8Array(texts.length), (row, rule) =>
+    rules.set(row, { rule, where: check.fault?.where ?? '' }),
+  )
   const { values } = check
   const canonicalOf = (row: number): string | undefined => {
     if (values.valid[row] === 0) return undefined
-    return column.array ? read(text, values.spans[row * 2], values.spans[row * 2 + 1]) : canonicalText(column.type, values, text, row)
+    return column.array
+      ? read(text, values.spans[row * 2], values.spans[row * 2 + 1])
+      : canonicalText(column.type, values, text, row)
   }
-  return { column, rows: texts.map((_, row) => ({ rule: rules.get(row)?.rule, where: rules.get(row)?.where ?? '', canonical: canonicalOf(row) })) }
+  return {
+    column,
+    rows: texts.map((_, row) => ({
+      rule: rules.get(row)?.rule,
+      where: rules.get(row)?.where ?? '',
+      canonical: canonicalOf(row),
+    })),
+  }
 }
 
 function inBulk(settings: TypeSettings, texts: string[]): Verdict[] {
   const { column, rows } = checked({ name: 'c', ...settings }, texts)
   return rows.map(({ rule, canonical }): Verdict => {
     if (rule !== undefined) return { verdict: 'refused' }
-    return canonical === undefined ? { verdict: 'null' } : { verdict: 'value', value: valueText(column, canonical) }
+    return canonical === undefined
+      ? { verdict: 'null' }
+      : { verdict: 'value', value: valueText(column, canonical) }
   })
 }
 
@@ -79,25 +111,61 @@ const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
 /** As the second item behind a null, quoted; or bare, where the text is a number or a word of JSON. */
 function asItems(settings: TypeSettings, texts: string[], bare = false): (Verdict | undefined)[] {
   const isBare = (text: string): boolean => NUMBER.test(text) || text === 'true' || text === 'false'
-  const { column, rows } = checked({ name: 'c', array: true, ...settings }, texts.map((one) => ` [ null,${bare && isBare(one) ? one : JSON.stringify(one)} ]`))
-  return rows.map((row, i) => (bare && !isBare(texts[i]) ? undefined : verdictOf(column, row, '[1]', (parsed) => (parsed as unknown[])[1])))
+  const { column, rows } = checked(
+    { name: 'c', array: true, ...settings },
+    texts.map((one) => ` [ null,${bare && isBare(one) ? one : JSON.stringify(one)} ]`),
+  )
+  return rows.map((row, i) =>
+    bare && !isBare(texts[i])
+      ? undefined
+      : verdictOf(column, row, '[1]', (parsed) => (parsed as unknown[])[1]),
+  )
 }
 
 function asFields(settings: TypeSettings, texts: string[]): Verdict[] {
-  const raw: RawColumn = { name: 'c', array: true, fields: [{ name: 'v', path: 'a.["b c"]'.replace('.[', '['), ...settings }, { name: 'other' }] }
-  const { column, rows } = checked(raw, texts.map((one) => `[{"a":{"x":1,"b c":${JSON.stringify(one)}},"other":null}]`))
+  const raw: RawColumn = {
+    name: 'c',
+    array: true,
+    fields: [{ name: 'v', path: 'a.["b c"]'.replace('.[', '['), ...settings }, { name: 'other' }],
+  }
+  const { column, rows } = checked(
+    raw,
+    texts.map((one) => `[{"a":{"x":1,"b c":${JSON.stringify(one)}},"other":null}]`),
+  )
   const field = (column.fields as Column[])[0]
-  return rows.map((row) => verdictOf(field, row, '[0].a["b c"]', (parsed) => (parsed as { v: unknown }[])[0].v))
+  return rows.map((row) =>
+    verdictOf(field, row, '[0].a["b c"]', (parsed) => (parsed as { v: unknown }[])[0].v),
+  )
 }
 
-function verdictOf(column: Column, row: { rule: string | undefined; canonical: string | undefined; where: string }, where: string, pick: (parsed: unknown) => unknown): Verdict {
-  if (row.rule !== undefined) return row.where === where ? { verdict: 'refused' } : { verdict: 'value', value: `a fault at ${row.where}` }
+function verdictOf(
+  column: Column,
+  row: { rule: string | undefined; canonical: string | undefined; where: string },
+  where: string,
+  pick: (parsed: unknown) => unknown,
+): Verdict {
+  if (row.rule !== undefined)
+    return row.where === where
+      ? { verdict: 'refused' }
+      : { verdict: 'value', value: `a fault at ${row.where}` }
   const item = pick(JSON.parse(row.canonical as string))
   return item === null ? { verdict: 'null' } : { verdict: 'value', value: valueText(column, item as string) }
 }
 
 test('the model sees a change of the meaning', async () => {
-  const texts: [ScalarType, string, string | undefined][] = [['long', '007', '7'], ['date', '2024-02-30', undefined], ['double', '1e400', undefined], ['timestamp', '2024-07-01T10:00:00', '2024-07-01T08:00:00Z']]
-  const expected = await expectedOf(texts.map(([type, text]) => ({ column: { type, ...(type === 'timestamp' ? { timezone: 'Europe/Berlin' } : {}) }, text })))
-  expect(expected.map((one) => (one.verdict === 'value' ? one.value : undefined))).toEqual(texts.map(([, , value]) => value))
+  const texts: [ScalarType, string, string | undefined][] = [
+    ['long', '007', '7'],
+    ['date', '2024-02-30', undefined],
+    ['double', '1e400', undefined],
+    ['timestamp', '2024-07-01T10:00:00', '2024-07-01T08:00:00Z'],
+  ]
+  const expected = await expectedOf(
+    texts.map(([type, text]) => ({
+      column: { type, ...(type === 'timestamp' ? { timezone: 'Europe/Berlin' } : {}) },
+      text,
+    })),
+  )
+  expect(expected.map((one) => (one.verdict === 'value' ? one.value : undefined))).toEqual(
+    texts.map(([, , value]) => value),
+  )
 })

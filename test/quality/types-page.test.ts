@@ -18,11 +18,16 @@ import { columnKind, compileColumn } from '../../src/quality/column-check.ts'
 import { laidOut } from '../support/laid-out-texts.ts'
 
 const page = readFileSync('docs/reference/types.md', 'utf8')
-const tables = page.split(/\n\n/).filter((part) => part.startsWith('| ')).map(rowsOf)
+const tables = page
+  .split(/\n\n/)
+  .filter((part) => part.startsWith('| '))
+  .map(rowsOf)
 const code = (cell: string): string[] => [...cell.matchAll(/`([^`]*)`/g)].map((match) => match[1])
 
 function rowsOf(table: string): Record<string, string>[] {
-  const [head, , ...rows] = table.split('\n').map((line) => line.split(' | ').map((cell) => cell.replace(/^\||\|$/g, '').trim()))
+  const [head, , ...rows] = table
+    .split('\n')
+    .map((line) => line.split(' | ').map((cell) => cell.replace(/^\||\|$/g, '').trim()))
   return rows.map((cells) => Object.fromEntries(head.map((name, i) => [name, cells[i] ?? ''])))
 }
 
@@ -51,7 +56,17 @@ const meanings = withColumns('Declared', 'Read as', 'Refused')
 
 test('the page has a row for each type', () => {
   const types = new Set(meanings.map((row) => /type: (\w+)/.exec(row.Declared)?.[1]))
-  expect([...types].toSorted()).toEqual(['boolean', 'date', 'decimal', 'double', 'integer', 'long', 'string', 'timestamp', 'uuid'])
+  expect([...types].toSorted()).toEqual([
+    'boolean',
+    'date',
+    'decimal',
+    'double',
+    'integer',
+    'long',
+    'string',
+    'timestamp',
+    'uuid',
+  ])
 })
 
 test.each(meanings)('$Declared', (row) => {
@@ -60,20 +75,30 @@ test.each(meanings)('$Declared', (row) => {
   expect(pairs.length).toBeGreaterThan(0)
   expect(pairs.map(([text]) => [text, judged(column, text)])).toEqual(pairs)
   const refused = code(row.Refused)
-  expect(refused.map((text) => [text, judged(column, text)])).toEqual(refused.map((text) => [text, 'refused']))
+  expect(refused.map((text) => [text, judged(column, text)])).toEqual(
+    refused.map((text) => [text, 'refused']),
+  )
 })
 
 test.each(withColumns('Declared', 'Suggestion'))('check refuses $Declared', (row) => {
-  expect(checkDataset(declaration(code(row.Declared)[0])).mistakes.map(mistakeText).join('\n')).toContain(row.Suggestion)
+  expect(
+    checkDataset(declaration(code(row.Declared)[0]))
+      .mistakes.map(mistakeText)
+      .join('\n'),
+  ).toContain(row.Suggestion)
 })
 
 test('the page and the schema list the whole dialect', () => {
   const listed = withColumns('Letters', 'Meaning').flatMap((row) => code(row.Letters))
   const all = [...FORMAT_LETTERS, 'S', 'SSSSSSSSS', ...Object.keys(EPOCH_PLACES)]
   expect(listed.toSorted()).toEqual(all.toSorted())
-  const schema = DATASET_SCHEMA as unknown as { properties: { columns: { items: { properties: { format: { description: string } } } } } }
+  const schema = DATASET_SCHEMA as unknown as {
+    properties: { columns: { items: { properties: { format: { description: string } } } } }
+  }
   const { description } = schema.properties.columns.items.properties.format
-  expect(all.filter((letters) => letters !== 'SSSSSSSSS' && !description.split(/[\s,;:()]+/).includes(letters))).toEqual([])
+  expect(
+    all.filter((letters) => letters !== 'SSSSSSSSS' && !description.split(/[\s,;:()]+/).includes(letters)),
+  ).toEqual([])
 })
 
 test('types are stored as the page says', async () => {
@@ -83,13 +108,33 @@ test('types are stored as the page says', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-types-page-'))
   const options = { memoryBytes: 128 << 20, threads: 1, spillFolder: join(folder, 'spill') }
   const engine = await openStageEngine(options)
-  const stage = await engine.createStage(columns.map((column): StageColumn => ({ name: column.name, kind: columnKind(column), type: deltaType(column) })))
+  const stage = await engine.createStage(
+    columns.map((column): StageColumn => ({
+      name: column.name,
+      kind: columnKind(column),
+      type: deltaType(column),
+    })),
+  )
   const values = columns.map((column) => compileColumn(column).values)
   for (const one of values) ensureRows(one, 1)
-  stage.append({ text: { bytes: Buffer.alloc(64), end: 0 }, selection: Int32Array.of(0), count: 1, columns: values })
-  await (await stage.rotate())?.write(join(folder, 'a.parquet'), [], columns.map((column) => column.name), 'zstd')
+  stage.append({
+    text: { bytes: Buffer.alloc(64), end: 0 },
+    selection: Int32Array.of(0),
+    count: 1,
+    columns: values,
+  })
+  await (
+    await stage.rotate()
+  )?.write(
+    join(folder, 'a.parquet'),
+    [],
+    columns.map((column) => column.name),
+    'zstd',
+  )
   const reader = await openSession({ ...options, spillFolder: join(folder, 'spill2') })
-  const schema = (await reader.objects(`SELECT name, type, converted_type FROM parquet_schema('${join(folder, 'a.parquet')}')`)) as { name: string; type: string; converted_type: string | null }[]
+  const schema = (await reader.objects(
+    `SELECT name, type, converted_type FROM parquet_schema('${join(folder, 'a.parquet')}')`,
+  )) as { name: string; type: string; converted_type: string | null }[]
   const found = columns.map(({ name, array }) => {
     const one = schema.find((row) => row.name === name)
     return array ? '' : [one?.type, one?.converted_type].filter((part) => part !== null).join(' ')

@@ -36,7 +36,7 @@ function boundOf(value: string | undefined, type: string, upper: boolean): unkno
   if (type === 'timestamp') return timestampBound(value, upper)
   const number = Number(value)
   if (type === 'double') return Number.isFinite(number) ? number : undefined
-  // A rounded bound would hide rows from readers: whole numbers of 53 bits and decimals of 15 digits are exact as JSON numbers.
+  // A rounded bound would hide rows from readers. Exact as JSON numbers are 53 bits, and decimals of 15 digits.
   if (!type.startsWith('decimal')) return Number.isSafeInteger(number) ? number : undefined
   return value.replace(/^-?0*\.?0*|\./g, '').length <= 15 ? number : undefined
 }
