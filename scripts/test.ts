@@ -34,8 +34,8 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   property: { files: ['test/formats'], env: { HEADRACE_PROPERTY_RUNS: '300000' } },
 }
 
-/** Python packages that read tables independently of us. */
-const PYTHON = ['deltalake==1.6.6', 'pyarrow']
+/** Python packages that read tables and documents independently of us. */
+const PYTHON = ['deltalake==1.6.6', 'pyarrow', 'lxml==6.1.3']
 
 interface Part {
   name: string
@@ -57,12 +57,12 @@ const parts: Part[] = [
   { name: 'S3 server (Go)', get: async () => void fetchS3Server() },
   { name: 'Spark with delta-spark (Java, Maven)', get: async () => void (await fetchJars('spark')) },
   {
-    name: 'deltalake (Python)',
+    name: 'deltalake and lxml (Python)',
     async get() {
       const venv = resolve('.headrace/test-venv')
       const marker = join(venv, 'bin', 'python')
       if (!existsSync(marker)) execFileSync('python3', ['-m', 'venv', venv], { stdio: 'pipe' })
-      const ok = spawnSync(marker, ['-c', 'import deltalake, pyarrow; assert deltalake.__version__ == "1.6.6"'])
+      const ok = spawnSync(marker, ['-c', 'import deltalake, lxml, pyarrow; assert deltalake.__version__ == "1.6.6"'])
       if (ok.status !== 0) execFileSync(marker, ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...PYTHON], { stdio: 'pipe' })
     },
   },
