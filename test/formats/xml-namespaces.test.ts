@@ -5,7 +5,7 @@ import { checkXmlPaths } from '../../src/dataset/xml-paths.ts'
 import type { RawDeclaration } from '../../src/dataset/normalize.ts'
 import type { XmlShapeSpec } from '../../src/formats/xml/shape.ts'
 import { chanceOf, makeSpec, makeTree, mixed, shuffled, written, type MadeElement, type Making, type Names } from '../support/xml-namespaces.ts'
-import { issuesWithText, scan, scannerFor } from '../support/xml.ts'
+import { issuesWithText, scan, scanInWindows, scannerFor } from '../support/xml.ts'
 
 const RUNS = Math.min(Number(process.env.HEADRACE_PROPERTY_RUNS ?? 1_000), 30_000)
 /** The machine may have much else to do. */
@@ -123,5 +123,25 @@ test('the path of a stranger leads back to it: declared it takes that value, ign
     // Ignored is an element with all that is below it.
     const isBelow = (at: string): boolean => at === path || (path !== '.' && at.startsWith(`${path.replace(/\/\.$/, '')}/`))
     expect(others(left.issues, () => false), context).toEqual(others(before[row].issues.filter((one) => !isEmptyAbove(one)), isBelow))
+  }
+}, LIMIT_MS)
+
+test('what is kept of a record of a large file is read as the record was, whatever its ancestors bound', () => {
+  for (let seed = 0; seed < RUNS / 2; seed += 1) {
+    const making = { chance: chanceOf(seed) }
+    const groups = Array.from({ length: 1 + making.chance.below(3) }, () => ({ ...makeTree(making), local: 'g', texts: [] }))
+    const root: MadeElement = { local: 'root', uri: making.chance.pick(['', 'urn:a', 'urn:"<&\t']), attributes: [], children: groups, texts: [] }
+    const inside = rightSpec(making)
+    const spec = { ...inside, record: making.chance.pick(['/root/g/r', '/root/g/r', '/root/g/{}r', '/root/a:g/{urn:c}r']), fields: inside.fields.filter((one) => !one.path.startsWith('/')) }
+    if (spec.fields.length === 0) continue
+    const document = written(root, making.chance)
+    const whole = readRows(spec, document)
+    const parts = scanInWindows(scannerFor(spec), Buffer.from(document), 1 + making.chance.below(200))
+    const context = `${document}\n${JSON.stringify(spec)}\n${whole.fault}`
+    expect(parts.fault, context).toBe(whole.fault)
+    expect(parts.originals, context).toHaveLength(whole.rows.length)
+    parts.originals.forEach((original, row) => {
+      expect(readRows(spec, original), `${context}\n${original}`).toEqual({ fault: undefined, rows: [whole.rows[row]] })
+    })
   }
 }, LIMIT_MS)

@@ -89,9 +89,17 @@ function textOfName(candidates: { uri: string; text: string }[], parentUri: stri
   return taken?.text ?? null
 }
 
+export interface InWindows {
+  rows: (string | null)[][]
+  fault: string | undefined
+  /** Of each row, the small document that a quarantine keeps of it. */
+  originals: string[]
+}
+
 /** Scans one document in windows of so many bytes more each time. */
-export function scanInWindows(one: XmlScanner, bytes: Buffer, size: number): { rows: (string | null)[][]; fault: string | undefined } {
+export function scanInWindows(one: XmlScanner, bytes: Buffer, size: number): InWindows {
   const rows: (string | null)[][] = []
+  const originals: string[] = []
   const slab = createSlab(bytes.length * 3 + 4096)
   one.beginDocument()
   let read = 0
@@ -105,9 +113,13 @@ export function scanInWindows(one: XmlScanner, bytes: Buffer, size: number): { r
     reserve(slab, 1024)
     const final = read === bytes.length
     const { consumed, fault } = one.scanWindow(slab, 0, kept, final)
-    if (fault !== undefined) return { rows, fault: fault.reason }
+    if (fault !== undefined) return { rows, fault: fault.reason, originals }
     rows.push(...rowsOf(one, slab.bytes))
-    if (final) return { rows, fault: undefined }
+    for (let row = 0; row < one.records.rows; row += 1) {
+      const [before, after] = one.around(row)
+      originals.push(before + slab.bytes.toString('utf8', one.records.extents[row * 2], one.records.extents[row * 2 + 1]) + after)
+    }
+    if (final) return { rows, fault: undefined, originals }
     slab.bytes.copyWithin(0, consumed, kept)
     kept -= consumed
   }
