@@ -39,8 +39,8 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   property: { files: ['test/formats'], env: { HEADRACE_PROPERTY_RUNS: '300000' } },
 }
 
-/** Python packages that read tables independently of us. */
-const PYTHON = ['deltalake==1.6.6', 'pyarrow', 'polars==2.1.0']
+/** Python packages that read tables and documents independently of us. */
+const PYTHON = ['deltalake==1.6.6', 'pyarrow', 'polars==2.1.0', 'lxml==6.1.3']
 
 interface Part {
   name: string
@@ -63,12 +63,13 @@ const parts: Part[] = [
   { name: 'sample files (npm, PyPI, Debian)', get: async () => fetchSampleFiles() },
   { name: 'Spark with delta-spark (Java, Maven)', get: async () => void (await fetchJars('spark')) },
   {
-    name: 'deltalake and polars (Python)',
+    name: 'deltalake, polars and lxml (Python)',
     async get() {
       const venv = resolve('.headrace/test-venv')
       const marker = join(venv, 'bin', 'python')
       if (!existsSync(marker)) execFileSync('python3', ['-m', 'venv', venv], { stdio: 'pipe' })
-      const ok = spawnSync(marker, ['-c', 'import deltalake, pyarrow, polars; assert deltalake.__version__ == "1.6.6"'])
+      const imports = 'import deltalake, lxml, pyarrow, polars; assert deltalake.__version__ == "1.6.6"'
+      const ok = spawnSync(marker, ['-c', imports])
       if (ok.status !== 0) execFileSync(marker, ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...PYTHON], { stdio: 'pipe' })
     },
   },

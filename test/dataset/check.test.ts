@@ -33,6 +33,41 @@ test.each([
   expect(mistakes(text).join('\n')).toMatch(message)
 })
 
+/** books.yaml with one path, ignored path or namespace changed. */
+const title = (path: string): string => books.replace('name: title,', `name: title, path: ${JSON.stringify(path)},`)
+const record = (more: string): string => books.replace('path: /library/book', `path: /library/book\n  ${more}`)
+
+test.each([
+  ['a prefix that is not bound', title('m:title'), /m:title is no XML path: prefix m is not declared in record.namespaces\. Bind it/],
+  ['a prefix misspelt', record('namespaces: { media: "urn:m" }').replace('name: title,', 'name: title, path: "meda:title",'), /Did you mean media\?/],
+  ['an empty step', title('a//b'), /a\/\/b is no XML path: a step is empty at position 3\. Name each element/],
+  ['a function of XPath', title('title/text()'), /Leave text\(\) out/],
+  ['a predicate of XPath', title('author[1]'), /array: true takes all/],
+  ['a name that is none', title('1st'), /1st cannot be a name/],
+  ['an element below an attribute', title('@a/b'), /an attribute has nothing below it\. Only the last step/],
+  ['a path twice', title('author/name'), /author_name takes author\/name, which column title takes as well|title takes author\/name/],
+  ['a path in two writings', record('namespaces: { m: "urn:m" }').replace('name: title,', 'name: title, path: "m:t",').replace('columns:', 'columns:\n  - { name: other, path: "{urn:m}t" }'), /title takes m:t, which column other takes as well/],
+  ['a path from the document to the record', title('/library/book/author/name'), /takes .*author\/name, which column/],
+  ['another root', title('/shop/@id'), /another root than record.path\. The root is library/],
+  ['a namespace that record.path leaves open', title('/{}library/@id'), /names a namespace where record.path names none/],
+  ['an ignored column', record('ignore: [title]'), /title is ignored, and column title takes it/],
+  ['an ignored path from the document', record('ignore: [/library/x]'), /ignore names what is below the record/],
+  ['an ignored path that is none', record('ignore: ["a b"]'), /a b is no XML path/],
+  ['a record that is an attribute', books.replace('path: /library/book', 'path: /library/@id'), /a record is an element/],
+  ['a record path with a prefix not bound', books.replace('path: /library/book', 'path: /l:library/book'), /prefix l is not declared/],
+  ['a prefix of XML', record('namespaces: { xmlns: "urn:m" }'), /declares namespaces/],
+  ['an array outside of the record', title('/library/tag').replace('name: title,', 'name: title, array: true,'), /only arrays inside of it/],
+  ['fields of an attribute', books.replace('columns:', 'columns:\n  - { name: other, path: "@x", array: true, fields: [{ name: y }] }'), /@x is an attribute and has no fields/],
+  ['a field from the document', books.replace('columns:', 'columns:\n  - { name: other, array: true, fields: [{ name: y, path: /y }] }'), /\/y starts at the document.*Write y/],
+])('names an XML path that is wrong: %s', (_, text, message) => {
+  expect(mistakes(text).join('\n')).toMatch(message)
+})
+
+test('XML paths that are right: the same name in two namespaces, a way on below an ignored element', () => {
+  const text = record('namespaces: { m: "urn:m" }\n  ignore: ["m:title", "{urn:x}title", "@xml:lang", author, "author/@{}id"]')
+  expect(mistakes(text)).toEqual([])
+})
+
 test('all mistakes are said at once, in order of lines', () => {
   const found = checkDataset(books.replace('type: uuid', 'type: uid').replace('drift: evolve', 'drift: ignore')).mistakes
   expect(found).toHaveLength(2)

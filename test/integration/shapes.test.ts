@@ -81,6 +81,43 @@ test('records of a large file are kept one by one: those that were wrong are rep
   where.cleanUp()
 })
 
+test('a record of a large file that was wrong is replayed with the namespaces that its ancestors bound', async () => {
+  const where = folder(() => `dataset: books
+source: { files: { path: incoming } }
+record: { format: xml, path: "/{urn:lib}library/shelf/{urn:book}book", namespaces: { m: "urn:more" } }
+columns:
+  - { name: id, type: integer, required: true }
+  - { name: title, path: "{urn:book}title" }
+  - { name: more, path: "m:title" }
+  - { name: pages, type: integer }
+drift: freeze
+processed: { key: [id] }
+`)
+  writeFileIn(where.incoming, '.none', '')
+  const out = createWriteStream(join(where.incoming, 'large.xml'))
+  out.write('<!DOCTYPE l:library SYSTEM "library.dtd"><l:library xmlns:l="urn:lib" xmlns:x="urn:book">')
+  for (let i = 0; i < 24_000; i += 1) {
+    // The prefix y means another namespace in every second shelf.
+    const shelf = `<l:shelf xmlns="urn:book" xmlns:y="urn:${i % 2 === 0 ? 'more' : 'other'}">`
+    const strange = i % 8_000 === 5 ? '<y:title>strange</y:title>' : ''
+    out.write(`${shelf}<x:book><id>${i}</id><title>T${i}</title>${i % 2 === 0 ? `<y:title>M${i}</y:title>` : strange}<pages>${i % 8_000 === 6 ? 'many' : 1}</pages><!-- ${'x'.repeat(800)} --></x:book></l:shelf>`)
+  }
+  out.end('</l:library>')
+  await once(out, 'close')
+  expect(await stream(where)).toMatchObject({ messages: 1, accepted: 23_994, quarantined: 6, byReason: { 'type.integer': 3, 'schema.unexpected': 3 } })
+  const kept = async (): Promise<string[]> => (await cliJson<{ rule: string; path: string }[]>(where, ['quarantine', 'list', where.declaration])).map((one) => `${one.rule} ${one.path}`).toSorted()
+  const [unexpected, types] = [Array(3).fill('schema.unexpected {urn:other}title'), Array(3).fill('type.integer pages')] as [string[], string[]]
+  expect(await kept()).toEqual([...unexpected, ...types])
+  expect(await cliJson(where, ['quarantine', 'replay', where.declaration])).toMatchObject({ read: 6, accepted: 0, quarantined: 6 })
+  expect(await kept()).toEqual([...unexpected, ...types])
+  // The path that was reported, ignored.
+  writeFileSync(where.declaration, readFileSync(where.declaration, 'utf8').replace('m: "urn:more" }', 'm: "urn:more" }, ignore: ["{urn:other}title"]'))
+  expect(await cliJson(where, ['quarantine', 'replay', where.declaration])).toMatchObject({ read: 6, accepted: 3, quarantined: 3 })
+  expect(await kept()).toEqual(types)
+  expect(await distinctTitles(where)).toEqual([23_997, 23_997])
+  where.cleanUp()
+})
+
 const LINES = `dataset: lines
 source: { files: { path: incoming, pattern: "*" } }
 record: { format: FORMAT }

@@ -72,8 +72,12 @@ function newElement(local: string, uri: string): MadeElement {
 function fill(making: Making, parent: MadeElement, depth: number): void {
   const { chance, names = PLAIN } = making
   for (let i = chance.below(5); i > 0; i -= 1) {
-    if (depth === 0 || chance.below(3) > 0) parent.children.push(leafFor(making, parent.uri))
-    else {
+    if (depth === 0 || chance.below(3) > 0) {
+      const leaf = leafFor(making, parent.uri)
+      // An attribute of the second of two elements would be one that the first has, in another namespace or not at all.
+      if (making.unique === true && parent.children.some((one) => one.local === leaf.local)) leaf.attributes = []
+      parent.children.push(leaf)
+    } else {
       const container = newElement(chance.pick(names.containers), uriFor(making, parent.uri))
       if (making.unique === true && parent.children.some((one) => one.local === container.local && one.uri === container.uri)) continue
       container.attributes = attributesFor(making)

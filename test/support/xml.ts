@@ -1,6 +1,6 @@
 /** The oracle: what saxes (xmlns: true) says of a document, and the same records taken out of its events. */
 import { SaxesParser } from 'saxes'
-import { createSlab } from '../../src/core/slab.ts'
+import { createSlab, reserve } from '../../src/core/slab.ts'
 import { compileShape, type XmlShapeSpec } from '../../src/formats/xml/shape.ts'
 import { createXmlScanner, type XmlScanner } from '../../src/formats/xml/scanner.ts'
 
@@ -87,4 +87,40 @@ export function saxesRows(document: string, names: string[]): (string | null)[][
 function textOfName(candidates: { uri: string; text: string }[], parentUri: string): string | null {
   const taken = candidates.find((one) => one.uri === '') ?? candidates.find((one) => one.uri === parentUri) ?? candidates[0]
   return taken?.text ?? null
+}
+
+export interface InWindows {
+  rows: (string | null)[][]
+  fault: string | undefined
+  /** Of each row, the small document that a quarantine keeps of it. */
+  originals: string[]
+}
+
+/** Scans one document in windows of so many bytes more each time. */
+export function scanInWindows(one: XmlScanner, bytes: Buffer, size: number): InWindows {
+  const rows: (string | null)[][] = []
+  const originals: string[] = []
+  const slab = createSlab(bytes.length * 3 + 4096)
+  one.beginDocument()
+  let read = 0
+  let kept = 0
+  for (;;) {
+    const take = Math.min(size, bytes.length - read)
+    slab.bytes.set(bytes.subarray(read, read + take), kept)
+    kept += take
+    read += take
+    slab.end = kept + 1
+    reserve(slab, 1024)
+    const final = read === bytes.length
+    const { consumed, fault } = one.scanWindow(slab, 0, kept, final)
+    if (fault !== undefined) return { rows, fault: fault.reason, originals }
+    rows.push(...rowsOf(one, slab.bytes))
+    for (let row = 0; row < one.records.rows; row += 1) {
+      const [before, after] = one.around(row)
+      originals.push(before + slab.bytes.toString('utf8', one.records.extents[row * 2], one.records.extents[row * 2 + 1]) + after)
+    }
+    if (final) return { rows, fault: undefined, originals }
+    slab.bytes.copyWithin(0, consumed, kept)
+    kept -= consumed
+  }
 }

@@ -72,12 +72,12 @@ class Record:
     def __init__(self, case, envelope):
         self.case, self.cells, self.issues = case, dict(envelope), []
 
-    def store(self, want, value, item):
+    def store(self, want, value, items):
         column, field = want
         if column < 0:
             return
         if field is not None:
-            if item is None:
+            if (item := items.get(column)) is None:
                 return
             if field in item:
                 self.issues.append(["repeated", value.strip(" \t\r\n")])
@@ -94,36 +94,36 @@ class Record:
         if "*" not in self.case["ignore"]:
             self.issues.append(["unexpected", value.strip(" \t\r\n")])
 
-    def walk(self, element, node, item, ignored):
+    def walk(self, element, node, items, ignored):
         names = [name_of(name) for name in element.attrib]
         own = name_of(element.tag)[0]
         mine = taken(names, node.attributes if node else {}, own)
         for index, value in enumerate(element.attrib.values()):
             if index in mine:
-                self.store(node.attributes[mine[index]], value, item)
+                self.store(node.attributes[mine[index]], value, items)
             elif not ignored and names[index][0] not in TECHNICAL:
                 self.unexpected(value)
         children = [child for child in element if isinstance(child.tag, str)]
         mine = taken([name_of(child.tag) for child in children], node.children if node else {}, own)
         for index, child in enumerate(children):
-            self.visit(child, node.children[mine[index]] if index in mine else None, item, ignored)
+            self.visit(child, node.children[mine[index]] if index in mine else None, items, ignored)
         text = own_text(element)
         for want in node.wants if node else []:
-            self.store(want, text, item)
+            self.store(want, text, items)
         if ignored or (node and node.wants):
             return
         if text.strip(" \t\r\n") != "" or (node is None and not children):
             self.unexpected(text)
 
-    def visit(self, element, node, item, ignored):
+    def visit(self, element, node, items, ignored):
         if node is None and ignored:
             return
         if node is not None and node.array is not None:
             item = {}
-            self.walk(element, node, item, ignored or node.ignored)
+            self.walk(element, node, {**items, node.array: item}, ignored or node.ignored)
             self.cells.setdefault(node.array, []).append(item)
         else:
-            self.walk(element, node, item, ignored or (node is not None and node.ignored))
+            self.walk(element, node, items, ignored or (node is not None and node.ignored))
 
 
 def read(case):
@@ -172,7 +172,7 @@ def read(case):
     rows = []
     for child in root.xpath("*[local-name() = 'r']"):
         one = Record(spec, ancestors)
-        one.walk(child, record, None, False)
+        one.walk(child, record, {}, False)
         cells = [one.cells.get(column) for column in range(len(spec["fields"]))]
         rows.append({"cells": cells, "issues": sorted(one.issues)})
     return {"rows": rows}

@@ -23,12 +23,12 @@ export function storeCell(s: ScanState, column: number, start: number, length: n
 /** Puts the text of an element where the declaration wants it. */
 export function storeText(s: ScanState, node: ElementNode, start: number, length: number): void {
   if (node.column >= 0 && !storeValue(s, node, node.column, start, length)) reportRepeated(s, pathOf(node), start, length)
-  if (node.item !== undefined && !storeItem(s, node.item, start, length)) reportRepeated(s, pathOf(node), start, length)
+  if (node.item !== undefined && !storeItem(s, node.itemColumn, node.item, [start, length])) reportRepeated(s, pathOf(node), start, length)
 }
 
 export function storeAttribute(s: ScanState, owner: ElementNode, { column, item, step }: AttributeNode, a: Attribute): void {
   const { valueStart: start, valueLength: length } = a
-  const isStored = item === undefined ? storeValue(s, owner, column, start, length) : storeItem(s, item, start, length)
+  const isStored = item === undefined ? storeValue(s, owner, column, start, length) : storeItem(s, column, item, [start, length])
   if (isStored) return
   const path = pathOf(owner)
   reportRepeated(s, path === '.' ? step : `${path}/${step}`, start, length)
@@ -45,10 +45,11 @@ function storeValue(s: ScanState, node: ElementNode, column: number, start: numb
   return true
 }
 
-function storeItem(s: ScanState, item: string, start: number, length: number): boolean {
-  if (s.item === undefined) return true
-  if (item in s.item) return false
-  s.item[item] = valueText(s, start, length)
+function storeItem(s: ScanState, column: number, name: string, span: [start: number, length: number]): boolean {
+  const item = s.items[column]
+  if (item === undefined) return true
+  if (name in item) return false
+  item[name] = valueText(s, ...span)
   return true
 }
 
@@ -81,13 +82,14 @@ export function endRecord(s: ScanState, at: number): void {
 
 export function beginItem(s: ScanState, column: number): void {
   // No prototype: a sub-field may have any name.
-  if (s.shape.hasItems[column]) s.item = Object.create(null) as Record<string, string>
+  if (s.shape.hasItems[column]) s.items[column] = Object.create(null) as Record<string, string>
 }
 
 export function endItem(s: ScanState, column: number): void {
-  if (s.item === undefined) return
-  listOf(s, column).push(s.item)
-  s.item = undefined
+  const item = s.items[column]
+  if (item === undefined) return
+  listOf(s, column).push(item)
+  s.items[column] = undefined
 }
 
 /** Gives the envelope values that `owner` knows to all records read since it opened. */

@@ -38,7 +38,7 @@ export function claim(s: ScanState, node: ElementNode, uri: string): boolean {
   if (node.onPath) return true
   const { index } = node
   const known = s.winners.size === 0 ? undefined : s.winners.get(node)?.get(s.opened[parent])
-  if (known !== undefined && known !== uri) return false
+  if (known !== undefined && known !== uri && rank(uri, s.uris[parent]) <= rank(known, s.uris[parent])) return false
   if (s.claims[index] !== s.instances[parent]) {
     s.claims[index] = s.instances[parent]
     s.claimUris[index] = uri
@@ -87,7 +87,7 @@ export function startAgain(s: ScanState): number {
   const start = s.records.extents[row * 2]
   truncateRows(s.records, row)
   s.row = -1
-  s.item = undefined
+  if (s.items.length > 0) s.items.length = 0
   s.lists.clear()
   s.unknown.clear()
   s.depth -= 1

@@ -101,7 +101,8 @@ export interface ScanState {
   rowSurrounds: Int32Array
   surroundings: number
   lists: Map<number, (string | Record<string, string>)[]>
-  item: Record<string, string> | undefined
+  /** By array column, the item that is open: an array can stand in an item of another. */
+  items: (Record<string, string> | undefined)[]
   envelopeStart: Int32Array
   envelopeLength: Int32Array
   safePosition: number
@@ -158,7 +159,7 @@ export function createState(shape: XmlShape, records: Records, limits: XmlLimits
     rowSurrounds: new Int32Array(16),
     surroundings: -1,
     lists: new Map(),
-    item: undefined,
+    items: [],
     envelopeStart: new Int32Array(shape.width),
     envelopeLength: new Int32Array(shape.width).fill(-1),
     safePosition: 0,

@@ -70,7 +70,7 @@ function begin(s: ScanState): void {
   unbind(s, 0)
   forgetWinners(s)
   numberInstances(s)
-  s.item = undefined
+  if (s.items.length > 0) s.items.length = 0
   if (s.lists.size > 0) s.lists.clear()
   if (s.shape.hasEnvelope) s.envelopeLength.fill(-1)
 }
@@ -264,7 +264,7 @@ function rewind(s: ScanState): void {
   truncateRows(s.records, s.safeRows)
   s.depth = s.safeDepth
   s.row = -1
-  s.item = undefined
+  if (s.items.length > 0) s.items.length = 0
   if (s.ignoredDepth > s.depth) s.ignoredDepth = 0
   forgetWinners(s)
   unbind(s, s.depth)

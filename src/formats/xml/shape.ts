@@ -66,6 +66,8 @@ export interface ElementNode {
   list: number
   /** Name of the sub-field of an array's item that takes this element's text. */
   item: string | undefined
+  /** The array's column. */
+  itemColumn: number
   isRecord: boolean
   /** The record, or an element that it stands in. */
   onPath: boolean
@@ -168,8 +170,12 @@ function addSubField(compiler: Compiler, list: ElementNode, sub: { name: string;
 
 /** The first that wants a text gets it: columns that drift added come after the declared ones. */
 function takeText(node: ElementNode, { column, item }: Target): void {
-  if (item !== undefined) node.item ??= item
-  else if (node.column < 0) node.column = column
+  if (item === undefined) {
+    if (node.column < 0) node.column = column
+  } else if (node.item === undefined) {
+    node.item = item
+    node.itemColumn = column
+  }
 }
 
 function below(compiler: Compiler, from: ElementNode, steps: XmlStep[]): ElementNode {
@@ -236,6 +242,7 @@ function newNode(compiler: Compiler, { local, uri }: XmlStep, parent: ElementNod
     column: -1,
     list: -1,
     item: undefined,
+    itemColumn: -1,
     isRecord: false,
     onPath: false,
     inRecord: parent !== undefined && parent.inRecord,
