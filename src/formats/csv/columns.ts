@@ -1,7 +1,7 @@
 /** Which field of a line goes to which declared column, by the names of the header. */
 
 export interface ColumnNames {
-  /** As columns declare them: a name of the header, or `#n` for the n-th field. */
+  /** As columns declare them: a name of the header, or `#n` for the n-th field when it has no name or shares it. */
   paths: string[]
   /** Those of the columns that a file must have. */
   required: string[]
@@ -20,7 +20,9 @@ export interface FieldMap {
 
 /** Where fields go; a text is the reason why the header cannot be used. */
 export function mapFields(names: readonly string[], { paths, required, ignore }: ColumnNames): FieldMap | string {
-  const byPlace = new Map(names.map((_, i) => [`#${i + 1}`, i]))
+  // Each field has one address: a place would be another field in a file with other columns.
+  const addressed = names.map((name, i) => (name === '' || names.indexOf(name) !== names.lastIndexOf(name) ? `#${i + 1}` : name))
+  const byPlace = new Map(addressed.flatMap((address, i) => (address === names[i] ? [] : [[address, i] as const])))
   const fieldOf = new Int32Array(paths.length).fill(-1)
   const taken = new Set<number>()
   const take = (column: number, field: number): void => {
@@ -39,7 +41,6 @@ export function mapFields(names: readonly string[], { paths, required, ignore }:
   }
   const missing = paths.findIndex((path, column) => fieldOf[column] < 0 && required.includes(path))
   if (missing >= 0) return `the header has no ${shown(paths[missing])}; it has ${names.map(shown).join(', ').slice(0, 200)}`
-  const addressed = names.map((name, i) => (name === '' || names.indexOf(name) !== names.lastIndexOf(name) ? `#${i + 1}` : name))
   const isIgnored = (name: string, i: number): boolean => ignore.includes('*') || ignore.includes(addressed[i]) || (name !== '' && ignore.includes(name))
   const unknown = names.flatMap((name, i) => (taken.has(i) || isIgnored(name, i) ? [] : [i]))
   return { fieldOf, unknown, paths: addressed }
