@@ -1,6 +1,7 @@
 /** The outline of a CSV sample: its delimiter, the names of its header and what values they had. */
 import type { Outline } from '../../core/outline.ts'
 import { createSlab } from '../../core/slab.ts'
+import { addressesOf } from './columns.ts'
 import { headerOf } from './header.ts'
 import { createCsvScanner } from './scanner.ts'
 
@@ -11,7 +12,8 @@ export function outlineCsv(sample: string): (Outline & { delimiter: string }) | 
   const headers = DELIMITERS.map((delimiter) => ({ delimiter, names: headerOf(sample, delimiter)?.names ?? [] }))
   const { delimiter, names } = headers.reduce((most, one) => (one.names.length > most.names.length ? one : most))
   if (names.length === 0) return undefined
-  const scanner = createCsvScanner({ paths: names, required: [], ignore: [], delimiter, quote: '"', header: true })
+  const paths = addressesOf(names)
+  const scanner = createCsvScanner({ paths, required: [], ignore: [], delimiter, quote: '"', header: true })
   const bytes = Buffer.from(sample)
   const slab = createSlab(bytes.length * 2 + 1)
   slab.bytes.set(bytes)
@@ -22,7 +24,7 @@ export function outlineCsv(sample: string): (Outline & { delimiter: string }) | 
   const { records } = scanner
   const broken = new Set(records.issues.map((issue) => issue.row))
   const rows = Array.from({ length: records.rows }, (_, row) => row).filter((row) => !broken.has(row))
-  const fields = names.map((path, column) => {
+  const fields = paths.map((path, column) => {
     const values = rows.flatMap((row) => {
       const [start, length] = [records.cells[(row * names.length + column) * 2], records.cells[(row * names.length + column) * 2 + 1]]
       return length < 0 ? [] : [slab.bytes.toString('utf8', start, start + length)]
