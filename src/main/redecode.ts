@@ -13,7 +13,7 @@ import type { RawTable } from './raw-table.ts'
 
 /**
  * A row of RAW as SQL gives it: kafka_partition, kafka_offset, ordinal, message_key, message_headers, time_ms and `bytes`, the
- * message in base64. Rows of one message may repeat its bytes; one of them is enough.
+ * message in base64; of a reject, reject_reason. Rows of one message may repeat its bytes; one of them is enough.
  */
 export type KeptRow = Record<string, unknown>
 
@@ -42,7 +42,7 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
     async add(rows, counts) {
       const wanted = new Map<string, Set<number>>()
       for (const row of rows) wanted.set(positionOf(row), (wanted.get(positionOf(row)) ?? new Set()).add(Number(row.ordinal)))
-      const { messages, ordinals } = messagesOf(rows)
+      const { messages, ordinals, lines } = messagesOf(rows)
       await writer.add(
         processor.process(
           messages,
@@ -51,8 +51,11 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
             const some = wanted.get(`${partition}:${offset}`)
             return some !== undefined && !some.has(-1) && !some.has(ordinal)
           },
-          // A record of a large file was kept by itself, a message with one record: its ordinal is the one that its row has.
-          (message, records) => (records === 1 && ordinals[message].length === 1 ? Math.max(0, ordinals[message][0]) : 0),
+          {
+            // A record of a large file was kept by itself, a message with one record: its ordinal is the one that its row has.
+            firstOrdinal: (message, records) => (records === 1 && ordinals[message].length === 1 ? Math.max(0, ordinals[message][0]) : 0),
+            line: (message) => lines[message],
+          },
         ),
       )
     },
@@ -63,10 +66,11 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
 const positionOf = (row: KeptRow): string => `${String(row.kafka_partition)}:${String(row.kafka_offset)}`
 
 /** Each text that was kept once, with the ordinals of the rows that have it: rows of one large file share their position and not their bytes. */
-function messagesOf(rows: KeptRow[]): { messages: Messages; ordinals: number[][] } {
+function messagesOf(rows: KeptRow[]): { messages: Messages; ordinals: number[][]; lines: number[] } {
   const messages = createMessages(createSlab(1 << 20), rows.length)
   const seen = new Map<string, number>()
   const ordinals: number[][] = []
+  const lines: number[] = []
   for (const row of rows) {
     const kept = `${positionOf(row)} ${hash('sha256', String(row.bytes))}`
     const known = seen.get(kept)
@@ -76,6 +80,7 @@ function messagesOf(rows: KeptRow[]): { messages: Messages; ordinals: number[][]
     }
     seen.set(kept, messages.count)
     ordinals.push([Number(row.ordinal)])
+    lines.push(Number(/\(line (\d+)\)$/.exec(String(row.reject_reason ?? ''))?.[1] ?? 0))
     const n = messages.count
     ensureMessages(messages, n + 1)
     const { slab } = messages
@@ -94,5 +99,5 @@ function messagesOf(rows: KeptRow[]): { messages: Messages; ordinals: number[][]
     messages.valueLength[n] = bytes.length
     messages.count = n + 1
   }
-  return { messages, ordinals }
+  return { messages, ordinals, lines }
 }

@@ -86,6 +86,14 @@ test.each(CLOSED_BY)('a stray quote that is closed by %s costs its own line', (_
   }
 })
 
+test('what was kept of a reject is one record again, under the header and with the same reason', () => {
+  const unit = fc.constantFrom('x', ',', ',', '"', '"', '\n', '\n', '\r\n', '""', ',"', '",', '1,2,3\n', '\n4,5,6\n')
+  fc.assert(fc.property(fc.array(unit, { maxLength: 60 }), (parts) => {
+    const { rejected, issues } = read(`a,b,c\n${parts.join('')}`)
+    for (const [i, one] of rejected.entries()) expect(read(`a,b,c\n${one}`)).toMatchObject({ rejected: [one], issues: [issues.filter((issue) => issue.startsWith('malformed'))[i]] })
+  }), { numRuns: RUNS * 4 })
+})
+
 test('a stray quote behind whole quoted fields takes the record that it stands in, not the lines before it', () => {
   const text = `a,b,c\n1,2,3\n"x\ny","1\n2","oops\n${lines(5, 9)}`
   expect(told(read(text))).toEqual({ good: ['1|2|3', ...lines(5, 9).trim().split('\n').map((line) => line.replaceAll(',', '|'))], bad: ['line 3 a quote is not closed'] })
