@@ -13,6 +13,8 @@ export const LIMITS = {
   recordBytes: 16 * MIB,
   /** How far a quoted field of CSV reaches over line ends: beyond, its quote is a stray one and costs its own line. */
   quotedFieldBytes: 4 * MIB,
+  /** Fields of a header of CSV. */
+  csvFields: 65_536,
   /** A compressed file may unpack to so many times its size (deflate cannot do more than 1,032), once it is larger than a record. */
   unpackRatio: 1_000,
   xmlDepth: 128,

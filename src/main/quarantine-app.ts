@@ -83,7 +83,7 @@ async function read(raw: RawTable, sql: string): Promise<Record<string, unknown>
  */
 async function replay(dataset: string, options: { rule: string | undefined; dryRun: boolean }): Promise<ReplayResult> {
   const { loaded, raw } = await open(dataset)
-  const rows = await read(raw, `SELECT topic_id, topic, kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, reject_kind, filename, base64(original) AS bytes FROM q ${where(options.rule)}`)
+  const rows = await read(raw, `SELECT topic_id, topic, kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, reject_kind, reject_reason, filename, base64(original) AS bytes FROM q ${where(options.rule)}`)
   const records = rows.filter((row) => row.reject_kind === 'record')
   if (records.length === 0) return { read: 0, accepted: 0, quarantined: 0, version: null }
   const files = new Set(records.map((row) => String(row.filename)))

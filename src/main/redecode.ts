@@ -14,7 +14,7 @@ import type { RawTable } from './raw-table.ts'
 
 /**
  * A row of RAW as SQL gives it: kafka_partition, kafka_offset, ordinal, message_key, message_headers, time_ms and `bytes`, the
- * message in base64. Rows of one message may repeat its bytes; one of them is enough.
+ * message in base64; of a reject, reject_reason. Rows of one message may repeat its bytes; one of them is enough.
  */
 export type KeptRow = Record<string, unknown>
 
@@ -85,13 +85,21 @@ function decodeRows(processor: BlockProcessor, rows: KeptRow[], counts: Counts, 
     const some = wanted.get(`${partition}:${offset}`)
     return some !== undefined && !some.has(-1) && !some.has(ordinal)
   }
-  // A record of a large file or a line was kept by itself, a message with one record: its ordinal is the one that its row has.
-  return processor.process(messages, counts, isKnown, (message, records) => {
-    const [first, ...more] = kept[message]
-    if (records !== 1) return 0
-    if (more.length > 0) again.set(message, more)
-    return Math.max(0, Number(first.ordinal))
+  return processor.process(messages, counts, isKnown, {
+    // A record of a large file or a line was kept by itself, a message with one record: its ordinal is the one that its row has.
+    firstOrdinal(message, records) {
+      const [first, ...more] = kept[message]
+      if (records !== 1) return 0
+      if (more.length > 0) again.set(message, more)
+      return Math.max(0, Number(first.ordinal))
+    },
+    line: (message) => lineOf(kept[message][0]),
   })
+}
+
+/** The line that a reject's reason ends with; 0 when it has none. */
+function lineOf(row: KeptRow): number {
+  return Number(/\(line (\d+)\)$/.exec(String(row.reject_reason ?? ''))?.[1] ?? 0)
 }
 
 const positionOf = (row: KeptRow): string => `${String(row.kafka_partition)}:${String(row.kafka_offset)}`

@@ -31,11 +31,16 @@ export interface BlockResult {
   discovered: Set<string>
 }
 
-/** The ordinal of a message's first record, which is not 0 for a record that was kept by itself; told how many records it turned out to have. */
-export type FirstOrdinal = (message: number, records: number) => number
+/** What is known of messages that were kept in RAW: a record that was kept by itself is a message then. */
+export interface KeptMessages {
+  /** The ordinal of a message's first record; told how many records it turned out to have. */
+  firstOrdinal(message: number, records: number): number
+  /** The line that its record had in the file; 0: not known. */
+  line(message: number): number
+}
 
 export interface BlockProcessor {
-  process(messages: Messages, counts: Counts, known: KnownRow | undefined, firstOrdinal?: FirstOrdinal): BlockResult
+  process(messages: Messages, counts: Counts, known: KnownRow | undefined, kept?: KeptMessages): BlockResult
   /** Records of one large message (the first of `messages`), decoded elsewhere, window by window; ordinals go on. */
   processRecords(messages: Messages, slab: Slab, scanner: Pick<DocumentScanner, 'records' | 'around'>, counts: Counts): BlockResult
   /** The first message, rejected as a whole. */
@@ -132,7 +137,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   let largeOrdinal = 0
 
   return {
-    process(m, counts, known, firstOrdinal = () => 0) {
+    process(m, counts, known, kept) {
       identifier.identify(m)
       const faults = decodeAll(m)
       const { records } = decoder
@@ -140,7 +145,8 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       const early: MessageReject[] = []
       const sizes = new Int32Array(m.count)
       for (let row = 0; row < records.rows; row += 1) sizes[rowMessage[row]] += 1
-      const first = (i: number): number => firstOrdinal(i, sizes[i])
+      const first = (i: number): number => kept?.firstOrdinal(i, sizes[i]) ?? 0
+      if (kept !== undefined) for (let row = 0; row < records.rows; row += 1) if (records.lines[row] > 0) records.lines[row] = kept.line(rowMessage[row])
       markSeen(m, identifier, records.rows, rowMessage, ordinals, skip, faults, early, counts)
       if (known !== undefined) markKnown(m, known, records.rows, rowMessage, (row) => row - ordinals[rowMessage[row]] + first(rowMessage[row]), skip)
       counts.read += faults.length

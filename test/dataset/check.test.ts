@@ -93,3 +93,36 @@ test('our JSON Schema is one, by its own draft', () => {
   expect(ajv.validateSchema(DATASET_SCHEMA), JSON.stringify(ajv.errors)).toBe(true)
   expect(ajv.validateSchema({ ...DATASET_SCHEMA, type: 'no such type' })).toBe(false)
 })
+
+const csv = (record: string): string => `dataset: a\nsource: { files: { path: x } }\nrecord: { format: csv, ${record} }\ncolumns: [{ name: id }]\n`
+
+test.each(['delimiter: ";"', 'delimiter: "\\t"', 'delimiter: §', 'delimiter: ¦, quote: ¬', 'delimiter: "|", quote: ""', 'delimiter: 🙂', 'delimiter: "\\0"', 'delimiter: " "', "quote: \"'\"", 'encoding: windows-1252', 'encoding: UTF-16LE', 'encoding: Shift_JIS', 'encoding: latin1', 'encoding: utf8'])('CSV with %s is right', (record) => {
+  expect(mistakes(csv(record))).toEqual([])
+})
+
+test.each([
+  ['delimiter: "\\\\t"', /^ {2}3:35 {2}delimiter is one character, found 2: "\\\\t"\. Write delimiter: "\\t"\.$/],
+  ['delimiter: tab', /Write delimiter: "\\t"/],
+  ['delimiter: semicolon', /Write delimiter: ";"/],
+  ['delimiter: "||"', /delimiter is one character, found 2: "\|\|"/],
+  ['delimiter: ""', /delimiter is one character, found none/],
+  ['delimiter: x', /delimiter "x" is a letter/],
+  ['delimiter: é', /is a letter/],
+  ['delimiter: "1"', /is a digit/],
+  ['delimiter: "\\n"', /is a line end/],
+  ['delimiter: "\\r"', /is a line end/],
+  ['delimiter: "\\u2028"', /is a line end/],
+  ['delimiter: "\\uFEFF"', /is no character that stands alone/],
+  ['delimiter: "\\""', /delimiter and quote are both/],
+  ['delimiter: ";", quote: ";"', /delimiter and quote are both ";"/],
+  ['quote: "\'\'"', /quote is one character, found 2/],
+  ['quote: q', /quote "q" is a letter/],
+  ['quote: none', /Write quote: ""/],
+  ['encoding: windows-1253x', /^ {2}3:34 {2}there is no encoding "windows-1253x" here\. Did you mean windows-1253\?$/],
+  ['encoding: ansi', /Did you mean windows-1252\?/],
+  ['encoding: cp437', /there is no encoding "cp437" here\. /],
+  ['encoding: utf-32', /there is no encoding/],
+  ['encoding: ""', /there is no encoding ""/],
+])('CSV with %s is refused with its place and a suggestion', (record, message) => {
+  expect(mistakes(csv(record)).join('\n')).toMatch(message)
+})

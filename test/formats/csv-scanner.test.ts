@@ -54,7 +54,8 @@ test('a column without a name, or with a name twice, is addressed by its place a
   expect(read('n,a,n\n1,x,2\n', { ignore: ['n'] }).issues).toEqual([])
   expect(read('a,x,a\n1,2,3\n').fault).toBe('the header has a twice; declare the one you mean by its place, #1 or #3')
   expect(read('a,x,a\n1,2,3\n', { paths: ['#3', 'a'], ignore: ['x'] })).toMatchObject({ rows: [['3', '1']], issues: [] })
-  expect(read('#2,a\n1,2\n', { paths: ['#2', '#1'], required: [], ignore: ['*'] }).rows).toEqual([['1', '1']])
+  expect(read('#2,a\n1,2\n', { paths: ['#2', '#1'], required: [], ignore: ['*'] }).rows).toEqual([['1', null]])
+  expect(read('id,a\n1,2\n', { paths: ['#1', 'a'], required: [], ignore: ['*'] }).rows, 'a named field has no other address').toEqual([[null, '2']])
 })
 
 test.each([1, 3, 1_000])('a record that does not fit is one row with the reason and its line, its neighbours are kept (windows of %i bytes)', (window) => {
@@ -83,6 +84,14 @@ test.each(CLOSED_BY)('a stray quote that is closed by %s costs its own line', (_
     const found = told(read(`a,b,c\n${body}`, {}, window))
     expect({ good: found.good.length, bad: found.bad }).toEqual({ good, bad })
   }
+})
+
+test('what was kept of a reject is one record again, under the header and with the same reason', () => {
+  const unit = fc.constantFrom('x', ',', ',', '"', '"', '\n', '\n', '\r\n', '""', ',"', '",', '1,2,3\n', '\n4,5,6\n')
+  fc.assert(fc.property(fc.array(unit, { maxLength: 60 }), (parts) => {
+    const { rejected, issues } = read(`a,b,c\n${parts.join('')}`)
+    for (const [i, one] of rejected.entries()) expect(read(`a,b,c\n${one}`)).toMatchObject({ rejected: [one], issues: [issues.filter((issue) => issue.startsWith('malformed'))[i]] })
+  }), { numRuns: RUNS * 4 })
 })
 
 test('a stray quote behind whole quoted fields takes the record that it stands in, not the lines before it', () => {

@@ -116,7 +116,8 @@ export function scanInWindows(one: XmlScanner, bytes: Buffer, size: number): InW
     if (fault !== undefined) return { rows, fault: fault.reason, originals }
     rows.push(...rowsOf(one, slab.bytes))
     for (let row = 0; row < one.records.rows; row += 1) {
-      const [before, after] = one.around(row)
+      const around = one.around(row)
+      const [before, after] = typeof around === 'function' ? around() : around
       originals.push(before + slab.bytes.toString('utf8', one.records.extents[row * 2], one.records.extents[row * 2 + 1]) + after)
     }
     if (final) return { rows, fault: undefined, originals }

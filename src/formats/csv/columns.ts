@@ -1,7 +1,7 @@
 /** Which field of a line goes to which declared column, by the names of the header. */
 
 export interface ColumnNames {
-  /** As columns declare them: a name of the header, or `#n` for the n-th field. */
+  /** As columns declare them: a name of the header, or `#n` for the n-th field when it has no name or shares it. */
   paths: string[]
   /** Those of the columns that a file must have. */
   required: string[]
@@ -18,28 +18,44 @@ export interface FieldMap {
   paths: string[]
 }
 
+/**
+ * How columns declare each field: by its name, or by its place where it has no name or shares it. One address for each:
+ * the place of a field with a name would be another field in a file with other columns.
+ */
+export function addressesOf(names: readonly string[]): string[] {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return names.map((name, i) => (name === '' || counts.get(name) !== 1 ? `#${i + 1}` : name))
+}
+
 /** Where fields go; a text is the reason why the header cannot be used. */
 export function mapFields(names: readonly string[], { paths, required, ignore }: ColumnNames): FieldMap | string {
-  const byPlace = new Map(names.map((_, i) => [`#${i + 1}`, i]))
+  const addressed = addressesOf(names)
+  // A name of the header wins over a place: a column may be called #1.
+  const named = new Map<string, number[]>()
+  for (const [i, name] of names.entries()) {
+    const all = named.get(name)
+    if (all === undefined) named.set(name, [i])
+    else all.push(i)
+  }
+  const byPlace = new Map(addressed.flatMap((address, i) => (address === names[i] || named.has(address) ? [] : [[address, i] as const])))
   const fieldOf = new Int32Array(paths.length).fill(-1)
   const taken = new Set<number>()
   const take = (column: number, field: number): void => {
     fieldOf[column] = field
     taken.add(field)
   }
-  // A name of the header wins over a place: a column may be called #1.
-  for (const [column, path] of paths.entries()) if (!names.includes(path) && byPlace.has(path)) take(column, byPlace.get(path) as number)
+  for (const [column, path] of paths.entries()) if (byPlace.has(path)) take(column, byPlace.get(path) as number)
   for (const [column, path] of paths.entries()) {
     if (fieldOf[column] >= 0) continue
-    const named = names.flatMap((name, i) => (name === path ? [i] : []))
-    const free = named.filter((field) => !taken.has(field))
-    const [first, second] = named.length === 1 ? named : free.length === 1 ? free : named
+    const all = named.get(path) ?? []
+    const free = all.filter((field) => !taken.has(field))
+    const [first, second] = all.length > 1 && free.length === 1 ? free : all
     if (second !== undefined) return `the header has ${shown(path)} twice; declare the one you mean by its place, #${first + 1} or #${second + 1}`
     if (first !== undefined) take(column, first)
   }
   const missing = paths.findIndex((path, column) => fieldOf[column] < 0 && required.includes(path))
   if (missing >= 0) return `the header has no ${shown(paths[missing])}; it has ${names.map(shown).join(', ').slice(0, 200)}`
-  const addressed = names.map((name, i) => (name === '' || names.indexOf(name) !== names.lastIndexOf(name) ? `#${i + 1}` : name))
   const isIgnored = (name: string, i: number): boolean => ignore.includes('*') || ignore.includes(addressed[i]) || (name !== '' && ignore.includes(name))
   const unknown = names.flatMap((name, i) => (taken.has(i) || isIgnored(name, i) ? [] : [i]))
   return { fieldOf, unknown, paths: addressed }

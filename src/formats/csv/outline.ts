@@ -1,5 +1,6 @@
 /** The outline of a CSV sample: its delimiter and quote, the names of its header and what values they had. */
 import { createField, type Outline, type OutlineFault, type SampleField, type SampleText } from '../../core/outline.ts'
+import { addressesOf } from './columns.ts'
 import { findDialect, type CsvDialect } from './sample-dialect.ts'
 import { judgeHeader } from './header-line.ts'
 import { readCsv, type CsvLine } from './sample.ts'
@@ -24,9 +25,8 @@ export function outlineCsv(samples: SampleText[]): Outline | OutlineFault {
   const notes = dialect.proven ? [] : [dialect.width > 1 ? `Only ${percent(dialect.agreeing)} of the lines have ${dialect.width} fields; check the delimiter` : 'No delimiter is proven, so that each line is one field']
   const verdict = judgeHeader(table.first.fields, table.rows.map((row) => row.fields))
   const same = tables.filter((one): one is Table => one !== undefined && (verdict === 'data' || String(one.first.fields) === String(table.first.fields)))
-  const names = verdict === 'data' ? table.first.fields.map((_, i) => String(i + 1)) : table.first.fields.map((field) => field ?? '')
-  const twin = names.findIndex((name, i) => name !== '' && names.indexOf(name) < i)
-  if (twin >= 0) return twice(names, twin)
+  const header = table.first.fields.map((field) => field ?? '')
+  const names = verdict === 'data' ? header.map((_, i) => String(i + 1)) : header
   const rows = same.flatMap((one) => (verdict === 'data' ? [one.first, ...one.rows] : one.rows))
   const fields = fieldsOf(names, rows, verdict === 'data')
   const ragged = same.flatMap((one) => one.ragged)
@@ -69,22 +69,18 @@ function faultOf(table: Table, { width }: CsvDialect): OutlineFault | undefined 
   }
 }
 
-function twice(names: string[], at: number): OutlineFault {
-  const places = names.flatMap((name, i) => (name === names[at] ? [i + 1] : []))
-  return { reason: `the header has the name ${quoted(names[at])} ${places.length} times (columns ${places.join(', ')})`, instead: 'Give each column a name of its own: values are found by the names of the header.' }
-}
-
 /** Columns of the header. One that has neither a name nor a value (a delimiter at the end of each line) is none. */
 function fieldsOf(names: string[], rows: CsvLine[], headerless: boolean): SampleField[] {
-  return names.flatMap((path, column) => {
-    const field = createField(path, headerless ? [] : [path], 'text')
+  const paths = headerless ? names : addressesOf(names)
+  return names.flatMap((name, column) => {
+    const field = createField(paths[column], headerless ? [] : [name], 'text')
     rows.forEach((row, i) => {
       const value = row.fields[column]
       if (value === undefined) return
       field.rows.push(i)
       field.values.push(value)
     })
-    return path === '' && field.values.every((value) => value === '') ? [] : [field]
+    return name === '' && field.values.every((value) => value === '') ? [] : [field]
   })
 }
 
@@ -93,7 +89,7 @@ function headerNotes(verdict: string, names: string[], fields: SampleField[]): s
   const unnamed = names.filter((name) => name === '').length
   if (verdict === 'data') notes.push('The first line has values and no names, by the types of the columns below it. If it is a header: remove header: false and name the columns by it')
   if (verdict === 'unsure') notes.push('Nothing proves that the first line is a header, because all values are texts. If it is none: header: false, and paths "1", "2" ...')
-  const left = unnamed - fields.filter((field) => field.path === '').length
+  const left = unnamed - fields.filter((field) => field.names[0] === '').length
   if (left > 0) notes.push(`${left} column(s) without a name and without a value are left out: lines end with a delimiter`)
   return notes
 }

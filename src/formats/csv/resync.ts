@@ -10,15 +10,15 @@ import { behindLineEnd, hasRest, lineEndFrom, type Dialect } from './dialect.ts'
  */
 const PROOF_DELIMITERS = 64
 
-/** The start of the first line in (from, to) that is a record in itself: its quotes are closed in it, and its fields are `width`. -1: none. */
-export function findFittingLine(bytes: Uint8Array, from: number, to: number, width: number, dialect: Dialect): number {
+/** Whether a line that begins in (from, to) is a record in itself: its quotes are closed in it, and its fields are `width`. */
+export function holdsFittingLine(bytes: Uint8Array, from: number, to: number, width: number, dialect: Dialect): boolean {
   let at = behindLineEnd(bytes, lineEndFrom(bytes, from, to), to)
   while (at < to) {
     const end = lineEndFrom(bytes, at, to)
-    if (end > at && fits(bytes, at, end, width, dialect)) return at
+    if (end > at && fits(bytes, at, end, width, dialect)) return true
     at = behindLineEnd(bytes, end, to)
   }
-  return -1
+  return false
 }
 
 /** Whether the line [start, end) has `width` fields and no quote but around whole fields. */

@@ -11,7 +11,7 @@ import { addRow, clearRecords, createRecords, type DocumentFault, type DocumentS
 import { mapFields, type ColumnNames, type FieldMap } from './columns.ts'
 import { CR, LF, behindLineEnd, countLineEnds, createDialect, hasRest, lineEndFrom, type Dialect } from './dialect.ts'
 import { createRecordReader, type Reading, type RecordReader } from './record-reader.ts'
-import { findFittingLine, swallowsLines } from './resync.ts'
+import { holdsFittingLine, swallowsLines } from './resync.ts'
 
 export interface CsvShape extends ColumnNames {
   /** Any one character. */
@@ -150,29 +150,33 @@ class CsvScanner implements DocumentScanner {
       if (!isKnown || (reader.count === this.#width && reader.breaks < 2)) return undefined
       const fits = reader.count === this.#width
       if (fits && !swallowsLines(bytes, reader.spans, this.#width, this.#dialect)) return undefined
-      if (reader.breaks > 0 && this.#cutBefore(bytes, at, reader.end, position)) return NOT_CLOSED
+      if (reader.breaks > 0 && this.#isCut(bytes, at, reader.end, position)) return NOT_CLOSED
       return fits ? undefined : `${reader.count} fields instead of ${this.#width}`
     }
     if (reading === 'open') {
-      if (reader.firstBreak >= 0 && reader.firstBreak < reader.oddEnd && this.#cutBefore(bytes, at, reader.oddEnd, position)) return NOT_CLOSED
+      if (reader.firstBreak >= 0 && reader.firstBreak < reader.oddEnd && this.#isCut(bytes, at, reader.oddEnd, position)) return NOT_CLOSED
       extent.end = reader.oddEnd
       extent.next = reader.next
       extent.lines = countLineEnds(bytes, at, reader.next)
       return reader.closesInLine ? 'text after a closing quote' : NOT_CLOSED
     }
     const most = at + LIMITS.recordBytes
-    if (reader.firstBreak >= 0 && this.#cutBefore(bytes, at, lastLineEnd(bytes, reader.firstBreak, most), position)) return NOT_CLOSED
+    if (reader.firstBreak >= 0 && this.#isCut(bytes, at, lastLineEnd(bytes, reader.firstBreak, most), position)) return NOT_CLOSED
     extent.end = extent.next = most
     extent.lines = countLineEnds(bytes, at, most)
     this.#isSkipping = true
     return `the record has more than ${LIMITS.recordBytes} bytes`
   }
 
-  /** Ends the odd record at `at` before the next line in it that fits; false when there is none before `to`. */
-  #cutBefore(bytes: Uint8Array, at: number, to: number, position: number): boolean {
-    const next = this.#map === undefined ? -1 : findFittingLine(bytes, at, to, this.#width, this.#dialect)
-    if (next < 0) return false
-    Object.assign(this.#extent, { end: next, next, lines: countLineEnds(bytes, at, next) })
+  /**
+   * Whether a line within the odd record at `at`, before `to`, is a record in itself. Then the record is its first line:
+   * a quote in it is a stray one. What was kept of it must be one record again when it is replayed.
+   */
+  #isCut(bytes: Uint8Array, at: number, to: number, position: number): boolean {
+    if (this.#map === undefined || !holdsFittingLine(bytes, at, to, this.#width, this.#dialect)) return false
+    const end = this.#reader.firstBreak
+    const next = behindLineEnd(bytes, end, to)
+    Object.assign(this.#extent, { end, next, lines: 1 })
     this.#wasted += to - next
     if (this.#wasted > WASTE.bytes + WASTE.times * position) this.#reader.narrow = true
     return true
@@ -183,6 +187,7 @@ class CsvScanner implements DocumentScanner {
     const { header, quote } = this.#shape
     const { bytes } = slab
     const { count, spans } = this.#reader
+    if (count > LIMITS.csvFields) return `the header has ${count} fields, more than ${LIMITS.csvFields}`
     if (count * 2 > spans.length) {
       // It has more fields than there is room for: read again with room.
       this.#reader.expect(count)
