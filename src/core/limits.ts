@@ -43,7 +43,15 @@ export const LIMITS = {
   sparkBatchMessages: 200_000,
   evolvedColumns: 200,
   inferSamples: 1_000,
+  /** Memory of a stream's engine, and what each column of the table adds to it. */
   engineMemory: 160 * MIB,
+  engineMemoryPerColumn: 128 * KIB,
+  /** A table of more columns is wide: what the engine keeps for each column, however few rows, decides then. */
+  wideColumns: 32,
+  /** What is staged of a wide table, by column: DuckDB's first segment of a text column holds so much, the next takes 256 KiB. */
+  stagedBytesPerColumn: 24 * KIB,
+  /** Columns of a declaration; drift may add `evolvedColumns` more. */
+  declaredColumns: 2_000,
 } as const
 
 if (LIMITS.childHeartbeatMs * 3 > LIMITS.childDeadlineMs)

@@ -6,6 +6,7 @@ import { createKafkaClient } from '../connectors/kafka/client.ts'
 import { createKafkaReader } from '../connectors/kafka/reader.ts'
 import { failure, reasonOf } from '../core/errors.ts'
 import { armFailpoint } from '../core/failpoint.ts'
+import { engineMemoryFor } from '../core/width.ts'
 import type { FileSource } from '../core/file-source.ts'
 import type { FilesSourceSpec } from '../dataset/declaration.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
@@ -63,8 +64,8 @@ async function run(settings: ChildSettings): Promise<void> {
 
 async function runWith(settings: ChildSettings, spill: string): Promise<void> {
   const { dataset } = settings
-  const engine = await openStageEngine({ memoryBytes: settings.memoryBytes, threads: settings.threads, spillFolder: spill })
   const { table, columns } = await openRaw(dataset, settings.rawPath, Date.now())
+  const engine = await openStageEngine({ memoryBytes: engineMemoryFor(columns.length), threads: settings.threads, spillFolder: spill })
   const { store, snapshot } = table
   const shared = {
     settings,

@@ -1,12 +1,12 @@
 /** The files of one stream batch: rows gather in two stages and are written, file by file, into the batch's own folder. */
 import { randomUUID } from 'node:crypto'
 import { failpoint } from '../core/failpoint.ts'
-import { LIMITS } from '../core/limits.ts'
 import type { Stage, StageColumn, StageEngine } from '../core/engine.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { DataFile, TableSchema } from '../core/table-schema.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
-import { REJECT_COLUMNS } from '../core/raw-columns.ts'
+import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../core/raw-columns.ts'
+import { stagedBytesFor } from '../core/width.ts'
 import { deltaType, rawSchema } from '../planning/table-layout.ts'
 import { columnKind } from '../quality/column-check.ts'
 import type { BlockResult } from './block.ts'
@@ -46,6 +46,7 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
     quarantined: await engine.createStage([...stagedOrigin(dataset), ...REJECT_COLUMNS]),
   }
   const schema = rawSchema(options.columns)
+  const fullBytes = stagedBytesFor(data.length + ORIGIN_COLUMNS.length)
   let batch = newBatch(options.nowMs())
   /** Writes wait for each other: DuckDB makes one file at a time, and order is easy to reason about. */
   let writing: Promise<void> = Promise.resolve()
@@ -84,8 +85,8 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
       stages.accepted.append(block.accepted)
       stages.quarantined.append(block.quarantined)
       for (const outcome of ['accepted', 'quarantined'] as const)
-        if (stages[outcome].rows >= dataset.stream.rowsPerFile || stages[outcome].bytes >= LIMITS.stagedBytes) await seal(outcome)
-      if (sealedBytes > LIMITS.stagedBytes) await writing
+        if (stages[outcome].rows >= dataset.stream.rowsPerFile || stages[outcome].bytes >= fullBytes) await seal(outcome)
+      if (sealedBytes > fullBytes) await writing
     },
     async finish() {
       await seal('accepted')

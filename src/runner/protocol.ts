@@ -60,7 +60,6 @@ export interface ChildSettings {
   batchMessages: number
   /** Messages to quarantine without decoding: they killed children. */
   poison: { partition: number; offset: number }[]
-  memoryBytes: number
   threads: number
   /** The engine reads the topic itself, through this server; undefined: the child does. */
   spark: SparkAddress | undefined
