@@ -205,8 +205,8 @@ export const ERRORS = {
   child_failed: row(
     'transient',
     500,
-    'A child process of {job} ended {count} times in a row without a commit: {reason}.',
-    'Look at its last lines above. Memory is the usual cause: raise stream.memory or lower stream.batchMessages.',
+    '{job} made no progress at {position}: its child process ended {count} times in a row without a commit. The last reason: {reason}.',
+    'Nothing is lost, and the next start reads from the same position. Remove the reason; if it is out of memory, give the machine more or declare fewer columns.',
   ),
   memory_exceeded: row(
     'transient',
@@ -234,6 +234,18 @@ export const ERRORS = {
   ),
   query_failed: row('data', 400, 'The query failed: {reason}', 'Correct the SQL; headrace tables show TABLE lists the columns.'),
   engine_failed: row('transient', 500, 'DuckDB could not {action}: {reason}', 'The batch was not committed; it is tried again with a fresh engine.'),
+  rows_refused: row(
+    'data',
+    422,
+    'DuckDB does not write {count} record(s) of a batch: {reason}',
+    'These records go to quarantine (rule engine_refused); everything around them is written again without them.',
+  ),
+  drift_stuck: row(
+    'data',
+    409,
+    '{job} found fields that are not declared ({paths}), and adding columns for them changed nothing.',
+    'Name these fields under record.ignore, declare them, or set drift: discard_value; then start the stream again.',
+  ),
   missing_part: row(
     'configuration',
     424,

@@ -33,9 +33,18 @@ export const LIMITS = {
   /** A child that says nothing for this long is replaced; heartbeats come ten times as often. */
   childDeadlineMs: 30_000,
   childHeartbeatMs: 3_000,
-  /** After this many deaths on one start position the range is halved until one message is left. */
-  childDeathsBeforeHalving: 2,
-  childDeathsMax: 60,
+  /** After so many deaths at one start position a child says what it is about, and reads less, until one message or record is left. */
+  childDeathsBeforeCare: 2,
+  /** Deaths at one start position without progress, for which some message may be to blame; then the job stops by name. */
+  childDeathsMax: 20,
+  /** The same for outages that have a name: the storage, the broker, Spark. With pauses of 5 s these are five minutes. */
+  childOutagesMax: 60,
+  /** Messages and records that may be accused one after the other while none is accepted: then something else is wrong. */
+  accusedInARow: 20,
+  /** Records of one batch that are refused at a time; those beyond are found by the next attempt. */
+  refusedAtOnce: 1_000,
+  /** Times that drift may ask for columns that the table does not get. */
+  fruitlessDrifts: 2,
   commitAttempts: 60,
   /** Newest log entries of a table that stay for time travel, unless delta.logRetentionDuration lets them go earlier. */
   logEntries: 10_000,
@@ -50,6 +59,8 @@ export const LIMITS = {
   wideColumns: 32,
   /** What is staged of a wide table, by column: DuckDB's first segment of a text column holds so much, the next takes 256 KiB. */
   stagedBytesPerColumn: 24 * KIB,
+  /** Values (records times columns) that are decoded at a time; more is read again in smaller pieces. */
+  blockCells: 16_777_216,
   /** Columns of a declaration; drift may add `evolvedColumns` more. */
   declaredColumns: 2_000,
 } as const

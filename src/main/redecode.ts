@@ -36,7 +36,7 @@ export interface RedecoderOptions {
 
 export async function createRedecoder(options: RedecoderOptions): Promise<Redecoder> {
   const { dataset, raw } = options
-  const processor = createBlockProcessor({ dataset, columns: raw.columns, identifier: createIdentifier(dataset, 0), poison: new Set() })
+  const processor = createBlockProcessor({ dataset, columns: raw.columns, identifier: createIdentifier(dataset, 0), poison: new Map() })
   const writer = await createBatchWriter({ ...options, columns: raw.columns, store: raw.table.store, nowMs: () => options.ingestMs })
   return {
     async add(rows, counts) {

@@ -5,7 +5,7 @@ import { contentMark, createFolder, newHash, readChunks, readWhole, type FoundFi
 import { createKafkaClient } from '../connectors/kafka/client.ts'
 import { createKafkaReader } from '../connectors/kafka/reader.ts'
 import { failure, reasonOf } from '../core/errors.ts'
-import { armFailpoint } from '../core/failpoint.ts'
+import { armFailpoint, armTrap } from '../core/failpoint.ts'
 import { engineMemoryFor } from '../core/width.ts'
 import type { FileSource } from '../core/file-source.ts'
 import type { FilesSourceSpec } from '../dataset/declaration.ts'
@@ -50,6 +50,7 @@ async function run(settings: ChildSettings): Promise<void> {
   const spill = join(homeFolder(), 'spill', `stream-${process.pid}`)
   try {
     if (process.env.HEADRACE_FAILPOINT_CHILD && mayArm() && !armFailpoint(process.env.HEADRACE_FAILPOINT_CHILD)) throw failure('usage', { reason: 'unknown failpoint' })
+    if (!armTrap(process.env.HEADRACE_TRAP)) throw failure('usage', { reason: 'unknown trap' })
     await runWith(settings, spill)
     process.exitCode = 0
   } catch (error) {

@@ -28,7 +28,11 @@ export function superviseJob({ dataset, rawPath, archivePath }: LoadedDataset, r
     commitIntervalMs: dataset.stream.commitIntervalMs,
     firstOffsets: new Map(),
     childSettings: { dataset, rawPath, archivePath, topicId: source.topicId, topic, threads: 1, spark: run.spark },
-    evolve: async (paths) => run.observer.evolved(await evolveRaw(dataset, raw, paths, Date.now())),
+    async evolve(paths) {
+      const names = await evolveRaw(dataset, raw, paths, Date.now())
+      run.observer.evolved(names)
+      return names.length
+    },
     nowMs: Date.now,
   })
 }

@@ -5,30 +5,31 @@
 import { LIMITS } from '../core/limits.ts'
 import type { StageRows } from '../core/engine.ts'
 import { createColumn, ensureRows } from '../core/rows.ts'
-import type { Messages } from '../core/messages.ts'
+import { placeOf, type Messages } from '../core/messages.ts'
 import { appendBytes, appendText, type Slab } from '../core/slab.ts'
-import type { DocumentScanner, Records } from '../formats/records.ts'
-import { failpointAt, isArmed } from '../core/failpoint.ts'
+import { truncateRows, type DocumentScanner, type Records } from '../formats/records.ts'
+import { HeadraceError, reasonOf } from '../core/errors.ts'
+import { failpointAt, isArmed, trapFor } from '../core/failpoint.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
-import { compileChecks, type Reject } from '../quality/record-check.ts'
+import { compileChecks } from '../quality/record-check.ts'
 import type { TextBytes } from '../quality/column-check.ts'
-import { createDecoder } from './decoder.ts'
+import { createDecoder, type MessageFault } from './decoder.ts'
 import type { MessageIdentifier } from './message-ids.ts'
 import type { Counts } from '../core/results.ts'
 import { REJECT_COLUMNS } from '../core/raw-columns.ts'
+import { layOutRejects, type KnownRow, type MessageReject } from './quarantine-rows.ts'
 import { createOriginColumns, setSpan } from './row-columns.ts'
 
 const DUPLICATE = 1
 const QUARANTINED = 2
-
-/** Says of an identity whether RAW has it already (only asked while reading again what was read before). */
-export type KnownRow = (partition: number, offset: number, ordinal: number) => boolean
 
 export interface BlockResult {
   accepted: StageRows
   quarantined: StageRows
   /** Paths that drift wants as columns; when there are any, the block must not be committed. */
   discovered: Set<string>
+  /** The ordinal of each accepted row within its message, by row. */
+  ordinals: Int32Array
 }
 
 /** The ordinal of a message's first record, which is not 0 for a record that was kept by itself; told how many records it turned out to have. */
@@ -46,7 +47,10 @@ export interface BlockOptions {
   dataset: Dataset
   columns: Column[]
   identifier: MessageIdentifier
-  poison: Set<string>
+  /** Messages that are rejected undecoded, by place. */
+  poison: ReadonlyMap<string, MessageFault>
+  /** Records that the engine does not take: their reasons by ordinal, by the place of their message. */
+  refused?: ReadonlyMap<string, ReadonlyMap<number, string>>
 }
 
 export function createBlockProcessor(options: BlockOptions): BlockProcessor {
@@ -65,8 +69,39 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   const surrounds: (readonly [string, string])[] = []
 
   const decodeOne = (m: Messages, i: number): ReturnType<typeof decoder.decode> => {
-    if (isArmed('decode.message')) failpointAt('decode.message', `${m.partition[i]}:${m.offset[i]}`)
-    return decoder.decode(m.slab, m.valueStart[i], m.valueStart[i] + m.valueLength[i])
+    if (isArmed('decode.message')) failpointAt('decode.message', placeOf(m, i))
+    const hang = trapFor('hang')
+    for (; hang !== undefined && m.slab.bytes.includes(hang, m.valueStart[i]) && m.slab.bytes.indexOf(hang, m.valueStart[i]) < m.valueStart[i] + m.valueLength[i]; );
+    const first = decoder.records.rows
+    try {
+      return decoder.decode(m.slab, m.valueStart[i], m.valueStart[i] + m.valueLength[i])
+    } catch (error) {
+      // What one message makes a decoder throw (a depth, a length, a mistake of ours) is that message's affair.
+      if (error instanceof HeadraceError) throw error
+      truncateRows(decoder.records, first)
+      return { rule: 'decoder_failed', reason: reasonOf(error) }
+    }
+  }
+
+  /** What is known of a message before it is decoded. */
+  const faultBefore = (m: Messages, i: number): MessageFault | undefined => {
+    const poison = options.poison.size > 0 ? options.poison.get(placeOf(m, i)) : undefined
+    if (poison !== undefined) return poison
+    const unread = m.unread.size > 0 ? m.unread.get(i) : undefined
+    if (unread !== undefined) return unread
+    const length = m.valueLength[i]
+    return length > LIMITS.recordBytes ? { rule: 'too_large', reason: `the message has ${length} bytes, more than ${LIMITS.recordBytes}` } : undefined
+  }
+
+  /** Rejects the records that the engine refused before, so that it does not see them again. */
+  const rejectRefused = (m: Messages, rows: number, ordinalOf: (row: number) => number, rejects: MessageReject[]): void => {
+    if (options.refused === undefined || options.refused.size === 0) return
+    for (let row = 0; row < rows; row += 1) {
+      const reason = skip[row] === 0 ? options.refused.get(placeOf(m, rowMessage[row]))?.get(ordinalOf(row)) : undefined
+      if (reason === undefined) continue
+      skip[row] = QUARANTINED
+      rejects.push({ row, message: rowMessage[row], kind: 'record', rule: 'engine_refused', path: '', value: '', reason })
+    }
   }
 
   /** Decodes all messages; returns faults of whole messages. `rowMessage` then says which message a row is of. */
@@ -76,13 +111,8 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     decoder.clear()
     for (let i = 0; i < m.count; i += 1) {
       const first = records.rows
-      const length = m.valueLength[i]
-      if (length <= 0) continue
-      const fault = options.poison.size > 0 && options.poison.has(`${m.partition[i]}:${m.offset[i]}`)
-        ? { rule: 'decoder_crashed', reason: 'decoding this message ended the process twice' }
-        : length > LIMITS.recordBytes
-          ? { rule: 'too_large', reason: `the message has ${length} bytes, more than ${LIMITS.recordBytes}` }
-          : decodeOne(m, i)
+      if (m.valueLength[i] <= 0) continue
+      const fault = faultBefore(m, i) ?? decodeOne(m, i)
       if (fault !== undefined) faults.push({ message: i, ...fault, value: '' })
       if (records.rows > rowMessage.length) rowMessage = grown(rowMessage, records.rows)
       for (let row = first; row < records.rows; row += 1) rowMessage[row] = i
@@ -98,6 +128,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     const originalOf = (message: number, row: number): [number, number] => (byRecord && row >= 0 ? wrapped(m.slab, records, row, surrounds[message]) : [m.valueStart[message], m.valueLength[message]])
     if (selection.length < rows) selection = new Int32Array(rows * 2)
     const rejects = early
+    rejectRefused(m, rows, (row) => row - ordinals[rowMessage[row]] + firstOrdinal(rowMessage[row]), rejects)
     for (const reject of checker.check(textOver(m), records.cells, rows, records.issues, skip)) rejects.push({ ...reject, message: rowMessage[reject.row] })
     origin.ensure(rows)
     let count = 0
@@ -111,13 +142,15 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     }
     const accepted = checker.columns.map((one) => one.values)
     if (dataset.raw.keepOriginal) accepted.push(keepOriginal(original, selection, count, (row) => originalOf(rowMessage[row], row)))
-    const quarantined = layOut(m, rejects, identifier, rejectOrigin, rejectColumns, (reject) => reject.row - ordinals[reject.message] + firstOrdinal(reject.message), (reject) => originalOf(reject.message, reject.row), known, counts)
+    const source = { messages: m, ids: identifier.ids, known, ordinalOf: (one: MessageReject) => one.row - ordinals[one.message] + firstOrdinal(one.message), originalOf: (one: MessageReject) => originalOf(one.message, one.row) }
+    const quarantined = layOutRejects({ origin: rejectOrigin, rejects: rejectColumns }, rejects, source, counts)
     counts.accepted += count
     counts.read += rows
     return {
       accepted: { text: quarantined.text, selection, count, columns: [...accepted, ...origin.columns] },
       quarantined,
       discovered: checker.discovered,
+      ordinals: origin.ordinals,
     }
   }
 
@@ -170,8 +203,6 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   }
 }
 
-type MessageReject = Reject & { message: number }
-
 /**
  * The original of one record, where the message has so many that it cannot be kept with each: a small document that a replay can read.
  */
@@ -217,7 +248,7 @@ function markSeen(
   first: number[],
   skip: Uint8Array,
   faults: Fault[],
-  rejects: (Reject & { message: number })[],
+  rejects: MessageReject[],
   counts: Counts,
 ): void {
   const faulty = new Map(faults.map((fault) => [fault.message, fault]))
@@ -253,45 +284,4 @@ function keepOriginal(column: ReturnType<typeof createColumn>, selection: Int32A
   ensureRows(column, count === 0 ? 0 : selection[count - 1] + 1)
   for (let i = 0; i < count; i += 1) setSpan(column, selection[i], ...originalOf(selection[i]))
   return column
-}
-
-/** Rows of the quarantine: one per reject, with the message's original bytes. */
-function layOut(
-  m: Messages,
-  rejects: (Reject & { message: number })[],
-  identifier: MessageIdentifier,
-  origin: ReturnType<typeof createOriginColumns>,
-  columns: ReturnType<typeof createColumn>[],
-  ordinalOf: (reject: MessageReject) => number,
-  originalOf: (reject: MessageReject) => [start: number, length: number],
-  known: KnownRow | undefined,
-  counts: Counts,
-): StageRows {
-  origin.ensure(rejects.length)
-  for (const column of columns) ensureRows(column, rejects.length)
-  const selection = new Int32Array(rejects.length)
-  let count = 0
-  for (const reject of rejects) {
-    const ordinal = reject.row < 0 ? -1 : ordinalOf(reject)
-    // Read again after a rewind: RAW has this reject already.
-    if (known?.(m.partition[reject.message], m.offset[reject.message], ordinal)) {
-      counts.duplicate += 1
-      continue
-    }
-    origin.set(count, m, identifier.ids, reject.message, ordinal)
-    const texts = [reject.kind, reject.rule, reject.path, reject.value, reject.reason]
-    texts.forEach((text, i) => {
-      const start = appendText(m.slab, text)
-      setSpan(columns[i], count, start, m.slab.end - start)
-    })
-    setSpan(columns[5], count, ...originalOf(reject))
-    selection[count] = count
-    count += 1
-    if (reject.kind === 'note') counts.notes += 1
-    else {
-      counts.quarantined += 1
-      counts.byReason[reject.rule] = (counts.byReason[reject.rule] ?? 0) + 1
-    }
-  }
-  return { text: { bytes: m.slab.bytes, end: m.slab.end }, selection, count, columns: [...origin.columns, ...columns] }
 }

@@ -16,6 +16,7 @@ export async function scanLargeFile(
   columns: Column[],
   chunks: AsyncIterable<Buffer>,
   onRows: (slab: Slab, scanner: DocumentScanner) => Promise<void>,
+  windowBytes: number = LIMITS.slabBytes,
 ): Promise<MessageFault | undefined> {
   const scanner = createDocumentScanner(dataset, columns)
   if (scanner === undefined) return { rule: 'too_large', reason: `the file is larger than ${LIMITS.recordBytes} bytes, and a document of JSON is read whole` }
@@ -43,7 +44,7 @@ export async function scanLargeFile(
     reserve(slab, chunk.length + 1)
     slab.bytes.set(chunk, kept)
     kept += chunk.length
-    if (kept < LIMITS.slabBytes) continue
+    if (kept < windowBytes) continue
     const fault = await window(false)
     if (fault !== undefined) return fault
   }
