@@ -33,6 +33,8 @@ export const LIMITS = {
   /** A child that says nothing for this long is replaced; heartbeats come ten times as often. */
   childDeadlineMs: 30_000,
   childHeartbeatMs: 3_000,
+  /** The same for a careful child, whose steps are one message: a message without an end costs 30 + 15 + 15 s. */
+  childStepDeadlineMs: 15_000,
   /** After so many deaths at one start position a child says what it is about, and reads less, until one message or record is left. */
   childDeathsBeforeCare: 2,
   /** Deaths at one start position without progress, for which some message may be to blame; then the job stops by name. */
@@ -59,12 +61,13 @@ export const LIMITS = {
   wideColumns: 32,
   /** What is staged of a wide table, by column: DuckDB's first segment of a text column holds so much, the next takes 256 KiB. */
   stagedBytesPerColumn: 24 * KIB,
-  /** Values (records times columns) that are decoded at a time; more is read again in smaller pieces. */
+  /** Values (records times columns) that are decoded at a time, and those of a wide table; more is read again in smaller pieces. */
   blockCells: 16_777_216,
+  blockCellsWide: 4_194_304,
   /** Columns of a declaration; drift may add `evolvedColumns` more. */
   declaredColumns: 2_000,
 } as const
 
-if (LIMITS.childHeartbeatMs * 3 > LIMITS.childDeadlineMs)
+if (LIMITS.childHeartbeatMs * 3 > Math.min(LIMITS.childDeadlineMs, LIMITS.childStepDeadlineMs))
   throw failure('internal', { reason: 'heartbeats must come at least three times per deadline' })
 if (LIMITS.slabBytes > LIMITS.stagedBytes) throw failure('internal', { reason: 'a slab must fit into staging' })

@@ -88,7 +88,8 @@ export function clearRecords(records: Records): void {
 /** A record of many columns costs its width, however little is in it: rows without end must not take memory without end. */
 function growCells(records: Records): void {
   const wanted = Math.max(records.cells.length * 2, records.width * 2)
-  if (wanted > LIMITS.blockCells * 2 && wanted > records.width * 2) throw failure('memory_exceeded', { limit: `room of ${LIMITS.blockCells} values`, reason: `${records.rows} records of ${records.width} columns at a time` })
+  const most = records.width > LIMITS.wideColumns ? LIMITS.blockCellsWide : LIMITS.blockCells
+  if (wanted > most * 2 && wanted > records.width * 2) throw failure('memory_exceeded', { limit: `room of ${most} values`, reason: `${records.rows} records of ${records.width} columns at a time` })
   const grown = new Int32Array(wanted)
   grown.set(records.cells)
   records.cells = grown

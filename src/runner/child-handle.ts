@@ -49,6 +49,7 @@ export interface HandleOptions {
 
 export function createChildHandle(child: ChildProcess, options: HandleOptions): ChildHandle {
   const bornMs = options.nowMs()
+  const deadlineMs = options.settings.careful ? LIMITS.childStepDeadlineMs : LIMITS.childDeadlineMs
   const state = {
     ended: false,
     endReason: '',
@@ -65,9 +66,9 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     lastWordMs: options.nowMs(),
   }
   const watch = setInterval(() => {
-    if (options.nowMs() - state.lastWordMs < LIMITS.childDeadlineMs) return
+    if (options.nowMs() - state.lastWordMs < deadlineMs) return
     state.hung = true
-    state.endReason = `said nothing for ${LIMITS.childDeadlineMs / 1000} s`
+    state.endReason = `said nothing for ${deadlineMs / 1000} s`
     child.kill()
   }, LIMITS.childHeartbeatMs)
   child.onEnd((reason) => {

@@ -211,6 +211,7 @@ async function takeLarge({ parts, state, processor, writer, intake, messages }: 
     const block = processor.processRecords(messages, slab, scanner, counts)
     for (const path of block.discovered) discovered.add(path)
     if (discovered.size === 0) await intake.stage(block, place)
+    answerWithin(parts, state)
     intake.say({ doing: 'decode', ...place })
   }, bytes)
   // What one file makes a decoder throw is that file's affair.
@@ -229,6 +230,13 @@ async function takeLarge({ parts, state, processor, writer, intake, messages }: 
   }
   taken(state, file, hash.value())
   return []
+}
+
+/** Within a large file there is nothing to commit yet; whoever asks is about to stop, and does not wait for its end. */
+function answerWithin({ send }: FolderParts, state: FolderState): void {
+  if (!state.cut) return
+  state.cut = false
+  send({ type: 'prepared', batch: { ranges: [], adds: [], counts: emptyCounts(), newestMs: 0 } })
 }
 
 async function* piecewise(chunks: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {

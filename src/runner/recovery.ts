@@ -63,6 +63,8 @@ const BLAMES: readonly string[] = ['engine_failed', 'memory_exceeded', 'decoder_
 const CURABLE: readonly string[] = ['file_changed']
 const SHARE_STEP = 8
 const SHARE_MAX = 512
+/** Pieces of a message whose record is looked for: a piece costs a file of 20 ms, an attempt the start of a process. */
+const PIECES = 32
 const AGAIN: Verdict = { pauseMs: 0 }
 
 export function afterDeath(recovery: Recovery, death: Death): Verdict {
@@ -128,17 +130,18 @@ function narrow(recovery: Recovery, death: Death): Verdict {
   const { step } = death
   if (!recovery.careful) {
     recovery.careful = death.hung || recovery.deaths >= LIMITS.childDeathsBeforeCare
+    // A folder's files are few and have many records: one at a time from here on.
+    if (recovery.careful && death.next.name !== undefined) recovery.caution = { ...NO_CAUTION, batchMessages: 1 }
     return AGAIN
   }
   if (step === undefined) return { pauseMs: backoff(recovery.deaths) }
   if (step.doing === 'write' && step.from === undefined) {
-    const { caution } = recovery
-    recovery.caution = death.next.name !== undefined ? { ...NO_CAUTION, batchMessages: 1 } : afterSilentDeath(caution, death.waiting)
+    recovery.caution = death.next.name !== undefined ? { ...NO_CAUTION, batchMessages: 1 } : afterSilentDeath(recovery.caution, death.waiting)
     return AGAIN
   }
   if (step.doing === 'write' && step.until - step.from > 1) {
     const { partition, offset, name, from, until } = step
-    recovery.slice = { partition, offset, name, from, until, rows: Math.ceil((until - from) / SHARE_STEP) }
+    recovery.slice = { partition, offset, name, from, until, rows: Math.ceil((until - from) / PIECES) }
     return AGAIN
   }
   if (!isSameStep(recovery.suspect, step)) {
