@@ -187,7 +187,7 @@ export const ERRORS = {
     'data',
     502,
     'A record batch of {topic} partition {partition} at offset {offset} fails its CRC-32C check.',
-    'The message was damaged on the broker or on the way. It is fetched again; if it stays so, check the disk of the broker.',
+    'The batch was fetched several times and is damaged on the broker. Restore it from a replica; to go on behind it: headrace offsets set DATASET --partition {partition} --to-offset OFFSET',
   ),
   not_supported: row('configuration', 501, '{feature} is not supported yet.', '{instead}'),
   port_in_use: row(

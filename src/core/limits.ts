@@ -20,6 +20,11 @@ export const LIMITS = {
   slabBytes: 2 * MIB,
   fetchBytes: 2 * MIB,
   fetchPartitionBytes: 1 * MIB,
+  /** What a compressed batch of Kafka may inflate to, and what is read at a time of several. */
+  batchInflatedBytes: 64 * MIB,
+  inflatedBytes: 32 * MIB,
+  /** A batch that fails its checksum is fetched so often before the job stops by name. */
+  corruptBatchAttempts: 5,
   /** Rows per data file before it is closed: two Parquet row groups, so that staging stays under 100 MiB. */
   rowsPerFile: 2 * 122_880,
   /** Compaction closes a file at so many rows, unless the dataset says fewer. */
