@@ -89,7 +89,8 @@ async function loop(line: Line): Promise<void> {
     for (const file of waiting) {
       if (state.stopping || drift.isOver()) break
       if (!drift.began) await reportIfAsked(parts, state, writer)
-      if (parts.settings.batchMessages === 1 && !(await allCommitted(parts, state, writer))) break
+      const { batchMessages } = parts.settings
+      if (batchMessages > 0 && state.next - state.start >= batchMessages && !(await allCommitted(parts, state, writer))) break
       known.add(file.name)
       state.names.set(state.next, file.name)
       drift.add(await takeFile(line, file))
