@@ -1,7 +1,7 @@
 /**
- * Messages on their way to the stages. As a rule a block is decoded and staged at once. After a child died, its successor is careful: it
- * takes one message at a time and says each step before it does it, so that the next death has a name. After one ran out of memory,
- * blocks are smaller.
+ * Messages on their way to the stages. As a rule a block is decoded and staged at once. After a child died,
+ * its successor is careful: it takes one message at a time and says each step before it does it, so that the
+ * next death has a name. After one ran out of memory, blocks are smaller.
  */
 import { messagesBetween, type Messages } from '../core/messages.ts'
 import type { Counts } from '../core/results.ts'
@@ -12,7 +12,10 @@ import type { KnownRow } from './quarantine-rows.ts'
 import type { ChildSettings, MessagePlace, Slice, Step, ToSupervisor } from './protocol.ts'
 
 export interface Intake {
-  /** Decodes, checks and stages messages; returns the paths that drift wants as columns: then the batch must not be committed. */
+  /**
+   * Decodes, checks and stages messages; returns the paths that drift wants as columns: then the batch must
+   * not be committed.
+   */
   take(messages: Messages, counts: Counts, known: KnownRow | undefined, name?: string): Promise<string[]>
   /** Stages a block that was made elsewhere from records of one message. */
   stage(block: BlockResult, place: MessagePlace): Promise<void>
@@ -61,8 +64,15 @@ export function createIntake({ settings, processor, writer, send }: IntakeOption
     async take(messages, counts, known, name) {
       const most = careful ? 1 : share > 1 ? Math.max(1, Math.floor(BLOCK_MESSAGES / share)) : messages.count
       for (let from = 0; from < messages.count; from += most) {
-        const some = most >= messages.count ? messages : messagesBetween(messages, from, Math.min(from + most, messages.count))
-        const place: MessagePlace = { partition: some.partition[0], offset: some.offset[0], ...(name === undefined ? {} : { name }) }
+        const some =
+          most >= messages.count
+            ? messages
+            : messagesBetween(messages, from, Math.min(from + most, messages.count))
+        const place: MessagePlace = {
+          partition: some.partition[0],
+          offset: some.offset[0],
+          ...(name === undefined ? {} : { name }),
+        }
         say({ doing: 'decode', ...place })
         const block = processor.process(some, counts, known)
         if (block.discovered.size > 0) return [...block.discovered]
@@ -83,11 +93,19 @@ interface Piece {
   block: BlockResult
 }
 
-/** The block's accepted rows in groups of neighbors; within the slice a group has as many rows as the slice says. */
+/**
+ * The block's accepted rows in groups of neighbors; within the slice a group has as many rows as the slice
+ * says.
+ */
 export function piecesOf(block: BlockResult, slice: Slice | undefined): Piece[] {
   const { accepted, ordinals } = block
   const pieces: Piece[] = []
-  const groupOf = (ordinal: number): number => (slice === undefined || ordinal < slice.from ? -1 : ordinal >= slice.until ? Infinity : Math.floor((ordinal - slice.from) / slice.rows))
+  const groupOf = (ordinal: number): number =>
+    slice === undefined || ordinal < slice.from
+      ? -1
+      : ordinal >= slice.until
+        ? Infinity
+        : Math.floor((ordinal - slice.from) / slice.rows)
   for (let from = 0, until = 0; from < accepted.count || pieces.length === 0; from = until) {
     const first = accepted.count === 0 ? 0 : ordinals[accepted.selection[from]]
     let last = first - 1
@@ -98,15 +116,24 @@ export function piecesOf(block: BlockResult, slice: Slice | undefined): Piece[] 
     }
     pieces.push({
       range: { from: first, until: last + 1 },
-      block: { ...block, accepted: { ...accepted, selection: accepted.selection.subarray(from, until), count: until - from }, quarantined: pieces.length === 0 ? block.quarantined : { ...block.quarantined, count: 0 } },
+      block: {
+        ...block,
+        accepted: { ...accepted, selection: accepted.selection.subarray(from, until), count: until - from },
+        quarantined: pieces.length === 0 ? block.quarantined : { ...block.quarantined, count: 0 },
+      },
     })
   }
   return pieces
 }
 
-/** What the supervisor knows of messages and records, as the block processor asks for it: by `partition:offset`. */
+/**
+ * What the supervisor knows of messages and records, as the block processor asks for it: by
+ * `partition:offset`.
+ */
 export function poisonByPlace(poison: ChildSettings['poison']): Map<string, MessageFault> {
-  return new Map(poison.map(({ partition, offset, rule, reason }) => [`${partition}:${offset}`, { rule, reason }]))
+  return new Map(
+    poison.map(({ partition, offset, rule, reason }) => [`${partition}:${offset}`, { rule, reason }]),
+  )
 }
 
 export function refusedByPlace(refused: ChildSettings['refused']): Map<string, Map<number, string>> {

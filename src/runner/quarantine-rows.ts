@@ -27,7 +27,12 @@ export interface RejectSource {
 }
 
 /** Rows of the quarantine: one per reject, with the message's original bytes. */
-export function layOutRejects({ origin, rejects: columns }: QuarantineColumns, rejects: MessageReject[], source: RejectSource, counts: Counts): StageRows {
+export function layOutRejects(
+  { origin, rejects: columns }: QuarantineColumns,
+  rejects: MessageReject[],
+  source: RejectSource,
+  counts: Counts,
+): StageRows {
   const { messages: m, ids, known } = source
   origin.ensure(rejects.length)
   for (const column of columns) ensureRows(column, rejects.length)
@@ -55,5 +60,10 @@ export function layOutRejects({ origin, rejects: columns }: QuarantineColumns, r
       counts.byReason[reject.rule] = (counts.byReason[reject.rule] ?? 0) + 1
     }
   }
-  return { text: { bytes: m.slab.bytes, end: m.slab.end }, selection, count, columns: [...origin.columns, ...columns] }
+  return {
+    text: { bytes: m.slab.bytes, end: m.slab.end },
+    selection,
+    count,
+    columns: [...origin.columns, ...columns],
+  }
 }

@@ -1,4 +1,7 @@
-/** Record batches that lie: each is one message that says so, what stands around it is read, and none takes time or memory without end. */
+/**
+ * Record batches that lie: each is one message that says so, what stands around it is read, and none takes
+ * time or memory without end.
+ */
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { crc32c } from '@node-rs/crc32'
 import { lz4Compress, snappyCompress } from '@platformatic/wasm-utils'
@@ -17,11 +20,25 @@ const varint = (value: number): Buffer => {
 }
 
 function record(delta: number, value: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from([0]), varint(0), varint(delta), varint(-1), varint(value.length), value, varint(0)])
+  const body = Buffer.concat([
+    Buffer.from([0]),
+    varint(0),
+    varint(delta),
+    varint(-1),
+    varint(value.length),
+    value,
+    varint(0),
+  ])
   return Buffer.concat([varint(body.length), body])
 }
 
-const CODECS: ((body: Buffer) => Buffer)[] = [(body) => body, gzipSync, snappyCompress, lz4Compress, zstdCompressSync]
+const CODECS: ((body: Buffer) => Buffer)[] = [
+  (body) => body,
+  gzipSync,
+  snappyCompress,
+  lz4Compress,
+  zstdCompressSync,
+]
 
 interface Made {
   base: number
@@ -57,7 +74,12 @@ function read(records: Buffer): { messages: Messages; next: number } {
   return { messages, next }
 }
 
-const texts = (m: Messages): string[] => Array.from({ length: m.count }, (_, i) => (m.unread.has(i) ? (m.unread.get(i)?.rule as string) : m.slab.bytes.toString('utf8', m.valueStart[i], m.valueStart[i] + m.valueLength[i])))
+const texts = (m: Messages): string[] =>
+  Array.from({ length: m.count }, (_, i) =>
+    m.unread.has(i)
+      ? (m.unread.get(i)?.rule as string)
+      : m.slab.bytes.toString('utf8', m.valueStart[i], m.valueStart[i] + m.valueLength[i]),
+  )
 const good = (base: number): Buffer => batch({ base, body: record(0, Buffer.from(`good ${base}`)) })
 const around = (bad: Buffer, count: number): Buffer => Buffer.concat([good(0), bad, good(1 + count)])
 
@@ -65,11 +87,25 @@ test.each([1, 2, 3, 4])('a batch of compression %i that inflates beyond the cap 
   const bomb = record(0, Buffer.alloc(LIMITS.batchInflatedBytes + 1))
   const { messages, next } = read(around(batch({ base: 1, body: bomb, codec }), 1))
   expect(texts(messages)).toEqual(['good 0', 'batch_unreadable', 'good 2'])
-  expect([next, messages.slab.bytes.length < 8 * 1024 * 1024, messages.unread.get(1)?.reason]).toEqual([3, true, `the record batch of offsets 1 to 1 cannot be read: it inflates beyond ${LIMITS.batchInflatedBytes} bytes`])
+  expect([next, messages.slab.bytes.length < 8 * 1024 * 1024, messages.unread.get(1)?.reason]).toEqual([
+    3,
+    true,
+    `the record batch of offsets 1 to 1 cannot be read: it inflates beyond ${LIMITS.batchInflatedBytes} bytes`,
+  ])
 })
 
 test.each([1, 2, 3, 4])('a batch of compression %i below the cap is read', (codec) => {
-  const { messages } = read(around(batch({ base: 1, body: Buffer.concat([record(0, Buffer.alloc(3_000_000, 'ab')), record(1, Buffer.from('x'))]), codec, count: 2 }), 2))
+  const { messages } = read(
+    around(
+      batch({
+        base: 1,
+        body: Buffer.concat([record(0, Buffer.alloc(3_000_000, 'ab')), record(1, Buffer.from('x'))]),
+        codec,
+        count: 2,
+      }),
+      2,
+    ),
+  )
   expect([messages.count, messages.valueLength[1], messages.unread.size]).toEqual([4, 3_000_000, 0])
 })
 
@@ -80,7 +116,21 @@ test.each<[string, Made]>([
   ['fewer records than there are', { base: 1, body: Buffer.concat([one, one]), count: 1 }],
   ['a record longer than its batch', { base: 1, body: Buffer.concat([varint(900), one.subarray(1)]) }],
   ['a record of no length', { base: 1, body: Buffer.concat([varint(0), one]), count: 1 }],
-  ['a value longer than its record', { base: 1, body: Buffer.concat([varint(8), Buffer.from([0]), varint(0), varint(0), varint(-1), varint(5_000), Buffer.alloc(3)]) }],
+  [
+    'a value longer than its record',
+    {
+      base: 1,
+      body: Buffer.concat([
+        varint(8),
+        Buffer.from([0]),
+        varint(0),
+        varint(0),
+        varint(-1),
+        varint(5_000),
+        Buffer.alloc(3),
+      ]),
+    },
+  ],
   ['an offset behind the last', { base: 1, body: record(77, Buffer.from('v')), count: 1 }],
   ['varints without an end', { base: 1, body: Buffer.alloc(40, 0xff) }],
   ['an unknown compression', { base: 1, body: one, codec: 6 }],
@@ -93,14 +143,29 @@ test.each<[string, Made]>([
 
 test('whatever is wrong in a batch with a right checksum, reading ends and goes on behind it', () => {
   fc.assert(
-    fc.property(fc.array(fc.uint8Array({ maxLength: 30 }), { minLength: 1, maxLength: 5 }), fc.nat(4), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 6 }), (values, codec, changes) => {
-      const bad = batch({ base: 1, body: Buffer.concat(values.map((value, i) => record(i, Buffer.from(value)))), codec, count: values.length })
-      for (const [at, value] of changes) bad[57 + (at % (bad.length - 57))] = value
-      const { messages, next } = read(around(sealed(bad), values.length))
-      const said = texts(messages)
-      expect([said[0], said.at(-1), next]).toEqual(['good 0', `good ${1 + values.length}`, 2 + values.length])
-      for (let i = 0; i < messages.count; i += 1) expect(messages.valueStart[i] + messages.valueLength[i]).toBeLessThanOrEqual(messages.slab.end)
-    }),
+    fc.property(
+      fc.array(fc.uint8Array({ maxLength: 30 }), { minLength: 1, maxLength: 5 }),
+      fc.nat(4),
+      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 6 }),
+      (values, codec, changes) => {
+        const bad = batch({
+          base: 1,
+          body: Buffer.concat(values.map((value, i) => record(i, Buffer.from(value)))),
+          codec,
+          count: values.length,
+        })
+        for (const [at, value] of changes) bad[57 + (at % (bad.length - 57))] = value
+        const { messages, next } = read(around(sealed(bad), values.length))
+        const said = texts(messages)
+        expect([said[0], said.at(-1), next]).toEqual([
+          'good 0',
+          `good ${1 + values.length}`,
+          2 + values.length,
+        ])
+        for (let i = 0; i < messages.count; i += 1)
+          expect(messages.valueStart[i] + messages.valueLength[i]).toBeLessThanOrEqual(messages.slab.end)
+      },
+    ),
     { numRuns: Number(process.env.HEADRACE_PROPERTY_RUNS ?? 1_000) },
   )
 })

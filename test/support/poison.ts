@@ -1,6 +1,7 @@
 /**
- * A catalogue of bad messages: what each is made of in each format, and what must become of it. Values follow the meaning of the types
- * (docs); the rest are documents that are broken, foreign, too deep, too wide or odd.
+ * A catalogue of bad messages: what each is made of in each format, and what must become of it. Values
+ * follow the meaning of the types (docs); the rest are documents that are broken, foreign, too deep, too
+ * wide or odd.
  */
 
 export type Format = 'xml' | 'json' | 'ndjson' | 'csv'
@@ -9,8 +10,8 @@ export const DRIFTS = ['freeze', 'evolve', 'discard_value'] as const
 export type Drift = (typeof DRIFTS)[number]
 
 /**
- * broken: the message or its record is quarantined. type: the record is, or with discard_value its value. unknown: a field that is not
- * declared. fine: odd, and right. nothing: no record at all.
+ * broken: the message or its record is quarantined. type: the record is, or with discard_value its value.
+ * unknown: a field that is not declared. fine: odd, and right. nothing: no record at all.
  */
 export type Class = 'broken' | 'type' | 'unknown' | 'fine' | 'nothing'
 
@@ -31,7 +32,20 @@ export function fateOf(becomes: Class, drift: Drift): Fate {
   return becomes === 'fine' ? 'accepted' : 'nothing'
 }
 
-const SCALARS = ['small', 'big', 'amount', 'score', 'flag', 'day', 'at', 'uid', 'code', 'pick', 'short', 'word']
+const SCALARS = [
+  'small',
+  'big',
+  'amount',
+  'score',
+  'flag',
+  'day',
+  'at',
+  'uid',
+  'code',
+  'pick',
+  'short',
+  'word',
+]
 
 export function declaration(format: Format, drift: Drift, source: string): string {
   return `dataset: poison
@@ -59,18 +73,61 @@ processed: { key: [id] }
 
 /** Texts that a column of this name must not take. */
 const BAD_VALUES: Record<string, string[]> = {
-  small: ['2147483648', '-2147483649', '1.5', '1.0', '1e3', '0x1F', '1_000', 'abc', '--1', '+', '٣', '1 2', '99999999999999999999999'],
+  small: [
+    '2147483648',
+    '-2147483649',
+    '1.5',
+    '1.0',
+    '1e3',
+    '0x1F',
+    '1_000',
+    'abc',
+    '--1',
+    '+',
+    '٣',
+    '1 2',
+    '99999999999999999999999',
+  ],
   big: ['9223372036854775808', '-9223372036854775809', '1.0', 'NaN', 'Infinity', '1e5', '0b11'],
   amount: ['1.005', '123456789.00', '1e2', '1,5', '.', 'NaN', '1.2.3', '$5'],
   score: ['NaN', 'Infinity', '-Infinity', '1e400', '-1e400', '1,5', '0x10', '1e', '--1', '1d', 'inf'],
   flag: ['yes', '2', 't', 'tru', '-1', '01'],
-  day: ['2024-04-03', '31/02/2024', '00/01/2024', '03/13/2024', '03/04/0000', '03/04/2024 10:00', '29/02/2023'],
-  at: ['2024-02-30T00:00:00Z', '2024-01-01T24:00:00Z', '2024-01-01T23:59:60Z', '0000-01-01T00:00:00Z', '10000-01-01T00:00:00Z', '2024-01-01T00:00:00+19:00', 'yesterday', '1704067200', '2024-13-01T00:00:00Z', '0001-01-01T00:00:00+05:00'],
-  uid: ['zzz', '00000000-0000-0000-0000-00000000000', '{00000000-0000-4000-8000-000000000000}', 'g0000000-0000-4000-8000-000000000000'],
+  day: [
+    '2024-04-03',
+    '31/02/2024',
+    '00/01/2024',
+    '03/13/2024',
+    '03/04/0000',
+    '03/04/2024 10:00',
+    '29/02/2023',
+  ],
+  at: [
+    '2024-02-30T00:00:00Z',
+    '2024-01-01T24:00:00Z',
+    '2024-01-01T23:59:60Z',
+    '0000-01-01T00:00:00Z',
+    '10000-01-01T00:00:00Z',
+    '2024-01-01T00:00:00+19:00',
+    'yesterday',
+    '1704067200',
+    '2024-13-01T00:00:00Z',
+    '0001-01-01T00:00:00+05:00',
+  ],
+  uid: [
+    'zzz',
+    '00000000-0000-0000-0000-00000000000',
+    '{00000000-0000-4000-8000-000000000000}',
+    'g0000000-0000-4000-8000-000000000000',
+  ],
 }
 
 /** Rules that a value breaks whatever the drift is. */
-const BAD_BY_RULE: Record<string, string[]> = { code: ['abc', 'ABCD', 'A B'], pick: ['c', 'A'], short: ['abcdef', 'äöüäöü'], id: ['', 'x', '1.5', '9223372036854775808'] }
+const BAD_BY_RULE: Record<string, string[]> = {
+  code: ['abc', 'ABCD', 'A B'],
+  pick: ['c', 'A'],
+  short: ['abcdef', 'äöüäöü'],
+  id: ['', 'x', '1.5', '9223372036854775808'],
+}
 
 const ODD_BUT_RIGHT: Record<string, string[]> = {
   small: ['-2147483648', '+7', '007'],
@@ -79,32 +136,65 @@ const ODD_BUT_RIGHT: Record<string, string[]> = {
   score: ['5e-324', '1.7976931348623157e308', '-0', '.5'],
   flag: ['TRUE', '0'],
   day: ['29/02/2024', '01/01/0001', '31/12/9999'],
-  at: ['0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999999Z', '2024-01-01', '2024-01-01 00:00:00,123456789+0530'],
-  word: ['\u{1f600}', '﷽', "'; DROP TABLE t; --", '\\x00', '%s%n', '${env}', 'NULL', 'a'.repeat(100_000), '{"a":1}', '=1+1', '\u200b'],
+  at: [
+    '0001-01-01T00:00:00Z',
+    '9999-12-31T23:59:59.999999Z',
+    '2024-01-01',
+    '2024-01-01 00:00:00,123456789+0530',
+  ],
+  word: [
+    '\u{1f600}',
+    '﷽',
+    "'; DROP TABLE t; --",
+    '\\x00',
+    '%s%n',
+    '${env}',
+    'NULL',
+    'a'.repeat(100_000),
+    '{"a":1}',
+    '=1+1',
+    '\u200b',
+  ],
 }
 
 type Values = Record<string, string>
 
 /** The record with these texts, as a message of the format. */
 export function message(format: Format, values: Values): Buffer {
-  if (format === 'xml') return Buffer.from(`<r><b>${Object.entries(values).map(([name, text]) => `<${name}>${escaped(text)}</${name}>`).join('')}</b></r>`)
+  if (format === 'xml')
+    return Buffer.from(
+      `<r><b>${Object.entries(values)
+        .map(([name, text]) => `<${name}>${escaped(text)}</${name}>`)
+        .join('')}</b></r>`,
+    )
   if (format !== 'csv') return Buffer.from(JSON.stringify(values))
   const names = ['id', ...SCALARS]
   const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`
-  return Buffer.from(`${names.join(',')}\n${names.map((name) => (values[name] === undefined ? '' : quoted(values[name]))).join(',')}\n`)
+  return Buffer.from(
+    `${names.join(',')}\n${names.map((name) => (values[name] === undefined ? '' : quoted(values[name]))).join(',')}\n`,
+  )
 }
 
-const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+const escaped = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
 /** Good messages have ids from here on; those of the kinds lie below. */
 export const GOOD = 1_000_000
-export const good = (format: Format, n: number): Buffer => message(format, { id: String(GOOD + n), small: String(n), word: `good ${n}` })
+export const good = (format: Format, n: number): Buffer =>
+  message(format, { id: String(GOOD + n), small: String(n), word: `good ${n}` })
 
 export function kindsOf(format: Format): Kind[] {
   const kinds: Kind[] = []
-  const add = (name: string, becomes: Class, bytes: Buffer | string): void => void kinds.push({ name: `${format} ${name}`, format, becomes, bytes: Buffer.from(bytes as string) })
+  const add = (name: string, becomes: Class, bytes: Buffer | string): void =>
+    void kinds.push({ name: `${format} ${name}`, format, becomes, bytes: Buffer.from(bytes as string) })
   const values = (all: Record<string, string[]>, becomes: Class): void => {
-    for (const [column, texts] of Object.entries(all)) for (const text of texts) add(`${column} = ${text.slice(0, 40)}`, becomes, message(format, { id: String(kinds.length), [column]: text }))
+    for (const [column, texts] of Object.entries(all))
+      for (const text of texts)
+        add(
+          `${column} = ${text.slice(0, 40)}`,
+          becomes,
+          message(format, { id: String(kinds.length), [column]: text }),
+        )
   }
   values(BAD_VALUES, 'type')
   values(BAD_BY_RULE, 'broken')
@@ -116,7 +206,8 @@ export function kindsOf(format: Format): Kind[] {
 type Add = (name: string, becomes: Class, bytes: Buffer | string) => void
 
 const bad = (...bytes: number[]): Buffer => Buffer.from(bytes)
-const join = (...parts: (Buffer | string)[]): Buffer => Buffer.concat(parts.map((part) => Buffer.from(part as string)))
+const join = (...parts: (Buffer | string)[]): Buffer =>
+  Buffer.concat(parts.map((part) => Buffer.from(part as string)))
 
 function jsonDocuments(add: Add, id: () => string): void {
   add('cut off', 'broken', '{"id":1,"word":"a')
@@ -160,7 +251,12 @@ function jsonDocuments(add: Add, id: () => string): void {
 
 const DOCUMENTS: Record<Format, (add: Add, id: () => string) => void> = {
   json: jsonDocuments,
-  ndjson: (add, id) => jsonDocuments((name, becomes, bytes) => (name === 'two objects' || bytes.includes('\n') ? undefined : add(name, becomes, bytes)), id),
+  ndjson: (add, id) =>
+    jsonDocuments(
+      (name, becomes, bytes) =>
+        name === 'two objects' || bytes.includes('\n') ? undefined : add(name, becomes, bytes),
+      id,
+    ),
   xml(add, id) {
     const b = (inner: string, root = 'r'): string => `<${root}><b><id>${id()}</id>${inner}</b></${root}>`
     add('cut off', 'broken', '<r><b><id>1</id>')
@@ -171,10 +267,22 @@ const DOCUMENTS: Record<Format, (add: Add, id: () => string) => void> = {
     add('a bare ampersand', 'broken', b('<word>a & b</word>'))
     add('an attribute twice', 'broken', '<r><b a="1" a="2"><id>1</id></b></r>')
     add('an attribute without quotes', 'broken', '<r a=1><b><id>1</id></b></r>')
-    add('entities that grow', 'broken', `<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>${b('<word>&b;</word>')}`)
-    add('an external entity', 'broken', `<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>${b('<word>&x;</word>')}`)
+    add(
+      'entities that grow',
+      'broken',
+      `<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>${b('<word>&b;</word>')}`,
+    )
+    add(
+      'an external entity',
+      'broken',
+      `<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>${b('<word>&x;</word>')}`,
+    )
     add('depth 5,000', 'broken', `<r><b><id>1</id>${'<d>'.repeat(5_000)}${'</d>'.repeat(5_000)}</b></r>`)
-    add('5,000 attributes', 'broken', `<r><b ${Array.from({ length: 5_000 }, (_, i) => `a${i}="x"`).join(' ')}><id>1</id></b></r>`)
+    add(
+      '5,000 attributes',
+      'broken',
+      `<r><b ${Array.from({ length: 5_000 }, (_, i) => `a${i}="x"`).join(' ')}><id>1</id></b></r>`,
+    )
     add('a name of 5,000 bytes', 'broken', b(`<${'n'.repeat(5_000)}/>`))
     add('an unbound prefix', 'broken', b('<q:word>a</q:word>'))
     add('a character that XML has not', 'broken', b('<word>&#x1;</word>'))
@@ -187,7 +295,11 @@ const DOCUMENTS: Record<Format, (add: Add, id: () => string) => void> = {
     add('an unknown element', 'unknown', b('<color>red</color>'))
     add('CDATA', 'fine', b('<word><![CDATA[<&>]]></word>'))
     add('UTF-16', 'fine', join(bad(0xff, 0xfe), Buffer.from(b('<word>ä</word>'), 'utf16le')))
-    add('Latin-1', 'fine', join('<?xml version="1.0" encoding="ISO-8859-1"?>', Buffer.from(b('<word>ä</word>'), 'latin1')))
+    add(
+      'Latin-1',
+      'fine',
+      join('<?xml version="1.0" encoding="ISO-8859-1"?>', Buffer.from(b('<word>ä</word>'), 'latin1')),
+    )
     add('comments and instructions', 'fine', `<?a b?><!-- - -->${b('<!-- x -->')}`)
     add('no record', 'nothing', '<r></r>')
   },
@@ -211,4 +323,32 @@ const DOCUMENTS: Record<Format, (add: Add, id: () => string) => void> = {
 }
 
 /** Keys that drift can hardly make columns of. */
-export const ODD_KEYS = ['service.name', 'a/b', '', '@id', '$', '@', '.', '..', '/', '[*]', 'id.', ' id', 'ID', '"', '`', '\n', 'ключ', '\u{1f600}', '__proto__', 'constructor', 'message_id', 'outcome', 'x'.repeat(2_000), '*', 'a[0]', "'", '\\']
+export const ODD_KEYS = [
+  'service.name',
+  'a/b',
+  '',
+  '@id',
+  '$',
+  '@',
+  '.',
+  '..',
+  '/',
+  '[*]',
+  'id.',
+  ' id',
+  'ID',
+  '"',
+  '`',
+  '\n',
+  'ключ',
+  '\u{1f600}',
+  '__proto__',
+  'constructor',
+  'message_id',
+  'outcome',
+  'x'.repeat(2_000),
+  '*',
+  'a[0]',
+  "'",
+  '\\',
+]

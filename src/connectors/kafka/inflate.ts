@@ -1,10 +1,16 @@
-/** Undoes the compression of a record batch, up to a size: a batch of a few kilobytes may say that it holds gigabytes. */
+/**
+ * Undoes the compression of a record batch, up to a size: a batch of a few kilobytes may say that it holds
+ * gigabytes.
+ */
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { lz4Decompress, snappyDecompress } from '@platformatic/wasm-utils'
 
 export type Inflated = { bytes: Uint8Array } | { reason: string }
 
-/** The bytes behind the compression, or why there are none. Never throws, and never takes more than `most` bytes for the result. */
+/**
+ * The bytes behind the compression, or why there are none. Never throws, and never takes more than `most`
+ * bytes for the result.
+ */
 export function inflate(body: Buffer, codec: number, most: number): Inflated {
   const tooLarge = { reason: `it inflates beyond ${most} bytes` }
   try {
@@ -16,18 +22,24 @@ export function inflate(body: Buffer, codec: number, most: number): Inflated {
     return { reason: `its compression ${codec} is unknown` }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    return code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge : { reason: `its compression cannot be undone: ${message}` }
+    return code === 'ERR_BUFFER_TOO_LARGE'
+      ? tooLarge
+      : { reason: `its compression cannot be undone: ${message}` }
   }
 }
 
 const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
 
-/** Java clients frame snappy in blocks of their own (xerial); others write it plain. Undefined: larger than `most`. */
+/**
+ * Java clients frame snappy in blocks of their own (xerial); others write it plain. Undefined: larger than
+ * `most`.
+ */
 function unsnappy(body: Buffer, most: number): { bytes: Uint8Array } | undefined {
-  if (!body.subarray(0, 8).equals(XERIAL)) return snappySize(body) > most ? undefined : { bytes: snappyDecompress(body) }
+  if (!body.subarray(0, 8).equals(XERIAL))
+    return snappySize(body) > most ? undefined : { bytes: snappyDecompress(body) }
   const parts: Uint8Array[] = []
   let size = 0
-  for (let at = 16; at + 4 <= body.length; ) {
+  for (let at = 16; at + 4 <= body.length;) {
     const length = body.readUInt32BE(at)
     const part = body.subarray(at + 4, at + 4 + length)
     size += snappySize(part)
@@ -52,8 +64,8 @@ const LZ4_RATIO = 255
 const LZ4_MAGIC = 0x184d2204
 
 /**
- * What an LZ4 frame inflates to, by walking its sequences without copying; Infinity as soon as it is more than `most`. One that is too
- * small for that is not walked.
+ * What an LZ4 frame inflates to, by walking its sequences without copying; Infinity as soon as it is more
+ * than `most`. One that is too small for that is not walked.
  */
 function lz4Size(body: Buffer, most: number): number {
   if (body.length * LZ4_RATIO <= most) return 0
@@ -74,7 +86,7 @@ function lz4Size(body: Buffer, most: number): number {
 
 function blockSize(b: Buffer, from: number, end: number, most: number): number {
   let size = 0
-  for (let at = from; at < end && size <= most; ) {
+  for (let at = from; at < end && size <= most;) {
     const token = b[at++]
     let literals = token >>> 4
     if (literals === 15) for (let more = 255; more === 255 && at < end; literals += more) more = b[at++]

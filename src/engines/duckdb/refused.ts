@@ -1,6 +1,6 @@
 /**
- * Finds the rows that DuckDB refuses to write, in the table that they are staged in: half of the rows at a time, until one is left.
- * Everything here runs after a COPY has failed; the usual way pays nothing for it.
+ * Finds the rows that DuckDB refuses to write, in the table that they are staged in: half of the rows at a
+ * time, until one is left. Everything here runs after a COPY has failed; the usual way pays nothing for it.
  */
 import { rm } from 'node:fs/promises'
 import { reasonOf } from '../../core/errors.ts'
@@ -26,7 +26,10 @@ const QUOTED = 80
 const MOST_ROWS = 100_000
 const IDENTITY = ['kafka_partition', 'kafka_offset', 'ordinal']
 
-/** The rows that cannot be written; empty when the rows are not to blame: an empty file fails too, or all rows pass by themselves. */
+/**
+ * The rows that cannot be written; empty when the rows are not to blame: an empty file fails too, or all
+ * rows pass by themselves.
+ */
 export async function findRefused(copy: FailedCopy): Promise<RefusedRow[]> {
   if (!IDENTITY.every((one) => copy.columns.some((column) => column.name === one))) return []
   if ((await attempt(copy, 'false')) !== undefined) return []
@@ -35,14 +38,29 @@ export async function findRefused(copy: FailedCopy): Promise<RefusedRow[]> {
   const found: RefusedRow[] = []
   const end = performance.now() + SEARCH_MS
   const [[rows]] = await copy.session.rows(`SELECT count(*) FROM ${copy.table}`)
-  await search(copy, 0, Number(rows), found, () => performance.now() > end || found.length >= LIMITS.refusedAtOnce)
+  await search(
+    copy,
+    0,
+    Number(rows),
+    found,
+    () => performance.now() > end || found.length >= LIMITS.refusedAtOnce,
+  )
   return found
 }
 
 /** Rows [from, until) are known to hold one that is refused. */
-async function search(copy: FailedCopy, from: number, until: number, found: RefusedRow[], enough: () => boolean): Promise<void> {
+async function search(
+  copy: FailedCopy,
+  from: number,
+  until: number,
+  found: RefusedRow[],
+  enough: () => boolean,
+): Promise<void> {
   const middle = from + Math.floor((until - from) / 2)
-  for (const [a, b] of [[from, middle], [middle, until]]) {
+  for (const [a, b] of [
+    [from, middle],
+    [middle, until],
+  ]) {
     if (b <= a || enough()) continue
     const reason = await attempt(copy, `rowid >= ${a} AND rowid < ${b}`)
     if (reason === undefined) continue
@@ -54,10 +72,15 @@ async function search(copy: FailedCopy, from: number, until: number, found: Refu
 /** Writes the rows that the condition holds for; returns why that failed. */
 async function attempt(copy: FailedCopy, condition: string): Promise<string | undefined> {
   try {
-    await copy.session.run(`COPY (SELECT ${copy.select} FROM ${copy.table} WHERE ${condition}) TO ${literal(copy.path)} (${copy.options})`)
+    await copy.session.run(
+      `COPY (SELECT ${copy.select} FROM ${copy.table} WHERE ${condition})` +
+        ` TO ${literal(copy.path)} (${copy.options})`,
+    )
     return undefined
   } catch (error) {
-    return reasonOf((error as Error).cause ?? error).split('\n')[0].slice(0, LIMITS.quotedValueBytes)
+    return reasonOf((error as Error).cause ?? error)
+      .split('\n')[0]
+      .slice(0, LIMITS.quotedValueBytes)
   } finally {
     await rm(copy.path, { force: true })
   }
@@ -72,12 +95,29 @@ async function castRefused(copy: FailedCopy): Promise<RefusedRow[]> {
     const type = duckType(column.type)
     const value = typeof column.type === 'string' ? quoted : `TRY_CAST(${quoted} AS JSON)`
     const reason = `${literal(`${column.name} cannot be stored as ${type}: `)} || left(${quoted}, ${QUOTED})`
-    found.push(...(await identities(copy, `${quoted} IS NOT NULL AND TRY_CAST(${value} AS ${type}) IS NULL`, reason).catch(() => [])))
+    found.push(
+      ...(await identities(
+        copy,
+        `${quoted} IS NOT NULL AND TRY_CAST(${value} AS ${type}) IS NULL`,
+        reason,
+      ).catch(() => [])),
+    )
   }
   return found
 }
 
-async function identities({ session, table }: FailedCopy, condition: string, reason: string): Promise<RefusedRow[]> {
-  const rows = await session.rows(`SELECT ${IDENTITY.join(', ')}, ${reason} FROM ${table} WHERE ${condition} LIMIT ${MOST_ROWS}`)
-  return rows.map(([partition, offset, ordinal, why]) => ({ partition: Number(partition), offset: Number(offset), ordinal: Number(ordinal), reason: String(why) }))
+async function identities(
+  { session, table }: FailedCopy,
+  condition: string,
+  reason: string,
+): Promise<RefusedRow[]> {
+  const rows = await session.rows(
+    `SELECT ${IDENTITY.join(', ')}, ${reason} FROM ${table} WHERE ${condition} LIMIT ${MOST_ROWS}`,
+  )
+  return rows.map(([partition, offset, ordinal, why]) => ({
+    partition: Number(partition),
+    offset: Number(offset),
+    ordinal: Number(ordinal),
+    reason: String(why),
+  }))
 }
