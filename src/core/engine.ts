@@ -48,9 +48,18 @@ export interface Stage {
   rotate(): Promise<SealedRows | undefined>
 }
 
+/** A row that an engine does not write, by its identity. */
+export interface RefusedRow {
+  partition: number
+  offset: number
+  ordinal: number
+  reason: string
+}
+
 /**
  * Rows that left a stage. `write` is called once. The file has the staged and derived columns in the order given; other names
- * in `order` are left out: readers of a Delta table take a column that a file lacks as null, and writing it costs time.
+ * in `order` are left out: readers of a Delta table take a column that a file lacks as null, and writing it costs time. When single
+ * rows are to blame that a file cannot be written, it throws `rows_refused` with them (RefusedRow[]).
  */
 export interface SealedRows {
   write(path: string, derived: DerivedColumn[], order: string[], compression: string): Promise<WrittenFile>

@@ -194,7 +194,7 @@ export const ERRORS = {
     'data',
     502,
     'A record batch of {topic} partition {partition} at offset {offset} fails its CRC-32C check.',
-    'The message was damaged on the broker or on the way. It is fetched again; if it stays so, check the disk of the broker.',
+    'The batch was fetched several times and is damaged on the broker. Restore it from a replica; to go on behind it: headrace offsets set DATASET --partition {partition} --to-offset OFFSET',
   ),
   not_supported: row('configuration', 501, '{feature} is not supported yet.', '{instead}'),
   port_in_use: row(
@@ -212,8 +212,8 @@ export const ERRORS = {
   child_failed: row(
     'transient',
     500,
-    'A child process of {job} ended {count} times in a row without a commit: {reason}.',
-    'Look at its last lines above. Memory is the usual cause: raise stream.memory or lower stream.batchMessages.',
+    '{job} made no progress at {position}: its child process ended {count} times in a row without a commit. The last reason: {reason}.',
+    'Nothing is lost, and the next start reads from the same position. Remove the reason; if it is out of memory, give the machine more or declare fewer columns.',
   ),
   memory_exceeded: row(
     'transient',
@@ -241,6 +241,18 @@ export const ERRORS = {
   ),
   query_failed: row('data', 400, 'The query failed: {reason}', 'Correct the SQL; headrace tables show TABLE lists the columns.'),
   engine_failed: row('transient', 500, 'DuckDB could not {action}: {reason}', 'The batch was not committed; it is tried again with a fresh engine.'),
+  rows_refused: row(
+    'data',
+    422,
+    'DuckDB does not write {count} record(s) of a batch: {reason}',
+    'These records go to quarantine (rule engine_refused); everything around them is written again without them.',
+  ),
+  drift_stuck: row(
+    'data',
+    409,
+    '{job} found fields that are not declared ({paths}), and adding columns for them changed nothing.',
+    'Name these fields under record.ignore, declare them, or set drift: discard_value; then start the stream again.',
+  ),
   missing_part: row(
     'configuration',
     424,

@@ -66,3 +66,22 @@ export function failpoint(name: Failpoint): void {
   armed.left -= 1
   if (armed.left === 0) process.kill(process.pid, 'SIGKILL')
 }
+
+let trap: { does: string; value: string } | undefined
+
+/**
+ * Arms a trap: `refuse:VALUE` makes the engine refuse to write rows that hold this text, `kill:VALUE` kills the process when it writes
+ * them, `hang:VALUE` lets it decode a message with this text for ever. Returns false when the setting is none of these.
+ */
+export function armTrap(setting: string | undefined): boolean {
+  if (!setting) return true
+  const [, does, value] = /^(refuse|kill|hang):(.+)$/.exec(setting) ?? []
+  if (does === undefined) return false
+  trap = { does, value }
+  return true
+}
+
+/** The value of the trap that is armed for this, if one is. */
+export function trapFor(does: 'refuse' | 'kill' | 'hang'): string | undefined {
+  return trap?.does === does ? trap.value : undefined
+}

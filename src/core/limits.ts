@@ -30,6 +30,11 @@ export const LIMITS = {
   slabBytes: 2 * MIB,
   fetchBytes: 2 * MIB,
   fetchPartitionBytes: 1 * MIB,
+  /** What a compressed batch of Kafka may inflate to, and what is read at a time of several. */
+  batchInflatedBytes: 64 * MIB,
+  inflatedBytes: 32 * MIB,
+  /** A batch that fails its checksum is fetched so often before the job stops by name. */
+  corruptBatchAttempts: 5,
   /** Rows per data file before it is closed: two Parquet row groups, so that staging stays under 100 MiB. */
   rowsPerFile: 2 * 122_880,
   /** Compaction closes a file at so many rows, unless the dataset says fewer. */
@@ -43,9 +48,20 @@ export const LIMITS = {
   /** A child that says nothing for this long is replaced; heartbeats come ten times as often. */
   childDeadlineMs: 30_000,
   childHeartbeatMs: 3_000,
-  /** After this many deaths on one start position the range is halved until one message is left. */
-  childDeathsBeforeHalving: 2,
-  childDeathsMax: 60,
+  /** The same for a careful child, whose steps are one message: a message without an end costs 30 + 15 + 15 s. */
+  childStepDeadlineMs: 15_000,
+  /** After so many deaths at one start position a child says what it is about, and reads less, until one message or record is left. */
+  childDeathsBeforeCare: 2,
+  /** Deaths at one start position without progress, for which some message may be to blame; then the job stops by name. */
+  childDeathsMax: 20,
+  /** The same for outages that have a name: the storage, the broker, Spark. With pauses of 5 s these are five minutes. */
+  childOutagesMax: 60,
+  /** Messages and records that may be accused one after the other while none is accepted: then something else is wrong. */
+  accusedInARow: 20,
+  /** Records of one batch that are refused at a time; those beyond are found by the next attempt. */
+  refusedAtOnce: 1_000,
+  /** Times that drift may ask for columns that the table does not get. */
+  fruitlessDrifts: 2,
   commitAttempts: 60,
   /** Newest log entries of a table that stay for time travel, unless delta.logRetentionDuration lets them go earlier. */
   logEntries: 10_000,
@@ -55,10 +71,21 @@ export const LIMITS = {
   inferSamples: 1_000,
   /** What `dataset infer` reads of a file, unpacked. */
   inferSampleBytes: 4 * MIB,
+  /** Memory of a stream's engine, and what each column of the table adds to it. */
   engineMemory: 160 * MIB,
+  engineMemoryPerColumn: 128 * KIB,
+  /** A table of more columns is wide: what the engine keeps for each column, however few rows, decides then. */
+  wideColumns: 32,
+  /** What is staged of a wide table, by column: DuckDB's first segment of a text column holds so much, the next takes 256 KiB. */
+  stagedBytesPerColumn: 24 * KIB,
+  /** Values (records times columns) that are decoded at a time, and those of a wide table; more is read again in smaller pieces. */
+  blockCells: 16_777_216,
+  blockCellsWide: 4_194_304,
+  /** Columns of a declaration; drift may add `evolvedColumns` more. */
+  declaredColumns: 2_000,
 } as const
 
-if (LIMITS.childHeartbeatMs * 3 > LIMITS.childDeadlineMs)
+if (LIMITS.childHeartbeatMs * 3 > Math.min(LIMITS.childDeadlineMs, LIMITS.childStepDeadlineMs))
   throw failure('internal', { reason: 'heartbeats must come at least three times per deadline' })
 if (LIMITS.quotedFieldBytes > LIMITS.recordBytes) throw failure('internal', { reason: 'a quoted field must fit into a record' })
 if (LIMITS.slabBytes > LIMITS.stagedBytes) throw failure('internal', { reason: 'a slab must fit into staging' })

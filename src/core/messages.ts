@@ -17,6 +17,8 @@ export interface Messages {
   valueLength: Int32Array
   headersStart: Int32Array
   headersLength: Int32Array
+  /** Messages whose source could not read them, by index: what they hold is what could not be read. */
+  unread: Map<number, { rule: string; reason: string }>
 }
 
 export function createMessages(slab: Slab, capacity: number): Messages {
@@ -32,6 +34,7 @@ export function createMessages(slab: Slab, capacity: number): Messages {
     valueLength: new Int32Array(capacity),
     headersStart: new Int32Array(capacity),
     headersLength: new Int32Array(capacity),
+    unread: new Map(),
   }
 }
 
@@ -55,4 +58,30 @@ export function ensureMessages(messages: Messages, needed: number): void {
 export function clearMessages(messages: Messages): void {
   messages.count = 0
   messages.slab.end = 0
+  messages.unread.clear()
+}
+
+/** Where a message lies, as keys of maps and failpoints write it. */
+export function placeOf(messages: Messages, index: number): string {
+  return `${messages.partition[index]}:${messages.offset[index]}`
+}
+
+/** The messages [from, until) of a block, over the same bytes. */
+export function messagesBetween(m: Messages, from: number, until: number): Messages {
+  const { slab } = m
+  const cut = (all: Int32Array): Int32Array => all.subarray(from, until)
+  return {
+    slab,
+    count: until - from,
+    partition: cut(m.partition),
+    offset: m.offset.subarray(from, until),
+    time: m.time.subarray(from, until),
+    keyStart: cut(m.keyStart),
+    keyLength: cut(m.keyLength),
+    valueStart: cut(m.valueStart),
+    valueLength: cut(m.valueLength),
+    headersStart: cut(m.headersStart),
+    headersLength: cut(m.headersLength),
+    unread: new Map([...m.unread].filter(([i]) => i >= from && i < until).map(([i, fault]) => [i - from, fault])),
+  }
 }

@@ -23,7 +23,7 @@ export interface DecodeRequest {
   /** Only messages with something to say of. */
   verdicts: Verdict[]
   /** Messages to quarantine without decoding. */
-  poison: { partition: number; offset: number }[]
+  poison: { partition: number; offset: number; rule: string; reason: string }[]
   /** When the rows count as ingested, in milliseconds since 1970. */
   ingestMs: number
 }

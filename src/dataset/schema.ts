@@ -107,7 +107,7 @@ export const DATASET_SCHEMA = {
       from: { enum: ['key', 'header', 'none'], description: 'Default key.' },
       header: text('Name of the header.'),
     }, ['from']),
-    columns: { ...list('Columns in order.', COLUMN), minItems: 1, maxItems: 1000 },
+    columns: { ...list('Columns in order.', COLUMN), minItems: 1, maxItems: LIMITS.declaredColumns },
     rules: list('Checks of single records beyond types.', { type: 'object', properties: RULES, additionalProperties: false, minProperties: 1, maxProperties: 1 }),
     drift: { enum: ['evolve', 'freeze', 'discard_row', 'discard_value'], description: 'What an unknown field, a repeated one or a wrong type leads to. Default freeze.' },
     dedup: object('Duplicates of the producer.', { window: { type: 'integer', minimum: 0, maximum: 10_000_000, description: `Newest messages per Kafka partition that are remembered. Default ${LIMITS.dedupWindowMessages}.` } }),

@@ -2,6 +2,8 @@
  * What every decoder fills: rows of spans over a slab, row-major, plus what was wrong with the shape of single records.
  * A cell is two numbers: start in the slab, and length (-1 when the field is absent).
  */
+import { failure } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
 import type { Slab } from '../core/slab.ts'
 
 /** `malformed`: the record itself, of a format whose records stand alone. */
@@ -88,8 +90,12 @@ export function clearRecords(records: Records): void {
   records.issues.length = 0
 }
 
+/** A record of many columns costs its width, however little is in it: rows without end must not take memory without end. */
 function growCells(records: Records): void {
-  const grown = new Int32Array(Math.max(records.cells.length * 2, records.width * 2))
+  const wanted = Math.max(records.cells.length * 2, records.width * 2)
+  const most = records.width > LIMITS.wideColumns ? LIMITS.blockCellsWide : LIMITS.blockCells
+  if (wanted > most * 2 && wanted > records.width * 2) throw failure('memory_exceeded', { limit: `room of ${most} values`, reason: `${records.rows} records of ${records.width} columns at a time` })
+  const grown = new Int32Array(wanted)
   grown.set(records.cells)
   records.cells = grown
 }

@@ -8,7 +8,8 @@ import { appendBytes, appendText, createSlab } from '../core/slab.ts'
 import type { DataFile } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import { createBatchWriter, type BatchWriter } from '../runner/batch-writer.ts'
-import { createBlockProcessor, type BlockProcessor, type BlockResult, type KnownRow } from '../runner/block.ts'
+import { createBlockProcessor, type BlockProcessor, type BlockResult } from '../runner/block.ts'
+import type { KnownRow } from '../runner/quarantine-rows.ts'
 import { createIdentifier } from '../runner/message-ids.ts'
 import type { RawTable } from './raw-table.ts'
 
@@ -41,7 +42,7 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
   const { dataset, raw } = options
   const files: DataFile[] = []
   const open = async (): Promise<{ processor: BlockProcessor; writer: BatchWriter }> => ({
-    processor: createBlockProcessor({ dataset, columns: [...raw.columns], identifier: createIdentifier(dataset, 0), poison: new Set() }),
+    processor: createBlockProcessor({ dataset, columns: [...raw.columns], identifier: createIdentifier(dataset, 0), poison: new Map() }),
     writer: await createBatchWriter({ ...options, columns: [...raw.columns], store: raw.table.store, nowMs: () => options.ingestMs }),
   })
   const close = async ({ writer }: { writer: BatchWriter }): Promise<void> => void files.push(...(await (await writer.finish()).files))

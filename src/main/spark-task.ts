@@ -9,7 +9,7 @@ import { createKafkaClient } from '../connectors/kafka/client.ts'
 import { createKafkaReader } from '../connectors/kafka/reader.ts'
 import { failure } from '../core/errors.ts'
 import { armFailpoint } from '../core/failpoint.ts'
-import { LIMITS } from '../core/limits.ts'
+import { engineMemoryFor } from '../core/width.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodeRanges, readHeads, type TaskParts, type TaskRange, type TaskSettings } from '../runner/range-task.ts'
 import { failedMessage } from '../runner/stream-child.ts'
@@ -34,7 +34,7 @@ async function run(): Promise<void> {
     settings,
     ranges,
     openReader: (positions, until, onTrouble) => createKafkaReader({ client, topic: settings.topic, topicId: settings.topicId, positions, until, onTrouble }),
-    openEngine: () => openStageEngine({ memoryBytes: LIMITS.engineMemory, threads: 1, spillFolder: spill }),
+    openEngine: () => openStageEngine({ memoryBytes: engineMemoryFor(settings.columns.length), threads: 1, spillFolder: spill }),
     store: await openStore(settings.rawPath),
   }
   if (settings.work === 'heads') for await (const block of readHeads(parts)) print(block)

@@ -5,7 +5,8 @@ import { contentMark, createFolder, newHash, readChunks, readWhole, type FoundFi
 import { createKafkaClient } from '../connectors/kafka/client.ts'
 import { createKafkaReader } from '../connectors/kafka/reader.ts'
 import { failure, reasonOf } from '../core/errors.ts'
-import { armFailpoint } from '../core/failpoint.ts'
+import { armFailpoint, armTrap } from '../core/failpoint.ts'
+import { engineMemoryFor } from '../core/width.ts'
 import type { FileSource } from '../core/file-source.ts'
 import type { FilesSourceSpec } from '../dataset/declaration.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
@@ -49,6 +50,7 @@ async function run(settings: ChildSettings): Promise<void> {
   const spill = join(homeFolder(), 'spill', `stream-${process.pid}`)
   try {
     if (process.env.HEADRACE_FAILPOINT_CHILD && mayArm() && !armFailpoint(process.env.HEADRACE_FAILPOINT_CHILD)) throw failure('usage', { reason: 'unknown failpoint' })
+    if (!armTrap(process.env.HEADRACE_TRAP)) throw failure('usage', { reason: 'unknown trap' })
     await runWith(settings, spill)
     process.exitCode = 0
   } catch (error) {
@@ -63,8 +65,8 @@ async function run(settings: ChildSettings): Promise<void> {
 
 async function runWith(settings: ChildSettings, spill: string): Promise<void> {
   const { dataset } = settings
-  const engine = await openStageEngine({ memoryBytes: settings.memoryBytes, threads: settings.threads, spillFolder: spill })
   const { table, columns } = await openRaw(dataset, settings.rawPath, Date.now())
+  const engine = await openStageEngine({ memoryBytes: engineMemoryFor(columns.length), threads: settings.threads, spillFolder: spill })
   const { store, snapshot } = table
   const shared = {
     settings,

@@ -1,5 +1,4 @@
 /** What every stream job gives its supervisor, whatever it reads. */
-import { LIMITS } from '../core/limits.ts'
 import type { StreamSummary } from '../core/results.ts'
 import type { ChildProcess } from '../runner/child-handle.ts'
 import type { SparkAddress } from '../runner/protocol.ts'
@@ -28,8 +27,12 @@ export function superviseJob({ dataset, rawPath, archivePath }: LoadedDataset, r
     table: raw.table,
     commitIntervalMs: dataset.stream.commitIntervalMs,
     firstOffsets: new Map(),
-    childSettings: { dataset, rawPath, archivePath, topicId: source.topicId, topic, memoryBytes: LIMITS.engineMemory, threads: 1, spark: run.spark },
-    evolve: async (paths) => run.observer.evolved(await evolveRaw(dataset, raw, paths, Date.now())),
+    childSettings: { dataset, rawPath, archivePath, topicId: source.topicId, topic, threads: 1, spark: run.spark },
+    async evolve(paths) {
+      const names = await evolveRaw(dataset, raw, paths, Date.now())
+      run.observer.evolved(names)
+      return names.length
+    },
     nowMs: Date.now,
   })
 }

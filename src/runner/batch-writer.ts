@@ -1,12 +1,12 @@
 /** The files of one stream batch: rows gather in two stages and are written, file by file, into the batch's own folder. */
 import { randomUUID } from 'node:crypto'
 import { failpoint } from '../core/failpoint.ts'
-import { LIMITS } from '../core/limits.ts'
 import type { Stage, StageColumn, StageEngine } from '../core/engine.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { DataFile, TableSchema } from '../core/table-schema.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
-import { REJECT_COLUMNS } from '../core/raw-columns.ts'
+import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../core/raw-columns.ts'
+import { stagedBytesFor } from '../core/width.ts'
 import { deltaType, rawSchema } from '../planning/table-layout.ts'
 import { columnKind } from '../quality/column-check.ts'
 import type { BlockResult } from './block.ts'
@@ -16,6 +16,8 @@ export interface BatchWriter {
   readonly rows: number
   readonly stagedBytes: number
   add(block: BlockResult): Promise<void>
+  /** Writes what is staged and waits for it. */
+  flush(): Promise<void>
   /**
    * Closes the batch: what is staged leaves the stages, and the next batch begins at once. The files, durable, come with the
    * inner promise: reading goes on while they are written and synced.
@@ -33,6 +35,10 @@ export interface WriterOptions {
   topic: string
   topicId: string
   nowMs: () => number
+  /** What is staged is divided by this: for a child whose predecessor ran out of memory. */
+  share?: number
+  /** Called before a file is begun; the next rows then wait until it is written, so that one thing happens at a time. */
+  beforeWrite?: () => void
 }
 
 type Outcome = 'accepted' | 'quarantined'
@@ -46,6 +52,8 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
     quarantined: await engine.createStage([...stagedOrigin(dataset), ...REJECT_COLUMNS]),
   }
   const schema = rawSchema(options.columns)
+  const fullBytes = stagedBytesFor(data.length + ORIGIN_COLUMNS.length) / (options.share ?? 1)
+  const fullRows = Math.max(1, Math.floor(dataset.stream.rowsPerFile / (options.share ?? 1)))
   let batch = newBatch(options.nowMs())
   /** Writes wait for each other: DuckDB makes one file at a time, and order is easy to reason about. */
   let writing: Promise<void> = Promise.resolve()
@@ -56,6 +64,7 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
     const { bytes } = stages[outcome]
     const sealed = await stages[outcome].rotate()
     if (sealed === undefined) return
+    options.beforeWrite?.()
     const { files, folder, date } = batch
     const path = `${folder}/${outcome}-${files.length}.parquet`
     files.push({ path, size: 0, partitionValues: { outcome, ingest_date: date }, stats: '' })
@@ -84,8 +93,13 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
       stages.accepted.append(block.accepted)
       stages.quarantined.append(block.quarantined)
       for (const outcome of ['accepted', 'quarantined'] as const)
-        if (stages[outcome].rows >= dataset.stream.rowsPerFile || stages[outcome].bytes >= LIMITS.stagedBytes) await seal(outcome)
-      if (sealedBytes > LIMITS.stagedBytes) await writing
+        if (stages[outcome].rows >= fullRows || stages[outcome].bytes >= fullBytes) await seal(outcome)
+      if (sealedBytes > fullBytes || options.beforeWrite !== undefined) await writing
+    },
+    async flush() {
+      await seal('accepted')
+      await seal('quarantined')
+      await writing
     },
     async finish() {
       await seal('accepted')

@@ -5,30 +5,31 @@
 import { LIMITS } from '../core/limits.ts'
 import type { StageRows } from '../core/engine.ts'
 import { createColumn, ensureRows } from '../core/rows.ts'
-import type { Messages } from '../core/messages.ts'
+import { placeOf, type Messages } from '../core/messages.ts'
 import { appendBytes, appendText, type Slab } from '../core/slab.ts'
-import type { DocumentScanner, Records, Surroundings } from '../formats/records.ts'
-import { failpointAt, isArmed } from '../core/failpoint.ts'
+import { truncateRows, type DocumentScanner, type Records, type Surroundings } from '../formats/records.ts'
+import { HeadraceError, reasonOf } from '../core/errors.ts'
+import { failpointAt, isArmed, trapFor } from '../core/failpoint.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
-import { compileChecks, type Reject } from '../quality/record-check.ts'
+import { compileChecks } from '../quality/record-check.ts'
 import type { TextBytes } from '../quality/text-bytes.ts'
-import { createDecoder } from './decoder.ts'
+import { createDecoder, type MessageFault } from './decoder.ts'
 import type { MessageIdentifier } from './message-ids.ts'
 import type { Counts } from '../core/results.ts'
 import { REJECT_COLUMNS } from '../core/raw-columns.ts'
+import { layOutRejects, type KnownRow, type MessageReject } from './quarantine-rows.ts'
 import { createOriginColumns, setSpan } from './row-columns.ts'
 
 const DUPLICATE = 1
 const QUARANTINED = 2
-
-/** Says of an identity whether RAW has it already (only asked while reading again what was read before). */
-export type KnownRow = (partition: number, offset: number, ordinal: number) => boolean
 
 export interface BlockResult {
   accepted: StageRows
   quarantined: StageRows
   /** Paths that drift wants as columns; when there are any, the block must not be committed. */
   discovered: Set<string>
+  /** The ordinal of each accepted row within its message, by row. */
+  ordinals: Int32Array
 }
 
 /** What is known of messages that were kept in RAW: a record that was kept by itself is a message then. */
@@ -51,7 +52,10 @@ export interface BlockOptions {
   dataset: Dataset
   columns: Column[]
   identifier: MessageIdentifier
-  poison: Set<string>
+  /** Messages that are rejected undecoded, by place. */
+  poison: ReadonlyMap<string, MessageFault>
+  /** Records that the engine does not take: their reasons by ordinal, by the place of their message. */
+  refused?: ReadonlyMap<string, ReadonlyMap<number, string>>
 }
 
 export function createBlockProcessor(options: BlockOptions): BlockProcessor {
@@ -70,8 +74,38 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   const surrounds: Surroundings[] = []
 
   const decodeOne = (m: Messages, i: number): ReturnType<typeof decoder.decode> => {
-    if (isArmed('decode.message')) failpointAt('decode.message', `${m.partition[i]}:${m.offset[i]}`)
-    return decoder.decode(m.slab, m.valueStart[i], m.valueStart[i] + m.valueLength[i])
+    if (isArmed('decode.message')) failpointAt('decode.message', placeOf(m, i))
+    hangIfTrapped(m, i)
+    const first = decoder.records.rows
+    try {
+      return decoder.decode(m.slab, m.valueStart[i], m.valueStart[i] + m.valueLength[i])
+    } catch (error) {
+      // What one message makes a decoder throw (a depth, a length, a mistake of ours) is that message's affair.
+      if (error instanceof HeadraceError) throw error
+      truncateRows(decoder.records, first)
+      return { rule: 'decoder_failed', reason: reasonOf(error) }
+    }
+  }
+
+  /** What is known of a message before it is decoded. */
+  const faultBefore = (m: Messages, i: number): MessageFault | undefined => {
+    const poison = options.poison.size > 0 ? options.poison.get(placeOf(m, i)) : undefined
+    if (poison !== undefined) return poison
+    const unread = m.unread.size > 0 ? m.unread.get(i) : undefined
+    if (unread !== undefined) return unread
+    const length = m.valueLength[i]
+    return length > LIMITS.recordBytes ? { rule: 'too_large', reason: `the message has ${length} bytes, more than ${LIMITS.recordBytes}` } : undefined
+  }
+
+  /** Rejects the records that the engine refused before, so that it does not see them again. */
+  const rejectRefused = (m: Messages, rows: number, ordinalOf: (row: number) => number, rejects: MessageReject[]): void => {
+    if (options.refused === undefined || options.refused.size === 0) return
+    for (let row = 0; row < rows; row += 1) {
+      const reason = skip[row] === 0 ? options.refused.get(placeOf(m, rowMessage[row]))?.get(ordinalOf(row)) : undefined
+      if (reason === undefined) continue
+      skip[row] = QUARANTINED
+      rejects.push({ row, message: rowMessage[row], kind: 'record', rule: 'engine_refused', path: '', value: '', reason })
+    }
   }
 
   /** Decodes all messages; returns faults of whole messages. `rowMessage` then says which message a row is of. */
@@ -81,13 +115,8 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     decoder.clear()
     for (let i = 0; i < m.count; i += 1) {
       const first = records.rows
-      const length = m.valueLength[i]
-      if (length <= 0) continue
-      const fault = options.poison.size > 0 && options.poison.has(`${m.partition[i]}:${m.offset[i]}`)
-        ? { rule: 'decoder_crashed', reason: 'decoding this message ended the process twice' }
-        : length > LIMITS.recordBytes
-          ? { rule: 'too_large', reason: `the message has ${length} bytes, more than ${LIMITS.recordBytes}` }
-          : decodeOne(m, i)
+      if (m.valueLength[i] <= 0) continue
+      const fault = faultBefore(m, i) ?? decodeOne(m, i)
       if (fault !== undefined) faults.push({ message: i, ...fault, value: '' })
       if (records.rows > rowMessage.length) rowMessage = grown(rowMessage, records.rows)
       for (let row = first; row < records.rows; row += 1) rowMessage[row] = i
@@ -105,7 +134,9 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       byRecord && row >= 0 ? wrapped(m.slab, records, row, aroundRow?.(row) ?? surrounds[message]) : [m.valueStart[message], m.valueLength[message]]
     if (selection.length < rows) selection = new Int32Array(rows * 2)
     const rejects = early
-    for (const reject of checker.check(textOver(m), records.cells, rows, records.issues, skip)) rejects.push(atLine({ ...reject, message: rowMessage[reject.row] }, records.lines[reject.row]))
+    rejectRefused(m, rows, (row) => row - ordinals[rowMessage[row]] + firstOrdinal(rowMessage[row]), rejects)
+    for (const reject of checker.check(textOver(m), records.cells, rows, records.issues, skip))
+      rejects.push(atLine({ ...reject, message: rowMessage[reject.row] }, records.lines[reject.row]))
     origin.ensure(rows)
     let count = 0
     for (let row = 0; row < rows; row += 1) {
@@ -118,13 +149,15 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     }
     const accepted = checker.columns.map((one) => one.values)
     if (dataset.raw.keepOriginal) accepted.push(keepOriginal(original, selection, count, (row) => originalOf(rowMessage[row], row)))
-    const quarantined = layOut(m, rejects, identifier, rejectOrigin, rejectColumns, (reject) => reject.row - ordinals[reject.message] + firstOrdinal(reject.message), (reject) => originalOf(reject.message, reject.row), known, counts)
+    const source = { messages: m, ids: identifier.ids, known, ordinalOf: (one: MessageReject) => one.row - ordinals[one.message] + firstOrdinal(one.message), originalOf: (one: MessageReject) => originalOf(one.message, one.row) }
+    const quarantined = layOutRejects({ origin: rejectOrigin, rejects: rejectColumns }, rejects, source, counts)
     counts.accepted += count
     counts.read += rows
     return {
       accepted: { text: quarantined.text, selection, count, columns: [...accepted, ...origin.columns] },
       quarantined,
       discovered: checker.discovered,
+      ordinals: origin.ordinals,
     }
   }
 
@@ -177,8 +210,6 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   }
 }
 
-type MessageReject = Reject & { message: number; line?: number }
-
 /** A reject of a format of lines says on which one its record starts. */
 function atLine(reject: MessageReject, line: number): MessageReject {
   return line === 0 ? reject : { ...reject, line, reason: `${reject.reason} (line ${line})` }
@@ -193,6 +224,12 @@ function wrapped(slab: Slab, records: Records, row: number, surroundings: Surrou
   appendBytes(slab, slab.bytes.subarray(records.extents[row * 2], records.extents[row * 2 + 1]))
   appendText(slab, after)
   return [start, slab.end - start]
+}
+
+/** Only in tests: a value on which decoding never ends. */
+function hangIfTrapped(m: Messages, i: number): void {
+  const value = trapFor('hang')
+  while (value !== undefined && m.slab.bytes.subarray(m.valueStart[i], m.valueStart[i] + m.valueLength[i]).includes(value));
 }
 
 function grown(old: Int32Array<ArrayBuffer>, needed: number): Int32Array<ArrayBuffer> {
@@ -230,7 +267,7 @@ function markSeen(
   first: number[],
   skip: Uint8Array,
   faults: Fault[],
-  rejects: (Reject & { message: number })[],
+  rejects: MessageReject[],
   counts: Counts,
 ): void {
   const faulty = new Map(faults.map((fault) => [fault.message, fault]))
@@ -266,45 +303,4 @@ function keepOriginal(column: ReturnType<typeof createColumn>, selection: Int32A
   ensureRows(column, count === 0 ? 0 : selection[count - 1] + 1)
   for (let i = 0; i < count; i += 1) setSpan(column, selection[i], ...originalOf(selection[i]))
   return column
-}
-
-/** Rows of the quarantine: one per reject, with the message's original bytes. */
-function layOut(
-  m: Messages,
-  rejects: (Reject & { message: number })[],
-  identifier: MessageIdentifier,
-  origin: ReturnType<typeof createOriginColumns>,
-  columns: ReturnType<typeof createColumn>[],
-  ordinalOf: (reject: MessageReject) => number,
-  originalOf: (reject: MessageReject) => [start: number, length: number],
-  known: KnownRow | undefined,
-  counts: Counts,
-): StageRows {
-  origin.ensure(rejects.length)
-  for (const column of columns) ensureRows(column, rejects.length)
-  const selection = new Int32Array(rejects.length)
-  let count = 0
-  for (const reject of rejects) {
-    const ordinal = reject.row < 0 ? -1 : ordinalOf(reject)
-    // Read again after a rewind: RAW has this reject already.
-    if (known?.(m.partition[reject.message], m.offset[reject.message], ordinal)) {
-      counts.duplicate += 1
-      continue
-    }
-    origin.set(count, m, identifier.ids, reject.message, ordinal)
-    const texts = [reject.kind, reject.rule, reject.path, reject.value, reject.reason]
-    texts.forEach((text, i) => {
-      const start = appendText(m.slab, text)
-      setSpan(columns[i], count, start, m.slab.end - start)
-    })
-    setSpan(columns[5], count, ...originalOf(reject))
-    selection[count] = count
-    count += 1
-    if (reject.kind === 'note') counts.notes += 1
-    else {
-      counts.quarantined += 1
-      counts.byReason[reject.rule] = (counts.byReason[reject.rule] ?? 0) + 1
-    }
-  }
-  return { text: { bytes: m.slab.bytes, end: m.slab.end }, selection, count, columns: [...origin.columns, ...columns] }
 }

@@ -1,7 +1,7 @@
 /** One child process as the supervisor sees it: what it said, whether it lives, and the batch it has ready. */
 import { ERRORS, HeadraceError, failure, type ErrorCode } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
-import type { ChildSettings, Prepared, ToChild, ToSupervisor } from './protocol.ts'
+import type { ChildSettings, Prepared, Step, ToChild, ToSupervisor } from './protocol.ts'
 
 /** The process behind a child; main/ forks a real one. */
 export interface ChildProcess {
@@ -21,6 +21,13 @@ export interface ChildHandle {
   readonly idle: boolean
   readonly prepared: Prepared | undefined
   readonly drift: string[]
+  /** It has begun to read: what it dies of since may be a message. */
+  readonly begun: boolean
+  /** It was killed because it said nothing. */
+  readonly hung: boolean
+  livedMs(): number
+  /** What it said last that it was about to do. */
+  readonly step: Step | undefined
   /** It was asked to end: whatever it was in the middle of then is no death. */
   readonly retired: boolean
   /** Asks for the batch; resolves when it is there, or the child has ended or takes too long. */
@@ -35,12 +42,14 @@ export interface HandleOptions {
   settings: ChildSettings
   onAlive(message: Extract<ToSupervisor, { type: 'alive' }>): void
   onTrouble(message: Extract<ToSupervisor, { type: 'trouble' }>): void
-  /** Nothing is left for it to read: of its goal, or at the moment. */
-  onAllRead(): void
+  /** Nothing is left for it to read: of its goal, at the moment, or within the bound that it was given. */
+  onAllRead(bound: boolean): void
   nowMs: () => number
 }
 
 export function createChildHandle(child: ChildProcess, options: HandleOptions): ChildHandle {
+  const bornMs = options.nowMs()
+  const deadlineMs = options.settings.careful ? LIMITS.childStepDeadlineMs : LIMITS.childDeadlineMs
   const state = {
     ended: false,
     endReason: '',
@@ -50,12 +59,16 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     prepared: undefined as Prepared | undefined,
     drift: [] as string[],
     retired: false,
+    begun: false,
+    hung: false,
+    step: undefined as Step | undefined,
     wake: (): void => undefined,
     lastWordMs: options.nowMs(),
   }
   const watch = setInterval(() => {
-    if (options.nowMs() - state.lastWordMs < LIMITS.childDeadlineMs) return
-    state.endReason = `said nothing for ${LIMITS.childDeadlineMs / 1000} s`
+    if (options.nowMs() - state.lastWordMs < deadlineMs) return
+    state.hung = true
+    state.endReason = `said nothing for ${deadlineMs / 1000} s`
     child.kill()
   }, LIMITS.childHeartbeatMs)
   child.onEnd((reason) => {
@@ -68,13 +81,15 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     state.lastWordMs = options.nowMs()
     if (message.type === 'alive') options.onAlive(message)
     else if (message.type === 'trouble') options.onTrouble(message)
-    else if (message.type === 'all-read') options.onAllRead()
+    else if (message.type === 'all-read') options.onAllRead(message.bound === true)
     else if (message.type === 'pending') Object.assign(state, { pending: true, idle: false })
     else if (message.type === 'idle') {
       state.idle = true
-      options.onAllRead()
+      options.onAllRead(false)
     }
     else if (message.type === 'prepared') state.prepared = message.batch
+    else if (message.type === 'ready') state.begun = true
+    else if (message.type === 'step') state.step = message.step
     else if (message.type === 'drift') state.drift = message.paths
     else if (message.type === 'failed') state.failed = errorFrom(message)
     state.wake()
@@ -101,6 +116,16 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     },
     get drift() {
       return state.drift
+    },
+    get begun() {
+      return state.begun
+    },
+    get hung() {
+      return state.hung
+    },
+    livedMs: () => options.nowMs() - bornMs,
+    get step() {
+      return state.step
     },
     get retired() {
       return state.retired

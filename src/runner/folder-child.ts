@@ -1,4 +1,5 @@
 /** The child of a stream job over a watched folder. A file is one message; its number is the offset, its path the message id. */
+import { HeadraceError, reasonOf } from '../core/errors.ts'
 import { fileMark } from '../core/marks.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { FileSource, SourceFile } from '../core/file-source.ts'
@@ -7,13 +8,14 @@ import { emptyCounts, type Counts } from '../core/results.ts'
 import { appendBytes, appendText, createSlab } from '../core/slab.ts'
 import { EMPTY } from '../formats/document.ts'
 import { unpacksToMore } from '../formats/unpack.ts'
-import { createBlockProcessor } from './block.ts'
+import { createBlockProcessor, type BlockProcessor } from './block.ts'
 import { createBatchWriter, type BatchWriter } from './batch-writer.ts'
 import { documentSettings } from './decoder.ts'
+import { createIntake, type Intake } from './intake.ts'
 import { scanLargeFile } from './large-file.ts'
 import { createIdentifier } from './message-ids.ts'
 import type { ChildParts } from './stream-child.ts'
-import type { Prepared } from './protocol.ts'
+import type { Prepared, RefusedRecord } from './protocol.ts'
 import { pause } from './waiting.ts'
 
 export interface FolderParts extends Omit<ChildParts, 'openReader' | 'rawFiles' | 'rawFilesInOrder'> {
@@ -27,6 +29,8 @@ interface FolderState {
   start: number
   counts: Counts
   files: Record<string, number>
+  /** Names of the files that were taken, by their numbers. */
+  names: Map<number, string>
   newestMs: number
   cut: boolean
   reported: boolean
@@ -34,35 +38,114 @@ interface FolderState {
   wake: () => void
 }
 
+/** What a file goes through. */
+interface Line {
+  parts: FolderParts
+  state: FolderState
+  processor: BlockProcessor
+  writer: BatchWriter
+  intake: Intake
+  messages: Messages
+  /** Records that the engine refused, for the file in hand: the processor looks here. */
+  refused: Map<string, ReadonlyMap<number, string>>
+}
+
 export async function runFolderChild(parts: FolderParts): Promise<void> {
-  const { settings, dataset, columns } = parts
-  const identifier = createIdentifier(dataset, 0)
-  const processor = createBlockProcessor({ dataset, columns, identifier, poison: new Set(settings.poison.map((one) => `${one.partition}:${one.offset}`)) })
-  const writer = await createBatchWriter({ ...parts, topic: settings.topic, topicId: settings.topicId })
+  const { settings } = parts
   const { next } = settings.positions[0]
-  const state: FolderState = { next, start: next, counts: emptyCounts(), files: {}, newestMs: 0, cut: false, reported: false, stopping: false, wake: () => undefined }
+  const state: FolderState = { next, start: next, counts: emptyCounts(), files: {}, names: new Map(), newestMs: 0, cut: false, reported: false, stopping: false, wake: () => undefined }
   listen(parts, state)
   parts.send({ type: 'ready' })
   const heartbeat = setInterval(() => parts.send({ type: 'alive', rssBytes: process.memoryUsage.rss(), heapBytes: 0, ends: [], positions: [[0, state.next]], windowBytes: 0, windowMessages: 0 }), LIMITS.childHeartbeatMs)
-  const messages = createMessages(createSlab(LIMITS.slabBytes * 2), 1024)
-  const known = new Set<string>()
   try {
-    while (!state.stopping) {
-      const { complete, growing } = await parts.source.list()
-      const waiting = complete.filter((file) => !known.has(file.name) && !parts.marks.has(fileMark(file.name)))
-      if (waiting.length === 0) await rest(parts, state, writer, growing)
-      for (const file of waiting) {
-        if (state.stopping) break
-        await reportIfAsked(parts, state, writer)
-        known.add(file.name)
-        const drift = await takeFile(parts, { state, processor, writer, messages }, file)
-        if (drift.length > 0) return parts.send({ type: 'drift', paths: drift })
-        parts.send({ type: 'pending', rows: writer.rows })
-      }
-    }
+    await loop(await createLine(parts, state))
+  } catch (error) {
+    if (error instanceof HeadraceError && error.code === 'rows_refused') nameRows(state, error)
+    throw error
   } finally {
     clearInterval(heartbeat)
   }
+}
+
+/** The engine knows files by their numbers, which are others when it is tried again. */
+function nameRows(state: FolderState, { params }: HeadraceError): void {
+  for (const row of params.rows as RefusedRecord[]) row.name = state.names.get(row.offset)
+}
+
+async function createLine(parts: FolderParts, state: FolderState): Promise<Line> {
+  const { settings, dataset, columns } = parts
+  const refused = new Map<string, ReadonlyMap<number, string>>()
+  const processor = createBlockProcessor({ dataset, columns, identifier: createIdentifier(dataset, 0), poison: new Map(), refused })
+  const writer = await createBatchWriter({ ...parts, topic: settings.topic, topicId: settings.topicId, share: settings.share, beforeWrite: settings.careful ? () => intake.beforeWrite() : undefined })
+  const intake = createIntake({ ...parts, processor, writer })
+  return { parts, state, processor, writer, refused, intake, messages: createMessages(createSlab(LIMITS.slabBytes * 2), 1024) }
+}
+
+async function loop(line: Line): Promise<void> {
+  const { parts, state, writer } = line
+  const known = new Set<string>()
+  const drift = createDriftSearch(parts.nowMs)
+  while (!state.stopping) {
+    const { complete, growing } = await parts.source.list()
+    const waiting = complete.filter((file) => !known.has(file.name) && !parts.marks.has(fileMark(file.name)))
+    if (waiting.length === 0) await rest(parts, state, writer, growing)
+    for (const file of waiting) {
+      if (state.stopping || drift.isOver()) break
+      if (!drift.began) await reportIfAsked(parts, state, writer)
+      const { batchMessages } = parts.settings
+      if (batchMessages > 0 && state.next - state.start >= batchMessages && !(await allCommitted(parts, state, writer))) break
+      known.add(file.name)
+      state.names.set(state.next, file.name)
+      drift.add(await takeFile(line, file))
+      if (!drift.began) parts.send({ type: 'pending', rows: writer.rows })
+    }
+    if (drift.began) return parts.send({ type: 'drift', paths: drift.paths() })
+  }
+}
+
+const DRIFT_SEARCH_MS = 1_000
+
+/** Each file may have a field of its own: those of the next second are looked through before columns are asked for, not one a restart. */
+function createDriftSearch(nowMs: () => number): { readonly began: boolean; add(paths: string[]): void; isOver(): boolean; paths(): string[] } {
+  const found = new Set<string>()
+  let end = Infinity
+  return {
+    get began() {
+      return found.size > 0
+    },
+    add(paths) {
+      for (const path of paths) found.add(path)
+      if (found.size > 0) end = Math.min(end, nowMs() + DRIFT_SEARCH_MS)
+    },
+    isOver: () => nowMs() > end || found.size > LIMITS.evolvedColumns,
+    paths: () => [...found],
+  }
+}
+
+/** Takes a file; returns the paths that drift wants as columns. One that ended children before is rejected unread. */
+async function takeFile(line: Line, file: SourceFile): Promise<string[]> {
+  const { parts, state, processor, writer, messages } = line
+  const { settings } = parts
+  const poison = settings.poison.find((one) => one.name === file.name)
+  if (poison !== undefined) {
+    const small = file.size <= LIMITS.recordBytes
+    const hash = parts.source.newContentMark()
+    const chunks: Buffer[] = []
+    for await (const chunk of hashed(parts.source.chunks(file), hash)) if (small) chunks.push(chunk)
+    addMessage(messages, state.next, file, Buffer.concat(chunks))
+    await writer.add(processor.reject(messages, poison, state.counts))
+    taken(state, file, hash.value())
+    return []
+  }
+  const records = settings.refused.filter((one) => one.name === file.name)
+  line.refused.clear()
+  if (records.length > 0) line.refused.set(`0:${state.next}`, new Map(records.map((one) => [one.ordinal, one.reason])))
+  const most = settings.share === 1 ? LIMITS.recordBytes : windowBytes(settings.share)
+  return file.size > most ? takeLarge(line, file) : takeSmall(line, file)
+}
+
+function windowBytes(share: number): number {
+  return Math.max(4_096, Math.floor(LIMITS.slabBytes / share))
 }
 
 function listen(parts: FolderParts, state: FolderState): void {
@@ -95,51 +178,58 @@ async function prepare(state: FolderState, writer: BatchWriter): Promise<Prepare
   return { ranges, adds: await (await writer.finish()).files, counts, newestMs, files }
 }
 
-type Processor = ReturnType<typeof createBlockProcessor>
-
-interface Work {
-  state: FolderState
-  processor: Processor
-  writer: BatchWriter
-  messages: Messages
-}
-
-/** A file of the size of a message is one; a larger one, or one that unpacks to more, goes through in windows. */
-async function takeFile(parts: FolderParts, work: Work, file: SourceFile): Promise<string[]> {
-  const isRead = (): Promise<string[]> => takeLarge(parts, work.state, work.processor, work.writer, work.messages, file)
-  if (file.size > LIMITS.recordBytes) return isRead()
+async function takeSmall(line: Line, file: SourceFile): Promise<string[]> {
+  const { parts, state, intake, messages, processor, writer } = line
   const bytes = await parts.source.read(file)
-  return unpacksToMore(bytes, LIMITS.recordBytes) ? isRead() : takeSmall(parts, work, file, bytes)
-}
-
-async function takeSmall(parts: FolderParts, { state, processor, writer, messages }: Work, file: SourceFile, bytes: Buffer): Promise<string[]> {
+  if (unpacksToMore(bytes, LIMITS.recordBytes)) return takeLarge(line, file)
   const hash = parts.source.newContentMark()
   hash.update(bytes)
   addMessage(messages, state.next, file, bytes)
   // A message without a value says that its key is deleted. A file without content is a mistake.
-  const isEmpty = bytes.length === 0 && !documentSettings(parts.dataset).mayBeEmpty
-  const block = isEmpty ? processor.reject(messages, EMPTY, state.counts) : processor.process(messages, state.counts, undefined)
-  if (block.discovered.size > 0) return [...block.discovered]
-  await writer.add(block)
-  taken(state, file, hash.value())
-  return []
+  if (bytes.length === 0 && !documentSettings(parts.dataset).mayBeEmpty) {
+    await writer.add(processor.reject(messages, EMPTY, state.counts))
+    taken(state, file, hash.value())
+    return []
+  }
+  const drift = await intake.take(messages, state.counts, undefined, file.name)
+  if (drift.length === 0) taken(state, file, hash.value())
+  return drift
 }
 
-/** A large file begins with an empty batch, so that a fault at its end can take all of its rows back. */
-async function takeLarge(parts: FolderParts, state: FolderState, processor: Processor, writer: BatchWriter, messages: Messages, file: SourceFile): Promise<string[]> {
+/** Waits until what was taken so far is committed; false when it is time to stop. */
+async function allCommitted(parts: FolderParts, state: FolderState, writer: BatchWriter): Promise<boolean> {
+  if (state.next !== state.start) parts.send({ type: 'all-read', bound: true })
   while (state.next !== state.start || state.reported) {
     await reportIfAsked(parts, state, writer)
     await pause(20)
-    if (state.stopping) return []
+    if (state.stopping) return false
   }
-  const hash = parts.source.newContentMark()
+  return true
+}
+
+/** A large file begins with an empty batch, so that a fault at its end can take all of its rows back. */
+async function takeLarge({ parts, state, processor, writer, intake, messages }: Line, file: SourceFile): Promise<string[]> {
+  if (!(await allCommitted(parts, state, writer))) return []
+  const { settings, source } = parts
+  const hash = source.newContentMark()
   const discovered = new Set<string>()
   const counts = emptyCounts()
   addMessage(messages, state.next, file, Buffer.alloc(0))
-  const fault = await scanLargeFile(parts.dataset, parts.columns, hashed(parts.source.chunks(file), hash), async (slab, scanner) => {
+  const place = { partition: 0, offset: state.next, name: file.name }
+  const bytes = windowBytes(settings.share)
+  const chunks = hashed(source.chunks(file), hash)
+  intake.say({ doing: 'decode', ...place })
+  const scan = scanLargeFile(parts.dataset, parts.columns, settings.share === 1 ? chunks : piecewise(chunks, bytes), async (slab, scanner) => {
     const block = processor.processRecords(messages, slab, scanner, counts)
     for (const path of block.discovered) discovered.add(path)
-    await writer.add(block)
+    if (discovered.size === 0) await intake.stage(block, place)
+    answerWithin(parts, state)
+    intake.say({ doing: 'decode', ...place })
+  }, bytes)
+  // What one file makes a decoder throw is that file's affair.
+  const fault = await scan.catch((error: unknown) => {
+    if (error instanceof HeadraceError) throw error
+    return { rule: 'decoder_failed', reason: reasonOf(error) }
   })
   if (discovered.size > 0) {
     await writer.discard()
@@ -152,6 +242,17 @@ async function takeLarge(parts: FolderParts, state: FolderState, processor: Proc
   }
   taken(state, file, hash.value())
   return []
+}
+
+/** Within a large file there is nothing to commit yet; whoever asks is about to stop, and does not wait for its end. */
+function answerWithin({ send }: FolderParts, state: FolderState): void {
+  if (!state.cut) return
+  state.cut = false
+  send({ type: 'prepared', batch: { ranges: [], adds: [], counts: emptyCounts(), newestMs: 0 } })
+}
+
+async function* piecewise(chunks: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) for (let at = 0; at < chunk.length; at += bytes) yield chunk.subarray(at, at + bytes)
 }
 
 async function* hashed(chunks: AsyncIterable<Buffer>, hash: { update(bytes: Buffer): void }): AsyncGenerator<Buffer> {

@@ -19,6 +19,7 @@ export async function scanLargeFile(
   columns: Column[],
   chunks: AsyncIterable<Buffer>,
   onRows: (slab: Slab, scanner: Pick<DocumentScanner, 'records' | 'around'>) => Promise<void>,
+  windowBytes: number = LIMITS.slabBytes,
 ): Promise<MessageFault | undefined> {
   const scanner = createDocumentScanner(dataset, columns)
   const slab = createSlab(LIMITS.slabBytes * 2)
@@ -30,7 +31,7 @@ export async function scanLargeFile(
   const shown = { records: scanner.records, around }
   let kept = 0
   let before = 0
-  let due: number = LIMITS.slabBytes
+  let due = windowBytes
   const window = async (final: boolean): Promise<MessageFault | undefined> => {
     const end = kept
     slab.end = end + 1
@@ -53,7 +54,7 @@ export async function scanLargeFile(
     const fault = await window(false)
     if (fault !== undefined) return fault
     // What waits for its end is not read again with each chunk: it has doubled first.
-    due = Math.min(Math.max(LIMITS.slabBytes, kept * 2), LIMITS.recordBytes + LIMITS.slabBytes)
+    due = Math.min(Math.max(windowBytes, kept * 2), LIMITS.recordBytes + LIMITS.slabBytes)
   }
   return text.fault ?? (await window(true))
 }

@@ -24,6 +24,35 @@ export interface Prepared {
   files?: Record<string, number>
 }
 
+/** A message by its place; one of a folder by its name as well, for files are numbered in the order of their commits. */
+export interface MessagePlace {
+  partition: number
+  offset: number
+  name?: string
+}
+
+/** A message that is quarantined undecoded, and why. */
+export interface PoisonMessage extends MessagePlace {
+  rule: string
+  reason: string
+}
+
+/** A record that the engine does not write. */
+export interface RefusedRecord extends MessagePlace {
+  ordinal: number
+  reason: string
+}
+
+/** Records [from, until) of a message by their ordinals; they are written `rows` at a time. */
+export interface Slice extends MessagePlace {
+  from: number
+  until: number
+  rows: number
+}
+
+/** What a careful child is about to do: should it die, this was it. `write` without a message: files of the whole batch. */
+export type Step = ({ doing: 'decode' } & MessagePlace) | ({ doing: 'write' } & MessagePlace & { from: number; until: number }) | { doing: 'write'; from?: undefined }
+
 export type ToChild =
   | { type: 'start'; settings: ChildSettings }
   /** Close the batch now and report it, even if it is empty. */
@@ -36,12 +65,14 @@ export type ToSupervisor =
   | { type: 'alive'; rssBytes: number; heapBytes: number; ends: [number, number][]; positions: [number, number][]; windowBytes: number; windowMessages: number }
   /** There is something to commit. */
   | { type: 'pending'; rows: number }
-  /** All offsets of the goal, or all files that are there, are read but not all committed: no use in waiting for the interval to end. */
-  | { type: 'all-read' }
+  /** All offsets of the goal, all files that are there, or all of the bound on a batch, are read but not all committed: no use in waiting for the interval to end. */
+  | { type: 'all-read'; bound?: boolean }
   | { type: 'prepared'; batch: Prepared }
   /** Nothing left to read, and nothing uncommitted. */
   | { type: 'idle' }
   | { type: 'drift'; paths: string[] }
+  /** Only from a careful child. */
+  | { type: 'step'; step: Step }
   | { type: 'trouble'; code: ErrorCode; message: string }
   | { type: 'failed'; code: ErrorCode; params: Record<string, unknown>; message: string }
 
@@ -59,8 +90,15 @@ export interface ChildSettings {
   /** Messages per batch; small while a poisonous message is being isolated. 0: no bound. */
   batchMessages: number
   /** Messages to quarantine without decoding: they killed children. */
-  poison: { partition: number; offset: number }[]
-  memoryBytes: number
+  poison: PoisonMessage[]
+  /** Records to quarantine: the engine refused them. */
+  refused: RefusedRecord[]
+  /** One message at a time, and each step said before it is done. */
+  careful: boolean
+  /** While the record is looked for that kills children: where. */
+  slice: Slice | undefined
+  /** What is decoded and staged at a time is divided by this, after a child ran out of memory. */
+  share: number
   threads: number
   /** The engine reads the topic itself, through this server; undefined: the child does. */
   spark: SparkAddress | undefined

@@ -2,7 +2,7 @@
  * A task: closed ranges of a topic, read, decoded, checked and written by the parts of the embedded stream, in a process of its
  * own wherever an engine put it. What it found it says in lines; it commits nothing, and another attempt writes other files.
  */
-import type { HeadraceError } from '../core/errors.ts'
+import { HeadraceError } from '../core/errors.ts'
 import type { StageEngine } from '../core/engine.ts'
 import { LIMITS } from '../core/limits.ts'
 import { createMessages, type Messages } from '../core/messages.ts'
@@ -15,7 +15,9 @@ import type { Column, Dataset } from '../dataset/declaration.ts'
 import { hashBytes, hashHigh, hashLow } from '../planning/dedup-window.ts'
 import { createBatchWriter } from './batch-writer.ts'
 import { createBlockProcessor } from './block.ts'
+import { poisonByPlace } from './intake.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
+import type { PoisonMessage } from './protocol.ts'
 
 /** What all tasks of a batch are started with. No secret is in it: files that hold some are named. */
 export interface TaskSettings {
@@ -27,7 +29,7 @@ export interface TaskSettings {
   topic: string
   topicId: string
   ingestMs: number
-  poison: { partition: number; offset: number }[]
+  poison: PoisonMessage[]
   failpoint: string | undefined
 }
 
@@ -101,7 +103,7 @@ export async function decodeRanges(parts: TaskParts): Promise<DecodedRange> {
   const known = [...verdicts.values()].some((one) => one.known.length > 0)
     ? (partition: number, offset: number, ordinal: number): boolean => verdicts.get(`${partition}:${offset}`)?.known.includes(ordinal) === true
     : undefined
-  const processor = createBlockProcessor({ dataset, columns, identifier: judged, poison: new Set(settings.poison.map((one) => `${one.partition}:${one.offset}`)) })
+  const processor = createBlockProcessor({ dataset, columns, identifier: judged, poison: poisonByPlace(settings.poison) })
   const engine = await parts.openEngine()
   const writer = await createBatchWriter({ dataset, columns, engine, store, topic: settings.topic, topicId: settings.topicId, nowMs: () => settings.ingestMs })
   const counts = emptyCounts()
@@ -111,11 +113,17 @@ export async function decodeRanges(parts: TaskParts): Promise<DecodedRange> {
     for (let i = 0; i < messages.count; i += 1) newestMs = Math.max(newestMs, messages.time[i])
     const block = processor.process(messages, counts, known)
     for (const path of block.discovered) discovered.add(path)
-    await writer.add(block)
+    await writer.add(block).catch(shorten)
   }
-  const files = discovered.size > 0 ? (await writer.discard(), []) : await (await writer.finish()).files
+  const files = discovered.size > 0 ? (await writer.discard(), []) : await writer.finish().then((one) => one.files).catch(shorten)
   engine.close()
   return { files, counts, newestMs, discovered: [...discovered], tasks: 1 }
+}
+
+/** What a task says at its end is cut at a few kilobytes: of the rows that were refused the first few are enough for the next attempt. */
+function shorten(error: unknown): never {
+  if (error instanceof HeadraceError && error.code === 'rows_refused') error.params.rows = (error.params.rows as unknown[]).slice(0, 10)
+  throw error
 }
 
 /** The messages of the ranges, a read at a time; the object is the same each time. */

@@ -32,6 +32,7 @@ export interface MessageIds {
 
 export interface OriginColumns {
   readonly columns: ColumnValues[]
+  readonly ordinals: Int32Array
   ensure(rows: number): void
   /** Fills `row` from message `index`. */
   set(row: number, messages: Messages, ids: MessageIds, index: number, ordinal: number): void
@@ -42,6 +43,9 @@ export function createOriginColumns(dataset: Dataset): OriginColumns {
   const [hash, time, ordinals, offset, partition, headers, key, id] = columns.toReversed() as (ColumnValues | undefined)[] as [ColumnValues, ColumnValues, ColumnValues, ColumnValues, ColumnValues, ColumnValues, ColumnValues, ColumnValues | undefined]
   return {
     columns,
+    get ordinals() {
+      return ordinals.int32
+    },
     ensure: (rows) => columns.forEach((column) => ensureRows(column, rows)),
     set(row, m, ids, index, ordinal) {
       if (id !== undefined) setSpan(id, row, ids.start[index], ids.length[index])

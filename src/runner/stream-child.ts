@@ -11,10 +11,12 @@ import type { ObjectStore } from '../core/object-store.ts'
 import type { MessageReader, PartitionPosition } from '../core/source.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { fitWindow } from '../planning/dedup-window.ts'
-import { createBlockProcessor, type KnownRow } from './block.ts'
+import { createBlockProcessor } from './block.ts'
 import { createBatchWriter, type BatchWriter } from './batch-writer.ts'
+import { createIntake, poisonByPlace, refusedByPlace } from './intake.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 import { emptyCounts } from '../core/results.ts'
+import type { KnownRow } from './quarantine-rows.ts'
 import type { ChildSettings, ToChild, ToSupervisor } from './protocol.ts'
 import { pause } from './waiting.ts'
 
@@ -90,22 +92,25 @@ function listen(parts: ChildParts, state: ChildState, until: Map<number, number>
 
 async function loop(parts: ChildParts, state: ChildState, identifier: MessageIdentifier, reader: MessageReader, until: Map<number, number> | undefined): Promise<void> {
   const { settings, dataset, columns } = parts
-  const processor = createBlockProcessor({ dataset, columns, identifier, poison: new Set(settings.poison.map((one) => `${one.partition}:${one.offset}`)) })
-  const writer = await createBatchWriter({ ...parts, topic: settings.topic, topicId: settings.topicId })
+  const processor = createBlockProcessor({ dataset, columns, identifier, poison: poisonByPlace(settings.poison), refused: refusedByPlace(settings.refused) })
+  const writer = await createBatchWriter({ ...parts, topic: settings.topic, topicId: settings.topicId, share: settings.share, beforeWrite: settings.careful ? () => intake.beforeWrite() : undefined })
+  const intake = createIntake({ ...parts, processor, writer })
   const messages = createMessages(createSlab(LIMITS.slabBytes * 2), 8192)
   /** A read may take long on a quiet topic; a cut does not wait for it. */
   let reading: ReturnType<MessageReader['read']> | undefined
   let announced = false
+  let boundSaid = false
   let goalReached = settings.goal.length === 0
   while (!state.stopping) {
     if (state.failure !== undefined) throw state.failure
     if (state.cut && !state.reported) {
-      state.cut = announced = false
+      state.cut = announced = boundSaid = false
       state.reported = true
       await report(parts, state, writer)
       continue
     }
     if (mustWait(state, writer.stagedBytes, until)) {
+      if (!boundSaid && !state.reported && hasProgress(state)) parts.send({ type: 'all-read', bound: (boundSaid = true) })
       await pause(POLL_MS, undefined, state)
       continue
     }
@@ -117,12 +122,8 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
     if (messages.count > 0) {
       const known = await knownRows(parts, state, messages)
       noteNewest(state, messages.time, messages.count)
-      const block = processor.process(messages, state.counts, known)
-      if (block.discovered.size > 0) {
-        parts.send({ type: 'drift', paths: [...block.discovered] })
-        return
-      }
-      await writer.add(block)
+      const paths = await intake.take(messages, state.counts, known)
+      if (paths.length > 0) return parts.send({ type: 'drift', paths })
     }
     for (const { partition, next } of result.positions) state.positions.set(partition, next)
     if (!announced && hasProgress(state)) {
@@ -178,6 +179,7 @@ async function report(parts: ChildParts, state: ChildState, writer: BatchWriter)
       state.wake()
     },
   )
+  if (parts.settings.careful) await files.catch(() => undefined)
 }
 
 function noteNewest(state: ChildState, times: Float64Array, count: number): void {

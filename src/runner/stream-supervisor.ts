@@ -3,15 +3,14 @@
  * the ones that die. It alone commits; the table's marks decide whether it may.
  */
 import { randomUUID } from 'node:crypto'
-import { type HeadraceError, failure } from '../core/errors.ts'
-import { LIMITS } from '../core/limits.ts'
+import type { HeadraceError } from '../core/errors.ts'
 import { countMark, fileMark, rereadMark, sourceMark } from '../core/marks.ts'
 import { addCounts, emptyCounts, type CommitEvent, type Counts, type StreamSummary } from '../core/results.ts'
 import type { TableSchema } from '../core/table-schema.ts'
-import { NO_CAUTION, afterCommit, afterIsolation, afterSilentDeath, type Caution } from './caution.ts'
 import { createChildHandle, type ChildHandle, type ChildProcess } from './child-handle.ts'
-import type { ChildSettings, Prepared } from './protocol.ts'
-import { STORAGE_WAITS, STORAGE_PAUSE_MS, pause, whenStorageAllows } from './waiting.ts'
+import type { ChildSettings, MessagePlace, Prepared } from './protocol.ts'
+import { afterDeath, afterDrift, afterProgress, createRecovery, forget, type Recovery, type Verdict } from './recovery.ts'
+import { pause, whenStorageAllows } from './waiting.ts'
 
 /** The table as the supervisor needs it: main/ passes the lakehouse's. */
 export interface StreamTable {
@@ -39,10 +38,10 @@ export interface SupervisorOptions {
   commitIntervalMs: number
   /** Where partitions without a mark begin. */
   firstOffsets: Map<number, number>
-  childSettings: Omit<ChildSettings, 'positions' | 'goal' | 'batchMessages' | 'poison'>
+  childSettings: Pick<ChildSettings, 'dataset' | 'rawPath' | 'archivePath' | 'topicId' | 'topic' | 'threads' | 'spark'>
   spawn(): ChildProcess
-  /** Adds columns that drift discovered; children started after it use them. */
-  evolve(paths: string[]): Promise<void>
+  /** Adds columns that drift discovered and returns how many are new; children started after it use them. */
+  evolve(paths: string[]): Promise<number>
   /** Ends of the partitions now: `untilCaughtUp` stops when all marks have reached them. Undefined: when children are idle. */
   ends(): Promise<Map<number, number> | undefined>
   /** New partitions of the topic, asked from time to time. */
@@ -79,15 +78,13 @@ export async function superviseStream(options: SupervisorOptions): Promise<Strea
   }
 }
 
-/** The partitions of one child, how often a child died on them without a commit, and how carefully they are read since. */
+/** The partitions of one child, and what is known of them since children died on them. */
 interface Slot {
   partitions: number[]
   /** Those of them that the child reads. */
   reading: number[]
   child: ChildHandle | undefined
-  deaths: number
-  caution: Caution
-  poison: { partition: number; offset: number }[]
+  recovery: Recovery
 }
 
 interface State {
@@ -104,33 +101,39 @@ interface State {
 
 function createState(options: SupervisorOptions): State {
   const count = Math.max(1, Math.min(options.children, options.partitions.length))
-  const slots = Array.from({ length: count }, (_, i): Slot => ({ partitions: options.partitions.filter((_, at) => at % count === i), reading: [], child: undefined, deaths: 0, caution: NO_CAUTION, poison: [] }))
+  const slots = Array.from({ length: count }, (_, i): Slot => ({ partitions: options.partitions.filter((_, at) => at % count === i), reading: [], child: undefined, recovery: createRecovery() }))
   return { slots, total: emptyCounts(), commits: 0, fatal: undefined, goal: undefined, hurry: false, wake: () => undefined }
 }
 
 async function keepChildren(options: SupervisorOptions, state: State): Promise<void> {
   for (const slot of state.slots) {
     if (slot.child !== undefined && !slot.child.ended) continue
-    if (slot.child !== undefined) await afterDeath(options, state, slot)
+    if (slot.child !== undefined) await afterEnd(options, state, slot)
     if (state.fatal !== undefined) return
     await options.table.refresh()
     slot.reading = cautiousPartitions(options, slot, await endsNow(options, slot))
     slot.child = createChildHandle(options.spawn(), {
-      settings: { ...options.childSettings, positions: positionsOf(options, slot.reading), goal: state.goal === undefined ? [] : slot.partitions.map((one) => [one, state.goal?.get(one) ?? 0]), batchMessages: slot.caution.batchMessages, poison: slot.poison },
+      settings: settingsOf(options, state, slot),
       onAlive(message) {
         const lag = lagOf(message)
         options.observer.alive({ ...message, lag })
-        if (slot.caution.batchMessages === 1 && [...lag.values()].every((left) => left === 0)) void moveOn(options, slot)
+        if (slot.recovery.caution.batchMessages === 1 && [...lag.values()].every((left) => left === 0)) void moveOn(options, slot)
       },
       onTrouble: (message) => options.observer.trouble(message),
-      onAllRead() {
-        if (!options.untilCaughtUp) return
+      onAllRead(bound) {
+        if (!options.untilCaughtUp && !bound) return
         state.hurry = true
         state.wake()
       },
       nowMs: options.nowMs,
     })
   }
+}
+
+function settingsOf(options: SupervisorOptions, state: State, slot: Slot): ChildSettings {
+  const { caution, poison, refused, careful, slice, share } = slot.recovery
+  const goal = state.goal === undefined ? [] : slot.partitions.map((one): [number, number] => [one, state.goal?.get(one) ?? 0])
+  return { ...options.childSettings, positions: positionsOf(options, slot.reading), goal, batchMessages: caution.batchMessages, poison, refused, careful, slice, share }
 }
 
 function positionsOf(options: SupervisorOptions, partitions: number[]): ChildSettings['positions'] {
@@ -157,13 +160,13 @@ function lagOf(message: { ends: [number, number][]; positions: [number, number][
  * the bound grows, for each change costs the start of a child; one that has nothing is passed over, for it would hold up the others.
  */
 function cautiousPartitions(options: SupervisorOptions, slot: Slot, ends: Map<number, number> | undefined): number[] {
-  if (slot.caution.batchMessages !== 1) return slot.partitions
-  const inTurn = waitingIn(options, slot.partitions.map((_, i) => slot.partitions[(slot.caution.turn + i) % slot.partitions.length]), ends)
+  if (slot.recovery.caution.batchMessages !== 1) return slot.partitions
+  const inTurn = waitingIn(options, slot.partitions.map((_, i) => slot.partitions[(slot.recovery.caution.turn + i) % slot.partitions.length]), ends)
   return [(inTurn.find(({ waiting }) => waiting > 0) ?? inTurn[0]).partition]
 }
 
 async function endsNow(options: SupervisorOptions, slot: Slot): Promise<Map<number, number> | undefined> {
-  return slot.caution.batchMessages === 1 ? options.ends().catch(() => undefined) : undefined
+  return slot.recovery.caution.batchMessages === 1 ? options.ends().catch(() => undefined) : undefined
 }
 
 /** From a partition that has become quiet to one that has not. */
@@ -175,55 +178,41 @@ async function moveOn(options: SupervisorOptions, slot: Slot): Promise<void> {
   if (cautiousPartitions(options, slot, ends)[0] !== slot.reading[0]) child?.retire()
 }
 
-/**
- * Decides what follows a death. An error with a name is fatal unless it is transient. A death without a word counts: after
- * two on the same start the range gets narrower until one message is left; that one is then quarantined undecoded.
- */
-async function afterDeath(options: SupervisorOptions, state: State, slot: Slot): Promise<void> {
+/** Decides what follows the end of a child that nobody asked for. */
+async function afterEnd(options: SupervisorOptions, state: State, slot: Slot): Promise<void> {
   const child = slot.child as ChildHandle
-  if (child.drift.length > 0) {
-    await options.evolve(child.drift)
-    return
-  }
-  const { failed } = child
-  if (failed !== undefined && isFatal(failed)) {
-    state.fatal = failed
-    return
-  }
-  if (child.retired || child.endReason === STOPPED) return
-  slot.deaths += 1
-  options.observer.childDied({ reason: failed?.message ?? child.endReason, deaths: slot.deaths })
-  if (failed !== undefined && STORAGE_WAITS.includes(failed.code)) {
-    await pause(STORAGE_PAUSE_MS, options.signal)
-    slot.deaths = 0
-    return
-  }
-  if (slot.deaths > LIMITS.childDeathsMax) state.fatal = failure('child_failed', { job: options.job, count: slot.deaths, reason: failed?.message ?? child.endReason })
-  else if (failed === undefined && (await narrow(options, slot))) return
-  else if (slot.deaths > 1) await pause(Math.min(100 * 2 ** slot.deaths, 5_000), options.signal)
-}
-
-/** How a child ends that was told to stop with the whole job. */
-const STOPPED = 'exit code 0'
-
-function isFatal(error: HeadraceError): boolean {
-  return error.errorClass !== 'transient'
-}
-
-/** Reads on more carefully where something may be wrong with a message; false: it may be anything, and nothing changes. */
-async function narrow(options: SupervisorOptions, slot: Slot): Promise<boolean> {
-  const { caution } = slot
+  const { recovery } = slot
+  if (child.drift.length > 0) return act(options, state, afterDrift(recovery, options.job, child.drift, await options.evolve(child.drift)))
+  if (child.retired || options.signal.aborted) return
+  const { failed, endReason, begun, step, hung } = child
   const positions = waitingIn(options, slot.reading, await options.ends().catch(() => undefined))
   const waiting = Math.max(...positions.map((one) => one.waiting))
-  if (waiting <= 0) return false
-  if (caution.batchMessages === 1) {
-    if (caution.suspected) slot.poison.push({ partition: positions[0].partition, offset: positions[0].next })
-    slot.caution = caution.suspected ? afterIsolation(caution) : { ...caution, suspected: true }
-    return true
-  }
-  if (slot.deaths < LIMITS.childDeathsBeforeHalving) return false
-  slot.caution = afterSilentDeath(caution, waiting)
-  return true
+  if (waiting <= 0 && child.livedMs() > LONG_LIFE_MS) recovery.deaths = 0
+  const verdict = afterDeath(recovery, { job: options.job, reason: endReason, failed, hung, begun, step, remote: options.childSettings.spark !== undefined, waiting, next: placeNext(options, positions[0]), position: positionText(options, positions) })
+  if (verdict.stop === undefined || verdict.stop !== failed) options.observer.childDied({ reason: failed?.message ?? endReason, deaths: recovery.deaths })
+  await act(options, state, verdict)
+}
+
+/** A child that nothing waited for and that lived so long is no link in a chain of deaths. */
+const LONG_LIFE_MS = 300_000
+
+async function act(options: SupervisorOptions, state: State, verdict: Verdict): Promise<void> {
+  if (verdict.stop !== undefined) state.fatal = verdict.stop
+  else if (verdict.pauseMs > 0) await pause(verdict.pauseMs, options.signal)
+}
+
+function isFolder(options: SupervisorOptions): boolean {
+  return options.childSettings.dataset.source.kind === 'files'
+}
+
+function placeNext(options: SupervisorOptions, { partition, next }: { partition: number; next: number }): MessagePlace {
+  return { partition, offset: next, ...(isFolder(options) ? { name: '' } : {}) }
+}
+
+function positionText(options: SupervisorOptions, positions: { partition: number; next: number }[]): string {
+  const { topic } = options.childSettings
+  if (isFolder(options)) return `file ${positions[0].next + 1} of ${topic}`
+  return `${topic} ${positions.slice(0, 4).map(({ partition, next }) => `partition ${partition} offset ${next}`).join(', ')}${positions.length > 4 ? ', ...' : ''}`
 }
 
 /** Waits one interval (or until a stop), then asks the children that have something for their batches. */
@@ -245,20 +234,14 @@ async function commitRound(options: SupervisorOptions, state: State): Promise<vo
   if (ready.length === 0) return
   const batches = ready.map((slot) => slot.child?.prepared as Prepared)
   const version = await commitBatches(options, batches, state)
-  for (const slot of ready) {
+  const { marks } = options.table.snapshot
+  for (const [i, slot] of ready.entries()) {
     slot.child?.confirm(version)
-    slot.deaths = 0
-    recover(options, slot)
+    if (batches[i].ranges.length === 0) continue
+    forget(slot.recovery, ({ partition, offset, name }) => (name === undefined ? offset < (marks.get(sourceMark(options.topicId, partition)) ?? 0) : marks.has(fileMark(name))))
+    if (afterProgress(slot.recovery, batches[i].counts.accepted)) slot.child?.retire()
+    else if (slot.recovery.caution.batchMessages === 1) void moveOn(options, slot)
   }
-}
-
-/** After progress the bound on the batch grows again, step by step: the child is replaced by one that reads more. */
-function recover(options: SupervisorOptions, slot: Slot): void {
-  const { batchMessages } = slot.caution
-  if (batchMessages === 0) return
-  slot.caution = afterCommit(slot.caution)
-  if (slot.caution.batchMessages !== batchMessages) slot.child?.retire()
-  else if (batchMessages === 1) void moveOn(options, slot)
 }
 
 async function commitBatches(options: SupervisorOptions, batches: Prepared[], state: State): Promise<number> {

@@ -32,6 +32,7 @@ interface PartitionAnswer {
 const READ_COMMITTED = 1
 const PAUSE_FIRST_MS = 100
 const PAUSE_MAX_MS = 5_000
+const CORRUPT_PAUSE_MS = 300
 
 export function createKafkaReader(options: ReaderOptions): MessageReader {
   const { client, topic } = options
@@ -40,6 +41,8 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
   let inFlight: Promise<PartitionAnswer[][]> | undefined
   let pauseMs = PAUSE_FIRST_MS
   let closed = false
+  /** How often in a row a batch of a partition failed its checksum. */
+  const corrupt = new Map<number, number>()
 
   const send = async (waitMs: number): Promise<PartitionAnswer[][]> => {
     info ??= await knownTopic(options)
@@ -77,7 +80,8 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
       const got = answers.some((answer) => answer.records.length > 0)
       if (got && !closed) prefetch(waitMs)
       clearMessages(messages)
-      for (const answer of answers) decode(options, messages, answer, from.get(answer.partition) as number)
+      for (const answer of answers) decode(messages, answer, from.get(answer.partition) as number)
+      if (corrupt.size > 0) await new Promise((resolve) => setTimeout(resolve, CORRUPT_PAUSE_MS))
       return {
         positions: [...next].map(([partition, offset]) => ({ partition, next: offset })),
         ends: answers.map((answer) => ({ partition: answer.partition, end: answer.end })),
@@ -94,9 +98,23 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
     inFlight.catch(() => undefined)
   }
 
-  function decode(o: ReaderOptions, messages: Messages, answer: PartitionAnswer, from: number): void {
-    if (answer.records.length === 0) return
-    readBatches(answer.records, answer.aborted, { messages, topic, partition: answer.partition, from, until: limitOf(o, answer.partition) })
+  /** Where a batch fails its checksum, or there is too much at a time, the partition is read on from there: what was asked for meanwhile is dropped. */
+  function decode(messages: Messages, answer: PartitionAnswer, from: number): void {
+    const { partition, records, aborted } = answer
+    if (records.length === 0) return
+    const target = { messages, topic, partition, from, until: limitOf(options, partition) }
+    const before = next.get(partition)
+    const reached = readBatches(records, aborted, target, (error) => {
+      const count = (corrupt.get(partition) ?? 0) + 1
+      corrupt.set(partition, count)
+      if (count >= LIMITS.corruptBatchAttempts) throw error
+      options.onTrouble(error)
+    })
+    if (reached === before) corrupt.delete(partition)
+    else {
+      next.set(partition, reached)
+      inFlight = undefined
+    }
   }
 }
 

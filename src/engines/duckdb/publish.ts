@@ -85,7 +85,7 @@ export async function writePartitions(session: DuckSession, request: PublishTarg
   const by = request.partitions.map((rule) => name(rule.name)).join(', ')
   const target = by === '' ? `${request.folder}/part-0.parquet` : request.folder
   const partitioned = by === '' ? '' : `, PARTITION_BY (${by}), FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE true`
-  return copyWithPartitions(session, `COPY (${source}) TO ${literal(target)} (${parquetOptions(request.compression)}${partitioned})`, request)
+  return copyWithPartitions(session, `COPY (${source}) TO ${literal(target)} (${parquetOptions(request.compression, request.columns.length)}${partitioned})`, request)
 }
 
 /** Hands the winners to DuckDB as a table of positions: a semi join picks them out of the files again. */

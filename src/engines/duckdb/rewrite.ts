@@ -38,7 +38,7 @@ async function copy(session: DuckSession, table: RewriteTable, from: string, fol
   const path = `${folder}/${MERGED}`
   const stored = table.columns.filter((column) => !table.partitionColumns.includes(column.name))
   const selected = stored.map((column) => (column.name === 'original' ? original : name(column.name)))
-  const [written] = await copyWithStats(session, `COPY (SELECT ${selected.join(', ')} ${from}) TO ${literal(path)} (${parquetOptions(table.compression)})`, path)
+  const [written] = await copyWithStats(session, `COPY (SELECT ${selected.join(', ')} ${from}) TO ${literal(path)} (${parquetOptions(table.compression, stored.length)})`, path)
   const types = new Map(stored.map((column) => [column.name, column.type]))
   return { path: MERGED, size: written.size, partitionValues: like.partitionValues, stats: deltaStats(written, types) }
 }

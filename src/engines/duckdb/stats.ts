@@ -1,4 +1,5 @@
 /** DuckDB's statistics of a written file as the Delta log's JSON (protocol: "Per-file Statistics"). */
+import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../../core/raw-columns.ts'
 import type { DeltaType } from '../../core/table-schema.ts'
 
 /** Longer texts are left out: a cut maximum would have to be rounded up, and long texts prune nothing. */
@@ -15,10 +16,11 @@ export function deltaStats(statistics: FileStatistics, types: Map<string, DeltaT
   const minValues: Record<string, unknown> = {}
   const maxValues: Record<string, unknown> = {}
   const nullCount: Record<string, number> = {}
+  const indexed = indexedColumns(types)
   for (const [quoted, values] of Object.entries(statistics.columns)) {
     const column = quoted.slice(1, -1).replaceAll('""', '"')
     const type = types.get(column)
-    if (type === undefined || typeof type !== 'string' || type === 'binary') continue
+    if (type === undefined || typeof type !== 'string' || type === 'binary' || indexed?.has(column) === false) continue
     if (values.null_count !== undefined) nullCount[column] = Number(values.null_count)
     const min = boundOf(values.min, type, false)
     const max = boundOf(values.max, type, true)
@@ -27,6 +29,18 @@ export function deltaStats(statistics: FileStatistics, types: Map<string, DeltaT
     maxValues[column] = max
   }
   return JSON.stringify({ numRecords: statistics.rows, minValues, maxValues, nullCount })
+}
+
+const MOST_COLUMNS = 100
+const FIRST_COLUMNS = 32
+const ORIGINS = [...ORIGIN_COLUMNS, ...REJECT_COLUMNS].map((column) => column.name)
+
+/**
+ * Of a wide table only the first columns have statistics, as other Delta writers do it: those of 2,000 columns are 400 KB a file, and
+ * each reader of the log holds them for all files. Undefined: all have.
+ */
+function indexedColumns(types: Map<string, DeltaType>): Set<string> | undefined {
+  return types.size <= MOST_COLUMNS ? undefined : new Set([...[...types.keys()].slice(0, FIRST_COLUMNS), ...ORIGINS])
 }
 
 function boundOf(value: string | undefined, type: string, upper: boolean): unknown {

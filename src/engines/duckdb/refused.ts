@@ -1,0 +1,123 @@
+/**
+ * Finds the rows that DuckDB refuses to write, in the table that they are staged in: half of the rows at a
+ * time, until one is left. Everything here runs after a COPY has failed; the usual way pays nothing for it.
+ */
+import { rm } from 'node:fs/promises'
+import { reasonOf } from '../../core/errors.ts'
+import { LIMITS } from '../../core/limits.ts'
+import type { RefusedRow, StageColumn } from '../../core/engine.ts'
+import type { DuckSession } from './session.ts'
+import { duckType, literal, name } from './sql.ts'
+
+export interface FailedCopy {
+  session: DuckSession
+  table: string
+  columns: StageColumn[]
+  /** What was to be written: the expressions, without SELECT. */
+  select: string
+  /** A path that may be written and removed. */
+  path: string
+  options: string
+}
+
+/** A search that takes longer reports what it has: the next attempt looks for the rest. */
+const SEARCH_MS = 15_000
+const QUOTED = 80
+const MOST_ROWS = 100_000
+const IDENTITY = ['kafka_partition', 'kafka_offset', 'ordinal']
+
+/**
+ * The rows that cannot be written; empty when the rows are not to blame: an empty file fails too, or all
+ * rows pass by themselves.
+ */
+export async function findRefused(copy: FailedCopy): Promise<RefusedRow[]> {
+  if (!IDENTITY.every((one) => copy.columns.some((column) => column.name === one))) return []
+  if ((await attempt(copy, 'false')) !== undefined) return []
+  const byCast = await castRefused(copy)
+  if (byCast.length > 0) return byCast
+  const found: RefusedRow[] = []
+  const end = performance.now() + SEARCH_MS
+  const [[rows]] = await copy.session.rows(`SELECT count(*) FROM ${copy.table}`)
+  await search(
+    copy,
+    0,
+    Number(rows),
+    found,
+    () => performance.now() > end || found.length >= LIMITS.refusedAtOnce,
+  )
+  return found
+}
+
+/** Rows [from, until) are known to hold one that is refused. */
+async function search(
+  copy: FailedCopy,
+  from: number,
+  until: number,
+  found: RefusedRow[],
+  enough: () => boolean,
+): Promise<void> {
+  const middle = from + Math.floor((until - from) / 2)
+  for (const [a, b] of [
+    [from, middle],
+    [middle, until],
+  ]) {
+    if (b <= a || enough()) continue
+    const reason = await attempt(copy, `rowid >= ${a} AND rowid < ${b}`)
+    if (reason === undefined) continue
+    if (b - a > 1) await search(copy, a, b, found, enough)
+    else found.push(...(await identities(copy, `rowid = ${a}`, literal(reason))))
+  }
+}
+
+/** Writes the rows that the condition holds for; returns why that failed. */
+async function attempt(copy: FailedCopy, condition: string): Promise<string | undefined> {
+  try {
+    await copy.session.run(
+      `COPY (SELECT ${copy.select} FROM ${copy.table} WHERE ${condition})` +
+        ` TO ${literal(copy.path)} (${copy.options})`,
+    )
+    return undefined
+  } catch (error) {
+    return reasonOf((error as Error).cause ?? error)
+      .split('\n')[0]
+      .slice(0, LIMITS.quotedValueBytes)
+  } finally {
+    await rm(copy.path, { force: true })
+  }
+}
+
+/** Most refusals are casts, and a cast says of all rows at once which it refuses. */
+async function castRefused(copy: FailedCopy): Promise<RefusedRow[]> {
+  const found: RefusedRow[] = []
+  for (const column of copy.columns) {
+    if (column.kind !== 'text' || column.type === 'string' || column.type === 'binary') continue
+    const quoted = name(column.name)
+    const type = duckType(column.type)
+    const value = typeof column.type === 'string' ? quoted : `TRY_CAST(${quoted} AS JSON)`
+    const reason = `${literal(`${column.name} cannot be stored as ${type}: `)} || left(${quoted}, ${QUOTED})`
+    found.push(
+      ...(await identities(
+        copy,
+        `${quoted} IS NOT NULL AND TRY_CAST(${value} AS ${type}) IS NULL`,
+        reason,
+      ).catch(() => [])),
+    )
+  }
+  return found
+}
+
+async function identities(
+  { session, table }: FailedCopy,
+  condition: string,
+  reason: string,
+): Promise<RefusedRow[]> {
+  const rows = await session.rows(
+    `SELECT ${IDENTITY.join(', ')}, ${reason} FROM ${table} WHERE ${condition} LIMIT ${MOST_ROWS}`,
+  )
+  return rows.map(([partition, offset, ordinal, why]) => ({
+    partition: Number(partition),
+    offset: Number(offset),
+    ordinal: Number(ordinal),
+    reason: String(why),
+  }))
+}

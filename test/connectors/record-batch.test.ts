@@ -1,0 +1,183 @@
+/**
+ * Record batches that lie: each is one message that says so, what stands around it is read, and none takes
+ * time or memory without end.
+ */
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { crc32c } from '@node-rs/crc32'
+import { lz4Compress, snappyCompress } from '@platformatic/wasm-utils'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { readBatches } from '../../src/connectors/kafka/record-batch.ts'
+import { LIMITS } from '../../src/core/limits.ts'
+import { createMessages, type Messages } from '../../src/core/messages.ts'
+import { createSlab } from '../../src/core/slab.ts'
+
+const varint = (value: number): Buffer => {
+  const bytes: number[] = []
+  let left = value < 0 ? -2 * value - 1 : 2 * value
+  for (; left >= 0x80; left = Math.floor(left / 128)) bytes.push((left & 0x7f) | 0x80)
+  return Buffer.from([...bytes, left])
+}
+
+function record(delta: number, value: Buffer): Buffer {
+  const body = Buffer.concat([
+    Buffer.from([0]),
+    varint(0),
+    varint(delta),
+    varint(-1),
+    varint(value.length),
+    value,
+    varint(0),
+  ])
+  return Buffer.concat([varint(body.length), body])
+}
+
+const CODECS: ((body: Buffer) => Buffer)[] = [
+  (body) => body,
+  gzipSync,
+  snappyCompress,
+  lz4Compress,
+  zstdCompressSync,
+]
+
+interface Made {
+  base: number
+  body: Buffer
+  codec?: number
+  count?: number
+  last?: number
+}
+
+function batch({ base, body, codec = 0, count = 1, last = count - 1 }: Made): Buffer {
+  const packed = CODECS[codec]?.(body) ?? body
+  const all = Buffer.alloc(61 + packed.length)
+  all.writeBigInt64BE(BigInt(base), 0)
+  all.writeInt32BE(all.length - 12, 8)
+  all[16] = 2
+  all.writeInt16BE(codec, 21)
+  all.writeInt32BE(last, 23)
+  all.writeBigInt64BE(1_700_000_000_000n, 27)
+  all.writeBigInt64BE(1_700_000_000_000n, 35)
+  all.writeInt32BE(count, 57)
+  packed.copy(all, 61)
+  return sealed(all)
+}
+
+function sealed(all: Buffer): Buffer {
+  all.writeUInt32BE(crc32c(all.subarray(21)), 17)
+  return all
+}
+
+function read(records: Buffer): { messages: Messages; next: number } {
+  const messages = createMessages(createSlab(1024), 4)
+  const next = readBatches(records, [], { messages, topic: 't', partition: 0, from: 0, until: Infinity })
+  return { messages, next }
+}
+
+const texts = (m: Messages): string[] =>
+  Array.from({ length: m.count }, (_, i) =>
+    m.unread.has(i)
+      ? (m.unread.get(i)?.rule as string)
+      : m.slab.bytes.toString('utf8', m.valueStart[i], m.valueStart[i] + m.valueLength[i]),
+  )
+const good = (base: number): Buffer => batch({ base, body: record(0, Buffer.from(`good ${base}`)) })
+const around = (bad: Buffer, count: number): Buffer => Buffer.concat([good(0), bad, good(1 + count)])
+
+test.each([1, 2, 3, 4])('a batch of compression %i that inflates beyond the cap is passed over', (codec) => {
+  const bomb = record(0, Buffer.alloc(LIMITS.batchInflatedBytes + 1))
+  const { messages, next } = read(around(batch({ base: 1, body: bomb, codec }), 1))
+  expect(texts(messages)).toEqual(['good 0', 'batch_unreadable', 'good 2'])
+  expect([next, messages.slab.bytes.length < 8 * 1024 * 1024, messages.unread.get(1)?.reason]).toEqual([
+    3,
+    true,
+    `the record batch of offsets 1 to 1 cannot be read: it inflates beyond ${LIMITS.batchInflatedBytes} bytes`,
+  ])
+})
+
+test.each([1, 2, 3, 4])('a batch of compression %i below the cap is read', (codec) => {
+  const { messages } = read(
+    around(
+      batch({
+        base: 1,
+        body: Buffer.concat([record(0, Buffer.alloc(3_000_000, 'ab')), record(1, Buffer.from('x'))]),
+        codec,
+        count: 2,
+      }),
+      2,
+    ),
+  )
+  expect([messages.count, messages.valueLength[1], messages.unread.size]).toEqual([4, 3_000_000, 0])
+})
+
+const one = record(0, Buffer.from('value'))
+test.each<[string, Made]>([
+  ['more records than bytes', { base: 1, body: one, count: 2_000_000_000, last: 0 }],
+  ['a negative count', { base: 1, body: one, count: -1, last: 0 }],
+  ['fewer records than there are', { base: 1, body: Buffer.concat([one, one]), count: 1 }],
+  ['a record longer than its batch', { base: 1, body: Buffer.concat([varint(900), one.subarray(1)]) }],
+  ['a record of no length', { base: 1, body: Buffer.concat([varint(0), one]), count: 1 }],
+  [
+    'a value longer than its record',
+    {
+      base: 1,
+      body: Buffer.concat([
+        varint(8),
+        Buffer.from([0]),
+        varint(0),
+        varint(0),
+        varint(-1),
+        varint(5_000),
+        Buffer.alloc(3),
+      ]),
+    },
+  ],
+  ['an offset behind the last', { base: 1, body: record(77, Buffer.from('v')), count: 1 }],
+  ['varints without an end', { base: 1, body: Buffer.alloc(40, 0xff) }],
+  ['an unknown compression', { base: 1, body: one, codec: 6 }],
+  ['gzip that is none', { base: 1, body: one, codec: 7 }],
+])('%s: one message that says so', (_, made) => {
+  const { messages, next } = read(around(batch(made), 1))
+  expect(texts(messages)).toEqual(['good 0', 'batch_unreadable', 'good 2'])
+  expect(next).toBe(3)
+})
+
+test('whatever is wrong in a batch with a right checksum, reading ends and goes on behind it', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.uint8Array({ maxLength: 30 }), { minLength: 1, maxLength: 5 }),
+      fc.nat(4),
+      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 6 }),
+      (values, codec, changes) => {
+        const bad = batch({
+          base: 1,
+          body: Buffer.concat(values.map((value, i) => record(i, Buffer.from(value)))),
+          codec,
+          count: values.length,
+        })
+        for (const [at, value] of changes) bad[57 + (at % (bad.length - 57))] = value
+        const { messages, next } = read(around(sealed(bad), values.length))
+        const said = texts(messages)
+        expect([said[0], said.at(-1), next]).toEqual([
+          'good 0',
+          `good ${1 + values.length}`,
+          2 + values.length,
+        ])
+        for (let i = 0; i < messages.count; i += 1)
+          expect(messages.valueStart[i] + messages.valueLength[i]).toBeLessThanOrEqual(messages.slab.end)
+      },
+    ),
+    { numRuns: Number(process.env.HEADRACE_PROPERTY_RUNS ?? 1_000) },
+  )
+})
+
+test('many batches that inflate are read a part at a time', () => {
+  const large = (base: number): Buffer => batch({ base, body: record(0, Buffer.alloc(10_000_000)), codec: 1 })
+  const { messages, next } = read(Buffer.concat(Array.from({ length: 12 }, (_, i) => large(i))))
+  expect([messages.count, next]).toEqual([4, 4])
+})
+
+test('a batch that fails its checksum ends the reading before it, by name', () => {
+  const bad = good(1)
+  bad[bad.length - 1] ^= 1
+  expect(() => read(around(bad, 1))).toThrow(/offset 1 fails its CRC/)
+})

@@ -1,0 +1,341 @@
+/**
+ * No poison without an end: 200 kinds of bad messages, each between good ones, in topics and in folders. All
+ * good ones land, each bad one is in quarantine (or its value is), and no child is restarted for a value
+ * that a check can refuse.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { Admin, Producer } from '@platformatic/kafka'
+import { beforeAll, expect, test } from 'vitest'
+import { LIMITS } from '../../src/core/limits.ts'
+import type { Broker } from '../../src/main/kafka-broker.ts'
+import { createChance } from '../support/chance.ts'
+import {
+  DRIFTS,
+  FORMATS,
+  GOOD,
+  ODD_KEYS,
+  declaration,
+  fateOf,
+  good,
+  kindsOf,
+  message,
+  type Drift,
+  type Fate,
+  type Format,
+} from '../support/poison.ts'
+import {
+  broker,
+  cli,
+  deltalake,
+  place,
+  startCli,
+  treeMemory,
+  writeFileIn,
+  type Place,
+} from '../support/system.ts'
+
+const ALL = process.env.HEADRACE_POISON === 'all'
+const chance = createChance()
+
+let kafka: Broker
+let admin: Admin
+let producer: Producer
+
+beforeAll(async () => {
+  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
+  kafka = await broker()
+  admin = new Admin({ clientId: 'test', bootstrapBrokers: [kafka.address] })
+  producer = new Producer({ clientId: 'test', bootstrapBrokers: [kafka.address] })
+  return async () => {
+    await producer.close()
+    await admin.close()
+  }
+})
+
+interface Sent {
+  name: string
+  bytes: Buffer | null
+}
+
+/**
+ * A place whose dataset reads these messages from a topic of one partition, in their order; a message goes
+ * by its offset.
+ */
+async function topicOf(format: Format, drift: Drift, messages: Sent[], more = ''): Promise<Place> {
+  const where = place(kafka.address, () => '')
+  await admin.createTopics({ topics: [where.topic], partitions: 1, replicas: 1 })
+  const key = (i: number): Buffer =>
+    i % 7 === 3 ? Buffer.from([0xff, i & 255, i >> 8]) : Buffer.from(`k${i}`)
+  for (let from = 0, until = 0; from < messages.length; from = until) {
+    // The broker takes a megabyte at a time.
+    for (
+      let size = 0;
+      until < messages.length && (until === from || size + (messages[until].bytes?.length ?? 0) < 500_000);
+      until += 1
+    )
+      size += messages[until].bytes?.length ?? 0
+    await producer.send({
+      messages: messages
+        .slice(from, until)
+        .map(({ bytes }, i) => ({
+          topic: where.topic,
+          partition: 0,
+          key: key(from + i),
+          value: bytes as Buffer,
+        })),
+    })
+  }
+  return prepared(
+    where,
+    format,
+    drift,
+    `{ kafka: { brokers: ["${kafka.address}"], topic: ${where.topic}, start: earliest } }`,
+    more,
+  )
+}
+
+/** The same from a folder; a file goes by its name. */
+function folderOf(format: Format, drift: Drift, messages: Sent[], more = ''): Place {
+  const where = place('localhost:1', () => '')
+  messages.forEach(({ bytes }, i) =>
+    writeFileIn(join(where.home, 'in'), `${String(i).padStart(5, '0')}.txt`, bytes ?? ''),
+  )
+  return prepared(where, format, drift, '{ files: { path: in, pattern: "*" } }', more)
+}
+
+function prepared(where: Place, format: Format, drift: Drift, source: string, more: string): Place {
+  writeFileSync(where.declaration, declaration(format, drift, source) + more)
+  return { ...where, raw: where.raw.replace('books', 'poison') }
+}
+
+interface Seen {
+  fates: Map<number, Fate>
+  rules: Map<number, string[]>
+  goodIds: number[]
+}
+
+/** What RAW holds of each message, by its number. */
+async function seen(where: Place, byName: boolean): Promise<Seen> {
+  const rows = await deltalake<[number, string, string | null, string | null, number | null][]>(
+    where.raw,
+    `print(json.dumps([[int(r['message_key'][:5]) if ${byName ? 'True' : 'False'} else r['kafka_offset'], r['outcome'], r['reject_kind'], r['reject_rule'], r['id']] for r in t.select(['message_key','kafka_offset','outcome','reject_kind','reject_rule','id']).to_pylist()]))`,
+  )
+  const fates = new Map<number, Fate>()
+  const rules = new Map<number, string[]>()
+  for (const [at, outcome, kind, rule] of rows) {
+    const fate: Fate = outcome === 'accepted' ? 'accepted' : kind === 'note' ? 'note' : 'record'
+    if (fates.get(at) === undefined || fate !== 'accepted') fates.set(at, fate)
+    if (rule !== null) rules.set(at, [...(rules.get(at) ?? []), rule])
+  }
+  return {
+    fates,
+    rules,
+    goodIds: rows
+      .filter(([, outcome, , , id]) => outcome === 'accepted' && id !== null && id >= GOOD)
+      .map((row) => row[4] as number),
+  }
+}
+
+const deathsIn = (stderr: string): number => stderr.split('A child ended').length - 1
+
+async function stream(
+  where: Place,
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ code: number; deaths: number; stderr: string }> {
+  const { code, stderr } = await cli(
+    where,
+    ['stream', where.declaration, '--until-caught-up', '-o', 'json'],
+    env,
+  )
+  return { code, stderr, deaths: deathsIn(stderr) }
+}
+
+const shuffled = <T>(all: T[]): T[] =>
+  all
+    .map((one) => ({ one, at: chance() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ one }) => one)
+
+/** Good messages between bad ones: number 2 n is good, 2 n + 1 the n-th bad one. */
+const between = (format: Format, bad: Sent[]): Sent[] => [
+  ...bad.flatMap((one, i) => [{ name: 'good', bytes: good(format, i) }, one]),
+  { name: 'good', bytes: good(format, bad.length) },
+]
+
+test('there are 200 kinds', () => {
+  expect(FORMATS.flatMap(kindsOf).length).toBeGreaterThan(200)
+})
+
+const RUNS = FORMATS.flatMap((format) =>
+  DRIFTS.flatMap((drift) => (['topic', 'folder'] as const).map((from) => ({ format, drift, from }))),
+)
+/** CI takes a drift and a source for each format, others each run. */
+const SAMPLE = ALL ? RUNS : FORMATS.map((format) => shuffled(RUNS.filter((run) => run.format === format))[0])
+
+test.each(SAMPLE)(
+  '$format in a $from with drift $drift: what is good lands, what is bad is kept with its reason',
+  async ({ format, drift, from }) => {
+    const kinds = shuffled(kindsOf(format))
+    const where =
+      from === 'topic'
+        ? await topicOf(format, drift, between(format, kinds))
+        : folderOf(format, drift, between(format, kinds))
+    const { code, deaths, stderr } = await stream(where)
+    expect(code, stderr).toBe(0)
+    const { fates, rules, goodIds } = await seen(where, from === 'folder')
+    expect(goodIds.toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: kinds.length + 1 }, (_, i) => GOOD + i),
+    )
+    const wrong = kinds.flatMap((kind, i) => {
+      const [want, got] = [fateOf(kind.becomes, drift), fates.get(2 * i + 1) ?? 'nothing']
+      return want === got
+        ? []
+        : [`${kind.name}: ${want} expected, ${got} seen ${rules.get(2 * i + 1)?.join(', ') ?? ''}`]
+    })
+    expect(wrong).toEqual([])
+    expect(deaths, stderr).toBe(0)
+    where.cleanUp()
+  },
+)
+
+test('keys that can hardly be columns, and more of them than a table may have: everything is kept, and the stream ends', async () => {
+  const odd = ODD_KEYS.map((key, i) => ({
+    name: key,
+    bytes: Buffer.from(`{"id":${i},${JSON.stringify(key)}:1}`),
+  }))
+  const many = {
+    name: '10,000 fields',
+    bytes: Buffer.from(`{"id":900,${Array.from({ length: 10_000 }, (_, i) => `"f${i}":${i}`).join(',')}}`),
+  }
+  const where = await topicOf('json', 'evolve', between('json', [...odd, many]))
+  const { code, stderr, deaths } = await stream(where)
+  expect(code, stderr).toBe(0)
+  const { fates, goodIds } = await seen(where, false)
+  expect(goodIds.length).toBe(odd.length + 2)
+  expect([...odd, many].flatMap(({ name }, i) => (fates.has(2 * i + 1) ? [] : [name]))).toEqual([])
+  expect(deaths).toBe(0)
+  where.cleanUp()
+})
+
+test('no value, an empty one and a blank in a topic stop nothing', async () => {
+  const where = await topicOf(
+    'json',
+    'freeze',
+    between('json', [
+      { name: 'tombstone', bytes: null },
+      { name: 'empty', bytes: Buffer.alloc(0) },
+      { name: 'blank', bytes: Buffer.from(' ') },
+    ]),
+  )
+  expect(await stream(where)).toMatchObject({ code: 0, deaths: 0 })
+  const { fates, goodIds } = await seen(where, false)
+  expect([goodIds.length, fates.get(1), fates.get(3), fates.get(5)]).toEqual([
+    4,
+    undefined,
+    undefined,
+    'record',
+  ])
+  where.cleanUp()
+})
+
+test.each([
+  { format: 'csv', columns: 2_000, rows: 2_000, filled: 2_000 },
+  { format: 'ndjson', columns: 1_000, rows: 12_000, filled: 1 },
+] as const)(
+  '$rows rows of $columns columns in $format land in bounded memory',
+  async ({ format, columns, rows, filled }) => {
+    const where = folderOf(format, 'freeze', [])
+    const names = Array.from({ length: columns - 1 }, (_, i) => `c${i}`)
+    writeFileSync(
+      where.declaration,
+      `dataset: poison\nsource: { files: { path: in, pattern: "*" } }\nrecord: { format: ${format} }\ncolumns:\n  - { name: id, type: long, required: true }\n${names.map((name) => `  - { name: ${name} }\n`).join('')}processed: { key: [id] }\n`,
+    )
+    const line = (row: number): string =>
+      format === 'csv'
+        ? [GOOD + row, ...names.map((_, i) => `v${(row + i) % 97}`)].join(',')
+        : JSON.stringify({ id: GOOD + row, [names[row % names.length]]: `v${filled}` })
+    writeFileIn(
+      join(where.home, 'in'),
+      '00000.txt',
+      [
+        ...(format === 'csv' ? [['id', ...names].join(',')] : []),
+        ...Array.from({ length: rows }, (_, row) => line(row)),
+      ].join('\n'),
+    )
+    const job = startCli(where, ['stream', where.declaration, '--until-caught-up'])
+    let most = 0
+    const watch = setInterval(() => (most = Math.max(most, treeMemory(job.pid as number))), 100)
+    expect(await job.ended, job.errors()).toBe(0)
+    clearInterval(watch)
+    process.stderr.write(
+      `${columns} columns: memory of the tree at most ${Math.round(most / 1e6)} MB, ${deathsIn(job.errors())} restarts\n`,
+    )
+    expect((await seen(where, true)).goodIds.length).toBe(rows)
+    expect(most).toBeLessThan(1_400 * 1024 * 1024)
+    expect(deathsIn(job.errors())).toBeLessThanOrEqual(3)
+    where.cleanUp()
+  },
+)
+
+/**
+ * What no check sees: values that the engine refuses, or that end its process. `-1`: the message as a whole.
+ */
+const TRAPS = [
+  { trap: 'refuse', rule: 'engine_refused', most: 1 },
+  { trap: 'kill', rule: 'engine_refused', most: 14 },
+  { trap: 'hang', rule: 'decoder_crashed', most: 3 },
+] as const
+const TRAP_RUNS = TRAPS.flatMap((one) => (['topic', 'folder'] as const).map((from) => ({ ...one, from })))
+const TRAP_SAMPLE = ALL ? TRAP_RUNS : [TRAP_RUNS[chance() < 0.5 ? 0 : 1], TRAP_RUNS[chance() < 0.5 ? 2 : 3]]
+
+test.each(TRAP_SAMPLE)(
+  'a value that makes the engine $trap in a $from: its record alone is kept back, within the bound',
+  async ({ trap, rule, most, from }) => {
+    const lines = (first: number, count: number, bad: number): Buffer =>
+      Buffer.from(
+        Array.from({ length: count }, (_, i) =>
+          JSON.stringify({ id: first + i, word: i === bad ? 'TRAP' : `w${i}` }),
+        ).join('\n'),
+      )
+    const messages = [0, 1, 2, 3, 4].map((i) => ({
+      name: `${i}`,
+      bytes: lines(GOOD + i * 3_000, 3_000, i === 2 ? 1_234 : -1),
+    }))
+    const where =
+      from === 'topic' ? await topicOf('ndjson', 'freeze', messages) : folderOf('ndjson', 'freeze', messages)
+    const started = Date.now()
+    const { code, deaths, stderr } = await stream(where, { HEADRACE_TRAP: `${trap}:TRAP` })
+    expect(code, stderr).toBe(0)
+    expect(deaths).toBeLessThanOrEqual(most)
+    const { rules, goodIds } = await seen(where, from === 'folder')
+    expect(new Set(goodIds).size).toBe(trap === 'hang' ? 12_000 : 14_999)
+    expect(goodIds.length).toBe(new Set(goodIds).size)
+    expect([...rules]).toEqual([[2, [rule]]])
+    process.stderr.write(
+      `${trap} in a ${from}: ${deaths} restarts, ${Math.round((Date.now() - started) / 1000)} s\n`,
+    )
+    where.cleanUp()
+  },
+)
+
+test('a batch that inflates to more than may be read is passed over, and named with its offsets', async () => {
+  const where = await topicOf('json', 'freeze', [])
+  const send = (values: Buffer[], compression: 'gzip' | 'none'): Promise<unknown> =>
+    producer.send({
+      messages: values.map((value) => ({ topic: where.topic, partition: 0, value })),
+      compression,
+    })
+  await send([good('json', 0)], 'none')
+  await send([Buffer.alloc(LIMITS.batchInflatedBytes + 1_000, 'x')], 'gzip')
+  await send([good('json', 1), message('json', { id: '5', word: 'x' })], 'gzip')
+  expect(gzipSync(Buffer.alloc(1_000_000)).length).toBeLessThan(5_000)
+  expect(await stream(where)).toMatchObject({ code: 0, deaths: 0 })
+  const { rules, goodIds } = await seen(where, false)
+  expect([goodIds.toSorted((a, b) => a - b), [...rules]]).toEqual([
+    [GOOD, GOOD + 1],
+    [[1, ['batch_unreadable']]],
+  ])
+  where.cleanUp()
+})

@@ -1,0 +1,354 @@
+/**
+ * A catalogue of bad messages: what each is made of in each format, and what must become of it. Values
+ * follow the meaning of the types (docs); the rest are documents that are broken, foreign, too deep, too
+ * wide or odd.
+ */
+
+export type Format = 'xml' | 'json' | 'ndjson' | 'csv'
+export const FORMATS: Format[] = ['xml', 'json', 'ndjson', 'csv']
+export const DRIFTS = ['freeze', 'evolve', 'discard_value'] as const
+export type Drift = (typeof DRIFTS)[number]
+
+/**
+ * broken: the message or its record is quarantined. type: the record is, or with discard_value its value.
+ * unknown: a field that is not declared. fine: odd, and right. nothing: no record at all.
+ */
+export type Class = 'broken' | 'type' | 'unknown' | 'fine' | 'nothing'
+
+export interface Kind {
+  name: string
+  format: Format
+  becomes: Class
+  bytes: Buffer
+}
+
+/** What is seen of a message in RAW. */
+export type Fate = 'record' | 'note' | 'accepted' | 'nothing'
+
+export function fateOf(becomes: Class, drift: Drift): Fate {
+  if (becomes === 'broken') return 'record'
+  if (becomes === 'type') return drift === 'discard_value' ? 'note' : 'record'
+  if (becomes === 'unknown') return drift === 'freeze' ? 'record' : drift === 'evolve' ? 'accepted' : 'note'
+  return becomes === 'fine' ? 'accepted' : 'nothing'
+}
+
+const SCALARS = [
+  'small',
+  'big',
+  'amount',
+  'score',
+  'flag',
+  'day',
+  'at',
+  'uid',
+  'code',
+  'pick',
+  'short',
+  'word',
+]
+
+export function declaration(format: Format, drift: Drift, source: string): string {
+  return `dataset: poison
+source: ${source}
+record: { format: ${format}${format === 'xml' ? ', path: /r/b' : format === 'json' ? ', path: $' : ''} }
+columns:
+  - { name: id, type: long, required: true }
+  - { name: small, type: integer }
+  - { name: big, type: long }
+  - { name: amount, type: decimal, precision: 10, scale: 2 }
+  - { name: score, type: double }
+  - { name: flag, type: boolean }
+  - { name: day, type: date, format: dd/MM/yyyy }
+  - { name: at, type: timestamp, timezone: UTC }
+  - { name: uid, type: uuid }
+  - { name: code, pattern: "[A-Z]{3}" }
+  - { name: pick, values: [a, b] }
+  - { name: short, max_length: 5 }
+  - { name: word }
+${format === 'csv' ? '' : '  - { name: nums, type: long, array: true }\n  - { name: dates, type: date, format: dd/MM/yyyy, array: true }\n'}drift: ${drift}
+stream: { commit_interval_ms: 250 }
+processed: { key: [id] }
+`
+}
+
+/** Texts that a column of this name must not take. */
+const BAD_VALUES: Record<string, string[]> = {
+  small: [
+    '2147483648',
+    '-2147483649',
+    '1.5',
+    '1.0',
+    '1e3',
+    '0x1F',
+    '1_000',
+    'abc',
+    '--1',
+    '+',
+    '٣',
+    '1 2',
+    '99999999999999999999999',
+  ],
+  big: ['9223372036854775808', '-9223372036854775809', '1.0', 'NaN', 'Infinity', '1e5', '0b11'],
+  amount: ['1.005', '123456789.00', '1e2', '1,5', '.', 'NaN', '1.2.3', '$5'],
+  score: ['NaN', 'Infinity', '-Infinity', '1e400', '-1e400', '1,5', '0x10', '1e', '--1', '1d', 'inf'],
+  flag: ['yes', '2', 't', 'tru', '-1', '01'],
+  day: [
+    '2024-04-03',
+    '31/02/2024',
+    '00/01/2024',
+    '03/13/2024',
+    '03/04/0000',
+    '03/04/2024 10:00',
+    '29/02/2023',
+  ],
+  at: [
+    '2024-02-30T00:00:00Z',
+    '2024-01-01T24:00:00Z',
+    '2024-01-01T23:59:60Z',
+    '0000-01-01T00:00:00Z',
+    '10000-01-01T00:00:00Z',
+    '2024-01-01T00:00:00+19:00',
+    'yesterday',
+    '1704067200',
+    '2024-13-01T00:00:00Z',
+    '0001-01-01T00:00:00+05:00',
+  ],
+  uid: [
+    'zzz',
+    '00000000-0000-0000-0000-00000000000',
+    '{00000000-0000-4000-8000-000000000000}',
+    'g0000000-0000-4000-8000-000000000000',
+  ],
+}
+
+/** Rules that a value breaks whatever the drift is. */
+const BAD_BY_RULE: Record<string, string[]> = {
+  code: ['abc', 'ABCD', 'A B'],
+  pick: ['c', 'A'],
+  short: ['abcdef', 'äöüäöü'],
+  id: ['', 'x', '1.5', '9223372036854775808'],
+}
+
+const ODD_BUT_RIGHT: Record<string, string[]> = {
+  small: ['-2147483648', '+7', '007'],
+  big: ['9223372036854775807', '-9223372036854775808'],
+  amount: ['99999999.99', '1.500', '-0.00'],
+  score: ['5e-324', '1.7976931348623157e308', '-0', '.5'],
+  flag: ['TRUE', '0'],
+  day: ['29/02/2024', '01/01/0001', '31/12/9999'],
+  at: [
+    '0001-01-01T00:00:00Z',
+    '9999-12-31T23:59:59.999999Z',
+    '2024-01-01',
+    '2024-01-01 00:00:00,123456789+0530',
+  ],
+  word: [
+    '\u{1f600}',
+    '﷽',
+    "'; DROP TABLE t; --",
+    '\\x00',
+    '%s%n',
+    '${env}',
+    'NULL',
+    'a'.repeat(100_000),
+    '{"a":1}',
+    '=1+1',
+    '\u200b',
+  ],
+}
+
+type Values = Record<string, string>
+
+/** The record with these texts, as a message of the format. */
+export function message(format: Format, values: Values): Buffer {
+  if (format === 'xml')
+    return Buffer.from(
+      `<r><b>${Object.entries(values)
+        .map(([name, text]) => `<${name}>${escaped(text)}</${name}>`)
+        .join('')}</b></r>`,
+    )
+  if (format !== 'csv') return Buffer.from(JSON.stringify(values))
+  const names = ['id', ...SCALARS]
+  const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`
+  return Buffer.from(
+    `${names.join(',')}\n${names.map((name) => (values[name] === undefined ? '' : quoted(values[name]))).join(',')}\n`,
+  )
+}
+
+const escaped = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+
+/** Good messages have ids from here on; those of the kinds lie below. */
+export const GOOD = 1_000_000
+export const good = (format: Format, n: number): Buffer =>
+  message(format, { id: String(GOOD + n), small: String(n), word: `good ${n}` })
+
+export function kindsOf(format: Format): Kind[] {
+  const kinds: Kind[] = []
+  const add = (name: string, becomes: Class, bytes: Buffer | string): void =>
+    void kinds.push({ name: `${format} ${name}`, format, becomes, bytes: Buffer.from(bytes as string) })
+  const values = (all: Record<string, string[]>, becomes: Class): void => {
+    for (const [column, texts] of Object.entries(all))
+      for (const text of texts)
+        add(
+          `${column} = ${text.slice(0, 40)}`,
+          becomes,
+          message(format, { id: String(kinds.length), [column]: text }),
+        )
+  }
+  values(BAD_VALUES, 'type')
+  values(BAD_BY_RULE, 'broken')
+  values(ODD_BUT_RIGHT, 'fine')
+  DOCUMENTS[format](add, () => String(kinds.length))
+  return kinds
+}
+
+type Add = (name: string, becomes: Class, bytes: Buffer | string) => void
+
+const bad = (...bytes: number[]): Buffer => Buffer.from(bytes)
+const join = (...parts: (Buffer | string)[]): Buffer =>
+  Buffer.concat(parts.map((part) => Buffer.from(part as string)))
+
+function jsonDocuments(add: Add, id: () => string): void {
+  add('cut off', 'broken', '{"id":1,"word":"a')
+  add('trailing comma', 'broken', '{"id":1,}')
+  add('single quotes', 'broken', "{'id':1}")
+  add('comment', 'broken', '{"id":1/*a*/}')
+  add('NaN as it stands', 'broken', '{"id":1,"score":NaN}')
+  add('leading zero', 'broken', '{"id":01}')
+  add('a number alone', 'broken', '7')
+  add('null alone', 'broken', 'null')
+  add('text alone', 'broken', '"x"')
+  add('an array', 'broken', '[1,2]')
+  add('two objects', 'broken', '{"id":1} {"id":2}')
+  add('control character', 'broken', '{"id":1,"word":"a\u0001b"}')
+  add('broken UTF-8', 'broken', join('{"id":1,"word":"', bad(0xc3, 0x28), '"}'))
+  add('overlong UTF-8', 'broken', join('{"id":1,"word":"', bad(0xc0, 0x80), '"}'))
+  add('surrogates as UTF-8', 'broken', join('{"id":1,"word":"', bad(0xed, 0xa0, 0x80), '"}'))
+  add('lone surrogate', 'broken', '{"id":1,"word":"\\ud800"}')
+  add('key twice', 'broken', '{"id":1,"id":2}')
+  add('required is null', 'broken', '{"id":null}')
+  add('empty object', 'broken', '{}')
+  add('depth 50,000', 'broken', `{"id":1,"word":${'['.repeat(50_000)}${']'.repeat(50_000)}`)
+  add('binary', 'broken', bad(0, 1, 2, 3, 255, 254))
+  add('XML', 'broken', '<r><b/></r>')
+  add('nums with text', 'type', `{"id":${id()},"nums":[1,"x"]}`)
+  add('nums beyond long', 'type', `{"id":${id()},"nums":[9223372036854775808]}`)
+  add('nums with a fraction', 'type', `{"id":${id()},"nums":[1.5]}`)
+  add('nums in nums', 'type', `{"id":${id()},"nums":[[1]]}`)
+  add('nums with an object', 'type', `{"id":${id()},"nums":[{"a":1}]}`)
+  add('dates in another format', 'type', `{"id":${id()},"dates":["2024-04-03"]}`)
+  add('dates that do not exist', 'type', `{"id":${id()},"dates":["31/02/2024"]}`)
+  add('dates', 'fine', `{"id":${id()},"dates":["03/04/2024",null]}`)
+  add('nums with leading zeros', 'fine', `{"id":${id()},"nums":["08","+5",7]}`)
+  add('an unknown field', 'unknown', `{"id":${id()},"color":"red"}`)
+  add('an unknown object', 'unknown', `{"id":${id()},"size":{"w":1,"h":2}}`)
+  add('BOM', 'fine', join(bad(0xef, 0xbb, 0xbf), `{"id":${id()}}`))
+  add('blanks around', 'fine', ` \t{"id":${id()}} `)
+  add('NUL escaped', 'fine', `{"id":${id()},"word":"a\\u0000b"}`)
+  add('900,000 bytes', 'fine', `{"id":${id()},"word":"${'m'.repeat(900_000)}"}`)
+}
+
+const DOCUMENTS: Record<Format, (add: Add, id: () => string) => void> = {
+  json: jsonDocuments,
+  ndjson: (add, id) =>
+    jsonDocuments(
+      (name, becomes, bytes) =>
+        name === 'two objects' || bytes.includes('\n') ? undefined : add(name, becomes, bytes),
+      id,
+    ),
+  xml(add, id) {
+    const b = (inner: string, root = 'r'): string => `<${root}><b><id>${id()}</id>${inner}</b></${root}>`
+    add('cut off', 'broken', '<r><b><id>1</id>')
+    add('crossed tags', 'broken', '<r><b><id>1</b></id></r>')
+    add('two roots', 'broken', '<r><b><id>1</id></b></r><r/>')
+    add('another root', 'broken', b('', 'x'))
+    add('an undefined entity', 'broken', b('<word>&nope;</word>'))
+    add('a bare ampersand', 'broken', b('<word>a & b</word>'))
+    add('an attribute twice', 'broken', '<r><b a="1" a="2"><id>1</id></b></r>')
+    add('an attribute without quotes', 'broken', '<r a=1><b><id>1</id></b></r>')
+    add(
+      'entities that grow',
+      'broken',
+      `<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>${b('<word>&b;</word>')}`,
+    )
+    add(
+      'an external entity',
+      'broken',
+      `<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>${b('<word>&x;</word>')}`,
+    )
+    add('depth 5,000', 'broken', `<r><b><id>1</id>${'<d>'.repeat(5_000)}${'</d>'.repeat(5_000)}</b></r>`)
+    add(
+      '5,000 attributes',
+      'broken',
+      `<r><b ${Array.from({ length: 5_000 }, (_, i) => `a${i}="x"`).join(' ')}><id>1</id></b></r>`,
+    )
+    add('a name of 5,000 bytes', 'broken', b(`<${'n'.repeat(5_000)}/>`))
+    add('an unbound prefix', 'broken', b('<q:word>a</q:word>'))
+    add('a character that XML has not', 'broken', b('<word>&#x1;</word>'))
+    add('a surrogate by number', 'broken', b('<word>&#xD800;</word>'))
+    add('broken UTF-8', 'broken', join('<r><b><id>1</id><word>', bad(0xff), '</word></b></r>'))
+    add('an encoding that nobody knows', 'broken', `<?xml version="1.0" encoding="klingon"?>${b('')}`)
+    add('text between records', 'broken', '<r>text<b><id>1</id></b')
+    add('JSON', 'broken', '{"id":1}')
+    add('a field twice', 'type', b('<word>a</word><word>b</word>'))
+    add('an unknown element', 'unknown', b('<color>red</color>'))
+    add('CDATA', 'fine', b('<word><![CDATA[<&>]]></word>'))
+    add('UTF-16', 'fine', join(bad(0xff, 0xfe), Buffer.from(b('<word>ä</word>'), 'utf16le')))
+    add(
+      'Latin-1',
+      'fine',
+      join('<?xml version="1.0" encoding="ISO-8859-1"?>', Buffer.from(b('<word>ä</word>'), 'latin1')),
+    )
+    add('comments and instructions', 'fine', `<?a b?><!-- - -->${b('<!-- x -->')}`)
+    add('no record', 'nothing', '<r></r>')
+  },
+  csv(add, id) {
+    const header = `id,${SCALARS.join(',')}`
+    const rest = ','.repeat(SCALARS.length)
+    add('too few fields', 'broken', `${header}\n${id()},1\n`)
+    add('too many fields', 'broken', `${header}\n${id()}${rest},7,8\n`)
+    add('broken UTF-8', 'broken', join(`${header}\n${id()}${rest}`, bad(0xff), '\n'))
+    add('no header', 'broken', `1,2,3\n`)
+    add('another delimiter', 'broken', `${header.replaceAll(',', ';')}\n1;2\n`)
+    add('an open quote', 'broken', `${header}\n${id()},"1${rest}\n`)
+    add('text behind a quote', 'broken', `${header}\n${id()},"1"x${rest.slice(1)}\n`)
+    add('binary', 'broken', bad(0, 1, 2, 3, 255, 254, 10, 0))
+    add('JSON', 'broken', '{"id":1}\n')
+    add('BOM', 'fine', join(bad(0xef, 0xbb, 0xbf), `${header}\n${id()}${rest}\n`))
+    add('CRLF', 'fine', `${header}\r\n${id()}${rest}\r\n`)
+    add('no newline at the end', 'fine', `${header}\n${id()}${rest}`)
+    add('a header alone', 'nothing', `${header}\n`)
+  },
+}
+
+/** Keys that drift can hardly make columns of. */
+export const ODD_KEYS = [
+  'service.name',
+  'a/b',
+  '',
+  '@id',
+  '$',
+  '@',
+  '.',
+  '..',
+  '/',
+  '[*]',
+  'id.',
+  ' id',
+  'ID',
+  '"',
+  '`',
+  '\n',
+  'ключ',
+  '\u{1f600}',
+  '__proto__',
+  'constructor',
+  'message_id',
+  'outcome',
+  'x'.repeat(2_000),
+  '*',
+  'a[0]',
+  "'",
+  '\\',
+]
