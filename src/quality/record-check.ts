@@ -139,7 +139,11 @@ function reasonFor(column: Column, rule: string, name: string): string {
   if (rule === 'type.object') return `${name} is not an object`
   if (column.array) return `${name} is not an array of ${column.fields === undefined ? type : 'objects'}`
   if (type === 'decimal') return `${name} is not a decimal(${column.precision},${column.scale})`
-  if (type === 'date' || type === 'timestamp') return `${name} is not a ${type} of format ${column.format}`
+  if (type === 'date') return `${name} is not a date of format ${column.format}`
+  if (type === 'timestamp') {
+    const offset = column.format === 'iso' && column.timezone === '' ? ' with an offset' : ''
+    return `${name} is not a timestamp of format ${column.format}${offset}, in the years 1 to 9999 of UTC`
+  }
   return `${name} is not of type ${type}`
 }
 
