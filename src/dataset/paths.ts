@@ -11,7 +11,10 @@ export function pathMeaning(record: RecordShape, path: string): string {
   if (record.format === 'xml') {
     const parsed = parseXmlPath(path, record.namespaces)
     if (typeof parsed === 'string') return path
-    return JSON.stringify([parsed.fromRoot, ...parsed.steps.map(({ attribute, local, uri }) => [attribute, local, uri ?? null])])
+    return JSON.stringify([
+      parsed.fromRoot,
+      ...parsed.steps.map(({ attribute, local, uri }) => [attribute, local, uri ?? null]),
+    ])
   }
   const parsed = parseJsonPath(path)
   if (typeof parsed === 'string') return path

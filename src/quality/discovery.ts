@@ -1,6 +1,7 @@
 /**
- * Drift `evolve`: which unknown fields become columns. A record whose fields cannot all become columns is rejected and adds
- * none: a stream that waited for a column that never comes would read the same messages without an end.
+ * Drift `evolve`: which unknown fields become columns. A record whose fields cannot all become columns is
+ * rejected and adds none: a stream that waited for a column that never comes would read the same messages
+ * without an end.
  */
 import { LIMITS } from '../core/limits.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
@@ -35,9 +36,14 @@ export function createDiscovery(record: Dataset['record'], columns: readonly Col
         const { kind, path, reason } = finding
         if (kind !== 'unexpected') continue
         if (reason !== undefined) return { finding, reason }
-        if (known.has(pathMeaning(record, path))) return { finding, reason: `${path} is not what the column of this path takes` }
+        if (known.has(pathMeaning(record, path)))
+          return { finding, reason: `${path} is not what the column of this path takes` }
         if (!paths.has(path)) fresh.add(path)
-        if (paths.size + fresh.size > room) return { finding, reason: `${path} is not declared, and the limit of ${LIMITS.evolvedColumns} added columns is reached` }
+        if (paths.size + fresh.size > room)
+          return {
+            finding,
+            reason: `${path} is not declared, and the limit of ${LIMITS.evolvedColumns} added columns is reached`,
+          }
       }
       for (const path of fresh) paths.add(path)
       admitted = row

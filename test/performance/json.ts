@@ -1,6 +1,7 @@
 /**
- * The JSON scanner against JSON.parse: same documents, one thread, equal counts, each value in UTF-8 in one buffer, which is
- * what an engine takes. There the scanner's values are already; the rival's are written there.
+ * The JSON scanner against JSON.parse: same documents, one thread, equal counts, each value in UTF-8 in
+ * one buffer, which is what an engine takes. There the scanner's values are already; the rival's are
+ * written there.
  */
 import { createSlab } from '../../src/core/slab.ts'
 import { createJsonLineScanner } from '../../src/formats/json/lines.ts'
@@ -22,10 +23,12 @@ interface Shape {
 }
 
 /** Made from a number, and different from record to record. */
-const number = (i: number, k: number): number => (Math.imul(i + 1, 2_654_435_761) ^ Math.imul(k + 7, 40_503)) >>> 0
+const number = (i: number, k: number): number =>
+  (Math.imul(i + 1, 2_654_435_761) ^ Math.imul(k + 7, 40_503)) >>> 0
 
 function flat(i: number): Record<string, unknown> {
-  const value = (k: number): unknown => [number(i, k), (number(i, k) % 100_000) / 100, `value ${number(i, k)}`, number(i, k) % 2 === 0][k % 4]
+  const value = (k: number): unknown =>
+    [number(i, k), (number(i, k) % 100_000) / 100, `value ${number(i, k)}`, number(i, k) % 2 === 0][k % 4]
   return Object.fromEntries(Array.from({ length: 24 }, (_, k) => [`field_name_${k}`, value(k)]))
 }
 
@@ -46,11 +49,20 @@ const escaped = (i: number): Record<string, unknown> => ({
 
 function shapes(): Record<string, Shape> {
   const lines = (make: (i: number) => unknown): Buffer[] =>
-    Array.from({ length: RECORDS / 50 }, (_, m) => Buffer.from(Array.from({ length: 50 }, (_, i) => JSON.stringify(make(m * 50 + i))).join('\n')))
-  const books = Array.from({ length: RECORDS / BOOKS_A_MESSAGE }, (_, m) => ({ source: 's', books: Array.from({ length: BOOKS_A_MESSAGE }, (_, i) => nested(m * BOOKS_A_MESSAGE + i)) }))
+    Array.from({ length: RECORDS / 50 }, (_, m) =>
+      Buffer.from(Array.from({ length: 50 }, (_, i) => JSON.stringify(make(m * 50 + i))).join('\n')),
+    )
+  const books = Array.from({ length: RECORDS / BOOKS_A_MESSAGE }, (_, m) => ({
+    source: 's',
+    books: Array.from({ length: BOOKS_A_MESSAGE }, (_, i) => nested(m * BOOKS_A_MESSAGE + i)),
+  }))
   return {
     flat: { paths: Object.keys(flat(0)), isLines: true, messages: lines(flat) },
-    nested: { paths: ['id', 'author.name', 'author.address.city', 'author.address.zip', 'title', 'tags', 'price'], isLines: false, messages: books.map((one) => Buffer.from(JSON.stringify(one))) },
+    nested: {
+      paths: ['id', 'author.name', 'author.address.city', 'author.address.zip', 'title', 'tags', 'price'],
+      isLines: false,
+      messages: books.map((one) => Buffer.from(JSON.stringify(one))),
+    },
     escapes: { paths: ['id', 'text', 'name', 'path'], isLines: true, messages: lines(escaped) },
   }
 }
@@ -61,12 +73,16 @@ interface Sum {
 }
 
 function ours({ paths, isLines }: Shape): (messages: Buffer[]) => Sum {
-  const spec = { record: '$.books[*]', fields: paths.map((path) => ({ path, array: path === 'tags' })), ignore: [] }
+  const spec = {
+    record: '$.books[*]',
+    fields: paths.map((path) => ({ path, array: path === 'tags' })),
+    ignore: [],
+  }
   const scanner = isLines ? createJsonLineScanner(spec, LIMITS) : createJsonScanner(spec, LIMITS)
   const slab = createSlab(SLAB_BYTES * 2)
   return (messages) => {
     const sum = { rows: 0, bytes: 0 }
-    for (let i = 0; i < messages.length; ) {
+    for (let i = 0; i < messages.length;) {
       clearRecords(scanner.records)
       let end = 0
       const ends: number[] = []
@@ -100,7 +116,10 @@ function rival({ paths, isLines }: Shape): (messages: Buffer[]) => Sum {
     for (const way of steps) {
       let value = record
       for (const step of way) value = (value as Record<string, unknown>)[step]
-      const length = out.write(typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value) : String(value), end)
+      const length = out.write(
+        typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value) : String(value),
+        end,
+      )
       end = end < SLAB_BYTES / 2 ? end + length : 0
       sum.bytes += length
     }
@@ -127,12 +146,16 @@ export async function benchJson(options: BenchOptions): Promise<BenchReport> {
       for (const which of ['ours', 'rival'] as const) {
         const started = performance.now()
         const found = parsers[which](shape.messages)
-        if (found.rows !== expected.rows || found.bytes !== expected.bytes) throw new Error(`${which} found ${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`)
+        if (found.rows !== expected.rows || found.bytes !== expected.bytes)
+          throw new Error(`${which} found ${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`)
         if (round >= 0) times[which].push((performance.now() - started) / 1000)
       }
     }
-    report.ratios[`JSON.parse, ${name}`] = Number(median(times.ours.map((time, i) => times.rival[i] / time)).toFixed(2))
-    for (const which of ['ours', 'rival'] as const) report.figures[`records/s ${which}, ${name}`] = Math.round(RECORDS / median(times[which]))
+    report.ratios[`JSON.parse, ${name}`] = Number(
+      median(times.ours.map((time, i) => times.rival[i] / time)).toFixed(2),
+    )
+    for (const which of ['ours', 'rival'] as const)
+      report.figures[`records/s ${which}, ${name}`] = Math.round(RECORDS / median(times[which]))
   }
   report.load[1] = load()
   return report

@@ -1,6 +1,6 @@
 /**
- * What stands around the records: the way from the root to them, and the declared fields beside it. It can stop between any
- * two members or items, which is how a document larger than memory is read in windows.
+ * What stands around the records: the way from the root to them, and the declared fields beside it. It can
+ * stop between any two members or items, which is how a document larger than memory is read in windows.
  */
 import { jsonPathText } from '../../core/json-path.ts'
 import { addRow } from '../records.ts'
@@ -8,7 +8,18 @@ import { learnRecord, mayLearn, readKnownRecord } from './known-records.ts'
 import { readCell, readObject } from './record.ts'
 import { fault, unexpected, type ScanState } from './scan-state.ts'
 import { childNamed, stepsTo, type JsonNode } from './shape.ts'
-import { CLOSE, CLOSE_LIST, COMMA, LETTER_N, OPEN, OPEN_LIST, QUOTE, keyText, readKey, skipSpace } from './tokens.ts'
+import {
+  CLOSE,
+  CLOSE_LIST,
+  COMMA,
+  LETTER_N,
+  OPEN,
+  OPEN_LIST,
+  QUOTE,
+  keyText,
+  readKey,
+  skipSpace,
+} from './tokens.ts'
 import { enter, skipValue } from './values.ts'
 
 /** Reads on from `p` to the end of the document, or of what is there. */
@@ -97,7 +108,8 @@ function openValue(s: ScanState, p: number): number {
 }
 
 function noteShape(s: ScanState, p: number, isList: boolean): void {
-  const path = s.level === 0 ? '$' : `$.${jsonPathText(stepsTo(s.shape.way[s.level - 1]))}`.replace('$.[', '$[')
+  const path =
+    s.level === 0 ? '$' : `$.${jsonPathText(stepsTo(s.shape.way[s.level - 1]))}`.replace('$.[', '$[')
   s.wrongShape ??= `${path} is ${kindAt(s, p)}, not ${isList ? 'an array' : 'an object'}`
   s.wrongAt = p
 }
@@ -142,7 +154,11 @@ function readAround(s: ScanState, p: number, node: JsonNode): number {
   if (s.valueLength < 0) return end
   if (s.windowed && s.hasRecords) {
     s.rule = 'wrong_root'
-    throw fault(s, `${jsonPathText(stepsTo(node))} stands behind the records; in a file that is larger than a message it must come before them`, p)
+    throw fault(
+      s,
+      `${jsonPathText(stepsTo(node))} stands behind the records; in a file that is larger than a message it must come before them`,
+      p,
+    )
   }
   const at = node.column * 2
   s.envelopeSpan[at] = s.valueStart

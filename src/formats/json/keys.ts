@@ -13,7 +13,10 @@ export function beginKeys(s: ScanState): KeyLedger {
   return ledger
 }
 
-/** Notes the key that was just read; true when the object has it already. Keys that differ by escapes only are the same. */
+/**
+ * Notes the key that was just read; true when the object has it already. Keys that differ by escapes only
+ * are the same.
+ */
 export function isSecond(s: ScanState, ledger: KeyLedger): boolean {
   if (ledger.names !== undefined) return isInSet(s, ledger.names)
   const b = s.slab.bytes
@@ -21,7 +24,8 @@ export function isSecond(s: ScanState, ledger: KeyLedger): boolean {
   const { hashes, starts, lengths, count } = ledger
   const hash = hashOf(b, keyStart, keyLength)
   for (let i = 0; i < count; i += 1)
-    if (hashes[i] === hash && lengths[i] === keyLength && isEqual(b, starts[i], keyStart, keyLength)) return true
+    if (hashes[i] === hash && lengths[i] === keyLength && isEqual(b, starts[i], keyStart, keyLength))
+      return true
   if (count === FEW) {
     ledger.names = new Set(Array.from(starts, (start, i) => b.toString('utf8', start, start + lengths[i])))
     return isInSet(s, ledger.names)

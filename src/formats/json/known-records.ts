@@ -1,8 +1,9 @@
 /**
- * Records that look like one before them. Between its values a producer's record is the same bytes again and again: braces,
- * keys, colons, indentation. A record that was scanned in general leaves those stretches behind as a path of a small tree;
- * the next record is compared with the tree, stretch by stretch, and only its values are scanned. The bytes of a stretch were
- * found right once, in this order, so that a match needs no further look at keys or nesting. Anything else goes the general way.
+ * Records that look like one before them. Between its values a producer's record is the same bytes again
+ * and again: braces, keys, colons, indentation. A record that was scanned in general leaves those
+ * stretches behind as a path of a small tree; the next record is compared with the tree, stretch by
+ * stretch, and only its values are scanned. The bytes of a stretch were found right once, in this order,
+ * so that a match needs no further look at keys or nesting. Anything else goes the general way.
  */
 import { addRow, truncateRows } from '../records.ts'
 import { readCell } from './record.ts'
@@ -12,11 +13,17 @@ import { QUOTE, plainEnd } from './tokens.ts'
 import { skipValue } from './values.ts'
 import { byteWords, matchesWords } from './words.ts'
 
-/** Optional fields make branches; records that differ more than this in what is not a value are scanned in general. */
+/**
+ * Optional fields make branches; records that differ more than this in what is not a value are scanned in
+ * general.
+ */
 const BRANCHES = 4
 const STRETCHES = 512
 const STRETCH_BYTES = 4096
-/** After this many tries with fewer matches than misses, comparing costs more than it saves: begin anew, and in the end give up. */
+/**
+ * After this many tries with fewer matches than misses, comparing costs more than it saves: begin anew, and
+ * in the end give up.
+ */
 const TRIES = 1_000
 const RESTARTS = 16
 
@@ -25,7 +32,10 @@ export function mayLearn({ known }: ScanState): boolean {
   return known.stretches < STRETCHES && known.restarts <= RESTARTS
 }
 
-/** Reads the record that begins at `p`, if it is of a known form; returns the position behind it, or 0 and has changed nothing. */
+/**
+ * Reads the record that begins at `p`, if it is of a known form; returns the position behind it, or 0 and
+ * has changed nothing.
+ */
 export function readKnownRecord(s: ScanState, p: number): number {
   const { known, records, depth } = s
   if (known.first.length === 0) return 0
@@ -102,7 +112,13 @@ export function learnRecord(s: ScanState, from: number, to: number): void {
   let stretches = s.known.first
   for (let i = 0; i <= nodes.length; i += 1) {
     const isEnd = i === nodes.length
-    const made: Stretch | undefined = stretchFor(s, stretches, { from: at, to: isEnd ? to : spans[i * 2], node: nodes[i], isEnd, depth: depths[i] ?? 0 })
+    const made: Stretch | undefined = stretchFor(s, stretches, {
+      from: at,
+      to: isEnd ? to : spans[i * 2],
+      node: nodes[i],
+      isEnd,
+      depth: depths[i] ?? 0,
+    })
     if (made === undefined) return
     stretches = made.next
     at = spans[i * 2 + 1]
@@ -117,12 +133,21 @@ interface Wanted {
   depth: number
 }
 
-function stretchFor(s: ScanState, among: Stretch[], { from, to, node, isEnd, depth }: Wanted): Stretch | undefined {
+function stretchFor(
+  s: ScanState,
+  among: Stretch[],
+  { from, to, node, isEnd, depth }: Wanted,
+): Stretch | undefined {
   if (to < from || to - from > STRETCH_BYTES) return undefined
   const { known } = s
   const bytes = byteWords(s.bytes.subarray(from, to))
   const column = isEnd ? RECORD_END : (node?.column ?? SKIPPED)
-  const same = among.find((one) => one.column === column && one.bytes.length === bytes.length && one.bytes.words.every((word, i) => word === bytes.words[i]))
+  const same = among.find(
+    (one) =>
+      one.column === column &&
+      one.bytes.length === bytes.length &&
+      one.bytes.words.every((word, i) => word === bytes.words[i]),
+  )
   if (same !== undefined) return same
   if (among.length >= BRANCHES || known.stretches >= STRETCHES) return undefined
   const made: Stretch = { bytes, column, isPlain: node !== undefined && !node.isList, node, depth, next: [] }

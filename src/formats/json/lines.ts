@@ -1,4 +1,7 @@
-/** JSON by lines (NDJSON): each line is one record. A line that is none is one row with the reason; the lines around it are kept. */
+/**
+ * JSON by lines (NDJSON): each line is one record. A line that is none is one row with the reason; the
+ * lines around it are kept.
+ */
 import { isUtf8 } from 'node:buffer'
 import type { Slab } from '../../core/slab.ts'
 import { behindMark } from '../encoding.ts'
@@ -13,7 +16,10 @@ const LF = 0x0a
 /** What is kept of a line that is too long to be kept whole. */
 const BEGINNING_BYTES = 65_536
 
-export function createJsonLineScanner(spec: Omit<JsonShapeSpec, 'record'>, limits: JsonLimits): DocumentScanner {
+export function createJsonLineScanner(
+  spec: Omit<JsonShapeSpec, 'record'>,
+  limits: JsonLimits,
+): DocumentScanner {
   // A line feed is no white space here, so that no record reaches into the next line.
   const s = createState(compileShape({ ...spec, record: '$' }), limits, SPACE_IN_LINE)
   const { records } = s
@@ -44,7 +50,12 @@ export function createJsonLineScanner(spec: Omit<JsonShapeSpec, 'record'>, limit
       const consumed = readLines(s, slab, from, end, final)
       if (end - consumed <= limits.lineBytes) return { consumed, fault: undefined }
       isInLongLine = true
-      addBroken(s, consumed, consumed + BEGINNING_BYTES, `a line of more than ${limits.lineBytes} bytes; its beginning is kept`)
+      addBroken(
+        s,
+        consumed,
+        consumed + BEGINNING_BYTES,
+        `a line of more than ${limits.lineBytes} bytes; its beginning is kept`,
+      )
       return { consumed: end, fault: undefined }
     },
   }
@@ -68,7 +79,10 @@ function readLines(s: ScanState, slab: Slab, from: number, end: number, final: b
   }
 }
 
-/** Reads the line at `start`; returns where the next one begins, or -1 when the window ends before the line does. */
+/**
+ * Reads the line at `start`; returns where the next one begins, or -1 when the window ends before the line
+ * does.
+ */
 function readLine(s: ScanState, start: number, isValid: boolean): number {
   begin(s)
   const { rows } = s.records
@@ -85,7 +99,9 @@ function readLine(s: ScanState, start: number, isValid: boolean): number {
   } catch (thrown) {
     if (thrown !== FAULT && thrown !== NEED_MORE) throw thrown
     truncateRows(s.records, rows)
-    return thrown === NEED_MORE ? -1 : refuse(s, start, rows, `${s.reason} (byte ${s.faultAt - start} of the line)`)
+    return thrown === NEED_MORE
+      ? -1
+      : refuse(s, start, rows, `${s.reason} (byte ${s.faultAt - start} of the line)`)
   }
 }
 

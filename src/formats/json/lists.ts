@@ -1,4 +1,7 @@
-/** Arrays of objects with declared sub-fields: the cell is the array's own text, checked for keys that nobody knows or that stand twice. */
+/**
+ * Arrays of objects with declared sub-fields: the cell is the array's own text, checked for keys that
+ * nobody knows or that stand twice.
+ */
 import { appendBytes } from '../../core/slab.ts'
 import { unexpected, type ScanState } from './scan-state.ts'
 import type { JsonNode } from './shape.ts'
@@ -8,7 +11,10 @@ import { enter, skipHeld } from './values.ts'
 /** Reads an item beside the tree of its keys; the walk over records passes itself in. */
 type ReadObject = (s: ScanState, p: number, root: JsonNode) => number
 
-/** Reads the array (or the one object) at `p`. Where a key stands in an item twice, the text is written anew without the second one. */
+/**
+ * Reads the array (or the one object) at `p`. Where a key stands in an item twice, the text is written anew
+ * without the second one.
+ */
 export function readItems(s: ScanState, p: number, node: JsonNode, readObject: ReadObject): number {
   // The form of a record has the array as one value, not what is inside.
   const { learning, cuts } = s

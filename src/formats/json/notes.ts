@@ -21,7 +21,13 @@ export function innerPath(s: ScanState): string {
 }
 
 /** Notes the value in [p, end): of a string its characters, of anything else its text. */
-export function noteValue(s: ScanState, kind: ShapeIssueKind, path: string, [p, end]: [number, number], reason?: string): void {
+export function noteValue(
+  s: ScanState,
+  kind: ShapeIssueKind,
+  path: string,
+  [p, end]: [number, number],
+  reason?: string,
+): void {
   if (s.row < 0) return
   s.findings += 1
   if (s.findings > s.limits.findings) return noteTooMany(s, p)

@@ -1,11 +1,24 @@
-/** Objects that the declaration knows: the record itself and what is inside of it, walked beside the tree of keys. */
+/**
+ * Objects that the declaration knows: the record itself and what is inside of it, walked beside the tree of
+ * keys.
+ */
 import { appendJsonStep } from '../../core/json-path.ts'
 import { beginKeys, isSecond } from './keys.ts'
 import { readItems } from './lists.ts'
 import { pathOf } from './notes.ts'
 import { unexpected, type KeyLedger, type ScanState } from './scan-state.ts'
 import { childNamed, type JsonNode } from './shape.ts'
-import { CLOSE, COMMA, LETTER_N, OPEN, OPEN_LIST, behindColon, keyText, readKey, skipSpace } from './tokens.ts'
+import {
+  CLOSE,
+  COMMA,
+  LETTER_N,
+  OPEN,
+  OPEN_LIST,
+  behindColon,
+  keyText,
+  readKey,
+  skipSpace,
+} from './tokens.ts'
 import { reportRepeated, reportUnknown } from './unknown.ts'
 import { enter, readValue, skipHeld, skipValue } from './values.ts'
 import { matchesWords } from './words.ts'
@@ -71,7 +84,9 @@ function readKnown(s: ScanState, p: number, child: JsonNode): number {
 /** Reads the value of a column, whatever it is, into the state. */
 export function readCell(s: ScanState, p: number, node: JsonNode): number {
   const c = s.bytes[p]
-  return node.items !== undefined && (c === OPEN || c === OPEN_LIST) ? readItems(s, p, node, readObject) : readValue(s, p, node)
+  return node.items !== undefined && (c === OPEN || c === OPEN_LIST)
+    ? readItems(s, p, node, readObject)
+    : readValue(s, p, node)
 }
 
 function keepCell(s: ScanState, column: number): void {
@@ -89,7 +104,10 @@ function learn(s: ScanState, from: number, to: number, node: JsonNode | undefine
   s.learned.depths.push(s.depth)
 }
 
-/** A key with declared keys inside. It may be a column too: then the column has the text of the whole object. */
+/**
+ * A key with declared keys inside. It may be a column too: then the column has the text of the whole
+ * object.
+ */
 function readInner(s: ScanState, p: number, child: JsonNode): number {
   const c = s.bytes[p]
   if (child.column >= 0 || child.isField) return readBoth(s, p, child)
@@ -135,6 +153,7 @@ function readAgain(s: ScanState, p: number, path: string): number {
 }
 
 function isInItem(node: JsonNode): boolean {
-  for (let at: JsonNode | undefined = node; at !== undefined; at = at.parent) if (at.parent?.items === at) return true
+  for (let at: JsonNode | undefined = node; at !== undefined; at = at.parent)
+    if (at.parent?.items === at) return true
   return false
 }

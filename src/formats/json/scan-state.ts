@@ -1,7 +1,7 @@
 /**
- * What the scanner knows between two tokens. One object lives as long as its scanner and is reset for each document. A broken
- * document ends with a thrown constant and its reason in the state: an exception object with a stack would cost more than
- * the whole message.
+ * What the scanner knows between two tokens. One object lives as long as its scanner and is reset for each
+ * document. A broken document ends with a thrown constant and its reason in the state: an exception object
+ * with a stack would cost more than the whole message.
  */
 import { createSlab, type Slab } from '../../core/slab.ts'
 import { createRecords, type DocumentFault, type Records } from '../records.ts'
@@ -24,7 +24,10 @@ export interface JsonLimits {
 
 export const [SKIPPED, RECORD_END] = [-1, -2]
 
-/** Bytes that stand before a value that varies, and what becomes of the value: a column's, left out, or the record ends. */
+/**
+ * Bytes that stand before a value that varies, and what becomes of the value: a column's, left out, or the
+ * record ends.
+ */
 export interface Stretch {
   bytes: ByteWords
   /** Column of the value, or SKIPPED, or RECORD_END. */
@@ -57,7 +60,15 @@ export interface KeyLedger {
 }
 
 /** Where a document is read on. */
-export type Where = 'value' | 'first member' | 'member' | 'after member' | 'first item' | 'item' | 'after item' | 'done'
+export type Where =
+  | 'value'
+  | 'first member'
+  | 'member'
+  | 'after member'
+  | 'first item'
+  | 'item'
+  | 'after item'
+  | 'done'
 
 export interface ScanState {
   readonly shape: JsonShape
@@ -83,14 +94,19 @@ export interface ScanState {
   keyStart: number
   keyLength: number
   ledgers: KeyLedger[]
-  /** Where the value that is being read whole belongs, and the keys open inside of it: for the paths of findings. */
+  /**
+   * Where the value that is being read whole belongs, and the keys open inside of it: for the paths of
+   * findings.
+   */
   holder: JsonNode | string
   holderDepth: number
   trailStart: Int32Array
   trailLength: Int32Array
   /** Findings of the open record so far. */
   findings: number
-  /** In the items of an array with sub-fields: what stands there twice, from the comma before it to its end. */
+  /**
+   * In the items of an array with sub-fields: what stands there twice, from the comma before it to its end.
+   */
   isInItems: boolean
   comma: number
   cuts: number[]
@@ -172,7 +188,13 @@ export function createState(shape: JsonShape, limits: JsonLimits, space: Uint8Ar
 }
 
 function newLedger(): KeyLedger {
-  return { count: 0, hashes: new Int32Array(16), starts: new Int32Array(16), lengths: new Int32Array(16), names: undefined }
+  return {
+    count: 0,
+    hashes: new Int32Array(16),
+    starts: new Int32Array(16),
+    lengths: new Int32Array(16),
+    names: undefined,
+  }
 }
 
 /** Records why and where; `throw fault(...)` ends the document. */

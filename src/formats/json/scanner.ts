@@ -1,9 +1,11 @@
 /**
- * The JSON scanner: one pass over UTF-8 bytes, guided by the declared shape. Values are spans of the input; only strings with
- * escapes are written anew. It takes exactly the documents of RFC 8259 (test/formats/json-oracle.test.ts compares it with
- * JSON.parse), within limits of depth and of key length, without escaped surrogates that stand alone.
+ * The JSON scanner: one pass over UTF-8 bytes, guided by the declared shape. Values are spans of the
+ * input; only strings with escapes are written anew. It takes exactly the documents of RFC 8259
+ * (test/formats/json-oracle.test.ts compares it with JSON.parse), within limits of depth and of key
+ * length, without escaped surrogates that stand alone.
  *
- * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than memory.
+ * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than
+ * memory.
  */
 import { isUtf8 } from 'node:buffer'
 import { appendBytes, reserve, type Slab } from '../../core/slab.ts'
@@ -36,7 +38,9 @@ export function createJsonScanner(spec: JsonShapeSpec, limits: JsonLimits): Docu
       s.windowed = false
       s.firstRow = records.rows
       const from = behindMark(slab.bytes, start)
-      const problem = isUtf8(slab.bytes.subarray(from, end)) ? guarded(s, slab, from, end, true) : invalid(start)
+      const problem = isUtf8(slab.bytes.subarray(from, end))
+        ? guarded(s, slab, from, end, true)
+        : invalid(start)
       if (problem !== undefined) truncateRows(records, s.firstRow)
       else spread(s)
       return problem
@@ -74,7 +78,8 @@ export function begin(s: ScanState): void {
   s.level = 0
   s.hasRecords = false
   s.wrongShape = undefined
-  for (const { column } of s.shape.envelope) s.envelopeSpan[column * 2 + 1] = s.envelopeSource[column * 2 + 1] = -1
+  for (const { column } of s.shape.envelope)
+    s.envelopeSpan[column * 2 + 1] = s.envelopeSource[column * 2 + 1] = -1
 }
 
 /** The end of the last whole character: a window may end inside of one. */
@@ -91,7 +96,13 @@ function invalid(at: number): DocumentFault {
   return { rule: 'malformed', reason: 'invalid UTF-8', at }
 }
 
-function guarded(s: ScanState, slab: Slab, start: number, end: number, final: boolean): DocumentFault | undefined {
+function guarded(
+  s: ScanState,
+  slab: Slab,
+  start: number,
+  end: number,
+  final: boolean,
+): DocumentFault | undefined {
   const saved = openInput(s, slab, end, final)
   try {
     readDocument(s, start)
@@ -132,7 +143,15 @@ function finish(s: ScanState): void {
   const { way, each } = s.shape
   if (s.where !== 'done' || s.hasRecords) return
   s.rule = 'wrong_root'
-  throw fault(s, s.wrongShape ?? `the document has nothing at ${pathText(way.map((node) => node.key), each)}`, s.wrongShape === undefined ? s.end : s.wrongAt)
+  throw fault(
+    s,
+    s.wrongShape ??
+      `the document has nothing at ${pathText(
+        way.map((node) => node.key),
+        each,
+      )}`,
+    s.wrongShape === undefined ? s.end : s.wrongAt,
+  )
 }
 
 function pathText(steps: string[], each: boolean): string {
@@ -166,7 +185,11 @@ function suspend(s: ScanState): Held {
     Buffer.from(s.slab.bytes.subarray(spans[column * 2], spans[column * 2] + spans[column * 2 + 1]))
   return s.shape.envelope
     .filter(({ column }) => s.envelopeSpan[column * 2 + 1] >= 0)
-    .map(({ column }) => ({ column, value: copy(s.envelopeSpan, column), source: copy(s.envelopeSource, column) }))
+    .map(({ column }) => ({
+      column,
+      value: copy(s.envelopeSpan, column),
+      source: copy(s.envelopeSource, column),
+    }))
 }
 
 function resume(s: ScanState, slab: Slab, held: Held): void {

@@ -1,13 +1,17 @@
 /**
- * The declared shape of a JSON document, compiled once into trees of keys that the scanner walks beside the input: one tree
- * for a record, one for what stands around the records, one for the items of each array of objects.
+ * The declared shape of a JSON document, compiled once into trees of keys that the scanner walks beside
+ * the input: one tree for a record, one for what stands around the records, one for the items of each
+ * array of objects.
  */
 import { parseJsonPath, parseRecordPath, relativeJsonPath } from '../../core/json-path.ts'
 import { byteWords, type ByteWords } from './words.ts'
 
 /** One field to take out of each record. */
 export interface JsonField {
-  /** `author.name`, `["service.name"]`, `$.source` (outside of the record): the grammar of core/json-path.ts. */
+  /**
+   * `author.name`, `["service.name"]`, `$.source` (outside of the record): the grammar of core/json-
+   * path.ts.
+   */
   path: string
   /** The cell holds the value's JSON text. With `fields`, its items are objects of these sub-fields. */
   array: boolean
@@ -46,7 +50,10 @@ export interface JsonNode {
   quiet: boolean
   /** Of the object that has shown this key last: a second time in the same object is a repetition. */
   seenIn: number
-  /** The child that came first last time, and the sibling that came after this one: tried before any look-up. */
+  /**
+   * The child that came first last time, and the sibling that came after this one: tried before any look-
+   * up.
+   */
   first: JsonNode | undefined
   follow: JsonNode | undefined
 }
@@ -101,7 +108,8 @@ function itemsOf(list: JsonNode, fields: { path: string }[]): JsonNode {
   const root = newNode('', list)
   for (const field of fields) {
     const path = parseJsonPath(field.path)
-    if (typeof path !== 'string' && !path.fromRoot && path.steps.length > 0) path.steps.reduce(childOf, root).isField = true
+    if (typeof path !== 'string' && !path.fromRoot && path.steps.length > 0)
+      path.steps.reduce(childOf, root).isField = true
   }
   return root
 }
@@ -163,12 +171,18 @@ function finish(node: JsonNode, quiet: boolean): void {
 export function hashOf(b: Uint8Array, start: number, length: number): number {
   let hash = length
   const last = start + length - 1
-  for (let i = 0; i < 4 && i < length; i += 1) hash = (Math.imul(hash, 31) + b[start + i] + (b[last - i] << 8)) | 0
+  for (let i = 0; i < 4 && i < length; i += 1)
+    hash = (Math.imul(hash, 31) + b[start + i] + (b[last - i] << 8)) | 0
   return hash
 }
 
 /** The declared child with this key. */
-export function childNamed(node: JsonNode, b: Uint8Array, start: number, length: number): JsonNode | undefined {
+export function childNamed(
+  node: JsonNode,
+  b: Uint8Array,
+  start: number,
+  length: number,
+): JsonNode | undefined {
   const same = node.byHash.get(hashOf(b, start, length))
   if (same === undefined) return undefined
   for (const child of same) if (child.bytes.length === length && isSame(b, start, child.bytes)) return child

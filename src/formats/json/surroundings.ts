@@ -1,8 +1,14 @@
-/** A small document around one record of a larger one: it has the record's own bytes and the declared fields beside them. */
+/**
+ * A small document around one record of a larger one: it has the record's own bytes and the declared fields
+ * beside them.
+ */
 import type { JsonShape } from './shape.ts'
 
 /** `sourceOf`: the source text of a column's value outside of the records. */
-export function surroundingsOf(shape: JsonShape, sourceOf: (column: number) => string | undefined): [string, string] {
+export function surroundingsOf(
+  shape: JsonShape,
+  sourceOf: (column: number) => string | undefined,
+): [string, string] {
   const root: Level = new Map()
   for (const { column, steps } of shape.envelope.toSorted((a, b) => a.steps.length - b.steps.length)) {
     const source = sourceOf(column)
@@ -34,6 +40,7 @@ function put(root: Level, steps: string[], source: string): void {
 }
 
 function member(name: string, value: string | Level): string {
-  const text = typeof value === 'string' ? value : `{${[...value].map(([key, inner]) => member(key, inner)).join(',')}}`
+  const text =
+    typeof value === 'string' ? value : `{${[...value].map(([key, inner]) => member(key, inner)).join(',')}}`
   return `${JSON.stringify(name)}:${text}`
 }

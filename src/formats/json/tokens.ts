@@ -1,4 +1,6 @@
-/** Tokens of JSON (RFC 8259), strictly: strings and their escapes, numbers, the three words, white space. */
+/**
+ * Tokens of JSON (RFC 8259), strictly: strings and their escapes, numbers, the three words, white space.
+ */
 import { reserve } from '../../core/slab.ts'
 import { NEED_MORE, fault, unexpected, type ScanState } from './scan-state.ts'
 
@@ -14,7 +16,16 @@ export const SPACE_IN_LINE = SPACE.map((is, c) => (c === 0x0a ? 0 : is))
 
 /** What `\b` and its like stand for; 0 for no escape. */
 const ESCAPES = new Uint8Array(256)
-for (const [letter, character] of Object.entries({ '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }))
+for (const [letter, character] of Object.entries({
+  '"': '"',
+  '\\': '\\',
+  '/': '/',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+}))
   ESCAPES[letter.charCodeAt(0)] = character.charCodeAt(0)
 
 const HEX = new Int8Array(256).fill(-1)
@@ -29,13 +40,15 @@ export function skipSpace(s: ScanState, p: number): number {
 }
 
 /**
- * First position from `p` on of a quote, a backslash or a control character. Four bytes are judged by one word (the
- * zero-byte test of Mycroft, 1987; the lowest hit is a real one). Bytes behind the input must be readable.
+ * First position from `p` on of a quote, a backslash or a control character. Four bytes are judged by one
+ * word (the zero-byte test of Mycroft, 1987; the lowest hit is a real one). Bytes behind the input must be
+ * readable.
  */
 export function plainEnd(view: DataView, p: number): number {
   for (;;) {
     const w = view.getInt32(p, true)
-    const hits = ((w - 0x20202020) | ((w ^ 0x22222222) - 0x01010101) | ((w ^ 0x5c5c5c5c) - 0x01010101)) & ~w & 0x80808080
+    const hits =
+      ((w - 0x20202020) | ((w ^ 0x22222222) - 0x01010101) | ((w ^ 0x5c5c5c5c) - 0x01010101)) & ~w & 0x80808080
     if (hits !== 0) return p + ((31 - Math.clz32(hits & -hits)) >> 3)
     p += 4
   }
@@ -93,7 +106,7 @@ export function decodeString(s: ScanState, from: number, to: number): number {
   const out = slab.bytes
   const start = slab.end
   let at = start
-  for (let p = from; p < to; ) {
+  for (let p = from; p < to;) {
     if (b[p] !== BACKSLASH) out[at++] = b[p++]
     else if (b[p + 1] !== LETTER_U) {
       out[at++] = ESCAPES[b[p + 1]]
@@ -161,11 +174,14 @@ export function wordEnd(s: ScanState, p: number): number {
 }
 
 function literalEnd(s: ScanState, p: number, word: Uint8Array): number {
-  for (let i = 1; i < word.length; i += 1) if (s.bytes[p + i] !== word[i]) throw unexpected(s, p + i, 'a value')
+  for (let i = 1; i < word.length; i += 1)
+    if (s.bytes[p + i] !== word[i]) throw unexpected(s, p + i, 'a value')
   return p + word.length
 }
 
-/** Reads the key whose quote is at `p` into the state; returns the position of its value, behind the colon. */
+/**
+ * Reads the key whose quote is at `p` into the state; returns the position of its value, behind the colon.
+ */
 export function readKey(s: ScanState, p: number): number {
   if (s.bytes[p] !== QUOTE) throw unexpected(s, p, 'a key')
   const close = stringEnd(s, p + 1)

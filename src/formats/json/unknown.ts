@@ -10,13 +10,14 @@ import { enter, skipHeld, skipValue } from './values.ts'
 const IN_ITEM = 'is a field of an array item and cannot become a column'
 
 /**
- * Reports the value at `p`, which no column takes: an object with fields is its fields, anything else (an empty object, an
- * array) is one value, and null is nothing. Returns the position behind it.
+ * Reports the value at `p`, which no column takes: an object with fields is its fields, anything else (an
+ * empty object, an array) is one value, and null is nothing. Returns the position behind it.
  */
 export function reportUnknown(s: ScanState, p: number, path: string, isInItem: boolean): number {
   if (s.bytes[p] === OPEN && s.bytes[skipSpace(s, p + 1)] !== CLOSE) return reportFields(s, p, path, isInItem)
   const end = skipHeld(s, p, path)
-  if (s.bytes[p] !== LETTER_N) noteValue(s, 'unexpected', path, [p, end], isInItem ? `${path} ${IN_ITEM}` : undefined)
+  if (s.bytes[p] !== LETTER_N)
+    noteValue(s, 'unexpected', path, [p, end], isInItem ? `${path} ${IN_ITEM}` : undefined)
   return end
 }
 

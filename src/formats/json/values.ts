@@ -75,7 +75,10 @@ function skipList(s: ScanState, from: number, checks: boolean): number {
   return p + 1
 }
 
-/** The position behind the value at `p`, which belongs to `holder`; keys that stand twice inside are findings. */
+/**
+ * The position behind the value at `p`, which belongs to `holder`; keys that stand twice inside are
+ * findings.
+ */
 export function skipHeld(s: ScanState, p: number, holder: JsonNode | string): number {
   s.holder = holder
   s.holderDepth = s.depth
@@ -83,8 +86,9 @@ export function skipHeld(s: ScanState, p: number, holder: JsonNode | string): nu
 }
 
 /**
- * Reads the value at `p` for the column of `node`: its span goes into the state, length -1 for null. A string is its
- * characters; a number, a word, an object or an array is its text as it stands; an array column takes any value as text.
+ * Reads the value at `p` for the column of `node`: its span goes into the state, length -1 for null. A
+ * string is its characters; a number, a word, an object or an array is its text as it stands; an array
+ * column takes any value as text.
  */
 export function readValue(s: ScanState, p: number, node: JsonNode): number {
   const c = s.bytes[p]

@@ -15,7 +15,12 @@ export function byteWords(bytes: Uint8Array): ByteWords {
   padded.set(bytes)
   const words = new Int32Array(Math.ceil(padded.length / 4))
   words.forEach((_, i) => (words[i] = padded.readInt32LE(Math.min(i * 4, padded.length - 4))))
-  return { length, words, lastAt: Math.max(length - 4, 0), lastMask: length < 4 ? (1 << (length * 8)) - 1 : -1 }
+  return {
+    length,
+    words,
+    lastAt: Math.max(length - 4, 0),
+    lastMask: length < 4 ? (1 << (length * 8)) - 1 : -1,
+  }
 }
 
 /** True when the bytes stand at `p`. The slab is readable beyond its end, so nothing is checked here. */
