@@ -25,14 +25,14 @@ export function outlineCsv(samples: SampleText[]): Outline | OutlineFault {
   const notes = dialect.proven ? [] : [dialect.width > 1 ? `Only ${percent(dialect.agreeing)} of the lines have ${dialect.width} fields; check the delimiter` : 'No delimiter is proven, so that each line is one field']
   const verdict = judgeHeader(table.first.fields, table.rows.map((row) => row.fields))
   const same = tables.filter((one): one is Table => one !== undefined && (verdict === 'data' || String(one.first.fields) === String(table.first.fields)))
-  const header = table.first.fields.map((field) => field ?? '')
-  const names = verdict === 'data' ? header.map((_, i) => String(i + 1)) : header
-  const rows = same.flatMap((one) => (verdict === 'data' ? [one.first, ...one.rows] : one.rows))
-  const fields = fieldsOf(names, rows, verdict === 'data')
+  const headerless = verdict === 'data'
+  const names = headerless ? table.first.fields.map((_, i) => String(i + 1)) : table.first.fields.map((field) => field ?? '')
+  const rows = same.flatMap((one) => (headerless ? [one.first, ...one.rows] : one.rows))
+  const fields = fieldsOf(names, rows, headerless)
   const ragged = same.flatMap((one) => one.ragged)
   notes.push(...headerNotes(verdict, names, fields), ...raggedNotes(ragged, names.length, rows.length))
   if (rows.length === 0) notes.push('The sample has a header and no row: all columns are texts until you say otherwise')
-  return { record: '', records: rows.length, fields, settings: settingsOf(dialect, verdict === 'data'), documents: same.map((one) => one.text), notes }
+  return { record: '', records: rows.length, fields, settings: settingsOf(dialect, headerless), documents: same.map((one) => one.text), notes }
 }
 
 function tableOf(text: string, cut: boolean, dialect: CsvDialect): Table | undefined {
@@ -71,9 +71,10 @@ function faultOf(table: Table, { width }: CsvDialect): OutlineFault | undefined 
 
 /** Columns of the header. One that has neither a name nor a value (a delimiter at the end of each line) is none. */
 function fieldsOf(names: string[], rows: CsvLine[], headerless: boolean): SampleField[] {
-  const paths = headerless ? names : addressesOf(names)
+  const addresses = addressesOf(names)
   return names.flatMap((name, column) => {
-    const field = createField(paths[column], headerless ? [] : [name], 'text')
+    const field = createField(addresses[column], headerless ? [] : [name], 'text')
+    if (name !== '' && addresses[column] !== name) field.notes.push(`the header has ${quoted(name)} more than once: this is column ${column + 1}`)
     rows.forEach((row, i) => {
       const value = row.fields[column]
       if (value === undefined) return
@@ -86,10 +87,9 @@ function fieldsOf(names: string[], rows: CsvLine[], headerless: boolean): Sample
 
 function headerNotes(verdict: string, names: string[], fields: SampleField[]): string[] {
   const notes: string[] = []
-  const unnamed = names.filter((name) => name === '').length
   if (verdict === 'data') notes.push('The first line has values and no names, by the types of the columns below it. If it is a header: remove header: false and name the columns by it')
   if (verdict === 'unsure') notes.push('Nothing proves that the first line is a header, because all values are texts. If it is none: header: false, and paths "1", "2" ...')
-  const left = unnamed - fields.filter((field) => field.names[0] === '').length
+  const left = names.length - fields.length
   if (left > 0) notes.push(`${left} column(s) without a name and without a value are left out: lines end with a delimiter`)
   return notes
 }
