@@ -111,8 +111,8 @@ function append(slab: Slab, at: number, chunk: Buffer): void {
   slab.end = at + chunk.length
 }
 
-/** The file in UTF-8. */
-async function* textOf(file: DocumentBytes): AsyncGenerator<Buffer> {
+/** The file's text in UTF-8. Small files are converted by their decoder instead. */
+export async function* textOf(file: DocumentBytes): AsyncGenerator<Buffer> {
   let decoder: InstanceType<typeof TextDecoder> | undefined
   let isFirst = true
   for await (const piece of file.chunks()) {
