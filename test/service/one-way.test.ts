@@ -82,6 +82,8 @@ const documentOf = (one: Shape): string => `[${linesOf({ ...one, seed: one.seed 
 
 const FORMATS = { csv: { of: csvOf, record: { format: 'csv' } }, ndjson: { of: linesOf, record: { format: 'ndjson', ignore: ['*'] } }, json: { of: documentOf, record: { format: 'json', path: '$[*]', ignore: ['*'] } } }
 const SELECT = COLUMNS.map(({ name }) => `${name}::VARCHAR AS ${name}`).join(', ')
+/** Where the reason in a stream's quarantine names the line, a job has it in a column. */
+const LINE = / \(line \d+\)$/
 const sorted = (rows: unknown[]): string[] => rows.map((row) => JSON.stringify(row)).toSorted()
 
 test.each(Object.keys(FORMATS) as (keyof typeof FORMATS)[])('%s: a job and a stream accept and refuse the same', async (format) => {
@@ -101,8 +103,9 @@ test.each(Object.keys(FORMATS) as (keyof typeof FORMATS)[])('%s: a job and a str
 
   const raw = `read_parquet('${loaded.rawPath}/**/*.parquet', union_by_name = true)`
   expect(sorted(await rowsOf([job.receipt.output[0]], `SELECT ${SELECT} FROM T`))).toEqual(sorted(await rowsOf([], `SELECT ${SELECT} FROM ${raw} WHERE reject_kind IS NULL`)))
-  const refused = await rowsOf([job.receipt.output[1]], 'SELECT parse_filename(file_path) AS file, coalesce(column_name, \'\') AS path, rule, value, error_message AS reason FROM T')
+  const refused = await rowsOf([job.receipt.output[1]], 'SELECT parse_filename(file_path) AS file, line, coalesce(column_name, \'\') AS path, rule, value, error_message AS reason FROM T')
   const quarantined = await rowsOf([], `SELECT message_key AS file, reject_path AS path, reject_rule AS rule, reject_value AS value, reject_reason AS reason FROM ${raw} WHERE reject_kind = 'record'`)
-  expect(sorted(refused)).toEqual(sorted(quarantined))
+  const withLine = quarantined.some(({ reason }) => LINE.test(String(reason)))
+  expect(sorted(refused.map(({ line, reason, ...one }) => ({ ...one, reason: withLine ? `${reason} (line ${line})` : reason })))).toEqual(sorted(quarantined))
   expect([job.receipt.rows > FILES, refused.length > FILES]).toEqual([true, true])
 }, 120_000)
