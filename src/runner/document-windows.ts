@@ -8,9 +8,11 @@ import type { Column, Dataset } from '../dataset/declaration.ts'
 import type { DocumentScanner, Records } from '../formats/records.ts'
 import { createDecoder, createDocumentScanner, type MessageDecoder, type MessageFault } from './decoder.ts'
 
-/** A file as UTF-8 bytes, from its beginning, as often as it is asked for. */
+/** A file's bytes, from its beginning, as often as they are asked for. */
 export interface DocumentBytes {
   size: number
+  /** Compressed: its size says nothing of what comes out of it. */
+  isPacked: boolean
   chunks(): AsyncIterable<Buffer>
 }
 
@@ -23,8 +25,8 @@ export interface DocumentFailure extends MessageFault {
 export interface DocumentWindow {
   slab: Slab
   records: Records
-  /** The line (from 1) in which a position of the slab lies. Positions are asked in rising order. */
-  lineOf(position: number): Promise<number>
+  /** The line of the file (from 1) in which a record begins. Rows are asked in rising order. */
+  lineOf(row: number): Promise<number>
 }
 
 type OnWindow = (window: DocumentWindow) => Promise<boolean>
@@ -43,7 +45,7 @@ export function createDocumentReader(dataset: Dataset, columns: Column[]): Docum
   const decoder = createDecoder(dataset, columns)
   const scanner = createDocumentScanner(dataset, columns)
   const slab = createSlab(LIMITS.slabBytes * 2)
-  const isWhole = (file: DocumentBytes): boolean => file.size <= SMALL_BYTES || (scanner === undefined && file.size <= LIMITS.recordBytes)
+  const isWhole = (file: DocumentBytes): boolean => !file.isPacked && (file.size <= SMALL_BYTES || (scanner === undefined && file.size <= LIMITS.recordBytes))
   return {
     mayFail: (file) => !isWhole(file),
     read(file, onWindow) {
@@ -64,7 +66,10 @@ async function readWhole(decoder: MessageDecoder, slab: Slab, file: DocumentByte
   slab.end = end + 1
   decoder.clear()
   const fault = decoder.decode(slab, 0, end)
-  if (fault === undefined && decoder.records.rows > 0) await onWindow({ slab, records: decoder.records, lineOf: createLines(slab, () => Promise.resolve(1)).of })
+  const { records } = decoder
+  // A document that was converted lies behind the bytes that it was.
+  const begin = records.rows > 0 && records.extents[0] > end ? end + 1 : 0
+  if (fault === undefined && records.rows > 0) await onWindow({ slab, records, lineOf: createLines(slab, records, () => Promise.resolve(1), begin).of })
   return fault && { ...fault, whole: { slab, end } }
 }
 
@@ -73,7 +78,7 @@ async function readWindows(scanner: DocumentScanner, slab: Slab, file: DocumentB
   let kept = 0
   let before = 0
   let more = true
-  const lines = createLines(slab, () => linesBefore(file, before))
+  const lines = createLines(slab, scanner.records, () => linesBefore(textOf(file), before))
   const window = async (final: boolean): Promise<DocumentFailure | undefined> => {
     const end = kept
     slab.end = end
@@ -89,7 +94,7 @@ async function readWindows(scanner: DocumentScanner, slab: Slab, file: DocumentB
     if (kept > LIMITS.recordBytes) return { rule: 'too_large', reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})`, whole: undefined }
     return undefined
   }
-  for await (const chunk of file.chunks()) {
+  for await (const chunk of textOf(file)) {
     append(slab, kept, chunk)
     kept += chunk.length
     if (kept < LIMITS.slabBytes) continue
@@ -106,21 +111,33 @@ function append(slab: Slab, at: number, chunk: Buffer): void {
   slab.end = at + chunk.length
 }
 
+/** The file's text in UTF-8. Small files are converted by their decoder instead. */
+export async function* textOf(file: DocumentBytes): AsyncGenerator<Buffer> {
+  let decoder: InstanceType<typeof TextDecoder> | undefined
+  let isFirst = true
+  for await (const piece of file.chunks()) {
+    if (isFirst && piece[0] === 0xff && piece[1] === 0xfe) decoder = new TextDecoder('utf-16le')
+    if (isFirst && piece[0] === 0xfe && piece[1] === 0xff) decoder = new TextDecoder('utf-16be')
+    isFirst = false
+    yield decoder === undefined ? piece : Buffer.from(decoder.decode(piece, { stream: true }))
+  }
+}
+
 const [LF, CR] = [0x0a, 0x0d]
 
 /** Lines are counted from the first question on: a file whose records all fit has no line to name. */
-function createLines(slab: Slab, first: () => Promise<number>): { of: DocumentWindow['lineOf']; leave(consumed: number): void } {
+function createLines(slab: Slab, records: Records, first: () => Promise<number>, begin = 0): { of: DocumentWindow['lineOf']; leave(consumed: number): void } {
   let line: number | undefined
-  let at = 0
+  let at = begin
   const count = (position: number): number => {
     line = (line ?? 1) + lineEnds(slab.bytes, at, position)
     at = position
     return line
   }
   return {
-    async of(position) {
+    async of(row) {
       line ??= await first()
-      return count(position)
+      return count(records.extents[row * 2])
     },
     leave(consumed) {
       if (line !== undefined) count(consumed)
@@ -137,11 +154,11 @@ function lineEnds(bytes: Uint8Array, from: number, to: number): number {
 }
 
 /** The line that begins at `end`: the file is read up to there once more. */
-async function linesBefore(file: DocumentBytes, end: number): Promise<number> {
+async function linesBefore(text: AsyncIterable<Buffer>, end: number): Promise<number> {
   let line = 1
   let at = 0
   let last = 0
-  for await (const chunk of file.chunks()) {
+  for await (const chunk of text) {
     const length = Math.min(chunk.length, end - at)
     // A line end of two bytes may lie in two chunks.
     if (last === CR && chunk[0] === LF) line -= 1

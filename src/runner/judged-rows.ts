@@ -80,7 +80,7 @@ export function createJudge(dataset: Dataset, columns: Column[], { bounds, gives
       const rejects = found.filter((one) => one.kind === 'record' && one.row < last)
       const laidOut = rejects.length === 0 ? undefined : await rejectRows.layOut(slab, file, rejects, async (reject) => {
         const [start, end] = [records.extents[reject.row * 2], records.extents[reject.row * 2 + 1]]
-        return { line: await lineOf(start), start, length: end - start }
+        return { line: await lineOf(reject.row), start, length: end - start }
       })
       const text = laidOut?.text ?? { bytes: slab.bytes, end: slab.end }
       return { accepted: { text, selection, count, columns: checker.columns.map((one) => one.values) }, rejects: laidOut, mistyped: new Set(rejects.filter((one) => one.rule.startsWith('type.')).map((one) => one.path)) }

@@ -82,7 +82,7 @@ function typeProof({ type, precision, scale }: Column, { text, cast }: { text: s
     case 'integer':
       return { ...plain, pattern: '[+-]?[0-9]{1,40}' }
     case 'decimal':
-      return { ...plain, pattern: `[+-]?([0-9]{1,${precision}}(\\.[0-9]{0,${scale}}0*)?|\\.[0-9]{1,${Math.max(1, scale)}}0*)` }
+      return { ...plain, pattern: `[+-]?([0-9]{1,${precision}}(\\.[0-9]{0,${scale}}0*)?${scale === 0 ? '' : `|\\.[0-9]{1,${scale}}0*`})` }
     case 'double':
       return doubleProof(text, cast, duckType)
     case 'boolean':

@@ -1,14 +1,20 @@
-/** Files of this machine as bytes of UTF-8, a piece at a time, as often as they are asked for. */
-import { open, stat } from 'node:fs/promises'
+/** Files of this machine as bytes, a piece at a time, as often as they are asked for. */
+import { open } from 'node:fs/promises'
 import { storageFailure } from '../../core/errors.ts'
 import type { DocumentBytes } from '../../runner/document-windows.ts'
 
 const PIECE_BYTES = 1024 * 1024
 
 export async function openDocument(path: string): Promise<DocumentBytes> {
-  const { size } = await stat(path)
-  return { size, chunks: () => inUtf8(piecesOf(path)) }
+  await using file = await open(path).catch((error: unknown) => {
+    throw storageFailure(error, 'read', path)
+  })
+  const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0)
+  return { size: (await file.stat()).size, isPacked: PACKED.test(buffer.toString('latin1')), chunks: () => piecesOf(path) }
 }
+
+/** gzip, zstd and what zstd skips. */
+const PACKED = /^(\x1f\x8b|\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)/
 
 /** Each piece is valid until the next one is asked for. */
 async function* piecesOf(path: string): AsyncGenerator<Buffer> {
@@ -24,16 +30,5 @@ async function* piecesOf(path: string): AsyncGenerator<Buffer> {
     }
   } finally {
     await file.close()
-  }
-}
-
-async function* inUtf8(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let decoder: InstanceType<typeof TextDecoder> | undefined
-  let first = true
-  for await (const piece of pieces) {
-    if (first && piece[0] === 0xff && piece[1] === 0xfe) decoder = new TextDecoder('utf-16le')
-    if (first && piece[0] === 0xfe && piece[1] === 0xff) decoder = new TextDecoder('utf-16be')
-    first = false
-    yield decoder === undefined ? piece : Buffer.from(decoder.decode(piece, { stream: true }))
   }
 }

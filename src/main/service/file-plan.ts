@@ -4,7 +4,7 @@ import type { Dataset } from '../../dataset/declaration.ts'
 import { normalize } from '../../dataset/normalize.ts'
 import { headerOf } from '../../formats/csv/header.ts'
 import { findDialect } from '../../formats/csv/sample-dialect.ts'
-import type { DocumentWindow } from '../../runner/document-windows.ts'
+import { textOf, type DocumentWindow } from '../../runner/document-windows.ts'
 import { fileColumns, textColumn, type FileColumn } from './declared-columns.ts'
 import { openDocument } from './file-bytes.ts'
 import { columnsOfKeys, columnsOfNames, wholeTextColumn } from './file-sample.ts'
@@ -88,7 +88,7 @@ async function headersOf(paths: string[], delimiter: string, { quote, header }: 
 async function headOf(path: string): Promise<string> {
   const pieces: Buffer[] = []
   let size = 0
-  for await (const piece of (await openDocument(path)).chunks()) {
+  for await (const piece of textOf(await openDocument(path))) {
     pieces.push(Buffer.from(piece))
     size += piece.length
     if (size >= HEAD_BYTES) break

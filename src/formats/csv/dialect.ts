@@ -1,0 +1,43 @@
+/** The characters of a CSV dialect as bytes of UTF-8: any one character can part fields or quote them. */
+
+export interface Dialect {
+  delimiter: Uint8Array
+  /** Empty when no field is quoted. */
+  quote: Uint8Array
+  /** Per byte: 1 where an unquoted field may end (the delimiter's first byte, line ends). */
+  ends: Uint8Array
+}
+
+export const [LF, CR] = [0x0a, 0x0d]
+
+export function createDialect(delimiter: string, quote: string): Dialect {
+  const ends = new Uint8Array(256)
+  const bytes = Buffer.from(delimiter)
+  for (const byte of [bytes[0], LF, CR]) ends[byte] = 1
+  return { delimiter: bytes, quote: Buffer.from(quote), ends }
+}
+
+/** Whether the character `mark` stands at `at`, of which the first byte does. */
+export function hasRest(bytes: Uint8Array, at: number, mark: Uint8Array): boolean {
+  for (let i = 1; i < mark.length; i += 1) if (bytes[at + i] !== mark[i]) return false
+  return true
+}
+
+/** Where the line that holds `at` ends: at its CR or LF, or at `end`. */
+export function lineEndFrom(bytes: Uint8Array, at: number, end: number): number {
+  let to = at
+  while (to < end && bytes[to] !== LF && bytes[to] !== CR) to += 1
+  return to
+}
+
+/** Behind the line end at `at`; CR LF is one. */
+export function behindLineEnd(bytes: Uint8Array, at: number, end: number): number {
+  return Math.min(end, at + (bytes[at] === CR && at + 1 < end && bytes[at + 1] === LF ? 2 : 1))
+}
+
+/** Line ends in [from, to). */
+export function countLineEnds(bytes: Uint8Array, from: number, to: number): number {
+  let count = 0
+  for (let at = lineEndFrom(bytes, from, to); at < to; at = lineEndFrom(bytes, behindLineEnd(bytes, at, to), to)) count += 1
+  return count
+}
