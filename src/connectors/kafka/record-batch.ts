@@ -30,6 +30,9 @@ const HEADER = 61
 const CONTROL = 0x20
 const TRANSACTIONAL = 0x10
 const LOG_APPEND_TIME = 0x08
+/** Years 1 to 9999, which a table can hold: a producer may say any 64 bits. */
+const FIRST_MS = -62_135_596_800_000
+const LAST_MS = 253_402_300_799_999
 
 /**
  * Next offset after the last complete batch in `records`, without decoding anything; `from` when there is
@@ -147,7 +150,7 @@ function keepUnread(batch: Buffer, reason: string, base: number, last: number, t
   ensureMessages(m, n + 1)
   m.partition[n] = target.partition
   m.offset[n] = Math.max(base, target.from)
-  m.time[n] = Math.max(0, Number(batch.readBigInt64BE(35)))
+  m.time[n] = Math.min(Math.max(Number(batch.readBigInt64BE(35)), FIRST_MS), LAST_MS)
   m.keyStart[n] = m.headersStart[n] = m.headersLength[n] = 0
   m.keyLength[n] = -1
   m.valueStart[n] = appendBytes(m.slab, batch.subarray(0, LIMITS.recordBytes))
@@ -231,7 +234,7 @@ function readRecords(
     const n = m.count
     m.partition[n] = target.partition
     m.offset[n] = offset
-    m.time[n] = logTime >= 0 ? logTime : firstTime + delta
+    m.time[n] = Math.min(Math.max(logTime >= 0 ? logTime : firstTime + delta, FIRST_MS), LAST_MS)
     m.keyStart[n] = keyStart
     m.keyLength[n] = keyLength
     m.valueStart[n] = valueStart
