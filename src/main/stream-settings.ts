@@ -2,7 +2,8 @@
 import type { StreamSummary } from '../core/results.ts'
 import type { ChildProcess } from '../runner/child-handle.ts'
 import type { SparkAddress } from '../runner/protocol.ts'
-import { superviseStream, type StreamObserver, type SupervisorOptions } from '../runner/stream-supervisor.ts'
+import { superviseStream } from '../runner/stream-supervisor.ts'
+import type { StreamObserver, SupervisorOptions } from '../runner/supervisor-options.ts'
 import type { LoadedDataset } from './home.ts'
 import { evolveRaw, type RawTable } from './raw-table.ts'
 

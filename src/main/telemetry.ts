@@ -4,7 +4,7 @@ import { pino, type Logger } from 'pino'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { failure } from '../core/errors.ts'
 import type { CommitEvent } from '../core/results.ts'
-import type { StreamObserver } from '../runner/stream-supervisor.ts'
+import type { StreamObserver } from '../runner/supervisor-options.ts'
 
 export function createLogger(): Logger {
   return pino({ name: 'headrace', level: process.env.HEADRACE_LOG ?? 'info' }, pino.destination({ dest: 2, sync: true }))

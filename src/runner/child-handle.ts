@@ -1,4 +1,6 @@
-/** One child process as the supervisor sees it: what it said, whether it lives, and the batch it has ready. */
+/**
+ * One child process as the supervisor sees it: what it said, whether it lives, and the batch it has ready.
+ */
 import { ERRORS, HeadraceError, failure, type ErrorCode } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { ChildSettings, Prepared, Step, ToChild, ToSupervisor } from './protocol.ts'
@@ -86,8 +88,7 @@ export function createChildHandle(child: ChildProcess, options: HandleOptions): 
     else if (message.type === 'idle') {
       state.idle = true
       options.onAllRead(false)
-    }
-    else if (message.type === 'prepared') state.prepared = message.batch
+    } else if (message.type === 'prepared') state.prepared = message.batch
     else if (message.type === 'ready') state.begun = true
     else if (message.type === 'step') state.step = message.step
     else if (message.type === 'drift') state.drift = message.paths
@@ -154,7 +155,8 @@ interface Waiting {
 
 async function cut(child: ChildProcess, state: Waiting): Promise<void> {
   if (state.prepared !== undefined || state.ended) return
-  // What the child says from here on is about the batch after this one: it reads on while its files are written.
+  // What the child says from here on is about the batch after this one: it reads on while its files are
+  // written.
   state.pending = false
   child.send({ type: 'cut' })
   while (state.prepared === undefined && !state.ended) {

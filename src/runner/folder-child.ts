@@ -1,16 +1,20 @@
-/** The child of a stream job over a watched folder. A file is one message; its number is the offset, its path the message id. */
+/**
+ * The child of a stream job over a watched folder. A file is one message; its number is the offset, its path
+ * the message id.
+ */
 import { HeadraceError, reasonOf } from '../core/errors.ts'
 import { fileMark } from '../core/marks.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { FileSource, SourceFile } from '../core/file-source.ts'
-import { clearMessages, createMessages, ensureMessages, type Messages } from '../core/messages.ts'
+import { createMessages, type Messages } from '../core/messages.ts'
 import { emptyCounts, type Counts } from '../core/results.ts'
-import { appendBytes, appendText, createSlab } from '../core/slab.ts'
+import { createSlab } from '../core/slab.ts'
 import { EMPTY } from '../formats/document.ts'
 import { unpacksToMore } from '../formats/unpack.ts'
 import { createBlockProcessor, type BlockProcessor } from './block.ts'
 import { createBatchWriter, type BatchWriter } from './batch-writer.ts'
 import { documentSettings } from './decoder.ts'
+import { addMessage, createDriftSearch, hashed, piecewise } from './folder-files.ts'
 import { createIntake, type Intake } from './intake.ts'
 import { scanLargeFile } from './large-file.ts'
 import { createIdentifier } from './message-ids.ts'
@@ -53,10 +57,33 @@ interface Line {
 export async function runFolderChild(parts: FolderParts): Promise<void> {
   const { settings } = parts
   const { next } = settings.positions[0]
-  const state: FolderState = { next, start: next, counts: emptyCounts(), files: {}, names: new Map(), newestMs: 0, cut: false, reported: false, stopping: false, wake: () => undefined }
+  const state: FolderState = {
+    next,
+    start: next,
+    counts: emptyCounts(),
+    files: {},
+    names: new Map(),
+    newestMs: 0,
+    cut: false,
+    reported: false,
+    stopping: false,
+    wake: () => undefined,
+  }
   listen(parts, state)
   parts.send({ type: 'ready' })
-  const heartbeat = setInterval(() => parts.send({ type: 'alive', rssBytes: process.memoryUsage.rss(), heapBytes: 0, ends: [], positions: [[0, state.next]], windowBytes: 0, windowMessages: 0 }), LIMITS.childHeartbeatMs)
+  const heartbeat = setInterval(
+    () =>
+      parts.send({
+        type: 'alive',
+        rssBytes: process.memoryUsage.rss(),
+        heapBytes: 0,
+        ends: [],
+        positions: [[0, state.next]],
+        windowBytes: 0,
+        windowMessages: 0,
+      }),
+    LIMITS.childHeartbeatMs,
+  )
   try {
     await loop(await createLine(parts, state))
   } catch (error) {
@@ -75,10 +102,30 @@ function nameRows(state: FolderState, { params }: HeadraceError): void {
 async function createLine(parts: FolderParts, state: FolderState): Promise<Line> {
   const { settings, dataset, columns } = parts
   const refused = new Map<string, ReadonlyMap<number, string>>()
-  const processor = createBlockProcessor({ dataset, columns, identifier: createIdentifier(dataset, 0), poison: new Map(), refused })
-  const writer = await createBatchWriter({ ...parts, topic: settings.topic, topicId: settings.topicId, share: settings.share, beforeWrite: settings.careful ? () => intake.beforeWrite() : undefined })
+  const processor = createBlockProcessor({
+    dataset,
+    columns,
+    identifier: createIdentifier(dataset, 0),
+    poison: new Map(),
+    refused,
+  })
+  const writer = await createBatchWriter({
+    ...parts,
+    topic: settings.topic,
+    topicId: settings.topicId,
+    share: settings.share,
+    beforeWrite: settings.careful ? () => intake.beforeWrite() : undefined,
+  })
   const intake = createIntake({ ...parts, processor, writer })
-  return { parts, state, processor, writer, refused, intake, messages: createMessages(createSlab(LIMITS.slabBytes * 2), 1024) }
+  return {
+    parts,
+    state,
+    processor,
+    writer,
+    refused,
+    intake,
+    messages: createMessages(createSlab(LIMITS.slabBytes * 2), 1024),
+  }
 }
 
 async function loop(line: Line): Promise<void> {
@@ -93,7 +140,12 @@ async function loop(line: Line): Promise<void> {
       if (state.stopping || drift.isOver()) break
       if (!drift.began) await reportIfAsked(parts, state, writer)
       const { batchMessages } = parts.settings
-      if (batchMessages > 0 && state.next - state.start >= batchMessages && !(await allCommitted(parts, state, writer))) break
+      if (
+        batchMessages > 0 &&
+        state.next - state.start >= batchMessages &&
+        !(await allCommitted(parts, state, writer))
+      )
+        break
       known.add(file.name)
       state.names.set(state.next, file.name)
       drift.add(await takeFile(line, file))
@@ -103,26 +155,10 @@ async function loop(line: Line): Promise<void> {
   }
 }
 
-const DRIFT_SEARCH_MS = 1_000
-
-/** Each file may have a field of its own: those of the next second are looked through before columns are asked for, not one a restart. */
-function createDriftSearch(nowMs: () => number): { readonly began: boolean; add(paths: string[]): void; isOver(): boolean; paths(): string[] } {
-  const found = new Set<string>()
-  let end = Infinity
-  return {
-    get began() {
-      return found.size > 0
-    },
-    add(paths) {
-      for (const path of paths) found.add(path)
-      if (found.size > 0) end = Math.min(end, nowMs() + DRIFT_SEARCH_MS)
-    },
-    isOver: () => nowMs() > end || found.size > LIMITS.evolvedColumns,
-    paths: () => [...found],
-  }
-}
-
-/** Takes a file; returns the paths that drift wants as columns. One that ended children before is rejected unread. */
+/**
+ * Takes a file; returns the paths that drift wants as columns. One that ended children before is rejected
+ * unread.
+ */
 async function takeFile(line: Line, file: SourceFile): Promise<string[]> {
   const { parts, state, processor, writer, messages } = line
   const { settings } = parts
@@ -139,9 +175,12 @@ async function takeFile(line: Line, file: SourceFile): Promise<string[]> {
   }
   const records = settings.refused.filter((one) => one.name === file.name)
   line.refused.clear()
-  if (records.length > 0) line.refused.set(`0:${state.next}`, new Map(records.map((one) => [one.ordinal, one.reason])))
+  if (records.length > 0)
+    line.refused.set(`0:${state.next}`, new Map(records.map((one) => [one.ordinal, one.reason])))
   const most = settings.share === 1 ? LIMITS.recordBytes : windowBytes(settings.share)
-  return file.size > most ? takeLarge(line, file) : takeSmall(line, file)
+  // Fields around the records of JSON may stand behind them in a document that is read whole.
+  const isWhole = parts.dataset.record.format === 'json' && file.size <= LIMITS.recordBytes
+  return file.size > most && !isWhole ? takeLarge(line, file) : takeSmall(line, file)
 }
 
 function windowBytes(share: number): number {
@@ -158,7 +197,12 @@ function listen(parts: FolderParts, state: FolderState): void {
 }
 
 /** Nothing new: report what is staged, then say so (unless a file is still on its way) and wait. */
-async function rest(parts: FolderParts, state: FolderState, writer: BatchWriter, growing: number): Promise<void> {
+async function rest(
+  parts: FolderParts,
+  state: FolderState,
+  writer: BatchWriter,
+  growing: number,
+): Promise<void> {
   await reportIfAsked(parts, state, writer)
   if (growing === 0 && !state.reported) parts.send({ type: state.next === state.start ? 'idle' : 'all-read' })
   await pause(parts.pollMs, undefined, state)
@@ -208,7 +252,10 @@ async function allCommitted(parts: FolderParts, state: FolderState, writer: Batc
 }
 
 /** A large file begins with an empty batch, so that a fault at its end can take all of its rows back. */
-async function takeLarge({ parts, state, processor, writer, intake, messages }: Line, file: SourceFile): Promise<string[]> {
+async function takeLarge(
+  { parts, state, processor, writer, intake, messages }: Line,
+  file: SourceFile,
+): Promise<string[]> {
   if (!(await allCommitted(parts, state, writer))) return []
   const { settings, source } = parts
   const hash = source.newContentMark()
@@ -219,13 +266,19 @@ async function takeLarge({ parts, state, processor, writer, intake, messages }: 
   const bytes = windowBytes(settings.share)
   const chunks = hashed(source.chunks(file), hash)
   intake.say({ doing: 'decode', ...place })
-  const scan = scanLargeFile(parts.dataset, parts.columns, settings.share === 1 ? chunks : piecewise(chunks, bytes), async (slab, scanner) => {
-    const block = processor.processRecords(messages, slab, scanner, counts)
-    for (const path of block.discovered) discovered.add(path)
-    if (discovered.size === 0) await intake.stage(block, place)
-    answerWithin(parts, state)
-    intake.say({ doing: 'decode', ...place })
-  }, bytes)
+  const scan = scanLargeFile(
+    parts.dataset,
+    parts.columns,
+    settings.share === 1 ? chunks : piecewise(chunks, bytes),
+    async (slab, scanner) => {
+      const block = processor.processRecords(messages, slab, scanner, counts)
+      for (const path of block.discovered) discovered.add(path)
+      if (discovered.size === 0) await intake.stage(block, place)
+      answerWithin(parts, state)
+      intake.say({ doing: 'decode', ...place })
+    },
+    bytes,
+  )
   // What one file makes a decoder throw is that file's affair.
   const fault = await scan.catch((error: unknown) => {
     if (error instanceof HeadraceError) throw error
@@ -244,22 +297,14 @@ async function takeLarge({ parts, state, processor, writer, intake, messages }: 
   return []
 }
 
-/** Within a large file there is nothing to commit yet; whoever asks is about to stop, and does not wait for its end. */
+/**
+ * Within a large file there is nothing to commit yet; whoever asks is about to stop, and does not wait for
+ * its end.
+ */
 function answerWithin({ send }: FolderParts, state: FolderState): void {
   if (!state.cut) return
   state.cut = false
   send({ type: 'prepared', batch: { ranges: [], adds: [], counts: emptyCounts(), newestMs: 0 } })
-}
-
-async function* piecewise(chunks: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {
-  for await (const chunk of chunks) for (let at = 0; at < chunk.length; at += bytes) yield chunk.subarray(at, at + bytes)
-}
-
-async function* hashed(chunks: AsyncIterable<Buffer>, hash: { update(bytes: Buffer): void }): AsyncGenerator<Buffer> {
-  for await (const chunk of chunks) {
-    hash.update(chunk)
-    yield chunk
-  }
 }
 
 function taken(state: FolderState, file: SourceFile, mark: number): void {
@@ -268,17 +313,3 @@ function taken(state: FolderState, file: SourceFile, mark: number): void {
   if (file.modifiedMs > state.newestMs) state.newestMs = file.modifiedMs
 }
 
-function addMessage(messages: Messages, offset: number, file: SourceFile, bytes: Buffer): void {
-  clearMessages(messages)
-  ensureMessages(messages, 1)
-  const { slab } = messages
-  messages.partition[0] = 0
-  messages.offset[0] = offset
-  messages.time[0] = file.modifiedMs
-  messages.keyStart[0] = appendText(slab, file.name)
-  messages.keyLength[0] = slab.end - messages.keyStart[0]
-  messages.valueStart[0] = appendBytes(slab, bytes)
-  messages.valueLength[0] = bytes.length
-  messages.headersLength[0] = 0
-  messages.count = 1
-}

@@ -1,4 +1,7 @@
-/** What supervisor and children say to each other over their channel (structured clones); every message is idempotent or numbered. */
+/**
+ * What supervisor and children say to each other over their channel (structured clones); every message is
+ * idempotent or numbered.
+ */
 import type { ErrorCode } from '../core/errors.ts'
 import type { Counts } from '../core/results.ts'
 import type { Dataset } from '../dataset/declaration.ts'
@@ -16,7 +19,10 @@ export interface Prepared {
   ranges: BatchRange[]
   adds: DataFile[]
   counts: Counts
-  /** Milliseconds since 1970 when the newest message of the batch was produced, by its own clock; 0 without any. */
+  /**
+   * Milliseconds since 1970 when the newest message of the batch was produced, by its own clock; 0 without
+   * any.
+   */
   newestMs: number
   /** What making it took elsewhere, where that was measured. */
   work?: { engine: string; ms: number; cores: number }
@@ -24,7 +30,10 @@ export interface Prepared {
   files?: Record<string, number>
 }
 
-/** A message by its place; one of a folder by its name as well, for files are numbered in the order of their commits. */
+/**
+ * A message by its place; one of a folder by its name as well, for files are numbered in the order of their
+ * commits.
+ */
 export interface MessagePlace {
   partition: number
   offset: number
@@ -50,8 +59,14 @@ export interface Slice extends MessagePlace {
   rows: number
 }
 
-/** What a careful child is about to do: should it die, this was it. `write` without a message: files of the whole batch. */
-export type Step = ({ doing: 'decode' } & MessagePlace) | ({ doing: 'write' } & MessagePlace & { from: number; until: number }) | { doing: 'write'; from?: undefined }
+/**
+ * What a careful child is about to do: should it die, this was it. `write` without a message: files of the
+ * whole batch.
+ */
+export type Step =
+  | ({ doing: 'decode' } & MessagePlace)
+  | ({ doing: 'write' } & MessagePlace & { from: number; until: number })
+  | { doing: 'write'; from?: undefined }
 
 export type ToChild =
   | { type: 'start'; settings: ChildSettings }
@@ -62,10 +77,21 @@ export type ToChild =
 
 export type ToSupervisor =
   | { type: 'ready' }
-  | { type: 'alive'; rssBytes: number; heapBytes: number; ends: [number, number][]; positions: [number, number][]; windowBytes: number; windowMessages: number }
+  | {
+      type: 'alive'
+      rssBytes: number
+      heapBytes: number
+      ends: [number, number][]
+      positions: [number, number][]
+      windowBytes: number
+      windowMessages: number
+    }
   /** There is something to commit. */
   | { type: 'pending'; rows: number }
-  /** All offsets of the goal, all files that are there, or all of the bound on a batch, are read but not all committed: no use in waiting for the interval to end. */
+  /**
+   * All offsets of the goal, all files that are there, or all of the bound on a batch, are read but not all
+   * committed: no use in waiting for the interval to end.
+   */
   | { type: 'all-read'; bound?: boolean }
   | { type: 'prepared'; batch: Prepared }
   /** Nothing left to read, and nothing uncommitted. */
@@ -83,7 +109,10 @@ export interface ChildSettings {
   archivePath: string | undefined
   topicId: string
   topic: string
-  /** Where each Kafka partition goes on, and up to where identities must be compared with RAW (after a rewind). */
+  /**
+   * Where each Kafka partition goes on, and up to where identities must be compared with RAW (after a
+   * rewind).
+   */
   positions: { partition: number; next: number; rereadUntil: number }[]
   /** Offsets that the job was asked to reach, by Kafka partition; empty for a job without end. */
   goal: [partition: number, end: number][]

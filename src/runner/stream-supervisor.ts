@@ -1,60 +1,32 @@
 /**
- * The supervisor of a stream job: starts children, commits for all of them once per interval (group commit), and replaces
- * the ones that die. It alone commits; the table's marks decide whether it may.
+ * The supervisor of a stream job: starts children, commits for all of them once per interval (group commit),
+ * and replaces the ones that die. It alone commits; the table's marks decide whether it may.
  */
-import { randomUUID } from 'node:crypto'
 import type { HeadraceError } from '../core/errors.ts'
-import { countMark, fileMark, rereadMark, sourceMark } from '../core/marks.ts'
-import { addCounts, emptyCounts, type CommitEvent, type Counts, type StreamSummary } from '../core/results.ts'
-import type { TableSchema } from '../core/table-schema.ts'
-import { createChildHandle, type ChildHandle, type ChildProcess } from './child-handle.ts'
-import type { ChildSettings, MessagePlace, Prepared } from './protocol.ts'
-import { afterDeath, afterDrift, afterProgress, createRecovery, forget, type Recovery, type Verdict } from './recovery.ts'
-import { pause, whenStorageAllows } from './waiting.ts'
-
-/** The table as the supervisor needs it: main/ passes the lakehouse's. */
-export interface StreamTable {
-  readonly snapshot: { version: number; marks: ReadonlyMap<string, number> }
-  refresh(): Promise<unknown>
-  commit(
-    request: { id?: string; operation: string; adds: Prepared['adds']; removes: string[]; marks: Record<string, number>; expect: Record<string, number | undefined>; schema?: TableSchema; info?: Record<string, unknown> },
-    nowMs: number,
-  ): Promise<number>
-}
-
-export interface StreamObserver {
-  committed(event: CommitEvent): void
-  alive(event: { rssBytes: number; lag: Map<number, number>; windowBytes: number; windowMessages: number }): void
-  trouble(event: { code: string; message: string }): void
-  childDied(event: { reason: string; deaths: number }): void
-}
-
-export interface SupervisorOptions {
-  job: string
-  table: StreamTable
-  topicId: string
-  partitions: number[]
-  children: number
-  commitIntervalMs: number
-  /** Where partitions without a mark begin. */
-  firstOffsets: Map<number, number>
-  childSettings: Pick<ChildSettings, 'dataset' | 'rawPath' | 'archivePath' | 'topicId' | 'topic' | 'threads' | 'spark'>
-  spawn(): ChildProcess
-  /** Adds columns that drift discovered and returns how many are new; children started after it use them. */
-  evolve(paths: string[]): Promise<number>
-  /** Ends of the partitions now: `untilCaughtUp` stops when all marks have reached them. Undefined: when children are idle. */
-  ends(): Promise<Map<number, number> | undefined>
-  /** New partitions of the topic, asked from time to time. */
-  partitionsNow(): Promise<number[]>
-  observer: StreamObserver
-  nowMs: () => number
-  untilCaughtUp: boolean
-  signal: AbortSignal
-}
+import { fileMark, sourceMark } from '../core/marks.ts'
+import { emptyCounts, type Counts, type StreamSummary } from '../core/results.ts'
+import { commitBatches } from './group-commit.ts'
+import { createChildHandle, type ChildHandle } from './child-handle.ts'
+import { lagOf, placeNext, positionText, positionsOf, waitingIn } from './positions.ts'
+import type { ChildSettings, Prepared } from './protocol.ts'
+import {
+  afterDeath,
+  afterDrift,
+  afterProgress,
+  createRecovery,
+  forget,
+  type Recovery,
+  type Verdict,
+} from './recovery.ts'
+import type { SupervisorOptions } from './supervisor-options.ts'
+import { pause } from './waiting.ts'
 
 const PARTITION_CHECK_MS = 10_000
 
-/** Runs until the signal aborts (then ends after a commit), until caught up when asked, or until an error that trying again cannot cure. */
+/**
+ * Runs until the signal aborts (then ends after a commit), until caught up when asked, or until an error
+ * that trying again cannot cure.
+ */
 export async function superviseStream(options: SupervisorOptions): Promise<StreamSummary> {
   const state = createState(options)
   state.goal = options.untilCaughtUp ? await options.ends() : undefined
@@ -94,15 +66,31 @@ interface State {
   fatal: HeadraceError | undefined
   /** Ends of the partitions when a job that stops when caught up began. */
   goal: Map<number, number> | undefined
-  /** A child of a job that stops when caught up has read all there is: commit now instead of when the interval ends. */
+  /**
+   * A child of a job that stops when caught up has read all there is: commit now instead of when the
+   * interval ends.
+   */
   hurry: boolean
   wake: () => void
 }
 
 function createState(options: SupervisorOptions): State {
   const count = Math.max(1, Math.min(options.children, options.partitions.length))
-  const slots = Array.from({ length: count }, (_, i): Slot => ({ partitions: options.partitions.filter((_, at) => at % count === i), reading: [], child: undefined, recovery: createRecovery() }))
-  return { slots, total: emptyCounts(), commits: 0, fatal: undefined, goal: undefined, hurry: false, wake: () => undefined }
+  const slots = Array.from({ length: count }, (_, i): Slot => ({
+    partitions: options.partitions.filter((_, at) => at % count === i),
+    reading: [],
+    child: undefined,
+    recovery: createRecovery(),
+  }))
+  return {
+    slots,
+    total: emptyCounts(),
+    commits: 0,
+    fatal: undefined,
+    goal: undefined,
+    hurry: false,
+    wake: () => undefined,
+  }
 }
 
 async function keepChildren(options: SupervisorOptions, state: State): Promise<void> {
@@ -117,7 +105,8 @@ async function keepChildren(options: SupervisorOptions, state: State): Promise<v
       onAlive(message) {
         const lag = lagOf(message)
         options.observer.alive({ ...message, lag })
-        if (slot.recovery.caution.batchMessages === 1 && [...lag.values()].every((left) => left === 0)) void moveOn(options, slot)
+        if (slot.recovery.caution.batchMessages === 1 && [...lag.values()].every((left) => left === 0))
+          void moveOn(options, slot)
       },
       onTrouble: (message) => options.observer.trouble(message),
       onAllRead(bound) {
@@ -132,36 +121,39 @@ async function keepChildren(options: SupervisorOptions, state: State): Promise<v
 
 function settingsOf(options: SupervisorOptions, state: State, slot: Slot): ChildSettings {
   const { caution, poison, refused, careful, slice, share } = slot.recovery
-  const goal = state.goal === undefined ? [] : slot.partitions.map((one): [number, number] => [one, state.goal?.get(one) ?? 0])
-  return { ...options.childSettings, positions: positionsOf(options, slot.reading), goal, batchMessages: caution.batchMessages, poison, refused, careful, slice, share }
-}
-
-function positionsOf(options: SupervisorOptions, partitions: number[]): ChildSettings['positions'] {
-  const { marks } = options.table.snapshot
-  return partitions.map((partition) => ({
-    partition,
-    next: marks.get(sourceMark(options.topicId, partition)) ?? options.firstOffsets.get(partition) ?? 0,
-    rereadUntil: marks.get(rereadMark(options.topicId, partition)) ?? 0,
-  }))
-}
-
-/** Where partitions are read on, and how many messages wait there by their ends: Infinity when nobody knows. */
-function waitingIn(options: SupervisorOptions, partitions: number[], ends: Map<number, number> | undefined): { partition: number; next: number; waiting: number }[] {
-  return positionsOf(options, partitions).map(({ partition, next }) => ({ partition, next, waiting: (ends?.get(partition) ?? Infinity) - next }))
-}
-
-function lagOf(message: { ends: [number, number][]; positions: [number, number][] }): Map<number, number> {
-  const positions = new Map(message.positions)
-  return new Map(message.ends.map(([partition, end]) => [partition, Math.max(0, end - (positions.get(partition) ?? end))]))
+  const goal =
+    state.goal === undefined
+      ? []
+      : slot.partitions.map((one): [number, number] => [one, state.goal?.get(one) ?? 0])
+  return {
+    ...options.childSettings,
+    positions: positionsOf(options, slot.reading),
+    goal,
+    batchMessages: caution.batchMessages,
+    poison,
+    refused,
+    careful,
+    slice,
+    share,
+  }
 }
 
 /**
- * At one message a batch only one partition is read at a time: whose message killed the child is then beyond doubt. It stays at one until
- * the bound grows, for each change costs the start of a child; one that has nothing is passed over, for it would hold up the others.
+ * At one message a batch only one partition is read at a time: whose message killed the child is then beyond
+ * doubt. It stays at one until the bound grows, for each change costs the start of a child; one that has
+ * nothing is passed over, for it would hold up the others.
  */
-function cautiousPartitions(options: SupervisorOptions, slot: Slot, ends: Map<number, number> | undefined): number[] {
+function cautiousPartitions(
+  options: SupervisorOptions,
+  slot: Slot,
+  ends: Map<number, number> | undefined,
+): number[] {
   if (slot.recovery.caution.batchMessages !== 1) return slot.partitions
-  const inTurn = waitingIn(options, slot.partitions.map((_, i) => slot.partitions[(slot.recovery.caution.turn + i) % slot.partitions.length]), ends)
+  const inTurn = waitingIn(
+    options,
+    slot.partitions.map((_, i) => slot.partitions[(slot.recovery.caution.turn + i) % slot.partitions.length]),
+    ends,
+  )
   return [(inTurn.find(({ waiting }) => waiting > 0) ?? inTurn[0]).partition]
 }
 
@@ -182,14 +174,31 @@ async function moveOn(options: SupervisorOptions, slot: Slot): Promise<void> {
 async function afterEnd(options: SupervisorOptions, state: State, slot: Slot): Promise<void> {
   const child = slot.child as ChildHandle
   const { recovery } = slot
-  if (child.drift.length > 0) return act(options, state, afterDrift(recovery, options.job, child.drift, await options.evolve(child.drift)))
+  if (child.drift.length > 0)
+    return act(
+      options,
+      state,
+      afterDrift(recovery, options.job, child.drift, await options.evolve(child.drift)),
+    )
   if (child.retired || options.signal.aborted) return
   const { failed, endReason, begun, step, hung } = child
   const positions = waitingIn(options, slot.reading, await options.ends().catch(() => undefined))
   const waiting = Math.max(...positions.map((one) => one.waiting))
   if (waiting <= 0 && child.livedMs() > LONG_LIFE_MS) recovery.deaths = 0
-  const verdict = afterDeath(recovery, { job: options.job, reason: endReason, failed, hung, begun, step, remote: options.childSettings.spark !== undefined, waiting, next: placeNext(options, positions[0]), position: positionText(options, positions) })
-  if (verdict.stop === undefined || verdict.stop !== failed) options.observer.childDied({ reason: failed?.message ?? endReason, deaths: recovery.deaths })
+  const verdict = afterDeath(recovery, {
+    job: options.job,
+    reason: endReason,
+    failed,
+    hung,
+    begun,
+    step,
+    remote: options.childSettings.spark !== undefined,
+    waiting,
+    next: placeNext(options, positions[0]),
+    position: positionText(options, positions),
+  })
+  if (verdict.stop === undefined || verdict.stop !== failed)
+    options.observer.childDied({ reason: failed?.message ?? endReason, deaths: recovery.deaths })
   await act(options, state, verdict)
 }
 
@@ -201,27 +210,21 @@ async function act(options: SupervisorOptions, state: State, verdict: Verdict): 
   else if (verdict.pauseMs > 0) await pause(verdict.pauseMs, options.signal)
 }
 
-function isFolder(options: SupervisorOptions): boolean {
-  return options.childSettings.dataset.source.kind === 'files'
-}
-
-function placeNext(options: SupervisorOptions, { partition, next }: { partition: number; next: number }): MessagePlace {
-  return { partition, offset: next, ...(isFolder(options) ? { name: '' } : {}) }
-}
-
-function positionText(options: SupervisorOptions, positions: { partition: number; next: number }[]): string {
-  const { topic } = options.childSettings
-  if (isFolder(options)) return `file ${positions[0].next + 1} of ${topic}`
-  return `${topic} ${positions.slice(0, 4).map(({ partition, next }) => `partition ${partition} offset ${next}`).join(', ')}${positions.length > 4 ? ', ...' : ''}`
-}
-
 /** Waits one interval (or until a stop), then asks the children that have something for their batches. */
 async function waitForWork(options: SupervisorOptions, state: State, stopping: boolean): Promise<void> {
-  const wait = stopping ? 0 : Math.max(0, state.nextCutMs === undefined ? options.commitIntervalMs : state.nextCutMs - options.nowMs())
-  if (wait > 0 && !state.hurry && !state.slots.some((slot) => slot.child?.ended)) await pause(wait, options.signal, state)
+  const wait = stopping
+    ? 0
+    : Math.max(
+        0,
+        state.nextCutMs === undefined ? options.commitIntervalMs : state.nextCutMs - options.nowMs(),
+      )
+  if (wait > 0 && !state.hurry && !state.slots.some((slot) => slot.child?.ended))
+    await pause(wait, options.signal, state)
   state.hurry = false
   state.nextCutMs = options.nowMs() + options.commitIntervalMs
-  const asked = state.slots.map((slot) => slot.child).filter((child) => child !== undefined && !child.ended && (child.pending || stopping))
+  const asked = state.slots
+    .map((slot) => slot.child)
+    .filter((child) => child !== undefined && !child.ended && (child.pending || stopping))
   await Promise.all(asked.map((child) => child?.cut()))
 }
 
@@ -238,55 +241,20 @@ async function commitRound(options: SupervisorOptions, state: State): Promise<vo
   for (const [i, slot] of ready.entries()) {
     slot.child?.confirm(version)
     if (batches[i].ranges.length === 0) continue
-    forget(slot.recovery, ({ partition, offset, name }) => (name === undefined ? offset < (marks.get(sourceMark(options.topicId, partition)) ?? 0) : marks.has(fileMark(name))))
+    forget(slot.recovery, ({ partition, offset, name }) =>
+      name === undefined
+        ? offset < (marks.get(sourceMark(options.topicId, partition)) ?? 0)
+        : marks.has(fileMark(name)),
+    )
     if (afterProgress(slot.recovery, batches[i].counts.accepted)) slot.child?.retire()
     else if (slot.recovery.caution.batchMessages === 1) void moveOn(options, slot)
   }
 }
 
-async function commitBatches(options: SupervisorOptions, batches: Prepared[], state: State): Promise<number> {
-  const started = options.nowMs()
-  const counts = emptyCounts()
-  for (const batch of batches) addCounts(counts, batch.counts)
-  const adds = batches.flatMap((batch) => batch.adds)
-  const ranges = batches.flatMap((batch) => batch.ranges)
-  if (ranges.length === 0) return options.table.snapshot.version
-  const { marks } = options.table.snapshot
-  const expect: Record<string, number | undefined> = {}
-  const next: Record<string, number> = {}
-  for (const range of ranges) {
-    const mark = sourceMark(options.topicId, range.partition)
-    // A partition that was never committed has no mark: its start is then what the first read began with.
-    expect[mark] = marks.has(mark) ? range.start : undefined
-    next[mark] = range.next
-  }
-  for (const [name, value] of Object.entries(totals(marks, counts))) next[countMark(name)] = value
-  for (const [path, content] of batches.flatMap((batch) => Object.entries(batch.files ?? {}))) {
-    next[fileMark(path)] = content
-    expect[fileMark(path)] = undefined
-  }
-  const newestMs = Math.max(...batches.map((batch) => batch.newestMs))
-  const work = batches.find((batch) => batch.work !== undefined)?.work
-  const info = { counts, newestMs, ...(work === undefined ? {} : { work: { ...work, units: counts.messages } }) }
-  // Named once: an answer that got lost does not make a second commit of the first.
-  const id = randomUUID()
-  const commit = (): Promise<number> => options.table.commit({ id, operation: 'STREAMING UPDATE', adds, removes: [], marks: next, expect, info }, options.nowMs())
-  const version = await whenStorageAllows(commit, options.signal, (error) => options.observer.trouble(error))
-  addCounts(state.total, counts)
-  state.commits += 1
-  const now = options.nowMs()
-  options.observer.committed({ version, counts, files: adds.length, bytes: adds.reduce((sum, file) => sum + file.size, 0), durationMs: now - started, freshnessMs: newestMs > 0 ? Math.max(0, now - newestMs) : 0 })
-  return version
-}
-
-/** Running totals, kept as marks so that they survive log clean-up. */
-function totals(marks: ReadonlyMap<string, number>, counts: Counts): Record<string, number> {
-  const names = ['read', 'accepted', 'duplicate', 'quarantined'] as const
-  return Object.fromEntries(names.map((name) => [name, (marks.get(countMark(name)) ?? 0) + counts[name]]))
-}
-
 function isCaughtUp(options: SupervisorOptions, state: State): boolean {
-  return state.goal === undefined ? state.slots.every((slot) => slot.child?.idle === true) : reached(options, state, state.goal)
+  return state.goal === undefined
+    ? state.slots.every((slot) => slot.child?.idle === true)
+    : reached(options, state, state.goal)
 }
 
 function reached(options: SupervisorOptions, state: State, goal: Map<number, number>): boolean {
@@ -299,7 +267,10 @@ function reached(options: SupervisorOptions, state: State, goal: Map<number, num
   })
 }
 
-/** New partitions start from their beginning, whatever the declaration says of a first start: they are younger than it. */
+/**
+ * New partitions start from their beginning, whatever the declaration says of a first start: they are
+ * younger than it.
+ */
 async function adoptPartitions(options: SupervisorOptions, state: State): Promise<void> {
   const owned = new Set(state.slots.flatMap((slot) => slot.partitions))
   const found = await options.partitionsNow().catch((): number[] => [])

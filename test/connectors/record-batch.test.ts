@@ -170,6 +170,15 @@ test('whatever is wrong in a batch with a right checksum, reading ends and goes 
   )
 })
 
+test.each([
+  [2n ** 63n - 1n, 253_402_300_799_999],
+  [-(2n ** 63n), -62_135_596_800_000],
+])('a time of %d is brought into the years that a table can hold', (first, held) => {
+  const odd = good(0)
+  odd.writeBigInt64BE(first, 27)
+  expect(read(sealed(odd)).messages.time[0]).toBe(held)
+})
+
 test('many batches that inflate are read a part at a time', () => {
   const large = (base: number): Buffer => batch({ base, body: record(0, Buffer.alloc(10_000_000)), codec: 1 })
   const { messages, next } = read(Buffer.concat(Array.from({ length: 12 }, (_, i) => large(i))))

@@ -1,7 +1,15 @@
 /** Stages: rows of a stream gathered in DuckDB's memory until they are written as one Parquet file. */
 import duckdb, { type Appender, type LogicalType } from '@duckdb/node-bindings'
 import { failpoint, trapFor } from '../../core/failpoint.ts'
-import type { DerivedColumn, RefusedRow, Stage, StageColumn, StageEngine, StageRows, WrittenFile } from '../../core/engine.ts'
+import type {
+  DerivedColumn,
+  RefusedRow,
+  Stage,
+  StageColumn,
+  StageEngine,
+  StageRows,
+  WrittenFile,
+} from '../../core/engine.ts'
 import { failure, type HeadraceError } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
 import type { DeltaType } from '../../core/table-schema.ts'
@@ -21,7 +29,8 @@ export async function openStageEngine(options: SessionOptions): Promise<StageEng
   let tables = 0
   return {
     createStage: (columns) => createStage(session, writing, arena, columns, () => `stage_${(tables += 1)}`),
-    readMessageIds: (committed, topicId, ranges, visit) => readMessageIds(session, committed, topicId, ranges, visit),
+    readMessageIds: (committed, topicId, ranges, visit) =>
+      readMessageIds(session, committed, topicId, ranges, visit),
     readRowIds: (files, topicId, ranges) => readRowIds(session, files, topicId, ranges),
     close() {
       void writing.close()
@@ -37,8 +46,13 @@ async function createStage(
   columns: StageColumn[],
   nextName: () => string,
 ): Promise<Stage> {
-  const definition = columns.map((column) => `${name(column.name)} ${stageType(column.kind, column.type)}`).join(', ')
-  const writer = createChunkWriter(columns.map(logicalType), columns.map((column) => column.kind))
+  const definition = columns
+    .map((column) => `${name(column.name)} ${stageType(column.kind, column.type)}`)
+    .join(', ')
+  const writer = createChunkWriter(
+    columns.map(logicalType),
+    columns.map((column) => column.kind),
+  )
   let table = ''
   let appender: Appender | undefined
   let rows = 0
@@ -83,7 +97,12 @@ async function createStage(
   }
 }
 
-function appendChunks(appender: Appender, writer: ReturnType<typeof createChunkWriter>, arena: ReturnType<typeof createArena>, batch: StageRows): number {
+function appendChunks(
+  appender: Appender,
+  writer: ReturnType<typeof createChunkWriter>,
+  arena: ReturnType<typeof createArena>,
+  batch: StageRows,
+): number {
   let bytes = 0
   try {
     arena.load(batch.text)
@@ -107,34 +126,57 @@ async function writeFile(
   compression: string,
 ): Promise<WrittenFile> {
   const expressions = new Map<string, string>()
-  for (const column of columns) expressions.set(column.name, stagedExpression(column.name, column.kind, column.type))
+  for (const column of columns)
+    expressions.set(column.name, stagedExpression(column.name, column.kind, column.type))
   await springTraps(session, table, columns, expressions)
   for (const column of derived) expressions.set(column.name, derivedExpression(column))
   const select = order.flatMap((column) => expressions.get(column) ?? []).join(', ')
   const options = parquetOptions(compression, columns.length + derived.length)
-  const types = new Map<string, DeltaType>([...columns, ...derived].map((column) => [column.name, column.type]))
-  const [written] = await copyWithStats(session, `COPY (SELECT ${select} FROM ${table}) TO ${literal(path)} (${options})`, path).catch(async (error: HeadraceError) => {
+  const types = new Map<string, DeltaType>(
+    [...columns, ...derived].map((column) => [column.name, column.type]),
+  )
+  const [written] = await copyWithStats(
+    session,
+    `COPY (SELECT ${select} FROM ${table}) TO ${literal(path)} (${options})`,
+    path,
+  ).catch(async (error: HeadraceError) => {
     if (error.code !== 'engine_failed') throw error
-    const rows = await findRefused({ session, table, columns, select, path, options }).catch((): RefusedRow[] => [])
-    throw rows.length === 0 ? error : failure('rows_refused', { count: rows.length, reason: rows[0].reason, rows }, error)
+    const rows = await findRefused({ session, table, columns, select, path, options }).catch(
+      (): RefusedRow[] => [],
+    )
+    throw rows.length === 0
+      ? error
+      : failure('rows_refused', { count: rows.length, reason: rows[0].reason, rows }, error)
   })
   return { path, rows: written.rows, size: written.size, stats: deltaStats(written, types) }
 }
 
 /** Only in tests: a value that the engine refuses, or that kills this process, when it is written. */
-async function springTraps(session: DuckSession, table: string, columns: StageColumn[], expressions: Map<string, string>): Promise<void> {
+async function springTraps(
+  session: DuckSession,
+  table: string,
+  columns: StageColumn[],
+  expressions: Map<string, string>,
+): Promise<void> {
   const texts = columns.filter((column) => column.type === 'string')
   const refused = trapFor('refuse')
-  for (const column of refused === undefined ? [] : texts) expressions.set(column.name, `CASE WHEN ${name(column.name)} = ${literal(refused as string)} THEN error('a trap') ELSE ${name(column.name)} END AS ${name(column.name)}`)
+  for (const column of refused === undefined ? [] : texts)
+    expressions.set(
+      column.name,
+      `CASE WHEN ${name(column.name)} = ${literal(refused as string)} THEN error('a trap') ELSE ${name(column.name)} END AS ${name(column.name)}`,
+    )
   const deadly = trapFor('kill')
   if (deadly === undefined) return
-  const [[found]] = await session.rows(`SELECT count(*) FROM ${table} WHERE ${literal(deadly)} IN (${texts.map((column) => name(column.name)).join(', ')})`)
+  const [[found]] = await session.rows(
+    `SELECT count(*) FROM ${table} WHERE ${literal(deadly)} IN (${texts.map((column) => name(column.name)).join(', ')})`,
+  )
   if (Number(found) > 0) process.kill(process.pid, 'SIGKILL')
 }
 
 /**
- * zstd at level 1: a quarter less CPU than level 3 for the same size. A dictionary is given up at 4,096 values instead of a
- * fifth of the row group: ids and titles cost 13 % of the whole COPY before that, and files get 3 % smaller (measured on the sample).
+ * zstd at level 1: a quarter less CPU than level 3 for the same size. A dictionary is given up at 4,096
+ * values instead of a fifth of the row group: ids and titles cost 13 % of the whole COPY before that, and
+ * files get 3 % smaller (measured on the sample).
  */
 export function parquetOptions(compression: string, columns = 0): string {
   const level = compression === 'zstd' ? ', COMPRESSION_LEVEL 1' : ''
@@ -142,8 +184,9 @@ export function parquetOptions(compression: string, columns = 0): string {
 }
 
 /**
- * DuckDB keeps a dictionary of each column in memory, at its full size from the first row on: 1.2 MB by default, 1 GB for 850 columns
- * of 250 rows (measured), and a row group of all columns. Wide tables share what 32 columns take.
+ * DuckDB keeps a dictionary of each column in memory, at its full size from the first row on: 1.2 MB by
+ * default, 1 GB for 850 columns of 250 rows (measured), and a row group of all columns. Wide tables share
+ * what 32 columns take.
  */
 function dictionaryOptions(columns: number): string {
   const { wideColumns } = LIMITS
@@ -172,9 +215,17 @@ export async function copyWithStats(session: DuckSession, sql: string, path: str
       path: String(file.filename),
       rows: Number(file.count),
       size: Number(file.file_size_bytes),
-      partitionValues: Object.fromEntries(((file.partition_keys as MapEntry<string | null>[] | null) ?? []).map((entry) => [entry.key, entry.value])),
+      partitionValues: Object.fromEntries(
+        ((file.partition_keys as MapEntry<string | null>[] | null) ?? []).map((entry) => [
+          entry.key,
+          entry.value,
+        ]),
+      ),
       columns: Object.fromEntries(
-        (file.column_statistics as MapEntry<MapEntry<string>[]>[]).map((column) => [column.key, Object.fromEntries(column.value.map((entry) => [entry.key, entry.value]))]),
+        (file.column_statistics as MapEntry<MapEntry<string>[]>[]).map((column) => [
+          column.key,
+          Object.fromEntries(column.value.map((entry) => [entry.key, entry.value])),
+        ]),
       ),
     }))
   } catch (error) {

@@ -1,0 +1,76 @@
+/** The commit of a stream: the batches of all children that are ready become one entry of the table's log. */
+import { randomUUID } from 'node:crypto'
+import { countMark, fileMark, sourceMark } from '../core/marks.ts'
+import { addCounts, emptyCounts, type Counts } from '../core/results.ts'
+import type { Prepared } from './protocol.ts'
+import type { SupervisorOptions } from './supervisor-options.ts'
+import { whenStorageAllows } from './waiting.ts'
+
+/** What a job has committed so far. */
+export interface Committed {
+  total: Counts
+  commits: number
+}
+
+/**
+ * Commits the batches and adds them up; returns the table's version. Batches without ranges commit nothing.
+ */
+export async function commitBatches(
+  options: SupervisorOptions,
+  batches: Prepared[],
+  state: Committed,
+): Promise<number> {
+  const started = options.nowMs()
+  const counts = emptyCounts()
+  for (const batch of batches) addCounts(counts, batch.counts)
+  const adds = batches.flatMap((batch) => batch.adds)
+  const ranges = batches.flatMap((batch) => batch.ranges)
+  if (ranges.length === 0) return options.table.snapshot.version
+  const { marks } = options.table.snapshot
+  const expect: Record<string, number | undefined> = {}
+  const next: Record<string, number> = {}
+  for (const range of ranges) {
+    const mark = sourceMark(options.topicId, range.partition)
+    // A partition that was never committed has no mark: its start is then what the first read began with.
+    expect[mark] = marks.has(mark) ? range.start : undefined
+    next[mark] = range.next
+  }
+  for (const [name, value] of Object.entries(totals(marks, counts))) next[countMark(name)] = value
+  for (const [path, content] of batches.flatMap((batch) => Object.entries(batch.files ?? {}))) {
+    next[fileMark(path)] = content
+    expect[fileMark(path)] = undefined
+  }
+  const newestMs = Math.max(...batches.map((batch) => batch.newestMs))
+  const work = batches.find((batch) => batch.work !== undefined)?.work
+  const info = {
+    counts,
+    newestMs,
+    ...(work === undefined ? {} : { work: { ...work, units: counts.messages } }),
+  }
+  // Named once: an answer that got lost does not make a second commit of the first.
+  const id = randomUUID()
+  const commit = (): Promise<number> =>
+    options.table.commit(
+      { id, operation: 'STREAMING UPDATE', adds, removes: [], marks: next, expect, info },
+      options.nowMs(),
+    )
+  const version = await whenStorageAllows(commit, options.signal, (error) => options.observer.trouble(error))
+  addCounts(state.total, counts)
+  state.commits += 1
+  const now = options.nowMs()
+  options.observer.committed({
+    version,
+    counts,
+    files: adds.length,
+    bytes: adds.reduce((sum, file) => sum + file.size, 0),
+    durationMs: now - started,
+    freshnessMs: newestMs > 0 ? Math.max(0, now - newestMs) : 0,
+  })
+  return version
+}
+
+/** Running totals, kept as marks so that they survive log clean-up. */
+function totals(marks: ReadonlyMap<string, number>, counts: Counts): Record<string, number> {
+  const names = ['read', 'accepted', 'duplicate', 'quarantined'] as const
+  return Object.fromEntries(names.map((name) => [name, (marks.get(countMark(name)) ?? 0) + counts[name]]))
+}
