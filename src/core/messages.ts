@@ -56,3 +56,21 @@ export function clearMessages(messages: Messages): void {
   messages.count = 0
   messages.slab.end = 0
 }
+
+/** The messages [from, to) of others, in the same slab. */
+export function messagesFrom(messages: Messages, from: number, to: number): Messages {
+  const { slab, partition, offset, time, keyStart, keyLength, valueStart, valueLength, headersStart, headersLength } = messages
+  return {
+    slab,
+    count: to - from,
+    partition: partition.subarray(from),
+    offset: offset.subarray(from),
+    time: time.subarray(from),
+    keyStart: keyStart.subarray(from),
+    keyLength: keyLength.subarray(from),
+    valueStart: valueStart.subarray(from),
+    valueLength: valueLength.subarray(from),
+    headersStart: headersStart.subarray(from),
+    headersLength: headersLength.subarray(from),
+  }
+}

@@ -7,7 +7,7 @@ import { appendBytes, appendText, createSlab } from '../core/slab.ts'
 import type { DataFile } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import { createBatchWriter } from '../runner/batch-writer.ts'
-import { createBlockProcessor } from '../runner/block.ts'
+import { createBlockProcessor, type BlockResult, type KnownRow } from '../runner/block.ts'
 import { createIdentifier } from '../runner/message-ids.ts'
 import type { RawTable } from './raw-table.ts'
 
@@ -43,21 +43,20 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
       const wanted = new Map<string, Set<number>>()
       for (const row of rows) wanted.set(positionOf(row), (wanted.get(positionOf(row)) ?? new Set()).add(Number(row.ordinal)))
       const { messages, ordinals, lines } = messagesOf(rows)
-      await writer.add(
-        processor.process(
-          messages,
-          counts,
-          (partition, offset, ordinal) => {
-            const some = wanted.get(`${partition}:${offset}`)
-            return some !== undefined && !some.has(-1) && !some.has(ordinal)
-          },
-          {
-            // A record of a large file was kept by itself, a message with one record: its ordinal is the one that its row has.
-            firstOrdinal: (message, records) => (records === 1 && ordinals[message].length === 1 ? Math.max(0, ordinals[message][0]) : 0),
-            line: (message) => lines[message],
-          },
-        ),
-      )
+      const known: KnownRow = (partition, offset, ordinal) => {
+        const some = wanted.get(`${partition}:${offset}`)
+        return some !== undefined && !some.has(-1) && !some.has(ordinal)
+      }
+      const kept = {
+        // A record of a large file was kept by itself, a message with one record: its ordinal is the one that its row has.
+        firstOrdinal: (message: number, records: number) => (records === 1 && ordinals[message].length === 1 ? Math.max(0, ordinals[message][0]) : 0),
+        line: (message: number) => lines[message],
+      }
+      for (let part: Messages | undefined = messages; part !== undefined; ) {
+        const block: BlockResult = processor.process(part, counts, known, kept)
+        await writer.add(block)
+        part = block.rest
+      }
     },
     finish: async () => (await writer.finish()).files,
   }

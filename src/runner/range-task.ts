@@ -14,7 +14,7 @@ import type { MessageReader, PartitionPosition } from '../core/source.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { hashBytes, hashHigh, hashLow } from '../planning/dedup-window.ts'
 import { createBatchWriter } from './batch-writer.ts'
-import { createBlockProcessor } from './block.ts'
+import { createBlockProcessor, type BlockResult } from './block.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 
 /** What all tasks of a batch are started with. No secret is in it: files that hold some are named. */
@@ -109,9 +109,12 @@ export async function decodeRanges(parts: TaskParts): Promise<DecodedRange> {
   let newestMs = 0
   for await (const messages of blocks(parts)) {
     for (let i = 0; i < messages.count; i += 1) newestMs = Math.max(newestMs, messages.time[i])
-    const block = processor.process(messages, counts, known)
-    for (const path of block.discovered) discovered.add(path)
-    await writer.add(block)
+    for (let part: Messages | undefined = messages; part !== undefined; ) {
+      const block: BlockResult = processor.process(part, counts, known)
+      for (const path of block.discovered) discovered.add(path)
+      await writer.add(block)
+      part = block.rest
+    }
   }
   const files = discovered.size > 0 ? (await writer.discard(), []) : await (await writer.finish()).files
   engine.close()

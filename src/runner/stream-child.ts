@@ -11,7 +11,7 @@ import type { ObjectStore } from '../core/object-store.ts'
 import type { MessageReader, PartitionPosition } from '../core/source.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { fitWindow } from '../planning/dedup-window.ts'
-import { createBlockProcessor, type KnownRow } from './block.ts'
+import { createBlockProcessor, type BlockResult, type KnownRow } from './block.ts'
 import { createBatchWriter, type BatchWriter } from './batch-writer.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 import { emptyCounts } from '../core/results.ts'
@@ -117,12 +117,15 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
     if (messages.count > 0) {
       const known = await knownRows(parts, state, messages)
       noteNewest(state, messages.time, messages.count)
-      const block = processor.process(messages, state.counts, known)
-      if (block.discovered.size > 0) {
-        parts.send({ type: 'drift', paths: [...block.discovered] })
-        return
+      for (let part: Messages | undefined = messages; part !== undefined; ) {
+        const block: BlockResult = processor.process(part, state.counts, known)
+        if (block.discovered.size > 0) {
+          parts.send({ type: 'drift', paths: [...block.discovered] })
+          return
+        }
+        await writer.add(block)
+        part = block.rest
       }
-      await writer.add(block)
     }
     for (const { partition, next } of result.positions) state.positions.set(partition, next)
     if (!announced && hasProgress(state)) {
