@@ -32,14 +32,10 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   late: { files: ['test/service/postgres-source.test.ts', 'test/service/mysql-source.test.ts'], env: { HEADRACE_LATE_S: '1200' } },
   simulation: { files: ['test/simulation'], env: { HEADRACE_HISTORIES: '10000' } },
   growth: { files: ['test/simulation/growth.test.ts'], env: { HEADRACE_GROWTH_TENANTS: '50000', HEADRACE_GROWTH_JOBS: '1000000' } },
-<<<<<<< HEAD
   values: {
     files: ['test/quality', 'test/integration/infer-real-files.test.ts', 'test/faults/poison.test.ts'],
     env: { HEADRACE_TYPE_TEXTS: '100000', HEADRACE_REAL_FILES: 'all', HEADRACE_POISON: 'all' },
   },
-=======
-  values: { files: ['test/faults/poison.test.ts'], env: { HEADRACE_POISON: 'all' } },
->>>>>>> poison
   property: { files: ['test/formats'], env: { HEADRACE_PROPERTY_RUNS: '300000' } },
 }
 

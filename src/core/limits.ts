@@ -19,6 +19,8 @@ export const LIMITS = {
   quotedFieldBytes: 4 * MIB,
   /** Fields of a header of CSV. */
   csvFields: 65_536,
+  /** Decoded values of one block of messages; when they have more, the rest of the block is decoded when these are written. */
+  unpackedBlockBytes: 32 * MIB,
   /** A compressed file may unpack to so many times its size (deflate cannot do more than 1,032), once it is larger than a record. */
   unpackRatio: 1_000,
   xmlDepth: 128,

@@ -52,10 +52,11 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
     for (;;) {
       const mine = emptyCounts()
       again.clear()
-      const block = decodeRows(parts.processor, rows, mine, isAlone, again)
+      const { block, left } = decodeRows(parts.processor, rows, mine, isAlone, again)
       if (block.discovered.size === 0) {
         await parts.writer.add(block)
         addCounts(counts, mine)
+        if (left.length > 0) await decode(left, counts, isAlone)
         break
       }
       // Drift adds the column first, as in a stream: without it the value would be left behind.
@@ -77,8 +78,11 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
   }
 }
 
-/** Decodes the messages of the rows. `again`: rows of records whose own bytes were kept with other records too. */
-function decodeRows(processor: BlockProcessor, rows: KeptRow[], counts: Counts, isAlone: boolean, again: Map<number, KeptRow[]>): BlockResult {
+/**
+ * Decodes the messages of the rows. `again`: rows of records whose own bytes were kept with other records too; `left`: rows of
+ * messages that unpack to more than fits at once.
+ */
+function decodeRows(processor: BlockProcessor, rows: KeptRow[], counts: Counts, isAlone: boolean, again: Map<number, KeptRow[]>): { block: BlockResult; left: KeptRow[] } {
   const wanted = new Map<string, Set<number>>()
   for (const row of rows) wanted.set(positionOf(row), (wanted.get(positionOf(row)) ?? new Set()).add(Number(row.ordinal)))
   const { messages, kept } = messagesOf(rows, isAlone)
@@ -86,7 +90,7 @@ function decodeRows(processor: BlockProcessor, rows: KeptRow[], counts: Counts, 
     const some = wanted.get(`${partition}:${offset}`)
     return some !== undefined && !some.has(-1) && !some.has(ordinal)
   }
-  return processor.process(messages, counts, isKnown, {
+  const block = processor.process(messages, counts, isKnown, {
     // A record of a large file or a line was kept by itself, a message with one record: its ordinal is the one that its row has.
     firstOrdinal(message, records) {
       const [first, ...more] = kept[message]
@@ -96,6 +100,7 @@ function decodeRows(processor: BlockProcessor, rows: KeptRow[], counts: Counts, 
     },
     line: (message) => lineOf(kept[message][0]),
   })
+  return { block, left: block.rest === undefined ? [] : kept.slice(messages.count).flat() }
 }
 
 /** The line that a reject's reason ends with; 0 when it has none. */

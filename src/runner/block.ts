@@ -5,7 +5,7 @@
 import { LIMITS } from '../core/limits.ts'
 import type { StageRows } from '../core/engine.ts'
 import { createColumn, ensureRows } from '../core/rows.ts'
-import { placeOf, type Messages } from '../core/messages.ts'
+import { messagesBetween, placeOf, type Messages } from '../core/messages.ts'
 import { appendBytes, appendText, type Slab } from '../core/slab.ts'
 import { truncateRows, type DocumentScanner, type Records, type Surroundings } from '../formats/records.ts'
 import { HeadraceError, reasonOf } from '../core/errors.ts'
@@ -30,6 +30,8 @@ export interface BlockResult {
   discovered: Set<string>
   /** The ordinal of each accepted row within its message, by row. */
   ordinals: Int32Array
+  /** Messages of the block that did not fit: to be processed when this result was written. */
+  rest?: Messages
 }
 
 /** What is known of messages that were kept in RAW: a record that was kept by itself is a message then. */
@@ -109,7 +111,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   }
 
   /** Decodes all messages; returns faults of whole messages. `rowMessage` then says which message a row is of. */
-  const decodeAll = (m: Messages): { message: number; rule: string; reason: string; value: string }[] => {
+  const decodeAll = (m: Messages, most: number): { message: number; rule: string; reason: string; value: string }[] => {
     const faults: { message: number; rule: string; reason: string; value: string }[] = []
     const { records } = decoder
     decoder.clear()
@@ -122,6 +124,8 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       for (let row = first; row < records.rows; row += 1) rowMessage[row] = i
       ordinals[i] = first
       if (decoder.around !== undefined) surrounds[i] = decoder.around(first)
+      // Compressed messages become large: what a block holds at once is bounded, whatever they unpack to.
+      if (m.slab.end > most) m.count = i + 1
     }
     return faults
   }
@@ -166,26 +170,34 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     skip.fill(0, 0, rows)
   }
 
+  /** The rest of a block, where its input ends in the slab, and how many of its messages came before. */
+  let pending: { messages: Messages; inputEnd: number; shift: number } | undefined
   let largeOffset = -1
   let largeOrdinal = 0
 
   return {
     process(m, counts, known, kept) {
+      if (m === pending?.messages) m.slab.end = pending.inputEnd
+      const shift = m === pending?.messages ? pending.shift : 0
       identifier.identify(m)
-      const faults = decodeAll(m)
+      const [inputEnd, given] = [m.slab.end, m.count]
+      const faults = decodeAll(m, inputEnd + LIMITS.unpackedBlockBytes)
       const { records } = decoder
       begin(records.rows)
       const early: MessageReject[] = []
       const sizes = new Int32Array(m.count)
       for (let row = 0; row < records.rows; row += 1) sizes[rowMessage[row]] += 1
-      const first = (i: number): number => kept?.firstOrdinal(i, sizes[i]) ?? 0
-      if (kept !== undefined) for (let row = 0; row < records.rows; row += 1) if (records.lines[row] > 0) records.lines[row] = kept.line(rowMessage[row])
+      const first = (i: number): number => kept?.firstOrdinal(i + shift, sizes[i]) ?? 0
+      if (kept !== undefined) for (let row = 0; row < records.rows; row += 1) if (records.lines[row] > 0) records.lines[row] = kept.line(rowMessage[row] + shift)
       markSeen(m, identifier, records.rows, rowMessage, ordinals, skip, faults, early, counts)
       if (known !== undefined) markKnown(m, known, records.rows, rowMessage, (row) => row - ordinals[rowMessage[row]] + first(rowMessage[row]), skip)
       counts.read += faults.length
       counts.messages += m.count
       for (let i = 0; i < m.count; i += 1) counts.bytes += Math.max(m.valueLength[i], 0)
-      return layOutRows(m, records, counts, known, early, first)
+      const result = layOutRows(m, records, counts, known, early, first)
+      if (m.count === given) return result
+      pending = { messages: messagesBetween(m, m.count, given), inputEnd, shift: shift + m.count }
+      return { ...result, rest: pending.messages }
     },
     processRecords(m, slab, { records, around }, counts) {
       if (m.offset[0] !== largeOffset) [largeOffset, largeOrdinal] = [m.offset[0], 0]

@@ -74,9 +74,12 @@ export function createIntake({ settings, processor, writer, send }: IntakeOption
           ...(name === undefined ? {} : { name }),
         }
         say({ doing: 'decode', ...place })
-        const block = processor.process(some, counts, known)
-        if (block.discovered.size > 0) return [...block.discovered]
-        await stage(block, place)
+        for (let part: Messages | undefined = some; part !== undefined; ) {
+          const block: BlockResult = processor.process(part, counts, known)
+          if (block.discovered.size > 0) return [...block.discovered]
+          await stage(block, place)
+          part = block.rest
+        }
       }
       return []
     },

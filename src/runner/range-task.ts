@@ -14,7 +14,7 @@ import type { MessageReader, PartitionPosition } from '../core/source.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { hashBytes, hashHigh, hashLow } from '../planning/dedup-window.ts'
 import { createBatchWriter } from './batch-writer.ts'
-import { createBlockProcessor } from './block.ts'
+import { createBlockProcessor, type BlockResult } from './block.ts'
 import { poisonByPlace } from './intake.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 import type { PoisonMessage } from './protocol.ts'
@@ -111,9 +111,12 @@ export async function decodeRanges(parts: TaskParts): Promise<DecodedRange> {
   let newestMs = 0
   for await (const messages of blocks(parts)) {
     for (let i = 0; i < messages.count; i += 1) newestMs = Math.max(newestMs, messages.time[i])
-    const block = processor.process(messages, counts, known)
-    for (const path of block.discovered) discovered.add(path)
-    await writer.add(block).catch(shorten)
+    for (let part: Messages | undefined = messages; part !== undefined; ) {
+      const block: BlockResult = processor.process(part, counts, known)
+      for (const path of block.discovered) discovered.add(path)
+      await writer.add(block).catch(shorten)
+      part = block.rest
+    }
   }
   const files = discovered.size > 0 ? (await writer.discard(), []) : await writer.finish().then((one) => one.files).catch(shorten)
   engine.close()

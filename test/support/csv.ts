@@ -10,6 +10,8 @@ export interface CsvReading {
   lines: number[]
   /** The bytes of each malformed record, as text. */
   rejected: string[]
+  /** Numbers of the malformed rows. */
+  malformed: Set<number>
   fault: string | undefined
 }
 
@@ -17,7 +19,7 @@ export interface CsvReading {
 export function readCsv(scanner: DocumentScanner, text: string | Buffer, window = Infinity): CsvReading {
   const bytes = Buffer.from(text)
   const slab = createSlab(64)
-  const out: CsvReading = { rows: [], issues: [], lines: [], rejected: [], fault: undefined }
+  const out: CsvReading = { rows: [], issues: [], lines: [], rejected: [], malformed: new Set(), fault: undefined }
   scanner.beginDocument()
   let [kept, at] = [0, 0]
   for (let final = false; !final; ) {
@@ -40,6 +42,7 @@ export function readCsv(scanner: DocumentScanner, text: string | Buffer, window 
 
 function takeRows(out: CsvReading, { records }: DocumentScanner, bytes: Buffer): void {
   const { width, cells } = records
+  const before = out.rows.length
   for (let row = 0; row < records.rows; row += 1) {
     out.rows.push(Array.from({ length: width }, (_, column) => {
       const [start, length] = cells.subarray((row * width + column) * 2)
@@ -49,6 +52,7 @@ function takeRows(out: CsvReading, { records }: DocumentScanner, bytes: Buffer):
   }
   for (const { row, kind, reason, path } of records.issues) {
     out.issues.push(`${kind} ${reason ?? path}`)
+    if (kind === 'malformed') out.malformed.add(before + row)
     if (kind === 'malformed') out.rejected.push(bytes.toString('utf8', records.extents[row * 2], records.extents[row * 2 + 1]))
   }
 }

@@ -25,20 +25,25 @@ export interface FieldMap {
 export function addressesOf(names: readonly string[]): string[] {
   const counts = new Map<string, number>()
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
-  return names.map((name, i) => (name === '' || counts.get(name) !== 1 ? `#${i + 1}` : name))
+  return names.map((name, i) => {
+    if (name !== '' && counts.get(name) === 1) return name
+    let address = `#${i + 1}`
+    // Another field has this for a name.
+    while (counts.has(address)) address = `#${address}`
+    return address
+  })
 }
 
 /** Where fields go; a text is the reason why the header cannot be used. */
 export function mapFields(names: readonly string[], { paths, required, ignore }: ColumnNames): FieldMap | string {
   const addressed = addressesOf(names)
-  // A name of the header wins over a place: a column may be called #1.
   const named = new Map<string, number[]>()
   for (const [i, name] of names.entries()) {
     const all = named.get(name)
     if (all === undefined) named.set(name, [i])
     else all.push(i)
   }
-  const byPlace = new Map(addressed.flatMap((address, i) => (address === names[i] || named.has(address) ? [] : [[address, i] as const])))
+  const byPlace = new Map(addressed.flatMap((address, i) => (address === names[i] ? [] : [[address, i] as const])))
   const fieldOf = new Int32Array(paths.length).fill(-1)
   const taken = new Set<number>()
   const take = (column: number, field: number): void => {
