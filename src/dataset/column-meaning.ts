@@ -1,5 +1,4 @@
 /** What a column's settings mean together: a setting that its type cannot obey is refused, never ignored. */
-import { parseJsonPath } from '../core/json-path.ts'
 import type { RecordFormat, ScalarType } from './declaration.ts'
 import { isPattern, isZone, type Finding, type YamlPath } from './finding.ts'
 import type { RawColumn } from './normalize.ts'
@@ -76,15 +75,6 @@ function checkFields(name: string, fields: RawColumn[], at: YamlPath, format: Re
     if (seen.has(key))
       found.push({ path: [...here, 'name'], message: `field ${field.name} of ${name} is declared twice` })
     seen.add(key)
-    const path = format === 'xml' ? undefined : parseJsonPath(field.path ?? field.name)
-    if (typeof path === 'string')
-      found.push({ path: [...here, 'path'], message: `path ${field.path} is not one: ${path}` })
-    else if (path?.fromRoot === true)
-      found.push({
-        path: [...here, 'path'],
-        message: `path ${field.path} starts at the message, and a field of ${name} lies in its items`,
-        suggestion: 'Write the path from the item.',
-      })
     return found
   })
 }

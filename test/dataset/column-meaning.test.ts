@@ -139,12 +139,12 @@ test.each([
   [
     'a path of a field from the root',
     'array: true, fields: [{ name: a, path: $.x }]',
-    /starts at the message/,
+    /from the root of the message/,
   ],
   [
     'a path of a field that is none',
     'array: true, fields: [{ name: a, path: "x[0]" }]',
-    /path x\[0\] is not one/,
+    /x\[0\] is not a path into JSON/,
   ],
 ])('refuses %s', (_, column, message) => {
   expect(mistakes(column)).toMatch(message)

@@ -42,7 +42,7 @@ interface Read {
 }
 
 function read(declared: Dataset, values: Buffer[]): Read {
-  const processor = createBlockProcessor({ dataset: declared, columns: declared.columns, identifier: createIdentifier(declared, 0), poison: new Set() })
+  const processor = createBlockProcessor({ dataset: declared, columns: declared.columns, identifier: createIdentifier(declared, 0), poison: new Map() })
   const messages = messagesOf(values)
   const out: Read = { accepted: [], rejects: [], parts: 0, slabBytes: 0, counts: emptyCounts() }
   for (let part: Messages | undefined = messages; part !== undefined; out.parts += 1) {

@@ -90,20 +90,12 @@ class Reader implements RecordReader {
     const isPlain = step === 1 && this.#quoteLength === 1
     const hardEnd = from + LIMITS.recordBytes
     let count = 0
-    if (this.doubled.length > 0) this.doubled.length = 0
-    this.breaks = 0
-    this.firstBreak = -1
-    this.#isDoubled = false
+    this.#forget()
     for (let at = from; ; at += step) {
       let start = at
       let length: number
       if (bytes[at] === quote && (this.#quoteLength === 1 || hasRest(bytes, at, this.#dialect.quote))) {
-        let close = at + 1
-        if (isPlain) {
-          let x = bytes[close]
-          while (x !== quote && x > CR) x = bytes[++close]
-          if (x !== quote || ends[bytes[close + 1]] === 0) close = this.#close(bytes, at, end)
-        } else close = this.#close(bytes, at, end)
+        const close = isPlain ? this.#closePlain(bytes, at, end) : this.#close(bytes, at, end)
         if (close < 0 || close > hardEnd) {
           if (close === UNCLOSED && !final && end <= hardEnd + MARGIN) return 'more'
           return this.#odd(bytes, at, close, { end, hardEnd, final })
@@ -143,6 +135,23 @@ class Reader implements RecordReader {
       this.next = behindLineEnd(bytes, at, end)
       return 'whole'
     }
+  }
+
+  /** What is known of the record before. */
+  #forget(): void {
+    if (this.doubled.length > 0) this.doubled.length = 0
+    this.breaks = 0
+    this.firstBreak = -1
+    this.#isDoubled = false
+  }
+
+  /** Most quoted fields have no quote and no line end inside: these are closed without a look at anything else. */
+  #closePlain(bytes: Uint8Array, open: number, end: number): number {
+    const quote = this.#quote
+    let close = open + 1
+    let c = bytes[close]
+    while (c !== quote && c > CR) c = bytes[++close]
+    return c !== quote || this.#ends[bytes[close + 1]] === 0 ? this.#close(bytes, open, end) : close
   }
 
   /** Whether a delimiter or a line end stands at `at`. */

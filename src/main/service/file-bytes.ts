@@ -1,6 +1,7 @@
 /** Files of this machine as bytes, a piece at a time, as often as they are asked for. */
 import { open } from 'node:fs/promises'
 import { storageFailure } from '../../core/errors.ts'
+import { packingOf } from '../../formats/signature.ts'
 import type { DocumentBytes } from '../../runner/document-windows.ts'
 
 const PIECE_BYTES = 1024 * 1024
@@ -10,11 +11,9 @@ export async function openDocument(path: string): Promise<DocumentBytes> {
     throw storageFailure(error, 'read', path)
   })
   const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0)
-  return { size: (await file.stat()).size, isPacked: PACKED.test(buffer.toString('latin1')), chunks: () => piecesOf(path) }
+  const isPacked = packingOf(buffer, 0, buffer.length) !== undefined
+  return { size: (await file.stat()).size, isPacked, chunks: () => piecesOf(path) }
 }
-
-/** gzip, zstd and what zstd skips. */
-const PACKED = /^(\x1f\x8b|\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)/
 
 /** Each piece is valid until the next one is asked for. */
 async function* piecesOf(path: string): AsyncGenerator<Buffer> {

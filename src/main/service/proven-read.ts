@@ -7,6 +7,7 @@ import duckdb from '@duckdb/node-bindings'
 import { copyProven, isProvable } from '../../engines/duckdb/proof.ts'
 import type { DuckSession } from '../../engines/duckdb/session.ts'
 import { mayHaveBlanksAtQuotes } from '../../formats/csv/quotes.ts'
+import { foreignKind, packingOf } from '../../formats/signature.ts'
 import { openDocument } from './file-bytes.ts'
 import type { FilePlan, FileSettings } from './file-plan.ts'
 
@@ -38,13 +39,15 @@ export async function mayBeProven(plan: FilePlan, settings: FileSettings, paths:
 
 const HEAD_BYTES = 4096
 
+const isUtf16 = (head: Buffer): boolean => /^(\xff\xfe|\xfe\xff)/.test(head.toString('latin1', 0, 2))
+
 /** Not compressed, in another encoding, nor another kind of file; and a first line that is one. */
 async function isPlainText(path: string): Promise<boolean> {
   await using file = await open(path)
   const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0)
   const head = buffer.subarray(0, bytesRead)
   const first = head[0] === 0xef ? head[3] : head[0]
-  const isMarked = /^(\xff\xfe|\xfe\xff|\x1f\x8b|\x28\xb5\x2f\xfd|PAR1|%PDF|PK|BZh|\xfd7zXZ)/.test(head.toString('latin1', 0, 6))
+  const isMarked = packingOf(head, 0, head.length) !== undefined || foreignKind(head) !== undefined || isUtf16(head)
   return bytesRead > 0 && !isMarked && !head.includes(0) && first !== 0x0a && first !== 0x0d
 }
 
