@@ -51,7 +51,7 @@ test.each(TYPES)('%s: a proven text is accepted, with the value that the proof g
   const accepted = new Map((await rows('exact.parquet')).map(([id, value]) => [id, value]))
   const [, { column, duckType }] = plan.columns
   const { cast, value } = proofOf(column, { text: 'c1', cast: 'c' }, { duckType, asWritten: false })
-  const source = textFields({ paths: [path], columns: plan.columns.map((one) => ({ ...one, asWritten: false })), header: true, delimiter: ',', quote: '"' })
+  const source = textFields({ paths: [path], columns: plan.columns.map((one) => ({ ...one, asWritten: false })), header: true, delimiter: ',', quote: '"' }, false)
   const proven = await session.rows(`SELECT c0, (${value.replaceAll(`error('${UNPROVEN}')`, 'NULL')})::VARCHAR FROM (SELECT c0, c1, ${cast} AS c FROM ${source})`)
   expect(proven.length).toBe(texts.length)
   const found = proven.filter(([, proof]) => proof !== null)

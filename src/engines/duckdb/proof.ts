@@ -7,7 +7,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Column } from '../../dataset/declaration.ts'
-import { HeadraceError } from '../../core/errors.ts'
+import { HeadraceError, reasonOf } from '../../core/errors.ts'
 import type { DuckSession } from './session.ts'
 import { listLiteral, literal, name } from './sql.ts'
 import { copyWithStats, parquetOptions } from './stage.ts'
@@ -131,10 +131,18 @@ export async function copyProven(session: DuckSession, input: ProvenInput, outpu
   const proofs = columns.map(({ column, ...options }, i) => proofOf(column, { text: `c${i}`, cast: `v${i}` }, options))
   const select = proofs.map((proof, i) => `${proof.value} AS ${name(columns[i].column.name)}`).join(', ')
   const casts = proofs.map((proof, i) => `c${i}, ${proof.cast} AS v${i}`).join(', ')
-  const rows = `SELECT ${casts} FROM ${textFields(input)} WHERE CASE WHEN c${columns.length} IS NULL THEN true ELSE error(${literal(UNPROVEN)}) END`
-  try {
+  const fits = `CASE WHEN c${columns.length} IS NULL THEN true ELSE error(${literal(UNPROVEN)}) END`
+  const copy = async (parallel: boolean): Promise<number> => {
+    const rows = `SELECT ${casts} FROM ${textFields(input, parallel)} WHERE ${fits}`
     const [written] = await copyWithStats(session, `COPY (SELECT ${select} FROM (${rows})) TO ${literal(output)} (${parquetOptions('zstd')})`, output)
     return written.rows
+  }
+  try {
+    return await copy(true).catch((error: unknown) => {
+      // A line end in quotes: one thread can read on where several cannot tell the fields of a record.
+      if (error instanceof HeadraceError && /null_padding in conjunction/.test(reasonOf(error.cause))) return copy(false)
+      throw error
+    })
   } catch (error) {
     if (error instanceof HeadraceError && ['engine_failed', 'memory_exceeded'].includes(error.code)) return undefined
     throw error
@@ -145,8 +153,8 @@ export async function copyProven(session: DuckSession, input: ProvenInput, outpu
  * The fields as texts, c0 and on, none of them null, and one more that is null in a record that fits. DuckDB forgives a field too many that
  * is empty; as a field of its own it is seen. What stands for null is a text that nobody can know.
  */
-export function textFields({ paths, columns, header, delimiter, quote }: ProvenInput): string {
+export function textFields({ paths, columns, header, delimiter, quote }: ProvenInput, parallel: boolean): string {
   const fields = Array.from({ length: columns.length + 1 }, (_, i) => `'c${i}': 'VARCHAR'`).join(', ')
   const dialect = `header = ${header}, delim = ${literal(delimiter)}, quote = ${literal(quote)}, escape = ${literal(quote)}, nullstr = ${literal(randomUUID())}`
-  return `read_csv(${listLiteral(paths)}, auto_detect = false, strict_mode = true, null_padding = true, compression = 'none', ${dialect}, columns = {${fields}})`
+  return `read_csv(${listLiteral(paths)}, auto_detect = false, strict_mode = true, null_padding = true, parallel = ${parallel}, compression = 'none', ${dialect}, columns = {${fields}})`
 }
