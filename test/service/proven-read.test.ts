@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { isProvable, NO_TEXT, proofOf, UNPROVEN } from '../../src/engines/duckdb/proof.ts'
+import { isProvable, proofOf, textFields, UNPROVEN } from '../../src/engines/duckdb/proof.ts'
 import { openSession, type DuckSession } from '../../src/engines/duckdb/session.ts'
 import { readExactly, type ExactResult } from '../../src/main/service/exact-read.ts'
 import { fileColumns } from '../../src/main/service/declared-columns.ts'
@@ -50,9 +50,9 @@ test.each(TYPES)('%s: a proven text is accepted, with the value that the proof g
   expect((await exactly(plan, path)).rejected).toBeGreaterThan(type === 'VARCHAR' ? -1 : 0)
   const accepted = new Map((await rows('exact.parquet')).map(([id, value]) => [id, value]))
   const [, { column, duckType }] = plan.columns
-  const { cast, value } = proofOf(column, { text: 't', cast: 'c' }, { duckType, asWritten: false })
-  const source = `read_csv('${path}', auto_detect = false, header = true, delim = ',', quote = '"', escape = '"', strict_mode = true, nullstr = '${NO_TEXT}', columns = {'id': 'VARCHAR', 't': 'VARCHAR'})`
-  const proven = await session.rows(`SELECT id, (${value.replaceAll(`error('${UNPROVEN}')`, 'NULL')})::VARCHAR FROM (SELECT id, t, ${cast} AS c FROM ${source})`)
+  const { cast, value } = proofOf(column, { text: 'c1', cast: 'c' }, { duckType, asWritten: false })
+  const source = textFields({ paths: [path], columns: plan.columns.map((one) => ({ ...one, asWritten: false })), header: true, delimiter: ',', quote: '"' }, false)
+  const proven = await session.rows(`SELECT c0, (${value.replaceAll(`error('${UNPROVEN}')`, 'NULL')})::VARCHAR FROM (SELECT c0, c1, ${cast} AS c FROM ${source})`)
   expect(proven.length).toBe(texts.length)
   const found = proven.filter(([, proof]) => proof !== null)
   expect(found.filter(([id, proof]) => accepted.get(id) !== proof).map(([id, proof]) => [texts[Number(id)], proof, accepted.get(id)])).toEqual([])

@@ -5,17 +5,15 @@
  * A cast alone proves nothing (1.5 becomes 2, 0x1F becomes 31). The cast back to text proves it where the text comes back as it was, which
  * most do; other ways to write the same value are matched by a pattern of what the checks accept.
  */
+import { randomUUID } from 'node:crypto'
 import type { Column } from '../../dataset/declaration.ts'
-import { HeadraceError } from '../../core/errors.ts'
+import { HeadraceError, reasonOf } from '../../core/errors.ts'
 import type { DuckSession } from './session.ts'
 import { listLiteral, literal, name } from './sql.ts'
 import { copyWithStats, parquetOptions } from './stage.ts'
 
 /** White space that the checks cut off at both ends: all up to the blank. */
 const SPACE = `(${Array.from({ length: 33 }, (_, code) => `chr(${code})`).join(' || ')})`
-
-/** In place of a field that is empty nothing may be read as null: DuckDB then forgives a field too many. No file is likely to hold this. */
-export const NO_TEXT = '\u0001no text\u0002'
 
 export const UNPROVEN = 'HEADRACE_UNPROVEN'
 
@@ -44,7 +42,7 @@ export interface Proof {
 export function proofOf(column: Column, { text, cast }: { text: string; cast: string }, options: ProofOptions): Proof {
   const unproven = `error(${literal(UNPROVEN)})`
   const typed = column.type === 'string' ? { cast: 'NULL', value: textValue(text, column.clean.trim) } : typedProof(column, { text, cast }, options)
-  // No text at all: the field was what stands for none.
+  // Null is a field that is not there.
   const known = `CASE WHEN ${text} IS NULL THEN ${unproven} ELSE ${typed.value} END`
   return { cast: typed.cast, value: column.required ? `coalesce(${known}, ${unproven})` : known }
 }
@@ -128,18 +126,35 @@ export interface ProvenInput {
  * Reads CSV of UTF-8 whose fields all are proven, and writes it. Undefined when something is not: nothing is known then of any row. The
  * caller must have looked for blanks at quotes, which DuckDB leaves out.
  */
-export async function copyProven(session: DuckSession, { paths, columns, header, delimiter, quote }: ProvenInput, output: string): Promise<number | undefined> {
-  const fields = columns.map((_, i) => `'c${i}': 'VARCHAR'`).join(', ')
-  const dialect = `header = ${header}, delim = ${literal(delimiter)}, quote = ${literal(quote)}, escape = ${literal(quote)}, nullstr = ${literal(NO_TEXT)}`
-  const source = `read_csv(${listLiteral(paths)}, auto_detect = false, strict_mode = true, compression = 'none', ${dialect}, columns = {${fields}})`
+export async function copyProven(session: DuckSession, input: ProvenInput, output: string): Promise<number | undefined> {
+  const { columns } = input
   const proofs = columns.map(({ column, ...options }, i) => proofOf(column, { text: `c${i}`, cast: `v${i}` }, options))
   const select = proofs.map((proof, i) => `${proof.value} AS ${name(columns[i].column.name)}`).join(', ')
   const casts = proofs.map((proof, i) => `c${i}, ${proof.cast} AS v${i}`).join(', ')
-  try {
-    const [written] = await copyWithStats(session, `COPY (SELECT ${select} FROM (SELECT ${casts} FROM ${source})) TO ${literal(output)} (${parquetOptions('zstd')})`, output)
+  const fits = `CASE WHEN c${columns.length} IS NULL THEN true ELSE error(${literal(UNPROVEN)}) END`
+  const copy = async (parallel: boolean): Promise<number> => {
+    const rows = `SELECT ${casts} FROM ${textFields(input, parallel)} WHERE ${fits}`
+    const [written] = await copyWithStats(session, `COPY (SELECT ${select} FROM (${rows})) TO ${literal(output)} (${parquetOptions('zstd')})`, output)
     return written.rows
+  }
+  try {
+    return await copy(true).catch((error: unknown) => {
+      // A line end in quotes: one thread can read on where several cannot tell the fields of a record.
+      if (error instanceof HeadraceError && /null_padding in conjunction/.test(reasonOf(error.cause))) return copy(false)
+      throw error
+    })
   } catch (error) {
     if (error instanceof HeadraceError && ['engine_failed', 'memory_exceeded'].includes(error.code)) return undefined
     throw error
   }
+}
+
+/**
+ * The fields as texts, c0 and on, none of them null, and one more that is null in a record that fits. DuckDB forgives a field too many that
+ * is empty; as a field of its own it is seen. What stands for null is a text that nobody can know.
+ */
+export function textFields({ paths, columns, header, delimiter, quote }: ProvenInput, parallel: boolean): string {
+  const fields = Array.from({ length: columns.length + 1 }, (_, i) => `'c${i}': 'VARCHAR'`).join(', ')
+  const dialect = `header = ${header}, delim = ${literal(delimiter)}, quote = ${literal(quote)}, escape = ${literal(quote)}, nullstr = ${literal(randomUUID())}`
+  return `read_csv(${listLiteral(paths)}, auto_detect = false, strict_mode = true, null_padding = true, parallel = ${parallel}, compression = 'none', ${dialect}, columns = {${fields}})`
 }
