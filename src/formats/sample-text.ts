@@ -5,6 +5,8 @@ import type { OutlineFault, SampleText } from '../core/outline.ts'
 export interface DecodedSample extends SampleText {
   /** For a declaration; empty where a reader finds out for itself: UTF-8, a byte order mark, an XML declaration. */
   encoding: string
+  /** Places that are no UTF-8 in a text that is otherwise. */
+  broken: number
 }
 
 const UNPACK = 'Unpack it, and draft from a file in it.'
@@ -39,8 +41,12 @@ export function textOfSample(bytes: Buffer, cut: boolean): DecodedSample | Outli
   const whole = cut ? bytes.subarray(0, wholeCharacters(bytes)) : bytes
   const declared = declaredEncoding(bytes)
   if (declared !== '') return decodedBy(bytes, declared, cut, '')
-  if (isUtf8(whole)) return refuseBinary({ text: whole.toString('utf8').replace(/^\uFEFF/, ''), cut, encoding: '' })
-  return refuseBinary(decodedBy(bytes, 'windows-1252', cut, 'windows-1252'))
+  const text = whole.toString('utf8').replace(/^\uFEFF/, '')
+  if (isUtf8(whole)) return refuseBinary({ text, cut, encoding: '', broken: 0 })
+  // Characters of UTF-8 outnumber what is none: the text was damaged, and is in no other encoding.
+  const broken = text.match(/\uFFFD+/g)?.length ?? 0
+  const valid = text.match(/[^\0-\x7f\uFFFD]+/g)?.length ?? 0
+  return refuseBinary(valid > broken ? { text, cut, encoding: '', broken } : decodedBy(bytes, 'windows-1252', cut, 'windows-1252'))
 }
 
 function kindOf(bytes: Buffer): OutlineFault | undefined {
@@ -78,7 +84,7 @@ function declaredEncoding(bytes: Buffer): string {
 function decodedBy(bytes: Buffer, encoding: string, cut: boolean, declared: string): DecodedSample | OutlineFault {
   try {
     const text = new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: cut })
-    return { text: text.replace(/^\uFEFF/, ''), cut, encoding: declared }
+    return { text: text.replace(/^\uFEFF/, ''), cut, encoding: declared, broken: 0 }
   } catch {
     return { reason: `it is not valid ${encoding}, which it seems or says to be`, instead: 'Convert it to UTF-8, for example: iconv -f ENCODING -t UTF-8.' }
   }

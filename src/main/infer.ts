@@ -23,7 +23,7 @@ const TRIES = 6
 
 export const inferDataset: App['inferDataset'] = async (source, options) => {
   const sample = (await fileSample(source)) ?? (await topicSample(source, options.brokers))
-  const { texts, encoding } = decode(source, sample)
+  const { texts, encoding, broken } = decode(source, sample)
   const format = formatOf(source, texts)
   const outline = outlineOf(format, texts, options.record)
   const refused = isOutlineFault(outline) ? outline : columnsFault(outline)
@@ -31,16 +31,16 @@ export const inferDataset: App['inferDataset'] = async (source, options) => {
   const name = options.name || datasetName(source.split('/').at(-1)?.replace(/\.[a-z0-9.]{1,12}$/i, '') ?? '')
   const { record, notes } = encodingSetting(encoding)
   const input = { name, source: sample.source, format, record, outline }
-  return draftAndTry(source, input, [...sample.notes, ...notes, ...outline.notes, ...sizeNotes(format, sample)])
+  return draftAndTry(source, input, [...sample.notes, ...notes, ...(broken === 0 ? [] : [`${broken.toLocaleString('en-US')} places of the sample are no valid UTF-8: such records are refused`]), ...outline.notes, ...sizeNotes(format, sample)])
 }
 
-function decode(source: string, { documents }: Sample): { texts: SampleText[]; encoding: string } {
+function decode(source: string, { documents }: Sample): { texts: SampleText[]; encoding: string; broken: number } {
   const decoded = documents.map(({ bytes, cut }) => textOfSample(bytes, cut))
   const texts = decoded.filter((one): one is DecodedSample => !('reason' in one))
   const [fault] = decoded
   if (texts.length === 0 && 'reason' in fault) throw failure('sample_unusable', { source, ...fault })
   if (texts.every((one) => one.text.trim() === '')) throw failure('sample_unusable', { source, reason: 'it has nothing but white space', instead: 'Name a sample that has some records.' })
-  return { texts, encoding: texts.find((one) => one.encoding !== '')?.encoding ?? '' }
+  return { texts, encoding: texts.find((one) => one.encoding !== '')?.encoding ?? '', broken: texts.reduce((sum, one) => sum + one.broken, 0) }
 }
 
 /** A declaration says the encoding only where a reader cannot find it out. */
