@@ -8,7 +8,13 @@ import { createSlab, reserve, type Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { openText } from '../formats/document.ts'
 import type { DocumentScanner } from '../formats/records.ts'
-import { aroundInUtf8, createDocumentScanner, documentSettings, faultText, type MessageFault } from './decoder.ts'
+import {
+  aroundInUtf8,
+  createDocumentScanner,
+  documentSettings,
+  faultText,
+  type MessageFault,
+} from './decoder.ts'
 
 /** CSV cuts records that are too long by itself, when it has seen so much more. */
 const MARGIN_BYTES = 16
@@ -21,12 +27,19 @@ export async function scanLargeFile(
   onRows: (slab: Slab, scanner: Pick<DocumentScanner, 'records' | 'around'>) => Promise<void>,
 ): Promise<MessageFault | undefined> {
   const scanner = createDocumentScanner(dataset, columns)
-  if (scanner === undefined) return { rule: 'too_large', reason: `the file is larger than ${LIMITS.recordBytes} bytes, and a document of JSON is read whole` }
+  if (scanner === undefined)
+    return {
+      rule: 'too_large',
+      reason: `the file is larger than ${LIMITS.recordBytes} bytes, and a document of JSON is read whole`,
+    }
   const slab = createSlab(LIMITS.slabBytes * 2)
   scanner.beginDocument()
   const text = openText(chunks, documentSettings(dataset))
   const isDeclared = dataset.record.encoding !== ''
-  const shown = { records: scanner.records, around: () => aroundInUtf8(() => scanner.around(), text.isConverted || isDeclared) }
+  const shown = {
+    records: scanner.records,
+    around: () => aroundInUtf8(() => scanner.around(), text.isConverted || isDeclared),
+  }
   let kept = 0
   let before = 0
   let due: number = LIMITS.slabBytes
@@ -40,7 +53,11 @@ export async function scanLargeFile(
     slab.bytes.copyWithin(0, consumed, end)
     kept = end - consumed
     before += consumed
-    if (kept > LIMITS.recordBytes + MARGIN_BYTES) return { rule: 'too_large', reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})` }
+    if (kept > LIMITS.recordBytes + MARGIN_BYTES)
+      return {
+        rule: 'too_large',
+        reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})`,
+      }
     return undefined
   }
   for await (const chunk of text.chunks) {

@@ -9,8 +9,13 @@ const DELIMITERS = [',', ';', '\t', '|']
 
 /** The delimiter is the one that cuts the header into the most names. Undefined when the sample has no whole header. */
 export function outlineCsv(sample: string): (Outline & { delimiter: string }) | undefined {
-  const headers = DELIMITERS.map((delimiter) => ({ delimiter, names: headerOf(sample, delimiter)?.names ?? [] }))
-  const { delimiter, names } = headers.reduce((most, one) => (one.names.length > most.names.length ? one : most))
+  const headers = DELIMITERS.map((delimiter) => ({
+    delimiter,
+    names: headerOf(sample, delimiter)?.names ?? [],
+  }))
+  const { delimiter, names } = headers.reduce((most, one) =>
+    one.names.length > most.names.length ? one : most,
+  )
   if (names.length === 0) return undefined
   const paths = addressesOf(names)
   const scanner = createCsvScanner({ paths, required: [], ignore: [], delimiter, quote: '"', header: true })
@@ -26,7 +31,10 @@ export function outlineCsv(sample: string): (Outline & { delimiter: string }) | 
   const rows = Array.from({ length: records.rows }, (_, row) => row).filter((row) => !broken.has(row))
   const fields = paths.map((path, column) => {
     const values = rows.flatMap((row) => {
-      const [start, length] = [records.cells[(row * names.length + column) * 2], records.cells[(row * names.length + column) * 2 + 1]]
+      const [start, length] = [
+        records.cells[(row * names.length + column) * 2],
+        records.cells[(row * names.length + column) * 2 + 1],
+      ]
       return length < 0 ? [] : [slab.bytes.toString('utf8', start, start + length)]
     })
     return { path, values, present: values.length, repeats: false }
