@@ -1,4 +1,7 @@
-/** What a JSON Schema cannot say of the record: characters of CSV that a scanner can tell apart, encodings that exist. */
+/**
+ * What a JSON Schema cannot say of the record: characters of CSV that a scanner can tell apart, encodings
+ * that exist.
+ */
 import type { Finding } from './finding.ts'
 import type { RawDeclaration } from './normalize.ts'
 import { nearest } from './suggest.ts'
@@ -8,24 +11,58 @@ const CSV_SETTINGS = ['delimiter', 'quote', 'header'] as const
 export function checkCsv({ record, columns }: RawDeclaration): Finding[] {
   const { format } = record
   if (format !== 'csv')
-    return CSV_SETTINGS.flatMap((setting) => (record[setting] === undefined ? [] : [{ path: ['record', setting], message: `${setting} is a setting of csv, and the format is ${format}` }]))
+    return CSV_SETTINGS.flatMap((setting) =>
+      record[setting] === undefined
+        ? []
+        : [
+            {
+              path: ['record', setting],
+              message: `${setting} is a setting of csv, and the format is ${format}`,
+            },
+          ],
+    )
   const found = columns.flatMap((column, i): Finding[] =>
-    column.array === true || column.fields !== undefined ? [{ path: ['columns', i], message: `${column.name} is an array, which a field of CSV cannot be` }] : [],
+    column.array === true || column.fields !== undefined
+      ? [{ path: ['columns', i], message: `${column.name} is an array, which a field of CSV cannot be` }]
+      : [],
   )
   const { delimiter = ',', quote = '"' } = record
-  const wrong = [
-    ...markProblem('delimiter', delimiter),
-    ...(quote === '' ? [] : markProblem('quote', quote)),
-  ]
+  const wrong = [...markProblem('delimiter', delimiter), ...(quote === '' ? [] : markProblem('quote', quote))]
   if (wrong.length === 0 && delimiter === quote)
-    wrong.push({ path: ['record', record.delimiter === undefined ? 'quote' : 'delimiter'], message: `delimiter and quote are both ${JSON.stringify(delimiter)}`, suggestion: 'Write quote: "" for files without quotes.' })
+    wrong.push({
+      path: ['record', record.delimiter === undefined ? 'quote' : 'delimiter'],
+      message: `delimiter and quote are both ${JSON.stringify(delimiter)}`,
+      suggestion: 'Write quote: "" for files without quotes.',
+    })
   return [...found, ...wrong]
 }
 
 /** Characters by the names that people write for them. */
 const NAMED: Record<string, string> = {
-  tab: '\\t', '\\t': '\\t', 't': '\\t', '^i': '\\t', '0x09': '\\t', tsv: '\\t', comma: ',', semicolon: ';', pipe: '|', colon: ':', space: ' ', blank: ' ', caret: '^', tilde: '~',
-  quote: '\\"', doublequote: '\\"', apostrophe: "'", none: '', null: '', '\\u0001': '\\u0001', '\\x01': '\\u0001', '^a': '\\u0001', '\\001': '\\u0001', section: '§',
+  tab: '\\t',
+  '\\t': '\\t',
+  t: '\\t',
+  '^i': '\\t',
+  '0x09': '\\t',
+  tsv: '\\t',
+  comma: ',',
+  semicolon: ';',
+  pipe: '|',
+  colon: ':',
+  space: ' ',
+  blank: ' ',
+  caret: '^',
+  tilde: '~',
+  quote: '\\"',
+  doublequote: '\\"',
+  apostrophe: "'",
+  none: '',
+  null: '',
+  '\\u0001': '\\u0001',
+  '\\x01': '\\u0001',
+  '^a': '\\u0001',
+  '\\001': '\\u0001',
+  section: '§',
 }
 
 function markProblem(setting: 'delimiter' | 'quote', mark: string): Finding[] {
@@ -34,19 +71,96 @@ function markProblem(setting: 'delimiter' | 'quote', mark: string): Finding[] {
   const suggestion = named === undefined ? undefined : `Write ${setting}: "${named}".`
   const shown = JSON.stringify(mark)
   if ([...mark].length !== 1)
-    return [{ path, message: `${setting} is one character, found ${mark === '' ? 'none' : `${[...mark].length}: ${shown}`}`, suggestion: suggestion ?? (setting === 'delimiter' ? 'For example ";" or "\\t" or "|".' : 'For example "\'", or "" for files without quotes.') }]
-  const kind = /^[\r\n\u0085\u2028\u2029]$/.test(mark) ? 'a line end' : /^\p{L}$/u.test(mark) ? 'a letter' : /^\p{N}$/u.test(mark) ? 'a digit' : /^[\ufeff\p{M}\p{Cs}]$/u.test(mark) ? 'no character that stands alone' : undefined
-  return kind === undefined ? [] : [{ path, message: `${setting} ${shown} is ${kind}, which values hold`, suggestion: suggestion ?? 'Any other character will do.' }]
+    return [
+      {
+        path,
+        message: `${setting} is one character, found ${mark === '' ? 'none' : `${[...mark].length}: ${shown}`}`,
+        suggestion:
+          suggestion ??
+          (setting === 'delimiter'
+            ? 'For example ";" or "\\t" or "|".'
+            : 'For example "\'", or "" for files without quotes.'),
+      },
+    ]
+  const kind = /^[\r\n\u0085\u2028\u2029]$/.test(mark)
+    ? 'a line end'
+    : /^\p{L}$/u.test(mark)
+      ? 'a letter'
+      : /^\p{N}$/u.test(mark)
+        ? 'a digit'
+        : /^[\ufeff\p{M}\p{Cs}]$/u.test(mark)
+          ? 'no character that stands alone'
+          : undefined
+  return kind === undefined
+    ? []
+    : [
+        {
+          path,
+          message: `${setting} ${shown} is ${kind}, which values hold`,
+          suggestion: suggestion ?? 'Any other character will do.',
+        },
+      ]
 }
 
-const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'windows-1250', 'windows-1251', 'windows-1252', 'windows-1253', 'windows-1254', 'windows-1257', 'iso-8859-1', 'iso-8859-2', 'iso-8859-5', 'iso-8859-7', 'iso-8859-15', 'koi8-r', 'macintosh', 'ibm866', 'shift_jis', 'euc-jp', 'iso-2022-jp', 'gb18030', 'gbk', 'big5', 'euc-kr']
+const ENCODINGS = [
+  'utf-8',
+  'utf-16le',
+  'utf-16be',
+  'windows-1250',
+  'windows-1251',
+  'windows-1252',
+  'windows-1253',
+  'windows-1254',
+  'windows-1257',
+  'iso-8859-1',
+  'iso-8859-2',
+  'iso-8859-5',
+  'iso-8859-7',
+  'iso-8859-15',
+  'koi8-r',
+  'macintosh',
+  'ibm866',
+  'shift_jis',
+  'euc-jp',
+  'iso-2022-jp',
+  'gb18030',
+  'gbk',
+  'big5',
+  'euc-kr',
+]
 /** Other names of the same, which the platform does not know. */
-const KNOWN_AS: Record<string, string> = { ansi: 'windows-1252', cp936: 'gbk', cp949: 'euc-kr', cp950: 'big5', cp932: 'shift_jis', 'utf-8-sig': 'utf-8', utf8bom: 'utf-8', latin9: 'iso-8859-15', 'latin-1': 'iso-8859-1', 'latin-9': 'iso-8859-15', 'utf-16-le': 'utf-16le', 'utf-16-be': 'utf-16be', utf16: 'utf-16le', utf16le: 'utf-16le', utf16be: 'utf-16be', sjis: 'shift_jis' }
+const KNOWN_AS: Record<string, string> = {
+  ansi: 'windows-1252',
+  cp936: 'gbk',
+  cp949: 'euc-kr',
+  cp950: 'big5',
+  cp932: 'shift_jis',
+  'utf-8-sig': 'utf-8',
+  utf8bom: 'utf-8',
+  latin9: 'iso-8859-15',
+  'latin-1': 'iso-8859-1',
+  'latin-9': 'iso-8859-15',
+  'utf-16-le': 'utf-16le',
+  'utf-16-be': 'utf-16be',
+  utf16: 'utf-16le',
+  utf16le: 'utf-16le',
+  utf16be: 'utf-16be',
+  sjis: 'shift_jis',
+}
 
 export function checkEncoding({ record: { encoding } }: RawDeclaration): Finding[] {
   if (encoding === undefined || isEncoding(encoding)) return []
   const near = KNOWN_AS[encoding.toLowerCase()] ?? nearest(encoding.toLowerCase(), ENCODINGS)
-  return [{ path: ['record', 'encoding'], message: `there is no encoding ${JSON.stringify(encoding)} here`, suggestion: near === undefined ? `For example ${ENCODINGS.slice(5, 6)}, iso-8859-15, shift_jis or utf-16le.` : `Did you mean ${near}?` }]
+  return [
+    {
+      path: ['record', 'encoding'],
+      message: `there is no encoding ${JSON.stringify(encoding)} here`,
+      suggestion:
+        near === undefined
+          ? `For example ${ENCODINGS.slice(5, 6)}, iso-8859-15, shift_jis or utf-16le.`
+          : `Did you mean ${near}?`,
+    },
+  ]
 }
 
 function isEncoding(label: string): boolean {

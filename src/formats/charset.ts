@@ -1,6 +1,6 @@
 /**
- * Text in any encoding to UTF-8, strictly and in pieces: a byte that the encoding lacks is a fault with its position, and
- * a character that is cut by the border of two pieces waits for the next one.
+ * Text in any encoding to UTF-8, strictly and in pieces: a byte that the encoding lacks is a fault with its
+ * position, and a character that is cut by the border of two pieces waits for the next one.
  */
 import { isAscii } from 'node:buffer'
 
@@ -26,18 +26,22 @@ export function encodingNamed(label: string): string | undefined {
 }
 
 /**
- * What converts text of this encoding (a label that `encodingNamed` knows); undefined for UTF-8, which needs nothing.
- * `before`: bytes of the document that the text has before it (its mark); positions count them.
+ * What converts text of this encoding (a label that `encodingNamed` knows); undefined for UTF-8, which needs
+ * nothing. `before`: bytes of the document that the text has before it (its mark); positions count them.
  */
 export function createConverter(label: string, before = 0): Converter | undefined {
   const encoding = encodingNamed(label)
   if (encoding === 'utf-8') return undefined
   if (encoding === 'utf-16le' || encoding === 'utf-16be') return createUtf16(encoding, before)
-  return MULTIBYTE.has(encoding ?? '') ? createMultibyte(label, encoding ?? '', before) : createSingleByte(label, before)
+  return MULTIBYTE.has(encoding ?? '')
+    ? createMultibyte(label, encoding ?? '', before)
+    : createSingleByte(label, before)
 }
 
 function fault(label: string, at: number, byte: number): TextFault {
-  return { reason: `${label} has no character for byte ${at} (0x${byte.toString(16).toUpperCase().padStart(2, '0')})` }
+  return {
+    reason: `${label} has no character for byte ${at} (0x${byte.toString(16).toUpperCase().padStart(2, '0')})`,
+  }
 }
 
 /** The labels that the platform takes for windows-1252 and windows-1254, and that mean less than these. */
@@ -69,7 +73,9 @@ function codeOf(label: string, decoder: InstanceType<typeof TextDecoder>, byte: 
   try {
     const code = decoder.decode(Uint8Array.of(byte)).codePointAt(0)
     // What windows-125x does not assign, browsers read as a control character.
-    return byte >= 0x80 && byte < 0xa0 && code === byte && decoder.encoding.startsWith('windows-') ? undefined : code
+    return byte >= 0x80 && byte < 0xa0 && code === byte && decoder.encoding.startsWith('windows-')
+      ? undefined
+      : code
   } catch {
     return undefined
   }
@@ -102,7 +108,8 @@ function createUtf16(encoding: 'utf-16le' | 'utf-16be', start: number): Converte
     push(piece, final) {
       const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece])
       let end = bytes.length & ~1
-      const units = encoding === 'utf-16be' ? Buffer.from(bytes.subarray(0, end)).swap16() : bytes.subarray(0, end)
+      const units =
+        encoding === 'utf-16be' ? Buffer.from(bytes.subarray(0, end)).swap16() : bytes.subarray(0, end)
       const isHigh = (at: number): boolean => at >= 0 && (units[at + 1] & 0xfc) === 0xd8
       // Half of a pair waits for the other half.
       if (!final && isHigh(end - 2)) end -= 2
@@ -111,7 +118,8 @@ function createUtf16(encoding: 'utf-16le' | 'utf-16be', start: number): Converte
         const at = text.search(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/)
         return { reason: `half a character of two in UTF-16 at byte ${before + at * 2}` }
       }
-      if (final && bytes.length % 2 === 1) return { reason: `the text in UTF-16 ends within a character (byte ${before + bytes.length - 1})` }
+      if (final && bytes.length % 2 === 1)
+        return { reason: `the text in UTF-16 ends within a character (byte ${before + bytes.length - 1})` }
       rest = Buffer.from(bytes.subarray(end))
       before += end
       return Buffer.from(text)
@@ -139,7 +147,9 @@ function createMultibyte(label: string, encoding: string, start: number): Conver
         return Buffer.from(text)
       } catch {
         const at = firstUndecodable(label, shift, whole)
-        return at === whole.length ? { reason: `the text in ${label} ends within a character (byte ${before + at})` } : fault(label, before + at, whole[at])
+        return at === whole.length
+          ? { reason: `the text in ${label} ends within a character (byte ${before + at})` }
+          : fault(label, before + at, whole[at])
       }
     },
   }
@@ -159,7 +169,9 @@ function behindLastPlain(bytes: Buffer): number {
 function firstUndecodable(label: string, shift: Buffer, bytes: Buffer): number {
   const holds = (length: number): boolean => {
     try {
-      new TextDecoder(label, { fatal: true }).decode(Buffer.concat([shift, bytes.subarray(0, length)]), { stream: true })
+      new TextDecoder(label, { fatal: true }).decode(Buffer.concat([shift, bytes.subarray(0, length)]), {
+        stream: true,
+      })
       return true
     } catch {
       return false

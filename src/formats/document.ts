@@ -1,6 +1,7 @@
 /**
- * Any document to UTF-8 before a scanner sees it, whatever its format and wherever it comes from: unpacked (gzip, zstd),
- * converted from its encoding, without its byte order mark. What is no text is named for what it is.
+ * Any document to UTF-8 before a scanner sees it, whatever its format and wherever it comes from: unpacked
+ * (gzip, zstd), converted from its encoding, without its byte order mark. What is no text is named for what
+ * it is.
  */
 import { LIMITS } from '../core/limits.ts'
 import { appendBytes, type Slab } from '../core/slab.ts'
@@ -84,13 +85,19 @@ function convert(bytes: Buffer, label: string, mark: number): Buffer | { reason:
 }
 
 function converterOf(label: string, mark: number): Converter | { reason: string } | undefined {
-  return encodingNamed(label) === undefined ? { reason: `the encoding ${label} is not known` } : createConverter(label, mark)
+  return encodingNamed(label) === undefined
+    ? { reason: `the encoding ${label} is not known` }
+    : createConverter(label, mark)
 }
 
 function foreignFault(head: Buffer, { format }: DocumentSettings): ReadFault | undefined {
   const kind = foreignKind(head) ?? (format !== 'xml' && isHtml(head) ? 'HTML' : undefined)
   if (kind !== undefined) return { rule: 'malformed', reason: `this is ${kind}, not ${format.toUpperCase()}` }
-  if (head.length > 5 && head[0] === 0 && format !== 'csv' && isRegistered(head)) return { rule: 'malformed', reason: `this has the mark of a schema registry (schema ${head.readUInt32BE(1)}), which is not supported` }
+  if (head.length > 5 && head[0] === 0 && format !== 'csv' && isRegistered(head))
+    return {
+      rule: 'malformed',
+      reason: `this has the mark of a schema registry (schema ${head.readUInt32BE(1)}), which is not supported`,
+    }
   return undefined
 }
 
@@ -176,11 +183,20 @@ async function withHead(source: AsyncIterable<Buffer>): Promise<Opened> {
 
 type StreamState = { fault: ReadFault | undefined; isConverted: boolean }
 
-async function* convertChunks({ head, chunks, close }: Opened, settings: DocumentSettings, state: StreamState): AsyncGenerator<Buffer> {
+async function* convertChunks(
+  { head, chunks, close }: Opened,
+  settings: DocumentSettings,
+  state: StreamState,
+): AsyncGenerator<Buffer> {
   state.fault = foreignFault(head, settings)
-  const { label, mark }: Encoding = createEncodingFinder(settings.format, settings.encoding)(head, 0, head.length)
+  const { label, mark }: Encoding = createEncodingFinder(settings.format, settings.encoding)(
+    head,
+    0,
+    head.length,
+  )
   const converter = converterOf(label === '' ? 'utf-8' : label, mark)
-  if (state.fault === undefined && converter !== undefined && 'reason' in converter) state.fault = { rule: 'malformed', ...converter }
+  if (state.fault === undefined && converter !== undefined && 'reason' in converter)
+    state.fault = { rule: 'malformed', ...converter }
   if (state.fault !== undefined || (converter !== undefined && 'reason' in converter)) {
     await close()
     return

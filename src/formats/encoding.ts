@@ -1,6 +1,7 @@
 /**
- * Which encoding a document is in. What it says of itself first (a byte order mark), then what the declaration says
- * (`record.encoding`), then XML's own declaration, then the zeros that UTF-16 has between letters; else UTF-8.
+ * Which encoding a document is in. What it says of itself first (a byte order mark), then what the
+ * declaration says (`record.encoding`), then XML's own declaration, then the zeros that UTF-16 has between
+ * letters; else UTF-8.
  */
 import { behindMark } from './utf8.ts'
 
@@ -22,7 +23,10 @@ interface EncodingMemory {
 }
 
 /** The encodings of documents of one dataset. `declared` is its `record.encoding`, '' for none. */
-export function createEncodingFinder(format: TextFormat, declared: string): (b: Buffer, start: number, end: number) => Encoding {
+export function createEncodingFinder(
+  format: TextFormat,
+  declared: string,
+): (b: Buffer, start: number, end: number) => Encoding {
   const memory: EncodingMemory = { declaration: Buffer.alloc(0), encoding: '' }
   const found: Encoding = { label: '', mark: 0 }
   const say = (label: string, mark: number): Encoding => {
@@ -48,12 +52,14 @@ export function createEncodingFinder(format: TextFormat, declared: string): (b: 
 const SEARCHED_BYTES = 1024
 
 /**
- * UTF-16 without a mark, by its zeros: the first two characters are ASCII, as in XML, JSON and most headers. A header in
- * another script has them at its delimiters only: four at least, all of them at the same side, in every sixteenth character.
+ * UTF-16 without a mark, by its zeros: the first two characters are ASCII, as in XML, JSON and most headers.
+ * A header in another script has them at its delimiters only: four at least, all of them at the same side, in
+ * every sixteenth character.
  */
 function zerosOf(b: Buffer, start: number, end: number, format: TextFormat): string {
   const [c0, c1, c2, c3] = [b[start], b[start + 1], b[start + 2], b[start + 3]]
-  if (end - start === 2 && format === 'json') return c0 !== 0 && c1 === 0 ? 'utf-16le' : c0 === 0 && c1 !== 0 ? 'utf-16be' : ''
+  if (end - start === 2 && format === 'json')
+    return c0 !== 0 && c1 === 0 ? 'utf-16le' : c0 === 0 && c1 !== 0 ? 'utf-16be' : ''
   if (end - start < 4) return ''
   if (c0 !== 0 && c1 === 0 && c2 !== 0 && c3 === 0) return 'utf-16le'
   if (c0 === 0 && c1 !== 0 && c2 === 0 && c3 !== 0) return 'utf-16be'
@@ -72,7 +78,8 @@ function declaredInXml(b: Buffer, start: number, end: number, memory: EncodingMe
   const head = b.toString('latin1', start, Math.min(end, start + 256))
   const close = head.indexOf('?>')
   if (close < 0) return ''
-  const named = /\sencoding\s*=\s*["']([A-Za-z][A-Za-z0-9._:-]*)["']/.exec(head.slice(0, close))?.[1].toLowerCase() ?? ''
+  const named =
+    /\sencoding\s*=\s*["']([A-Za-z][A-Za-z0-9._:-]*)["']/.exec(head.slice(0, close))?.[1].toLowerCase() ?? ''
   memory.declaration = Buffer.from(b.subarray(start, start + close + 2))
   // It was read as bytes, so it cannot be UTF-16 whatever it says.
   memory.encoding = /^(utf-?8|utf-16.*)?$/.test(named) ? '' : named

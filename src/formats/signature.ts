@@ -1,4 +1,7 @@
-/** What a document is by its first bytes, where that is not text: compressed, or a file of another kind under the wrong name. */
+/**
+ * What a document is by its first bytes, where that is not text: compressed, or a file of another kind under
+ * the wrong name.
+ */
 
 export type Packing = 'gzip' | 'zstd'
 
@@ -9,9 +12,12 @@ export function packingOf(b: Uint8Array, start: number, end: number): Packing | 
   const c0 = b[start]
   if (c0 === 0x1f) return end - start > 2 && b[start + 1] === 0x8b && b[start + 2] === 8 ? 'gzip' : undefined
   if (end - start < 4) return undefined
-  if (c0 === 0x28) return b[start + 1] === 0xb5 && b[start + 2] === 0x2f && b[start + 3] === 0xfd ? 'zstd' : undefined
+  if (c0 === 0x28)
+    return b[start + 1] === 0xb5 && b[start + 2] === 0x2f && b[start + 3] === 0xfd ? 'zstd' : undefined
   // A frame that zstd skips; pzstd begins with one.
-  return (c0 & 0xf0) === 0x50 && b[start + 1] === 0x2a && b[start + 2] === 0x4d && b[start + 3] === 0x18 ? 'zstd' : undefined
+  return (c0 & 0xf0) === 0x50 && b[start + 1] === 0x2a && b[start + 2] === 0x4d && b[start + 3] === 0x18
+    ? 'zstd'
+    : undefined
 }
 
 const MAGIC: [name: string, bytes: string, at?: number][] = [
@@ -57,7 +63,8 @@ export function foreignKind(head: Buffer): string | undefined {
   }
   for (const [name, text, at = 0] of MAGIC) {
     if (head.length < at + text.length || head[at] !== text.charCodeAt(0)) continue
-    if (head.toString('latin1', at, at + text.length) !== text || (WORDS.has(text) && !hasControls(head))) continue
+    if (head.toString('latin1', at, at + text.length) !== text || (WORDS.has(text) && !hasControls(head)))
+      continue
     return name
   }
   if (isUtf32(head)) return 'UTF-32'
@@ -72,7 +79,9 @@ function archiveKind(head: Buffer): string | undefined {
   if (text.includes('xl/')) return 'XLSX (an Excel file)'
   if (text.includes('opendocument.spreadsheet')) return 'ODS (a spreadsheet)'
   if (text.includes('word/')) return 'DOCX (a Word file)'
-  return text.includes('[Content_Types].xml') || text.includes('_rels/') ? 'an Office file (XLSX or the like)' : 'a ZIP archive'
+  return text.includes('[Content_Types].xml') || text.includes('_rels/')
+    ? 'an Office file (XLSX or the like)'
+    : 'a ZIP archive'
 }
 
 function hasControls(head: Buffer): boolean {
@@ -86,12 +95,17 @@ function isUtf32(b: Buffer): boolean {
   const isLow = b[0] !== 0 && b[1] === 0 && b[2] === 0 && b[3] === 0
   const isHigh = b[0] === 0 && b[1] === 0 && b[2] === 0 && b[3] !== 0
   if (b.length < 8) return isHigh || isLow
-  return (isLow && b[4] !== 0 && b[5] === 0 && b[6] === 0 && b[7] === 0) || (isHigh && b[4] === 0 && b[5] === 0 && b[6] === 0 && b[7] !== 0)
+  return (
+    (isLow && b[4] !== 0 && b[5] === 0 && b[6] === 0 && b[7] === 0) ||
+    (isHigh && b[4] === 0 && b[5] === 0 && b[6] === 0 && b[7] !== 0)
+  )
 }
 
 /** Markup where data is expected: the page of an error or of a login that was saved as a file. */
 export function isHtml(head: Buffer): boolean {
   const first = head[0]
   if (first > 0x20 && first !== 0x3c && first !== 0xef) return false
-  return /^(?:\xef\xbb\xbf)?\s*(?:<!--[^]*?-->\s*)?<(?:!doctype\s+html|html)[\s>]/i.test(head.toString('latin1', 0, 512))
+  return /^(?:\xef\xbb\xbf)?\s*(?:<!--[^]*?-->\s*)?<(?:!doctype\s+html|html)[\s>]/i.test(
+    head.toString('latin1', 0, 512),
+  )
 }

@@ -1,8 +1,16 @@
 /**
- * gzip and zstd, whole messages and files of any size: several members or frames in a row, nothing else behind them, and
- * never more than the caller allows, so that a bomb is a fault and not the end of the process.
+ * gzip and zstd, whole messages and files of any size: several members or frames in a row, nothing else
+ * behind them, and never more than the caller allows, so that a bomb is a fault and not the end of the
+ * process.
  */
-import { createGunzip, createZstdDecompress, gunzipSync, zstdDecompressSync, type Gunzip, type ZstdDecompress } from 'node:zlib'
+import {
+  createGunzip,
+  createZstdDecompress,
+  gunzipSync,
+  zstdDecompressSync,
+  type Gunzip,
+  type ZstdDecompress,
+} from 'node:zlib'
 import { LIMITS } from '../core/limits.ts'
 import { packingOf, type Packing } from './signature.ts'
 
@@ -16,7 +24,12 @@ export function unpackWhole(packed: Buffer, packing: Packing, most: number): Buf
   try {
     const options = { maxOutputLength: most, info: true }
     // The types of the library know no `info`, which says how much of the input was used.
-    const unpacked = (packing === 'gzip' ? gunzipSync(packed, options) : zstdDecompressSync(packed, options)) as unknown as { buffer: Buffer; engine: { bytesWritten: number } }
+    const unpacked = (packing === 'gzip'
+      ? gunzipSync(packed, options)
+      : zstdDecompressSync(packed, options)) as unknown as {
+      buffer: Buffer
+      engine: { bytesWritten: number }
+    }
     const used = unpacked.engine.bytesWritten
     return packed.subarray(used).some((byte) => byte !== 0) ? trailing(packing, used) : unpacked.buffer
   } catch (error) {
@@ -47,14 +60,20 @@ export function unpackChunks(packed: AsyncIterable<Buffer>, packing: Packing): U
   let fault: UnpackFault | undefined
   const fed: Fed = { bytes: 0, lastByte: 0, failure: undefined }
   async function* unpacked(): AsyncGenerator<Buffer> {
-    const engine = packing === 'gzip' ? createGunzip({ chunkSize: CHUNK_BYTES }) : createZstdDecompress({ chunkSize: CHUNK_BYTES })
+    const engine =
+      packing === 'gzip'
+        ? createGunzip({ chunkSize: CHUNK_BYTES })
+        : createZstdDecompress({ chunkSize: CHUNK_BYTES })
     const feeding = feed(engine, packed, fed)
     let total = 0
     try {
       for await (const chunk of engine as AsyncIterable<Buffer>) {
         total += chunk.length
         if (total > Math.max(LIMITS.recordBytes, engine.bytesWritten * LIMITS.unpackRatio)) {
-          fault = { rule: 'too_large', reason: `it unpacks (${packing}) to more than ${LIMITS.unpackRatio} times its size` }
+          fault = {
+            rule: 'too_large',
+            reason: `it unpacks (${packing}) to more than ${LIMITS.unpackRatio} times its size`,
+          }
           return
         }
         yield chunk
@@ -95,7 +114,8 @@ async function feed(engine: Gunzip | ZstdDecompress, packed: AsyncIterable<Buffe
       if (last > 0) fed.lastByte = fed.bytes + last
       fed.bytes += chunk.length
       if (engine.destroyed) return
-      if (!engine.write(chunk)) await Promise.race([closed, new Promise<void>((done) => engine.once('drain', done))])
+      if (!engine.write(chunk))
+        await Promise.race([closed, new Promise<void>((done) => engine.once('drain', done))])
       if (engine.destroyed) return
     }
     engine.end()
@@ -111,5 +131,11 @@ function trailing(packing: Packing, used: number): UnpackFault {
 
 function damaged(packing: Packing, error: unknown): UnpackFault {
   const { code, message } = error as NodeJS.ErrnoException
-  return { rule: 'malformed', reason: code === 'Z_BUF_ERROR' ? `the ${packing} data ends too early: it was cut off` : `the ${packing} data is damaged: ${message}` }
+  return {
+    rule: 'malformed',
+    reason:
+      code === 'Z_BUF_ERROR'
+        ? `the ${packing} data ends too early: it was cut off`
+        : `the ${packing} data is damaged: ${message}`,
+  }
 }

@@ -28,7 +28,7 @@ export function firstInvalid(b: Buffer, from: number, end: number): number {
     else if (middle > low) high = middle
     else break
   }
-  for (let at = low; at < end; ) {
+  for (let at = low; at < end;) {
     const length = lengthOf(b[at])
     if (length === 0 || at + length > end || !isUtf8(b.subarray(at, at + length))) return at
     at += length

@@ -8,7 +8,13 @@ import { createSlab, reserve, type Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { openText } from '../formats/document.ts'
 import type { DocumentScanner, Surroundings } from '../formats/records.ts'
-import { aroundInUtf8, createDocumentScanner, documentSettings, faultText, type MessageFault } from './decoder.ts'
+import {
+  aroundInUtf8,
+  createDocumentScanner,
+  documentSettings,
+  faultText,
+  type MessageFault,
+} from './decoder.ts'
 
 /** CSV cuts records that are too long by itself, when it has seen so much more. */
 const MARGIN_BYTES = 16
@@ -42,7 +48,11 @@ export async function scanLargeFile(
     slab.bytes.copyWithin(0, consumed, end)
     kept = end - consumed
     before += consumed
-    if (kept > LIMITS.recordBytes + MARGIN_BYTES) return { rule: 'too_large', reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})` }
+    if (kept > LIMITS.recordBytes + MARGIN_BYTES)
+      return {
+        rule: 'too_large',
+        reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})`,
+      }
     return undefined
   }
   for await (const chunk of text.chunks) {

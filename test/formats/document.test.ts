@@ -1,4 +1,7 @@
-/** Bytes of any kind to UTF-8: encodings, marks, compression, whole and in chunks of any size; what is no text is named. */
+/**
+ * Bytes of any kind to UTF-8: encodings, marks, compression, whole and in chunks of any size; what is no text
+ * is named.
+ */
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -17,23 +20,37 @@ function whole(bytes: Buffer, settings: Partial<DocumentSettings> = {}): string 
   const start = appendBytes(slab, bytes)
   const finder = createTextFinder({ ...CSV, ...settings })
   const fault = finder.find(slab, start, slab.end)
-  expect(slab.bytes.subarray(start, start + bytes.length).equals(bytes), 'the message keeps its bytes').toBe(true)
-  return fault === undefined ? slab.bytes.toString('utf8', finder.start, finder.end) : `${fault.rule}: ${fault.reason}`
+  expect(slab.bytes.subarray(start, start + bytes.length).equals(bytes), 'the message keeps its bytes').toBe(
+    true,
+  )
+  return fault === undefined
+    ? slab.bytes.toString('utf8', finder.start, finder.end)
+    : `${fault.rule}: ${fault.reason}`
 }
 
 async function* cut(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
 }
 
-async function streamed(bytes: Buffer, size: number, settings: Partial<DocumentSettings> = {}): Promise<string> {
+async function streamed(
+  bytes: Buffer,
+  size: number,
+  settings: Partial<DocumentSettings> = {},
+): Promise<string> {
   const text = openText(cut(bytes, size), { ...CSV, ...settings })
   const chunks: Buffer[] = []
   for await (const chunk of text.chunks) chunks.push(chunk)
-  return text.fault === undefined ? Buffer.concat(chunks).toString('utf8') : `${text.fault.rule}: ${text.fault.reason}`
+  return text.fault === undefined
+    ? Buffer.concat(chunks).toString('utf8')
+    : `${text.fault.rule}: ${text.fault.reason}`
 }
 
 const utf16be = (text: string): Buffer => Buffer.from(text, 'utf16le').swap16()
-const MARK = { le: Buffer.from([0xff, 0xfe]), be: Buffer.from([0xfe, 0xff]), utf8: Buffer.from([0xef, 0xbb, 0xbf]) }
+const MARK = {
+  le: Buffer.from([0xff, 0xfe]),
+  be: Buffer.from([0xfe, 0xff]),
+  utf8: Buffer.from([0xef, 0xbb, 0xbf]),
+}
 
 /** Ways to write a text: with a mark or, behind ASCII, without; packed or not; members in a row. */
 const WAYS: [string, (text: string) => Buffer][] = [
@@ -48,17 +65,39 @@ const PACKED: [string, (bytes: Buffer) => Buffer][] = [
   ['', (bytes) => bytes],
   ['gzip', (bytes) => gzipSync(bytes)],
   ['zstd', (bytes) => zstdCompressSync(bytes)],
-  ['gzip in members', (bytes) => Buffer.concat([gzipSync(bytes.subarray(0, 7)), gzipSync(bytes.subarray(7)), Buffer.alloc(100)])],
-  ['zstd in frames', (bytes) => Buffer.concat([zstdCompressSync(bytes.subarray(0, 7)), Buffer.from([0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9]), zstdCompressSync(bytes.subarray(7))])],
+  [
+    'gzip in members',
+    (bytes) =>
+      Buffer.concat([gzipSync(bytes.subarray(0, 7)), gzipSync(bytes.subarray(7)), Buffer.alloc(100)]),
+  ],
+  [
+    'zstd in frames',
+    (bytes) =>
+      Buffer.concat([
+        zstdCompressSync(bytes.subarray(0, 7)),
+        Buffer.from([0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9]),
+        zstdCompressSync(bytes.subarray(7)),
+      ]),
+  ],
 ]
 
 test('every way to write a text gives the text, whole and in chunks of any size, in every format', async () => {
   const text = fc.string({ unit: 'binary' }).map((tail) => `id,b\n${tail}`)
-  await fc.assert(fc.asyncProperty(text, fc.constantFrom(...WAYS), fc.constantFrom(...PACKED), fc.integer({ min: 1, max: 50 }), fc.constantFrom('xml', 'json', 'ndjson', 'csv'), async (value, [, write], [, pack], size, format) => {
-    const bytes = pack(write(value.toWellFormed()))
-    expect(whole(bytes, { format })).toBe(value.toWellFormed())
-    expect(await streamed(bytes, size, { format })).toBe(value.toWellFormed())
-  }), { numRuns: RUNS })
+  await fc.assert(
+    fc.asyncProperty(
+      text,
+      fc.constantFrom(...WAYS),
+      fc.constantFrom(...PACKED),
+      fc.integer({ min: 1, max: 50 }),
+      fc.constantFrom('xml', 'json', 'ndjson', 'csv'),
+      async (value, [, write], [, pack], size, format) => {
+        const bytes = pack(write(value.toWellFormed()))
+        expect(whole(bytes, { format })).toBe(value.toWellFormed())
+        expect(await streamed(bytes, size, { format })).toBe(value.toWellFormed())
+      },
+    ),
+    { numRuns: RUNS },
+  )
 })
 
 const NAMED: [string, string, string][] = [
@@ -77,10 +116,14 @@ const NAMED: [string, string, string][] = [
 ]
 
 test.each(NAMED)('record.encoding %s', async (encoding, text, hex) => {
-  const line = Buffer.concat([Buffer.from(hex.replaceAll(' ', ''), 'hex'), encoding === 'utf-16be' ? utf16be('\n') : Buffer.from('\n')])
+  const line = Buffer.concat([
+    Buffer.from(hex.replaceAll(' ', ''), 'hex'),
+    encoding === 'utf-16be' ? utf16be('\n') : Buffer.from('\n'),
+  ])
   const bytes = Buffer.concat(Array<Buffer>(40).fill(line))
   expect(whole(bytes, { encoding })).toBe(`${text}\n`.repeat(40))
-  for (const size of [1, 2, 3, 7, 64]) expect(await streamed(bytes, size, { encoding })).toBe(`${text}\n`.repeat(40))
+  for (const size of [1, 2, 3, 7, 64])
+    expect(await streamed(bytes, size, { encoding })).toBe(`${text}\n`.repeat(40))
   // A mark says more of a document than its declaration.
   expect(whole(Buffer.concat([MARK.utf8, Buffer.from('é')]), { encoding })).toBe('é')
 })
@@ -101,7 +144,10 @@ test.each([
 test('UTF-16 is strict: half a pair, half a unit; positions count the mark', async () => {
   const lone = Buffer.concat([MARK.le, Buffer.from('id\n', 'utf16le'), Buffer.from([0x00, 0xd8, 0x41, 0x00])])
   const odd = Buffer.concat([MARK.be, utf16be('id\n1'), Buffer.from([0])])
-  for (const [bytes, reason] of [[lone, 'malformed: half a character of two in UTF-16 at byte 8'], [odd, 'malformed: the text in UTF-16 ends within a character (byte 10)']] as const) {
+  for (const [bytes, reason] of [
+    [lone, 'malformed: half a character of two in UTF-16 at byte 8'],
+    [odd, 'malformed: the text in UTF-16 ends within a character (byte 10)'],
+  ] as const) {
     expect(whole(bytes)).toBe(reason)
     for (const size of [1, 2, 3, 100]) expect(await streamed(bytes, size)).toBe(reason)
   }
@@ -111,13 +157,22 @@ test('UTF-16 without a mark shows by its zeros in other scripts too, and UTF-8 w
   const cyrillic = 'имя;город;сумма;дата\r\nИван;Москва;1;2\r\n'
   expect(whole(Buffer.from(cyrillic, 'utf16le'))).toBe(cyrillic)
   expect(whole(utf16be(cyrillic))).toBe(cyrillic)
-  for (const text of ['a\0,b\n', 'a,b\n\0\0\0\0,x\n\0\0\0,y\n', 'id,b\n1,\0\n2,x\0y\n', '{"a":1}', '[]', '{}']) expect(whole(Buffer.from(text))).toBe(text)
+  for (const text of [
+    'a\0,b\n',
+    'a,b\n\0\0\0\0,x\n\0\0\0,y\n',
+    'id,b\n1,\0\n2,x\0y\n',
+    '{"a":1}',
+    '[]',
+    '{}',
+  ])
+    expect(whole(Buffer.from(text))).toBe(text)
   expect(whole(Buffer.from('{}', 'utf16le'), { format: 'json' })).toBe('{}')
   expect(whole(Buffer.from('7', 'utf16le'), { format: 'json' })).toBe('7')
 })
 
 test('XML says its encoding itself; record.encoding says it better', () => {
-  const latin = (encoding: string): Buffer => Buffer.from(`<?xml version="1.0" encoding="${encoding}"?><a>é</a>`, 'latin1')
+  const latin = (encoding: string): Buffer =>
+    Buffer.from(`<?xml version="1.0" encoding="${encoding}"?><a>é</a>`, 'latin1')
   expect(whole(latin('ISO-8859-1'), { format: 'xml' })).toContain('<a>é</a>')
   expect(whole(latin('utf-8'), { format: 'xml', encoding: 'windows-1251' })).toContain('<a>й</a>')
   expect(whole(latin('x-none'), { format: 'xml' })).toBe('malformed: the encoding x-none is not known')
@@ -131,16 +186,32 @@ const KINDS: [string, Buffer, string][] = [
   ['UTF-32', Buffer.from('69000000640000000a000000', 'hex'), 'this is UTF-32, not CSV'],
   ['UTF-32 with a mark', Buffer.from('fffe000069000000', 'hex'), 'this is UTF-32, not CSV'],
   ['gzip in gzip', gzipSync(gzipSync('id\n1\n')), 'this is gzip inside of gzip; a document is unpacked once'],
-  ['zstd in gzip', gzipSync(zstdCompressSync('id\n1\n')), 'this is zstd inside of gzip; a document is unpacked once'],
-  ['XLSX', Buffer.concat([ZIP, Buffer.alloc(20), Buffer.from('[Content_Types].xml...xl/workbook.xml')]), 'this is XLSX (an Excel file), not CSV'],
+  [
+    'zstd in gzip',
+    gzipSync(zstdCompressSync('id\n1\n')),
+    'this is zstd inside of gzip; a document is unpacked once',
+  ],
+  [
+    'XLSX',
+    Buffer.concat([ZIP, Buffer.alloc(20), Buffer.from('[Content_Types].xml...xl/workbook.xml')]),
+    'this is XLSX (an Excel file), not CSV',
+  ],
   ['ZIP', Buffer.concat([ZIP, Buffer.alloc(20), Buffer.from('data.csv')]), 'this is a ZIP archive, not CSV'],
-  ['ZIP in gzip', gzipSync(Buffer.concat([ZIP, Buffer.alloc(20), Buffer.from('data.csv')])), 'this is a ZIP archive, not CSV'],
+  [
+    'ZIP in gzip',
+    gzipSync(Buffer.concat([ZIP, Buffer.alloc(20), Buffer.from('data.csv')])),
+    'this is a ZIP archive, not CSV',
+  ],
   ['Parquet', Buffer.from('PAR1\x15\x04\x15\x10'), 'this is Parquet, not CSV'],
   ['Avro', Buffer.from('Obj\x01\x04\x14avro.codec'), 'this is Avro, not CSV'],
   ['ORC', Buffer.from('ORC\x0a\x0b\x0a\x03\x00'), 'this is ORC, not CSV'],
   ['PDF', Buffer.from('%PDF-1.7\n'), 'this is PDF, not CSV'],
   ['SQLite', Buffer.from('SQLite format 3\0'), 'this is an SQLite database, not CSV'],
-  ['tar', Buffer.concat([Buffer.from('data.csv'), Buffer.alloc(249), Buffer.from('ustar\x0000')]), 'this is a tar archive, not CSV'],
+  [
+    'tar',
+    Buffer.concat([Buffer.from('data.csv'), Buffer.alloc(249), Buffer.from('ustar\x0000')]),
+    'this is a tar archive, not CSV',
+  ],
   ['bzip2', Buffer.from('BZh91AY&SY\x00\x01'), 'this is bzip2, not CSV'],
   ['xz', Buffer.from('fd377a585a0000', 'hex'), 'this is xz, not CSV'],
   ['lz4', Buffer.from('04224d186440', 'hex'), 'this is lz4, not CSV'],
@@ -153,20 +224,29 @@ test.each(KINDS)('%s is named', async (_, bytes, reason) => {
   for (const size of [1, 5, 100_000]) expect(await streamed(bytes, size)).toBe(`malformed: ${reason}`)
 })
 
-test.each(['PAR1,PAR2\n1,2\n', 'ORC\n1\n', 'BZh,x\n', 'Obj,x\n', 'PK,x\n', 'PK\n', 'P\n', '(,)\n', '<,>\n'])('a text that begins like something else is a text: %j', (text) => {
-  expect(whole(Buffer.from(text))).toBe(text)
-})
+test.each(['PAR1,PAR2\n1,2\n', 'ORC\n1\n', 'BZh,x\n', 'Obj,x\n', 'PK,x\n', 'PK\n', 'P\n', '(,)\n', '<,>\n'])(
+  'a text that begins like something else is a text: %j',
+  (text) => {
+    expect(whole(Buffer.from(text))).toBe(text)
+  },
+)
 
 test('what is cut off, damaged or followed by something else is named; a bomb costs little', async () => {
-  const text = Buffer.from(Array.from({ length: 20_000 }, (_, i) => `${i},${i * 7919 % 1009}\n`).join(''))
-  for (const [name, packed] of [['gzip', gzipSync(text)], ['zstd', zstdCompressSync(text, { params: { [constants.ZSTD_c_checksumFlag]: 1 } })]] as const) {
+  const text = Buffer.from(Array.from({ length: 20_000 }, (_, i) => `${i},${(i * 7919) % 1009}\n`).join(''))
+  for (const [name, packed] of [
+    ['gzip', gzipSync(text)],
+    ['zstd', zstdCompressSync(text, { params: { [constants.ZSTD_c_checksumFlag]: 1 } })],
+  ] as const) {
     const damaged = Buffer.from(packed)
     damaged[packed.length >> 1] ^= 0xff
     const cases: [Buffer, RegExp][] = [
       [packed.subarray(0, -5), new RegExp(`^malformed: the ${name} data ends too early: it was cut off$`)],
       [packed.subarray(0, 30), /cut off/],
       [damaged, new RegExp(`^malformed: the ${name} data is damaged`)],
-      [Buffer.concat([packed, Buffer.from('more')]), /damaged: incorrect header check|ends at byte \d+, and something else follows/],
+      [
+        Buffer.concat([packed, Buffer.from('more')]),
+        /damaged: incorrect header check|ends at byte \d+, and something else follows/,
+      ],
       [Buffer.concat([packed, Buffer.alloc(9), Buffer.from('more')]), /damaged|something else follows/],
     ]
     for (const [bytes, reason] of cases) {
@@ -183,7 +263,10 @@ test('what is cut off, damaged or followed by something else is named; a bomb co
   const text2 = openText(cut(bomb, 1 << 20), CSV)
   let seen = 0
   for await (const chunk of text2.chunks) seen += chunk.length
-  expect(text2.fault).toEqual({ rule: 'too_large', reason: 'it unpacks (zstd) to more than 1000 times its size' })
+  expect(text2.fault).toEqual({
+    rule: 'too_large',
+    reason: 'it unpacks (zstd) to more than 1000 times its size',
+  })
   expect(seen).toBeLessThan(LIMITS.unpackRatio * bomb.length + LIMITS.recordBytes + (1 << 20))
 })
 
@@ -193,13 +276,31 @@ test('a failure of the source is no fault of the document', async () => {
     throw new RangeError('the disk')
   }
   const text = openText(torn(), CSV)
-  await expect((async () => { for await (const _ of text.chunks); })()).rejects.toThrow('the disk')
+  await expect(
+    (async () => {
+      for await (const _ of text.chunks);
+    })(),
+  ).rejects.toThrow('the disk')
 })
 
 test('the first byte that is not UTF-8, as Python says it', () => {
-  const unit = fc.constantFrom([0x61], [0xc3, 0xa9], [0xe2, 0x82, 0xac], [0xf0, 0x9f, 0x99, 0x82], [0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68])
-  fc.assert(fc.property(fc.array(unit, { maxLength: 60 }), fc.constantFrom([0xe9], [0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf5], [0xe2, 0x82], [0x80], []), fc.array(fc.constant([0x62]), { maxLength: 200 }), (before, wrong, after) => {
-    const bytes = Buffer.from([...before, wrong, ...after].flat())
-    expect(firstInvalid(bytes, 0, bytes.length)).toBe(wrong.length === 0 ? -1 : before.flat().length)
-  }), { numRuns: RUNS })
+  const unit = fc.constantFrom(
+    [0x61],
+    [0xc3, 0xa9],
+    [0xe2, 0x82, 0xac],
+    [0xf0, 0x9f, 0x99, 0x82],
+    [0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68],
+  )
+  fc.assert(
+    fc.property(
+      fc.array(unit, { maxLength: 60 }),
+      fc.constantFrom([0xe9], [0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf5], [0xe2, 0x82], [0x80], []),
+      fc.array(fc.constant([0x62]), { maxLength: 200 }),
+      (before, wrong, after) => {
+        const bytes = Buffer.from([...before, wrong, ...after].flat())
+        expect(firstInvalid(bytes, 0, bytes.length)).toBe(wrong.length === 0 ? -1 : before.flat().length)
+      },
+    ),
+    { numRuns: RUNS },
+  )
 })

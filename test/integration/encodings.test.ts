@@ -4,10 +4,20 @@ import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { LIMITS } from '../../src/core/limits.ts'
-import { cliJson, deltalake, place, startCli, treeMemory, writeFileIn, type Place } from '../support/system.ts'
+import {
+  cliJson,
+  deltalake,
+  place,
+  startCli,
+  treeMemory,
+  writeFileIn,
+  type Place,
+} from '../support/system.ts'
 
 function folder(record: string, more = ''): Place & { incoming: string } {
-  const where = place('localhost:1', () => `dataset: books
+  const where = place(
+    'localhost:1',
+    () => `dataset: books
 source: { files: { path: incoming } }
 record: ${record}
 columns:
@@ -15,17 +25,28 @@ columns:
   - { name: b }
 drift: freeze
 processed: { key: [id] }
-${more}`)
+${more}`,
+  )
   const incoming = join(where.home, 'incoming')
   writeFileIn(incoming, '.none', '')
   return { ...where, incoming }
 }
 
-const stream = (where: Place): Promise<Record<string, unknown>> => cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+const stream = (where: Place): Promise<Record<string, unknown>> =>
+  cliJson(where, ['stream', where.declaration, '--until-caught-up'])
 /** Accepted rows as `id b`. */
-const accepted = (where: Place): Promise<string[]> => deltalake(where.raw, "import pyarrow.compute as pc\na = t.filter(pc.equal(t['outcome'], 'accepted')).sort_by('id')\nprint(json.dumps([f'{r[\"id\"]} {r[\"b\"]}' for r in a.to_pylist()]))")
-const rejects = (where: Place): Promise<string[]> => deltalake(where.raw, "import pyarrow.compute as pc\nq = t.filter(pc.equal(t['outcome'], 'quarantined'))\nprint(json.dumps(sorted(f'{r[\"message_key\"]}: {r[\"reject_reason\"]}' for r in q.to_pylist())))")
-const utf16 = (text: string): Buffer => Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(text, 'utf16le')])
+const accepted = (where: Place): Promise<string[]> =>
+  deltalake(
+    where.raw,
+    "import pyarrow.compute as pc\na = t.filter(pc.equal(t['outcome'], 'accepted')).sort_by('id')\nprint(json.dumps([f'{r[\"id\"]} {r[\"b\"]}' for r in a.to_pylist()]))",
+  )
+const rejects = (where: Place): Promise<string[]> =>
+  deltalake(
+    where.raw,
+    "import pyarrow.compute as pc\nq = t.filter(pc.equal(t['outcome'], 'quarantined'))\nprint(json.dumps(sorted(f'{r[\"message_key\"]}: {r[\"reject_reason\"]}' for r in q.to_pylist())))",
+  )
+const utf16 = (text: string): Buffer =>
+  Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(text, 'utf16le')])
 
 /** Rows of a file that is larger than a message may be, and compresses well. */
 const WIDE = 'w'.repeat(400)
@@ -33,49 +54,66 @@ const MANY = 50_000
 const FORMATS: [string, string, (ids: number[], b: string) => string][] = [
   ['csv', '{ format: csv }', (ids, b) => `id,b\n${ids.map((id) => `${id},"${b}"`).join('\n')}\n`],
   ['ndjson', '{ format: ndjson }', (ids, b) => ids.map((id) => `{"id":${id},"b":"${b}"}\n`).join('')],
-  ['xml', '{ format: xml, path: /r/e }', (ids, b) => `<r>${ids.map((id) => `<e><id>${id}</id><b>${b}</b></e>`).join('\n')}</r>`],
+  [
+    'xml',
+    '{ format: xml, path: /r/e }',
+    (ids, b) => `<r>${ids.map((id) => `<e><id>${id}</id><b>${b}</b></e>`).join('\n')}</r>`,
+  ],
   ['json', '{ format: json, path: "$[*]" }', (ids, b) => JSON.stringify(ids.map((id) => ({ id, b })))],
 ]
 
-test.each(FORMATS)('%s: every encoding and packing lands, small and larger than a message; a bomb and a torn file are rejects', async (format, record, write) => {
-  const where = folder(record)
-  const text = (id: number): string => write([id], `Köln ${id} €`)
-  const put = (name: string, bytes: Buffer | string): string => writeFileIn(where.incoming, name, bytes)
-  put(`a.${format}`, `\uFEFF${text(1)}`)
-  put(`b.${format}`, utf16(text(2)))
-  put(`c.${format}`, Buffer.from(text(3), 'utf16le').swap16())
-  put(`d.${format}.gz`, gzipSync(text(4)))
-  put(`e.${format}.zst`, zstdCompressSync(utf16(text(5))))
-  put(`f.${format}`, Buffer.concat([gzipSync(text(6).slice(0, 5)), gzipSync(text(6).slice(5))]))
-  put(`torn.${format}.gz`, gzipSync(text(7)).subarray(0, -6))
-  put(`bomb.${format}.zst`, zstdCompressSync(Buffer.alloc(200 << 20, 0x20)))
-  put(`empty.${format}`, '')
-  // Small compressed, large unpacked, in an encoding that must be converted on the way.
-  const ids = Array.from({ length: MANY }, (_, i) => 100 + i)
-  const large = zstdCompressSync(utf16(write(ids, `é${WIDE}`)))
-  expect(large.length).toBeLessThan(LIMITS.recordBytes)
-  put(`large.${format}`, large)
-  const isWhole = format === 'json'
-  expect(await stream(where)).toMatchObject({ accepted: isWhole ? 6 : 6 + MANY })
-  const rows = await accepted(where)
-  expect(rows.slice(0, 6)).toEqual([1, 2, 3, 4, 5, 6].map((id) => `${id} Köln ${id} €`))
-  if (!isWhole) expect([rows.length, rows.at(-1)]).toEqual([6 + MANY, `${99 + MANY} é${WIDE}`])
-  expect(await rejects(where)).toEqual([
-    isWhole ? 'bomb.json.zst: it unpacks (zstd) to more than 16777216 bytes' : `bomb.${format}.zst: it unpacks (zstd) to more than 1000 times its size`,
-    ...(format === 'ndjson' ? [] : [`empty.${format}: the document is empty`]),
-    ...(isWhole ? ['large.json: it unpacks (zstd) to more than 16777216 bytes'] : []),
-    `torn.${format}.gz: the gzip data ends too early: it was cut off`,
-  ])
-  where.cleanUp()
-})
+test.each(FORMATS)(
+  '%s: every encoding and packing lands, small and larger than a message; a bomb and a torn file are rejects',
+  async (format, record, write) => {
+    const where = folder(record)
+    const text = (id: number): string => write([id], `Köln ${id} €`)
+    const put = (name: string, bytes: Buffer | string): string => writeFileIn(where.incoming, name, bytes)
+    put(`a.${format}`, `\uFEFF${text(1)}`)
+    put(`b.${format}`, utf16(text(2)))
+    put(`c.${format}`, Buffer.from(text(3), 'utf16le').swap16())
+    put(`d.${format}.gz`, gzipSync(text(4)))
+    put(`e.${format}.zst`, zstdCompressSync(utf16(text(5))))
+    put(`f.${format}`, Buffer.concat([gzipSync(text(6).slice(0, 5)), gzipSync(text(6).slice(5))]))
+    put(`torn.${format}.gz`, gzipSync(text(7)).subarray(0, -6))
+    put(`bomb.${format}.zst`, zstdCompressSync(Buffer.alloc(200 << 20, 0x20)))
+    put(`empty.${format}`, '')
+    // Small compressed, large unpacked, in an encoding that must be converted on the way.
+    const ids = Array.from({ length: MANY }, (_, i) => 100 + i)
+    const large = zstdCompressSync(utf16(write(ids, `é${WIDE}`)))
+    expect(large.length).toBeLessThan(LIMITS.recordBytes)
+    put(`large.${format}`, large)
+    const isWhole = format === 'json'
+    expect(await stream(where)).toMatchObject({ accepted: isWhole ? 6 : 6 + MANY })
+    const rows = await accepted(where)
+    expect(rows.slice(0, 6)).toEqual([1, 2, 3, 4, 5, 6].map((id) => `${id} Köln ${id} €`))
+    if (!isWhole) expect([rows.length, rows.at(-1)]).toEqual([6 + MANY, `${99 + MANY} é${WIDE}`])
+    expect(await rejects(where)).toEqual([
+      isWhole
+        ? 'bomb.json.zst: it unpacks (zstd) to more than 16777216 bytes'
+        : `bomb.${format}.zst: it unpacks (zstd) to more than 1000 times its size`,
+      ...(format === 'ndjson' ? [] : [`empty.${format}: the document is empty`]),
+      ...(isWhole ? ['large.json: it unpacks (zstd) to more than 16777216 bytes'] : []),
+      `torn.${format}.gz: the gzip data ends too early: it was cut off`,
+    ])
+    where.cleanUp()
+  },
+)
 
 test('a file under the wrong name is named for what it is', async () => {
   const where = folder('{ format: csv }')
-  const zip = Buffer.concat([Buffer.from('504b0304140000000800', 'hex'), Buffer.alloc(20), Buffer.from('[Content_Types].xml....xl/workbook.xml')])
+  const zip = Buffer.concat([
+    Buffer.from('504b0304140000000800', 'hex'),
+    Buffer.alloc(20),
+    Buffer.from('[Content_Types].xml....xl/workbook.xml'),
+  ])
   const files: [string, Buffer | string, string][] = [
     ['excel.csv', zip, 'this is XLSX (an Excel file), not CSV'],
     ['html.csv', '<!doctype html><html><body>Please log in</body></html>', 'this is HTML, not CSV'],
-    ['latin.csv', Buffer.from('id,b,Größe\n1,2,3\n', 'latin1'), 'the header: invalid UTF-8 at byte 7 (0xF6); if the file is windows-1252, declare record.encoding'],
+    [
+      'latin.csv',
+      Buffer.from('id,b,Größe\n1,2,3\n', 'latin1'),
+      'the header: invalid UTF-8 at byte 7 (0xF6); if the file is windows-1252, declare record.encoding',
+    ],
     ['parquet.csv', 'PAR1\x15\x04\x15\x10', 'this is Parquet, not CSV'],
     ['utf32.csv', Buffer.from('69000000640000000a000000', 'hex'), 'this is UTF-32, not CSV'],
     ['wrong.csv', 'nr;b\n1;2\n', 'the header has no id; it has nr;b'],
@@ -89,7 +127,13 @@ test('a file under the wrong name is named for what it is', async () => {
 
 test('stray quotes in a file larger than a message cost their own lines; any delimiter; rejects say their line, also when they are replayed', async () => {
   const where = folder('{ format: csv, delimiter: "§", encoding: windows-1252 }')
-  const rows = Array.from({ length: 300_000 }, (_, i) => (i % 100_000 === 7 ? `x${i}§"bad § line"` : i % 100_000 === 9 ? `${i}§"oops` : `${i}§"Gr\xf6\xdfe\n${'y'.repeat(40)} ${i}"`))
+  const rows = Array.from({ length: 300_000 }, (_, i) =>
+    i % 100_000 === 7
+      ? `x${i}§"bad § line"`
+      : i % 100_000 === 9
+        ? `${i}§"oops`
+        : `${i}§"Gr\xf6\xdfe\n${'y'.repeat(40)} ${i}"`,
+  )
   const text = `id§b\n${rows.join('\n')}\n`
   writeFileIn(where.incoming, 'a.csv', Buffer.from(text, 'latin1'))
   const job = startCli(where, ['stream', where.declaration, '--until-caught-up'])
@@ -99,14 +143,36 @@ test('stray quotes in a file larger than a message cost their own lines; any del
   clearInterval(watch)
   expect(most).toBeLessThan(768 * 1024 * 1024)
   const lineOf = (row: number): number => text.slice(0, text.indexOf(rows[row])).split('\n').length
-  const expected = [0, 1, 2].flatMap((n) => [`a.csv: a quote is not closed (line ${lineOf(n * 100_000 + 9)})`, `a.csv: id is not of type long (line ${lineOf(n * 100_000 + 7)})`]).toSorted()
+  const expected = [0, 1, 2]
+    .flatMap((n) => [
+      `a.csv: a quote is not closed (line ${lineOf(n * 100_000 + 9)})`,
+      `a.csv: id is not of type long (line ${lineOf(n * 100_000 + 7)})`,
+    ])
+    .toSorted()
   expect(await rejects(where)).toEqual(expected)
   const found = await accepted(where)
-  expect([found.length, found.at(-1)]).toEqual([299_994, `299999 Größe\n${"y".repeat(40)} 299999`])
-  expect(await cliJson(where, ['quarantine', 'replay', where.declaration])).toMatchObject({ read: 6, accepted: 0, quarantined: 6 })
+  expect([found.length, found.at(-1)]).toEqual([299_994, `299999 Größe\n${'y'.repeat(40)} 299999`])
+  expect(await cliJson(where, ['quarantine', 'replay', where.declaration])).toMatchObject({
+    read: 6,
+    accepted: 0,
+    quarantined: 6,
+  })
   expect(await rejects(where)).toEqual(expected)
-  writeFileSync(where.declaration, readFileSync(where.declaration, 'utf8').replace('encoding: windows-1252', 'quote: "", encoding: windows-1252').replace('type: long, required: true', 'type: long'))
-  expect(await cliJson(where, ['quarantine', 'replay', where.declaration])).toMatchObject({ read: 6, accepted: 3, quarantined: 3 })
-  expect((await accepted(where)).filter((row) => row.includes('oops'))).toEqual(['9 "oops', '100009 "oops', '200009 "oops'])
+  writeFileSync(
+    where.declaration,
+    readFileSync(where.declaration, 'utf8')
+      .replace('encoding: windows-1252', 'quote: "", encoding: windows-1252')
+      .replace('type: long, required: true', 'type: long'),
+  )
+  expect(await cliJson(where, ['quarantine', 'replay', where.declaration])).toMatchObject({
+    read: 6,
+    accepted: 3,
+    quarantined: 3,
+  })
+  expect((await accepted(where)).filter((row) => row.includes('oops'))).toEqual([
+    '9 "oops',
+    '100009 "oops',
+    '200009 "oops',
+  ])
   where.cleanUp()
 })

@@ -19,10 +19,17 @@ export interface CsvReading {
 export function readCsv(scanner: DocumentScanner, text: string | Buffer, window = Infinity): CsvReading {
   const bytes = Buffer.from(text)
   const slab = createSlab(64)
-  const out: CsvReading = { rows: [], issues: [], lines: [], rejected: [], malformed: new Set(), fault: undefined }
+  const out: CsvReading = {
+    rows: [],
+    issues: [],
+    lines: [],
+    rejected: [],
+    malformed: new Set(),
+    fault: undefined,
+  }
   scanner.beginDocument()
   let [kept, at] = [0, 0]
-  for (let final = false; !final; ) {
+  for (let final = false; !final;) {
     const taken = Math.min(bytes.length, at + window)
     final = taken === bytes.length
     slab.end = kept
@@ -44,15 +51,18 @@ function takeRows(out: CsvReading, { records }: DocumentScanner, bytes: Buffer):
   const { width, cells } = records
   const before = out.rows.length
   for (let row = 0; row < records.rows; row += 1) {
-    out.rows.push(Array.from({ length: width }, (_, column) => {
-      const [start, length] = cells.subarray((row * width + column) * 2)
-      return length < 0 ? null : bytes.toString('utf8', start, start + length)
-    }))
+    out.rows.push(
+      Array.from({ length: width }, (_, column) => {
+        const [start, length] = cells.subarray((row * width + column) * 2)
+        return length < 0 ? null : bytes.toString('utf8', start, start + length)
+      }),
+    )
     out.lines.push(records.lines[row])
   }
   for (const { row, kind, reason, path } of records.issues) {
     out.issues.push(`${kind} ${reason ?? path}`)
     if (kind === 'malformed') out.malformed.add(before + row)
-    if (kind === 'malformed') out.rejected.push(bytes.toString('utf8', records.extents[row * 2], records.extents[row * 2 + 1]))
+    if (kind === 'malformed')
+      out.rejected.push(bytes.toString('utf8', records.extents[row * 2], records.extents[row * 2 + 1]))
   }
 }

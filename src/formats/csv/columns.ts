@@ -1,7 +1,10 @@
 /** Which field of a line goes to which declared column, by the names of the header. */
 
 export interface ColumnNames {
-  /** As columns declare them: a name of the header, or `#n` for the n-th field when it has no name or shares it. */
+  /**
+   * As columns declare them: a name of the header, or `#n` for the n-th field when it has no name or shares
+   * it.
+   */
   paths: string[]
   /** Those of the columns that a file must have. */
   required: string[]
@@ -19,8 +22,8 @@ export interface FieldMap {
 }
 
 /**
- * How columns declare each field: by its name, or by its place where it has no name or shares it. One address for each:
- * the place of a field with a name would be another field in a file with other columns.
+ * How columns declare each field: by its name, or by its place where it has no name or shares it. One address
+ * for each: the place of a field with a name would be another field in a file with other columns.
  */
 export function addressesOf(names: readonly string[]): string[] {
   const counts = new Map<string, number>()
@@ -35,7 +38,10 @@ export function addressesOf(names: readonly string[]): string[] {
 }
 
 /** Where fields go; a text is the reason why the header cannot be used. */
-export function mapFields(names: readonly string[], { paths, required, ignore }: ColumnNames): FieldMap | string {
+export function mapFields(
+  names: readonly string[],
+  { paths, required, ignore }: ColumnNames,
+): FieldMap | string {
   const addressed = addressesOf(names)
   const named = new Map<string, number[]>()
   for (const [i, name] of names.entries()) {
@@ -43,30 +49,41 @@ export function mapFields(names: readonly string[], { paths, required, ignore }:
     if (all === undefined) named.set(name, [i])
     else all.push(i)
   }
-  const byPlace = new Map(addressed.flatMap((address, i) => (address === names[i] ? [] : [[address, i] as const])))
+  const byPlace = new Map(
+    addressed.flatMap((address, i) => (address === names[i] ? [] : [[address, i] as const])),
+  )
   const fieldOf = new Int32Array(paths.length).fill(-1)
   const taken = new Set<number>()
   const take = (column: number, field: number): void => {
     fieldOf[column] = field
     taken.add(field)
   }
-  for (const [column, path] of paths.entries()) if (byPlace.has(path)) take(column, byPlace.get(path) as number)
+  for (const [column, path] of paths.entries())
+    if (byPlace.has(path)) take(column, byPlace.get(path) as number)
   for (const [column, path] of paths.entries()) {
     if (fieldOf[column] >= 0) continue
     const all = named.get(path) ?? []
     const free = all.filter((field) => !taken.has(field))
     const [first, second] = all.length > 1 && free.length === 1 ? free : all
-    if (second !== undefined) return `the header has ${shown(path)} twice; declare the one you mean by its place, #${first + 1} or #${second + 1}`
+    if (second !== undefined)
+      return `the header has ${shown(path)} twice; declare its place, #${first + 1} or #${second + 1}`
     if (first !== undefined) take(column, first)
   }
   const missing = paths.findIndex((path, column) => fieldOf[column] < 0 && required.includes(path))
-  if (missing >= 0) return `the header has no ${shown(paths[missing])}; it has ${names.map(shown).join(', ').slice(0, 200)}`
-  const isIgnored = (name: string, i: number): boolean => ignore.includes('*') || ignore.includes(addressed[i]) || (name !== '' && ignore.includes(name))
+  if (missing >= 0)
+    return `the header has no ${shown(paths[missing])}; it has ${names.map(shown).join(', ').slice(0, 200)}`
+  const isIgnored = (name: string, i: number): boolean =>
+    ignore.includes('*') || ignore.includes(addressed[i]) || (name !== '' && ignore.includes(name))
   const unknown = names.flatMap((name, i) => (taken.has(i) || isIgnored(name, i) ? [] : [i]))
   return { fieldOf, unknown, paths: addressed }
 }
 
 /** A name in a message: in quotes when one would not see it otherwise, or not see where it ends. */
 function shown(name: string): string {
-  return name === '' || name.trim() !== name || /[\p{Cc}\p{Cf}]/u.test(name) ? JSON.stringify(name).replace(/[\p{Cf}\u007f-\u009f]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`) : name
+  return name === '' || name.trim() !== name || /[\p{Cc}\p{Cf}]/u.test(name)
+    ? JSON.stringify(name).replace(
+        /[\p{Cf}\u007f-\u009f]/gu,
+        (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      )
+    : name
 }

@@ -38,6 +38,11 @@ export function behindLineEnd(bytes: Uint8Array, at: number, end: number): numbe
 /** Line ends in [from, to). */
 export function countLineEnds(bytes: Uint8Array, from: number, to: number): number {
   let count = 0
-  for (let at = lineEndFrom(bytes, from, to); at < to; at = lineEndFrom(bytes, behindLineEnd(bytes, at, to), to)) count += 1
+  for (
+    let at = lineEndFrom(bytes, from, to);
+    at < to;
+    at = lineEndFrom(bytes, behindLineEnd(bytes, at, to), to)
+  )
+    count += 1
   return count
 }

@@ -1,12 +1,14 @@
 /**
- * Reads one record of CSV where it begins: its fields as spans, and whether its quotes are those of quoted fields. It
- * decides nothing; `resync.ts` says what becomes of a record that is odd.
+ * Reads one record of CSV where it begins: its fields as spans, and whether its quotes are those of quoted
+ * fields. It decides nothing; `resync.ts` says what becomes of a record that is odd.
  */
 import { LIMITS } from '../../core/limits.ts'
 import type { Slab } from '../../core/slab.ts'
 import { CR, LF, behindLineEnd, hasRest, lineEndFrom, type Dialect } from './dialect.ts'
 
-/** `more`: it does not end before the window does. `open`: a quote is not closed, or not as a quoted field is. */
+/**
+ * `more`: it does not end before the window does. `open`: a quote is not closed, or not as a quoted field is.
+ */
 export type Reading = 'whole' | 'open' | 'long' | 'more'
 
 export interface RecordReader {
@@ -26,8 +28,8 @@ export interface RecordReader {
   oddEnd: number
   closesInLine: boolean
   /**
-   * Reads the record at `from`. `bytes[end]` must be a line end: a sentinel that saves the bound check at each byte.
-   * With `final` the text ends at `end`; else more may follow.
+   * Reads the record at `from`. `bytes[end]` must be a line end: a sentinel that saves the bound check at
+   * each byte. With `final` the text ends at `end`; else more may follow.
    */
   read(slab: Slab, from: number, end: number, final: boolean): Reading
   /** Makes room for the spans of so many fields. */
@@ -95,7 +97,8 @@ class Reader implements RecordReader {
       let start = at
       let length: number
       if (bytes[at] === quote && (this.#quoteLength === 1 || hasRest(bytes, at, this.#dialect.quote))) {
-        const close = isPlain ? this.#closePlain(bytes, at, end) : this.#close(bytes, at, end)
+        let close = isPlain ? plainClose(bytes, at, quote, ends) : UNCLOSED
+        if (close < 0) close = this.#close(bytes, at, end)
         if (close < 0 || close > hardEnd) {
           if (close === UNCLOSED && !final && end <= hardEnd + MARGIN) return 'more'
           return this.#odd(bytes, at, close, { end, hardEnd, final })
@@ -104,23 +107,19 @@ class Reader implements RecordReader {
         length = close - start
         at = close + this.#quoteLength
         if (!final && at + this.#lookahead > end) return 'more'
-        if (!this.#endsField(bytes, at)) return this.#odd(bytes, start - this.#quoteLength, close, { end, hardEnd, final })
+        if (!this.#endsField(bytes, at))
+          return this.#odd(bytes, start - this.#quoteLength, close, { end, hardEnd, final })
         if (this.#isDoubled) {
           this.doubled.push(count)
           this.#isDoubled = false
         }
       } else {
-        // Four bytes at a time, until one of them is the delimiter or a control character.
-        for (; ; at += 4) {
-          const four = view.getInt32(at, true)
-          const same = four ^ fours
-          if ((((same - ONES) & ~same) | ((four - FOURTEENS) & ~four)) & HIGHS) break
-        }
+        at = skipFours(view, at, fours)
         while (ends[bytes[at]] === 0) at += 1
         if (step > 1) while (!this.#endsField(bytes, at)) at += 1
         length = at === start ? -1 : at - start
       }
-      if (at > hardEnd) return final || end > hardEnd + MARGIN ? 'long' : 'more'
+      if (at > hardEnd) return tooFar(end, hardEnd, final)
       if (count < most) {
         spans[count * 2] = start
         spans[count * 2 + 1] = length
@@ -129,7 +128,7 @@ class Reader implements RecordReader {
       const c = bytes[at]
       if (c === delimiter) continue
       // A CR at the end of what is there may be the first half of a line end.
-      if (!final && (at >= end || (c === CR && at + 1 >= end))) return end > hardEnd + MARGIN ? 'long' : 'more'
+      if (!final && (at >= end || (c === CR && at + 1 >= end))) return tooFar(end, hardEnd, false)
       this.count = count
       this.end = at
       this.next = behindLineEnd(bytes, at, end)
@@ -143,15 +142,6 @@ class Reader implements RecordReader {
     this.breaks = 0
     this.firstBreak = -1
     this.#isDoubled = false
-  }
-
-  /** Most quoted fields have no quote and no line end inside: these are closed without a look at anything else. */
-  #closePlain(bytes: Uint8Array, open: number, end: number): number {
-    const quote = this.#quote
-    let close = open + 1
-    let c = bytes[close]
-    while (c !== quote && c > CR) c = bytes[++close]
-    return c !== quote || this.#ends[bytes[close + 1]] === 0 ? this.#close(bytes, open, end) : close
   }
 
   /** Whether a delimiter or a line end stands at `at`. */
@@ -187,13 +177,21 @@ class Reader implements RecordReader {
     }
   }
 
-  /** The quote at `open` is none of a quoted field, and costs its line; what lies further than a record may reach is not looked at. */
-  #odd(bytes: Uint8Array, open: number, close: number, { end, hardEnd, final }: { end: number; hardEnd: number; final: boolean }): Reading {
+  /**
+   * The quote at `open` is none of a quoted field, and costs its line; what lies further than a record may
+   * reach is not looked at.
+   */
+  #odd(
+    bytes: Uint8Array,
+    open: number,
+    close: number,
+    { end, hardEnd, final }: { end: number; hardEnd: number; final: boolean },
+  ): Reading {
     const seenTo = close === UNCLOSED ? end : close === GIVEN_UP ? this.#gaveUpAt : close
-    if (seenTo > hardEnd) return final || end > hardEnd + MARGIN ? 'long' : 'more'
+    if (seenTo > hardEnd) return tooFar(end, hardEnd, final)
     const lineEnd = lineEndFrom(bytes, open, end)
-    if (lineEnd > hardEnd) return final || end > hardEnd + MARGIN ? 'long' : 'more'
-    if (!final && lineEnd + 1 >= end) return end > hardEnd + MARGIN ? 'long' : 'more'
+    if (lineEnd > hardEnd) return tooFar(end, hardEnd, final)
+    if (!final && lineEnd + 1 >= end) return tooFar(end, hardEnd, false)
     this.oddEnd = lineEnd
     this.next = behindLineEnd(bytes, lineEnd, end)
     this.closesInLine = close >= 0 && close < lineEnd
@@ -201,9 +199,38 @@ class Reader implements RecordReader {
   }
 }
 
+/** What lies behind `hardEnd` is not looked at: windows of any size must decide alike. */
+function tooFar(end: number, hardEnd: number, final: boolean): Reading {
+  return final || end > hardEnd + MARGIN ? 'long' : 'more'
+}
+
+/**
+ * Where the quote at `open` is closed, of a field that holds neither quotes nor line ends; less than 0: it
+ * may hold them.
+ */
+function plainClose(bytes: Uint8Array, open: number, quote: number, ends: Uint8Array): number {
+  let at = open + 1
+  let c = bytes[at]
+  while (c !== quote && c > CR) c = bytes[++at]
+  return c === quote && ends[bytes[at + 1]] !== 0 ? at : UNCLOSED
+}
+
+/** Goes on four bytes at a time, until one of them is the delimiter or a control character. */
+function skipFours(view: DataView, from: number, fours: number): number {
+  let at = from
+  for (; ; at += 4) {
+    const four = view.getInt32(at, true)
+    const same = four ^ fours
+    if ((((same - ONES) & ~same) | ((four - FOURTEENS) & ~four)) & HIGHS) return at
+  }
+}
+
 /** One of them in each of four bytes; and the bits that say which byte it was. */
 const [ONES, FOURTEENS, HIGHS] = [0x01010101, 0x0e0e0e0e, 0x80808080 | 0]
 
 const [UNCLOSED, GIVEN_UP] = [-1, -2]
-/** What may lie between the end of a field and the end of a window that hides it: a quote and a delimiter of four bytes each. */
+/**
+ * What may lie between the end of a field and the end of a window that hides it: a quote and a delimiter of
+ * four bytes each.
+ */
 const MARGIN = 8

@@ -1,17 +1,27 @@
 /**
- * Where reading goes on behind an odd record. By the letter of RFC 4180 one stray quote at the start of a field swallows
- * all lines up to the next quote, wherever that is. The lines themselves say what happened: they fit the header.
+ * Where reading goes on behind an odd record. By the letter of RFC 4180 one stray quote at the start of a
+ * field swallows all lines up to the next quote, wherever that is. The lines themselves say what happened:
+ * they fit the header.
  */
 import { behindLineEnd, hasRest, lineEndFrom, type Dialect } from './dialect.ts'
 
 /**
- * From so many delimiters on, in swallowed lines that all fit, it is no chance: a text of several lines seldom has the
- * same number of delimiters in each line, and almost never just that of the header.
+ * From so many delimiters on, in swallowed lines that all fit, it is no chance: a text of several lines
+ * seldom has the same number of delimiters in each line, and almost never just that of the header.
  */
 const PROOF_DELIMITERS = 64
 
-/** Whether a line that begins in (from, to) is a record in itself: its quotes are closed in it, and its fields are `width`. */
-export function holdsFittingLine(bytes: Uint8Array, from: number, to: number, width: number, dialect: Dialect): boolean {
+/**
+ * Whether a line that begins in (from, to) is a record in itself: its quotes are closed in it, and its fields
+ * are `width`.
+ */
+export function holdsFittingLine(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  width: number,
+  dialect: Dialect,
+): boolean {
   let at = behindLineEnd(bytes, lineEndFrom(bytes, from, to), to)
   while (at < to) {
     const end = lineEndFrom(bytes, at, to)
@@ -22,7 +32,13 @@ export function holdsFittingLine(bytes: Uint8Array, from: number, to: number, wi
 }
 
 /** Whether the line [start, end) has `width` fields and no quote but around whole fields. */
-function fits(bytes: Uint8Array, start: number, end: number, width: number, { delimiter, quote }: Dialect): boolean {
+function fits(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  width: number,
+  { delimiter, quote }: Dialect,
+): boolean {
   let count = 0
   for (let at = start; ; at += delimiter.length) {
     if (isAt(bytes, at, end, quote)) {
@@ -34,7 +50,8 @@ function fits(bytes: Uint8Array, start: number, end: number, width: number, { de
       at += quote.length
       if (at < end && !isAt(bytes, at, end, delimiter)) return false
     } else {
-      for (; at < end && !isAt(bytes, at, end, delimiter); at += 1) if (isAt(bytes, at, end, quote)) return false
+      for (; at < end && !isAt(bytes, at, end, delimiter); at += 1)
+        if (isAt(bytes, at, end, quote)) return false
     }
     count += 1
     if (at >= end) return count === width
@@ -47,10 +64,15 @@ function isAt(bytes: Uint8Array, at: number, end: number, mark: Uint8Array): boo
 }
 
 /**
- * Whether the quoted fields of a record that fits swallowed lines: every whole line within them has the fields of the
- * header. Two stray quotes far apart look like one field of many lines otherwise.
+ * Whether the quoted fields of a record that fits swallowed lines: every whole line within them has the
+ * fields of the header. Two stray quotes far apart look like one field of many lines otherwise.
  */
-export function swallowsLines(bytes: Uint8Array, spans: Int32Array, width: number, dialect: Dialect): boolean {
+export function swallowsLines(
+  bytes: Uint8Array,
+  spans: Int32Array,
+  width: number,
+  dialect: Dialect,
+): boolean {
   let delimiters = 0
   let lines = 0
   for (let field = 0; field < width; field += 1) {
@@ -68,6 +90,7 @@ export function swallowsLines(bytes: Uint8Array, spans: Int32Array, width: numbe
 
 function countDelimiters(bytes: Uint8Array, from: number, to: number, { delimiter }: Dialect): number {
   let count = 0
-  for (let at = from; at < to; at += 1) if (bytes[at] === delimiter[0] && hasRest(bytes, at, delimiter)) count += 1
+  for (let at = from; at < to; at += 1)
+    if (bytes[at] === delimiter[0] && hasRest(bytes, at, delimiter)) count += 1
   return count
 }

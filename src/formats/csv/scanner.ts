@@ -1,15 +1,32 @@
 /**
- * CSV (RFC 4180) record by record: quotes, doubled quotes and line ends inside of them; lines end with LF, CR LF or CR.
- * Columns are found by the names of the header. A record that does not fit is one row with the reason; those around it
- * are kept, also when a quote in it is never closed (docs/reference/files.md has the rule).
+ * CSV (RFC 4180) record by record: quotes, doubled quotes and line ends inside of them; lines end with LF, CR
+ * LF or CR. Columns are found by the names of the header. A record that does not fit is one row with the
+ * reason; those around it are kept, also when a quote in it is never closed (docs/reference/files.md has the
+ * rule).
  */
 import { isUtf8 } from 'node:buffer'
 import { LIMITS } from '../../core/limits.ts'
 import { reserve, type Slab } from '../../core/slab.ts'
 import { behindMark, endOfCharacters, firstInvalid } from '../utf8.ts'
-import { addRow, clearRecords, createRecords, type DocumentFault, type DocumentScanner, type Records } from '../records.ts'
+import {
+  addRow,
+  clearRecords,
+  createRecords,
+  type DocumentFault,
+  type DocumentScanner,
+  type Records,
+} from '../records.ts'
 import { mapFields, type ColumnNames, type FieldMap } from './columns.ts'
-import { CR, LF, behindLineEnd, countLineEnds, createDialect, hasRest, lineEndFrom, type Dialect } from './dialect.ts'
+import {
+  CR,
+  LF,
+  behindLineEnd,
+  countLineEnds,
+  createDialect,
+  hasRest,
+  lineEndFrom,
+  type Dialect,
+} from './dialect.ts'
 import { createRecordReader, type Reading, type RecordReader } from './record-reader.ts'
 import { holdsFittingLine, swallowsLines } from './resync.ts'
 
@@ -91,7 +108,8 @@ class CsvScanner implements DocumentScanner {
   }
 
   #guarded(slab: Slab, start: number, end: number, final: boolean): Progress {
-    // A line end behind the input saves a bound check at each byte; values without their doubled quotes are written after it.
+    // A line end behind the input saves a bound check at each byte; values without their doubled quotes are
+    // written after it.
     if (slab.end <= end) {
       reserve(slab, end + 1 - slab.end)
       slab.end = end + 1
@@ -126,10 +144,17 @@ class CsvScanner implements DocumentScanner {
       const reading = reader.read(slab, at, end, final)
       if (reading === 'more') break
       const position = this.#before + at - from
-      const wrong = this.#judge(bytes, at, reading, position) ?? (isValid ? undefined : invalidIn(bytes, at, extent.end, position))
+      const wrong =
+        this.#judge(bytes, at, reading, position) ??
+        (isValid ? undefined : invalidIn(bytes, at, extent.end, position))
       const isHeader = this.#map === undefined && this.#shape.header
       if (this.#map === undefined) {
-        const fault = isHeader && wrong !== undefined ? `the header: ${wrong}` : wrong === undefined ? this.#learn(slab, at) : undefined
+        const fault =
+          isHeader && wrong !== undefined
+            ? `the header: ${wrong}`
+            : wrong === undefined
+              ? this.#learn(slab, at)
+              : undefined
         if (fault !== undefined) return { consumed: at, fault: { rule: 'wrong_root', reason: fault, at: -1 } }
       }
       if (!isHeader) this.#take(slab, at, wrong)
@@ -154,14 +179,23 @@ class CsvScanner implements DocumentScanner {
       return fits ? undefined : `${reader.count} fields instead of ${this.#width}`
     }
     if (reading === 'open') {
-      if (reader.firstBreak >= 0 && reader.firstBreak < reader.oddEnd && this.#isCut(bytes, at, reader.oddEnd, position)) return NOT_CLOSED
+      if (
+        reader.firstBreak >= 0 &&
+        reader.firstBreak < reader.oddEnd &&
+        this.#isCut(bytes, at, reader.oddEnd, position)
+      )
+        return NOT_CLOSED
       extent.end = reader.oddEnd
       extent.next = reader.next
       extent.lines = countLineEnds(bytes, at, reader.next)
       return reader.closesInLine ? 'text after a closing quote' : NOT_CLOSED
     }
     const most = at + LIMITS.recordBytes
-    if (reader.firstBreak >= 0 && this.#isCut(bytes, at, lastLineEnd(bytes, reader.firstBreak, most), position)) return NOT_CLOSED
+    if (
+      reader.firstBreak >= 0 &&
+      this.#isCut(bytes, at, lastLineEnd(bytes, reader.firstBreak, most), position)
+    )
+      return NOT_CLOSED
     extent.end = extent.next = most
     extent.lines = countLineEnds(bytes, at, most)
     this.#isSkipping = true
@@ -169,8 +203,9 @@ class CsvScanner implements DocumentScanner {
   }
 
   /**
-   * Whether a line within the odd record at `at`, before `to`, is a record in itself. Then the record is its first line:
-   * a quote in it is a stray one. What was kept of it must be one record again when it is replayed.
+   * Whether a line within the odd record at `at`, before `to`, is a record in itself. Then the record is its
+   * first line: a quote in it is a stray one. What was kept of it must be one record again when it is
+   * replayed.
    */
   #isCut(bytes: Uint8Array, at: number, to: number, position: number): boolean {
     if (this.#map === undefined || !holdsFittingLine(bytes, at, to, this.#width, this.#dialect)) return false
@@ -193,8 +228,14 @@ class CsvScanner implements DocumentScanner {
       this.#reader.expect(count)
       this.#reader.read(slab, start, this.#extent.end, true)
     }
-    const text = (i: number): string => bytes.toString('utf8', this.#reader.spans[i * 2], this.#reader.spans[i * 2] + Math.max(0, this.#reader.spans[i * 2 + 1]))
-    const name = (i: number): string => (this.#reader.doubled.includes(i) ? text(i).replaceAll(quote + quote, quote) : text(i))
+    const text = (i: number): string =>
+      bytes.toString(
+        'utf8',
+        this.#reader.spans[i * 2],
+        this.#reader.spans[i * 2] + Math.max(0, this.#reader.spans[i * 2 + 1]),
+      )
+    const name = (i: number): string =>
+      this.#reader.doubled.includes(i) ? text(i).replaceAll(quote + quote, quote) : text(i)
     const names = Array.from({ length: count }, (_, i) => (header ? name(i) : String(i + 1)))
     const map = mapFields(names, this.#shape)
     if (typeof map === 'string') return map
@@ -228,7 +269,8 @@ class CsvScanner implements DocumentScanner {
     }
     for (const field of unknown) {
       const length = spans[field * 2 + 1]
-      if (length > 0) records.issues.push({ row, kind: 'unexpected', path: paths[field], start: spans[field * 2], length })
+      if (length > 0)
+        records.issues.push({ row, kind: 'unexpected', path: paths[field], start: spans[field * 2], length })
     }
   }
 
@@ -266,5 +308,6 @@ function invalidIn(bytes: Buffer, start: number, end: number, position: number):
   const found = firstInvalid(bytes, start, end)
   if (found < 0) return undefined
   const byte = bytes[found].toString(16).toUpperCase().padStart(2, '0')
-  return `invalid UTF-8 at byte ${position + found - start} (0x${byte}); if the file is windows-1252, declare record.encoding`
+  const place = `byte ${position + found - start} (0x${byte})`
+  return `invalid UTF-8 at ${place}; if the file is windows-1252, declare record.encoding`
 }
