@@ -209,7 +209,7 @@ test('Spark reads the same values from the same files', async () => {
   }
   await session.close()
   await spark.stop()
-}, 180_000)
+}, 300_000)
 
 /** Texts of one value in one form, whoever wrote it. */
 function sparkText(kind: string, text: string): unknown {
