@@ -151,3 +151,6 @@ export interface Dataset {
 }
 
 export const RESERVED_COLUMNS: readonly string[] = [...[...ORIGIN_COLUMNS, ...REJECT_COLUMNS].map((column) => column.name), 'outcome', 'ingest_date', 'processed_date']
+
+/** No column has this name: programs that read rows into objects, ours among them, would lose its values. */
+export const UNUSABLE_COLUMN = '__proto__'

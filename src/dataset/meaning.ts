@@ -1,5 +1,5 @@
 /** What a JSON Schema cannot say: names that refer to each other, types that need a setting, patterns that compile. */
-import { RESERVED_COLUMNS } from './declaration.ts'
+import { RESERVED_COLUMNS, UNUSABLE_COLUMN } from './declaration.ts'
 import { checkColumn } from './column-meaning.ts'
 import { isZone, type Finding, type YamlPath } from './finding.ts'
 import { checkJsonPaths } from './json-paths.ts'
@@ -43,6 +43,12 @@ function checkNames(names: string[]): Finding[] {
     const key = name.toLowerCase()
     if (RESERVED_COLUMNS.includes(key))
       return [{ path: ['columns', i, 'name'], message: `${name} is a column that every table has by itself`, suggestion: 'Choose another name.' }]
+    if (key === UNUSABLE_COLUMN)
+      return [{
+        path: ['columns', i, 'name'],
+        message: `${name} cannot be the name of a column: programs that read rows into objects lose its values`,
+        suggestion: `Choose another name, and add path: ${name}.`,
+      }]
     if (seen.has(key)) return [{ path: ['columns', i, 'name'], message: `column ${name} is declared twice` }]
     seen.add(key)
     return []

@@ -3,7 +3,7 @@ import { failure } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../core/raw-columns.ts'
 import { tableColumn, typeText, type DeltaType, type TableColumn, type TableSchema } from '../core/table-schema.ts'
-import type { Column, Dataset, PartitionField } from '../dataset/declaration.ts'
+import { UNUSABLE_COLUMN, type Column, type Dataset, type PartitionField } from '../dataset/declaration.ts'
 import { normalizeColumn } from '../dataset/normalize.ts'
 import { pathMeaning, pathNames } from '../dataset/paths.ts'
 
@@ -117,7 +117,8 @@ function columnName(names: string[]): string {
     const kept = plain.replace(/^[^A-Za-z0-9_]+|[^A-Za-z0-9_]+$/g, '').replace(/[^A-Za-z0-9_]+/g, '_')
     return kept === '' ? 'field' : kept
   })
-  return parts.join('_').replace(/^(?=\d)/, '_').toLowerCase().slice(0, NAME_LENGTH)
+  const name = parts.join('_').replace(/^(?=\d)/, '_').toLowerCase().slice(0, NAME_LENGTH)
+  return name === UNUSABLE_COLUMN ? 'proto' : name
 }
 
 /**

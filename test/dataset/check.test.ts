@@ -20,6 +20,7 @@ test.each([
   ['a column nobody declared', books.replace('key: [record_id]', 'key: [record_ids]'), /there is no column record_ids\. Did you mean record_id\?/],
   ['a wrong record path', books.replace('path: /library/book', 'path: library.book'), /an XML record path looks like/],
   ['a reserved name', books.replace('name: title,', 'name: topic, path: title,'), /topic is a column that every table has/],
+  ['a column that rows in objects lose', books.replace('name: author_country', 'name: __proto__'), /__proto__ cannot be the name of a column/],
   ['a column twice', books.replace('name: author_country', 'name: title'), /column title is declared twice/],
   ['decimal without scale', books.replace('name: title, required', 'name: title, type: decimal, required'), /needs precision and scale/],
   ['a bad regular expression', books.replace('max_length: 500', 'pattern: "(["'), /is not a regular expression/],
