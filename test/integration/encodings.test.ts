@@ -40,6 +40,16 @@ const accepted = (where: Place): Promise<string[]> =>
     where.raw,
     "import pyarrow.compute as pc\na = t.filter(pc.equal(t['outcome'], 'accepted')).sort_by('id')\nprint(json.dumps([f'{r[\"id\"]} {r[\"b\"]}' for r in a.to_pylist()]))",
   )
+/** How many rows there are, the last one, and how many hold a stray quote. */
+const ends = (where: Place): Promise<[number, string, number]> =>
+  deltalake(
+    where.raw,
+    `import pyarrow.compute as pc
+a = t.filter(pc.equal(t['outcome'], 'accepted')).select(['id', 'b'])
+last = a.filter(pc.equal(a['id'], pc.max(a['id']))).to_pylist()[0]
+strays = a.filter(pc.equal(a['b'], '"oops'))
+print(json.dumps([len(a), f'{last["id"]} {last["b"]}', len(strays)]))`,
+  )
 const rejects = (where: Place): Promise<string[]> =>
   deltalake(
     where.raw,
@@ -142,7 +152,9 @@ test('stray quotes in a file larger than a message cost their own lines; any del
   expect(await job.ended).toBe(0)
   clearInterval(watch)
   expect(most).toBeLessThan(768 * 1024 * 1024)
-  const lineOf = (row: number): number => text.slice(0, text.indexOf(rows[row])).split('\n').length
+  // Rows before one that is odd: two lines each, but those that are odd themselves.
+  const lineOf = (row: number): number =>
+    2 + row * 2 - Math.floor(row / 100_000) * 2 - (row % 100_000 > 7 ? 1 : 0) - (row % 100_000 > 9 ? 1 : 0)
   const expected = [0, 1, 2]
     .flatMap((n) => [
       `a.csv: a quote is not closed (line ${lineOf(n * 100_000 + 9)})`,
@@ -150,8 +162,8 @@ test('stray quotes in a file larger than a message cost their own lines; any del
     ])
     .toSorted()
   expect(await rejects(where)).toEqual(expected)
-  const found = await accepted(where)
-  expect([found.length, found.at(-1)]).toEqual([299_994, `299999 Größe\n${'y'.repeat(40)} 299999`])
+  const last = `299999 Größe\n${'y'.repeat(40)} 299999`
+  expect(await ends(where)).toEqual([299_994, last, 0])
   expect(await cliJson(where, ['quarantine', 'replay', where.declaration])).toMatchObject({
     read: 6,
     accepted: 0,
@@ -169,10 +181,6 @@ test('stray quotes in a file larger than a message cost their own lines; any del
     accepted: 3,
     quarantined: 3,
   })
-  expect((await accepted(where)).filter((row) => row.includes('oops'))).toEqual([
-    '9 "oops',
-    '100009 "oops',
-    '200009 "oops',
-  ])
+  expect(await ends(where)).toEqual([299_997, last, 3])
   where.cleanUp()
 })
