@@ -1,8 +1,14 @@
-/** How a connection to a database is secured: by TLS unless the server is this machine or the source says otherwise. */
+/**
+ * How a connection to a database is secured: by TLS unless the server is this machine or the source says
+ * otherwise.
+ */
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 import { failure } from '../core/errors.ts'
 
-/** `require`: nobody can listen, but anybody could answer; `verify-full`: the server proves by a certificate that it is the host. */
+/**
+ * `require`: nobody can listen, but anybody could answer; `verify-full`: the server proves by a certificate
+ * that it is the host.
+ */
 export const TLS_MODES = ['disable', 'require', 'verify-full'] as const
 export type TlsMode = (typeof TLS_MODES)[number]
 
@@ -18,7 +24,10 @@ LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
 LOOPBACK.addAddress('::1', 'ipv6')
 
 function isLoopback(address: string): boolean {
-  return (isIPv4(address) && LOOPBACK.check(address, 'ipv4')) || (isIPv6(address) && LOOPBACK.check(address, 'ipv6'))
+  return (
+    (isIPv4(address) && LOOPBACK.check(address, 'ipv4')) ||
+    (isIPv6(address) && LOOPBACK.check(address, 'ipv6'))
+  )
 }
 
 export interface DatabaseTls {
@@ -26,25 +35,40 @@ export interface DatabaseTls {
   ca?: string
 }
 
-/** `address`: where the host was found to be. With authorities and no word of `ssl`, they are used. Throws `setting_missing`. */
+/**
+ * `address`: where the host was found to be. With authorities and no word of `ssl`, they are used. Throws
+ * `setting_missing`.
+ */
 export function tlsOf({ ssl, ca: own }: TlsConfig, address: string, secret: { ca?: string }): DatabaseTls {
   const ca = own ?? secret.ca
   const mode = ssl ?? (ca !== undefined ? 'verify-full' : isLoopback(address) ? 'disable' : 'require')
   const where = 'source_config'
   if (!TLS_MODES.includes(mode)) {
-    throw failure('setting_missing', { where, setting: `ssl as one of ${TLS_MODES.join(', ')}`, example: '"ssl": "require"' })
+    throw failure('setting_missing', {
+      where,
+      setting: `ssl as one of ${TLS_MODES.join(', ')}`,
+      example: '"ssl": "require"',
+    })
   }
   if (ca !== undefined && !/-----BEGIN (TRUSTED )?CERTIFICATE-----/.test(ca)) {
     const example = '"ca": "-----BEGIN CERTIFICATE-----\\n..."'
-    throw failure('setting_missing', { where, setting: 'ca as the text of certificates (PEM), not a path', example })
+    throw failure('setting_missing', {
+      where,
+      setting: 'ca as the text of certificates (PEM), not a path',
+      example,
+    })
   }
   return { mode, ...(ca === undefined ? {} : { ca }) }
 }
 
-const CERTIFICATE_CODES = /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_SSL_|HANDSHAKE_SSL_ERROR|INVALID_CA|HOSTNAME_)/
+const CERTIFICATE_CODES =
+  /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_SSL_|HANDSHAKE_SSL_ERROR|INVALID_CA|HOSTNAME_)/
 const WITHOUT_TLS = /does not support (SSL|secure) connection/i
 
-/** What says that a connection could not be secured: a server without TLS, a certificate that is not trusted or of another host. */
+/**
+ * What says that a connection could not be secured: a server without TLS, a certificate that is not trusted
+ * or of another host.
+ */
 export function tlsError(error: unknown, at: string): Error | undefined {
   const { code = '', message = '' } = error as { code?: string; message?: string }
   if (WITHOUT_TLS.test(message)) return failure('source_without_tls', { address: at }, error)

@@ -15,13 +15,28 @@ const plain = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p
 export function nearNames(text: string, known: KnownTable[]): string[] {
   const wanted = plain(text)
   const last = plain(text.slice(text.lastIndexOf('.') + 1))
-  const same = known.filter(({ schema, table }) => plain(table) === last || plain(table) === wanted || plain(schema + table) === wanted)
+  const same = known.filter(
+    ({ schema, table }) =>
+      plain(table) === last || plain(table) === wanted || plain(schema + table) === wanted,
+  )
   const near: KnownTable[] = []
   let rest = known.filter((one) => !same.includes(one))
-  for (let name = nearest(last, rest.map((one) => plain(one.table))); name !== undefined; ) {
+  for (
+    let name = nearest(
+      last,
+      rest.map((one) => plain(one.table)),
+    );
+    name !== undefined;
+  ) {
     near.push(...rest.filter((one) => plain(one.table) === name))
     rest = rest.filter((one) => plain(one.table) !== name)
-    name = near.length + same.length < MOST_NEAR ? nearest(last, rest.map((one) => plain(one.table))) : undefined
+    name =
+      near.length + same.length < MOST_NEAR
+        ? nearest(
+            last,
+            rest.map((one) => plain(one.table)),
+          )
+        : undefined
   }
   return [...same, ...near].slice(0, MOST_NEAR).map((one) => one.written)
 }

@@ -1,6 +1,7 @@
 /**
- * What a connector to a database gives a transfer: the rows of a table as CSV text, in parts that can be read beside each other. A part
- * that an earlier, broken read has kept is read again only when the connector cannot say that it is still the same.
+ * What a connector to a database gives a transfer: the rows of a table as CSV text, in parts that can be read
+ * beside each other. A part that an earlier, broken read has kept is read again only when the connector
+ * cannot say that it is still the same.
  */
 import type { Readable } from 'node:stream'
 import { failure } from '../core/errors.ts'
@@ -8,13 +9,17 @@ import { failure } from '../core/errors.ts'
 export interface DatabaseLogin {
   username: string
   password: string
-  /** Certificates of the authorities that the server's is checked against, as PEM; the source's own `ca` comes first. */
+  /**
+   * Certificates of the authorities that the server's is checked against, as PEM; the source's own `ca` comes
+   * first.
+   */
   ca?: string
 }
 
 /**
- * What becomes of a value that no file's type can hold (NaN, infinity, dates outside of the years 1 to 9999, dates that are none): its
- * row is a reject, the value is missing, or columns of types that have such values are text in the file.
+ * What becomes of a value that no file's type can hold (NaN, infinity, dates outside of the years 1 to 9999,
+ * dates that are none): its row is a reject, the value is missing, or columns of types that have such values
+ * are text in the file.
  */
 export const UNREPRESENTABLE = ['reject', 'null', 'text'] as const
 export type Unrepresentable = (typeof UNREPRESENTABLE)[number]
@@ -25,17 +30,25 @@ export function treatmentOf(declared: unknown): Unrepresentable {
   if (treatment !== undefined) return treatment
   const known = UNREPRESENTABLE.map((one) => `"${one}"`).join(', ')
   throw failure('setting_missing', {
-    where: 'source_config', setting: `unrepresentable as one of ${known}`, example: '"unrepresentable": "reject"',
+    where: 'source_config',
+    setting: `unrepresentable as one of ${known}`,
+    example: '"unrepresentable": "reject"',
   })
 }
 
 /** How a missing value stands in the stream, never in quotes; the same text as a value comes in quotes. */
 export const NULL_TEXT = '\\N'
 
-/** About so many bytes of a table are a part: little to read again after a break, few files and connections' turns for a large table. */
+/**
+ * About so many bytes of a table are a part: little to read again after a break, few files and connections'
+ * turns for a large table.
+ */
 export const PART_BYTES = 128 * 1024 * 1024
 
-/** A connection that is silent for so long is asked whether it still stands; the system gives up after some minutes. */
+/**
+ * A connection that is silent for so long is asked whether it still stands; the system gives up after some
+ * minutes.
+ */
 export const KEEP_ALIVE_MS = 30_000
 
 /** The part of a read that is not cut. */
@@ -109,19 +122,26 @@ export interface TableRead<Cursor = unknown> extends ReadMoment {
   lanes: number
   /** Parts of a lane are read one after the other. */
   open(part: string, lane: number, aside: Aside): Promise<PartStream>
-  /** Whether a part that was read at the earlier moment, with so many rows (rejected ones too), is what this read would give. */
+  /**
+   * Whether a part that was read at the earlier moment, with so many rows (rejected ones too), is what this
+   * read would give.
+   */
   keeps(part: string, rows: number, note: string): Promise<boolean>
   /** Valid when all parts are read or kept. */
   cursor(): Cursor | undefined
-  /** An error that came while rows were read, by the table of errors; what is not the database's stays as it is. */
+  /**
+   * An error that came while rows were read, by the table of errors; what is not the database's stays as it
+   * is.
+   */
   failed(error: unknown): Error
   /** Ends the transactions; call it when nothing is read any more. */
   close(): Promise<void>
 }
 
 /**
- * Throws `source_failed` for columns whose names differ only in case: DuckDB, Spark and Delta take them for one. No name is changed
- * instead, because which of two would get another one is nothing that a reader could know.
+ * Throws `source_failed` for columns whose names differ only in case: DuckDB, Spark and Delta take them for
+ * one. No name is changed instead, because which of two would get another one is nothing that a reader could
+ * know.
  */
 export function checkTwins(columns: { name: string }[], table: string, address: string): void {
   const seen = new Map<string, string>()
@@ -130,12 +150,14 @@ export function checkTwins(columns: { name: string }[], table: string, address: 
     seen.set(name.toLowerCase(), name)
     if (twin === undefined) continue
     const way = 'name the columns to read in columns, or read a view that gives one of them another name'
-    const reason = `columns ${twin} and ${name} of ${table} differ only in case, which tables in files cannot have; ${way}`
+    const what = `columns ${twin} and ${name} of ${table} differ only in case`
+    const reason = `${what}, which tables in files cannot have; ${way}`
     throw failure('source_failed', { address, reason })
   }
 }
 
-const LOST_CODES = /^(ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|EHOSTUNREACH|PROTOCOL_CONNECTION_LOST|57P0[1-3]|08\w{3})$/
+const LOST_CODES =
+  /^(ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|EHOSTUNREACH|PROTOCOL_CONNECTION_LOST|57P0[1-3]|08\w{3})$/
 const LOST_TEXTS = [
   /^Connection (terminated|ended|lost)/i,
   /^Client has encountered a connection error/i,

@@ -31,22 +31,34 @@ interface Found {
 }
 
 /** Throws `source_not_found` with names that are near. */
-export async function describeTable(connection: Connection, config: TableConfig, { at, treatment }: { at: string; treatment: Treatment }): Promise<Table> {
+export async function describeTable(
+  connection: Connection,
+  config: TableConfig,
+  { at, treatment }: { at: string; treatment: Treatment },
+): Promise<Table> {
   const [tables] = await connection.query<RowDataPacket[]>(
-    'SELECT table_name AS name, table_type AS kind, CAST(table_rows AS CHAR) AS estimated FROM information_schema.tables WHERE table_schema = ?', [config.database],
+    `SELECT table_name AS name, table_type AS kind, CAST(table_rows AS CHAR) AS estimated
+    FROM information_schema.tables WHERE table_schema = ?`,
+    [config.database],
   )
   const found = oneOf(tables as unknown as Found[], config)
   if (found === undefined) throw notFound(tables as unknown as Found[], config, at)
   const [rows] = await connection.query<RowDataPacket[]>(
-    `SELECT table_name AS own, column_name AS name, data_type AS kind, column_type AS whole, column_key AS role FROM information_schema.columns
-    WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position`, [config.database, found.name],
+    `SELECT table_name AS own, column_name AS name, data_type AS kind,
+      column_type AS whole, column_key AS role
+    FROM information_schema.columns WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position`,
+    [config.database, found.name],
   )
   // The comparison above takes capital and small letters for the same.
   const own = rows.filter((row) => row.own === found.name)
   const columns = (config.columns ?? own.map((row) => String(row.name))).map((name, i) => {
     const row = own.find((one) => one.name === name)
-    if (row !== undefined) return { ...mysqlColumn(name, String(row.kind), String(row.whole), treatment), place: i }
-    const known = `it has ${own.map((one) => one.name).join(', ').slice(0, 200)}.`
+    if (row !== undefined)
+      return { ...mysqlColumn(name, String(row.kind), String(row.whole), treatment), place: i }
+    const known = `it has ${own
+      .map((one) => one.name)
+      .join(', ')
+      .slice(0, 200)}.`
     throw failure('source_not_found', { address: at, what: `column ${name} in ${config.table}`, known })
   })
   checkTwins(columns, config.table, at)
@@ -57,7 +69,10 @@ export async function describeTable(connection: Connection, config: TableConfig,
   return { name: found.name, written, columns, key, isView, estimatedRows }
 }
 
-/** The table of that name; without the quotes and the database that may stand around it; or the only one that differs in case. */
+/**
+ * The table of that name; without the quotes and the database that may stand around it; or the only one that
+ * differs in case.
+ */
 function oneOf(tables: Found[], { database, table }: TableConfig): Found | undefined {
   const inside = table.startsWith(`${database}.`) ? table.slice(database.length + 1) : table
   const quoted = (/^`((?:[^`]|``)+)`$/.exec(inside)?.[1] ?? inside).replaceAll('``', '`')
@@ -70,7 +85,10 @@ function oneOf(tables: Found[], { database, table }: TableConfig): Found | undef
 }
 
 function notFound(tables: Found[], { database, table }: TableConfig, at: string): Error {
-  const near = nearNames(table, tables.map((one) => ({ schema: database, table: one.name, written: one.name })))
+  const near = nearNames(
+    table,
+    tables.map((one) => ({ schema: database, table: one.name, written: one.name })),
+  )
   const known = near.length > 0 ? `near are ${near.join(', ')}.` : 'SHOW TABLES lists what there is.'
   return failure('source_not_found', { address: at, what: `table ${table} that this user can see`, known })
 }
@@ -78,5 +96,7 @@ function notFound(tables: Found[], { database, table }: TableConfig, at: string)
 /** Of a view, as the planner thinks: counting would run it once more. */
 async function plannedRows(connection: Connection, written: string): Promise<number> {
   const [rows] = await connection.query<RowDataPacket[]>(`EXPLAIN SELECT * FROM ${written}`)
-  return rows.filter((row) => Number(row.id) === 1).reduce((product, row) => product * Math.max(1, Number(row.rows ?? 1)), 1)
+  return rows
+    .filter((row) => Number(row.id) === 1)
+    .reduce((product, row) => product * Math.max(1, Number(row.rows ?? 1)), 1)
 }

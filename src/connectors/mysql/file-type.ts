@@ -15,11 +15,26 @@ export interface MysqlColumn extends SourceColumn {
 }
 
 const WHOLE_TYPES: Record<string, string> = {
-  tinyint: 'TINYINT', smallint: 'SMALLINT', mediumint: 'INTEGER', int: 'INTEGER', bigint: 'BIGINT', year: 'SMALLINT',
+  tinyint: 'TINYINT',
+  smallint: 'SMALLINT',
+  mediumint: 'INTEGER',
+  int: 'INTEGER',
+  bigint: 'BIGINT',
+  year: 'SMALLINT',
 }
 const SHAPES = ['geometry', 'point', 'linestring', 'polygon', 'multipoint', 'multilinestring', 'multipolygon']
 const BYTES = new Set([
-  'binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob', 'bit', 'vector', ...SHAPES, 'geometrycollection', 'geomcollection',
+  'binary',
+  'varbinary',
+  'tinyblob',
+  'blob',
+  'mediumblob',
+  'longblob',
+  'bit',
+  'vector',
+  ...SHAPES,
+  'geometrycollection',
+  'geomcollection',
 ])
 const MOST_DIGITS = 38
 
@@ -29,8 +44,8 @@ export interface Treatment {
 }
 
 /**
- * `kind` and `whole` as information_schema has them (int, int(10) unsigned). What has no equal stays the text that the database gives.
- * A FLOAT is read as a DOUBLE: as text it has six digits only.
+ * `kind` and `whole` as information_schema has them (int, int(10) unsigned). What has no equal stays the text
+ * that the database gives. A FLOAT is read as a DOUBLE: as text it has six digits only.
  */
 export function mysqlColumn(name: string, kind: string, whole: string, treatment: Treatment): MysqlColumn {
   const id = mysql.escapeId(name, true)
@@ -40,18 +55,25 @@ export function mysqlColumn(name: string, kind: string, whole: string, treatment
   if (kind === 'float') return { ...plain, duckType: 'FLOAT', select: `CAST(${id} AS DOUBLE)` }
   if (kind === 'double') return { ...plain, duckType: 'DOUBLE' }
   const decimal = /^decimal\((\d+),(\d+)\)/.exec(whole)
-  if (decimal !== null && Number(decimal[1]) <= MOST_DIGITS) return { ...plain, duckType: `DECIMAL(${decimal[1]}, ${decimal[2]})` }
+  if (decimal !== null && Number(decimal[1]) <= MOST_DIGITS)
+    return { ...plain, duckType: `DECIMAL(${decimal[1]}, ${decimal[2]})` }
   if (BYTES.has(kind)) return { ...plain, duckType: 'VARCHAR', hex: true }
-  if (kind === 'date' || kind === 'datetime' || kind === 'timestamp') return { ...plain, ...dated(id, kind, treatment) }
+  if (kind === 'date' || kind === 'datetime' || kind === 'timestamp')
+    return { ...plain, ...dated(id, kind, treatment) }
   return { ...plain, duckType: 'VARCHAR', quoted: true }
 }
 
 type Dated = Pick<MysqlColumn, 'duckType' | 'select' | 'time' | 'rule' | 'isOdd'>
 
-function dated(id: string, kind: 'date' | 'datetime' | 'timestamp', { unrepresentable, zeroDates }: Treatment): Dated {
+function dated(
+  id: string,
+  kind: 'date' | 'datetime' | 'timestamp',
+  { unrepresentable, zeroDates }: Treatment,
+): Dated {
   const zero = kind === 'date' ? '0000-00-00' : '0000-00-00 00:00:00'
   // The year 0000 with fractions of a second is no zero for the comparison of texts, but no moment either.
-  const value = zeroDates === 'null' ? `CASE WHEN CAST(${id} AS CHAR) LIKE '${zero}%' THEN NULL ELSE ${id} END` : id
+  const value =
+    zeroDates === 'null' ? `CASE WHEN CAST(${id} AS CHAR) LIKE '${zero}%' THEN NULL ELSE ${id} END` : id
   const select = kind === 'timestamp' ? `CONCAT(${value}, '+00')` : value
   const time = kind !== 'date'
   if (unrepresentable === 'text') return { duckType: 'VARCHAR', select, time }
@@ -61,7 +83,10 @@ function dated(id: string, kind: 'date' | 'datetime' | 'timestamp', { unrepresen
 
 const ZERO = 48
 
-/** Whether a text that begins with yyyy-MM-dd is of a day that never was: 0000-00-00, 2026-00-10, the 31st of February. */
+/**
+ * Whether a text that begins with yyyy-MM-dd is of a day that never was: 0000-00-00, 2026-00-10, the 31st of
+ * February.
+ */
 export function isNoDay(text: string): boolean {
   const tens = text.charCodeAt(8) - ZERO
   const day = tens * 10 + text.charCodeAt(9) - ZERO

@@ -17,10 +17,18 @@ interface RowsOptions {
 
 const CHUNK_TEXT = 1 << 16
 
-export async function* csvOf(connection: Connection, query: string, { columns, window, treatment, aside }: RowsOptions): AsyncGenerator<Buffer> {
+export async function* csvOf(
+  connection: Connection,
+  query: string,
+  { columns, window, treatment, aside }: RowsOptions,
+): AsyncGenerator<Buffer> {
   // mysql2's plain connection streams; its promises would gather all rows.
-  const plain = (connection as unknown as { connection: { query(options: object): { stream(options: object): Readable } } }).connection
-  const rows = plain.query({ sql: query, rowsAsArray: true, typeCast: castOf(columns) }).stream({ highWaterMark: 512 })
+  const plain = (
+    connection as unknown as { connection: { query(options: object): { stream(options: object): Readable } } }
+  ).connection
+  const rows = plain
+    .query({ sql: query, rowsAsArray: true, typeCast: castOf(columns) })
+    .stream({ highWaterMark: 512 })
   // A lost connection is told to the connection, and not to a query that streams.
   const onLost = (error: Error): void => void rows.destroy(error)
   connection.once('error', onLost)
@@ -47,7 +55,10 @@ export async function* csvOf(connection: Connection, query: string, { columns, w
   if (text !== '') yield Buffer.from(text)
 }
 
-/** Everything as text: UTF-8 is what the connection speaks, whatever a column's own encoding is; JSON says that it has none. */
+/**
+ * Everything as text: UTF-8 is what the connection speaks, whatever a column's own encoding is; JSON says
+ * that it has none.
+ */
 function castOf(columns: MysqlColumn[]): (field: Field) => string | null {
   let column = 0
   const width = columns.length + 3
@@ -82,8 +93,16 @@ function judgeOf(columns: MysqlColumn[], treatment: Unrepresentable, aside: Asid
 function rejected(columns: MysqlColumn[], i: number, row: Row): Parameters<Aside['reject']>[0] {
   const { name, type, rule = 'type' } = columns[i]
   const value = String(row[i])
-  const original = JSON.stringify(Object.fromEntries(columns.map((column, place) => [column.name, row[place]]))).slice(0, MOST_ROW_TEXT)
-  return { column: name, rule, value, message: `${value} is a value of ${type} that a file cannot hold`, original }
+  const original = JSON.stringify(
+    Object.fromEntries(columns.map((column, place) => [column.name, row[place]])),
+  ).slice(0, MOST_ROW_TEXT)
+  return {
+    column: name,
+    rule,
+    value,
+    message: `${value} is a value of ${type} that a file cannot hold`,
+    original,
+  }
 }
 
 const csvValue = (value: string | null, quoted: boolean): string =>

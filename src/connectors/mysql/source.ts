@@ -1,6 +1,7 @@
 /**
- * A table of MySQL or MariaDB as CSV text in a stream, with the types it has. Reads are of one snapshot. These databases do not tell
- * which transaction wrote a row, so incremental reads look back over an overlap of the cursor and leave out what they took before.
+ * A table of MySQL or MariaDB as CSV text in a stream, with the types it has. Reads are of one snapshot.
+ * These databases do not tell which transaction wrote a row, so incremental reads look back over an overlap
+ * of the cursor and leave out what they took before.
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -8,8 +9,15 @@ import mysql, { type Connection as PromisedConnection, type RowDataPacket } from
 import { failure, reasonOf } from '../../core/errors.ts'
 import { tlsError, tlsOf, type DatabaseTls, type TlsConfig } from '../database-tls.ts'
 import {
-  isConnectionLost, KEEP_ALIVE_MS, PART_BYTES, treatmentOf, WHOLE,
-  type DatabaseLogin, type ReadOptions, type TableRead, type Unrepresentable,
+  isConnectionLost,
+  KEEP_ALIVE_MS,
+  PART_BYTES,
+  treatmentOf,
+  WHOLE,
+  type DatabaseLogin,
+  type ReadOptions,
+  type TableRead,
+  type Unrepresentable,
 } from '../table-source.ts'
 import { describeTable, type Table } from './describe.ts'
 import { createWindow, greatestOf, positionOf, type MysqlCursor } from './position.ts'
@@ -25,15 +33,19 @@ export interface MysqlConfig extends TlsConfig {
   cursor?: string
   /** What makes a row unique; its primary key when not given. */
   key?: string[]
-  /** How far back an incremental read looks for rows that committed late: seconds for a time, values for a number. */
+  /**
+   * How far back an incremental read looks for rows that committed late: seconds for a time, values for a
+   * number.
+   */
   overlap?: number
   /** What becomes of a value that no file can hold. */
   unrepresentable?: Unrepresentable
   /** 0000-00-00 as a missing value, whatever becomes of other dates that are none. */
   zero_dates?: 'null'
   /**
-   * `one` (usual): all rows as of one moment, by one connection. `per_part`: ranges of a whole-number primary key, each as of its own
-   * moment, beside each other and kept when a read breaks. Each row comes once either way.
+   * `one` (usual): all rows as of one moment, by one connection. `per_part`: ranges of a whole-number primary
+   * key, each as of its own moment, beside each other and kept when a read breaks. Each row comes once either
+   * way.
    */
   snapshot?: 'one' | 'per_part'
   /** With `per_part`: about so many bytes of the table are read at a time. */
@@ -44,7 +56,10 @@ export type { MysqlCursor } from './position.ts'
 
 /** `address`: where to connect, checked by the caller; `host` of the config is the name that TLS checks. */
 export async function readMysql(
-  config: MysqlConfig, login: DatabaseLogin, address: string, { since, limit, lanes = 1, earlier }: ReadOptions<MysqlCursor>,
+  config: MysqlConfig,
+  login: DatabaseLogin,
+  address: string,
+  { since, limit, lanes = 1, earlier }: ReadOptions<MysqlCursor>,
 ): Promise<TableRead<MysqlCursor>> {
   const at = `${config.host}:${config.port ?? 3306}`
   const treatment = { unrepresentable: treatmentOf(config.unrepresentable), zeroDates: config.zero_dates }
@@ -55,18 +70,24 @@ export async function readMysql(
     const cut = config.snapshot === 'per_part' && since === undefined && limit === undefined
     const shape = [table.columns, table.key, config.cursor, config.overlap, treatment]
     const identity = cut ? JSON.stringify([at, config.database, table.name, ...shape]) : ''
-    const moment = earlier !== undefined && cut && earlier.identity === identity
-      // What is kept of a broken read was cut and bounded as it was then; the rest is read by the same.
-      ? (JSON.parse(earlier.moment) as Moment)
-      : await begunNow(connections[0], config, { table, since, cut })
+    const moment =
+      earlier !== undefined && cut && earlier.identity === identity
+        ? // What is kept of a broken read was cut and bounded as it was then; the rest is read by the same.
+          (JSON.parse(earlier.moment) as Moment)
+        : await begunNow(connections[0], config, { table, since, cut })
     moment.value ??= since?.value
-    const position = positionOf(config, table, { since, value: moment.value, cut: cut && config.cursor !== undefined })
-    const before = new Set(Buffer.from(since?.seen ?? '', 'base64').toString('hex').match(/.{16}/g) ?? [])
+    const ends = { since, value: moment.value, cut: cut && config.cursor !== undefined }
+    const position = positionOf(config, table, ends)
+    const before = marksOf(since)
     const notes: (() => string)[] = []
     const list = table.columns.map((column) => column.select).join(', ')
     return {
-      columns: table.columns, estimatedRows: table.estimatedRows,
-      parts: moment.parts, lanes: Math.min(lanes, moment.parts.length), identity, moment: JSON.stringify(moment),
+      columns: table.columns,
+      estimatedRows: table.estimatedRows,
+      parts: moment.parts,
+      lanes: Math.min(lanes, moment.parts.length),
+      identity,
+      moment: JSON.stringify(moment),
       async open(part, lane, aside) {
         connections[lane] ??= await connect(config, login, address)
         if (cut) await begin(connections[lane])
@@ -76,17 +97,14 @@ export async function readMysql(
         const window = createWindow(before, config)
         notes.push(window.note)
         const query = `SELECT ${list}, ${position.extra} FROM ${table.written}${where}${most}`
-        const rows = csvOf(connections[lane], query, { columns: table.columns, window, treatment: treatment.unrepresentable, aside })
-        return { stream: Readable.from(failing(rows, at), { objectMode: false, highWaterMark: 1 << 20 }), note: window.note }
+        const how = { columns: table.columns, window, treatment: treatment.unrepresentable, aside }
+        return { stream: streamOf(csvOf(connections[lane], query, how), at), note: window.note }
       },
       async keeps(_part, _rows, note) {
         notes.push(() => note)
         return true
       },
-      cursor: () => {
-        const seen = Buffer.concat(notes.map((note) => Buffer.from(note(), 'base64'))).toString('base64')
-        return moment.value === undefined ? undefined : { value: moment.value, seen }
-      },
+      cursor: () => cursorOf(moment, notes),
       failed: (error) => readError(error, at),
       close,
     }
@@ -96,6 +114,17 @@ export async function readMysql(
   }
 }
 
+const marksOf = (since: MysqlCursor | undefined): Set<string> =>
+  new Set(Buffer.from(since?.seen ?? '', 'base64').toString('hex').match(/.{16}/g) ?? [])
+
+function cursorOf({ value }: Moment, notes: (() => string)[]): MysqlCursor | undefined {
+  const seen = Buffer.concat(notes.map((note) => Buffer.from(note(), 'base64'))).toString('base64')
+  return value === undefined ? undefined : { value, seen }
+}
+
+const streamOf = (rows: AsyncIterable<Buffer>, at: string): Readable =>
+  Readable.from(failing(rows, at), { objectMode: false, highWaterMark: 1 << 20 })
+
 async function* failing(rows: AsyncIterable<Buffer>, at: string): AsyncGenerator<Buffer> {
   try {
     yield* rows
@@ -104,15 +133,28 @@ async function* failing(rows: AsyncIterable<Buffer>, at: string): AsyncGenerator
   }
 }
 
-async function connect(config: MysqlConfig, login: DatabaseLogin, address: string): Promise<PromisedConnection> {
+async function connect(
+  config: MysqlConfig,
+  login: DatabaseLogin,
+  address: string,
+): Promise<PromisedConnection> {
   const port = config.port ?? 3306
   const tls = tlsOf(config, address, login)
-  const connection = await mysql.createConnection({
-    host: config.host, port, user: login.username, password: login.password, database: config.database, charset: 'utf8mb4',
-    connectTimeout: 15_000, stream: () => socketTo(address, port, config.host), ssl: secured(tls),
-  }).catch((error: unknown) => {
-    throw connectError(error, `${config.host}:${port}`, config)
-  })
+  const connection = await mysql
+    .createConnection({
+      host: config.host,
+      port,
+      user: login.username,
+      password: login.password,
+      database: config.database,
+      charset: 'utf8mb4',
+      connectTimeout: 15_000,
+      stream: () => socketTo(address, port, config.host),
+      ssl: secured(tls),
+    })
+    .catch((error: unknown) => {
+      throw connectError(error, `${config.host}:${port}`, config)
+    })
   connection.on('error', () => undefined)
   await connection.query("SET time_zone = '+00:00'")
   await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ')
@@ -120,16 +162,21 @@ async function connect(config: MysqlConfig, login: DatabaseLogin, address: strin
   return connection
 }
 
-/** The driver gives TLS a name only when the host is one; of an address that the source declares, Node takes it from the socket. */
+/**
+ * The driver gives TLS a name only when the host is one; of an address that the source declares, Node takes
+ * it from the socket.
+ */
 function socketTo(address: string, port: number, host: string): Socket {
   const socket = connectTcp({ port, host: address, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS })
   return isIP(host) === 0 ? socket : Object.assign(socket, { _host: host })
 }
 
-const begin = (connection: PromisedConnection): Promise<unknown> => connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
+const begin = (connection: PromisedConnection): Promise<unknown> =>
+  connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
 
 function readError(error: unknown, at: string): Error {
-  if (isConnectionLost(error)) return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
+  if (isConnectionLost(error))
+    return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
   if ((error as { sqlState?: string }).sqlState === undefined) return error as Error
   return failure('source_failed', { address: at, reason: reasonOf(error) }, error)
 }
@@ -147,30 +194,53 @@ interface Begin {
   cut: boolean
 }
 
-async function begunNow(connection: PromisedConnection, config: MysqlConfig, { table, since, cut }: Begin): Promise<Moment> {
+async function begunNow(
+  connection: PromisedConnection,
+  config: MysqlConfig,
+  { table, since, cut }: Begin,
+): Promise<Moment> {
   const value = await greatestOf(connection, config, table, since)
   return { value, parts: cut ? await rangesOf(connection, config, table) : [WHOLE] }
 }
 
 const MOST_PARTS = 10_000
 
-/** Equal steps of the key, about as many as the table's size asks for. Throws when the key is not one column of whole numbers. */
-async function rangesOf(connection: PromisedConnection, config: MysqlConfig, { columns, key, name, written }: Table): Promise<string[]> {
+/**
+ * Equal steps of the key, about as many as the table's size asks for. Throws when the key is not one column
+ * of whole numbers.
+ */
+async function rangesOf(
+  connection: PromisedConnection,
+  config: MysqlConfig,
+  { columns, key, name, written }: Table,
+): Promise<string[]> {
   const column = columns.find((one) => one.name === key[0])
   if (key.length !== 1 || column === undefined || !column.duckType.endsWith('INT')) {
-    const feature = `snapshot: per_part for ${config.table}, whose key is not one column of whole numbers that is read,`
-    throw failure('not_supported', { feature, instead: 'Leave snapshot out, or declare key with the column to cut by.' })
+    const what = 'whose key is not one column of whole numbers that is read,'
+    const feature = `snapshot: per_part for ${config.table}, ${what}`
+    throw failure('not_supported', {
+      feature,
+      instead: 'Leave snapshot out, or declare key with the column to cut by.',
+    })
   }
   const id = mysql.escapeId(column.name, true)
-  const size = 'SELECT CAST(data_length AS CHAR) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?'
+  const size =
+    `SELECT CAST(data_length AS CHAR) FROM information_schema.tables
+    WHERE table_schema = ? AND table_name = ?`
   const [[{ least, greatest, bytes }]] = await connection.query<RowDataPacket[]>(
-    `SELECT CAST(MIN(${id}) AS CHAR) AS least, CAST(MAX(${id}) AS CHAR) AS greatest, (${size} LIMIT 1) AS bytes FROM ${written}`,
+    `SELECT CAST(MIN(${id}) AS CHAR) AS least, CAST(MAX(${id}) AS CHAR) AS greatest,
+      (${size} LIMIT 1) AS bytes FROM ${written}`,
     [config.database, name],
   )
-  const count = Math.min(MOST_PARTS, Math.max(1, Math.ceil(Number(bytes ?? 0) / (config.part_bytes ?? PART_BYTES))))
+  const count = Math.min(
+    MOST_PARTS,
+    Math.max(1, Math.ceil(Number(bytes ?? 0) / (config.part_bytes ?? PART_BYTES))),
+  )
   const [from, to] = [BigInt((least as string | null) ?? 0), BigInt((greatest as string | null) ?? 0)]
   const step = (to - from) / BigInt(count) + 1n
-  const bounds = Array.from({ length: count + 1 }, (_, i) => (i === 0 || i === count ? '' : String(from + step * BigInt(i))))
+  const bounds = Array.from({ length: count + 1 }, (_, i) =>
+    i === 0 || i === count ? '' : String(from + step * BigInt(i)),
+  )
   return bounds.slice(1).map((end, i) => `${bounds[i]}:${end}`)
 }
 
@@ -195,7 +265,11 @@ function connectError(error: unknown, at: string, config: MysqlConfig): Error {
     return failure('source_auth_failed', { address: at, reason, secret: 'credentials_secret' }, error)
   }
   if (code === 'ER_BAD_DB_ERROR') {
-    return failure('source_not_found', { address: at, what: `database ${config.database}`, known: 'SHOW DATABASES lists what there is.' }, error)
+    return failure(
+      'source_not_found',
+      { address: at, what: `database ${config.database}`, known: 'SHOW DATABASES lists what there is.' },
+      error,
+    )
   }
   return failure('source_unreachable', { address: at, reason }, error)
 }

@@ -1,7 +1,8 @@
 /**
- * `COPY ... TO STDOUT` as a stream of its bytes. The server sends each row in a message of its own; the five bytes before each are cut out
- * where the rows lie, in one pass over what the socket read, and nothing is made per row (pg-copy-streams makes two objects, half of the
- * CPU of a read). Messages as in https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY.
+ * `COPY ... TO STDOUT` as a stream of its bytes. The server sends each row in a message of its own; the five
+ * bytes before each are cut out where the rows lie, in one pass over what the socket read, and nothing is
+ * made per row (pg-copy-streams makes two objects, half of the CPU of a read). Messages as in
+ * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY.
  */
 import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
@@ -25,15 +26,18 @@ export interface Diversion {
   /** A row of more bytes. */
   largeBytes?: number
   onLarge?(row: Buffer): void
-  /** Given for a server that does not check its texts: takes a row that is not UTF-8. Each row is looked at then. */
+  /**
+   * Given for a server that does not check its texts: takes a row that is not UTF-8. Each row is looked at
+   * then.
+   */
   onBroken?(row: Buffer): void
 }
 
 /** Cuts the content of messages out of what a socket reads, chunk after chunk. */
 export interface Unframer {
   /**
-   * The rows in a chunk, which lie in the chunk's own memory from then on; and, once the copy is over, what follows: the end that the
-   * server told, or a message that is not a copy's, from its first byte.
+   * The rows in a chunk, which lie in the chunk's own memory from then on; and, once the copy is over, what
+   * follows: the end that the server told, or a message that is not a copy's, from its first byte.
    */
   rows(chunk: Buffer): { rows: Buffer; after: Buffer | undefined }
 }
@@ -63,7 +67,8 @@ export function createUnframer(diversion: Diversion = {}): Unframer {
         at += length
         left -= length
         if (left > 0) break
-        const size = chunk.length - at < HEADER_BYTES ? Infinity : chunk.readUInt32BE(at + 1) - (HEADER_BYTES - 1)
+        const size =
+          chunk.length - at < HEADER_BYTES ? Infinity : chunk.readUInt32BE(at + 1) - (HEADER_BYTES - 1)
         const code = chunk[at]
         const isRow = code === COPY_DATA
         if (size === Infinity || (isRow && chunk.length - at - HEADER_BYTES < Math.min(size, peekBytes))) {
@@ -71,7 +76,10 @@ export function createUnframer(diversion: Diversion = {}): Unframer {
           break
         }
         if (!isRow && !PASSED_OVER.has(code)) {
-          return { rows: rowsOf(chunk, kept, aside), after: chunk.subarray(code === COPY_DONE ? at + HEADER_BYTES : at) }
+          return {
+            rows: rowsOf(chunk, kept, aside),
+            after: chunk.subarray(code === COPY_DONE ? at + HEADER_BYTES : at),
+          }
         }
         at += HEADER_BYTES
         left = size
@@ -82,7 +90,8 @@ export function createUnframer(diversion: Diversion = {}): Unframer {
   }
 }
 
-const rowsOf = (chunk: Buffer, kept: number, aside: AsideRows): Buffer => aside.andWhole(chunk.subarray(0, kept))
+const rowsOf = (chunk: Buffer, kept: number, aside: AsideRows): Buffer =>
+  aside.andWhole(chunk.subarray(0, kept))
 
 interface AsideRows {
   /** So many bytes of a row must be there before it is said where it goes. */
@@ -100,7 +109,8 @@ function createAside({ mark, onMarked, largeBytes = Infinity, onLarge, onBroken 
   let pieces: Buffer[] = []
   const back: Buffer[] = []
   const isMarked = (chunk: Buffer, at: number): boolean =>
-    mark !== undefined && chunk.compare(mark, 0, mark.length, at, Math.min(chunk.length, at + mark.length)) === 0
+    mark !== undefined &&
+    chunk.compare(mark, 0, mark.length, at, Math.min(chunk.length, at + mark.length)) === 0
   const judge = (row: Buffer): void => {
     if (isMarked(row, 0)) onMarked?.(row)
     else if (onBroken !== undefined && !isUtf8(row)) onBroken(row)
@@ -110,7 +120,9 @@ function createAside({ mark, onMarked, largeBytes = Infinity, onLarge, onBroken 
   return {
     peekBytes: mark?.length ?? 0,
     isAside: (chunk, at, size) =>
-      (chunk[at] === first && chunk[at + 1] === second && isMarked(chunk, at)) || size > largeBytes || onBroken !== undefined,
+      (chunk[at] === first && chunk[at + 1] === second && isMarked(chunk, at)) ||
+      size > largeBytes ||
+      onBroken !== undefined,
     take(bytes, left) {
       pieces.push(Buffer.from(bytes))
       if (left > 0) return
@@ -131,8 +143,8 @@ function move(chunk: Buffer, from: number, to: number, length: number): void {
 type Handler = (chunk: Buffer) => void
 
 /**
- * For `client.query`: runs the statement and gives the bytes of its rows. Fails as a query of the client does; whoever leaves early ends
- * the client.
+ * For `client.query`: runs the statement and gives the bytes of its rows. Fails as a query of the client
+ * does; whoever leaves early ends the client.
  */
 export function copyOut(statement: string, diversion: Diversion = {}): Readable & pg.Submittable {
   const unframer = createUnframer(diversion)

@@ -11,7 +11,8 @@ export interface FileType {
 
 const beyondFinite = (column: string): string => `${column} >= 'Infinity' OR ${column} <= '-Infinity'`
 /** Infinity, years before 1 and after 9999: of files, no other reader could show them. */
-const between = (from: string, to: string) => (column: string) => `${column} < '${from}' OR ${column} > '${to}'`
+const between = (from: string, to: string) => (column: string) =>
+  `${column} < '${from}' OR ${column} > '${to}'`
 const MOMENTS = between('0001-01-01 00:00:00+00', '9999-12-31 23:59:59.999999+00')
 
 const PLAIN: Record<string, FileType> = {
@@ -30,8 +31,8 @@ const PLAIN: Record<string, FileType> = {
 const MOST_DIGITS = 38
 
 /**
- * `type` as `format_type` names it, domains by their base. What has no equal that all readers know (times of day and uuid too: Spark
- * refuses files that have them) stays the text that PostgreSQL gives.
+ * `type` as `format_type` names it, domains by their base. What has no equal that all readers know (times of
+ * day and uuid too: Spark refuses files that have them) stays the text that PostgreSQL gives.
  */
 export function fileType(type: string): FileType {
   const plain = PLAIN[type.replace(/\(\d+\)/, '')]
@@ -42,7 +43,11 @@ export function fileType(type: string): FileType {
   const [precision, scale] = [Number(numeric[1]), Number(numeric[2])]
   const width = scale < 0 ? precision - scale : Math.max(precision, scale)
   if (width > MOST_DIGITS) return { duckType: 'VARCHAR' }
-  return { duckType: `DECIMAL(${width}, ${Math.max(0, scale)})`, rule: 'type.decimal', isOdd: (column) => `${column} = 'NaN'` }
+  return {
+    duckType: `DECIMAL(${width}, ${Math.max(0, scale)})`,
+    rule: 'type.decimal',
+    isOdd: (column) => `${column} = 'NaN'`,
+  }
 }
 
 export interface PostgresColumn extends SourceColumn {
@@ -57,7 +62,11 @@ export function postgresColumn(name: string, type: string, treatment: Unrepresen
   const known = fileType(type)
   const plain = { name, type, place: 0, hex: type === 'bytea' }
   if (treatment !== 'text' || known.isOdd === undefined) return { ...plain, ...known }
-  return { ...plain, duckType: 'VARCHAR', isNumberText: known.rule === 'type.decimal' || known.rule === 'type.double' }
+  return {
+    ...plain,
+    duckType: 'VARCHAR',
+    isNumberText: known.rule === 'type.decimal' || known.rule === 'type.double',
+  }
 }
 
 export interface SelectList {
@@ -82,14 +91,17 @@ export const oddness = (column: PostgresColumn): string => column.isOdd?.(writte
 /** The columns of a query as they are, without what no file can hold. */
 export function plainList(columns: PostgresColumn[], treatment: Unrepresentable): SelectList {
   const value = (column: PostgresColumn): string =>
-    column.isOdd === undefined || treatment !== 'null' ? written(column) : `CASE WHEN ${oddness(column)} THEN NULL ELSE ${written(column)} END`
+    column.isOdd === undefined || treatment !== 'null'
+      ? written(column)
+      : `CASE WHEN ${oddness(column)} THEN NULL ELSE ${written(column)} END`
   return { sql: columns.map(value).join(', '), places: columns.map((_, i) => i) }
 }
 
 /**
- * The columns of a query whose rows may carry word of something else: the first column is text, and instead of a value it has the mark and
- * a JSON array when the row has an odd value: which column, the value, the row. The server looks for such values itself, one comparison
- * or two for each; columns that can have none cost nothing.
+ * The columns of a query whose rows may carry word of something else: the first column is text, and instead
+ * of a value it has the mark and a JSON array when the row has an odd value: which column, the value, the
+ * row. The server looks for such values itself, one comparison or two for each; columns that can have none
+ * cost nothing.
  */
 export function markedList(columns: PostgresColumn[], treatment: Unrepresentable, mark: string): SelectList {
   const odd = treatment === 'reject' ? columns.filter((column) => column.isOdd !== undefined) : []
@@ -102,17 +114,27 @@ export function markedList(columns: PostgresColumn[], treatment: Unrepresentable
   // A name that no column has.
   const whole = pg.escapeIdentifier(`row ${mark.slice(1)}`)
   const row = `(SELECT row_to_json(${whole})::text FROM (SELECT ${columns.map(written).join(', ')}) ${whole})`
-  const told = `json_build_array(CASE ${which} END, left(CASE ${value} END, ${MOST_VALUE_TEXT}), left(${row}, ${MOST_ROW_TEXT}))::text`
+  const shortValue = `left(CASE ${value} END, ${MOST_VALUE_TEXT})`
+  const shortRow = `left(${row}, ${MOST_ROW_TEXT})`
+  const told = `json_build_array(CASE ${which} END, ${shortValue}, ${shortRow})::text`
   const text = textOf(columns[carrier], values[carrier])
-  const first = odd.length === 0 ? text : `CASE WHEN ${odd.map(oddness).join(' OR ')} THEN '${mark}' || ${told} ELSE ${text} END`
-  return { sql: [first, ...order.slice(1).map((i) => values[i])].join(', '), places: inOrder.map((i) => order.indexOf(i)) }
+  const first =
+    odd.length === 0
+      ? text
+      : `CASE WHEN ${odd.map(oddness).join(' OR ')} THEN '${mark}' || ${told} ELSE ${text} END`
+  return {
+    sql: [first, ...order.slice(1).map((i) => values[i])].join(', '),
+    places: inOrder.map((i) => order.indexOf(i)),
+  }
 }
 
 const isPadded = ({ type }: PostgresColumn): boolean => /^(character(\(|$)|bpchar)/.test(type)
 
 /** A cast of char(n) to text would take its blanks away. */
 function textOf(column: PostgresColumn, value: string): string {
-  return isPadded(column) ? `CASE WHEN ${value} IS NOT NULL THEN format('%s', ${value}) END` : `(${value})::text`
+  return isPadded(column)
+    ? `CASE WHEN ${value} IS NOT NULL THEN format('%s', ${value}) END`
+    : `(${value})::text`
 }
 
 /** The column that is cheapest as text: one that is text, a whole number, any other. */

@@ -7,13 +7,14 @@ const MOST_NAME_BYTES = 63
 export type TableName = string[]
 
 /**
- * What `text` can mean, the likeliest first. Parts lie between dots; one that begins with a quote ends with one, and a doubled quote
- * in it is a quote. Without quotes, every letter counts as it is, and dots may belong to a name: `a.b` is table `b` of schema `a`,
- * or else the table `a.b`.
+ * What `text` can mean, the likeliest first. Parts lie between dots; one that begins with a quote ends with
+ * one, and a doubled quote in it is a quote. Without quotes, every letter counts as it is, and dots may
+ * belong to a name: `a.b` is table `b` of schema `a`, or else the table `a.b`.
  */
 export function namesMeantBy(text: string, database?: string): TableName[] {
   const parsed = partsOf(text)
-  const inThis = parsed !== undefined && parsed.length === 3 && parsed[0] === database ? parsed.slice(1) : parsed
+  const inThis =
+    parsed !== undefined && parsed.length === 3 && parsed[0] === database ? parsed.slice(1) : parsed
   const dots = [...text.matchAll(/\./g)].map(({ index }) => index)
   const found: TableName[] = [...(inThis === undefined ? [] : [inThis]), [text]]
   for (const at of dots) {
@@ -31,7 +32,9 @@ function isName(part: string): boolean {
   return part !== '' && Buffer.byteLength(part) <= MOST_NAME_BYTES
 }
 
-/** Undefined for what is not written by the grammar: a quote that does not end, or text behind one that does. */
+/**
+ * Undefined for what is not written by the grammar: a quote that does not end, or text behind one that does.
+ */
 function partsOf(text: string): string[] | undefined {
   const parts: string[] = []
   for (let at = 0; ; at += 1) {

@@ -22,21 +22,35 @@ interface Leaf {
 
 /** The table itself, or the leaves of a partitioned one whose rows are all this user's to read. */
 const ON_DISK = `WITH c AS (SELECT * FROM pg_class WHERE oid = $1::oid), leaves AS (
-  SELECT oid FROM c WHERE relkind IN ('r', 'm') AND NOT EXISTS (SELECT 1 FROM pg_inherits WHERE inhparent = c.oid)
-  UNION ALL SELECT t.relid FROM c, pg_partition_tree(c.oid) t WHERE c.relkind = 'p' AND NOT c.relrowsecurity AND t.isleaf
+  SELECT oid FROM c WHERE relkind IN ('r', 'm')
+    AND NOT EXISTS (SELECT 1 FROM pg_inherits WHERE inhparent = c.oid)
+  UNION ALL SELECT t.relid FROM c, pg_partition_tree(c.oid) t
+    WHERE c.relkind = 'p' AND NOT c.relrowsecurity AND t.isleaf
 ) SELECT l.oid::text AS oid, l.oid::regclass::text AS relation, pg_relation_filenode(l.oid)::text AS file,
-  (pg_relation_size(l.oid) / current_setting('block_size')::int)::float8 AS pages, current_setting('block_size')::int AS page_bytes,
-  l.relkind IN ('r', 'm') AND has_table_privilege(l.oid, 'SELECT') AND current_setting('server_version_num')::int >= 140000 AS readable
+  (pg_relation_size(l.oid) / current_setting('block_size')::int)::float8 AS pages,
+  current_setting('block_size')::int AS page_bytes,
+  l.relkind IN ('r', 'm') AND has_table_privilege(l.oid, 'SELECT')
+    AND current_setting('server_version_num')::int >= 140000 AS readable
   FROM leaves JOIN pg_class l USING (oid) ORDER BY l.oid`
 
-/** Undefined for what has no pages of its own (views, inherited tables), and for servers before 14: those read all for each range. */
-export async function pagesOf(client: pg.Client, { oid }: Relation, partBytes = PART_BYTES): Promise<Pages | undefined> {
+/**
+ * Undefined for what has no pages of its own (views, inherited tables), and for servers before 14: those read
+ * all for each range.
+ */
+export async function pagesOf(
+  client: pg.Client,
+  { oid }: Relation,
+  partBytes = PART_BYTES,
+): Promise<Pages | undefined> {
   const { rows: tables } = await client.query<Leaf>(ON_DISK, [oid])
   if (tables.length === 0 || tables.some((one) => !one.readable)) return undefined
   const parts = tables.flatMap((leaf) => {
     const step = Math.ceil(partBytes / leaf.page_bytes)
     const count = Math.max(1, Math.ceil(leaf.pages / step))
-    return Array.from({ length: count }, (_, i) => `${leaf.oid}:${i * step}-${i === count - 1 ? '' : (i + 1) * step}`)
+    return Array.from(
+      { length: count },
+      (_, i) => `${leaf.oid}:${i * step}-${i === count - 1 ? '' : (i + 1) * step}`,
+    )
   })
   const relations = new Map(tables.map((one) => [one.oid, one.relation]))
   return { parts, relations, files: tables.map((one) => `${one.oid}/${one.file}`).join(' ') }
@@ -44,5 +58,6 @@ export async function pagesOf(client: pg.Client, { oid }: Relation, partBytes = 
 
 export function fromPages({ relations }: Pages, part: string): string {
   const [, oid, from, to] = /^(\d+):(\d+)-(\d*)$/.exec(part) ?? []
-  return `${String(relations.get(oid))} t WHERE t.ctid >= '(${from},0)'${to === '' ? '' : ` AND t.ctid < '(${to},0)'`}`
+  const end = to === '' ? '' : ` AND t.ctid < '(${to},0)'`
+  return `${String(relations.get(oid))} t WHERE t.ctid >= '(${from},0)'${end}`
 }

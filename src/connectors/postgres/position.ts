@@ -27,11 +27,15 @@ interface CursorConfig {
   cursor?: string
 }
 
-/** Whether a snapshot did not see the row's transaction. xmin has 32 bits; it is taken as the newest such number that is not in the future. */
+/**
+ * Whether a snapshot did not see the row's transaction. xmin has 32 bits; it is taken as the newest such
+ * number that is not in the future.
+ */
 export function isLate(snapshot: string): string {
   const [now, own] = ['pg_snapshot_xmax(pg_current_snapshot())::text::numeric', 't.xmin::text::numeric']
   const full = `(${now} - mod(mod(${now} - ${own}, 4294967296) + 4294967296, 4294967296))::text::xid8`
-  return `t.xmin::text::numeric >= 3 AND NOT pg_visible_in_snapshot(${full}, ${pg.escapeLiteral(snapshot)}::pg_snapshot)`
+  const isSeen = `pg_visible_in_snapshot(${full}, ${pg.escapeLiteral(snapshot)}::pg_snapshot)`
+  return `t.xmin::text::numeric >= 3 AND NOT ${isSeen}`
 }
 
 interface Read {
@@ -46,36 +50,59 @@ interface Ends {
   empty: string
 }
 
-/** Rows above the last cursor value, and those at or below it whose transactions the last read could not see. */
-export async function positionOf(client: pg.Client, config: CursorConfig, { columns, relation, since }: Read): Promise<Position> {
+/**
+ * Rows above the last cursor value, and those at or below it whose transactions the last read could not see.
+ */
+export async function positionOf(
+  client: pg.Client,
+  config: CursorConfig,
+  { columns, relation, since }: Read,
+): Promise<Position> {
   // A draft of a view takes what comes first and goes on nowhere.
   if (config.cursor === undefined || !relation.hasTransactions) return { where: '', cursor: () => undefined }
   const column = `t.${pg.escapeIdentifier(cursorColumn(config, columns).name)}`
-  const { rows: [now] } = await client.query<Ends>(`SELECT max(${column})::text AS value, pg_current_snapshot()::text AS snapshot,
+  const {
+    rows: [now],
+  } = await client.query<Ends>(`SELECT max(${column})::text AS value, pg_current_snapshot()::text AS snapshot,
     count(*) FILTER (WHERE ${column} IS NULL)::text AS empty FROM ${relation.written} t`)
   if (now.empty !== '0') throw cursorError(config, `${now.empty} row(s) have no value in it`)
   const cursor = { value: now.value ?? since?.value ?? '', snapshot: now.snapshot }
-  const where = since === undefined || since.value === '' ? '' : ` WHERE ${column} > ${pg.escapeLiteral(since.value)} OR (${isLate(since.snapshot)})`
+  const where =
+    since === undefined || since.value === ''
+      ? ''
+      : ` WHERE ${column} > ${pg.escapeLiteral(since.value)} OR (${isLate(since.snapshot)})`
   return { where, cursor: () => cursor }
 }
 
 /**
- * Of a view, rows above the last cursor value; its rows have no transactions that could tell what committed late. Where they end is said
- * by the same statement that gives them, because asking before would run the view twice.
+ * Of a view, rows above the last cursor value; its rows have no transactions that could tell what committed
+ * late. Where they end is said by the same statement that gives them, because asking before would run the
+ * view twice.
  */
-export function viewPosition(config: CursorConfig, columns: PostgresColumn[], since: PostgresCursor | undefined): Position {
+export function viewPosition(
+  config: CursorConfig,
+  columns: PostgresColumn[],
+  since: PostgresCursor | undefined,
+): Position {
   const found = cursorColumn(config, columns)
   const column = `t.${pg.escapeIdentifier(found.name)}`
   const isOdd = fileType(found.type).isOdd?.(column) ?? 'false'
   let cursor = since
   return {
     asView: true,
-    where: since === undefined || since.value === '' ? '' : ` WHERE ${column} > ${pg.escapeLiteral(since.value)} OR ${column} IS NULL`,
+    where:
+      since === undefined || since.value === ''
+        ? ''
+        : ` WHERE ${column} > ${pg.escapeLiteral(since.value)} OR ${column} IS NULL`,
     greatest: `json_build_array('cursor', max(${column})::text, pg_current_snapshot()::text,
       count(*) FILTER (WHERE ${column} IS NULL), count(*) FILTER (WHERE ${isOdd}))`,
     onGreatest([, value, snapshot, empty, odd]) {
       if (empty !== 0) throw cursorError(config, `${String(empty)} row(s) have no value in it`)
-      if (odd !== 0) throw cursorError(config, `${String(odd)} row(s) have one that no other can follow: NaN, infinity or a date after 9999`)
+      if (odd !== 0)
+        throw cursorError(
+          config,
+          `${String(odd)} row(s) have one that no other can follow: NaN, infinity or a date after 9999`,
+        )
       cursor = { value: String(value ?? since?.value ?? ''), snapshot: String(snapshot) }
     },
     cursor: () => cursor,

@@ -1,14 +1,24 @@
 /**
- * A table of PostgreSQL as CSV text in a stream (`COPY ... TO STDOUT`), with the types it has. Reads are of one snapshot; incremental
- * ones take what is new by the declared cursor column and what committed late, told by the transaction that wrote each row.
+ * A table of PostgreSQL as CSV text in a stream (`COPY ... TO STDOUT`), with the types it has. Reads are of
+ * one snapshot; incremental ones take what is new by the declared cursor column and what committed late, told
+ * by the transaction that wrote each row.
  */
 import { isIP } from 'node:net'
 import pg from 'pg'
 import { failure, reasonOf } from '../../core/errors.ts'
 import { tlsError, tlsOf, type DatabaseTls, type TlsConfig } from '../database-tls.ts'
 import {
-  isConnectionLost, KEEP_ALIVE_MS, LARGE_ROW_BYTES, NULL_TEXT, treatmentOf, WHOLE,
-  type Aside, type DatabaseLogin, type ReadOptions, type TableRead, type Unrepresentable,
+  isConnectionLost,
+  KEEP_ALIVE_MS,
+  LARGE_ROW_BYTES,
+  NULL_TEXT,
+  treatmentOf,
+  WHOLE,
+  type Aside,
+  type DatabaseLogin,
+  type ReadOptions,
+  type TableRead,
+  type Unrepresentable,
 } from '../table-source.ts'
 import { copyOut, type Diversion } from './copy-out.ts'
 import { describeColumns, findRelation, type Relation } from './describe.ts'
@@ -52,17 +62,22 @@ interface Reading {
 }
 
 /**
- * `address`: where to connect, checked by the caller; `host` of the config is the name that TLS checks. A full read of a table on disk is
- * cut into ranges of its pages; all connections read the snapshot that the first one exported.
+ * `address`: where to connect, checked by the caller; `host` of the config is the name that TLS checks. A
+ * full read of a table on disk is cut into ranges of its pages; all connections read the snapshot that the
+ * first one exported.
  */
 export async function readPostgres(
-  config: PostgresConfig, login: DatabaseLogin, address: string, options: ReadOptions<PostgresCursor>,
+  config: PostgresConfig,
+  login: DatabaseLogin,
+  address: string,
+  options: ReadOptions<PostgresCursor>,
 ): Promise<TableRead<PostgresCursor>> {
   const { limit, lanes = 1, earlier } = options
   const treatment = treatmentOf(config.unrepresentable)
   const first = await connect(config, login, address)
   const connections = [first]
-  const close = async (): Promise<void> => void (await Promise.all(connections.map(({ client }) => client.end().catch(() => undefined))))
+  const close = async (): Promise<void> =>
+    void (await Promise.all(connections.map(({ client }) => client.end().catch(() => undefined))))
   try {
     await first.client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     const reading = await prepare(first, config, treatment, options)
@@ -70,27 +85,31 @@ export async function readPostgres(
     const isWhole = position.where === '' && position.asView !== true && limit === undefined
     const pages = isWhole ? await pagesOf(first.client, relation, config.part_bytes) : undefined
     const parts = pages?.parts ?? [WHOLE]
-    const exports = parts.length > 1 && lanes > 1 ? 'pg_export_snapshot()' : 'NULL'
-    const { rows: [{ moment, exported }] } = await first.client.query<{ moment: string; exported: string | null }>(
-      `SELECT pg_current_snapshot()::text AS moment, ${exports} AS exported`,
-    )
+    const { moment, exported } = await momentOf(first.client, parts.length > 1 && lanes > 1)
     const shape = columns.map(({ name, type, duckType }) => [name, type, duckType])
     return {
-      columns, estimatedRows: relation.estimatedRows, parts, moment, lanes: Math.min(lanes, parts.length),
-      identity: pages === undefined ? '' : JSON.stringify([first.at, config.database, pages.files, shape, treatment]),
+      columns,
+      estimatedRows: relation.estimatedRows,
+      parts,
+      moment,
+      lanes: Math.min(lanes, parts.length),
+      identity:
+        pages === undefined ? '' : JSON.stringify([first.at, config.database, pages.files, shape, treatment]),
       async open(part, lane, aside) {
-        const on = (connections[lane] ??= await sameSnapshot(await connect(config, login, address), String(exported)))
+        const on = (connections[lane] ??= await sameSnapshot(
+          await connect(config, login, address),
+          String(exported),
+        ))
         const from = pages === undefined ? `${relation.written} t${position.where}` : fromPages(pages, part)
-        return { stream: on.client.query(copyOut(copyOf(reading, from, limit), diversionOf(reading, aside))), note: () => '' }
+        return {
+          stream: on.client.query(copyOut(copyOf(reading, from, limit), diversionOf(reading, aside))),
+          note: () => '',
+        }
       },
       async keeps(part, rows) {
         if (pages === undefined) return false
-        // Versions that both moments see are a part of what the earlier one saw: with as many, and none that is new, they are the same.
-        const late = isLate(earlier?.moment ?? '')
-        const { rows: [now] } = await first.client.query<{ old: string; fresh: string }>(
-          `SELECT count(*) FILTER (WHERE NOT (${late})) AS old, count(*) FILTER (WHERE ${late}) AS fresh FROM ${fromPages(pages, part)}`,
-        )
-        return Number(now.old) === rows && Number(now.fresh) === 0
+        const now = await versionsIn(first.client, fromPages(pages, part), earlier?.moment ?? '')
+        return now.old === rows && now.fresh === 0
       },
       cursor: () => position.cursor(),
       failed: (error) => readError(error, first.at),
@@ -102,25 +121,72 @@ export async function readPostgres(
   }
 }
 
+interface Moment {
+  moment: string
+  exported: string | null
+}
+
+async function momentOf(client: pg.Client, isShared: boolean): Promise<Moment> {
+  const exports = isShared ? 'pg_export_snapshot()' : 'NULL'
+  const query = `SELECT pg_current_snapshot()::text AS moment, ${exports} AS exported`
+  return (await client.query<Moment>(query)).rows[0]
+}
+
+/**
+ * Versions of rows that both moments see are a part of what the earlier one saw: with as many as it had, and
+ * none that is new, they are the same.
+ */
+async function versionsIn(
+  client: pg.Client,
+  from: string,
+  moment: string,
+): Promise<{ old: number; fresh: number }> {
+  const late = isLate(moment)
+  const { rows } = await client.query<{ old: string; fresh: string }>(
+    `SELECT count(*) FILTER (WHERE NOT (${late})) AS old, count(*) FILTER (WHERE ${late}) AS fresh
+    FROM ${from}`,
+  )
+  return { old: Number(rows[0].old), fresh: Number(rows[0].fresh) }
+}
+
 async function prepare(
-  { client, at, isUnchecked }: Connection, config: PostgresConfig, treatment: Unrepresentable, { since, limit }: ReadOptions<PostgresCursor>,
+  { client, at, isUnchecked }: Connection,
+  config: PostgresConfig,
+  treatment: Unrepresentable,
+  { since, limit }: ReadOptions<PostgresCursor>,
 ): Promise<Reading> {
   const relation = await findRelation(client, config, at)
   const columns = await describeColumns(client, config, relation, { at, treatment })
   const asView = config.cursor !== undefined && !relation.hasTransactions && limit === undefined
-  const position = asView ? viewPosition(config, columns, since) : await positionOf(client, config, { columns, relation, since })
+  const position = asView
+    ? viewPosition(config, columns, since)
+    : await positionOf(client, config, { columns, relation, since })
   const mark = createMark()
   const isMarked = asView || mayReject(columns, treatment)
-  const { sql: list, places } = isMarked ? markedList(columns, treatment, mark.text) : plainList(columns, treatment)
-  return { columns: columns.map((column, i) => ({ ...column, place: places[i] })), relation, position, list, mark, isUnchecked }
+  const { sql: list, places } = isMarked
+    ? markedList(columns, treatment, mark.text)
+    : plainList(columns, treatment)
+  return {
+    columns: columns.map((column, i) => ({ ...column, place: places[i] })),
+    relation,
+    position,
+    list,
+    mark,
+    isUnchecked,
+  }
 }
 
 /** One statement: what a view does is done once, whatever is asked of its rows. */
-function copyOf({ list, position, mark, columns, isUnchecked }: Reading, from: string, limit: number | undefined): string {
+function copyOf(
+  { list, position, mark, columns, isUnchecked }: Reading,
+  from: string,
+  limit: number | undefined,
+): string {
   const plain = `SELECT ${list} FROM ${from}${limit === undefined ? '' : ` LIMIT ${Math.floor(limit)}`}`
-  const query = position.greatest === undefined
-    ? plain
-    : `WITH seen AS MATERIALIZED (SELECT * FROM ${from}) SELECT ${list} FROM seen t UNION ALL
+  const query =
+    position.greatest === undefined
+      ? plain
+      : `WITH seen AS MATERIALIZED (SELECT * FROM ${from}) SELECT ${list} FROM seen t UNION ALL
       SELECT '${mark.text}' || ${position.greatest}::text${', NULL'.repeat(columns.length - 1)} FROM seen t`
   // A server that does not check texts would end the whole at the first that is none.
   const encoding = isUnchecked ? 'SQL_ASCII' : 'UTF8'
@@ -143,25 +209,42 @@ function diversionOf({ columns, position, mark, isUnchecked }: Reading, aside: A
 }
 
 const SETTINGS = [
-  'SESSION CHARACTERISTICS AS TRANSACTION READ ONLY', "datestyle = 'ISO'", "intervalstyle = 'iso_8601'", "timezone = 'UTC'",
-  "bytea_output = 'hex'", 'extra_float_digits = 3', 'statement_timeout = 0', 'idle_in_transaction_session_timeout = 0',
+  'SESSION CHARACTERISTICS AS TRANSACTION READ ONLY',
+  "datestyle = 'ISO'",
+  "intervalstyle = 'iso_8601'",
+  "timezone = 'UTC'",
+  "bytea_output = 'hex'",
+  'extra_float_digits = 3',
+  'statement_timeout = 0',
+  'idle_in_transaction_session_timeout = 0',
 ]
 
 async function connect(config: PostgresConfig, login: DatabaseLogin, address: string): Promise<Connection> {
   const port = config.port ?? 5432
   const at = `${config.host}:${port}`
   const client = new pg.Client({
-    host: address, port, database: config.database, user: login.username, password: login.password, application_name: 'headrace',
-    connectionTimeoutMillis: 15_000, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    host: address,
+    port,
+    database: config.database,
+    user: login.username,
+    password: login.password,
+    application_name: 'headrace',
+    connectionTimeoutMillis: 15_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     ssl: secured(tlsOf(config, address, login), config.host),
   })
   client.on('error', () => undefined)
   await client.connect().catch((error: unknown) => {
     throw connectError(error, at)
   })
-  await client.query(SETTINGS.map((one) => `SET ${one}`).join('; '))
-  const { rows: [{ encoding }] } = await client.query<{ encoding: string }>("SELECT current_setting('server_encoding') AS encoding")
-  return { client, at, isUnchecked: encoding === 'SQL_ASCII' }
+  // One question and one answer: where the way is long, each costs as much as many rows.
+  const asked = [
+    ...SETTINGS.map((one) => `SET ${one}`),
+    "SELECT current_setting('server_encoding') AS encoding",
+  ]
+  const results = (await client.query(asked.join('; '))) as unknown as pg.QueryResult<{ encoding: string }>[]
+  return { client, at, isUnchecked: results.at(-1)?.rows[0].encoding === 'SQL_ASCII' }
 }
 
 async function sameSnapshot(connection: Connection, exported: string): Promise<Connection> {
@@ -173,8 +256,11 @@ async function sameSnapshot(connection: Connection, exported: string): Promise<C
 
 /** What failed while rows were read, by the table of errors. */
 function readError(error: unknown, at: string): Error {
-  if (isConnectionLost(error)) return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
-  return error instanceof pg.DatabaseError ? failure('source_failed', { address: at, reason: reasonOf(error) }, error) : (error as Error)
+  if (isConnectionLost(error))
+    return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
+  return error instanceof pg.DatabaseError
+    ? failure('source_failed', { address: at, reason: reasonOf(error) }, error)
+    : (error as Error)
 }
 
 /** The host stands in the certificate, not the address that was found for it. */
@@ -189,7 +275,13 @@ function connectError(error: unknown, at: string): Error {
   const reason = reasonOf(error)
   const insecure = tlsError(error, at)
   if (insecure !== undefined) return insecure
-  if (code === '28P01' || code === '28000') return failure('source_auth_failed', { address: at, reason, secret: 'credentials_secret' }, error)
-  if (code === '3D000') return failure('source_not_found', { address: at, what: 'such database', known: 'psql -l lists what there is.' }, error)
+  if (code === '28P01' || code === '28000')
+    return failure('source_auth_failed', { address: at, reason, secret: 'credentials_secret' }, error)
+  if (code === '3D000')
+    return failure(
+      'source_not_found',
+      { address: at, what: 'such database', known: 'psql -l lists what there is.' },
+      error,
+    )
   return failure('source_unreachable', { address: at, reason }, error)
 }

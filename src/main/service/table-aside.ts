@@ -1,4 +1,7 @@
-/** What does not go the way of all rows of a table: rejects into a file of lines, rows too long for the common reader into files of their own. */
+/**
+ * What does not go the way of all rows of a table: rejects into a file of lines, rows too long for the common
+ * reader into files of their own.
+ */
 import { appendFileSync, rmSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import type { Aside, RejectedRow } from '../../connectors/table-source.ts'
@@ -32,7 +35,10 @@ export interface AsideFiles {
   mostRowBytes: number
 }
 
-/** Of one part. What an attempt before left in its files is gone. Writes at once: who calls is in the middle of a socket's bytes. */
+/**
+ * Of one part. What an attempt before left in its files is gone. Writes at once: who calls is in the middle
+ * of a socket's bytes.
+ */
 export function createTableAside({ rejects, pieces: at, mostRowBytes }: AsideFiles): TableAside {
   rmSync(rejects, { force: true })
   let lines = ''
@@ -51,8 +57,15 @@ export function createTableAside({ rejects, pieces: at, mostRowBytes }: AsideFil
     reject,
     large(row) {
       if (row.length > mostRowBytes) {
-        const message = `the row has ${row.length} bytes as text, more than the ${mostRowBytes} that go through this execution's memory`
-        return reject({ column: '', rule: 'too_large', value: '', message, original: row.toString('utf8', 0, MOST_ORIGINAL) })
+        const most = `the ${mostRowBytes} that go through this execution's memory`
+        const message = `the row has ${row.length} bytes as text, more than ${most}`
+        return reject({
+          column: '',
+          rule: 'too_large',
+          value: '',
+          message,
+          original: row.toString('utf8', 0, MOST_ORIGINAL),
+        })
       }
       const last = pieces.at(-1)
       const piece = last === undefined || last.bytes + row.length > PIECE_BYTES ? newPiece(pieces, at) : last
@@ -83,7 +96,11 @@ function append(path: string, content: string | Buffer): void {
 }
 
 /** Adds rows of pieces to a file; `read` turns one into Parquet and says how many rows it has. */
-export async function addPieces(file: string, pieces: Piece[], read: (piece: Piece, output: string) => Promise<number>): Promise<number> {
+export async function addPieces(
+  file: string,
+  pieces: Piece[],
+  read: (piece: Piece, output: string) => Promise<number>,
+): Promise<number> {
   if (pieces.length === 0) return 0
   let rows = 0
   const files = [file]
@@ -99,12 +116,26 @@ export async function addPieces(file: string, pieces: Piece[], read: (piece: Pie
 }
 
 const TEXTS: (keyof RejectedRow)[] = ['column', 'rule', 'value', 'message', 'original']
-const COLUMNS = { column: 'column_name', rule: 'rule', value: 'value', message: 'error_message', original: 'original' }
+const COLUMNS = {
+  column: 'column_name',
+  rule: 'rule',
+  value: 'value',
+  message: 'error_message',
+  original: 'original',
+}
 
 /** Rejects of all parts as the file that is published beside the output. */
-export async function writeRejects(session: DuckSession, files: string[], table: string, output: string): Promise<void> {
+export async function writeRejects(
+  session: DuckSession,
+  files: string[],
+  table: string,
+  output: string,
+): Promise<void> {
   const types = `{${TEXTS.map((text) => `${literal(text)}: 'VARCHAR'`).join(', ')}}`
   const select = TEXTS.map((text) => `${name(text)} AS ${name(COLUMNS[text])}`).join(', ')
   const lines = `read_json(${listLiteral(files)}, format = 'newline_delimited', columns = ${types})`
-  await session.run(`COPY (SELECT ${literal(table)} AS table_name, ${select} FROM ${lines}) TO ${literal(output)} (FORMAT parquet, COMPRESSION zstd)`)
+  await session.run(
+    `COPY (SELECT ${literal(table)} AS table_name, ${select} FROM ${lines})
+    TO ${literal(output)} (FORMAT parquet, COMPRESSION zstd)`,
+  )
 }
