@@ -10,11 +10,18 @@ export async function openDocument(path: string): Promise<DocumentBytes> {
     throw storageFailure(error, 'read', path)
   })
   const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0)
-  return { size: (await file.stat()).size, isPacked: PACKED.test(buffer.toString('latin1')), chunks: () => piecesOf(path) }
+  return {
+    size: (await file.stat()).size,
+    isPacked: isPacked(buffer),
+    chunks: () => piecesOf(path),
+  }
 }
 
-/** gzip, zstd and what zstd skips. */
-const PACKED = /^(\x1f\x8b|\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)/
+/** First bytes of gzip and zstd; a frame that zstd skips may begin with any of sixteen. */
+function isPacked(head: Buffer): boolean {
+  const first = head.readUInt32LE()
+  return (first & 0xffff) === 0x8b1f || first === 0xfd2fb528 || (first & 0xfffffff0) >>> 0 === 0x184d2a50
+}
 
 /** Each piece is valid until the next one is asked for. */
 async function* piecesOf(path: string): AsyncGenerator<Buffer> {
