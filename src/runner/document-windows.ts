@@ -1,6 +1,7 @@
 /**
- * A file record by record, whatever its size: windows of it go through the scanner of its format, and memory does not grow with it. The
- * windows know where they lie, so that a record that is refused can be found again in the file.
+ * A file record by record, whatever its size: windows of it go through the scanner of its format, and memory
+ * does not grow with it. The windows know where they lie, so that a record that is refused can be found again
+ * in the file.
  */
 import { LIMITS } from '../core/limits.ts'
 import { createSlab, reserve, type Slab } from '../core/slab.ts'
@@ -32,7 +33,10 @@ export interface DocumentWindow {
 type OnWindow = (window: DocumentWindow) => Promise<boolean>
 
 export interface DocumentReader {
-  /** Gives the file's records; stops when `onWindow` answers false. Returns what is wrong with the file as a whole, if anything. */
+  /**
+   * Gives the file's records; stops when `onWindow` answers false. Returns what is wrong with the file as a
+   * whole, if anything.
+   */
   read(file: DocumentBytes, onWindow: OnWindow): Promise<DocumentFailure | undefined>
   /** Whether a fault may come after records of the file were given. */
   mayFail(file: DocumentBytes): boolean
@@ -45,23 +49,39 @@ export function createDocumentReader(dataset: Dataset, columns: Column[]): Docum
   const decoder = createDecoder(dataset, columns)
   const scanner = createDocumentScanner(dataset, columns)
   const slab = createSlab(LIMITS.slabBytes * 2)
-  const isWhole = (file: DocumentBytes): boolean => !file.isPacked && (file.size <= SMALL_BYTES || (scanner === undefined && file.size <= LIMITS.recordBytes))
+  const isWhole = (file: DocumentBytes): boolean =>
+    !file.isPacked && (file.size <= SMALL_BYTES || (scanner === undefined && file.size <= LIMITS.recordBytes))
   return {
     mayFail: (file) => !isWhole(file),
     read(file, onWindow) {
       if (isWhole(file)) return readWhole(decoder, slab, file, onWindow)
-      if (scanner === undefined) return Promise.resolve({ rule: 'too_large', reason: `the file is larger than ${LIMITS.recordBytes} bytes, and a document of JSON is read whole`, whole: undefined })
+      if (scanner === undefined)
+        return Promise.resolve({
+          rule: 'too_large',
+          reason: `the file is larger than ${LIMITS.recordBytes} bytes, and a document of JSON is read whole`,
+          whole: undefined,
+        })
       return readWindows(scanner, slab, file, onWindow)
     },
   }
 }
 
-async function readWhole(decoder: MessageDecoder, slab: Slab, file: DocumentBytes, onWindow: OnWindow): Promise<DocumentFailure | undefined> {
+async function readWhole(
+  decoder: MessageDecoder,
+  slab: Slab,
+  file: DocumentBytes,
+  onWindow: OnWindow,
+): Promise<DocumentFailure | undefined> {
   slab.end = 0
   for await (const chunk of file.chunks()) append(slab, slab.end, chunk)
   const end = slab.end
   if (end === 0) return undefined
-  if (end > LIMITS.recordBytes) return { rule: 'too_large', reason: `the document has more than ${LIMITS.recordBytes} bytes`, whole: undefined }
+  if (end > LIMITS.recordBytes)
+    return {
+      rule: 'too_large',
+      reason: `the document has more than ${LIMITS.recordBytes} bytes`,
+      whole: undefined,
+    }
   reserve(slab, LIMITS.slabBytes)
   slab.end = end + 1
   decoder.clear()
@@ -69,11 +89,17 @@ async function readWhole(decoder: MessageDecoder, slab: Slab, file: DocumentByte
   const { records } = decoder
   // A document that was converted lies behind the bytes that it was.
   const begin = records.rows > 0 && records.extents[0] > end ? end + 1 : 0
-  if (fault === undefined && records.rows > 0) await onWindow({ slab, records, lineOf: createLines(slab, records, () => Promise.resolve(1), begin).of })
+  if (fault === undefined && records.rows > 0)
+    await onWindow({ slab, records, lineOf: createLines(slab, records, () => Promise.resolve(1), begin).of })
   return fault && { ...fault, whole: { slab, end } }
 }
 
-async function readWindows(scanner: DocumentScanner, slab: Slab, file: DocumentBytes, onWindow: OnWindow): Promise<DocumentFailure | undefined> {
+async function readWindows(
+  scanner: DocumentScanner,
+  slab: Slab,
+  file: DocumentBytes,
+  onWindow: OnWindow,
+): Promise<DocumentFailure | undefined> {
   scanner.beginDocument()
   let kept = 0
   let before = 0
@@ -85,13 +111,19 @@ async function readWindows(scanner: DocumentScanner, slab: Slab, file: DocumentB
     reserve(slab, LIMITS.slabBytes)
     slab.end = end + 1
     const { consumed, fault } = scanner.scanWindow(slab, 0, end, final)
-    if (fault !== undefined) return { rule: fault.rule, reason: `${fault.reason} (byte ${before + fault.at})`, whole: undefined }
+    if (fault !== undefined)
+      return { rule: fault.rule, reason: `${fault.reason} (byte ${before + fault.at})`, whole: undefined }
     if (scanner.records.rows > 0) more = await onWindow({ slab, records: scanner.records, lineOf: lines.of })
     lines.leave(consumed)
     slab.bytes.copyWithin(0, consumed, end)
     kept = end - consumed
     before += consumed
-    if (kept > LIMITS.recordBytes) return { rule: 'too_large', reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})`, whole: undefined }
+    if (kept > LIMITS.recordBytes)
+      return {
+        rule: 'too_large',
+        reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})`,
+        whole: undefined,
+      }
     return undefined
   }
   for await (const chunk of textOf(file)) {
@@ -126,7 +158,12 @@ export async function* textOf(file: DocumentBytes): AsyncGenerator<Buffer> {
 const [LF, CR] = [0x0a, 0x0d]
 
 /** Lines are counted from the first question on: a file whose records all fit has no line to name. */
-function createLines(slab: Slab, records: Records, first: () => Promise<number>, begin = 0): { of: DocumentWindow['lineOf']; leave(consumed: number): void } {
+function createLines(
+  slab: Slab,
+  records: Records,
+  first: () => Promise<number>,
+  begin = 0,
+): { of: DocumentWindow['lineOf']; leave(consumed: number): void } {
   let line: number | undefined
   let at = begin
   const count = (position: number): number => {
@@ -149,7 +186,8 @@ function createLines(slab: Slab, records: Records, first: () => Promise<number>,
 /** LF, CR LF and CR each end a line. */
 function lineEnds(bytes: Uint8Array, from: number, to: number): number {
   let ends = 0
-  for (let at = from; at < to; at += 1) if (bytes[at] === LF || (bytes[at] === CR && bytes[at + 1] !== LF)) ends += 1
+  for (let at = from; at < to; at += 1)
+    if (bytes[at] === LF || (bytes[at] === CR && bytes[at + 1] !== LF)) ends += 1
   return ends
 }
 

@@ -1,6 +1,7 @@
 /**
- * Records of a window, judged and laid out as columns: what is accepted, and the rejects with where they stand in their file. What a
- * stream does with a message, without the columns that say where a row of RAW came from.
+ * Records of a window, judged and laid out as columns: what is accepted, and the rejects with where they
+ * stand in their file. What a stream does with a message, without the columns that say where a row of RAW
+ * came from.
  */
 import type { StageRows } from '../core/engine.ts'
 import { createColumn, ensureRows, setWords, type ColumnValues } from '../core/rows.ts'
@@ -10,7 +11,15 @@ import { compileChecks, type RecordChecker, type Reject } from '../quality/recor
 import type { DocumentFailure, DocumentWindow } from './document-windows.ts'
 
 /** A reject as it is written, in this order. */
-export const FILE_REJECT_COLUMNS = ['file_path', 'line', 'column_name', 'rule', 'value', 'error_message', 'original'] as const
+export const FILE_REJECT_COLUMNS = [
+  'file_path',
+  'line',
+  'column_name',
+  'rule',
+  'value',
+  'error_message',
+  'original',
+] as const
 
 /** Numbers of a column that must lie between two others; what does not is `type.NAME`. */
 export interface Bounds {
@@ -47,7 +56,11 @@ export interface JudgeOptions {
   label(column: Column): string
 }
 
-export function createJudge(dataset: Dataset, columns: Column[], { bounds, givesBack, label }: JudgeOptions): Judge {
+export function createJudge(
+  dataset: Dataset,
+  columns: Column[],
+  { bounds, givesBack, label }: JudgeOptions,
+): Judge {
   const checker = compileChecks(dataset, columns)
   const kinds = checker.columns.map((one) => one.values.kind)
   const rejectRows = createRejectRows(new Map(columns.map((column) => [column.path, label(column)])))
@@ -65,7 +78,8 @@ export function createJudge(dataset: Dataset, columns: Column[], { bounds, gives
         const bound = bounds[i]
         const judged = { slab, cells: records.cells, width: columns.length, index: i, rows, skip, found }
         if (bound !== undefined) checkBounds(column, bound, checker.columns[i].values, judged)
-        if (givesBack !== undefined && column.type !== 'string') checkTexts(column, checker.columns[i].values, judged, givesBack)
+        if (givesBack !== undefined && column.type !== 'string')
+          checkTexts(column, checker.columns[i].values, judged, givesBack)
       })
       let count = 0
       let last = rows
@@ -78,12 +92,19 @@ export function createJudge(dataset: Dataset, columns: Column[], { bounds, gives
         selection[count++] = row
       }
       const rejects = found.filter((one) => one.kind === 'record' && one.row < last)
-      const laidOut = rejects.length === 0 ? undefined : await rejectRows.layOut(slab, file, rejects, async (reject) => {
-        const [start, end] = [records.extents[reject.row * 2], records.extents[reject.row * 2 + 1]]
-        return { line: await lineOf(reject.row), start, length: end - start }
-      })
+      const laidOut =
+        rejects.length === 0
+          ? undefined
+          : await rejectRows.layOut(slab, file, rejects, async (reject) => {
+              const [start, end] = [records.extents[reject.row * 2], records.extents[reject.row * 2 + 1]]
+              return { line: await lineOf(reject.row), start, length: end - start }
+            })
       const text = laidOut?.text ?? { bytes: slab.bytes, end: slab.end }
-      return { accepted: { text, selection, count, columns: checker.columns.map((one) => one.values) }, rejects: laidOut, mistyped: new Set(rejects.filter((one) => one.rule.startsWith('type.')).map((one) => one.path)) }
+      return {
+        accepted: { text, selection, count, columns: checker.columns.map((one) => one.values) },
+        rejects: laidOut,
+        mistyped: new Set(rejects.filter((one) => one.rule.startsWith('type.')).map((one) => one.path)),
+      }
     },
     refuse(slab, file, fault) {
       return rejectRows.refuse(slab, file, fault)
@@ -101,21 +122,44 @@ interface Judged {
   found: Reject[]
 }
 
-/** Names a column's own type, which is narrower than the one that judged it, and refuses what only the wider one holds. */
-function checkBounds(column: Column, { name, least, most }: Bounds, values: ColumnValues, { slab, cells, width, index, rows, skip, found }: Judged): void {
+/**
+ * Names a column's own type, which is narrower than the one that judged it, and refuses what only the wider
+ * one holds.
+ */
+function checkBounds(
+  column: Column,
+  { name, least, most }: Bounds,
+  values: ColumnValues,
+  { slab, cells, width, index, rows, skip, found }: Judged,
+): void {
   const reason = `${column.name} is not of type ${name}`
-  for (const one of found) if (one.path === column.path && one.rule === `type.${column.type}`) Object.assign(one, { rule: `type.${name}`, reason })
+  for (const one of found)
+    if (one.path === column.path && one.rule === `type.${column.type}`)
+      Object.assign(one, { rule: `type.${name}`, reason })
   const numbers = values.kind === 'double' ? values.double : values.int32
   for (let row = 0; row < rows; row += 1) {
-    if (skip[row] !== 0 || values.valid[row] === 0 || (numbers[row] >= least && numbers[row] <= most)) continue
+    if (skip[row] !== 0 || values.valid[row] === 0 || (numbers[row] >= least && numbers[row] <= most))
+      continue
     skip[row] = REJECTED
     const cell = (row * width + index) * 2
-    found.push({ row, kind: 'record', rule: `type.${name}`, path: column.path, value: slab.bytes.toString('utf8', cells[cell], cells[cell] + cells[cell + 1]), reason })
+    found.push({
+      row,
+      kind: 'record',
+      rule: `type.${name}`,
+      path: column.path,
+      value: slab.bytes.toString('utf8', cells[cell], cells[cell] + cells[cell + 1]),
+      reason,
+    })
   }
 }
 
 /** Refuses what the type accepts and would not give back: the column is not of this type then. */
-function checkTexts(column: Column, values: ColumnValues, { slab, cells, width, index, rows, skip, found }: Judged, givesBack: NonNullable<JudgeOptions['givesBack']>): void {
+function checkTexts(
+  column: Column,
+  values: ColumnValues,
+  { slab, cells, width, index, rows, skip, found }: Judged,
+  givesBack: NonNullable<JudgeOptions['givesBack']>,
+): void {
   for (let row = 0; row < rows; row += 1) {
     if (skip[row] !== 0 || values.valid[row] === 0) continue
     const cell = (row * width + index) * 2
@@ -133,7 +177,12 @@ interface Place {
 }
 
 interface RejectRows {
-  layOut(slab: Slab, file: string, rejects: Reject[], placeOf: (reject: Reject) => Promise<Place>): Promise<StageRows>
+  layOut(
+    slab: Slab,
+    file: string,
+    rejects: Reject[],
+    placeOf: (reject: Reject) => Promise<Place>,
+  ): Promise<StageRows>
   refuse(slab: Slab, file: string, fault: DocumentFailure): StageRows
 }
 
@@ -157,7 +206,12 @@ function createRejectRows(names: Map<string, string>): RejectRows {
     columns[1].valid[row] = 1
     texts.forEach((text, i) => setText(slab, i + 2, row, text))
   }
-  const rowsOf = (slab: Slab, count: number): StageRows => ({ text: { bytes: slab.bytes, end: slab.end }, selection, count, columns })
+  const rowsOf = (slab: Slab, count: number): StageRows => ({
+    text: { bytes: slab.bytes, end: slab.end },
+    selection,
+    count,
+    columns,
+  })
   return {
     async layOut(slab, file, rejects, placeOf) {
       ensure(rejects.length)

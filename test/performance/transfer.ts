@@ -1,6 +1,7 @@
 /**
- * Whole inputs into Parquet: a table of PostgreSQL against `psql \copy` piped into DuckDB; CSV and NDJSON with validation and rejects against
- * a bare DuckDB COPY. Process starts are in on both sides; ours makes its file durable and publishes it, the rivals' is just written.
+ * Whole inputs into Parquet: a table of PostgreSQL against `psql \copy` piped into DuckDB; CSV and NDJSON
+ * with validation and rejects against a bare DuckDB COPY, with all columns typed and with text only. Process
+ * starts are in on both sides; ours makes its file durable and publishes it, the rivals' is just written.
  */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -20,8 +21,20 @@ const FLAGS = [process.execPath, '--disable-warning=ExperimentalWarning']
 const OURS = resolve('test/performance/run-transfer.ts')
 const RIVAL = resolve('test/performance/rivals/copy-parquet.ts')
 const COLUMNS = { id: 'BIGINT', key: 'VARCHAR', amount: 'DECIMAL(12, 2)', at: 'TIMESTAMP', flag: 'BOOLEAN', note: 'VARCHAR' }
-const DECLARED = Object.entries(COLUMNS).map(([name, type]) => ({ name, type }))
+const TEXTS = Object.fromEntries(Object.keys(COLUMNS).map((name) => [name, 'VARCHAR']))
 const MADE = `SELECT i AS id, md5(i::VARCHAR) AS key, (i * 37 % 1000003)::DECIMAL(12, 2) AS amount, TIMESTAMP '2026-01-01' + to_seconds(i) AS at, i % 3 = 0 AS flag, 'text, of "row" ' || i AS note FROM range(${ROWS}) r (i)`
+
+interface Side {
+  ours: Partial<Work>
+  rival: string[]
+}
+
+/** A file with declared columns, by a job and by a bare COPY. */
+function copied(home: string, format: 'csv' | 'ndjson', columns: Record<string, string>): Side {
+  const declared = Object.entries(columns).map(([name, type]) => ({ name, type }))
+  const rival = { format, input: join(home, `tenant/in/rows.${format}`), output: join(home, 'rival.parquet'), columns }
+  return { ours: { source: { path: `in/rows.${format}`, format, columns: declared, mode: 'full' } }, rival: [...FLAGS, RIVAL, JSON.stringify(rival)] }
+}
 
 export async function benchTransfer({ pairs, rival }: BenchOptions): Promise<BenchReport> {
   const before = load()
@@ -33,13 +46,12 @@ export async function benchTransfer({ pairs, rival }: BenchOptions): Promise<Ben
   try {
     await makeInputs(home, server.url)
     const url = new URL(server.url)
-    const sides: Record<string, { ours: Partial<Work>; rival: string[] }> = {
+    const sides: Record<string, Side> = {
       'psql-copy': {
         ours: { sourceType: 'postgres', source: { host: '127.0.0.1', port: Number(url.port), database: 'headrace', table: 'rows' }, sourceSecret: { username: url.username, password: url.password } },
         rival: ['bash', '-c', 'psql -q "$1" -c "\\\\copy (SELECT * FROM rows) TO STDOUT WITH (FORMAT csv)" | "${@:2}"', 'bash', server.url, ...FLAGS, RIVAL, JSON.stringify({ format: 'csv', input: '/dev/stdin', output: join(home, 'rival.parquet'), columns: COLUMNS })],
       },
-      'copy-csv': { ours: { source: { path: 'in/rows.csv', format: 'csv', columns: DECLARED, mode: 'full' } }, rival: [...FLAGS, RIVAL, JSON.stringify({ format: 'csv', input: join(home, 'tenant/in/rows.csv'), output: join(home, 'rival.parquet'), columns: COLUMNS })] },
-      'copy-ndjson': { ours: { source: { path: 'in/rows.ndjson', format: 'ndjson', columns: DECLARED, mode: 'full' } }, rival: [...FLAGS, RIVAL, JSON.stringify({ format: 'ndjson', input: join(home, 'tenant/in/rows.ndjson'), output: join(home, 'rival.parquet'), columns: COLUMNS })] },
+      ...Object.fromEntries((['csv', 'ndjson'] as const).flatMap((format) => [[`copy-${format}`, copied(home, format, COLUMNS)], [`copy-${format}-text`, copied(home, format, TEXTS)]])),
     }
     for (const [name, side] of Object.entries(sides).filter(([one]) => rival === undefined || one === rival)) {
       const runs = await alternate(pairs, () => ours(home, side.ours), () => runCommand(side.rival, { ...process.env }))

@@ -1,7 +1,11 @@
-/** Files into Parquet: columns by the names of the header, lines that do not fit counted and kept, each file once, and no way out of the tenant's folder. */
+/**
+ * Files into Parquet: columns by the names of the header, lines that do not fit counted and kept, each file
+ * once, and no way out of the tenant's folder.
+ */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { checkColumns } from '../../src/main/service/declared-columns.ts'
 import type { Outcome, Work } from '../../src/main/service/work.ts'
 import { openFolder } from '../support/service.ts'
 import { rowsOf, runWork, workOf } from '../support/transfers.ts'
@@ -87,4 +91,67 @@ test('NDJSON: lines that do not fit are kept with number, column and rule; the o
   expect(await rowsOf([mixed.receipt.output[0]])).toEqual(await rowsOf([clean.receipt.output[0]]))
   const rejects = await rowsOf([mixed.receipt.output[1]], 'SELECT line, column_name, original FROM T')
   expect(rejects.map((one) => [Number(one.line), one.column_name, one.original])).toEqual([[2, 'id', bad[0]], [4, null, bad[1]], [5, null, bad[2]], [6, 'at', bad[3]], [7, null, bad[4]]])
+})
+
+test('values that a type does not hold exactly are rejects, not other values', async () => {
+  const columns = [{ name: 'id', type: 'BIGINT' }, { name: 'l', type: 'BIGINT' }, { name: 'm', type: 'DECIMAL(10, 2)' }, { name: 'f', type: 'DOUBLE' }, { name: 'd', type: 'DATE' }, { name: 't', type: 'TIMESTAMP' }, { name: 'b', type: 'BOOLEAN' }, { name: 's', type: 'SMALLINT' }]
+  const bad = ['l:1.5', 'l:1e3', 'l:1_000', 'l:0x1F', 'm:1.105', 'm:1.999', 'f:1e400', 'f:NaN', 'f:inf', 'f:1_0.5', 'b:yes', 'b:t', 'd:2024-01-02 23:00:00', 'd:epoch', 'd:infinity', 't:10000-01-01', 't:infinity', 't:2024-01-01 24:00:00', 's:40000']
+  const lineOf = (id: number, cell: string): string => columns.map(({ name }) => (name === 'id' ? id : cell.startsWith(`${name}:`) ? cell.slice(2) : '')).join(',')
+  const good = ['t:2024-01-02T10:00:00+02:00', 'm:1.500', 'f:1e308', 'b:TRUE', 's:-32768']
+  const csv = `${columns.map(({ name }) => name).join(',')}\n${[...good, ...bad].map((cell, i) => lineOf(i, cell)).join('\n')}\n`
+  const ndjson = [...good, ...bad].map((cell, i) => JSON.stringify({ id: i, [cell[0]]: cell.slice(2) })).join('\n')
+  for (const [format, text] of Object.entries({ csv, ndjson })) {
+    const { receipt } = await transferOf({ path: file(`exact.${format}`, text), format, columns })
+    expect(receipt, format).toMatchObject({ rows: good.length, rejected: bad.length })
+    expect((await rowsOf([receipt.output[0]], 'SELECT t::VARCHAR AS t, m::VARCHAR AS m, typeof(s) AS s FROM T ORDER BY id')).slice(0, 2)).toEqual([{ t: '2024-01-02 08:00:00', m: null, s: 'SMALLINT' }, { t: null, m: '1.50', s: 'SMALLINT' }])
+    const rejects = await rowsOf([receipt.output[1]], 'SELECT line, column_name, rule, value, original FROM T')
+    expect(rejects.map((one) => `${one.column_name}:${one.value}`), format).toEqual(bad)
+    expect(rejects.map((one) => Number(one.line))).toEqual(bad.map((_, i) => i + good.length + (format === 'csv' ? 2 : 1)))
+    expect(rejects.map((one) => one.rule).at(-1)).toBe('type.smallint')
+    expect(text.split('\n')).toEqual(expect.arrayContaining(rejects.map((one) => one.original)))
+  }
+})
+
+test.each([
+  ['TIME', 'VARCHAR'], ['HUGEINT', 'DECIMAL(38, 0)'], ['UBIGINT', 'DECIMAL(20, 0)'], ['INTERVAL', 'VARCHAR'], ['BLOB', 'VARCHAR'], ['JSON', 'JSON text'], ['STRUCT(a INT)', 'VARCHAR'], ['MAP', 'JSON text'], ['DECIMAL', 'digits'], ['DECIMAL(39, 2)', '38 digits'], ['DECIMAL(4, 5)', 'digits'], ['INT[][]', 'a list of values'], ['SMALLINT[]', 'INTEGER'], ['CHAR(3)', 'VARCHAR(n)'], ['TIMESTAMP_NS', 'TIMESTAMP'], ["VARCHAR'); DROP TABLE x", 'BIGINT'],
+])('a column of type %s is refused by name, with what to take instead', (type, instead) => {
+  expect(() => checkColumns({ format: 'ndjson', columns: [{ name: 'a', type }] })).toThrow(instead)
+})
+
+test('a column says how its text is written, and what cannot be is refused', async () => {
+  const columns = [{ name: 'day', type: 'date', format: 'dd.MM.yyyy' }, { name: 'at', type: 'TIMESTAMP', timezone: 'Europe/Berlin' }, { name: 'n', type: 'INT', nulls: ['', '-'] }, { name: 'x', type: 'VARCHAR(3)', required: true }]
+  const { receipt } = await transferOf({ path: file('told.csv', 'day,at,n,x\n29.02.2024,2024-07-01 12:00:00,-,abc\n30.02.2024,,1,a\n,,,\n,,,abcd\n'), columns })
+  expect(await rowsOf([receipt.output[0]], 'SELECT day::VARCHAR AS day, "at"::VARCHAR AS "at", n, x FROM T')).toEqual([{ day: '2024-02-29', at: '2024-07-01 10:00:00', n: null, x: 'abc' }])
+  expect((await rowsOf([receipt.output[1]], 'SELECT rule FROM T')).map((one) => one.rule)).toEqual(['type.date', 'schema.missing', 'format.length'])
+  for (const [more, word] of [[{ timezone: 'Mars' }, 'Mars'], [{ colour: 'red' }, 'colour'], [{ type: 'VARCHAR', pattern: '(' }, 'regular expression']] as const) expect(() => checkColumns({ format: 'csv', columns: [{ name: 'a', type: 'TIMESTAMP', ...more }] })).toThrow(word)
+  expect(() => checkColumns({ format: 'csv', columns: [{ name: 'a', type: 'INT' }, { name: 'A', type: 'INT' }] })).toThrow('twice')
+  expect(() => checkColumns({ format: 'csv', columns: [{ name: 'a', type: 'INT[]' }] })).toThrow('CSV')
+  expect(() => checkColumns({ format: 'parquet', columns: [{ name: 'a', type: 'INT' }] })).toThrow('Parquet')
+})
+
+test('without columns no value is changed or refused by a type that nobody declared: the column becomes text', async () => {
+  const many = Array.from({ length: 200_000 }, (_, i) => `${i},0.${i % 90 + 10},true`)
+  const { receipt } = await transferOf({ path: file('guess.csv', `zip,price,flag\n${many.join('\n')}\n01234,1e5,1\n99999999999999999999,,yes\n`), columns: undefined })
+  expect(receipt).toMatchObject({ rows: 200_002, rejected: 0 })
+  expect(await rowsOf([receipt.output[0]], 'SELECT zip, price, flag FROM T OFFSET 200000')).toEqual([{ zip: '01234', price: '1e5', flag: '1' }, { zip: '99999999999999999999', price: null, flag: 'yes' }])
+  const lines = await transferOf({ path: file('guess.ndjson', '{"a": 1, "b": {"c": [1.10]}, "d": " x "}\n{"a": 12345678901234567890, "late": true}\n'), format: 'ndjson', columns: undefined })
+  expect(await rowsOf([lines.receipt.output[0]], 'SELECT a::VARCHAR AS a, b, d, late::VARCHAR AS late FROM T')).toEqual([{ a: '1', b: '{"c":[1.10]}', d: ' x ', late: null }, { a: '12345678901234567890', b: null, d: null, late: 'true' }])
+})
+
+test('a word for missing values, files without a header, and other delimiters and quotes', async () => {
+  const { receipt } = await transferOf({ path: file('plain.csv', "1;'a;b';NA\n2;NA;'NA'\n3;;\n"), header: false, delimiter: ';', quote: "'", null_text: 'NA', columns: [{ name: 'id', type: 'INT' }, { name: 'a', type: 'TEXT' }, { name: 'b', type: 'TEXT' }] })
+  expect(await rowsOf([receipt.output[0]])).toEqual([{ id: 1, a: 'a;b', b: null }, { id: 2, a: null, b: 'NA' }, { id: 3, a: '', b: '' }])
+})
+
+test('a record may have 16 MiB; a file that is none, or whose record is larger, is one reject beside the other files', async () => {
+  const columns = [{ name: 'id', type: 'INT' }, { name: 'a', type: 'TEXT' }]
+  file('big-1.ndjson', `{"id": 1, "a": "${'x'.repeat(15 << 20)}"}\n{"id": 2}\n`)
+  file('big-2.ndjson', '{"id": 3}\n')
+  const { receipt } = await transferOf({ path: 'in/big-*.ndjson', format: 'ndjson', columns })
+  expect(await rowsOf([receipt.output[0]], 'SELECT id, length(a)::INT AS length FROM T')).toEqual([{ id: 1, length: 15 << 20 }, { id: 2, length: null }, { id: 3, length: null }])
+  file('odd-1.csv', 'id,id\n1,2\n')
+  file('odd-2.csv', 'id,a\n1,x\n')
+  const odd = await transferOf({ path: 'in/odd-*.csv', columns })
+  expect(odd.receipt).toMatchObject({ rows: 1, rejected: 1 })
+  expect(await rowsOf([odd.receipt.output[1]], 'SELECT rule, error_message AS said FROM T')).toEqual([{ rule: 'wrong_root', said: expect.stringContaining('id twice') }])
 })

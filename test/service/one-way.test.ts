@@ -1,6 +1,7 @@
 /**
- * One way to read a file: a job of the service and a stream with the same columns take the same rows from the same files, with the same
- * values, and refuse the same records for the same reasons. Generated files: odd headers, quotes, line ends, widths; right and wrong values.
+ * One way to read a file: a job of the service and a stream with the same columns take the same rows from the
+ * same files, with the same values, and refuse the same records for the same reasons. Generated files: odd
+ * headers, quotes, line ends, widths; right and wrong values.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,22 +26,69 @@ interface Declared {
 }
 
 const TYPES: [string, Record<string, unknown>][] = [
-  ['BIGINT', { type: 'long' }], ['INTEGER', { type: 'integer' }], ['DECIMAL(10, 2)', { type: 'decimal', precision: 10, scale: 2 }], ['DOUBLE', { type: 'double' }],
-  ['BOOLEAN', { type: 'boolean' }], ['DATE', { type: 'date' }], ['TIMESTAMPTZ', { type: 'timestamp', timezone: 'UTC' }], ['UUID', { type: 'uuid' }], ['VARCHAR', {}],
+  ['BIGINT', { type: 'long' }],
+  ['INTEGER', { type: 'integer' }],
+  ['DECIMAL(10, 2)', { type: 'decimal', precision: 10, scale: 2 }],
+  ['DOUBLE', { type: 'double' }],
+  ['BOOLEAN', { type: 'boolean' }],
+  ['DATE', { type: 'date' }],
+  ['TIMESTAMPTZ', { type: 'timestamp', timezone: 'UTC' }],
+  ['UUID', { type: 'uuid' }],
+  ['VARCHAR', {}],
 ]
 const COLUMNS: Declared[] = [
   ...TYPES.map(([type, stream], i): Declared => ({ name: `c${i}`, job: { type }, stream })),
   { name: 'must', job: { type: 'VARCHAR', required: true }, stream: { required: true } },
-  { name: 'day', job: { type: 'DATE', format: 'dd.MM.yyyy', nulls: ['', '-'] }, stream: { type: 'date', format: 'dd.MM.yyyy', nulls: ['', '-'] } },
-  { name: 'local', job: { type: 'TIMESTAMPTZ', timezone: 'Europe/Berlin' }, stream: { type: 'timestamp', timezone: 'Europe/Berlin' } },
+  {
+    name: 'day',
+    job: { type: 'DATE', format: 'dd.MM.yyyy', nulls: ['', '-'] },
+    stream: { type: 'date', format: 'dd.MM.yyyy', nulls: ['', '-'] },
+  },
+  {
+    name: 'local',
+    job: { type: 'TIMESTAMPTZ', timezone: 'Europe/Berlin' },
+    stream: { type: 'timestamp', timezone: 'Europe/Berlin' },
+  },
 ]
-const TEXTS = new Map(COLUMNS.map(({ name, job }) => [name, name === 'day' ? ['01.02.2024', '31.02.2024', '-', '2024-01-01', ''] : name === 'must' ? ['x', 'y', ''] : textsOf(String(job.type), 2_000, 77)]))
+const TEXTS = new Map(
+  COLUMNS.map(({ name, job }) => [
+    name,
+    name === 'day'
+      ? ['01.02.2024', '31.02.2024', '-', '2024-01-01', '']
+      : name === 'must'
+        ? ['x', 'y', '']
+        : textsOf(String(job.type), 2_000, 77),
+  ]),
+)
 
-/** Which columns, in which order, and how many rows; a row has one odd value at most, so that most rows are accepted. */
-const shape = fc.record({ order: fc.shuffledSubarray(COLUMNS, { minLength: COLUMNS.length }), rows: fc.integer({ min: 0, max: 12 }), seed: fc.nat(), end: fc.constantFrom('\n', '\r\n', '\r'), mark: fc.boolean(), blank: fc.boolean() })
+/**
+ * Which columns, in which order, and how many rows; a row has one odd value at most, so that most rows are
+ * accepted.
+ */
+const shape = fc.record({
+  order: fc.shuffledSubarray(COLUMNS, { minLength: COLUMNS.length }),
+  rows: fc.integer({ min: 0, max: 12 }),
+  seed: fc.nat(),
+  end: fc.constantFrom('\n', '\r\n', '\r'),
+  mark: fc.boolean(),
+  blank: fc.boolean(),
+})
 type Shape = typeof shape extends fc.Arbitrary<infer T> ? T : never
 
-const PLAIN: Record<string, string> = { c0: '12', c1: '-7', c2: '1.5', c3: '2.25', c4: 'true', c5: '2024-02-29', c6: '2024-01-02T03:04:05.678Z', c7: '0188b6a0-5f7e-7cc1-8b11-0f2a1b3c4d5e', c8: 'text', must: 'x', day: '01.02.2024', local: '2024-03-31 02:30:00' }
+const PLAIN: Record<string, string> = {
+  c0: '12',
+  c1: '-7',
+  c2: '1.5',
+  c3: '2.25',
+  c4: 'true',
+  c5: '2024-02-29',
+  c6: '2024-01-02T03:04:05.678Z',
+  c7: '0188b6a0-5f7e-7cc1-8b11-0f2a1b3c4d5e',
+  c8: 'text',
+  must: 'x',
+  day: '01.02.2024',
+  local: '2024-03-31 02:30:00',
+}
 
 function rowOf({ seed }: Shape, row: number): Map<string, string> {
   const values = new Map(Object.entries(PLAIN))
@@ -50,7 +98,8 @@ function rowOf({ seed }: Shape, row: number): Map<string, string> {
 }
 
 function csvOf(one: Shape): string {
-  const field = (text: string, row: number): string => (/[",\r\n]/.test(text) || row % 3 === 0 ? `"${text.replaceAll('"', '""')}"` : text)
+  const field = (text: string, row: number): string =>
+    /[",\r\n]/.test(text) || row % 3 === 0 ? `"${text.replaceAll('"', '""')}"` : text
   const lines = [one.order.map(({ name }) => name).join(',')]
   for (let row = 0; row < one.rows; row += 1) {
     const values = rowOf(one, row)
@@ -66,46 +115,112 @@ function linesOf(one: Shape): string {
   const lines: string[] = []
   for (let row = 0; row < one.rows; row += 1) {
     const values = rowOf(one, row)
-    const members = one.order.filter(({ name }) => values.get(name) !== '').map(({ name }) => {
-      const text = values.get(name) ?? ''
-      const isBare = /^(-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?|true|false)$/.test(text) && (row + one.seed) % 2 === 0
-      return `${JSON.stringify(name)}: ${isBare ? text : JSON.stringify(text)}`
-    })
+    const members = one.order
+      .filter(({ name }) => values.get(name) !== '')
+      .map(({ name }) => {
+        const text = values.get(name) ?? ''
+        const isBare =
+          /^(-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?|true|false)$/.test(text) && (row + one.seed) % 2 === 0
+        return `${JSON.stringify(name)}: ${isBare ? text : JSON.stringify(text)}`
+      })
     lines.push(`{${members.join(', ')}}`)
     if (one.blank && row === 2) lines.push('')
-    if (one.seed % 5 === 0 && row === 4) lines.push('no json', '[1]', '{"c0": 1', '{"must": "x", "more": {"deep": [1, "a"]}}', '{"must": "x", "c8": {"a": 1.10}}')
+    if (one.seed % 5 === 0 && row === 4)
+      lines.push(
+        'no json',
+        '[1]',
+        '{"c0": 1',
+        '{"must": "x", "more": {"deep": [1, "a"]}}',
+        '{"must": "x", "c8": {"a": 1.10}}',
+      )
   }
   return `${one.mark ? '\uFEFF' : ''}${lines.join(one.end === '\r' ? '\n' : one.end)}\n`
 }
 
-const documentOf = (one: Shape): string => `[${linesOf({ ...one, seed: one.seed * 5 + 1, mark: false, blank: false }).trim().split(/\r?\n/).filter((line) => line !== '').join(',\n')}]`
+const documentOf = (one: Shape): string =>
+  `[${linesOf({ ...one, seed: one.seed * 5 + 1, mark: false, blank: false })
+    .trim()
+    .split(/\r?\n/)
+    .filter((line) => line !== '')
+    .join(',\n')}]`
 
-const FORMATS = { csv: { of: csvOf, record: { format: 'csv' } }, ndjson: { of: linesOf, record: { format: 'ndjson', ignore: ['*'] } }, json: { of: documentOf, record: { format: 'json', path: '$[*]', ignore: ['*'] } } }
+const FORMATS = {
+  csv: { of: csvOf, record: { format: 'csv' } },
+  ndjson: { of: linesOf, record: { format: 'ndjson', ignore: ['*'] } },
+  json: { of: documentOf, record: { format: 'json', path: '$[*]', ignore: ['*'] } },
+}
 const SELECT = COLUMNS.map(({ name }) => `${name}::VARCHAR AS ${name}`).join(', ')
 /** Where the reason in a stream's quarantine names the line, a job has it in a column. */
 const LINE = / \(line \d+\)$/
 const sorted = (rows: unknown[]): string[] => rows.map((row) => JSON.stringify(row)).toSorted()
 
-test.each(Object.keys(FORMATS) as (keyof typeof FORMATS)[])('%s: a job and a stream accept and refuse the same', async (format) => {
-  const folder = join(home, format)
-  mkdirSync(folder)
-  const { of, record } = FORMATS[format]
-  for (const [i, one] of fc.sample(shape, { numRuns: FILES, seed: 5 }).entries()) writeFileSync(join(folder, `${String(i).padStart(3, '0')}.${format}`), of(one))
-  const job = await runWork(workOf(home, { source: { path: `${format}/*.${format}`, format, columns: COLUMNS.map(({ name, job: more }) => ({ name, ...more })) }, destination: { type: 'local', path: `out-${format}` } }))
+/** Runs a stream over the folder; returns where RAW is. */
+async function streamed(format: keyof typeof FORMATS, folder: string): Promise<string> {
+  const text = stringify({
+      dataset: `way_${format}`,
+      source: { files: { path: folder, pattern: `*.${format}` } },
+      record: FORMATS[format].record,
+      columns: COLUMNS.map(({ name, stream }) => ({ name, ...stream })),
+      processed: { key: ['c0'] },
+    })
+    const { dataset, mistakes } = checkDataset(text)
+    expect(mistakes).toEqual([])
+    writeFileSync(join(home, `${format}.yaml`), text)
+    process.env.HEADRACE_HOME = join(home, 'stream')
+    const loaded = placeDataset(dataset as NonNullable<typeof dataset>, join(home, `${format}.yaml`))
+    await streamOf(loaded, {
+      engine: {},
+      untilCaughtUp: true,
+      metricsPort: undefined,
+      signal: new AbortController().signal,
+      onCommit: () => undefined,
+      say: () => undefined,
+    })
+  return loaded.rawPath
+}
 
-  const text = stringify({ dataset: `way_${format}`, source: { files: { path: folder, pattern: `*.${format}` } }, record, columns: COLUMNS.map(({ name, stream }) => ({ name, ...stream })), processed: { key: ['c0'] } })
-  const { dataset, mistakes } = checkDataset(text)
-  expect(mistakes).toEqual([])
-  writeFileSync(join(home, `${format}.yaml`), text)
-  process.env.HEADRACE_HOME = join(home, 'stream')
-  const loaded = placeDataset(dataset as NonNullable<typeof dataset>, join(home, `${format}.yaml`))
-  await streamOf(loaded, { engine: {}, untilCaughtUp: true, metricsPort: undefined, signal: new AbortController().signal, onCommit: () => undefined, say: () => undefined })
+test.each(Object.keys(FORMATS) as (keyof typeof FORMATS)[])(
+  '%s: a job and a stream accept and refuse the same',
+  async (format) => {
+    const folder = join(home, format)
+    mkdirSync(folder)
+    const { of } = FORMATS[format]
+    for (const [i, one] of fc.sample(shape, { numRuns: FILES, seed: 5 }).entries())
+      writeFileSync(join(folder, `${String(i).padStart(3, '0')}.${format}`), of(one))
+    const job = await runWork(
+      workOf(home, {
+        source: {
+          path: `${format}/*.${format}`,
+          format,
+          columns: COLUMNS.map(({ name, job: more }) => ({ name, ...more })),
+        },
+        destination: { type: 'local', path: `out-${format}` },
+      }),
+    )
 
-  const raw = `read_parquet('${loaded.rawPath}/**/*.parquet', union_by_name = true)`
-  expect(sorted(await rowsOf([job.receipt.output[0]], `SELECT ${SELECT} FROM T`))).toEqual(sorted(await rowsOf([], `SELECT ${SELECT} FROM ${raw} WHERE reject_kind IS NULL`)))
-  const refused = await rowsOf([job.receipt.output[1]], 'SELECT parse_filename(file_path) AS file, line, coalesce(column_name, \'\') AS path, rule, value, error_message AS reason FROM T')
-  const quarantined = await rowsOf([], `SELECT message_key AS file, reject_path AS path, reject_rule AS rule, reject_value AS value, reject_reason AS reason FROM ${raw} WHERE reject_kind = 'record'`)
-  const withLine = quarantined.some(({ reason }) => LINE.test(String(reason)))
-  expect(sorted(refused.map(({ line, reason, ...one }) => ({ ...one, reason: withLine ? `${reason} (line ${line})` : reason })))).toEqual(sorted(quarantined))
-  expect([job.receipt.rows > FILES, refused.length > FILES]).toEqual([true, true])
-}, 120_000)
+    const rawPath = await streamed(format, folder)
+  const raw = `read_parquet('${rawPath}/**/*.parquet', union_by_name = true)`
+    expect(sorted(await rowsOf([job.receipt.output[0]], `SELECT ${SELECT} FROM T`))).toEqual(
+      sorted(await rowsOf([], `SELECT ${SELECT} FROM ${raw} WHERE reject_kind IS NULL`)),
+    )
+    const refused = await rowsOf(
+      [job.receipt.output[1]],
+      "SELECT parse_filename(file_path) AS file, line, coalesce(column_name, '') AS path, rule, value, error_message AS reason FROM T",
+    )
+    const quarantined = await rowsOf(
+      [],
+      `SELECT message_key AS file, reject_path AS path, reject_rule AS rule, reject_value AS value, reject_reason AS reason FROM ${raw} WHERE reject_kind = 'record'`,
+    )
+    const withLine = quarantined.some(({ reason }) => LINE.test(String(reason)))
+    expect(
+      sorted(
+        refused.map(({ line, reason, ...one }) => ({
+          ...one,
+          reason: withLine ? `${reason} (line ${line})` : reason,
+        })),
+      ),
+    ).toEqual(sorted(quarantined))
+    expect([job.receipt.rows > FILES, refused.length > FILES]).toEqual([true, true])
+  },
+  120_000,
+)

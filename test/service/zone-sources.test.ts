@@ -1,4 +1,7 @@
-/** Tables, buckets and Parquet into the zones: judged, deduplicated and published like files, fetched once however often an attempt breaks. */
+/**
+ * Tables, buckets and Parquet into the zones: judged, deduplicated and published like files, fetched once
+ * however often an attempt breaks.
+ */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'

@@ -1,9 +1,11 @@
 /**
- * Proofs in SQL that a text is one that our own checks accept, with the value that they give it. What a proof cannot show is an error,
- * never a reject: the statement fails, and the checks decide. So there is one judge, and DuckDB is only quicker where it need not judge.
+ * Proofs in SQL that a text is one that our own checks accept, with the value that they give it. What a proof
+ * cannot show is an error, never a reject: the statement fails, and the checks decide. So there is one judge,
+ * and DuckDB is only quicker where it need not judge.
  *
- * A cast alone proves nothing (1.5 becomes 2, 0x1F becomes 31). The cast back to text proves it where the text comes back as it was, which
- * most do; other ways to write the same value are matched by a pattern of what the checks accept.
+ * A cast alone proves nothing (1.5 becomes 2, 0x1F becomes 31). The cast back to text proves it where the
+ * text comes back as it was, which most do; other ways to write the same value are matched by a pattern of
+ * what the checks accept.
  */
 import { randomUUID } from 'node:crypto'
 import type { Column } from '../../dataset/declaration.ts'
@@ -18,10 +20,35 @@ const SPACE = `(${Array.from({ length: 33 }, (_, code) => `chr(${code})`).join('
 export const UNPROVEN = 'HEADRACE_UNPROVEN'
 
 /** Whether a column's checks are among those that can be proven. */
-export function isProvable({ array, type, format, timezone, values, pattern, minLength, maxLength, clean }: Column): boolean {
-  const plain = !array && values === undefined && pattern === undefined && minLength === undefined && maxLength === undefined
-  const clear = !clean.collapse && clean.case === 'keep' && clean.nulls.length === 1 && clean.nulls[0] === '' && (clean.trim || type === 'string')
-  return plain && clear && (type !== 'date' && type !== 'timestamp' ? true : format === 'iso') && (type !== 'timestamp' || timezone === 'UTC')
+export function isProvable({
+  array,
+  type,
+  format,
+  timezone,
+  values,
+  pattern,
+  minLength,
+  maxLength,
+  clean,
+}: Column): boolean {
+  const plain =
+    !array &&
+    values === undefined &&
+    pattern === undefined &&
+    minLength === undefined &&
+    maxLength === undefined
+  const clear =
+    !clean.collapse &&
+    clean.case === 'keep' &&
+    clean.nulls.length === 1 &&
+    clean.nulls[0] === '' &&
+    (clean.trim || type === 'string')
+  return (
+    plain &&
+    clear &&
+    (type !== 'date' && type !== 'timestamp' ? true : format === 'iso') &&
+    (type !== 'timestamp' || timezone === 'UTC')
+  )
 }
 
 export interface ProofOptions {
@@ -39,9 +66,16 @@ export interface Proof {
 }
 
 /** `text` and `cast` are the names that the two have in the statement. */
-export function proofOf(column: Column, { text, cast }: { text: string; cast: string }, options: ProofOptions): Proof {
+export function proofOf(
+  column: Column,
+  { text, cast }: { text: string; cast: string },
+  options: ProofOptions,
+): Proof {
   const unproven = `error(${literal(UNPROVEN)})`
-  const typed = column.type === 'string' ? { cast: 'NULL', value: textValue(text, column.clean.trim) } : typedProof(column, { text, cast }, options)
+  const typed =
+    column.type === 'string'
+      ? { cast: 'NULL', value: textValue(text, column.clean.trim) }
+      : typedProof(column, { text, cast }, options)
   // Null is a field that is not there.
   const known = `CASE WHEN ${text} IS NULL THEN ${unproven} ELSE ${typed.value} END`
   return { cast: typed.cast, value: column.required ? `coalesce(${known}, ${unproven})` : known }
@@ -63,16 +97,30 @@ interface TypeProof {
   value: string
 }
 
-function typedProof(column: Column, names: { text: string; cast: string }, { duckType, asWritten }: ProofOptions): Proof {
+function typedProof(
+  column: Column,
+  names: { text: string; cast: string },
+  { duckType, asWritten }: ProofOptions,
+): Proof {
   const unproven = `error(${literal(UNPROVEN)})`
   const { quick, pattern, cast, value } = typeProof(column, names, duckType)
-  const other = asWritten || pattern === undefined ? unproven : `CASE WHEN regexp_full_match(${names.text}, ${literal(pattern)}) THEN coalesce(${value}, ${unproven}) ELSE ${unproven} END`
-  return { cast, value: `CASE WHEN ${quick} THEN ${value} WHEN ${names.text} = '' THEN NULL ELSE ${other} END` }
+  const other =
+    asWritten || pattern === undefined
+      ? unproven
+      : `CASE WHEN regexp_full_match(${names.text}, ${literal(pattern)}) THEN coalesce(${value}, ${unproven}) ELSE ${unproven} END`
+  return {
+    cast,
+    value: `CASE WHEN ${quick} THEN ${value} WHEN ${names.text} = '' THEN NULL ELSE ${other} END`,
+  }
 }
 
 const [DAY, TIME] = ['[0-9]{4}-[0-9]{2}-[0-9]{2}', '([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?']
 
-function typeProof({ type, precision, scale }: Column, { text, cast }: { text: string; cast: string }, duckType: string): TypeProof {
+function typeProof(
+  { type, precision, scale }: Column,
+  { text, cast }: { text: string; cast: string },
+  duckType: string,
+): TypeProof {
   const tried = `TRY_CAST(${text} AS ${duckType})`
   const plain = { quick: `${cast}::VARCHAR = ${text}`, cast: tried, value: cast }
   switch (type) {
@@ -80,11 +128,19 @@ function typeProof({ type, precision, scale }: Column, { text, cast }: { text: s
     case 'integer':
       return { ...plain, pattern: '[+-]?[0-9]{1,40}' }
     case 'decimal':
-      return { ...plain, pattern: `[+-]?([0-9]{1,${precision}}(\\.[0-9]{0,${scale}}0*)?${scale === 0 ? '' : `|\\.[0-9]{1,${scale}}0*`})` }
+      return {
+        ...plain,
+        pattern: `[+-]?([0-9]{1,${precision}}(\\.[0-9]{0,${scale}}0*)?${scale === 0 ? '' : `|\\.[0-9]{1,${scale}}0*`})`,
+      }
     case 'double':
       return doubleProof(text, cast, duckType)
     case 'boolean':
-      return { quick: `${text} IN ('true', 'false')`, pattern: '(?i)true|false|1|0', cast: 'NULL', value: `lower(${text}) IN ('true', '1')` }
+      return {
+        quick: `${text} IN ('true', 'false')`,
+        pattern: '(?i)true|false|1|0',
+        cast: 'NULL',
+        value: `lower(${text}) IN ('true', '1')`,
+      }
     case 'date':
       // As many characters as years of four digits have: not "infinity", nor a year before Christ.
       return { ...plain, quick: `strlen(${text}) = 10 AND ${plain.quick}` }
@@ -95,18 +151,31 @@ function typeProof({ type, precision, scale }: Column, { text, cast }: { text: s
   }
 }
 
-/** The nearest double, which is not infinite and has no negative zero. Single precision is what the double rounds to. */
+/**
+ * The nearest double, which is not infinite and has no negative zero. Single precision is what the double
+ * rounds to.
+ */
 function doubleProof(text: string, cast: string, duckType: string): TypeProof {
   const value = duckType === 'REAL' ? `TRY_CAST(${cast} AS REAL)` : cast
   const quick = `${cast}::VARCHAR = ${text} AND isfinite(${value})`
-  return { quick, pattern: '[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+)?', cast: `TRY_CAST(${text} AS DOUBLE)`, value: `CASE WHEN isfinite(${value}) THEN ${value} + 0 END` }
+  return {
+    quick,
+    pattern: '[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+)?',
+    cast: `TRY_CAST(${text} AS DOUBLE)`,
+    value: `CASE WHEN isfinite(${value}) THEN ${value} + 0 END`,
+  }
 }
 
 /** Without an offset the text says what it is in UTC; other offsets than Z are left to the checks. */
 function timestampProof(text: string, cast: string, duckType: string): TypeProof {
   const inYears = `${cast} >= TIMESTAMP '0001-01-01' AND ${cast} < TIMESTAMP '10000-01-01'`
   const value = duckType === 'TIMESTAMP' ? cast : `${cast}::${duckType}`
-  return { quick: `strlen(${text}) BETWEEN 19 AND 26 AND ${cast}::VARCHAR = ${text} AND ${inYears}`, pattern: `${DAY}[T ]${TIME}Z?`, cast: `TRY_CAST(${text} AS TIMESTAMP)`, value: `CASE WHEN ${inYears} THEN ${value} END` }
+  return {
+    quick: `strlen(${text}) BETWEEN 19 AND 26 AND ${cast}::VARCHAR = ${text} AND ${inYears}`,
+    pattern: `${DAY}[T ]${TIME}Z?`,
+    cast: `TRY_CAST(${text} AS TIMESTAMP)`,
+    value: `CASE WHEN ${inYears} THEN ${value} END`,
+  }
 }
 
 export interface ProvenColumn extends ProofOptions {
@@ -123,37 +192,53 @@ export interface ProvenInput {
 }
 
 /**
- * Reads CSV of UTF-8 whose fields all are proven, and writes it. Undefined when something is not: nothing is known then of any row. The
- * caller must have looked for blanks at quotes, which DuckDB leaves out.
+ * Reads CSV of UTF-8 whose fields all are proven, and writes it. Undefined when something is not: nothing is
+ * known then of any row. The caller must have looked for blanks at quotes, which DuckDB leaves out.
  */
-export async function copyProven(session: DuckSession, input: ProvenInput, output: string): Promise<number | undefined> {
+export async function copyProven(
+  session: DuckSession,
+  input: ProvenInput,
+  output: string,
+): Promise<number | undefined> {
   const { columns } = input
-  const proofs = columns.map(({ column, ...options }, i) => proofOf(column, { text: `c${i}`, cast: `v${i}` }, options))
+  const proofs = columns.map(({ column, ...options }, i) =>
+    proofOf(column, { text: `c${i}`, cast: `v${i}` }, options),
+  )
   const select = proofs.map((proof, i) => `${proof.value} AS ${name(columns[i].column.name)}`).join(', ')
   const casts = proofs.map((proof, i) => `c${i}, ${proof.cast} AS v${i}`).join(', ')
   const fits = `CASE WHEN c${columns.length} IS NULL THEN true ELSE error(${literal(UNPROVEN)}) END`
   const copy = async (parallel: boolean): Promise<number> => {
     const rows = `SELECT ${casts} FROM ${textFields(input, parallel)} WHERE ${fits}`
-    const [written] = await copyWithStats(session, `COPY (SELECT ${select} FROM (${rows})) TO ${literal(output)} (${parquetOptions('zstd')})`, output)
+    const [written] = await copyWithStats(
+      session,
+      `COPY (SELECT ${select} FROM (${rows})) TO ${literal(output)} (${parquetOptions('zstd')})`,
+      output,
+    )
     return written.rows
   }
   try {
     return await copy(true).catch((error: unknown) => {
       // A line end in quotes: one thread can read on where several cannot tell the fields of a record.
-      if (error instanceof HeadraceError && /null_padding in conjunction/.test(reasonOf(error.cause))) return copy(false)
+      if (error instanceof HeadraceError && /null_padding in conjunction/.test(reasonOf(error.cause)))
+        return copy(false)
       throw error
     })
   } catch (error) {
-    if (error instanceof HeadraceError && ['engine_failed', 'memory_exceeded'].includes(error.code)) return undefined
+    if (error instanceof HeadraceError && ['engine_failed', 'memory_exceeded'].includes(error.code))
+      return undefined
     throw error
   }
 }
 
 /**
- * The fields as texts, c0 and on, none of them null, and one more that is null in a record that fits. DuckDB forgives a field too many that
- * is empty; as a field of its own it is seen. What stands for null is a text that nobody can know.
+ * The fields as texts, c0 and on, none of them null, and one more that is null in a record that fits. DuckDB
+ * forgives a field too many that is empty; as a field of its own it is seen. What stands for null is a text
+ * that nobody can know.
  */
-export function textFields({ paths, columns, header, delimiter, quote }: ProvenInput, parallel: boolean): string {
+export function textFields(
+  { paths, columns, header, delimiter, quote }: ProvenInput,
+  parallel: boolean,
+): string {
   const fields = Array.from({ length: columns.length + 1 }, (_, i) => `'c${i}': 'VARCHAR'`).join(', ')
   const dialect = `header = ${header}, delim = ${literal(delimiter)}, quote = ${literal(quote)}, escape = ${literal(quote)}, nullstr = ${literal(randomUUID())}`
   return `read_csv(${listLiteral(paths)}, auto_detect = false, strict_mode = true, null_padding = true, parallel = ${parallel}, compression = 'none', ${dialect}, columns = {${fields}})`

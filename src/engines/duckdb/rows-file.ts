@@ -1,6 +1,7 @@
 /**
- * Checked rows into one Parquet file. They are gathered in a table in memory; when it is full, another one takes its place and DuckDB's
- * threads write it beside the reading. Each table becomes a part of its own; parts have one schema, so that they are joined by copying.
+ * Checked rows into one Parquet file. They are gathered in a table in memory; when it is full, another one
+ * takes its place and DuckDB's threads write it beside the reading. Each table becomes a part of its own;
+ * parts have one schema, so that they are joined by copying.
  */
 import duckdb, { type Appender } from '@duckdb/node-bindings'
 import { rm } from 'node:fs/promises'
@@ -50,12 +51,20 @@ interface Filling {
   bytes: number
 }
 
-export async function openRowsFile(session: DuckSession, columns: RowsFileColumn[], { prefix, tableBytes }: RowsFileOptions): Promise<RowsFile> {
+export async function openRowsFile(
+  session: DuckSession,
+  columns: RowsFileColumn[],
+  { prefix, tableBytes }: RowsFileOptions,
+): Promise<RowsFile> {
   const writing = await session.connect()
-  const writer = createChunkWriter(columns.map((column) => duckdb.create_logical_type(LOGICAL[stagedType(column)])), columns.map((column) => column.kind))
+  const writer = createChunkWriter(
+    columns.map((column) => duckdb.create_logical_type(LOGICAL[stagedType(column)])),
+    columns.map((column) => column.kind),
+  )
   const arena = createArena()
   const definition = columns.map((column, i) => `c${i} ${stagedType(column)}`).join(', ')
-  // Names that differ in case only, or not at all for DuckDB, are two columns of the file all the same: the staged ones are numbered.
+  // Names that differ in case only, or not at all for DuckDB, are two columns of the file all the same: the
+  // staged ones are numbered.
   const select = columns.map((column, i) => `${valueOf(column, `c${i}`)} AS ${name(column.name)}`).join(', ')
   const staged = columns.map((column, i) => unpacked(column, `c${i}`)).join(', ')
   const own = `rows_${(opened += 1)}`
@@ -80,7 +89,11 @@ export async function openRowsFile(session: DuckSession, columns: RowsFileColumn
     const path = `${prefix}-${parts.length + 1}.parquet`
     parts.push({ path, rows: count })
     filling = await open()
-    write = writing.run(`COPY (SELECT ${select} FROM (SELECT ${staged} FROM ${table})) TO ${literal(path)} (${parquetOptions('zstd')})`).then(() => writing.run(`DROP TABLE ${table}`))
+    write = writing
+      .run(
+        `COPY (SELECT ${select} FROM (SELECT ${staged} FROM ${table})) TO ${literal(path)} (${parquetOptions('zstd')})`,
+      )
+      .then(() => writing.run(`DROP TABLE ${table}`))
     // Its error is thrown where it is waited for.
     write.catch(() => undefined)
   }
@@ -128,8 +141,14 @@ export async function openRowsFile(session: DuckSession, columns: RowsFileColumn
 let opened = 0
 
 const LOGICAL: Record<string, number> = {
-  VARCHAR: duckdb.Type.VARCHAR, INTEGER: duckdb.Type.INTEGER, BIGINT: duckdb.Type.BIGINT, DOUBLE: duckdb.Type.DOUBLE, BOOLEAN: duckdb.Type.BOOLEAN, DATE: duckdb.Type.DATE,
-  TIMESTAMP: duckdb.Type.TIMESTAMP, TIMESTAMPTZ: duckdb.Type.TIMESTAMP_TZ,
+  VARCHAR: duckdb.Type.VARCHAR,
+  INTEGER: duckdb.Type.INTEGER,
+  BIGINT: duckdb.Type.BIGINT,
+  DOUBLE: duckdb.Type.DOUBLE,
+  BOOLEAN: duckdb.Type.BOOLEAN,
+  DATE: duckdb.Type.DATE,
+  TIMESTAMP: duckdb.Type.TIMESTAMP,
+  TIMESTAMPTZ: duckdb.Type.TIMESTAMP_TZ,
 }
 
 /** Instants are the same number with and without a zone flag, so that they arrive as what they will be. */

@@ -1,15 +1,21 @@
 /**
- * Blanks beside quotes, which readers of CSV disagree about: here they are part of the field, or a fault behind a closing quote; DuckDB
- * leaves them out. A file that may have such fields is told from one that surely has none by a look at the bytes around each blank.
+ * Blanks beside quotes, which readers of CSV disagree about: here they are part of the field, or a fault
+ * behind a closing quote; DuckDB leaves them out. A file that may have such fields is told from one that
+ * surely has none by a look at the bytes around each blank.
  */
 
 const [BLANK, LF, CR] = [0x20, 0x0a, 0x0d]
 
 /**
- * Whether a quote may stand behind a blank at the begin of a field, or a blank behind a closing quote, in bytes[from, to). `from` must be 1
- * or more, and `to` such that the byte behind it is there.
+ * Whether a quote may stand behind a blank at the begin of a field, or a blank behind a closing quote, in
+ * bytes[from, to). `from` must be 1 or more, and `to` such that the byte behind it is there.
  */
-export function mayHaveBlanksAtQuotes(bytes: Uint8Array, from: number, to: number, { delimiter, quote }: { delimiter: number; quote: number }): boolean {
+export function mayHaveBlanksAtQuotes(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  { delimiter, quote }: { delimiter: number; quote: number },
+): boolean {
   for (let at = from; at < to; at += 1) {
     if (bytes[at] !== quote) continue
     const before = bytes[at - 1]
@@ -25,7 +31,10 @@ function isFieldBegin(bytes: Uint8Array, at: number, delimiter: number): boolean
   return at < 0 || bytes[at] === delimiter || bytes[at] === LF || bytes[at] === CR
 }
 
-/** Whether the quote at `at` ends a run of pairs behind a byte that is part of a field: each is one quote of the text, and closes nothing. */
+/**
+ * Whether the quote at `at` ends a run of pairs behind a byte that is part of a field: each is one quote of
+ * the text, and closes nothing.
+ */
 function isDoubled(bytes: Uint8Array, at: number, delimiter: number, quote: number): boolean {
   let run = 0
   while (at - run >= 0 && bytes[at - run] === quote) run += 1

@@ -1,6 +1,6 @@
 /**
- * The types that a job's `columns` may name: those of declarations and their SQL names. Each is one of the types that every
- * path judges by the same rules, and a DuckDB type in which the file has it.
+ * The types that a job's `columns` may name: those of declarations and their SQL names. Each is one of the
+ * types that every path judges by the same rules, and a DuckDB type in which the file has it.
  */
 import type { ScalarType } from '../../dataset/declaration.ts'
 
@@ -49,14 +49,34 @@ const PLAIN: [ScalarType, string, string[]][] = [
 ]
 
 /** As a message lists them. */
-export const KNOWN_TYPES = 'VARCHAR or VARCHAR(n), BIGINT, INTEGER, SMALLINT, TINYINT, DECIMAL(p, s), DOUBLE, REAL, BOOLEAN, DATE, TIMESTAMP, TIMESTAMPTZ, UUID, and lists such as VARCHAR[]'
+export const KNOWN_TYPES =
+  'VARCHAR or VARCHAR(n), BIGINT, INTEGER, SMALLINT, TINYINT, DECIMAL(p, s), DOUBLE, REAL, BOOLEAN, DATE, TIMESTAMP, TIMESTAMPTZ, UUID, and lists such as VARCHAR[]'
 
 /** What to take instead of a type that is not among them. */
 const INSTEAD: Record<string, string> = {
-  TIME: 'VARCHAR', INTERVAL: 'VARCHAR', BLOB: 'VARCHAR', BYTEA: 'VARCHAR', BIT: 'VARCHAR', ENUM: 'VARCHAR', CHAR: 'VARCHAR(n)', BPCHAR: 'VARCHAR(n)',
-  JSON: 'VARCHAR, which holds an object or a list as its JSON text', STRUCT: 'VARCHAR (its JSON text), or columns with a path', MAP: 'VARCHAR (its JSON text)', UNION: 'VARCHAR',
-  HUGEINT: 'DECIMAL(38, 0)', UHUGEINT: 'DECIMAL(38, 0)', BIGNUM: 'DECIMAL(38, 0)', UBIGINT: 'DECIMAL(20, 0)', UINTEGER: 'BIGINT', USMALLINT: 'INTEGER', UTINYINT: 'SMALLINT',
-  TIMESTAMP_S: 'TIMESTAMP', TIMESTAMP_MS: 'TIMESTAMP', TIMESTAMP_NS: 'TIMESTAMP', DECIMAL: 'DECIMAL(p, s) with its digits, such as DECIMAL(18, 2)',
+  TIME: 'VARCHAR',
+  INTERVAL: 'VARCHAR',
+  BLOB: 'VARCHAR',
+  BYTEA: 'VARCHAR',
+  BIT: 'VARCHAR',
+  ENUM: 'VARCHAR',
+  CHAR: 'VARCHAR(n)',
+  BPCHAR: 'VARCHAR(n)',
+  JSON: 'VARCHAR, which holds an object or a list as its JSON text',
+  STRUCT: 'VARCHAR (its JSON text), or columns with a path',
+  MAP: 'VARCHAR (its JSON text)',
+  UNION: 'VARCHAR',
+  HUGEINT: 'DECIMAL(38, 0)',
+  UHUGEINT: 'DECIMAL(38, 0)',
+  BIGNUM: 'DECIMAL(38, 0)',
+  UBIGINT: 'DECIMAL(20, 0)',
+  UINTEGER: 'BIGINT',
+  USMALLINT: 'INTEGER',
+  UTINYINT: 'SMALLINT',
+  TIMESTAMP_S: 'TIMESTAMP',
+  TIMESTAMP_MS: 'TIMESTAMP',
+  TIMESTAMP_NS: 'TIMESTAMP',
+  DECIMAL: 'DECIMAL(p, s) with its digits, such as DECIMAL(18, 2)',
 }
 
 const WRITTEN = /^([A-Z][A-Z0-9_]*(?: [A-Z]+)*?) ?(?:\( ?(\d{1,4}) ?(?:, ?(\d{1,3}) ?)?\))?((?:\[\])*)$/
@@ -70,13 +90,15 @@ export function columnType(written: string): ColumnType | string {
   const item = DECIMALS.includes(word) ? decimalType(first, second) : plainType(word, first)
   if (typeof item === 'string' || brackets === '') return item
   if (brackets !== '[]') return 'a list of values; VARCHAR holds lists of lists as their JSON text'
-  if (item.narrow !== undefined || item.maxLength !== undefined) return `a list of ${item.narrow?.name === 'real' ? 'DOUBLE' : item.narrow === undefined ? 'VARCHAR' : 'INTEGER'}`
+  if (item.narrow !== undefined || item.maxLength !== undefined)
+    return `a list of ${item.narrow?.name === 'real' ? 'DOUBLE' : item.narrow === undefined ? 'VARCHAR' : 'INTEGER'}`
   return { ...item, array: true, duckType: `${item.duckType}[]` }
 }
 
 function decimalType(first: string | undefined, second = '0'): ColumnType | string {
   const [precision, scale] = [Number(first), Number(second)]
-  if (first === undefined || precision < 1 || precision > 38 || scale > precision) return `${INSTEAD.DECIMAL}, of 38 digits at most`
+  if (first === undefined || precision < 1 || precision > 38 || scale > precision)
+    return `${INSTEAD.DECIMAL}, of 38 digits at most`
   return { type: 'decimal', array: false, precision, scale, duckType: `DECIMAL(${precision}, ${scale})` }
 }
 
@@ -85,5 +107,7 @@ function plainType(word: string, size: string | undefined): ColumnType | string 
   if (found === undefined) return INSTEAD[word] ?? KNOWN_TYPES
   const [type, duckType] = found
   if (size === undefined) return { type, array: false, duckType, narrow: NARROW[duckType] }
-  return type === 'string' && Number(size) > 0 ? { type, array: false, duckType, maxLength: Number(size) } : `${word} without a number in brackets`
+  return type === 'string' && Number(size) > 0
+    ? { type, array: false, duckType, maxLength: Number(size) }
+    : `${word} without a number in brackets`
 }

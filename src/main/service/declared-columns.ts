@@ -1,4 +1,6 @@
-/** Columns that a job declares of its files: a name, a type and, as in declarations, how its text is written. */
+/**
+ * Columns that a job declares of its files: a name, a type and, as in declarations, how its text is written.
+ */
 import { failure } from '../../core/errors.ts'
 import { jsonPathText } from '../../core/json-path.ts'
 import type { Column } from '../../dataset/declaration.ts'
@@ -16,43 +18,100 @@ export interface FileColumn {
 
 type Written = RawColumn & { type: string }
 
-const SETTINGS = ['name', 'type', 'path', 'format', 'timezone', 'required', 'nulls', 'precision', 'scale', 'values', 'pattern', 'min_length', 'max_length', 'trim', 'collapse', 'case', 'description']
+const SETTINGS = [
+  'name',
+  'type',
+  'path',
+  'format',
+  'timezone',
+  'required',
+  'nulls',
+  'precision',
+  'scale',
+  'values',
+  'pattern',
+  'min_length',
+  'max_length',
+  'trim',
+  'collapse',
+  'case',
+  'description',
+]
 
-const wrong = (setting: string, example: string): Error => failure('setting_missing', { where: 'source_config', setting, example })
+const wrong = (setting: string, example: string): Error =>
+  failure('setting_missing', { where: 'source_config', setting, example })
 
 /** Throws `setting_missing` for what is no list of columns, and for a column that cannot be read, by name. */
 export function checkColumns({ columns, format, header }: Record<string, unknown>): void {
   if (columns === undefined) return
-  if (format === 'parquet') throw wrong('columns of files that are text; Parquet has types of its own', '"format": "csv"')
+  if (format === 'parquet')
+    throw wrong('columns of files that are text; Parquet has types of its own', '"format": "csv"')
   fileColumns(columns, String(format), header !== false)
 }
 
 /** The columns as they are judged and written. */
 export function fileColumns(columns: unknown, format: string, header: boolean): FileColumn[] {
   // A database keeps no order of an object's fields, and the order of columns matters.
-  if (!isColumnList(columns)) throw wrong('columns as a list of names and types', '"columns": [{ "name": "id", "type": "BIGINT" }]')
+  if (!isColumnList(columns))
+    throw wrong('columns as a list of names and types', '"columns": [{ "name": "id", "type": "BIGINT" }]')
   const seen = new Set<string>()
   return columns.map((written, i) => {
     const key = written.name.toLowerCase()
-    if (seen.has(key)) throw wrong(`columns without ${written.name.slice(0, 60)} twice`, '"columns": [{ "name": "id", "type": "BIGINT" }]')
+    if (seen.has(key))
+      throw wrong(
+        `columns without ${written.name.slice(0, 60)} twice`,
+        '"columns": [{ "name": "id", "type": "BIGINT" }]',
+      )
     seen.add(key)
     return fileColumn(written, format, header ? undefined : i + 1)
   })
 }
 
 function isColumnList(value: unknown): value is Written[] {
-  return Array.isArray(value) && value.length > 0 && value.every((one: { name?: unknown; type?: unknown }) => typeof one?.name === 'string' && typeof one.type === 'string')
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every(
+      (one: { name?: unknown; type?: unknown }) =>
+        typeof one?.name === 'string' && typeof one.type === 'string',
+    )
+  )
 }
 
 function fileColumn(written: Written, format: string, position: number | undefined): FileColumn {
   const name = written.name.slice(0, 60)
   const odd = Object.keys(written).find((key) => !SETTINGS.includes(key))
-  if (odd !== undefined) throw wrong(`columns without ${odd.slice(0, 60)} (of ${name}); a column has ${SETTINGS.join(', ')}`, '"columns": [{ "name": "day", "type": "DATE", "format": "dd.MM.yyyy" }]')
+  if (odd !== undefined)
+    throw wrong(
+      `columns without ${odd.slice(0, 60)} (of ${name}); a column has ${SETTINGS.join(', ')}`,
+      '"columns": [{ "name": "day", "type": "DATE", "format": "dd.MM.yyyy" }]',
+    )
   const type = typeOf(written)
-  if (typeof type === 'string') throw wrong(`a type for column ${name} that is known, not ${written.type.slice(0, 60)}: take ${type}`, 'BIGINT, VARCHAR, DECIMAL(12, 2), TIMESTAMP, VARCHAR[]')
-  if (type.array && format === 'csv') throw wrong(`a type for column ${name} that a field of CSV can hold, not the list ${written.type}`, '"type": "VARCHAR"')
-  const path = format === 'csv' ? (position === undefined ? written.name : String(position)) : jsonPathText([written.name])
-  const raw: RawColumn = { path, ...written, type: type.type, array: type.array, precision: type.precision, scale: type.scale, max_length: written.max_length ?? type.maxLength }
+  if (typeof type === 'string')
+    throw wrong(
+      `a type for column ${name} that is known, not ${written.type.slice(0, 60)}: take ${type}`,
+      'BIGINT, VARCHAR, DECIMAL(12, 2), TIMESTAMP, VARCHAR[]',
+    )
+  if (type.array && format === 'csv')
+    throw wrong(
+      `a type for column ${name} that a field of CSV can hold, not the list ${written.type}`,
+      '"type": "VARCHAR"',
+    )
+  const path =
+    format === 'csv'
+      ? position === undefined
+        ? written.name
+        : String(position)
+      : jsonPathText([written.name])
+  const raw: RawColumn = {
+    path,
+    ...written,
+    type: type.type,
+    array: type.array,
+    precision: type.precision,
+    scale: type.scale,
+    max_length: written.max_length ?? type.maxLength,
+  }
   // An instant without an offset is meant in UTC, unless the column says otherwise.
   if (type.type === 'timestamp') raw.timezone ??= 'UTC'
   checkSettings(raw, format)
@@ -61,14 +120,27 @@ function fileColumn(written: Written, format: string, position: number | undefin
 
 /** `decimal` has its digits in settings of their own, as in declarations. */
 function typeOf({ type, precision, scale }: Written): ColumnType | string {
-  return columnType(precision === undefined || type.includes('(') ? type : type.replace(/^\s*(\w+)/, `$1(${precision}, ${scale ?? 0})`))
+  return columnType(
+    precision === undefined || type.includes('(')
+      ? type
+      : type.replace(/^\s*(\w+)/, `$1(${precision}, ${scale ?? 0})`),
+  )
 }
 
 /** What a declaration's check says of the column: formats, zones, patterns. */
 function checkSettings(column: RawColumn, format: string): void {
   const record = { format: format as 'csv', ...(format === 'json' ? { path: '$' } : {}) }
-  const found = checkMeaning({ dataset: 'job', source: { files: { path: '.' } }, record, columns: [column] }).find(({ path }) => path[0] === 'columns' && path[2] !== 'name')
-  if (found !== undefined) throw wrong(`a column that can be read: ${found.message}`, found.suggestion ?? '"columns": [{ "name": "id", "type": "BIGINT" }]')
+  const found = checkMeaning({
+    dataset: 'job',
+    source: { files: { path: '.' } },
+    record,
+    columns: [column],
+  }).find(({ path }) => path[0] === 'columns' && path[2] !== 'name')
+  if (found !== undefined)
+    throw wrong(
+      `a column that can be read: ${found.message}`,
+      found.suggestion ?? '"columns": [{ "name": "id", "type": "BIGINT" }]',
+    )
 }
 
 /** A column that nobody declared: its text as it stands. */

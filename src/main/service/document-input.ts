@@ -1,6 +1,6 @@
 /**
- * XML and JSON documents as input of a transfer, by a declaration: decoded and judged as on their way into the zones. What is accepted
- * is the file, and what would be in quarantine are the rejects.
+ * XML and JSON documents as input of a transfer, by a declaration: decoded and judged as on their way into
+ * the zones. What is accepted is the file, and what would be in quarantine are the rejects.
  */
 import { dirname } from 'node:path'
 import { RESERVED_COLUMNS, type Column, type Dataset } from '../../dataset/declaration.ts'
@@ -18,17 +18,48 @@ export async function readDocuments(work: Work, { staged, rejects, progress, now
   const begun = now()
   const declared = declaredDataset(work.sourceType, work.source, true)
   const { files, bytes, cursor, share } = await bringFresh(work)
-  if (files.length === 0) return { rows: 0, rejected: 0, bytes: 0, totalRows: 0, cursor, startupSeconds: now() - begun, nothingNew: true }
+  if (files.length === 0)
+    return {
+      rows: 0,
+      rejected: 0,
+      bytes: 0,
+      totalRows: 0,
+      cursor,
+      startupSeconds: now() - begun,
+      nothingNew: true,
+    }
   const startupSeconds = now() - begun
   return inSession(work, async (session) => {
-    await lockDown(session, [...new Set([...files.map((file) => file.path), staged, rejects].map((path) => dirname(path))), work.workFolder])
+    await lockDown(session, [
+      ...new Set([...files.map((file) => file.path), staged, rejects].map((path) => dirname(path))),
+      work.workFolder,
+    ])
     let dataset: Dataset = declared
     let columns = declared.columns
     for (;;) {
-      const plan = { dataset, columns: columns.map((column) => ({ column, duckType: duckType(deltaType(column)) })), inferred: false, files, limit: undefined, label: (column: Column) => column.path }
-      const read = await readExactly(session, { ...plan, onRows: (rows, done) => progress(rows, done, 'reading') }, { staged, rejects, memoryBytes: sessionBytes(work) })
+      const plan = {
+        dataset,
+        columns: columns.map((column) => ({ column, duckType: duckType(deltaType(column)) })),
+        inferred: false,
+        files,
+        limit: undefined,
+        label: (column: Column) => column.path,
+      }
+      const read = await readExactly(
+        session,
+        { ...plan, onRows: (rows, done) => progress(rows, done, 'reading') },
+        { staged, rejects, memoryBytes: sessionBytes(work) },
+      )
       const { rows, rejected, discovered } = read
-      if (discovered.length === 0) return { rows, rejected, bytes: work.draft ? 0 : bytes, totalRows: Math.round(rows / Math.max(share, Number.EPSILON)), cursor, startupSeconds }
+      if (discovered.length === 0)
+        return {
+          rows,
+          rejected,
+          bytes: work.draft ? 0 : bytes,
+          totalRows: Math.round(rows / Math.max(share, Number.EPSILON)),
+          cursor,
+          startupSeconds,
+        }
       const added = evolve(dataset, columns, discovered, RESERVED_COLUMNS)
       columns = [...columns, ...added]
       // What there is no room for is refused, as a stream does.

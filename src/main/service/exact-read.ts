@@ -1,6 +1,7 @@
 /**
- * Files into one Parquet file, judged record by record as on their way into the zones: the scanner of their format, the checks of their
- * columns, and a second file of what was refused. Reading is one thread's work; DuckDB writes beside it on the others.
+ * Files into one Parquet file, judged record by record as on their way into the zones: the scanner of their
+ * format, the checks of their columns, and a second file of what was refused. Reading is one thread's work;
+ * DuckDB writes beside it on the others.
  */
 import { rename, rm } from 'node:fs/promises'
 import { LIMITS } from '../../core/limits.ts'
@@ -36,22 +37,42 @@ export interface ExactInput {
 export interface ExactResult {
   rows: number
   rejected: number
-  /** Paths that drift makes columns of, and inferred columns that a value did not fit. With any of them nothing was written. */
+  /**
+   * Paths that drift makes columns of, and inferred columns that a value did not fit. With any of them
+   * nothing was written.
+   */
   discovered: string[]
   misfits: string[]
 }
 
-const REJECT_FILE: RowsFileColumn[] = FILE_REJECT_COLUMNS.map((name) => (name === 'line' ? { name, kind: 'int64', type: 'long', duckType: 'BIGINT' } : { name, kind: 'text', type: 'string', duckType: 'VARCHAR' }))
+const REJECT_FILE: RowsFileColumn[] = FILE_REJECT_COLUMNS.map((name) =>
+  name === 'line'
+    ? { name, kind: 'int64', type: 'long', duckType: 'BIGINT' }
+    : { name, kind: 'text', type: 'string', duckType: 'VARCHAR' },
+)
 
 /** Of the session's memory, for each of the tables that rows are gathered in. */
 const TABLE_SHARE = 0.1
 
-export async function readExactly(session: DuckSession, input: ExactInput, { staged, rejects, memoryBytes }: { staged: string; rejects: string; memoryBytes: number }): Promise<ExactResult> {
+export async function readExactly(
+  session: DuckSession,
+  input: ExactInput,
+  { staged, rejects, memoryBytes }: { staged: string; rejects: string; memoryBytes: number },
+): Promise<ExactResult> {
   const columns = input.columns.map((one) => one.column)
-  const judge = createJudge(input.dataset, columns, { bounds: input.columns.map((one) => one.narrow), givesBack: input.inferred ? givesBack : undefined, label: input.label })
+  const judge = createJudge(input.dataset, columns, {
+    bounds: input.columns.map((one) => one.narrow),
+    givesBack: input.inferred ? givesBack : undefined,
+    label: input.label,
+  })
   const reader = createDocumentReader(input.dataset, columns)
   const tableBytes = Math.min(LIMITS.stagedBytes, memoryBytes * TABLE_SHARE)
-  const shape = input.columns.map((one, i): RowsFileColumn => ({ name: one.column.name, kind: judge.kinds[i], type: deltaType(one.column), duckType: one.duckType }))
+  const shape = input.columns.map((one, i): RowsFileColumn => ({
+    name: one.column.name,
+    kind: judge.kinds[i],
+    type: deltaType(one.column),
+    duckType: one.duckType,
+  }))
   const accepted = await openRowsFile(session, shape, { prefix: `${staged}.part`, tableBytes })
   const refused = await openRowsFile(session, REJECT_FILE, { prefix: `${rejects}.part`, tableBytes })
   const ends = createSlab(LIMITS.slabBytes)
@@ -68,7 +89,8 @@ export async function readExactly(session: DuckSession, input: ExactInput, { sta
       const judged = await judge.judge(window, file.name, most - accepted.rows)
       for (const path of judge.discovered) discovered.add(path)
       if (input.inferred) for (const path of judged.mistyped) misfits.add(path)
-      // All of the input is looked at before it is read anew, so that it is read twice and not once for each such column.
+      // All of the input is looked at before it is read anew, so that it is read twice and not once for each
+      // such column.
       if (discovered.size > 0 || misfits.size > 0) return true
       await accepted.append(judged.accepted)
       if (judged.rejects !== undefined) await refused.append(judged.rejects)

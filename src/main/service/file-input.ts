@@ -43,7 +43,10 @@ interface Fresh {
   cursor: { taken: Record<string, string> }
 }
 
-/** Files that match, and those of them that were not taken yet (all of them in mode `full`). Nothing that matches at all is an error. */
+/**
+ * Files that match, and those of them that were not taken yet (all of them in mode `full`). Nothing that
+ * matches at all is an error.
+ */
 async function freshOf(work: Work): Promise<Fresh> {
   const config = work.source as unknown as FilesConfig
   const place = work.sourceType === 's3' ? await bucketOf(work) : folderOf(work)

@@ -1,4 +1,7 @@
-/** What a job's settings and the heads of its files make of them: which columns there are, and how a record is read. */
+/**
+ * What a job's settings and the heads of its files make of them: which columns there are, and how a record is
+ * read.
+ */
 import { failure } from '../../core/errors.ts'
 import type { Dataset } from '../../dataset/declaration.ts'
 import { normalize } from '../../dataset/normalize.ts'
@@ -36,46 +39,88 @@ const HEAD_BYTES = 1024 * 1024
 
 /** Throws `source_not_found` for a declared column that none of the files has. */
 export async function planFiles(settings: FileSettings, paths: string[]): Promise<FilePlan> {
-  const declared = settings.columns === undefined ? undefined : fileColumns(settings.columns, settings.format, settings.header !== false)
+  const declared =
+    settings.columns === undefined
+      ? undefined
+      : fileColumns(settings.columns, settings.format, settings.header !== false)
   if (settings.format === 'csv') return planCsv(settings, paths, declared)
   const path = settings.format === 'json' && /^\uFEFF?\s*\[/.test(await headOf(paths[0])) ? '$[*]' : '$'
   const dataset = datasetOf(settings, path, declared === undefined ? [] : ['*'])
   if (declared !== undefined) return { dataset, columns: declared, inferred: false, sameHeaders: true }
   // A key that only later records have becomes a column as well.
-  return { dataset: { ...dataset, drift: 'evolve' }, columns: await columnsOfKeys(dataset, paths), inferred: true, sameHeaders: true }
+  return {
+    dataset: { ...dataset, drift: 'evolve' },
+    columns: await columnsOfKeys(dataset, paths),
+    inferred: true,
+    sameHeaders: true,
+  }
 }
 
-async function planCsv(settings: FileSettings, paths: string[], declared: FileColumn[] | undefined): Promise<FilePlan> {
-  const delimiter = settings.delimiter ?? (declared === undefined ? findDialect(await headOf(paths[0]), true).delimiter : undefined) ?? ','
+async function planCsv(
+  settings: FileSettings,
+  paths: string[],
+  declared: FileColumn[] | undefined,
+): Promise<FilePlan> {
+  const delimiter =
+    settings.delimiter ??
+    (declared === undefined ? findDialect(await headOf(paths[0]), true).delimiter : undefined) ??
+    ','
   const dataset = datasetOf({ ...settings, delimiter }, '', [])
   const headers = await headersOf(paths, delimiter, settings)
   const names = [...new Set(headers.flat())]
-  const columns = declared === undefined ? await undeclared(dataset, names, paths) : settings.header === false ? declared : withHeader(declared, names, paths[0])
+  const columns =
+    declared === undefined
+      ? await undeclared(dataset, names, paths)
+      : settings.header === false
+        ? declared
+        : withHeader(declared, names, paths[0])
   const { null_text: nullText } = settings
   return {
     dataset,
     columns: nullText === undefined ? columns : columns.map(keepEmptyTexts),
     inferred: declared === undefined,
-    sameHeaders: settings.header === false || headers.every((one) => one.join('\0') === headers[0].join('\0')),
+    sameHeaders:
+      settings.header === false ||
+      (headers.length === paths.length && headers.every((one) => one.join('\0') === headers[0].join('\0'))),
     prepare: nullText === undefined ? undefined : missingText(nullText, settings.quote ?? '"'),
   }
 }
 
 function undeclared(dataset: Dataset, names: string[], paths: string[]): Promise<FileColumn[]> {
-  return columnsOfNames(dataset, names.map((name, i) => (dataset.record.header ? { name, path: name } : { name: `column${i}`, path: String(i + 1) })), paths)
+  return columnsOfNames(
+    dataset,
+    names.map((name, i) =>
+      dataset.record.header ? { name, path: name } : { name: `column${i}`, path: String(i + 1) },
+    ),
+    paths,
+  )
 }
 
-/** In the order of the headers; what nobody declared is kept as text: a column is not lost because nobody named it. */
+/**
+ * In the order of the headers; what nobody declared is kept as text: a column is not lost because nobody
+ * named it.
+ */
 function withHeader(declared: FileColumn[], names: string[], path: string): FileColumn[] {
   if (names.length === 0) return declared
   const missing = declared.find((one) => !names.includes(one.column.path))
-  if (missing !== undefined) throw failure('source_not_found', { address: path, what: `column ${missing.column.path}`, known: `its header has ${names.join(', ').slice(0, 200)}.` })
+  if (missing !== undefined)
+    throw failure('source_not_found', {
+      address: path,
+      what: `column ${missing.column.path}`,
+      known: `its header has ${names.join(', ').slice(0, 200)}.`,
+    })
   const others = names.filter((one) => !declared.some(({ column }) => column.path === one))
-  return names.flatMap((one) => (others.includes(one) ? [textColumn(one, one)] : declared.filter(({ column }) => column.path === one)))
+  return names.flatMap((one) =>
+    others.includes(one) ? [textColumn(one, one)] : declared.filter(({ column }) => column.path === one),
+  )
 }
 
 /** The names of each file; none of a file that begins with no header, which is refused when it is read. */
-async function headersOf(paths: string[], delimiter: string, { quote, header }: FileSettings): Promise<string[][]> {
+async function headersOf(
+  paths: string[],
+  delimiter: string,
+  { quote, header }: FileSettings,
+): Promise<string[][]> {
   const found: string[][] = []
   for (const path of header === false ? paths.slice(0, 1) : paths) {
     const text = (await headOf(path)).replace(/^\uFEFF?[\r\n]+/, '')
@@ -96,15 +141,29 @@ async function headOf(path: string): Promise<string> {
   return Buffer.concat(pieces).toString('utf8', 0, HEAD_BYTES)
 }
 
-function datasetOf({ format, delimiter, quote, header }: FileSettings, path: string, ignore: string[]): Dataset {
+function datasetOf(
+  { format, delimiter, quote, header }: FileSettings,
+  path: string,
+  ignore: string[],
+): Dataset {
   const csv = format === 'csv' ? { delimiter, quote, header } : {}
-  return normalize({ dataset: 'files', source: { files: { path: '.' } }, record: { format, ignore, ...(path === '' ? {} : { path }), ...csv }, columns: [], drift: 'freeze' })
+  return normalize({
+    dataset: 'files',
+    source: { files: { path: '.' } },
+    record: { format, ignore, ...(path === '' ? {} : { path }), ...csv },
+    columns: [],
+    drift: 'freeze',
+  })
 }
 
-/** Where a word of the job stands for a missing value, an empty field is an empty text; no other type has one. */
+/**
+ * Where a word of the job stands for a missing value, an empty field is an empty text; no other type has one.
+ */
 function keepEmptyTexts(one: FileColumn): FileColumn {
   const { column } = one
-  return column.type === 'string' && column.clean.nulls.join() === '' ? { ...one, column: { ...column, clean: { ...column.clean, nulls: [] } } } : one
+  return column.type === 'string' && column.clean.nulls.join() === ''
+    ? { ...one, column: { ...column, clean: { ...column.clean, nulls: [] } } }
+    : one
 }
 
 /** Takes the word, where no quotes stand around it, as absent, and an empty field as an empty text. */
@@ -114,7 +173,15 @@ function missingText(word: string, quote: string): (window: DocumentWindow) => v
     for (let row = 0; row < rows; row += 1) {
       for (let cell = row * width * 2, end = cell + width * 2; cell < end; cell += 2) {
         const [start, length] = [cells[cell], cells[cell + 1]]
-        if (length === wanted.length && length > 0 && start > 0 && bytes[start - 1] !== mark && start < extents[row * 2 + 1] && bytes.compare(wanted, 0, length, start, start + length) === 0) cells[cell + 1] = -1
+        if (
+          length === wanted.length &&
+          length > 0 &&
+          start > 0 &&
+          bytes[start - 1] !== mark &&
+          start < extents[row * 2 + 1] &&
+          bytes.compare(wanted, 0, length, start, start + length) === 0
+        )
+          cells[cell + 1] = -1
         else if (length < 0 && start >= extents[row * 2] && start <= extents[row * 2 + 1]) cells[cell + 1] = 0
       }
     }
@@ -123,5 +190,9 @@ function missingText(word: string, quote: string): (window: DocumentWindow) => v
 
 /** A column whose guessed type a value did not fit. */
 export function asText(plan: FilePlan, paths: string[]): FileColumn[] {
-  return plan.columns.map((one) => (paths.includes(one.column.path) ? wholeTextColumn(one.column.name, one.column.path, plan.dataset.record.format) : one))
+  return plan.columns.map((one) =>
+    paths.includes(one.column.path)
+      ? wholeTextColumn(one.column.name, one.column.path, plan.dataset.record.format)
+      : one,
+  )
 }

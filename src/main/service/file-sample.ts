@@ -1,6 +1,7 @@
 /**
- * Columns of files that nobody declared: the values that the first records of the files have, and types that give each of them back. The
- * type is a guess: a later value that it would refuse, or give back as another text, makes the column one of texts.
+ * Columns of files that nobody declared: the values that the first records of the files have, and types that
+ * give each of them back. The type is a guess: a later value that it would refuse, or give back as another
+ * text, makes the column one of texts.
  */
 import { jsonPathText, parseJsonPath } from '../../core/json-path.ts'
 import type { Column, Dataset } from '../../dataset/declaration.ts'
@@ -14,22 +15,39 @@ import { openDocument } from './file-bytes.ts'
 const SAMPLE_FILES = 20
 
 /** Columns of names that are known. */
-export async function columnsOfNames(dataset: Dataset, names: { name: string; path: string }[], paths: string[]): Promise<FileColumn[]> {
-  const values = await valuesOf(dataset, names.map((one) => normalizeColumn({ ...one, trim: false })), paths)
-  return names.map(({ name, path }, i) => inferredColumn({ name, path, format: dataset.record.format, values: values[i] }))
+export async function columnsOfNames(
+  dataset: Dataset,
+  names: { name: string; path: string }[],
+  paths: string[],
+): Promise<FileColumn[]> {
+  const values = await valuesOf(
+    dataset,
+    names.map((one) => normalizeColumn({ ...one, trim: false })),
+    paths,
+  )
+  return names.map(({ name, path }, i) =>
+    inferredColumn({ name, path, format: dataset.record.format, values: values[i] }),
+  )
 }
 
-/** Columns of JSON: each key of the records, in the order in which it first came. Objects and lists are their JSON text. */
+/**
+ * Columns of JSON: each key of the records, in the order in which it first came. Objects and lists are their
+ * JSON text.
+ */
 export async function columnsOfKeys(dataset: Dataset, paths: string[]): Promise<FileColumn[]> {
   const keys = new Set<string>()
-  for (let before = -1; before < keys.size; ) {
+  for (let before = -1; before < keys.size;) {
     before = keys.size
     const columns = [...keys].map(keyColumn)
     await eachHead({ ...dataset, drift: 'evolve' }, columns, paths, ({ records }) => {
       for (const issue of records.issues) if (issue.kind === 'unexpected') keys.add(keyOf(issue.path))
     })
   }
-  return columnsOfNames(dataset, [...keys].map((key) => ({ name: key, path: keyPath(key) })), paths)
+  return columnsOfNames(
+    dataset,
+    [...keys].map((key) => ({ name: key, path: keyPath(key) })),
+    paths,
+  )
 }
 
 /** The key of the record below which a path leads. */
@@ -43,9 +61,15 @@ export const keyPath = (key: string): string => jsonPathText([key])
 
 const keyColumn = (key: string): Column => normalizeColumn({ name: key, path: keyPath(key), trim: false })
 
-/** Its text as it stands, white space and all. An empty field of CSV is a missing value, an empty text of JSON is one. */
+/**
+ * Its text as it stands, white space and all. An empty field of CSV is a missing value, an empty text of JSON
+ * is one.
+ */
 export function wholeTextColumn(name: string, path: string, format: string): FileColumn {
-  return { column: normalizeColumn({ name, path, trim: false, nulls: format === 'csv' ? [''] : [] }), duckType: 'VARCHAR' }
+  return {
+    column: normalizeColumn({ name, path, trim: false, nulls: format === 'csv' ? [''] : [] }),
+    duckType: 'VARCHAR',
+  }
 }
 
 interface Sampled {
@@ -56,11 +80,26 @@ interface Sampled {
 }
 
 function inferredColumn({ name, path, format, values }: Sampled): FileColumn {
-  const { type, more = '', settings = {} } = inferType(values) as { type: string; more?: string; settings?: { precision?: number; scale?: number; format?: string; timezone?: string } }
-  const [precision, scale] = /precision: (\d+), scale: (\d+)/.exec(more)?.slice(1).map(Number) ?? [settings.precision, settings.scale]
+  const {
+    type,
+    more = '',
+    settings = {},
+  } = inferType(values) as {
+    type: string
+    more?: string
+    settings?: { precision?: number; scale?: number; format?: string; timezone?: string }
+  }
+  const [precision, scale] = /precision: (\d+), scale: (\d+)/.exec(more)?.slice(1).map(Number) ?? [
+    settings.precision,
+    settings.scale,
+  ]
   if (type === 'string') return wholeTextColumn(name, path, format)
   const digits = precision === undefined ? {} : { precision, scale }
-  return fileColumns([{ name, path, type, ...digits, format: settings.format, timezone: settings.timezone }], 'ndjson', true)[0]
+  return fileColumns(
+    [{ name, path, type, ...digits, format: settings.format, timezone: settings.timezone }],
+    'ndjson',
+    true,
+  )[0]
 }
 
 async function valuesOf(dataset: Dataset, columns: Column[], paths: string[]): Promise<string[][]> {
@@ -79,7 +118,12 @@ async function valuesOf(dataset: Dataset, columns: Column[], paths: string[]): P
   return values
 }
 
-async function eachHead(dataset: Dataset, columns: Column[], paths: string[], visit: (window: DocumentWindow) => void): Promise<void> {
+async function eachHead(
+  dataset: Dataset,
+  columns: Column[],
+  paths: string[],
+  visit: (window: DocumentWindow) => void,
+): Promise<void> {
   for (const path of paths.slice(0, SAMPLE_FILES)) {
     await createDocumentReader(dataset, columns).read(await openDocument(path), async (window) => {
       visit(window)
@@ -89,7 +133,11 @@ async function eachHead(dataset: Dataset, columns: Column[], paths: string[], vi
 }
 
 const AS_WRITTEN: Partial<Record<Column['type'], RegExp>> = {
-  integer: /^(0|-?[1-9]\d*)$/, long: /^(0|-?[1-9]\d*)$/, decimal: /^-?(0|[1-9]\d*)(\.\d+)?$/, boolean: /^(true|false)$/i, uuid: /^[0-9a-f-]*$/,
+  integer: /^(0|-?[1-9]\d*)$/,
+  long: /^(0|-?[1-9]\d*)$/,
+  decimal: /^-?(0|[1-9]\d*)(\.\d+)?$/,
+  boolean: /^(true|false)$/i,
+  uuid: /^[0-9a-f-]*$/,
   timestamp: /^[^.,]*([.,]\d{1,6})?(\D.*)?$/,
 }
 

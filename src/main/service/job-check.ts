@@ -1,4 +1,7 @@
-/** What can be said of a job before it runs: settings that are missing, a schedule that is none, a secret that is not there. */
+/**
+ * What can be said of a job before it runs: settings that are missing, a schedule that is none, a secret that
+ * is not there.
+ */
 import { tlsOf, type TlsConfig } from '../../connectors/database-tls.ts'
 import { treatmentOf } from '../../connectors/table-source.ts'
 import { failure } from '../../core/errors.ts'
@@ -48,7 +51,7 @@ export async function checkJob({ secrets, now }: Context, tenantId: string, job:
   if (documents) declaredDataset(job.source_type, job.source_config, true)
   else if (['files', 's3'].includes(job.source_type) && type !== 'zones') checkColumns(job.source_config)
   const { memory_gb: memory } = job.resource_requirements as unknown as ResourceRequirements
-  if ((type === 'zones' || documents) && memory < LEAST_ZONES_GB) throw failure('setting_missing', { where: 'resource_requirements', setting: `memory_gb of ${LEAST_ZONES_GB} or more: a stream and the batch beside it take 1.3 GB`, example: `"memory_gb": ${LEAST_ZONES_GB}` })
+  if (type === 'zones' && memory < LEAST_ZONES_GB) throw failure('setting_missing', { where: 'resource_requirements', setting: `memory_gb of ${LEAST_ZONES_GB} or more: a stream and the batch beside it take 1.3 GB`, example: `"memory_gb": ${LEAST_ZONES_GB}` })
   nextTick(job.schedule_cron, now())
   timingOf(job.resource_requirements as unknown as ResourceRequirements, now())
   for (const config of [job.source_config, job.destination_config]) {

@@ -1,6 +1,6 @@
 /**
- * Bulk reading of CSV by DuckDB, for files that need no judgement: each value is proven to be one that our checks accept. Whatever is not
- * proven makes this answer undefined, and the files are read record by record.
+ * Bulk reading of CSV by DuckDB, for files that need no judgement: each value is proven to be one that our
+ * checks accept. Whatever is not proven makes this answer undefined, and the files are read record by record.
  */
 import { open } from 'node:fs/promises'
 import duckdb from '@duckdb/node-bindings'
@@ -12,12 +12,20 @@ import { openDocument } from './file-bytes.ts'
 import type { FilePlan, FileSettings } from './file-plan.ts'
 
 /** Rows written, or undefined. */
-export async function readProven(session: DuckSession, plan: FilePlan, paths: string[], output: string): Promise<number | undefined> {
+export async function readProven(
+  session: DuckSession,
+  plan: FilePlan,
+  paths: string[],
+  output: string,
+): Promise<number | undefined> {
   const { delimiter, quote, header } = plan.dataset.record
   const columns = plan.columns.map(({ column, duckType }) => ({ column, duckType, asWritten: plan.inferred }))
   // DuckDB's threads read while this one looks at quotes.
   const copying = copyProven(session, { paths, columns, header, delimiter, quote }, output)
-  if (quote !== '' && (await anyBlanksAtQuotes(paths, { delimiter: delimiter.charCodeAt(0), quote: quote.charCodeAt(0) }))) {
+  if (
+    quote !== '' &&
+    (await anyBlanksAtQuotes(paths, { delimiter: delimiter.charCodeAt(0), quote: quote.charCodeAt(0) }))
+  ) {
     duckdb.interrupt(session.raw)
     await copying.catch(() => undefined)
     return undefined
@@ -30,8 +38,15 @@ export async function mayBeProven(plan: FilePlan, settings: FileSettings, paths:
   const { delimiter, quote, format } = plan.dataset.record
   const isByte = (text: string): boolean => text.length === 1 && text > ' ' && text <= '~'
   // An empty line is a row of one column for DuckDB.
-  if (format !== 'csv' || plan.columns.length < 2 || !plan.sameHeaders || settings.null_text !== undefined) return false
-  if (!/^(utf-?8)?$/i.test(settings.encoding ?? '') || !(isByte(delimiter) || delimiter === '\t') || !(isByte(quote) || quote === '') || delimiter === quote) return false
+  if (format !== 'csv' || plan.columns.length < 2 || !plan.sameHeaders || settings.null_text !== undefined)
+    return false
+  if (
+    !/^(utf-?8)?$/i.test(settings.encoding ?? '') ||
+    !(isByte(delimiter) || delimiter === '\t') ||
+    !(isByte(quote) || quote === '') ||
+    delimiter === quote
+  )
+    return false
   if (!plan.columns.every(({ column }) => isProvable(column))) return false
   for (const path of paths) if (!(await isPlainText(path))) return false
   return true
@@ -51,14 +66,18 @@ async function isPlainText(path: string): Promise<boolean> {
   return bytesRead > 0 && !isMarked && !head.includes(0) && first !== 0x0a && first !== 0x0d
 }
 
-async function anyBlanksAtQuotes(paths: string[], dialect: { delimiter: number; quote: number }): Promise<boolean> {
+async function anyBlanksAtQuotes(
+  paths: string[],
+  dialect: { delimiter: number; quote: number },
+): Promise<boolean> {
   for (const path of paths) {
     // The last bytes of a piece come again before the next: what a quote stands between must be there.
     let tail = Buffer.alloc(0)
     for await (const piece of (await openDocument(path)).chunks()) {
       if (tail.length === 0) tail = Buffer.of(0x0a)
       const bytes = Buffer.concat([tail, piece])
-      if (bytes.includes(dialect.quote) && mayHaveBlanksAtQuotes(bytes, 1, bytes.length - 1, dialect)) return true
+      if (bytes.includes(dialect.quote) && mayHaveBlanksAtQuotes(bytes, 1, bytes.length - 1, dialect))
+        return true
       tail = Buffer.from(bytes.subarray(-1024))
     }
   }

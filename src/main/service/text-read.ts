@@ -1,6 +1,7 @@
 /**
- * CSV, JSON and NDJSON of a job into one Parquet file. One judge says what is accepted, with which value: the checks that a stream has.
- * DuckDB reads in bulk where every value is proven to be one that they accept; else the files go through them record by record.
+ * CSV, JSON and NDJSON of a job into one Parquet file. One judge says what is accepted, with which value: the
+ * checks that a stream has. DuckDB reads in bulk where every value is proven to be one that they accept; else
+ * the files go through them record by record.
  */
 import type { DuckSession } from '../../engines/duckdb/session.ts'
 import type { TransferResult } from '../../engines/duckdb/transfer.ts'
@@ -31,12 +32,23 @@ export async function readTexts(session: DuckSession, input: TextsInput): Promis
     if (rows !== undefined) return { rows, rejected: 0 }
   }
   for (;;) {
-    const { rows, rejected, discovered, misfits } = await readExactly(session, { ...plan, files, limit, label: (column) => column.name, onRows: (count, bytes) => progress(count, bytes, 'reading') }, input)
+    const { rows, rejected, discovered, misfits } = await readExactly(
+      session,
+      {
+        ...plan,
+        files,
+        limit,
+        label: (column) => column.name,
+        onRows: (count, bytes) => progress(count, bytes, 'reading'),
+      },
+      input,
+    )
     if (discovered.length === 0 && misfits.length === 0) return { rows, rejected }
     const added = keysOf(plan, discovered)
     plan = { ...plan, columns: [...asText(plan, misfits), ...added] }
     // No room for more: records with such keys are refused.
-    if (discovered.length > 0 && added.length === 0) plan = { ...plan, dataset: { ...plan.dataset, drift: 'freeze' } }
+    if (discovered.length > 0 && added.length === 0)
+      plan = { ...plan, dataset: { ...plan.dataset, drift: 'freeze' } }
   }
 }
 
@@ -45,6 +57,10 @@ const MOST_COLUMNS = 2_000
 
 /** Columns of keys that came after the sample. */
 function keysOf(plan: FilePlan, paths: string[]): FileColumn[] {
-  const keys = [...new Set(paths.map(keyOf))].filter((key) => !plan.columns.some(({ column }) => column.path === keyPath(key)))
-  return keys.slice(0, Math.max(0, MOST_COLUMNS - plan.columns.length)).map((key) => wholeTextColumn(key, keyPath(key), plan.dataset.record.format))
+  const keys = [...new Set(paths.map(keyOf))].filter(
+    (key) => !plan.columns.some(({ column }) => column.path === keyPath(key)),
+  )
+  return keys
+    .slice(0, Math.max(0, MOST_COLUMNS - plan.columns.length))
+    .map((key) => wholeTextColumn(key, keyPath(key), plan.dataset.record.format))
 }
