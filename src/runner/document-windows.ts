@@ -7,7 +7,14 @@ import { LIMITS } from '../core/limits.ts'
 import { createSlab, reserve, type Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import type { DocumentScanner, Records } from '../formats/records.ts'
-import { createDecoder, createDocumentScanner, type MessageDecoder, type MessageFault } from './decoder.ts'
+import { openText, type TextStream } from '../formats/document.ts'
+import {
+  createDecoder,
+  createDocumentScanner,
+  documentSettings,
+  type MessageDecoder,
+  type MessageFault,
+} from './decoder.ts'
 
 /** A file's bytes, from its beginning, as often as they are asked for. */
 export interface DocumentBytes {
@@ -49,19 +56,14 @@ export function createDocumentReader(dataset: Dataset, columns: Column[]): Docum
   const decoder = createDecoder(dataset, columns)
   const scanner = createDocumentScanner(dataset, columns)
   const slab = createSlab(LIMITS.slabBytes * 2)
+  const settings = documentSettings(dataset)
   const isWhole = (file: DocumentBytes): boolean =>
-    !file.isPacked && (file.size <= SMALL_BYTES || (scanner === undefined && file.size <= LIMITS.recordBytes))
+    !file.isPacked && file.size <= SMALL_BYTES
   return {
     mayFail: (file) => !isWhole(file),
     read(file, onWindow) {
       if (isWhole(file)) return readWhole(decoder, slab, file, onWindow)
-      if (scanner === undefined)
-        return Promise.resolve({
-          rule: 'too_large',
-          reason: `the file is larger than ${LIMITS.recordBytes} bytes, and a document of JSON is read whole`,
-          whole: undefined,
-        })
-      return readWindows(scanner, slab, file, onWindow)
+      return readWindows({ scanner, slab, text: () => openText(file.chunks(), settings) }, onWindow)
     },
   }
 }
@@ -94,17 +96,23 @@ async function readWhole(
   return fault && { ...fault, whole: { slab, end } }
 }
 
+interface Windowed {
+  scanner: DocumentScanner
+  slab: Slab
+  /** The file from its beginning, as UTF-8. */
+  text(): TextStream
+}
+
 async function readWindows(
-  scanner: DocumentScanner,
-  slab: Slab,
-  file: DocumentBytes,
+  { scanner, slab, text }: Windowed,
   onWindow: OnWindow,
 ): Promise<DocumentFailure | undefined> {
   scanner.beginDocument()
+  const whole = text()
   let kept = 0
   let before = 0
   let more = true
-  const lines = createLines(slab, scanner.records, () => linesBefore(textOf(file), before))
+  const lines = createLines(slab, scanner.records, () => linesBefore(text().chunks, before))
   const window = async (final: boolean): Promise<DocumentFailure | undefined> => {
     const end = kept
     slab.end = end
@@ -126,14 +134,14 @@ async function readWindows(
       }
     return undefined
   }
-  for await (const chunk of textOf(file)) {
+  for await (const chunk of whole.chunks) {
     append(slab, kept, chunk)
     kept += chunk.length
     if (kept < LIMITS.slabBytes) continue
     const fault = await window(false)
     if (fault !== undefined || !more) return fault
   }
-  return window(true)
+  return whole.fault === undefined ? window(true) : { ...whole.fault, whole: undefined }
 }
 
 function append(slab: Slab, at: number, chunk: Buffer): void {
@@ -141,18 +149,6 @@ function append(slab: Slab, at: number, chunk: Buffer): void {
   reserve(slab, chunk.length)
   slab.bytes.set(chunk, at)
   slab.end = at + chunk.length
-}
-
-/** The file's text in UTF-8. Small files are converted by their decoder instead. */
-export async function* textOf(file: DocumentBytes): AsyncGenerator<Buffer> {
-  let decoder: InstanceType<typeof TextDecoder> | undefined
-  let isFirst = true
-  for await (const piece of file.chunks()) {
-    if (isFirst && piece[0] === 0xff && piece[1] === 0xfe) decoder = new TextDecoder('utf-16le')
-    if (isFirst && piece[0] === 0xfe && piece[1] === 0xff) decoder = new TextDecoder('utf-16be')
-    isFirst = false
-    yield decoder === undefined ? piece : Buffer.from(decoder.decode(piece, { stream: true }))
-  }
 }
 
 const [LF, CR] = [0x0a, 0x0d]

@@ -2,6 +2,7 @@
  * Columns that a job declares of its files: a name, a type and, as in declarations, how its text is written.
  */
 import { failure } from '../../core/errors.ts'
+import { encodingNamed } from '../../formats/charset.ts'
 import { jsonPathText } from '../../core/json-path.ts'
 import type { Column } from '../../dataset/declaration.ts'
 import { checkMeaning } from '../../dataset/meaning.ts'
@@ -41,8 +42,13 @@ const SETTINGS = [
 const wrong = (setting: string, example: string): Error =>
   failure('setting_missing', { where: 'source_config', setting, example })
 
-/** Throws `setting_missing` for what is no list of columns, and for a column that cannot be read, by name. */
-export function checkColumns({ columns, format, header }: Record<string, unknown>): void {
+/**
+ * Throws `setting_missing` for what is no list of columns, for a column that cannot be read, and for an encoding
+ * that is none, by name.
+ */
+export function checkColumns({ columns, format, header, encoding }: Record<string, unknown>): void {
+  if (encoding !== undefined && encodingNamed(String(encoding)) === undefined)
+    throw wrong(`an encoding that exists, not ${String(encoding).slice(0, 60)}`, '"encoding": "windows-1252"')
   if (columns === undefined) return
   if (format === 'parquet')
     throw wrong('columns of files that are text; Parquet has types of its own', '"format": "csv"')

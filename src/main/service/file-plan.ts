@@ -7,7 +7,9 @@ import type { Dataset } from '../../dataset/declaration.ts'
 import { normalize } from '../../dataset/normalize.ts'
 import { headerOf } from '../../formats/csv/header.ts'
 import { findDialect } from '../../formats/csv/sample-dialect.ts'
-import { textOf, type DocumentWindow } from '../../runner/document-windows.ts'
+import { openText } from '../../formats/document.ts'
+import { documentSettings } from '../../runner/decoder.ts'
+import type { DocumentWindow } from '../../runner/document-windows.ts'
 import { fileColumns, textColumn, type FileColumn } from './declared-columns.ts'
 import { openDocument } from './file-bytes.ts'
 import { columnsOfKeys, columnsOfNames, wholeTextColumn } from './file-sample.ts'
@@ -44,7 +46,7 @@ export async function planFiles(settings: FileSettings, paths: string[]): Promis
       ? undefined
       : fileColumns(settings.columns, settings.format, settings.header !== false)
   if (settings.format === 'csv') return planCsv(settings, paths, declared)
-  const path = settings.format === 'json' && /^\uFEFF?\s*\[/.test(await headOf(paths[0])) ? '$[*]' : '$'
+  const path = settings.format === 'json' && /^\s*\[/.test(await headOf(paths[0], datasetOf(settings, '', []))) ? '$[*]' : '$'
   const dataset = datasetOf(settings, path, declared === undefined ? [] : ['*'])
   if (declared !== undefined) return { dataset, columns: declared, inferred: false, sameHeaders: true }
   // A key that only later records have becomes a column as well.
@@ -63,10 +65,9 @@ async function planCsv(
 ): Promise<FilePlan> {
   const delimiter =
     settings.delimiter ??
-    (declared === undefined ? findDialect(await headOf(paths[0]), true).delimiter : undefined) ??
-    ','
+    (declared === undefined ? await delimiterOf(paths[0], datasetOf(settings, '', [])) : ',')
   const dataset = datasetOf({ ...settings, delimiter }, '', [])
-  const headers = await headersOf(paths, delimiter, settings)
+  const headers = await headersOf(paths, dataset)
   const names = [...new Set(headers.flat())]
   const columns =
     declared === undefined
@@ -116,24 +117,26 @@ function withHeader(declared: FileColumn[], names: string[], path: string): File
 }
 
 /** The names of each file; none of a file that begins with no header, which is refused when it is read. */
-async function headersOf(
-  paths: string[],
-  delimiter: string,
-  { quote, header }: FileSettings,
-): Promise<string[][]> {
+async function headersOf(paths: string[], dataset: Dataset): Promise<string[][]> {
+  const { delimiter, quote, header } = dataset.record
   const found: string[][] = []
-  for (const path of header === false ? paths.slice(0, 1) : paths) {
-    const text = (await headOf(path)).replace(/^\uFEFF?[\r\n]+/, '')
+  for (const path of header ? paths : paths.slice(0, 1)) {
+    const text = (await headOf(path, dataset)).replace(/^[\r\n]+/, '')
     const names = headerOf(text.length < HEAD_BYTES ? `${text}\n` : text, delimiter, quote)?.names
     if (text !== '' && names !== undefined && new Set(names).size === names.length) found.push(names)
   }
   return found
 }
 
-async function headOf(path: string): Promise<string> {
+async function delimiterOf(path: string, dataset: Dataset): Promise<string> {
+  return findDialect(await headOf(path, dataset), true).delimiter
+}
+
+async function headOf(path: string, dataset: Dataset): Promise<string> {
   const pieces: Buffer[] = []
   let size = 0
-  for await (const piece of textOf(await openDocument(path))) {
+  const text = openText((await openDocument(path)).chunks(), documentSettings(dataset))
+  for await (const piece of text.chunks) {
     pieces.push(Buffer.from(piece))
     size += piece.length
     if (size >= HEAD_BYTES) break
@@ -142,7 +145,7 @@ async function headOf(path: string): Promise<string> {
 }
 
 function datasetOf(
-  { format, delimiter, quote, header }: FileSettings,
+  { format, encoding, delimiter, quote, header }: FileSettings,
   path: string,
   ignore: string[],
 ): Dataset {
@@ -150,7 +153,7 @@ function datasetOf(
   return normalize({
     dataset: 'files',
     source: { files: { path: '.' } },
-    record: { format, ignore, ...(path === '' ? {} : { path }), ...csv },
+    record: { format, encoding, ignore, ...(path === '' ? {} : { path }), ...csv },
     columns: [],
     drift: 'freeze',
   })

@@ -102,6 +102,9 @@ function inferredColumn({ name, path, format, values }: Sampled): FileColumn {
   )[0]
 }
 
+/** Values of a column that its type is guessed from; the guess is proven by all others when they are read. */
+const SAMPLE_VALUES = 20_000
+
 async function valuesOf(dataset: Dataset, columns: Column[], paths: string[]): Promise<string[][]> {
   const values = columns.map((): string[] => [])
   await eachHead(dataset, columns, paths, ({ slab, records }) => {
@@ -111,7 +114,7 @@ async function valuesOf(dataset: Dataset, columns: Column[], paths: string[]): P
       for (let i = 0; i < columns.length; i += 1) {
         const cell = (row * columns.length + i) * 2
         const [start, length] = [records.cells[cell], records.cells[cell + 1]]
-        if (length > 0) values[i].push(slab.bytes.toString('utf8', start, start + length))
+        if (length > 0 && values[i].length < SAMPLE_VALUES) values[i].push(slab.bytes.toString('utf8', start, start + length))
       }
     }
   })
