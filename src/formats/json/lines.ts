@@ -23,16 +23,19 @@ export function createJsonLineScanner(
   // A line feed is no white space here, so that no record reaches into the next line.
   const s = createState(compileShape({ ...spec, record: '$' }), limits, SPACE_IN_LINE)
   const { records } = s
+  const place: Place = { line: 1 }
   let isAtStart = true
   let isInLongLine = false
   return {
     records,
     around: () => ['', ''],
     scanMessage(slab, start, end) {
-      readLines(s, slab, behindMark(slab.bytes, start), end, true)
+      place.line = 1
+      readLines(s, { slab, from: behindMark(slab.bytes, start), end, final: true }, place)
       return undefined
     },
     beginDocument() {
+      place.line = 1
       isAtStart = true
       isInLongLine = false
     },
@@ -45,9 +48,10 @@ export function createJsonLineScanner(
         const found = slab.bytes.subarray(from, end).indexOf(LF)
         if (found < 0) return { consumed: end, fault: undefined }
         isInLongLine = false
+        place.line += 1
         from += found + 1
       }
-      const consumed = readLines(s, slab, from, end, final)
+      const consumed = readLines(s, { slab, from, end, final }, place)
       if (end - consumed <= limits.lineBytes) return { consumed, fault: undefined }
       isInLongLine = true
       addBroken(
@@ -56,12 +60,26 @@ export function createJsonLineScanner(
         consumed + BEGINNING_BYTES,
         `a line of more than ${limits.lineBytes} bytes; its beginning is kept`,
       )
+      records.lines[records.rows - 1] = place.line
       return { consumed: end, fault: undefined }
     },
   }
 }
 
-function readLines(s: ScanState, slab: Slab, from: number, end: number, final: boolean): number {
+/** Where reading stands: the line, from 1, that comes next. */
+interface Place {
+  line: number
+}
+
+interface Input {
+  slab: Slab
+  from: number
+  end: number
+  final: boolean
+}
+
+function readLines(s: ScanState, { slab, from, end, final }: Input, place: Place): number {
+  const { records } = s
   const saved = openInput(s, slab, end, final)
   try {
     // Characters may be cut at the end of a window, but not in a whole line.
@@ -69,8 +87,11 @@ function readLines(s: ScanState, slab: Slab, from: number, end: number, final: b
     const isValid = isUtf8(slab.bytes.subarray(from, whole))
     let at = from
     while (at < end) {
+      const row = records.rows
       const next = readLine(s, at, isValid)
       if (next < 0) break
+      if (records.rows > row) records.lines[row] = place.line
+      place.line += 1
       at = next
     }
     return Math.min(at, end)
