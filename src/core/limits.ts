@@ -24,7 +24,8 @@ export const LIMITS = {
   /** A compressed file may unpack to so many times its size (deflate cannot do more than 1,032), once it is larger than a record. */
   unpackRatio: 1_000,
   xmlDepth: 128,
-  xmlAttributes: 256,
+  /** As many as a declaration may have columns, and those that drift may add; some files have a record a tag. */
+  xmlAttributes: 2_400,
   xmlNameBytes: 1024,
   jsonDepth: 128,
   jsonKeyBytes: 4096,

@@ -198,7 +198,7 @@ test('a DOCTYPE without an internal subset is read; entities that only it could 
 
 test('what is no text is named for what it is', async () => {
   const zip = Buffer.from('504b03041400000008000000', 'hex')
-  const parquet = Buffer.from('PAR1....PAR1')
+  const parquet = Buffer.from('504152311504150015001502000000', 'hex')
   const declaration = fieldsOf('  - { name: id, required: true }', 'csv')
   const landed = await streamed({ declaration, files: { 'a.csv': zip, 'b.csv': parquet } }, 'id')
   expect(landed.rejects.map((reject) => reject.reason).join('\n')).toMatch(/(ZIP|XLSX)[\s\S]*Parquet/)

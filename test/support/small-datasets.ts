@@ -58,5 +58,5 @@ export async function mistakesIn(declaration: string): Promise<string> {
   writeFileSync(path, `dataset: small\nsource:\n  files: { path: in, pattern: "*" }\n${declaration}\n`)
   const run = await cli(where, ['dataset', 'check', path])
   cleanUp()
-  return run.code === 0 ? '' : run.stderr
+  return run.code === 0 ? '' : `${run.stdout}${run.stderr}`
 }
