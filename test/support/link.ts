@@ -7,6 +7,8 @@ export interface Link {
   limit(bytesPerSecond: number): void
   /** Nothing arrives any more and nobody is told, as when a firewall drops packets. New connections are taken and stay silent too. */
   silence(on: boolean): void
+  /** The most connections that answers came through at the same moment, since it was last asked. */
+  mostAtOnce(): number
   /** Ends all connections with a reset. */
   cut(): void
   close(): Promise<void>
@@ -18,6 +20,7 @@ const STEP_MS = 50
 export async function openLink(target: () => number): Promise<Link> {
   const pairs = new Set<[Socket, Socket]>()
   let [bytesPerSecond, silent] = [Infinity, false]
+  let [flowing, most] = [0, 0]
   const server = createServer((near) => {
     const far = connect(target(), '127.0.0.1')
     const pair: [Socket, Socket] = [near, far]
@@ -28,12 +31,13 @@ export async function openLink(target: () => number): Promise<Link> {
         pairs.delete(pair)
         to.destroy()
       })
-      void pass(from, to)
+      void pass(from, to, from === far)
     }
   })
-  const pass = async (from: Socket, to: Socket): Promise<void> => {
+  const pass = async (from: Socket, to: Socket, isAnswer: boolean): Promise<void> => {
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
+        if (isAnswer) most = Math.max(most, (flowing += 1))
         for (let at = 0; at < chunk.length; ) {
           while (silent && !to.destroyed) await new Promise((resolve) => setTimeout(resolve, STEP_MS))
           const size = Math.min(chunk.length - at, Math.max(1, Math.floor((bytesPerSecond * STEP_MS) / 1000)))
@@ -41,6 +45,7 @@ export async function openLink(target: () => number): Promise<Link> {
           at += size
           if (bytesPerSecond !== Infinity) await new Promise((resolve) => setTimeout(resolve, STEP_MS))
         }
+        if (isAnswer) flowing -= 1
       }
     } catch {
       to.destroy()
@@ -52,6 +57,11 @@ export async function openLink(target: () => number): Promise<Link> {
     port,
     limit: (rate) => (bytesPerSecond = rate),
     silence: (on) => (silent = on),
+    mostAtOnce() {
+      const seen = most
+      most = 0
+      return seen
+    },
     cut() {
       for (const [near, far] of pairs) {
         near.resetAndDestroy()
