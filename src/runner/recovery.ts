@@ -265,5 +265,5 @@ function noProgress(death: Death, count: number): HeadraceError {
 }
 
 function backoff(count: number): number {
-  return count < 2 ? 0 : Math.min(100 * 2 ** count, 5_000)
+  return count < 2 ? 0 : Math.min(25 * 2 ** count, 5_000)
 }
