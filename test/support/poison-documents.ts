@@ -24,7 +24,7 @@ function jsonDocuments(add: Add, id: () => string): void {
   add('overlong UTF-8', 'broken', join('{"id":1,"word":"', bad(0xc0, 0x80), '"}'))
   add('surrogates as UTF-8', 'broken', join('{"id":1,"word":"', bad(0xed, 0xa0, 0x80), '"}'))
   add('lone surrogate', 'broken', '{"id":1,"word":"\\ud800"}')
-  add('key twice', 'broken', '{"id":1,"id":2}')
+  add('key twice', 'type', '{"id":1,"id":2}')
   add('required is null', 'broken', '{"id":null}')
   add('empty object', 'broken', '{}')
   add('depth 50,000', 'broken', `{"id":1,"word":${'['.repeat(50_000)}${']'.repeat(50_000)}`)
