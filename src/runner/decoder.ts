@@ -15,7 +15,7 @@ import {
   type Surroundings,
 } from '../formats/records.ts'
 import { createXmlScanner } from '../formats/xml/scanner.ts'
-import { compileShape, type XmlField } from '../formats/xml/shape.ts'
+import { compileShape, type XmlField, type XmlSubField } from '../formats/xml/shape.ts'
 
 export interface MessageFault {
   rule: string
@@ -34,11 +34,12 @@ export interface MessageDecoder {
 export const XML_LIMITS = { depth: LIMITS.xmlDepth, attributes: LIMITS.xmlAttributes, nameBytes: LIMITS.xmlNameBytes, textBytes: LIMITS.recordBytes }
 
 export function xmlShapeOf(dataset: Dataset, columns: Column[]): ReturnType<typeof compileShape> {
-  const fields = columns.map((column): XmlField => ({
-    path: column.path,
-    ...(column.array ? { array: { fields: column.fields?.map((field) => ({ name: field.name, path: field.path })) } } : {}),
-  }))
-  return compileShape({ record: dataset.record.path, fields, ignore: dataset.record.ignore, namespaces: dataset.record.namespaces })
+  return compileShape({ record: dataset.record.path, fields: columns.map(xmlField), ignore: dataset.record.ignore, namespaces: dataset.record.namespaces })
+}
+
+function xmlField(column: Column): XmlField & XmlSubField {
+  const { name, path, array, fields } = column
+  return array ? { name, path, array: { fields: fields?.map(xmlField) } } : { name, path }
 }
 
 export const JSON_LIMITS = { depth: LIMITS.jsonDepth, keyBytes: LIMITS.jsonKeyBytes, findings: LIMITS.recordFindings, lineBytes: LIMITS.recordBytes }

@@ -183,7 +183,10 @@ export function makeSpec({ chance, names = PLAIN }: Making): XmlShapeSpec {
     const kind = chance.below(8)
     if (kind === 0) return { path: `/root/${chance.pick([step(chance.pick(names.leaves)), `@${step(chance.pick(names.attributes))}`])}` }
     if (kind === 1) return { path: path(), array: {} }
-    if (kind === 2) return { path: step(chance.pick(names.containers)), array: { fields: [{ name: 'one', path: path() }, { name: 'two', path: path() }] } }
+    if (kind === 2) {
+      const two = { name: 'two', path: path(), ...(chance.below(2) === 0 ? { array: {} } : {}) }
+      return { path: step(chance.pick(names.containers)), array: { fields: [{ name: 'one', path: path() }, two] } }
+    }
     return { path: path() }
   }
   const ignore = Array.from({ length: chance.below(3) }, path)

@@ -71,6 +71,13 @@ def own_text(element):
 class Record:
     def __init__(self, case, envelope):
         self.case, self.cells, self.issues = case, dict(envelope), []
+        # Sub-fields that are arrays themselves.
+        self.lists = {
+            (column, sub["name"])
+            for column, field in enumerate(case["fields"])
+            for sub in field.get("array", {}).get("fields", [])
+            if "array" in sub
+        }
 
     def store(self, want, value, items):
         column, field = want
@@ -79,7 +86,9 @@ class Record:
         if field is not None:
             if (item := items.get(column)) is None:
                 return
-            if field in item:
+            if want in self.lists:
+                item.setdefault(field, []).append(value)
+            elif field in item:
                 self.issues.append(["repeated", value.strip(" \t\r\n")])
             else:
                 item[field] = value
@@ -153,7 +162,6 @@ def read(case):
             else:
                 record.below(steps).ignored = True
     ancestors = {}
-    one = Record(spec, {})
     children = [child for child in root if isinstance(child.tag, str) and name_of(child.tag)[1] != "r"]
     own = name_of(root.tag)[0]
     mine = taken([name_of(name) for name in root.attrib], document.attributes, own)
@@ -163,12 +171,15 @@ def read(case):
     mine = taken([name_of(child.tag) for child in children], document.children, own)
     for index, child in enumerate(children):
         if index in mine:
-            for column, _ in document.children[mine[index]].wants:
-                ancestors[column] = own_text(child)
             node = document.children[mine[index]]
+            found = [(column, own_text(child)) for column, _ in node.wants]
             names = [name_of(name) for name in child.attrib]
             for at, step in taken(names, node.attributes, name_of(child.tag)[0]).items():
-                ancestors[node.attributes[step][0]] = list(child.attrib.values())[at]
+                found.append((node.attributes[step][0], list(child.attrib.values())[at]))
+            for column, value in found:
+                if column in ancestors:
+                    return {"fault": f"{spec['fields'][column]['path']} twice around the records"}
+                ancestors[column] = value
     rows = []
     for child in root.xpath("*[local-name() = 'r']"):
         one = Record(spec, ancestors)

@@ -6,8 +6,8 @@ import { AGAIN, forgetWinners } from './claims.ts'
 import { learnRecord } from './known-records.ts'
 import { textOf } from './names.ts'
 import { pathOf } from './paths.ts'
-import type { ScanState } from './scan-state.ts'
-import type { AttributeNode, ElementNode } from './shape.ts'
+import { fault, type ListItem, type ListObject, type ScanState } from './scan-state.ts'
+import type { AttributeNode, ElementNode, Member } from './shape.ts'
 import { noteSurroundings } from './surroundings.ts'
 
 /** Puts a value into the open record's cell; a second value for a scalar column is an issue of the record. */
@@ -23,33 +23,37 @@ export function storeCell(s: ScanState, column: number, start: number, length: n
 /** Puts the text of an element where the declaration wants it. */
 export function storeText(s: ScanState, node: ElementNode, start: number, length: number): void {
   if (node.column >= 0 && !storeValue(s, node, node.column, start, length)) reportRepeated(s, pathOf(node), start, length)
-  if (node.item !== undefined && !storeItem(s, node.itemColumn, node.item, [start, length])) reportRepeated(s, pathOf(node), start, length)
+  if (node.member !== undefined && !storeMember(s, node.member, start, length)) reportRepeated(s, pathOf(node), start, length)
 }
 
-export function storeAttribute(s: ScanState, owner: ElementNode, { column, item, step }: AttributeNode, a: Attribute): void {
+export function storeAttribute(s: ScanState, owner: ElementNode, { column, member, step }: AttributeNode, a: Attribute): void {
   const { valueStart: start, valueLength: length } = a
-  const isStored = item === undefined ? storeValue(s, owner, column, start, length) : storeItem(s, column, item, [start, length])
+  const isStored = member === undefined ? storeValue(s, owner, column, start, length) : storeMember(s, member, start, length)
   if (isStored) return
   const path = pathOf(owner)
   reportRepeated(s, path === '.' ? step : `${path}/${step}`, start, length)
 }
 
-/** A value of a column: an item of its array, of the envelope, or of the record; false when the record has one already. */
+/** A value of a column: an item of its array, of the envelope, or of the record; false when there is one already. */
 function storeValue(s: ScanState, node: ElementNode, column: number, start: number, length: number): boolean {
-  if (s.shape.isList[column]) listOf(s, column).push(valueText(s, start, length))
+  const list = s.shape.listOf[column]
+  if (list >= 0) listOf(s, list).push(valueText(s, start, length))
   else if (node.inRecord) return storeCell(s, column, start, length)
   else {
+    if (s.envelopeLength[column] >= 0) s.envelopeSeconds.set(column, start)
     s.envelopeStart[column] = start
     s.envelopeLength[column] = length
   }
   return true
 }
 
-function storeItem(s: ScanState, column: number, name: string, span: [start: number, length: number]): boolean {
-  const item = s.items[column]
+function storeMember(s: ScanState, { list, name, collects }: Member, start: number, length: number): boolean {
+  const item = s.items[list]
   if (item === undefined) return true
-  if (name in item) return false
-  item[name] = valueText(s, ...span)
+  const text = valueText(s, start, length)
+  if (collects >= 0) listOf(s, collects).push(text)
+  else if (name in item) return false
+  else item[name] = text
   return true
 }
 
@@ -80,19 +84,34 @@ export function endRecord(s: ScanState, at: number): void {
   s.row = -1
 }
 
-export function beginItem(s: ScanState, column: number): void {
+export function beginItem(s: ScanState, list: number): void {
   // No prototype: a sub-field may have any name.
-  if (s.shape.hasItems[column]) s.items[column] = Object.create(null) as Record<string, string>
+  if (s.shape.lists[list].hasItems) s.items[list] = Object.create(null) as ListObject
 }
 
-export function endItem(s: ScanState, column: number): void {
-  const item = s.items[column]
+export function endItem(s: ScanState, list: number): void {
+  const item = s.items[list]
   if (item === undefined) return
-  listOf(s, column).push(item)
-  s.items[column] = undefined
+  s.items[list] = undefined
+  listOf(s, list).push(item)
 }
 
-/** Gives the envelope values that `owner` knows to all records read since it opened. */
+/**
+ * At the end of `owner`: gives its envelope values to all records read since it opened. One that came twice is a fault:
+ * nobody can say which of the two the records have. Not before the end, as a claim may pass on (see claims.ts).
+ */
+export function closeEnvelope(s: ScanState, owner: ElementNode, firstRow: number): void {
+  if (s.envelopeSeconds.size > 0) {
+    const column = owner.envelope.find((one) => s.envelopeSeconds.has(one))
+    if (column !== undefined) {
+      const path = s.shape.paths[column]
+      throw fault(s, `${path} stands twice around the records, and is one value for all of them`, s.envelopeSeconds.get(column) ?? 0)
+    }
+  }
+  spreadEnvelope(s, owner, firstRow)
+}
+
+/** Gives the envelope values that `owner` knows so far to all records read since it opened. */
 export function spreadEnvelope(s: ScanState, owner: ElementNode, firstRow: number): void {
   const { cells, width, rows } = s.records
   for (const column of owner.envelope) {
@@ -114,10 +133,12 @@ export function reportRepeated(s: ScanState, path: string, start: number, length
   s.records.issues.push({ row: s.row, kind: 'repeated', path, start, length })
 }
 
-function listOf(s: ScanState, column: number): (string | Record<string, string>)[] {
-  const known = s.lists.get(column)
-  if (known !== undefined) return known
-  const made: (string | Record<string, string>)[] = []
-  s.lists.set(column, made)
-  return made
+/** The items that a list has so far: of the open record, or of the open item that the list stands in. */
+function listOf(s: ScanState, list: number): ListItem[] {
+  const { column, owner } = s.shape.lists[list]
+  const item = owner === undefined ? undefined : s.items[owner.list]
+  if (owner !== undefined && item !== undefined) return (item[owner.name] ??= []) as ListItem[]
+  const items = s.lists.get(column) ?? []
+  s.lists.set(column, items)
+  return items
 }

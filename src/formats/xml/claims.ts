@@ -68,9 +68,15 @@ function passOn(s: ScanState, node: ElementNode, uri: string): void {
 }
 
 function clearEnvelope(s: ScanState, node: ElementNode): void {
-  if (node.column >= 0) s.envelopeLength[node.column] = -1
-  for (const attribute of node.attributes) if (attribute.column >= 0) s.envelopeLength[attribute.column] = -1
+  forgetValue(s, node.column)
+  for (const attribute of node.attributes) forgetValue(s, attribute.column)
   for (const child of node.children) clearEnvelope(s, child)
+}
+
+function forgetValue(s: ScanState, column: number): void {
+  if (column < 0) return
+  s.envelopeLength[column] = -1
+  s.envelopeSeconds.delete(column)
 }
 
 /** Forgets what was learned for the second reading of a record. */

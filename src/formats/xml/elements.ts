@@ -1,7 +1,7 @@
 /** Start and end tags: matching against the declared tree, well-formedness, and what opening and closing means. */
 import { SPACE } from './chars.ts'
 import { attributes, checkAttributes, declaredAttribute, found, isTechnical, scanAttributes } from './attributes.ts'
-import { beginItem, beginRecord, endItem, endRecord, reportUnexpected, spreadEnvelope, storeAttribute, storeText } from './capture.ts'
+import { beginItem, beginRecord, endItem, endRecord, reportUnexpected, closeEnvelope, storeAttribute, storeText } from './capture.ts'
 import { claim, takesPlain } from './claims.ts'
 import { lastColon, matches, matchesTag, scanName, textOf } from './names.ts'
 import { lookup, unbind } from './namespaces.ts'
@@ -203,12 +203,12 @@ function close(s: ScanState, behind: number): void {
 function closeDeclared(s: ScanState, node: ElementNode, behind: number): void {
   const { depth } = s
   if (s.ignoredDepth === 0) {
-    if (node.column >= 0 || node.item !== undefined) takeText(s, node)
+    if (node.column >= 0 || node.member !== undefined) takeText(s, node)
     else if (s.textLength[depth] > 0) reportStray(s, node)
     if (node.list >= 0) endItem(s, node.list)
   }
   if (node.isRecord) endRecord(s, behind)
-  if (node.envelope.length > 0) spreadEnvelope(s, node, s.firstRow[depth])
+  if (node.envelope.length > 0) closeEnvelope(s, node, s.firstRow[depth])
   learn(s, depth - 1, node)
 }
 

@@ -43,6 +43,12 @@ export interface KnownRecords {
   restarts: number
 }
 
+export type ListItem = string | ListObject
+/** An item of sub-fields by name; one that is an array has a list. */
+export interface ListObject {
+  [name: string]: string | ListItem[]
+}
+
 export interface ScanState {
   readonly shape: XmlShape
   readonly records: Records
@@ -100,11 +106,14 @@ export interface ScanState {
   surrounds: (readonly [string, string])[]
   rowSurrounds: Int32Array
   surroundings: number
-  lists: Map<number, (string | Record<string, string>)[]>
-  /** By array column, the item that is open: an array can stand in an item of another. */
-  items: (Record<string, string> | undefined)[]
+  /** By array column, what it has collected. */
+  lists: Map<number, ListItem[]>
+  /** By number of the list, the item that is open: an array can stand in an item of another. */
+  items: (ListObject | undefined)[]
   envelopeStart: Int32Array
   envelopeLength: Int32Array
+  /** By column, where a second value stands. */
+  envelopeSeconds: Map<number, number>
   safePosition: number
   safeDepth: number
   safeRows: number
@@ -162,6 +171,7 @@ export function createState(shape: XmlShape, records: Records, limits: XmlLimits
     items: [],
     envelopeStart: new Int32Array(shape.width),
     envelopeLength: new Int32Array(shape.width).fill(-1),
+    envelopeSeconds: new Map(),
     safePosition: 0,
     safeDepth: 0,
     safeRows: 0,

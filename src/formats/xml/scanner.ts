@@ -72,7 +72,10 @@ function begin(s: ScanState): void {
   numberInstances(s)
   if (s.items.length > 0) s.items.length = 0
   if (s.lists.size > 0) s.lists.clear()
-  if (s.shape.hasEnvelope) s.envelopeLength.fill(-1)
+  if (s.shape.hasEnvelope) {
+    s.envelopeLength.fill(-1)
+    s.envelopeSeconds.clear()
+  }
 }
 
 /** The document is a parent as well. Numbers stay small, and one that a claim remembers never comes again. */
@@ -192,7 +195,7 @@ function textToken(s: ScanState, p: number): number {
 function takesText(s: ScanState): boolean {
   const node = s.nodes[s.depth]
   if (node === undefined) return s.row >= 0 && s.ignoredDepth === 0
-  return node.column >= 0 || node.item !== undefined || s.textLength[s.depth] >= 0
+  return node.column >= 0 || node.member !== undefined || s.textLength[s.depth] >= 0
 }
 
 /** Text that no column takes, inside of a record: it is not lost without a word. */

@@ -10,7 +10,12 @@ export interface XmlField {
   /** `title`, `author/name`, `@id`, `author/@id`, `/library/@source`, `media:title`, `{urn:x}title`. */
   path: string
   /** Collects every occurrence as a JSON array. With `fields`, each occurrence is an object of these sub-paths. */
-  array?: { fields?: { name: string; path: string }[] }
+  array?: { fields?: XmlSubField[] }
+}
+
+/** A field of an array's items: a path below the item, and the name of the member that it becomes. */
+export interface XmlSubField extends XmlField {
+  name: string
 }
 
 export interface XmlShapeSpec {
@@ -29,9 +34,25 @@ export interface AttributeNode {
   /** Undefined: a plain step, which takes the name in any namespace (see claims.ts). Empty: no namespace. */
   uri: string | undefined
   column: number
-  item: string | undefined
+  member: Member | undefined
   /** As a path below its element: `@id`. */
   step: string
+}
+
+/** An array: a column, or a sub-field that is an array inside of the items of another. */
+export interface List {
+  column: number
+  /** Its items are objects of sub-fields. */
+  hasItems: boolean
+  /** Of a sub-field: where its array goes. */
+  owner: Member | undefined
+}
+
+/** A member of the items of a list (its number in `lists`); `collects`: the list that the member is, or -1. */
+export interface Member {
+  list: number
+  name: string
+  collects: number
 }
 
 /** Bytes of a tag as little-endian words; the last word overlaps the one before, so that no byte is left over. */
@@ -62,12 +83,10 @@ export interface ElementNode {
   attributes: AttributeNode[]
   /** Column that takes this element's text, or -1. */
   column: number
-  /** This element is one item of an array column; -1 when not. */
+  /** This element is one item of an array, by its number in `lists`; -1 when not. */
   list: number
-  /** Name of the sub-field of an array's item that takes this element's text. */
-  item: string | undefined
-  /** The array's column. */
-  itemColumn: number
+  /** The sub-field of an array's item that takes this element's text. */
+  member: Member | undefined
   isRecord: boolean
   /** The record, or an element that it stands in. */
   onPath: boolean
@@ -93,9 +112,11 @@ export interface XmlShape {
   recordDepth: number
   nodes: number
   width: number
-  /** True where a cell collects many values. */
-  isList: boolean[]
-  hasItems: boolean[]
+  /** Of each column, as declared. */
+  paths: string[]
+  /** Where a cell collects many values: the number of its list; -1 elsewhere. */
+  listOf: number[]
+  lists: List[]
   ignoreAll: boolean
   hasEnvelope: boolean
   namespaces: Record<string, string>
@@ -104,17 +125,19 @@ export interface XmlShape {
 interface Compiler {
   spec: XmlShapeSpec
   nodes: number
+  listOf: number[]
+  lists: List[]
 }
 
 /** What stands at the end of a path: text or attribute of a column, or of a sub-field of its items. */
 interface Target {
   column: number
-  item: string | undefined
+  member: Member | undefined
 }
 
 /** Throws `path_unreadable`: declarations are checked before, but columns that drift added keep their paths in the table. */
 export function compileShape(spec: XmlShapeSpec): XmlShape {
-  const compiler: Compiler = { spec, nodes: 0 }
+  const compiler: Compiler = { spec, nodes: 0, listOf: spec.fields.map(() => -1), lists: [] }
   const [first, ...rest] = parsed(spec, spec.record).steps
   const root = newNode(compiler, first, undefined)
   root.onPath = true
@@ -133,8 +156,9 @@ export function compileShape(spec: XmlShapeSpec): XmlShape {
     recordDepth: rest.length + 1,
     nodes: compiler.nodes,
     width: spec.fields.length,
-    isList: spec.fields.map((field) => field.array !== undefined),
-    hasItems: spec.fields.map((field) => field.array?.fields !== undefined),
+    paths: spec.fields.map((field) => field.path),
+    listOf: compiler.listOf,
+    lists: compiler.lists,
     ignoreAll: spec.ignore.includes('*'),
     hasEnvelope: spec.fields.some((field) => field.path.startsWith('/')),
     namespaces: spec.namespaces,
@@ -150,32 +174,39 @@ function parsed(spec: XmlShapeSpec, path: string): XmlPath {
 function addField(compiler: Compiler, { root, record }: { root: ElementNode; record: ElementNode }, field: XmlField, column: number): void {
   const { fromRoot, steps } = parsed(compiler.spec, field.path)
   const elements = steps.filter((step) => !step.attribute)
-  const target = fromRoot ? fromDocument(compiler, root, elements) : below(compiler, record, elements)
-  const attribute = steps.find((step) => step.attribute)
-  if (attribute !== undefined) target.attributes.push(newAttribute(compiler, attribute, { column, item: undefined }))
-  else if (field.array === undefined || field.array.fields === undefined) takeText(target, { column, item: undefined })
-  if (attribute === undefined && field.array !== undefined && target.list < 0) target.list = column
-  for (const sub of field.array?.fields ?? []) addSubField(compiler, target, sub, column)
-  if (fromRoot && !target.inRecord) envelopeOwner(target, record).envelope.push(column)
+  const node = fromRoot ? fromDocument(compiler, root, elements) : below(compiler, record, elements)
+  if (field.array !== undefined) compiler.listOf[column] = addList(compiler, field.array, { column, owner: undefined })
+  place(compiler, { node, attribute: steps.find((step) => step.attribute) }, field, { column, member: undefined })
+  if (fromRoot && !node.inRecord) envelopeOwner(node, record).envelope.push(column)
 }
 
-function addSubField(compiler: Compiler, list: ElementNode, sub: { name: string; path: string }, column: number): void {
+function addList({ lists }: Compiler, { fields }: { fields?: XmlSubField[] }, { column, owner }: Omit<List, 'hasItems'>): number {
+  return lists.push({ column, hasItems: fields !== undefined, owner }) - 1
+}
+
+/** Lays what a field takes on the element or attribute that its path leads to. */
+function place(compiler: Compiler, at: { node: ElementNode; attribute: XmlStep | undefined }, field: XmlField, target: Target): void {
+  const { node, attribute } = at
+  const list = target.member === undefined ? compiler.listOf[target.column] : target.member.collects
+  if (attribute !== undefined) node.attributes.push(newAttribute(compiler, attribute, target))
+  else if (field.array?.fields === undefined) takeText(node, target)
+  if (attribute === undefined && list >= 0 && node.list < 0) node.list = list
+  for (const sub of field.array?.fields ?? []) addSubField(compiler, node, sub, list)
+}
+
+function addSubField(compiler: Compiler, item: ElementNode, sub: XmlSubField, list: number): void {
   const { steps } = parsed(compiler.spec, sub.path)
-  const node = below(compiler, list, steps.filter((step) => !step.attribute))
-  const attribute = steps.find((step) => step.attribute)
-  const target = { column, item: sub.name }
-  if (attribute === undefined) takeText(node, target)
-  else node.attributes.push(newAttribute(compiler, attribute, target))
+  const node = below(compiler, item, steps.filter((step) => !step.attribute))
+  const { column } = compiler.lists[list]
+  const member: Member = { list, name: sub.name, collects: -1 }
+  if (sub.array !== undefined) member.collects = addList(compiler, sub.array, { column, owner: member })
+  place(compiler, { node, attribute: steps.find((step) => step.attribute) }, sub, { column, member })
 }
 
 /** The first that wants a text gets it: columns that drift added come after the declared ones. */
-function takeText(node: ElementNode, { column, item }: Target): void {
-  if (item === undefined) {
-    if (node.column < 0) node.column = column
-  } else if (node.item === undefined) {
-    node.item = item
-    node.itemColumn = column
-  }
+function takeText(node: ElementNode, { column, member }: Target): void {
+  if (member !== undefined) node.member ??= member
+  else if (node.column < 0) node.column = column
 }
 
 function below(compiler: Compiler, from: ElementNode, steps: XmlStep[]): ElementNode {
@@ -207,13 +238,13 @@ function addIgnored(compiler: Compiler, record: ElementNode, path: string): void
   const { steps } = parsed(compiler.spec, path)
   const node = below(compiler, record, steps.filter((step) => !step.attribute))
   const attribute = steps.find((step) => step.attribute)
-  if (attribute !== undefined) node.attributes.push(newAttribute(compiler, attribute, { column: -1, item: undefined }))
+  if (attribute !== undefined) node.attributes.push(newAttribute(compiler, attribute, { column: -1, member: undefined }))
   else if (node === record) node.ignoresText = true
   else node.ignored = true
 }
 
-function newAttribute({ spec }: Compiler, { local, uri }: XmlStep, { column, item }: Target): AttributeNode {
-  return { name: Buffer.from(local), uri, column, item, step: `@${xmlStepText(local, uri, spec.namespaces)}` }
+function newAttribute({ spec }: Compiler, { local, uri }: XmlStep, { column, member }: Target): AttributeNode {
+  return { name: Buffer.from(local), uri, column, member, step: `@${xmlStepText(local, uri, spec.namespaces)}` }
 }
 
 function childOf(compiler: Compiler, parent: ElementNode, step: XmlStep): ElementNode {
@@ -241,8 +272,7 @@ function newNode(compiler: Compiler, { local, uri }: XmlStep, parent: ElementNod
     attributes: [],
     column: -1,
     list: -1,
-    item: undefined,
-    itemColumn: -1,
+    member: undefined,
     isRecord: false,
     onPath: false,
     inRecord: parent !== undefined && parent.inRecord,
@@ -266,7 +296,7 @@ export function tagWords(bytes: Uint8Array): TagWords {
 }
 
 function finish(node: ElementNode): void {
-  const isText = node.column >= 0 || node.item !== undefined
+  const isText = node.column >= 0 || node.member !== undefined
   const isEnd = node.children.length === 0 && node.attributes.length === 0 && node.list < 0
   node.closed = node.ignored && isEnd && !isText
   node.leaf = node.children.length === 0 && node.column >= 0 && node.list < 0 && !node.isRecord && node.inRecord
