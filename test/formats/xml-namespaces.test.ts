@@ -36,9 +36,11 @@ function readRows(spec: XmlShapeSpec, document: string): { rows: Row[]; fault: s
   scan(scanner, document)
   const { rows, fault, text } = scan(scanner, document)
   const issues = issuesWithText(scanner, text)
-  const valueOf = (cell: string | null, column: number): unknown => (cell === null || spec.fields[column].array === undefined ? cell : JSON.parse(cell))
-  return { fault, rows: rows.map((cells, row) => ({ cells: cells.map(valueOf), issues: issues.filter((one) => one.row === row).map((one) => [one.kind, one.value, one.path]) })) }
+  return { fault, rows: rows.map((cells, row) => ({ cells: cells.map(readCell(spec)), issues: issues.filter((one) => one.row === row).map((one) => [one.kind, one.value, one.path]) })) }
 }
+
+const readCell = (spec: XmlShapeSpec) => (cell: string | null, column: number): unknown =>
+  cell === null || spec.fields[column].array === undefined ? cell : JSON.parse(cell)
 
 const kindAndValue = (rows: Row[]): Row[] => rows.map(({ cells, issues }) => ({ cells, issues: issues.map(([kind, value]) => [kind, value.replace(BLANK_ENDS, '')]).toSorted(bytewise) }))
 /** Text between elements is reported from its first word on; a column's value is trimmed likewise. */
@@ -133,21 +135,33 @@ test('the path of a stranger leads back to it: declared it takes that value, ign
 }, LIMIT_MS)
 
 test('what is kept of a record of a large file is read as the record was, whatever its ancestors bound', () => {
+  let behind = 0
+  let around = 0
   for (let seed = 0; seed < RUNS / 2; seed += 1) {
     const making = { chance: chanceOf(seed) }
     const groups = Array.from({ length: 1 + making.chance.below(3) }, () => ({ ...makeTree(making), local: 'g', texts: [] }))
     const root: MadeElement = { local: 'root', uri: making.chance.pick(['', 'urn:a', 'urn:"<&\t']), attributes: [], children: groups, texts: [] }
     const inside = rightSpec(making)
-    const spec = { ...inside, record: making.chance.pick(['/root/g/r', '/root/g/r', '/root/g/{}r', '/root/a:g/{urn:c}r']), fields: inside.fields.filter((one) => !one.path.startsWith('/')) }
-    if (spec.fields.length === 0) continue
+    const fields = inside.fields.map((field) => ({ ...field, path: field.path.replace(/^\/root\//, '/root/g/') }))
+    const spec = { ...inside, record: making.chance.pick(['/root/g/r', '/root/g/r', '/root/g/{}r', '/root/a:g/{urn:c}r']), fields }
+    if (mistakes(spec).length > 0) continue
     const document = written(root, making.chance)
     const whole = readRows(spec, document)
     const parts = scanInWindows(scannerFor(spec), Buffer.from(document), 1 + making.chance.below(200))
     const context = `${document}\n${JSON.stringify(spec)}\n${whole.fault}`
+    if (parts.fault?.includes('behind the records')) {
+      behind += 1
+      continue
+    }
     expect(parts.fault, context).toBe(whole.fault)
-    expect(parts.originals, context).toHaveLength(whole.rows.length)
+    // Of a document that is broken further on, the caller takes the rows back.
+    if (parts.fault !== undefined) continue
+    expect(parts.rows.map((row) => row.map(readCell(spec))), context).toEqual(whole.rows.map((row) => row.cells))
     parts.originals.forEach((original, row) => {
+      if (whole.rows[row].cells.some((cell, i) => cell !== null && fields[i].path.startsWith('/'))) around += 1
       expect(readRows(spec, original), `${context}\n${original}`).toEqual({ fault: undefined, rows: [whole.rows[row]] })
     })
   }
+  expect(behind).toBeGreaterThan(0)
+  expect(around).toBeGreaterThan(RUNS / 40)
 }, LIMIT_MS)

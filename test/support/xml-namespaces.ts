@@ -57,6 +57,7 @@ export function makeTree(making: Making): MadeElement {
   const recordUri = chance.pick([uri, chance.pick(names.uris)])
   for (let i = chance.below(4); i >= 0; i -= 1) {
     if (chance.below(4) === 0) root.children.push(leafFor(making, uri))
+    if (chance.below(6) === 0) root.children.push(aroundFor(making, uri))
     const record = newElement('r', chance.below(8) === 0 ? chance.pick(names.uris) : recordUri)
     record.attributes = attributesFor(making)
     fill(making, record, 2)
@@ -86,6 +87,15 @@ function fill(making: Making, parent: MadeElement, depth: number): void {
     }
     parent.texts.push(chance.pick(['', '', '', '\n  ', '\r\n\t', `stray${(values += 1)}`]))
   }
+}
+
+/** A container beside the records. */
+function aroundFor(making: Making, parentUri: string): MadeElement {
+  const { chance, names = PLAIN } = making
+  const container = newElement(chance.pick(names.containers), uriFor(making, parentUri))
+  container.attributes = attributesFor(making)
+  fill(making, container, 0)
+  return container
 }
 
 function leafFor(making: Making, parentUri: string): MadeElement {
@@ -181,7 +191,7 @@ export function makeSpec({ chance, names = PLAIN }: Making): XmlShapeSpec {
   }
   const fieldFor = (): XmlField => {
     const kind = chance.below(8)
-    if (kind === 0) return { path: `/root/${chance.pick([step(chance.pick(names.leaves)), `@${step(chance.pick(names.attributes))}`])}` }
+    if (kind === 0) return { path: `/root/${path()}` }
     if (kind === 1) return { path: path(), array: {} }
     if (kind === 2) {
       const two = { name: 'two', path: path(), ...(chance.below(2) === 0 ? { array: {} } : {}) }

@@ -135,6 +135,19 @@ class Record:
             self.walk(element, node, items, ignored or (node is not None and node.ignored))
 
 
+def around(element, node, records=None):
+    """Values around the records: of an element that they stand in, or of one beside them."""
+    own = name_of(element.tag)[0]
+    names = [name_of(name) for name in element.attrib]
+    for index, step in taken(names, node.attributes, own).items():
+        yield node.attributes[step][0], list(element.attrib.values())[index]
+    children = [child for child in element if isinstance(child.tag, str) and name_of(child.tag)[1] != records]
+    for index, step in taken([name_of(child.tag) for child in children], node.children, own).items():
+        yield from around(children[index], node.children[step])
+    for column, _ in node.wants:
+        yield column, own_text(element)
+
+
 def read(case):
     try:
         root = etree.fromstring(case["document"].encode(), PARSER)
@@ -162,24 +175,10 @@ def read(case):
             else:
                 record.below(steps).ignored = True
     ancestors = {}
-    children = [child for child in root if isinstance(child.tag, str) and name_of(child.tag)[1] != "r"]
-    own = name_of(root.tag)[0]
-    mine = taken([name_of(name) for name in root.attrib], document.attributes, own)
-    for index, value in enumerate(root.attrib.values()):
-        if index in mine:
-            ancestors[document.attributes[mine[index]][0]] = value
-    mine = taken([name_of(child.tag) for child in children], document.children, own)
-    for index, child in enumerate(children):
-        if index in mine:
-            node = document.children[mine[index]]
-            found = [(column, own_text(child)) for column, _ in node.wants]
-            names = [name_of(name) for name in child.attrib]
-            for at, step in taken(names, node.attributes, name_of(child.tag)[0]).items():
-                found.append((node.attributes[step][0], list(child.attrib.values())[at]))
-            for column, value in found:
-                if column in ancestors:
-                    return {"fault": f"{spec['fields'][column]['path']} twice around the records"}
-                ancestors[column] = value
+    for column, value in around(root, document, "r"):
+        if column in ancestors:
+            return {"fault": f"{spec['fields'][column]['path']} twice around the records"}
+        ancestors[column] = value
     rows = []
     for child in root.xpath("*[local-name() = 'r']"):
         one = Record(spec, ancestors)

@@ -8,7 +8,7 @@ import { textOf } from './names.ts'
 import { pathOf } from './paths.ts'
 import { fault, type ListItem, type ListObject, type ScanState } from './scan-state.ts'
 import type { AttributeNode, ElementNode, Member } from './shape.ts'
-import { noteSurroundings } from './surroundings.ts'
+import { noteSurroundings, refuseBehindRecords } from './surroundings.ts'
 
 /** Puts a value into the open record's cell; a second value for a scalar column is an issue of the record. */
 export function storeCell(s: ScanState, column: number, start: number, length: number): boolean {
@@ -40,6 +40,7 @@ function storeValue(s: ScanState, node: ElementNode, column: number, start: numb
   if (list >= 0) listOf(s, list).push(valueText(s, start, length))
   else if (node.inRecord) return storeCell(s, column, start, length)
   else {
+    if (s.windowed) refuseBehindRecords(s, column)
     if (s.envelopeLength[column] >= 0) s.envelopeSeconds.set(column, start)
     s.envelopeStart[column] = start
     s.envelopeLength[column] = length
@@ -94,6 +95,22 @@ export function endItem(s: ScanState, list: number): void {
   if (item === undefined) return
   s.items[list] = undefined
   listOf(s, list).push(item)
+}
+
+/** An element of values around the records opens. A window may end inside of it: then it is read again from its start. */
+export function beginAround(s: ScanState): void {
+  s.aroundDepth = s.depth
+  if (!s.windowed) return
+  s.savedStart.set(s.envelopeStart)
+  s.savedLength.set(s.envelopeLength)
+}
+
+/** Takes back what the open element of values around the records has given so far. */
+export function takeBackAround(s: ScanState): void {
+  if (s.aroundDepth === 0) return
+  s.aroundDepth = 0
+  s.envelopeStart.set(s.savedStart)
+  s.envelopeLength.set(s.savedLength)
 }
 
 /**

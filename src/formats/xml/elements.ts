@@ -1,7 +1,7 @@
 /** Start and end tags: matching against the declared tree, well-formedness, and what opening and closing means. */
 import { SPACE } from './chars.ts'
 import { attributes, checkAttributes, declaredAttribute, found, isTechnical, scanAttributes } from './attributes.ts'
-import { beginItem, beginRecord, endItem, endRecord, reportUnexpected, closeEnvelope, storeAttribute, storeText } from './capture.ts'
+import { beginAround, beginItem, beginRecord, endItem, endRecord, reportUnexpected, closeEnvelope, storeAttribute, storeText } from './capture.ts'
 import { claim, takesPlain } from './claims.ts'
 import { lastColon, matches, matchesTag, scanName, textOf } from './names.ts'
 import { lookup, unbind } from './namespaces.ts'
@@ -129,8 +129,12 @@ function enter(s: ScanState, node: ElementNode | undefined, p: number): void {
     return
   }
   s.expected = node.first
+  if (node.envelope.length > 0) s.recordsBefore[s.depth] = s.windowRecords
   if (node.isRecord) beginRecord(s, p)
-  else if (s.row < 0) s.surroundings = -1
+  else if (s.row < 0) {
+    s.surroundings = -1
+    if (!node.onPath && s.aroundDepth === 0) beginAround(s)
+  }
   if (node.list >= 0) beginItem(s, node.list)
   if (node.closed) s.ignoredDepth = s.depth
 }
@@ -207,6 +211,7 @@ function closeDeclared(s: ScanState, node: ElementNode, behind: number): void {
     else if (s.textLength[depth] > 0) reportStray(s, node)
     if (node.list >= 0) endItem(s, node.list)
   }
+  if (s.aroundDepth === depth) s.aroundDepth = 0
   if (node.isRecord) endRecord(s, behind)
   if (node.envelope.length > 0) closeEnvelope(s, node, s.firstRow[depth])
   learn(s, depth - 1, node)

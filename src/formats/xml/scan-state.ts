@@ -4,7 +4,7 @@
  * exception object with a stack would cost more than the whole message.
  */
 import type { Slab } from '../../core/slab.ts'
-import type { Records } from '../records.ts'
+import type { DocumentFault, Records } from '../records.ts'
 import type { ElementNode, TagWords, XmlShape } from './shape.ts'
 
 /** Thrown when the document is not well-formed or breaks a limit; `reason` and `faultAt` of the state say why. */
@@ -70,6 +70,8 @@ export interface ScanState {
   hasChild: Uint8Array
   firstRow: Int32Array
   ignoredDepth: number
+  /** The outermost open element of a value around the records, or 0: a window is not cut inside of it. */
+  aroundDepth: number
   row: number
   expected: ElementNode | undefined
   /** By depth of the parent, the declared child that closed last: what comes next is learned as its follower. */
@@ -106,17 +108,24 @@ export interface ScanState {
   surrounds: (readonly [string, string])[]
   rowSurrounds: Int32Array
   surroundings: number
+  /** Records so far, and by depth those before the open element; of a document in windows. */
+  windowRecords: number
+  recordsBefore: Float64Array
   /** By array column, what it has collected. */
   lists: Map<number, ListItem[]>
   /** By number of the list, the item that is open: an array can stand in an item of another. */
   items: (ListObject | undefined)[]
   envelopeStart: Int32Array
   envelopeLength: Int32Array
+  /** The same as they were before the element at `aroundDepth`. */
+  savedStart: Int32Array
+  savedLength: Int32Array
   /** By column, where a second value stands. */
   envelopeSeconds: Map<number, number>
   safePosition: number
   safeDepth: number
   safeRows: number
+  rule: DocumentFault['rule']
   reason: string
   faultAt: number
 }
@@ -141,6 +150,7 @@ export function createState(shape: XmlShape, records: Records, limits: XmlLimits
     hasChild: new Uint8Array(frames),
     firstRow: new Int32Array(frames),
     ignoredDepth: 0,
+    aroundDepth: 0,
     row: -1,
     expected: undefined,
     previous: Array.from({ length: frames }, () => undefined),
@@ -167,21 +177,27 @@ export function createState(shape: XmlShape, records: Records, limits: XmlLimits
     surrounds: [],
     rowSurrounds: new Int32Array(16),
     surroundings: -1,
+    windowRecords: 0,
+    recordsBefore: new Float64Array(frames),
     lists: new Map(),
     items: [],
     envelopeStart: new Int32Array(shape.width),
     envelopeLength: new Int32Array(shape.width).fill(-1),
+    savedStart: new Int32Array(shape.width),
+    savedLength: new Int32Array(shape.width),
     envelopeSeconds: new Map(),
     safePosition: 0,
     safeDepth: 0,
     safeRows: 0,
+    rule: 'malformed',
     reason: '',
     faultAt: 0,
   }
 }
 
 /** Records why and where; `throw fault(...)` ends the document. */
-export function fault(s: ScanState, reason: string, at: number): symbol {
+export function fault(s: ScanState, reason: string, at: number, rule: DocumentFault['rule'] = 'malformed'): symbol {
+  s.rule = rule
   s.reason = reason
   s.faultAt = at
   return FAULT

@@ -9,7 +9,7 @@ import { behindMark } from '../encoding.ts'
 import { clearRecords, createRecords, truncateRows, type DocumentFault, type DocumentScanner } from '../records.ts'
 import { createSlab, reserve, type Slab } from '../../core/slab.ts'
 import { textEnd } from './chars.ts'
-import { storeText, spreadEnvelope } from './capture.ts'
+import { spreadEnvelope, storeText, takeBackAround } from './capture.ts'
 import { AGAIN, forgetWinners, startAgain, takesPlain } from './claims.ts'
 import { closeElement, openElement, openPlain } from './elements.ts'
 import { readKnownRecord } from './known-records.ts'
@@ -64,7 +64,7 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
 function begin(s: ScanState): void {
   s.depth = 0
   s.row = -1
-  s.ignoredDepth = 0
+  s.ignoredDepth = s.aroundDepth = 0
   s.expected = s.shape.root
   s.rootSeen = s.rootDone = s.rootChecked = s.doctypeSeen = s.begun = false
   unbind(s, 0)
@@ -107,7 +107,7 @@ function guarded(s: ScanState, slab: Slab, start: number, end: number, final: bo
   } catch (thrown) {
     if (thrown === NEED_MORE) return undefined
     if (thrown !== FAULT) throw thrown
-    return { rule: s.reason.startsWith('root element') ? 'wrong_root' : 'malformed', reason: s.reason, at: s.faultAt }
+    return { rule: s.rule, reason: s.reason, at: s.faultAt }
   } finally {
     if (slab.bytes !== s.bytes) slab.bytes[end] = saved
     s.bytes[end] = saved
@@ -139,7 +139,7 @@ function run(s: ScanState, p: number): void {
   const { view } = s.slab
   const { final } = s
   for (;;) {
-    if (!final && s.row < 0) markSafe(s, p)
+    if (!final && s.row < 0 && s.aroundDepth === 0) markSafe(s, p)
     if (b[p] !== LT) {
       p = textToken(s, p)
       if (p >= s.end) return finish(s)
@@ -240,7 +240,7 @@ function checkRootName(s: ScanState, p: number): void {
   s.rootChecked = true
   if (s.nodes[1] === undefined) {
     const name = s.names.toString('utf8', 0, s.nameEnds[1])
-    throw fault(s, `root element is <${name}>, the declaration says <${s.shape.root.step}>`, p)
+    throw fault(s, `root element is <${name}>, the declaration says <${s.shape.root.step}>`, p, 'wrong_root')
   }
 }
 
@@ -269,17 +269,18 @@ function rewind(s: ScanState): void {
   s.row = -1
   if (s.items.length > 0) s.items.length = 0
   if (s.ignoredDepth > s.depth) s.ignoredDepth = 0
+  takeBackAround(s)
   forgetWinners(s)
   unbind(s, s.depth)
   for (let depth = 1; depth <= s.depth; depth += 1) {
     const node = s.nodes[depth]
-    if (node !== undefined && node.envelope.length > 0) spreadKnown(s, node)
+    if (node !== undefined && node.envelope.length > 0) spreadKnown(s, node, s.firstRow[depth])
   }
 }
 
-function spreadKnown(s: ScanState, node: ElementNode): void {
+function spreadKnown(s: ScanState, node: ElementNode, firstRow: number): void {
   const lengths = s.envelopeLength.slice()
-  spreadEnvelope(s, node, 0)
+  spreadEnvelope(s, node, firstRow)
   s.envelopeLength.set(lengths)
 }
 

@@ -1,14 +1,25 @@
 /**
  * What stands around a record of a large file: the start tags of its ancestors as they were written, with the namespaces
- * they bound. Between them the record's own bytes are a document that is read as the file was.
+ * they bound, and the declared values around the records. Between them the record's own bytes are a document that is read
+ * as the file was.
  */
 import { textOf } from './names.ts'
-import type { ScanState } from './scan-state.ts'
+import { fault, type ScanState } from './scan-state.ts'
+import type { ElementNode } from './shape.ts'
 
-const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '"': '&quot;', '\t': '&#9;', '\n': '&#10;', '\r': '&#13;' }
+const ESCAPES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  '\t': '&#9;',
+  '\n': '&#10;',
+  '\r': '&#13;',
+}
 
 /** Notes for a row of a large file which elements its record stands in. */
 export function noteSurroundings(s: ScanState, row: number): void {
+  s.windowRecords += 1
   if (s.surroundings === -1) {
     const now = surroundingsOf(s)
     const last = s.surrounds.at(-1)
@@ -23,13 +34,23 @@ export function noteSurroundings(s: ScanState, row: number): void {
   s.rowSurrounds[row] = s.surroundings
 }
 
+/** A value for all records below an open element: in a large file those before it are gone already. */
+export function refuseBehindRecords(s: ScanState, column: number): void {
+  let depth = Math.min(s.depth, s.shape.recordDepth - 1)
+  while (depth > 0 && s.nodes[depth]?.envelope.includes(column) !== true) depth -= 1
+  if (s.windowRecords === s.recordsBefore[depth]) return
+  const reason = `${s.shape.paths[column]} stands behind the records; in a file that is larger than a message it must come before them`
+  throw fault(s, reason, s.opened[s.depth], 'wrong_root')
+}
+
 function surroundingsOf(s: ScanState): readonly [string, string] {
   let before = ''
   let after = ''
   for (let depth = 1; depth < s.shape.recordDepth; depth += 1) {
     const written = textOf(s.names, s.nameEnds[depth - 1], s.nameEnds[depth])
-    const name = written === '' ? s.nodes[depth]?.local : written
-    before += `<${name}${declarationsAt(s, depth)}>`
+    const node = s.nodes[depth] as ElementNode
+    const name = written === '' ? node.local : written
+    before += `<${name}${declarationsAt(s, depth)}${attributesOf(s, node)}>${elementsBelow(s, node)}`
     after = `</${name}>${after}`
   }
   return [before, after]
@@ -37,5 +58,46 @@ function surroundingsOf(s: ScanState): readonly [string, string] {
 
 function declarationsAt(s: ScanState, depth: number): string {
   const bound = s.bindings.filter((one) => one.depth === depth)
-  return bound.map(({ prefix, uri }) => ` xmlns${prefix === '' ? '' : ':'}${prefix}="${uri.replace(/[&<"\t\n\r]/g, (c) => ESCAPES[c])}"`).join('')
+  return bound.map(({ prefix, uri }) => ` xmlns${prefix === '' ? '' : ':'}${prefix}="${escaped(uri)}"`).join('')
+}
+
+/** The declared attributes that were found. A prefix is bound for each that names its namespace: one that the file has not. */
+function attributesOf(s: ScanState, node: ElementNode): string {
+  let prefix = 'v'
+  while (s.bindings.some((bound) => bound.prefix.startsWith(prefix))) prefix += 'v'
+  let written = ''
+  node.attributes.forEach(({ name, uri, column }, i) => {
+    const value = valueOf(s, column)
+    if (value === undefined) return
+    const local = Buffer.from(name).toString()
+    // A plain name takes an attribute of any namespace that no other path names; without a namespace it is taken first.
+    const isNamed = uri === undefined && node.attributes.some((other) => other.uri === '' && other.name.toString() === name.toString())
+    const space = isNamed ? 'urn:any' : (uri ?? '')
+    if (space === '') written += ` ${local}="${escaped(value)}"`
+    else written += ` xmlns:${prefix}${i}="${escaped(space)}" ${prefix}${i}:${local}="${escaped(value)}"`
+  })
+  return written
+}
+
+/** The declared elements around the records that were found, below an element that the records stand in. */
+function elementsBelow(s: ScanState, parent: ElementNode): string {
+  const elements = parent.children.map((node) => {
+    if (node.onPath || node.inRecord) return ''
+    const inner = `${escaped(valueOf(s, node.column) ?? '')}${elementsBelow(s, node)}`
+    const attributes = attributesOf(s, node)
+    if (inner === '' && attributes === '' && valueOf(s, node.column) === undefined) return ''
+    const uri = node.uri ?? s.claimUris[node.index]
+    return `<${node.local} xmlns="${escaped(uri)}"${attributes}>${inner}</${node.local}>`
+  })
+  return elements.join('')
+}
+
+function valueOf(s: ScanState, column: number): string | undefined {
+  if (column < 0 || s.envelopeLength[column] < 0) return undefined
+  const start = s.envelopeStart[column]
+  return textOf(s.slab.bytes, start, start + s.envelopeLength[column])
+}
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"\t\n\r]/g, (c) => ESCAPES[c])
 }
