@@ -105,6 +105,8 @@ export interface ReplayResult {
   read: number
   accepted: number
   quarantined: number
+  /** Rejects of which no bytes were kept: they stay. The file or message must come again. */
+  notKept: number
   version: number | null
 }
 

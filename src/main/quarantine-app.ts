@@ -84,8 +84,10 @@ async function read(raw: RawTable, sql: string): Promise<Record<string, unknown>
 async function replay(dataset: string, options: { rule: string | undefined; dryRun: boolean }): Promise<ReplayResult> {
   const { loaded, raw } = await open(dataset)
   const rows = await read(raw, `SELECT topic_id, topic, kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, reject_kind, reject_reason, filename, base64(original) AS bytes FROM q ${where(options.rule)}`)
-  const records = rows.filter((row) => row.reject_kind === 'record')
-  if (records.length === 0) return { read: 0, accepted: 0, quarantined: 0, version: null }
+  const rejects = rows.filter((row) => row.reject_kind === 'record')
+  const records = rejects.filter((row) => String(row.bytes ?? '') !== '')
+  const notKept = rejects.length - records.length
+  if (records.length === 0) return { read: 0, accepted: 0, quarantined: 0, notKept, version: null }
   const files = new Set(records.map((row) => String(row.filename)))
   const replaced = quarantineFiles(raw).filter((file) => files.has(raw.table.store.localPath(decodePath(file.path))))
   const counts = emptyCounts()
@@ -102,7 +104,7 @@ async function replay(dataset: string, options: { rule: string | undefined; dryR
     }
     if (options.dryRun) {
       for (const file of adds) await raw.table.store.delete(file.path)
-      return { read: records.length, accepted: counts.accepted, quarantined: counts.quarantined, version: null }
+      return { read: records.length, accepted: counts.accepted, quarantined: counts.quarantined, notKept, version: null }
     }
     adds.push(...(await keepOthers(raw, replaced, options.rule)))
     const { marks } = raw.table.snapshot
@@ -114,20 +116,23 @@ async function replay(dataset: string, options: { rule: string | undefined; dryR
     }
     const info = { counts, replayed: records.length }
     const version = await raw.table.commit({ operation: 'REPLAY QUARANTINE', adds, removes: replaced.map((file) => file.path), marks: next, expect: {}, info }, Date.now())
-    return { read: records.length, accepted: counts.accepted, quarantined: counts.quarantined, version }
+    return { read: records.length, accepted: counts.accepted, quarantined: counts.quarantined, notKept, version }
   } finally {
     engine.close()
   }
 }
 
-/** Rows of the replaced files that are not replayed (other rules, notes) move to a new file as they are. */
+/**
+ * Rows of the replaced files that are not replayed move to a new file as they are: other rules, notes, and rejects of which
+ * nothing was kept (a large file that is broken, an empty one). Decoding nothing gives nothing: they would be lost.
+ */
 async function keepOthers(raw: RawTable, replaced: AddAction[], rule: string | undefined): Promise<DataFile[]> {
   const kept: DataFile[] = []
   for (const file of replaced) {
     const name = `${file.path.replace(/\.parquet$/, '')}-kept-${raw.table.snapshot.version}.parquet`
     const source = raw.table.store.localPath(decodePath(file.path))
     const target = raw.table.store.localPath(decodePath(name))
-    const stays = `reject_kind <> 'record'${rule === undefined ? '' : ` OR NOT (reject_rule = ${literal(rule)} OR starts_with(reject_rule, ${literal(`${rule}.`)}))`}`
+    const stays = `reject_kind <> 'record' OR coalesce(octet_length(original), 0) = 0${rule === undefined ? '' : ` OR NOT (reject_rule = ${literal(rule)} OR starts_with(reject_rule, ${literal(`${rule}.`)}))`}`
     const rows = await withQuarantine(raw, async (session) => {
       const [[count]] = await session.rows(`SELECT count(*) FROM read_parquet(${literal(source)}) WHERE ${stays}`)
       if (Number(count) > 0) await session.run(`COPY (SELECT * FROM read_parquet(${literal(source)}) WHERE ${stays}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd)`)

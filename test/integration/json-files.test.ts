@@ -69,6 +69,11 @@ test('a document larger than a message: bounded, each record by itself, its reje
   expect(await stream(where)).toMatchObject({ read: 2, accepted: 0, quarantined: 2, byReason: { malformed: 1, wrong_root: 1 } })
   const [reason] = await cliJson<{ reason: string }[]>(where, ['quarantine', 'list', where.declaration, '--rule', 'wrong_root'])
   expect(reason.reason).toMatch(/^source stands behind the records; in a file that is larger than a message it must come before them \(byte \d+\)$/)
+  // Nothing of them was kept: a replay leaves them, and the file comes again under another name.
+  expect(await replay(where)).toMatchObject({ read: 1, accepted: 0, quarantined: 1, notKept: 2 })
+  expect(await cliJson<unknown[]>(where, ['quarantine', 'list', where.declaration])).toHaveLength(3)
+  await largeFile(join(where.incoming, 'mended.json'), 40_000, { before: '{"source": "s", ', end: ']}}', word: () => 'w' })
+  expect(await stream(where)).toMatchObject({ accepted: 40_000, quarantined: 0 })
   where.cleanUp()
 })
 
