@@ -1,6 +1,7 @@
 /** The text of a sample: which encoding it has, and what it is when it is no text. */
 import { isUtf8 } from 'node:buffer'
 import type { OutlineFault, SampleText } from '../core/outline.ts'
+import { HEAD_BYTES, foreignKind } from './signature.ts'
 
 export interface DecodedSample extends SampleText {
   /** For a declaration; empty where a reader finds out for itself: UTF-8, a byte order mark, an XML declaration. */
@@ -11,26 +12,8 @@ export interface DecodedSample extends SampleText {
 
 const UNPACK = 'Unpack it, and draft from a file in it.'
 const EXPORT = 'Export it as CSV or JSON, and draft from that.'
-
-/** What files of other kinds begin with. */
-const SIGNATURES: [bytes: string, name: string, instead: string][] = [
-  ['PK\u0003\u0004', 'a ZIP archive', UNPACK],
-  ['PAR1', 'Parquet', EXPORT],
-  ['Obj\u0001', 'Avro', EXPORT],
-  ['ORC', 'ORC', EXPORT],
-  ['ARROW1', 'Arrow', EXPORT],
-  ['SQLite format 3\u0000', 'an SQLite database', EXPORT],
-  ['\u00d0\u00cf\u0011\u00e0', 'an old Excel or Word file', EXPORT],
-  ['%PDF', 'PDF', EXPORT],
-  ['BZh', 'bzip2', UNPACK],
-  ['\u00fd7zXZ\u0000', 'xz', UNPACK],
-  ['7z\u00bc\u00af', 'a 7z archive', UNPACK],
-  ['Rar!', 'a RAR archive', UNPACK],
-  ['\u0004"M\u0018', 'LZ4', UNPACK],
-  ['\u0089PNG', 'a PNG picture', EXPORT],
-  ['\u00ff\u00d8\u00ff', 'a JPEG picture', EXPORT],
-  ['\u007fELF', 'a program', EXPORT],
-]
+const SHEET = 'Save the sheet as CSV UTF-8, and draft from that.'
+const PACKED = /archive|bzip2|xz|lz4|snappy|compress/
 
 export function textOfSample(bytes: Buffer, cut: boolean): DecodedSample | OutlineFault {
   if (bytes.length === 0) return { reason: 'it is empty', instead: 'Name a sample that has some records.' }
@@ -49,12 +32,12 @@ export function textOfSample(bytes: Buffer, cut: boolean): DecodedSample | Outli
   return refuseBinary(valid > broken ? { text, cut, encoding: '', broken } : decodedBy(bytes, 'windows-1252', cut, 'windows-1252'))
 }
 
+/** A sample that is no text, named as a stream names such a file. */
 function kindOf(bytes: Buffer): OutlineFault | undefined {
-  const head = bytes.toString('latin1', 0, 4096)
-  const found = SIGNATURES.find(([begin]) => head.startsWith(begin))
-  if (found === undefined) return undefined
-  const isSheet = found[1] === 'a ZIP archive' && /\[Content_Types\]\.xml|xl\//.test(head)
-  return isSheet ? { reason: 'it is XLSX', instead: 'Save the sheet as CSV UTF-8, and draft from that.' } : { reason: `it is ${found[1]}`, instead: found[2] }
+  const name = foreignKind(bytes.subarray(0, HEAD_BYTES))
+  if (name === undefined) return undefined
+  if (/Excel|XLSX|spreadsheet/.test(name)) return { reason: `it is ${name}`, instead: SHEET }
+  return { reason: `it is ${name}`, instead: PACKED.test(name) ? UNPACK : EXPORT }
 }
 
 /** UTF-16 by its mark, or by the zeros that ASCII characters have in it. The length of the mark. */

@@ -31,7 +31,7 @@ export const inferDataset: App['inferDataset'] = async (source, options) => {
   const name = options.name || datasetName(source.split('/').at(-1)?.replace(/\.[a-z0-9.]{1,12}$/i, '') ?? '')
   const { record, notes } = encodingSetting(encoding)
   const input = { name, source: sample.source, format, record, outline }
-  return draftAndTry(source, input, [...sample.notes, ...notes, ...(broken === 0 ? [] : [`${broken.toLocaleString('en-US')} places of the sample are no valid UTF-8: such records are refused`]), ...outline.notes, ...sizeNotes(format, sample)])
+  return draftAndTry(source, input, [...sample.notes, ...notes, ...(broken === 0 ? [] : [`${broken.toLocaleString('en-US')} places of the sample are no valid UTF-8: such records are refused`]), ...outline.notes])
 }
 
 function decode(source: string, { documents }: Sample): { texts: SampleText[]; encoding: string; broken: number } {
@@ -89,11 +89,6 @@ function columnsFault(outline: Outline): OutlineFault | undefined {
   if (count <= most) return undefined
   const example = outline.fields.slice(0, 3).map((field) => field.path).join(', ')
   return { reason: `its records have ${count.toLocaleString('en-US')} fields (${example} ...), and a dataset has at most ${most.toLocaleString('en-US')} columns`, instead: 'If the names are data, make a list of objects of them (jq "to_entries"); else declare the columns that you need, with ignore: ["*"].' }
-}
-
-function sizeNotes(format: RecordFormat, sample: Sample): string[] {
-  const isLarge = format === 'json' && sample.documents.some((one) => one.cut)
-  return isLarge ? [`A JSON document is read whole and may have ${LIMITS.recordBytes / 1024 / 1024} MiB; lines of JSON (NDJSON) have no such bound`] : []
 }
 
 interface Tried {

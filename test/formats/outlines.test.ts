@@ -160,7 +160,7 @@ test.each<[string, Buffer, object]>([
   ['windows-1252', Buffer.from('Müller €', 'latin1'), { encoding: 'windows-1252' }],
   ['UTF-8 that is damaged', Buffer.concat([Buffer.from('äöü, éè'), Buffer.from([0xff])]), { encoding: '', broken: 1 }],
   ['a declared encoding', Buffer.from('<?xml version="1.0" encoding="ISO-8859-1"?><a>ü</a>', 'latin1'), { encoding: '' }],
-  ['XLSX', Buffer.from('PK\u0003\u0004xxxx[Content_Types].xml'), { reason: 'it is XLSX' }],
+  ['XLSX', Buffer.from('PK\u0003\u0004xxxx[Content_Types].xml xl/book.xml'), { reason: 'it is XLSX (an Excel file)' }],
   ['Parquet', Buffer.from('PAR1\u0015'), { reason: 'it is Parquet' }],
   ['nothing', Buffer.alloc(0), { reason: 'it is empty' }],
 ])('%s is told by its bytes', (_, bytes, wanted) => {
