@@ -170,15 +170,14 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     skip.fill(0, 0, rows)
   }
 
-  /** The rest of a block, where its input ends in the slab, and how many of its messages came before. */
-  let pending: { messages: Messages; inputEnd: number; shift: number } | undefined
+  /** The rest of a block, and where its input ends in the slab. */
+  let pending: { messages: Messages; inputEnd: number } | undefined
   let largeOffset = -1
   let largeOrdinal = 0
 
   return {
     process(m, counts, known, kept) {
       if (m === pending?.messages) m.slab.end = pending.inputEnd
-      const shift = m === pending?.messages ? pending.shift : 0
       identifier.identify(m)
       const [inputEnd, given] = [m.slab.end, m.count]
       const faults = decodeAll(m, inputEnd + LIMITS.unpackedBlockBytes)
@@ -187,8 +186,8 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       const early: MessageReject[] = []
       const sizes = new Int32Array(m.count)
       for (let row = 0; row < records.rows; row += 1) sizes[rowMessage[row]] += 1
-      const first = (i: number): number => kept?.firstOrdinal(i + shift, sizes[i]) ?? 0
-      if (kept !== undefined) for (let row = 0; row < records.rows; row += 1) if (records.lines[row] > 0) records.lines[row] = kept.line(rowMessage[row] + shift)
+      const first = (i: number): number => kept?.firstOrdinal(i, sizes[i]) ?? 0
+      if (kept !== undefined) for (let row = 0; row < records.rows; row += 1) if (records.lines[row] > 0) records.lines[row] = kept.line(rowMessage[row])
       markSeen(m, identifier, records.rows, rowMessage, ordinals, skip, faults, early, counts)
       if (known !== undefined) markKnown(m, known, records.rows, rowMessage, (row) => row - ordinals[rowMessage[row]] + first(rowMessage[row]), skip)
       counts.read += faults.length
@@ -196,7 +195,7 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       for (let i = 0; i < m.count; i += 1) counts.bytes += Math.max(m.valueLength[i], 0)
       const result = layOutRows(m, records, counts, known, early, first)
       if (m.count === given) return result
-      pending = { messages: messagesBetween(m, m.count, given), inputEnd, shift: shift + m.count }
+      pending = { messages: messagesBetween(m, m.count, given), inputEnd }
       return { ...result, rest: pending.messages }
     },
     processRecords(m, slab, { records, around }, counts) {

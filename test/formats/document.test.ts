@@ -5,6 +5,7 @@
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { HEAD_BYTES } from '../../src/formats/signature.ts'
 import { LIMITS } from '../../src/core/limits.ts'
 import { appendBytes, createSlab } from '../../src/core/slab.ts'
 import { createTextFinder, openText, type DocumentSettings } from '../../src/formats/document.ts'
@@ -98,6 +99,26 @@ test('every way to write a text gives the text, whole and in chunks of any size,
     ),
     { numRuns: RUNS },
   )
+})
+
+/** The beginning of a document is looked at as one piece: only behind it do chunks end within characters. */
+const HEAD = 'x'.repeat(HEAD_BYTES)
+
+test.each(WAYS)('%s: a chunk may end within a character', async (_, write) => {
+  const text = `id\n${HEAD}${'🙂é€𠮷'.repeat(50)}`
+  for (let size = 1; size < 9; size += 1) expect(await streamed(write(text), size) === text).toBe(true)
+})
+
+test.each([
+  ['gb18030', '中€𠮷', 'd6 d0 a2 e3 95 34 b2 35'],
+  ['shift_jis', '日本ﾊ', '93 fa 96 7b ca'],
+  ['euc-jp', '日本', 'c6 fc cb dc'],
+  ['iso-2022-jp', '日本 x', '1b 24 42 46 7c 4b 5c 1b 28 42 20 78'],
+])('%s: a chunk may end within a character', async (encoding, text, hex) => {
+  const tail = Buffer.concat(Array.from({ length: 50 }, () => Buffer.from(hex.replaceAll(' ', ''), 'hex')))
+  const bytes = Buffer.concat([Buffer.from(HEAD), tail])
+  for (let size = 1; size < 9; size += 1)
+    expect(await streamed(bytes, size, { encoding })).toBe(HEAD + text.repeat(50))
 })
 
 const NAMED: [string, string, string][] = [
