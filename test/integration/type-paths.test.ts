@@ -1,7 +1,7 @@
 /**
  * The same text means the same on every path: generated texts of each type go as files of each format through the stream, the
  * batch and jobs of the service, and what lies in the tables and files is what the model in Python says. HEADRACE_TYPE_TEXTS says
- * how many a type. What a job reads in bulk, without judging, is compared with what is judged in test/service/proven-read.test.ts.
+ * how many a type. What a job reads in bulk, without judging, test/service/proven-read.test.ts holds against the same model.
  */
 import { expect, test } from 'vitest'
 import { limitMs } from '../support/system.ts'
@@ -18,7 +18,7 @@ const timeout = limitMs(180_000)
 const streams = FORMATS.flatMap((format) => Object.keys(FAMILIES).map((family) => [format, family] as const))
 
 test.each(streams)('%s, %s: the stream lands what the model reads and refuses what it refuses', { timeout }, async (format, family) => {
-  for (const cases of rounds(FAMILIES[family], COUNT, SEED)) {
+  for (const cases of rounds(FAMILIES[family], { count: COUNT, seed: SEED })) {
     const source = sourceOf(await recordsOf(cases, format), format)
     await run(source, 'stream', '--until-caught-up')
     await expectModelled(source, zone(source, 'raw'), 'ordinal')
@@ -56,7 +56,7 @@ function jobOf({ records, format, declaration }: TypedSource, by: 'columns' | 'd
 
 test.each(jobs)('%s by %s, %s: a job of the service writes what the model reads and rejects what it refuses', { timeout }, async (format, by, family) => {
   const ways = waysOf(format).filter((way): way is Way => by === 'declaration' || way !== 'field')
-  for (const cases of rounds(FAMILIES[family], COUNT, SEED)) {
+  for (const cases of rounds(FAMILIES[family], { count: COUNT, seed: SEED })) {
     const source = sourceOf(await recordsOf(cases, format, by === 'columns' ? { ways, meant: inUtc } : { ways }), format)
     const { receipt } = await runWork(workOf(source.home, { source: jobOf(source, by) }))
     expect(receipt.output.length).toBe(2)

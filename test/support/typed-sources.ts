@@ -19,14 +19,18 @@ export const FAMILIES: Readonly<Record<string, ScalarType[]>> = {
   times: ['timestamp'],
 }
 
-/** Texts of a type that go at once. */
-const ROUND = 10_000
+/** Some texts of each type: in all, and at once. */
+interface Draw {
+  count: number
+  seed: number
+  most?: number
+}
 
-/** The cases of some types, so many of each, in rounds. */
-export function* rounds(types: readonly ScalarType[], count: number, seed: number): Generator<TypeCase[]> {
+/** The cases of some types, in rounds. */
+export function* rounds(types: readonly ScalarType[], { count, seed, most = 10_000 }: Draw): Generator<TypeCase[]> {
   process.stderr.write(`seed ${seed}\n`)
-  for (let done = 0; done < count; done += ROUND)
-    yield types.flatMap((type) => typeCases(type, Math.min(ROUND, count - done), seed + done))
+  for (let done = 0; done < count; done += most)
+    yield types.flatMap((type) => typeCases(type, Math.min(most, count - done), seed + done))
 }
 
 const ROOTS: Record<TextFormat, string> = { csv: '', ndjson: '', json: ', path: "$[*]"', xml: ', path: /r/x' }
@@ -94,6 +98,14 @@ interface Comparison {
   rejects: number
 }
 
+/** What read_typed.py, which says what it takes, finds different. */
+export async function readTyped(home: string, asked: Record<string, unknown>): Promise<Comparison> {
+  const path = join(home, 'asked.json')
+  writeFileSync(path, JSON.stringify(asked))
+  const { stdout } = await promisify(execFile)(PYTHON, ['test/support/read_typed.py', path], { maxBuffer: 1 << 28 })
+  return JSON.parse(stdout) as Comparison
+}
+
 async function compared({ home, records: all, files, format }: TypedSource, where: Where, by: Places): Promise<Comparison> {
   const { records, values, columns } = all
   const places = new Map<number, Placed>(files.flatMap((file) => file.places))
@@ -112,10 +124,7 @@ async function compared({ home, records: all, files, format }: TypedSource, wher
     accepted: records.filter((one) => one.refused === undefined).map(({ n }) => n),
     rejects: by === 'none' ? null : rejects,
   }
-  const path = join(home, 'asked.json')
-  writeFileSync(path, JSON.stringify(asked))
-  const { stdout } = await promisify(execFile)(PYTHON, ['test/support/read_typed.py', path], { maxBuffer: 1 << 28 })
-  return JSON.parse(stdout) as Comparison
+  return readTyped(home, asked)
 }
 
 /** Every value and every reject is what the model says, and there are many of both. */
