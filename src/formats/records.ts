@@ -59,7 +59,20 @@ export interface DocumentScanner {
    * Scans the next window [start, end) of the document. `consumed` is where the next window must begin (a record is
    * never split); rows are complete records. With `final`, the document must end here.
    */
-  scanWindow(slab: Slab, start: number, end: number, final: boolean): { consumed: number; fault: DocumentFault | undefined }
+  scanWindow(slab: Slab, start: number, end: number, final: boolean): WindowScan
+}
+
+export interface WindowScan {
+  consumed: number
+  fault: DocumentFault | undefined
+  /** No more records had room: what is left of the window, also of the last one, is scanned by the next call. */
+  isFull: boolean
+}
+
+/** Rows that are decoded at a time: values times columns must not take memory without end. */
+export function roomOf(width: number): number {
+  const most = width > LIMITS.wideColumns ? LIMITS.blockCellsWide : LIMITS.blockCells
+  return Math.max(1, Math.floor(most / Math.max(1, width)))
 }
 
 export function createRecords(width: number): Records {
@@ -92,10 +105,10 @@ export function clearRecords(records: Records): void {
 
 /** A record of many columns costs its width, however little is in it: rows without end must not take memory without end. */
 function growCells(records: Records): void {
-  const wanted = Math.max(records.cells.length * 2, records.width * 2)
-  const most = records.width > LIMITS.wideColumns ? LIMITS.blockCellsWide : LIMITS.blockCells
-  if (wanted > most * 2 && wanted > records.width * 2) throw failure('memory_exceeded', { limit: `room of ${most} values`, reason: `${records.rows} records of ${records.width} columns at a time` })
-  const grown = new Int32Array(wanted)
+  const { cells, rows, width } = records
+  const most = roomOf(width) * width * 2
+  if (cells.length >= most) throw failure('memory_exceeded', { limit: `room of ${most / 2} values`, reason: `${rows} records of ${width} columns at a time` })
+  const grown = new Int32Array(Math.min(most, Math.max(cells.length * 2, width * 2)))
   grown.set(records.cells)
   records.cells = grown
 }

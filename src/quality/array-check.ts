@@ -172,6 +172,14 @@ function quotedSpan(text: TextBytes, { start, end }: JsonSpan): string {
   return quoted(text, start, end - start)
 }
 
+/** A text as rejects quote it: of a long one its beginning, up to the last whole character. */
 export function quoted(text: TextBytes, start: number, length: number): string {
-  return length <= 0 ? '' : read(text, start, Math.min(length, LIMITS.quotedValueBytes))
+  if (length <= 0) return ''
+  if (length <= LIMITS.quotedValueBytes) return read(text, start, length)
+  let end = start + LIMITS.quotedValueBytes
+  while (end > start && isWithin(text.bytes[end])) end -= 1
+  return read(text, start, end - start)
 }
+
+/** Whether a byte of UTF-8 goes on with a character that began before it. */
+const isWithin = (byte: number): boolean => (byte & 0xc0) === 0x80

@@ -29,7 +29,9 @@ export function compileRule(rule: Rule, checks: ColumnCheck[]): RuleCheck {
 
 /** The value that a rule looked at, as a reject shows it. */
 export function ruleValue(check: ColumnCheck, text: TextBytes, row: number): string {
-  return canonicalText(check.column.type, check.values, text, row).slice(0, LIMITS.quotedValueBytes)
+  const value = canonicalText(check.column.type, check.values, text, row)
+  // No half of a character at the end.
+  return value.slice(0, LIMITS.quotedValueBytes).replace(/[\ud800-\udbff]$/, '')
 }
 
 function compile(rule: Rule, check: ColumnCheck): Holds {

@@ -3,6 +3,7 @@
  * does not grow with it. The windows know where they lie, so that a record that is refused can be found again
  * in the file.
  */
+import { HeadraceError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { createSlab, reserve, type Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
@@ -42,11 +43,13 @@ type OnWindow = (window: DocumentWindow) => Promise<boolean>
 export interface DocumentReader {
   /**
    * Gives the file's records; stops when `onWindow` answers false. Returns what is wrong with the file as a
-   * whole, if anything.
+   * whole, if anything. That may come after records were given only when `onWindows` was called before them.
    */
-  read(file: DocumentBytes, onWindow: OnWindow): Promise<DocumentFailure | undefined>
-  /** Whether a fault may come after records of the file were given. */
-  mayFail(file: DocumentBytes): boolean
+  read(
+    file: DocumentBytes,
+    onWindow: OnWindow,
+    onWindows?: () => Promise<void>,
+  ): Promise<DocumentFailure | undefined>
 }
 
 /** Small files are read whole: one window, without the memory of a large one. */
@@ -60,20 +63,24 @@ export function createDocumentReader(dataset: Dataset, columns: Column[]): Docum
   const isWhole = (file: DocumentBytes): boolean =>
     !file.isPacked && file.size <= SMALL_BYTES
   return {
-    mayFail: (file) => !isWhole(file),
-    read(file, onWindow) {
-      if (isWhole(file)) return readWhole(decoder, slab, file, onWindow)
+    async read(file, onWindow, onWindows) {
+      const whole = isWhole(file) ? await readWhole(decoder, slab, file, onWindow) : NO_ROOM
+      if (whole !== NO_ROOM) return whole
+      await onWindows?.()
       return readWindows({ scanner, slab, text: () => openText(file.chunks(), settings) }, onWindow)
     },
   }
 }
+
+/** A small file has more records, of many columns, than have room at a time. */
+const NO_ROOM = Symbol('no room')
 
 async function readWhole(
   decoder: MessageDecoder,
   slab: Slab,
   file: DocumentBytes,
   onWindow: OnWindow,
-): Promise<DocumentFailure | undefined> {
+): Promise<DocumentFailure | undefined | typeof NO_ROOM> {
   slab.end = 0
   for await (const chunk of file.chunks()) append(slab, slab.end, chunk)
   const end = slab.end
@@ -87,13 +94,23 @@ async function readWhole(
   reserve(slab, LIMITS.slabBytes)
   slab.end = end + 1
   decoder.clear()
-  const fault = decoder.decode(slab, 0, end)
+  const fault = decoded(decoder, slab, end)
+  if (fault === NO_ROOM) return NO_ROOM
   const { records } = decoder
   // A document that was converted lies behind the bytes that it was.
   const begin = records.rows > 0 && records.extents[0] > end ? end + 1 : 0
   if (fault === undefined && records.rows > 0)
     await onWindow({ slab, records, lineOf: createLines(slab, records, () => Promise.resolve(1), begin).of })
   return fault && { ...fault, whole: { slab, end } }
+}
+
+function decoded(decoder: MessageDecoder, slab: Slab, end: number): MessageFault | undefined | typeof NO_ROOM {
+  try {
+    return decoder.decode(slab, 0, end)
+  } catch (error) {
+    if (error instanceof HeadraceError && error.code === 'memory_exceeded') return NO_ROOM
+    throw error
+  }
 }
 
 interface Windowed {
@@ -114,25 +131,29 @@ async function readWindows(
   let more = true
   const lines = createLines(slab, scanner.records, () => linesBefore(text().chunks, before))
   const window = async (final: boolean): Promise<DocumentFailure | undefined> => {
+    for (;;) {
+      const { fault, isFull } = await scanned(final)
+      if (fault !== undefined || !isFull || !more) return fault
+    }
+  }
+  const scanned = async (final: boolean): Promise<{ fault: DocumentFailure | undefined; isFull: boolean }> => {
     const end = kept
     slab.end = end
     reserve(slab, LIMITS.slabBytes)
     slab.end = end + 1
-    const { consumed, fault } = scanner.scanWindow(slab, 0, end, final)
-    if (fault !== undefined)
-      return { rule: fault.rule, reason: `${fault.reason} (byte ${before + fault.at})`, whole: undefined }
+    const { consumed, fault, isFull } = scanner.scanWindow(slab, 0, end, final)
+    if (fault !== undefined) {
+      const reason = `${fault.reason} (byte ${before + fault.at})`
+      return { fault: { rule: fault.rule, reason, whole: undefined }, isFull }
+    }
     if (scanner.records.rows > 0) more = await onWindow({ slab, records: scanner.records, lineOf: lines.of })
     lines.leave(consumed)
     slab.bytes.copyWithin(0, consumed, end)
     kept = end - consumed
     before += consumed
-    if (kept > LIMITS.recordBytes)
-      return {
-        rule: 'too_large',
-        reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})`,
-        whole: undefined,
-      }
-    return undefined
+    const isTooLarge = !isFull && kept > LIMITS.recordBytes
+    const reason = `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})`
+    return { fault: isTooLarge ? { rule: 'too_large', reason, whole: undefined } : undefined, isFull }
   }
   for await (const chunk of whole.chunks) {
     append(slab, kept, chunk)

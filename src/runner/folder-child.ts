@@ -178,10 +178,13 @@ async function takeFile(line: Line, file: SourceFile): Promise<string[]> {
   if (records.length > 0)
     line.refused.set(`0:${state.next}`, new Map(records.map((one) => [one.ordinal, one.reason])))
   const most = settings.share === 1 ? LIMITS.recordBytes : windowBytes(settings.share)
-  // Fields around the records of JSON may stand behind them in a document that is read whole.
-  const isWhole = parts.dataset.record.format === 'json' && file.size <= LIMITS.recordBytes
+  const isWhole = mustBeWhole(parts) && file.size <= LIMITS.recordBytes
   return file.size > most && !isWhole ? takeLarge(line, file) : takeSmall(line, file)
 }
+
+/** Declared fields around the records of JSON may stand behind them in a document that is read whole. */
+const mustBeWhole = ({ dataset, columns }: FolderParts): boolean =>
+  dataset.record.format === 'json' && columns.some(({ path }) => /^\$[./[]/.test(path))
 
 function windowBytes(share: number): number {
   return Math.max(4_096, Math.floor(LIMITS.slabBytes / share))

@@ -39,21 +39,24 @@ export async function scanLargeFile(
   let before = 0
   let due = windowBytes
   const window = async (final: boolean): Promise<MessageFault | undefined> => {
+    for (;;) {
+      const { fault, isFull } = await scanned(final)
+      if (fault !== undefined || !isFull) return fault
+    }
+  }
+  const scanned = async (final: boolean): Promise<{ fault: MessageFault | undefined; isFull: boolean }> => {
     const end = kept
     slab.end = end + 1
     reserve(slab, LIMITS.slabBytes)
-    const { consumed, fault } = scanner.scanWindow(slab, 0, end, final)
-    if (fault !== undefined) return faultText(fault, before)
+    const { consumed, fault, isFull } = scanner.scanWindow(slab, 0, end, final)
+    if (fault !== undefined) return { fault: faultText(fault, before), isFull }
     if (scanner.records.rows > 0) await onRows(slab, shown)
     slab.bytes.copyWithin(0, consumed, end)
     kept = end - consumed
     before += consumed
-    if (kept > LIMITS.recordBytes + MARGIN_BYTES)
-      return {
-        rule: 'too_large',
-        reason: `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})`,
-      }
-    return undefined
+    const isTooLarge = !isFull && kept > LIMITS.recordBytes + MARGIN_BYTES
+    const reason = `a record of more than ${LIMITS.recordBytes} bytes (byte ${before})`
+    return { fault: isTooLarge ? { rule: 'too_large', reason } : undefined, isFull }
   }
   for await (const chunk of text.chunks) {
     slab.end = kept

@@ -123,3 +123,15 @@ test('a replay adds what drift finds, and takes equal records each for itself; s
   expect(await accepted(where, ['id', 'word', 'color_hex', 'ordinal'])).toEqual(rows)
   where.cleanUp()
 })
+
+test('a document of JSON lands that has more records, of many columns, than have room at a time', async () => {
+  const names = Array.from({ length: 700 }, (_, i) => `c${i}`)
+  const columns = `columns: ${JSON.stringify([{ name: 'id', type: 'long', required: true }, ...names.map((name) => ({ name }))])}`
+  const where = folder(`dataset: books\nsource: { files: { path: incoming, pattern: "*.json" } }\nrecord: { format: json, path: "$[*]" }\n${columns}\nprocessed: { key: [id] }\n`)
+  const records = Array.from({ length: 6_500 }, (_, i) => `{"id":${i},"c${i % 700}":"${i}"}`)
+  writeFileIn(where.incoming, 'wide.json', `[${records.join(',\n')}]`)
+  expect(await stream(where)).toMatchObject({ accepted: 6_500, quarantined: 0 })
+  const right = await deltalake<number>(where.raw, "print(json.dumps(sum(t['c%d' % (row['id'] % 700)][n].as_py() == str(row['id']) for n, row in enumerate(t.select(['id']).to_pylist()))))")
+  expect(right).toBe(6_500)
+  where.cleanUp()
+})

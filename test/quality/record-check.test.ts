@@ -200,3 +200,17 @@ test.each([
   const broken = check(dataset, texts).rejects.map((one) => texts[one.row])
   expect(broken).toEqual(type.startsWith('decimal') ? [texts[1], texts[3]] : wrong)
 })
+
+test('a long value is quoted up to a whole character, in a type, an item and a rule', () => {
+  // The character of four bytes begins at each of the last four places.
+  for (let before = 252; before <= 256; before += 1) {
+    const text = `${'x'.repeat(before)}\u{1f600}\u{1f600}`
+    const whole = 'x'.repeat(before) + (before === 252 ? '\u{1f600}' : '')
+    expect(faults(datasetOf('  - { name: a, type: long }'), text)[0][2]).toBe(whole)
+    const items = datasetOf('  - { name: a, type: long, array: true }')
+    expect(faults(items, JSON.stringify([text]))[0][2]).toBe(whole)
+    const rule = 'rules:\n  - expect_column_values_to_match_regex: { column: a, regex: "y" }'
+    const ruled = faults(datasetOf('  - { name: a }', rule), text)[0][2]
+    expect(ruled.isWellFormed() && text.startsWith(ruled) && ruled.length >= before).toBe(true)
+  }
+})

@@ -137,7 +137,8 @@ function typeProof(
     case 'boolean':
       return {
         quick: `${text} IN ('true', 'false')`,
-        pattern: '(?i)true|false|1|0',
+        // Letter by letter: without case, an s is also a long one (ſ), which the checks refuse.
+        pattern: '[tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|1|0',
         cast: 'NULL',
         value: `lower(${text}) IN ('true', '1')`,
       }

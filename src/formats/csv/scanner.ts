@@ -12,9 +12,11 @@ import {
   addRow,
   clearRecords,
   createRecords,
+  roomOf,
   type DocumentFault,
   type DocumentScanner,
   type Records,
+  type WindowScan,
 } from '../records.ts'
 import { mapFields, type ColumnNames, type FieldMap } from './columns.ts'
 import {
@@ -46,11 +48,6 @@ export function createCsvScanner(shape: CsvShape): DocumentScanner {
   return new CsvScanner(shape)
 }
 
-interface Progress {
-  consumed: number
-  fault: DocumentFault | undefined
-}
-
 /** Where the record at hand ends and the next one begins, and the line ends between. */
 interface Extent {
   end: number
@@ -67,6 +64,8 @@ class CsvScanner implements DocumentScanner {
   #map: FieldMap | undefined
   /** Fields of a record that fits. */
   #width = 0
+  /** Rows after which a window ends. */
+  #room = Infinity
   #headerText = ''
   /** The line at which reading goes on, and how many bytes lie before the window. */
   #line = 1
@@ -89,6 +88,7 @@ class CsvScanner implements DocumentScanner {
 
   scanMessage(slab: Slab, start: number, end: number): DocumentFault | undefined {
     this.beginDocument()
+    this.#room = Infinity
     return this.#guarded(slab, start, end, true).fault
   }
 
@@ -100,14 +100,15 @@ class CsvScanner implements DocumentScanner {
     this.#isSkipping = this.#reader.narrow = false
   }
 
-  scanWindow(slab: Slab, start: number, end: number, final: boolean): Progress {
+  scanWindow(slab: Slab, start: number, end: number, final: boolean): WindowScan {
     clearRecords(this.records)
+    this.#room = roomOf(this.records.width)
     const progress = this.#guarded(slab, start, end, final)
     this.#before += progress.consumed - start
     return progress
   }
 
-  #guarded(slab: Slab, start: number, end: number, final: boolean): Progress {
+  #guarded(slab: Slab, start: number, end: number, final: boolean): WindowScan {
     // A line end behind the input saves a bound check at each byte; values without their doubled quotes are
     // written after it.
     if (slab.end <= end) {
@@ -123,11 +124,12 @@ class CsvScanner implements DocumentScanner {
     }
   }
 
-  #scan(slab: Slab, from: number, end: number, final: boolean): Progress {
+  #scan(slab: Slab, from: number, end: number, final: boolean): WindowScan {
     const [reader, extent] = [this.#reader, this.#extent]
     const isValid = isUtf8(slab.bytes.subarray(from, final ? end : endOfCharacters(slab.bytes, from, end)))
     let at = this.#before === 0 ? behindMark(slab.bytes, from) : from
-    while (at < end) {
+    const [records, room] = [this.records, this.#room]
+    while (at < end && records.rows < room) {
       const { bytes } = slab
       if (this.#isSkipping) {
         at = lineEndFrom(bytes, at, end)
@@ -155,13 +157,13 @@ class CsvScanner implements DocumentScanner {
             : wrong === undefined
               ? this.#learn(slab, at)
               : undefined
-        if (fault !== undefined) return { consumed: at, fault: { rule: 'wrong_root', reason: fault, at: -1 } }
+        if (fault !== undefined) return { consumed: at, fault: { rule: 'wrong_root', reason: fault, at: -1 }, isFull: false }
       }
       if (!isHeader) this.#take(slab, at, wrong)
       this.#line += extent.lines
       at = extent.next
     }
-    return { consumed: at, fault: undefined }
+    return { consumed: at, fault: undefined, isFull: records.rows >= room }
   }
 
   /** Sets the extent of the record at `at`; returns what is wrong with it. */

@@ -6,7 +6,7 @@ import { jsonPathText } from '../../core/json-path.ts'
 import { addRow } from '../records.ts'
 import { learnRecord, mayLearn, readKnownRecord } from './known-records.ts'
 import { readCell, readObject } from './record.ts'
-import { fault, unexpected, type ScanState } from './scan-state.ts'
+import { NEED_MORE, fault, unexpected, type ScanState } from './scan-state.ts'
 import { childNamed, stepsTo, type JsonNode } from './shape.ts'
 import {
   CLOSE,
@@ -27,6 +27,7 @@ export function readDocument(s: ScanState, p: number): void {
   for (;;) {
     p = skipSpace(s, p)
     markSafe(s, p)
+    if (s.safeRows >= s.room) throw NEED_MORE
     if (s.where === 'done') {
       if (p >= s.end) return
       throw fault(s, 'more follows the end of the document; documents by line are format ndjson', p)

@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Slab } from '../../core/slab.ts'
 import { behindMark } from '../encoding.ts'
-import { addRow, clearRecords, truncateRows, type DocumentScanner } from '../records.ts'
+import { addRow, clearRecords, roomOf, truncateRows, type DocumentScanner } from '../records.ts'
 import { readRecord } from './document.ts'
 import { FAULT, NEED_MORE, createState, unexpected, type JsonLimits, type ScanState } from './scan-state.ts'
 import { MARK_BYTES, begin, closeInput, openInput } from './scanner.ts'
@@ -23,6 +23,7 @@ export function createJsonLineScanner(
   // A line feed is no white space here, so that no record reaches into the next line.
   const s = createState(compileShape({ ...spec, record: '$' }), limits, SPACE_IN_LINE)
   const { records } = s
+  const room = roomOf(records.width)
   const place: Place = { line: 1 }
   let isAtStart = true
   let isInLongLine = false
@@ -31,7 +32,7 @@ export function createJsonLineScanner(
     around: () => ['', ''],
     scanMessage(slab, start, end) {
       place.line = 1
-      readLines(s, { slab, from: behindMark(slab.bytes, start), end, final: true }, place)
+      readLines(s, { slab, from: behindMark(slab.bytes, start), end, final: true, room: Infinity }, place)
       return undefined
     },
     beginDocument() {
@@ -41,18 +42,19 @@ export function createJsonLineScanner(
     },
     scanWindow(slab, start, end, final) {
       clearRecords(records)
-      if (isAtStart && !final && end - start < MARK_BYTES) return { consumed: start, fault: undefined }
+      if (isAtStart && !final && end - start < MARK_BYTES) return { consumed: start, fault: undefined, isFull: false }
       let from = isAtStart ? behindMark(slab.bytes, start) : start
       isAtStart = false
       if (isInLongLine) {
         const found = slab.bytes.subarray(from, end).indexOf(LF)
-        if (found < 0) return { consumed: end, fault: undefined }
+        if (found < 0) return { consumed: end, fault: undefined, isFull: false }
         isInLongLine = false
         place.line += 1
         from += found + 1
       }
-      const consumed = readLines(s, { slab, from, end, final }, place)
-      if (end - consumed <= limits.lineBytes) return { consumed, fault: undefined }
+      const consumed = readLines(s, { slab, from, end, final, room }, place)
+      const isFull = records.rows >= room
+      if (isFull || end - consumed <= limits.lineBytes) return { consumed, fault: undefined, isFull }
       isInLongLine = true
       addBroken(
         s,
@@ -61,7 +63,7 @@ export function createJsonLineScanner(
         `a line of more than ${limits.lineBytes} bytes; its beginning is kept`,
       )
       records.lines[records.rows - 1] = place.line
-      return { consumed: end, fault: undefined }
+      return { consumed: end, fault: undefined, isFull: false }
     },
   }
 }
@@ -76,9 +78,11 @@ interface Input {
   from: number
   end: number
   final: boolean
+  /** Rows after which reading ends. */
+  room: number
 }
 
-function readLines(s: ScanState, { slab, from, end, final }: Input, place: Place): number {
+function readLines(s: ScanState, { slab, from, end, final, room }: Input, place: Place): number {
   const { records } = s
   const saved = openInput(s, slab, end, final)
   try {
@@ -86,7 +90,7 @@ function readLines(s: ScanState, { slab, from, end, final }: Input, place: Place
     const whole = final ? end : slab.bytes.subarray(from, end).lastIndexOf(LF) + 1 + from
     const isValid = isUtf8(slab.bytes.subarray(from, whole))
     let at = from
-    while (at < end) {
+    while (at < end && records.rows < room) {
       const row = records.rows
       const next = readLine(s, at, isValid)
       if (next < 0) break

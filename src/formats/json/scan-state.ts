@@ -83,6 +83,8 @@ export interface ScanState {
   /** The input ends here for good. */
   final: boolean
   windowed: boolean
+  /** Rows after which a window ends. */
+  room: number
   depth: number
   row: number
   /** Number of the object that was opened last. */
@@ -149,6 +151,7 @@ export function createState(shape: JsonShape, limits: JsonLimits, space: Uint8Ar
     end: 0,
     final: true,
     windowed: false,
+    room: Infinity,
     depth: 0,
     row: -1,
     instance: 0,

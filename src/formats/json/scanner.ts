@@ -10,7 +10,7 @@
 import { isUtf8 } from 'node:buffer'
 import { appendBytes, reserve, type Slab } from '../../core/slab.ts'
 import { behindMark } from '../encoding.ts'
-import { clearRecords, truncateRows, type DocumentFault, type DocumentScanner } from '../records.ts'
+import { clearRecords, roomOf, truncateRows, type DocumentFault, type DocumentScanner } from '../records.ts'
 import { markSafe, readDocument } from './document.ts'
 import { FAULT, NEED_MORE, createState, fault, type JsonLimits, type ScanState } from './scan-state.ts'
 import { compileShape, type JsonShapeSpec } from './shape.ts'
@@ -36,6 +36,7 @@ export function createJsonScanner(spec: JsonShapeSpec, limits: JsonLimits): Docu
     scanMessage(slab, start, end) {
       begin(s)
       s.windowed = false
+      s.room = Infinity
       s.firstRow = records.rows
       const from = behindMark(slab.bytes, start)
       const problem = isUtf8(slab.bytes.subarray(from, end))
@@ -48,24 +49,26 @@ export function createJsonScanner(spec: JsonShapeSpec, limits: JsonLimits): Docu
     beginDocument() {
       begin(s)
       s.windowed = true
+      s.room = roomOf(records.width)
       held = []
       isAtStart = true
     },
     scanWindow(slab, start, end, final) {
       clearRecords(records)
       s.firstRow = 0
-      if (isAtStart && !final && end - start < MARK_BYTES) return { consumed: start, fault: undefined }
+      if (isAtStart && !final && end - start < MARK_BYTES) return { consumed: start, fault: undefined, isFull: false }
       const from = isAtStart ? behindMark(slab.bytes, start) : start
       isAtStart = false
       markSafe(s, from)
       const whole = final ? end : characterEnd(slab.bytes, from, end)
-      if (!isUtf8(slab.bytes.subarray(from, whole))) return { consumed: start, fault: invalid(start) }
+      if (!isUtf8(slab.bytes.subarray(from, whole))) return { consumed: start, fault: invalid(start), isFull: false }
       resume(s, slab, held)
       const problem = guarded(s, slab, from, whole, final)
-      if (problem === undefined && !final) rewind(s)
+      const isFull = s.safeRows >= s.room
+      if (problem === undefined && (!final || isFull)) rewind(s)
       if (problem === undefined) spread(s)
       held = suspend(s)
-      return { consumed: s.safePosition, fault: problem }
+      return { consumed: s.safePosition, fault: problem, isFull }
     },
   }
 }

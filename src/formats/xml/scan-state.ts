@@ -105,6 +105,8 @@ export interface ScanState {
   ambiguous: Set<string>
   /** Of a document in windows: what stands around records, which of it around each row, and around the next (-1: look). */
   windowed: boolean
+  /** Rows after which a window ends. */
+  room: number
   surrounds: (readonly [string, string])[]
   rowSurrounds: Int32Array
   surroundings: number
@@ -174,6 +176,7 @@ export function createState(shape: XmlShape, records: Records, limits: XmlLimits
     unknown: new Map(),
     ambiguous: new Set(),
     windowed: false,
+    room: Infinity,
     surrounds: [],
     rowSurrounds: new Int32Array(16),
     surroundings: -1,

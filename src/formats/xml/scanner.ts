@@ -6,7 +6,7 @@
  * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than memory.
  */
 import { behindMark } from '../encoding.ts'
-import { clearRecords, createRecords, truncateRows, type DocumentFault, type DocumentScanner } from '../records.ts'
+import { clearRecords, createRecords, roomOf, truncateRows, type DocumentFault, type DocumentScanner } from '../records.ts'
 import { createSlab, reserve, type Slab } from '../../core/slab.ts'
 import { textEnd } from './chars.ts'
 import { spreadEnvelope, storeText, takeBackAround } from './capture.ts'
@@ -35,6 +35,7 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
     scanMessage(slab, start, end) {
       begin(s)
       s.windowed = false
+      s.room = Infinity
       const rows = records.rows
       const problem = guarded(s, slab, start, end, true)
       if (problem !== undefined) truncateRows(records, rows)
@@ -43,6 +44,7 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
     beginDocument() {
       begin(s)
       s.windowed = true
+      s.room = roomOf(records.width)
       held = []
     },
     scanWindow(slab, start, end, final) {
@@ -54,9 +56,10 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
       s.surroundings = -1
       markSafe(s, start)
       const problem = guarded(s, slab, start, end, final)
-      if (problem === undefined && !final) rewind(s)
+      const isFull = problem === undefined && s.safeRows >= s.room
+      if (problem === undefined && (!final || isFull)) rewind(s)
       held = suspendEnvelope(s)
-      return { consumed: s.safePosition, fault: problem }
+      return { consumed: s.safePosition, fault: problem, isFull }
     },
   }
 }
@@ -137,9 +140,13 @@ function skipBom(s: ScanState, p: number): number {
 function run(s: ScanState, p: number): void {
   const b = s.bytes
   const { view } = s.slab
-  const { final } = s
+  const { room } = s
+  const marks = !s.final || s.windowed
   for (;;) {
-    if (!final && s.row < 0 && s.aroundDepth === 0) markSafe(s, p)
+    if (marks && s.row < 0 && s.aroundDepth === 0) {
+      markSafe(s, p)
+      if (s.safeRows >= room) throw NEED_MORE
+    }
     if (b[p] !== LT) {
       p = textToken(s, p)
       if (p >= s.end) return finish(s)

@@ -7,6 +7,7 @@ import { jsonPathText } from '../../core/json-path.ts'
 import type { Column } from '../../dataset/declaration.ts'
 import { checkMeaning } from '../../dataset/meaning.ts'
 import { normalizeColumn, type RawColumn } from '../../dataset/normalize.ts'
+import { EPOCH_PLACES } from '../../dataset/temporal-format.ts'
 import { columnType, type ColumnType, type NarrowType } from './column-types.ts'
 
 /** A column of a file that a transfer writes. */
@@ -118,8 +119,8 @@ function fileColumn(written: Written, format: string, position: number | undefin
     scale: type.scale,
     max_length: written.max_length ?? type.maxLength,
   }
-  // An instant without an offset is meant in UTC, unless the column says otherwise.
-  if (type.type === 'timestamp') raw.timezone ??= 'UTC'
+  // An instant without an offset is meant in UTC, unless the column says otherwise. A count since 1970 has no zone.
+  if (type.type === 'timestamp' && !Object.hasOwn(EPOCH_PLACES, raw.format ?? 'iso')) raw.timezone ??= 'UTC'
   checkSettings(raw, format)
   return { column: normalizeColumn(raw), duckType: type.duckType, narrow: type.narrow }
 }

@@ -82,9 +82,8 @@ export async function readExactly(
   for (const file of input.files) {
     if (accepted.rows >= most) break
     const document = await openDocument(file.path)
-    const mayFail = reader.mayFail(document)
-    if (mayFail) for (const rows of [accepted, refused]) await rows.begin()
-    const fault = await reader.read(document, async (window) => {
+    let mayFail = false
+    const take = async (window: DocumentWindow): Promise<boolean> => {
       input.prepare?.(window)
       const judged = await judge.judge(window, file.name, most - accepted.rows)
       for (const path of judge.discovered) discovered.add(path)
@@ -96,6 +95,10 @@ export async function readExactly(
       if (judged.rejects !== undefined) await refused.append(judged.rejects)
       input.onRows(accepted.rows, bytes)
       return accepted.rows < most
+    }
+    const fault = await reader.read(document, take, async () => {
+      mayFail = true
+      for (const rows of [accepted, refused]) await rows.begin()
     })
     if (fault !== undefined) {
       if (mayFail) for (const rows of [accepted, refused]) await rows.takeBack()
