@@ -169,6 +169,8 @@ function createLines(
   }
   return {
     async of(row) {
+      // In a format of lines the scanner counts them: its lines may end otherwise than those of text.
+      if (records.lines[row] > 0) return records.lines[row]
       line ??= await first()
       return count(records.extents[row * 2])
     },
