@@ -133,6 +133,9 @@ test.each([
   ['us-ascii', 'id,b\n1,', 'e9', 'malformed: us-ascii has no character for byte 7 (0xE9)'],
   ['windows-1253', 'id,b\n1,', 'd2', 'malformed: windows-1253 has no character for byte 7 (0xD2)'],
   ['shift_jis', 'id,b\n1,', '93 fa 93 20', 'malformed: shift_jis has no character for byte 10 (0x20)'],
+  // The platform makes characters for private use of these two.
+  ['big5', 'id,b\n1,', 'a4 a4 87 40', 'malformed: big5 has no character for byte 10 (0x40)'],
+  ['euc-kr', 'id,b\n1,', 'c7 d1 c9 a1', 'malformed: euc-kr has no character for byte 10 (0xA1)'],
   ['shift_jis', 'id,b\n1,', '93', 'malformed: the text in shift_jis ends within a character (byte 8)'],
   ['gb18030', 'id,b\n1,', 'd6 d0 ff 31', 'malformed: gb18030 has no character for byte 9 (0xFF)'],
 ])('bytes that %s lacks are a fault with their position', async (encoding, before, hex, reason) => {
