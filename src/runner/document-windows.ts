@@ -3,11 +3,13 @@
  * does not grow with it. The windows know where they lie, so that a record that is refused can be found again
  * in the file.
  */
+import { parseJsonPath } from '../core/json-path.ts'
 import { LIMITS } from '../core/limits.ts'
 import { createSlab, reserve, type Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import type { DocumentScanner, Records } from '../formats/records.ts'
 import { openText, type TextStream } from '../formats/document.ts'
+import { unpacksToMore } from '../formats/unpack.ts'
 import {
   createDecoder,
   createDocumentScanner,
@@ -57,15 +59,30 @@ export function createDocumentReader(dataset: Dataset, columns: Column[]): Docum
   const scanner = createDocumentScanner(dataset, columns)
   const slab = createSlab(LIMITS.slabBytes * 2)
   const settings = documentSettings(dataset)
-  const isWhole = (file: DocumentBytes): boolean =>
-    !file.isPacked && file.size <= SMALL_BYTES
+  // What stands around the records of JSON may stand behind them, as far as a document is read whole.
+  const most = dataset.record.format === 'json' && columns.some(isAround) ? LIMITS.recordBytes : SMALL_BYTES
+  const isWhole = (file: DocumentBytes): boolean => !file.isPacked && file.size <= most
   return {
     mayFail: (file) => !isWhole(file),
-    read(file, onWindow) {
-      if (isWhole(file)) return readWhole(decoder, slab, file, onWindow)
+    async read(file, onWindow) {
+      if (isWhole(file) || (most === LIMITS.recordBytes && (await unpacksToWhole(file))))
+        return readWhole(decoder, slab, file, onWindow)
       return readWindows({ scanner, slab, text: () => openText(file.chunks(), settings) }, onWindow)
     },
   }
+}
+
+function isAround({ path }: Column): boolean {
+  const parsed = parseJsonPath(path)
+  return typeof parsed !== 'string' && parsed.fromRoot
+}
+
+/** Whether a packed file has no more in it than a document that is read whole. */
+async function unpacksToWhole(file: DocumentBytes): Promise<boolean> {
+  if (!file.isPacked || file.size > LIMITS.recordBytes) return false
+  const chunks: Buffer[] = []
+  for await (const chunk of file.chunks()) chunks.push(Buffer.from(chunk))
+  return !unpacksToMore(Buffer.concat(chunks), LIMITS.recordBytes)
 }
 
 async function readWhole(

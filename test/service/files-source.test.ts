@@ -4,6 +4,7 @@
  */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { checkColumns } from '../../src/main/service/declared-columns.ts'
 import type { Outcome, Work } from '../../src/main/service/work.ts'
@@ -203,4 +204,22 @@ test('2,000 columns need no more memory than 20', async () => {
   const path = file('wide.csv', `${names.join(',')}\n${names.join(',')}\n1,2\n`)
   const { receipt } = await transferOf({ path, columns, encoding: 'windows-1252' }, { memoryBytes: 512 << 20 })
   expect(receipt).toMatchObject({ rows: 1, rejected: 1 })
+})
+
+test('a header of two lines costs no row, whatever its line end', async () => {
+  for (const [inner, outer] of [['\r\n', '\n'], ['\r', '\n'], ['\n', '\r\n'], ['\n', '\n']]) {
+    const path = file('two-lines.csv', ['a,"two', 'lines"', '1,2', '3,4', ''].join(outer).replace(`two${outer}`, `two${inner}`))
+    const { receipt } = await transferOf({ path, columns: [{ name: 'a', type: 'BIGINT' }, { name: 'b', type: 'BIGINT', path: `two${inner}lines` }] })
+    expect(await rowsOf([receipt.output[0]]), JSON.stringify([inner, outer])).toEqual([{ a: '1', b: '2' }, { a: '3', b: '4' }])
+  }
+})
+
+test('a field behind the records of JSON is read in a packed file, and in one of up to 16 MiB', async () => {
+  const declaration = 'dataset: d\nrecord: { format: json, path: "$.data[*]" }\ncolumns:\n  - { name: a }\n  - { name: after, path: $.after }\n'
+  const text = (count: number): string => `{"data": [${Array.from({ length: count }, () => `{"a": "${'x'.repeat(1_000)}"}`).join(',\n')}], "after": 7}`
+  for (const [name, bytes, rows] of [['packed.json', gzipSync(text(2)), 2], ['large.json', text(4_000), 4_000]] as const) {
+    const { receipt } = await transferOf({ path: file(name, bytes), format: 'json', declaration, columns: undefined })
+    expect(receipt).toMatchObject({ rows, rejected: 0 })
+    expect(await rowsOf([receipt.output[0]], 'SELECT DISTINCT after FROM T')).toEqual([{ after: '7' }])
+  }
 })

@@ -72,7 +72,8 @@ async function planCsv(
     settings.delimiter ??
     (declared === undefined ? await delimiterOf(paths[0], datasetOf(settings, '', [])) : ',')
   const dataset = datasetOf({ ...settings, delimiter }, '', [])
-  const headers = await headersOf(paths, dataset, declared?.map((one) => one.column.path) ?? [])
+  const headings = await headersOf(paths, dataset, declared?.map((one) => one.column.path) ?? [])
+  const headers = headings.map((one) => one.addresses)
   const names = [...new Set(headers.flat())]
   const columns =
     declared === undefined
@@ -86,6 +87,8 @@ async function planCsv(
     // A field may be that of two columns, and a column without a header that of no field.
     sameHeaders:
       headers.length === paths.length &&
+      // DuckDB loses all rows behind a header that has a line end of another kind than the file.
+      headings.every((one) => one.isOneLine) &&
       headers.every((one) => one.join('\0') === headers[0].join('\0')) &&
       columns.length === names.length &&
       columns.every(({ column }, i) => column.path === names[i]),
@@ -99,6 +102,13 @@ function undeclared(dataset: Dataset, names: string[], paths: string[]): Promise
     names.map((path) => ({ name: nameOf(dataset, path), path })),
     paths,
   )
+}
+
+/** The first record of a file. */
+interface Heading {
+  /** How its fields are addressed. */
+  addresses: string[]
+  isOneLine: boolean
 }
 
 /** What a field is called that nobody named. */
@@ -131,33 +141,55 @@ function withHeader(dataset: Dataset, declared: FileColumn[], names: string[], p
 }
 
 /**
- * How the fields of each file are addressed, by the columns that are declared first; a file is left out that has no
- * header, or one that cannot be used: it is refused when it is read.
+ * How the fields of each file are addressed, by the columns that are declared first; a file is left out that
+ * has no header, or one that cannot be used: it is refused when it is read.
  */
-async function headersOf(paths: string[], dataset: Dataset, declared: string[]): Promise<string[][]> {
-  const { delimiter, quote, header } = dataset.record
-  const found: string[][] = []
+async function headersOf(paths: string[], dataset: Dataset, declared: string[]): Promise<Heading[]> {
+  const { header } = dataset.record
+  const found: Heading[] = []
   for (const path of paths) {
-    const head = await headOf(path, dataset)
-    const text = head.text.replace(/^[\r\n]+/, '')
-    const first = headerOf(head.isAll ? `${text}\n` : text, delimiter, quote)?.names
-    if (text === '' || first === undefined) continue
+    const first = firstRecord(await headOf(path, dataset), dataset)
+    if (first === undefined) continue
     const names = header ? first : first.map((_, i) => String(i + 1))
     const map = mapFields(names, { paths: declared, required: [], ignore: [] })
     if (typeof map === 'string') continue
     const addresses = [...map.paths]
     for (const [column, field] of map.fieldOf.entries()) if (field >= 0) addresses[field] = declared[column]
-    found.push(addresses)
+    found.push({ addresses, isOneLine: !first.some((name) => /[\r\n]/.test(name)) })
   }
   return found
+}
+
+/**
+ * The fields of the first record; without a header, of the first one that is right: it says how many there
+ * are.
+ */
+function firstRecord({ text, isAll, isBroken }: Head, { record }: Dataset): string[] | undefined {
+  let rest = isAll ? `${text}\n` : text
+  for (;;) {
+    rest = rest.replace(/^[\r\n]+/, '')
+    if (rest === '') return undefined
+    const names = headerOf(rest, record.delimiter, record.quote)?.names
+    const isRight = names !== undefined && !(isBroken && names.join('').includes('\uFFFD'))
+    if (isRight || record.header) return isRight ? names : undefined
+    rest = rest.replace(/^[^\r\n]*/, '')
+  }
 }
 
 async function delimiterOf(path: string, dataset: Dataset): Promise<string> {
   return findDialect((await headOf(path, dataset)).text, true).delimiter
 }
 
-/** The beginning of a file as text; `isAll`: it ends where the file does. */
-async function headOf(path: string, dataset: Dataset): Promise<{ text: string; isAll: boolean }> {
+/** The beginning of a file. */
+interface Head {
+  text: string
+  /** It ends where the file does. */
+  isAll: boolean
+  /** It has bytes that are no characters; U+FFFD stands for them. */
+  isBroken: boolean
+}
+
+async function headOf(path: string, dataset: Dataset): Promise<Head> {
   const pieces: Buffer[] = []
   let size = 0
   const document = openText((await openDocument(path)).chunks(), documentSettings(dataset))
@@ -167,10 +199,7 @@ async function headOf(path: string, dataset: Dataset): Promise<{ text: string; i
     if (size >= HEAD_BYTES) break
   }
   const head = Buffer.concat(pieces)
-  const text = head.toString('utf8', 0, HEAD_BYTES)
-  // Bytes that are no characters make another text of what they stand in: names end before them.
-  const broken = isUtf8(head) ? -1 : text.indexOf('\uFFFD')
-  return broken < 0 ? { text, isAll: size < HEAD_BYTES } : { text: text.slice(0, broken), isAll: false }
+  return { text: head.toString('utf8', 0, HEAD_BYTES), isAll: size < HEAD_BYTES, isBroken: !isUtf8(head) }
 }
 
 function datasetOf(
