@@ -33,8 +33,8 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   simulation: { files: ['test/simulation'], env: { HEADRACE_HISTORIES: '10000' } },
   growth: { files: ['test/simulation/growth.test.ts'], env: { HEADRACE_GROWTH_TENANTS: '50000', HEADRACE_GROWTH_JOBS: '1000000' } },
   values: {
-    files: ['test/quality', 'test/integration/infer-real-files.test.ts', 'test/faults/poison.test.ts'],
-    env: { HEADRACE_TYPE_TEXTS: '100000', HEADRACE_REAL_FILES: 'all', HEADRACE_POISON: 'all' },
+    files: ['test/quality', 'test/integration/infer-real-files.test.ts', 'test/integration/generated-files.test.ts', 'test/faults/poison.test.ts'],
+    env: { HEADRACE_TYPE_TEXTS: '100000', HEADRACE_REAL_FILES: 'all', HEADRACE_GENERATED_FILES: '300', HEADRACE_POISON: 'all' },
   },
   property: { files: ['test/formats'], env: { HEADRACE_PROPERTY_RUNS: '300000' } },
 }
