@@ -14,8 +14,8 @@ export interface Converter {
 }
 
 /**
- * The platform gives characters for private use for what it does not know of these; their standards have none, but for
- * these encodings.
+ * The platform gives characters for private use for what it does not know of these; their standards have
+ * none, but for these encodings.
  */
 const PRIVATE = /[\ue000-\uf8ff]/
 const HAVE_PRIVATE = new Set(['gbk', 'gb18030', 'shift_jis'])

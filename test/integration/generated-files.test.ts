@@ -180,8 +180,10 @@ const stepsOf = (path: string): string =>
 function isNamed({ rule, path, value, reason }: Reject, cells: Named[] | null): boolean {
   if (cells === null) return rule === 'malformed' && path === ''
   return cells.some((cell) => {
-    if (cell.name !== undefined)
-      return [cell.path, cell.name].includes(path.replace(/\[\d+\]$/, '')) && reason.startsWith(cell.name)
+    if (cell.name !== undefined) {
+      const names = [path, path.replace(/\[\d+\]$/, '')]
+      return names.some((one) => one === cell.path || one === cell.name) && reason.startsWith(cell.name)
+    }
     if (!rule.startsWith('schema.')) return false
     if (cell.steps !== undefined) return path === cell.label || stepsOf(path) === JSON.stringify(cell.steps)
     return cell.path === undefined

@@ -15,8 +15,8 @@ import { listLiteral, literal, name } from './sql.ts'
 import { copyWithStats, parquetOptions } from './stage.ts'
 
 /**
- * White space that the checks cut off at both ends: all up to the blank. Two calls to fold: putting it together of
- * 33 characters took 20 ms for each column.
+ * White space that the checks cut off at both ends: all up to the blank. Two calls to fold: putting it
+ * together of 33 characters took 20 ms for each column.
  */
 const SPACE = `decode(unhex('${Buffer.from(Array.from({ length: 33 }, (_, code) => code)).toString('hex')}'))`
 
