@@ -34,10 +34,10 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   growth: { files: ['test/simulation/growth.test.ts'], env: { HEADRACE_GROWTH_TENANTS: '50000', HEADRACE_GROWTH_JOBS: '1000000' } },
   values: {
     files: [
-      'test/quality', 'test/integration/type-paths', 'test/service/proven-read.test.ts', 'test/service/one-way.test.ts',
-      'test/integration/infer-real-files.test.ts', 'test/faults/poison.test.ts',
+      'test/quality', 'test/integration/type-paths.test.ts', 'test/integration/type-paths-spark.test.ts', 'test/service/proven-read.test.ts',
+      'test/service/one-way.test.ts', 'test/integration/generated-files.test.ts', 'test/integration/infer-real-files.test.ts', 'test/faults/poison.test.ts',
     ],
-    env: { HEADRACE_TYPE_TEXTS: '100000', HEADRACE_VALUES_LONG: '1', HEADRACE_REAL_FILES: 'all', HEADRACE_POISON: 'all' },
+    env: { HEADRACE_TYPE_TEXTS: '100000', HEADRACE_VALUES_LONG: '1', HEADRACE_GENERATED_FILES: '300', HEADRACE_REAL_FILES: 'all', HEADRACE_POISON: 'all' },
   },
   property: { files: ['test/formats'], env: { HEADRACE_PROPERTY_RUNS: '300000' } },
 }

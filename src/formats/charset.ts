@@ -13,6 +13,12 @@ export interface Converter {
   push(piece: Buffer, final: boolean): Buffer | TextFault
 }
 
+/**
+ * The platform gives characters for private use for what it does not know of these; their standards have
+ * none, but for these encodings.
+ */
+const PRIVATE = /[\ue000-\uf8ff]/
+const HAVE_PRIVATE = new Set(['gbk', 'gb18030', 'shift_jis'])
 /** Encodings of more than one byte a character: the platform decodes these. */
 const MULTIBYTE = new Set(['gbk', 'gb18030', 'big5', 'euc-jp', 'iso-2022-jp', 'shift_jis', 'euc-kr'])
 
@@ -127,6 +133,13 @@ function createUtf16(encoding: 'utf-16le' | 'utf-16be', start: number): Converte
   }
 }
 
+/** Throws for what is no character of the encoding. */
+function strictly(decoder: InstanceType<typeof TextDecoder>, bytes: Buffer, stream: boolean): string {
+  const text = decoder.decode(bytes, { stream })
+  if (!HAVE_PRIVATE.has(decoder.encoding) && PRIVATE.test(text)) throw new TypeError('for private use')
+  return text
+}
+
 function createMultibyte(label: string, encoding: string, start: number): Converter {
   const decoder = new TextDecoder(label, { fatal: true, ignoreBOM: true })
   let rest = Buffer.alloc(0)
@@ -139,7 +152,7 @@ function createMultibyte(label: string, encoding: string, start: number): Conver
       const end = final ? bytes.length : behindLastPlain(bytes)
       const whole = bytes.subarray(0, end)
       try {
-        const text = decoder.decode(whole, { stream: !final })
+        const text = strictly(decoder, whole, !final)
         rest = Buffer.from(bytes.subarray(end))
         before += end
         const escape = encoding === 'iso-2022-jp' ? whole.lastIndexOf(0x1b) : -1
@@ -169,9 +182,7 @@ function behindLastPlain(bytes: Buffer): number {
 function firstUndecodable(label: string, shift: Buffer, bytes: Buffer): number {
   const holds = (length: number): boolean => {
     try {
-      new TextDecoder(label, { fatal: true }).decode(Buffer.concat([shift, bytes.subarray(0, length)]), {
-        stream: true,
-      })
+      strictly(new TextDecoder(label, { fatal: true }), Buffer.concat([shift, bytes.subarray(0, length)]), true)
       return true
     } catch {
       return false

@@ -4,11 +4,13 @@
  * in the file.
  */
 import { HeadraceError } from '../core/errors.ts'
+import { parseJsonPath } from '../core/json-path.ts'
 import { LIMITS } from '../core/limits.ts'
 import { createSlab, reserve, type Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import type { DocumentScanner, Records } from '../formats/records.ts'
 import { openText, type TextStream } from '../formats/document.ts'
+import { unpacksToMore } from '../formats/unpack.ts'
 import {
   createDecoder,
   createDocumentScanner,
@@ -60,11 +62,14 @@ export function createDocumentReader(dataset: Dataset, columns: Column[]): Docum
   const scanner = createDocumentScanner(dataset, columns)
   const slab = createSlab(LIMITS.slabBytes * 2)
   const settings = documentSettings(dataset)
-  const isWhole = (file: DocumentBytes): boolean =>
-    !file.isPacked && file.size <= SMALL_BYTES
+  // What stands around the records may stand behind them, as far as a document is read whole.
+  const hasAround = columns.some((column) => isAround(dataset.record.format, column))
+  const most = hasAround ? LIMITS.recordBytes : SMALL_BYTES
+  const isWhole = (file: DocumentBytes): boolean => !file.isPacked && file.size <= most
   return {
     async read(file, onWindow, onWindows) {
-      const whole = isWhole(file) ? await readWhole(decoder, slab, file, onWindow) : NO_ROOM
+      const readsWhole = isWhole(file) || (hasAround && (await unpacksToWhole(file)))
+      const whole = readsWhole ? await readWhole(decoder, slab, file, onWindow) : NO_ROOM
       if (whole !== NO_ROOM) return whole
       await onWindows?.()
       return readWindows({ scanner, slab, text: () => openText(file.chunks(), settings) }, onWindow)
@@ -74,6 +79,21 @@ export function createDocumentReader(dataset: Dataset, columns: Column[]): Docum
 
 /** A small file has more records, of many columns, than have room at a time. */
 const NO_ROOM = Symbol('no room')
+
+function isAround(format: Dataset['record']['format'], { path }: Column): boolean {
+  if (format === 'xml') return path.startsWith('/')
+  if (format !== 'json') return false
+  const parsed = parseJsonPath(path)
+  return typeof parsed !== 'string' && parsed.fromRoot
+}
+
+/** Whether a packed file has no more in it than a document that is read whole. */
+async function unpacksToWhole(file: DocumentBytes): Promise<boolean> {
+  if (!file.isPacked || file.size > LIMITS.recordBytes) return false
+  const chunks: Buffer[] = []
+  for await (const chunk of file.chunks()) chunks.push(Buffer.from(chunk))
+  return !unpacksToMore(Buffer.concat(chunks), LIMITS.recordBytes)
+}
 
 async function readWhole(
   decoder: MessageDecoder,
@@ -190,6 +210,8 @@ function createLines(
   }
   return {
     async of(row) {
+      // In a format of lines the scanner counts them: its lines may end otherwise than those of text.
+      if (records.lines[row] > 0) return records.lines[row]
       line ??= await first()
       return count(records.extents[row * 2])
     },

@@ -112,7 +112,6 @@ test.each(WAYS)('%s: a chunk may end within a character', async (_, write) => {
 test.each([
   ['gb18030', '中€𠮷', 'd6 d0 a2 e3 95 34 b2 35'],
   ['shift_jis', '日本ﾊ', '93 fa 96 7b ca'],
-  ['euc-jp', '日本', 'c6 fc cb dc'],
   ['iso-2022-jp', '日本 x', '1b 24 42 46 7c 4b 5c 1b 28 42 20 78'],
 ])('%s: a chunk may end within a character', async (encoding, text, hex) => {
   const tail = Buffer.concat(Array.from({ length: 50 }, () => Buffer.from(hex.replaceAll(' ', ''), 'hex')))
@@ -154,6 +153,9 @@ test.each([
   ['us-ascii', 'id,b\n1,', 'e9', 'malformed: us-ascii has no character for byte 7 (0xE9)'],
   ['windows-1253', 'id,b\n1,', 'd2', 'malformed: windows-1253 has no character for byte 7 (0xD2)'],
   ['shift_jis', 'id,b\n1,', '93 fa 93 20', 'malformed: shift_jis has no character for byte 10 (0x20)'],
+  // The platform makes characters for private use of these two.
+  ['big5', 'id,b\n1,', 'a4 a4 87 40', 'malformed: big5 has no character for byte 10 (0x40)'],
+  ['euc-kr', 'id,b\n1,', 'c7 d1 c9 a1', 'malformed: euc-kr has no character for byte 10 (0xA1)'],
   ['shift_jis', 'id,b\n1,', '93', 'malformed: the text in shift_jis ends within a character (byte 8)'],
   ['gb18030', 'id,b\n1,', 'd6 d0 ff 31', 'malformed: gb18030 has no character for byte 9 (0xFF)'],
 ])('bytes that %s lacks are a fault with their position', async (encoding, before, hex, reason) => {

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { checkColumns } from '../../src/main/service/declared-columns.ts'
 import type { Outcome, Work } from '../../src/main/service/work.ts'
@@ -154,4 +155,71 @@ test('a record may have 16 MiB; a file that is none, or whose record is larger, 
   const odd = await transferOf({ path: 'in/odd-*.csv', columns })
   expect(odd.receipt).toMatchObject({ rows: 1, rejected: 1 })
   expect(await rowsOf([odd.receipt.output[1]], 'SELECT rule, error_message AS said FROM T')).toEqual([{ rule: 'wrong_root', said: expect.stringContaining('id twice') }])
+})
+
+test('fields without a name, or with one that stands twice, are addressed by their places; what is not listed arrives as text', async () => {
+  const columns = [{ name: 'id', type: 'BIGINT' }, { name: 'second', type: 'DECIMAL(5, 2)', path: '#4' }]
+  const { receipt } = await transferOf({ path: file('twice.csv', ',id,amount,amount,second\na,7,1.50,2.50,x\n'), columns })
+  expect(receipt).toMatchObject({ rows: 1, rejected: 0 })
+  expect(await rowsOf([receipt.output[0]])).toEqual([{ '#1': 'a', id: '7', '#3': '1.50', second: '2.50', second_2: 'x' }])
+  const rest = await transferOf({ path: 'in/twice.csv', columns: [...columns, { name: 'first', type: 'VARCHAR', path: 'amount' }] })
+  expect(await rowsOf([rest.receipt.output[0]])).toEqual([{ '#1': 'a', id: '7', first: '1.50', second: '2.50', second_2: 'x' }])
+  const guessed = await transferOf({ path: 'in/twice.csv', columns: undefined })
+  expect(await rowsOf([guessed.receipt.output[0]])).toEqual([{ '#1': 'a', id: 7, '#3': '1.50', '#4': '2.50', second: 'x' }])
+  const unclear = await transferOf({ path: 'in/twice.csv', columns: [{ name: 'amount', type: 'VARCHAR' }] })
+  expect(unclear.receipt).toMatchObject({ rows: 0, rejected: 1 })
+})
+
+test('without a header a column takes the field of its place, two columns may take one field, and the rest arrives as text', async () => {
+  const swapped = [{ name: 'b', type: 'VARCHAR', path: '2' }, { name: 'a', type: 'BIGINT', path: '1' }]
+  const { receipt } = await transferOf({ path: file('bare.csv', '1,x,x\n2,y,\n'), header: false, columns: swapped })
+  expect(await rowsOf([receipt.output[0]])).toEqual([{ a: '1', b: 'x', column2: 'x' }, { a: '2', b: 'y', column2: null }])
+  const guessed = await transferOf({ path: 'in/bare.csv', header: false, columns: undefined })
+  expect((await rowsOf([guessed.receipt.output[0]])).map((row) => Object.values(row).map(String))).toEqual([['1', 'x', 'x'], ['2', 'y', 'null']])
+  const both = [{ name: 'one', type: 'VARCHAR', path: 'a' }, { name: 'other', type: 'BIGINT', path: 'a' }, { name: 'b', type: 'BIGINT' }]
+  const shared = await transferOf({ path: file('shared.csv', 'a,b\n1,2\n'), columns: both })
+  expect(await rowsOf([shared.receipt.output[0]])).toEqual([{ one: '1', other: '1', b: '2' }])
+})
+
+test('a header that is none rejects its file, and not the job', async () => {
+  const columns = [{ name: 'id', type: 'BIGINT' }, { name: 'name', type: 'VARCHAR' }]
+  file('header-1.csv', Buffer.from('id,name,gr\xf6\xdfe\n1,a,2\n', 'latin1'))
+  file('header-2.csv', '"i"d,name\n1,a\n')
+  file('header-3.csv', 'id,name\n1,a\n')
+  const { receipt } = await transferOf({ path: 'in/header-*.csv', columns })
+  expect(receipt).toMatchObject({ rows: 1, rejected: 2 })
+  const { receipt: alone } = await transferOf({ path: file('header.csv', Buffer.from('id,n\xe4me\n1,a\n', 'latin1')), columns: [{ name: 'näme', type: 'VARCHAR' }] })
+  expect(alone).toMatchObject({ rows: 0, rejected: 1 })
+})
+
+test('a reject of NDJSON names the line in which its record stands: a line ends with a line feed only', async () => {
+  const columns = [{ name: 'id', type: 'BIGINT' }]
+  const { receipt } = await transferOf({ path: file('returns.ndjson', '{"id":\r1}\r\n{\r"id": "x"}\n\r\n{"id": 2}\nno\n'), format: 'ndjson', columns })
+  expect((await rowsOf([receipt.output[1]], 'SELECT line FROM T')).map(({ line }) => Number(line))).toEqual([2, 5])
+})
+
+test('2,000 columns need no more memory than 20', async () => {
+  const names = Array.from({ length: 2_000 }, (_, i) => `c${i}`)
+  const columns = names.map((name) => ({ name, type: 'VARCHAR' }))
+  const path = file('wide.csv', `${names.join(',')}\n${names.join(',')}\n1,2\n`)
+  const { receipt } = await transferOf({ path, columns, encoding: 'windows-1252' }, { memoryBytes: 512 << 20 })
+  expect(receipt).toMatchObject({ rows: 1, rejected: 1 })
+})
+
+test('a header of two lines costs no row, whatever its line end', async () => {
+  for (const [inner, outer] of [['\r\n', '\n'], ['\r', '\n'], ['\n', '\r\n'], ['\n', '\n']]) {
+    const path = file('two-lines.csv', ['a,"two', 'lines"', '1,2', '3,4', ''].join(outer).replace(`two${outer}`, `two${inner}`))
+    const { receipt } = await transferOf({ path, columns: [{ name: 'a', type: 'BIGINT' }, { name: 'b', type: 'BIGINT', path: `two${inner}lines` }] })
+    expect(await rowsOf([receipt.output[0]]), JSON.stringify([inner, outer])).toEqual([{ a: '1', b: '2' }, { a: '3', b: '4' }])
+  }
+})
+
+test('a field behind the records of JSON is read in a packed file, and in one of up to 16 MiB', async () => {
+  const declaration = 'dataset: d\nrecord: { format: json, path: "$.data[*]" }\ncolumns:\n  - { name: a }\n  - { name: after, path: $.after }\n'
+  const text = (count: number): string => `{"data": [${Array.from({ length: count }, () => `{"a": "${'x'.repeat(1_000)}"}`).join(',\n')}], "after": 7}`
+  for (const [name, bytes, rows] of [['packed.json', gzipSync(text(2)), 2], ['large.json', text(4_000), 4_000]] as const) {
+    const { receipt } = await transferOf({ path: file(name, bytes), format: 'json', declaration, columns: undefined })
+    expect(receipt).toMatchObject({ rows, rejected: 0 })
+    expect(await rowsOf([receipt.output[0]], 'SELECT DISTINCT after FROM T')).toEqual([{ after: '7' }])
+  }
 })

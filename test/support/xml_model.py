@@ -153,9 +153,11 @@ def read(case):
         root = etree.fromstring(case["document"].encode(), PARSER)
     except etree.XMLSyntaxError as error:
         return {"fault": str(error)}
-    if "spec" not in case:
-        return {}
-    spec, record, document = case["spec"], Node(), Node()
+    return read_root(root, case["spec"]) if "spec" in case else {}
+
+
+def read_root(root, spec):
+    record, document = Node(), Node()
     for column, field in enumerate(spec["fields"]):
         steps = steps_of(field["path"], spec["namespaces"])
         if field["path"].startswith("/"):
@@ -188,5 +190,6 @@ def read(case):
     return {"rows": rows}
 
 
-for line in sys.stdin:
-    print(json.dumps(read(json.loads(line))))
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(json.dumps(read(json.loads(line))))

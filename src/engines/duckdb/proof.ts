@@ -14,8 +14,11 @@ import type { DuckSession } from './session.ts'
 import { listLiteral, literal, name } from './sql.ts'
 import { copyWithStats, parquetOptions } from './stage.ts'
 
-/** White space that the checks cut off at both ends: all up to the blank. */
-const SPACE = `(${Array.from({ length: 33 }, (_, code) => `chr(${code})`).join(' || ')})`
+/**
+ * White space that the checks cut off at both ends: all up to the blank. Two calls to fold: putting it
+ * together of 33 characters took 20 ms for each column.
+ */
+const SPACE = `decode(unhex('${Buffer.from(Array.from({ length: 33 }, (_, code) => code)).toString('hex')}'))`
 
 export const UNPROVEN = 'HEADRACE_UNPROVEN'
 
@@ -212,7 +215,7 @@ export async function copyProven(
     const rows = `SELECT ${casts} FROM ${textFields(input, parallel)} WHERE ${fits}`
     const [written] = await copyWithStats(
       session,
-      `COPY (SELECT ${select} FROM (${rows})) TO ${literal(output)} (${parquetOptions('zstd')})`,
+      `COPY (SELECT ${select} FROM (${rows})) TO ${literal(output)} (${parquetOptions('zstd', columns.length)})`,
       output,
     )
     return written.rows

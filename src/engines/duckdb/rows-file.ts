@@ -91,7 +91,7 @@ export async function openRowsFile(
     filling = await open()
     write = writing
       .run(
-        `COPY (SELECT ${select} FROM (SELECT ${staged} FROM ${table})) TO ${literal(path)} (${parquetOptions('zstd')})`,
+        `COPY (SELECT ${select} FROM (SELECT ${staged} FROM ${table})) TO ${literal(path)} (${parquetOptions('zstd', columns.length)})`,
       )
       .then(() => writing.run(`DROP TABLE ${table}`))
     // Its error is thrown where it is waited for.

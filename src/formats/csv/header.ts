@@ -6,7 +6,7 @@ export interface Header {
   newLine: '\n' | '\r\n' | '\r'
 }
 
-/** Undefined when the text ends before the record does. */
+/** Undefined when the text ends before the record does, and when it has a stray quote. */
 export function headerOf(text: string, delimiter = ',', quote = '"'): Header | undefined {
   const names: string[] = []
   let field = ''
@@ -16,7 +16,8 @@ export function headerOf(text: string, delimiter = ',', quote = '"'): Header | u
     if (quoted) {
       if (char !== quote) field += char
       else if (text[at + 1] === quote) field += text[(at += 1)]
-      else quoted = false
+      else if (text[at + 1] === '\n' || text[at + 1] === '\r' || text.startsWith(delimiter, at + 1)) quoted = false
+      else return undefined
     } else if (char === quote && field === '') quoted = true
     else if (text.startsWith(delimiter, at)) {
       names.push(field)

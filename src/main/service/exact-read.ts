@@ -6,6 +6,7 @@
 import { rename, rm } from 'node:fs/promises'
 import { LIMITS } from '../../core/limits.ts'
 import { createSlab } from '../../core/slab.ts'
+import { stagedBytesFor } from '../../core/width.ts'
 import type { Column, Dataset } from '../../dataset/declaration.ts'
 import { openRowsFile, type RowsFileColumn } from '../../engines/duckdb/rows-file.ts'
 import type { DuckSession } from '../../engines/duckdb/session.ts'
@@ -66,7 +67,7 @@ export async function readExactly(
     label: input.label,
   })
   const reader = createDocumentReader(input.dataset, columns)
-  const tableBytes = Math.min(LIMITS.stagedBytes, memoryBytes * TABLE_SHARE)
+  const tableBytes = Math.min(stagedBytesFor(columns.length), memoryBytes * TABLE_SHARE)
   const shape = input.columns.map((one, i): RowsFileColumn => ({
     name: one.column.name,
     kind: judge.kinds[i],

@@ -2,9 +2,11 @@
  * What a job's settings and the heads of its files make of them: which columns there are, and how a record is
  * read.
  */
+import { isUtf8 } from 'node:buffer'
 import { failure } from '../../core/errors.ts'
 import type { Dataset } from '../../dataset/declaration.ts'
 import { normalize } from '../../dataset/normalize.ts'
+import { mapFields } from '../../formats/csv/columns.ts'
 import { headerOf } from '../../formats/csv/header.ts'
 import { findDialect } from '../../formats/csv/sample-dialect.ts'
 import { openText } from '../../formats/document.ts'
@@ -46,7 +48,10 @@ export async function planFiles(settings: FileSettings, paths: string[]): Promis
       ? undefined
       : fileColumns(settings.columns, settings.format, settings.header !== false)
   if (settings.format === 'csv') return planCsv(settings, paths, declared)
-  const path = settings.format === 'json' && /^\s*\[/.test(await headOf(paths[0], datasetOf(settings, '', []))) ? '$[*]' : '$'
+  const path =
+    settings.format === 'json' && /^\s*\[/.test((await headOf(paths[0], datasetOf(settings, '', []))).text)
+      ? '$[*]'
+      : '$'
   const dataset = datasetOf(settings, path, declared === undefined ? [] : ['*'])
   if (declared !== undefined) return { dataset, columns: declared, inferred: false, sameHeaders: true }
   // A key that only later records have becomes a column as well.
@@ -67,22 +72,26 @@ async function planCsv(
     settings.delimiter ??
     (declared === undefined ? await delimiterOf(paths[0], datasetOf(settings, '', [])) : ',')
   const dataset = datasetOf({ ...settings, delimiter }, '', [])
-  const headers = await headersOf(paths, dataset)
+  const headings = await headersOf(paths, dataset, declared?.map((one) => one.column.path) ?? [])
+  const headers = headings.map((one) => one.addresses)
   const names = [...new Set(headers.flat())]
   const columns =
     declared === undefined
       ? await undeclared(dataset, names, paths)
-      : settings.header === false
-        ? declared
-        : withHeader(declared, names, paths[0])
+      : withHeader(dataset, declared, names, paths[0])
   const { null_text: nullText } = settings
   return {
     dataset,
     columns: nullText === undefined ? columns : columns.map(keepEmptyTexts),
     inferred: declared === undefined,
+    // A field may be that of two columns, and a column without a header that of no field.
     sameHeaders:
-      settings.header === false ||
-      (headers.length === paths.length && headers.every((one) => one.join('\0') === headers[0].join('\0'))),
+      headers.length === paths.length &&
+      // DuckDB loses all rows behind a header that has a line end of another kind than the file.
+      headings.every((one) => one.isOneLine) &&
+      headers.every((one) => one.join('\0') === headers[0].join('\0')) &&
+      columns.length === names.length &&
+      columns.every(({ column }, i) => column.path === names[i]),
     prepare: nullText === undefined ? undefined : missingText(nullText, settings.quote ?? '"'),
   }
 }
@@ -90,58 +99,107 @@ async function planCsv(
 function undeclared(dataset: Dataset, names: string[], paths: string[]): Promise<FileColumn[]> {
   return columnsOfNames(
     dataset,
-    names.map((name, i) =>
-      dataset.record.header ? { name, path: name } : { name: `column${i}`, path: String(i + 1) },
-    ),
+    names.map((path) => ({ name: nameOf(dataset, path), path })),
     paths,
   )
 }
 
-/**
- * In the order of the headers; what nobody declared is kept as text: a column is not lost because nobody
- * named it.
- */
-function withHeader(declared: FileColumn[], names: string[], path: string): FileColumn[] {
-  if (names.length === 0) return declared
-  const missing = declared.find((one) => !names.includes(one.column.path))
-  if (missing !== undefined)
-    throw failure('source_not_found', {
-      address: path,
-      what: `column ${missing.column.path}`,
-      known: `its header has ${names.join(', ').slice(0, 200)}.`,
-    })
-  const others = names.filter((one) => !declared.some(({ column }) => column.path === one))
-  return names.flatMap((one) =>
-    others.includes(one) ? [textColumn(one, one)] : declared.filter(({ column }) => column.path === one),
-  )
+/** The first record of a file. */
+interface Heading {
+  /** How its fields are addressed. */
+  addresses: string[]
+  isOneLine: boolean
 }
 
-/** The names of each file; none of a file that begins with no header, which is refused when it is read. */
-async function headersOf(paths: string[], dataset: Dataset): Promise<string[][]> {
-  const { delimiter, quote, header } = dataset.record
-  const found: string[][] = []
-  for (const path of header ? paths : paths.slice(0, 1)) {
-    const text = (await headOf(path, dataset)).replace(/^[\r\n]+/, '')
-    const names = headerOf(text.length < HEAD_BYTES ? `${text}\n` : text, delimiter, quote)?.names
-    if (text !== '' && names !== undefined && new Set(names).size === names.length) found.push(names)
+/** What a field is called that nobody named. */
+const nameOf = ({ record }: Dataset, path: string): string =>
+  record.header ? path : `column${Number(path) - 1}`
+
+/**
+ * In the order of the fields; what nobody declared is kept as text: a column is not lost because nobody
+ * named it.
+ */
+function withHeader(dataset: Dataset, declared: FileColumn[], names: string[], path: string): FileColumn[] {
+  if (names.length === 0) return declared
+  const missing = declared.filter((one) => !names.includes(one.column.path))
+  if (missing.length > 0 && dataset.record.header)
+    throw failure('source_not_found', {
+      address: path,
+      what: `column ${missing[0].column.path}`,
+      known: `its header has ${names.join(', ').slice(0, 200)}.`,
+    })
+  const byPath = Map.groupBy(declared, ({ column }) => column.path)
+  const taken = new Set(declared.map(({ column }) => column.name))
+  const other = (address: string): FileColumn => {
+    const name = nameOf(dataset, address)
+    let free = name
+    for (let n = 2; taken.has(free); n += 1) free = `${name}_${n}`
+    taken.add(free)
+    return textColumn(free, address)
+  }
+  return [...names.flatMap((one) => byPath.get(one) ?? [other(one)]), ...missing]
+}
+
+/**
+ * How the fields of each file are addressed, by the columns that are declared first; a file is left out that
+ * has no header, or one that cannot be used: it is refused when it is read.
+ */
+async function headersOf(paths: string[], dataset: Dataset, declared: string[]): Promise<Heading[]> {
+  const { header } = dataset.record
+  const found: Heading[] = []
+  for (const path of paths) {
+    const first = firstRecord(await headOf(path, dataset), dataset)
+    if (first === undefined) continue
+    const names = header ? first : first.map((_, i) => String(i + 1))
+    const map = mapFields(names, { paths: declared, required: [], ignore: [] })
+    if (typeof map === 'string') continue
+    const addresses = [...map.paths]
+    for (const [column, field] of map.fieldOf.entries()) if (field >= 0) addresses[field] = declared[column]
+    found.push({ addresses, isOneLine: !first.some((name) => /[\r\n]/.test(name)) })
   }
   return found
 }
 
-async function delimiterOf(path: string, dataset: Dataset): Promise<string> {
-  return findDialect(await headOf(path, dataset), true).delimiter
+/**
+ * The fields of the first record; without a header, of the first one that is right: it says how many there
+ * are.
+ */
+function firstRecord({ text, isAll, isBroken }: Head, { record }: Dataset): string[] | undefined {
+  let rest = isAll ? `${text}\n` : text
+  for (;;) {
+    rest = rest.replace(/^[\r\n]+/, '')
+    if (rest === '') return undefined
+    const names = headerOf(rest, record.delimiter, record.quote)?.names
+    const isRight = names !== undefined && !(isBroken && names.join('').includes('\uFFFD'))
+    if (isRight || record.header) return isRight ? names : undefined
+    rest = rest.replace(/^[^\r\n]*/, '')
+  }
 }
 
-async function headOf(path: string, dataset: Dataset): Promise<string> {
+async function delimiterOf(path: string, dataset: Dataset): Promise<string> {
+  return findDialect((await headOf(path, dataset)).text, true).delimiter
+}
+
+/** The beginning of a file. */
+interface Head {
+  text: string
+  /** It ends where the file does. */
+  isAll: boolean
+  /** It has bytes that are no characters; U+FFFD stands for them. */
+  isBroken: boolean
+}
+
+async function headOf(path: string, dataset: Dataset): Promise<Head> {
   const pieces: Buffer[] = []
   let size = 0
-  const text = openText((await openDocument(path)).chunks(), documentSettings(dataset))
-  for await (const piece of text.chunks) {
+  const document = openText((await openDocument(path)).chunks(), documentSettings(dataset))
+  for await (const piece of document.chunks) {
     pieces.push(Buffer.from(piece))
     size += piece.length
     if (size >= HEAD_BYTES) break
   }
-  return Buffer.concat(pieces).toString('utf8', 0, HEAD_BYTES)
+  const head = Buffer.concat(pieces)
+  return { text: head.toString('utf8', 0, HEAD_BYTES), isAll: size < HEAD_BYTES, isBroken: !isUtf8(head) }
 }
 
 function datasetOf(
