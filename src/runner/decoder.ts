@@ -28,6 +28,8 @@ export interface MessageDecoder {
   readonly around: DocumentScanner['around'] | undefined
   /** Decodes one document in [start, end) of the slab and adds its rows; returns what is wrong with it, if anything. */
   decode(slab: Slab, start: number, end: number): MessageFault | undefined
+  /** Where the text of the last document begins in its slab: behind its bytes when it was converted. */
+  readonly textStart: number
   clear(): void
 }
 
@@ -86,6 +88,9 @@ export function createDecoder(dataset: Dataset, columns: Column[]): MessageDecod
     records,
     around: around && ((row) => aroundInUtf8(around(row), text.isConverted || isDeclared)),
     decode: (slab, start, end) => text.find(slab, start, end) ?? scan(slab, text.start, text.end, text.isConverted ? 0 : text.mark),
+    get textStart() {
+      return text.start
+    },
     clear: () => clearRecords(records),
   }
 }

@@ -117,10 +117,8 @@ async function readWhole(
   const fault = decoded(decoder, slab, end)
   if (fault === NO_ROOM) return NO_ROOM
   const { records } = decoder
-  // A document that was converted lies behind the bytes that it was.
-  const begin = records.rows > 0 && records.extents[0] > end ? end + 1 : 0
-  if (fault === undefined && records.rows > 0)
-    await onWindow({ slab, records, lineOf: createLines(slab, records, () => Promise.resolve(1), begin).of })
+  const lineOf = createLines(slab, records, () => Promise.resolve(1), decoder.textStart).of
+  if (fault === undefined && records.rows > 0) await onWindow({ slab, records, lineOf })
   return fault && { ...fault, whole: { slab, end } }
 }
 

@@ -6,6 +6,7 @@ import { checkXmlPaths } from '../../src/dataset/xml-paths.ts'
 import type { RawDeclaration } from '../../src/dataset/normalize.ts'
 import type { XmlShapeSpec } from '../../src/formats/xml/shape.ts'
 import { kindFor, typedText } from './generated-csv.ts'
+import type { XmlSubField } from '../../src/formats/xml/shape.ts'
 import {
   oneIn,
   textOf,
@@ -33,7 +34,7 @@ export function makeXml(chance: Chance, encoding: Encoding): MadeText {
       return {
         ...base,
         array: true,
-        ...(field.array.fields === undefined ? {} : { fields: field.array.fields }),
+        ...(field.array.fields === undefined ? {} : { fields: field.array.fields.map(subField) }),
       }
     return isWide && !field.path.startsWith('/') ? { ...base, ...kindFor(chance), required: undefined } : base
   })
@@ -119,7 +120,7 @@ function isRight({ record, fields, ignore, namespaces }: XmlShapeSpec): boolean 
     name: `c${i}`,
     path,
     array: array !== undefined,
-    fields: array?.fields,
+    fields: array?.fields?.map(subField),
   }))
   return (
     checkXmlPaths({ record: { format: 'xml', path: record, ignore, namespaces }, columns } as RawDeclaration)
@@ -209,4 +210,8 @@ function fillTyped(chance: Chance, tree: MadeElement, columns: GeneratedColumn[]
       if (type !== undefined && !oneIn(chance, typed.size * 5)) one.value = typedText(chance, type)
     }
   }
+}
+
+function subField({ name, path, array }: XmlSubField): { name: string; path: string; array?: boolean } {
+  return { name, path, ...(array === undefined ? {} : { array: true }) }
 }

@@ -86,6 +86,8 @@ class Row:
 def item_of(column, item):
     if "fields" in column:
         return {field["name"]: item_of({}, item.get(field["name"])) for field in column["fields"]}
+    if isinstance(item, list):
+        return [item_of({}, value) for value in item]
     return None if item is None else judge({"type": "string"}, item).get("value")
 
 
@@ -327,7 +329,10 @@ def read_xml(task, data, is_job):
         array = {"fields": column["fields"]} if "fields" in column else {}
         fields.append({"path": column["path"], **({"array": array} if column.get("array") else {})})
     spec = {"namespaces": record["namespaces"], "ignore": record["ignore"], "fields": fields}
-    found = read_root(root, spec)["rows"]
+    answer = read_root(root, spec)
+    if "fault" in answer:
+        raise Whole(answer["fault"])
+    found = answer["rows"]
     # Several parsers count lines in several ways where a line ends with CR alone.
     lines = [one.sourceline for one in root.xpath("*[local-name() = 'r']")]
     rows = []
