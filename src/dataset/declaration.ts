@@ -2,6 +2,7 @@
  * A dataset: one declaration of where data comes from, what a record looks like, what is checked and where it lands.
  * This is the form after parsing, with every default filled in; `schema.ts` is the form that users write.
  */
+import { ENGINE_COLUMNS } from '../core/added-columns.ts'
 import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../core/raw-columns.ts'
 import type { Schedule } from './schedule.ts'
 
@@ -150,7 +151,7 @@ export interface Dataset {
   upkeep: { schedule: Schedule; fileBytes: number; rowsPerFile: number; graceMs: number }
 }
 
-export const RESERVED_COLUMNS: readonly string[] = [...[...ORIGIN_COLUMNS, ...REJECT_COLUMNS].map((column) => column.name), 'outcome', 'ingest_date', 'processed_date']
+export const RESERVED_COLUMNS: readonly string[] = [...[...ORIGIN_COLUMNS, ...REJECT_COLUMNS].map((column) => column.name), 'outcome', 'ingest_date', 'processed_date', ...ENGINE_COLUMNS]
 
 /** No column has this name: programs that read rows into objects, ours among them, would lose its values. */
 export const UNUSABLE_COLUMN = '__proto__'

@@ -1,4 +1,5 @@
 /** What a JSON Schema cannot say: names that refer to each other, types that need a setting, patterns that compile. */
+import { ENGINE_COLUMNS } from '../core/added-columns.ts'
 import { RESERVED_COLUMNS, UNUSABLE_COLUMN } from './declaration.ts'
 import { checkColumn } from './column-meaning.ts'
 import { isZone, type Finding, type YamlPath } from './finding.ts'
@@ -41,6 +42,12 @@ function checkNames(names: string[]): Finding[] {
   const seen = new Set<string>()
   return names.flatMap((name, i): Finding[] => {
     const key = name.toLowerCase()
+    if (ENGINE_COLUMNS.includes(key))
+      return [{
+        path: ['columns', i, 'name'],
+        message: `${name} cannot be the name of a column: engines call the place of a row so`,
+        suggestion: `Choose another name, and add path: ${name}.`,
+      }]
     if (RESERVED_COLUMNS.includes(key))
       return [{ path: ['columns', i, 'name'], message: `${name} is a column that every table has by itself`, suggestion: 'Choose another name.' }]
     if (key === UNUSABLE_COLUMN)
@@ -99,7 +106,7 @@ function checkSchedule(section: { schedule?: string; schedule_timezone?: string 
 }
 
 function checkRawZone(raw: RawDeclaration, names: string[]): Finding[] {
-  const known = [...names, ...RESERVED_COLUMNS.filter((name) => name !== 'processed_date')]
+  const known = [...names, ...RESERVED_COLUMNS.filter((name) => name !== 'processed_date' && !ENGINE_COLUMNS.includes(name))]
   return (raw.raw?.cluster_by ?? []).flatMap((name, i) => (known.includes(name) ? [] : [unknownColumn(['raw', 'cluster_by', i], name, names)]))
 }
 

@@ -115,7 +115,7 @@ export interface TextStream {
   chunks: AsyncIterable<Buffer>
   /** Known when `chunks` has ended. */
   readonly fault: ReadFault | undefined
-  /** Known with the first chunk: whether it is not what the bytes were. */
+  /** Known with the first chunk: whether it is not what the bytes were, or those behind a mark. */
   readonly isConverted: boolean
 }
 
@@ -201,7 +201,7 @@ async function* convertChunks(
     await close()
     return
   }
-  state.isConverted ||= converter !== undefined
+  state.isConverted ||= converter !== undefined || mark > 0
   let isEmpty = true
   let skip = mark
   const piece = (bytes: Buffer, final: boolean): Buffer | undefined => {

@@ -93,11 +93,11 @@ async function replay(dataset: string, options: { rule: string | undefined; dryR
   const counts = emptyCounts()
   const engine = await openStageEngine({ memoryBytes: MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `replay-${process.pid}`) })
   try {
-    const byTopic = Map.groupBy(records, (row) => `${String(row.topic_id)} ${String(row.topic)}`)
+    const byTopic = Map.groupBy(records, (row) => JSON.stringify([row.topic_id, row.topic]))
     const adds = []
     const evolve = async (paths: string[]): Promise<string[]> => (options.dryRun ? addColumns(loaded.dataset, raw, paths) : evolveRaw(loaded.dataset, raw, paths, Date.now()))
     for (const [source, group] of byTopic) {
-      const [topicId, topic] = source.split(' ')
+      const [topicId, topic] = JSON.parse(source) as [string, string]
       const decoder = await createRedecoder({ dataset: loaded.dataset, raw, engine, topicId, topic, ingestMs: Date.now(), evolve })
       await decoder.add(group, counts)
       adds.push(...(await decoder.finish()))

@@ -71,11 +71,11 @@ export function documentSettings({ record }: Dataset): DocumentSettings {
 }
 
 /**
- * A record of a document that was converted is kept as UTF-8, with a mark that says so: it is read again with the same
- * declaration, which may name another encoding.
+ * A record of a document that was converted, or had a mark, is kept as UTF-8 with a mark: it is read again under a
+ * declaration that may name another encoding, now or after it was mended.
  */
-export function aroundInUtf8(around: Surroundings, isConverted: boolean): Surroundings {
-  if (!isConverted) return around
+export function aroundInUtf8(around: Surroundings, isMarked: boolean): Surroundings {
+  if (!isMarked) return around
   const marked = ([before, after]: readonly [string, string]): readonly [string, string] => [`\uFEFF${before}`, after]
   return typeof around === 'function' ? () => marked(around()) : marked(around)
 }
@@ -86,7 +86,7 @@ export function createDecoder(dataset: Dataset, columns: Column[]): MessageDecod
   const isDeclared = dataset.record.encoding !== ''
   return {
     records,
-    around: around && ((row) => aroundInUtf8(around(row), text.isConverted || isDeclared)),
+    around: around && ((row) => aroundInUtf8(around(row), text.isConverted || text.mark > 0 || isDeclared)),
     decode: (slab, start, end) => text.find(slab, start, end) ?? scan(slab, text.start, text.end, text.isConverted ? 0 : text.mark),
     get textStart() {
       return text.start

@@ -85,6 +85,13 @@ test.each([
 
 const LATEST = (yaml: string): string => yaml.replace('  key: [record_id]', '  key: [author_country, publication_year]\n  keep: latest')
 
+/** Columns that are called what statements call theirs. */
+const taken = (yaml: string): string =>
+  yaml
+    .replace('name: title,', 'name: position, path: title,')
+    .replace('name: author_name', 'name: row')
+    .replaceAll('author_country', 'file')
+
 test.each([
   ['first', (yaml: string) => yaml],
   ['latest', LATEST],
@@ -107,7 +114,7 @@ test.each([
 })
 
 test('upkeep on Spark does what it does embedded: merged, deleted by key, reprocessed', async () => {
-  const edit = (yaml: string): string => yaml.replace('processed:', 'raw: { keep_original: true }\nprocessed:')
+  const edit = (yaml: string): string => taken(yaml).replace('processed:', 'raw: { keep_original: true }\nprocessed:')
   const one = place(address, edit)
   const other = place(address, (yaml) => edit(yaml).replace(/^ +topic: .*/m, `    topic: ${one.topic}`))
   const both = async (verb: string, ...more: string[]): Promise<Record<string, unknown>[]> => Promise.all([run<Record<string, unknown>>(one, 'duckdb', verb, ...more), run<Record<string, unknown>>(other, 'spark', verb, ...more)])

@@ -21,6 +21,7 @@ test.each([
   ['a wrong record path', books.replace('path: /library/book', 'path: library.book'), /an XML record path looks like/],
   ['a reserved name', books.replace('name: title,', 'name: topic, path: title,'), /topic is a column that every table has/],
   ['a column that rows in objects lose', books.replace('name: author_country', 'name: __proto__'), /__proto__ cannot be the name of a column/],
+  ['a column that engines call the place of a row', books.replace('name: author_country', 'name: File_Row_Number'), /File_Row_Number cannot be the name of a column/],
   ['a column twice', books.replace('name: author_country', 'name: title'), /column title is declared twice/],
   ['decimal without scale', books.replace('name: title, required', 'name: title, type: decimal, required'), /needs precision and scale/],
   ['a bad regular expression', books.replace('max_length: 500', 'pattern: "(["'), /is not a regular expression/],

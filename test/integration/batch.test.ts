@@ -102,6 +102,49 @@ test('a column declared after rows arrived is null in them', async () => {
   where.cleanUp()
 })
 
+const TAKEN = ['position', 'partition_path', 'nth', 'rows_of_key', 'filename', 'file', 'row', 'h', 'matches', 'p', 't']
+const ENGINES = ['file_row_number', 'file_index', '_metadata']
+
+test.each([
+  ['first', ''],
+  ['latest', '  keep: latest\n  latest_by: position\n'],
+])('keep %s: fields that are called what statements and engines call theirs keep their values', async (_, keep) => {
+  const where = dataset(`  partition_by: [{ column: chosen }]\n${keep}`)
+  const text = readFileSync(where.declaration, 'utf8').replace('key: [id]', 'key: [id, chosen]')
+  const columns = ['columns:', '  - { name: id, type: integer }', ...['chosen', ...TAKEN].map((name) => `  - { name: ${name} }`)]
+  writeFileSync(
+    where.declaration,
+    text.replace(COLUMNS, `${columns.join('\n')}\ndrift: evolve\nraw: { keep_original: true }\n`),
+  )
+  const item = (id: number, revision: string): Record<string, unknown> => ({
+    id,
+    chosen: 'c',
+    ...Object.fromEntries([...TAKEN, ...ENGINES].map((name) => [name, `${name} ${revision}`])),
+  })
+  const row = (id: number, revision: string): unknown[] => Object.values(item(id, revision))
+  const names = ['id', 'chosen', ...TAKEN, 'file_row_number_2', 'file_index_2', '_metadata_2']
+  const published = (): Promise<unknown[][]> =>
+    deltalake(
+      where.processed,
+      `print(json.dumps(sorted([[r[n] for n in ${JSON.stringify(names)}] for r in t.to_pylist()])))`,
+    )
+  const add = async (name: string, items: unknown[]): Promise<void> => {
+    writeFileIn(where.incoming, name, JSON.stringify(items))
+    await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+    await batch(where)
+  }
+  await add('a.json', [item(1, 'a'), item(2, 'a'), item(3, 'a'), item(1, 'a')])
+  expect(await published()).toEqual([row(1, 'a'), row(2, 'a'), row(3, 'a')])
+  await add('b.json', [item(2, 'b'), item(4, 'b')])
+  const after = [row(1, 'a'), row(2, keep === '' ? 'a' : 'b'), row(3, 'a'), row(4, 'b')]
+  expect(await published()).toEqual(after)
+  for (const verb of ['reprocess', 'compact']) await cliJson(where, [verb, where.declaration])
+  expect(await published()).toEqual(after)
+  await cliJson(where, ['delete', where.declaration, '--key', 'id=3,chosen=c', '--reason', 'test'])
+  expect(await published()).toEqual(after.filter(([id]) => id !== 3))
+  where.cleanUp()
+})
+
 test('a key that is also the table partition survives the loss of the key index', async () => {
   const where = dataset('  partition_by: [{ column: id }]\n')
   await send(where, 'a.json', [1, 2, 2, 3].map((id) => ({ id, revision: 1, text: 'x', day: '2026-01-01' })))

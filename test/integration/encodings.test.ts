@@ -180,3 +180,30 @@ test('stray quotes in a file larger than a message cost their own lines; any del
   expect(await ends(where)).toEqual([299_997, last, 3])
   where.cleanUp()
 })
+
+test('rejects of a file that said its encoding keep the mark through replays, in a folder with a blank in its name', async () => {
+  const where = folder('{ format: csv }')
+  const incoming = join(where.home, 'my files')
+  writeFileSync(where.declaration, readFileSync(where.declaration, 'utf8').replace('incoming', 'my files'))
+  const text = '\uFEFFid,b\n1,Größe\nx,Größe\n'
+  writeFileIn(incoming, 'a.csv', text)
+  writeFileIn(incoming, 'b.csv', Buffer.from(text, 'utf16le'))
+  writeFileIn(incoming, 'c.csv.gz', gzipSync(text))
+  const pad = 'z'.repeat(1_000)
+  writeFileIn(incoming, 'd.csv', `${text}${Array.from({ length: 17_000 }, (_, i) => `${i},${pad}\n`).join('')}`)
+  expect(await stream(where)).toMatchObject({ accepted: 17_004, quarantined: 4 })
+  const replay = (): Promise<unknown> => cliJson(where, ['quarantine', 'replay', where.declaration])
+  expect(await replay()).toMatchObject({ accepted: 0, quarantined: 4 })
+  writeFileSync(
+    where.declaration,
+    readFileSync(where.declaration, 'utf8')
+      .replace('format: csv', 'format: csv, encoding: windows-1252')
+      .replace('type: long, required: true', 'type: long, nulls: [x]'),
+  )
+  expect(await replay()).toMatchObject({ accepted: 4, quarantined: 0 })
+  const healed = "[[r['b'], r['topic'].endswith('my files')] for r in t.to_pylist() if r['outcome'] == 'accepted' and r['id'] is None]"
+  expect(await deltalake(where.raw, `print(json.dumps(${healed}))`)).toEqual(
+    Array.from({ length: 4 }, () => ['Größe', true]),
+  )
+  where.cleanUp()
+})

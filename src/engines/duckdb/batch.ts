@@ -1,6 +1,7 @@
 /** The batch's engine: DuckDB reads RAW, hashes keys, and writes partitioned Parquet. JavaScript touches keys only. */
 import duckdb, { type Result } from '@duckdb/node-bindings'
 import type { BatchEngine, RawSlice, VisitKeys } from '../../core/batch-engine.ts'
+import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import { BY_LOCAL_PATH } from '../../core/object-store.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
 import { engineError } from './errors.ts'
@@ -25,11 +26,11 @@ export async function openBatchEngine(options: BatchEngineOptions): Promise<Batc
   const rowsOf: RowsOf = (slices, partitions, columns) => rowsOfSlices(slices, empty, partitions, columns)
   return {
     access: BY_LOCAL_PATH,
-    readKeys: (slices, key, partitions, visit) => readChunks(session, isLarge(slices) ? streamed : atOnce, `SELECT ${keyHash(key)} AS h, position FROM (${rowsOf(slices, partitions, key)})`, visit),
+    readKeys: (slices, key, partitions, visit) => readChunks(session, isLarge(slices) ? streamed : atOnce, `SELECT ${keyHash(key)} AS h, ${name(ADDED_COLUMNS.position)} FROM (${rowsOf(slices, partitions, key)})`, visit),
     readPublishedKeys: (files, key, visit) =>
       files.length === 0 ? Promise.resolve() : readChunks(session, streamed, `SELECT ${keyHash(key)} AS h, 0::BIGINT FROM (${rowsOfFiles(options.columns, options.partitionColumns, files)})`, visit),
     async countPartitions(slices, partitions) {
-      const rows = await session.rows(`SELECT partition_path, count(*) FROM (${rowsOf(slices, partitions, [])}) GROUP BY 1`)
+      const rows = await session.rows(`SELECT ${name(ADDED_COLUMNS.partitionPath)}, count(*) FROM (${rowsOf(slices, partitions, [])}) GROUP BY 1`)
       return new Map(rows.map(([path, count]) => [String(path), Number(count)]))
     },
     choose: (positions) => choose(session, positions),

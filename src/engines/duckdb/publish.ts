@@ -2,6 +2,7 @@
 import duckdb from '@duckdb/node-bindings'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import { storageFailure } from '../../core/errors.ts'
 import type { PartitionRule, PublishTarget, RawSlice } from '../../core/batch-engine.ts'
 import type { DataFile, DeltaType, TableColumn } from '../../core/table-schema.ts'
@@ -21,6 +22,8 @@ export async function emptyFile(session: DuckSession, folder: string, columns: T
   return path
 }
 
+const POSITION = name(ADDED_COLUMNS.position)
+
 /** SQL of the slices' rows in order, each with its position, its table partition and the columns asked for. */
 export type RowsOf = (slices: RawSlice[], partitions: PartitionRule[], columns: string[]) => string
 
@@ -30,9 +33,9 @@ export function rowsOfSlices(slices: RawSlice[], empty: string, partitions: Part
   const parts = slices.map((slice) => {
     const starts = slice.rows.map((rows) => (base += rows) - rows)
     const picked = columns.map((column) => `, ${name(column)}`).join('')
-    const path = `${partitionPath(partitions)} AS partition_path`
+    const path = `${partitionPath(partitions)} AS ${name(ADDED_COLUMNS.partitionPath)}`
     const from = `FROM read_parquet(${listLiteral([...slice.files, empty])}, union_by_name = true, file_row_number = true)`
-    return `SELECT [${starts.join(', ')}][(file_index + 1)::BIGINT] + file_row_number AS position, ${path}${picked} ${from}${filterOf(slice, partitions)}`
+    return `SELECT [${starts.join(', ')}][(file_index + 1)::BIGINT] + file_row_number AS ${POSITION}, ${path}${picked} ${from}${filterOf(slice, partitions)}`
   })
   return parts.join(' UNION ALL ')
 }
@@ -74,7 +77,7 @@ export function newRows(request: PublishTarget, rowsOf: RowsOf): string {
     const rule = request.partitions.find((one) => one.name === column.name && one.transform !== 'identity')
     return rule === undefined ? name(column.name) : `${partitionValue(rule)} AS ${name(column.name)}`
   })
-  return `SELECT ${select.join(', ')} FROM (${rowsOf(request.slices, request.partitions, stored)}) WHERE position IN (SELECT position::BIGINT FROM chosen)`
+  return `SELECT ${select.join(', ')} FROM (${rowsOf(request.slices, request.partitions, stored)}) WHERE ${POSITION} IN (SELECT ${POSITION}::BIGINT FROM chosen)`
 }
 
 /** Writes rows, one folder per table partition. */
@@ -91,7 +94,7 @@ export async function writePartitions(session: DuckSession, request: PublishTarg
 /** Hands the winners to DuckDB as a table of positions: a semi join picks them out of the files again. */
 export async function choose(session: DuckSession, positions: Float64Array): Promise<void> {
   // Doubles as they are, cast by DuckDB: exact up to 2^53, and JavaScript has nothing to convert.
-  await session.run('CREATE TEMP TABLE IF NOT EXISTS chosen (position DOUBLE)')
+  await session.run(`CREATE TEMP TABLE IF NOT EXISTS chosen (${POSITION} DOUBLE)`)
   const appender = duckdb.appender_create_ext(session.raw, 'temp', 'main', 'chosen')
   const chunk = duckdb.create_data_chunk([duckdb.create_logical_type(duckdb.Type.DOUBLE)])
   for (let from = 0; from < positions.length; from += 2048) {

@@ -1,10 +1,13 @@
 /** Publishes the rows of some keys anew from RAW, after what RAW says of them changed: files that hold such keys are written again. */
+import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { PublishedFile } from '../../core/batch-engine.ts'
 import type { RepublishRequest, Republished } from '../../core/rewrite-engine.ts'
 import type { DuckSession } from './session.ts'
 import { newRows, rowsOfSlices, writePartitions, type RowsOf } from './publish.ts'
 import { name } from './sql.ts'
-import { rowsOfFiles } from './table-view.ts'
+import { rowsOfFiles, type Place } from './table-view.ts'
+
+const [POSITION, NTH, FILE] = (['position', 'nth', 'file'] as const).map((one) => name(ADDED_COLUMNS[one]))
 
 /** The order in which records of one key arrived, whatever files they lie in by now. */
 const ARRIVAL = ['ingest_time', 'topic_id', 'kafka_partition', 'kafka_offset', 'ordinal']
@@ -21,10 +24,10 @@ export async function republish(session: DuckSession, request: RepublishRequest,
   const isAffected = (alias: string): string => `EXISTS (SELECT 1 FROM affected a WHERE ${request.key.map((column) => `a.${name(column)} IS NOT DISTINCT FROM ${alias}.${name(column)}`).join(' AND ')})`
   const order = request.latestBy === undefined ? ARRIVAL.map(name).join(', ') : `${name(request.latestBy)} DESC NULLS LAST, ${ARRIVAL.map(name).join(', ')}`
   const columns = [...new Set([...request.key, ...ARRIVAL, ...(request.latestBy === undefined ? [] : [request.latestBy])])]
-  const ranked = `SELECT position, row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS nth FROM (${rowsOf(request.slices, request.partitions, columns)}) r WHERE ${isAffected('r')}`
-  await session.run(`CREATE TEMP TABLE chosen AS SELECT position::DOUBLE AS position FROM (${ranked}) WHERE nth = 1`)
-  const published = (files: PublishedFile[], extras: string[]): string => rowsOfFiles(request.columns, request.partitions.map((rule) => rule.name), files, extras)
-  const touched = (await session.rows(`SELECT DISTINCT filename FROM (${published(request.published, ['filename'])}) p WHERE ${isAffected('p')}`)).map(([file]) => String(file))
+  const ranked = `SELECT ${POSITION}, row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS ${NTH} FROM (${rowsOf(request.slices, request.partitions, columns)}) r WHERE ${isAffected('r')}`
+  await session.run(`CREATE TEMP TABLE chosen AS SELECT ${POSITION}::DOUBLE AS ${POSITION} FROM (${ranked}) WHERE ${NTH} = 1`)
+  const published = (files: PublishedFile[], extras: Place[]): string => rowsOfFiles(request.columns, request.partitions.map((rule) => rule.name), files, extras)
+  const touched = (await session.rows(`SELECT DISTINCT ${FILE} FROM (${published(request.published, ['file'])}) p WHERE ${isAffected('p')}`)).map(([file]) => String(file))
   const rewritten = request.published.filter((file) => touched.includes(file.path))
   const wanted = request.columns.map((column) => name(column.name)).join(', ')
   const survivors = `SELECT ${wanted} FROM (${published(rewritten, [])}) p WHERE NOT ${isAffected('p')}`

@@ -1,4 +1,5 @@
 /** Upkeep's engine: merges data files, and writes them again without the rows of some keys. */
+import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { PublishedFile } from '../../core/batch-engine.ts'
 import type { DoomedKeys, RewriteEngine, RewriteTable } from '../../core/rewrite-engine.ts'
 import { BY_LOCAL_PATH } from '../../core/object-store.ts'
@@ -11,6 +12,8 @@ import { copyWithStats, parquetOptions } from './stage.ts'
 import { deltaStats } from './stats.ts'
 import { rowsOfFiles } from './table-view.ts'
 
+const [FILE, ROW] = [name(ADDED_COLUMNS.file), name(ADDED_COLUMNS.row)]
+
 export async function openRewriteEngine(options: SessionOptions): Promise<RewriteEngine> {
   const session = await openSession(options)
   await session.run('SET preserve_insertion_order = true')
@@ -19,8 +22,8 @@ export async function openRewriteEngine(options: SessionOptions): Promise<Rewrit
     merge: (table, files, folder, orderBy) => copy(session, table, `FROM (${rowsOfFiles(table.columns, table.partitionColumns, files)})${orderBy.length === 0 ? '' : ` ORDER BY ${orderBy.map(name).join(', ')}`}`, folder, files[0]),
     findKeys: (table, files, keys) => findKeys(session, table, files, keys),
     async without(table, file, folder) {
-      const source = rowsOfFiles(table.columns, table.partitionColumns, [file], ['filename', 'file_row_number'])
-      const rows = `FROM (${source}) t WHERE NOT EXISTS (SELECT 1 FROM doomed_rows d WHERE d.file = t.filename AND d.row = t.file_row_number)`
+      const source = rowsOfFiles(table.columns, table.partitionColumns, [file], ['file', 'row'])
+      const rows = `FROM (${source}) t WHERE NOT EXISTS (SELECT 1 FROM doomed_rows d WHERE d.file = t.${FILE} AND d.row = t.${ROW})`
       const [[left]] = await session.rows(`SELECT count(*) ${rows}`)
       return Number(left) === 0 ? undefined : copy(session, table, rows, folder, file, KEPT_ORIGINAL)
     },
@@ -56,9 +59,9 @@ async function findKeys(session: DuckSession, table: RewriteTable, files: Publis
   // A blob as text shows its bytes beyond ASCII escaped, whatever the encoding; the key's bytes are escaped alike.
   const inOriginal = texts.map((text) => `contains(t.original::VARCHAR, encode(d.${text})::VARCHAR)`).join(' AND ')
   const matches = isRaw ? `((t.outcome = 'accepted' AND ${sameKey}) OR (t.outcome = 'quarantined' AND (${sameKey} OR ${inOriginal})))` : sameKey
-  const source = rowsOfFiles(table.columns, table.partitionColumns, files, ['filename', 'file_row_number'])
+  const source = rowsOfFiles(table.columns, table.partitionColumns, files, ['file', 'row'])
   const message = isRaw ? 't.topic_id, t.kafka_partition, t.kafka_offset' : 'NULL::VARCHAR AS topic_id, NULL::INTEGER AS kafka_partition, NULL::BIGINT AS kafka_offset'
-  await session.run(`CREATE OR REPLACE TEMP TABLE doomed_rows AS SELECT DISTINCT t.filename AS file, t.file_row_number AS row, ${message} FROM (${source}) t JOIN doomed d ON ${matches}`)
+  await session.run(`CREATE OR REPLACE TEMP TABLE doomed_rows AS SELECT DISTINCT t.${FILE} AS file, t.${ROW} AS row, ${message} FROM (${source}) t JOIN doomed d ON ${matches}`)
   await session.run('CREATE OR REPLACE TEMP TABLE doomed_messages AS SELECT DISTINCT topic_id, kafka_partition, kafka_offset FROM doomed_rows')
   const found = await session.rows('SELECT file, count(*) FROM doomed_rows GROUP BY 1')
   return found.map(([file, rows]) => ({ path: String(file), rows: Number(rows) }))

@@ -1,24 +1,32 @@
 /** The rows of an open table's files as one relation, with all columns that the table has. */
+import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { PublishedFile } from '../../core/batch-engine.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
-import { listLiteral, partitionExpression } from './sql.ts'
+import { listLiteral, literal, name, partitionExpression } from './sql.ts'
+
+/** What a relation says of where a row stands (ADDED_COLUMNS), beside its columns. */
+export type Place = 'file' | 'row'
 
 /**
  * SQL of a relation over files. Partition columns live in the log only, so each combination of their values is a branch; a
- * column that a file lacks (it was added later) is null. `extras`: virtual columns to keep, `filename` for example.
+ * column that a file lacks (it was added later) is null. `extras`: what else to say of each row.
  */
-export function rowsOfFiles(columns: TableColumn[], partitionColumns: string[], files: PublishedFile[], extras: string[] = []): string {
+export function rowsOfFiles(columns: TableColumn[], partitionColumns: string[], files: PublishedFile[], extras: Place[] = []): string {
   const groups = Map.groupBy(files, (file) => JSON.stringify(partitionColumns.map((one) => file.partitionValues[one] ?? null)))
   const branches = [...groups.values()].map((group) => branch(columns, partitionColumns, group, extras))
   const empty = `SELECT ${columns.map((column) => partitionExpression(column.name, column.type, null)).join(', ')} WHERE false`
   return [empty, ...branches].join(' UNION ALL BY NAME ')
 }
 
-function branch(columns: TableColumn[], partitionColumns: string[], files: PublishedFile[], extras: string[]): string {
+function branch(columns: TableColumn[], partitionColumns: string[], files: PublishedFile[], extras: Place[]): string {
   const constants = columns.filter((column) => partitionColumns.includes(column.name)).map((column) => partitionExpression(column.name, column.type, files[0].partitionValues[column.name] ?? null))
   // Only the table's columns: files that Spark or delta-rs wrote may hold others, partition columns among them.
   const own = columns.filter((column) => !partitionColumns.includes(column.name)).map((column) => column.name)
-  const rowNumber = extras.includes('file_row_number') ? ', file_row_number = true' : ''
-  const selected = [`COLUMNS(c -> list_contains(${listLiteral(own)}, c))`, ...constants, ...extras]
-  return `SELECT ${selected.join(', ')} FROM read_parquet(${listLiteral(files.map((file) => file.path))}, union_by_name = true, hive_partitioning = false${rowNumber})`
+  const options = [
+    ...(extras.includes('file') ? [`, filename = ${literal(ADDED_COLUMNS.file)}`] : []),
+    ...(extras.includes('row') ? [', file_row_number = true'] : []),
+  ]
+  const places = extras.map((one) => (one === 'file' ? name(ADDED_COLUMNS.file) : `file_row_number AS ${name(ADDED_COLUMNS.row)}`))
+  const selected = [`COLUMNS(c -> list_contains(${listLiteral(own)}, c))`, ...constants, ...places]
+  return `SELECT ${selected.join(', ')} FROM read_parquet(${listLiteral(files.map((file) => file.path))}, union_by_name = true, hive_partitioning = false${options.join('')})`
 }

@@ -1,5 +1,6 @@
 /** The batch's engine on Spark: the same port, the same keys and positions, the same files. */
 import { ByteWriter, parquetWrite } from 'hyparquet-writer'
+import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { BatchEngine, PartitionRule, RawSlice, VisitKeys } from '../../core/batch-engine.ts'
 import { failure } from '../../core/errors.ts'
 import { BY_ADDRESS } from '../../core/object-store.ts'
@@ -11,6 +12,8 @@ import { replace, type SparkBatchOptions } from './replace.ts'
 import type { SparkSession } from './session.ts'
 import { name } from './sql.ts'
 
+const POSITION = name(ADDED_COLUMNS.position)
+
 export function openSparkBatchEngine(options: SparkBatchOptions): BatchEngine {
   const { session, rawColumns, columns, partitionColumns, store } = options
   const chosen: string[] = []
@@ -19,7 +22,7 @@ export function openSparkBatchEngine(options: SparkBatchOptions): BatchEngine {
     access: BY_ADDRESS,
     async readKeys(slices, key, partitions, visit) {
       const rows = rowsOf(slices, partitions, key)
-      await visitKeys(session, { sql: `SELECT ${keyHash(key, rawColumns)} AS h, position FROM (${rows.sql})`, sources: rows.sources }, visit)
+      await visitKeys(session, { sql: `SELECT ${keyHash(key, rawColumns)} AS h, ${POSITION} AS position FROM (${rows.sql})`, sources: rows.sources }, visit)
     },
     async readPublishedKeys(files, key, visit) {
       if (files.length === 0) return
@@ -28,7 +31,7 @@ export function openSparkBatchEngine(options: SparkBatchOptions): BatchEngine {
     },
     async countPartitions(slices, partitions) {
       const rows = rowsOf(slices, partitions, [])
-      const found = await session.rows(relationOf({ sql: `SELECT partition_path, count(*) AS n FROM (${rows.sql}) GROUP BY 1`, sources: rows.sources }), { action: 'count rows by partition' })
+      const found = await session.rows(relationOf({ sql: `SELECT ${name(ADDED_COLUMNS.partitionPath)} AS partition_path, count(*) AS n FROM (${rows.sql}) GROUP BY 1`, sources: rows.sources }), { action: 'count rows by partition' })
       return new Map(found.map((row) => [String(row.partition_path), Number(row.n)]))
     },
     async choose(positions) {
@@ -39,7 +42,7 @@ export function openSparkBatchEngine(options: SparkBatchOptions): BatchEngine {
     async publish(request) {
       const rows = rowsOf(request.slices, request.partitions, storedColumns(request))
       const picked: Query['sources'] = { chosen: { read: { data_source: { format: 'parquet', schema: 'position DOUBLE', paths: [...chosen] } } } }
-      const sql = `SELECT ${tableColumns(request)} FROM (${rows.sql}) r WHERE EXISTS (SELECT 1 FROM chosen c WHERE CAST(c.position AS BIGINT) = r.position)`
+      const sql = `SELECT ${tableColumns(request)} FROM (${rows.sql}) r WHERE EXISTS (SELECT 1 FROM chosen c WHERE CAST(c.position AS BIGINT) = r.${POSITION})`
       const files = chosen.length === 0 ? [] : await writeFiles(options, { sql, sources: { ...rows.sources, ...picked } }, request.folder, request.partitions.map((rule) => rule.name), request.compression, 'publish rows')
       chosen.length = 0
       return files

@@ -1,4 +1,5 @@
 /** Rows of RAW to data files of Processed, by Spark: which rows, in which table partition, written how. */
+import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { PartitionRule, PublishTarget, RawSlice } from '../../core/batch-engine.ts'
 import { rowsIn, type DataFile, type TableColumn } from '../../core/table-schema.ts'
 import { fileFacts, knownFile, parquetRows, relationOf, type Query } from './query.ts'
@@ -14,6 +15,8 @@ export interface StoreByAddress {
   clear(address: string): Promise<void>
 }
 
+const [POSITION, PARTITION_PATH] = [name(ADDED_COLUMNS.position), name(ADDED_COLUMNS.partitionPath)]
+
 /** Rows of slices in order, each with its position over all of them, its table partition and the columns asked for. */
 export function rowsOfSlices(alias: string, slices: RawSlice[], partitions: PartitionRule[], all: TableColumn[], columns: string[]): Query {
   const wanted = all.filter((column) => columns.includes(column.name) || partitions.some((rule) => rule.column === column.name))
@@ -25,9 +28,9 @@ export function rowsOfSlices(alias: string, slices: RawSlice[], partitions: Part
     sources[`${alias}_rows_${i}`] = parquetRows(slice.files, wanted)
     sources[`${alias}_starts_${i}`] = fileFacts(slice.files.map((path, n) => ({ path, values: [starts[n]] })), ['start'])
     const picked = columns.map((column) => `, f.${name(column)}`).join('')
-    return [`SELECT m.start + f.row AS position, ${partitionPath(partitions)} AS partition_path${picked} FROM ${alias}_rows_${i} f LEFT JOIN ${alias}_starts_${i} m ON f.file = m.file WHERE ${knownFile('m')}${filterOf(slice, partitions)}`]
+    return [`SELECT m.start + f.${name(ADDED_COLUMNS.row)} AS ${POSITION}, ${partitionPath(partitions)} AS ${PARTITION_PATH}${picked} FROM ${alias}_rows_${i} f LEFT JOIN ${alias}_starts_${i} m ON f.${name(ADDED_COLUMNS.file)} = m.file WHERE ${knownFile('m')}${filterOf(slice, partitions)}`]
   })
-  if (parts.length === 0) return { sql: `SELECT 0L AS position, '' AS partition_path${columns.map((column) => `, ${constant(null, all.find((one) => one.name === column)?.type ?? 'string')} AS ${name(column)}`).join('')} WHERE false`, sources }
+  if (parts.length === 0) return { sql: `SELECT 0L AS ${POSITION}, '' AS ${PARTITION_PATH}${columns.map((column) => `, ${constant(null, all.find((one) => one.name === column)?.type ?? 'string')} AS ${name(column)}`).join('')} WHERE false`, sources }
   return { sql: parts.join(' UNION ALL '), sources }
 }
 

@@ -1,4 +1,5 @@
 /** SQL text together with the relations it reads: plans that need no views and leave nothing behind in a session. */
+import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import { failure } from '../../core/errors.ts'
 import type { PublishedFile } from '../../core/batch-engine.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
@@ -21,11 +22,11 @@ export function sourcesOf(...queries: Query[]): Query['sources'] {
   return Object.assign({}, ...queries.map((query) => query.sources)) as Query['sources']
 }
 
-/** Rows of Parquet files, columns that a file lacks being null, with `file` and `row` (from 0) that say where each stands. */
+/** Rows of Parquet files, columns that a file lacks being null, with where each stands (ADDED_COLUMNS: file and row). */
 export function parquetRows(paths: string[], columns: TableColumn[]): Relation {
   const schema = columns.map((column) => `${name(column.name)} ${sparkType(column.type)}`).join(', ')
   const read: Relation = { read: { data_source: { format: 'parquet', schema, paths } } }
-  return { project: { input: read, expressions: ['*', '_metadata.file_path AS file', '_metadata.row_index AS row'].map((expression) => ({ expression_string: { expression } })) } }
+  return { project: { input: read, expressions: ['*', `_metadata.file_path AS ${name(ADDED_COLUMNS.file)}`, `_metadata.row_index AS ${name(ADDED_COLUMNS.row)}`].map((expression) => ({ expression_string: { expression } })) } }
 }
 
 /** What is known of each file, to be joined by `file`. A file that is not among them is an error, never a row less. */
@@ -50,17 +51,17 @@ export function rowsOfFiles(alias: string, columns: TableColumn[], partitionColu
     const at = partitionColumns.indexOf(column.name)
     return at < 0 ? `f.${name(column.name)}` : `CAST(${factText(`m.p${at}`)} AS ${sparkType(column.type)}) AS ${name(column.name)}`
   })
-  if (files.length === 0) return { sql: `SELECT ${[...columns.map((column) => `CAST(NULL AS ${sparkType(column.type)}) AS ${name(column.name)}`), ...extras.map((one) => `${one === 'file' ? "''" : '0L'} AS ${one}`)].join(', ')} WHERE false`, sources: {} }
+  if (files.length === 0) return { sql: `SELECT ${[...columns.map((column) => `CAST(NULL AS ${sparkType(column.type)}) AS ${name(column.name)}`), ...extras.map((one) => `${one === 'file' ? "''" : '0L'} AS ${name(ADDED_COLUMNS[one])}`)].join(', ')} WHERE false`, sources: {} }
   const facts = fileFacts(files.map((file) => ({ path: file.path, values: partitionColumns.map((column) => file.partitionValues[column] ?? null) })), partitionColumns.map((_, i) => `p${i}`))
   return {
-    sql: `SELECT ${[...select, ...extras.map((one) => `f.${one}`)].join(', ')} FROM ${alias}_rows f LEFT JOIN ${alias}_facts m ON f.file = m.file WHERE ${knownFile('m')}`,
+    sql: `SELECT ${[...select, ...extras.map((one) => `f.${name(ADDED_COLUMNS[one])}`)].join(', ')} FROM ${alias}_rows f LEFT JOIN ${alias}_facts m ON f.${name(ADDED_COLUMNS.file)} = m.file WHERE ${knownFile('m')}`,
     sources: { [`${alias}_rows`]: parquetRows(files.map((file) => file.path), stored), [`${alias}_facts`]: facts },
   }
 }
 
 /** True for every row of a file that was named; raises an error for others. */
 export function knownFile(facts: string): string {
-  return `(${facts}.file IS NOT NULL OR CAST(raise_error(concat('a file that nobody asked for: ', f.file)) AS BOOLEAN))`
+  return `(${facts}.file IS NOT NULL OR CAST(raise_error(concat('a file that nobody asked for: ', f.${name(ADDED_COLUMNS.file)})) AS BOOLEAN))`
 }
 
 /**

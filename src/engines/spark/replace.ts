@@ -1,4 +1,5 @@
 /** Latest wins, on Spark: the newest row of each key is published, and files that held an older one are written again without it. */
+import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { Replacement, ReplaceRequest } from '../../core/batch-engine.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
 import { rowsOfSlices, storedColumns, tableColumns, writeFiles, type StoreByAddress } from './publish.ts'
@@ -6,6 +7,8 @@ import type { Relation } from './protocol.ts'
 import { relationOf, rowsOfFiles, sourcesOf, sparkPath, type Query } from './query.ts'
 import type { SparkSession } from './session.ts'
 import { name, sparkType } from './sql.ts'
+
+const [POSITION, NTH, ROWS_OF_KEY, FILE, ROW] = (['position', 'nth', 'rowsOfKey', 'file', 'row'] as const).map((one) => name(ADDED_COLUMNS[one]))
 
 export interface SparkBatchOptions {
   session: SparkSession
@@ -23,18 +26,18 @@ export async function replace(options: SparkBatchOptions, request: ReplaceReques
   const { session } = options
   const count = async (sql: string, sources: Query['sources']): Promise<number> => Number((await session.rows(relationOf({ sql, sources }), { action: 'count rows' }))[0].n ?? 0)
   const newest = await keep(options, 'newest', newestRows(options, request), 'find the newest row of each key')
-  const rows = await count('SELECT sum(rows_of_key) AS n FROM newest', newest)
+  const rows = await count(`SELECT sum(${ROWS_OF_KEY}) AS n FROM newest`, newest)
   const distinct = await count('SELECT count(*) AS n FROM newest', newest)
   const matches = await keep(options, 'matches', publishedMatches(options, request, newest), 'compare with what is published')
   // What has a newer one published leaves; what is left replaces.
-  const winners = 'SELECT * FROM newest c WHERE NOT EXISTS (SELECT 1 FROM matches m WHERE m.position = c.position AND NOT m.newer)'
-  const losers = `SELECT m.* FROM matches m LEFT SEMI JOIN (${winners}) w ON m.position = w.position`
+  const winners = `SELECT * FROM newest c WHERE NOT EXISTS (SELECT 1 FROM matches m WHERE m.position = c.${POSITION} AND NOT m.newer)`
+  const losers = `SELECT m.* FROM matches m LEFT SEMI JOIN (${winners}) w ON m.position = w.${POSITION}`
   const both = { ...newest, ...matches }
   const published = await count(`SELECT count(*) AS n FROM (${winners})`, both)
   const replaced = await count(`SELECT count(DISTINCT position) AS n FROM (${losers})`, both)
   const hit = new Set((await session.rows(relationOf({ sql: `SELECT DISTINCT file FROM (${losers})`, sources: both }), { action: 'find files to write again' })).map((row) => String(row.file)))
   const obsolete = request.published.filter((file) => hit.has(sparkPath(file.path)))
-  const partitions = Object.fromEntries((await session.rows(relationOf({ sql: `SELECT partition_path, count(*) AS n FROM (${winners}) GROUP BY 1`, sources: both }), { action: 'count rows' })).map((row) => [String(row.partition_path), Number(row.n)]))
+  const partitions = Object.fromEntries((await session.rows(relationOf({ sql: `SELECT ${name(ADDED_COLUMNS.partitionPath)} AS partition_path, count(*) AS n FROM (${winners}) GROUP BY 1`, sources: both }), { action: 'count rows' })).map((row) => [String(row.partition_path), Number(row.n)]))
   const adds = published === 0 ? [] : await writeFiles(options, newFiles(options, request, { winners, losers, both, obsolete }), request.folder, request.partitions.map((rule) => rule.name), request.compression, 'publish rows')
   return { adds, obsolete: obsolete.map((file) => file.path), rows, duplicates: rows - distinct, outdated: distinct - published, published, replaced, partitions }
 }
@@ -51,8 +54,8 @@ function newestRows(options: SparkBatchOptions, request: ReplaceRequest): Query 
   const columns = [...new Set([...request.key, request.latestBy])]
   const rows = rowsOfSlices('raw', request.slices, request.partitions, options.rawColumns, columns)
   const key = request.key.map(name).join(', ')
-  const ranked = `SELECT *, row_number() OVER (PARTITION BY ${key} ORDER BY ${name(request.latestBy)} DESC NULLS LAST, position) AS nth, count(*) OVER (PARTITION BY ${key}) AS rows_of_key FROM (${rows.sql})`
-  return { sql: `SELECT * EXCEPT (nth) FROM (${ranked}) WHERE nth = 1`, sources: rows.sources }
+  const ranked = `SELECT *, row_number() OVER (PARTITION BY ${key} ORDER BY ${name(request.latestBy)} DESC NULLS LAST, ${POSITION}) AS ${NTH}, count(*) OVER (PARTITION BY ${key}) AS ${ROWS_OF_KEY} FROM (${rows.sql})`
+  return { sql: `SELECT * EXCEPT (${NTH}) FROM (${ranked}) WHERE ${NTH} = 1`, sources: rows.sources }
 }
 
 function publishedMatches(options: SparkBatchOptions, request: ReplaceRequest, newest: Record<string, Relation>): Query {
@@ -60,7 +63,7 @@ function publishedMatches(options: SparkBatchOptions, request: ReplaceRequest, n
   const same = request.key.map((column) => `p.${name(column)} <=> c.${name(column)}`).join(' AND ')
   const newer = `coalesce(c.${by} > p.${by}, p.${by} IS NULL AND c.${by} IS NOT NULL)`
   const published = rowsOfFiles('published', options.columns, options.partitionColumns, request.published, ['file', 'row'])
-  return { sql: `SELECT p.file, p.row, c.position, ${newer} AS newer FROM (${published.sql}) p JOIN newest c ON ${same}`, sources: { ...published.sources, ...newest } }
+  return { sql: `SELECT p.${FILE} AS file, p.${ROW} AS row, c.${POSITION} AS position, ${newer} AS newer FROM (${published.sql}) p JOIN newest c ON ${same}`, sources: { ...published.sources, ...newest } }
 }
 
 interface Found {
@@ -75,7 +78,7 @@ function newFiles(options: SparkBatchOptions, request: ReplaceRequest, { winners
   const raw = rowsOfSlices('raw', request.slices, request.partitions, options.rawColumns, storedColumns(request))
   const kept = rowsOfFiles('kept', options.columns, options.partitionColumns, obsolete, ['file', 'row'])
   const columns = request.columns.map((column) => `CAST(${name(column.name)} AS ${sparkType(column.type)}) AS ${name(column.name)}`).join(', ')
-  const fresh = `SELECT ${tableColumns(request)} FROM (${raw.sql}) r WHERE EXISTS (SELECT 1 FROM (${winners}) w WHERE w.position = r.position)`
-  const stays = `SELECT * EXCEPT (file, row) FROM (${kept.sql}) t WHERE NOT EXISTS (SELECT 1 FROM (${losers}) m WHERE m.file = t.file AND m.row = t.row)`
+  const fresh = `SELECT ${tableColumns(request)} FROM (${raw.sql}) r WHERE EXISTS (SELECT 1 FROM (${winners}) w WHERE w.${POSITION} = r.${POSITION})`
+  const stays = `SELECT * EXCEPT (${FILE}, ${ROW}) FROM (${kept.sql}) t WHERE NOT EXISTS (SELECT 1 FROM (${losers}) m WHERE m.file = t.${FILE} AND m.row = t.${ROW})`
   return { sql: `SELECT ${columns} FROM (${fresh}) UNION ALL SELECT ${columns} FROM (${stays})`, sources: { ...sourcesOf(raw, kept), ...both } }
 }

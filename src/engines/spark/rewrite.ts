@@ -1,4 +1,5 @@
 /** Upkeep's engine on Spark: merges data files, writes them again without the rows of some keys, publishes keys anew. */
+import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { PublishedFile, RawSlice } from '../../core/batch-engine.ts'
 import { failure } from '../../core/errors.ts'
 import { BY_ADDRESS } from '../../core/object-store.ts'
@@ -10,6 +11,8 @@ import type { Relation } from './protocol.ts'
 import { fileFacts, relationOf, rowsOfFiles, sourcesOf, sparkPath, type Query } from './query.ts'
 import type { SparkSession } from './session.ts'
 import { name, sparkType } from './sql.ts'
+
+const [FILE, ROW, NTH] = (['file', 'row', 'nth'] as const).map((one) => name(ADDED_COLUMNS[one]))
 
 export interface SparkRewriteOptions {
   session: SparkSession
@@ -54,10 +57,10 @@ async function merge(options: SparkRewriteOptions, table: RewriteTable, files: P
   const stored = storedIn(table)
   const rows = rowsOfFiles('merged', stored, [], files, ['file', 'row'])
   const order = fileFacts(files.map((file, i) => ({ path: file.path, values: [i] })), ['nth'])
-  const by = orderBy.length === 0 ? 'o.nth, r.row' : orderBy.map((column) => `r.${name(column)}`).join(', ')
+  const by = orderBy.length === 0 ? `o.nth, r.${ROW}` : orderBy.map((column) => `r.${name(column)}`).join(', ')
   const columns = stored.map((column) => `r.${name(column.name)}`).join(', ')
   // One task, and its rows sorted: COALESCE would not keep what an ORDER BY before it did.
-  const sql = `SELECT /*+ REPARTITION(1) */ ${columns} FROM (${rows.sql}) r JOIN merge_order o ON r.file = o.file SORT BY ${by}`
+  const sql = `SELECT /*+ REPARTITION(1) */ ${columns} FROM (${rows.sql}) r JOIN merge_order o ON r.${FILE} = o.file SORT BY ${by}`
   const made = await oneFile(options, { sql, sources: { ...rows.sources, merge_order: order } }, folder, files[0], table.compression, 'merge files')
   if (made === undefined) throw failure('internal', { reason: 'merged files have no rows' })
   return made
@@ -72,7 +75,7 @@ async function findDoomed(options: SparkRewriteOptions, table: RewriteTable, fil
   const matches = isRaw ? `((t.outcome = 'accepted' AND ${sameKey}) OR (t.outcome = 'quarantined' AND (${sameKey} OR ${inOriginal})))` : sameKey
   const message = isRaw ? 't.topic_id, t.kafka_partition, t.kafka_offset' : "'' AS topic_id, 0 AS kafka_partition, 0L AS kafka_offset"
   const rows = rowsOfFiles('held', table.columns, table.partitionColumns, files, ['file', 'row'])
-  const sql = `SELECT DISTINCT t.file, t.row, ${message} FROM (${rows.sql}) t JOIN doomed d ON ${matches}`
+  const sql = `SELECT DISTINCT t.${FILE} AS file, t.${ROW} AS row, ${message} FROM (${rows.sql}) t JOIN doomed d ON ${matches}`
   const found = await options.session.rows(relationOf({ sql, sources: { ...rows.sources, doomed } }), { action: 'find the rows of keys' })
   const each = found.map((row) => row as unknown as { file: string; row: bigint; topic_id: string; kafka_partition: number; kafka_offset: bigint })
   return { rows: each.map(({ file, row }) => ({ file, row })), messages: isRaw ? each : [] }
@@ -91,7 +94,7 @@ async function without(options: SparkRewriteOptions, table: RewriteTable, file: 
   }
   const columns = stored.map((column) => (cleared && column.name === 'original' ? 'IF(s.topic IS NULL, r.original, NULL) AS original' : `r.${name(column.name)}`)).join(', ')
   const join = cleared ? ' LEFT JOIN (SELECT DISTINCT * FROM silenced) s ON r.topic_id = s.topic AND r.kafka_partition = s.kp AND r.kafka_offset = s.ko' : ''
-  const sql = `SELECT /*+ REPARTITION(1) */ ${columns} FROM (${rows.sql}) r${join} WHERE NOT EXISTS (SELECT 1 FROM gone g WHERE g.row = r.row) SORT BY r.row`
+  const sql = `SELECT /*+ REPARTITION(1) */ ${columns} FROM (${rows.sql}) r${join} WHERE NOT EXISTS (SELECT 1 FROM gone g WHERE g.row = r.${ROW}) SORT BY r.${ROW}`
   return oneFile(options, { sql, sources: { ...rows.sources, ...sources } }, folder, file, table.compression, 'write rows again')
 }
 
@@ -110,11 +113,11 @@ async function republish(options: SparkRewriteOptions, request: RepublishRequest
   const isAffected = (alias: string): string => `EXISTS (SELECT 1 FROM (${affected}) a WHERE ${request.key.map((column) => `a.${name(column)} <=> ${alias}.${name(column)}`).join(' AND ')})`
   const order = [...(request.latestBy === undefined ? [] : [`${name(request.latestBy)} DESC NULLS LAST`]), ...ARRIVAL.map(name)].join(', ')
   const all = rowsOf('all', request.slices, [...new Set([...storedColumns(request), ...request.key, ...ARRIVAL, ...(request.latestBy === undefined ? [] : [request.latestBy])])])
-  const ranked = `SELECT *, row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS nth FROM (${all.sql}) r WHERE ${isAffected('r')}`
-  const winners: Query = { sql: `SELECT * FROM (${ranked}) WHERE nth = 1`, sources: sourcesOf(all, changed) }
+  const ranked = `SELECT *, row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS ${NTH} FROM (${all.sql}) r WHERE ${isAffected('r')}`
+  const winners: Query = { sql: `SELECT * FROM (${ranked}) WHERE ${NTH} = 1`, sources: sourcesOf(all, changed) }
   const partitionNames = request.partitions.map((rule) => rule.name)
   const live = rowsOfFiles('live', request.columns, partitionNames, request.published, ['file'])
-  const hit = new Set((await session.rows(relationOf({ sql: `SELECT DISTINCT file FROM (${live.sql}) p WHERE ${isAffected('p')}`, sources: sourcesOf(live, changed) }), { action: 'find files to write again' })).map((row) => String(row.file)))
+  const hit = new Set((await session.rows(relationOf({ sql: `SELECT DISTINCT ${FILE} AS file FROM (${live.sql}) p WHERE ${isAffected('p')}`, sources: sourcesOf(live, changed) }), { action: 'find files to write again' })).map((row) => String(row.file)))
   const touched = request.published.filter((file) => hit.has(sparkPath(file.path)))
   const kept = rowsOfFiles('kept', request.columns, partitionNames, touched)
   const published = await count(winners)
