@@ -2,8 +2,8 @@
  * What a JSON Schema cannot say of the record: characters of CSV that a scanner can tell apart, encodings
  * that exist.
  */
-import type { Finding } from './finding.ts'
-import type { RawDeclaration } from './normalize.ts'
+import type { Finding, YamlPath } from './finding.ts'
+import type { RawColumn, RawDeclaration } from './normalize.ts'
 import { nearest } from './suggest.ts'
 
 const CSV_SETTINGS = ['delimiter', 'quote', 'header'] as const
@@ -21,11 +21,7 @@ export function checkCsv({ record, columns }: RawDeclaration): Finding[] {
             },
           ],
     )
-  const found = columns.flatMap((column, i): Finding[] =>
-    column.array === true || column.fields !== undefined
-      ? [{ path: ['columns', i], message: `${column.name} is an array, which a field of CSV cannot be` }]
-      : [],
-  )
+  const found = columns.flatMap((column, i) => checkField(column, ['columns', i], record))
   const { delimiter = ',', quote = '"' } = record
   const wrong = [...markProblem('delimiter', delimiter), ...(quote === '' ? [] : markProblem('quote', quote))]
   if (wrong.length === 0 && delimiter === quote)
@@ -35,6 +31,34 @@ export function checkCsv({ record, columns }: RawDeclaration): Finding[] {
       suggestion: 'Write quote: "" for files without quotes.',
     })
   return [...found, ...wrong]
+}
+
+function checkField(
+  column: RawColumn,
+  at: YamlPath,
+  { header, ignore = [] }: RawDeclaration['record'],
+): Finding[] {
+  const { name, path = name } = column
+  const key = [...at, column.path === undefined ? 'name' : 'path']
+  if (column.array === true || column.fields !== undefined)
+    return [{ path: at, message: `${name} is an array, which a field of CSV cannot be` }]
+  if (header === false && !/^#?[1-9]\d*$/.test(path))
+    return [
+      {
+        path: key,
+        message: `${path} is no field of a file without a header: they are called 1, 2, 3 and so on`,
+        suggestion: `Write path: "${Number(at[1]) + 1}", or the place that ${name} has.`,
+      },
+    ]
+  if (ignore.includes(path))
+    return [
+      {
+        path: key,
+        message: `${path} is ignored and is the path of column ${name}`,
+        suggestion: 'Leave one of them out.',
+      },
+    ]
+  return []
 }
 
 /** Characters by the names that people write for them. */

@@ -13,7 +13,12 @@ test.each(readdirSync('datasets').filter((name) => name.endsWith('.yaml')))('the
   expect(mistakes(readFileSync(`datasets/${name}`, 'utf8'))).toEqual([])
 })
 
+const oneField = (record: string, column: string): string =>
+  `dataset: t\nsource: { files: { path: in } }\nrecord: { format: csv, ${record} }\ncolumns:\n  - ${column}\ndrift: freeze\n`
+
 test.each([
+  ['a field by name where there is no header', oneField('header: false', '{ name: id }'), /5:\d+ {2}id is no field of a file without a header.*Write path: "1"/],
+  ['a column of CSV that is ignored', oneField('ignore: [b]', '{ name: a, path: b }'), /b is ignored and is the path of column a/],
   ['an unknown field', books.replace('drift: evolve', 'drfit: evolve'), /^ {2}\d+:1 {2}unknown field drfit in the declaration\. Did you mean drift\?$/],
   ['a wrong type', books.replace('type: uuid', 'type: uid'), /columns\[0\]\.type is "uid", allowed are .*Did you mean uuid\?/],
   ['a missing field', books.replace('dataset: books\n', ''), /the declaration lacks the field dataset/],
