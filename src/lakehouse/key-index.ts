@@ -28,7 +28,8 @@ export interface KeyRun {
 }
 
 export interface KeyIndexManifest {
-  format: 1
+  /** 1 hashed the parts of a key with a separator between them: such an index is built anew. */
+  format: 2
   tableId: string
   version: number
   key: string[]
@@ -40,7 +41,7 @@ export async function readManifest(store: ObjectStore): Promise<KeyIndexManifest
   if (bytes === undefined) return undefined
   try {
     const manifest = JSON.parse(bytes.toString('utf8')) as KeyIndexManifest
-    return manifest.format === 1 ? manifest : undefined
+    return manifest.format === 2 ? manifest : undefined
   } catch {
     return undefined
   }

@@ -71,7 +71,7 @@ async function rebuild(table: Table, engine: BatchEngine, key: string[], progres
   const files = [...snapshot.files.values()]
   if (files.length > 0) progress(`key index: rebuilding from ${files.length} files`)
   const runs = await readRuns(table, engine, key, files)
-  const manifest: KeyIndexManifest = { format: 1, tableId: snapshot.metadata.id, version: snapshot.version, key, runs }
+  const manifest: KeyIndexManifest = { format: 2, tableId: snapshot.metadata.id, version: snapshot.version, key, runs }
   await writeManifest(store, manifest)
   const named = new Set(runs.map((run) => run.name))
   for (const stored of await store.list('_key_index')) if (stored.name.endsWith('.keys') && !named.has(stored.name)) await store.delete(stored.name)

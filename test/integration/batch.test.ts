@@ -145,6 +145,24 @@ test.each([
   where.cleanUp()
 })
 
+test('keys of several columns are equal when each part is: no separator and no null is a part of a value', async () => {
+  const where = dataset('')
+  const parts = ['name: a', 'name: b'].map((part) => `  - { ${part}, trim: false, nulls: [] }\n`).join('')
+  const declared = readFileSync(where.declaration, 'utf8').replace(COLUMNS, `columns:\n${parts}`).replace('key: [id]', 'key: [a, b]')
+  writeFileSync(where.declaration, declared)
+  const texts = [null, '', '-', '0:', '1:x', 'x', '\u0000', '\u001f', 'x\u001fy', 'y', 'y\u001fz', 'z', '3:', '-1:x']
+  const pairs = texts.flatMap((a) => texts.map((b) => ({ a, b })))
+  for (const name of ['first.json', 'second.json']) {
+    writeFileIn(where.incoming, name, JSON.stringify(pairs))
+    await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+    expect(await batch(where)).toMatchObject(name === 'first.json' ? { published: pairs.length } : { published: 0 })
+  }
+  const landed = await deltalake<object[]>(where.processed, "print(json.dumps([{'a': r['a'], 'b': r['b']} for r in t.to_pylist()]))")
+  const sorted = (all: object[]): string[] => all.map((pair) => JSON.stringify(pair)).toSorted()
+  expect(sorted(landed)).toEqual(sorted(pairs))
+  where.cleanUp()
+})
+
 test('a key that is also the table partition survives the loss of the key index', async () => {
   const where = dataset('  partition_by: [{ column: id }]\n')
   await send(where, 'a.json', [1, 2, 2, 3].map((id) => ({ id, revision: 1, text: 'x', day: '2026-01-01' })))

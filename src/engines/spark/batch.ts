@@ -72,8 +72,11 @@ function keyProblem(key: string[], columns: TableColumn[]): string | undefined {
 function keyHash(key: string[], columns: TableColumn[]): string {
   const problem = keyProblem(key, columns)
   if (problem !== undefined) throw failure('not_supported', { feature: `${problem} on Spark`, instead: 'Use engine: duckdb for this dataset.' })
-  const parts = key.map((column) => `coalesce(${keyText(column, columns)}, '\\u0000')`)
-  return `unhex(md5(encode(${parts.length === 1 ? parts[0] : `concat_ws('\\u001f', ${parts.join(', ')})`}, 'UTF-8')))`
+  const parts = key.map((column) => {
+    const text = keyText(column, columns)
+    return `coalesce(concat(octet_length(${text}), ':', ${text}), '-')`
+  })
+  return `unhex(md5(encode(concat(${parts.join(', ')}), 'UTF-8')))`
 }
 
 function keyText(column: string, columns: TableColumn[]): string {
