@@ -2,7 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { cli, cliJson, writeFileIn } from './system.ts'
+import type { App } from '../../src/control/app.ts'
+import { createApp } from '../../src/main/app.ts'
+import { cli, writeFileIn } from './system.ts'
 
 export interface SmallDataset {
   /** Everything of the declaration but its name, source and processed zone. */
@@ -41,13 +43,22 @@ export async function streamed({ declaration, files }: SmallDataset, select: str
   writeFileSync(path, `dataset: small\nsource:\n  files: { path: in, pattern: "*" }\n${declaration}\n`)
   const run = await cli(where, ['stream', path, '--until-caught-up'])
   const query = `SELECT ${select} FROM t WHERE outcome = 'accepted' ORDER BY ${order}`
-  return {
-    code: run.code,
-    said: run.stderr,
-    rows: await cliJson<Record<string, unknown>[]>(where, ['tables', 'query', 'small/raw', query]),
-    rejects: await cliJson<Landed['rejects']>(where, ['quarantine', 'list', path]),
-    home,
-    cleanUp,
+  const [rows, rejects] = await inHome(home, async (app) => [
+    await app.query('small/raw', query, undefined),
+    await app.listQuarantine(path, { rule: undefined, limit: 1_000 }),
+  ])
+  return { code: run.code, said: run.stderr, rows, rejects: rejects as unknown as Landed['rejects'], home, cleanUp }
+}
+
+/** What the CLI's commands call, in this process: reading what landed must not cost the start of two programs a dataset. */
+async function inHome<T>(home: string, action: (app: App) => Promise<T>): Promise<T> {
+  const before = process.env.HEADRACE_HOME
+  process.env.HEADRACE_HOME = home
+  try {
+    return await action(createApp('test'))
+  } finally {
+    if (before === undefined) delete process.env.HEADRACE_HOME
+    else process.env.HEADRACE_HOME = before
   }
 }
 
