@@ -13,7 +13,7 @@ import { readJournal } from '../../src/sample/journal.ts'
 import { createChance } from '../support/chance.ts'
 import { PERFECT, broker, childrenOf, cli, cliJson, killGroup, limitMs, ownBroker, place, produce, sleep, startCli, until, verdict, type Place } from '../support/system.ts'
 
-const KILLS = Number(process.env.HEADRACE_KILLS ?? 15)
+const KILLS = Number(process.env.HEADRACE_KILLS ?? 10)
 const MESSAGES = Number(process.env.HEADRACE_MESSAGES ?? 150_000)
 const chance = createChance()
 

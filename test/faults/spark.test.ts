@@ -13,7 +13,7 @@ import { testSpark, type TestSpark } from '../support/spark.ts'
 import { PERFECT, cli, cliJson, killGroup, limitMs, ownBroker, place, produce, sleep, startCli, until, verdict, type Place } from '../support/system.ts'
 import type { Broker } from '../../src/main/kafka-broker.ts'
 
-const KILLS = Number(process.env.HEADRACE_SPARK_KILLS ?? 2)
+const KILLS = Number(process.env.HEADRACE_SPARK_KILLS ?? 1)
 const chance = createChance()
 let kafka: Broker
 const brokerFolder = mkdtempSync(join(tmpdir(), 'headrace-broker-'))
