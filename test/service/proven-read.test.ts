@@ -230,6 +230,18 @@ test('a proven file has the rows that are read record by record, and no reject',
   expect(proven / tried).toBeGreaterThan(0.15)
 }, 900_000)
 
+test('a large file with quotes in its fields is proven, wherever it is cut to look for blanks at quotes', async () => {
+  const path = join(home, 'large.csv')
+  const lines = Array.from({ length: 60_000 }, (_, i) => `${i},"text, of ""row"" ${i}${'"'.repeat((i % 40) * 2)}"`)
+  const settings: FileSettings = { format: 'csv', columns: [{ name: 'a', type: 'BIGINT' }, { name: 'b', type: 'VARCHAR' }] }
+  const rowsOf = async (text: string): Promise<number | undefined> => {
+    writeFileSync(path, text)
+    return readProven(session, await planFiles(settings, [path]), [path], join(home, 'out', 'large.parquet'))
+  }
+  expect(await rowsOf(`a,b\n${lines.join('\n')}\n`)).toBe(lines.length)
+  expect(await rowsOf(`a,b\n${lines.join('\n')}\n1, "x"\n2,y\n`)).toBe(undefined)
+})
+
 test('what a stream judges in a way that SQL does not know is not tried', () => {
   for (const more of [
     { pattern: 'a+' },

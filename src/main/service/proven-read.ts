@@ -71,14 +71,16 @@ async function anyBlanksAtQuotes(
   dialect: { delimiter: number; quote: number },
 ): Promise<boolean> {
   for (const path of paths) {
-    // The last bytes of a piece come again before the next: what a quote stands between must be there.
-    let tail = Buffer.alloc(0)
+    // The last bytes of a piece come again before the next: what a quote stands between must be there. They
+    // are not looked at again, but for the last one: a run of quotes may be cut where they begin.
+    let tail = Buffer.of(0x0a)
+    let from = 1
     for await (const piece of (await openDocument(path)).chunks()) {
-      if (tail.length === 0) tail = Buffer.of(0x0a)
       const bytes = Buffer.concat([tail, piece])
-      if (bytes.includes(dialect.quote) && mayHaveBlanksAtQuotes(bytes, 1, bytes.length - 1, dialect))
+      if (bytes.includes(dialect.quote) && mayHaveBlanksAtQuotes(bytes, from, bytes.length - 1, dialect))
         return true
       tail = Buffer.from(bytes.subarray(-1024))
+      from = Math.max(1, tail.length - 1)
     }
   }
   return false
