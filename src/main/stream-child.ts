@@ -1,14 +1,11 @@
 /** Entry point of a stream's child process: wires the parts and runs until told to stop. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { contentMark, createFolder, newHash, readChunks, readWhole, type FoundFile } from '../connectors/files/folder.ts'
 import { createKafkaClient } from '../connectors/kafka/client.ts'
 import { createKafkaReader } from '../connectors/kafka/reader.ts'
 import { failure, reasonOf } from '../core/errors.ts'
 import { armFailpoint, armTrap } from '../core/failpoint.ts'
 import { engineMemoryFor } from '../core/width.ts'
-import type { FileSource } from '../core/file-source.ts'
-import type { FilesSourceSpec } from '../dataset/declaration.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { openTable, type Table } from '../lakehouse/table.ts'
@@ -18,6 +15,7 @@ import { failedMessage, runStreamChild } from '../runner/stream-child.ts'
 import { isSilent } from '../runner/range-child.ts'
 import type { ChildSettings, ToChild, ToSupervisor } from '../runner/protocol.ts'
 import { mayArm } from './failpoint-once.ts'
+import { folderSource } from './folder-source.ts'
 import { homeFolder } from './home-folder.ts'
 import { openRaw } from './raw-table.ts'
 import { executionResolver } from './service/dial.ts'
@@ -82,7 +80,8 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
     },
   }
   if (dataset.source.kind === 'files') {
-    await runFolderChild({ ...shared, source: folderSource(dataset.source), marks: snapshot.marks, pollMs: FOLDER_POLL_MS })
+    const source = folderSource(dataset.source, { quietMs: FOLDER_QUIET_MS, chunkBytes: CHUNK_BYTES })
+    await runFolderChild({ ...shared, source, marks: snapshot.marks, pollMs: FOLDER_POLL_MS })
     return
   }
   if (settings.spark !== undefined) {
@@ -120,16 +119,3 @@ function mayHold(file: AddAction, leastOffset: number): boolean {
 const FOLDER_POLL_MS = 500
 const FOLDER_QUIET_MS = 1_000
 const CHUNK_BYTES = 1024 * 1024
-
-function folderSource(spec: FilesSourceSpec): FileSource {
-  const folder = createFolder(spec.path, spec.pattern, FOLDER_QUIET_MS, Date.now)
-  return {
-    list: () => folder.list(),
-    read: (file) => readWhole(file as FoundFile),
-    chunks: (file) => readChunks(file as FoundFile, CHUNK_BYTES),
-    newContentMark() {
-      const hash = newHash()
-      return { update: (bytes) => void hash.update(bytes), value: () => contentMark(hash) }
-    },
-  }
-}

@@ -1,4 +1,5 @@
 /** Messages to records, by the dataset's format: one way in for topics and for files. */
+import { parseJsonPath } from '../core/json-path.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
@@ -15,7 +16,7 @@ import {
   type Surroundings,
 } from '../formats/records.ts'
 import { createXmlScanner } from '../formats/xml/scanner.ts'
-import { compileShape, type XmlField, type XmlSubField } from '../formats/xml/shape.ts'
+import { compileShape, type XmlSubField } from '../formats/xml/shape.ts'
 
 export interface MessageFault {
   rule: string
@@ -39,7 +40,7 @@ export function xmlShapeOf(dataset: Dataset, columns: Column[]): ReturnType<type
   return compileShape({ record: dataset.record.path, fields: columns.map(xmlField), ignore: dataset.record.ignore, namespaces: dataset.record.namespaces })
 }
 
-function xmlField(column: Column): XmlField & XmlSubField {
+function xmlField(column: Column): XmlSubField {
   const { name, path, array, fields } = column
   return array ? { name, path, array: { fields: fields?.map(xmlField) } } : { name, path }
 }
@@ -63,6 +64,14 @@ function jsonShapeOf(dataset: Dataset, columns: Column[]): JsonShapeSpec {
     ...(inner === undefined ? {} : { fields: inner.map((field) => ({ path: field.path })) }),
   }))
   return { record: dataset.record.path, fields, ignore: dataset.record.ignore }
+}
+
+/** Whether a column takes a value that stands around the records of its document. */
+export function standsAround(format: Dataset['record']['format'], { path }: Column): boolean {
+  if (format === 'xml') return path.startsWith('/')
+  if (format !== 'json') return false
+  const parsed = parseJsonPath(path)
+  return typeof parsed !== 'string' && parsed.fromRoot
 }
 
 /** How documents of a dataset become text. */

@@ -4,17 +4,16 @@
  * in the file.
  */
 import { HeadraceError } from '../core/errors.ts'
-import { parseJsonPath } from '../core/json-path.ts'
 import { LIMITS } from '../core/limits.ts'
 import { createSlab, reserve, type Slab } from '../core/slab.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import type { DocumentScanner, Records } from '../formats/records.ts'
 import { openText, type TextStream } from '../formats/document.ts'
-import { unpacksToMore } from '../formats/unpack.ts'
 import {
   createDecoder,
   createDocumentScanner,
   documentSettings,
+  standsAround,
   type MessageDecoder,
   type MessageFault,
 } from './decoder.ts'
@@ -63,13 +62,12 @@ export function createDocumentReader(dataset: Dataset, columns: Column[]): Docum
   const slab = createSlab(LIMITS.slabBytes * 2)
   const settings = documentSettings(dataset)
   // What stands around the records may stand behind them, as far as a document is read whole.
-  const hasAround = columns.some((column) => isAround(dataset.record.format, column))
+  const hasAround = columns.some((column) => standsAround(dataset.record.format, column))
   const most = hasAround ? LIMITS.recordBytes : SMALL_BYTES
-  const isWhole = (file: DocumentBytes): boolean => !file.isPacked && file.size <= most
+  const mayBeWhole = (file: DocumentBytes): boolean => (hasAround || !file.isPacked) && file.size <= most
   return {
     async read(file, onWindow, onWindows) {
-      const readsWhole = isWhole(file) || (hasAround && (await unpacksToWhole(file)))
-      const whole = readsWhole ? await readWhole(decoder, slab, file, onWindow) : NO_ROOM
+      const whole = mayBeWhole(file) ? await readWhole(decoder, slab, file, onWindow) : NO_ROOM
       if (whole !== NO_ROOM) return whole
       await onWindows?.()
       return readWindows({ scanner, slab, text: () => openText(file.chunks(), settings) }, onWindow)
@@ -77,23 +75,8 @@ export function createDocumentReader(dataset: Dataset, columns: Column[]): Docum
   }
 }
 
-/** A small file has more records, of many columns, than have room at a time. */
+/** A small file unpacks to a large one, or has more records, of many columns, than have room at a time. */
 const NO_ROOM = Symbol('no room')
-
-function isAround(format: Dataset['record']['format'], { path }: Column): boolean {
-  if (format === 'xml') return path.startsWith('/')
-  if (format !== 'json') return false
-  const parsed = parseJsonPath(path)
-  return typeof parsed !== 'string' && parsed.fromRoot
-}
-
-/** Whether a packed file has no more in it than a document that is read whole. */
-async function unpacksToWhole(file: DocumentBytes): Promise<boolean> {
-  if (!file.isPacked || file.size > LIMITS.recordBytes) return false
-  const chunks: Buffer[] = []
-  for await (const chunk of file.chunks()) chunks.push(Buffer.from(chunk))
-  return !unpacksToMore(Buffer.concat(chunks), LIMITS.recordBytes)
-}
 
 async function readWhole(
   decoder: MessageDecoder,
@@ -115,7 +98,7 @@ async function readWhole(
   slab.end = end + 1
   decoder.clear()
   const fault = decoded(decoder, slab, end)
-  if (fault === NO_ROOM) return NO_ROOM
+  if (fault === NO_ROOM || (file.isPacked && fault?.rule === 'too_large')) return NO_ROOM
   const { records } = decoder
   const lineOf = createLines(slab, records, () => Promise.resolve(1), decoder.textStart).of
   if (fault === undefined && records.rows > 0) await onWindow({ slab, records, lineOf })

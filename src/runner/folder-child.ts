@@ -13,7 +13,7 @@ import { EMPTY } from '../formats/document.ts'
 import { unpacksToMore } from '../formats/unpack.ts'
 import { createBlockProcessor, type BlockProcessor } from './block.ts'
 import { createBatchWriter, type BatchWriter } from './batch-writer.ts'
-import { documentSettings } from './decoder.ts'
+import { documentSettings, standsAround } from './decoder.ts'
 import { addMessage, createDriftSearch, hashed, piecewise } from './folder-files.ts'
 import { createIntake, type Intake } from './intake.ts'
 import { scanLargeFile } from './large-file.ts'
@@ -184,7 +184,7 @@ async function takeFile(line: Line, file: SourceFile): Promise<string[]> {
 
 /** Declared fields around the records of JSON may stand behind them in a document that is read whole. */
 const mustBeWhole = ({ dataset, columns }: FolderParts): boolean =>
-  dataset.record.format === 'json' && columns.some(({ path }) => /^\$[./[]/.test(path))
+  dataset.record.format === 'json' && columns.some((column) => standsAround('json', column))
 
 function windowBytes(share: number): number {
   return Math.max(4_096, Math.floor(LIMITS.slabBytes / share))

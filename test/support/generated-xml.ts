@@ -4,9 +4,8 @@
  */
 import { checkXmlPaths } from '../../src/dataset/xml-paths.ts'
 import type { RawDeclaration } from '../../src/dataset/normalize.ts'
-import type { XmlShapeSpec } from '../../src/formats/xml/shape.ts'
+import type { XmlShapeSpec, XmlSubField } from '../../src/formats/xml/shape.ts'
 import { kindFor, typedText } from './generated-csv.ts'
-import type { XmlSubField } from '../../src/formats/xml/shape.ts'
 import {
   oneIn,
   textOf,

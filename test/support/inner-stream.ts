@@ -4,22 +4,13 @@
  * processes would be all they do.
  */
 import { join } from 'node:path'
-import {
-  contentMark,
-  createFolder,
-  newHash,
-  readChunks,
-  readWhole,
-  type FoundFile,
-} from '../../src/connectors/files/folder.ts'
 import { engineMemoryFor } from '../../src/core/width.ts'
-import type { FileSource } from '../../src/core/file-source.ts'
 import type { StreamSummary } from '../../src/core/results.ts'
 import { checkDataset, mistakeText } from '../../src/dataset/check.ts'
-import type { Dataset } from '../../src/dataset/declaration.ts'
 import { openStageEngine } from '../../src/engines/duckdb/stage.ts'
 import { decodePath } from '../../src/lakehouse/actions.ts'
 import { runFileStream } from '../../src/main/file-stream.ts'
+import { folderSource } from '../../src/main/folder-source.ts'
 import { openRaw } from '../../src/main/raw-table.ts'
 import type { ChildProcess } from '../../src/runner/child-handle.ts'
 import { runFolderChild } from '../../src/runner/folder-child.ts'
@@ -123,6 +114,7 @@ async function runChild(
     spillFolder: join(home, 'spill'),
   })
   const { store, snapshot } = table
+  if (dataset.source.kind !== 'files') throw new Error('not a folder')
   await runFolderChild({
     settings,
     dataset,
@@ -132,22 +124,8 @@ async function runChild(
     nowMs: Date.now,
     send,
     onMessage,
-    source: sourceOf(dataset),
+    source: folderSource(dataset.source, { quietMs: 0, chunkBytes: 65_536 }),
     marks: snapshot.marks,
     pollMs: 5,
   })
-}
-
-function sourceOf(dataset: Dataset): FileSource {
-  if (dataset.source.kind !== 'files') throw new Error('not a folder')
-  const folder = createFolder(dataset.source.path, dataset.source.pattern, 0, Date.now)
-  return {
-    list: () => folder.list(),
-    read: (file) => readWhole(file as FoundFile),
-    chunks: (file) => readChunks(file as FoundFile, 65_536),
-    newContentMark() {
-      const hash = newHash()
-      return { update: (bytes) => void hash.update(bytes), value: () => contentMark(hash) }
-    },
-  }
 }

@@ -23,12 +23,17 @@ export function storeCell(s: ScanState, column: number, start: number, length: n
 /** Puts the text of an element where the declaration wants it. */
 export function storeText(s: ScanState, node: ElementNode, start: number, length: number): void {
   if (node.column >= 0 && !storeValue(s, node, node.column, start, length)) reportRepeated(s, pathOf(node), start, length)
-  if (node.member !== undefined && !storeMember(s, node.member, start, length)) reportRepeated(s, pathOf(node), start, length)
+  if (node.member !== undefined && !storeMember(s, node.member, start, length))
+    reportRepeated(s, pathOf(node), start, length)
 }
 
-export function storeAttribute(s: ScanState, owner: ElementNode, { column, member, step }: AttributeNode, a: Attribute): void {
+export function storeAttribute(s: ScanState, owner: ElementNode, node: AttributeNode, a: Attribute): void {
+  const { column, member, step } = node
   const { valueStart: start, valueLength: length } = a
-  const isStored = member === undefined ? storeValue(s, owner, column, start, length) : storeMember(s, member, start, length)
+  const isStored =
+    member === undefined
+      ? storeValue(s, owner, column, start, length)
+      : storeMember(s, member, start, length)
   if (isStored) return
   const path = pathOf(owner)
   reportRepeated(s, path === '.' ? step : `${path}/${step}`, start, length)
@@ -127,8 +132,8 @@ export function closeEnvelope(s: ScanState, owner: ElementNode, firstRow: number
   if (s.envelopeSeconds.size > 0) {
     const column = owner.envelope.find((one) => s.envelopeSeconds.has(one))
     if (column !== undefined) {
-      const path = s.shape.paths[column]
-      throw fault(s, `${path} stands twice around the records, and is one value for all of them`, s.envelopeSeconds.get(column) ?? 0)
+      const reason = `${s.shape.paths[column]} stands twice around the records, and is one value for all of them`
+      throw fault(s, reason, s.envelopeSeconds.get(column) ?? 0)
     }
   }
   spreadEnvelope(s, owner, firstRow)

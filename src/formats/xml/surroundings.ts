@@ -39,8 +39,8 @@ export function refuseBehindRecords(s: ScanState, column: number): void {
   let depth = Math.min(s.depth, s.shape.recordDepth - 1)
   while (depth > 0 && s.nodes[depth]?.envelope.includes(column) !== true) depth -= 1
   if (s.windowRecords === s.recordsBefore[depth]) return
-  const reason = `${s.shape.paths[column]} stands behind the records; in a file that is larger than a message it must come before them`
-  throw fault(s, reason, s.opened[s.depth], 'wrong_root')
+  const rest = 'stands behind the records; in a file that is larger than a message it must come before them'
+  throw fault(s, `${s.shape.paths[column]} ${rest}`, s.opened[s.depth], 'wrong_root')
 }
 
 function surroundingsOf(s: ScanState): readonly [string, string] {
@@ -61,7 +61,10 @@ function declarationsAt(s: ScanState, depth: number): string {
   return bound.map(({ prefix, uri }) => ` xmlns${prefix === '' ? '' : ':'}${prefix}="${escaped(uri)}"`).join('')
 }
 
-/** The declared attributes that were found. A prefix is bound for each that names its namespace: one that the file has not. */
+/**
+ * The declared attributes that were found. A prefix is bound for each that names its namespace: one that the file
+ * has not.
+ */
 function attributesOf(s: ScanState, node: ElementNode): string {
   let prefix = 'v'
   while (s.bindings.some((bound) => bound.prefix.startsWith(prefix))) prefix += 'v'
@@ -71,8 +74,8 @@ function attributesOf(s: ScanState, node: ElementNode): string {
     if (value === undefined) return
     const local = Buffer.from(name).toString()
     // A plain name takes an attribute of any namespace that no other path names; without a namespace it is taken first.
-    const isNamed = uri === undefined && node.attributes.some((other) => other.uri === '' && other.name.toString() === name.toString())
-    const space = isNamed ? 'urn:any' : (uri ?? '')
+    const isNamed = node.attributes.some((other) => other.uri === '' && other.name.toString() === name.toString())
+    const space = uri === undefined && isNamed ? 'urn:any' : (uri ?? '')
     if (space === '') written += ` ${local}="${escaped(value)}"`
     else written += ` xmlns:${prefix}${i}="${escaped(space)}" ${prefix}${i}:${local}="${escaped(value)}"`
   })
