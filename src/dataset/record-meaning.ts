@@ -50,7 +50,8 @@ function checkField(
         suggestion: `Write path: "${Number(at[1]) + 1}", or the place that ${name} has.`,
       },
     ]
-  if (ignore.includes(path))
+  // `*` stands for every field that no column has, so it names none, not even the field `*`.
+  if (path !== '*' && ignore.includes(path))
     return [
       {
         path: key,

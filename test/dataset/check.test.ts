@@ -16,6 +16,10 @@ test.each(readdirSync('datasets').filter((name) => name.endsWith('.yaml')))('the
 const oneField = (record: string, column: string): string =>
   `dataset: t\nsource: { files: { path: in } }\nrecord: { format: csv, ${record} }\ncolumns:\n  - ${column}\ndrift: freeze\n`
 
+test('a field of CSV may be called *, which does not ignore it', () => {
+  expect(mistakes(oneField('ignore: ["*"]', '{ name: a, path: "*" }'))).toEqual([])
+})
+
 test.each([
   ['a field by name where there is no header', oneField('header: false', '{ name: id }'), /5:\d+ {2}id is no field of a file without a header.*Write path: "1"/],
   ['a column of CSV that is ignored', oneField('ignore: [b]', '{ name: a, path: b }'), /b is ignored and is the path of column a/],
