@@ -25,6 +25,17 @@ export function createColumnNames(): (names: readonly string[], position: number
   }
 }
 
+/**
+ * The name as it is, or with the first free number behind it: `Id` beside `id` is `Id_2`, since engines do not
+ * tell them apart. `taken` holds names in small letters, and then this one.
+ */
+export function freeName(name: string, taken: Set<string>): string {
+  let free = name
+  for (let n = 2; taken.has(free.toLowerCase()); n += 1) free = `${name}_${n}`
+  taken.add(free.toLowerCase())
+  return free
+}
+
 function readable(name: string): { text: string; lost: boolean } {
   const plain = name.normalize('NFKD').replace(/\p{M}/gu, '').replace(/[^\0-\x7f]/gu, (char) => LETTERS[char.toLowerCase()] ?? char)
   const lost = /[\p{L}\p{N}]/u.test(plain.replace(/[\0-\x7f]/g, '')) || !/[A-Za-z0-9]/.test(plain)

@@ -41,3 +41,12 @@ function lengthOf(c: number): number {
   if (c < 0x80) return 1
   return c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0
 }
+
+/** What is not UTF-8 in [start, end), which begins at byte `position` of its document. */
+export function invalidIn(bytes: Buffer, start: number, end: number, position: number): string | undefined {
+  const found = firstInvalid(bytes, start, end)
+  if (found < 0) return undefined
+  const byte = bytes[found].toString(16).toUpperCase().padStart(2, '0')
+  const place = `byte ${position + found - start} (0x${byte})`
+  return `invalid UTF-8 at ${place}; if the file is windows-1252, declare record.encoding`
+}

@@ -75,7 +75,8 @@ export function makeCsv(chance: Chance, { letters, label }: Encoding): MadeText 
   const width = widthUpTo(chance, 2_000)
   const hasHeader = !oneIn(chance, 8)
   const names = namesFor(chance, letters, width, dialect)
-  const columns = columnsFor(chance, hasHeader ? addressesOf(names) : names.map((_, i) => String(i + 1)))
+  const addresses = hasHeader ? addressesOf(names) : names.map((_, i) => String(i + 1))
+  const columns = columnsFor(chance, addresses)
   if (hasHeader && oneIn(chance, 12)) declareTwins(columns, names)
   const ends = chance.pick([['\n'], ['\n'], ['\r\n'], ['\r'], ['\n', '\r\n', '\r']])
   const making: Making = { ...dialect, chance, letters, width, columns, ends, hasStrays: oneIn(chance, 4) }
@@ -90,7 +91,7 @@ export function makeCsv(chance: Chance, { letters, label }: Encoding): MadeText 
     ['*'],
     ['*'],
     [],
-    columns.flatMap((one, i) => (one === undefined ? addressesOf(names)[i] : [])),
+    columns.flatMap((one, i) => (one === undefined ? addresses[i] : [])),
   ])
   return {
     text,

@@ -144,7 +144,17 @@ def read_csv(task, data, is_job):
                 row.odd({"path": addresses[i]})
         rows.append(row)
     called = (lambda i: addresses[i]) if has_header else (lambda i: f"column{i}")
-    return {**outcome(rows), **({"more": [called(i) for i in unknown]} if is_job else {})}
+    return {**outcome(rows), **({"more": free_names(columns, [called(i) for i in unknown])} if is_job else {})}
+
+
+def free_names(columns, names):
+    """Each unlike all others in small letters."""
+    taken, found = {column["name"].lower() for column in columns}, []
+    for name in names:
+        numbers = (f"{name}_{n}" for n in range(2, 10_000))
+        found.append(next(free for free in (name, *numbers) if free.lower() not in taken))
+        taken.add(found[-1].lower())
+    return found
 
 
 # JSON

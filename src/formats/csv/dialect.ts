@@ -46,3 +46,10 @@ export function countLineEnds(bytes: Uint8Array, from: number, to: number): numb
     count += 1
   return count
 }
+
+/** The last line end in (from, to), or `from`, where one stands. */
+export function lastLineEnd(bytes: Uint8Array, from: number, to: number): number {
+  let at = to - 1
+  while (at > from && bytes[at] !== LF && bytes[at] !== CR) at -= 1
+  return at
+}

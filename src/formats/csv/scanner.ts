@@ -6,8 +6,8 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { LIMITS } from '../../core/limits.ts'
-import { reserve, type Slab } from '../../core/slab.ts'
-import { behindMark, endOfCharacters, firstInvalid } from '../utf8.ts'
+import { createSlab, reserve, type Slab } from '../../core/slab.ts'
+import { behindMark, endOfCharacters, invalidIn } from '../utf8.ts'
 import {
   addRow,
   clearRecords,
@@ -26,6 +26,7 @@ import {
   countLineEnds,
   createDialect,
   hasRest,
+  lastLineEnd,
   lineEndFrom,
   type Dialect,
 } from './dialect.ts'
@@ -48,6 +49,29 @@ export function createCsvScanner(shape: CsvShape): DocumentScanner {
   return new CsvScanner(shape)
 }
 
+/** The first record that is right: all others have as many fields. */
+export interface FirstRecord {
+  fields: number
+  /** No line end stands in its quotes. */
+  isOneLine: boolean
+}
+
+/**
+ * Looks for it at the beginning of a file without a header. Only the scanner can tell: a line within a record
+ * that is wrong may look like a record. `isAll`: the file ends where `head` does.
+ */
+export function firstRecordOf(
+  head: Buffer,
+  { delimiter, quote, isAll }: Pick<CsvShape, 'delimiter' | 'quote'> & { isAll: boolean },
+): FirstRecord | undefined {
+  const slab = createSlab(head.length * 2 + 1)
+  head.copy(slab.bytes)
+  slab.end = head.length
+  const scanner = new CsvScanner({ delimiter, quote, header: false, paths: [], required: [], ignore: ['*'] })
+  scanner.scanWindow(slab, 0, head.length, isAll)
+  return scanner.firstRecord
+}
+
 /** Where the record at hand ends and the next one begins, and the line ends between. */
 interface Extent {
   end: number
@@ -57,6 +81,7 @@ interface Extent {
 
 class CsvScanner implements DocumentScanner {
   readonly records: Records
+  firstRecord: FirstRecord | undefined
   readonly #shape: CsvShape
   readonly #dialect: Dialect
   readonly #reader: RecordReader
@@ -243,6 +268,7 @@ class CsvScanner implements DocumentScanner {
     if (typeof map === 'string') return map
     this.#map = map
     this.#width = count
+    this.firstRecord = { fields: count, isOneLine: this.#reader.breaks === 0 }
     this.#reader.expect(count)
     if (header) this.#headerText = `${bytes.toString('utf8', start, this.#extent.end)}\n`
     return undefined
@@ -297,19 +323,3 @@ class CsvScanner implements DocumentScanner {
 }
 
 const NOT_CLOSED = 'a quote is not closed'
-
-/** The last line end in (from, to), or `from`, where one stands. */
-function lastLineEnd(bytes: Uint8Array, from: number, to: number): number {
-  let at = to - 1
-  while (at > from && bytes[at] !== LF && bytes[at] !== CR) at -= 1
-  return at
-}
-
-/** What is not UTF-8 in [start, end), which begins at byte `position` of its document. */
-function invalidIn(bytes: Buffer, start: number, end: number, position: number): string | undefined {
-  const found = firstInvalid(bytes, start, end)
-  if (found < 0) return undefined
-  const byte = bytes[found].toString(16).toUpperCase().padStart(2, '0')
-  const place = `byte ${position + found - start} (0x${byte})`
-  return `invalid UTF-8 at ${place}; if the file is windows-1252, declare record.encoding`
-}

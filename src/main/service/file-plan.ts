@@ -5,8 +5,10 @@
 import { isUtf8 } from 'node:buffer'
 import { failure } from '../../core/errors.ts'
 import type { Dataset } from '../../dataset/declaration.ts'
+import { freeName } from '../../dataset/column-names.ts'
 import { normalize } from '../../dataset/normalize.ts'
 import { mapFields } from '../../formats/csv/columns.ts'
+import { firstRecordOf } from '../../formats/csv/scanner.ts'
 import { headerOf } from '../../formats/csv/header.ts'
 import { findDialect } from '../../formats/csv/sample-dialect.ts'
 import { openText } from '../../formats/document.ts'
@@ -49,7 +51,7 @@ export async function planFiles(settings: FileSettings, paths: string[]): Promis
       : fileColumns(settings.columns, settings.format, settings.header !== false)
   if (settings.format === 'csv') return planCsv(settings, paths, declared)
   const path =
-    settings.format === 'json' && /^\s*\[/.test((await headOf(paths[0], datasetOf(settings, '', []))).text)
+    settings.format === 'json' && /^\s*\[/.test((await headOf(paths[0], datasetOf(settings, '', []))).bytes.toString())
       ? '$[*]'
       : '$'
   const dataset = datasetOf(settings, path, declared === undefined ? [] : ['*'])
@@ -97,9 +99,10 @@ async function planCsv(
 }
 
 function undeclared(dataset: Dataset, names: string[], paths: string[]): Promise<FileColumn[]> {
+  const taken = new Set<string>()
   return columnsOfNames(
     dataset,
-    names.map((path) => ({ name: nameOf(dataset, path), path })),
+    names.map((path) => ({ name: freeName(nameOf(dataset, path), taken), path })),
     paths,
   )
 }
@@ -129,14 +132,8 @@ function withHeader(dataset: Dataset, declared: FileColumn[], names: string[], p
       known: `its header has ${names.join(', ').slice(0, 200)}.`,
     })
   const byPath = Map.groupBy(declared, ({ column }) => column.path)
-  const taken = new Set(declared.map(({ column }) => column.name))
-  const other = (address: string): FileColumn => {
-    const name = nameOf(dataset, address)
-    let free = name
-    for (let n = 2; taken.has(free); n += 1) free = `${name}_${n}`
-    taken.add(free)
-    return textColumn(free, address)
-  }
+  const taken = new Set(declared.map(({ column }) => column.name.toLowerCase()))
+  const other = (address: string): FileColumn => textColumn(freeName(nameOf(dataset, address), taken), address)
   return [...names.flatMap((one) => byPath.get(one) ?? [other(one)]), ...missing]
 }
 
@@ -145,48 +142,44 @@ function withHeader(dataset: Dataset, declared: FileColumn[], names: string[], p
  * has no header, or one that cannot be used: it is refused when it is read.
  */
 async function headersOf(paths: string[], dataset: Dataset, declared: string[]): Promise<Heading[]> {
-  const { header } = dataset.record
   const found: Heading[] = []
   for (const path of paths) {
-    const first = firstRecord(await headOf(path, dataset), dataset)
+    const first = firstNames(await headOf(path, dataset), dataset)
     if (first === undefined) continue
-    const names = header ? first : first.map((_, i) => String(i + 1))
-    const map = mapFields(names, { paths: declared, required: [], ignore: [] })
+    const map = mapFields(first.names, { paths: declared, required: [], ignore: [] })
     if (typeof map === 'string') continue
     const addresses = [...map.paths]
     for (const [column, field] of map.fieldOf.entries()) if (field >= 0) addresses[field] = declared[column]
-    found.push({ addresses, isOneLine: !first.some((name) => /[\r\n]/.test(name)) })
+    found.push({ addresses, isOneLine: first.isOneLine })
   }
   return found
 }
 
-/**
- * The fields of the first record; without a header, of the first one that is right: it says how many there
- * are.
- */
-function firstRecord({ text, isAll, isBroken }: Head, { record }: Dataset): string[] | undefined {
-  let rest = isAll ? `${text}\n` : text
-  for (;;) {
-    rest = rest.replace(/^[\r\n]+/, '')
-    if (rest === '') return undefined
-    const names = headerOf(rest, record.delimiter, record.quote)?.names
-    const isRight = names !== undefined && !(isBroken && names.join('').includes('\uFFFD'))
-    if (isRight || record.header) return isRight ? names : undefined
-    rest = rest.replace(/^[^\r\n]*/, '')
+/** What the first record of a file calls its fields. */
+function firstNames(
+  { bytes, isAll }: Head,
+  { record: { delimiter, quote, header } }: Dataset,
+): { names: string[]; isOneLine: boolean } | undefined {
+  if (!header) {
+    const first = firstRecordOf(bytes, { delimiter, quote, isAll })
+    if (first === undefined) return undefined
+    return { names: Array.from({ length: first.fields }, (_, i) => String(i + 1)), isOneLine: first.isOneLine }
   }
+  const text = `${bytes.toString('utf8')}${isAll ? '\n' : ''}`.replace(/^[\r\n]+/, '')
+  const names = headerOf(text, delimiter, quote)?.names
+  if (names === undefined || (!isUtf8(bytes) && names.join('').includes('\uFFFD'))) return undefined
+  return { names, isOneLine: !names.some((name) => /[\r\n]/.test(name)) }
 }
 
 async function delimiterOf(path: string, dataset: Dataset): Promise<string> {
-  return findDialect((await headOf(path, dataset)).text, true).delimiter
+  return findDialect((await headOf(path, dataset)).bytes.toString(), true).delimiter
 }
 
-/** The beginning of a file. */
+/** The beginning of a file, in UTF-8. */
 interface Head {
-  text: string
+  bytes: Buffer
   /** It ends where the file does. */
   isAll: boolean
-  /** It has bytes that are no characters; U+FFFD stands for them. */
-  isBroken: boolean
 }
 
 async function headOf(path: string, dataset: Dataset): Promise<Head> {
@@ -198,8 +191,7 @@ async function headOf(path: string, dataset: Dataset): Promise<Head> {
     size += piece.length
     if (size >= HEAD_BYTES) break
   }
-  const head = Buffer.concat(pieces)
-  return { text: head.toString('utf8', 0, HEAD_BYTES), isAll: size < HEAD_BYTES, isBroken: !isUtf8(head) }
+  return { bytes: Buffer.concat(pieces).subarray(0, HEAD_BYTES), isAll: size < HEAD_BYTES }
 }
 
 function datasetOf(

@@ -5,6 +5,7 @@
  */
 import { jsonPathText, parseJsonPath } from '../../core/json-path.ts'
 import type { Column, Dataset } from '../../dataset/declaration.ts'
+import { freeName } from '../../dataset/column-names.ts'
 import { inferType } from '../../dataset/infer.ts'
 import { normalizeColumn } from '../../dataset/normalize.ts'
 import { createDocumentReader, type DocumentWindow } from '../../runner/document-windows.ts'
@@ -43,9 +44,10 @@ export async function columnsOfKeys(dataset: Dataset, paths: string[]): Promise<
       for (const issue of records.issues) if (issue.kind === 'unexpected') keys.add(keyOf(issue.path))
     })
   }
+  const taken = new Set<string>()
   return columnsOfNames(
     dataset,
-    [...keys].map((key) => ({ name: key, path: keyPath(key) })),
+    [...keys].map((key) => ({ name: freeName(key, taken), path: keyPath(key) })),
     paths,
   )
 }

@@ -8,6 +8,7 @@ import type { TransferResult } from '../../engines/duckdb/transfer.ts'
 import type { FileColumn } from './declared-columns.ts'
 import { readExactly } from './exact-read.ts'
 import { asText, planFiles, type FilePlan, type FileSettings } from './file-plan.ts'
+import { freeName } from '../../dataset/column-names.ts'
 import { keyOf, keyPath, wholeTextColumn } from './file-sample.ts'
 import { mayBeProven, readProven } from './proven-read.ts'
 import type { Progress } from './work.ts'
@@ -60,7 +61,8 @@ function keysOf(plan: FilePlan, paths: string[]): FileColumn[] {
   const keys = [...new Set(paths.map(keyOf))].filter(
     (key) => !plan.columns.some(({ column }) => column.path === keyPath(key)),
   )
+  const taken = new Set(plan.columns.map(({ column }) => column.name.toLowerCase()))
   return keys
     .slice(0, Math.max(0, MOST_COLUMNS - plan.columns.length))
-    .map((key) => wholeTextColumn(key, keyPath(key), plan.dataset.record.format))
+    .map((key) => wholeTextColumn(freeName(key, taken), keyPath(key), plan.dataset.record.format))
 }
