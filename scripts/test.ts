@@ -22,7 +22,7 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   link: { files: ['test/integration/kafka.test.ts'], env: { HEADRACE_SPELL_S: '60' } },
   large: { files: ['test/integration/shapes.test.ts'], env: { HEADRACE_LARGE_RECORDS: '10000000' } },
   log: { files: ['test/lakehouse/long-log.test.ts'], env: { HEADRACE_SIMULATED_HOURS: '48' } },
-  spark: { files: ['test/faults/spark.test.ts'], env: { HEADRACE_SPARK_KILLS: '30' } },
+  spark: { files: ['test/faults/spark.test.ts', 'test/conformance/tables.test.ts'], env: { HEADRACE_SPARK_KILLS: '30' } },
   upkeep: { files: ['test/faults/upkeep.test.ts'], env: { HEADRACE_UPKEEP_KILLS: '60' } },
   schedule: { files: ['test/dataset/schedule.test.ts'], env: { HEADRACE_ZONES: 'all' } },
   service: { files: ['test/faults/service.test.ts'], env: { HEADRACE_SERVICE_KILLS: '100' } },

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sampled } from '../support/chance.ts'
 import { testSpark, type TestSpark } from '../support/spark.ts'
 import { startHdfs, startS3, type StorageServer } from '../support/storage.ts'
 import { PYTHON, broker, cli, cliJson, place, produce, type Place } from '../support/system.ts'
@@ -54,7 +55,7 @@ os._exit(0)`
 
 const sparkRoot = (root: string): string => root.replace(/^s3:/, 's3a:')
 
-test.each(['local', 's3', 'hdfs'])('%s: appended and compacted by both engines, read by all with the same hash', async (kind) => {
+test.each(sampled(['local', 's3', 'hdfs'], 1))('%s: appended and compacted by both engines, read by all with the same hash', async (kind) => {
   const where = place(address)
   const root = kind === 'local' ? `${where.home}/tables` : servers[kind].root(`tables-${process.pid}`)
   Object.assign(where.env, spark.env, { HEADRACE_TABLES: root })

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createChance } from '../support/chance.ts'
+import { createChance, sampled } from '../support/chance.ts'
 import { fillUp, loopDisk } from '../support/disk.ts'
 import { testSpark, type TestSpark } from '../support/spark.ts'
 import { PERFECT, cli, cliJson, killGroup, limitMs, ownBroker, place, produce, sleep, startCli, until, verdict, type Place } from '../support/system.ts'
@@ -136,8 +136,8 @@ test(`executors of a cluster and the broker are killed ${KILLS} times: Spark run
   where.cleanUp()
 }, limitMs(400_000))
 
-/** A sample of the places or moments to die at, another each run; all of them in the long suite. */
-const sample = <T>(points: T[], count: number): T[] => (KILLS > 5 ? points : points.toSorted(() => chance() - 0.5).slice(0, count))
+/** Some of the places or moments to die at. */
+const sample = <T>(points: T[], count: number): T[] => sampled(points, count, chance)
 
 test.each(sample(['file.written', 'file.synced', 'folder.synced'], 1))('a task killed at %s is done again, in other files', async (name) => {
   const where = onSpark()
@@ -149,7 +149,7 @@ test.each(sample(['file.written', 'file.synced', 'folder.synced'], 1))('a task k
   where.cleanUp()
 })
 
-test.each(sample(['batch.prepared', 'commit.before', 'commit.temporary_synced', 'commit.linked', 'commit.done'], 3))('killed at %s, nothing is lost or doubled', async (name) => {
+test.each(sample(['batch.prepared', 'commit.before', 'commit.temporary_synced', 'commit.linked', 'commit.done'], 1))('killed at %s, nothing is lost or doubled', async (name) => {
   const where = onSpark()
   await produce(where, 1_500)
   const child = name === 'batch.prepared'
@@ -214,7 +214,7 @@ test('a disk without room under the tasks: the job says so, waits, and goes on w
 test('a stop at any moment of the start ends the job: what the supervisor asks before the session is open is answered', async () => {
   const where = onSpark()
   await produce(where, 300)
-  for (const delayMs of sample([200, 500, 800, 1_100, 1_400, 1_800, 2_400], 4)) {
+  for (const delayMs of sample([200, 500, 800, 1_100, 1_400, 1_800, 2_400], 2)) {
     const job = startCli(where, ['stream', where.declaration])
     await sleep(delayMs)
     process.kill(job.pid as number, 'SIGTERM')

@@ -15,3 +15,13 @@ export function createChance(seed = Number(process.env.HEADRACE_SEED ?? Date.now
   }
   return Object.assign(next, { seed })
 }
+
+/** Some of many cases, others in each run; a long suite takes them all. */
+export function sampled<T>(all: T[], count: number, chance: Chance = createChance()): T[] {
+  if (process.env.HEADRACE_LONG_SUITE !== undefined) return all
+  const ordered = all.map((value) => ({ value, at: chance() }))
+  return ordered
+    .toSorted((a, b) => a.at - b.at)
+    .slice(0, count)
+    .map(({ value }) => value)
+}
