@@ -50,9 +50,15 @@ export function typeText(type: DeltaType): string {
   return `struct<${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}>`
 }
 
-/** A name in a store as paths stand in the log: URI-encoded, step by step. */
+/**
+ * A name in a store as paths stand in the log: URI-encoded, step by step. `=` stays, as Spark and delta-rs leave
+ * it: they compare paths as texts, and a file that they remove under another spelling would stay for others.
+ */
 export function encodePath(name: string): string {
-  return name.split('/').map(encodeURIComponent).join('/')
+  return name
+    .split('/')
+    .map((step) => encodeURIComponent(step).replaceAll('%3D', '='))
+    .join('/')
 }
 
 /** Rows of a file that an engine of ours wrote: its statistics state them always. */

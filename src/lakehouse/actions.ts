@@ -3,9 +3,13 @@
  * version 2; anything beyond is refused by name, because a reader that skips a feature shows wrong rows.
  */
 import { failure } from '../core/errors.ts'
+import { encodePath } from '../core/table-schema.ts'
 
 export interface AddAction {
+  /** As `encodePath` spells it. */
   path: string
+  /** As the log spells it, where that is otherwise: others compare texts. */
+  loggedPath?: string
   partitionValues: Record<string, string | null>
   size: number
   modificationTime: number
@@ -16,6 +20,7 @@ export interface AddAction {
 
 export interface RemoveAction {
   path: string
+  loggedPath?: string
   deletionTimestamp?: number | null
   dataChange: boolean
   extendedFileMetadata?: boolean | null
@@ -103,5 +108,21 @@ export function checkProtocol(protocol: ProtocolAction, root: string): void {
 
 /** Paths in the log are URI-encoded (protocol: "Add File"): files that Spark wrote carry encoded partition values. */
 export function decodePath(path: string): string {
-  return decodeURIComponent(path)
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    // A writer that does not encode: a lone % stands for itself.
+    return path
+  }
+}
+
+/** The action with its path as we spell it: one file may be added under one spelling and removed under another. */
+export function spelledAlike<A extends AddAction | RemoveAction>(action: A): A {
+  const path = encodePath(decodePath(action.path))
+  return path === action.path ? action : { ...action, path, loggedPath: action.loggedPath ?? action.path }
+}
+
+/** The action as it goes into the log. */
+export function asLogged<A extends AddAction | RemoveAction>({ loggedPath, ...action }: A): Omit<A, 'loggedPath'> {
+  return loggedPath === undefined ? action : { ...action, path: loggedPath }
 }

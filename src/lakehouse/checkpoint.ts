@@ -6,7 +6,7 @@ import { parquetReadObjects, type AsyncBuffer, type SchemaElement } from 'hyparq
 import { ByteWriter, parquetWrite } from 'hyparquet-writer'
 import { failpoint } from '../core/failpoint.ts'
 import type { ObjectStore } from '../core/object-store.ts'
-import { checkpointName, type Action } from './actions.ts'
+import { asLogged, checkpointName, spelledAlike, type Action } from './actions.ts'
 import type { Snapshot } from './snapshot.ts'
 
 const POINTER = '_delta_log/_last_checkpoint'
@@ -69,8 +69,8 @@ function checkpointRows(snapshot: Snapshot): Record<string, unknown>[] {
     { protocol: snapshot.protocol },
     { metaData: { ...snapshot.metadata, createdTime: long(snapshot.metadata.createdTime) } },
     ...[...snapshot.marks].map(([appId, version]) => ({ txn: { appId, version: BigInt(version), lastUpdated: BigInt(snapshot.timestampMs) } })),
-    ...[...snapshot.files.values()].map((add) => ({ add: { ...add, size: BigInt(add.size), modificationTime: BigInt(add.modificationTime), dataChange: false } })),
-    ...[...snapshot.tombstones.values()].map((remove) => ({ remove: { ...remove, deletionTimestamp: long(remove.deletionTimestamp), size: long(remove.size), dataChange: false } })),
+    ...[...snapshot.files.values()].map((add) => ({ add: { ...asLogged(add), size: BigInt(add.size), modificationTime: BigInt(add.modificationTime), dataChange: false } })),
+    ...[...snapshot.tombstones.values()].map((remove) => ({ remove: { ...asLogged(remove), deletionTimestamp: long(remove.deletionTimestamp), size: long(remove.size), dataChange: false } })),
   ]
 }
 
@@ -107,7 +107,11 @@ export async function lastCheckpoint(store: ObjectStore): Promise<number | undef
 export async function loadTombstones(store: ObjectStore, snapshot: Snapshot): Promise<void> {
   if (snapshot.unreadTombstones === undefined) return
   const actions = (await readCheckpoint(store, snapshot.unreadTombstones, ['remove'])) ?? []
-  for (const { remove } of actions) if (remove !== undefined && !snapshot.files.has(remove.path) && !snapshot.tombstones.has(remove.path)) snapshot.tombstones.set(remove.path, remove)
+  for (const action of actions) {
+    if (action.remove === undefined) continue
+    const remove = spelledAlike(action.remove)
+    if (!snapshot.files.has(remove.path) && !snapshot.tombstones.has(remove.path)) snapshot.tombstones.set(remove.path, remove)
+  }
   snapshot.unreadTombstones = undefined
 }
 

@@ -9,7 +9,7 @@ import { failpoint } from '../core/failpoint.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { DataFile, TableSchema } from '../core/table-schema.ts'
-import { PROTOCOL, checkProtocol, entryName, readEntry, writeEntry, type Action, type CommitInfo, type MetadataAction } from './actions.ts'
+import { PROTOCOL, asLogged, checkProtocol, entryName, readEntry, writeEntry, type Action, type AddAction, type CommitInfo, type MetadataAction } from './actions.ts'
 import { lastCheckpoint, readCheckpoint } from './checkpoint.ts'
 import { tidyLog, type LogGrowth } from './log-upkeep.ts'
 import { applyActions, emptySnapshot, schemaString, type Snapshot } from './snapshot.ts'
@@ -206,8 +206,9 @@ function actionsOf(request: CommitRequest & { id: string }, snapshot: Snapshot, 
     actions.push({ metaData: { ...snapshot.metadata, schemaString: schemaString(request.schema.columns), partitionColumns: request.schema.partitionColumns } })
   for (const [appId, version] of Object.entries(request.marks)) actions.push({ txn: { appId, version, lastUpdated: nowMs } })
   for (const path of request.removes) {
-    const { partitionValues, size } = snapshot.files.get(path) as { partitionValues: Record<string, string | null>; size: number }
-    actions.push({ remove: { path, deletionTimestamp: nowMs, dataChange, extendedFileMetadata: true, partitionValues, size } })
+    const file = snapshot.files.get(path) as AddAction
+    const { partitionValues, size } = file
+    actions.push({ remove: { path: asLogged(file).path, deletionTimestamp: nowMs, dataChange, extendedFileMetadata: true, partitionValues, size } })
   }
   for (const file of request.adds)
     actions.push({ add: { path: file.path, partitionValues: file.partitionValues, size: file.size, modificationTime: nowMs, dataChange: file.dataChange ?? dataChange, stats: file.stats, ...(file.tags === undefined ? {} : { tags: file.tags }) } })
