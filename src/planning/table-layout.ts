@@ -3,7 +3,7 @@ import { failure } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../core/raw-columns.ts'
 import { tableColumn, typeText, type DeltaType, type TableColumn, type TableSchema } from '../core/table-schema.ts'
-import { UNUSABLE_COLUMN, type Column, type Dataset, type PartitionField } from '../dataset/declaration.ts'
+import { RESERVED_COLUMNS, UNUSABLE_COLUMN, type Column, type Dataset, type PartitionField } from '../dataset/declaration.ts'
 import { normalizeColumn } from '../dataset/normalize.ts'
 import { pathMeaning, pathNames } from '../dataset/paths.ts'
 
@@ -121,6 +121,11 @@ function columnName(names: string[]): string {
   return name === UNUSABLE_COLUMN ? 'proto' : name
 }
 
+/** A column that another writer added: it stays, and is null in rows of ours. */
+function isForeign({ name, nullable, metadata }: TableColumn): boolean {
+  return nullable && metadata[PATH] === undefined && !RESERVED_COLUMNS.includes(name)
+}
+
 /**
  * Compares the columns in force with the table: what is new is returned (the table gets it as nullable columns); a
  * rename, a drop or a change of type is refused by name, because rows already written would change their meaning.
@@ -133,7 +138,7 @@ export function schemaChange(dataset: Dataset, existing: TableColumn[], wanted: 
   for (const column of existing) {
     const kept = wanted.columns.find((one) => one.name.toLowerCase() === column.name.toLowerCase())
     if (kept === undefined) {
-      if (column.metadata[EVOLVED] === true) continue
+      if (column.metadata[EVOLVED] === true || isForeign(column)) continue
       const path = column.metadata[PATH]
       const renamed = wanted.columns.find((one) => one.metadata[PATH] === path && path !== undefined && !known.has(one.name.toLowerCase()))
       refuse(renamed === undefined ? `drop column ${column.name}` : `rename column ${column.name} to ${renamed.name}`)

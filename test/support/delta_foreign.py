@@ -1,0 +1,83 @@
+"""Another writer and two other readers of a Delta table: deltalake and polars. Commands as JSON lines."""
+
+import json
+import sys
+from datetime import timedelta
+
+import polars
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+
+COLUMNS = ["id", "title", "part"]
+
+
+def arrow(rows, more=()):
+    names = [*COLUMNS, *more]
+    return pa.table({name: pa.array([row.get(name) for row in rows], pa.string()) for name in names})
+
+
+def append(path, rows, more=()):
+    # Columns that the table has and the rows do not are null.
+    write_deltalake(path, arrow(rows, more), mode="append", schema_mode="merge")
+
+
+def merge(path, rows):
+    source = arrow(rows)
+    (
+        DeltaTable(path)
+        .merge(source, predicate="t.id = s.id", source_alias="s", target_alias="t")
+        .when_matched_update({"title": "s.title"})
+        .when_not_matched_insert({name: f"s.{name}" for name in COLUMNS})
+        .execute()
+    )
+
+
+def act(path, op, args):
+    if op == "append":
+        return append(path, args["rows"], args.get("more", ()))
+    if op == "merge":
+        return merge(path, args["rows"])
+    table = DeltaTable(path)
+    if op == "delete":
+        return table.delete(args["predicate"])
+    if op == "update":
+        return table.update(predicate=args["predicate"], updates={"title": args["title"]})
+    if op == "properties":
+        return table.alter.set_table_properties(args["properties"])
+    if op == "feature":
+        from deltalake import TableFeatures
+
+        feature = getattr(TableFeatures, args["feature"])
+        return table.alter.add_feature(feature, allow_protocol_versions_increase=True)
+    if op == "compact":
+        return table.optimize.compact()
+    if op == "zorder":
+        return table.optimize.z_order(["id"])
+    if op == "vacuum":
+        return table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+    if op == "checkpoint":
+        return table.create_checkpoint()
+    if op == "cleanup":
+        return table.cleanup_metadata()
+    raise ValueError(op)
+
+
+def rows(path):
+    """As each reader finds them."""
+    table = DeltaTable(path)
+    columns = [*COLUMNS, *(field.name for field in table.schema().fields if field.name == "by_other")]
+    found = {
+        "deltalake": table.to_pyarrow_table(columns=columns).to_pylist(),
+        "polars": polars.scan_delta(path).select(columns).collect().to_dicts(),
+    }
+    return {by: [[row.get(name) for name in (*COLUMNS, "by_other")] for row in rows] for by, rows in found.items()}
+
+
+for line in sys.stdin:
+    command = json.loads(line)
+    path, op = command["path"], command["op"]
+    try:
+        answer = rows(path) if op == "rows" else act(path, op, command.get("args", {})) or {}
+        print(json.dumps({"ok": answer}, default=str), flush=True)
+    except Exception as error:
+        print(json.dumps({"error": f"{type(error).__name__}: {error}"[:500]}), flush=True)
