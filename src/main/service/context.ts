@@ -5,6 +5,7 @@ import type { Answer, Listed } from '../../control/service.ts'
 import type { SealedSecrets } from '../../secrets/sealed-file.ts'
 import type { SlotSettings } from '../../state/capacity.ts'
 import type { Gate } from '../../state/database.ts'
+import type { Checker } from './checker.ts'
 import type { Learner } from './learner.ts'
 import type { Mailer } from './mail.ts'
 import type { Retention } from './retention.ts'
@@ -26,6 +27,7 @@ export interface Context {
   settledEvents: () => Promise<bigint>
   retention: Retention
   learner: Learner
+  checker: Checker
   metrics: ServiceMetrics
   /** Undefined: no mail is sent. */
   mail: Mailer | undefined

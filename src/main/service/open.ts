@@ -10,6 +10,7 @@ import { createEventHorizon } from '../../state/events.ts'
 import { migrate } from '../../state/migrate.ts'
 import { capacityCases, refreshCapacity } from './capacity.ts'
 import { planCases } from './capacity-plan.ts'
+import { createChecker, type CheckLimits } from './checker.ts'
 import type { Context } from './context.ts'
 import { estimationCases } from './estimation.ts'
 import { executionCases } from './executions.ts'
@@ -33,6 +34,7 @@ export interface OpenOptions {
   spillover?: boolean
   slots?: SlotSettings
   now?: () => Date
+  checks?: CheckLimits
 }
 
 export interface OpenService {
@@ -63,6 +65,7 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
     settledEvents: createEventHorizon(gate.service),
     retention: retentionOf(),
     learner: createLearner(gate.service),
+    checker: createChecker(options.checks),
     metrics: createServiceMetrics(gate.service, now),
     mail: mailerOf(),
     oidc: settings === undefined ? undefined : createJwtVerifier(settings),
@@ -73,6 +76,7 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
   const rehearsal = { ...context, gate: rehearsing(gate), capacity: { ...context.capacity }, secrets: rehearsingSecrets(context.secrets) }
   return { service: casesOf(context), rehearsal: casesOf(rehearsal), context, close: async () => {
     await context.learner.close()
+    await context.checker.close()
     await gate.close()
   } }
 }

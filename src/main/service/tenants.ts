@@ -21,7 +21,7 @@ export function tenantCases({ gate, now, oidc, settledEvents }: Context): Part {
     const tenant = await findTenant(gate.service, principal.tenantId)
     return tenant === undefined ? undefined : { ...principal, tenantStatus: tenant.status }
   }
-  const known = new Map<string, { until: number; principal: Awaited<ReturnType<typeof principalOf>> }>()
+  const known = new Map<string, { until: number; principal: ReturnType<typeof lookUp> }>()
   const limits = new Map<string, { until: number; limit: number }>()
   const getTenant = async (tenantId: string): Promise<Answer> => found(await gate.readAs(tenantId, (db) => findTenant(db, tenantId)), 'tenant', tenantId, 'GET /api/v1/tenants')
   return {
@@ -31,11 +31,14 @@ export function tenantCases({ gate, now, oidc, settledEvents }: Context): Part {
       // A revoked token works for two seconds more in this process; each request would else cost a query before its own.
       if (entry === undefined || entry.until < at) {
         if (known.size > 10_000) known.clear()
-        entry = { until: at + KNOWN_FOR_MS, principal: await lookUp(token) }
+        // Many requests at once are one look-up. One that fails is asked again.
+        entry = { until: at + KNOWN_FOR_MS, principal: lookUp(token) }
         known.set(token, entry)
+        entry.principal.catch(() => known.delete(token))
       }
-      if (entry.principal === undefined) throw failure('unauthenticated', { reason: 'it is unknown, was revoked or has expired' })
-      const { tenantStatus, ...principal } = entry.principal
+      const holder = await entry.principal
+      if (holder === undefined) throw failure('unauthenticated', { reason: 'it is unknown, was revoked or has expired' })
+      const { tenantStatus, ...principal } = holder
       if (tenantStatus === 'suspended') throw failure('tenant_suspended', { tenant: principal.tenantId, status: tenantStatus })
       return principal
     },
