@@ -17,7 +17,7 @@ import { entryOf } from '../package-root.ts'
 import { EXECUTION_MARK } from './dial.ts'
 import { logPath } from './executions.ts'
 import { measure } from './process-meter.ts'
-import { allowedPaths } from './tenant-paths.ts'
+import { allowedPaths, closedPaths } from './tenant-paths.ts'
 import type { FromChild, ToExecution, Work } from './work.ts'
 
 export interface Running {
@@ -74,7 +74,7 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   const memoryBytes = claimed.memory_gb * 1024 ** 3
   const work: Work = {
     executionId: claimed.execution_id, jobId: claimed.job_id, knownUntil: await lastSuccess(gate.service, claimed.job_id), tenantId: claimed.tenant_id, sourceType: job.source_type, source, destination, sourceSecret: await secretOf(source), destinationSecret: await secretOf(destination), cursor: job.cursor, draft: claimed.namespace === DRAFT, continuous,
-    estimatedMinutes: row.estimated_minutes, memoryBytes, threads: Math.min(claimed.cpu_cores, cpus().length), workFolder: await beginAttempt(home, claimed), tenantFolder, scratchFolder: join(home, 'drafts', claimed.tenant_id, claimed.job_id), allowedPaths: allowedPaths(),
+    estimatedMinutes: row.estimated_minutes, memoryBytes, threads: Math.min(claimed.cpu_cores, cpus().length), workFolder: await beginAttempt(home, claimed), tenantFolder, scratchFolder: join(home, 'drafts', claimed.tenant_id, claimed.job_id), allowedPaths: allowedPaths(), closedPaths: closedPaths(home),
   }
   const path = logPath(home, claimed.execution_id)
   mkdirSync(dirname(path), { recursive: true })
