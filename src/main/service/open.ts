@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os'
 import { sql } from 'kysely'
 import type { Service } from '../../control/service.ts'
 import { NAMESPACES, machineCapacity, type OfferedCapacity } from '../../core/namespaces.ts'
+import { tenantLimits } from '../../core/tenant-limits.ts'
 import { openSealedSecrets, sealedFileOf } from '../../secrets/sealed-file.ts'
 import { SLOTS, ensureSlots, gridAt, type SlotSettings } from '../../state/capacity.ts'
 import { openGate, rehearsing, type Gate } from '../../state/database.ts'
@@ -22,6 +23,7 @@ import { createJwtVerifier, oidcSettings } from './oidc.ts'
 import { purchaseCases } from './purchases.ts'
 import { retentionOf } from './retention.ts'
 import { rehearsingSecrets, secretCases } from './secrets-cases.ts'
+import { createStorageMeter } from './tenant-storage.ts'
 import { tierCases } from './sla-tiers.ts'
 import { tenantCases } from './tenants.ts'
 import { webhookCases } from './webhook-cases.ts'
@@ -64,6 +66,8 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
     now,
     settledEvents: createEventHorizon(gate.service),
     retention: retentionOf(),
+    limits: tenantLimits(),
+    storage: createStorageMeter(options.home),
     learner: createLearner(gate.service),
     checker: createChecker(options.checks),
     metrics: createServiceMetrics(gate.service, now),
