@@ -1,24 +1,37 @@
 /** Who asks, and whether the role may. Another tenant's things look like things that do not exist. */
 import type { FastifyRequest } from 'fastify'
 import type { Service } from '../control/service.ts'
-import { failure } from '../core/errors.ts'
+import { failure, HeadraceError } from '../core/errors.ts'
 import type { Principal } from '../core/service-nouns.ts'
 import { mayRole, type Route } from './route.ts'
+import type { Strangers } from './strangers.ts'
 
-export async function principalOf(service: Service, request: FastifyRequest, route: Pick<Route, 'needs' | 'summary'>): Promise<Principal> {
+/** What decides on requests: the use cases, and how often a stranger may try. */
+export interface Door {
+  service: Service
+  strangers: Strangers
+}
+
+export async function principalOf({ service, strangers }: Door, request: FastifyRequest, route: Pick<Route, 'needs' | 'summary'>): Promise<Principal> {
   const header = request.headers.authorization
   const match = /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(header ?? '')
+  const entry = strangers.enter(request.ip, match?.[1])
   if (match === null) throw failure('unauthenticated', { reason: header === undefined ? 'there is no Authorization header' : 'the Authorization header is not Bearer TOKEN' })
-  const principal = await service.principal(match[1])
+  const principal = await service.principal(match[1]).catch((error: unknown) => {
+    if (error instanceof HeadraceError && error.code === 'unauthenticated') entry.failed()
+    else entry.undone()
+    throw error
+  })
+  entry.held()
   tenantOf({ principal }, (request.params as { tenant_id?: string } | undefined)?.tenant_id)
   if (route.needs !== 'anyone' && !mayRole(principal.role, route.needs)) throw failure('forbidden', { role: principal.role, action: route.summary.charAt(0).toLowerCase() + route.summary.slice(1), needed: route.needs })
   return principal
 }
 
 /** Says who asks, and how often a minute they may. */
-export async function admit(service: Service, request: FastifyRequest, route: Pick<Route, 'needs' | 'summary'>): Promise<void> {
-  request.principal = await principalOf(service, request, route)
-  if (request.principal.tenantId !== undefined) request.limit = await service.requestLimit(request.principal.tenantId)
+export async function admit(door: Door, request: FastifyRequest, route: Pick<Route, 'needs' | 'summary'>): Promise<void> {
+  request.principal = await principalOf(door, request, route)
+  if (request.principal.tenantId !== undefined) request.limit = await door.service.requestLimit(request.principal.tenantId)
 }
 
 /** The tenant of the request: the token's own. An operator names one in the path. */

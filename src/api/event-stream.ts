@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Service } from '../control/service.ts'
 import { failure } from '../core/errors.ts'
-import { admit, principalOf } from './auth.ts'
+import { admit, principalOf, type Door } from './auth.ts'
 
 const LOOK_MS = 500
 /** How often a quiet stream says that it is there, and every stream is asked whether its token still holds. */
@@ -20,12 +20,13 @@ const WAITING_BYTES = 1024 * 1024
 /** How long the end of a stream may take to reach its client. */
 const END_MS = 1_000
 
-export function addEventStream(app: FastifyInstance, service: Service, limited: unknown): void {
+export function addEventStream(app: FastifyInstance, door: Door, limited: unknown): void {
+  const { service } = door
   const bell = createBell(service)
   const open = new Map<string, number>()
   app.addHook('preClose', async () => bell.close())
   const schema = { summary: 'Events as they happen (text/event-stream): the tenant\'s, or all for an operator', tags: ['events'], security: [{ token: [] }], hide: true }
-  app.get('/api/v1/events/stream', { schema, onRequest: (request) => admit(service, request, ROUTE), preValidation: limited as never }, async (request, reply) => {
+  app.get('/api/v1/events/stream', { schema, onRequest: [(request: FastifyRequest) => admit(door, request, ROUTE), limited as never] }, async (request, reply) => {
     const tenantId = request.principal?.tenantId
     const whose = tenantId ?? ''
     const count = open.get(whose) ?? 0
@@ -34,7 +35,7 @@ export function addEventStream(app: FastifyInstance, service: Service, limited: 
     try {
       const after = await startOf(service, request)
       reply.hijack()
-      await stream(service, bell, { request, raw: reply.raw, tenantId, after })
+      await stream(door, bell, { request, raw: reply.raw, tenantId, after })
     } finally {
       open.set(whose, (open.get(whose) ?? 1) - 1)
     }
@@ -58,7 +59,7 @@ interface Watcher {
   after: string
 }
 
-async function stream(service: Service, bell: Bell, { request, raw, tenantId, after }: Watcher): Promise<void> {
+async function stream(door: Door, bell: Bell, { request, raw, tenantId, after }: Watcher): Promise<void> {
   using seat = bell.sit(tenantId)
   raw.on('close', seat.wake)
   raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no', connection: 'close' })
@@ -67,13 +68,13 @@ async function stream(service: Service, bell: Bell, { request, raw, tenantId, af
   while (!raw.destroyed && !bell.closed) {
     seat.listen()
     // What cannot be read now is read with the next ping.
-    const events = await service.events(tenantId, after, PAGE).catch(() => [])
+    const events = await door.service.events(tenantId, after, PAGE).catch(() => [])
     for (const event of events) raw.write(`id: ${String(event.event_id)}\nevent: ${String(event.event)}\ndata: ${JSON.stringify(event)}\n\n`)
     if (raw.writableLength > WAITING_BYTES) return void raw.destroy()
     if (events.length > 0) after = String(events.at(-1)?.event_id)
     if (events.length < PAGE) await seat.news(PING_MS)
     if (performance.now() - checkedMs < PING_MS) continue
-    if (!(await stillMay(service, request))) break
+    if (!(await stillMay(door, request))) break
     raw.write(':ping\n\n')
     checkedMs = performance.now()
   }
@@ -84,8 +85,8 @@ async function stream(service: Service, bell: Bell, { request, raw, tenantId, af
 }
 
 /** False once the token was revoked, or its tenant suspended; a database that cannot be asked takes nothing away. */
-async function stillMay(service: Service, request: FastifyRequest): Promise<boolean> {
-  return principalOf(service, request, ROUTE).then(() => true, (error: { errorClass?: string }) => error.errorClass === 'transient')
+async function stillMay(door: Door, request: FastifyRequest): Promise<boolean> {
+  return principalOf(door, request, ROUTE).then(() => true, (error: { errorClass?: string }) => error.errorClass === 'transient')
 }
 
 interface Seat {

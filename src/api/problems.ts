@@ -36,5 +36,15 @@ export function answerProblem(error: HeadraceError, request: FastifyRequest, rep
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   // What went wrong inside is in our log, not in an answer.
   const detail = ours ? 'Something failed inside the service; its log has the details.' : error.message
-  return reply.code(status).header('content-type', 'application/problem+json').serializer((body: unknown) => JSON.stringify(body)).send({ type: `urn:headrace:error:${error.code}`, title: STATUS_CODES[status] ?? 'Error', status, detail, code: error.code, next: error.next, ...(ours ? {} : { params: error.params }) })
+  return reply.code(status).header('content-type', 'application/problem+json').serializer((body: unknown) => JSON.stringify(body)).send({ type: `urn:headrace:error:${error.code}`, title: STATUS_CODES[status] ?? 'Error', status, detail: cut(detail), code: error.code, next: cut(error.next), ...(ours ? {} : { params: bounded(error.params) }) })
+}
+
+/** What a request said is told back in part: an answer is not many times as long as what was asked. */
+const TEXT_CHARS = 32_768
+const PARAMS_CHARS = 65_536
+const cut = (text: string): string => (text.length <= TEXT_CHARS ? text : `${text.slice(0, TEXT_CHARS)}...`)
+
+function bounded(params: Record<string, unknown>): Record<string, unknown> {
+  const short = Object.fromEntries(Object.entries(params).map(([name, value]) => [name, typeof value === 'string' ? cut(value) : value]))
+  return JSON.stringify(short).length <= PARAMS_CHARS ? short : {}
 }

@@ -9,14 +9,21 @@ interface Operation {
   responses?: Record<string, { content?: Record<string, { schema?: unknown }> }>
 }
 
-export function addReference(app: FastifyInstance): void {
-  app.get('/api/v1/reference', { schema: { hide: true } }, (_, reply) => {
-    const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, Operation>> }
-    const operations = Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })))
-    const tags = [...new Set(operations.map((one) => one.operation.tags?.[0] ?? ''))]
-    const body = tags.map((tag) => `<h2>${escape(tag)}</h2>${operations.filter((one) => one.operation.tags?.[0] === tag).map(section).join('')}`).join('')
-    return reply.type('text/html; charset=utf-8').header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'").send(`<!doctype html><html lang="en"><title>Headrace API</title><style>${STYLE}</style><h1>Headrace API</h1><p>The same as a document: <a href="/api/v1/openapi.json">openapi.json</a></p>${body}</html>`)
+export function addReference(app: FastifyInstance, limited: unknown): void {
+  // The same for everybody, and made of all routes: once.
+  let page: string | undefined
+  app.get('/api/v1/reference', { schema: { hide: true }, onRequest: limited as never }, (_, reply) => {
+    page ??= pageOf(app)
+    return reply.type('text/html; charset=utf-8').header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'").send(page)
   })
+}
+
+function pageOf(app: FastifyInstance): string {
+  const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, Operation>> }
+  const operations = Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })))
+  const tags = [...new Set(operations.map((one) => one.operation.tags?.[0] ?? ''))]
+  const body = tags.map((tag) => `<h2>${escape(tag)}</h2>${operations.filter((one) => one.operation.tags?.[0] === tag).map(section).join('')}`).join('')
+  return `<!doctype html><html lang="en"><title>Headrace API</title><style>${STYLE}</style><h1>Headrace API</h1><p>The same as a document: <a href="/api/v1/openapi.json">openapi.json</a></p>${body}</html>`
 }
 
 const STYLE = 'body{font:15px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}code,pre{font:13px ui-monospace,monospace}pre{background:#f4f4f4;padding:.6rem;overflow:auto}b{display:inline-block;width:4.5rem}details{margin:.3rem 0}'

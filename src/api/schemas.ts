@@ -1,5 +1,6 @@
 /** Shapes of requests and answers, once: they validate, they describe the API (OpenAPI 3.1) and strip what an answer must not show. */
 import { Type, type TSchema } from 'typebox'
+import { TENANT_LIMITS, variableOf, type TenantLimit } from '../core/tenant-limits.ts'
 
 const Uuid = (description: string) => Type.String({ format: 'uuid', description })
 const Time = (description: string) => Type.String({ format: 'date-time', description })
@@ -16,10 +17,14 @@ export const Problem = Type.Object({
   params: Type.Optional(Free),
 }, { $id: 'Problem', description: 'RFC 9457, with a stable code and the next step.' })
 
+const LIMIT_FIELDS = Object.entries(TENANT_LIMITS).map(([name, { what, usual }]) => [name, Type.Optional(Count(`Most ${what}; ${usual} when neither this nor ${variableOf(name as TenantLimit)} says it.`, 999_999_999))])
+const Limits = Type.Object(Object.fromEntries(LIMIT_FIELDS) as Record<string, TSchema>, { additionalProperties: false, description: 'What the tenant may have, instead of what the installation says.' })
+
 export const TenantRequest = Type.Object({ tenant_name: Name('Unique among tenants.'), policy: Type.Optional(Type.Object({
   overage: Type.Optional(Type.Union([Type.Literal('stop'), Type.Literal('debt')], { description: 'What happens to a run that outruns its hold when no balance is left.' })),
   lends: Type.Optional(Type.Boolean({ description: 'Whether others may use its idle dedicated units until it needs them.' })),
   requests_per_minute: Type.Optional(Count('Limit of API requests.')),
+  limits: Type.Optional(Limits),
 }, { additionalProperties: false })) }, { additionalProperties: false })
 export const TenantChange = Type.Partial(Type.Object({ ...TenantRequest.properties, status: Type.Union([Type.Literal('active'), Type.Literal('suspended'), Type.Literal('deleted')]) }), { additionalProperties: false, minProperties: 1 })
 export const Tenant = Type.Object({ tenant_id: Uuid('Its id.'), tenant_name: Type.String(), created_at: Time('When it was made.'), status: Type.String(), policy: Free, version: Type.Integer() })

@@ -14,7 +14,8 @@ import type { Service } from '../control/service.ts'
 import { failure } from '../core/errors.ts'
 import type { Principal } from '../core/service-nouns.ts'
 import { addEventStream } from './event-stream.ts'
-import { admit, tenantOf } from './auth.ts'
+import { admit, tenantOf, type Door } from './auth.ts'
+import { nestsTooDeep } from './json-depth.ts'
 import { addMetrics } from './metrics.ts'
 import { answerProblem, problemOf } from './problems.ts'
 import { addReference } from './reference.ts'
@@ -24,6 +25,7 @@ import { PURCHASE_ROUTES } from './routes/purchases.ts'
 import { SERVICE_ROUTES } from './routes/service.ts'
 import { TENANT_ROUTES } from './routes/tenants.ts'
 import { Problem, Type } from './schemas.ts'
+import { createStrangers } from './strangers.ts'
 
 export const ROUTES: Route[] = [...SERVICE_ROUTES, ...TENANT_ROUTES, ...PURCHASE_ROUTES, ...JOB_ROUTES]
 export const PREFIX = '/api/v1'
@@ -70,12 +72,14 @@ export async function createApi({ service, rehearsal, log }: ApiOptions): Promis
   })
   const limited = app.rateLimit()
   app.addSchema(Problem)
-  for (const route of ROUTES) addRoute(app, { service, rehearsal }, route, limited)
-  addEventStream(app, service, limited)
+  const door: Door = { service, strangers: createStrangers() }
+  refuseDeepBodies(app)
+  for (const route of ROUTES) addRoute(app, { door, rehearsal }, route, limited)
+  addEventStream(app, door, limited)
   dropUnusedConnections(app)
-  addMetrics(app, service)
-  addReference(app)
-  app.get(`${PREFIX}/openapi.json`, { schema: { hide: true } }, () => app.swagger())
+  addMetrics(app, door)
+  addReference(app, limited)
+  app.get(`${PREFIX}/openapi.json`, { schema: { hide: true }, onRequest: limited as never }, () => app.swagger())
   return app
 }
 
@@ -94,14 +98,25 @@ const OPENAPI = (version: string) => ({
   components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
 })
 
-type Services = Pick<ApiOptions, 'service' | 'rehearsal'>
+interface Services {
+  door: Door
+  rehearsal: Service
+}
+
+/** Before anything walks through them. */
+function refuseDeepBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
+    if (nestsTooDeep(body)) return done(failure('request_invalid', { reason: 'The body nests too deeply.' }))
+    return parse(request, body, done)
+  })
+}
 
 const DRY_RUN = { dry_run: Type.Optional(Type.Boolean({ description: 'Check everything and answer what would be answered, but change nothing.' })) }
 
 const ERRORS_OF = (route: Route): number[] => [400, 429, ...(route.needs === 'anyone' ? [] : [401, 403, 404, 409, 422]), ...(route.versioned ? [412] : []), 413, 415, 500, 503]
 
 function addRoute(app: FastifyInstance, services: Services, route: Route, limited: unknown): void {
-  const { service } = services
   const errors = Object.fromEntries(ERRORS_OF(route).map((status) => [status, { description: STATUS_CODES[status] ?? '', content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } } }]))
   const headers = Type.Object({
     ...(route.repeatable ? { 'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'The same request again gives the first answer again.' })) } : {}),
@@ -118,10 +133,13 @@ function addRoute(app: FastifyInstance, services: Services, route: Route, limite
       response: { ...success, ...errors },
     },
     // Who it is comes before anything else is said: a stranger learns nothing from our validation.
-    onRequest: async (request) => {
-      if (route.needs !== 'anyone') await admit(service, request, route)
-    },
-    preValidation: limited as never,
+    onRequest: [
+      async (request: FastifyRequest): Promise<void> => {
+        if (route.needs !== 'anyone') await admit(services.door, request, route)
+      },
+      // Before the body is read.
+      limited as never,
+    ],
     handler: (request, reply) => handle(services, route, request, reply),
   })
 }
@@ -131,7 +149,7 @@ function queryOf(route: Route): { querystring?: TSchema } {
   return route.query === undefined ? {} : { querystring: route.query }
 }
 
-async function handle({ service, rehearsal }: Services, route: Route, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+async function handle({ door: { service }, rehearsal }: Services, route: Route, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const path = (request.params ?? {}) as Record<string, string>
   const asked: Asked = {
     by: request.principal as Principal,

@@ -121,6 +121,19 @@ export const LIMITS = {
   blockCellsWide: 4_194_304,
   /** Columns of a declaration; drift may add `evolvedColumns` more. */
   declaredColumns: 2_000,
+  /** The text of a declaration: its most columns with paths, formats and descriptions. */
+  declarationBytes: 512 * KIB,
+  /** source_config and destination_config of a job as JSON. */
+  jobConfigBytes: 640 * KIB,
+  /** How deep a declaration, and settings of a job, nest. */
+  declarationDepth: 32,
+  /** Mistakes of a declaration that are shown, and characters of each. */
+  mistakesShown: 50,
+  mistakeChars: 500,
+  /** A regular expression of a column or a rule. */
+  patternChars: 4_096,
+  /** Rules of a declaration. */
+  declaredRules: 10_000,
 } as const
 
 if (LIMITS.childHeartbeatMs * 3 > Math.min(LIMITS.childDeadlineMs, LIMITS.childStepDeadlineMs))

@@ -14,6 +14,10 @@ export const SERVICE_ERRORS = {
   version_moved: row('conflict', 412, '{what} {id} was changed meanwhile: its version is {found}, the request expects {expected}.', 'Read it again, apply the change to what it is now, and send its ETag as If-Match.'),
   idempotency_conflict: row('conflict', 409, 'The Idempotency-Key {key} was used for another request.', 'Send the same body to get the first answer again, or a new key for a new request.'),
   rate_limited: row('transient', 429, 'More than {limit} requests came in a minute from one tenant (or, without a tenant, from one address).', 'Try again in {seconds} s, or ask an operator to raise requests_per_minute.'),
+  too_many_tries: row(
+    'transient', 429, 'Too many requests without a valid token came from {address}.',
+    'Try again in {seconds} s with a token that is valid; one that was used within the last hour is not held up.',
+  ),
   tenant_suspended: row('configuration', 403, 'The tenant {tenant} is {status}.', 'An operator makes it active again: headrace tenants change {tenant} --status active'),
   validity_not_whole: row('configuration', 422, '{from} to {until} is not a whole number of {period} periods.', 'From that start, these ends are: {ends}.'),
   capacity_not_for_sale: row('conflict', 409, '{asked} dedicated units are more than the {free} of {total} that are free all the time from {from} to {until}.', 'Buy at most {free} units, choose another time, or raise capacity of dedicated-cpu-ns.'),
@@ -38,6 +42,18 @@ export const SERVICE_ERRORS = {
   ),
   source_not_found: row('configuration', 404, 'The source at {address} has no {what}.', 'Check the name; {known}'),
   source_failed: row('data', 422, 'The source at {address} failed: {reason}.', 'Run the same query there by hand; nothing was published.'),
+  declaration_too_large: row(
+    'configuration', 413, '{what} has {bytes} bytes, more than the {most} that it may have.',
+    'Leave out what is not needed (descriptions, sets of values), or split it into two jobs.',
+  ),
+  check_too_long: row(
+    'configuration', 422, 'The settings of the job could not be checked within {seconds} s and {memory} MiB of memory.',
+    'Make the declaration smaller: fewer rules, columns, namespaces or shorter patterns.',
+  ),
+  check_busy: row(
+    'transient', 429, '{count} jobs of this tenant wait to be checked, as many as may.',
+    'Try again in {seconds} s; send changes of jobs one after the other.',
+  ),
   tier_unknown: row('configuration', 422, 'There is no tier {tier}; there are: {known}.', 'Name one of them, or ask an operator to define it: headrace tiers set'),
   cursor_invalid: row('configuration', 422, 'The cursor column {column} of {table} cannot be used: {reason}.', 'Declare a column that is not null and only grows, or leave cursor out for full reads.'),
   draft_missing: row('conflict', 409, 'The job {job} has no finished draft execution to judge by.', 'Run one first: headrace jobs run {job}'),

@@ -117,8 +117,15 @@ function checkMessageId(raw: RawDeclaration): Finding[] {
 }
 
 function unknownColumn(path: YamlPath, name: string, known: string[]): Finding {
-  const near = nearest(name, known)
-  return { path, message: `there is no column ${name}`, suggestion: near === undefined ? `Columns: ${known.join(', ')}.` : `Did you mean ${near}?` }
+  return {
+    path,
+    message: `there is no column ${name}`,
+    // Looked for when it is shown: of thousands of mistakes only the first are.
+    get suggestion() {
+      const near = nearest(name, known)
+      return near === undefined ? `Columns: ${known.join(', ')}.` : `Did you mean ${near}?`
+    },
+  }
 }
 
 function isTemporal(raw: RawDeclaration, name: string): boolean {

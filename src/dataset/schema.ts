@@ -36,7 +36,7 @@ const COLUMN_PROPERTIES = {
   timezone: text('timestamp without offset in its text: the IANA zone it is meant in. Required then.'),
   required: { type: 'boolean', description: 'A record without a value, or with a null item in an array, is quarantined. Default false.' },
   values: list('string: the only values allowed (enum), as they stand after cleaning.'),
-  pattern: text('string, uuid, integer, long, decimal: regular expression that the whole text must match.'),
+  pattern: text('string, uuid, integer, long, decimal: regular expression that the whole text must match.', { maxLength: LIMITS.patternChars }),
   min_length: { type: 'integer', minimum: 0, description: 'Least number of characters.' },
   max_length: { type: 'integer', minimum: 1, description: 'Greatest number of characters.' },
   trim: { type: 'boolean', description: 'Cut white space at both ends. Default true.' },
@@ -49,7 +49,10 @@ const COLUMN_PROPERTIES = {
 
 const COLUMN = object('One column.', {
   ...COLUMN_PROPERTIES,
-  fields: list('Array of objects: the sub-fields of each item, with the settings of a column.', object('A sub-field.', COLUMN_PROPERTIES, ['name'])),
+  fields: {
+    ...list('Array of objects: the sub-fields of each item, with the settings of a column.', object('A sub-field.', COLUMN_PROPERTIES, ['name'])),
+    maxItems: LIMITS.declaredColumns,
+  },
 }, ['name'])
 
 const column = text('Column the rule looks at.')
@@ -60,7 +63,7 @@ const RULES = {
   expect_column_values_to_not_be_null: object('No nulls.', { column, severity }, ['column']),
   expect_column_values_to_be_between: object('Within bounds.', { column, min_value: bound, max_value: bound, severity }, ['column']),
   expect_column_values_to_be_in_set: object('One of a set.', { column, value_set: list('The set.', {}), severity }, ['column', 'value_set']),
-  expect_column_values_to_match_regex: object('Matches.', { column, regex: text('The pattern.'), severity }, ['column', 'regex']),
+  expect_column_values_to_match_regex: object('Matches.', { column, regex: text('The pattern.', { maxLength: LIMITS.patternChars }), severity }, ['column', 'regex']),
   expect_column_value_lengths_to_be_between: object('Length in characters.', { column, min_value: bound, max_value: bound, severity }, ['column']),
 }
 
@@ -108,7 +111,10 @@ export const DATASET_SCHEMA = {
       header: text('Name of the header.'),
     }, ['from']),
     columns: { ...list('Columns in order.', COLUMN), minItems: 1, maxItems: LIMITS.declaredColumns },
-    rules: list('Checks of single records beyond types.', { type: 'object', properties: RULES, additionalProperties: false, minProperties: 1, maxProperties: 1 }),
+    rules: {
+      ...list('Checks of single records beyond types.', { type: 'object', properties: RULES, additionalProperties: false, minProperties: 1, maxProperties: 1 }),
+      maxItems: LIMITS.declaredRules,
+    },
     drift: { enum: ['evolve', 'freeze', 'discard_row', 'discard_value'], description: 'What an unknown field, a repeated one or a wrong type leads to. Default freeze.' },
     dedup: object('Duplicates of the producer.', { window: { type: 'integer', minimum: 0, maximum: 10_000_000, description: `Newest messages per Kafka partition that are remembered. Default ${LIMITS.dedupWindowMessages}.` } }),
     stream: object('How the stream job works.', {

@@ -14,9 +14,19 @@ export interface NewEvent {
 
 export async function record(tx: Tx, ...events: NewEvent[]): Promise<void> {
   if (events.length === 0) return
-  const rows = JSON.stringify(events.map(({ tenantId, actor, event, subject, data }) => ({ tenant_id: tenantId, actor, event, subject, data: data ?? {} })))
+  const rows = JSON.stringify(events.map(({ tenantId, actor, event, subject, data }) => ({ tenant_id: tenantId, actor, event, subject, data: told(data ?? {}) })))
   // The transaction has its number before the event has one, as createEventHorizon needs it: a condition without columns comes before all rows.
   await sql`INSERT INTO events (tenant_id, actor, event, subject, data) SELECT tenant_id, actor, event, subject, data FROM jsonb_to_recordset(${rows}::jsonb) AS e (tenant_id uuid, actor text, event text, subject uuid, data jsonb) WHERE pg_current_xact_id() IS NOT NULL`.execute(tx)
+}
+
+/** Of an event: settings of jobs may be long, and each change of them is told to all who listen. */
+const [EVENT_CHARS, FIELD_CHARS] = [16_384, 2_048]
+
+/** The data as they are, or with the size of what is long instead of it. */
+function told(data: Record<string, unknown>): Record<string, unknown> {
+  const size = (value: unknown): number => JSON.stringify(value)?.length ?? 0
+  if (size(data) <= EVENT_CHARS) return data
+  return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, size(value) > FIELD_CHARS ? { left_out_characters: size(value) } : value]))
 }
 
 /** Events above `after` and up to `through`, in order; only those of a name in `names` when it is given. */

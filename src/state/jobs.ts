@@ -50,11 +50,19 @@ export async function lockJobRow(tx: Tx, tenantId: string, jobId: string): Promi
   return row
 }
 
+/** Settings of jobs in one page: an answer of hundreds of large declarations would be made while everybody waits. */
+const PAGE_BYTES = 4 * 1024 * 1024
+
+/** A page of jobs; it ends where their settings are too large together, and with one at least. */
 export async function listJobs(db: Db, tenantId: string, { after, limit, name }: NamedPage) {
-  let query = db.selectFrom('ingestion_jobs').select(JOB).where('tenant_id', '=', tenantId).where('status', '<>', 'deleted').orderBy('job_id').limit(limit)
-  if (after !== undefined) query = query.where('job_id', '>', after)
-  if (name !== undefined) query = query.where(sql<boolean>`lower(job_name) = lower(${name})`)
-  return query.execute()
+  const size = sql<number>`octet_length(source_config::text) + octet_length(destination_config::text)`
+  let page = db.selectFrom('ingestion_jobs').select([...JOB, size.as('size')]).where('tenant_id', '=', tenantId).where('status', '<>', 'deleted').orderBy('job_id').limit(limit)
+  if (after !== undefined) page = page.where('job_id', '>', after)
+  if (name !== undefined) page = page.where(sql<boolean>`lower(job_name) = lower(${name})`)
+  const summed = db.selectFrom(page.as('p')).selectAll().select([sql<number>`sum(size) OVER (ORDER BY job_id) - size`.as('before'), sql<number>`(count(*) OVER ())::int`.as('found')])
+  const found = await db.selectFrom(summed.as('s')).select([...JOB, 'found']).where('before', '<', PAGE_BYTES).orderBy('job_id').execute()
+  const rows = found.map((row) => Object.fromEntries(JOB.map((field) => [field, row[field]])) as Omit<typeof row, 'found'>)
+  return { rows, more: rows.length > 0 && (rows.length === limit || rows.length < found[0].found) }
 }
 
 /** Changes what is given and counts the version up. Throws `version_moved` when the caller saw an older one. */

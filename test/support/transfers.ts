@@ -12,7 +12,7 @@ export function workOf(home: string, more: Partial<Work>): Work {
   executions += 1
   return {
     executionId: `e${executions}`, jobId: 'j', knownUntil: 'e0', tenantId: 't', sourceType: 'files', source: {}, destination: { type: 'local', path: 'out' }, sourceSecret: undefined, destinationSecret: undefined, cursor: undefined, draft: false, continuous: false, estimatedMinutes: 5,
-    memoryBytes: 1 << 30, threads: 2, workFolder: join(home, 'work', `e${executions}`), tenantFolder: home, scratchFolder: join(home, 'scratch'), allowedPaths: [], ...more,
+    memoryBytes: 1 << 30, threads: 2, workFolder: join(home, 'work', `e${executions}`), tenantFolder: home, scratchFolder: join(home, 'scratch'), allowedPaths: [], closedPaths: [], ...more,
   }
 }
 

@@ -1,15 +1,18 @@
 /** What all use cases of the service share. */
 import { failure } from '../../core/errors.ts'
 import type { OfferedCapacity } from '../../core/namespaces.ts'
+import type { TenantLimits } from '../../core/tenant-limits.ts'
 import type { Answer, Listed } from '../../control/service.ts'
 import type { SealedSecrets } from '../../secrets/sealed-file.ts'
 import type { SlotSettings } from '../../state/capacity.ts'
 import type { Gate } from '../../state/database.ts'
+import type { Checker } from './checker.ts'
 import type { Learner } from './learner.ts'
 import type { Mailer } from './mail.ts'
 import type { Retention } from './retention.ts'
 import type { ServiceMetrics } from './metrics.ts'
 import type { JwtVerifier } from './oidc.ts'
+import type { StorageMeter } from './tenant-storage.ts'
 
 export interface Context {
   gate: Gate
@@ -26,6 +29,10 @@ export interface Context {
   settledEvents: () => Promise<bigint>
   retention: Retention
   learner: Learner
+  /** Of each tenant, where its policy says nothing else. */
+  limits: TenantLimits
+  storage: StorageMeter
+  checker: Checker
   metrics: ServiceMetrics
   /** Undefined: no mail is sent. */
   mail: Mailer | undefined

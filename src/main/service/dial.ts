@@ -2,12 +2,16 @@
 import { lookup } from 'node:dns/promises'
 import { Agent as HttpAgent, type AgentOptions } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import { networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
 import type { Resolve } from '../../connectors/kafka/client.ts'
 import { failure, reasonOf } from '../../core/errors.ts'
-import { deniedReason, isAllowedByName, type EgressPolicy } from './egress.ts'
+import { deniedReason, isAllowedByName, isInAllowedNet, type EgressPolicy } from './egress.ts'
 
-/** HEADRACE_ALLOW_HOSTS: names and addresses, with or without a port, that jobs may reach though they are this machine or link-local. */
+/**
+ * HEADRACE_ALLOW_HOSTS: names and addresses, with or without a port, and networks, that jobs and webhooks may reach though they are
+ * this machine, link-local or, for webhooks, private.
+ */
 export function egressPolicy(text = process.env.HEADRACE_ALLOW_HOSTS ?? ''): EgressPolicy {
   return { allow: text.split(',').map((one) => one.trim()).filter((one) => one !== '') }
 }
@@ -19,10 +23,16 @@ export async function allowedAddress(policy: EgressPolicy, host: string, port: n
   })
   if (isAllowedByName(policy, host, port)) return found[0].address
   for (const { address } of found) {
-    const reason = isAllowedByName(policy, address, port) ? undefined : deniedReason(address)
+    if (isAllowedByName(policy, address, port) || isInAllowedNet(policy, address)) continue
+    const reason = deniedReason(address, { own: ownAddresses(), publicOnly: policy.publicOnly === true })
     if (reason !== undefined) throw failure('address_denied', { host, address, reason })
   }
   return found[0].address
+}
+
+/** Of all interfaces, each time: they come and go while a service runs. */
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((found = []) => found.map(({ address }) => address))
 }
 
 /**

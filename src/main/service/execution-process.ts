@@ -6,6 +6,7 @@ import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { estimateOf, type CpuMicros } from '../../core/amounts.ts'
 import { failure } from '../../core/errors.ts'
+import { limitsOf, reachedParams, type TenantLimits } from '../../core/tenant-limits.ts'
 import { DRAFT, SHARED } from '../../core/namespaces.ts'
 import type { SlaRequirements } from '../../core/service-nouns.ts'
 import type { ServiceReason } from '../../scheduling/reasons.ts'
@@ -17,7 +18,8 @@ import { entryOf } from '../package-root.ts'
 import { EXECUTION_MARK } from './dial.ts'
 import { logPath } from './executions.ts'
 import { measure } from './process-meter.ts'
-import { allowedPaths } from './tenant-paths.ts'
+import { boundLog, keepStorage } from './tenant-storage.ts'
+import { allowedPaths, closedPaths } from './tenant-paths.ts'
 import type { FromChild, ToExecution, Work } from './work.ts'
 
 export interface Running {
@@ -36,7 +38,7 @@ export interface Running {
   /** Of a stream: when it holds the next slot, and what was entered until the last time. */
   rolling: Rolling | undefined
   worstFreshnessMs: number
-  limits: { memoryBytes: number; runtimeMs: number; freshnessMs: number; overage: 'stop' | 'debt' }
+  limits: { memoryBytes: number; runtimeMs: number; freshnessMs: number; overage: 'stop' | 'debt'; quota: TenantLimits }
   ended: Promise<void>
 }
 
@@ -66,6 +68,8 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   const { gate, home, secrets } = context
   const job = await gate.service.selectFrom('ingestion_jobs as j').innerJoin('tenants as t', 't.tenant_id', 'j.tenant_id').select(['j.source_type', 'j.source_config', 'j.destination_config', 'j.cursor', 'j.sla_requirements', 'j.continuous', 't.policy']).where('j.job_id', '=', claimed.job_id).executeTakeFirstOrThrow()
   const row = await gate.service.selectFrom('job_executions').select(['holds', 'estimated_minutes']).where('execution_id', '=', claimed.execution_id).executeTakeFirstOrThrow()
+  const quota = limitsOf(context.limits, job.policy)
+  await keepStorage(context.storage, quota, claimed.tenant_id)
   const [source, destination] = [job.source_config as Record<string, unknown>, job.destination_config as Record<string, unknown>]
   const secretOf = async (config: Record<string, unknown>): Promise<Record<string, string> | undefined> => (config.credentials_secret === undefined ? undefined : secrets.get(claimed.tenant_id, String(config.credentials_secret)))
   const tenantFolder = join(home, 'tenants', claimed.tenant_id)
@@ -74,7 +78,7 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   const memoryBytes = claimed.memory_gb * 1024 ** 3
   const work: Work = {
     executionId: claimed.execution_id, jobId: claimed.job_id, knownUntil: await lastSuccess(gate.service, claimed.job_id), tenantId: claimed.tenant_id, sourceType: job.source_type, source, destination, sourceSecret: await secretOf(source), destinationSecret: await secretOf(destination), cursor: job.cursor, draft: claimed.namespace === DRAFT, continuous,
-    estimatedMinutes: row.estimated_minutes, memoryBytes, threads: Math.min(claimed.cpu_cores, cpus().length), workFolder: await beginAttempt(home, claimed), tenantFolder, scratchFolder: join(home, 'drafts', claimed.tenant_id, claimed.job_id), allowedPaths: allowedPaths(),
+    estimatedMinutes: row.estimated_minutes, memoryBytes, threads: Math.min(claimed.cpu_cores, cpus().length), workFolder: await beginAttempt(home, claimed), tenantFolder, scratchFolder: join(home, 'drafts', claimed.tenant_id, claimed.job_id), allowedPaths: allowedPaths(), closedPaths: closedPaths(home),
   }
   const path = logPath(home, claimed.execution_id)
   mkdirSync(dirname(path), { recursive: true })
@@ -88,7 +92,7 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   const running: Running = {
     claimed, child, startedMs: performance.now(), cpuMicros: 0n, memoryByteMs: 0, measuredMs: performance.now(), peakBytes: 0, progress: undefined, result: undefined, stopFor: undefined, held: holds,
     rolling: continuous ? rollingOf(context, claimed) : undefined, worstFreshnessMs: 0,
-    limits: { memoryBytes, runtimeMs: most === undefined || continuous ? Infinity : most * 60_000, freshnessMs: freshness === undefined ? Infinity : freshness * 1_000, overage: (job.policy as { overage?: 'stop' | 'debt' }).overage ?? 'stop' },
+    limits: { memoryBytes, runtimeMs: most === undefined || continuous ? Infinity : most * 60_000, freshnessMs: freshness === undefined ? Infinity : freshness * 1_000, overage: (job.policy as { overage?: 'stop' | 'debt' }).overage ?? 'stop', quota },
     ended: new Promise((done) => (child.once('exit', () => done()), child.once('error', () => done()))),
   }
   child.on('message', (message: FromChild) => {
@@ -118,6 +122,14 @@ export function watch(context: Context, one: Running): void {
   if (at - one.startedMs > one.limits.runtimeMs) stop(one, { code: 'runtime_exceeded', params: { minutes: Math.round(one.limits.runtimeMs / 60_000) } })
   if (one.rolling !== undefined && at >= one.rolling.atMs && one.stopFor === undefined) void rollOn(context, one, one.rolling)
   else if (one.claimed.namespace === SHARED && unentered(one).cpuMicros > one.held && one.stopFor === undefined && one.rolling?.busy !== true) void outran(context, one)
+}
+
+/** Bounds what one writes: its log, and its tenant's folder. */
+export async function watchDisk({ home, storage }: Context, one: Running): Promise<void> {
+  const { execution_id: id, tenant_id: tenantId } = one.claimed
+  const { quota } = one.limits
+  await boundLog(home, id, quota)
+  await keepStorage(storage, quota, tenantId).catch(() => stop(one, { code: 'limit_reached', params: reachedParams(quota, 'storage_gb') }))
 }
 
 export const mib = (bytes: number): number => Math.round(bytes / 1024 / 1024)

@@ -122,13 +122,13 @@ function folderOf(work: Work): FilePlace {
     bring: async (files) => files.map((file) => file.name),
     async matching(pattern) {
       const fixed = pattern.replace(wildcards, '')
-      const base = await tenantPath(fixed === '' ? '.' : fixed, { tenantFolder: work.tenantFolder, allowed: work.allowedPaths })
+      const base = await tenantPath(fixed === '' ? '.' : fixed, { tenantFolder: work.tenantFolder, allowed: work.allowedPaths, closed: work.closedPaths })
       const files: InputFile[] = []
       const rest = pattern.slice(fixed.length)
       const names: string[] = rest === '' ? [''] : []
       if (rest !== '') for await (const one of glob(rest, { cwd: base })) names.push(one)
       for (const one of names.toSorted()) {
-        const path = await tenantPath(join(base, one), { tenantFolder: work.tenantFolder, allowed: [...work.allowedPaths, base] })
+        const path = await tenantPath(join(base, one), { tenantFolder: work.tenantFolder, allowed: [...work.allowedPaths, base], closed: work.closedPaths })
         const info = await stat(path).catch(() => undefined)
         if (info?.isFile() === true) files.push({ name: path, size: info.size, mark: `${info.size}:${Math.floor(info.mtimeMs)}` })
       }

@@ -15,7 +15,8 @@ import { changeJob, createJob, findJob, listJobs, lockJobRow, openExecutions, ty
 import { enqueue } from '../../state/queue.ts'
 import { cancel } from '../../state/runs.ts'
 import { checkJob } from './job-check.ts'
-import { found, listed, type Context } from './context.ts'
+import { found, type Context } from './context.ts'
+import { keepJobs, keepQueue } from './tenant-quota.ts'
 import { withTier } from './sla-tiers.ts'
 import { nextTick } from './ticks.ts'
 
@@ -33,10 +34,15 @@ export function jobCases(context: Context): Part {
     async createJob(by, tenantId, key, body) {
       const job = fieldsOf({ ...body, sla_requirements: await withTier(gate.service, body.sla_requirements ?? {}) })
       await checkJob(context, tenantId, job)
-      return gate.writeAs(tenantId, (tx) => once(tx, { tenantId, key, request: { job: body } }, async () => ({ status: 201, body: plain(await createJob(tx, { tenantId, job, actor: by.name })) }))) as Promise<{ status: number; body: Answer }>
+      return gate.writeAs(tenantId, (tx) => once(tx, { tenantId, key, request: { job: body } }, async () => {
+        const made = await createJob(tx, { tenantId, job, actor: by.name })
+        await keepJobs(context, tx, tenantId)
+        return { status: 201, body: plain(made) }
+      })) as Promise<{ status: number; body: Answer }>
     },
     async listJobs(tenantId, page) {
-      return listed(await gate.readAs(tenantId, (db) => listJobs(db, tenantId, page)), page.limit, (one) => String(one.job_id))
+      const { rows, more } = await gate.readAs(tenantId, (db) => listJobs(db, tenantId, page))
+      return { items: rows, next: more ? rows.at(-1)?.job_id : undefined }
     },
     async getJob(tenantId, jobId) {
       return found(await gate.readAs(tenantId, (db) => findJob(db, tenantId, jobId)), 'job', jobId, list(tenantId))
@@ -45,10 +51,12 @@ export function jobCases(context: Context): Part {
       const before = found(await gate.readAs(tenantId, (db) => findJob(db, tenantId, jobId)), 'job', jobId, list(tenantId))
       const next = fieldsOf({ ...(before as unknown as JobRequest), ...body, ...(body.sla_requirements === undefined ? {} : { sla_requirements: await withTier(gate.service, body.sla_requirements) }) })
       await checkJob(context, tenantId, next)
-      const changed = await change(tenantId, jobId, (tx, row) => {
+      const changed = await change(tenantId, jobId, async (tx, row) => {
         const given = Object.fromEntries(Object.keys(body).map((name) => [name, next[name as keyof JobFields]]))
         const reschedule = body.schedule_cron === undefined || row.status !== 'active' ? {} : { next_run_at: nextTick(next.schedule_cron, now()) }
-        return changeJob(tx, row, { version, change: { ...given, ...reschedule }, event: 'job.changed', actor: by.name })
+        const after = await changeJob(tx, row, { version, change: { ...given, ...reschedule }, event: 'job.changed', actor: by.name })
+        await keepJobs(context, tx, tenantId)
+        return after
       })
       // A stream goes on as it is now: it ends after a commit and is started again.
       if (before.continuous || changed.continuous === true) await cancelOpen(by.name, tenantId, jobId)
@@ -77,6 +85,7 @@ export function jobCases(context: Context): Part {
         const row = await lockJobRow(tx, tenantId, jobId)
         if (row.status === 'paused') throw failure('job_state', { job: row.job_name, status: 'paused', action: 'run', instead: `Resume it first: headrace jobs resume ${row.job_name}` })
         if (row.continuous && row.status === 'active') throw failure('job_state', { job: row.job_name, status: 'running all the time', action: 'run', instead: `It reads what comes as it comes; headrace executions list --job ${row.job_name} shows it.` })
+        await keepQueue(context, tx, tenantId)
         const executionId = await enqueueJob(tx, row, slots, now())
         await record(tx, { tenantId, actor: by.name, event: 'execution.queued', subject: executionId, data: { job_id: jobId } })
         return { status: 202, body: { execution_id: executionId as string, job_id: jobId, namespace: row.namespace, status: 'scheduled' } }

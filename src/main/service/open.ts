@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os'
 import { sql } from 'kysely'
 import type { Service } from '../../control/service.ts'
 import { NAMESPACES, machineCapacity, type OfferedCapacity } from '../../core/namespaces.ts'
+import { tenantLimits } from '../../core/tenant-limits.ts'
 import { openSealedSecrets, sealedFileOf } from '../../secrets/sealed-file.ts'
 import { SLOTS, ensureSlots, gridAt, type SlotSettings } from '../../state/capacity.ts'
 import { openGate, rehearsing, type Gate } from '../../state/database.ts'
@@ -10,6 +11,7 @@ import { createEventHorizon } from '../../state/events.ts'
 import { migrate } from '../../state/migrate.ts'
 import { capacityCases, refreshCapacity } from './capacity.ts'
 import { planCases } from './capacity-plan.ts'
+import { createChecker, type CheckLimits } from './checker.ts'
 import type { Context } from './context.ts'
 import { estimationCases } from './estimation.ts'
 import { executionCases } from './executions.ts'
@@ -21,6 +23,7 @@ import { createJwtVerifier, oidcSettings } from './oidc.ts'
 import { purchaseCases } from './purchases.ts'
 import { retentionOf } from './retention.ts'
 import { rehearsingSecrets, secretCases } from './secrets-cases.ts'
+import { createStorageMeter } from './tenant-storage.ts'
 import { tierCases } from './sla-tiers.ts'
 import { tenantCases } from './tenants.ts'
 import { webhookCases } from './webhook-cases.ts'
@@ -33,6 +36,7 @@ export interface OpenOptions {
   spillover?: boolean
   slots?: SlotSettings
   now?: () => Date
+  checks?: CheckLimits
 }
 
 export interface OpenService {
@@ -62,7 +66,10 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
     now,
     settledEvents: createEventHorizon(gate.service),
     retention: retentionOf(),
+    limits: tenantLimits(),
+    storage: createStorageMeter(options.home),
     learner: createLearner(gate.service),
+    checker: createChecker(options.checks),
     metrics: createServiceMetrics(gate.service, now),
     mail: mailerOf(),
     oidc: settings === undefined ? undefined : createJwtVerifier(settings),
@@ -73,6 +80,7 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
   const rehearsal = { ...context, gate: rehearsing(gate), capacity: { ...context.capacity }, secrets: rehearsingSecrets(context.secrets) }
   return { service: casesOf(context), rehearsal: casesOf(rehearsal), context, close: async () => {
     await context.learner.close()
+    await context.checker.close()
     await gate.close()
   } }
 }

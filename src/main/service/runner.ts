@@ -13,13 +13,14 @@ import { endedAmong } from '../../state/jobs.ts'
 import { executionFolder, leaveAttempt } from './attempt-folder.ts'
 import { refreshCapacity } from './capacity.ts'
 import type { Context } from './context.ts'
-import { mib, settleRoll, startProcess, stop, unentered, watch, type Running } from './execution-process.ts'
+import { mib, settleRoll, startProcess, stop, unentered, watch, watchDisk, type Running } from './execution-process.ts'
 import { demoteIfDecayed } from './jobs.ts'
 import { dropOldLogs } from './retention.ts'
+import { dropLogsBeyond } from './tenant-storage.ts'
 import { startLoop, type Loop } from './scheduler.ts'
 import type { Receipt } from './work.ts'
 
-const RUNNER = { everyMs: 500, leaseMs: 15_000, heartbeatMs: 3_000, measureMs: 500, attempts: 3, graceMs: 10_000, healthyMs: 600_000, refreshMs: 30_000, sweepMs: 3_600_000 }
+const RUNNER = { everyMs: 500, leaseMs: 15_000, heartbeatMs: 3_000, measureMs: 500, attempts: 3, graceMs: 10_000, healthyMs: 600_000, refreshMs: 30_000, diskMs: 2_000, sweepMs: 3_600_000 }
 
 export function startRunner(context: Context, log: (event: Record<string, unknown>) => void, concurrency = Math.max(2, cpus().length)): Loop {
   const runner = `${hostname()} ${process.pid}`
@@ -32,6 +33,7 @@ export function startRunner(context: Context, log: (event: Record<string, unknow
   let refreshedMs = -Infinity
   let sweptMs = -Infinity
   const meter = setInterval(() => running.forEach((one) => watch(context, one)), RUNNER.measureMs)
+  const disk = setInterval(() => running.forEach((one) => void watchDisk(context, one).catch(told)), RUNNER.diskMs)
   const loop = startLoop(RUNNER.everyMs, async () => {
     if (performance.now() - beatMs > RUNNER.heartbeatMs && running.size > 0) {
       beatMs = performance.now()
@@ -45,7 +47,7 @@ export function startRunner(context: Context, log: (event: Record<string, unknow
     if (performance.now() - sweptMs > RUNNER.sweepMs) {
       sweptMs = performance.now()
       // Beside the loop: with many logs it takes longer than a lease may wait for its heartbeat.
-      void dropOldLogs(context.home, context.retention, context.now().getTime()).catch(told)
+      void dropOldLogs(context.home, context.retention, context.now().getTime()).then(() => dropLogsBeyond(context)).catch(told)
     }
     // Streams run all the time: what they may take is booked capacity, not one of a few places.
     const free = concurrency - [...running.values()].filter((one) => one.rolling === undefined).length
@@ -78,6 +80,7 @@ export function startRunner(context: Context, log: (event: Record<string, unknow
       running.forEach((one) => stop(one, 'handover'))
       while (running.size > 0) await new Promise((done) => setTimeout(done, 50))
       clearInterval(meter)
+      clearInterval(disk)
     },
   }
 }

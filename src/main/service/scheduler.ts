@@ -5,7 +5,7 @@ import { createDiskWatch } from './disk-watch.ts'
 import type { Context } from './context.ts'
 import { reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
-import { correctSlots, ensureSlots, gridAt, type SlotSettings } from '../../state/capacity.ts'
+import { correctSlots, ensureSlots, gridAt } from '../../state/capacity.ts'
 import { changeJob, dueJobs, openOfDeletedJobs, reviveContinuousJobs } from '../../state/jobs.ts'
 import { recallLoans } from '../../state/loans.ts'
 import { holdLease, leaveLease } from '../../state/leases.ts'
@@ -15,6 +15,7 @@ import { record } from '../../state/events.ts'
 import { cancel, extendBookings, leasesOf, reap } from '../../state/runs.ts'
 import { enqueueJob } from './jobs.ts'
 import { dropOldEvents } from './retention.ts'
+import { roomInQueue } from './tenant-quota.ts'
 import { nextTick } from './ticks.ts'
 import { warn } from '../../state/warnings.ts'
 import { createDeliveries } from './webhooks.ts'
@@ -85,7 +86,7 @@ export async function slowRound({ gate, capacity, slots, now, retention }: Conte
 export async function schedulerRound(context: Context, watch: LeaseWatch = createLeaseWatch()): Promise<void> {
   const { gate, capacity, slots, spillover, now, metrics } = context
   await reviveContinuousJobs(gate.service, now())
-  await gate.transact((tx) => tick(tx, slots, now()))
+  await gate.transact((tx) => tick(context, tx, now()))
   const silent = watch(await leasesOf(gate.service), performance.now())
   for (const one of silent) await gate.transact((tx) => reap(tx, one, { now: now(), settings: slots, attempts: TURN.attempts }))
   await gate.transact((tx) => warn(tx, now()))
@@ -118,10 +119,15 @@ export function createLeaseWatch(leaseMs = TURN.silentMs): LeaseWatch {
 }
 
 /** A job's tick queues one execution and moves to the next; ticks that were missed while nobody ran are made up by one. */
-async function tick(tx: Parameters<typeof dueJobs>[0], slots: SlotSettings, at: Date): Promise<void> {
+async function tick(context: Pick<Context, 'slots' | 'limits'>, tx: Parameters<typeof dueJobs>[0], at: Date): Promise<void> {
+  const room = new Map<string, number>()
   for (const job of await dueJobs(tx, at, 200)) {
     const due = job.next_run_at as Date
-    await enqueueJob(tx, job, slots, at, due)
+    const left = room.get(job.tenant_id) ?? (await roomInQueue(context, tx, job.tenant_id))
+    room.set(job.tenant_id, left - 1)
+    // With as many executions waiting as may, the tick is left out: its data comes with the next.
+    if (left > 0) await enqueueJob(tx, job, context.slots, at, due)
+    else await record(tx, { tenantId: job.tenant_id, actor: 'scheduler', event: 'job.tick_skipped', subject: job.job_id, data: { reason: 'waiting_executions' } })
     await changeJob(tx, job, { change: { next_run_at: nextAfterFailures(nextTick(job.schedule_cron, at), job.failures_in_a_row, at) }, event: 'job.ticked', actor: 'scheduler' })
   }
 }

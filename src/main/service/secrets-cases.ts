@@ -4,15 +4,18 @@ import { failure } from '../../core/errors.ts'
 import { record } from '../../state/events.ts'
 import type { SealedSecrets } from '../../secrets/sealed-file.ts'
 import type { Context } from './context.ts'
+import { keepSecrets } from './tenant-quota.ts'
 
 /** For a dry run: nothing is stored or removed. */
 export function rehearsingSecrets(secrets: SealedSecrets): SealedSecrets {
   return { ...secrets, set: async () => undefined, remove: async (tenantId, name) => (await secrets.names(tenantId)).includes(name) }
 }
 
-export function secretCases({ gate, secrets }: Context): Pick<Service, 'setSecret' | 'listSecrets' | 'deleteSecret'> {
+export function secretCases(context: Context): Pick<Service, 'setSecret' | 'listSecrets' | 'deleteSecret'> {
+  const { gate, secrets } = context
   return {
     async setSecret(by, tenantId, name, value) {
+      await keepSecrets(context, tenantId, name, value)
       await secrets.set(tenantId, name, value)
       await gate.writeAs(tenantId, (tx) => record(tx, { tenantId, actor: by.name, event: 'secret.stored', data: { name } }))
     },

@@ -5,14 +5,18 @@ import { eventsAfter, tenantsWithEvents } from '../../state/events.ts'
 import { changeTenant, createTenant, createToken, findTenant, listTenants, principalOf, revokeToken } from '../../state/tenants.ts'
 import { found, listed, timeOf, type Context } from './context.ts'
 import { isJwt } from './oidc.ts'
+import { keepTokens } from './tenant-quota.ts'
 
 type Part = Pick<Service, 'principal' | 'requestLimit' | 'createTenant' | 'listTenants' | 'getTenant' | 'changeTenant' | 'createToken' | 'listTokens' | 'revokeToken' | 'events' | 'news'>
 
 /** Requests a minute, when the tenant's policy says nothing else. */
 const REQUESTS_PER_MINUTE = 600
 const KNOWN_FOR_MS = 2_000
+/** The newest: those that were revoked are kept for ever. */
+const TOKENS_SHOWN = 1_000
 
-export function tenantCases({ gate, now, oidc, settledEvents }: Context): Part {
+export function tenantCases(context: Context): Part {
+  const { gate, now, oidc, settledEvents } = context
   /** Of a token of ours, or of one that an identity provider signed: that tenant must be one of ours all the same. */
   const lookUp = async (token: string): Promise<Awaited<ReturnType<typeof principalOf>>> => {
     if (oidc === undefined || !isJwt(token)) return principalOf(gate.service, token)
@@ -21,7 +25,7 @@ export function tenantCases({ gate, now, oidc, settledEvents }: Context): Part {
     const tenant = await findTenant(gate.service, principal.tenantId)
     return tenant === undefined ? undefined : { ...principal, tenantStatus: tenant.status }
   }
-  const known = new Map<string, { until: number; principal: Awaited<ReturnType<typeof principalOf>> }>()
+  const known = new Map<string, { until: number; principal: ReturnType<typeof lookUp> }>()
   const limits = new Map<string, { until: number; limit: number }>()
   const getTenant = async (tenantId: string): Promise<Answer> => found(await gate.readAs(tenantId, (db) => findTenant(db, tenantId)), 'tenant', tenantId, 'GET /api/v1/tenants')
   return {
@@ -31,11 +35,14 @@ export function tenantCases({ gate, now, oidc, settledEvents }: Context): Part {
       // A revoked token works for two seconds more in this process; each request would else cost a query before its own.
       if (entry === undefined || entry.until < at) {
         if (known.size > 10_000) known.clear()
-        entry = { until: at + KNOWN_FOR_MS, principal: await lookUp(token) }
+        // Many requests at once are one look-up. One that fails is asked again.
+        entry = { until: at + KNOWN_FOR_MS, principal: lookUp(token) }
         known.set(token, entry)
+        entry.principal.catch(() => known.delete(token))
       }
-      if (entry.principal === undefined) throw failure('unauthenticated', { reason: 'it is unknown, was revoked or has expired' })
-      const { tenantStatus, ...principal } = entry.principal
+      const holder = await entry.principal
+      if (holder === undefined) throw failure('unauthenticated', { reason: 'it is unknown, was revoked or has expired' })
+      const { tenantStatus, ...principal } = holder
       if (tenantStatus === 'suspended') throw failure('tenant_suspended', { tenant: principal.tenantId, status: tenantStatus })
       return principal
     },
@@ -69,11 +76,17 @@ export function tenantCases({ gate, now, oidc, settledEvents }: Context): Part {
     },
     async createToken(by, tenantId, body) {
       await getTenant(tenantId)
-      const made = await gate.transact((tx) => createToken(tx, { tenantId, name: body.token_name, role: body.role, expiresAt: body.expires_at === undefined ? undefined : timeOf(body.expires_at, 'expires_at'), actor: by.name }))
+      const expiresAt = body.expires_at === undefined ? undefined : timeOf(body.expires_at, 'expires_at')
+      const made = await gate.transact(async (tx) => {
+        const token = await createToken(tx, { tenantId, name: body.token_name, role: body.role, expiresAt, actor: by.name })
+        await keepTokens(context, tx, tenantId)
+        return token
+      })
       return { ...made, tenant_id: tenantId, token_name: body.token_name, role: body.role }
     },
     async listTokens(tenantId) {
-      const rows = await gate.readAs(tenantId, (db) => db.selectFrom('access_tokens').select(['token_id', 'token_name', 'role', 'created_at', 'expires_at', 'revoked_at']).where('tenant_id', '=', tenantId).orderBy('created_at').execute())
+      const rows = await gate.readAs(tenantId, (db) => db.selectFrom('access_tokens').select(['token_id', 'token_name', 'role', 'created_at', 'expires_at', 'revoked_at']).where('tenant_id', '=', tenantId).orderBy('created_at', 'desc').limit(TOKENS_SHOWN).execute())
+      rows.reverse()
       return { items: rows, next: undefined }
     },
     async revokeToken(by, tenantId, tokenId) {

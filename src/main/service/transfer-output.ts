@@ -73,7 +73,8 @@ export async function outputPlace(work: Work): Promise<Place> {
   const type = work.draft ? 'local' : String(work.destination.type)
   if (type === 's3' || type === 'hdfs') return storePlace(await openTenantStore(work.destination as unknown as StoreConfig, work.destinationSecret, join(work.workFolder, 'upload')))
   if (type !== 'local') throw failure('not_supported', { feature: `${type} as destination of a transfer`, instead: 'Use local, s3 or hdfs; zones take a dataset declaration.' })
-  return folderPlace(work.draft ? work.scratchFolder : await tenantPath(String(work.destination.path), { tenantFolder: work.tenantFolder, allowed: work.allowedPaths }))
+  const roots = { tenantFolder: work.tenantFolder, allowed: work.allowedPaths, closed: work.closedPaths }
+  return folderPlace(work.draft ? work.scratchFolder : await tenantPath(String(work.destination.path), roots))
 }
 
 const parsed = (note: string | undefined): Note | undefined => (note === undefined ? undefined : (JSON.parse(note) as Note))

@@ -144,7 +144,7 @@ async function post(target: string, body: string, { id, name, key, anywhere, sto
   const secure = url.protocol === 'https:'
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const port = Number(url.port || (secure ? 443 : 80))
-  const address = await allowedAddress(anywhere ? { allow: [host] } : egressPolicy(), host, port)
+  const address = await allowedAddress(anywhere ? { allow: [host] } : { ...egressPolicy(), publicOnly: true }, host, port)
   const signature = key === undefined ? {} : { 'headrace-signature': `sha256=${createHmac('sha256', key).update(`${id}.${body}`).digest('hex')}` }
   const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'headrace-event': name, 'headrace-delivery': id, ...signature }
   // From first to last, whatever comes in between: a receiver that sends a byte now and then never falls silent.

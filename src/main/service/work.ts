@@ -24,6 +24,8 @@ export interface Work {
   tenantFolder: string
   scratchFolder: string
   allowedPaths: string[]
+  /** Closed whatever is allowed, but for the tenant's folder. */
+  closedPaths: string[]
 }
 
 export interface Receipt {

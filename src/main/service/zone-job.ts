@@ -77,7 +77,7 @@ const publishes = (dataset: Dataset): boolean => dataset.processed.key.length > 
 /** The dataset with everything in its tenant's folder, a draft's in the scratch folder. Paths that lead out of it are refused. */
 async function place(work: Work): Promise<LoadedDataset> {
   const dataset = declaredDataset(work.sourceType, work.source)
-  const roots = { tenantFolder: work.tenantFolder, allowed: work.allowedPaths }
+  const roots = { tenantFolder: work.tenantFolder, allowed: work.allowedPaths, closed: work.closedPaths }
   // Locks, spills and tables lie below the home that the parts of a stream ask for; processes below this one inherit it.
   process.env.HEADRACE_HOME = work.draft ? work.scratchFolder : work.tenantFolder
   if (work.draft) Object.assign(dataset.raw, { path: '', archive: '' })
@@ -87,7 +87,7 @@ async function place(work: Work): Promise<LoadedDataset> {
   if (!work.draft) for (const path of [loaded.rawPath, loaded.processedPath, loaded.archivePath]) if (path !== undefined) await tenantPath(path, roots)
   const { source } = dataset
   if (isFetched(work.sourceType, work.source) && source.kind === 'files') source.path = join(work.draft ? work.scratchFolder : work.tenantFolder, 'inbox', dataset.name)
-  else if (source.kind === 'files') source.path = await tenantPath(source.path, roots)
+  else if (source.kind === 'files') source.path = await tenantPath(source.path, roots, true)
   else {
     if (source.sasl !== undefined) source.sasl.passwordFile = await secretFile(work, 'password')
     if (source.tls?.ca !== undefined) source.tls.ca = work.sourceSecret?.ca === undefined ? await tenantPath(source.tls.ca, roots) : await secretFile(work, 'ca')

@@ -1,0 +1,101 @@
+/**
+ * How often who has shown no valid token may try, before anything is looked up. Each address has so many tries at once, and gets one
+ * back every half second. A token that held within the last hour costs no try, and one that turns out to hold gives its try back: who
+ * shares an address with a flood (one NAT, one proxy) and was here before does not notice it, and who comes anew gets in as tries come
+ * back. Without a token it is the same: a 401 is a try.
+ */
+import { createHash } from 'node:crypto'
+import { isIPv6 } from 'node:net'
+import { failure } from '../core/errors.ts'
+
+export interface Strangers {
+  /** Takes a try. Throws `too_many_tries` when there is none. */
+  enter(address: string, token: string | undefined): Try
+}
+
+export interface Try {
+  /** The token is valid: the try is given back, and the token known. */
+  held(): void
+  /** It is not. */
+  failed(): void
+  /** Nothing is known of it: who answers that was away. */
+  undone(): void
+}
+
+export interface StrangerLimits {
+  tries: number
+  perSecond: number
+  addresses: number
+  knownTokens: number
+  knownMs: number
+}
+
+const STRANGER_LIMITS: StrangerLimits = { tries: 200, perSecond: 2, addresses: 100_000, knownTokens: 20_000, knownMs: 3_600_000 }
+
+interface Bucket {
+  left: number
+  atMs: number
+}
+
+export function createStrangers(limits: StrangerLimits = STRANGER_LIMITS, clock = (): number => performance.now()): Strangers {
+  const buckets = new Map<string, Bucket>()
+  const known = new Map<string, number>()
+  /** Tokens that are being looked up: many requests with one token are one look-up, and one try. */
+  const underWay = new Set<string>()
+  const refilled = (bucket: Bucket, at: number): Bucket => ({ left: Math.min(limits.tries, bucket.left + ((at - bucket.atMs) / 1_000) * limits.perSecond), atMs: at })
+  return {
+    enter(address, token) {
+      const at = clock()
+      const print = token === undefined ? undefined : createHash('sha256').update(token).digest('base64')
+      const isKnown = print !== undefined && (known.get(print) ?? -Infinity) > at
+      const failed = (): void => {
+        if (print === undefined) return
+        known.delete(print)
+        underWay.delete(print)
+      }
+      if (print !== undefined && (isKnown || underWay.has(print))) return { held: () => undefined, undone: () => undefined, failed }
+      const network = networkOf(address)
+      const bucket = refilled(buckets.get(network) ?? { left: limits.tries, atMs: at }, at)
+      if (bucket.left < 1) throw failure('too_many_tries', { address: network, seconds: Math.ceil((1 - bucket.left) / limits.perSecond) })
+      bucket.left -= 1
+      // The newest last: the first are those that were quiet the longest.
+      buckets.delete(network)
+      buckets.set(network, bucket)
+      trim(buckets, limits.addresses)
+      if (print !== undefined) underWay.add(print)
+      const undone = (): void => {
+        if (print !== undefined) underWay.delete(print)
+        const now = buckets.get(network)
+        if (now !== undefined) now.left = Math.min(limits.tries, now.left + 1)
+      }
+      return {
+        undone,
+        failed,
+        held() {
+          undone()
+          if (print === undefined) return
+          known.delete(print)
+          known.set(print, clock() + limits.knownMs)
+          trim(known, limits.knownTokens)
+        },
+      }
+    },
+  }
+}
+
+function trim(map: Map<string, unknown>, most: number): void {
+  for (const key of map.keys()) {
+    if (map.size <= most) return
+    map.delete(key)
+  }
+}
+
+/** Of IPv6 the first half: who has one address of it has all. */
+function networkOf(address: string): string {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '')
+  if (!isIPv6(plain)) return plain
+  const [head, tail = ''] = plain.split('::')
+  const [first, last] = [head, tail].map((half) => half.split(':').filter((one) => one !== ''))
+  const groups = plain.includes('::') ? [...first, ...Array.from({ length: Math.max(0, 8 - first.length - last.length) }, () => '0'), ...last] : first
+  return `${groups.slice(0, 4).join(':')}::/64`
+}
