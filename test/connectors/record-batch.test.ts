@@ -7,7 +7,7 @@ import { crc32c } from '@node-rs/crc32'
 import { lz4Compress, snappyCompress } from '@platformatic/wasm-utils'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readBatches } from '../../src/connectors/kafka/record-batch.ts'
+import { nextOffset, readBatches } from '../../src/connectors/kafka/record-batch.ts'
 import { LIMITS } from '../../src/core/limits.ts'
 import { createMessages, type Messages } from '../../src/core/messages.ts'
 import { createSlab } from '../../src/core/slab.ts'
@@ -189,4 +189,43 @@ test('a batch that fails its checksum ends the reading before it, by name', () =
   const bad = good(1)
   bad[bad.length - 1] ^= 1
   expect(() => read(around(bad, 1))).toThrow(/offset 1 fails its CRC/)
+})
+
+test.each([-12, -1, 0, 40, 1_000_000])('a batch that says it has %i bytes is corrupt, and the end is found', (length) => {
+  const bad = good(1)
+  bad.writeInt32BE(length, 8)
+  expect(() => read(bad)).toThrow(/its length is none/)
+  expect(nextOffset(Buffer.concat([good(0), bad]), 0)).toBe(1)
+})
+
+test('a batch at the end that the broker cut short is asked for again', () => {
+  const { messages, next } = read(Buffer.concat([good(0), good(1).subarray(0, 65)]))
+  expect([texts(messages), next]).toEqual([['good 0'], 1])
+})
+
+test('transactions that overlap are told apart, in whatever order their ends are listed', () => {
+  const written = (base: number, producerId: bigint, flags = 0x10): Buffer => {
+    const made = good(base)
+    made.writeInt16BE(flags, 21)
+    made.writeBigInt64BE(producerId, 43)
+    return sealed(made)
+  }
+  // A and B begin, B aborts, A aborts, A commits once more; 0x30 are markers.
+  const log = [
+    written(0, 1n),
+    written(1, 2n),
+    written(2, 2n, 0x30),
+    written(3, 1n),
+    written(4, 1n, 0x30),
+    written(5, 1n),
+    written(6, 1n, 0x30),
+  ]
+  const aborted = [
+    { producerId: 2n, firstOffset: 1n },
+    { producerId: 1n, firstOffset: 0n },
+  ]
+  const messages = createMessages(createSlab(1024), 4)
+  const target = { messages, topic: 't', partition: 0, from: 0, until: Infinity }
+  expect(readBatches(Buffer.concat(log), aborted, target)).toBe(7)
+  expect(texts(messages)).toEqual(['good 5'])
 })

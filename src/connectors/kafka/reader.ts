@@ -37,6 +37,11 @@ const CORRUPT_PAUSE_MS = 300
 export function createKafkaReader(options: ReaderOptions): MessageReader {
   const { client, topic } = options
   const next = new Map(options.positions.map((one) => [one.partition, one.next]))
+  /**
+   * The order in which partitions are asked for: who was served goes behind the others. The broker fills an
+   * answer in this order (KIP-74), and with a backlog the first two fill it.
+   */
+  let order = [...next.keys()]
   let info: TopicInfo | undefined
   let inFlight: Promise<PartitionAnswer[][]> | undefined
   let pauseMs = PAUSE_FIRST_MS
@@ -46,7 +51,7 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
 
   const send = async (waitMs: number): Promise<PartitionAnswer[][]> => {
     info ??= await knownTopic(options)
-    const wanted = [...next.keys()].filter((partition) => (next.get(partition) as number) < limitOf(options, partition))
+    const wanted = order.filter((partition) => (next.get(partition) as number) < limitOf(options, partition))
     const byNode = Map.groupBy(wanted, (partition) => (info as TopicInfo).leaders.get(partition) ?? -1)
     const requests = [...byNode].map(async ([node, partitions]) => fetchFrom(await client.node(node), options.topicId, partitions, next, waitMs))
     return Promise.all(requests)
@@ -77,8 +82,9 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
       const answers = (await receive(waitMs)).flat()
       const from = new Map(answers.map((answer) => [answer.partition, next.get(answer.partition) as number]))
       for (const answer of answers) next.set(answer.partition, Math.min(nextOffset(answer.records, next.get(answer.partition) as number), limitOf(options, answer.partition)))
-      const got = answers.some((answer) => answer.records.length > 0)
-      if (got && !closed) prefetch(waitMs)
+      const served = new Set(answers.filter((one) => one.records.length > 0).map((one) => one.partition))
+      order = [...order.filter((partition) => !served.has(partition)), ...served]
+      if (served.size > 0 && !closed) prefetch(waitMs)
       clearMessages(messages)
       for (const answer of answers) decode(messages, answer, from.get(answer.partition) as number)
       if (corrupt.size > 0) await new Promise((resolve) => setTimeout(resolve, CORRUPT_PAUSE_MS))
@@ -104,13 +110,17 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
     if (records.length === 0) return
     const target = { messages, topic, partition, from, until: limitOf(options, partition) }
     const before = next.get(partition)
+    let isCorrupt = false
     const reached = readBatches(records, aborted, target, (error) => {
+      isCorrupt = true
       const count = (corrupt.get(partition) ?? 0) + 1
       corrupt.set(partition, count)
       if (count >= LIMITS.corruptBatchAttempts) throw error
       options.onTrouble(error)
     })
-    if (reached === before) corrupt.delete(partition)
+    // Fetched, and left because there was too much at a time: it is the first to be read on.
+    if (reached === from) order = [partition, ...order.filter((other) => other !== partition)]
+    if (reached === before && !isCorrupt) corrupt.delete(partition)
     else {
       next.set(partition, reached)
       inFlight = undefined

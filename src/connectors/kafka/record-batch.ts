@@ -42,7 +42,7 @@ export function nextOffset(records: Buffer, from: number): number {
   let next = from
   for (let at = 0; at + HEADER <= records.length;) {
     const length = records.readInt32BE(at + 8) + 12
-    if (at + length > records.length) break
+    if (at + length > records.length || length < HEADER) break
     next = Number(records.readBigInt64BE(at)) + records.readInt32BE(at + 23) + 1
     at += length
   }
@@ -61,12 +61,19 @@ export function readBatches(
   target: BatchTarget,
   onCorrupt: (error: HeadraceError) => void = raise,
 ): number {
-  const pending = [...aborted]
+  // The broker lists them by their markers, that is by when they ended; what counts here is when they began.
+  const pending = aborted.toSorted((a, b) => Number(a.firstOffset - b.firstOffset))
   const dead = new Set<bigint>()
   let next = target.from
   for (let at = 0; at + HEADER <= records.length;) {
     const length = records.readInt32BE(at + 8) + 12
-    if (at + length > records.length || length < HEADER) break
+    // A broker may cut the last batch short, never the first (KIP-74); the checksum does not cover the length.
+    if (length < HEADER || (at === 0 && length > records.length)) {
+      const about = { topic: target.topic, partition: target.partition, offset: next }
+      onCorrupt(failure('record_batch_corrupt', about))
+      break
+    }
+    if (at + length > records.length) break
     const batch = records.subarray(at, at + length)
     at += length
     const base = Number(batch.readBigInt64BE(0))
