@@ -42,7 +42,8 @@ export function answerProblem(error: HeadraceError, request: FastifyRequest, rep
 /** What a request said is told back in part: an answer is not many times as long as what was asked. */
 const TEXT_CHARS = 32_768
 const PARAMS_CHARS = 65_536
-const cut = (text: string): string => (text.length <= TEXT_CHARS ? text : `${text.slice(0, TEXT_CHARS)}...`)
+/** A sign takes up to six in JSON. */
+const cut = (text: string): string => (JSON.stringify(text).length <= TEXT_CHARS ? text : `${text.slice(0, TEXT_CHARS / 6)}...`)
 
 function bounded(params: Record<string, unknown>): Record<string, unknown> {
   const short = Object.fromEntries(Object.entries(params).map(([name, value]) => [name, typeof value === 'string' ? cut(value) : value]))

@@ -40,7 +40,7 @@ const QUICK = fields('dataset: x\nsource: { files: { path: a } }\nrecord: { form
 
 /** Each with limits that a machine under load keeps. */
 async function withChecker(limits: Partial<Parameters<typeof createChecker>[0]>, work: (checker: Checker) => Promise<void>): Promise<void> {
-  const checker = createChecker({ threads: 2, deadlineMs: 60_000, memoryMib: 256, waiting: 3, ...limits })
+  const checker = createChecker({ processes: 2, deadlineMs: 60_000, memoryMib: 256, waiting: 3, ...limits })
   try {
     await work(checker)
   } finally {
@@ -53,7 +53,7 @@ test('a check that takes longer than it may is refused by name, and the next one
   expect(await codeOf(checker.check('b', SLOW, new Date()))).toBe('check_too_long')
 }))
 
-test('a check that needs more memory than it may have ends its thread alone', () => withChecker({ memoryMib: 24 }, async (checker) => {
+test('a check that needs more memory than it may have ends its process alone', () => withChecker({ memoryMib: 24 }, async (checker) => {
   expect(await codeOf(checker.check('a', SLOW, new Date()))).toBe('check_too_long')
   expect(await codeOf(checker.check('a', QUICK, new Date()))).toBe('done')
 }))

@@ -1,13 +1,14 @@
 /**
- * Checks the settings of jobs in threads of their own, with a deadline and a bound of memory: a declaration is text that a tenant wrote,
- * and requests of others, leases and the scheduler must not wait for it. A tenant has one check at a time, so that the other threads
- * are there for others.
+ * Checks the settings of jobs in processes of their own, kept warm, with a deadline and a bound of memory: a declaration is text that a
+ * tenant wrote, and requests of others, leases and the scheduler must not wait for it. Not in desks: V8 ends the whole process when a
+ * thread runs out of memory in the wrong moment. A tenant has one check at a time, so that the other process is there for others.
  */
-import { Worker } from 'node:worker_threads'
+import { fork, type ChildProcess } from 'node:child_process'
+import { getCompileCacheDir } from 'node:module'
 import { failure } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
 import type { JobFields } from '../../state/jobs.ts'
-import type { FromChecker, ToChecker } from '../check-worker.ts'
+import type { FromChecker, ToChecker } from '../check-child.ts'
 import { entryOf } from '../package-root.ts'
 
 export interface Checker {
@@ -17,15 +18,15 @@ export interface Checker {
 }
 
 export interface CheckLimits {
-  threads: number
-  /** For one check, from when a thread has begun with it. */
+  processes: number
+  /** For one check, from when a process was given it. */
   deadlineMs: number
   memoryMib: number
   /** Checks of one tenant that wait for its turn. */
   waiting: number
 }
 
-const CHECK_LIMITS: CheckLimits = { threads: 2, deadlineMs: 10_000, memoryMib: 256, waiting: 8 }
+const CHECK_LIMITS: CheckLimits = { processes: 2, deadlineMs: 10_000, memoryMib: 256, waiting: 8 }
 
 interface Asked {
   tenantId: string
@@ -33,48 +34,53 @@ interface Asked {
   done(answer: FromChecker): void
 }
 
-interface Thread {
-  worker: Worker
+interface Desk {
+  child: ChildProcess
   busy: Asked | undefined
   timer: NodeJS.Timeout | undefined
 }
 
 export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
-  const threads = new Set<Thread>()
+  const desks = new Set<Desk>()
   const queue: Asked[] = []
   const tooLong: FromChecker = { code: 'check_too_long', params: { seconds: limits.deadlineMs / 1_000, memory: limits.memoryMib } }
-  const settle = (thread: Thread, answer: FromChecker): void => {
-    const asked = thread.busy
-    clearTimeout(thread.timer)
-    thread.busy = undefined
+  const settle = (desk: Desk, answer: FromChecker): void => {
+    const asked = desk.busy
+    clearTimeout(desk.timer)
+    desk.busy = undefined
     asked?.done(answer)
     work()
   }
-  const start = (): Thread => {
-    const worker = new Worker(entryOf('check-worker'), { resourceLimits: { maxOldGenerationSizeMb: limits.memoryMib } })
-    const thread: Thread = { worker, busy: undefined, timer: undefined }
-    worker.unref()
-    worker.on('message', (answer: FromChecker) => settle(thread, answer))
-    // Out of memory is an error of the thread, and it ends.
-    worker.on('error', () => undefined)
-    worker.on('exit', () => {
-      threads.delete(thread)
-      settle(thread, tooLong)
+  const start = (): Desk => {
+    const child = fork(entryOf('check-child'), [], {
+      execArgv: [`--max-old-space-size=${limits.memoryMib}`, '--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'ignore', 'ipc'], serialization: 'advanced',
+      env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' },
     })
-    threads.add(thread)
-    return thread
+    const desk: Desk = { child, busy: undefined, timer: undefined }
+    // It ends with this process, which does not wait for it.
+    child.unref()
+    child.channel?.unref()
+    child.on('message', (answer: FromChecker) => settle(desk, answer))
+    const ended = (): void => {
+      desks.delete(desk)
+      settle(desk, tooLong)
+    }
+    child.on('error', ended)
+    child.on('exit', ended)
+    desks.add(desk)
+    return desk
   }
-  const begin = (thread: Thread, asked: Asked): void => {
-    thread.busy = asked
-    // The thread ends, and a new one is started for the next.
-    thread.timer = setTimeout(() => void thread.worker.terminate(), limits.deadlineMs)
-    thread.worker.postMessage(asked.message)
+  const begin = (desk: Desk, asked: Asked): void => {
+    desk.busy = asked
+    // A new one is started for the next.
+    desk.timer = setTimeout(() => desk.child.kill('SIGKILL'), limits.deadlineMs)
+    desk.child.send(asked.message, () => undefined)
   }
   const work = (): void => {
     for (;;) {
-      const idle = [...threads].find((one) => one.busy === undefined)
-      if (idle === undefined && threads.size >= limits.threads) return
-      const busy = new Set([...threads].map((one) => one.busy?.tenantId))
+      const idle = [...desks].find((one) => one.busy === undefined)
+      if (idle === undefined && desks.size >= limits.processes) return
+      const busy = new Set([...desks].map((one) => one.busy?.tenantId))
       const next = queue.findIndex((one) => !busy.has(one.tenantId))
       if (next === -1) return
       begin(idle ?? start(), queue.splice(next, 1)[0])
@@ -92,7 +98,7 @@ export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
       if (answer.code !== undefined) throw failure(answer.code, answer.params)
     },
     async close() {
-      await Promise.all([...threads].map(({ worker }) => worker.terminate()))
+      for (const { child } of desks) child.kill('SIGKILL')
     },
   }
 }

@@ -1,5 +1,4 @@
-/** Entry point of the thread that checks what tenants wrote: it may take long, and nothing else must wait for it. */
-import { parentPort } from 'node:worker_threads'
+/** Entry point of the process that checks what tenants wrote: it may take long or all of its memory, and nothing else must suffer from it. */
 import { HeadraceError, reasonOf } from '../core/errors.ts'
 import type { JobFields } from '../state/jobs.ts'
 import { checkSettings } from './service/job-check.ts'
@@ -11,7 +10,7 @@ export interface ToChecker {
 
 export type FromChecker = { code?: HeadraceError['code']; params?: Record<string, unknown> }
 
-parentPort?.on('message', ({ job, nowMs }: ToChecker) => parentPort?.postMessage(answerTo(job, nowMs)))
+process.on('message', ({ job, nowMs }: ToChecker) => process.send?.(answerTo(job, nowMs)))
 
 function answerTo(job: JobFields, nowMs: number): FromChecker {
   try {
