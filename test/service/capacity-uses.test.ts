@@ -17,7 +17,12 @@ test('lent units come back when their owner needs them: the newest loan, no more
   const borrower = await buyer({ hours: 100, jobs: 3 })
   await service.context.gate.service.updateTable('ingestion_jobs').set({ namespace: 'vcpu-hours-ns', status: 'active' }).where('job_id', 'in', borrower.jobs).execute()
   // More than the shared pool has left at a time: what does not fit there borrows.
-  const ids = await Promise.all(borrower.jobs.map((job, i) => queue(borrower, job, { cpuCores: i === 0 ? 20 : 4, memoryGb: i === 0 ? 16 : 8, minutes: 60 })))
+  // One after the other: the large one must come first.
+  const ids: unknown[] = []
+  for (const [i, job] of borrower.jobs.entries()) {
+    const more = { cpuCores: i === 0 ? 20 : 4, memoryGb: i === 0 ? 16 : 8, minutes: 60 }
+    ids.push(await queue(borrower, job, more))
+  }
   await round()
   const loans = (await Promise.all(ids.map((id) => row(id as string)))).filter((one) => one.unit_owner === owner.id)
   expect(loans.map((one) => one.lender)).toEqual([owner.id, owner.id])

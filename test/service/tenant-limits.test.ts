@@ -1,5 +1,5 @@
 /** What a tenant may have: refused by name at the limit, and right beside requests that come at the same moment. */
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TENANT_LIMITS, tenantLimits } from '../../src/core/tenant-limits.ts'
@@ -104,7 +104,11 @@ test('logs: one that grows too long begins anew, and the oldest of a tenant go',
   const { rows: ids } = await import('kysely').then(({ sql }) => sql<{ id: string }>`INSERT INTO job_executions (job_id, tenant_id, namespace, scheduled_time, cpu_cores, memory_gb, estimated_minutes, fair_tag, deadline, status)
     SELECT (SELECT job_id FROM ingestion_jobs WHERE tenant_id = ${tenant.id} LIMIT 1), ${tenant.id}, 'vcpu-hours-ns', now(), 1, 1, 1, 0, now(), 'succeeded' FROM generate_series(1, 4) RETURNING execution_id AS id`.execute(gate.service))
   mkdirSync(dirname(logPath(home, 'x')), { recursive: true })
-  for (const { id } of ids) writeFileSync(logPath(home, id), 'x'.repeat(700_000))
+  // Each of another time, all older than what is cut off now: file systems keep times in steps.
+  for (const [i, { id }] of ids.entries()) {
+    writeFileSync(logPath(home, id), 'x'.repeat(700_000))
+    utimesSync(logPath(home, id), i + 1, i + 1)
+  }
   await boundLog(home, ids[0].id, { ...limits, execution_log_kb: 600 })
   expect(statSync(logPath(home, ids[0].id)).size).toBe(0)
   await boundLog(home, ids[1].id, { ...limits, execution_log_kb: 800 })
