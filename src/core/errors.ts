@@ -78,6 +78,12 @@ export const ERRORS = {
     '{path} needs a Delta feature that is not supported here: {feature}.',
     'Write it with a Delta protocol of reader 1 and writer 2, or read it with Spark.',
   ),
+  append_only: row(
+    'configuration',
+    409,
+    'Rows of {path} may not be removed or replaced: its table property delta.appendOnly is true.',
+    'Set delta.appendOnly to false with the engine that set it, and try again. Nothing was changed.',
+  ),
   version_not_found: row(
     'configuration',
     404,

@@ -80,11 +80,25 @@ function forgetTombstones(snapshot: Snapshot): void {
   for (const [path, remove] of snapshot.tombstones) if ((remove.deletionTimestamp ?? 0) <= oldest) snapshot.tombstones.delete(path)
 }
 
-/** `interval 7 days` in milliseconds, as Delta's table properties write it. */
+const UNIT_MS: Record<string, number> = {
+  week: 604_800_000,
+  day: 86_400_000,
+  hour: 3_600_000,
+  minute: 60_000,
+  second: 1_000,
+  millisecond: 1,
+  microsecond: 0.001,
+}
+
+/**
+ * A duration of a table property in milliseconds, as Spark reads it: `interval 1 week 2 days`, `30 days`.
+ * Undefined without a setting; one that cannot be read keeps everything, since nothing says how little it may be.
+ */
 export function durationMs(setting: string | undefined): number | undefined {
-  const match = /interval (\d+) (week|day|hour|minute|second)s?/.exec(setting ?? '')
-  if (match === null) return undefined
-  return Number(match[1]) * { week: 604_800_000, day: 86_400_000, hour: 3_600_000, minute: 60_000, second: 1_000 }[match[2] as 'day']
+  if (setting === undefined) return undefined
+  const parts = [...setting.toLowerCase().matchAll(/(\d+)\s+([a-z]+?)s?(?=\s|$)/g)]
+  const isRead = /^\s*(interval\s+)?(\d+\s+[a-z]+\s*)+$/i.test(setting) && parts.every(([, , unit]) => unit in UNIT_MS)
+  return isRead ? parts.reduce((sum, [, count, unit]) => sum + Number(count) * UNIT_MS[unit], 0) : Infinity
 }
 
 function long(value: number | null | undefined): bigint | null {

@@ -47,8 +47,14 @@ const versionOf = (name: string): number => Number(/(\d{20})\.(json|checkpoint\.
 async function cleanLog(store: ObjectStore, snapshot: Snapshot, usedThrough: number, nowMs: number): Promise<void> {
   const all = await store.list('_delta_log')
   const checkpoints = all.filter((one) => one.name.endsWith('.checkpoint.parquet')).toSorted((a, b) => versionOf(a.name) - versionOf(b.name))
-  const retentionMs = durationMs(snapshot.metadata.configuration['delta.logRetentionDuration']) ?? LOG_RETENTION_MS
-  const isPast = (one: StoredObject): boolean => one.modifiedMs < nowMs - retentionMs || versionOf(one.name) <= snapshot.version - LIMITS.logEntries
+  const { configuration } = snapshot.metadata
+  if (configuration['delta.enableExpiredLogCleanup'] === 'false') return
+  const declaredMs = durationMs(configuration['delta.logRetentionDuration'])
+  // Who declares a duration is promised it; only without one is the number of entries a bound, too.
+  const isBeyond = (one: StoredObject): boolean =>
+    declaredMs === undefined && versionOf(one.name) <= snapshot.version - LIMITS.logEntries
+  const isPast = (one: StoredObject): boolean =>
+    one.modifiedMs < nowMs - (declaredMs ?? LOG_RETENTION_MS) || isBeyond(one)
   const anchors = checkpoints.map((one) => ({ version: versionOf(one.name), past: isPast(one) })).filter((one) => one.past && one.version < snapshot.version && one.version <= usedThrough + 1)
   const anchor = anchors.at(-1)?.version ?? -1
   for (const one of all) if (versionOf(one.name) < anchor) await store.delete(one.name)

@@ -8,11 +8,11 @@ import { failure } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { ObjectStore } from '../core/object-store.ts'
-import type { DataFile, TableSchema } from '../core/table-schema.ts'
+import type { DataFile, TableColumn, TableSchema } from '../core/table-schema.ts'
 import { PROTOCOL, asLogged, checkProtocol, entryName, readEntry, writeEntry, type Action, type AddAction, type CommitInfo, type MetadataAction } from './actions.ts'
 import { lastCheckpoint, readCheckpoint } from './checkpoint.ts'
 import { tidyLog, type LogGrowth } from './log-upkeep.ts'
-import { applyActions, emptySnapshot, schemaString, type Snapshot } from './snapshot.ts'
+import { applyActions, columnsOf, emptySnapshot, schemaString, type Snapshot } from './snapshot.ts'
 
 export interface CommitRequest {
   /** Names the operation. One that is tried again under its name after an error whose outcome is not known happens once. */
@@ -22,9 +22,15 @@ export interface CommitRequest {
   /** Paths of files that this commit replaces. */
   removes: string[]
   marks: Record<string, number>
+  /** Amounts by which marks grow: added to what the table has when the commit is made, whoever wrote it. */
+  counts?: Record<string, number>
   /** What the marks must be for the commit to be right; undefined: must be absent. */
   expect: Record<string, number | undefined>
-  schema?: TableSchema
+  /**
+   * The new schema, of the columns that the table has when the commit is made: another writer may have added
+   * some since it was read. Undefined when there is nothing to change any more.
+   */
+  schema?: (columns: TableColumn[]) => TableSchema | undefined
   /** False for commits that only rearrange rows. Default true. */
   dataChange?: boolean
   info?: Record<string, unknown>
@@ -49,9 +55,33 @@ export async function openTable(store: ObjectStore, options: TableOptions = {}):
   const snapshot = emptySnapshot()
   const reader = createLogReader(store, snapshot)
   await reader.load()
-  if (snapshot.version < 0) return undefined
-  checkProtocol(snapshot.protocol, store.root)
+  if (snapshot.version < 0) {
+    await refuseUnreadLog(store)
+    return undefined
+  }
   return tableOver(store, snapshot, reader, options)
+}
+
+/** Whatever lies in the log is of a table: one that we cannot read is not one that is not there. */
+async function refuseUnreadLog(store: ObjectStore): Promise<void> {
+  const names = (await store.list('_delta_log')).map((one) => one.name.slice('_delta_log/'.length))
+  const foreign = names.find((name) => /^\d{20}\.checkpoint\..+\.(json|parquet)$/.test(name))
+  if (foreign !== undefined) throw failure('table_unsupported', { path: store.root, feature: `the checkpoint ${foreign}` })
+  const first = names.filter((name) => /^\d{20}\.json$/.test(name)).toSorted()[0]
+  if (first === undefined) return
+  const reason = `it is missing, and the log begins with ${first} without a checkpoint before it`
+  throw failure('table_corrupt', { path: store.root, version: 0, reason })
+}
+
+/** What follows a checkpoint is its next entry; where that is gone and later ones are there, others are ahead. */
+function refuseGap(store: ObjectStore, names: string[], checkpoint: number): void {
+  const later = names.filter((name) => /^\d{20}\./.test(name) && Number(name.slice(0, 20)) > checkpoint)
+  const next = entryName(checkpoint + 1).slice('_delta_log/'.length)
+  if (later.length === 0 || later.includes(next)) return
+  const foreign = later.find((name) => name.includes('.checkpoint.'))
+  if (foreign !== undefined) throw failure('table_unsupported', { path: store.root, feature: `the checkpoint ${foreign}` })
+  const reason = `it is missing, and ${later.toSorted()[0]} is there`
+  throw failure('table_corrupt', { path: store.root, version: checkpoint + 1, reason })
 }
 
 /** Opens the table, or creates it when there is none. Two creators at once: one wins, both get the table. */
@@ -104,6 +134,8 @@ function createLogReader(store: ObjectStore, snapshot: Snapshot): LogReader {
       const bytes = await store.read(entryName(version))
       if (bytes === undefined) return
       applyActions(snapshot, readEntry(bytes, store.root, version))
+      // A writer may raise the protocol of a table that has been open for weeks.
+      checkProtocol(snapshot.protocol, store.root)
       snapshot.version = version
       if (snapshot.lastCommit?.txnId !== undefined) remember(committed, snapshot.lastCommit.txnId, version)
       sinceCheckpoint.entries += 1
@@ -117,6 +149,7 @@ function createLogReader(store: ObjectStore, snapshot: Snapshot): LogReader {
       const start = await usableCheckpoint(store, until)
       if (start !== undefined) {
         applyActions(snapshot, start.actions)
+        checkProtocol(snapshot.protocol, store.root)
         snapshot.version = start.version
         snapshot.unreadTombstones = start.version
       }
@@ -149,17 +182,24 @@ async function usableCheckpoint(store: ObjectStore, until: number | undefined): 
   const versions = all.map((one) => Number(/(\d{20})\.checkpoint\.parquet$/.exec(one.name)?.[1] ?? NaN)).filter((version) => version <= (until ?? Infinity))
   const version = Math.max(...versions, -1)
   if (version < 0) return undefined
+  if (until === undefined) refuseGap(store, all.map((one) => one.name.slice('_delta_log/'.length)), version)
   const actions = await readCheckpoint(store, version)
   return actions === undefined ? undefined : { version, actions }
 }
 
 function tableOver(store: ObjectStore, snapshot: Snapshot, reader: LogReader, options: TableOptions): Table {
   const { id } = snapshot.metadata
+  const partitionColumns = snapshot.metadata.partitionColumns.join()
   const table: Table = {
     store,
     snapshot,
     async refresh() {
       await reader.refresh()
+      const changed = snapshot.metadata.partitionColumns.join()
+      if (changed !== partitionColumns) {
+        const feature = `partition columns that change while it is open, from ${partitionColumns} to ${changed}`
+        throw failure('table_unsupported', { path: store.root, feature })
+      }
       if (snapshot.metadata.id !== id) throw failure('table_gone', { path: store.root, start: 'the beginning' })
       return snapshot
     },
@@ -171,6 +211,7 @@ function tableOver(store: ObjectStore, snapshot: Snapshot, reader: LogReader, op
         if (done !== undefined) return done
         checkExpected(store, snapshot, request.expect)
         checkRemoves(store, snapshot, request.removes)
+        if (request.removes.length > 0 && request.dataChange !== false) checkRemovable(store, snapshot)
         const version = snapshot.version + 1
         failpoint('commit.before')
         const created = await store.writeIfAbsent(entryName(version), writeEntry(actionsOf(named, snapshot, nowMs)))
@@ -193,6 +234,12 @@ function checkExpected(store: ObjectStore, snapshot: Snapshot, expect: Record<st
   }
 }
 
+/** Throws `append_only` for a table whose property `delta.appendOnly` forbids that rows go. */
+export function checkRemovable(store: ObjectStore, { metadata }: Snapshot): void {
+  if (metadata.configuration['delta.appendOnly']?.toLowerCase() === 'true')
+    throw failure('append_only', { path: store.root })
+}
+
 /** A file that somebody else removed meanwhile cannot be removed again: its rows would come back or double. */
 function checkRemoves(store: ObjectStore, snapshot: Snapshot, removes: string[]): void {
   for (const path of removes)
@@ -202,9 +249,15 @@ function checkRemoves(store: ObjectStore, snapshot: Snapshot, removes: string[])
 function actionsOf(request: CommitRequest & { id: string }, snapshot: Snapshot, nowMs: number): Action[] {
   const dataChange = request.dataChange ?? true
   const actions: Action[] = [{ commitInfo: commitInfo(request.operation, nowMs, request.info ?? {}, request.id) }]
-  if (request.schema !== undefined)
-    actions.push({ metaData: { ...snapshot.metadata, schemaString: schemaString(request.schema.columns), partitionColumns: request.schema.partitionColumns } })
-  for (const [appId, version] of Object.entries(request.marks)) actions.push({ txn: { appId, version, lastUpdated: nowMs } })
+  const schema = request.schema?.(columnsOf(snapshot.metadata))
+  if (schema !== undefined) {
+    const { columns, partitionColumns } = schema
+    actions.push({ metaData: { ...snapshot.metadata, schemaString: schemaString(columns), partitionColumns } })
+  }
+  const marks = { ...request.marks }
+  for (const [mark, amount] of Object.entries(request.counts ?? {}))
+    marks[mark] = (snapshot.marks.get(mark) ?? 0) + amount
+  for (const [appId, version] of Object.entries(marks)) actions.push({ txn: { appId, version, lastUpdated: nowMs } })
   for (const path of request.removes) {
     const file = snapshot.files.get(path) as AddAction
     const { partitionValues, size } = file

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { failure } from '../core/errors.ts'
-import type { TableColumn } from '../core/table-schema.ts'
+import type { TableColumn, TableSchema } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import type { EngineAccess } from '../core/object-store.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
@@ -78,8 +78,9 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
 export async function openProcessed(dataset: Dataset, path: string, raw: Table): Promise<{ table: Table; columns: TableColumn[] }> {
   const wanted = processedSchema(dataset, effectiveColumns(dataset, columnsOf(raw.snapshot.metadata)))
   const table = await openOrCreateTable(await openStore(path), wanted, { 'headrace.dataset': dataset.name, 'headrace.zone': 'processed' }, Date.now())
-  const change = schemaChange(dataset, columnsOf(table.snapshot.metadata), wanted, path)
-  if (change !== undefined) await table.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema: change }, Date.now())
+  const schema = (existing: TableColumn[]): TableSchema | undefined => schemaChange(dataset, existing, wanted, path)
+  if (schema(columnsOf(table.snapshot.metadata)) !== undefined)
+    await table.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema }, Date.now())
   return { table, columns: columnsOf(table.snapshot.metadata) }
 }
 

@@ -41,7 +41,9 @@ export function createPublishedKeys(table: Table, engine: BatchEngine, key: stri
       }
       const index = await current()
       const compacted = await compactRuns(store, [...index.runs, ...runs])
-      manifest = { ...index, version, runs: compacted.runs }
+      // Versions of others in between were not seen: the next run reads what they added, or all keys anew.
+      const seen = version === index.version + 1 ? version : index.version
+      manifest = { ...index, version: seen, runs: compacted.runs }
       await writeManifest(store, manifest)
       for (const run of compacted.obsolete) await store.delete(run.name)
     },

@@ -107,15 +107,13 @@ async function replay(dataset: string, options: { rule: string | undefined; dryR
       return { read: records.length, accepted: counts.accepted, quarantined: counts.quarantined, notKept, version: null }
     }
     adds.push(...(await keepOthers(raw, replaced, options.rule)))
-    const { marks } = raw.table.snapshot
-    const change = counts.accepted + counts.quarantined - records.length
-    const next = {
-      [countMark('read')]: (marks.get(countMark('read')) ?? 0) + change,
-      [countMark('accepted')]: (marks.get(countMark('accepted')) ?? 0) + counts.accepted,
-      [countMark('quarantined')]: (marks.get(countMark('quarantined')) ?? 0) + counts.quarantined - records.length,
+    const change = {
+      [countMark('read')]: counts.accepted + counts.quarantined - records.length,
+      [countMark('accepted')]: counts.accepted,
+      [countMark('quarantined')]: counts.quarantined - records.length,
     }
     const info = { counts, replayed: records.length }
-    const version = await raw.table.commit({ operation: 'REPLAY QUARANTINE', adds, removes: replaced.map((file) => file.path), marks: next, expect: {}, info }, Date.now())
+    const version = await raw.table.commit({ operation: 'REPLAY QUARANTINE', adds, removes: replaced.map((file) => file.path), marks: {}, counts: change, expect: {}, info }, Date.now())
     return { read: records.length, accepted: counts.accepted, quarantined: counts.quarantined, notKept, version }
   } finally {
     engine.close()

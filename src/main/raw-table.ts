@@ -1,5 +1,6 @@
 /** Opens (or creates) the RAW table of a dataset and brings its schema up to the declaration. */
 import { RESERVED_COLUMNS, type Column, type Dataset } from '../dataset/declaration.ts'
+import type { TableColumn, TableSchema } from '../core/table-schema.ts'
 import { columnsOf } from '../lakehouse/snapshot.ts'
 import { openOrCreateTable, type Table } from '../lakehouse/table.ts'
 import { effectiveColumns, evolve, rawSchema, schemaChange } from '../planning/table-layout.ts'
@@ -24,9 +25,10 @@ export async function openRaw(dataset: Dataset, path: string, nowMs: number, pro
 
 /** Adds to the table what the columns in force have more; refuses renames, drops and type changes by name. */
 async function applySchema(dataset: Dataset, table: Table, columns: Column[], nowMs: number): Promise<void> {
-  const change = schemaChange(dataset, columnsOf(table.snapshot.metadata), rawSchema(columns), table.store.root)
-  if (change === undefined) return
-  await table.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema: change }, nowMs)
+  const schema = (existing: TableColumn[]): TableSchema | undefined =>
+    schemaChange(dataset, existing, rawSchema(columns), table.store.root)
+  if (schema(columnsOf(table.snapshot.metadata)) === undefined) return
+  await table.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema }, nowMs)
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Upkeep of a dataset's tables: compaction, retention, vacuum, deletion by key. Wires the lakehouse's parts with an engine. */
 import { createHash } from 'node:crypto'
+import type { TableColumn, TableSchema } from '../core/table-schema.ts'
 import { join } from 'node:path'
 import type { App, UpkeepOptions } from '../control/app.ts'
 import { HeadraceError, failure } from '../core/errors.ts'
@@ -9,7 +10,7 @@ import { compact } from '../lakehouse/compact.ts'
 import { deleteKeys } from '../lakehouse/delete.ts'
 import { followArchive, retain, undoUnfinished } from '../lakehouse/retain.ts'
 import { columnsOf } from '../lakehouse/snapshot.ts'
-import { openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
+import { checkRemovable, openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { vacuum } from '../lakehouse/vacuum.ts'
 import { rawSchema } from '../planning/table-layout.ts'
 import { keepFrom } from '../planning/upkeep.ts'
@@ -101,6 +102,7 @@ function compactZones(tables: Tables, options: UpkeepOptions): Promise<({ table:
 async function retainRaw(tables: Tables, options: UpkeepOptions): ReturnType<App['retain']> {
   const { loaded, raw, positions } = tables
   const { dataset, archivePath } = loaded
+  checkRemovable(raw.store, raw.snapshot)
   const archive = archivePath === undefined ? undefined : (tables.archive ?? (options.dryRun ? undefined : await createArchive(dataset.name, raw, archivePath)))
   if (archive !== undefined && !options.dryRun) await sameColumns(raw, archive)
   return retain({ raw, archive, keepFromDate: options.keepFrom ?? keepFrom(Date.now(), dataset.raw.retentionDays), usedThrough: positions.used, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
@@ -113,9 +115,14 @@ async function createArchive(dataset: string, raw: Table, path: string): Promise
 
 /** RAW may have got columns since the archive was made. */
 async function sameColumns(raw: Table, archive: Table): Promise<void> {
-  const [ours, theirs] = [columnsOf(raw.snapshot.metadata), columnsOf(archive.snapshot.metadata)]
-  if (ours.length === theirs.length) return
-  await archive.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema: { columns: ours, partitionColumns: raw.snapshot.metadata.partitionColumns } }, Date.now())
+  const { partitionColumns } = raw.snapshot.metadata
+  const schema = (theirs: TableColumn[]): TableSchema | undefined => {
+    const known = new Set(theirs.map((column) => column.name.toLowerCase()))
+    const added = columnsOf(raw.snapshot.metadata).filter((column) => !known.has(column.name.toLowerCase()))
+    return added.length === 0 ? undefined : { columns: [...theirs, ...added], partitionColumns }
+  }
+  if (schema(columnsOf(archive.snapshot.metadata)) === undefined) return
+  await archive.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema }, Date.now())
 }
 
 async function vacuumZones(tables: Tables, options: UpkeepOptions): Promise<({ table: string } & VacuumResult)[]> {
@@ -142,6 +149,8 @@ function deleteRows(tables: Tables, options: Parameters<App['deleteRows']>[1]): 
   const hashes = keys.values.map((tuple) => createHash('sha256').update(JSON.stringify(tuple)).digest('hex'))
   const info = { reason: options.reason, columns: keys.columns, keySha256: hashes }
   return withEngine(tables, options, async (engine) => {
+    // Before the first table changes: a key that is gone from one of them only is worse than none.
+    for (const [, table] of zones(tables)) checkRemovable(table.store, table.snapshot)
     if (archive !== undefined && !options.dryRun) await undoUnfinished(raw, archive, Date.now())
     const results: ({ table: string } & DeleteResult)[] = []
     for (const [zone, table] of zones(tables)) {

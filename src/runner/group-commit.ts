@@ -35,7 +35,6 @@ export async function commitBatches(
     expect[mark] = marks.has(mark) ? range.start : undefined
     next[mark] = range.next
   }
-  for (const [name, value] of Object.entries(totals(marks, counts))) next[countMark(name)] = value
   for (const [path, content] of batches.flatMap((batch) => Object.entries(batch.files ?? {}))) {
     next[fileMark(path)] = content
     expect[fileMark(path)] = undefined
@@ -51,7 +50,7 @@ export async function commitBatches(
   const id = randomUUID()
   const commit = (): Promise<number> =>
     options.table.commit(
-      { id, operation: 'STREAMING UPDATE', adds, removes: [], marks: next, expect, info },
+      { id, operation: 'STREAMING UPDATE', adds, removes: [], marks: next, counts: totals(counts), expect, info },
       options.nowMs(),
     )
   const version = await whenStorageAllows(commit, options.signal, (error) => options.observer.trouble(error))
@@ -69,8 +68,11 @@ export async function commitBatches(
   return version
 }
 
-/** Running totals, kept as marks so that they survive log clean-up. */
-function totals(marks: ReadonlyMap<string, number>, counts: Counts): Record<string, number> {
+/**
+ * What running totals grow by. They are marks, so that they survive log clean-up; others change them too, as
+ * the replay of the quarantine does.
+ */
+function totals(counts: Counts): Record<string, number> {
   const names = ['read', 'accepted', 'duplicate', 'quarantined'] as const
-  return Object.fromEntries(names.map((name) => [name, (marks.get(countMark(name)) ?? 0) + counts[name]]))
+  return Object.fromEntries(names.map((name) => [countMark(name), counts[name]]))
 }

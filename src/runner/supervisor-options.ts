@@ -1,6 +1,6 @@
 /** What a supervisor of a stream is given: the table, the source, who starts children and who is told. */
 import type { CommitEvent } from '../core/results.ts'
-import type { DataFile, TableSchema } from '../core/table-schema.ts'
+import type { DataFile } from '../core/table-schema.ts'
 import type { ChildProcess } from './child-handle.ts'
 import type { ChildSettings } from './protocol.ts'
 
@@ -15,8 +15,8 @@ export interface StreamTable {
       adds: DataFile[]
       removes: string[]
       marks: Record<string, number>
+      counts?: Record<string, number>
       expect: Record<string, number | undefined>
-      schema?: TableSchema
       info?: Record<string, unknown>
     },
     nowMs: number,
