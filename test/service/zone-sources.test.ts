@@ -48,7 +48,9 @@ let ids = 0
 const execution = (sourceType: string, source: Record<string, unknown>, more: Partial<Work> = {}): Work => {
   ids += 1
   const executionId = `${String(ids).padStart(8, '0')}-0000`
-  return workOf(home, { executionId, workFolder: join(home, 'work', executionId), sourceType, source, destination: { type: 'zones' }, memoryBytes: 2 * 1024 ** 3, ...more })
+  // A job a dataset.
+  const jobId = /^dataset: (\w+)/.exec(String(source.declaration))?.[1] ?? executionId
+  return workOf(home, { executionId, jobId, workFolder: join(home, 'work', executionId), sourceType, source, destination: { type: 'zones' }, memoryBytes: 2 * 1024 ** 3, ...more })
 }
 const table = (declaration: string, more: Record<string, unknown> = {}): Work => execution('postgres', { host: '127.0.0.1', port: Number(url.port), database: url.pathname.slice(1), declaration, ...more }, { sourceSecret: { username: url.username, password: url.password } })
 const inZone = <T>(dataset: string, zone: string, code: string): Promise<T> => deltalake<T>(join(home, 'tables', dataset, zone), code)

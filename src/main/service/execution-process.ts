@@ -18,6 +18,7 @@ import { entryOf } from '../package-root.ts'
 import { EXECUTION_MARK } from './dial.ts'
 import { logPath } from './executions.ts'
 import { measure } from './process-meter.ts'
+import { namedPosition, positionIn, sourceName } from './job-position.ts'
 import { boundLog, keepStorage } from './tenant-storage.ts'
 import { allowedPaths, closedPaths } from './tenant-paths.ts'
 import type { FromChild, ToExecution, Work } from './work.ts'
@@ -77,7 +78,7 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   const continuous = job.continuous && claimed.namespace !== DRAFT
   const memoryBytes = claimed.memory_gb * 1024 ** 3
   const work: Work = {
-    executionId: claimed.execution_id, jobId: claimed.job_id, knownUntil: await lastSuccess(gate.service, claimed.job_id), tenantId: claimed.tenant_id, sourceType: job.source_type, source, destination, sourceSecret: await secretOf(source), destinationSecret: await secretOf(destination), cursor: job.cursor, draft: claimed.namespace === DRAFT, continuous,
+    executionId: claimed.execution_id, jobId: claimed.job_id, knownUntil: await lastSuccess(gate.service, claimed.job_id), tenantId: claimed.tenant_id, sourceType: job.source_type, source, destination, sourceSecret: await secretOf(source), destinationSecret: await secretOf(destination), cursor: positionIn(sourceName(job.source_type, source), job.cursor), draft: claimed.namespace === DRAFT, continuous,
     estimatedMinutes: row.estimated_minutes, memoryBytes, threads: Math.min(claimed.cpu_cores, cpus().length), workFolder: await beginAttempt(home, claimed), tenantFolder, scratchFolder: join(home, 'drafts', claimed.tenant_id, claimed.job_id), allowedPaths: allowedPaths(), closedPaths: closedPaths(home),
   }
   const path = logPath(home, claimed.execution_id)
@@ -97,7 +98,11 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   }
   child.on('message', (message: FromChild) => {
     if (message.type === 'progress') running.progress = message
-    else running.result = message
+    else if (message.type === 'done') {
+      // Named by what this execution read, whatever the job reads by now.
+      const read = sourceName(job.source_type, source)
+      running.result = { ...message, cursor: namedPosition(read, message.cursor) }
+    } else running.result = message
     if (message.type === 'progress') running.worstFreshnessMs = Math.max(running.worstFreshnessMs, message.freshnessMs ?? 0)
   })
   child.send({ type: 'run', work } satisfies ToExecution, () => undefined)

@@ -6,6 +6,7 @@
 import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { storageFailure } from '../../core/errors.ts'
+import { namedPosition, positionIn, sourceName } from './job-position.ts'
 import { isConverted } from './source-kinds.ts'
 import { copyFresh } from './file-input.ts'
 import { rejectsAsLines, rowsAsLines } from './row-lines.ts'
@@ -36,16 +37,18 @@ export async function fetchInto(inbox: string, work: Work, { progress, now }: { 
   await mkdir(inbox, { recursive: true })
   const newest = (await fetchedFolders(inbox)).at(-1)
   const known = work.cursor as InboxCursor | null | undefined
+  const source = sourceName(work.sourceType, work.source)
   // What lies there was fetched after the database's cursor: by an attempt before this one, or by an execution that was given up.
   const waiting = newest !== undefined && (known === null || known === undefined || newest.id > known.fetched) ? newest : undefined
-  if (waiting !== undefined && waiting.id === work.executionId) return { cursor: { fetched: waiting.id, of: waiting.note.of }, share: waiting.note.share, bytes: waiting.note.bytes }
+  if (waiting !== undefined && waiting.id === work.executionId) return { cursor: { fetched: waiting.id, of: positionIn(source, waiting.note.of) }, share: waiting.note.share, bytes: waiting.note.bytes }
   const staging = join(`${inbox}.fetching`, work.executionId)
   await rm(staging, { recursive: true, force: true })
   await mkdir(staging, { recursive: true })
-  const note = await fetchRows(staging, { ...work, cursor: waiting === undefined ? (known?.of ?? undefined) : waiting.note.of }, { progress, now })
+  const fetched = await fetchRows(staging, { ...work, cursor: waiting === undefined ? (known?.of ?? undefined) : positionIn(source, waiting.note.of) }, { progress, now })
+  const note = { ...fetched, of: namedPosition(source, fetched.of) }
   await writeDurably(staging, note)
   await moveWhole(staging, join(inbox, work.executionId))
-  return { cursor: work.draft ? undefined : { fetched: work.executionId, of: note.of }, share: note.share, bytes: note.bytes }
+  return { cursor: work.draft ? undefined : { fetched: work.executionId, of: fetched.of }, share: note.share, bytes: note.bytes }
 }
 
 /** What is in RAW is not needed any more; the newest stays, and says where the next one goes on. */

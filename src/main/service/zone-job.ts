@@ -86,7 +86,8 @@ async function place(work: Work): Promise<LoadedDataset> {
   const loaded = placeDataset(dataset, join(work.tenantFolder, 'declaration.yaml'))
   if (!work.draft) for (const path of [loaded.rawPath, loaded.processedPath, loaded.archivePath]) if (path !== undefined) await tenantPath(path, roots)
   const { source } = dataset
-  if (isFetched(work.sourceType, work.source) && source.kind === 'files') source.path = join(work.draft ? work.scratchFolder : work.tenantFolder, 'inbox', dataset.name)
+  // Of the job, not of the dataset: several jobs may fill one, and a job that is gone leaves nothing to another.
+  if (isFetched(work.sourceType, work.source) && source.kind === 'files') source.path = join(work.draft ? work.scratchFolder : work.tenantFolder, 'inbox', work.jobId)
   else if (source.kind === 'files') source.path = await tenantPath(source.path, roots, true)
   else {
     if (source.sasl !== undefined) source.sasl.passwordFile = await secretFile(work, 'password')
