@@ -15,7 +15,7 @@ import { emptyCounts, type ReprocessResult } from '../core/results.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
 import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
-import { literal } from '../engines/duckdb/sql.ts'
+import { fileLiteral, literal } from '../engines/duckdb/sql.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { keptThrough } from '../lakehouse/through.ts'
@@ -71,7 +71,7 @@ function within(file: AddAction, { from, to }: ReprocessOptions): boolean {
   return (from === undefined || day >= from) && (to === undefined || day <= to)
 }
 
-const sourceOf = (raw: RawTable, file: AddAction): string => `read_parquet(${literal(raw.table.store.localPath(decodePath(file.path)))}, file_row_number = true, union_by_name = true)`
+const sourceOf = (raw: RawTable, file: AddAction): string => `read_parquet(${fileLiteral(raw.table.store.localPath(decodePath(file.path)))}, file_row_number = true, union_by_name = true)`
 
 /** Rows whose message was not kept cannot be decoded again: nothing is done by halves. */
 async function checkOriginals(session: DuckSession, raw: RawTable, files: AddAction[], dataset: string): Promise<void> {

@@ -11,7 +11,7 @@ import { randomUUID } from 'node:crypto'
 import type { Column } from '../../dataset/declaration.ts'
 import { HeadraceError, reasonOf } from '../../core/errors.ts'
 import type { DuckSession } from './session.ts'
-import { listLiteral, literal, name } from './sql.ts'
+import { fileList, literal, name } from './sql.ts'
 import { copyWithStats, parquetOptions } from './stage.ts'
 
 /**
@@ -245,5 +245,5 @@ export function textFields(
 ): string {
   const fields = Array.from({ length: columns.length + 1 }, (_, i) => `'c${i}': 'VARCHAR'`).join(', ')
   const dialect = `header = ${header}, delim = ${literal(delimiter)}, quote = ${literal(quote)}, escape = ${literal(quote)}, nullstr = ${literal(randomUUID())}`
-  return `read_csv(${listLiteral(paths)}, auto_detect = false, strict_mode = true, null_padding = true, parallel = ${parallel}, compression = 'none', ${dialect}, columns = {${fields}})`
+  return `read_csv(${fileList(paths)}, auto_detect = false, strict_mode = true, null_padding = true, parallel = ${parallel}, compression = 'none', ${dialect}, columns = {${fields}})`
 }

@@ -4,7 +4,7 @@ import duckdb, { type Connection, type Database } from '@duckdb/node-bindings'
 import { mkdir, rm } from 'node:fs/promises'
 import { storageFailure } from '../../core/errors.ts'
 import { engineError } from './errors.ts'
-import { literal } from './sql.ts'
+import { asPattern, literal } from './sql.ts'
 
 export interface SessionOptions {
   memoryBytes: number
@@ -77,7 +77,10 @@ async function connect(database: Database): Promise<DuckSession> {
 
 /** Closes the instance's doors for SQL that users write: only these folders can be read, nothing written or changed. */
 export async function lockDown(session: DuckSession, folders: string[]): Promise<void> {
-  const allowed = folders.map((folder) => literal(folder.endsWith('/') ? folder : `${folder}/`))
+  const allowed = folders
+    .map((folder) => (folder.endsWith('/') ? folder : `${folder}/`))
+    // What is read is looked at as a pattern first, then as a name.
+    .flatMap((folder) => [literal(folder), literal(asPattern(folder))])
   await session.run(`SET allowed_directories = [${allowed.join(', ')}]`)
   await session.run('SET enable_external_access = false')
   await session.run('SET lock_configuration = true')

@@ -17,6 +17,24 @@ export function listLiteral(texts: string[]): string {
   return `[${texts.map(literal).join(', ')}]`
 }
 
+/**
+ * A file by its name: readers take patterns, in which `x[1].csv` is x1.csv. A sign in brackets is itself, the
+ * one escape that patterns have.
+ */
+export function fileLiteral(path: string): string {
+  return literal(asPattern(path))
+}
+
+/** Files by their names: `['a', 'b']`. */
+export function fileList(paths: string[]): string {
+  return listLiteral(paths.map(asPattern))
+}
+
+/** The pattern that matches this name alone. */
+export function asPattern(path: string): string {
+  return path.replace(/[[?*]/g, (sign) => `[${sign}]`)
+}
+
 /** DuckDB's type for a table type. */
 export function duckType(type: DeltaType): string {
   if (typeof type !== 'string') {

@@ -2,7 +2,7 @@
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { PublishedFile } from '../../core/batch-engine.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
-import { listLiteral, literal, name, partitionExpression } from './sql.ts'
+import { fileList, listLiteral, literal, name, partitionExpression } from './sql.ts'
 
 /** What a relation says of where a row stands (ADDED_COLUMNS), beside its columns. */
 export type Place = 'file' | 'row'
@@ -28,5 +28,5 @@ function branch(columns: TableColumn[], partitionColumns: string[], files: Publi
   ]
   const places = extras.map((one) => (one === 'file' ? name(ADDED_COLUMNS.file) : `file_row_number AS ${name(ADDED_COLUMNS.row)}`))
   const selected = [`COLUMNS(c -> list_contains(${listLiteral(own)}, c))`, ...constants, ...places]
-  return `SELECT ${selected.join(', ')} FROM read_parquet(${listLiteral(files.map((file) => file.path))}, union_by_name = true, hive_partitioning = false${options.join('')})`
+  return `SELECT ${selected.join(', ')} FROM read_parquet(${fileList(files.map((file) => file.path))}, union_by_name = true, hive_partitioning = false${options.join('')})`
 }

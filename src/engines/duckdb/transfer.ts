@@ -3,7 +3,7 @@
  * a pipe.
  */
 import type { DuckSession } from './session.ts'
-import { listLiteral, literal, name } from './sql.ts'
+import { fileList, fileLiteral, literal, name } from './sql.ts'
 
 export interface TransferInput {
   format: 'csv' | 'parquet'
@@ -34,13 +34,13 @@ export async function transfer(session: DuckSession, input: TransferInput, outpu
   const limit = input.limit === undefined ? '' : ` LIMIT ${Math.floor(input.limit)}`
   const select = `SELECT ${input.select ?? '*'} FROM ${relation(input)}${limit}`
   await session.run(`COPY (${select}) TO ${literal(output)} (FORMAT parquet, COMPRESSION zstd)`)
-  const groups = `SELECT DISTINCT file_name, row_group_id, row_group_num_rows AS num_rows FROM parquet_metadata(${literal(output)})`
+  const groups = `SELECT DISTINCT file_name, row_group_id, row_group_num_rows AS num_rows FROM parquet_metadata(${fileLiteral(output)})`
   const [[rows]] = await session.rows(`SELECT sum(num_rows) FROM (${groups})`)
   return { rows: Number(rows ?? 0), rejected: 0 }
 }
 
 function relation(input: TransferInput): string {
-  const files = listLiteral(input.paths)
+  const files = fileList(input.paths)
   if (input.format === 'parquet') return `read_parquet(${files})`
   const columns = input.columns === undefined ? '' : `, columns = {${Object.entries(input.columns).map(([column, type]) => `${literal(column)}: ${literal(type)}`).join(', ')}}`
   const option = (key: string, value: string | undefined): string => (value === undefined ? '' : `, ${key} = ${literal(value)}`)

@@ -118,17 +118,24 @@ const wildcards = /[^/]*[*?[{].*$/
 
 /** Below the tenant's folder, or where an operator allows. */
 function folderOf(work: Work): FilePlace {
+  const roots = { tenantFolder: work.tenantFolder, allowed: work.allowedPaths, closed: work.closedPaths }
+  // `report[1].csv` is the file of that name, where there is one.
+  const isFile = async (pattern: string): Promise<boolean> => {
+    if (pattern.includes('*') || !wildcards.test(pattern)) return false
+    const path = await tenantPath(pattern, roots).catch(() => undefined)
+    return path !== undefined && (await stat(path).catch(() => undefined))?.isFile() === true
+  }
   return {
     bring: async (files) => files.map((file) => file.name),
     async matching(pattern) {
-      const fixed = pattern.replace(wildcards, '')
-      const base = await tenantPath(fixed === '' ? '.' : fixed, { tenantFolder: work.tenantFolder, allowed: work.allowedPaths, closed: work.closedPaths })
+      const fixed = (await isFile(pattern)) ? pattern : pattern.replace(wildcards, '')
+      const base = await tenantPath(fixed === '' ? '.' : fixed, roots)
       const files: InputFile[] = []
       const rest = pattern.slice(fixed.length)
       const names: string[] = rest === '' ? [''] : []
       if (rest !== '') for await (const one of glob(rest, { cwd: base })) names.push(one)
       for (const one of names.toSorted()) {
-        const path = await tenantPath(join(base, one), { tenantFolder: work.tenantFolder, allowed: [...work.allowedPaths, base], closed: work.closedPaths })
+        const path = await tenantPath(join(base, one), { ...roots, allowed: [...work.allowedPaths, base] })
         const info = await stat(path).catch(() => undefined)
         if (info?.isFile() === true) files.push({ name: path, size: info.size, mark: `${info.size}:${Math.floor(info.mtimeMs)}` })
       }
@@ -144,7 +151,7 @@ async function bucketOf(work: Work): Promise<FilePlace> {
     async matching(pattern) {
       const path = pattern.replace(/^\/+/, '')
       const fixed = path.replace(wildcards, '').replace(/\/+$/, '')
-      const one = wildcards.test(path) ? undefined : await store.stat(path)
+      const one = path.includes('*') ? undefined : await store.stat(path)
       const objects = one === undefined ? (await store.list(fixed)).filter((object) => matchesGlob(object.name, path)) : [one]
       return objects.map(({ name, size, modifiedMs }) => ({ name, size, mark: `${size}:${modifiedMs}` }))
     },

@@ -7,7 +7,7 @@ import { rename, rm } from 'node:fs/promises'
 import type { Aside, RejectedRow } from '../../connectors/table-source.ts'
 import { storageFailure } from '../../core/errors.ts'
 import type { DuckSession } from '../../engines/duckdb/session.ts'
-import { listLiteral, literal, name } from '../../engines/duckdb/sql.ts'
+import { fileList, literal, name } from '../../engines/duckdb/sql.ts'
 import { joinFiles } from './parquet-file.ts'
 
 /** Lines are gathered so far before they are written. */
@@ -133,7 +133,7 @@ export async function writeRejects(
 ): Promise<void> {
   const types = `{${TEXTS.map((text) => `${literal(text)}: 'VARCHAR'`).join(', ')}}`
   const select = TEXTS.map((text) => `${name(text)} AS ${name(COLUMNS[text])}`).join(', ')
-  const lines = `read_json(${listLiteral(files)}, format = 'newline_delimited', columns = ${types})`
+  const lines = `read_json(${fileList(files)}, format = 'newline_delimited', columns = ${types})`
   await session.run(
     `COPY (SELECT ${literal(table)} AS table_name, ${select} FROM ${lines})
     TO ${literal(output)} (FORMAT parquet, COMPRESSION zstd)`,
