@@ -101,10 +101,23 @@ export async function endedAmong(db: Db, ids: string[]): Promise<string[]> {
   return ids.filter((id) => !still.has(id))
 }
 
-/** Executions that a deletion was cut off from cancelling. */
-export async function openOfDeletedJobs(db: Db): Promise<{ execution_id: string; tenant_id: string }[]> {
-  const open = db.selectFrom('queued_executions').select('execution_id').unionAll(db.selectFrom('bookings').select('execution_id'))
-  return db.selectFrom(open.as('o')).innerJoin('job_executions as x', 'x.execution_id', 'o.execution_id').innerJoin('ingestion_jobs as j', 'j.job_id', 'x.job_id').select(['x.execution_id', 'x.tenant_id']).where('j.status', '=', 'deleted').where('x.cancel_requested', '=', false).limit(100).execute()
+/** Executions that wait or run for a job that is deleted, or a tenant that is suspended or deleted; of one tenant, or of all. */
+export async function openOfTheGone(db: Db, tenantId?: string): Promise<{ execution_id: string; tenant_id: string }[]> {
+  const open = db
+    .selectFrom('queued_executions')
+    .select('execution_id')
+    .unionAll(db.selectFrom('bookings').select('execution_id'))
+  let query = db
+    .selectFrom(open.as('o'))
+    .innerJoin('job_executions as x', 'x.execution_id', 'o.execution_id')
+    .innerJoin('ingestion_jobs as j', 'j.job_id', 'x.job_id')
+    .innerJoin('tenants as t', 't.tenant_id', 'x.tenant_id')
+    .select(['x.execution_id', 'x.tenant_id'])
+    .where((of) => of.or([of('j.status', '=', 'deleted'), of('t.status', '<>', 'active')]))
+    .where('x.cancel_requested', '=', false)
+    .limit(100)
+  if (tenantId !== undefined) query = query.where('x.tenant_id', '=', tenantId)
+  return query.execute()
 }
 
 export async function findExecution(db: Db, tenantId: string, executionId: string) {
@@ -121,14 +134,19 @@ export async function listExecutions(db: Db, tenantId: string, { jobId, status, 
   return query.execute()
 }
 
+/** A suspended tenant's jobs wait, and go on when it is active again. */
+const hasActiveTenant = sql<boolean>`EXISTS (SELECT FROM tenants t WHERE t.tenant_id = ingestion_jobs.tenant_id AND t.status = 'active')`
+
 /** Jobs whose tick has come, locked; those that another scheduler holds are left to it. */
 export async function dueJobs(tx: Tx, now: Date, limit: number): Promise<JobRow[]> {
-  return tx.selectFrom('ingestion_jobs').select(JOB).where('next_run_at', '<=', now).where('status', '=', 'active').orderBy('next_run_at').limit(limit).forUpdate().skipLocked().execute()
+  return tx.selectFrom('ingestion_jobs').select(JOB).where('next_run_at', '<=', now).where('status', '=', 'active').where(hasActiveTenant).orderBy('next_run_at').limit(limit).forUpdate().skipLocked().execute()
 }
 
 /** Continuous jobs that run nowhere and wait for nothing get a next start; each failure in a row doubles the pause before it, up to an hour. */
 export async function reviveContinuousJobs(db: Db, now: Date): Promise<void> {
   await sql`
     UPDATE ingestion_jobs j SET next_run_at = ${now}::timestamptz + make_interval(secs => CASE failures_in_a_row WHEN 0 THEN 0 ELSE least(3600, power(2, least(failures_in_a_row, 12))) END)
-    WHERE continuous AND status = 'active' AND next_run_at IS NULL AND NOT EXISTS (SELECT FROM job_executions x WHERE x.job_id = j.job_id AND x.status IN ('scheduled', 'booked', 'running'))`.execute(db)
+    WHERE continuous AND status = 'active' AND next_run_at IS NULL
+      AND EXISTS (SELECT FROM tenants t WHERE t.tenant_id = j.tenant_id AND t.status = 'active')
+      AND NOT EXISTS (SELECT FROM job_executions x WHERE x.job_id = j.job_id AND x.status IN ('scheduled', 'booked', 'running'))`.execute(db)
 }

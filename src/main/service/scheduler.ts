@@ -6,7 +6,7 @@ import type { Context } from './context.ts'
 import { reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
 import { correctSlots, ensureSlots, gridAt } from '../../state/capacity.ts'
-import { changeJob, dueJobs, openOfDeletedJobs, reviveContinuousJobs } from '../../state/jobs.ts'
+import { changeJob, dueJobs, openOfTheGone, reviveContinuousJobs } from '../../state/jobs.ts'
 import { recallLoans } from '../../state/loans.ts'
 import { holdLease, leaveLease } from '../../state/leases.ts'
 import { turnPeriods, wakeTenants } from '../../state/purchases.ts'
@@ -76,7 +76,7 @@ export async function slowRound({ gate, capacity, slots, now, retention }: Conte
     const corrected = await correctSlots(tx, gridAt(at.getTime(), slots))
     await record(tx, ...corrected.map((one) => ({ tenantId: null, actor: 'scheduler', event: 'capacity.corrected', data: { ...one } })))
   })
-  for (const one of await openOfDeletedJobs(gate.service)) await gate.transact((tx) => cancel(tx, { tenantId: one.tenant_id, executionId: one.execution_id, actor: 'scheduler', now: at, settings: slots })).catch(() => undefined)
+  for (const one of await openOfTheGone(gate.service)) await gate.transact((tx) => cancel(tx, { tenantId: one.tenant_id, executionId: one.execution_id, actor: 'scheduler', now: at, settings: slots })).catch(() => undefined)
   await gate.service.deleteFrom('idempotency_keys').where('created_at', '<', new Date(at.getTime() - 7 * 86_400_000)).execute()
   await dropOldEvents(gate.service, retention, at)
   await gate.service.deleteFrom('capacity_slots').where('time_slot', '<', new Date(at.getTime() - 90 * 86_400_000)).execute()

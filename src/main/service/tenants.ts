@@ -1,5 +1,7 @@
 /** Use cases of tenants, their tokens and webhooks. */
 import type { Answer, Service } from '../../control/service.ts'
+import { openOfTheGone } from '../../state/jobs.ts'
+import { cancel } from '../../state/runs.ts'
 import { failure } from '../../core/errors.ts'
 import { eventsAfter, tenantsWithEvents } from '../../state/events.ts'
 import { changeTenant, createTenant, createToken, findTenant, listTenants, principalOf, revokeToken } from '../../state/tenants.ts'
@@ -72,6 +74,12 @@ export function tenantCases(context: Context): Part {
       })
       limits.delete(tenantId)
       if (body.status !== undefined) known.clear()
+      // What is queued in this moment, the scheduler ends within half a minute.
+      if (body.status !== undefined && body.status !== 'active')
+        for (const open of await openOfTheGone(gate.service, tenantId)) {
+          const ending = { tenantId, executionId: open.execution_id, actor: by.name, now: context.now(), settings: context.slots }
+          await gate.transact((tx) => cancel(tx, ending)).catch(() => undefined)
+        }
       return changed ?? { tenant_id: tenantId, status: 'deleted' }
     },
     async createToken(by, tenantId, body) {
