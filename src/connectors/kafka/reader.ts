@@ -119,7 +119,7 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
       options.onTrouble(error)
     })
     // Fetched, and left because there was too much at a time: it is the first to be read on.
-    if (reached === from) order = [partition, ...order.filter((other) => other !== partition)]
+    if (reached === from && !isCorrupt) order = [partition, ...order.filter((other) => other !== partition)]
     if (reached === before && !isCorrupt) corrupt.delete(partition)
     else {
       next.set(partition, reached)
