@@ -92,7 +92,7 @@ export function readEntry(bytes: Buffer, root: string, version: number): Action[
       .toString('utf8')
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Action)
+      .map((line) => spelledAlike(JSON.parse(line) as Action))
   } catch (error) {
     throw failure('table_corrupt', { path: root, version, reason: (error as Error).message }, error)
   }
@@ -116,10 +116,15 @@ export function decodePath(path: string): string {
   }
 }
 
-/** The action with its path as we spell it: one file may be added under one spelling and removed under another. */
-export function spelledAlike<A extends AddAction | RemoveAction>(action: A): A {
+/** The action as it was read, with its path as we spell it: a file may be added under one spelling and removed under another. */
+export function spelledAlike(action: Action): Action {
+  if (action.add !== undefined) return { ...action, add: withOurPath(action.add) }
+  return action.remove === undefined ? action : { ...action, remove: withOurPath(action.remove) }
+}
+
+function withOurPath<A extends AddAction | RemoveAction>(action: A): A {
   const path = encodePath(decodePath(action.path))
-  return path === action.path ? action : { ...action, path, loggedPath: action.loggedPath ?? action.path }
+  return path === action.path ? action : { ...action, path, loggedPath: action.path }
 }
 
 /** The action as it goes into the log. */

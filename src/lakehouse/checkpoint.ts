@@ -121,11 +121,7 @@ export async function lastCheckpoint(store: ObjectStore): Promise<number | undef
 export async function loadTombstones(store: ObjectStore, snapshot: Snapshot): Promise<void> {
   if (snapshot.unreadTombstones === undefined) return
   const actions = (await readCheckpoint(store, snapshot.unreadTombstones, ['remove'])) ?? []
-  for (const action of actions) {
-    if (action.remove === undefined) continue
-    const remove = spelledAlike(action.remove)
-    if (!snapshot.files.has(remove.path) && !snapshot.tombstones.has(remove.path)) snapshot.tombstones.set(remove.path, remove)
-  }
+  for (const { remove } of actions) if (remove !== undefined && !snapshot.files.has(remove.path) && !snapshot.tombstones.has(remove.path)) snapshot.tombstones.set(remove.path, remove)
   snapshot.unreadTombstones = undefined
 }
 
@@ -139,7 +135,7 @@ export async function readCheckpoint(store: ObjectStore, version: number, column
   const memory = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer
   const file: AsyncBuffer = { byteLength: memory.byteLength, slice: (start, end) => memory.slice(start, end) }
   const rows = await parquetReadObjects({ file, columns })
-  return rows.map((row) => plain(row) as Action)
+  return rows.map((row) => spelledAlike(plain(row) as Action))
 }
 
 /** Checkpoints hold 64-bit integers and maps; actions hold numbers and objects. Absent columns are dropped. */

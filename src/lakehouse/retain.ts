@@ -10,7 +10,7 @@ import { archiveMark } from '../core/marks.ts'
 import { expiredFiles } from '../planning/upkeep.ts'
 import { decodePath, type AddAction } from './actions.ts'
 import { rowsOf } from './snapshot.ts'
-import type { Table } from './table.ts'
+import { checkRemovable, type Table } from './table.ts'
 import { throughOf } from './through.ts'
 import { filesAfter, versionsAfter } from './versions.ts'
 
@@ -44,6 +44,8 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
     version: null,
   }
   if (expired.length === 0 || request.dryRun) return result
+  // Before the archive has a copy.
+  checkRemovable(raw.store, raw.snapshot)
   const archived = request.archive === undefined ? undefined : await moveTo(request, request.archive, expired)
   const mark = archiveMark()
   const marks = archived === undefined ? {} : { [mark]: archived }

@@ -2,7 +2,7 @@
 import type { PublishedFile } from '../core/batch-engine.ts'
 import type { EngineAccess, ObjectStore } from '../core/object-store.ts'
 import type { TableColumn } from '../core/table-schema.ts'
-import { decodePath, spelledAlike, type Action, type AddAction, type CommitInfo, type MetadataAction, type ProtocolAction, type RemoveAction } from './actions.ts'
+import { decodePath, type Action, type AddAction, type CommitInfo, type MetadataAction, type ProtocolAction, type RemoveAction } from './actions.ts'
 
 export interface Snapshot {
   version: number
@@ -38,13 +38,11 @@ export function emptySnapshot(): Snapshot {
 export function applyActions(snapshot: Snapshot, actions: Action[]): void {
   for (const action of actions) {
     if (action.add) {
-      const add = spelledAlike(action.add)
-      snapshot.files.set(add.path, add)
-      snapshot.tombstones.delete(add.path)
+      snapshot.files.set(action.add.path, action.add)
+      snapshot.tombstones.delete(action.add.path)
     } else if (action.remove) {
-      const remove = spelledAlike(action.remove)
-      snapshot.files.delete(remove.path)
-      snapshot.tombstones.set(remove.path, remove)
+      snapshot.files.delete(action.remove.path)
+      snapshot.tombstones.set(action.remove.path, action.remove)
     } else if (action.txn) snapshot.marks.set(action.txn.appId, action.txn.version)
     else if (action.metaData) snapshot.metadata = action.metaData
     else if (action.protocol) snapshot.protocol = action.protocol

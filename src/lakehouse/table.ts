@@ -55,28 +55,17 @@ export async function openTable(store: ObjectStore, options: TableOptions = {}):
   const snapshot = emptySnapshot()
   const reader = createLogReader(store, snapshot)
   await reader.load()
-  if (snapshot.version < 0) {
-    await refuseUnreadLog(store)
-    return undefined
-  }
+  if (snapshot.version < 0) return undefined
   return tableOver(store, snapshot, reader, options)
 }
 
-/** Whatever lies in the log is of a table: one that we cannot read is not one that is not there. */
-async function refuseUnreadLog(store: ObjectStore): Promise<void> {
-  const names = (await store.list('_delta_log')).map((one) => one.name.slice('_delta_log/'.length))
-  const foreign = names.find((name) => /^\d{20}\.checkpoint\..+\.(json|parquet)$/.test(name))
-  if (foreign !== undefined) throw failure('table_unsupported', { path: store.root, feature: `the checkpoint ${foreign}` })
-  const first = names.filter((name) => /^\d{20}\.json$/.test(name)).toSorted()[0]
-  if (first === undefined) return
-  const reason = `it is missing, and the log begins with ${first} without a checkpoint before it`
-  throw failure('table_corrupt', { path: store.root, version: 0, reason })
-}
-
-/** What follows a checkpoint is its next entry; where that is gone and later ones are there, others are ahead. */
+/**
+ * What follows a checkpoint is its next entry; without one (-1) it is the first. Where that is gone and later
+ * ones are there, somebody is ahead of what we can read: the table is neither in an older state nor missing.
+ */
 function refuseGap(store: ObjectStore, names: string[], checkpoint: number): void {
   const later = names.filter((name) => /^\d{20}\./.test(name) && Number(name.slice(0, 20)) > checkpoint)
-  const next = entryName(checkpoint + 1).slice('_delta_log/'.length)
+  const next = entryName(checkpoint + 1).slice(LOG.length)
   if (later.length === 0 || later.includes(next)) return
   const foreign = later.find((name) => name.includes('.checkpoint.'))
   if (foreign !== undefined) throw failure('table_unsupported', { path: store.root, feature: `the checkpoint ${foreign}` })
@@ -101,6 +90,12 @@ export async function openOrCreateTable(store: ObjectStore, schema: TableSchema,
   const table = await openTable(store, options)
   if (table === undefined) throw failure('table_not_found', { path: store.root })
   return table
+}
+
+/** Adds columns, where there still are some to add: `schema` is asked again when another writer was quicker. */
+export async function addTableColumns(table: Table, schema: NonNullable<CommitRequest['schema']>, nowMs: number): Promise<void> {
+  if (schema(columnsOf(table.snapshot.metadata)) === undefined) return
+  await table.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema }, nowMs)
 }
 
 /** State of the table at an older version, replayed from the nearest checkpoint before it. */
@@ -164,6 +159,8 @@ function createLogReader(store: ObjectStore, snapshot: Snapshot): LogReader {
   }
 }
 
+const LOG = '_delta_log/'
+
 /** Entries between an attempt and the next one: other writers are few. */
 const REMEMBERED = 200
 
@@ -178,11 +175,11 @@ async function usableCheckpoint(store: ObjectStore, until: number | undefined): 
     const actions = await readCheckpoint(store, named)
     if (actions !== undefined) return { version: named, actions }
   }
-  const all = await store.list('_delta_log')
-  const versions = all.map((one) => Number(/(\d{20})\.checkpoint\.parquet$/.exec(one.name)?.[1] ?? NaN)).filter((version) => version <= (until ?? Infinity))
+  const names = (await store.list('_delta_log')).map((one) => one.name.slice(LOG.length))
+  const versions = names.map((name) => Number(/^(\d{20})\.checkpoint\.parquet$/.exec(name)?.[1] ?? NaN)).filter((version) => version <= (until ?? Infinity))
   const version = Math.max(...versions, -1)
+  if (until === undefined) refuseGap(store, names, version)
   if (version < 0) return undefined
-  if (until === undefined) refuseGap(store, all.map((one) => one.name.slice('_delta_log/'.length)), version)
   const actions = await readCheckpoint(store, version)
   return actions === undefined ? undefined : { version, actions }
 }
@@ -195,12 +192,12 @@ function tableOver(store: ObjectStore, snapshot: Snapshot, reader: LogReader, op
     snapshot,
     async refresh() {
       await reader.refresh()
+      if (snapshot.metadata.id !== id) throw failure('table_gone', { path: store.root, start: 'the beginning' })
       const changed = snapshot.metadata.partitionColumns.join()
       if (changed !== partitionColumns) {
         const feature = `partition columns that change while it is open, from ${partitionColumns} to ${changed}`
         throw failure('table_unsupported', { path: store.root, feature })
       }
-      if (snapshot.metadata.id !== id) throw failure('table_gone', { path: store.root, start: 'the beginning' })
       return snapshot
     },
     async commit(request, nowMs) {

@@ -1,7 +1,7 @@
 /** What changed between two versions of a table: what a consumer reads instead of asking for "new rows". */
 import { failure } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
-import { entryName, readEntry, spelledAlike, type AddAction, type CommitInfo } from './actions.ts'
+import { entryName, readEntry, type AddAction, type CommitInfo } from './actions.ts'
 
 export interface Version {
   version: number
@@ -40,8 +40,8 @@ function toVersion(version: number, actions: ReturnType<typeof readEntry>): Vers
   return {
     version,
     commit: actions.find((action) => action.commitInfo !== undefined)?.commitInfo,
-    added: actions.flatMap((action) => (action.add?.dataChange ? [spelledAlike(action.add)] : [])),
-    removed: actions.flatMap((action) => (action.remove?.dataChange ? [spelledAlike(action.remove).path] : [])),
+    added: actions.flatMap((action) => (action.add?.dataChange ? [action.add] : [])),
+    removed: actions.flatMap((action) => (action.remove?.dataChange ? [action.remove.path] : [])),
   }
 }
 

@@ -2,12 +2,12 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { failure } from '../core/errors.ts'
-import type { TableColumn, TableSchema } from '../core/table-schema.ts'
+import type { TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import type { EngineAccess } from '../core/object-store.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { columnsOf, engineFiles, rowsOf } from '../lakehouse/snapshot.ts'
-import { openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
+import { addTableColumns, openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { versionsAfter } from '../lakehouse/versions.ts'
 import { effectiveColumns, processedSchema, schemaChange } from '../planning/table-layout.ts'
 import type { BatchResult } from '../core/results.ts'
@@ -78,9 +78,7 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
 export async function openProcessed(dataset: Dataset, path: string, raw: Table): Promise<{ table: Table; columns: TableColumn[] }> {
   const wanted = processedSchema(dataset, effectiveColumns(dataset, columnsOf(raw.snapshot.metadata)))
   const table = await openOrCreateTable(await openStore(path), wanted, { 'headrace.dataset': dataset.name, 'headrace.zone': 'processed' }, Date.now())
-  const schema = (existing: TableColumn[]): TableSchema | undefined => schemaChange(dataset, existing, wanted, path)
-  if (schema(columnsOf(table.snapshot.metadata)) !== undefined)
-    await table.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema }, Date.now())
+  await addTableColumns(table, (existing) => schemaChange(dataset, existing, wanted, path), Date.now())
   return { table, columns: columnsOf(table.snapshot.metadata) }
 }
 

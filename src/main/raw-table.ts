@@ -1,8 +1,7 @@
 /** Opens (or creates) the RAW table of a dataset and brings its schema up to the declaration. */
 import { RESERVED_COLUMNS, type Column, type Dataset } from '../dataset/declaration.ts'
-import type { TableColumn, TableSchema } from '../core/table-schema.ts'
 import { columnsOf } from '../lakehouse/snapshot.ts'
-import { openOrCreateTable, type Table } from '../lakehouse/table.ts'
+import { addTableColumns, openOrCreateTable, type Table } from '../lakehouse/table.ts'
 import { effectiveColumns, evolve, rawSchema, schemaChange } from '../planning/table-layout.ts'
 import { consumerPositions } from './raw-consumers.ts'
 import { openStore } from './stores.ts'
@@ -25,10 +24,7 @@ export async function openRaw(dataset: Dataset, path: string, nowMs: number, pro
 
 /** Adds to the table what the columns in force have more; refuses renames, drops and type changes by name. */
 async function applySchema(dataset: Dataset, table: Table, columns: Column[], nowMs: number): Promise<void> {
-  const schema = (existing: TableColumn[]): TableSchema | undefined =>
-    schemaChange(dataset, existing, rawSchema(columns), table.store.root)
-  if (schema(columnsOf(table.snapshot.metadata)) === undefined) return
-  await table.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema }, nowMs)
+  await addTableColumns(table, (existing) => schemaChange(dataset, existing, rawSchema(columns), table.store.root), nowMs)
 }
 
 /**

@@ -1,16 +1,16 @@
 /** Upkeep of a dataset's tables: compaction, retention, vacuum, deletion by key. Wires the lakehouse's parts with an engine. */
 import { createHash } from 'node:crypto'
-import type { TableColumn, TableSchema } from '../core/table-schema.ts'
 import { join } from 'node:path'
 import type { App, UpkeepOptions } from '../control/app.ts'
 import { HeadraceError, failure } from '../core/errors.ts'
+import type { TableColumn, TableSchema } from '../core/table-schema.ts'
 import type { CompactResult, DeleteResult, VacuumResult } from '../core/results.ts'
 import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
 import { compact } from '../lakehouse/compact.ts'
 import { deleteKeys } from '../lakehouse/delete.ts'
 import { followArchive, retain, undoUnfinished } from '../lakehouse/retain.ts'
 import { columnsOf } from '../lakehouse/snapshot.ts'
-import { checkRemovable, openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
+import { addTableColumns, checkRemovable, openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { vacuum } from '../lakehouse/vacuum.ts'
 import { rawSchema } from '../planning/table-layout.ts'
 import { keepFrom } from '../planning/upkeep.ts'
@@ -102,7 +102,6 @@ function compactZones(tables: Tables, options: UpkeepOptions): Promise<({ table:
 async function retainRaw(tables: Tables, options: UpkeepOptions): ReturnType<App['retain']> {
   const { loaded, raw, positions } = tables
   const { dataset, archivePath } = loaded
-  checkRemovable(raw.store, raw.snapshot)
   const archive = archivePath === undefined ? undefined : (tables.archive ?? (options.dryRun ? undefined : await createArchive(dataset.name, raw, archivePath)))
   if (archive !== undefined && !options.dryRun) await sameColumns(raw, archive)
   return retain({ raw, archive, keepFromDate: options.keepFrom ?? keepFrom(Date.now(), dataset.raw.retentionDays), usedThrough: positions.used, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
@@ -116,13 +115,12 @@ async function createArchive(dataset: string, raw: Table, path: string): Promise
 /** RAW may have got columns since the archive was made. */
 async function sameColumns(raw: Table, archive: Table): Promise<void> {
   const { partitionColumns } = raw.snapshot.metadata
-  const schema = (theirs: TableColumn[]): TableSchema | undefined => {
+  const missing = (theirs: TableColumn[]): TableSchema | undefined => {
     const known = new Set(theirs.map((column) => column.name.toLowerCase()))
     const added = columnsOf(raw.snapshot.metadata).filter((column) => !known.has(column.name.toLowerCase()))
     return added.length === 0 ? undefined : { columns: [...theirs, ...added], partitionColumns }
   }
-  if (schema(columnsOf(archive.snapshot.metadata)) === undefined) return
-  await archive.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema }, Date.now())
+  await addTableColumns(archive, missing, Date.now())
 }
 
 async function vacuumZones(tables: Tables, options: UpkeepOptions): Promise<({ table: string } & VacuumResult)[]> {

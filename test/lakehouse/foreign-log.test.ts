@@ -6,6 +6,7 @@ import { afterAll, expect, test } from 'vitest'
 import { tableColumn } from '../../src/core/table-schema.ts'
 import { durationMs, writeCheckpoint } from '../../src/lakehouse/checkpoint.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
+import { retain } from '../../src/lakehouse/retain.ts'
 import { columnsOf } from '../../src/lakehouse/snapshot.ts'
 import { openOrCreateTable, openTable, type CommitRequest, type Table } from '../../src/lakehouse/table.ts'
 
@@ -123,4 +124,23 @@ test.each([
   [undefined, undefined],
 ])('a duration of %s is %s ms', (setting, ms) => {
   expect(durationMs(setting)).toBe(ms)
+})
+
+test('retention of a table whose rows may only be added is refused when rows would go, and only then', async () => {
+  const raw = await place({ 'delta.appendOnly': 'true' }).open()
+  const archive = await place().open()
+  const values = { outcome: 'accepted', ingest_date: '2026-01-01' }
+  await raw.commit({ ...NOTHING, adds: [{ ...file('old.parquet'), partitionValues: values }] }, Date.now())
+  const request = { raw, archive, usedThrough: Infinity, dryRun: false, nowMs: Date.now, progress: () => undefined }
+  expect(await retain({ ...request, keepFromDate: '2025-01-01' })).toMatchObject({ files: 0, version: null })
+  await expect(retain({ ...request, keepFromDate: '2026-02-01' })).rejects.toMatchObject({ code: 'append_only' })
+  expect((await archive.refresh()).files.size).toBe(0)
+})
+
+test('a table that was replaced is gone, whatever its partitions are now', async () => {
+  const { open, append } = place()
+  const table = await open()
+  const other = { ...table.snapshot.metadata, id: 'another', partitionColumns: ['a'] }
+  append(1, [{ metaData: other }])
+  await expect(table.refresh()).rejects.toMatchObject({ code: 'table_gone' })
 })
