@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { failure } from '../core/errors.ts'
+import { groupsOf } from '../core/ip-address.ts'
 
 export interface Strangers {
   /** Takes a try. Throws `too_many_tries` when there is none. */
@@ -94,8 +95,6 @@ function trim(map: Map<string, unknown>, most: number): void {
 function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '')
   if (!isIPv6(plain)) return plain
-  const [head, tail = ''] = plain.split('::')
-  const [first, last] = [head, tail].map((half) => half.split(':').filter((one) => one !== ''))
-  const groups = plain.includes('::') ? [...first, ...Array.from({ length: Math.max(0, 8 - first.length - last.length) }, () => '0'), ...last] : first
-  return `${groups.slice(0, 4).join(':')}::/64`
+  const network = groupsOf(plain).slice(0, 4)
+  return `${network.map((group) => group.toString(16)).join(':')}::/64`
 }

@@ -46,7 +46,7 @@ export function checkDataset(text: string): CheckResult {
   } catch (error) {
     // The parser calls itself for each level, and expands aliases while they are few.
     if (error instanceof RangeError) return refused(DEEP)
-    if (error instanceof ReferenceError) return refused(`${error.message.split(':')[0].replace(/\.$/, '')}`, 'Write out what the aliases stand for.')
+    if (error instanceof ReferenceError) return refused(error.message.split(':')[0].replace(/\.$/, ''), 'Write out what the aliases stand for.')
     throw error
   }
 }

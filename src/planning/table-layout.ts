@@ -4,6 +4,7 @@ import { LIMITS } from '../core/limits.ts'
 import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../core/raw-columns.ts'
 import { tableColumn, typeText, type DeltaType, type TableColumn, type TableSchema } from '../core/table-schema.ts'
 import { RESERVED_COLUMNS, UNUSABLE_COLUMN, type Column, type Dataset, type PartitionField } from '../dataset/declaration.ts'
+import { freeName } from '../dataset/column-names.ts'
 import { normalizeColumn } from '../dataset/normalize.ts'
 import { pathMeaning, pathNames } from '../dataset/paths.ts'
 
@@ -98,11 +99,7 @@ export function evolve(dataset: Dataset, columns: Column[], paths: Iterable<stri
     const meaning = pathMeaning(dataset.record, path)
     if (added.length === room || meanings.has(meaning)) continue
     meanings.add(meaning)
-    const base = columnName(pathNames(dataset.record, path))
-    let name = base
-    for (let n = 2; names.has(name); n += 1) name = `${base}_${n}`
-    names.add(name)
-    added.push(evolvedColumn(name, path))
+    added.push(evolvedColumn(freeName(columnName(pathNames(dataset.record, path)), names), path))
   }
   return added
 }

@@ -1,5 +1,6 @@
 /** Which addresses a tenant's job may connect to. Pure: main/ resolves names and asks here about every address that came of it. */
 import { BlockList, isIP } from 'node:net'
+import { groupsOf } from '../../core/ip-address.ts'
 
 export interface EgressPolicy {
   /** `host`, `host:port`, an address or a network (10.1.0.0/16): allowed whatever it resolves to. */
@@ -103,12 +104,6 @@ function unmapped(address: string): string {
   const start = groups.slice(0, 6).map((group) => group.toString(16)).join(':')
   const wraps = /^0:0:0:0:(0:ffff|ffff:0)$/.test(start) || start === '64:ff9b:0:0:0:0' || (start === '0:0:0:0:0:0' && groups[6] !== 0)
   return wraps ? quad(groups[6], groups[7]) : text
-}
-
-/** Its eight groups. URL writes each address in one way (RFC 5952), however it was written. */
-function groupsOf(address: string): number[] {
-  const [head, tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::').map((half) => half.split(':').filter((one) => one !== '').map((one) => Number.parseInt(one, 16)))
-  return tail === undefined ? head : [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => 0), ...tail]
 }
 
 function quad(high: number, low: number): string {

@@ -72,13 +72,15 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   const quota = limitsOf(context.limits, job.policy)
   await keepStorage(context.storage, quota, claimed.tenant_id)
   const [source, destination] = [job.source_config as Record<string, unknown>, job.destination_config as Record<string, unknown>]
+  // Of what this execution reads, whatever the job reads by the time it ends.
+  const reads = sourceName(job.source_type, source)
   const secretOf = async (config: Record<string, unknown>): Promise<Record<string, string> | undefined> => (config.credentials_secret === undefined ? undefined : secrets.get(claimed.tenant_id, String(config.credentials_secret)))
   const tenantFolder = join(home, 'tenants', claimed.tenant_id)
   mkdirSync(tenantFolder, { recursive: true })
   const continuous = job.continuous && claimed.namespace !== DRAFT
   const memoryBytes = claimed.memory_gb * 1024 ** 3
   const work: Work = {
-    executionId: claimed.execution_id, jobId: claimed.job_id, knownUntil: await lastSuccess(gate.service, claimed.job_id), tenantId: claimed.tenant_id, sourceType: job.source_type, source, destination, sourceSecret: await secretOf(source), destinationSecret: await secretOf(destination), cursor: positionIn(sourceName(job.source_type, source), job.cursor), draft: claimed.namespace === DRAFT, continuous,
+    executionId: claimed.execution_id, jobId: claimed.job_id, knownUntil: await lastSuccess(gate.service, claimed.job_id), tenantId: claimed.tenant_id, sourceType: job.source_type, source, destination, sourceSecret: await secretOf(source), destinationSecret: await secretOf(destination), cursor: positionIn(reads, job.cursor), draft: claimed.namespace === DRAFT, continuous,
     estimatedMinutes: row.estimated_minutes, memoryBytes, threads: Math.min(claimed.cpu_cores, cpus().length), workFolder: await beginAttempt(home, claimed), tenantFolder, scratchFolder: join(home, 'drafts', claimed.tenant_id, claimed.job_id), allowedPaths: allowedPaths(), closedPaths: closedPaths(home),
   }
   const path = logPath(home, claimed.execution_id)
@@ -98,11 +100,8 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   }
   child.on('message', (message: FromChild) => {
     if (message.type === 'progress') running.progress = message
-    else if (message.type === 'done') {
-      // Named by what this execution read, whatever the job reads by now.
-      const read = sourceName(job.source_type, source)
-      running.result = { ...message, cursor: namedPosition(read, message.cursor) }
-    } else running.result = message
+    else if (message.type === 'done') running.result = { ...message, cursor: namedPosition(reads, message.cursor) }
+    else running.result = message
     if (message.type === 'progress') running.worstFreshnessMs = Math.max(running.worstFreshnessMs, message.freshnessMs ?? 0)
   })
   child.send({ type: 'run', work } satisfies ToExecution, () => undefined)

@@ -7,7 +7,7 @@ import { transfer } from '../../engines/duckdb/transfer.ts'
 import { checkColumns } from './declared-columns.ts'
 import type { FileSettings } from './file-plan.ts'
 import { openTenantStore, type StoreConfig } from './tenant-store.ts'
-import { tenantPath } from './tenant-paths.ts'
+import { rootsOf, tenantPath } from './tenant-paths.ts'
 import { readTexts } from './text-read.ts'
 import { limitOf, sessionBytes, type Read, type Target } from './transfer-read.ts'
 import type { Progress, Work } from './work.ts'
@@ -118,7 +118,7 @@ const wildcards = /[^/]*[*?[{].*$/
 
 /** Below the tenant's folder, or where an operator allows. */
 function folderOf(work: Work): FilePlace {
-  const roots = { tenantFolder: work.tenantFolder, allowed: work.allowedPaths, closed: work.closedPaths }
+  const roots = rootsOf(work)
   // `report[1].csv` is the file of that name, where there is one.
   const isFile = async (pattern: string): Promise<boolean> => {
     if (pattern.includes('*') || !wildcards.test(pattern)) return false

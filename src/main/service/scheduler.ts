@@ -6,13 +6,14 @@ import type { Context } from './context.ts'
 import { reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
 import { correctSlots, ensureSlots, gridAt } from '../../state/capacity.ts'
-import { changeJob, dueJobs, openOfTheGone, reviveContinuousJobs } from '../../state/jobs.ts'
+import { changeJob, dueJobs, reviveContinuousJobs } from '../../state/jobs.ts'
 import { recallLoans } from '../../state/loans.ts'
 import { holdLease, leaveLease } from '../../state/leases.ts'
 import { turnPeriods, wakeTenants } from '../../state/purchases.ts'
 import { CYCLE_HEADS, advanceBookings, runCycle } from '../../state/queue.ts'
 import { record } from '../../state/events.ts'
-import { cancel, extendBookings, leasesOf, reap } from '../../state/runs.ts'
+import { extendBookings, leasesOf, reap } from '../../state/runs.ts'
+import { endOfTheGone } from './gone-tenants.ts'
 import { enqueueJob } from './jobs.ts'
 import { dropOldEvents } from './retention.ts'
 import { roomInQueue } from './tenant-quota.ts'
@@ -67,7 +68,8 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
 }
 
 /** What changes with the clock: periods, slots, keys nobody will repeat any more. */
-export async function slowRound({ gate, capacity, slots, now, retention }: Context): Promise<void> {
+export async function slowRound(context: Context): Promise<void> {
+  const { gate, capacity, slots, now, retention } = context
   await refreshCapacity({ gate, capacity })
   const at = now()
   await wakeTenants(gate.service, await gate.transact((tx) => turnPeriods(tx, at)))
@@ -76,7 +78,7 @@ export async function slowRound({ gate, capacity, slots, now, retention }: Conte
     const corrected = await correctSlots(tx, gridAt(at.getTime(), slots))
     await record(tx, ...corrected.map((one) => ({ tenantId: null, actor: 'scheduler', event: 'capacity.corrected', data: { ...one } })))
   })
-  for (const one of await openOfTheGone(gate.service)) await gate.transact((tx) => cancel(tx, { tenantId: one.tenant_id, executionId: one.execution_id, actor: 'scheduler', now: at, settings: slots })).catch(() => undefined)
+  await endOfTheGone(context, 'scheduler')
   await gate.service.deleteFrom('idempotency_keys').where('created_at', '<', new Date(at.getTime() - 7 * 86_400_000)).execute()
   await dropOldEvents(gate.service, retention, at)
   await gate.service.deleteFrom('capacity_slots').where('time_slot', '<', new Date(at.getTime() - 90 * 86_400_000)).execute()

@@ -2,6 +2,7 @@
 import { realpath } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { failure } from '../../core/errors.ts'
+import type { Work } from './work.ts'
 
 /** HEADRACE_ALLOW_PATHS: folders, separated by a colon, in which absolute paths of tenants may lie. */
 export function allowedPaths(text = process.env.HEADRACE_ALLOW_PATHS ?? ''): string[] {
@@ -21,6 +22,11 @@ export interface TenantRoots {
   tenantFolder: string
   allowed: string[]
   closed: string[]
+}
+
+/** Of an execution. */
+export function rootsOf({ tenantFolder, allowedPaths: allowed, closedPaths: closed }: Pick<Work, 'tenantFolder' | 'allowedPaths' | 'closedPaths'>): TenantRoots {
+  return { tenantFolder, allowed, closed }
 }
 
 /**

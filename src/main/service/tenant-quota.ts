@@ -34,8 +34,9 @@ export async function roomInQueue(context: Pick<Context, 'limits'>, tx: Tx, tena
 }
 
 export async function keepQueue(context: Context, tx: Tx, tenantId: string): Promise<void> {
+  if ((await roomInQueue(context, tx, tenantId)) > 0) return
   const limits = await limitsFor(context, tx, tenantId)
-  if ((await roomInQueue(context, tx, tenantId)) <= 0) keepTo(limits, 'waiting_executions', limits.waiting_executions + 1)
+  keepTo(limits, 'waiting_executions', limits.waiting_executions + 1)
 }
 
 /** After a webhook was made. */

@@ -1,11 +1,10 @@
 /** Use cases of tenants, their tokens and webhooks. */
 import type { Answer, Service } from '../../control/service.ts'
-import { openOfTheGone } from '../../state/jobs.ts'
-import { cancel } from '../../state/runs.ts'
 import { failure } from '../../core/errors.ts'
 import { eventsAfter, tenantsWithEvents } from '../../state/events.ts'
 import { changeTenant, createTenant, createToken, findTenant, listTenants, principalOf, revokeToken } from '../../state/tenants.ts'
 import { found, listed, timeOf, type Context } from './context.ts'
+import { endOfTheGone } from './gone-tenants.ts'
 import { isJwt } from './oidc.ts'
 import { keepTokens } from './tenant-quota.ts'
 
@@ -76,10 +75,7 @@ export function tenantCases(context: Context): Part {
       if (body.status !== undefined) known.clear()
       // What is queued in this moment, the scheduler ends within half a minute.
       if (body.status !== undefined && body.status !== 'active')
-        for (const open of await openOfTheGone(gate.service, tenantId)) {
-          const ending = { tenantId, executionId: open.execution_id, actor: by.name, now: context.now(), settings: context.slots }
-          await gate.transact((tx) => cancel(tx, ending)).catch(() => undefined)
-        }
+        await endOfTheGone(context, by.name, tenantId)
       return changed ?? { tenant_id: tenantId, status: 'deleted' }
     },
     async createToken(by, tenantId, body) {

@@ -12,7 +12,7 @@ import { failure, storageFailure } from '../../core/errors.ts'
 import type { RemoteStore } from '../../core/object-store.ts'
 import { noteFrom, noteInto } from './parquet-file.ts'
 import { openTenantStore, type StoreConfig } from './tenant-store.ts'
-import { tenantPath } from './tenant-paths.ts'
+import { rootsOf, tenantPath } from './tenant-paths.ts'
 import type { Outcome, Work } from './work.ts'
 
 /** Where outputs of an execution go. Names are relative to it. */
@@ -73,8 +73,7 @@ export async function outputPlace(work: Work): Promise<Place> {
   const type = work.draft ? 'local' : String(work.destination.type)
   if (type === 's3' || type === 'hdfs') return storePlace(await openTenantStore(work.destination as unknown as StoreConfig, work.destinationSecret, join(work.workFolder, 'upload')))
   if (type !== 'local') throw failure('not_supported', { feature: `${type} as destination of a transfer`, instead: 'Use local, s3 or hdfs; zones take a dataset declaration.' })
-  const roots = { tenantFolder: work.tenantFolder, allowed: work.allowedPaths, closed: work.closedPaths }
-  return folderPlace(work.draft ? work.scratchFolder : await tenantPath(String(work.destination.path), roots))
+  return folderPlace(work.draft ? work.scratchFolder : await tenantPath(String(work.destination.path), rootsOf(work)))
 }
 
 const parsed = (note: string | undefined): Note | undefined => (note === undefined ? undefined : (JSON.parse(note) as Note))

@@ -10,6 +10,17 @@ import { keepWebhooks } from './tenant-quota.ts'
 /** Of the installation; those of a tenant: core/tenant-limits.ts. */
 const WEBHOOKS_MAX = 100
 
+/** After one of the installation was made. */
+async function keepOwnWebhooks(tx: Tx): Promise<void> {
+  const { count } = await tx
+    .selectFrom('webhooks')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('tenant_id', 'is', null)
+    .executeTakeFirstOrThrow()
+  if (Number(count) > WEBHOOKS_MAX)
+    throw failure('limit_reached', { count: WEBHOOKS_MAX, what: 'webhooks', how: 'headrace webhooks list shows them' })
+}
+
 export function webhookCases(context: Context): Pick<Service, 'createWebhook' | 'listWebhooks' | 'deleteWebhook'> {
   const { gate } = context
   const write = <T>(tenantId: string | undefined, work: (tx: Tx) => Promise<T>): Promise<T> => (tenantId === undefined ? gate.transact(work) : gate.writeAs(tenantId, work))
@@ -18,10 +29,8 @@ export function webhookCases(context: Context): Pick<Service, 'createWebhook' | 
     async createWebhook(by, tenantId, body) {
       if (body.url.startsWith('mailto:')) needMailer(context.mail)
       return write(tenantId, async (tx) => {
-        const { count } = tenantId !== undefined ? { count: 0 } : await tx.selectFrom('webhooks').select(({ fn }) => fn.countAll<number>().as('count')).where('tenant_id', 'is', null).executeTakeFirstOrThrow()
-        if (Number(count) >= WEBHOOKS_MAX) throw failure('limit_reached', { count: WEBHOOKS_MAX, what: 'webhooks', how: 'headrace webhooks list shows them' })
         const row = await tx.insertInto('webhooks').values((value) => ({ tenant_id: tenantId ?? null, url: body.url, events: body.events, secret_name: body.secret_name ?? null, last_error: null, next_event_id: value.selectFrom('events').select(({ fn }) => fn.coalesce(fn.max('event_id'), value.val(0n)).as('last')) as never })).returning(['webhook_id', 'url', 'events', 'secret_name', 'created_at']).executeTakeFirstOrThrow()
-        if (tenantId !== undefined) await keepWebhooks(context, tx, tenantId)
+        await (tenantId === undefined ? keepOwnWebhooks(tx) : keepWebhooks(context, tx, tenantId))
         await record(tx, { tenantId: tenantId ?? null, actor: by.name, event: 'webhook.created', subject: row.webhook_id, data: { url: body.url } })
         return row
       })

@@ -17,7 +17,7 @@ import { streamOf } from '../stream-run.ts'
 import { executionResolver } from './dial.ts'
 import { declaredDataset } from './declared-dataset.ts'
 import { isFetched } from './source-kinds.ts'
-import { tenantPath } from './tenant-paths.ts'
+import { rootsOf, tenantPath } from './tenant-paths.ts'
 import { fetchInto, tidyInbox } from './zone-input.ts'
 import type { Outcome, Progress, Receipt, Work } from './work.ts'
 
@@ -77,7 +77,7 @@ const publishes = (dataset: Dataset): boolean => dataset.processed.key.length > 
 /** The dataset with everything in its tenant's folder, a draft's in the scratch folder. Paths that lead out of it are refused. */
 async function place(work: Work): Promise<LoadedDataset> {
   const dataset = declaredDataset(work.sourceType, work.source)
-  const roots = { tenantFolder: work.tenantFolder, allowed: work.allowedPaths, closed: work.closedPaths }
+  const roots = rootsOf(work)
   // Locks, spills and tables lie below the home that the parts of a stream ask for; processes below this one inherit it.
   process.env.HEADRACE_HOME = work.draft ? work.scratchFolder : work.tenantFolder
   if (work.draft) Object.assign(dataset.raw, { path: '', archive: '' })

@@ -1,0 +1,16 @@
+/** IPv6 addresses as numbers, however they were written. */
+
+/** Its eight groups. URL writes each address in one way (RFC 5952). */
+export function groupsOf(address: string): number[] {
+  const [head, tail] = new URL(`http://[${address}]`).hostname
+    .slice(1, -1)
+    .split('::')
+    .map((half) =>
+      half
+        .split(':')
+        .filter((one) => one !== '')
+        .map((one) => Number.parseInt(one, 16)),
+    )
+  if (tail === undefined) return head
+  return [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => 0), ...tail]
+}
