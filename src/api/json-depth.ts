@@ -1,4 +1,7 @@
-/** How deep JSON nests, found in its text: what is read, checked, compared and written level by level must not be deeper than their stacks. */
+/**
+ * How deep JSON nests, found in its text: what is read, checked, compared and written level by level must not
+ * be deeper than their stacks.
+ */
 import { LIMITS } from '../core/limits.ts'
 
 const [QUOTE, BACKSLASH, OPEN_LIST, CLOSE_LIST, OPEN_MAP, CLOSE_MAP] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d]

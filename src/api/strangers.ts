@@ -1,8 +1,9 @@
 /**
- * How often who has shown no valid token may try, before anything is looked up. Each address has so many tries at once, and gets one
- * back every half second. A token that held within the last hour costs no try, and one that turns out to hold gives its try back: who
- * shares an address with a flood (one NAT, one proxy) and was here before does not notice it, and who comes anew gets in as tries come
- * back. Without a token it is the same: a 401 is a try.
+ * How often a client that has shown no valid token may try, before anything is looked up. Each address has so
+ * many tries at once, and gets one back every half second. A token that was valid within the last hour costs no
+ * try, and one that turns out to be valid gives its try back. So a client that shares an address with a flood
+ * (one NAT, one proxy) does not notice it if it was here before, and gets in as tries come back if it is new.
+ * A request without a token costs a try as well.
  */
 import { createHash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
@@ -31,19 +32,31 @@ export interface StrangerLimits {
   knownMs: number
 }
 
-const STRANGER_LIMITS: StrangerLimits = { tries: 200, perSecond: 2, addresses: 100_000, knownTokens: 20_000, knownMs: 3_600_000 }
+const STRANGER_LIMITS: StrangerLimits = {
+  tries: 200,
+  perSecond: 2,
+  addresses: 100_000,
+  knownTokens: 20_000,
+  knownMs: 3_600_000,
+}
 
 interface Bucket {
   left: number
   atMs: number
 }
 
-export function createStrangers(limits: StrangerLimits = STRANGER_LIMITS, clock = (): number => performance.now()): Strangers {
+export function createStrangers(
+  limits: StrangerLimits = STRANGER_LIMITS,
+  clock = (): number => performance.now(),
+): Strangers {
   const buckets = new Map<string, Bucket>()
   const known = new Map<string, number>()
   /** Tokens that are being looked up: many requests with one token are one look-up, and one try. */
   const underWay = new Set<string>()
-  const refilled = (bucket: Bucket, at: number): Bucket => ({ left: Math.min(limits.tries, bucket.left + ((at - bucket.atMs) / 1_000) * limits.perSecond), atMs: at })
+  const refilled = (bucket: Bucket, at: number): Bucket => ({
+    left: Math.min(limits.tries, bucket.left + ((at - bucket.atMs) / 1_000) * limits.perSecond),
+    atMs: at,
+  })
   return {
     enter(address, token) {
       const at = clock()
@@ -54,10 +67,15 @@ export function createStrangers(limits: StrangerLimits = STRANGER_LIMITS, clock 
         known.delete(print)
         underWay.delete(print)
       }
-      if (print !== undefined && (isKnown || underWay.has(print))) return { held: () => undefined, undone: () => undefined, failed }
+      if (print !== undefined && (isKnown || underWay.has(print)))
+        return { held: () => undefined, undone: () => undefined, failed }
       const network = networkOf(address)
       const bucket = refilled(buckets.get(network) ?? { left: limits.tries, atMs: at }, at)
-      if (bucket.left < 1) throw failure('too_many_tries', { address: network, seconds: Math.ceil((1 - bucket.left) / limits.perSecond) })
+      if (bucket.left < 1)
+        throw failure('too_many_tries', {
+          address: network,
+          seconds: Math.ceil((1 - bucket.left) / limits.perSecond),
+        })
       bucket.left -= 1
       // The newest last: the first are those that were quiet the longest.
       buckets.delete(network)

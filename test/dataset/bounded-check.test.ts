@@ -2,17 +2,23 @@
 import { expect, test } from 'vitest'
 import { checkDataset, mistakeText } from '../../src/dataset/check.ts'
 import { LIMITS } from '../../src/core/limits.ts'
+import { aliasBomb } from '../support/alias-bomb.ts'
 
-const lines = (count: number, line: (i: number) => string): string => Array.from({ length: count }, (_, i) => line(i)).join('\n')
+const lines = (count: number, line: (i: number) => string): string =>
+  Array.from({ length: count }, (_, i) => line(i)).join('\n')
 const START = 'dataset: x\nsource: { files: { path: a } }\nrecord: { format: ndjson }\n'
-const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${['b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'].map((c, i) => `${c}: &${c} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`).join('\n')}`
 
 const TEXTS: Record<string, string> = {
   'unknown fields': lines(30_000, (i) => `key${i}: 1`),
   'the same field again and again': lines(30_000, () => 'a: 1'),
   'columns beyond the limit': `${START}columns:\n${lines(20_000, (i) => `  - { name: c${i} }`)}`,
-  'rules for columns that are not there': `${START}columns:\n${lines(2_000, (i) => `  - name: ${'c'.repeat(60)}${i}`)}\nrules:\n${lines(2_500, (i) => `  - expect_column_values_to_not_be_null: { column: ${'d'.repeat(60)}${i} }`)}`,
-  'an alias bomb': bomb,
+  'rules for columns that are not there': [
+    `${START}columns:`,
+    lines(2_000, (i) => `  - name: ${'c'.repeat(60)}${i}`),
+    'rules:',
+    lines(2_500, (i) => `  - expect_column_values_to_not_be_null: { column: ${'d'.repeat(60)}${i} }`),
+  ].join('\n'),
+  'an alias bomb': aliasBomb(9),
   'many aliases': `a: &a 1\n${lines(4_000, (i) => `k${i}: *a`)}`,
   'an alias of nothing': 'a: *b',
   'an alias of itself': 'a: &a [*a]',
@@ -39,7 +45,9 @@ test.each(Object.entries(TEXTS))('%s: mistakes, and few of them', (_, text) => {
 })
 
 test('says how many mistakes are not shown', () => {
-  expect(checkDataset(lines(4_000, (i) => `key${i}: 1`)).mistakes.at(-1)?.message).toBe('3,954 more mistakes are not shown')
+  expect(checkDataset(lines(4_000, (i) => `key${i}: 1`)).mistakes.at(-1)?.message).toBe(
+    '3,954 more mistakes are not shown',
+  )
 })
 
 test('a field twice is found wherever it stands', () => {

@@ -71,25 +71,60 @@ const rowsBy = ({ chance }: World, by: string): Row[] =>
     null,
   ])
 const asRows = (all: Row[], more: string[] = []): object[] =>
-  all.map(([id, title, part]) => ({ id, title, part, ...Object.fromEntries(more.map((name) => [name, title])) }))
+  all.map(([id, title, part]) => ({
+    id,
+    title,
+    part,
+    ...Object.fromEntries(more.map((name) => [name, title])),
+  }))
 const silent = (): void => undefined
-const UPKEEP = { engine: {}, memoryBytes: 1 << 30, dryRun: false, keepFrom: undefined, graceMs: 0, say: silent }
+const UPKEEP = {
+  engine: {},
+  memoryBytes: 1 << 30,
+  dryRun: false,
+  keepFrom: undefined,
+  graceMs: 0,
+  say: silent,
+}
 
 /** Steps of ours; what they do to the model is done when they have not thrown. */
 const OURS: Record<string, (world: World) => Promise<void>> = {
   async stream(world) {
     const { app, home, path, chance } = world
     const all = rowsBy(world, 'ours')
-    const lines = all.map(([id, title, part]) => ({ id, title, part, n: 1, ...(chance() < 0.1 ? { extra: 'x' } : {}) }))
+    const lines = all.map(([id, title, part]) => ({
+      id,
+      title,
+      part,
+      n: 1,
+      ...(chance() < 0.1 ? { extra: 'x' } : {}),
+    }))
     world.files += 1
-    writeFileSync(join(home, 'in', `${world.files}.ndjson`), lines.map((one) => JSON.stringify(one)).join('\n'))
+    writeFileSync(
+      join(home, 'in', `${world.files}.ndjson`),
+      lines.map((one) => JSON.stringify(one)).join('\n'),
+    )
     const signal = new AbortController().signal
-    await app.stream(path, { engine: {}, untilCaughtUp: true, metricsPort: undefined, signal, onCommit: silent, say: silent })
+    await app.stream(path, {
+      engine: {},
+      untilCaughtUp: true,
+      metricsPort: undefined,
+      signal,
+      onCommit: silent,
+      say: silent,
+    })
     world.waiting.push(...all)
   },
   async batch(world) {
     const { app, path } = world
-    await app.batch(path, { engine: {}, memoryBytes: 1 << 30, dryRun: false, hold: [], release: [], say: silent })
+    await app.batch(path, {
+      engine: {},
+      memoryBytes: 1 << 30,
+      dryRun: false,
+      hold: [],
+      release: [],
+      say: silent,
+    })
     for (const row of world.waiting) if (!world.rows.some(([id]) => id === row[0])) world.rows.push(row)
     world.waiting = []
   },
@@ -120,7 +155,11 @@ const FOREIGN: Record<string, (world: World) => ForeignStep> = {
   },
   delete({ chance }) {
     const id = `k${upTo(chance, 40)}`
-    return { op: 'delete', args: { predicate: `id = '${id}'` }, rows: (rows) => rows.filter((row) => row[0] !== id) }
+    return {
+      op: 'delete',
+      args: { predicate: `id = '${id}'` },
+      rows: (rows) => rows.filter((row) => row[0] !== id),
+    }
   },
   update({ chance }) {
     const [part, title] = [pick(chance, PARTS), `changed ${upTo(chance, 100)}`]
@@ -160,7 +199,13 @@ const FOREIGN: Record<string, (world: World) => ForeignStep> = {
   cleanup: () => ({ op: 'cleanup' }),
 }
 /** Comes last: afterwards we may refuse for good. */
-const FEATURES = ['DeletionVectors', 'ColumnMapping', 'ChangeDataFeed', 'AppendOnly', 'TimestampWithoutTimezone']
+const FEATURES = [
+  'DeletionVectors',
+  'ColumnMapping',
+  'ChangeDataFeed',
+  'AppendOnly',
+  'TimestampWithoutTimezone',
+]
 
 const OFTEN = ['stream', 'batch', 'append', 'delete', 'update', 'merge']
 
@@ -191,7 +236,9 @@ const sorted = (rows: Row[]): string[] => rows.map((row) => JSON.stringify(row))
 async function ourRows({ app }: World): Promise<string[] | string> {
   try {
     const found = await app.query('shared/processed', 'SELECT * FROM t', undefined)
-    return sorted(found.map(({ id, title, part, by_other: other }) => [id, title, part, other ?? null] as Row))
+    return sorted(
+      found.map(({ id, title, part, by_other: other }) => [id, title, part, other ?? null] as Row),
+    )
   } catch (error) {
     if (error instanceof HeadraceError && REFUSALS.test(error.code)) return error.code
     throw error
@@ -204,8 +251,10 @@ async function checkReaders(world: World, told: string): Promise<string> {
   const ours = await ourRows(world)
   // deltalake's own reader does not take every feature; then ours alone is compared.
   if (ok !== undefined)
-    for (const [reader, rows] of Object.entries(ok)) expect(sorted(rows as Row[]), `${reader} after ${told}`).toEqual(expected)
-  if (typeof ours !== 'string') expect(ours, `ours after ${told}; others: ${error ?? 'fine'}`).toEqual(expected)
+    for (const [reader, rows] of Object.entries(ok))
+      expect(sorted(rows as Row[]), `${reader} after ${told}`).toEqual(expected)
+  if (typeof ours !== 'string')
+    expect(ours, `ours after ${told}; others: ${error ?? 'fine'}`).toEqual(expected)
   return typeof ours === 'string' ? ours : ''
 }
 
@@ -228,28 +277,32 @@ function nextStep({ chance }: World): string {
   return chance() < 0.65 ? pick(chance, OFTEN) : pick(chance, [...Object.keys(OURS), ...Object.keys(FOREIGN)])
 }
 
-test.each(Array.from({ length: HISTORIES }, (_, i) => SEED + i))('history %s: every reader finds the rows, or we refuse by name', async (seed) => {
-  const world = await openWorld(createChance(seed))
-  const told: string[] = []
-  const tell = (text: string): void => {
-    told.push(text)
-    if (process.env.HEADRACE_TELL !== undefined) process.stderr.write(`${seed} ${text}\n`)
-  }
-  for (let step = 0; step < STEPS; step += 1) {
-    const name = nextStep(world)
-    const isOurs = name in OURS && (!(name in FOREIGN) || world.chance() < 0.5)
-    const outcome = isOurs ? await ourStep(world, name) : await foreignStep(world, FOREIGN[name](world))
-    tell(`${isOurs ? 'our' : 'their'} ${name}: ${outcome}`)
-    // Only a delete may be refused, and where rows may only be added it must be.
-    const isForbidden = isOurs && name === 'delete' && world.appendOnly
-    if (isOurs) expect(outcome, told.join('; ')).toBe(isForbidden ? 'append_only' : 'done')
-    expect(await checkReaders(world, told.join('; ')), told.join('; ')).toBe('')
-  }
-  const feature = pick(world.chance, FEATURES)
-  tell(`their feature ${feature}: ${await foreignStep(world, { op: 'feature', args: { feature } })}`)
-  for (const name of ['stream', 'batch', 'compact']) {
-    tell(`our ${name}: ${await ourStep(world, name)}`)
-    tell(`reading: ${(await checkReaders(world, told.join('; '))) || 'right'}`)
-  }
-  rmSync(world.home, { recursive: true, force: true })
-}, limitMs(120_000))
+test.each(Array.from({ length: HISTORIES }, (_, i) => SEED + i))(
+  'history %s: every reader finds the rows, or we refuse by name',
+  async (seed) => {
+    const world = await openWorld(createChance(seed))
+    const told: string[] = []
+    const tell = (text: string): void => {
+      told.push(text)
+      if (process.env.HEADRACE_TELL !== undefined) process.stderr.write(`${seed} ${text}\n`)
+    }
+    for (let step = 0; step < STEPS; step += 1) {
+      const name = nextStep(world)
+      const isOurs = name in OURS && (!(name in FOREIGN) || world.chance() < 0.5)
+      const outcome = isOurs ? await ourStep(world, name) : await foreignStep(world, FOREIGN[name](world))
+      tell(`${isOurs ? 'our' : 'their'} ${name}: ${outcome}`)
+      // Only a delete may be refused, and where rows may only be added it must be.
+      const isForbidden = isOurs && name === 'delete' && world.appendOnly
+      if (isOurs) expect(outcome, told.join('; ')).toBe(isForbidden ? 'append_only' : 'done')
+      expect(await checkReaders(world, told.join('; ')), told.join('; ')).toBe('')
+    }
+    const feature = pick(world.chance, FEATURES)
+    tell(`their feature ${feature}: ${await foreignStep(world, { op: 'feature', args: { feature } })}`)
+    for (const name of ['stream', 'batch', 'compact']) {
+      tell(`our ${name}: ${await ourStep(world, name)}`)
+      tell(`reading: ${(await checkReaders(world, told.join('; '))) || 'right'}`)
+    }
+    rmSync(world.home, { recursive: true, force: true })
+  },
+  limitMs(120_000),
+)

@@ -63,7 +63,8 @@ async function readAll(reader: MessageReader, first: Map<number, number>): Promi
   const messages = createMessages(createSlab(1 << 22), 8192)
   const [next, ends, waited] = [new Map(first), new Map<number, number>(), new Map<number, number>()]
   const found: Found = { records: [], rounds: 0 }
-  const isBehind = (partition: number): boolean => (next.get(partition) as number) < (ends.get(partition) ?? Infinity)
+  const isBehind = (partition: number): boolean =>
+    (next.get(partition) as number) < (ends.get(partition) ?? Infinity)
   while ([...next.keys()].some(isBehind)) {
     const read = await reader.read(messages, 250)
     found.records.push(...linesOf(messages))
@@ -79,7 +80,14 @@ async function readAll(reader: MessageReader, first: Map<number, number>): Promi
 }
 
 async function readTopic(address: string, { topic }: History): Promise<Found> {
-  const source = { kind: 'kafka', brokers: [address], topic, start: 'earliest', tls: undefined, sasl: undefined }
+  const source = {
+    kind: 'kafka',
+    brokers: [address],
+    topic,
+    start: 'earliest',
+    tls: undefined,
+    sasl: undefined,
+  }
   const client = createKafkaClient(source as unknown as KafkaSourceSpec)
   const info = await client.topic(topic)
   const first = await client.offsetsAt(topic, info, -2)

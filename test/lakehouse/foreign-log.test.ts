@@ -57,7 +57,10 @@ test.each([
   '00000000000000000005.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json',
 ])('a log that begins with %s is refused by name, and nothing is created over it', async (named) => {
   const { root, open } = await cleaned(named)
-  await expect(open()).rejects.toMatchObject({ code: 'table_unsupported', message: expect.stringContaining(named) })
+  await expect(open()).rejects.toMatchObject({
+    code: 'table_unsupported',
+    message: expect.stringContaining(named),
+  })
   expect(readdirSync(join(root, '_delta_log'))).toEqual([named])
 })
 
@@ -69,7 +72,10 @@ test('a log without its beginning is no table to create, nor one whose checkpoin
   const log = join(root, '_delta_log')
   rmSync(join(log, '_last_checkpoint'))
   append(6, [{ txn: { appId: 'x', version: 1 } }])
-  await expect(openTable(table.store)).rejects.toMatchObject({ code: 'table_corrupt', params: { version: 4 } })
+  await expect(openTable(table.store)).rejects.toMatchObject({
+    code: 'table_corrupt',
+    params: { version: 4 },
+  })
   rmSync(join(log, '00000000000000000003.checkpoint.parquet'))
   rmSync(join(log, '00000000000000000000.json'))
   await expect(open()).rejects.toMatchObject({ code: 'table_corrupt', params: { version: 0 } })
@@ -82,7 +88,9 @@ test('a protocol that another writer raises while the table is open stops its re
   append(1, [{ protocol: { minReaderVersion: 3, minWriterVersion: 7, ...features } }])
   const refused = { code: 'table_unsupported', message: expect.stringContaining('deletionVectors') }
   await expect(table.refresh()).rejects.toMatchObject(refused)
-  await expect(table.commit({ ...NOTHING, adds: [file('b.parquet')] }, Date.now())).rejects.toMatchObject(refused)
+  await expect(table.commit({ ...NOTHING, adds: [file('b.parquet')] }, Date.now())).rejects.toMatchObject(
+    refused,
+  )
 })
 
 test('columns that two writers add at once are both there', async () => {
@@ -92,9 +100,15 @@ test('columns that two writers add at once are both there', async () => {
     .split('\n')
     .filter((line) => line.includes('metaData'))
     .map((line) => JSON.parse(line))
-  const fields = [...JSON.parse(metaData.schemaString).fields, { name: 'by_other', type: 'string', nullable: true, metadata: {} }]
+  const fields = [
+    ...JSON.parse(metaData.schemaString).fields,
+    { name: 'by_other', type: 'string', nullable: true, metadata: {} },
+  ]
   append(1, [{ metaData: { ...metaData, schemaString: JSON.stringify({ type: 'struct', fields }) } }])
-  const schema: CommitRequest['schema'] = (columns) => ({ columns: [...columns, tableColumn('by_us', 'string')], partitionColumns: [] })
+  const schema: CommitRequest['schema'] = (columns) => ({
+    columns: [...columns, tableColumn('by_us', 'string')],
+    partitionColumns: [],
+  })
   await table.commit({ ...NOTHING, operation: 'ADD COLUMNS', schema }, Date.now())
   expect(columnsOf(table.snapshot.metadata).map((column) => column.name)).toEqual(['a', 'by_other', 'by_us'])
 })
@@ -102,7 +116,8 @@ test('columns that two writers add at once are both there', async () => {
 test('amounts are added to what others counted meanwhile', async () => {
   const { open } = place()
   const [ours, theirs] = [await open(), await open()]
-  for (const table of [ours, theirs, ours, ours, theirs]) await table.commit({ ...NOTHING, counts: { 'count:x': 3 } }, Date.now())
+  for (const table of [ours, theirs, ours, ours, theirs])
+    await table.commit({ ...NOTHING, counts: { 'count:x': 3 } }, Date.now())
   expect((await theirs.refresh()).marks.get('count:x')).toBe(15)
 })
 
@@ -131,9 +146,18 @@ test('retention of a table whose rows may only be added is refused when rows wou
   const archive = await place().open()
   const values = { outcome: 'accepted', ingest_date: '2026-01-01' }
   await raw.commit({ ...NOTHING, adds: [{ ...file('old.parquet'), partitionValues: values }] }, Date.now())
-  const request = { raw, archive, usedThrough: Infinity, dryRun: false, nowMs: Date.now, progress: () => undefined }
+  const request = {
+    raw,
+    archive,
+    usedThrough: Infinity,
+    dryRun: false,
+    nowMs: Date.now,
+    progress: () => undefined,
+  }
   expect(await retain({ ...request, keepFromDate: '2025-01-01' })).toMatchObject({ files: 0, version: null })
-  await expect(retain({ ...request, keepFromDate: '2026-02-01' })).rejects.toMatchObject({ code: 'append_only' })
+  await expect(retain({ ...request, keepFromDate: '2026-02-01' })).rejects.toMatchObject({
+    code: 'append_only',
+  })
   expect((await archive.refresh()).files.size).toBe(0)
 })
 

@@ -38,12 +38,32 @@ afterAll(async () => {
   await service.close()
 })
 
+/** What must not be answered: a failure of ours, and more than one may ask for. */
+function oddIn(what: string, { statusCode, body }: { statusCode: number; body: string }): string[] {
+  const most = statusCode < 400 ? ANSWER_BYTES : PROBLEM_BYTES
+  const isFine = statusCode < 500 && body.length <= most
+  return isFine ? [] : [`${what}: ${statusCode}, ${body.length} bytes, ${body.slice(0, 300)}`]
+}
+
 test('every route and every field of a declaration at its most expensive', async () => {
   const { seed } = createChance()
   process.stderr.write(`seed ${seed} (HEADRACE_SEED repeats it)\n`)
-  const job = async (tenant: typeof evil, body: object): Promise<string> => (await service.call<{ job_id: string }>('POST', `/tenants/${tenant.id}/jobs`, { token: tenant.editor, body })).body.job_id
+  const job = async (tenant: typeof evil, body: object): Promise<string> =>
+    (
+      await service.call<{ job_id: string }>('POST', `/tenants/${tenant.id}/jobs`, {
+        token: tenant.editor,
+        body,
+      })
+    ).body.job_id
   const requests = hostileRequests(seed, SHARE, { tenant: evil.id, job: await job(evil, JOB) })
-  const work = await job(good, { ...JOB, job_name: 'works', source_type: 'files', source_config: { path: 'in/*.csv', format: 'csv' }, destination_config: { type: 'local', path: 'out' }, resource_requirements: { cpu_cores: 1, memory_gb: 1, estimated_runtime_minutes: 1 } })
+  const work = await job(good, {
+    ...JOB,
+    job_name: 'works',
+    source_type: 'files',
+    source_config: { path: 'in/*.csv', format: 'csv' },
+    destination_config: { type: 'local', path: 'out' },
+    resource_requirements: { cpu_cores: 1, memory_gb: 1, estimated_runtime_minutes: 1 },
+  })
   await until('a leader', async () => ((await lead()) === undefined ? undefined : true), 30_000)
   const before = await lead()
   let open = true
@@ -57,15 +77,24 @@ test('every route and every field of a declaration at its most expensive', async
       asked += 1
       const { what, method, url } = next
       const payload = next.payload()
-      const answer = await service.api.inject({ method, url, headers: { authorization: `Bearer ${evil.owner}`, ...(payload === undefined ? {} : { 'content-type': 'application/json' }) }, payload })
-      const most = answer.statusCode < 400 ? ANSWER_BYTES : PROBLEM_BYTES
-      if (answer.statusCode >= 500 || answer.body.length > most) odd.push(`${what}: ${answer.statusCode}, ${answer.body.length} bytes, ${answer.body.slice(0, 300)}`)
+      const answer = await service.api.inject({
+        method,
+        url,
+        headers: {
+          authorization: `Bearer ${evil.owner}`,
+          ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        payload,
+      })
+      odd.push(...oddIn(what, answer))
     }
   }
   await Promise.all(Array.from({ length: 4 }, ask))
   open = false
   const { statuses, runs } = await neighbour
-  process.stderr.write(`${asked} hostile requests, ${statuses.length} of the neighbour, ${runs.length} of its executions\n`)
+  process.stderr.write(
+    `${asked} hostile requests, ${statuses.length} of the neighbour, ${runs.length} of its executions\n`,
+  )
   expect(odd).toEqual([])
   expect(asked).toBeGreaterThan(20)
   expect(new Set(statuses)).toEqual(new Set([200]))
@@ -76,10 +105,15 @@ test('every route and every field of a declaration at its most expensive', async
   expect(runs.filter(({ status, attempt }) => status !== 'succeeded' || attempt !== 1)).toEqual([])
 })
 
-const lead = async (): Promise<object | undefined> => (await sql<object>`SELECT lease_name, holder, generation FROM leases`.execute(service.context.gate.service)).rows[0]
+const lead = async (): Promise<object | undefined> =>
+  (await sql<object>`SELECT lease_name, holder, generation FROM leases`.execute(service.context.gate.service))
+    .rows[0]
 
 /** Reads all the time, and runs a job again and again. */
-async function neighbourOf(goesOn: () => boolean, job: string): Promise<{ statuses: number[]; runs: { status: string; attempt: number }[] }> {
+async function neighbourOf(
+  goesOn: () => boolean,
+  job: string,
+): Promise<{ statuses: number[]; runs: { status: string; attempt: number }[] }> {
   const statuses: number[] = []
   const runs: { status: string; attempt: number }[] = []
   const read = async (): Promise<void> => {
@@ -90,11 +124,27 @@ async function neighbourOf(goesOn: () => boolean, job: string): Promise<{ status
   }
   const execute = async (): Promise<void> => {
     while (goesOn()) {
-      const { body } = await service.call<{ execution_id: string }>('POST', `/tenants/${good.id}/jobs/${job}/run`, { token: good.editor })
-      runs.push(await until('its end', async () => {
-        const { body: one } = await service.call<{ status: string; attempt: number }>('GET', `/tenants/${good.id}/executions/${body.execution_id}`, { token: good.viewer })
-        return ['scheduled', 'booked', 'running'].includes(one.status) ? undefined : { status: one.status, attempt: one.attempt }
-      }, 60_000))
+      const { body } = await service.call<{ execution_id: string }>(
+        'POST',
+        `/tenants/${good.id}/jobs/${job}/run`,
+        { token: good.editor },
+      )
+      runs.push(
+        await until(
+          'its end',
+          async () => {
+            const { body: one } = await service.call<{ status: string; attempt: number }>(
+              'GET',
+              `/tenants/${good.id}/executions/${body.execution_id}`,
+              { token: good.viewer },
+            )
+            return ['scheduled', 'booked', 'running'].includes(one.status)
+              ? undefined
+              : { status: one.status, attempt: one.attempt }
+          },
+          60_000,
+        ),
+      )
     }
   }
   await Promise.all([read(), execute()])

@@ -41,7 +41,13 @@ test.each([
   ['csv', true],
   ['ndjson', true],
 ])('%s: all that match, each once; below a folder with such a name: %s', async (format, odd) => {
-  const files = { [`x1.${format}`]: 1, [`x[1].${format}`]: 2, [`x?.${format}`]: 3, [`x*.${format}`]: 4, [`[x].${format}`]: 5 }
+  const files = {
+    [`x1.${format}`]: 1,
+    [`x[1].${format}`]: 2,
+    [`x?.${format}`]: 3,
+    [`x*.${format}`]: 4,
+    [`[x].${format}`]: 5,
+  }
   expect(await idsOf(folderWith(files, odd), `*.${format}`, format)).toEqual([1, 2, 3, 4, 5])
 })
 
@@ -50,6 +56,13 @@ test.each([
   ['who?.csv', 4],
   ['[a]/report[1].csv', 6],
 ])('the file %s by its name', async (path, id) => {
-  const files = { 'report1.csv': 1, 'report[1].csv': 2, 'whom.csv': 3, 'who?.csv': 4, 'a/report1.csv': 5, '[a]/report[1].csv': 6 }
+  const files = {
+    'report1.csv': 1,
+    'report[1].csv': 2,
+    'whom.csv': 3,
+    'who?.csv': 4,
+    'a/report1.csv': 5,
+    '[a]/report[1].csv': 6,
+  }
   expect(await idsOf(folderWith(files, true), path, 'csv')).toEqual([id])
 })

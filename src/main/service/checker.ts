@@ -1,7 +1,8 @@
 /**
- * Checks the settings of jobs in processes of their own, kept warm, with a deadline and a bound of memory: a declaration is text that a
- * tenant wrote, and requests of others, leases and the scheduler must not wait for it. Not in threads: V8 ends the whole process when a
- * thread runs out of memory in the wrong moment. A tenant has one check at a time, so that the other process is there for others.
+ * Checks the settings of jobs in processes of their own, kept warm, with a deadline and a bound of memory: a
+ * declaration is text that a tenant wrote, and requests of others, leases and the scheduler must not wait for
+ * it. Not in threads: V8 ends the whole process when a thread runs out of memory in the wrong moment. A tenant
+ * has one check at a time, so that the other process is there for others.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'
@@ -43,7 +44,10 @@ interface Desk {
 export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
   const desks = new Set<Desk>()
   const queue: Asked[] = []
-  const tooLong: FromChecker = { code: 'check_too_long', params: { seconds: limits.deadlineMs / 1_000, memory: limits.memoryMib } }
+  const tooLong: FromChecker = {
+    code: 'check_too_long',
+    params: { seconds: limits.deadlineMs / 1_000, memory: limits.memoryMib },
+  }
   const settle = (desk: Desk, answer: FromChecker): void => {
     const asked = desk.busy
     clearTimeout(desk.timer)
@@ -53,7 +57,9 @@ export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
   }
   const start = (): Desk => {
     const child = fork(entryOf('check-child'), [], {
-      execArgv: [`--max-old-space-size=${limits.memoryMib}`, '--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'ignore', 'ignore', 'ipc'], serialization: 'advanced',
+      execArgv: [`--max-old-space-size=${limits.memoryMib}`, '--disable-warning=ExperimentalWarning'],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      serialization: 'advanced',
       env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' },
     })
     const desk: Desk = { child, busy: undefined, timer: undefined }
@@ -107,9 +113,15 @@ export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
 function checkSize(job: JobFields): void {
   const { declaration } = job.source_config
   const bytes = typeof declaration === 'string' ? Buffer.byteLength(declaration) : 0
-  if (bytes > LIMITS.declarationBytes) throw failure('declaration_too_large', { what: 'source_config.declaration', bytes, most: LIMITS.declarationBytes })
+  if (bytes > LIMITS.declarationBytes)
+    throw failure('declaration_too_large', {
+      what: 'source_config.declaration',
+      bytes,
+      most: LIMITS.declarationBytes,
+    })
   for (const name of ['source_config', 'destination_config'] as const) {
     const size = Buffer.byteLength(JSON.stringify(job[name]))
-    if (size > LIMITS.jobConfigBytes) throw failure('declaration_too_large', { what: name, bytes: size, most: LIMITS.jobConfigBytes })
+    if (size > LIMITS.jobConfigBytes)
+      throw failure('declaration_too_large', { what: name, bytes: size, most: LIMITS.jobConfigBytes })
   }
 }

@@ -11,9 +11,14 @@ export async function endOfTheGone(
 ): Promise<void> {
   for (let ended = 1; ended > 0;) {
     ended = 0
-    for (const { tenant_id: tenantId, execution_id: executionId } of await openOfTheGone(gate.service, tenantOnly)) {
+    for (const { tenant_id: tenantId, execution_id: executionId } of await openOfTheGone(
+      gate.service,
+      tenantOnly,
+    )) {
       // Each in a transaction of its own: one that holds the capacity must not go on to another's lots.
-      const cancelled = gate.transact((tx) => cancel(tx, { tenantId, executionId, actor, now: now(), settings: slots }))
+      const cancelled = gate.transact((tx) =>
+        cancel(tx, { tenantId, executionId, actor, now: now(), settings: slots }),
+      )
       ended += await cancelled.then(
         () => 1,
         () => 0,
