@@ -96,6 +96,12 @@ export const ERRORS = {
     'Another writer moved {mark} of {path} to {found}; this batch started at {expected}.',
     'Nothing was committed and nothing is lost. Stop one of the two writers; the other carries on.',
   ),
+  writer_overtaken: row(
+    'conflict',
+    409,
+    'While this process slept at version {version} of {path}, others went on to version {newest} and cleaned up the log between.',
+    'Nothing of this step was committed and nothing is lost. Start it again: it continues from what the table says.',
+  ),
   commit_conflict: row(
     'transient',
     409,

@@ -106,6 +106,19 @@ export function checkProtocol(protocol: ProtocolAction, root: string): void {
   throw failure('table_unsupported', { path: root, feature })
 }
 
+/**
+ * Refuses files outside of the table's folder: absolute paths, as the log of a shallow clone has them, and `..`. Joined
+ * to the root they would be missing, or another table's.
+ */
+export function checkPaths(actions: Action[], root: string): void {
+  for (const { add } of actions) {
+    if (add === undefined) continue
+    const path = decodePath(add.path)
+    if (/^(\/|[a-z][a-z0-9+.-]*:\/)/i.test(path) || path.split('/').includes('..'))
+      throw failure('table_unsupported', { path: root, feature: `files outside of its folder (${path})` })
+  }
+}
+
 /** Paths in the log are URI-encoded (protocol: "Add File"): files that Spark wrote carry encoded partition values. */
 export function decodePath(path: string): string {
   try {

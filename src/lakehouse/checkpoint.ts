@@ -4,6 +4,7 @@
  */
 import { parquetReadObjects, type AsyncBuffer, type SchemaElement } from 'hyparquet'
 import { ByteWriter, parquetWrite } from 'hyparquet-writer'
+import { failure } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import { asLogged, checkpointName, spelledAlike, type Action } from './actions.ts'
@@ -105,16 +106,42 @@ function long(value: number | null | undefined): bigint | null {
   return value === null || value === undefined ? null : BigInt(value)
 }
 
-/** Version of the newest checkpoint that the pointer names, if any. */
-export async function lastCheckpoint(store: ObjectStore): Promise<number | undefined> {
+/** A checkpoint: one file, or all parts of one that another writer cut in pieces (Delta protocol, "Multi-part checkpoint"). */
+export interface Checkpoint {
+  version: number
+  /** Names of its files in the store. */
+  names: string[]
+}
+
+/** Version of the newest checkpoint that the pointer names, whatever its form, if any. */
+export async function pointedVersion(store: ObjectStore): Promise<number | undefined> {
   const bytes = await store.read(POINTER)
   if (bytes === undefined) return undefined
   try {
-    const pointer = JSON.parse(bytes.toString('utf8')) as { version: number; parts?: number }
-    return pointer.parts === undefined ? pointer.version : undefined
+    return (JSON.parse(bytes.toString('utf8')) as { version: number }).version
   } catch {
     return undefined
   }
+}
+
+/**
+ * The checkpoints among the names of a log's files that we can read, oldest first, up to a version. Of one in parts
+ * all parts must be there; one under a random name (a V2 checkpoint) is none of them.
+ */
+export function checkpointsAmong(names: string[], until = Infinity): Checkpoint[] {
+  const found = new Map<string, { version: number; parts: number; names: string[] }>()
+  for (const name of names) {
+    const [, version, , parts] = /^(\d{20})\.checkpoint\.(?:(\d{10})\.(\d{10})\.)?parquet$/.exec(name) ?? []
+    if (version === undefined || Number(version) > until) continue
+    const key = `${version} ${parts ?? ''}`
+    const checkpoint = found.get(key) ?? { version: Number(version), parts: Number(parts ?? 1), names: [] }
+    checkpoint.names.push(`_delta_log/${name}`)
+    found.set(key, checkpoint)
+  }
+  return [...found.values()]
+    .filter((checkpoint) => checkpoint.names.length === checkpoint.parts)
+    .map(({ version, names: files }) => ({ version, names: files }))
+    .toSorted((a, b) => a.version - b.version)
 }
 
 /** Completes the removed files that the snapshot remembers. */
@@ -128,14 +155,25 @@ export async function loadTombstones(store: ObjectStore, snapshot: Snapshot): Pr
 /** What a state consists of, without the files that are gone. */
 const STATE_COLUMNS = ['txn', 'add', 'metaData', 'protocol']
 
-/** Reads these columns of a checkpoint as actions; undefined when it is missing. */
-export async function readCheckpoint(store: ObjectStore, version: number, columns: string[] = STATE_COLUMNS): Promise<Action[] | undefined> {
-  const bytes = await store.read(checkpointName(version))
-  if (bytes === undefined) return undefined
+/** Reads these columns of a checkpoint as actions; undefined when a file of it is missing. */
+export async function readCheckpoint(store: ObjectStore, { version, names }: Checkpoint, columns: string[] = STATE_COLUMNS): Promise<Action[] | undefined> {
+  const actions: Action[] = []
+  for (const name of names) {
+    const bytes = await store.read(name)
+    if (bytes === undefined) return undefined
+    try {
+      for (const row of await parquetReadObjects({ file: inMemory(bytes), columns }))
+        actions.push(spelledAlike(plain(row) as Action))
+    } catch (error) {
+      throw failure('table_corrupt', { path: store.root, version, reason: `${name}: ${(error as Error).message}` }, error)
+    }
+  }
+  return actions
+}
+
+function inMemory(bytes: Buffer): AsyncBuffer {
   const memory = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer
-  const file: AsyncBuffer = { byteLength: memory.byteLength, slice: (start, end) => memory.slice(start, end) }
-  const rows = await parquetReadObjects({ file, columns })
-  return rows.map((row) => spelledAlike(plain(row) as Action))
+  return { byteLength: memory.byteLength, slice: (start, end) => memory.slice(start, end) }
 }
 
 /** Checkpoints hold 64-bit integers and maps; actions hold numbers and objects. Absent columns are dropped. */

@@ -1,7 +1,7 @@
 /** The log's own upkeep after a commit: checkpoints by size, and entries that nobody needs any more. */
 import { LIMITS } from '../core/limits.ts'
-import type { ObjectStore, StoredObject } from '../core/object-store.ts'
-import { durationMs, writeCheckpoint } from './checkpoint.ts'
+import type { ObjectStore } from '../core/object-store.ts'
+import { checkpointsAmong, durationMs, writeCheckpoint, type Checkpoint } from './checkpoint.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** Entries since the last checkpoint before a new one is written (unless the table's delta.checkpointInterval says), and the bytes of log that force one earlier. */
@@ -37,32 +37,36 @@ export async function tidyLog(store: ObjectStore, snapshot: Snapshot, since: Log
   }
 }
 
-const versionOf = (name: string): number => Number(/(\d{20})\.(json|checkpoint\.parquet)$/.exec(name)?.[1] ?? NaN)
+/** Version that a file of the log belongs to, whoever wrote it and in whatever form; NaN for the pointer and for folders of others. */
+const versionOf = (name: string): number => Number(/^_delta_log\/(\d{20})\./.exec(name)?.[1] ?? NaN)
 
 /**
  * Deletes what lies before the newest checkpoint that is older than the retention or further back than the entries we keep:
  * versions behind it stay replayable, for time travel and for consumers. A stream that commits each second would else write
- * 86,400 entries a day.
+ * 86,400 entries a day. From old to new, as the listing comes: a writer that slept finds the entry before its own gone.
  */
 async function cleanLog(store: ObjectStore, snapshot: Snapshot, usedThrough: number, nowMs: number): Promise<void> {
-  const all = await store.list('_delta_log')
-  const checkpoints = all.filter((one) => one.name.endsWith('.checkpoint.parquet')).toSorted((a, b) => versionOf(a.name) - versionOf(b.name))
   const { configuration } = snapshot.metadata
   if (configuration['delta.enableExpiredLogCleanup'] === 'false') return
+  const all = await store.list('_delta_log')
+  const modifiedMs = new Map(all.map((file) => [file.name, file.modifiedMs]))
+  const checkpoints = checkpointsAmong(all.map((file) => file.name.slice('_delta_log/'.length)))
   const declaredMs = durationMs(configuration['delta.logRetentionDuration'])
+  const oldestMs = nowMs - (declaredMs ?? LOG_RETENTION_MS)
   // Who declares a duration is promised it; only without one is the number of entries a bound, too.
-  const isBeyond = (one: StoredObject): boolean =>
-    declaredMs === undefined && versionOf(one.name) <= snapshot.version - LIMITS.logEntries
-  const isPast = (one: StoredObject): boolean =>
-    one.modifiedMs < nowMs - (declaredMs ?? LOG_RETENTION_MS) || isBeyond(one)
-  const anchors = checkpoints.map((one) => ({ version: versionOf(one.name), past: isPast(one) })).filter((one) => one.past && one.version < snapshot.version && one.version <= usedThrough + 1)
-  const anchor = anchors.at(-1)?.version ?? -1
-  for (const one of all) if (versionOf(one.name) < anchor) await store.delete(one.name)
-  for (const one of superfluous(checkpoints.filter((checkpoint) => versionOf(checkpoint.name) > anchor))) await store.delete(one.name)
+  const isBeyond = (version: number): boolean =>
+    declaredMs === undefined && version <= snapshot.version - LIMITS.logEntries
+  const isPast = ({ version, names }: Checkpoint): boolean =>
+    isBeyond(version) || names.every((name) => (modifiedMs.get(name) as number) < oldestMs)
+  const isSpare = ({ version }: Checkpoint): boolean => version < snapshot.version && version <= usedThrough + 1
+  const anchor = checkpoints.findLast((one) => isSpare(one) && isPast(one))?.version ?? -1
+  for (const { name } of all) if (versionOf(name) < anchor) await store.delete(name)
+  const spaced = superfluous(checkpoints.filter((checkpoint) => checkpoint.version > anchor))
+  for (const name of spaced.flatMap((checkpoint) => checkpoint.names)) await store.delete(name)
 }
 
 /** Checkpoints between the first and the newest two that share their thousand of versions with an older one. */
-function superfluous(checkpoints: StoredObject[]): StoredObject[] {
-  const bucket = (one: StoredObject): number => Math.floor(versionOf(one.name) / CHECKPOINT_SPACING)
+function superfluous(checkpoints: Checkpoint[]): Checkpoint[] {
+  const bucket = ({ version }: Checkpoint): number => Math.floor(version / CHECKPOINT_SPACING)
   return checkpoints.slice(0, -2).filter((one, i) => i > 0 && bucket(one) === bucket(checkpoints[i - 1]))
 }

@@ -3,6 +3,7 @@ import type { PublishedFile } from '../core/batch-engine.ts'
 import type { EngineAccess, ObjectStore } from '../core/object-store.ts'
 import type { TableColumn } from '../core/table-schema.ts'
 import { decodePath, type Action, type AddAction, type CommitInfo, type MetadataAction, type ProtocolAction, type RemoveAction } from './actions.ts'
+import type { Checkpoint } from './checkpoint.ts'
 
 export interface Snapshot {
   version: number
@@ -13,7 +14,7 @@ export interface Snapshot {
   /** Removed files that readers of older versions may still need; those of the checkpoint named below are not among them. */
   tombstones: Map<string, RemoveAction>
   /** Checkpoint whose removed files were not read: only vacuum and the next checkpoint ask for them, and there may be 86,400 a day. */
-  unreadTombstones: number | undefined
+  unreadTombstones: Checkpoint | undefined
   /** Commit information of the newest entry. */
   lastCommit: CommitInfo | undefined
   /** When the newest entry was written, in milliseconds since 1970. */

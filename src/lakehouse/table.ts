@@ -1,18 +1,19 @@
 /**
  * An open table and its only way to change: `commit`. Rows, positions and counts go into one log entry, created only if
  * absent, under a precondition on the table's marks that is checked again before every attempt. A writer that slept an
- * hour finds the marks moved and stops; this holds without any lease.
+ * hour finds the marks moved and stops, or the log cleaned up and takes its entry back; this holds without any lease.
  */
 import { randomUUID } from 'node:crypto'
-import { failure } from '../core/errors.ts'
+import { HeadraceError, failure } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { DataFile, TableColumn, TableSchema } from '../core/table-schema.ts'
-import { PROTOCOL, asLogged, checkProtocol, entryName, readEntry, writeEntry, type Action, type AddAction, type CommitInfo, type MetadataAction } from './actions.ts'
-import { lastCheckpoint, readCheckpoint } from './checkpoint.ts'
-import { tidyLog, type LogGrowth } from './log-upkeep.ts'
-import { applyActions, columnsOf, emptySnapshot, schemaString, type Snapshot } from './snapshot.ts'
+import { PROTOCOL, asLogged, entryName, writeEntry, type Action, type AddAction, type CommitInfo, type MetadataAction } from './actions.ts'
+import { loadTombstones } from './checkpoint.ts'
+import { createLogReader, overtakenAt, type LogReader } from './log-reader.ts'
+import { tidyLog } from './log-upkeep.ts'
+import { columnsOf, schemaString, type Snapshot } from './snapshot.ts'
 
 export interface CommitRequest {
   /** Names the operation. One that is tried again under its name after an error whose outcome is not known happens once. */
@@ -41,7 +42,7 @@ export interface Table {
   /** The newest state read so far; `refresh` brings it up to date. */
   readonly snapshot: Snapshot
   refresh(): Promise<Snapshot>
-  /** Commits and returns the new version. Throws marks_moved, table_gone, commit_conflict or a storage error. */
+  /** Commits and returns the new version. Throws marks_moved, writer_overtaken, table_gone, commit_conflict or a storage error. */
   commit(request: CommitRequest, nowMs: number): Promise<number>
 }
 
@@ -52,25 +53,9 @@ export interface TableOptions {
 
 /** Opens the table at the root of a store; undefined when there is none. */
 export async function openTable(store: ObjectStore, options: TableOptions = {}): Promise<Table | undefined> {
-  const snapshot = emptySnapshot()
-  const reader = createLogReader(store, snapshot)
+  const reader = createLogReader(store)
   await reader.load()
-  if (snapshot.version < 0) return undefined
-  return tableOver(store, snapshot, reader, options)
-}
-
-/**
- * What follows a checkpoint is its next entry; without one (-1) it is the first. Where that is gone and later
- * ones are there, somebody is ahead of what we can read: the table is neither in an older state nor missing.
- */
-function refuseGap(store: ObjectStore, names: string[], checkpoint: number): void {
-  const later = names.filter((name) => /^\d{20}\./.test(name) && Number(name.slice(0, 20)) > checkpoint)
-  const next = entryName(checkpoint + 1).slice(LOG.length)
-  if (later.length === 0 || later.includes(next)) return
-  const foreign = later.find((name) => name.includes('.checkpoint.'))
-  if (foreign !== undefined) throw failure('table_unsupported', { path: store.root, feature: `the checkpoint ${foreign}` })
-  const reason = `it is missing, and ${later.toSorted()[0]} is there`
-  throw failure('table_corrupt', { path: store.root, version: checkpoint + 1, reason })
+  return reader.snapshot.version < 0 ? undefined : tableOver(store, reader, options)
 }
 
 /** Opens the table, or creates it when there is none. Two creators at once: one wins, both get the table. */
@@ -100,9 +85,9 @@ export async function addTableColumns(table: Table, schema: NonNullable<CommitRe
 
 /** State of the table at an older version, replayed from the nearest checkpoint before it. */
 export async function snapshotAt(store: ObjectStore, version: number): Promise<Snapshot> {
-  const snapshot = emptySnapshot()
-  const reader = createLogReader(store, snapshot)
+  const reader = createLogReader(store)
   await reader.load(version)
+  const { snapshot } = reader
   if (snapshot.version !== version) throw failure('version_not_found', { path: store.root, version, first: await firstVersion(store), last: snapshot.version })
   return snapshot
 }
@@ -112,79 +97,8 @@ async function firstVersion(store: ObjectStore): Promise<number> {
   return Math.min(...entries.filter((entry) => entry.name.endsWith('.json')).map((entry) => Number(/(\d+)\.json$/.exec(entry.name)?.[1])))
 }
 
-interface LogReader {
-  /** Version of each of the newest entries by the name of its operation. */
-  committed: ReadonlyMap<string, number>
-  load(until?: number): Promise<void>
-  refresh(): Promise<void>
-  sinceCheckpoint: LogGrowth
-}
-
-function createLogReader(store: ObjectStore, snapshot: Snapshot): LogReader {
-  const sinceCheckpoint = { entries: 0, bytes: 0 }
-  const committed = new Map<string, number>()
-  const follow = async (until = Infinity): Promise<void> => {
-    while (snapshot.version < until) {
-      const version = snapshot.version + 1
-      const bytes = await store.read(entryName(version))
-      if (bytes === undefined) return
-      applyActions(snapshot, readEntry(bytes, store.root, version))
-      // A writer may raise the protocol of a table that has been open for weeks.
-      checkProtocol(snapshot.protocol, store.root)
-      snapshot.version = version
-      if (snapshot.lastCommit?.txnId !== undefined) remember(committed, snapshot.lastCommit.txnId, version)
-      sinceCheckpoint.entries += 1
-      sinceCheckpoint.bytes += bytes.length
-    }
-  }
-  return {
-    committed,
-    sinceCheckpoint,
-    async load(until) {
-      const start = await usableCheckpoint(store, until)
-      if (start !== undefined) {
-        applyActions(snapshot, start.actions)
-        checkProtocol(snapshot.protocol, store.root)
-        snapshot.version = start.version
-        snapshot.unreadTombstones = start.version
-      }
-      await follow(until)
-    },
-    async refresh() {
-      const before = snapshot.version
-      await follow()
-      if (snapshot.version === before && (await store.stat(entryName(before))) === undefined)
-        throw failure('table_gone', { path: store.root, start: 'the earliest offset that the topic still has' })
-    },
-  }
-}
-
-const LOG = '_delta_log/'
-
-/** Entries between an attempt and the next one: other writers are few. */
-const REMEMBERED = 200
-
-function remember(committed: Map<string, number>, id: string, version: number): void {
-  committed.set(id, version)
-  if (committed.size > REMEMBERED) committed.delete(committed.keys().next().value as string)
-}
-
-async function usableCheckpoint(store: ObjectStore, until: number | undefined): Promise<{ version: number; actions: Action[] } | undefined> {
-  const named = await lastCheckpoint(store)
-  if (named !== undefined && named <= (until ?? Infinity)) {
-    const actions = await readCheckpoint(store, named)
-    if (actions !== undefined) return { version: named, actions }
-  }
-  const names = (await store.list('_delta_log')).map((one) => one.name.slice(LOG.length))
-  const versions = names.map((name) => Number(/^(\d{20})\.checkpoint\.parquet$/.exec(name)?.[1] ?? NaN)).filter((version) => version <= (until ?? Infinity))
-  const version = Math.max(...versions, -1)
-  if (until === undefined) refuseGap(store, names, version)
-  if (version < 0) return undefined
-  const actions = await readCheckpoint(store, version)
-  return actions === undefined ? undefined : { version, actions }
-}
-
-function tableOver(store: ObjectStore, snapshot: Snapshot, reader: LogReader, options: TableOptions): Table {
+function tableOver(store: ObjectStore, reader: LogReader, options: TableOptions): Table {
+  const { snapshot } = reader
   const { id } = snapshot.metadata
   const partitionColumns = snapshot.metadata.partitionColumns.join()
   const table: Table = {
@@ -208,12 +122,12 @@ function tableOver(store: ObjectStore, snapshot: Snapshot, reader: LogReader, op
         if (done !== undefined) return done
         checkExpected(store, snapshot, request.expect)
         checkRemoves(store, snapshot, request.removes)
-        if (request.removes.length > 0 && request.dataChange !== false) checkRemovable(store, snapshot)
+        if (request.dataChange !== false) checkChangeable(store, snapshot, request)
         const version = snapshot.version + 1
         failpoint('commit.before')
         const created = await store.writeIfAbsent(entryName(version), writeEntry(actionsOf(named, snapshot, nowMs)))
         if (!created) continue
-        await reader.refresh()
+        await proveContinues(store, reader, version, named)
         failpoint('commit.done')
         await tidyLog(store, snapshot, reader.sinceCheckpoint, options.usedThrough ?? (async () => Infinity), nowMs)
         return version
@@ -222,6 +136,35 @@ function tableOver(store: ObjectStore, snapshot: Snapshot, reader: LogReader, op
     },
   }
   return table
+}
+
+/**
+ * Proves that the entry which was just created continues the log: whoever slept between the last look and the creation
+ * may have found a name free again that log clean-up had deleted. Such an entry is taken back; readers start behind it
+ * and never see it. Whoever slept after the creation finds the same log, and its commit in the newest state.
+ */
+async function proveContinues(store: ObjectStore, reader: LogReader, version: number, request: CommitRequest): Promise<void> {
+  const overtaken = await reader.refresh().then(() => undefined, asOvertaken)
+  // No checkpoint is ahead of us, so nobody had a reason to delete an entry as new as ours.
+  if (overtaken === undefined && (reader.pointed ?? -1) < version) return
+  const isKept = await isInNewestState(store, request)
+  if (isKept === true && overtaken !== undefined) return reader.load()
+  if (isKept !== false && overtaken === undefined) return
+  if (isKept === false) await store.delete(entryName(version))
+  throw overtaken ?? (await overtakenAt(store, reader.snapshot))
+}
+
+function asOvertaken(error: unknown): Error {
+  if (error instanceof HeadraceError && ['writer_overtaken', 'table_gone'].includes(error.code)) return error
+  throw error
+}
+
+/** Whether the state that others see has this commit's files, there or removed since; undefined for a commit without any. */
+async function isInNewestState(store: ObjectStore, { adds }: CommitRequest): Promise<boolean | undefined> {
+  const { snapshot, load } = createLogReader(store)
+  await load()
+  await loadTombstones(store, snapshot)
+  return adds.length === 0 ? undefined : adds.every(({ path }) => snapshot.files.has(path) || snapshot.tombstones.has(path))
 }
 
 function checkExpected(store: ObjectStore, snapshot: Snapshot, expect: Record<string, number | undefined>): void {
@@ -235,6 +178,16 @@ function checkExpected(store: ObjectStore, snapshot: Snapshot, expect: Record<st
 export function checkRemovable(store: ObjectStore, { metadata }: Snapshot): void {
   if (metadata.configuration['delta.appendOnly']?.toLowerCase() === 'true')
     throw failure('append_only', { path: store.root })
+}
+
+/** A table may forbid that rows go (`delta.appendOnly`), or say what they must be, in Spark's own SQL. */
+function checkChangeable(store: ObjectStore, snapshot: Snapshot, request: CommitRequest): void {
+  if (request.removes.length > 0) checkRemovable(store, snapshot)
+  if (request.adds.length === 0) return
+  const bound = columnsOf(snapshot.metadata).find((column) => column.metadata?.['delta.invariants'] !== undefined)
+  if (bound === undefined) return
+  const feature = `column invariants (delta.invariants of ${bound.name}), which nothing here can check`
+  throw failure('table_unsupported', { path: store.root, feature })
 }
 
 /** A file that somebody else removed meanwhile cannot be removed again: its rows would come back or double. */

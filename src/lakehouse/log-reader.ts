@@ -1,0 +1,171 @@
+/**
+ * Follows a table's log from its newest checkpoint, entry by entry. What it has read is only the table's newest
+ * state while the log still holds the entry it read last: where others clean the log, a name that was taken is free
+ * again, and a writer that slept could create it once more (docs/decisions/0017-a-fence-that-stays-shut.md).
+ */
+import { createHash } from 'node:crypto'
+import { failure } from '../core/errors.ts'
+import type { ObjectStore } from '../core/object-store.ts'
+import { checkPaths, checkProtocol, checkpointName, entryName, readEntry } from './actions.ts'
+import { checkpointsAmong, pointedVersion, readCheckpoint, type Checkpoint } from './checkpoint.ts'
+import type { LogGrowth } from './log-upkeep.ts'
+import { applyActions, emptySnapshot, type Snapshot } from './snapshot.ts'
+
+export interface LogReader {
+  readonly snapshot: Snapshot
+  /** Version of each of the newest entries by the name of its operation. */
+  readonly committed: ReadonlyMap<string, number>
+  readonly sinceCheckpoint: LogGrowth
+  /** The version of the checkpoint that the log's pointer named at the last refresh. */
+  readonly pointed: number | undefined
+  /** Reads the state from the newest checkpoint on, up to a version or to the end. The version is -1 when there is no table. */
+  load(until?: number): Promise<void>
+  /**
+   * Reads the entries that came since. Throws `table_gone` when the log is no longer there, and `writer_overtaken`
+   * when it was cleaned up beyond what this reader has read: nothing says then what follows.
+   */
+  refresh(): Promise<void>
+}
+
+const LOG = '_delta_log/'
+/** A listing is no snapshot: it may lack what came while it was made, or name what was cleaned up since. A gap that stays is one. */
+const LOAD_ATTEMPTS = 5
+
+export function createLogReader(store: ObjectStore): LogReader {
+  const snapshot = emptySnapshot()
+  const sinceCheckpoint = { entries: 0, bytes: 0 }
+  const committed = new Map<string, number>()
+  /** Digest of the entry that was read last; undefined when the state comes from a checkpoint whose entry is not there. */
+  let newest: string | undefined
+  let pointed: number | undefined
+
+  const follow = async (until = Infinity): Promise<void> => {
+    while (snapshot.version < until) {
+      const version = snapshot.version + 1
+      const bytes = await store.read(entryName(version))
+      if (bytes === undefined) return
+      const actions = readEntry(bytes, store.root, version)
+      checkPaths(actions, store.root)
+      applyActions(snapshot, actions)
+      // A writer may raise the protocol of a table that has been open for weeks.
+      checkProtocol(snapshot.protocol, store.root)
+      snapshot.version = version
+      newest = digest(bytes)
+      if (snapshot.lastCommit?.txnId !== undefined) remember(committed, snapshot.lastCommit.txnId, version)
+      sinceCheckpoint.entries += 1
+      sinceCheckpoint.bytes += bytes.length
+    }
+  }
+
+  const start = async (checkpoint: Checkpoint | undefined): Promise<boolean> => {
+    Object.assign(snapshot, emptySnapshot())
+    Object.assign(sinceCheckpoint, { entries: 0, bytes: 0 })
+    newest = undefined
+    if (checkpoint === undefined) return true
+    const actions = await readCheckpoint(store, checkpoint)
+    if (actions === undefined) return false
+    checkPaths(actions, store.root)
+    applyActions(snapshot, actions)
+    checkProtocol(snapshot.protocol, store.root)
+    snapshot.version = checkpoint.version
+    snapshot.unreadTombstones = checkpoint
+    const entry = await store.read(entryName(checkpoint.version))
+    newest = entry === undefined ? undefined : digest(entry)
+    return true
+  }
+
+  return {
+    snapshot,
+    committed,
+    sinceCheckpoint,
+    get pointed() {
+      return pointed
+    },
+    async load(until = Infinity) {
+      for (let attempt = 1; ; attempt += 1) {
+        const { checkpoint, names } = await newestCheckpoint(store, until)
+        const isRead = await start(checkpoint)
+        if (isRead) await follow(until)
+        if (isRead && until !== Infinity) return
+        const gap = isRead ? gapAfter(store, names, snapshot.version) : undefined
+        if (isRead && gap === undefined) return
+        if (attempt === LOAD_ATTEMPTS) throw gap ?? corrupt(store, checkpoint?.version ?? 0, 'its checkpoint is gone')
+      }
+    },
+    async refresh() {
+      const before = snapshot.version
+      // The pointer is read before the entries: whatever version it names, its entry was there then.
+      const [version, there] = await Promise.all([pointedVersion(store), store.read(entryName(before))])
+      pointed = version
+      const isThere = there === undefined ? newest === undefined && (await isAt(store, snapshot)) : digest(there) === newest
+      if (!isThere) throw await overtakenAt(store, snapshot)
+      await follow()
+      if (pointed !== undefined && pointed > snapshot.version) throw await overtakenAt(store, snapshot)
+    },
+  }
+}
+
+function digest(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('base64')
+}
+
+/** Some writers clean up the entry of a checkpoint, too: the checkpoint itself stands for it. */
+async function isAt(store: ObjectStore, { unreadTombstones, version }: Snapshot): Promise<boolean> {
+  const name = unreadTombstones?.names[0] ?? checkpointName(version)
+  return (await store.stat(name)) !== undefined
+}
+
+/** The error for a log that does not continue what was read of it: cleaned up while others went on, replaced, or gone. */
+export async function overtakenAt(store: ObjectStore, { version, metadata }: Snapshot): Promise<Error> {
+  const { snapshot, load } = createLogReader(store)
+  await load()
+  if (snapshot.version < 0 || snapshot.metadata.id !== metadata.id)
+    return failure('table_gone', { path: store.root, start: 'the earliest offset that the topic still has' })
+  return failure('writer_overtaken', { path: store.root, version, newest: snapshot.version })
+}
+
+/** Entries between an attempt and the next one: other writers are few. */
+const REMEMBERED = 200
+
+function remember(committed: Map<string, number>, id: string, version: number): void {
+  committed.set(id, version)
+  if (committed.size > REMEMBERED) committed.delete(committed.keys().next().value as string)
+}
+
+/** Names of the log's files that belong to a version, without the folder, in order. */
+async function logNames(store: ObjectStore, from?: number): Promise<string[]> {
+  const after = from === undefined ? undefined : `${LOG}${String(from).padStart(20, '0')}`
+  const found = await store.list('_delta_log', after)
+  return found.map((object) => object.name.slice(LOG.length)).filter((name) => /^\d{20}\./.test(name))
+}
+
+/**
+ * The newest checkpoint up to a version, found by listing. The pointer says only where the listing may begin: a
+ * writer that slept before it wrote the pointer sets it back to a state that is long past.
+ */
+async function newestCheckpoint(store: ObjectStore, until: number): Promise<{ checkpoint?: Checkpoint; names: string[] }> {
+  const pointed = await pointedVersion(store)
+  if (pointed !== undefined && pointed <= until) {
+    const names = await logNames(store, pointed)
+    const checkpoint = checkpointsAmong(names, until).at(-1)
+    if (checkpoint !== undefined) return { checkpoint, names }
+  }
+  const names = await logNames(store)
+  return { checkpoint: checkpointsAmong(names, until).at(-1), names }
+}
+
+/**
+ * Undefined when a log that was read up to a version has nothing later. Where the next entry is gone and later ones
+ * are there, somebody is ahead of what we can read: the table is neither in an older state nor missing.
+ */
+function gapAfter(store: ObjectStore, names: string[], version: number): Error | undefined {
+  const later = names.filter((name) => Number(name.slice(0, 20)) > version)
+  if (later.length === 0) return undefined
+  const foreign = later.find((name) => name.includes('.checkpoint.'))
+  if (foreign !== undefined) return failure('table_unsupported', { path: store.root, feature: `the checkpoint ${foreign}` })
+  return corrupt(store, version + 1, `it is missing, and ${later[0]} is there`)
+}
+
+function corrupt(store: ObjectStore, version: number, reason: string): Error {
+  return failure('table_corrupt', { path: store.root, version, reason })
+}
