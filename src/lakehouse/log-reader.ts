@@ -39,21 +39,25 @@ export function createLogReader(store: ObjectStore): LogReader {
   let newest: string | undefined
   let pointed: number | undefined
 
+  const apply = (bytes: Buffer): void => {
+    const version = snapshot.version + 1
+    const actions = readEntry(bytes, store.root, version)
+    checkPaths(actions, store.root)
+    applyActions(snapshot, actions)
+    // A writer may raise the protocol of a table that has been open for weeks.
+    checkProtocol(snapshot.protocol, store.root)
+    snapshot.version = version
+    newest = digest(bytes)
+    if (snapshot.lastCommit?.txnId !== undefined) remember(committed, snapshot.lastCommit.txnId, version)
+    sinceCheckpoint.entries += 1
+    sinceCheckpoint.bytes += bytes.length
+  }
+
   const follow = async (until = Infinity): Promise<void> => {
     while (snapshot.version < until) {
-      const version = snapshot.version + 1
-      const bytes = await store.read(entryName(version))
+      const bytes = await store.read(entryName(snapshot.version + 1))
       if (bytes === undefined) return
-      const actions = readEntry(bytes, store.root, version)
-      checkPaths(actions, store.root)
-      applyActions(snapshot, actions)
-      // A writer may raise the protocol of a table that has been open for weeks.
-      checkProtocol(snapshot.protocol, store.root)
-      snapshot.version = version
-      newest = digest(bytes)
-      if (snapshot.lastCommit?.txnId !== undefined) remember(committed, snapshot.lastCommit.txnId, version)
-      sinceCheckpoint.entries += 1
-      sinceCheckpoint.bytes += bytes.length
+      apply(bytes)
     }
   }
 
@@ -94,15 +98,25 @@ export function createLogReader(store: ObjectStore): LogReader {
     },
     async refresh() {
       const before = snapshot.version
-      // The pointer is read before the entries: whatever version it names, its entry was there then.
-      const [version, there] = await Promise.all([pointedVersion(store), store.read(entryName(before))])
+      // At once, since on a remote store each costs a journey.
+      const [version, there, next] = await Promise.all([
+        pointedVersion(store),
+        store.read(entryName(before)),
+        store.read(entryName(before + 1)),
+      ])
       pointed = version
       const isThere = there === undefined ? newest === undefined && (await isAt(store, snapshot)) : digest(there) === newest
       if (!isThere) throw await overtakenAt(store, snapshot)
-      await follow()
-      if (pointed !== undefined && pointed > snapshot.version) throw await overtakenAt(store, snapshot)
+      if (next !== undefined) apply(next)
+      if (next !== undefined || isAhead(version, snapshot)) await follow()
+      if (isAhead(version, snapshot)) throw await overtakenAt(store, snapshot)
     },
   }
+}
+
+/** Whether the pointer names a state beyond what was read: its entries were there when it was written. */
+function isAhead(pointed: number | undefined, { version }: Snapshot): boolean {
+  return pointed !== undefined && pointed > version
 }
 
 function digest(bytes: Buffer): string {

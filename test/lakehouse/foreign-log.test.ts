@@ -2,9 +2,10 @@
 import { mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { afterAll, expect, test } from 'vitest'
 import { tableColumn } from '../../src/core/table-schema.ts'
-import { durationMs, writeCheckpoint } from '../../src/lakehouse/checkpoint.ts'
+import { durationMs, loadTombstones, writeCheckpoint } from '../../src/lakehouse/checkpoint.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
 import { retain } from '../../src/lakehouse/retain.ts'
 import { columnsOf } from '../../src/lakehouse/snapshot.ts'
@@ -38,6 +39,18 @@ function place(configuration: Record<string, string> = {}): Opened {
   }
 }
 
+/** The rows of a checkpoint spread over files of the same schema, as Spark cuts them. */
+async function inParts(whole: string, parts: string[]): Promise<void> {
+  const instance = await DuckDBInstance.create()
+  const connection = await instance.connect()
+  for (const [n, part] of parts.entries())
+    await connection.run(
+      `COPY (SELECT * EXCLUDE (n) FROM (SELECT *, row_number() OVER () AS n FROM read_parquet('${whole}'))
+       WHERE n % ${parts.length} = ${n}) TO '${part}' (FORMAT parquet)`,
+    )
+  connection.closeSync()
+}
+
 /** A table of five versions with a checkpoint at the last, its entries gone, under the name that `named` gives it. */
 async function cleaned(named: string): Promise<Opened> {
   const made = place()
@@ -62,6 +75,81 @@ test.each([
     message: expect.stringContaining(named),
   })
   expect(readdirSync(join(root, '_delta_log'))).toEqual([named])
+})
+
+test('a checkpoint in parts is read whole, its removed files too, and cleaned up like any other', async () => {
+  const { root, open } = place({ 'delta.logRetentionDuration': 'interval 0 seconds', 'delta.checkpointInterval': '4' })
+  const table = await open()
+  for (const path of ['a', 'b', 'c']) await table.commit({ ...NOTHING, adds: [file(path)], marks: { m: 7 } }, 1)
+  await table.commit({ ...NOTHING, removes: ['b'] }, 2)
+  await writeCheckpoint(table.store, table.snapshot)
+  const log = join(root, '_delta_log')
+  const whole = join(log, '00000000000000000004.checkpoint.parquet')
+  const part = (n: number): string => join(log, `00000000000000000004.checkpoint.000000000${n}.0000000003.parquet`)
+  await inParts(whole, [part(1), part(2), part(3)])
+  for (const name of readdirSync(log)) if (name.endsWith('.json')) rmSync(join(log, name))
+  rmSync(whole)
+  writeFileSync(join(log, '_last_checkpoint'), JSON.stringify({ version: 4, size: 7, parts: 3 }))
+  const opened = await open()
+  expect([opened.snapshot.version, [...opened.snapshot.files.keys()].toSorted(), opened.snapshot.marks.get('m')])
+    .toEqual([4, ['a', 'c'], 7])
+  await loadTombstones(opened.store, opened.snapshot)
+  expect([...opened.snapshot.tombstones.keys()]).toEqual(['b'])
+  for (let n = 0; n < 12; n += 1) await opened.commit(NOTHING, Date.now() + 60_000)
+  expect(readdirSync(log).filter((name) => name.startsWith('00000000000000000004'))).toEqual([])
+  expect((await open()).snapshot.version).toBe(16)
+})
+
+test('of a checkpoint in parts whose parts are not all there, an older state and its entries are read', async () => {
+  const { root, open } = place()
+  const table = await open()
+  for (const path of ['a', 'b']) await table.commit({ ...NOTHING, adds: [file(path)] }, 1)
+  const log = join(root, '_delta_log')
+  writeFileSync(join(log, '00000000000000000002.checkpoint.0000000001.0000000002.parquet'), 'half')
+  writeFileSync(join(log, '_last_checkpoint'), JSON.stringify({ version: 2, size: 7, parts: 2 }))
+  expect((await open()).snapshot.files.size).toBe(2)
+})
+
+test('a damaged checkpoint is refused by name', async () => {
+  const { root, open } = place()
+  await open()
+  writeFileSync(join(root, '_delta_log', '00000000000000000000.checkpoint.parquet'), 'no Parquet')
+  await expect(open()).rejects.toMatchObject({
+    code: 'table_corrupt',
+    message: expect.stringContaining('00000000000000000000.checkpoint.parquet'),
+  })
+})
+
+test.each(['s3://other/x.parquet', 'file:/elsewhere/x.parquet', '/elsewhere/x.parquet', '../other/x.parquet', 'a/%2E%2E/x'])(
+  'a table with the file %s, outside of its folder, is refused by name',
+  async (path) => {
+    const { open, append } = place()
+    const table = await open()
+    append(1, [{ add: { ...file(path), modificationTime: 1, dataChange: true } }])
+    const refused = { code: 'table_unsupported', message: expect.stringContaining('outside of its folder') }
+    await expect(table.refresh()).rejects.toMatchObject(refused)
+    await expect(open()).rejects.toMatchObject(refused)
+  },
+)
+
+test('rows are not added where a column has invariants that we cannot check; they are read and put together', async () => {
+  const { open, append, root } = place()
+  const table = await open()
+  const [metaData] = readFileSync(join(root, '_delta_log', `${'0'.repeat(20)}.json`), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('metaData'))
+    .map((line) => JSON.parse(line).metaData)
+  const invariant = '{"expression":{"expression":"a > 3"}}'
+  const fields = [{ name: 'a', type: 'string', nullable: true, metadata: { 'delta.invariants': invariant } }]
+  append(1, [
+    { metaData: { ...metaData, schemaString: JSON.stringify({ type: 'struct', fields }) } },
+    { add: { ...file('a'), modificationTime: 1, dataChange: true } },
+  ])
+  await expect(table.commit({ ...NOTHING, adds: [file('b')] }, 1)).rejects.toMatchObject({
+    code: 'table_unsupported',
+    message: expect.stringContaining('delta.invariants of a'),
+  })
+  expect(await table.commit({ ...NOTHING, adds: [file('b')], removes: ['a'], dataChange: false }, 1)).toBe(2)
 })
 
 test('a log without its beginning is no table to create, nor one whose checkpoint is older than its gap', async () => {
