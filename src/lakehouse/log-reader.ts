@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { failure } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
-import { checkPaths, checkProtocol, checkpointName, entryName, readEntry } from './actions.ts'
+import { checkPaths, checkProtocol, entryName, readEntry } from './actions.ts'
 import { checkpointsAmong, pointedVersion, readCheckpoint, type Checkpoint } from './checkpoint.ts'
 import type { LogGrowth } from './log-upkeep.ts'
 import { applyActions, emptySnapshot, type Snapshot } from './snapshot.ts'
@@ -37,6 +37,7 @@ export function createLogReader(store: ObjectStore): LogReader {
   const committed = new Map<string, number>()
   /** Digest of the entry that was read last; undefined when the state comes from a checkpoint whose entry is not there. */
   let newest: string | undefined
+  let base: Checkpoint | undefined
   let pointed: number | undefined
 
   const apply = (bytes: Buffer): void => {
@@ -65,6 +66,7 @@ export function createLogReader(store: ObjectStore): LogReader {
     Object.assign(snapshot, emptySnapshot())
     Object.assign(sinceCheckpoint, { entries: 0, bytes: 0 })
     newest = undefined
+    base = checkpoint
     if (checkpoint === undefined) return true
     const actions = await readCheckpoint(store, checkpoint)
     if (actions === undefined) return false
@@ -105,7 +107,7 @@ export function createLogReader(store: ObjectStore): LogReader {
         store.read(entryName(before + 1)),
       ])
       pointed = version
-      const isThere = there === undefined ? newest === undefined && (await isAt(store, snapshot)) : digest(there) === newest
+      const isThere = there === undefined ? newest === undefined && (await isAt(store, base)) : digest(there) === newest
       if (!isThere) throw await overtakenAt(store, snapshot)
       if (next !== undefined) apply(next)
       if (next !== undefined || isAhead(version, snapshot)) await follow()
@@ -124,9 +126,8 @@ function digest(bytes: Buffer): string {
 }
 
 /** Some writers clean up the entry of a checkpoint, too: the checkpoint itself stands for it. */
-async function isAt(store: ObjectStore, { unreadTombstones, version }: Snapshot): Promise<boolean> {
-  const name = unreadTombstones?.names[0] ?? checkpointName(version)
-  return (await store.stat(name)) !== undefined
+async function isAt(store: ObjectStore, base: Checkpoint | undefined): Promise<boolean> {
+  return base !== undefined && (await store.stat(base.names[0])) !== undefined
 }
 
 /** The error for a log that does not continue what was read of it: cleaned up while others went on, replaced, or gone. */
