@@ -10,6 +10,7 @@ import type { RewriteEngine } from '../core/rewrite-engine.ts'
 import { encodePath, rowsIn, type DataFile } from '../core/table-schema.ts'
 import { compactionGroups, type CompactionTarget, type KnownFile } from '../planning/upkeep.ts'
 import type { AddAction } from './actions.ts'
+import { countRows } from './file-rows.ts'
 import { columnsOf, engineFiles, rowsOf } from './snapshot.ts'
 import type { Table } from './table.ts'
 import { markedThrough, throughOf } from './through.ts'
@@ -63,7 +64,7 @@ async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promis
   const shape = { columns: columnsOf(snapshot.metadata), partitionColumns: snapshot.metadata.partitionColumns, compression: request.compression }
   const merged = await engine.merge(shape, await engineFiles(engine.access, store, sources), engine.access.path(store, folder), request.clusterBy)
   const name = `${folder}/${merged.path}`
-  checkRows(table, sources, merged)
+  await checkRows(table, sources, merged)
   await store.sync([name])
   failpoint('compact.files_written')
   const through = Math.max(Math.min(request.readThrough, snapshot.version), ...sources.map((file) => throughOf(file) ?? -1))
@@ -80,9 +81,7 @@ async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promis
 }
 
 /** The last word before files are replaced: what was written must have as many rows as what the log says goes. */
-function checkRows(table: Table, sources: AddAction[], merged: DataFile): void {
-  const stated = sources.map((file) => rowsOf(file))
-  if (stated.includes(undefined)) return
-  const wanted = stated.reduce((sum: number, rows) => sum + (rows ?? 0), 0)
+async function checkRows(table: Table, sources: AddAction[], merged: DataFile): Promise<void> {
+  const wanted = (await countRows(table.store, sources)).reduce((sum, rows) => sum + rows, 0)
   if (rowsIn(merged) !== wanted) throw failure('reconcile_failed', { what: `compaction of ${table.store.root}`, left: `${wanted} rows in ${sources.length} files`, right: `${rowsIn(merged)} rows merged` })
 }

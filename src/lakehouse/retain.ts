@@ -9,6 +9,7 @@ import type { RetainResult } from '../core/results.ts'
 import { archiveMark } from '../core/marks.ts'
 import { expiredFiles } from '../planning/upkeep.ts'
 import { decodePath, type AddAction } from './actions.ts'
+import { countRows } from './file-rows.ts'
 import { rowsOf } from './snapshot.ts'
 import { checkRemovable, type Table } from './table.ts'
 import { throughOf } from './through.ts'
@@ -38,7 +39,7 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
   const result: RetainResult = {
     keepFrom: request.keepFromDate,
     files: expired.length,
-    rows: expired.reduce((sum, file) => sum + (file.rows ?? 0), 0),
+    rows: (await countRows(raw.store, expired)).reduce((sum, rows) => sum + rows, 0),
     bytes: expired.reduce((sum, file) => sum + file.size, 0),
     waitingFiles: waiting.length,
     version: null,

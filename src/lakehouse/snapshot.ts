@@ -70,7 +70,7 @@ export function schemaString(columns: TableColumn[]): string {
 }
 
 /** Rows that a file's statistics state, or undefined when it has none (a foreign writer's file). */
-export function rowsOf(file: AddAction): number | undefined {
+export function rowsOf(file: Pick<AddAction, 'stats'>): number | undefined {
   if (!file.stats) return undefined
   const { numRecords } = JSON.parse(file.stats) as { numRecords?: number }
   return numRecords

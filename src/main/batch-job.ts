@@ -6,7 +6,8 @@ import type { TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import type { EngineAccess } from '../core/object-store.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
-import { columnsOf, engineFiles, rowsOf } from '../lakehouse/snapshot.ts'
+import { countRows } from '../lakehouse/file-rows.ts'
+import { columnsOf, engineFiles } from '../lakehouse/snapshot.ts'
 import { addTableColumns, openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { versionsAfter } from '../lakehouse/versions.ts'
 import { effectiveColumns, processedSchema, schemaChange } from '../planning/table-layout.ts'
@@ -89,17 +90,20 @@ async function rawVersions(raw: Table, access: EngineAccess, after: number): Pro
   const deleted = new Set(versions.flatMap((one) => one.removed))
   const wanted = (file: AddAction): boolean => file.partitionValues.outcome === 'accepted' && !deleted.has(file.path)
   await access.ready(store, versions.flatMap((one) => one.added.filter(wanted).map((file) => decodePath(file.path))))
-  return versions.map((one) => {
+  const found: RawVersion[] = []
+  for (const one of versions) {
     const files = one.added.filter(wanted)
+    const rows = await countRows(store, files)
     const counts = (one.commit?.headrace?.counts ?? {}) as { accepted?: number; quarantined?: number }
-    return {
+    found.push({
       version: one.version,
       timestampMs: one.commit?.timestamp ?? 0,
-      files: files.map((file) => ({ path: access.path(store, decodePath(file.path)), rows: rowsOf(file) ?? 0 })),
+      files: files.map((file, i) => ({ path: access.path(store, decodePath(file.path)), rows: rows[i] })),
       accepted: counts.accepted ?? 0,
       quarantined: counts.quarantined ?? 0,
-    }
-  })
+    })
+  }
+  return found
 }
 
 function gate(dataset: Dataset, _partition: string, facts: GateFacts): string | undefined {

@@ -19,7 +19,8 @@ import { fileLiteral, literal } from '../engines/duckdb/sql.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { keptThrough } from '../lakehouse/through.ts'
-import { columnsOf, engineFiles, rowsOf } from '../lakehouse/snapshot.ts'
+import { countRows } from '../lakehouse/file-rows.ts'
+import { columnsOf, engineFiles } from '../lakehouse/snapshot.ts'
 import type { Table } from '../lakehouse/table.ts'
 import { filesAfter } from '../lakehouse/versions.ts'
 import { durable } from '../runner/hourly-batch.ts'
@@ -53,7 +54,8 @@ export async function reprocess(given: ReprocessParts, options: ReprocessOptions
   const session = await openSession({ memoryBytes: DECODE_MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `reprocess-${process.pid}`) })
   try {
     await checkOriginals(session, raw, old, loaded.dataset.name)
-    const result: ReprocessResult = { files: old.length, rows: old.reduce((sum, file) => sum + (rowsOf(file) ?? 0), 0), bytes: old.reduce((sum, file) => sum + file.size, 0), accepted: 0, quarantined: 0, republished: 0, rawVersion: null, processedVersion: null }
+    const rows = (await countRows(raw.table.store, old)).reduce((sum, count) => sum + count, 0)
+    const result: ReprocessResult = { files: old.length, rows, bytes: old.reduce((sum, file) => sum + file.size, 0), accepted: 0, quarantined: 0, republished: 0, rawVersion: null, processedVersion: null }
     if (options.dryRun || old.length === 0) return result
     const made = await decodeFiles(session, parts, raw, old, options, result)
     failpoint('reprocess.decoded')
@@ -101,10 +103,11 @@ async function decodeFiles(session: DuckSession, parts: Parts, raw: RawTable, ol
     for (const [i, file] of old.entries()) {
       options.say(`decoding file ${i + 1} of ${old.length}`)
       const source = sourceOf(raw, file)
+      const [count] = await countRows(raw.table.store, [file])
       const topics = await session.objects(`SELECT topic_id, topic, epoch_ms(max(ingest_time))::DOUBLE AS ingest_ms FROM ${source} GROUP BY ALL`)
       for (const { topic_id: topicId, topic, ingest_ms: ingestMs } of topics) {
         const decoder = await createRedecoder({ dataset: keeping, raw, engine, topicId: String(topicId), topic: String(topic), ingestMs: Number(ingestMs), evolve: (paths) => evolveRaw(dataset, raw, paths, Date.now()) })
-        for (let at = 0; at < (rowsOf(file) ?? 0); at += WINDOW_ROWS) {
+        for (let at = 0; at < count; at += WINDOW_ROWS) {
           const rows = `SELECT kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, base64(original) AS bytes FROM ${source} WHERE file_row_number >= ${at} AND file_row_number < ${at + WINDOW_ROWS} AND topic_id = ${literal(String(topicId))}`
           await decoder.add(await session.objects(rows), counts)
         }
@@ -161,5 +164,6 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
 async function sliceOf(table: Table, access: EngineAccess, files: (AddAction | DataFile)[]): Promise<RawSlice> {
   const names = files.map((file) => decodePath(file.path))
   await access.ready(table.store, names)
-  return { files: names.map((name) => access.path(table.store, name)), rows: files.map((file) => rowsOf(file as AddAction) ?? 0), onlyPartitions: undefined, exceptPartitions: [] }
+  const rows = await countRows(table.store, files)
+  return { files: names.map((name) => access.path(table.store, name)), rows, onlyPartitions: undefined, exceptPartitions: [] }
 }
