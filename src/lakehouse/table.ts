@@ -29,9 +29,9 @@ export interface CommitRequest {
   expect: Record<string, number | undefined>
   /**
    * The new schema, of the columns that the table has when the commit is made: another writer may have added
-   * some since it was read. Undefined when there is nothing to change any more.
+   * some since it was read. Undefined when there is nothing to change any more. Given as such, it keeps those.
    */
-  schema?: (columns: TableColumn[]) => TableSchema | undefined
+  schema?: TableSchema | ((columns: TableColumn[]) => TableSchema | undefined)
   /** False for commits that only rearrange rows. Default true. */
   dataChange?: boolean
   info?: Record<string, unknown>
@@ -78,7 +78,7 @@ export async function openOrCreateTable(store: ObjectStore, schema: TableSchema,
 }
 
 /** Adds columns, where there still are some to add: `schema` is asked again when another writer was quicker. */
-export async function addTableColumns(table: Table, schema: NonNullable<CommitRequest['schema']>, nowMs: number): Promise<void> {
+export async function addTableColumns(table: Table, schema: (columns: TableColumn[]) => TableSchema | undefined, nowMs: number): Promise<void> {
   if (schema(columnsOf(table.snapshot.metadata)) === undefined) return
   await table.commit({ operation: 'ADD COLUMNS', adds: [], removes: [], marks: {}, expect: {}, schema }, nowMs)
 }
@@ -199,7 +199,7 @@ function checkRemoves(store: ObjectStore, snapshot: Snapshot, removes: string[])
 function actionsOf(request: CommitRequest & { id: string }, snapshot: Snapshot, nowMs: number): Action[] {
   const dataChange = request.dataChange ?? true
   const actions: Action[] = [{ commitInfo: commitInfo(request.operation, nowMs, request.info ?? {}, request.id) }]
-  const schema = request.schema?.(columnsOf(snapshot.metadata))
+  const schema = schemaOf(request, columnsOf(snapshot.metadata))
   if (schema !== undefined) {
     const { columns, partitionColumns } = schema
     actions.push({ metaData: { ...snapshot.metadata, schemaString: schemaString(columns), partitionColumns } })
@@ -216,6 +216,13 @@ function actionsOf(request: CommitRequest & { id: string }, snapshot: Snapshot, 
   for (const file of request.adds)
     actions.push({ add: { path: file.path, partitionValues: file.partitionValues, size: file.size, modificationTime: nowMs, dataChange: file.dataChange ?? dataChange, stats: file.stats, ...(file.tags === undefined ? {} : { tags: file.tags }) } })
   return actions
+}
+
+function schemaOf({ schema }: CommitRequest, present: TableColumn[]): TableSchema | undefined {
+  if (schema === undefined || typeof schema === 'function') return schema?.(present)
+  const names = new Set(schema.columns.map((column) => column.name.toLowerCase()))
+  const others = present.filter((column) => !names.has(column.name.toLowerCase()))
+  return { ...schema, columns: [...schema.columns, ...others] }
 }
 
 function commitInfo(operation: string, timestamp: number, headrace: Record<string, unknown>, txnId: string = randomUUID()): CommitInfo {

@@ -199,6 +199,10 @@ test('columns that two writers add at once are both there', async () => {
   })
   await table.commit({ ...NOTHING, operation: 'ADD COLUMNS', schema }, Date.now())
   expect(columnsOf(table.snapshot.metadata).map((column) => column.name)).toEqual(['a', 'by_other', 'by_us'])
+  const columns = [tableColumn('a', 'string'), tableColumn('by_both', 'string')]
+  await table.commit({ ...NOTHING, schema: { columns, partitionColumns: [] } }, Date.now())
+  const names = ['a', 'by_both', 'by_other', 'by_us']
+  expect(columnsOf(table.snapshot.metadata).map((column) => column.name)).toEqual(names)
 })
 
 test('amounts are added to what others counted meanwhile', async () => {
