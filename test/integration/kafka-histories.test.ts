@@ -3,25 +3,42 @@
  * records, and no partition waits long behind others.
  */
 import { Admin, Producer } from '@platformatic/kafka'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createKafkaClient } from '../../src/connectors/kafka/client.ts'
 import { createKafkaReader } from '../../src/connectors/kafka/reader.ts'
 import { createMessages, type Messages } from '../../src/core/messages.ts'
 import type { MessageReader } from '../../src/core/source.ts'
 import { createSlab } from '../../src/core/slab.ts'
+import type { Broker } from '../../src/main/kafka-broker.ts'
 import type { KafkaSourceSpec } from '../../src/dataset/declaration.ts'
 import { java } from '../support/java.ts'
-import { broker, limitMs } from '../support/system.ts'
+import { createApp } from '../../src/main/app.ts'
+import { sampled } from '../support/chance.ts'
+import { smallHome } from '../support/small-datasets.ts'
+import { broker, limitMs, ownBroker, writeFileIn } from '../support/system.ts'
 
 const HISTORIES = Number(process.env.HEADRACE_KAFKA_HISTORIES ?? 10)
 const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+/** Topics that are also streamed into RAW; the long suite streams all. */
+const LANDED = 3
 /** Rounds of fetching that a partition with records may be left out of. */
 const MOST_ROUNDS = 10
+
+/** A broker that looks every tenth of a second for topics to compact, and whose segments may be small. */
+const compactingBroker = (): Promise<Broker> =>
+  ownBroker({
+    folder: mkdtempSync(join(tmpdir(), 'headrace-histories-')),
+    fresh: true,
+    properties: ['log.cleaner.backoff.ms=100', 'log.cleaner.min.cleanable.ratio=0.0001'],
+  })
 
 interface History {
   topic: string
   partitions: number
-  /** "partition offset key hash", sorted. */
+  /** "partition offset time key hash-of-value hash-of-headers", sorted. */
   records: string[]
 }
 
@@ -44,11 +61,15 @@ function hashOf(text: string): number {
 }
 
 function linesOf(messages: Messages): string[] {
-  const { slab, partition, offset, keyStart, keyLength, valueStart, valueLength } = messages
-  const text = (start: number, length: number): string => slab.bytes.toString('utf8', start, start + length)
+  const { slab, partition, offset, time, keyStart, keyLength, valueStart, valueLength } = messages
+  const text = (start: number, length: number): string | null =>
+    length < 0 ? null : slab.bytes.toString('utf8', start, start + length)
   return Array.from({ length: messages.count }, (_, i) => {
     const value = text(valueStart[i], valueLength[i])
-    return `${partition[i]} ${offset[i]} ${text(keyStart[i], keyLength[i])} ${hashOf(value)}`
+    const headers = JSON.parse(text(messages.headersStart[i], messages.headersLength[i]) || '[]') as string[][]
+    const joined = headers.map(([name, held]) => `${name}=${held};`).join('')
+    const hash = value === null ? null : hashOf(value)
+    return `${partition[i]} ${offset[i]} ${time[i]} ${text(keyStart[i], keyLength[i])} ${hash} ${hashOf(joined)}`
   })
 }
 
@@ -103,10 +124,46 @@ async function readTopic(address: string, { topic }: History): Promise<Found> {
   }
 }
 
+/** A message without a value has no record: it is counted and leaves no row. */
+const placesOf = ({ records }: History): string[] =>
+  records
+    .map((record) => record.split(' '))
+    .filter(([, , , , value]) => value !== 'null')
+    .map(([partition, offset, , key]) => `${partition} ${offset} ${key}`)
+    .toSorted()
+
+/** Streams the topic and returns "partition offset key" of what came into RAW, accepted or quarantined. */
+async function landed(address: string, { topic }: History): Promise<string[]> {
+  const { home, cleanUp } = smallHome()
+  const before = process.env
+  process.env = { ...before, HEADRACE_HOME: home, HEADRACE_LOG: 'warn' }
+  try {
+    const path = writeFileIn(home, 'history.yaml', declarationOf(address, topic))
+    const app = createApp('test')
+    const signal = new AbortController().signal
+    const quiet = { onCommit: () => undefined, say: () => undefined }
+    await app.stream(path, { engine: {}, untilCaughtUp: true, metricsPort: undefined, signal, ...quiet })
+    const rows = await app.query('history/raw', PLACES, undefined)
+    return rows.map(({ place }) => String(place)).toSorted()
+  } finally {
+    process.env = before
+    cleanUp()
+  }
+}
+
+const PLACES = `SELECT kafka_partition || ' ' || kafka_offset || ' ' || coalesce(message_key::VARCHAR, 'null') AS place FROM t`
+const declarationOf = (address: string, topic: string): string => `dataset: history
+source: { kafka: { brokers: ["${address}"], topic: ${topic}, start: earliest } }
+record: { format: json, path: $ }
+message_id: { from: none }
+columns: [{ name: id, required: true }, { name: pad }]
+processed: { key: [id] }
+`
+
 test(
   `${HISTORIES} topics with overlapping, aborted and dead transactions: what Java's consumer reads (HEADRACE_SEED=${SEED})`,
   async () => {
-    const { address } = await broker()
+    const { address } = await compactingBroker()
     const args = [address, `histories-${process.pid}`, String(SEED), String(HISTORIES)]
     const histories = historiesOf(await java('kafka', 'RandomHistories', args))
     expect(histories).toHaveLength(HISTORIES)
@@ -115,8 +172,9 @@ test(
       expect(records.toSorted(), history.topic).toEqual(history.records)
       expect(rounds, history.topic).toBeLessThanOrEqual(MOST_ROUNDS)
     }
+    for (const history of sampled(histories, LANDED)) expect(await landed(address, history)).toEqual(placesOf(history))
   },
-  limitMs(120_000 + HISTORIES * 5_000),
+  limitMs(150_000 + HISTORIES * 10_000),
 )
 
 test('partitions with a backlog are read in turn', async () => {

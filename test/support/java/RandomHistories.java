@@ -1,3 +1,5 @@
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -6,7 +8,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Random;
+import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.AlterConfigOp.OpType;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -14,13 +20,17 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
  * Topics made by chance: producers whose transactions overlap, abort and die, plain ones among them, any
- * compression, skewed partitions, deleted records. Prints for each what a consumer with read_committed finds:
- * "topic NAME PARTITIONS", a line "PARTITION OFFSET KEY HASH" a record, "end". Args: brokers prefix seed histories.
+ * compression, skewed partitions, null keys and values, headers, deleted records, compaction, topics that were
+ * deleted and made again. Prints for each what a consumer with read_committed finds: "topic NAME PARTITIONS", a line
+ * "PARTITION OFFSET TIME KEY HASH-OF-VALUE HASH-OF-HEADERS" a record, "end". Args: brokers prefix seed histories.
  */
 public class RandomHistories {
   static final String[] CODECS = {"none", "gzip", "snappy", "lz4", "zstd"};
@@ -60,14 +70,20 @@ public class RandomHistories {
       if (name != null) producer.initTransactions();
     }
 
-    void send(String topic, int partitions, int count) {
+    void send(String topic, int partitions, int count, boolean isCompacted) {
       if (name != null && !open) producer.beginTransaction();
       open = name != null;
       for (int i = 0; i < count; i++) {
         int partition = (int) (partitions * Math.pow(random.nextDouble(), 3));
-        String value = "v".repeat(random.nextInt(40)) + random.nextInt();
-        if (random.nextInt(20) == 0) value = value.repeat(200);
-        producer.send(new ProducerRecord<>(topic, partition, "k" + random.nextInt(1000), value));
+        String id = "k" + random.nextInt(isCompacted ? 20 : 1000);
+        String pad = "v".repeat(random.nextInt(40)).repeat(random.nextInt(20) == 0 ? 200 : 1);
+        String value = random.nextInt(30) == 0 ? null : "{\"id\":\"" + id + "\",\"pad\":\"" + pad + random.nextInt() + "\"}";
+        // Only a record with a key can be compacted.
+        String key = !isCompacted && random.nextInt(10) == 0 ? null : id;
+        ProducerRecord<String, String> record = new ProducerRecord<>(topic, partition, key, value);
+        for (int h = random.nextInt(8) - 5; h > 0; h--)
+          record.headers().add("h\u00fc" + h, random.nextInt(5) == 0 ? null : ("x \"" + random.nextInt(99)).getBytes(UTF_8));
+        producer.send(record);
       }
       producer.flush();
     }
@@ -85,9 +101,35 @@ public class RandomHistories {
     }
   }
 
+  /** A topic of its own; now and then one of that name was there before, with other records. */
   static void history(Admin admin, String topic, Random random) throws Exception {
+    if (random.nextInt(5) == 0) {
+      write(admin, topic, random, 1 + random.nextInt(16), false);
+      admin.deleteTopics(List.of(topic)).all().get();
+      while (admin.listTopics().names().get().contains(topic)) Thread.sleep(50);
+    }
     int partitions = 1 + random.nextInt(16);
-    admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1))).all().get();
+    boolean isCompacted = random.nextInt(4) == 0;
+    write(admin, topic, random, partitions, isCompacted);
+    if (isCompacted) compact(admin, topic, partitions);
+    if (random.nextInt(3) == 0) delete(admin, topic, partitions, random);
+    print(topic, partitions);
+  }
+
+  static void write(Admin admin, String topic, Random random, int partitions, boolean isCompacted) throws Exception {
+    NewTopic made = new NewTopic(topic, partitions, (short) 1);
+    // A compacted topic must not be cleaned while it is compared: `compact` says when.
+    if (isCompacted) made.configs(Map.of("segment.bytes", "1048576", "min.cleanable.dirty.ratio", "0.0001"));
+    for (;;) {
+      try {
+        admin.createTopics(List.of(made)).all().get();
+        break;
+      } catch (ExecutionException e) {
+        // The one of that name is not gone yet.
+        if (!(e.getCause() instanceof TopicExistsException)) throw e;
+        Thread.sleep(50);
+      }
+    }
     List<Writer> writers = new ArrayList<>();
     int transactional = 1 + random.nextInt(4);
     for (int i = 0; i < transactional; i++) writers.add(new Writer(topic + "-" + i, random));
@@ -95,15 +137,36 @@ public class RandomHistories {
     int steps = 10 + random.nextInt(25);
     for (int step = 0; step < steps; step++) {
       Writer writer = writers.get(random.nextInt(writers.size()));
-      if (random.nextInt(3) < 2) writer.send(topic, partitions, 1 + random.nextInt(random.nextInt(8) == 0 ? 3_000 : 20));
+      int most = random.nextInt(8) == 0 ? 3_000 : 20;
+      if (random.nextInt(3) < 2) writer.send(topic, partitions, 1 + random.nextInt(most), isCompacted);
       else writer.finish(random.nextInt(3));
     }
     for (Writer writer : writers) {
       writer.finish(random.nextInt(2));
       writer.producer.close();
     }
-    if (random.nextInt(3) == 0) delete(admin, topic, partitions, random);
-    print(topic, partitions);
+  }
+
+  /** Lets the broker clean the topic until offsets are missing in the middle, and holds it still again. */
+  static void compact(Admin admin, String topic, int partitions) throws Exception {
+    set(admin, topic, Map.of("cleanup.policy", "compact", "segment.ms", "1", "delete.retention.ms", "0"));
+    // Only what is behind the segment that is written can be cleaned, and a record begins the next one.
+    try (KafkaProducer<String, String> producer = new KafkaProducer<>(settings())) {
+      for (int round = 0; round < 3; round++) {
+        Thread.sleep(200);
+        for (int p = 0; p < partitions; p++) producer.send(new ProducerRecord<>(topic, p, "last", "{\"id\":\"last\"}"));
+        producer.flush();
+      }
+    }
+    Thread.sleep(1_200);
+    set(admin, topic, Map.of("cleanup.policy", "delete", "retention.ms", "-1"));
+    Thread.sleep(500);
+  }
+
+  static void set(Admin admin, String topic, Map<String, String> settings) throws Exception {
+    List<AlterConfigOp> changes = new ArrayList<>();
+    settings.forEach((name, value) -> changes.add(new AlterConfigOp(new ConfigEntry(name, value), OpType.SET)));
+    admin.incrementalAlterConfigs(Map.of(new ConfigResource(ConfigResource.Type.TOPIC, topic), changes)).all().get();
   }
 
   static void delete(Admin admin, String topic, int partitions, Random random) throws Exception {
@@ -143,9 +206,21 @@ public class RandomHistories {
       Map<TopicPartition, Long> ends = endsWithMarkers(consumer, all);
       while (all.stream().anyMatch((one) -> consumer.position(one) < ends.get(one)))
         for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(100)))
-          out.println(record.partition() + " " + record.offset() + " " + record.key() + " " + record.value().hashCode());
+          out.println(record.partition() + " " + record.offset() + " " + record.timestamp() + " " + record.key() + " "
+              + hash(record.value()) + " " + hash(headersOf(record)));
     }
     out.println("end");
+  }
+
+  static String hash(String text) {
+    return text == null ? "null" : String.valueOf(text.hashCode());
+  }
+
+  static String headersOf(ConsumerRecord<String, String> record) {
+    StringBuilder text = new StringBuilder();
+    for (Header header : record.headers())
+      text.append(header.key()).append('=').append(header.value() == null ? "null" : new String(header.value(), UTF_8)).append(';');
+    return text.toString();
   }
 
   public static void main(String[] args) throws Exception {
