@@ -12,6 +12,7 @@ export interface ForeignAnswer {
 }
 
 export interface ForeignWriter {
+  readonly name: string
   do(op: string, path: string, args?: object): Promise<ForeignAnswer>
   stop(): void
 }
@@ -20,6 +21,7 @@ export function startForeignWriter(): ForeignWriter {
   const child = spawn(PYTHON, ['test/support/delta_foreign.py'], { stdio: ['pipe', 'pipe', 'inherit'] })
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   return {
+    name: 'deltalake',
     async do(op, path, args = {}) {
       child.stdin.write(`${JSON.stringify({ op, path, args })}\n`)
       const { value, done } = await answers.next()

@@ -1,0 +1,46 @@
+/** Histories of one table on local disk and S3, with Spark beside deltalake and us: all write, all read, after each step. */
+import { afterAll, beforeAll, test } from 'vitest'
+import { createChance, sampled } from '../support/chance.ts'
+import { startForeignWriter, type ForeignWriter } from '../support/delta-foreign.ts'
+import { runHistory } from '../support/delta-history.ts'
+import { sparkWriter } from '../support/delta-spark.ts'
+import { testSpark, type TestSpark } from '../support/spark.ts'
+import { startS3, type StorageServer } from '../support/storage.ts'
+import { limitMs } from '../support/system.ts'
+
+/** Histories on each place. Spark takes seconds for each step, so that CI takes one of eight. */
+const HISTORIES = Number(process.env.HEADRACE_DELTA_HISTORIES ?? 1)
+const STEPS = process.env.HEADRACE_LONG_SUITE === undefined ? 8 : 14
+const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+
+let foreign: ForeignWriter[]
+let spark: TestSpark
+let s3: StorageServer
+const before = { ...process.env }
+
+beforeAll(async () => {
+  s3 = await startS3()
+  // The server and the other writer inherit where storage is from this process.
+  Object.assign(process.env, s3.env)
+  spark = await testSpark()
+  foreign = [startForeignWriter(), sparkWriter(spark.session())]
+}, 180_000)
+
+afterAll(async () => {
+  for (const writer of foreign) writer.stop()
+  await spark.kill()
+  s3.kill()
+  for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
+  Object.assign(process.env, before)
+})
+
+const places = Array.from({ length: HISTORIES }, (_, i) => [['local', SEED + i], ['s3', SEED + i]] as const).flat()
+
+test.each(sampled(places, 1, createChance(SEED)))(
+  '%s, history %s: every reader finds the rows, or we refuse by name',
+  async (kind, seed) => {
+    const tables = kind === 's3' ? s3.root(`history-${seed}`) : undefined
+    await runHistory(seed, { foreign, tables, steps: STEPS })
+  },
+  limitMs(300_000),
+)

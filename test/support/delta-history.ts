@@ -1,0 +1,299 @@
+/**
+ * One table, and others who write to it: our stream, batch, upkeep, replay and delete beside deltalake and Spark, in
+ * histories made by chance. After each step a model of rows says what every reader finds, or we refuse by name and
+ * nothing has changed.
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import type { App } from '../../src/control/app.ts'
+import { HeadraceError } from '../../src/core/errors.ts'
+import { createApp } from '../../src/main/app.ts'
+import { createChance, type Chance } from './chance.ts'
+import type { ForeignWriter, Row } from './delta-foreign.ts'
+import { smallHome } from './small-datasets.ts'
+
+const declaration = (columns = ''): string => `dataset: shared
+source: { files: { path: in, pattern: "*" } }
+record: { format: ndjson }
+message_id: { from: none }
+columns:
+  - { name: id, required: true }
+  - { name: title }
+  - { name: part, required: true }
+  - { name: n, type: integer }
+${columns}drift: evolve
+processed:
+  key: [id]
+  partition_by: [{ column: part }]
+`
+
+/** What is not wrong with a record: its rows by key, and what waits in RAW. */
+interface World {
+  app: App
+  home: string
+  path: string
+  processed: string
+  chance: Chance
+  foreign: ForeignWriter[]
+  files: number
+  /** Rows of Processed. */
+  rows: Row[]
+  /** Accepted records of RAW that no batch has published yet, in order. */
+  waiting: Row[]
+  /** Set by us or others: rows may only be added. */
+  appendOnly: boolean
+}
+
+const upTo = (chance: Chance, most: number): number => Math.floor(chance() * most)
+const pick = <T>(chance: Chance, all: readonly T[]): T => all[upTo(chance, all.length)]
+const PARTS = ['a', 'b c', 'd/e=f', 'ü%41']
+const rowsBy = ({ chance }: World, by: string): Row[] =>
+  Array.from({ length: 1 + upTo(chance, 6) }, () => [
+    `k${upTo(chance, 40)}`,
+    `${by} ${upTo(chance, 1000)}`,
+    pick(chance, PARTS),
+    null,
+  ])
+const asRows = (all: Row[], more: string[] = []): object[] =>
+  all.map(([id, title, part]) => ({
+    id,
+    title,
+    part,
+    ...Object.fromEntries(more.map((name) => [name, title])),
+  }))
+const silent = (): void => undefined
+const UPKEEP = {
+  engine: {},
+  memoryBytes: 1 << 30,
+  dryRun: false,
+  keepFrom: undefined,
+  graceMs: 0,
+  say: silent,
+}
+
+/** Steps of ours; what they do to the model is done when they have not thrown. */
+const OURS: Record<string, (world: World) => Promise<void>> = {
+  async stream(world) {
+    const { app, home, path, chance } = world
+    const all = rowsBy(world, 'ours')
+    const lines = all.map(([id, title, part]) => ({
+      id,
+      title,
+      part,
+      n: 1,
+      ...(chance() < 0.1 ? { extra: 'x' } : {}),
+    }))
+    world.files += 1
+    writeFileSync(
+      join(home, 'in', `${world.files}.ndjson`),
+      lines.map((one) => JSON.stringify(one)).join('\n'),
+    )
+    const signal = new AbortController().signal
+    await app.stream(path, {
+      engine: {},
+      untilCaughtUp: true,
+      metricsPort: undefined,
+      signal,
+      onCommit: silent,
+      say: silent,
+    })
+    world.waiting.push(...all)
+  },
+  async batch(world) {
+    const { app, path } = world
+    await app.batch(path, {
+      engine: {},
+      memoryBytes: 1 << 30,
+      dryRun: false,
+      hold: [],
+      release: [],
+      say: silent,
+    })
+    for (const row of world.waiting) if (!world.rows.some(([id]) => id === row[0])) world.rows.push(row)
+    world.waiting = []
+  },
+  compact: async ({ app, path }) => void (await app.compact(path, UPKEEP)),
+  vacuum: async ({ app, path }) => void (await app.vacuum(path, UPKEEP)),
+  async delete(world) {
+    const id = `k${upTo(world.chance, 40)}`
+    await world.app.deleteRows(world.path, { ...UPKEEP, keys: [{ id }], reason: 'asked' })
+    for (const zone of ['rows', 'waiting'] as const) world[zone] = world[zone].filter((row) => row[0] !== id)
+  },
+}
+
+/** Steps of others: a command, and what it does to the rows when it has not failed. */
+interface ForeignStep {
+  op: string
+  args?: object
+  rows?: (rows: Row[]) => Row[]
+  /** What becomes of `appendOnly`. */
+  appendOnly?: boolean
+}
+
+const FOREIGN: Record<string, (world: World) => ForeignStep> = {
+  append(world) {
+    const all = rowsBy(world, 'theirs')
+    const more = world.chance() < 0.3 ? ['by_other'] : []
+    const added = all.map(([id, title, part]): Row => [id, title, part, more.length === 0 ? null : title])
+    return { op: 'append', args: { rows: asRows(all, more), more }, rows: (rows) => [...rows, ...added] }
+  },
+  delete({ chance }) {
+    const id = `k${upTo(chance, 40)}`
+    return {
+      op: 'delete',
+      args: { predicate: `id = '${id}'` },
+      rows: (rows) => rows.filter((row) => row[0] !== id),
+    }
+  },
+  update({ chance }) {
+    const [part, title] = [pick(chance, PARTS), `changed ${upTo(chance, 100)}`]
+    return {
+      op: 'update',
+      args: { predicate: `part = '${part}'`, title: `'${title}'` },
+      rows: (rows) => rows.map(([id, old, at, other]) => [id, at === part ? title : old, at, other]),
+    }
+  },
+  merge(world) {
+    const [id, title] = [`k${upTo(world.chance, 40)}`, `merged ${upTo(world.chance, 100)}`]
+    const row: Row = [id, title, pick(world.chance, PARTS), null]
+    return {
+      op: 'merge',
+      args: { rows: asRows([row]) },
+      rows: (rows) =>
+        rows.some((one) => one[0] === id)
+          ? rows.map(([at, old, ...rest]) => [at, at === id ? title : old, ...rest])
+          : [...rows, row],
+    }
+  },
+  properties({ chance }) {
+    const [properties, appendOnly] = pick(chance, [
+      [{ 'delta.appendOnly': 'true' }, true],
+      [{ 'delta.appendOnly': 'false' }, false],
+      [{ 'delta.checkpointInterval': '3' }, undefined],
+      [{ 'delta.enableExpiredLogCleanup': 'false' }, undefined],
+      [{ 'delta.deletedFileRetentionDuration': 'interval 0 seconds' }, undefined],
+      [{ 'delta.logRetentionDuration': 'interval 1 week 2 days' }, undefined],
+    ] as const)
+    return { op: 'properties', args: { properties }, appendOnly }
+  },
+  compact: () => ({ op: 'compact' }),
+  zorder: () => ({ op: 'zorder' }),
+  vacuum: () => ({ op: 'vacuum' }),
+  checkpoint: () => ({ op: 'checkpoint' }),
+  cleanup: () => ({ op: 'cleanup' }),
+}
+/** Comes last: afterwards we may refuse for good. */
+const FEATURES = [
+  'DeletionVectors',
+  'ColumnMapping',
+  'ChangeDataFeed',
+  'AppendOnly',
+  'TimestampWithoutTimezone',
+]
+
+const OFTEN = ['stream', 'batch', 'append', 'delete', 'update', 'merge']
+
+/** Codes by which we may refuse a step, without having changed anything. */
+const REFUSALS = /^(table_|append_only|unsupported|commit_)/
+
+async function ourStep(world: World, name: string): Promise<string> {
+  try {
+    await OURS[name](world)
+    return 'done'
+  } catch (error) {
+    if (error instanceof HeadraceError && REFUSALS.test(error.code)) return error.code
+    throw error
+  }
+}
+
+async function foreignStep(world: World, { op, args, rows, appendOnly }: ForeignStep): Promise<string> {
+  const writer = pick(world.chance, world.foreign)
+  const { ok, error } = await writer.do(op, world.processed, args)
+  if (ok === undefined) return `failed: ${error}`.slice(0, 200)
+  if (rows !== undefined) world.rows = rows(world.rows)
+  if (appendOnly !== undefined) world.appendOnly = appendOnly
+  return `done by ${writer.name}`
+}
+
+const sorted = (rows: Row[]): string[] => rows.map((row) => JSON.stringify(row)).toSorted()
+
+/** What our reader finds, or the code by which it refuses. */
+async function ourRows({ app }: World): Promise<string[] | string> {
+  try {
+    const found = await app.query('shared/processed', 'SELECT * FROM t', undefined)
+    return sorted(
+      found.map(({ id, title, part, by_other: other }) => [id, title, part, other ?? null] as Row),
+    )
+  } catch (error) {
+    if (error instanceof HeadraceError && REFUSALS.test(error.code)) return error.code
+    throw error
+  }
+}
+
+async function checkReaders(world: World, told: string): Promise<string> {
+  const expected = sorted(world.rows)
+  for (const foreign of world.foreign) {
+    const { ok } = await foreign.do('rows', world.processed)
+    // deltalake's own readers do not take every feature; then the others are compared.
+    for (const [reader, rows] of Object.entries(ok ?? {}))
+      expect(sorted(rows as Row[]), `${reader} after ${told}`).toEqual(expected)
+  }
+  const ours = await ourRows(world)
+  if (typeof ours !== 'string') expect(ours, `ours after ${told}`).toEqual(expected)
+  return typeof ours === 'string' ? ours : ''
+}
+
+export interface HistoryPlace {
+  steps: number
+  foreign: ForeignWriter[]
+  /** Root of the tables, where it is not the home folder's. */
+  tables?: string
+}
+
+async function openWorld(chance: Chance, { foreign, tables }: HistoryPlace): Promise<World & { cleanUp(): void }> {
+  const { home, cleanUp } = smallHome()
+  Object.assign(process.env, { HEADRACE_HOME: home, HEADRACE_LOG: 'warn', HEADRACE_TABLES: tables ?? join(home, 'tables') })
+  mkdirSync(join(home, 'in'))
+  const path = join(home, 'shared.yaml')
+  writeFileSync(path, declaration())
+  const processed = `${tables ?? join(home, 'tables')}/shared/processed`
+  const empty = { files: 0, rows: [], waiting: [], appendOnly: false }
+  const world: World = { app: createApp('test'), home, path, processed, chance, foreign, ...empty }
+  await OURS.stream(world)
+  await OURS.batch(world)
+  return { ...world, cleanUp }
+}
+
+function nextStep({ chance }: World): string {
+  return chance() < 0.65 ? pick(chance, OFTEN) : pick(chance, [...Object.keys(OURS), ...Object.keys(FOREIGN)])
+}
+
+/**
+ * One history. Its steps come from the seed; `HEADRACE_TELL` prints them as they go.
+ */
+export async function runHistory(seed: number, place: HistoryPlace): Promise<void> {
+  const world = await openWorld(createChance(seed), place)
+  const told: string[] = []
+  const tell = (text: string): void => {
+    told.push(text)
+    if (process.env.HEADRACE_TELL !== undefined) process.stderr.write(`${seed} ${text}\n`)
+  }
+  for (let step = 0; step < place.steps; step += 1) {
+    const name = nextStep(world)
+    const isOurs = name in OURS && (!(name in FOREIGN) || world.chance() < 0.5)
+    const outcome = isOurs ? await ourStep(world, name) : await foreignStep(world, FOREIGN[name](world))
+    tell(`${isOurs ? 'our' : 'their'} ${name}: ${outcome}`)
+    // Only a delete may be refused, and where rows may only be added it must be.
+    const isForbidden = isOurs && name === 'delete' && world.appendOnly
+    if (isOurs) expect(outcome, told.join('; ')).toBe(isForbidden ? 'append_only' : 'done')
+    expect(await checkReaders(world, told.join('; ')), told.join('; ')).toBe('')
+  }
+  const feature = pick(world.chance, FEATURES)
+  tell(`their feature ${feature}: ${await foreignStep(world, { op: 'feature', args: { feature } })}`)
+  for (const name of ['stream', 'batch', 'compact']) {
+    tell(`our ${name}: ${await ourStep(world, name)}`)
+    tell(`reading: ${(await checkReaders(world, told.join('; '))) || 'right'}`)
+  }
+  rmSync(world.home, { recursive: true, force: true })
+}
