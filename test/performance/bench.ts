@@ -4,6 +4,7 @@
  */
 import { benchAdmission } from './admission.ts'
 import { benchFreshness } from './freshness.ts'
+import { benchHostile } from './hostile.ts'
 import { benchHourly } from './hourly.ts'
 import { benchJson } from './json.ts'
 import type { BenchReport } from './measure.ts'
@@ -29,6 +30,7 @@ const BENCHES: Record<string, { run: (options: BenchOptions) => Promise<BenchRep
   admission: { run: benchAdmission, pairs: 5, what: 'durable admissions of 100,000 queued executions of 5,000 tenants against a queue written by hand' },
   routes: { run: benchRoutes, pairs: 5, what: 'list and read routes against a bare Fastify route with the same SQL under the same role' },
   transfer: { run: benchTransfer, pairs: 5, what: 'PostgreSQL, CSV and NDJSON into Parquet against psql piped into DuckDB and a bare COPY' },
+  hostile: { run: benchHostile, pairs: 3, what: 'the service under a tenant that sends its most expensive requests, against the 250 ms that are promised and a neighbour in peace' },
   freshness: { run: benchFreshness, pairs: 1, what: 'age of messages when readers see them, at half the top rate' },
 }
 
