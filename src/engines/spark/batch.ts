@@ -7,7 +7,7 @@ import { BY_ADDRESS } from '../../core/object-store.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
 import { arrowColumns } from './arrow-rows.ts'
 import { rowsOfSlices, storedColumns, tableColumns, writeFiles } from './publish.ts'
-import { relationOf, rowsOfFiles, type Query } from './query.ts'
+import { parquetFiles, relationOf, rowsOfFiles, type Query } from './query.ts'
 import { replace, type SparkBatchOptions } from './replace.ts'
 import type { SparkSession } from './session.ts'
 import { name } from './sql.ts'
@@ -41,7 +41,7 @@ export function openSparkBatchEngine(options: SparkBatchOptions): BatchEngine {
     },
     async publish(request) {
       const rows = rowsOf(request.slices, request.partitions, storedColumns(request))
-      const picked: Query['sources'] = { chosen: { read: { data_source: { format: 'parquet', schema: 'position DOUBLE', paths: [...chosen] } } } }
+      const picked: Query['sources'] = { chosen: parquetFiles([...chosen], 'position DOUBLE') }
       const sql = `SELECT ${tableColumns(request)} FROM (${rows.sql}) r WHERE EXISTS (SELECT 1 FROM chosen c WHERE CAST(c.position AS BIGINT) = r.${POSITION})`
       const files = chosen.length === 0 ? [] : await writeFiles(options, { sql, sources: { ...rows.sources, ...picked } }, request.folder, request.partitions.map((rule) => rule.name), request.compression, 'publish rows')
       chosen.length = 0

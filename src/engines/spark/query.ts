@@ -22,10 +22,19 @@ export function sourcesOf(...queries: Query[]): Query['sources'] {
   return Object.assign({}, ...queries.map((query) => query.sources)) as Query['sources']
 }
 
+/**
+ * Parquet files by their names. Spark takes a path for a pattern where it has `[`, `{`, `*` or `?` in it, as a table's
+ * folder may: it would read other files, or none. (Delta's own option against it, `__globPaths__`, is not heard here.)
+ */
+export function parquetFiles(paths: string[], schema?: string): Relation {
+  const names = paths.map((path) => path.replace(/[\\*?[\]{}]/g, '\\$&'))
+  return { read: { data_source: { format: 'parquet', schema, paths: names } } }
+}
+
 /** Rows of Parquet files, columns that a file lacks being null, with where each stands (ADDED_COLUMNS: file and row). */
 export function parquetRows(paths: string[], columns: TableColumn[]): Relation {
   const schema = columns.map((column) => `${name(column.name)} ${sparkType(column.type)}`).join(', ')
-  const read: Relation = { read: { data_source: { format: 'parquet', schema, paths } } }
+  const read = parquetFiles(paths, schema)
   return { project: { input: read, expressions: ['*', `_metadata.file_path AS ${name(ADDED_COLUMNS.file)}`, `_metadata.row_index AS ${name(ADDED_COLUMNS.row)}`].map((expression) => ({ expression_string: { expression } })) } }
 }
 

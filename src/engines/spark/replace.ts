@@ -4,7 +4,7 @@ import type { Replacement, ReplaceRequest } from '../../core/batch-engine.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
 import { rowsOfSlices, storedColumns, tableColumns, writeFiles, type StoreByAddress } from './publish.ts'
 import type { Relation } from './protocol.ts'
-import { relationOf, rowsOfFiles, sourcesOf, sparkPath, type Query } from './query.ts'
+import { parquetFiles, relationOf, rowsOfFiles, sourcesOf, sparkPath, type Query } from './query.ts'
 import type { SparkSession } from './session.ts'
 import { name, sparkType } from './sql.ts'
 
@@ -47,7 +47,7 @@ async function keep(options: SparkBatchOptions, alias: string, query: Query, act
   const path = `${options.workFolder}/${alias}`
   await options.store.clear(path)
   await options.session.run({ write_operation: { input: relationOf(query), source: 'parquet', path, mode: 'SAVE_MODE_ERROR_IF_EXISTS' } }, { action })
-  return { [alias]: { read: { data_source: { format: 'parquet', paths: [path] } } } }
+  return { [alias]: parquetFiles([path]) }
 }
 
 function newestRows(options: SparkBatchOptions, request: ReplaceRequest): Query {
