@@ -2,14 +2,14 @@
  * Compaction: many small files become few, in commits that change no data, beside a running writer and readers. A file that
  * somebody else removes meanwhile makes its group void; the others stand.
  */
-import { randomUUID } from 'node:crypto'
 import { failpoint } from '../core/failpoint.ts'
 import type { CompactResult } from '../core/results.ts'
 import { HeadraceError, failure } from '../core/errors.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
-import { encodePath, rowsIn, type DataFile } from '../core/table-schema.ts'
+import { rowsIn, type DataFile } from '../core/table-schema.ts'
 import { compactionGroups, type CompactionTarget, type KnownFile } from '../planning/upkeep.ts'
-import type { AddAction } from './actions.ts'
+import { decodePath, type AddAction } from './actions.ts'
+import { makePrivateFolder, placed } from './placement.ts'
 import { columnsOf, engineFiles, rowsOf } from './snapshot.ts'
 import type { Table } from './table.ts'
 import { markedThrough, throughOf } from './through.ts'
@@ -58,22 +58,20 @@ export async function compact(request: CompactRequest): Promise<CompactResult> {
 async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promise<DataFile | undefined> {
   const { table, engine } = request
   const { store, snapshot } = table
-  const folder = `data/${randomUUID()}`
-  await store.makeFolder(folder)
+  const folder = await makePrivateFolder(store)
   const shape = { columns: columnsOf(snapshot.metadata), partitionColumns: snapshot.metadata.partitionColumns, compression: request.compression }
   const merged = await engine.merge(shape, await engineFiles(engine.access, store, sources), engine.access.path(store, folder), request.clusterBy)
-  const name = `${folder}/${merged.path}`
   checkRows(table, sources, merged)
-  await store.sync([name])
+  const [file] = await placed(store, shape.partitionColumns, folder, [merged])
   failpoint('compact.files_written')
   const through = Math.max(Math.min(request.readThrough, snapshot.version), ...sources.map((file) => throughOf(file) ?? -1))
-  const add: DataFile = { ...merged, path: encodePath(name), ...markedThrough(through) }
+  const add: DataFile = { ...file, ...markedThrough(through) }
   try {
     const info = { filesMerged: sources.length, rows: rowsIn(merged) }
     await table.commit({ operation: 'OPTIMIZE', adds: [add], removes: sources.map((file) => file.path), marks: {}, expect: {}, dataChange: false, info }, request.nowMs())
     return add
   } catch (error) {
-    await store.delete(name)
+    await store.delete(decodePath(add.path))
     if (error instanceof HeadraceError && error.code === 'marks_moved') return undefined
     throw error
   }

@@ -6,6 +6,7 @@ import type { TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import type { EngineAccess } from '../core/object-store.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
+import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
 import { columnsOf, engineFiles, rowsOf } from '../lakehouse/snapshot.ts'
 import { addTableColumns, openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { versionsAfter } from '../lakehouse/versions.ts'
@@ -59,8 +60,9 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
         return files.map((file, i) => ({ name: file.path, ...opened[i] }))
       },
       columns,
+      newFolder: () => makePrivateFolder(table.store),
       engineFolder: (name) => engine.access.path(table.store, name),
-      sync: (names) => table.store.sync(names),
+      place: (folder, files) => placed(table.store, table.snapshot.metadata.partitionColumns, folder, files),
       discard: async (names) => {
         for (const name of names) await table.store.delete(decodePath(name))
       },

@@ -3,7 +3,6 @@
  * published of their keys follows. Everything is prepared beside the live data; then Processed is swapped, then RAW. A crash in
  * between costs nothing: RAW still holds the old rows, and the same command does it again.
  */
-import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { ReprocessOptions } from '../control/app.ts'
 import { failure } from '../core/errors.ts'
@@ -18,11 +17,11 @@ import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
 import { fileLiteral, literal } from '../engines/duckdb/sql.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
+import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
 import { keptThrough } from '../lakehouse/through.ts'
 import { columnsOf, engineFiles, rowsOf } from '../lakehouse/snapshot.ts'
 import type { Table } from '../lakehouse/table.ts'
 import { filesAfter } from '../lakehouse/versions.ts'
-import { durable } from '../runner/hourly-batch.ts'
 import { openProcessed } from './batch-job.ts'
 import { homeFolder } from './home-folder.ts'
 import type { LoadedDataset } from './home.ts'
@@ -138,7 +137,7 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
   const live = [...table.snapshot.files.values()]
   const opened = await engineFiles(engine.access, table.store, live)
   const published = new Map(opened.map((one, i) => [one.path, live[i]]))
-  const folder = `data/${randomUUID()}`
+  const folder = await makePrivateFolder(table.store)
   const done = await engine.republish({
     slices: all.filter((slice) => slice.files.length > 0),
     before: [await sliced(raw.table, read)].filter((slice) => slice.files.length > 0),
@@ -153,7 +152,7 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
     compression: dataset.processed.compression,
   })
   result.republished = done.published
-  const adds = await durable(table.store.sync, folder, done.adds)
+  const adds = await placed(table.store, table.snapshot.metadata.partitionColumns, folder, done.adds)
   const removes = done.obsolete.map((path) => published.get(path)?.path ?? '')
   return table.commit({ operation: 'REPROCESS', adds, removes, ...fenceBatches(table), info: { published: done.published, replaced: done.replaced } }, Date.now())
 }
