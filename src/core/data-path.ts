@@ -3,6 +3,7 @@
  * states the values of partition columns, but some readers (polars) take them from the path and nowhere else: without them a
  * column is null in each row. No reader may need a path, and none of ours does.
  */
+import type { DeltaType } from './table-schema.ts'
 
 /** Stands for null. Delta reads an empty text as null, too. */
 const NO_VALUE = '__HIVE_DEFAULT_PARTITION__'
@@ -19,6 +20,17 @@ type Values = Record<string, string | null>
 export function privateFolder(id: string): string {
   return `${WRITING}/${id}`
 }
+
+/**
+ * The text of a partition value in the log. Engines write a timestamp as it suits them; Delta knows two ways, one of which leaves
+ * open in which zone, and other readers take no third one (`2026-11-29 10:00:00+00` fails the whole table).
+ */
+export function partitionText(type: DeltaType | undefined, value: string | null): string | null {
+  const [, day, time, digits = ''] = (type === 'timestamp' && UTC_TIME.exec(value ?? '')) || []
+  return day === undefined ? value : `${day}T${time}.${digits.padEnd(6, '0')}Z`
+}
+
+const UTC_TIME = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:\+00(?::?00)?|Z)$/
 
 /** The name in the store of a data file with these partition values (as the log states them). `file` must be unique in the table. */
 export function dataPath(partitionColumns: readonly string[], values: Values, file: string): string {

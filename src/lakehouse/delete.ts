@@ -44,7 +44,7 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
   for (const one of hit) {
     const folder = await makePrivateFolder(store)
     const kept = await engine.without(shape, one.published, engine.access.path(store, folder))
-    const files = await placed(store, shape.partitionColumns, folder, kept === undefined ? [] : [kept])
+    const files = await placed(table, folder, kept === undefined ? [] : [kept])
     for (const file of files) adds.push({ ...file, dataChange: unused.has(one.file.path), ...keptThrough(one.file) })
   }
   failpoint('delete.files_written')

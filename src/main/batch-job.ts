@@ -62,7 +62,7 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
       columns,
       newFolder: () => makePrivateFolder(table.store),
       engineFolder: (name) => engine.access.path(table.store, name),
-      place: (folder, files) => placed(table.store, table.snapshot.metadata.partitionColumns, folder, files),
+      place: (folder, files) => placed(table, folder, files),
       discard: async (names) => {
         for (const name of names) await table.store.delete(decodePath(name))
       },

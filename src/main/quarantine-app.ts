@@ -128,7 +128,7 @@ async function replay(dataset: string, options: { rule: string | undefined; dryR
 async function keepOthers(raw: RawTable, replaced: AddAction[], rule: string | undefined): Promise<DataFile[]> {
   const kept: DataFile[] = []
   for (const file of replaced) {
-    const { store, snapshot } = raw.table
+    const { store } = raw.table
     const folder = await makePrivateFolder(store)
     const source = store.localPath(decodePath(file.path))
     const target = store.localPath(`${folder}/kept.parquet`)
@@ -140,7 +140,7 @@ async function keepOthers(raw: RawTable, replaced: AddAction[], rule: string | u
     })
     const { partitionValues } = file
     const made = { path: 'kept.parquet', size: 0, partitionValues, stats: JSON.stringify({ numRecords: rows }) }
-    const files = await placed(store, snapshot.metadata.partitionColumns, folder, rows === 0 ? [] : [made])
+    const files = await placed(raw.table, folder, rows === 0 ? [] : [made])
     for (const one of files) kept.push({ ...one, size: (await store.stat(decodePath(one.path)))?.size ?? 0 })
   }
   return kept

@@ -152,7 +152,7 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
     compression: dataset.processed.compression,
   })
   result.republished = done.published
-  const adds = await placed(table.store, table.snapshot.metadata.partitionColumns, folder, done.adds)
+  const adds = await placed(table, folder, done.adds)
   const removes = done.obsolete.map((path) => published.get(path)?.path ?? '')
   return table.commit({ operation: 'REPROCESS', adds, removes, ...fenceBatches(table), info: { published: done.published, replaced: done.replaced } }, Date.now())
 }
