@@ -14,7 +14,7 @@ import { emptyCounts, type ReprocessResult } from '../core/results.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
 import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
-import { fileLiteral, literal } from '../engines/duckdb/sql.ts'
+import { literal, parquetRows } from '../engines/duckdb/sql.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
@@ -70,7 +70,7 @@ function within(file: AddAction, { from, to }: ReprocessOptions): boolean {
   return (from === undefined || day >= from) && (to === undefined || day <= to)
 }
 
-const sourceOf = (raw: RawTable, file: AddAction): string => `read_parquet(${fileLiteral(raw.table.store.localPath(decodePath(file.path)))}, file_row_number = true, union_by_name = true)`
+const sourceOf = (raw: RawTable, file: AddAction): string => parquetRows([raw.table.store.localPath(decodePath(file.path))], 'file_row_number = true')
 
 /** Rows whose message was not kept cannot be decoded again: nothing is done by halves. */
 async function checkOriginals(session: DuckSession, raw: RawTable, files: AddAction[], dataset: string): Promise<void> {
