@@ -24,7 +24,7 @@ export function createLocalStore(folder: string): ObjectStore {
     localPath: full,
     stage: async () => undefined,
     address: (name) => `file://${full(name)}`,
-    makeFolder: (name) => guard(async () => void (await mkdir(full(name), { recursive: true })), 'make', full(name)),
+    makeFolder: (name) => guard(() => inFolder(join(full(name), 'any'), async () => undefined), 'make', full(name)),
     async dropFolder(name) {
       await rm(full(name), { recursive: true, force: true }).catch(() => undefined)
       await removeEmpty(root, dirname(full(name)))
@@ -84,6 +84,9 @@ async function guard<T>(action: () => Promise<T>, verb: string, path: string): P
 /** So often a folder may vanish between our making it and our writing into it. Removers are few, and each needs a file to delete. */
 const FOLDER_ATTEMPTS = 100
 
+/** What comes of it. Node's recursive mkdir looks again at a folder that was there, and calls one that is gone by then no directory. */
+const VANISHED = ['ENOENT', 'ENOTDIR']
+
 /**
  * Creates something in a folder, which is made as well. Whoever deletes the last file of a folder removes it, and that may be just
  * before the creation, which then fails and is done again. Once something is in it nobody can remove it: rmdir(2) refuses.
@@ -94,7 +97,7 @@ async function inFolder<T>(path: string, create: () => Promise<T>): Promise<T> {
       await mkdir(dirname(path), { recursive: true })
       return await create()
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === FOLDER_ATTEMPTS) throw error
+      if (!VANISHED.includes((error as NodeJS.ErrnoException).code ?? '') || attempt === FOLDER_ATTEMPTS) throw error
     }
   }
 }
