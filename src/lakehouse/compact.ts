@@ -1,6 +1,7 @@
 /**
- * Compaction: many small files become few, and files that lie where older versions put them are moved, in commits that change no
- * data, beside a running writer and readers. A file that somebody else removes meanwhile makes its group void; the others stand.
+ * Compaction: many small files become few, and files that lie where older versions put them are moved, in
+ * commits that change no data, beside a running writer and readers. A file that somebody else removes
+ * meanwhile makes its group void; the others stand.
  */
 import { randomUUID } from 'node:crypto'
 import { dataPath, isLaidOut } from '../core/data-path.ts'
@@ -28,7 +29,10 @@ export interface CompactRequest extends MoveRequest {
 
 export interface MoveRequest {
   table: Table
-  /** Version up to which every consumer has read; files that came after it stay as they are. Infinity: there are none. */
+  /**
+   * Version up to which every consumer has read; files that came after it stay as they are. Infinity: there
+   * are none.
+   */
   readThrough: number
   dryRun: boolean
   nowMs: () => number
@@ -40,9 +44,19 @@ export async function compact(request: CompactRequest): Promise<CompactResult> {
   await table.refresh()
   const { files, version } = table.snapshot
   const unread = await filesAfter(table.store, request.readThrough, version)
-  const known = [...files.values()].filter((file) => !unread.has(file.path)).map((file): KnownFile => ({ ...file, rows: rowsOf(file) }))
+  const known = [...files.values()]
+    .filter((file) => !unread.has(file.path))
+    .map((file): KnownFile => ({ ...file, rows: rowsOf(file) }))
   const groups = compactionGroups(known, request.target)
-  const result: CompactResult = { filesBefore: files.size, filesAfter: files.size, rows: 0, bytesBefore: 0, bytesAfter: 0, moved: 0, conflicts: 0 }
+  const result: CompactResult = {
+    filesBefore: files.size,
+    filesAfter: files.size,
+    rows: 0,
+    bytesBefore: 0,
+    bytesAfter: 0,
+    moved: 0,
+    conflicts: 0,
+  }
   for (const [i, group] of groups.entries()) {
     request.progress(`compacting group ${i + 1} of ${groups.length}: ${group.length} files`)
     const sources = group.map((file) => files.get(file.path)).filter((file) => file !== undefined)
@@ -58,24 +72,51 @@ export async function compact(request: CompactRequest): Promise<CompactResult> {
     failpoint('compact.group_done')
   }
   const merged = new Set(groups.flat().map((file) => file.path))
-  return moveMisplaced(request, known.filter((file) => !merged.has(file.path)).map((file) => file.path), result)
+  return moveMisplaced(
+    request,
+    known.filter((file) => !merged.has(file.path)).map((file) => file.path),
+    result,
+  )
 }
 
 /** The archive is not merged: RAW's log names its versions, and days come to it merged. */
 export async function moveOnly(request: MoveRequest): Promise<CompactResult> {
   const { files } = await request.table.refresh()
-  const result: CompactResult = { filesBefore: files.size, filesAfter: files.size, rows: 0, bytesBefore: 0, bytesAfter: 0, moved: 0, conflicts: 0 }
+  const result: CompactResult = {
+    filesBefore: files.size,
+    filesAfter: files.size,
+    rows: 0,
+    bytesBefore: 0,
+    bytesAfter: 0,
+    moved: 0,
+    conflicts: 0,
+  }
   return moveMisplaced(request, [...files.keys()], result)
 }
 
-/** Files that are not where a writer of today puts them. One with an address of its own belongs to another table. */
+/**
+ * Files that are not where a writer of today puts them. One with an address of its own belongs to another
+ * table.
+ */
 export function misplaced({ metadata, files }: Table['snapshot'], among: string[]): AddAction[] {
   return among
     .flatMap((path) => files.get(path) ?? [])
-    .filter((file) => !/^[a-z0-9]+:\//i.test(file.path) && !isLaidOut(decodePath(file.path), metadata.partitionColumns, loggedValues(metadata, file.partitionValues)))
+    .filter(
+      (file) =>
+        !/^[a-z0-9]+:\//i.test(file.path) &&
+        !isLaidOut(
+          decodePath(file.path),
+          metadata.partitionColumns,
+          loggedValues(metadata, file.partitionValues),
+        ),
+    )
 }
 
-async function moveMisplaced(request: MoveRequest, among: string[], result: CompactResult): Promise<CompactResult> {
+async function moveMisplaced(
+  request: MoveRequest,
+  among: string[],
+  result: CompactResult,
+): Promise<CompactResult> {
   const files = misplaced(request.table.snapshot, among).map((file) => ({ ...file, rows: rowsOf(file) }))
   const groups = moveGroups(files, { files: LIMITS.movedFiles, bytes: LIMITS.movedBytes })
   for (const [i, group] of groups.entries()) {
@@ -88,8 +129,9 @@ async function moveMisplaced(request: MoveRequest, among: string[], result: Comp
 }
 
 /**
- * Copies files to their places and commits that; false when another writer was there first. The bytes are the same: partition
- * values stand in no file. Those that they come from stay until vacuum, for readers of older versions.
+ * Copies files to their places and commits that; false when another writer was there first. The bytes are the
+ * same: partition values stand in no file. Those that they come from stay until vacuum, for readers of older
+ * versions.
  */
 async function moveGroup(request: MoveRequest, sources: AddAction[]): Promise<boolean> {
   const { store, snapshot } = request.table
@@ -101,7 +143,13 @@ async function moveGroup(request: MoveRequest, sources: AddAction[]): Promise<bo
     names.push(dataPath(snapshot.metadata.partitionColumns, partitionValues, `${id}-${i}.parquet`))
     await store.copy(decodePath(file.path), names[i])
     const { tags } = markedThrough(goesThrough(request, [file]))
-    adds.push({ path: encodePath(names[i]), size: file.size, partitionValues, stats: file.stats ?? '', tags: { ...file.tags, ...tags } })
+    adds.push({
+      path: encodePath(names[i]),
+      size: file.size,
+      partitionValues,
+      stats: file.stats ?? '',
+      tags: { ...file.tags, ...tags },
+    })
   }
   await store.sync(names)
   failpoint('compact.files_written')
@@ -110,13 +158,34 @@ async function moveGroup(request: MoveRequest, sources: AddAction[]): Promise<bo
 
 /** Up to which version of RAW the rows of these files go, at most. */
 function goesThrough({ table, readThrough }: MoveRequest, sources: AddAction[]): number {
-  return Math.max(Math.min(readThrough, table.snapshot.version), ...sources.map((file) => throughOf(file) ?? -1))
+  return Math.max(
+    Math.min(readThrough, table.snapshot.version),
+    ...sources.map((file) => throughOf(file) ?? -1),
+  )
 }
 
-/** Commits files that take the place of others; false, and they are gone, when another writer was there first. */
-async function replaced({ table, nowMs }: MoveRequest, sources: AddAction[], adds: DataFile[], info: Record<string, unknown>): Promise<boolean> {
+/**
+ * Commits files that take the place of others; false, and they are gone, when another writer was there first.
+ */
+async function replaced(
+  { table, nowMs }: MoveRequest,
+  sources: AddAction[],
+  adds: DataFile[],
+  info: Record<string, unknown>,
+): Promise<boolean> {
   try {
-    await table.commit({ operation: 'OPTIMIZE', adds, removes: sources.map((file) => file.path), marks: {}, expect: {}, dataChange: false, info }, nowMs())
+    await table.commit(
+      {
+        operation: 'OPTIMIZE',
+        adds,
+        removes: sources.map((file) => file.path),
+        marks: {},
+        expect: {},
+        dataChange: false,
+        info,
+      },
+      nowMs(),
+    )
     return true
   } catch (error) {
     if (!(error instanceof HeadraceError) || error.code !== 'marks_moved') throw error
@@ -131,20 +200,39 @@ async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promis
   const { table, engine } = request
   const { store, snapshot } = table
   const folder = await makePrivateFolder(store)
-  const shape = { columns: columnsOf(snapshot.metadata), partitionColumns: snapshot.metadata.partitionColumns, compression: request.compression }
-  const merged = await engine.merge(shape, await engineFiles(engine.access, store, sources), engine.access.path(store, folder), request.clusterBy)
+  const shape = {
+    columns: columnsOf(snapshot.metadata),
+    partitionColumns: snapshot.metadata.partitionColumns,
+    compression: request.compression,
+  }
+  const merged = await engine.merge(
+    shape,
+    await engineFiles(engine.access, store, sources),
+    engine.access.path(store, folder),
+    request.clusterBy,
+  )
   checkRows(table, sources, merged)
   const [file] = await placed(table, folder, [merged])
   failpoint('compact.files_written')
   const add: DataFile = { ...file, ...markedThrough(goesThrough(request, sources)) }
-  const stands = await replaced(request, sources, [add], { filesMerged: sources.length, rows: rowsIn(merged) })
+  const stands = await replaced(request, sources, [add], {
+    filesMerged: sources.length,
+    rows: rowsIn(merged),
+  })
   return stands ? add : undefined
 }
 
-/** The last word before files are replaced: what was written must have as many rows as what the log says goes. */
+/**
+ * The last word before files are replaced: what was written must have as many rows as what the log says goes.
+ */
 function checkRows(table: Table, sources: AddAction[], merged: DataFile): void {
   const stated = sources.map((file) => rowsOf(file))
   if (stated.includes(undefined)) return
   const wanted = stated.reduce((sum: number, rows) => sum + (rows ?? 0), 0)
-  if (rowsIn(merged) !== wanted) throw failure('reconcile_failed', { what: `compaction of ${table.store.root}`, left: `${wanted} rows in ${sources.length} files`, right: `${rowsIn(merged)} rows merged` })
+  if (rowsIn(merged) !== wanted)
+    throw failure('reconcile_failed', {
+      what: `compaction of ${table.store.root}`,
+      left: `${wanted} rows in ${sources.length} files`,
+      right: `${rowsIn(merged)} rows merged`,
+    })
 }

@@ -1,5 +1,17 @@
-/** Folders of a local store: they go with their last file, up to the root, and whoever writes into one meanwhile loses nothing. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+/**
+ * Folders of a local store: they go with their last file, up to the root, and whoever writes into one
+ * meanwhile loses nothing.
+ */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -10,7 +22,12 @@ const base = mkdtempSync(join(tmpdir(), 'headrace-folders-'))
 afterAll(() => rmSync(base, { recursive: true, force: true }))
 
 let roots = 0
-function place(): { root: string; store: ReturnType<typeof createLocalStore>; made(name: string): void; seen(): string[] } {
+function place(): {
+  root: string
+  store: ReturnType<typeof createLocalStore>
+  made(name: string): void
+  seen(): string[]
+} {
   roots += 1
   const root = join(base, `table-${roots}`)
   mkdirSync(root)
@@ -18,7 +35,12 @@ function place(): { root: string; store: ReturnType<typeof createLocalStore>; ma
     mkdirSync(join(root, name, '..'), { recursive: true })
     writeFileSync(join(root, name), name)
   }
-  return { root, store: createLocalStore(root), made, seen: () => readdirSync(root, { recursive: true }).map(String).toSorted() }
+  return {
+    root,
+    store: createLocalStore(root),
+    made,
+    seen: () => readdirSync(root, { recursive: true }).map(String).toSorted(),
+  }
 }
 
 test('the last file of a folder takes it along, and those above it that are empty then, but never the root', async () => {
