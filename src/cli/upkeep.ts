@@ -16,7 +16,7 @@ export function addUpkeep(program: Command, app: App, output: () => Output): voi
   const verb = (name: string, description: string): Command =>
     program.command(`${name} <dataset>`).description(description).option('--dry-run', 'only say files, rows and bytes').addOption(memoryOption()).addOption(engineOption()).option('--master <url>', MASTER).option('--connect <host:port>', CONNECT)
   const options = (flags: Flags): UpkeepOptions => ({ engine: engineChoice(flags), memoryBytes: flags.memory, dryRun: flags.dryRun === true, keepFrom: flags.keepFrom, graceMs: flags.grace, say: output().progress })
-  verb('compact', 'merge small files of RAW and Processed; readers see the same rows before and after').action(async (dataset: string, flags: Flags) => shown(output(), await app.compact(dataset, options(flags))))
+  verb('compact', 'merge small files of RAW and Processed, and move those that an older version put elsewhere; readers see the same rows before and after').action(async (dataset: string, flags: Flags) => shown(output(), await app.compact(dataset, options(flags))))
   const keep = ['--keep-from <day>', 'first day of ingest that stays, instead of raw.retention_days'] as const
   const grace = ['--grace <time>', 'how long replaced files stay, instead of upkeep.grace_hours; less than the longest read loses readers their files'] as const
   verb('retain', 'move days older than raw.retention_days to the archive, or delete them, once the batch has used them').option(...keep, day).action(async (dataset: string, flags: Flags) => shown(output(), [await app.retain(dataset, options(flags))]))

@@ -49,6 +49,11 @@ export const LIMITS = {
   rowsPerFile: 2 * 122_880,
   /** Compaction closes a file at so many rows, unless the dataset says fewer. */
   rowsPerMergedFile: 10_000_000,
+  /**
+   * What one compaction moves to where files lie today, of one table: until vacuum comes it lies there twice.
+   */
+  movedFiles: 2_000,
+  movedBytes: 16 * 1024 * MIB,
   stagedBytes: 96 * MIB,
   dedupWindowMessages: 1_000_000,
   /**

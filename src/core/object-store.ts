@@ -21,13 +21,20 @@ export interface ObjectStore {
   /** All objects below a folder, in order of name; with `after`, only names greater than it. */
   list(folder: string, after?: string): Promise<StoredObject[]>
   stat(name: string): Promise<StoredObject | undefined>
+  /** Folders that have nothing in them any more go as well, but for the root. */
   delete(name: string): Promise<void>
-  /** Deletes what interrupted writes left behind and `list` does not show, when it is older. */
+  /** Deletes what interrupted writes left behind and `list` does not show, when it is older: unfinished files, empty folders. */
   sweep(beforeMs: number): Promise<void>
   /** Makes files that an engine wrote itself durable: their bytes, their names, the folders above them. */
   sync(names: string[]): Promise<void>
-  /** Makes the folder behind a local path, for an engine to write into. */
+  /** Makes the folder behind a local path, which only the caller knows, for an engine to write into. */
   makeFolder(name: string): Promise<void>
+  /** Removes such a folder with all that is still in it. Never fails: what it leaves is old one day, and vacuum takes it. */
+  dropFolder(name: string): Promise<void>
+  /** Gives a file that an engine wrote another name, which `sync` then makes durable. Folders above it need not be there. */
+  move(from: string, to: string): Promise<void>
+  /** Gives an object a twin, which `sync` then makes durable. Folders above it need not be there. */
+  copy(from: string, to: string): Promise<void>
   /** Where an engine on this machine opens an object that was staged, or writes one that `sync` then makes durable in the store. */
   localPath(name: string): string
   /** Makes objects readable at their local paths; a store that is not this machine's disk fetches them. */

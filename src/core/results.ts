@@ -65,6 +65,8 @@ export interface CompactResult {
   rows: number
   bytesBefore: number
   bytesAfter: number
+  /** Files that lay elsewhere than a writer of today puts them, and were moved as they are. */
+  moved: number
   /** Groups given up because another writer changed their files. */
   conflicts: number
 }

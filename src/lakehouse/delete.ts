@@ -1,10 +1,9 @@
 /** Deletes the rows of keys: the files that hold them are written again without, in one commit. */
-import { randomUUID } from 'node:crypto'
 import { failpoint } from '../core/failpoint.ts'
 import type { DeleteResult } from '../core/results.ts'
 import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
-import { encodePath, type DataFile } from '../core/table-schema.ts'
-import { decodePath } from './actions.ts'
+import type { DataFile } from '../core/table-schema.ts'
+import { makePrivateFolder, placed } from './placement.ts'
 import { columnsOf, engineFiles } from './snapshot.ts'
 import type { Table } from './table.ts'
 import { keptThrough } from './through.ts'
@@ -43,12 +42,11 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
   const unused = await filesAfter(store, request.usedThrough, snapshot.version)
   const adds: DataFile[] = []
   for (const one of hit) {
-    const folder = `data/${randomUUID()}`
-    await store.makeFolder(folder)
+    const folder = await makePrivateFolder(store)
     const kept = await engine.without(shape, one.published, engine.access.path(store, folder))
-    if (kept !== undefined) adds.push({ ...kept, path: encodePath(`${folder}/${kept.path}`), dataChange: unused.has(one.file.path), ...keptThrough(one.file) })
+    const files = await placed(table, folder, kept === undefined ? [] : [kept])
+    for (const file of files) adds.push({ ...file, dataChange: unused.has(one.file.path), ...keptThrough(one.file) })
   }
-  await store.sync(adds.map((file) => decodePath(file.path)))
   failpoint('delete.files_written')
   const version = await table.commit({ operation: 'DELETE', adds, removes: hit.map((one) => one.file.path), marks: request.marks, expect: request.expect, info: { ...request.info, rows: result.rows, files: hit.length } }, request.nowMs())
   return { ...result, version }

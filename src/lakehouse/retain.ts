@@ -3,10 +3,12 @@
  * them. A move is two commits: the archive takes the files, then RAW lets go of them and marks the archive's version in the
  * same entry. Who reads the archive at the marked version sees each row in one of the two, always.
  */
+import { dataPath, isLaidOut } from '../core/data-path.ts'
 import { HeadraceError } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
 import type { RetainResult } from '../core/results.ts'
 import { archiveMark } from '../core/marks.ts'
+import { encodePath } from '../core/table-schema.ts'
 import { expiredFiles } from '../planning/upkeep.ts'
 import { decodePath, type AddAction } from './actions.ts'
 import { countRows } from './file-rows.ts'
@@ -62,19 +64,28 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
   }
 }
 
-/** Copies files under the names they have, and commits them to the archive. Returns the archive's version. */
+/** Copies files, and commits them to the archive. Returns the archive's version. */
 async function moveTo(request: RetainRequest, archive: Table, files: AddAction[]): Promise<number> {
+  const names = files.map((file) => archivedName(archive, file))
   for (const [i, file] of files.entries()) {
-    const name = decodePath(file.path)
-    const bytes = await request.raw.store.read(name)
-    if (bytes !== undefined) await archive.store.write(name, bytes)
+    const bytes = await request.raw.store.read(decodePath(file.path))
+    if (bytes !== undefined) await archive.store.write(names[i], bytes)
     request.progress(`archiving file ${i + 1} of ${files.length}`)
   }
+  // Their names, too, and those of folders that are new.
+  await archive.store.sync(names)
   failpoint('archive.copied')
-  const adds = files.map((file) => ({ path: file.path, size: file.size, partitionValues: file.partitionValues, stats: file.stats ?? '', dataChange: true }))
+  const adds = files.map((file, i) => ({ path: encodePath(names[i]), size: file.size, partitionValues: file.partitionValues, stats: file.stats ?? '', dataChange: true }))
   const version = await archive.commit({ operation: 'ARCHIVE', adds, removes: [], marks: {}, expect: {}, info: { from: request.raw.store.root } }, request.nowMs())
   failpoint('archive.committed')
   return version
+}
+
+/** The name that the file has in RAW, unless it lies there where older versions put it. */
+function archivedName(archive: Table, file: AddAction): string {
+  const { partitionColumns } = archive.snapshot.metadata
+  const name = decodePath(file.path)
+  return isLaidOut(name, partitionColumns, file.partitionValues) ? name : dataPath(partitionColumns, file.partitionValues, name.split('/').slice(-2).join('-'))
 }
 
 /** A move that ended between its two commits is taken back: RAW still has these rows, under these names or others by now. */

@@ -214,7 +214,7 @@ function actionsOf(request: CommitRequest & { id: string }, snapshot: Snapshot, 
     actions.push({ remove: { path: asLogged(file).path, deletionTimestamp: nowMs, dataChange, extendedFileMetadata: true, partitionValues, size } })
   }
   for (const file of request.adds)
-    actions.push({ add: { path: file.path, partitionValues: file.partitionValues, size: file.size, modificationTime: nowMs, dataChange: file.dataChange ?? dataChange, stats: file.stats, ...(file.tags === undefined ? {} : { tags: file.tags }) } })
+    actions.push({ add: { path: file.path, partitionValues: file.partitionValues, size: file.size, modificationTime: nowMs, dataChange: file.dataChange ?? dataChange, ...(file.stats === '' ? {} : { stats: file.stats }), ...(file.tags === undefined ? {} : { tags: file.tags }) } })
   return actions
 }
 

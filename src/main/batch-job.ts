@@ -7,6 +7,7 @@ import type { Dataset } from '../dataset/declaration.ts'
 import type { EngineAccess } from '../core/object-store.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { countRows } from '../lakehouse/file-rows.ts'
+import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
 import { columnsOf, engineFiles } from '../lakehouse/snapshot.ts'
 import { addTableColumns, openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { versionsAfter } from '../lakehouse/versions.ts'
@@ -60,8 +61,9 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
         return files.map((file, i) => ({ name: file.path, ...opened[i] }))
       },
       columns,
+      newFolder: () => makePrivateFolder(table.store),
       engineFolder: (name) => engine.access.path(table.store, name),
-      sync: (names) => table.store.sync(names),
+      place: (folder, files) => placed(table, folder, files),
       discard: async (names) => {
         for (const name of names) await table.store.delete(decodePath(name))
       },

@@ -1,6 +1,7 @@
 /** Which engine a job of a dataset works with, opened: DuckDB in this process, or a session on Spark. */
 import { randomUUID } from 'node:crypto'
 import type { BatchEngine } from '../core/batch-engine.ts'
+import { privateFolder } from '../core/data-path.ts'
 import { failure } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
@@ -25,7 +26,7 @@ export async function openBatchEngineFor(request: EngineRequest, tables: { rawCo
   if (dataset.engine === 'duckdb') return openBatchEngine({ ...embedded, columns, partitionColumns })
   const { openSparkBatchEngine } = await import('../engines/spark/batch.ts')
   return onSpark(request, (session) =>
-    openSparkBatchEngine({ session, store: byAddress([processed]), rawColumns, columns, partitionColumns, workFolder: processed.address(`data/${randomUUID()}`) }),
+    openSparkBatchEngine({ session, store: byAddress([processed]), rawColumns, columns, partitionColumns, workFolder: processed.address(privateFolder(randomUUID())) }),
   )
 }
 

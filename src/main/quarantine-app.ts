@@ -8,8 +8,9 @@ import type { DataFile } from '../core/table-schema.ts'
 import type { App, ReplayResult } from '../control/app.ts'
 import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
-import { fileList, fileLiteral, literal } from '../engines/duckdb/sql.ts'
+import { literal, parquetRows } from '../engines/duckdb/sql.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
+import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset } from './home.ts'
 import { addColumns, evolveRaw, openRaw, type RawTable } from './raw-table.ts'
@@ -65,7 +66,7 @@ async function withQuarantine<T>(raw: RawTable, action: (session: DuckSession) =
     const names = quarantineFiles(raw).map((file) => decodePath(file.path))
     await raw.table.store.stage(names)
     const paths = names.map((name) => raw.table.store.localPath(name))
-    await session.run(`CREATE VIEW q AS SELECT * FROM read_parquet(${fileList(paths)}, union_by_name = true, filename = true)`)
+    await session.run(`CREATE VIEW q AS SELECT * FROM ${parquetRows(paths, 'filename = true')}`)
     return await action(session)
   } finally {
     await session.close()
@@ -127,19 +128,20 @@ async function replay(dataset: string, options: { rule: string | undefined; dryR
 async function keepOthers(raw: RawTable, replaced: AddAction[], rule: string | undefined): Promise<DataFile[]> {
   const kept: DataFile[] = []
   for (const file of replaced) {
-    const name = `${file.path.replace(/\.parquet$/, '')}-kept-${raw.table.snapshot.version}.parquet`
-    const source = raw.table.store.localPath(decodePath(file.path))
-    const target = raw.table.store.localPath(decodePath(name))
+    const { store } = raw.table
+    const folder = await makePrivateFolder(store)
+    const source = store.localPath(decodePath(file.path))
+    const target = store.localPath(`${folder}/kept.parquet`)
     const stays = `reject_kind <> 'record' OR coalesce(octet_length(original), 0) = 0${rule === undefined ? '' : ` OR NOT (reject_rule = ${literal(rule)} OR starts_with(reject_rule, ${literal(`${rule}.`)}))`}`
     const rows = await withQuarantine(raw, async (session) => {
-      const [[count]] = await session.rows(`SELECT count(*) FROM read_parquet(${fileLiteral(source)}) WHERE ${stays}`)
-      if (Number(count) > 0) await session.run(`COPY (SELECT * FROM read_parquet(${fileLiteral(source)}) WHERE ${stays}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd)`)
+      const [[count]] = await session.rows(`SELECT count(*) FROM ${parquetRows([source])} WHERE ${stays}`)
+      if (Number(count) > 0) await session.run(`COPY (SELECT * FROM ${parquetRows([source])} WHERE ${stays}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd)`)
       return Number(count)
     })
-    if (rows === 0) continue
-    await raw.table.store.sync([decodePath(name)])
-    const size = (await raw.table.store.stat(decodePath(name)))?.size ?? 0
-    kept.push({ path: name, size, partitionValues: file.partitionValues, stats: JSON.stringify({ numRecords: rows }) })
+    const { partitionValues } = file
+    const made = { path: 'kept.parquet', size: 0, partitionValues, stats: JSON.stringify({ numRecords: rows }) }
+    const files = await placed(raw.table, folder, rows === 0 ? [] : [made])
+    for (const one of files) kept.push({ ...one, size: (await store.stat(decodePath(one.path)))?.size ?? 0 })
   }
   return kept
 }

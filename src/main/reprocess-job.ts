@@ -3,7 +3,6 @@
  * published of their keys follows. Everything is prepared beside the live data; then Processed is swapped, then RAW. A crash in
  * between costs nothing: RAW still holds the old rows, and the same command does it again.
  */
-import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { ReprocessOptions } from '../control/app.ts'
 import { failure } from '../core/errors.ts'
@@ -15,15 +14,15 @@ import { emptyCounts, type ReprocessResult } from '../core/results.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
 import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
-import { fileLiteral, literal } from '../engines/duckdb/sql.ts'
+import { literal, parquetRows } from '../engines/duckdb/sql.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
+import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
 import { keptThrough } from '../lakehouse/through.ts'
 import { countRows } from '../lakehouse/file-rows.ts'
 import { columnsOf, engineFiles } from '../lakehouse/snapshot.ts'
 import type { Table } from '../lakehouse/table.ts'
 import { filesAfter } from '../lakehouse/versions.ts'
-import { durable } from '../runner/hourly-batch.ts'
 import { openProcessed } from './batch-job.ts'
 import { homeFolder } from './home-folder.ts'
 import type { LoadedDataset } from './home.ts'
@@ -73,7 +72,7 @@ function within(file: AddAction, { from, to }: ReprocessOptions): boolean {
   return (from === undefined || day >= from) && (to === undefined || day <= to)
 }
 
-const sourceOf = (raw: RawTable, file: AddAction): string => `read_parquet(${fileLiteral(raw.table.store.localPath(decodePath(file.path)))}, file_row_number = true, union_by_name = true)`
+const sourceOf = (raw: RawTable, file: AddAction): string => parquetRows([raw.table.store.localPath(decodePath(file.path))], 'file_row_number = true')
 
 /** Rows whose message was not kept cannot be decoded again: nothing is done by halves. */
 async function checkOriginals(session: DuckSession, raw: RawTable, files: AddAction[], dataset: string): Promise<void> {
@@ -141,7 +140,7 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
   const live = [...table.snapshot.files.values()]
   const opened = await engineFiles(engine.access, table.store, live)
   const published = new Map(opened.map((one, i) => [one.path, live[i]]))
-  const folder = `data/${randomUUID()}`
+  const folder = await makePrivateFolder(table.store)
   const done = await engine.republish({
     slices: all.filter((slice) => slice.files.length > 0),
     before: [await sliced(raw.table, read)].filter((slice) => slice.files.length > 0),
@@ -156,7 +155,7 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
     compression: dataset.processed.compression,
   })
   result.republished = done.published
-  const adds = await durable(table.store.sync, folder, done.adds)
+  const adds = await placed(table, folder, done.adds)
   const removes = done.obsolete.map((path) => published.get(path)?.path ?? '')
   return table.commit({ operation: 'REPROCESS', adds, removes, ...fenceBatches(table), info: { published: done.published, replaced: done.replaced } }, Date.now())
 }

@@ -7,7 +7,7 @@ import { BY_LOCAL_PATH } from '../core/object-store.ts'
 import { typeText } from '../core/table-schema.ts'
 import type { App, TableInfo } from '../control/app.ts'
 import { lockDown, openSession, type DuckSession } from '../engines/duckdb/session.ts'
-import { fileLiteral, name } from '../engines/duckdb/sql.ts'
+import { name, parquetRows } from '../engines/duckdb/sql.ts'
 import { rowsOfFiles } from '../engines/duckdb/table-view.ts'
 import { decodePath } from '../lakehouse/actions.ts'
 import { registerText } from '../lakehouse/register.ts'
@@ -152,7 +152,7 @@ async function hashTable(session: DuckSession, table: Table, snapshot: Snapshot,
   for (const file of snapshot.files.values()) {
     await table.store.stage([decodePath(file.path)])
     const path = table.store.localPath(decodePath(file.path))
-    const [[rows]] = await session.rows(`SELECT count(*) FROM read_parquet(${fileLiteral(path)})`).catch((error: Error) => [[error.message]])
+    const [[rows]] = await session.rows(`SELECT count(*) FROM ${parquetRows([path])}`).catch((error: Error) => [[error.message]])
     const stated = rowsOf(file)
     if (stated !== undefined && Number(rows) !== stated) problems.push(`${decodePath(file.path)} has ${String(rows)} rows, the log says ${stated}`)
   }

@@ -6,7 +6,7 @@ import { HeadraceError, failure } from '../core/errors.ts'
 import type { TableColumn, TableSchema } from '../core/table-schema.ts'
 import type { CompactResult, DeleteResult, VacuumResult } from '../core/results.ts'
 import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
-import { compact } from '../lakehouse/compact.ts'
+import { compact, misplaced, moveOnly } from '../lakehouse/compact.ts'
 import { deleteKeys } from '../lakehouse/delete.ts'
 import { followArchive, retain, undoUnfinished } from '../lakehouse/retain.ts'
 import { columnsOf } from '../lakehouse/snapshot.ts'
@@ -95,8 +95,17 @@ function compactZones(tables: Tables, options: UpkeepOptions): Promise<({ table:
       const done = await compact({ table, engine, target: dataset.upkeep, clusterBy, compression, readThrough, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
       results.push({ table: `${dataset.name}/${zone}`, ...done })
     }
-    return results
+    return [...results, ...(await moveArchive(tables, options))]
   })
+}
+
+/** An unfinished move of days is taken back first: it is known by the names that it gave. */
+async function moveArchive({ loaded, raw, archive }: Tables, options: UpkeepOptions): Promise<({ table: string } & CompactResult)[]> {
+  if (archive === undefined || misplaced(archive.snapshot, [...archive.snapshot.files.keys()]).length === 0) return []
+  if (!options.dryRun) await undoUnfinished(raw, archive, Date.now())
+  const done = await moveOnly({ table: archive, readThrough: Infinity, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
+  if (!options.dryRun) await followArchive(raw, archive, Date.now())
+  return [{ table: `${loaded.dataset.name}/archive`, ...done }]
 }
 
 async function retainRaw(tables: Tables, options: UpkeepOptions): ReturnType<App['retain']> {

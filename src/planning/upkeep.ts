@@ -41,6 +41,26 @@ export function compactionGroups(files: KnownFile[], target: CompactionTarget): 
   return groups.filter((group) => group.length >= LEAST_FILES || (group.length > 1 && isFull(merged(group), target)))
 }
 
+/** Files of one commit that moves them. */
+const MOVED_TOGETHER = 100
+
+/**
+ * Files that lie where older versions put them, in groups that move together: in the log's order, each as it is, and no more than
+ * one run may copy. The first one moves however large it is.
+ */
+export function moveGroups<F extends KnownFile>(files: F[], most: { files: number; bytes: number }): F[][] {
+  const groups: F[][] = []
+  let [count, bytes] = [0, 0]
+  for (const file of files) {
+    if (count > 0 && (count === most.files || bytes + file.size > most.bytes)) return groups
+    if (count % MOVED_TOGETHER === 0) groups.push([])
+    groups[groups.length - 1].push(file)
+    count += 1
+    bytes += file.size
+  }
+  return groups
+}
+
 function isFull(file: { size: number; rows: number | undefined }, target: CompactionTarget): boolean {
   return file.size >= target.fileBytes * FULL || (file.rows ?? 0) >= target.rowsPerFile * FULL
 }

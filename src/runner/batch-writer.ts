@@ -1,7 +1,8 @@
-/** The files of one stream batch: rows gather in two stages and are written, file by file, into the batch's own folder. */
+/** The files of one stream batch: rows gather in two stages and are written, file by file, in a folder of the batch's own. */
 import { randomUUID } from 'node:crypto'
 import { failpoint } from '../core/failpoint.ts'
 import type { Stage, StageColumn, StageEngine } from '../core/engine.ts'
+import { dataPath, privateFolder } from '../core/data-path.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { DataFile, TableSchema } from '../core/table-schema.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
@@ -65,15 +66,20 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
     const sealed = await stages[outcome].rotate()
     if (sealed === undefined) return
     options.beforeWrite?.()
-    const { files, folder, date } = batch
-    const path = `${folder}/${outcome}-${files.length}.parquet`
-    files.push({ path, size: 0, partitionValues: { outcome, ingest_date: date }, stats: '' })
+    const { files, id, date } = batch
+    const partitionValues = { outcome, ingest_date: date }
+    const file = `${id}-${files.length}.parquet`
+    const path = dataPath(schema.partitionColumns, partitionValues, file)
+    files.push({ path, size: 0, partitionValues, stats: '' })
     const slot = files[files.length - 1]
-    await store.makeFolder(folder)
+    await store.makeFolder(privateFolder(id))
     const derived = derivedOrigin(dataset, { ...options, ingestTime: batch.ingestTime })
     sealedBytes += bytes
     writing = writing.then(async () => {
-      const written = await sealed.write(store.localPath(path), derived, fileOrder(schema), dataset.raw.compression)
+      const unfinished = `${privateFolder(id)}/${file}`
+      const written = await sealed.write(store.localPath(unfinished), derived, fileOrder(schema), dataset.raw.compression)
+      // Whole: who reads folders, and not the log, sees no half of a file.
+      await store.move(unfinished, path)
       slot.size = written.size
       slot.stats = written.stats
       sealedBytes -= bytes
@@ -104,10 +110,11 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
     async finish() {
       await seal('accepted')
       await seal('quarantined')
-      const { files } = batch
+      const { files, id } = batch
       batch = newBatch(options.nowMs())
       const durable = writing.then(async () => {
         if (files.length > 0) await store.sync(files.map((file) => file.path))
+        if (files.length > 0) await store.dropFolder(privateFolder(id))
         failpoint('batch.prepared')
         return files
       })
@@ -118,23 +125,25 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
       for (const stage of Object.values(stages)) await stage.rotate()
       await writing
       for (const file of batch.files) await store.delete(file.path)
+      if (batch.files.length > 0) await store.dropFolder(privateFolder(batch.id))
       batch = newBatch(options.nowMs())
     },
   }
 }
 
 interface Batch {
-  folder: string
+  /** Names its files and the folder where they are written. */
+  id: string
   date: string
   ingestTime: string
   files: DataFile[]
 }
 
-/** A batch has one ingest time, and its folder is used by nobody else: a later attempt takes another one. */
+/** A batch has one ingest time, and its id is used by nobody else: a later attempt takes another one. */
 function newBatch(nowMs: number): Batch {
   const ingestTime = new Date(nowMs).toISOString()
   const date = ingestTime.slice(0, 10)
-  return { folder: `data/${date}/${randomUUID()}`, date, ingestTime, files: [] }
+  return { id: randomUUID(), date, ingestTime, files: [] }
 }
 
 /** Columns of a data file: all but those that the log carries (partition columns). */

@@ -2,13 +2,12 @@
  * The batch: RAW versions that are not consumed yet, deduplicated against themselves and against everything published,
  * written partitioned, committed with the mark of what was consumed. One batch, one commit; nothing new, no commit.
  */
-import { randomUUID } from 'node:crypto'
 import { HeadraceError } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
 import { consumerMark, deletionMark, heldMark } from '../core/marks.ts'
 import type { BatchEngine, PublishTarget, PublishedFile } from '../core/batch-engine.ts'
 import type { BatchResult } from '../core/results.ts'
-import { encodePath, rowsIn, type DataFile, type TableColumn } from '../core/table-schema.ts'
+import { rowsIn, type DataFile, type TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import { createKeyCollector, missingKeys, release, type SortedKeys } from '../planning/sorted-keys.ts'
 import { CONSUMER, makePlan, type Plan } from './batch-plan.ts'
@@ -52,9 +51,12 @@ export interface BatchOptions {
   /** Files of Processed now; `name` is the log's. */
   publishedFiles(): Promise<(PublishedFile & { name: string })[]>
   columns: TableColumn[]
-  /** A folder of Processed as the engine writes to it. */
+  /** Makes a folder of Processed that only this batch knows. */
+  newFolder(): Promise<string>
+  /** The folder as the engine writes to it. */
   engineFolder(name: string): string
-  sync(names: string[]): Promise<void>
+  /** Moves the files of a folder to their places, durable; their paths are relative to it, and then the log's. */
+  place(folder: string, files: DataFile[]): Promise<DataFile[]>
   discard(names: string[]): Promise<void>
   /** Verdict on a table partition's delta; a reason holds it. */
   gate(partition: string, facts: GateFacts): string | undefined
@@ -159,36 +161,27 @@ async function keepFirst(options: BatchOptions, plan: Plan): Promise<Work> {
   }
   collector.end()
   options.progress(`publishing ${facts.published} of ${facts.rowsRead} rows`)
-  const folder = newFolder()
+  const folder = await options.newFolder()
   const files = facts.published === 0 ? [] : await options.engine.publish(target(options, plan, folder))
-  return { adds: await durable(options.sync, folder, files), removes: [], facts: { ...facts, partitions: rowsByPartition(files) }, settled: options.keys.settled }
+  return { adds: await options.place(folder, files), removes: [], facts: { ...facts, partitions: rowsByPartition(files) }, settled: options.keys.settled }
 }
 
 /** The newest row of a key stays: files that hold an older one are rewritten in the same commit. */
 async function keepLatest(options: BatchOptions, plan: Plan): Promise<Work> {
   const { key, latestBy } = options.dataset.processed
   options.progress(`comparing ${plan.rows} rows with what is published`)
-  const folder = newFolder()
+  const folder = await options.newFolder()
   const none = { adds: [], obsolete: [], rows: 0, duplicates: 0, outdated: 0, published: 0, replaced: 0, partitions: {} }
   const published = plan.slices.length === 0 ? [] : await options.publishedFiles()
   const made = plan.slices.length === 0 ? none : await options.engine.replace({ ...target(options, plan, folder), key, latestBy, published })
   const names = new Map(published.map((file) => [file.path, file.name]))
   const facts = { rowsRead: made.rows, duplicatesInDelta: made.duplicates, duplicatesPublished: made.outdated, published: made.published, replaced: made.replaced, partitions: made.partitions }
-  return { adds: await durable(options.sync, folder, made.adds), removes: made.obsolete.map((path) => names.get(path) as string), facts, settled: async () => undefined }
+  return { adds: await options.place(folder, made.adds), removes: made.obsolete.map((path) => names.get(path) as string), facts, settled: async () => undefined }
 }
-
-const newFolder = (): string => `data/${randomUUID()}`
 
 function target(options: BatchOptions, plan: Plan, folder: string): PublishTarget {
   const { partitionBy, compression } = options.dataset.processed
   return { slices: plan.slices, columns: options.columns, partitions: partitionBy, logicalTime: new Date(plan.logicalMs).toISOString(), folder: options.engineFolder(folder), compression }
-}
-
-/** Syncs files of a private folder, whose paths are relative to it, and names them as the log does. */
-export async function durable(sync: (names: string[]) => Promise<void>, folder: string, files: DataFile[]): Promise<DataFile[]> {
-  const names = files.map((file) => `${folder}/${file.path}`)
-  await sync(names)
-  return files.map((file, i) => ({ ...file, path: encodePath(names[i]) }))
 }
 
 function rowsByPartition(files: DataFile[]): Record<string, number> {

@@ -1,5 +1,5 @@
 /** What every store must do, on each against its real server: atomic creation, races, lost answers, ranges, listing, big files, outages. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
@@ -104,6 +104,34 @@ test.each(KINDS)('%s: a file that an engine wrote is durable after sync, and can
   await store.delete('data/f/big.parquet')
   expect(() => statSync(store.localPath('data/f/big.parquet'))).toThrow()
 })
+
+test.each(KINDS)('%s: a file of a private folder moves to its place, where folders are new; a twin has its bytes; empty folders go', async (kind) => {
+  const store = await open(kind, 'moved')
+  const bytes = Buffer.alloc(6 * 1024 * 1024, 'headrace')
+  const names = ['written', 'by itself', 'twin'].map((file) => `part=a b%2Fü%2541/${file}.parquet`)
+  await store.makeFolder('_writing/one')
+  writeFileSync(store.localPath('_writing/one/x.parquet'), bytes)
+  await store.move('_writing/one/x.parquet', names[0])
+  // As an engine that writes into the store without us.
+  await store.write('_writing/one/y.parquet', bytes)
+  await store.move('_writing/one/y.parquet', names[1])
+  await store.sync(names.slice(0, 2))
+  await store.copy(names[0], names[2])
+  await store.sync([names[2]])
+  await store.dropFolder('_writing/one')
+  expect((await store.list('')).map((one) => [one.name, one.size])).toEqual(names.map((name) => [name, bytes.length]).toSorted())
+  for (const name of names) expect((await store.read(name))?.equals(bytes)).toBe(true)
+  for (const name of names) await store.delete(name)
+  expect(await store.list('')).toEqual([])
+  expect(await foldersIn(kind, store)).toEqual([])
+})
+
+async function foldersIn(kind: string, store: ObjectStore): Promise<unknown[]> {
+  if (kind === 's3') return []
+  if (kind === 'local') return readdirSync(store.root)
+  const { FileStatuses } = (await (await fetch(`${servers.hdfs.env.HEADRACE_WEBHDFS}/webhdfs/v1${new URL(store.address('')).pathname}?op=LISTSTATUS`)).json()) as { FileStatuses: { FileStatus: unknown[] } }
+  return FileStatuses.FileStatus
+}
 
 test.each(REMOTE)('%s: of four that upload a file under one name at once the first to end wins, whole; the others learn it, and nothing is left of them', async (kind) => {
   const store = stores[kind] as RemoteStore

@@ -70,7 +70,7 @@ export async function benchHourly(options: BenchOptions): Promise<BenchReport> {
     const report: BenchReport = { bench: 'hourly', ratios: {}, figures: { 'published keys': PUBLISHED, 'delta rows': DELTA }, load: [before, 0] }
     const onSpark = async (): Promise<Run> => {
       spark ??= await startSparkRival()
-      return spark.run(`hourly ${join(work, 'saved/tables/books/raw/data/bench')} ${join(work, 'saved/tables/books/processed/data')} ${join(work, 'out')}`)
+      return spark.run(`hourly ${join(work, 'saved/tables/books/raw/data/bench')} ${join(work, 'saved/tables/books/processed/publication_year=*')} ${join(work, 'out')}`)
     }
     for (const mode of ['scan-and-write', 'best-sql', 'spark'].filter((one) => options.rival === undefined || one === options.rival)) {
       if (mode === 'spark') for (let i = 0; i < 3; i += 1) await onSpark()

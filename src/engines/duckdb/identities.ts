@@ -3,7 +3,7 @@ import duckdb from '@duckdb/node-bindings'
 import type { CommittedFiles, OffsetRange, VisitMessageId } from '../../core/engine.ts'
 import { engineError } from './errors.ts'
 import type { DuckSession } from './session.ts'
-import { fileList, literal } from './sql.ts'
+import { literal, parquetRows } from './sql.ts'
 
 /** An inlined DuckDB string holds 12 bytes: ids are cut into pieces that can be read without following pointers. */
 const PIECE = 12
@@ -11,7 +11,7 @@ const LONGEST_ID = 10 * PIECE
 
 export async function readMessageIds(session: DuckSession, { files, inOrder }: CommittedFiles, topicId: string, ranges: OffsetRange[], visit: VisitMessageId): Promise<void> {
   if (files.length === 0 || ranges.length === 0) return
-  const source = `read_parquet(${fileList(files)}, union_by_name = true) WHERE ${within(topicId, ranges)} AND ordinal <= 0 AND message_id IS NOT NULL`
+  const source = `${parquetRows(files)} WHERE ${within(topicId, ranges)} AND ordinal <= 0 AND message_id IS NOT NULL`
   const [[longest]] = await session.rows(`SELECT coalesce(max(strlen(message_id)), 0)::INTEGER FROM ${source}`)
   const pieces = Math.max(1, Math.ceil(Math.min(Number(longest), LONGEST_ID) / PIECE))
   const columns = Array.from({ length: pieces }, (_, i) => `substr(message_id, ${i * PIECE + 1}, ${PIECE})`)
@@ -55,7 +55,7 @@ function words(bytes: Uint8Array): DataView {
 
 export async function readRowIds(session: DuckSession, files: string[], topicId: string, ranges: OffsetRange[]): Promise<Set<string>> {
   if (files.length === 0 || ranges.length === 0) return new Set()
-  const sql = `SELECT kafka_partition || ':' || kafka_offset || ':' || ordinal FROM read_parquet(${fileList(files)}, union_by_name = true) WHERE ${within(topicId, ranges)}`
+  const sql = `SELECT kafka_partition || ':' || kafka_offset || ':' || ordinal FROM ${parquetRows(files)} WHERE ${within(topicId, ranges)}`
   return new Set((await session.rows(sql)).map(([id]) => String(id)))
 }
 

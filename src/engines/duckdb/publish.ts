@@ -7,7 +7,7 @@ import { storageFailure } from '../../core/errors.ts'
 import type { PartitionRule, PublishTarget, RawSlice } from '../../core/batch-engine.ts'
 import type { DataFile, DeltaType, TableColumn } from '../../core/table-schema.ts'
 import type { DuckSession } from './session.ts'
-import { derivedExpression, fileList, literal, name } from './sql.ts'
+import { derivedExpression, literal, name, parquetRows } from './sql.ts'
 import { copyWithStats, parquetOptions } from './stage.ts'
 import { deltaStats } from './stats.ts'
 
@@ -34,7 +34,7 @@ export function rowsOfSlices(slices: RawSlice[], empty: string, partitions: Part
     const starts = slice.rows.map((rows) => (base += rows) - rows)
     const picked = columns.map((column) => `, ${name(column)}`).join('')
     const path = `${partitionPath(partitions)} AS ${name(ADDED_COLUMNS.partitionPath)}`
-    const from = `FROM read_parquet(${fileList([...slice.files, empty])}, union_by_name = true, file_row_number = true)`
+    const from = `FROM ${parquetRows([...slice.files, empty], 'file_row_number = true')}`
     return `SELECT [${starts.join(', ')}][(file_index + 1)::BIGINT] + file_row_number AS ${POSITION}, ${path}${picked} ${from}${filterOf(slice, partitions)}`
   })
   return parts.join(' UNION ALL ')

@@ -30,6 +30,14 @@ export function fileList(paths: string[]): string {
   return listLiteral(paths.map(asPattern))
 }
 
+/**
+ * The rows of Parquet files of ours. What a file lacks is null. Values that stand in its path are none of its columns: DuckDB would
+ * add them by itself, and let `.../title=x/...` win over a column title.
+ */
+export function parquetRows(paths: string[], ...options: string[]): string {
+  return `read_parquet(${[fileList(paths), 'union_by_name = true', 'hive_partitioning = false', ...options].join(', ')})`
+}
+
 /** The pattern that matches this name alone. */
 export function asPattern(path: string): string {
   return path.replace(/[[?*]/g, (sign) => `[${sign}]`)

@@ -2,7 +2,7 @@
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { PublishedFile } from '../../core/batch-engine.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
-import { fileList, listLiteral, literal, name, partitionExpression } from './sql.ts'
+import { listLiteral, literal, name, parquetRows, partitionExpression } from './sql.ts'
 
 /** What a relation says of where a row stands (ADDED_COLUMNS), beside its columns. */
 export type Place = 'file' | 'row'
@@ -23,10 +23,10 @@ function branch(columns: TableColumn[], partitionColumns: string[], files: Publi
   // Only the table's columns: files that Spark or delta-rs wrote may hold others, partition columns among them.
   const own = columns.filter((column) => !partitionColumns.includes(column.name)).map((column) => column.name)
   const options = [
-    ...(extras.includes('file') ? [`, filename = ${literal(ADDED_COLUMNS.file)}`] : []),
-    ...(extras.includes('row') ? [', file_row_number = true'] : []),
+    ...(extras.includes('file') ? [`filename = ${literal(ADDED_COLUMNS.file)}`] : []),
+    ...(extras.includes('row') ? ['file_row_number = true'] : []),
   ]
   const places = extras.map((one) => (one === 'file' ? name(ADDED_COLUMNS.file) : `file_row_number AS ${name(ADDED_COLUMNS.row)}`))
   const selected = [`COLUMNS(c -> list_contains(${listLiteral(own)}, c))`, ...constants, ...places]
-  return `SELECT ${selected.join(', ')} FROM read_parquet(${fileList(files.map((file) => file.path))}, union_by_name = true, hive_partitioning = false${options.join('')})`
+  return `SELECT ${selected.join(', ')} FROM ${parquetRows(files.map((file) => file.path), ...options)}`
 }

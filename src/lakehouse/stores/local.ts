@@ -3,7 +3,8 @@
  * with EEXIST, on every POSIX file system; rename would overwrite, and an exclusive create can be torn by a crash.
  */
 import { randomUUID } from 'node:crypto'
-import { open, link, mkdir, readFile, readdir, rm, rmdir, stat, rename } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { copyFile, open, link, mkdir, readFile, readdir, rm, rmdir, stat, rename } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { failure, storageFailure } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
@@ -23,7 +24,13 @@ export function createLocalStore(folder: string): ObjectStore {
     localPath: full,
     stage: async () => undefined,
     address: (name) => `file://${full(name)}`,
-    makeFolder: (name) => guard(async () => void (await mkdir(full(name), { recursive: true })), 'make', full(name)),
+    makeFolder: (name) => guard(() => inFolder(join(full(name), 'any'), async () => undefined), 'make', full(name)),
+    async dropFolder(name) {
+      await rm(full(name), { recursive: true, force: true }).catch(() => undefined)
+      await removeEmpty(root, dirname(full(name)))
+    },
+    move: (from, to) => guard(() => inFolder(full(to), () => rename(full(from), full(to))), 'move', full(from)),
+    copy: (from, to) => guard(() => inFolder(full(to), () => copyFile(full(from), full(to), TWIN)), 'copy', full(from)),
     read: (name) => orMissing(() => readFile(full(name)), 'read', full(name)),
     readRange: (name, start, end) => orMissing(() => readPart(full(name), start, end), 'read', full(name)),
     stat: (name) => orMissing(() => describe(root, name), 'look at', full(name)),
@@ -49,11 +56,11 @@ export function createLocalStore(folder: string): ObjectStore {
     list: (name, after) => listFolder(root, full(name), after),
     async delete(name) {
       await guard(() => rm(full(name), { force: true }), 'delete', full(name))
-      // A batch's folder goes with its last file.
-      if (name.startsWith('data/')) await rmdir(dirname(full(name))).catch(() => undefined)
+      if (!isKept(name)) await removeEmpty(root, dirname(full(name)))
     },
     async sweep(beforeMs) {
       for (const path of await walk(root)) if (basename(path).startsWith(TEMPORARY) && (await stat(path)).mtimeMs < beforeMs) await rm(path, { force: true })
+      await sweepFolders(root, beforeMs)
     },
     async sync(names) {
       await syncAll(names.map(full), syncFile)
@@ -71,6 +78,57 @@ async function guard<T>(action: () => Promise<T>, verb: string, path: string): P
     return await action()
   } catch (error) {
     throw storageFailure(error, verb, path)
+  }
+}
+
+/** So often a folder may vanish between our making it and our writing into it. Removers are few, and each needs a file to delete. */
+const FOLDER_ATTEMPTS = 100
+
+/** What comes of it. Node's recursive mkdir looks again at a folder that was there, and calls one that is gone by then no directory. */
+const VANISHED = ['ENOENT', 'ENOTDIR']
+
+/**
+ * Creates something in a folder, which is made as well. Whoever deletes the last file of a folder removes it, and that may be just
+ * before the creation, which then fails and is done again. Once something is in it nobody can remove it: rmdir(2) refuses.
+ */
+async function inFolder<T>(path: string, create: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await mkdir(dirname(path), { recursive: true })
+      return await create()
+    } catch (error) {
+      if (!VANISHED.includes((error as NodeJS.ErrnoException).code ?? '') || attempt === FOLDER_ATTEMPTS) throw error
+    }
+  }
+}
+
+/** Shares the blocks where the file system can. A link would not do: it is as old as the file, and vacuum spares what is young. */
+const TWIN = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
+
+/** Folders whose owners write into them by themselves: see inFolder. */
+const KEPT = ['_delta_log', '_key_index']
+
+const isKept = (name: string): boolean => KEPT.includes(name.split('/')[0])
+
+/** Removes a folder and those above it as long as they are empty, but never the root. What is not empty refuses. */
+async function removeEmpty(root: string, folder: string): Promise<void> {
+  for (let at = folder; at.startsWith(`${root}/`); at = dirname(at)) {
+    const left = await rmdir(at).then(
+      () => false,
+      (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+    )
+    if (left) return
+  }
+}
+
+/** Removes folders that a writer left empty, once they are older: a private one may be about to be written into. */
+async function sweepFolders(root: string, beforeMs: number): Promise<void> {
+  const entries = (await orMissing(() => readdir(root, { recursive: true, withFileTypes: true }), 'list', root)) ?? []
+  for (const entry of entries.toReversed()) {
+    const path = join(entry.parentPath, entry.name)
+    if (!entry.isDirectory() || isKept(path.slice(root.length + 1))) continue
+    const found = await stat(path).catch(() => undefined)
+    if (found !== undefined && found.mtimeMs < beforeMs) await removeEmpty(root, path)
   }
 }
 
@@ -99,8 +157,7 @@ async function describe(root: string, name: string): Promise<StoredObject> {
 async function writeTemporary(path: string, bytes: Uint8Array): Promise<string> {
   const temporary = join(dirname(path), `${TEMPORARY}${randomUUID()}`)
   try {
-    await mkdir(dirname(path), { recursive: true })
-    await using file = await open(temporary, 'wx')
+    await using file = await inFolder(temporary, () => open(temporary, 'wx'))
     await file.writeFile(bytes)
     await file.sync()
     return temporary

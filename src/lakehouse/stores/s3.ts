@@ -2,7 +2,7 @@
  * S3 and what speaks its language. A commit is a conditional put (`If-None-Match: *`): the server creates the object whole or
  * answers that it is there. A server that ignores the condition would lose commits silently, so it is tried before it is trusted.
  */
-import { AbortMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand, S3Client, type MultipartUpload } from '@aws-sdk/client-s3'
+import { AbortMultipartUploadCommand, CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand, S3Client, type MultipartUpload } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -12,6 +12,7 @@ import type { Agent as HttpsAgent } from 'node:https'
 import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
 import type { RemoteStore, StoredObject } from '../../core/object-store.ts'
+import { encodePath } from '../../core/table-schema.ts'
 import type { Staging } from './staging.ts'
 
 export interface S3Spec {
@@ -54,6 +55,7 @@ export function createS3Store(spec: S3Spec, staging: Staging): RemoteStore {
     // Taken: by another, or by ourselves, when the answer to the first of two attempts was lost.
     return created || (await read(name))?.equals(bytes) === true
   }
+  const copyTo = (from: string, to: string): Promise<void> => guard(bucket, 'copy', from, () => copyObject(bucket, from, to))
   let trusted: Promise<void> | undefined
   return {
     root,
@@ -61,6 +63,14 @@ export function createS3Store(spec: S3Spec, staging: Staging): RemoteStore {
     address: (name) => `s3a://${spec.bucket}/${at(name).Key}`,
     stage: (names) => staging.stage(names, (name) => guard(bucket, 'read', name, () => orMissing(async () => fromBody(bucket, name, (await client.send(new GetObjectCommand(at(name)))).Body)))),
     makeFolder: staging.makeFolder,
+    // There are no folders here; what an engine left in one has no name in the log, and vacuum takes it.
+    dropFolder: staging.dropFolder,
+    async move(from, to) {
+      if (await staging.holds(from)) return staging.move(from, to)
+      await copyTo(from, to)
+      await client.send(new DeleteObjectCommand(at(from)))
+    },
+    copy: copyTo,
     read,
     readRange: (name, start, end) => (end <= start ? Promise.resolve(Buffer.alloc(0)) : read(name, `bytes=${start}-${end - 1}`)),
     write: (name, bytes) => guard(bucket, 'write', name, async () => void (await client.send(new PutObjectCommand({ ...at(name), Body: bytes })))),
@@ -155,6 +165,20 @@ const PROBE = '_delta_log/.probe-'
 async function upload({ client, at }: Bucket, path: string, name: string, condition: { IfNoneMatch?: '*' } = {}): Promise<string | undefined> {
   const body = createReadStream(path, { highWaterMark: PART_BYTES })
   return (await new Upload({ client, params: { ...at(name), ...condition, Body: body }, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE }).done()).ETag
+}
+
+/** More than this a server does not copy in one request; such a file comes through here. */
+const COPIED_BYTES = 5 * 1024 * 1024 * 1024
+
+async function copyObject({ client, at }: Bucket, from: string, to: string): Promise<void> {
+  const { Bucket: bucket, Key: key } = at(from)
+  const { ContentLength: size } = await client.send(new HeadObjectCommand(at(from)))
+  if ((size ?? 0) <= COPIED_BYTES) {
+    await client.send(new CopyObjectCommand({ ...at(to), CopySource: `${bucket}/${encodePath(key)}` }))
+    return
+  }
+  const { Body: body } = await client.send(new GetObjectCommand(at(from)))
+  await new Upload({ client, params: { ...at(to), Body: body }, partSize: PART_BYTES * 8, queueSize: PARTS_AT_ONCE }).done()
 }
 
 /** The condition is decided with the last request of an upload. A server that has none for uploads (501) takes the file as it comes. */

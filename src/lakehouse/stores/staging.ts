@@ -17,6 +17,9 @@ export interface Staging {
   /** True for a file that lies in the folder: an engine wrote it, or it was fetched. */
   holds(name: string): Promise<boolean>
   makeFolder(name: string): Promise<void>
+  /** Gives a file another name. */
+  move(from: string, to: string): Promise<void>
+  dropFolder(name: string): Promise<void>
   forget(name: string): Promise<void>
 }
 
@@ -59,6 +62,15 @@ export function createStaging(folder: string, nowMs: () => number): Staging {
         throw storageFailure(error, 'make', path(name))
       })
     },
+    move: async (from, to) => {
+      try {
+        await mkdir(dirname(path(to)), { recursive: true })
+        await rename(path(from), path(to))
+      } catch (error) {
+        throw storageFailure(error, 'move', path(from))
+      }
+    },
+    dropFolder: (name) => rm(path(name), { recursive: true, force: true }).catch(() => undefined),
     forget: (name) => rm(path(name), { force: true }),
   }
 }

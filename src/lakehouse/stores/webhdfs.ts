@@ -88,6 +88,16 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): RemoteS
     address: (name) => `${root}${name === '' ? '' : `/${name}`}`,
     stage: (names) => staging.stage(names, open),
     makeFolder: staging.makeFolder,
+    async dropFolder(name) {
+      await staging.dropFolder(name)
+      await ask('DELETE', name, 'DELETE', { recursive: 'true' }).catch(() => undefined)
+      await removeEmpty(hdfs, folderOf(name))
+    },
+    move: async (from, to) => ((await staging.holds(from)) ? staging.move(from, to) : moveWithin(hdfs, from, to)),
+    async copy(from, to) {
+      await staging.stage([from], open)
+      await create(to, { path: staging.path(from), size: (await stat(staging.path(from))).size })
+    },
     read: (name) => open(name),
     readRange: (name, start, end) => (end <= start ? Promise.resolve(Buffer.alloc(0)) : open(name, { offset: String(start), length: String(end - start) })),
     write: async (name, bytes) => void (await ask('PUT', await temporary(name, bytes), 'RENAME', { ...renameTo(name), renameoptions: 'OVERWRITE' })),
@@ -106,6 +116,7 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): RemoteS
     async delete(name) {
       await staging.forget(name)
       await ask('DELETE', name, 'DELETE')
+      await removeEmpty(hdfs, folderOf(name))
     },
     async sweep(beforeMs) {
       for (const file of await walk(hdfs, '')) if (isTemporary(file.name) && file.modifiedMs < beforeMs) await ask('DELETE', file.name, 'DELETE')
@@ -136,6 +147,28 @@ const folderOf = (name: string): string => name.slice(0, name.lastIndexOf('/') +
 /** Temporary names of what is to be `name` begin so. */
 const uploadsOf = (name: string): string => `${folderOf(name)}${TEMPORARY}${name.slice(folderOf(name).length)}.`
 const isTemporary = (name: string): boolean => name.slice(name.lastIndexOf('/') + 1).startsWith(TEMPORARY)
+
+/** Folders vanish when their last file is deleted, maybe between our making one and our moving a file into it. */
+const FOLDER_ATTEMPTS = 20
+
+async function moveWithin({ ask, spec, root }: WebHdfs, from: string, to: string): Promise<void> {
+  for (let attempt = 1; attempt <= FOLDER_ATTEMPTS; attempt += 1) {
+    await ask('PUT', folderOf(to), 'MKDIRS')
+    if (json<{ boolean: boolean }>(await ask('PUT', from, 'RENAME', { destination: `${spec.path}/${to}` })).boolean) return
+  }
+  throw failure('storage_failed', { action: 'move', path: `${root}/${from}`, reason: `the name node does not rename it to ${to}` })
+}
+
+/** Removes folders as long as they are empty, but never the root or the log. The name node refuses others, in one step. */
+async function removeEmpty({ ask }: WebHdfs, folder: string): Promise<void> {
+  for (let at = folder.replace(/\/$/, ''); at !== '' && !at.startsWith('_delta_log'); at = folderOf(at).replace(/\/$/, '')) {
+    const gone = await ask('DELETE', at, 'DELETE').then(
+      () => true,
+      () => false,
+    )
+    if (!gone) return
+  }
+}
 
 /** What an engine wrote into the store by itself must be there. */
 async function upload({ root, create }: WebHdfs, staging: Staging, name: string, lookAt: (name: string) => Promise<StoredObject | undefined>): Promise<void> {

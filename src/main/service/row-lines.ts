@@ -3,7 +3,7 @@
  * as lines that are none.
  */
 import type { DuckSession } from '../../engines/duckdb/session.ts'
-import { fileLiteral, literal, name } from '../../engines/duckdb/sql.ts'
+import { literal, name, parquetRows } from '../../engines/duckdb/sql.ts'
 
 /** Lines as they are: nothing that JSON writes has this sign in it. */
 const AS_LINES = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\u0001')"
@@ -19,7 +19,7 @@ export async function rowsAsLines(
   to: string,
   numberTexts: string[] = [],
 ): Promise<void> {
-  const source = `read_parquet(${fileLiteral(from)})`
+  const source = `${parquetRows([from])}`
   const columns = await session.objects(`DESCRIBE SELECT * FROM ${source}`)
   const fields = columns.map(({ column_name: column, column_type: type }, i) => {
     const key = literal(`${i === 0 ? '' : ','}${JSON.stringify(String(column))}:`)
@@ -51,5 +51,5 @@ function jsonOf(id: string, type: string, isNumberText: boolean): string {
 export async function rejectsAsLines(session: DuckSession, from: string, to: string): Promise<void> {
   const told = "concat_ws(' ', rule, column_name, error_message) || ': ' || original"
   const line = `regexp_replace(replace(${told}, chr(1), ' '), '[\r\n]+', ' ', 'g')`
-  await session.run(`COPY (SELECT ${line} FROM read_parquet(${fileLiteral(from)})) TO ${literal(to)} ${AS_LINES}`)
+  await session.run(`COPY (SELECT ${line} FROM ${parquetRows([from])}) TO ${literal(to)} ${AS_LINES}`)
 }

@@ -8,7 +8,7 @@ rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 const parquet = (folder: string, match: RegExp): string => `[${readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => match.test(name)).toSorted().map((name) => `'${join(folder, name)}'`).join(', ')}]`
 const delta = parquet(join(tables, 'raw', 'data'), /2-\d+\.parquet$/)
-const published = parquet(join(tables, 'processed', 'data'), /\.parquet$/)
+const published = parquet(join(tables, 'processed'), /^publication_year=.*\.parquet$/)
 const session = await openSession({ memoryBytes: 1 << 30, threads: 2, spillFolder: join(out, 'spill') })
 const columns = 'record_id, title, author_name, author_country, publication_year, message_id, message_time'
 const source =

@@ -1,0 +1,62 @@
+/**
+ * From an engine's private folder to the place in the table: files are moved to their paths and made durable;
+ * nothing refers to them yet.
+ */
+import { randomUUID } from 'node:crypto'
+import { dataPath, partitionText, privateFolder } from '../core/data-path.ts'
+import type { ObjectStore } from '../core/object-store.ts'
+import { encodePath, type DataFile } from '../core/table-schema.ts'
+import type { MetadataAction } from './actions.ts'
+import { columnsOf } from './snapshot.ts'
+import type { Table } from './table.ts'
+
+/** On S3 a move is a copy that the server makes. */
+const MOVED_AT_ONCE = 16
+
+/** A folder that only the caller knows, for an engine to write into. */
+export async function makePrivateFolder(store: ObjectStore): Promise<string> {
+  const folder = privateFolder(randomUUID())
+  await store.makeFolder(folder)
+  return folder
+}
+
+/**
+ * Moves files of a private folder, whose paths are relative to it, syncs them and names them as the log does.
+ * The folder is gone then.
+ */
+export async function placed(
+  { store, snapshot }: Pick<Table, 'store' | 'snapshot'>,
+  folder: string,
+  made: DataFile[],
+): Promise<DataFile[]> {
+  const { metadata } = snapshot
+  const id = folder.slice(folder.lastIndexOf('/') + 1)
+  const files = made.map((file) => ({
+    ...file,
+    partitionValues: loggedValues(metadata, file.partitionValues),
+  }))
+  // Numbered over the folder, not within a table partition: null and an empty text lie in one.
+  const names = files.map((file, i) =>
+    dataPath(metadata.partitionColumns, file.partitionValues, `${id}-${i}.parquet`),
+  )
+  for (let at = 0; at < files.length; at += MOVED_AT_ONCE)
+    await Promise.all(
+      files
+        .slice(at, at + MOVED_AT_ONCE)
+        .map((file, i) => store.move(`${folder}/${file.path}`, names[at + i])),
+    )
+  await store.sync(names)
+  await store.dropFolder(folder)
+  return files.map((file, i) => ({ ...file, path: encodePath(names[i]) }))
+}
+
+/** Partition values in the one text that every reader takes. */
+export function loggedValues(
+  metadata: MetadataAction,
+  values: DataFile['partitionValues'],
+): DataFile['partitionValues'] {
+  const types = new Map(columnsOf(metadata).map((column) => [column.name, column.type]))
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, partitionText(types.get(name), value)]),
+  )
+}
