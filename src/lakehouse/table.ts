@@ -9,7 +9,7 @@ import { failpoint } from '../core/failpoint.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { DataFile, TableColumn, TableSchema } from '../core/table-schema.ts'
-import { PROTOCOL, asLogged, checkProtocol, entryName, readEntry, writeEntry, type Action, type AddAction, type CommitInfo, type MetadataAction } from './actions.ts'
+import { ENGINE, PROTOCOL, asLogged, checkProtocol, entryName, readEntry, writeEntry, type Action, type AddAction, type CommitInfo, type MetadataAction } from './actions.ts'
 import { lastCheckpoint, readCheckpoint } from './checkpoint.ts'
 import { tidyLog, type LogGrowth } from './log-upkeep.ts'
 import { applyActions, columnsOf, emptySnapshot, schemaString, type Snapshot } from './snapshot.ts'
@@ -266,5 +266,5 @@ function actionsOf(request: CommitRequest & { id: string }, snapshot: Snapshot, 
 }
 
 function commitInfo(operation: string, timestamp: number, headrace: Record<string, unknown>, txnId: string = randomUUID()): CommitInfo {
-  return { timestamp, operation, operationParameters: {}, engineInfo: 'headrace', txnId, headrace }
+  return { timestamp, operation, operationParameters: {}, engineInfo: ENGINE, txnId, headrace }
 }
