@@ -89,8 +89,6 @@ export interface StageEngine {
    * rows of `topicId` within the ranges; the id's bytes are valid during the call.
    */
   readMessageIds(committed: CommittedFiles, topicId: string, ranges: OffsetRange[], visit: VisitMessageId): Promise<void>
-  /** How many messages have an identity there, by Kafka partition. */
-  countMessageIds(committed: CommittedFiles, topicId: string, ranges: OffsetRange[]): Promise<Map<number, number>>
   /** Identities `partition:offset:ordinal` of committed rows within the ranges. */
   readRowIds(files: string[], topicId: string, ranges: OffsetRange[]): Promise<Set<string>>
   close(): void

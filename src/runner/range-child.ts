@@ -19,7 +19,7 @@ export interface RangeChildParts {
   dataset: Dataset
   engine: RangeEngine
   /** Reads identities of committed rows. */
-  identities: Pick<StageEngine, 'countMessageIds' | 'readMessageIds' | 'readRowIds'>
+  identities: Pick<StageEngine, 'readMessageIds' | 'readRowIds'>
   /** Committed files (local paths) that may hold rows of the topic from an offset on. */
   filesFrom(leastOffset: number): Promise<CommittedFiles>
   /** Ends of the partitions now; throws topic_recreated, offsets_expired and so on by name. Transient trouble is tried again inside. */
@@ -48,7 +48,7 @@ export async function runRangeChild(parts: RangeChildParts): Promise<void> {
   const { settings, dataset } = parts
   const capacity = dataset.messageId.from === 'none' ? 0 : fitWindow(dataset.dedup.window, settings.positions.length, LIMITS.dedupWindowBytes)
   const identifier = createIdentifier(dataset, capacity)
-  await rebuildWindow({ ...parts, ...settings, capacity }, identifier.remember)
+  await rebuildWindow({ ...parts, ...settings, capacity }, identifier)
   const state: State = { positions: new Map(settings.positions.map((one) => [one.partition, one.next])), ends: new Map(), cut: false, stopping: false, ready: undefined, reported: false, wake: () => undefined }
   parts.onMessage((message) => {
     if (message.type === 'cut') state.cut = true

@@ -42,7 +42,7 @@ export async function runStreamChild(parts: ChildParts): Promise<void> {
   const { settings, dataset } = parts
   const capacity = dataset.messageId.from === 'none' ? 0 : fitWindow(dataset.dedup.window, settings.positions.length, LIMITS.dedupWindowBytes)
   const identifier = createIdentifier(dataset, capacity)
-  await rebuildWindow({ ...parts, ...settings, identities: parts.engine, capacity }, identifier.remember)
+  await rebuildWindow({ ...parts, ...settings, identities: parts.engine, capacity }, identifier)
   const state = createState(parts)
   const until = settings.batchMessages === 0 ? undefined : new Map(settings.positions.map((one) => [one.partition, one.next + settings.batchMessages]))
   const reader = parts.openReader(settings.positions, until, (error) => parts.send({ type: 'trouble', code: error.code, message: error.message }))

@@ -11,7 +11,7 @@ const LONGEST_ID = 10 * PIECE
 
 export async function readMessageIds(session: DuckSession, { files, inOrder }: CommittedFiles, topicId: string, ranges: OffsetRange[], visit: VisitMessageId): Promise<void> {
   if (files.length === 0 || ranges.length === 0) return
-  const source = identified(files, topicId, ranges)
+  const source = `read_parquet(${fileList(files)}, union_by_name = true) WHERE ${within(topicId, ranges)} AND ordinal <= 0 AND message_id IS NOT NULL`
   const [[longest]] = await session.rows(`SELECT coalesce(max(strlen(message_id)), 0)::INTEGER FROM ${source}`)
   const pieces = Math.max(1, Math.ceil(Math.min(Number(longest), LONGEST_ID) / PIECE))
   const columns = Array.from({ length: pieces }, (_, i) => `substr(message_id, ${i * PIECE + 1}, ${PIECE})`)
@@ -22,17 +22,6 @@ export async function readMessageIds(session: DuckSession, { files, inOrder }: C
     const bytes = Buffer.from(String(id))
     visit(Number(partition), bytes, 0, bytes.length, Number(hash))
   }
-}
-
-export async function countMessageIds(session: DuckSession, { files }: CommittedFiles, topicId: string, ranges: OffsetRange[]): Promise<Map<number, number>> {
-  if (files.length === 0 || ranges.length === 0) return new Map()
-  const sql = `SELECT kafka_partition, count(*) FROM ${identified(files, topicId, ranges)} GROUP BY ALL`
-  return new Map((await session.rows(sql)).map(([partition, count]) => [Number(partition), Number(count)]))
-}
-
-/** One row of each message that has an identity. */
-function identified(files: string[], topicId: string, ranges: OffsetRange[]): string {
-  return `read_parquet(${fileList(files)}, union_by_name = true) WHERE ${within(topicId, ranges)} AND ordinal <= 0 AND message_id IS NOT NULL`
 }
 
 async function readChunks(session: DuckSession, sql: string, pieces: number, visit: VisitMessageId): Promise<void> {

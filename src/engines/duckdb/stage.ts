@@ -15,7 +15,7 @@ import { LIMITS } from '../../core/limits.ts'
 import type { DeltaType } from '../../core/table-schema.ts'
 import { CHUNK_ROWS, createArena, createChunkWriter } from './chunks.ts'
 import { engineError } from './errors.ts'
-import { countMessageIds, readMessageIds, readRowIds } from './identities.ts'
+import { readMessageIds, readRowIds } from './identities.ts'
 import { findRefused } from './refused.ts'
 import { openSession, type DuckSession, type SessionOptions } from './session.ts'
 import { derivedExpression, literal, name, stageType, stagedExpression } from './sql.ts'
@@ -31,7 +31,6 @@ export async function openStageEngine(options: SessionOptions): Promise<StageEng
     createStage: (columns) => createStage(session, writing, arena, columns, () => `stage_${(tables += 1)}`),
     readMessageIds: (committed, topicId, ranges, visit) =>
       readMessageIds(session, committed, topicId, ranges, visit),
-    countMessageIds: (committed, topicId, ranges) => countMessageIds(session, committed, topicId, ranges),
     readRowIds: (files, topicId, ranges) => readRowIds(session, files, topicId, ranges),
     close() {
       void writing.close()
