@@ -174,11 +174,20 @@ test('transactions that overlap are told apart, in whatever order their ends are
 
 test.each([
   ['before what was asked for', 2, Infinity],
-  ['behind the end of the partition', 0, 1],
-  ['before the batch in front of it', 0, Infinity],
+  ['behind the end of the partition', 0, -1_000_000],
+  ['behind the batch that follows it', 0, Infinity],
 ])('a batch whose offset lies %s is damaged: the checksum does not cover it', (where, from, end) => {
-  const records = Buffer.concat(where.startsWith('before the batch') ? [good(1), good(0)] : [good(1)])
+  const records = Buffer.concat(where.endsWith('follows it') ? [good(1), good(0)] : [good(1)])
   const messages = createMessages(createSlab(1024), 4)
   const target = { messages, topic: 't', partition: 0, from, until: Infinity, end }
   expect(() => readBatches(records, [], target)).toThrow(/its length or its offset is none/)
+  // Nothing of it is taken before that shows.
+  expect(readBatches(records, [], target, () => undefined)).toBe(from)
+  expect(messages.count).toBe(0)
+})
+
+test('what was appended while the broker made its answer lies behind the end that it says, and is read', () => {
+  const messages = createMessages(createSlab(1024), 4)
+  const target = { messages, topic: 't', partition: 0, from: 0, until: Infinity, end: 1 }
+  expect([readBatches(Buffer.concat([good(0), good(1)]), [], target), messages.count]).toEqual([2, 2])
 })

@@ -24,12 +24,14 @@ export interface BatchTarget {
   from: number
   /** Records from this offset on are left (closed ranges). */
   until: number
-  /** End of the partition as the same answer says it: no batch lies behind. Infinity: not known. */
+  /** End of the partition as the same answer says it. Infinity: not known. */
   end: number
 }
 
 const HEADER = 61
 const CONTROL = 0x20
+/** The broker notes the end before it reads: what others append between is in the answer, and lies behind that end. */
+const MEANWHILE = 1_000_000
 const TRANSACTIONAL = 0x10
 const LOG_APPEND_TIME = 0x08
 /** Years 1 to 9999, which a table can hold: a producer may say any 64 bits. */
@@ -81,8 +83,9 @@ export function readBatches(
     at += length
     const base = Number(batch.readBigInt64BE(0))
     const last = base + Math.max(0, batch.readInt32BE(23))
-    // The checksum does not cover the offset either: it must lie between what came before and the end.
-    const isPlaced = base > before && last >= target.from && last < target.end
+    // The checksum does not cover the offset either: it must lie between what stands around it, or one of the two lies.
+    const after = at + 8 <= records.length ? Number(records.readBigInt64BE(at)) : target.end + MEANWHILE
+    const isPlaced = base > before && last >= target.from && last < Math.min(after, target.end + MEANWHILE)
     before = last
     const problem = checkBatch(batch, isPlaced, next, target)
     if (problem !== undefined) {
