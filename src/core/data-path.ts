@@ -26,6 +26,11 @@ const WRITING = '_writing'
 
 type Values = Record<string, string | null>
 
+/** True for what lies in the folder of a batch: its writer may have ended before it moved it. */
+export function isBeingWritten(name: string): boolean {
+  return name.startsWith(`${WRITING}/`)
+}
+
 /** The folder of a batch that nobody else knows. */
 export function privateFolder(id: string): string {
   return `${WRITING}/${id}`

@@ -205,7 +205,7 @@ export const ERRORS = {
   record_batch_corrupt: row(
     'data',
     502,
-    'A record batch of {topic} partition {partition} at offset {offset} fails its CRC-32C check, or its length is none.',
+    'A record batch of {topic} partition {partition} at offset {offset} fails its CRC-32C check, or its length or its offset is none.',
     'The batch was fetched several times and is damaged on the broker. Restore it from a replica; to go on behind it: headrace offsets set DATASET --partition {partition} --to-offset OFFSET',
   ),
   not_supported: row('configuration', 501, '{feature} is not supported yet.', '{instead}'),

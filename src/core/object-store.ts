@@ -41,10 +41,6 @@ export interface ObjectStore {
   stage(names: string[]): Promise<void>
   /** Where an engine that reads the store by itself finds an object: `file:///...`, `s3a://...`, `hdfs://...`. */
   address(name: string): string
-}
-
-/** A store elsewhere, which takes whole files. */
-export interface RemoteStore extends ObjectStore {
   /**
    * Creates an object from a file of this machine, of any size: whole, durable, and in one step at the end of the upload; false when the
    * name is taken by then. What broken uploads of the same name left behind goes.

@@ -75,7 +75,9 @@ function distinct(column: KeyCandidate): number {
 function isUnique(columns: KeyCandidate[], records: number): boolean {
   const seen = new Set<string>()
   for (let row = 0; row < records; row += 1) {
-    const text = columns.map((column) => keyText(column, (column.values as string[])[row])).join('\u0000')
+    // Each part with its length: no separator can be a part of a value.
+    const parts = columns.map((column) => keyText(column, (column.values as string[])[row]))
+    const text = parts.map((part) => `${part.length}:${part}`).join('')
     if (seen.has(text)) return false
     seen.add(text)
   }

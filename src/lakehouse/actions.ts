@@ -52,6 +52,9 @@ export interface TxnAction {
   lastUpdated?: number | null
 }
 
+/** By this an entry says that it is ours. */
+export const ENGINE = 'headrace'
+
 export interface CommitInfo {
   timestamp: number
   operation: string

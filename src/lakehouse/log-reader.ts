@@ -1,7 +1,7 @@
 /**
  * Follows a table's log from its newest checkpoint, entry by entry. What it has read is only the table's newest
  * state while the log still holds the entry it read last: where others clean the log, a name that was taken is free
- * again, and a writer that slept could create it once more (docs/decisions/0017-a-fence-that-stays-shut.md).
+ * again, and a writer that slept could create it once more (docs/decisions/0018-a-fence-that-stays-shut.md).
  */
 import { createHash } from 'node:crypto'
 import { failure } from '../core/errors.ts'

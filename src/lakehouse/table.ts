@@ -9,7 +9,7 @@ import { failpoint } from '../core/failpoint.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { DataFile, TableColumn, TableSchema } from '../core/table-schema.ts'
-import { PROTOCOL, asLogged, entryName, writeEntry, type Action, type AddAction, type CommitInfo, type MetadataAction } from './actions.ts'
+import { ENGINE, PROTOCOL, asLogged, entryName, writeEntry, type Action, type AddAction, type CommitInfo, type MetadataAction } from './actions.ts'
 import { loadTombstones } from './checkpoint.ts'
 import { createLogReader, overtakenAt, type LogReader } from './log-reader.ts'
 import { tidyLog } from './log-upkeep.ts'
@@ -226,5 +226,5 @@ function schemaOf({ schema }: CommitRequest, present: TableColumn[]): TableSchem
 }
 
 function commitInfo(operation: string, timestamp: number, headrace: Record<string, unknown>, txnId: string = randomUUID()): CommitInfo {
-  return { timestamp, operation, operationParameters: {}, engineInfo: 'headrace', txnId, headrace }
+  return { timestamp, operation, operationParameters: {}, engineInfo: ENGINE, txnId, headrace }
 }

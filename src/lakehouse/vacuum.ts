@@ -1,4 +1,5 @@
 /** Vacuum: deletes data files that no version, reader, writer or consumer can need any more. */
+import { isBeingWritten, partitionFolder } from '../core/data-path.ts'
 import { failpoint } from '../core/failpoint.ts'
 import type { VacuumResult } from '../core/results.ts'
 import { deadFiles } from '../planning/upkeep.ts'
@@ -17,19 +18,33 @@ export interface VacuumRequest {
   nowMs: () => number
 }
 
-/** The log and the key index keep their own house. */
-const OTHERS = ['_delta_log/', '_key_index/']
+/** The folder of a batch of older versions: all below it is ours, hidden or not. Spark staged a table with a log there. */
+const OUR_FOLDER = /^data\/(\d{4}-\d\d-\d\d\/)?[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\//
+
+/**
+ * Names that begin with `_` or `.` are somebody's own house: the log, our key index, and what other writers keep beside a table
+ * (change data, manifests, indexes). Only a partition column may begin so too, as in Spark's own vacuum.
+ */
+function isHidden(name: string, partitionColumns: string[]): boolean {
+  if (OUR_FOLDER.test(name) || isBeingWritten(name)) return false
+  return name.split('/').some((part) => /^[_.]/.test(part) && !partitionColumns.some((column) => part.startsWith(folderOf(column))))
+}
+
+/** What the folders of a column's values begin with. */
+const folderOf = (column: string): string => partitionFolder(column, 'x').slice(0, -1)
 
 export async function vacuum(request: VacuumRequest): Promise<VacuumResult> {
   const { table } = request
   const { store, snapshot } = table
   // Listed before the log is read: what a writer commits in between is then known to be live.
-  const stored = (await store.list('')).filter((file) => !OTHERS.some((prefix) => file.name.startsWith(prefix)))
+  const listed = await store.list('')
   await table.refresh()
   await loadTombstones(store, snapshot)
   const live = new Set([...snapshot.files.keys()].map(decodePath))
   const removed = new Map([...snapshot.tombstones.values()].map((one) => [decodePath(one.path), one.deletionTimestamp ?? 0]))
   const needed = new Set([...(await filesAfter(store, request.usedThrough, snapshot.version))].map(decodePath))
+  // What the log says was removed was a data file, whatever its name.
+  const stored = listed.filter((file) => removed.has(file.name) || !isHidden(file.name, snapshot.metadata.partitionColumns))
   const dead = deadFiles(stored.map((file) => ({ ...file, path: file.name })), {
     live: (path) => live.has(path),
     removedMs: (path) => removed.get(path),

@@ -2,7 +2,7 @@
 import { outOfRange } from '../connectors/kafka/reader.ts'
 import { createKafkaClient, type KafkaClient } from '../connectors/kafka/client.ts'
 import { HeadraceError, failure } from '../core/errors.ts'
-import type { StageEngine } from '../core/engine.ts'
+import type { CommittedFiles, StageEngine } from '../core/engine.ts'
 import { createRangeEngine } from '../engines/spark/range.ts'
 import type { ChildSettings, SparkAddress, ToChild, ToSupervisor } from '../runner/protocol.ts'
 import { runRangeChild } from '../runner/range-child.ts'
@@ -16,8 +16,7 @@ export interface SparkChildParts {
   settings: ChildSettings & { spark: SparkAddress }
   raw: RawTable
   identities: StageEngine
-  rawFiles: string[]
-  rawFilesInOrder: boolean
+  filesFrom(leastOffset: number): Promise<CommittedFiles>
   send(message: ToSupervisor): void
   onMessage(handler: (message: ToChild) => void): void
   /** Aborts when the supervisor wants the child to end. */

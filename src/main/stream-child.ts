@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createKafkaClient } from '../connectors/kafka/client.ts'
 import { createKafkaReader } from '../connectors/kafka/reader.ts'
+import type { CommittedFiles } from '../core/engine.ts'
 import { failure, reasonOf } from '../core/errors.ts'
 import { armFailpoint, armTrap } from '../core/failpoint.ts'
 import { engineMemoryFor } from '../core/width.ts'
@@ -86,28 +87,33 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
   }
   if (settings.spark !== undefined) {
     const { runSparkChild } = await import('./spark-child.ts')
-    await runSparkChild({ ...shared, stopped: stopped.signal, settings: { ...settings, spark: settings.spark }, raw: { table, columns }, identities: engine, ...(await committedRows(table, settings)) })
+    await runSparkChild({ ...shared, stopped: stopped.signal, settings: { ...settings, spark: settings.spark }, raw: { table, columns }, identities: engine, filesFrom: await committedRows(table, settings.archivePath) })
     return
   }
   const client = createKafkaClient(dataset.source, executionResolver())
   await runStreamChild({
     ...shared,
-    ...(await committedRows(table, settings)),
+    filesFrom: await committedRows(table, settings.archivePath),
     openReader: (positions, until, onTrouble) => createKafkaReader({ client, topic: settings.topic, topicId: settings.topicId, positions, until, onTrouble }),
   })
 }
 
-/** Files with the identities of committed rows: RAW's and the archive's. What was merged or moved no longer lies in the order of its commits. */
-async function committedRows(raw: Table, { archivePath, positions, dataset }: ChildSettings): Promise<{ rawFiles: string[]; rawFilesInOrder: boolean }> {
-  const leastOffset = Math.min(...positions.map((one) => one.next)) - dataset.dedup.window
+/**
+ * Files with the identities of committed rows: RAW's and the archive's, those that may hold rows from an offset on. What was
+ * merged or moved no longer lies in the order of its commits.
+ */
+async function committedRows(raw: Table, archivePath: string | undefined): Promise<(leastOffset: number) => Promise<CommittedFiles>> {
   const archive = archivePath === undefined ? undefined : await openTable(await openStore(archivePath))
-  const pathsOf = async ({ store, snapshot }: Table): Promise<string[]> => {
-    const names = [...snapshot.files.values()].filter((file) => mayHold(file, leastOffset)).map((file) => decodePath(file.path))
-    await store.stage(names)
-    return names.map((name) => store.localPath(name))
-  }
   const merged = [...raw.snapshot.files.values()].some((file) => throughOf(file) !== undefined)
-  return { rawFiles: [...(archive === undefined ? [] : await pathsOf(archive)), ...(await pathsOf(raw))], rawFilesInOrder: !merged && archive === undefined }
+  return async (leastOffset) => {
+    const paths: string[] = []
+    for (const { store, snapshot } of archive === undefined ? [raw] : [archive, raw]) {
+      const names = [...snapshot.files.values()].filter((file) => mayHold(file, leastOffset)).map((file) => decodePath(file.path))
+      await store.stage(names)
+      paths.push(...names.map((name) => store.localPath(name)))
+    }
+    return { files: paths, inOrder: !merged && archive === undefined }
+  }
 }
 
 /** By its statistics, whether a file can hold rows from this offset on, of whatever Kafka partition. */

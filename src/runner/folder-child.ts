@@ -22,7 +22,7 @@ import type { ChildParts } from './stream-child.ts'
 import type { Prepared, RefusedRecord } from './protocol.ts'
 import { pause } from './waiting.ts'
 
-export interface FolderParts extends Omit<ChildParts, 'openReader' | 'rawFiles' | 'rawFilesInOrder'> {
+export interface FolderParts extends Omit<ChildParts, 'openReader' | 'filesFrom'> {
   source: FileSource
   marks: ReadonlyMap<string, number>
   pollMs: number

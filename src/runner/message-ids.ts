@@ -16,6 +16,8 @@ export interface MessageIdentifier {
   seeHash(partition: number, high: number, low: number, content: number): Sighting
   /** Remembers an identity read back from RAW. */
   remember(partition: number, bytes: Uint8Array, start: number, length: number, contentHash: number): void
+  /** As if nothing had been seen. */
+  forget(): void
   windowBytes(): number
   windowMessages(): number
 }
@@ -49,6 +51,7 @@ export function createIdentifier(dataset: Dataset, capacity: number): MessageIde
       hashBytes(bytes, start, length)
       windowOf(partition).see(hashHigh, hashLow, contentHash)
     },
+    forget: () => windows.clear(),
     windowBytes: () => [...windows.values()].reduce((sum, window) => sum + window.bytes, 0),
     windowMessages: () => [...windows.values()].reduce((sum, window) => sum + window.size, 0),
   }

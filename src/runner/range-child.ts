@@ -3,7 +3,7 @@
  * the files, and reports them like every child; the supervisor commits. Disposable: what it had not reported is done again.
  */
 import { HeadraceError } from '../core/errors.ts'
-import type { OffsetRange, StageEngine } from '../core/engine.ts'
+import type { CommittedFiles, OffsetRange, StageEngine } from '../core/engine.ts'
 import { failpoint } from '../core/failpoint.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { RangeEngine, Verdict } from '../core/range-engine.ts'
@@ -12,6 +12,7 @@ import { fitWindow } from '../planning/dedup-window.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 import type { ChildSettings, Prepared, ToChild, ToSupervisor } from './protocol.ts'
 import { pause, type Sleeper } from './waiting.ts'
+import { rebuildWindow } from './window-rebuild.ts'
 
 export interface RangeChildParts {
   settings: ChildSettings
@@ -19,8 +20,8 @@ export interface RangeChildParts {
   engine: RangeEngine
   /** Reads identities of committed rows. */
   identities: Pick<StageEngine, 'readMessageIds' | 'readRowIds'>
-  rawFiles: string[]
-  rawFilesInOrder: boolean
+  /** Committed files (local paths) that may hold rows of the topic from an offset on. */
+  filesFrom(leastOffset: number): Promise<CommittedFiles>
   /** Ends of the partitions now; throws topic_recreated, offsets_expired and so on by name. Transient trouble is tried again inside. */
   ends(next: ReadonlyMap<number, number>): Promise<Map<number, number>>
   /** Most messages of a batch. */
@@ -47,7 +48,7 @@ export async function runRangeChild(parts: RangeChildParts): Promise<void> {
   const { settings, dataset } = parts
   const capacity = dataset.messageId.from === 'none' ? 0 : fitWindow(dataset.dedup.window, settings.positions.length, LIMITS.dedupWindowBytes)
   const identifier = createIdentifier(dataset, capacity)
-  await rebuildWindow(parts, identifier, capacity)
+  await rebuildWindow({ ...parts, ...settings, capacity }, identifier)
   const state: State = { positions: new Map(settings.positions.map((one) => [one.partition, one.next])), ends: new Map(), cut: false, stopping: false, ready: undefined, reported: false, wake: () => undefined }
   parts.onMessage((message) => {
     if (message.type === 'cut') state.cut = true
@@ -140,18 +141,14 @@ async function judge(parts: RangeChildParts, identifier: MessageIdentifier, dedu
     })
   const reread = new Map(parts.settings.positions.map((one) => [one.partition, one.rereadUntil]))
   const again = ranges.map((range) => ({ ...range, until: Math.min(range.until, reread.get(range.partition) ?? 0) })).filter((range) => range.from < range.until)
-  if (again.length > 0)
-    for (const id of await parts.identities.readRowIds(parts.rawFiles, parts.settings.topicId, again)) {
+  if (again.length > 0) {
+    const { files } = await parts.filesFrom(Math.min(...again.map((one) => one.from)))
+    for (const id of await parts.identities.readRowIds(files, parts.settings.topicId, again)) {
       const [partition, offset, ordinal] = id.split(':').map(Number)
       verdictOf(partition, offset).known.push(ordinal)
     }
+  }
   return [...verdicts.values()]
-}
-
-async function rebuildWindow(parts: RangeChildParts, identifier: MessageIdentifier, capacity: number): Promise<void> {
-  if (capacity === 0) return
-  const ranges = parts.settings.positions.map((one): OffsetRange => ({ partition: one.partition, from: Math.max(0, one.next - capacity), until: one.next }))
-  await parts.identities.readMessageIds({ files: parts.rawFiles, inOrder: parts.rawFilesInOrder }, parts.settings.topicId, ranges.filter((one) => one.until > one.from), identifier.remember)
 }
 
 function alive(state: State, identifier: MessageIdentifier): ToSupervisor {

@@ -6,7 +6,7 @@ import { HeadraceError, failure, reasonOf } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { createMessages, type Messages } from '../core/messages.ts'
 import { createSlab } from '../core/slab.ts'
-import type { OffsetRange, StageEngine } from '../core/engine.ts'
+import type { CommittedFiles, OffsetRange, StageEngine } from '../core/engine.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { MessageReader, PartitionPosition } from '../core/source.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
@@ -19,6 +19,7 @@ import { emptyCounts } from '../core/results.ts'
 import type { KnownRow } from './quarantine-rows.ts'
 import type { ChildSettings, ToChild, ToSupervisor } from './protocol.ts'
 import { pause } from './waiting.ts'
+import { rebuildWindow } from './window-rebuild.ts'
 
 /** What main/ wires a child with. */
 export interface ChildParts {
@@ -27,10 +28,8 @@ export interface ChildParts {
   columns: Column[]
   engine: StageEngine
   store: ObjectStore
-  /** Committed files (local paths) that may hold rows of the topic. */
-  rawFiles: string[]
-  /** They lie in the order of their commits. */
-  rawFilesInOrder: boolean
+  /** Committed files (local paths) that may hold rows of the topic from an offset on. */
+  filesFrom(leastOffset: number): Promise<CommittedFiles>
   openReader(positions: PartitionPosition[], until: Map<number, number> | undefined, onTrouble: (error: HeadraceError) => void): MessageReader
   nowMs: () => number
   send(message: ToSupervisor): void
@@ -41,9 +40,9 @@ const POLL_MS = 250
 
 export async function runStreamChild(parts: ChildParts): Promise<void> {
   const { settings, dataset } = parts
-  const capacity = fitWindow(dataset.dedup.window, settings.positions.length, LIMITS.dedupWindowBytes)
+  const capacity = dataset.messageId.from === 'none' ? 0 : fitWindow(dataset.dedup.window, settings.positions.length, LIMITS.dedupWindowBytes)
   const identifier = createIdentifier(dataset, capacity)
-  await rebuildWindow(parts, identifier, capacity)
+  await rebuildWindow({ ...parts, ...settings, identities: parts.engine, capacity }, identifier)
   const state = createState(parts)
   const until = settings.batchMessages === 0 ? undefined : new Map(settings.positions.map((one) => [one.partition, one.next + settings.batchMessages]))
   const reader = parts.openReader(settings.positions, until, (error) => parts.send({ type: 'trouble', code: error.code, message: error.message }))
@@ -186,13 +185,6 @@ function noteNewest(state: ChildState, times: Float64Array, count: number): void
   for (let i = 0; i < count; i += 1) if (times[i] > state.newestMs) state.newestMs = times[i]
 }
 
-async function rebuildWindow(parts: ChildParts, identifier: MessageIdentifier, capacity: number): Promise<void> {
-  const { settings } = parts
-  if (parts.dataset.messageId.from === 'none' || capacity === 0) return
-  const ranges = settings.positions.map((one): OffsetRange => ({ partition: one.partition, from: Math.max(0, one.next - capacity), until: one.next }))
-  await parts.engine.readMessageIds({ files: parts.rawFiles, inOrder: parts.rawFilesInOrder }, settings.topicId, ranges.filter((one) => one.until > one.from), identifier.remember)
-}
-
 /** After a rewind: which of the rows about to be read are in RAW already. */
 async function knownRows(parts: ChildParts, state: ChildState, messages: { partition: Int32Array; offset: Float64Array; count: number }): Promise<KnownRow | undefined> {
   const ranges = new Map<number, OffsetRange>()
@@ -206,7 +198,8 @@ async function knownRows(parts: ChildParts, state: ChildState, messages: { parti
     }
   }
   if (ranges.size === 0) return undefined
-  const ids = await parts.engine.readRowIds(parts.rawFiles, parts.settings.topicId, [...ranges.values()])
+  const { files } = await parts.filesFrom(Math.min(...[...ranges.values()].map((one) => one.from)))
+  const ids = await parts.engine.readRowIds(files, parts.settings.topicId, [...ranges.values()])
   return (partition, offset, ordinal) => ids.has(`${partition}:${offset}:${ordinal}`)
 }
 

@@ -40,7 +40,7 @@ export interface Database {
   events: { event_id: Generated<bigint>; tenant_id: string | null; at: Since; actor: string; event: string; subject: string | null; data: Json }
   webhooks: { webhook_id: Id; tenant_id: string | null; url: string; events: string[]; secret_name: string | null; created_at: Since; next_event_id: Generated<bigint>; failures: Generated<number>; try_after: Generated<Date>; last_error: string | null }
   leases: { lease_name: string; holder: string; generation: bigint; lease_until: Time }
-  installation: { only_row: Generated<boolean>; capacity: Json; sla_tiers: Json; virtual_time: Generated<number>; self_benchmark: Json | null }
+  installation: { only_row: Generated<boolean>; capacity: Json; sla_tiers: Json; virtual_time: Generated<number>; claimed_until: Generated<Date>; self_benchmark: Json | null }
 }
 
 /** What statements run on: a connection or a transaction. */

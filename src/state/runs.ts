@@ -27,14 +27,19 @@ export interface Claimed {
   booked_until: Date
 }
 
+/** The mark of what was claimed is moved once in so long. */
+const CLAIMED_AHEAD_MS = 60_000
+
 /**
  * Takes executions whose time has come, at most `limit`; of each job one at a time, and only what fits beside what really runs: one
  * that outran its booking keeps its cores, and who was booked after it starts a little later instead of beside it.
+ * What runs is found up to where anybody has ever claimed: the clock may have been set back since.
  */
 export async function claim(tx: Tx, { runner, now, leaseMs, limit, capacity }: { runner: string; now: Date; leaseMs: number; limit: number; capacity: OfferedCapacity }): Promise<Claimed[]> {
   // Nobody else starts anything meanwhile. What others hold of executions is skipped, never waited for: they may wait for this lock.
   await lockCapacity(tx)
-  const running = await tx.selectFrom('bookings as k').innerJoin('job_executions as x', 'x.execution_id', 'k.execution_id').select(['x.job_id', 'x.namespace', 'x.cpu_cores', 'x.memory_gb']).where('k.booked_from', '<=', now).where('x.status', '=', 'running').execute()
+  const running = await tx.selectFrom('bookings as k').innerJoin('job_executions as x', 'x.execution_id', 'k.execution_id').select(['x.job_id', 'x.namespace', 'x.cpu_cores', 'x.memory_gb'])
+    .where('k.booked_from', '<=', sql<Date>`(SELECT greatest(claimed_until, ${now}) FROM installation)`).where('x.status', '=', 'running').execute()
   const due = await tx.selectFrom('bookings as k').innerJoin('job_executions as b', 'b.execution_id', 'k.execution_id').select(['b.execution_id', 'b.job_id', 'b.namespace', 'b.cpu_cores', 'b.memory_gb'])
     .where('k.booked_from', '<=', now).where('b.status', '=', 'booked').where('b.cancel_requested', '=', false).where(sql<boolean>`b.job_id <> ALL(${running.map((one) => one.job_id)}::uuid[])`)
     .orderBy('k.booked_from').orderBy('k.execution_id').limit(limit * 4).forUpdate('b').skipLocked().execute()
@@ -51,6 +56,7 @@ export async function claim(tx: Tx, { runner, now, leaseMs, limit, capacity }: {
     room.memoryGb -= one.memory_gb
   }
   if (chosen.length === 0) return []
+  await sql`UPDATE installation SET claimed_until = ${new Date(now.getTime() + CLAIMED_AHEAD_MS)} WHERE claimed_until < ${now}`.execute(tx)
   const { rows } = await sql<Claimed>`
     UPDATE job_executions SET status = 'running', runner = ${runner}, generation = generation + 1, lease_until = ${new Date(now.getTime() + leaseMs)}, actual_start_time = ${now}, progress = NULL
     WHERE execution_id = ANY(${chosen}::uuid[]) RETURNING execution_id, job_id, tenant_id, namespace, cpu_cores, memory_gb, attempt, generation, booked_until`.execute(tx)

@@ -4,17 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { ObjectStore, RemoteStore } from '../../src/core/object-store.ts'
+import type { ObjectStore } from '../../src/core/object-store.ts'
 import { tableColumn } from '../../src/core/table-schema.ts'
 import { openOrCreateTable, openTable, type CommitRequest, type Table } from '../../src/lakehouse/table.ts'
 import { openStore } from '../../src/main/stores.ts'
 import { createChance } from '../support/chance.ts'
 import { openLink, type Link } from '../support/link.ts'
-import { faultyServer } from '../support/s3-faults.ts'
+import { atRandom, faultyServer } from '../support/s3-faults.ts'
 import { startHdfs, startS3, type StorageServer } from '../support/storage.ts'
 
 const REMOTE = ['s3', 'hdfs']
 const KINDS = ['local', ...REMOTE]
+/** What a store is told of where its server is. */
+const ADDRESS: Record<string, string> = { s3: 'AWS_ENDPOINT_URL', hdfs: 'HEADRACE_WEBHDFS' }
 const folder = mkdtempSync(join(tmpdir(), 'headrace-stores-'))
 const servers: Record<string, StorageServer> = {}
 const stores: Record<string, ObjectStore> = {}
@@ -133,8 +135,8 @@ async function foldersIn(kind: string, store: ObjectStore): Promise<unknown[]> {
   return FileStatuses.FileStatus
 }
 
-test.each(REMOTE)('%s: of four that upload a file under one name at once the first to end wins, whole; the others learn it, and nothing is left of them', async (kind) => {
-  const store = stores[kind] as RemoteStore
+test.each(KINDS)('%s: of four that upload a file under one name at once the first to end wins, whole; the others learn it, and nothing is left of them', async (kind) => {
+  const store = stores[kind] as ObjectStore
   // The large ones several times: a server called one done that the winner had ended, in one of ten such races.
   const large = Array.from({ length: kind === 's3' ? 8 : 1 }, (_, i) => [`published/large-${i}.parquet`, 21 * 1024 * 1024] as const)
   for (const [name, bytes] of [['published/small.parquet', 10] as const, ...large]) {
@@ -151,6 +153,7 @@ test.each(REMOTE)('%s: of four that upload a file under one name at once the fir
 
 /** What an upload that did not end leaves where users do not look. */
 async function leftovers(kind: string, below: string): Promise<unknown[]> {
+  if (kind === 'local') return readdirSync(storeOf(kind).localPath(below)).filter((name) => name.startsWith('.'))
   if (kind === 's3') return (await new S3Client({ endpoint: servers.s3.env.AWS_ENDPOINT_URL, region: 'us-east-1', forcePathStyle: true }).send(new ListMultipartUploadsCommand({ Bucket: 'lake', Prefix: `main/${below}` }))).Uploads ?? []
   const { FileStatuses } = (await (await fetch(`${servers.hdfs.env.HEADRACE_WEBHDFS}/webhdfs/v1${new URL(storeOf(kind).address(below)).pathname}?op=LISTSTATUS`)).json()) as { FileStatuses: { FileStatus: { pathSuffix: string }[] } }
   return FileStatuses.FileStatus.filter((one) => one.pathSuffix.startsWith('.'))
@@ -207,12 +210,14 @@ test('s3: uploads that were broken off are ended by a sweep, once they are old',
   expect(await open()).toBe(0)
 })
 
-test('s3: with three requests in ten refused, broken off or answered into nothing, each commit happens once', async () => {
+test.each(REMOTE)('%s: with three requests in ten refused, broken off or answered into nothing, each commit happens once, and each file is there', async (kind) => {
+  const server = servers[kind]
+  const variable = ADDRESS[kind]
   const chance = createChance()
   process.stderr.write(`seed ${chance.seed}\n`)
-  const faulty = await faultyServer(servers.s3.env.AWS_ENDPOINT_URL, 0.3, chance)
-  process.env.AWS_ENDPOINT_URL = faulty.endpoint
-  const openFaulty = async (): Promise<Table> => openOrCreateTable(await openStore(servers.s3.root('faulty')), { columns: [tableColumn('a', 'string')], partitionColumns: [] }, {}, 1)
+  const faulty = await faultyServer(server.env[variable], atRandom(0.3, chance))
+  process.env[variable] = faulty.endpoint
+  const openFaulty = async (): Promise<Table> => openOrCreateTable(await openStore(server.root('faulty')), { columns: [tableColumn('a', 'string')], partitionColumns: [] }, {}, 1)
   // Six attempts in a row fail too, once in a thousand requests.
   const again = async <T>(action: () => Promise<T>): Promise<T> => {
     for (;;) {
@@ -233,23 +238,48 @@ test('s3: with three requests in ten refused, broken off or answered into nothin
   const file = join(folder, 'upload')
   writeFileSync(file, Buffer.alloc(17 * 1024 * 1024, 'headrace'))
   const uploading = (async (): Promise<void> => {
-    const store = (await again(() => openStore(servers.s3.root('faulty-uploads')))) as RemoteStore
+    const store = (await again(() => openStore(server.root('faulty-uploads')))) as ObjectStore
     // False is right too: it says that the name is taken, by itself when an answer was lost.
     for (let n = 0; n < 10; n += 1) await again(() => store.createFrom(file, `${n}.parquet`))
   })()
-  await Promise.all([...commits, uploading])
-  process.env.AWS_ENDPOINT_URL = servers.s3.env.AWS_ENDPOINT_URL
+  const writing = (async (): Promise<void> => {
+    const store = await again(() => openStore(server.root('faulty-writes')))
+    for (let n = 0; n < 20; n += 1) await again(() => store.write(`${n % 5}`, text(`write ${n}`)))
+  })()
+  await Promise.all([...commits, uploading, writing])
+  process.env[variable] = server.env[variable]
   faulty.close()
-  const table = await openTable(await openStore(servers.s3.root('faulty')))
+  const table = await openTable(await openStore(server.root('faulty')))
   expect([table?.snapshot.version, table?.snapshot.files.size]).toEqual([40, 40])
-  const uploaded = await (await openStore(servers.s3.root('faulty-uploads'))).list('')
+  const uploaded = await (await openStore(server.root('faulty-uploads'))).list('')
   expect(uploaded.map((one) => one.size)).toEqual(Array.from({ length: 10 }, () => 17 * 1024 * 1024))
+  const written = await openStore(server.root('faulty-writes'))
+  expect(await Promise.all([0, 1, 2, 3, 4].map(async (n) => String(await written.read(`${n}`))))).toEqual([15, 16, 17, 18, 19].map((n) => `write ${n}`))
   expect(Math.min(...Object.values(faulty.made))).toBeGreaterThan(3)
+})
+
+test('hdfs: a write whose answer was lost is settled by what lies there', async () => {
+  const { hdfs } = servers
+  let left = 0
+  const faulty = await faultyServer(hdfs.env.HEADRACE_WEBHDFS, ({ url }) => (url?.includes('op=RENAME') === true && left-- > 0 ? 'lost' : undefined))
+  process.env.HEADRACE_WEBHDFS = faulty.endpoint
+  const store = await openStore(hdfs.root('lost-answers'))
+  process.env.HEADRACE_WEBHDFS = hdfs.env.HEADRACE_WEBHDFS
+  for (const lost of [1, 2]) {
+    for (const content of ['first', 'second']) {
+      left = lost
+      await store.write('a.json', text(content))
+      expect(String(await store.read('a.json'))).toBe(content)
+    }
+  }
+  expect(faulty.made.lost).toBe(6)
+  expect((await store.list('')).map((one) => one.name)).toEqual(['a.json'])
+  faulty.close()
 })
 
 /** The main root through a link that can be cut. */
 async function throughLink(kind: string): Promise<[Link, ObjectStore]> {
-  const variable = kind === 's3' ? 'AWS_ENDPOINT_URL' : 'HEADRACE_WEBHDFS'
+  const variable = ADDRESS[kind]
   const server = servers[kind]
   const link = await openLink(() => Number(new URL(server.env[variable]).port))
   process.env[variable] = `http://127.0.0.1:${link.port}`

@@ -2,85 +2,14 @@
  * Record batches that lie: each is one message that says so, what stands around it is read, and none takes
  * time or memory without end.
  */
-import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { crc32c } from '@node-rs/crc32'
-import { lz4Compress, snappyCompress } from '@platformatic/wasm-utils'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { nextOffset, readBatches } from '../../src/connectors/kafka/record-batch.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import { createMessages, type Messages } from '../../src/core/messages.ts'
+import { createMessages } from '../../src/core/messages.ts'
 import { createSlab } from '../../src/core/slab.ts'
+import { batch, framed, good, read, record, sealed, texts, varint, type Made } from '../support/record-batches.ts'
 
-const varint = (value: number): Buffer => {
-  const bytes: number[] = []
-  let left = value < 0 ? -2 * value - 1 : 2 * value
-  for (; left >= 0x80; left = Math.floor(left / 128)) bytes.push((left & 0x7f) | 0x80)
-  return Buffer.from([...bytes, left])
-}
-
-function record(delta: number, value: Buffer): Buffer {
-  const body = Buffer.concat([
-    Buffer.from([0]),
-    varint(0),
-    varint(delta),
-    varint(-1),
-    varint(value.length),
-    value,
-    varint(0),
-  ])
-  return Buffer.concat([varint(body.length), body])
-}
-
-const CODECS: ((body: Buffer) => Buffer)[] = [
-  (body) => body,
-  gzipSync,
-  snappyCompress,
-  lz4Compress,
-  zstdCompressSync,
-]
-
-interface Made {
-  base: number
-  body: Buffer
-  codec?: number
-  count?: number
-  last?: number
-}
-
-function batch({ base, body, codec = 0, count = 1, last = count - 1 }: Made): Buffer {
-  const packed = CODECS[codec]?.(body) ?? body
-  const all = Buffer.alloc(61 + packed.length)
-  all.writeBigInt64BE(BigInt(base), 0)
-  all.writeInt32BE(all.length - 12, 8)
-  all[16] = 2
-  all.writeInt16BE(codec, 21)
-  all.writeInt32BE(last, 23)
-  all.writeBigInt64BE(1_700_000_000_000n, 27)
-  all.writeBigInt64BE(1_700_000_000_000n, 35)
-  all.writeInt32BE(count, 57)
-  packed.copy(all, 61)
-  return sealed(all)
-}
-
-function sealed(all: Buffer): Buffer {
-  all.writeUInt32BE(crc32c(all.subarray(21)), 17)
-  return all
-}
-
-function read(records: Buffer): { messages: Messages; next: number } {
-  const messages = createMessages(createSlab(1024), 4)
-  const next = readBatches(records, [], { messages, topic: 't', partition: 0, from: 0, until: Infinity })
-  return { messages, next }
-}
-
-const texts = (m: Messages): string[] =>
-  Array.from({ length: m.count }, (_, i) =>
-    m.unread.has(i)
-      ? (m.unread.get(i)?.rule as string)
-      : m.slab.bytes.toString('utf8', m.valueStart[i], m.valueStart[i] + m.valueLength[i]),
-  )
-const good = (base: number): Buffer => batch({ base, body: record(0, Buffer.from(`good ${base}`)) })
 const around = (bad: Buffer, count: number): Buffer => Buffer.concat([good(0), bad, good(1 + count)])
 
 test.each([1, 2, 3, 4])('a batch of compression %i that inflates beyond the cap is passed over', (codec) => {
@@ -110,6 +39,11 @@ test.each([1, 2, 3, 4])('a batch of compression %i below the cap is read', (code
 })
 
 const one = record(0, Buffer.from('value'))
+/** A record of these bytes; what is `beyond` lies behind its end, and would be its own if lengths were not looked at. */
+const shaped = (bytes: number[], beyond = 0): Buffer =>
+  Buffer.concat([framed(bytes), Buffer.alloc(beyond, varint(-1)[0])])
+/** Attributes, time, offset, and neither key nor value. */
+const NULLS = [0, 0, 0, 1, 1]
 test.each<[string, Made]>([
   ['more records than bytes', { base: 1, body: one, count: 2_000_000_000, last: 0 }],
   ['a negative count', { base: 1, body: one, count: -1, last: 0 }],
@@ -131,6 +65,14 @@ test.each<[string, Made]>([
       ]),
     },
   ],
+  ['a header count behind the end of its record', { base: 1, body: shaped([...NULLS], 1) }],
+  ['a negative count of headers', { base: 1, body: shaped([...NULLS, ...varint(-1)]) }],
+  ['more headers than bytes', { base: 1, body: shaped([...NULLS, ...varint(2_000_000_000)]) }],
+  ['a null header value behind the end', { base: 1, body: shaped([...NULLS, ...varint(1), ...varint(0)], 1) }],
+  ['bytes behind the headers', { base: 1, body: shaped([...NULLS, ...varint(0), 7, 7]) }],
+  ['a number of six bytes', { base: 1, body: shaped([...NULLS, 0x80, 0x80, 0x80, 0x80, 0x80, 0]) }],
+  ['a time of eleven bytes', { base: 1, body: framed([0, ...Array<number>(10).fill(0x80), 0, 0, 1, 1, 0]) }],
+  ['one offset twice', { base: 1, body: Buffer.concat([one, one]), count: 2, last: 0 }],
   ['an offset behind the last', { base: 1, body: record(77, Buffer.from('v')), count: 1 }],
   ['varints without an end', { base: 1, body: Buffer.alloc(40, 0xff) }],
   ['an unknown compression', { base: 1, body: one, codec: 6 }],
@@ -194,7 +136,7 @@ test('a batch that fails its checksum ends the reading before it, by name', () =
 test.each([-12, -1, 0, 40, 1_000_000])('a batch that says it has %i bytes is corrupt, and the end is found', (length) => {
   const bad = good(1)
   bad.writeInt32BE(length, 8)
-  expect(() => read(bad)).toThrow(/its length is none/)
+  expect(() => read(bad)).toThrow(/its length or its offset is none/)
   expect(nextOffset(Buffer.concat([good(0), bad]), 0)).toBe(1)
 })
 
@@ -225,7 +167,27 @@ test('transactions that overlap are told apart, in whatever order their ends are
     { producerId: 1n, firstOffset: 0n },
   ]
   const messages = createMessages(createSlab(1024), 4)
-  const target = { messages, topic: 't', partition: 0, from: 0, until: Infinity }
+  const target = { messages, topic: 't', partition: 0, from: 0, until: Infinity, end: Infinity }
   expect(readBatches(Buffer.concat(log), aborted, target)).toBe(7)
   expect(texts(messages)).toEqual(['good 5'])
+})
+
+test.each([
+  ['before what was asked for', 2, Infinity],
+  ['behind the end of the partition', 0, -1_000_000],
+  ['behind the batch that follows it', 0, Infinity],
+])('a batch whose offset lies %s is damaged: the checksum does not cover it', (where, from, end) => {
+  const records = Buffer.concat(where.endsWith('follows it') ? [good(1), good(0)] : [good(1)])
+  const messages = createMessages(createSlab(1024), 4)
+  const target = { messages, topic: 't', partition: 0, from, until: Infinity, end }
+  expect(() => readBatches(records, [], target)).toThrow(/its length or its offset is none/)
+  // Nothing of it is taken before that shows.
+  expect(readBatches(records, [], target, () => undefined)).toBe(from)
+  expect(messages.count).toBe(0)
+})
+
+test('what was appended while the broker made its answer lies behind the end that it says, and is read', () => {
+  const messages = createMessages(createSlab(1024), 4)
+  const target = { messages, topic: 't', partition: 0, from: 0, until: Infinity, end: 1 }
+  expect([readBatches(Buffer.concat([good(0), good(1)]), [], target), messages.count]).toEqual([2, 2])
 })

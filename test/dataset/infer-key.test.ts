@@ -14,6 +14,11 @@ test('a key is unique and always there, an identifier before another column, one
   expect(keyOf({ a: ['string', ['x', 'x', 'x', 'y']], b: ['string', ['1', '1', '2', '1']], c: ['string', ['p', 'q', 'p', 'p']] }, 4)).toEqual(['a', 'b', 'c'])
 })
 
+test('two columns are told apart whatever signs they hold', () => {
+  const parts = { a: ['x\u0000y', 'x', 'x', 'x\u0000y'], b: ['z', 'y\u0000z', 'z', 'y\u0000z'] }
+  expect(keyOf({ a: ['string', parts.a], b: ['string', parts.b] }, 4)).toEqual(['a', 'b'])
+})
+
 test('no key where the sample disproves all, or proves nothing', () => {
   expect(keyOf({ a: ['string', ['x', 'x']], items: ['string', undefined], price: ['decimal', ['1.5', '2.5']], flag: ['boolean', ['true', 'false']] }, 2)).toEqual([])
   expect(keyOf({ first_name: ['string', ['Ann', 'Bob']], comment: ['string', ['p', 'q']] }, 2)).toEqual([])

@@ -1,4 +1,4 @@
-/** A proxy before an S3 server that does what networks and busy servers do: refuses, breaks off, and loses answers of what was done. */
+/** A proxy before a store's HTTP server that does what networks and busy servers do: refuses, breaks off, and loses answers of what was done. */
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import type { Chance } from './chance.ts'
@@ -10,8 +10,16 @@ export interface FaultyServer {
   close(): void
 }
 
-/** `share` of all requests meet trouble. The host header stays as the client signed it. */
-export async function faultyServer(target: string, share: number, chance: Chance): Promise<FaultyServer> {
+const TROUBLES = ['refused', 'reset', 'lost'] as const
+type Trouble = (typeof TROUBLES)[number]
+
+/** `share` of all requests meet trouble. */
+export function atRandom(share: number, chance: Chance): () => Trouble | undefined {
+  return () => (chance() < share ? TROUBLES[Math.floor(chance() * 3)] : undefined)
+}
+
+/** Says of each request what becomes of it. The host header stays as the client signed it. */
+export async function faultyServer(target: string, troubleOf: (request: IncomingMessage) => Trouble | undefined): Promise<FaultyServer> {
   const made: Record<string, number> = { refused: 0, reset: 0, lost: 0 }
   const to = new URL(target)
   const pass = (incoming: IncomingMessage, body: Buffer): Promise<{ status: number; headers: IncomingMessage['headers']; bytes: Buffer }> =>
@@ -23,7 +31,7 @@ export async function faultyServer(target: string, share: number, chance: Chance
       request.end(body)
     })
   const handle = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const trouble = chance() < share ? Object.keys(made)[Math.floor(chance() * 3)] : undefined
+    const trouble = troubleOf(incoming)
     if (trouble !== undefined) made[trouble] += 1
     const body = await buffer(incoming)
     if (trouble === 'refused') return void response.writeHead(503, { 'content-type': 'application/xml' }).end('<Error><Code>SlowDown</Code><Message>later</Message></Error>')

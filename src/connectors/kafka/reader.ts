@@ -106,9 +106,9 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
 
   /** Where a batch fails its checksum, or there is too much at a time, the partition is read on from there: what was asked for meanwhile is dropped. */
   function decode(messages: Messages, answer: PartitionAnswer, from: number): void {
-    const { partition, records, aborted } = answer
+    const { partition, records, aborted, end } = answer
     if (records.length === 0) return
-    const target = { messages, topic, partition, from, until: limitOf(options, partition) }
+    const target = { messages, topic, partition, from, until: limitOf(options, partition), end: end < 0 ? Infinity : end }
     const before = next.get(partition)
     let isCorrupt = false
     const reached = readBatches(records, aborted, target, (error) => {

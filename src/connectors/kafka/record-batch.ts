@@ -24,10 +24,14 @@ export interface BatchTarget {
   from: number
   /** Records from this offset on are left (closed ranges). */
   until: number
+  /** End of the partition as the same answer says it. Infinity: not known. */
+  end: number
 }
 
 const HEADER = 61
 const CONTROL = 0x20
+/** The broker notes the end before it reads: what others append between is in the answer, and lies behind that end. */
+const MEANWHILE = 1_000_000
 const TRANSACTIONAL = 0x10
 const LOG_APPEND_TIME = 0x08
 /** Years 1 to 9999, which a table can hold: a producer may say any 64 bits. */
@@ -65,6 +69,7 @@ export function readBatches(
   const pending = aborted.toSorted((a, b) => Number(a.firstOffset - b.firstOffset))
   const dead = new Set<bigint>()
   let next = target.from
+  let before = -1
   for (let at = 0; at + HEADER <= records.length;) {
     const length = records.readInt32BE(at + 8) + 12
     // A broker may cut the last batch short, never the first (KIP-74); the checksum does not cover the length.
@@ -77,12 +82,16 @@ export function readBatches(
     const batch = records.subarray(at, at + length)
     at += length
     const base = Number(batch.readBigInt64BE(0))
-    const problem = checkBatch(batch, base, target)
+    const last = base + Math.max(0, batch.readInt32BE(23))
+    // The checksum does not cover the offset either: it must lie between what stands around it, or one of the two lies.
+    const after = at + 8 <= records.length ? Number(records.readBigInt64BE(at)) : target.end + MEANWHILE
+    const isPlaced = base > before && last >= target.from && last < Math.min(after, target.end + MEANWHILE)
+    before = last
+    const problem = checkBatch(batch, isPlaced, next, target)
     if (problem !== undefined) {
       onCorrupt(problem)
       break
     }
-    const last = base + Math.max(0, batch.readInt32BE(23))
     const wanted = last >= target.from && base < target.until
     if (wanted && target.messages.slab.end > LIMITS.inflatedBytes) break
     if (wanted && isVisible(batch, last, pending, dead)) readBatch(batch, base, last, target)
@@ -91,14 +100,21 @@ export function readBatches(
   return next
 }
 
-function checkBatch(batch: Buffer, offset: number, target: BatchTarget): HeadraceError | undefined {
+function checkBatch(
+  batch: Buffer,
+  isPlaced: boolean,
+  offset: number,
+  target: BatchTarget,
+): HeadraceError | undefined {
   const magic = batch[16]
-  if (magic !== 2)
+  const isSealed = crc32c(batch.subarray(21)) === batch.readUInt32BE(17)
+  // The checksum does not cover this number: with a right one it is not an old format, but damaged.
+  if (magic < 2 && !isSealed)
     throw failure('not_supported', {
       feature: `Kafka message format ${magic}`,
       instead: 'Use a broker of version 0.11 or newer.',
     })
-  return crc32c(batch.subarray(21)) === batch.readUInt32BE(17)
+  return isPlaced && isSealed && magic === 2
     ? undefined
     : failure('record_batch_corrupt', { topic: target.topic, partition: target.partition, offset })
 }
@@ -172,6 +188,9 @@ function keepUnread(batch: Buffer, reason: string, base: number, last: number, t
 /* Varints: `cursor` is the position behind the last one read. One thread, no object per number. */
 let cursor = 0
 
+/** Behind the end of whatever it is compared with: a number without an end leads there. */
+const NOWHERE = Number.MAX_SAFE_INTEGER
+
 function varint(b: Uint8Array, at: number): number {
   let byte = b[at++]
   let value = byte & 0x7f
@@ -179,7 +198,7 @@ function varint(b: Uint8Array, at: number): number {
     byte = b[at++]
     value |= (byte & 0x7f) << shift
   }
-  cursor = at
+  cursor = byte >= 0x80 ? NOWHERE : at
   return (value >>> 1) ^ -(value & 1)
 }
 
@@ -187,11 +206,12 @@ function varint(b: Uint8Array, at: number): number {
 function varlong(b: Uint8Array, at: number): number {
   let value = 0
   let scale = 1
-  for (let byte = 0x80; byte >= 0x80 && scale < LARGEST_SCALE; scale *= 128) {
+  let byte = 0x80
+  for (; byte >= 0x80 && scale < LARGEST_SCALE; scale *= 128) {
     byte = b[at++]
     value += (byte & 0x7f) * scale
   }
-  cursor = at
+  cursor = byte >= 0x80 ? NOWHERE : at
   return value % 2 === 0 ? value / 2 : -(value + 1) / 2
 }
 
@@ -211,7 +231,10 @@ interface RecordsAt {
 /** A record takes at least so many bytes: its length and six fields of a byte. */
 const LEAST_RECORD = 7
 
-/** Adds the records that lie in [start, end) of the slab; returns what does not add up, if anything. */
+/**
+ * Adds the records that lie in [start, end) of the slab; returns what does not add up, if anything. Records
+ * that were not asked for are checked like the others: a batch is right as a whole or not at all.
+ */
 function readRecords(
   target: BatchTarget,
   { start, end: bodyEnd, count, base, last, firstTime, logTime }: RecordsAt,
@@ -223,61 +246,73 @@ function readRecords(
   ensureMessages(m, m.count + count)
   let b: Uint8Array = slab.bytes
   let at = start
+  let before = base - 1
   for (let i = 0; i < count; i += 1) {
     const length = varint(b, at)
     const end = cursor + length
     if (length < LEAST_RECORD - 1 || end > bodyEnd)
-      return `record ${i} says that it has ${length} bytes, and ${bodyEnd - cursor} are left`
+      return `record ${i} says that it has ${length} bytes, and ${Math.max(0, bodyEnd - cursor)} are left`
     const delta = varlong(b, cursor + 1)
     const offset = base + varint(b, cursor)
     const keyLength = varint(b, cursor)
     const keyStart = cursor
-    const valueLength = keyLength > end - keyStart ? end : varint(b, keyStart + Math.max(keyLength, 0))
+    const valueLength = varint(b, Math.min(keyStart + Math.max(keyLength, 0), end))
     const valueStart = cursor
-    if (valueLength > end - valueStart || offset < base || offset > last)
+    const headers = varint(b, Math.min(valueStart + Math.max(valueLength, 0), end))
+    // Each of them ends inside the record, or `cursor` is behind it: nothing is read from beyond.
+    if (cursor > end || offset <= before || offset > last)
       return `the lengths or the offset of record ${i} do not add up`
     at = end
-    if (offset < target.from || offset >= target.until) continue
+    before = offset
     const n = m.count
+    const wanted = offset >= target.from && offset < target.until
+    m.headersStart[n] = m.headersLength[n] = 0
+    if (headers === 0 ? cursor !== end : !readHeaders(target, { at: cursor, end, count: headers, n, wanted }))
+      return `the headers of record ${i} do not add up`
+    b = slab.bytes
+    if (!wanted) continue
     m.partition[n] = target.partition
     m.offset[n] = offset
     m.time[n] = Math.min(Math.max(logTime >= 0 ? logTime : firstTime + delta, FIRST_MS), LAST_MS)
     m.keyStart[n] = keyStart
-    m.keyLength[n] = keyLength
+    m.keyLength[n] = Math.max(keyLength, -1)
     m.valueStart[n] = valueStart
-    m.valueLength[n] = valueLength
-    m.headersLength[n] = 0
-    const headers = varint(b, valueStart + Math.max(valueLength, 0))
-    if (headers > 0) {
-      if (!readHeaders(target, { at: cursor, end, count: headers, n }))
-        return `the headers of record ${i} do not add up`
-      b = slab.bytes
-    }
+    m.valueLength[n] = Math.max(valueLength, -1)
     m.count = n + 1
   }
   return at === bodyEnd ? undefined : `${bodyEnd - at} bytes are left behind its ${count} records`
 }
 
-/** False when a length reaches beyond the record. */
-function readHeaders(
-  target: BatchTarget,
-  { at: from, end, count, n }: { at: number; end: number; count: number; n: number },
-): boolean {
+interface HeadersAt {
+  at: number
+  end: number
+  count: number
+  n: number
+  wanted: boolean
+}
+
+/** False unless they take exactly the bytes up to the record's end. */
+function readHeaders(target: BatchTarget, { at: from, end, count, n, wanted }: HeadersAt): boolean {
   const { messages } = target
   const { slab } = messages
   const b = slab.bytes
   const pairs: [string, string | null][] = []
   let at = from
+  // A header takes two bytes at least.
+  if (count < 0 || count * 2 > end - at) return false
   for (let i = 0; i < count; i += 1) {
     const keyLength = varint(b, at)
     const keyStart = cursor
     if (keyLength < 0 || keyLength > end - keyStart) return false
-    const key = b.toString('utf8', keyStart, keyStart + keyLength)
     const valueLength = varint(b, keyStart + keyLength)
-    if (valueLength > end - cursor) return false
-    pairs.push([key, valueLength < 0 ? null : b.toString('utf8', cursor, cursor + valueLength)])
+    if (cursor > end || valueLength > end - cursor) return false
     at = cursor + Math.max(valueLength, 0)
+    if (!wanted) continue
+    const key = b.toString('utf8', keyStart, keyStart + keyLength)
+    pairs.push([key, valueLength < 0 ? null : b.toString('utf8', cursor, at)])
   }
+  if (at !== end) return false
+  if (!wanted) return true
   messages.headersStart[n] = appendText(slab, JSON.stringify(pairs))
   messages.headersLength[n] = slab.end - messages.headersStart[n]
   return true

@@ -11,7 +11,11 @@ const LONGEST_ID = 10 * PIECE
 
 export async function readMessageIds(session: DuckSession, { files, inOrder }: CommittedFiles, topicId: string, ranges: OffsetRange[], visit: VisitMessageId): Promise<void> {
   if (files.length === 0 || ranges.length === 0) return
-  const source = `${parquetRows(files)} WHERE ${within(topicId, ranges)} AND ordinal <= 0 AND message_id IS NOT NULL`
+  const table = parquetRows(files)
+  // One whose identity was another's was never remembered. Where nothing was refused there is no such column.
+  const named = await session.rows(`SELECT column_name FROM (DESCRIBE SELECT * FROM ${table}) WHERE column_name = 'reject_rule'`)
+  const remembered = named.length === 0 ? '' : " AND reject_rule IS DISTINCT FROM 'id_conflict'"
+  const source = `${table} WHERE ${within(topicId, ranges)} AND ordinal <= 0 AND message_id IS NOT NULL${remembered}`
   const [[longest]] = await session.rows(`SELECT coalesce(max(strlen(message_id)), 0)::INTEGER FROM ${source}`)
   const pieces = Math.max(1, Math.ceil(Math.min(Number(longest), LONGEST_ID) / PIECE))
   const columns = Array.from({ length: pieces }, (_, i) => `substr(message_id, ${i * PIECE + 1}, ${PIECE})`)

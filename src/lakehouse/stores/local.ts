@@ -3,8 +3,7 @@
  * with EEXIST, on every POSIX file system; rename would overwrite, and an exclusive create can be torn by a crash.
  */
 import { randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
-import { copyFile, open, link, mkdir, readFile, readdir, rm, rmdir, stat, rename } from 'node:fs/promises'
+import { constants, copyFile, open, link, mkdir, readFile, readdir, rm, rmdir, stat, rename } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { failure, storageFailure } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
@@ -48,6 +47,17 @@ export function createLocalStore(folder: string): ObjectStore {
         const created = await linkOnce(temporary, path, bytes)
         failpoint('commit.linked')
         await syncFolder(dirname(path))
+        return created
+      } finally {
+        await rm(temporary, { force: true })
+      }
+    },
+    async createFrom(path, name) {
+      const target = full(name)
+      const temporary = await copyTemporary(path, target)
+      try {
+        const created = await linkNew(temporary, target)
+        await syncFolder(dirname(target))
         return created
       } finally {
         await rm(temporary, { force: true })
@@ -167,14 +177,32 @@ async function writeTemporary(path: string, bytes: Uint8Array): Promise<string> 
   }
 }
 
+/** The same of a file that may be larger than memory. */
+async function copyTemporary(from: string, path: string): Promise<string> {
+  const temporary = join(dirname(path), `${TEMPORARY}${randomUUID()}`)
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await copyFile(from, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+    await syncFile(temporary)
+    return temporary
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw storageFailure(error, 'copy', from)
+  }
+}
+
 async function linkOnce(temporary: string, path: string, bytes: Uint8Array): Promise<boolean> {
+  return (await linkNew(temporary, path)) || (await readFile(path)).equals(bytes)
+}
+
+/** False when the name is taken. */
+async function linkNew(temporary: string, path: string): Promise<boolean> {
   try {
     await link(temporary, path)
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw storageFailure(error, 'commit', path)
-    const there = await readFile(path)
-    return there.equals(bytes)
+    return false
   }
 }
 

@@ -11,7 +11,7 @@ import type { Agent as HttpAgent } from 'node:http'
 import type { Agent as HttpsAgent } from 'node:https'
 import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
-import type { RemoteStore, StoredObject } from '../../core/object-store.ts'
+import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
 import { encodePath } from '../../core/table-schema.ts'
 import type { Staging } from './staging.ts'
 
@@ -43,7 +43,7 @@ interface Bucket {
 }
 
 /** Without credentials, logins come from where AWS tools find them: environment, shared files, web identity, instance or pod. */
-export function createS3Store(spec: S3Spec, staging: Staging): RemoteStore {
+export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
   const bucket = openBucket(spec)
   const { client, root, at } = bucket
   const read = (name: string, range?: string): Promise<Buffer | undefined> =>

@@ -12,7 +12,7 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
-import type { RemoteStore, StoredObject } from '../../core/object-store.ts'
+import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
 import { encodePath } from '../../core/table-schema.ts'
 import type { Staging } from './staging.ts'
 
@@ -33,6 +33,8 @@ const TEMPORARY = '.tmp-'
 const ATTEMPTS = 6
 const FIRST_PAUSE_MS = 100
 const TIMEOUT_MS = 60_000
+/** What is read at a time of a file that is fetched whole. */
+const PART_BYTES = 8 * 1024 * 1024
 
 interface FileStatus {
   pathSuffix: string
@@ -68,7 +70,7 @@ function openRoot(spec: WebHdfsSpec): WebHdfs {
   }
 }
 
-export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): RemoteStore {
+export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectStore {
   const hdfs = openRoot(spec)
   const { root, ask, create, open } = hdfs
   const lookAt = (name: string): Promise<StoredObject | undefined> =>
@@ -81,12 +83,24 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): RemoteS
     await create(written, Buffer.from(bytes))
     return written
   }
+  /** An object may be larger than memory. */
+  async function* inParts(name: string, size: number): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < size; at += PART_BYTES) {
+      const length = Math.min(PART_BYTES, size - at)
+      const part = await open(name, { offset: String(at), length: String(length) })
+      if (part?.length !== length) throw failure('storage_failed', { action: 'read', path: `${root}/${name}`, reason: `${part?.length ?? 'no'} bytes came of the ${length} from ${at} on` })
+      yield part
+    }
+  }
   const renameTo = (name: string): Record<string, string> => ({ destination: `${spec.path}/${name}` })
   return {
     root,
     localPath: staging.path,
     address: (name) => `${root}${name === '' ? '' : `/${name}`}`,
-    stage: (names) => staging.stage(names, open),
+    stage: (names) => staging.stage(names, async (name) => {
+      const found = await lookAt(name)
+      return found && inParts(name, found.size)
+    }),
     makeFolder: staging.makeFolder,
     async dropFolder(name) {
       await staging.dropFolder(name)
@@ -100,7 +114,13 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): RemoteS
     },
     read: (name) => open(name),
     readRange: (name, start, end) => (end <= start ? Promise.resolve(Buffer.alloc(0)) : open(name, { offset: String(start), length: String(end - start) })),
-    write: async (name, bytes) => void (await ask('PUT', await temporary(name, bytes), 'RENAME', { ...renameTo(name), renameoptions: 'OVERWRITE' })),
+    async write(name, bytes) {
+      const written = await temporary(name, bytes)
+      const renamed = await orMissing(() => ask('PUT', written, 'RENAME', { ...renameTo(name), renameoptions: 'OVERWRITE' }))
+      // The source is gone when the answer to the first of two attempts was lost: what lies under the name says whether it was done.
+      if (renamed === undefined && (await open(name))?.equals(Buffer.from(bytes)) !== true)
+        throw failure('storage_failed', { action: 'rename', path: `${root}/${name}`, reason: 'what was to get this name is gone, and the name has other bytes' })
+    },
     async writeIfAbsent(name, bytes) {
       const written = await temporary(name, bytes)
       failpoint('commit.temporary_synced')

@@ -10,7 +10,7 @@ import { priorityOf, timingOf } from '../../scheduling/requirements.ts'
 import type { SlotSettings } from '../../state/capacity.ts'
 import type { Db, Tx } from '../../state/database.ts'
 import { record } from '../../state/events.ts'
-import { once } from '../../state/idempotency.ts'
+import { answered, once } from '../../state/idempotency.ts'
 import { changeJob, createJob, findJob, listJobs, lockJobRow, openExecutions, type JobFields, type JobRow } from '../../state/jobs.ts'
 import { enqueue } from '../../state/queue.ts'
 import { cancel } from '../../state/runs.ts'
@@ -32,9 +32,12 @@ export function jobCases(context: Context): Part {
   }
   return {
     async createJob(by, tenantId, key, body) {
+      const asked = { tenantId, key, request: { job: body } }
+      const before = await gate.readAs(tenantId, (db) => answered(db, asked))
+      if (before !== undefined) return before as { status: number; body: Answer }
       const job = fieldsOf({ ...body, sla_requirements: await withTier(gate.service, body.sla_requirements ?? {}) })
       await checkJob(context, tenantId, job)
-      return gate.writeAs(tenantId, (tx) => once(tx, { tenantId, key, request: { job: body } }, async () => {
+      return gate.writeAs(tenantId, (tx) => once(tx, asked, async () => {
         const made = await createJob(tx, { tenantId, job, actor: by.name })
         await keepJobs(context, tx, tenantId)
         return { status: 201, body: plain(made) }

@@ -1,6 +1,6 @@
 /** Object stores of a tenant: with the logins of its own secret and never with those of this installation, reached through the one door. */
 import { failure } from '../../core/errors.ts'
-import type { RemoteStore } from '../../core/object-store.ts'
+import type { ObjectStore } from '../../core/object-store.ts'
 import { createStaging } from '../../lakehouse/stores/staging.ts'
 import { egressPolicy, guardedAgents } from './dial.ts'
 
@@ -19,7 +19,7 @@ export interface StoreConfig {
 }
 
 /** Copies lie in `folder`. Throws `setting_missing` for a login that is not whole. */
-export async function openTenantStore(config: StoreConfig, secret: Record<string, string> | undefined, folder: string): Promise<RemoteStore> {
+export async function openTenantStore(config: StoreConfig, secret: Record<string, string> | undefined, folder: string): Promise<ObjectStore> {
   const staging = createStaging(folder, Date.now)
   const agents = guardedAgents(egressPolicy())
   if (config.type === 'hdfs') {

@@ -9,7 +9,7 @@ import { glob, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/prom
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { failure, storageFailure } from '../../core/errors.ts'
-import type { RemoteStore } from '../../core/object-store.ts'
+import type { ObjectStore } from '../../core/object-store.ts'
 import { noteFrom, noteInto } from './parquet-file.ts'
 import { openTenantStore, type StoreConfig } from './tenant-store.ts'
 import { rootsOf, tenantPath } from './tenant-paths.ts'
@@ -79,7 +79,7 @@ export async function outputPlace(work: Work): Promise<Place> {
 const parsed = (note: string | undefined): Note | undefined => (note === undefined ? undefined : (JSON.parse(note) as Note))
 
 /** A bucket or HDFS: the store decides at the end of an upload whether its name is still free. */
-function storePlace(store: RemoteStore): Place {
+function storePlace(store: ObjectStore): Place {
   return {
     at: (name) => `${store.root}/${name}`,
     async find(name) {
