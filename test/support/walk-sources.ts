@@ -1,0 +1,32 @@
+/** What the jobs of a walk read: two places (tables, folders) whose rows each have a text that no other has. */
+import type { Chance } from './chance.ts'
+
+/** What a job says of its source; what of it is undefined does not matter to the kind. */
+export interface Choice {
+  /** A table or a folder; of folders also both. */
+  place: string
+  cursor: string
+  /** Columns that are read. */
+  narrow: boolean
+}
+
+export interface WalkSource {
+  type: string
+  /** Places that a job may read, and the cursors it may have. */
+  places: string[]
+  cursors: string[]
+  /** Where a position is one: while this stays, a job goes on. */
+  identity(choice: Choice): string
+  config(choice: Choice): Record<string, unknown>
+  /** Adds what is there at once. */
+  insert(place: string, texts: string[]): Promise<void>
+  /** Gives some rows new texts. */
+  update(place: string, text: () => string, chance: Chance): Promise<void>
+  /** Adds in a transaction that is still open; what ends it is returned. */
+  late?(place: string, texts: string[]): Promise<(how: 'COMMIT' | 'ROLLBACK') => Promise<void>>
+  /** Texts that a read from the beginning must find now, and that later reads must not have missed. */
+  texts(choice: Choice): Promise<string[]>
+  close(): Promise<void>
+}
+
+export const TABLES = ['a', 'b']

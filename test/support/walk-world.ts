@@ -1,0 +1,154 @@
+/** A tenant whose jobs a walk creates, changes, runs, breaks and deletes, and what the walk remembers of each. */
+import { pause as sleep } from '../../src/runner/waiting.ts'
+import type { Chance } from './chance.ts'
+import { purchase, type TestService } from './service.ts'
+import { until } from './system.ts'
+import type { WalkPlace } from './walk-place.ts'
+import type { Choice, WalkSource } from './walk-sources.ts'
+
+/** All that a job may say and a walk may change. */
+export interface Settings {
+  name: string
+  choice: Choice
+  /** Of zones the dataset, else the folder. */
+  to: { dataset: string } | { folder: string }
+  /** The declaration has one more column. */
+  wide: boolean
+  cron: string
+  minutes: number
+}
+
+export interface Execution {
+  id: string
+  /** What its job read when it was asked for; of one whose job changed meanwhile a text of its own. */
+  identity: string
+  status: string
+  code: string
+  /** Its job's destination changed while it was open. */
+  moved: boolean
+  /** Texts that were there before it was asked for: it, or one before it, has read them when it succeeds. */
+  must: string[]
+}
+
+export interface Job {
+  id: string
+  settings: Settings
+  state: 'active' | 'paused' | 'deleted'
+  executions: Execution[]
+}
+
+export interface World {
+  place: WalkPlace
+  source: WalkSource
+  chance: Chance
+  tenant: Awaited<ReturnType<TestService['tenant']>>
+  jobs: Job[]
+  /** Ends of transactions that are open in the source. */
+  late: ((how: 'COMMIT' | 'ROLLBACK') => Promise<void>)[]
+  texts: number
+  names: number
+  told: string[]
+}
+
+export const upTo = (chance: Chance, most: number): number => Math.floor(chance() * most)
+export const pick = <T>(chance: Chance, all: readonly T[]): T => all[upTo(chance, all.length)]
+
+export async function openWorld(place: WalkPlace, source: WalkSource, options: { chance: Chance; name: string; secret: object }): Promise<World> {
+  const { chance, name, secret } = options
+  const tenant = await place.service.tenant(name)
+  const world: World = { place, source, chance, tenant, jobs: [], late: [], texts: 0, names: 0, told: [] }
+  await ask(world, 'POST', 'purchases', purchase('vcpu_hours', 1_000))
+  await ask(world, 'PUT', 'secrets/source', { value: secret })
+  return world
+}
+
+export function tell(world: World, text: string): void {
+  world.told.push(text)
+  if (process.env.HEADRACE_TELL !== undefined) process.stderr.write(`${world.chance.seed} ${text}\n`)
+}
+
+export const newText = (world: World): string => `${world.tenant.id.slice(-6)}-${(world.texts += 1)}`
+export const newTexts = (world: World): string[] => Array.from({ length: 1 + upTo(world.chance, 8) }, () => newText(world))
+
+/** A request of the tenant; throws what is not answered as it should be. */
+export async function ask<T = Record<string, string>>(world: World, method: string, path: string, body?: object): Promise<T> {
+  const { status, body: answer } = await world.place.service.call<T & { code?: string }>(method, `/tenants/${world.tenant.id}/${path}`, { token: world.tenant.owner, body })
+  if (status >= 400) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(answer)}`)
+  return answer
+}
+
+const declarationOf = ({ to, wide }: Settings): string => `dataset: ${'dataset' in to ? to.dataset : ''}
+columns:
+  - { name: id, type: long }
+  - { name: text, required: true }
+${wide ? '  - { name: other, type: integer }\n' : ''}processed: { key: [text] }
+`
+
+export function bodyOf({ source }: World, settings: Settings): Record<string, unknown> {
+  const { name, choice, to, cron, minutes } = settings
+  const zones = 'dataset' in to
+  return {
+    job_name: name,
+    source_type: source.type,
+    source_config: { ...source.config(choice), ...(zones ? { declaration: declarationOf(settings) } : {}) },
+    destination_config: zones ? { type: 'zones' } : { type: 'local', path: to.folder },
+    schedule_cron: cron,
+    resource_requirements: { cpu_cores: 1, memory_gb: 2, estimated_runtime_minutes: minutes },
+  }
+}
+
+/** A job in production that runs when it is told. */
+export async function create(world: World, settings: Settings): Promise<Job> {
+  const { job_id: id } = await ask(world, 'POST', 'jobs', bodyOf(world, settings))
+  await world.place.service.context.gate.service.updateTable('ingestion_jobs').set({ status: 'active', namespace: 'vcpu-hours-ns' }).where('job_id', '=', id).execute()
+  const job: Job = { id, settings, state: 'active', executions: [] }
+  world.jobs.push(job)
+  return job
+}
+
+export const identityOf = ({ source }: World, { settings }: Job): string => source.identity(settings.choice)
+
+/** Asks for an execution. */
+export async function begin(world: World, job: Job): Promise<Execution> {
+  const must = await world.source.texts(job.settings.choice)
+  const { execution_id: id } = await ask(world, 'POST', `jobs/${job.id}/run`)
+  const execution = { id, identity: identityOf(world, job), status: 'open', code: '', moved: false, must }
+  job.executions.push(execution)
+  return execution
+}
+
+interface Row {
+  status: string
+  code: string
+}
+
+const OPEN = ['scheduled', 'booked', 'running']
+
+export async function rowOf({ place }: World, { id }: Execution): Promise<Row> {
+  const row = await place.service.context.gate.service.selectFrom('job_executions').select(['status', 'reason', 'error_message']).where('execution_id', '=', id).executeTakeFirstOrThrow()
+  const { code = '' } = (row.reason ?? {}) as { code?: string }
+  return { status: row.status, code: row.status === 'failed' ? `${code}: ${row.error_message ?? ''}` : code }
+}
+
+/** Waits until it runs, or has ended. */
+export async function running(world: World, execution: Execution): Promise<void> {
+  await until(`${execution.id} to run`, async () => !['scheduled', 'booked'].includes((await rowOf(world, execution)).status), 120_000)
+}
+
+/** Waits for the end. What waits before it tries again waits less: a walk is short. */
+export async function ended(world: World, execution: Execution): Promise<Execution> {
+  const db = world.place.service.context.gate.service
+  return until(
+    `the end of ${execution.id}`,
+    async () => {
+      const row = await rowOf(world, execution)
+      if (!OPEN.includes(row.status)) return Object.assign(execution, row)
+      await world.place.recovered()
+      await db.updateTable('queued_executions').set({ try_after: new Date(0) }).where('execution_id', '=', execution.id).where('ready', '=', false).execute()
+      return undefined
+    },
+    120_000,
+  )
+}
+
+export { sleep }
