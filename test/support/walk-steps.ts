@@ -5,7 +5,7 @@ import {
   begin,
   bodyOf,
   create,
-  ended,
+  finished,
   newText,
   newTexts,
   pick,
@@ -18,7 +18,8 @@ import {
   type World,
 } from './walk-world.ts'
 
-type Step = (world: World) => Promise<string>
+/** What was done, or nothing. */
+type Step = (world: World) => Promise<string | undefined>
 
 export const living = ({ jobs }: World): Job[] => jobs.filter((job) => job.state !== 'deleted')
 const active = ({ jobs }: World): Job[] => jobs.filter((job) => job.state === 'active')
@@ -98,9 +99,16 @@ function quietly(end: () => void): void {
 
 const outcome = ({ status, code }: Execution): string => (status === 'succeeded' ? status : `${status} (${code})`)
 
-const withJob = (jobs: (world: World) => Job[], step: (world: World, job: Job) => Promise<string>): Step => async (world) => {
+const withJob = (jobs: (world: World) => Job[], step: (world: World, job: Job) => Promise<string | undefined>): Step => async (world) => {
   const all = jobs(world)
-  return all.length === 0 ? 'no job' : step(world, pick(world.chance, all))
+  return all.length === 0 ? undefined : step(world, pick(world.chance, all))
+}
+
+/** Asks for an execution, mostly with something new to read. */
+async function begun(world: World, job: Job): Promise<Execution> {
+  const { source, chance } = world
+  if (chance() < 0.7) await source.insert(job.settings.choice.place, newTexts(world))
+  return begin(world, job)
 }
 
 export const STEPS: Record<string, Step> = {
@@ -116,7 +124,7 @@ export const STEPS: Record<string, Step> = {
     return place
   },
   async late(world) {
-    if (world.source.late === undefined || world.late.length >= 3) return 'not now'
+    if (world.source.late === undefined || world.late.length >= 3) return undefined
     const place = pick(world.chance, world.source.places)
     world.late.push(await world.source.late(place, newTexts(world)))
     return `open in ${place}`
@@ -125,15 +133,15 @@ export const STEPS: Record<string, Step> = {
     const [end] = world.late.splice(upTo(world.chance, world.late.length), 1)
     const how = world.chance() < 0.8 ? 'COMMIT' : 'ROLLBACK'
     await end?.(how)
-    return end === undefined ? 'nothing open' : how
+    return end === undefined ? undefined : how
   },
   async create(world) {
-    if (living(world).length >= 3) return 'enough'
+    if (living(world).length >= 3) return undefined
     return shown((await create(world, newSettings(world))).settings)
   },
   /** Into what another fills. */
   second: withJob(living, async (world, first) => {
-    if (living(world).length >= 4) return 'enough'
+    if (living(world).length >= 4) return undefined
     return shown((await create(world, { ...newSettings(world), to: first.settings.to, wide: first.settings.wide })).settings)
   }),
   change: withJob(living, changed),
@@ -149,42 +157,45 @@ export const STEPS: Record<string, Step> = {
     job.state = 'active'
     return job.settings.name
   }),
-  run: withJob(active, async (world, job) => `${job.settings.name} ${outcome(await ended(world, await begin(world, job)))}`),
+  run: withJob(active, async (world, job) => {
+    const execution = await begun(world, job)
+    return `${job.settings.name} ${outcome(await finished(world, job, execution))}`
+  }),
   kill: withJob(active, async (world, job) => {
-    const execution = await begin(world, job)
+    const execution = await begun(world, job)
     const how = await killOne(world, execution)
-    return `${job.settings.name} ${how}: ${outcome(await ended(world, execution))}`
+    return `${job.settings.name} ${how}: ${outcome(await finished(world, job, execution))}`
   }),
   /** Its process dies, and the job is another when it is tried again. */
   killAndChange: withJob(active, async (world, job) => {
-    const execution = await begin(world, job)
+    const execution = await begun(world, job)
     const how = await killOne(world, execution)
     const to = await changed(world, job)
-    return `${how}, then ${to}: ${outcome(await ended(world, execution))}`
+    return `${how}, then ${to}: ${outcome(await finished(world, job, execution))}`
   }),
   changeWhile: withJob(active, async (world, job) => {
-    const execution = await begin(world, job)
+    const execution = await begun(world, job)
     await running(world, execution)
     await sleep(upTo(world.chance, 1_500))
     const to = await changed(world, job)
-    return `${to}: ${outcome(await ended(world, execution))}`
+    return `${to}: ${outcome(await finished(world, job, execution))}`
   }),
   delete: withJob(living, async (world, job) => {
-    const execution = job.state === 'active' && world.chance() < 0.5 ? await begin(world, job) : undefined
+    const execution = job.state === 'active' && world.chance() < 0.5 ? await begun(world, job) : undefined
     if (execution !== undefined) await sleep(upTo(world.chance, 2_500))
     await ask(world, 'DELETE', `jobs/${job.id}`)
     job.state = 'deleted'
-    if (execution !== undefined) await ended(world, execution)
+    if (execution !== undefined) await finished(world, job, execution)
     const again = world.chance() < 0.7
     if (again) await create(world, { ...job.settings, name: world.chance() < 0.5 ? job.settings.name : `job ${(world.names += 1)}` })
     return `${job.settings.name} ${execution === undefined ? '' : outcome(execution)}${again ? ' and made again' : ''}`
   }),
   together: withJob(active, async (world, job) => {
     const jobs = [job, ...active(world).filter((one) => one !== job)].slice(0, 2)
-    const begun: Execution[] = []
-    for (const one of jobs) begun.push(await begin(world, one))
+    const open: Execution[] = []
+    for (const one of jobs) open.push(await begun(world, one))
     const ends: string[] = []
-    for (const one of begun) ends.push(outcome(await ended(world, one)))
+    for (const [i, one] of open.entries()) ends.push(outcome(await finished(world, jobs[i], one, true)))
     return `${jobs.map((one) => one.settings.name).join(', ')}: ${ends.join(', ')}`
   }),
 }
