@@ -12,6 +12,10 @@ export interface Choice {
 
 export interface WalkSource {
   type: string
+  /** What its jobs' declarations say of a record. */
+  record?: string
+  /** The login of its jobs. */
+  secret?: object
   /** Places that a job may read, and the cursors it may have. */
   places: string[]
   cursors: string[]

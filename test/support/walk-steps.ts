@@ -36,7 +36,9 @@ const toOf = ({ chance }: World): Settings['to'] =>
 export function newSettings(world: World): Settings {
   world.names += 1
   const { chance } = world
-  return { name: `job ${world.names}`, choice: choiceOf(world), to: toOf(world), wide: chance() < 0.3, cron: '0 0 1 1 *', minutes: 5 }
+  const to = toOf(world)
+  const wide = chance() < 0.15 || ('dataset' in to && world.widened.has(to.dataset))
+  return { name: `job ${world.names}`, choice: choiceOf(world), to, wide, cron: '0 0 1 1 *', minutes: 5 }
 }
 
 /** One field of a job, whichever it is. */
@@ -60,8 +62,8 @@ function change(world: World, old: Settings): Settings {
 const shown = ({ choice, to, wide, name }: Settings): string =>
   `${name}: ${choice.place} by ${choice.cursor}${choice.narrow ? ' narrow' : ''} -> ${JSON.stringify(to)}${wide ? ' wide' : ''}`
 
-async function changed(world: World, job: Job): Promise<string> {
-  const [before, next] = [job.settings, change(world, job.settings)]
+async function changed(world: World, job: Job, next = change(world, job.settings)): Promise<string> {
+  const before = job.settings
   await ask(world, 'PATCH', `jobs/${job.id}`, bodyOf(world, next))
   job.settings = next
   for (const one of job.executions.filter((execution) => execution.status === 'open')) {
@@ -111,6 +113,9 @@ async function begun(world: World, job: Job): Promise<Execution> {
   return begin(world, job)
 }
 
+/** Steps that come more often than others. */
+export const OFTEN = ['run', 'back', 'back', 'killAndChange']
+
 export const STEPS: Record<string, Step> = {
   async insert(world) {
     const place = pick(world.chance, world.source.places)
@@ -136,12 +141,12 @@ export const STEPS: Record<string, Step> = {
     return end === undefined ? undefined : how
   },
   async create(world) {
-    if (living(world).length >= 3) return undefined
+    if (living(world).length >= 2) return undefined
     return shown((await create(world, newSettings(world))).settings)
   },
   /** Into what another fills. */
   second: withJob(living, async (world, first) => {
-    if (living(world).length >= 4) return undefined
+    if (living(world).length >= 3) return undefined
     return shown((await create(world, { ...newSettings(world), to: first.settings.to, wide: first.settings.wide })).settings)
   }),
   change: withJob(living, changed),
@@ -165,6 +170,14 @@ export const STEPS: Record<string, Step> = {
     const execution = await begun(world, job)
     const how = await killOne(world, execution)
     return `${job.settings.name} ${how}: ${outcome(await finished(world, job, execution))}`
+  }),
+  /** Another for one run, and what it was. */
+  back: withJob(active, async (world, job) => {
+    const before = job.settings
+    const there = await changed(world, job)
+    const one = outcome(await finished(world, job, await begun(world, job)))
+    await changed(world, job, before)
+    return `${there}: ${one}; back: ${outcome(await finished(world, job, await begun(world, job)))}`
   }),
   /** Its process dies, and the job is another when it is tried again. */
   killAndChange: withJob(active, async (world, job) => {
@@ -192,6 +205,7 @@ export const STEPS: Record<string, Step> = {
   }),
   together: withJob(active, async (world, job) => {
     const jobs = [job, ...active(world).filter((one) => one !== job)].slice(0, 2)
+    if (jobs.length < 2) return undefined
     const open: Execution[] = []
     for (const one of jobs) open.push(await begun(world, one))
     const ends: string[] = []

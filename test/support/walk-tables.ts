@@ -26,7 +26,7 @@ const configOf = (login: Login, table: string, { cursor, narrow }: Choice): Reco
 
 /** `schema`: of this walk alone. */
 export async function postgresSource(url: string, schema: string): Promise<WalkSource> {
-  const { port, pathname } = new URL(url)
+  const { port, pathname, username, password } = new URL(url)
   const login = { host: '127.0.0.1', port: Number(port), database: pathname.slice(1) }
   const open: pg.Client[] = []
   const connect = async (): Promise<pg.Client> => {
@@ -43,6 +43,7 @@ export async function postgresSource(url: string, schema: string): Promise<WalkS
   const insert = (place: string): string => `INSERT INTO ${schema}.${place} (text) SELECT unnest($1::text[])`
   return {
     type: 'postgres',
+    secret: { username, password },
     places: TABLES,
     cursors: CURSORS,
     identity,
@@ -92,6 +93,7 @@ export async function mysqlSource({ port, login: { username, password } }: Maria
   const changed = new Set<string>()
   return {
     type: 'mysql',
+    secret: { username, password },
     places: TABLES,
     cursors: CURSORS,
     identity,

@@ -1,4 +1,5 @@
 /** A tenant whose jobs a walk creates, changes, runs, breaks and deletes, and what the walk remembers of each. */
+import { join } from 'node:path'
 import { pause as sleep } from '../../src/runner/waiting.ts'
 import type { Chance } from './chance.ts'
 import { purchase, type TestService } from './service.ts'
@@ -55,18 +56,27 @@ export interface World {
 export const upTo = (chance: Chance, most: number): number => Math.floor(chance() * most)
 export const pick = <T>(chance: Chance, all: readonly T[]): T => all[upTo(chance, all.length)]
 
-export async function openWorld(place: WalkPlace, source: WalkSource, options: { chance: Chance; name: string; secret: object }): Promise<World> {
-  const { chance, name, secret } = options
+interface Opening {
+  chance: Chance
+  /** That no other walk has. */
+  name: string
+  open(tenantFolder: string): Promise<WalkSource>
+}
+
+export async function openWorld(place: WalkPlace, { chance, name, open }: Opening): Promise<World> {
   const tenant = await place.service.tenant(name)
-  const world: World = { place, source, chance, tenant, jobs: [], late: [], widened: new Set(), texts: 0, names: 0, told: [] }
+  const source = await open(join(place.home, 'tenants', tenant.id))
+  const empty = { jobs: [], late: [], widened: new Set<string>(), texts: 0, names: 0, told: [] }
+  const world: World = { place, source, chance, tenant, ...empty }
   await ask(world, 'POST', 'purchases', purchase('vcpu_hours', 1_000))
-  await ask(world, 'PUT', 'secrets/source', { value: secret })
+  if (source.secret !== undefined) await ask(world, 'PUT', 'secrets/source', { value: source.secret })
+  for (const one of source.places) await source.insert(one, newTexts(world))
   return world
 }
 
 export function tell(world: World, text: string): void {
   world.told.push(text)
-  if (process.env.HEADRACE_TELL !== undefined) process.stderr.write(`${world.chance.seed} ${text}\n`)
+  if (process.env.HEADRACE_TELL !== undefined) process.stderr.write(`${Math.round(performance.now() / 100) / 10} ${world.chance.seed} ${text}\n`)
 }
 
 export const newText = (world: World): string => `${world.tenant.id.slice(-6)}-${(world.texts += 1)}`
@@ -79,20 +89,21 @@ export async function ask<T = Record<string, string>>(world: World, method: stri
   return answer
 }
 
-const declarationOf = ({ to, wide }: Settings): string => `dataset: ${'dataset' in to ? to.dataset : ''}
+const declarationOf = ({ source }: World, { to, wide }: Settings): string => `dataset: ${'dataset' in to ? to.dataset : ''}
 columns:
   - { name: id, type: long }
   - { name: text, required: true }
-${wide ? '  - { name: other, type: integer }\n' : ''}processed: { key: [text] }
+${wide ? '  - { name: other, type: integer }\n' : ''}${source.record ?? ''}processed: { key: [text] }
 `
 
-export function bodyOf({ source }: World, settings: Settings): Record<string, unknown> {
+export function bodyOf(world: World, settings: Settings): Record<string, unknown> {
+  const { source } = world
   const { name, choice, to, cron, minutes } = settings
   const zones = 'dataset' in to
   return {
     job_name: name,
     source_type: source.type,
-    source_config: { ...source.config(choice), ...(zones ? { declaration: declarationOf(settings) } : {}) },
+    source_config: { ...source.config(choice), ...(zones ? { declaration: declarationOf(world, settings) } : {}) },
     destination_config: zones ? { type: 'zones' } : { type: 'local', path: to.folder },
     schedule_cron: cron,
     resource_requirements: { cpu_cores: 1, memory_gb: 2, estimated_runtime_minutes: minutes },
@@ -134,7 +145,11 @@ export async function rowOf({ place }: World, { id }: Execution): Promise<Row> {
 
 /** Waits until it runs, or has ended. */
 export async function running(world: World, execution: Execution): Promise<void> {
-  await until(`${execution.id} to run`, async () => !['scheduled', 'booked'].includes((await rowOf(world, execution)).status), 120_000)
+  const isOn = async (): Promise<boolean> => {
+    await world.place.recovered()
+    return !['scheduled', 'booked'].includes((await rowOf(world, execution)).status)
+  }
+  await until(`${execution.id} to run`, isOn, 120_000)
 }
 
 /** Why an execution may fail: its job was told by name what it is. */
