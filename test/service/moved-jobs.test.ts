@@ -1,4 +1,5 @@
 /** A job that is changed between two of its executions, or two attempts of one: it goes on, or begins anew. */
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -49,12 +50,16 @@ function execution(table: string, more: Partial<Work> = {}): Work {
   })
 }
 
-function intoZones(work: Work, dataset: string): Promise<Outcome> {
-  const declaration = `dataset: ${dataset}\ncolumns: [{ name: id, type: long }]\nprocessed: { key: [id] }\n`
-  const into = { ...work, source: { ...work.source, declaration }, destination: { type: 'zones' } }
+function zones(work: Work): Promise<Outcome> {
   const now = (): number => performance.now() / 1000
   const signal = new AbortController().signal
+  const into = { ...work, destination: { type: 'zones' } }
   return runZones(into, { progress: () => undefined, signal, now, batch: async () => undefined })
+}
+
+function intoZones(work: Work, dataset: string): Promise<Outcome> {
+  const declaration = `dataset: ${dataset}\ncolumns: [{ name: id, type: long }]\nprocessed: { key: [id] }\n`
+  return zones({ ...work, source: { ...work.source, declaration } })
 }
 
 const inRaw = (dataset: string): Promise<number[]> =>
@@ -93,4 +98,20 @@ test('what an execution published that was given up is no position in another ta
   expect(lost.receipt.rows).toBe(3)
   const next = { cursor: undefined, knownUntil: known.executionId }
   expect((await runWork(execution('wanted', next))).receipt.rows).toBe(3)
+}, 60_000)
+
+test('files of another folder that have the same names are other files', async () => {
+  const read = (folder: string): Promise<Outcome> => {
+    const source = `source: { files: { path: ${folder}, pattern: "*.csv" } }\nrecord: { format: csv }\n`
+    const declaration = `dataset: folders\n${source}columns: [{ name: id, type: long }]\nprocessed: { key: [id] }\n`
+    return zones(execution('', { sourceType: 'files', source: { declaration } }))
+  }
+  const put = (folder: string, id: number): void => {
+    mkdirSync(join(home, folder), { recursive: true })
+    writeFileSync(join(home, folder, 'same.csv'), `id\n${id}\n`)
+  }
+  put('in/a', 1)
+  put('in/b', 2)
+  const rows = [await read('in/a'), await read('in/b'), await read('./in/a/')].map(({ receipt }) => receipt.rows)
+  expect([rows, await inRaw('folders')]).toEqual([[1, 1, 0], [1, 2]])
 }, 60_000)
