@@ -6,11 +6,11 @@ import { removeAtEnd } from './at-end.ts'
 import { startMariaDb } from './mariadb.ts'
 import { postgres, run } from './service.ts'
 import { startS3 } from './storage.ts'
-import { bucketsSource, parquetFolder } from './walk-files.ts'
+import { bucketsSource, csvFolder, parquetFolder } from './walk-files.ts'
 import { mysqlSource, postgresSource } from './walk-tables.ts'
 import type { WalkSource } from './walk-sources.ts'
 
-export const KINDS = ['postgres', 'mysql', 'files', 's3'] as const
+export const KINDS = ['postgres', 'mysql', 'files', 'folder', 's3'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** `walk`: a name that no other has. */
@@ -27,7 +27,7 @@ export async function startKinds(kinds: readonly Kind[]): Promise<OpenSource> {
     if (kind === 'postgres') return postgresSource(postgresUrl as string, walk)
     if (kind === 'mysql') return mysqlSource(maria as Awaited<ReturnType<typeof startMariaDb>>, walk)
     if (kind === 's3') return bucketsSource(buckets as Awaited<ReturnType<typeof s3Buckets>>, walk)
-    return parquetFolder(tenantFolder)
+    return kind === 'folder' ? csvFolder(tenantFolder) : parquetFolder(tenantFolder)
   }
 }
 

@@ -16,6 +16,7 @@ const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/
 async function arrivals(world: World, reader: ForeignWriter): Promise<{ raw: Arrival[]; wrong: string[] }> {
   const folder = join(world.place.home, 'tenants', world.tenant.id)
   const [raw, wrong]: [Arrival[], string[]] = [[], []]
+  const isShared = world.source.declared !== undefined
   const read = async (op: string, path: string, args: object = {}): Promise<string[][]> => {
     const { ok, error } = await reader.do(op, path, args)
     if (ok === undefined) throw new Error(`${path}: ${error}`)
@@ -26,11 +27,14 @@ async function arrivals(world: World, reader: ForeignWriter): Promise<{ raw: Arr
     const rows = await read('texts', join(path, 'raw'), { columns: ['message_key', 'text', 'outcome'] })
     for (const [key, text, outcome] of rows) {
       if (outcome !== 'accepted') wrong.push(`${outcome} in ${dataset}: ${text}`)
-      raw.push({ execution: ID.exec(key)?.[0] ?? key, to: dataset, text })
+      // What was read as it lay was brought by the dataset's jobs, whichever.
+      raw.push({ execution: isShared ? dataset : (ID.exec(key)?.[0] ?? key), to: dataset, text })
     }
+    const texts = rows.map(([, text]) => text)
+    if (isShared && texts.length !== new Set(texts).size) wrong.push(`doubled in RAW of ${dataset}`)
     if (!existsSync(join(path, 'processed'))) continue
     const published = (await read('texts', join(path, 'processed'), { columns: ['text'] })).map(([text]) => text)
-    const expected = new Set(rows.map(([, text]) => text))
+    const expected = new Set(texts)
     if (published.length !== new Set(published).size) wrong.push(`doubled in Processed of ${dataset}`)
     for (const text of published) if (!expected.delete(text)) wrong.push(`foreign in Processed of ${dataset}: ${text}`)
     for (const text of expected) wrong.push(`lost in Processed of ${dataset}: ${text}`)
@@ -59,7 +63,7 @@ function doubled(job: Job, found: Map<string, Arrival[]>): string[] {
       const before = last.get(text)
       // Of an execution that was tried again, with another destination: what it wrote first stays there.
       const isMoved = before?.execution === execution && execution.moved && before.to !== to
-      if (before !== undefined && before.at === changes && !isMoved && !before.execution.moved)
+      if (before !== undefined && before.at === changes && !isMoved)
         wrong.push(`doubled: ${text} in ${to} by ${execution.id}, before in ${before.to} by ${before.execution.id}`)
       last.set(text, { at: changes, execution, to })
     }
@@ -67,13 +71,16 @@ function doubled(job: Job, found: Map<string, Arrival[]>): string[] {
   return wrong
 }
 
-/** Texts that a read which succeeded left out, and that no earlier one of the job had. */
-function lost(job: Job, found: Map<string, Arrival[]>): string[] {
+/** Texts that a read which succeeded left out, and that nobody had brought before who reads the same. */
+function lost({ source }: World, job: Job, found: Map<string, Arrival[]>): string[] {
   const [wrong, had]: [string[], Set<string>] = [[], new Set()]
   for (const execution of job.executions) {
     for (const { text } of found.get(execution.id) ?? []) had.add(text)
     if (execution.status !== 'succeeded') continue
-    for (const text of execution.must) if (!had.has(text)) wrong.push(`lost: ${text} by ${execution.id} of ${job.settings.name}`)
+    const shared = source.declared === undefined ? [] : (found.get(execution.to) ?? [])
+    const all = new Set([...had, ...shared.map(({ text }) => text)])
+    for (const text of execution.must)
+      if (!all.has(text)) wrong.push(`lost: ${text} by ${execution.id} of ${job.settings.name}`)
   }
   return wrong
 }
@@ -82,7 +89,7 @@ function lost(job: Job, found: Map<string, Arrival[]>): string[] {
 export async function judge(world: World, reader: ForeignWriter): Promise<string[]> {
   const { raw, wrong } = await arrivals(world, reader)
   const found = Map.groupBy(raw, (one) => one.execution)
-  const known = new Set(world.jobs.flatMap((job) => job.executions.map((one) => one.id)))
+  const known = new Set(world.jobs.flatMap((job) => job.executions.flatMap((one) => [one.id, one.to])))
   for (const { execution, text } of raw) if (!known.has(execution)) wrong.push(`by nobody: ${text} by ${execution}`)
-  return [...wrong, ...world.jobs.flatMap((job) => [...lost(job, found), ...doubled(job, found)])]
+  return [...wrong, ...world.jobs.flatMap((job) => [...lost(world, job, found), ...doubled(job, found)])]
 }

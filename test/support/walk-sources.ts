@@ -14,6 +14,11 @@ export interface WalkSource {
   type: string
   /** What its jobs' declarations say of a record. */
   record?: string
+  /**
+   * What a declaration says of the source itself, where the zones read it as it lies: then what was read
+   * stands in RAW, for all jobs that fill it.
+   */
+  declared?(choice: Choice): string
   /** The login of its jobs. */
   secret?: object
   /** Places that a job may read, and the cursors it may have. */

@@ -69,7 +69,8 @@ async function changed(world: World, job: Job, next = change(world, job.settings
   for (const one of job.executions.filter((execution) => execution.status === 'open')) {
     if (world.source.identity(before.choice) !== world.source.identity(next.choice)) one.identity = `${one.id}, of which nobody knows what it read`
     one.must = []
-    one.moved = true
+    one.during.push(next)
+    one.moved ||= JSON.stringify(before.to) !== JSON.stringify(next.to)
   }
   return shown(next)
 }
@@ -125,6 +126,7 @@ export const STEPS: Record<string, Step> = {
   },
   async update(world) {
     const place = pick(world.chance, world.source.places)
+    if (world.source.declared !== undefined) return undefined
     await world.source.update(place, () => newText(world), world.chance)
     return place
   },

@@ -25,6 +25,10 @@ export interface Execution {
   identity: string
   status: string
   code: string
+  /** What its job said while it was open. */
+  during: Settings[]
+  /** Where its job wrote when it was asked for. */
+  to: string
   /** Its job's destination changed while it was open. */
   moved: boolean
   /** Texts that were there before it was asked for: it, or one before it, has read them when it succeeds. */
@@ -89,11 +93,11 @@ export async function ask<T = Record<string, string>>(world: World, method: stri
   return answer
 }
 
-const declarationOf = ({ source }: World, { to, wide }: Settings): string => `dataset: ${'dataset' in to ? to.dataset : ''}
+const declarationOf = ({ source }: World, { choice, to, wide }: Settings): string => `dataset: ${'dataset' in to ? to.dataset : ''}
 columns:
   - { name: id, type: long }
   - { name: text, required: true }
-${wide ? '  - { name: other, type: integer }\n' : ''}${source.record ?? ''}processed: { key: [text] }
+${wide ? '  - { name: other, type: integer }\n' : ''}${source.declared?.(choice) ?? ''}${source.record ?? ''}processed: { key: [text] }
 `
 
 export function bodyOf(world: World, settings: Settings): Record<string, unknown> {
@@ -125,7 +129,9 @@ export const identityOf = ({ source }: World, { settings }: Job): string => sour
 export async function begin(world: World, job: Job): Promise<Execution> {
   const must = await world.source.texts(job.settings.choice)
   const { execution_id: id } = await ask(world, 'POST', `jobs/${job.id}/run`)
-  const execution = { id, identity: identityOf(world, job), status: 'open', code: '', moved: false, must }
+  const { to } = job.settings
+  const where = 'dataset' in to ? to.dataset : to.folder
+  const execution = { id, identity: identityOf(world, job), status: 'open', code: '', during: [job.settings], to: where, moved: false, must }
   job.executions.push(execution)
   return execution
 }
@@ -153,18 +159,18 @@ export async function running(world: World, execution: Execution): Promise<void>
 }
 
 /** Why an execution may fail: its job was told by name what it is. */
-function isRefusal({ widened }: World, { settings: { to, wide } }: Job, { code }: Execution, isBeside: boolean): boolean {
-  if (code.startsWith('schema_change_refused')) return 'dataset' in to && widened.has(to.dataset) && !wide
-  return isBeside && code.startsWith('job_running') && 'dataset' in to
+function isRefusal({ widened }: World, { code, during }: Execution, isBeside: boolean): boolean {
+  if (isBeside && code.startsWith('job_running')) return true
+  const isNarrow = ({ to, wide }: Settings): boolean => 'dataset' in to && widened.has(to.dataset) && !wide
+  return code.startsWith('schema_change_refused') && during.some(isNarrow)
 }
 
 /** Waits for the end, and throws for one that is not right. `isBeside`: another job may fill the dataset meanwhile. */
 export async function finished(world: World, job: Job, execution: Execution, isBeside = false): Promise<Execution> {
-  const { to, wide } = job.settings
-  if (wide && 'dataset' in to) world.widened.add(to.dataset)
+  for (const { to, wide } of execution.during) if (wide && 'dataset' in to) world.widened.add(to.dataset)
   const { status, code } = await ended(world, execution)
   const isRight = status === 'succeeded' || (status === 'cancelled' && job.state === 'deleted')
-  if (!isRight && !isRefusal(world, job, execution, isBeside)) throw new Error(`${job.settings.name}: ${status} (${code})`)
+  if (!isRight && !isRefusal(world, execution, isBeside)) throw new Error(`${job.settings.name}: ${status} (${code})`)
   return execution
 }
 
