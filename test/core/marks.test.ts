@@ -4,7 +4,12 @@ import { fileMark, isFileRead } from '../../src/core/marks.ts'
 
 test('a file is known by its folder and its name', () => {
   const marks = new Map([[fileMark('in/a', 'b/x.csv'), 1]])
-  const asked = [['in/a', 'b/x.csv'], ['in', 'a/b/x.csv'], ['in/a/b', 'x.csv'], ['in/b', 'b/x.csv']]
+  const asked = [
+    ['in/a', 'b/x.csv'],
+    ['in', 'a/b/x.csv'],
+    ['in/a/b', 'x.csv'],
+    ['in/b', 'b/x.csv'],
+  ]
   expect(asked.map(([folder, name]) => isFileRead(marks, folder, name))).toEqual([true, false, false, false])
 })
 

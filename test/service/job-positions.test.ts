@@ -45,13 +45,22 @@ test('a position that was kept before positions had names is taken over', () => 
 
 test.each([
   [{ value: '7' }, { at: { value: '7' } }],
-  [{ fetched: 'e1', of: { value: '7' } }, { at: { value: '7' }, by: 'e1' }],
-  [{ source: 'x', at: { value: '7' } }, { source: 'x', at: { value: '7' } }],
+  [
+    { fetched: 'e1', of: { value: '7' } },
+    { at: { value: '7' }, by: 'e1' },
+  ],
+  [
+    { source: 'x', at: { value: '7' } },
+    { source: 'x', at: { value: '7' } },
+  ],
   [
     { source: 'x', at: { fetched: 'e1', of: { value: '7' } } },
     { source: 'x', at: { value: '7' }, by: 'e1' },
   ],
-  [{ source: 'x', at: { fetched: 'e1' } }, { source: 'x', at: undefined, by: 'e1' }],
+  [
+    { source: 'x', at: { fetched: 'e1' } },
+    { source: 'x', at: undefined, by: 'e1' },
+  ],
 ])('the position %j of an earlier version is read as it was meant', (stored, meant) => {
   expect(named(stored, { source: 'now', by: 'e2' })).toEqual({ source: 'now', by: 'e2', ...meant })
 })

@@ -11,14 +11,27 @@ import { judge } from '../support/walk-oracle.ts'
 import { openWalkPlace, type WalkPlace } from '../support/walk-place.ts'
 import { living, OFTEN, STEPS } from '../support/walk-steps.ts'
 import type { WalkSource } from '../support/walk-sources.ts'
-import { ask, begin, bodyOf, finished, openWorld, pick, tell, upTo, type World } from '../support/walk-world.ts'
+import {
+  ask,
+  begin,
+  bodyOf,
+  finished,
+  openWorld,
+  pick,
+  tell,
+  upTo,
+  type World,
+} from '../support/walk-world.ts'
 
 const WALKS = Number(process.env.HEADRACE_JOB_WALKS ?? 20)
 const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
 const isLong = process.env.HEADRACE_LONG_SUITE !== undefined
 
 /** A seed says which kind of source its jobs read. */
-const walks = Array.from({ length: WALKS }, (_, i): [Kind, number] => [KINDS[(SEED + i) % KINDS.length], SEED + i])
+const walks = Array.from({ length: WALKS }, (_, i): [Kind, number] => [
+  KINDS[(SEED + i) % KINDS.length],
+  SEED + i,
+])
 
 /** Walks beside each other, each on a service that it alone breaks. */
 const LANES = 4
@@ -48,14 +61,15 @@ function left(place: WalkPlace): void {
 }
 
 /** Neighbouring seeds begin with nearly the same numbers. */
-const chanceOf = (seed: number): ReturnType<typeof createChance> => Object.assign(createChance(Math.imul(seed, 2_654_435_761) >>> 0), { seed })
+const chanceOf = (seed: number): ReturnType<typeof createChance> =>
+  Object.assign(createChance(Math.imul(seed, 2_654_435_761) >>> 0), { seed })
 
 const ALWAYS = ['create', 'run']
 
 /** Steps that find nothing to do are none. */
 async function walk(world: World, steps: number): Promise<void> {
   const names = Object.keys(STEPS)
-  for (let done = 0; done < steps; ) {
+  for (let done = 0; done < steps;) {
     const name = ALWAYS[done] ?? pick(world.chance, [...names, ...OFTEN])
     const said = await STEPS[name](world)
     if (said === undefined) continue
@@ -86,7 +100,7 @@ test.concurrent.each(walks)(
     const open = (folder: string): Promise<WalkSource> => openSource(kind, `walk${seed}`, folder)
     const world = await openWorld(place, { chance, name: `walk ${seed}`, open })
     try {
-      await walk(world, isLong ? 15 + upTo(chance, 16) : 7 + upTo(chance, 3))
+      await walk(world, isLong ? 15 + upTo(chance, 16) : 6 + upTo(chance, 3))
       await settle(world)
       expect(await judge(world, reader)).toEqual([])
     } catch (error) {

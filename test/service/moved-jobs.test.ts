@@ -1,4 +1,4 @@
-/** A job that is changed between two of its executions, or two attempts of one: it goes on, or begins anew. */
+/** A job that is changed between two executions, or attempts of one: it goes on, or begins anew. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -75,10 +75,14 @@ test('a job that goes from one dataset to another, to files and back brings each
   await fill('wanders', 10)
   await intoZones(execution('wanders', { cursor: third.cursor }), 'one')
   const files = (await rowsOf(third.receipt.output)).map(({ id }) => Number(id))
-  expect([await inRaw('one'), await inRaw('two'), files]).toEqual([[1, 2, 3, 10, 11, 12], [4, 5, 6], [7, 8, 9]])
+  expect([await inRaw('one'), await inRaw('two'), files]).toEqual([
+    [1, 2, 3, 10, 11, 12],
+    [4, 5, 6],
+    [7, 8, 9],
+  ])
 }, 120_000)
 
-test('a job that reads another table when an attempt is tried again reads that from its beginning', async () => {
+test('a job that is tried again with another table reads that from its beginning', async () => {
   await fill('published', 100)
   await fill('other', 1)
   const attempt = execution('published')
@@ -103,7 +107,8 @@ test('what an execution published that was given up is no position in another ta
 test('files of another folder that have the same names are other files', async () => {
   const read = (folder: string): Promise<Outcome> => {
     const source = `source: { files: { path: ${folder}, pattern: "*.csv" } }\nrecord: { format: csv }\n`
-    const declaration = `dataset: folders\n${source}columns: [{ name: id, type: long }]\nprocessed: { key: [id] }\n`
+    const columns = 'columns: [{ name: id, type: long }]\n'
+    const declaration = `dataset: folders\n${source}${columns}processed: { key: [id] }\n`
     return zones(execution('', { sourceType: 'files', source: { declaration } }))
   }
   const put = (folder: string, id: number): void => {
@@ -112,6 +117,11 @@ test('files of another folder that have the same names are other files', async (
   }
   put('in/a', 1)
   put('in/b', 2)
-  const rows = [await read('in/a'), await read('in/b'), await read('./in/a/')].map(({ receipt }) => receipt.rows)
-  expect([rows, await inRaw('folders')]).toEqual([[1, 1, 0], [1, 2]])
+  const rows = [await read('in/a'), await read('in/b'), await read('./in/a/')].map(
+    ({ receipt }) => receipt.rows,
+  )
+  expect([rows, await inRaw('folders')]).toEqual([
+    [1, 1, 0],
+    [1, 2],
+  ])
 }, 60_000)

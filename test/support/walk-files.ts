@@ -34,10 +34,17 @@ function filesSource(store: Store): WalkSource {
     record,
     declared,
     secret,
-    places: roots.flatMap((root) => (declared === undefined ? [...TABLES, '*'] : TABLES).map((folder) => `${root}:${folder}`)),
+    places: roots.flatMap((root) =>
+      (declared === undefined ? [...TABLES, '*'] : TABLES).map((folder) => `${root}:${folder}`),
+    ),
     cursors: [''],
     identity: ({ place }: Choice) => rootOf(place),
-    config: ({ place }) => ({ ...config(rootOf(place)), path: `in/${folderOf(place)}/*.${format}`, format, ...(secret === undefined ? {} : { credentials_secret: 'source' }) }),
+    config: ({ place }) => ({
+      ...config(rootOf(place)),
+      path: `in/${folderOf(place)}/*.${format}`,
+      format,
+      ...(secret === undefined ? {} : { credentials_secret: 'source' }),
+    }),
     async insert(place, texts) {
       const folder = folderOf(place) === '*' ? TABLES[files.size % 2] : folderOf(place)
       // Names come again in the other folder.
@@ -52,7 +59,8 @@ function filesSource(store: Store): WalkSource {
     },
     async texts({ place }) {
       const folder = folderOf(place)
-      const isRead = (key: string): boolean => key.startsWith(`${rootOf(place)}:in/${folder === '*' ? '' : `${folder}/`}`)
+      const isRead = (key: string): boolean =>
+        key.startsWith(`${rootOf(place)}:in/${folder === '*' ? '' : `${folder}/`}`)
       return [...files].filter(([key]) => isRead(key)).flatMap(([, texts]) => texts)
     },
     close: async () => undefined,

@@ -33,17 +33,21 @@ async function arrivals(world: World, reader: ForeignWriter): Promise<{ raw: Arr
     const texts = rows.map(([, text]) => text)
     if (isShared && texts.length !== new Set(texts).size) wrong.push(`doubled in RAW of ${dataset}`)
     if (!existsSync(join(path, 'processed'))) continue
-    const published = (await read('texts', join(path, 'processed'), { columns: ['text'] })).map(([text]) => text)
+    const published = (await read('texts', join(path, 'processed'), { columns: ['text'] })).map(
+      ([text]) => text,
+    )
     const expected = new Set(texts)
     if (published.length !== new Set(published).size) wrong.push(`doubled in Processed of ${dataset}`)
-    for (const text of published) if (!expected.delete(text)) wrong.push(`foreign in Processed of ${dataset}: ${text}`)
+    for (const text of published)
+      if (!expected.delete(text)) wrong.push(`foreign in Processed of ${dataset}: ${text}`)
     for (const text of expected) wrong.push(`lost in Processed of ${dataset}: ${text}`)
   }
   for (const name of namesIn(join(folder, 'out'))) {
     const path = join(folder, 'out', name)
     for (const file of readdirSync(path).filter((one) => one.endsWith('.parquet'))) {
       const execution = file.replace('.parquet', '')
-      for (const [text] of await read('texts', join(path, file), { columns: ['text'] })) raw.push({ execution, to: `out/${name}`, text })
+      for (const [text] of await read('texts', join(path, file), { columns: ['text'] }))
+        raw.push({ execution, to: `out/${name}`, text })
     }
   }
   return { raw, wrong }
@@ -64,7 +68,9 @@ function doubled(job: Job, found: Map<string, Arrival[]>): string[] {
       // Of an execution that was tried again, with another destination: what it wrote first stays there.
       const isMoved = before?.execution === execution && execution.moved && before.to !== to
       if (before !== undefined && before.at === changes && !isMoved)
-        wrong.push(`doubled: ${text} in ${to} by ${execution.id}, before in ${before.to} by ${before.execution.id}`)
+        wrong.push(
+          `doubled: ${text} in ${to} by ${execution.id}, before in ${before.to} by ${before.execution.id}`,
+        )
       last.set(text, { at: changes, execution, to })
     }
   }
@@ -90,6 +96,7 @@ export async function judge(world: World, reader: ForeignWriter): Promise<string
   const { raw, wrong } = await arrivals(world, reader)
   const found = Map.groupBy(raw, (one) => one.execution)
   const known = new Set(world.jobs.flatMap((job) => job.executions.flatMap((one) => [one.id, one.to])))
-  for (const { execution, text } of raw) if (!known.has(execution)) wrong.push(`by nobody: ${text} by ${execution}`)
+  for (const { execution, text } of raw)
+    if (!known.has(execution)) wrong.push(`by nobody: ${text} by ${execution}`)
   return [...wrong, ...world.jobs.flatMap((job) => [...lost(world, job, found), ...doubled(job, found)])]
 }

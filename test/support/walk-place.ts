@@ -1,4 +1,4 @@
-/** The service on which walks of jobs go: its API here, its scheduler and runner in a process that may be killed. */
+/** The service of walks: its API in this process, its scheduler and runner in one that may be killed. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'

@@ -1,4 +1,4 @@
-/** A scheduler and a runner in a process of their own, so that a walk can kill them like a machine that dies. */
+/** A scheduler and a runner in a process of their own, so that a walk can kill them. */
 import { enableCompileCache } from 'node:module'
 import { armFailpoint } from '../../src/core/failpoint.ts'
 import { openService } from '../../src/main/service/open.ts'

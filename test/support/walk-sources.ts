@@ -1,4 +1,4 @@
-/** What the jobs of a walk read: two places (tables, folders) whose rows each have a text that no other has. */
+/** What the jobs of a walk read: tables or folders, each row with a text that no other has. */
 import type { Chance } from './chance.ts'
 
 /** What a job says of its source; what of it is undefined does not matter to the kind. */

@@ -1,5 +1,5 @@
 /** The steps of a walk. Each says what it did; what it may not do, the service refuses. */
-import { childrenOf } from './system.ts'
+import { childrenOf, sleep } from './system.ts'
 import {
   ask,
   begin,
@@ -10,7 +10,6 @@ import {
   newTexts,
   pick,
   running,
-  sleep,
   upTo,
   type Execution,
   type Job,
@@ -29,9 +28,12 @@ const choiceOf = ({ source, chance }: World): Settings['choice'] => ({
   cursor: pick(chance, source.cursors),
   narrow: chance() < 0.3,
 })
+/** Each costs a run at the end of the walk. */
+const MOST_JOBS = process.env.HEADRACE_LONG_SUITE === undefined ? 2 : 4
+
 const DATASETS = ['one', 'two']
 const toOf = ({ chance }: World): Settings['to'] =>
-  chance() < 0.6 ? { dataset: pick(chance, DATASETS) } : { folder: `out/${pick(chance, ['x', 'y'])}` }
+  chance() < 0.5 ? { dataset: pick(chance, DATASETS) } : { folder: `out/${pick(chance, ['x', 'y'])}` }
 
 export function newSettings(world: World): Settings {
   world.names += 1
@@ -44,7 +46,8 @@ export function newSettings(world: World): Settings {
 /** One field of a job, whichever it is. */
 function change(world: World, old: Settings): Settings {
   const { chance, source } = world
-  const other = <T>(all: readonly T[], now: T): T => pick(chance, all.filter((one) => one !== now).length === 0 ? all : all.filter((one) => one !== now))
+  const other = <T>(all: readonly T[], now: T): T =>
+    pick(chance, all.filter((one) => one !== now).length === 0 ? all : all.filter((one) => one !== now))
   const changes: (() => Partial<Settings>)[] = [
     () => ({ choice: { ...old.choice, place: other(source.places, old.choice.place) } }),
     () => ({ choice: { ...old.choice, place: other(source.places, old.choice.place) } }),
@@ -60,14 +63,23 @@ function change(world: World, old: Settings): Settings {
 }
 
 const shown = ({ choice, to, wide, name }: Settings): string =>
-  `${name}: ${choice.place} by ${choice.cursor}${choice.narrow ? ' narrow' : ''} -> ${JSON.stringify(to)}${wide ? ' wide' : ''}`
+  [
+    `${name}: ${choice.place} by ${choice.cursor}`,
+    choice.narrow ? 'narrow' : '',
+    '->',
+    JSON.stringify(to),
+    wide ? 'wide' : '',
+  ]
+    .filter((word) => word !== '')
+    .join(' ')
 
 async function changed(world: World, job: Job, next = change(world, job.settings)): Promise<string> {
   const before = job.settings
   await ask(world, 'PATCH', `jobs/${job.id}`, bodyOf(world, next))
   job.settings = next
   for (const one of job.executions.filter((execution) => execution.status === 'open')) {
-    if (world.source.identity(before.choice) !== world.source.identity(next.choice)) one.identity = `${one.id}, of which nobody knows what it read`
+    if (world.source.identity(before.choice) !== world.source.identity(next.choice))
+      one.identity = `${one.id}, of which nobody knows what it read`
     one.must = []
     one.during.push(next)
     one.moved ||= JSON.stringify(before.to) !== JSON.stringify(next.to)
@@ -100,12 +112,15 @@ function quietly(end: () => void): void {
   }
 }
 
-const outcome = ({ status, code }: Execution): string => (status === 'succeeded' ? status : `${status} (${code})`)
+const outcome = ({ status, code }: Execution): string =>
+  status === 'succeeded' ? status : `${status} (${code})`
 
-const withJob = (jobs: (world: World) => Job[], step: (world: World, job: Job) => Promise<string | undefined>): Step => async (world) => {
-  const all = jobs(world)
-  return all.length === 0 ? undefined : step(world, pick(world.chance, all))
-}
+const withJob =
+  (jobs: (world: World) => Job[], step: (world: World, job: Job) => Promise<string | undefined>): Step =>
+  async (world) => {
+    const all = jobs(world)
+    return all.length === 0 ? undefined : step(world, pick(world.chance, all))
+  }
 
 /** Asks for an execution, mostly with something new to read. */
 async function begun(world: World, job: Job): Promise<Execution> {
@@ -143,27 +158,36 @@ export const STEPS: Record<string, Step> = {
     return end === undefined ? undefined : how
   },
   async create(world) {
-    if (living(world).length >= 2) return undefined
+    if (living(world).length >= MOST_JOBS) return undefined
     return shown((await create(world, newSettings(world))).settings)
   },
   /** Into what another fills. */
   second: withJob(living, async (world, first) => {
-    if (living(world).length >= 3) return undefined
-    return shown((await create(world, { ...newSettings(world), to: first.settings.to, wide: first.settings.wide })).settings)
+    if (living(world).length >= MOST_JOBS) return undefined
+    return shown(
+      (await create(world, { ...newSettings(world), to: first.settings.to, wide: first.settings.wide }))
+        .settings,
+    )
   }),
   change: withJob(living, changed),
   pause: withJob(active, async (world, job) => {
     await ask(world, 'POST', `jobs/${job.id}/pause`)
     job.state = 'paused'
-    const refused = await ask(world, 'POST', `jobs/${job.id}/run`).then(() => 'ran', (error: Error) => error.message)
+    const refused = await ask(world, 'POST', `jobs/${job.id}/run`).then(
+      () => 'ran',
+      (error: Error) => error.message,
+    )
     if (!refused.includes('job_state')) throw new Error(`a paused job: ${refused}`)
     return job.settings.name
   }),
-  resume: withJob(({ jobs }) => jobs.filter((job) => job.state === 'paused'), async (world, job) => {
-    await ask(world, 'POST', `jobs/${job.id}/resume`)
-    job.state = 'active'
-    return job.settings.name
-  }),
+  resume: withJob(
+    ({ jobs }) => jobs.filter((job) => job.state === 'paused'),
+    async (world, job) => {
+      await ask(world, 'POST', `jobs/${job.id}/resume`)
+      job.state = 'active'
+      return job.settings.name
+    },
+  ),
   run: withJob(active, async (world, job) => {
     const execution = await begun(world, job)
     return `${job.settings.name} ${outcome(await finished(world, job, execution))}`
@@ -202,8 +226,13 @@ export const STEPS: Record<string, Step> = {
     job.state = 'deleted'
     if (execution !== undefined) await finished(world, job, execution)
     const again = world.chance() < 0.7
-    if (again) await create(world, { ...job.settings, name: world.chance() < 0.5 ? job.settings.name : `job ${(world.names += 1)}` })
-    return `${job.settings.name} ${execution === undefined ? '' : outcome(execution)}${again ? ' and made again' : ''}`
+    if (again)
+      await create(world, {
+        ...job.settings,
+        name: world.chance() < 0.5 ? job.settings.name : `job ${(world.names += 1)}`,
+      })
+    const how = execution === undefined ? 'idle' : outcome(execution)
+    return `${job.settings.name} ${how}${again ? ' and made again' : ''}`
   }),
   together: withJob(active, async (world, job) => {
     const jobs = [job, ...active(world).filter((one) => one !== job)].slice(0, 2)

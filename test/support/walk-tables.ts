@@ -74,7 +74,10 @@ export async function postgresSource(url: string, schema: string): Promise<WalkS
 }
 
 /** `prefix`: of the tables of this walk. */
-export async function mysqlSource({ port, login: { username, password } }: MariaDb, prefix: string): Promise<WalkSource> {
+export async function mysqlSource(
+  { port, login: { username, password } }: MariaDb,
+  prefix: string,
+): Promise<WalkSource> {
   const login = { host: '127.0.0.1', port, database: 'shop' }
   const open: mysql.Connection[] = []
   const connect = async (): Promise<mysql.Connection> => {
@@ -100,7 +103,9 @@ export async function mysqlSource({ port, login: { username, password } }: Maria
     config: (choice) => configOf(login, `${prefix}_${choice.place}`, choice),
     insert: (place, texts) => insert(client, place, texts),
     async update(place, text, chance) {
-      const [rows] = await client.query<mysql.RowDataPacket[]>(`SELECT id FROM ${prefix}_${place} ORDER BY id`)
+      const [rows] = await client.query<mysql.RowDataPacket[]>(
+        `SELECT id FROM ${prefix}_${place} ORDER BY id`,
+      )
       for (const { id } of rows.filter(() => chance() < 0.2)) {
         const next = text()
         changed.add(next)

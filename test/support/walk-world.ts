@@ -1,6 +1,5 @@
-/** A tenant whose jobs a walk creates, changes, runs, breaks and deletes, and what the walk remembers of each. */
+/** A tenant whose jobs a walk creates, changes, runs, kills and deletes, and what is remembered of each. */
 import { join } from 'node:path'
-import { pause as sleep } from '../../src/runner/waiting.ts'
 import type { Chance } from './chance.ts'
 import { purchase, type TestService } from './service.ts'
 import { until } from './system.ts'
@@ -80,24 +79,40 @@ export async function openWorld(place: WalkPlace, { chance, name, open }: Openin
 
 export function tell(world: World, text: string): void {
   world.told.push(text)
-  if (process.env.HEADRACE_TELL !== undefined) process.stderr.write(`${Math.round(performance.now() / 100) / 10} ${world.chance.seed} ${text}\n`)
+  if (process.env.HEADRACE_TELL !== undefined)
+    process.stderr.write(`${Math.round(performance.now() / 100) / 10} ${world.chance.seed} ${text}\n`)
 }
 
 export const newText = (world: World): string => `${world.tenant.id.slice(-6)}-${(world.texts += 1)}`
-export const newTexts = (world: World): string[] => Array.from({ length: 1 + upTo(world.chance, 8) }, () => newText(world))
+export const newTexts = (world: World): string[] =>
+  Array.from({ length: 1 + upTo(world.chance, 8) }, () => newText(world))
 
 /** A request of the tenant; throws what is not answered as it should be. */
-export async function ask<T = Record<string, string>>(world: World, method: string, path: string, body?: object): Promise<T> {
-  const { status, body: answer } = await world.place.service.call<T & { code?: string }>(method, `/tenants/${world.tenant.id}/${path}`, { token: world.tenant.owner, body })
+export async function ask<T = Record<string, string>>(
+  world: World,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<T> {
+  const { status, body: answer } = await world.place.service.call<T & { code?: string }>(
+    method,
+    `/tenants/${world.tenant.id}/${path}`,
+    { token: world.tenant.owner, body },
+  )
   if (status >= 400) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(answer)}`)
   return answer
 }
 
-const declarationOf = ({ source }: World, { choice, to, wide }: Settings): string => `dataset: ${'dataset' in to ? to.dataset : ''}
+const OTHER = '  - { name: other, type: integer }\n'
+
+const declarationOf = (
+  { source }: World,
+  { choice, to, wide }: Settings,
+): string => `dataset: ${'dataset' in to ? to.dataset : ''}
 columns:
   - { name: id, type: long }
   - { name: text, required: true }
-${wide ? '  - { name: other, type: integer }\n' : ''}${source.declared?.(choice) ?? ''}${source.record ?? ''}processed: { key: [text] }
+${wide ? OTHER : ''}${source.declared?.(choice) ?? ''}${source.record ?? ''}processed: { key: [text] }
 `
 
 export function bodyOf(world: World, settings: Settings): Record<string, unknown> {
@@ -107,7 +122,10 @@ export function bodyOf(world: World, settings: Settings): Record<string, unknown
   return {
     job_name: name,
     source_type: source.type,
-    source_config: { ...source.config(choice), ...(zones ? { declaration: declarationOf(world, settings) } : {}) },
+    source_config: {
+      ...source.config(choice),
+      ...(zones ? { declaration: declarationOf(world, settings) } : {}),
+    },
     destination_config: zones ? { type: 'zones' } : { type: 'local', path: to.folder },
     schedule_cron: cron,
     resource_requirements: { cpu_cores: 1, memory_gb: 2, estimated_runtime_minutes: minutes },
@@ -117,7 +135,11 @@ export function bodyOf(world: World, settings: Settings): Record<string, unknown
 /** A job in production that runs when it is told. */
 export async function create(world: World, settings: Settings): Promise<Job> {
   const { job_id: id } = await ask(world, 'POST', 'jobs', bodyOf(world, settings))
-  await world.place.service.context.gate.service.updateTable('ingestion_jobs').set({ status: 'active', namespace: 'vcpu-hours-ns' }).where('job_id', '=', id).execute()
+  await world.place.service.context.gate.service
+    .updateTable('ingestion_jobs')
+    .set({ status: 'active', namespace: 'vcpu-hours-ns' })
+    .where('job_id', '=', id)
+    .execute()
   const job: Job = { id, settings, state: 'active', executions: [] }
   world.jobs.push(job)
   return job
@@ -131,7 +153,16 @@ export async function begin(world: World, job: Job): Promise<Execution> {
   const { execution_id: id } = await ask(world, 'POST', `jobs/${job.id}/run`)
   const { to } = job.settings
   const where = 'dataset' in to ? to.dataset : to.folder
-  const execution = { id, identity: identityOf(world, job), status: 'open', code: '', during: [job.settings], to: where, moved: false, must }
+  const execution = {
+    id,
+    identity: identityOf(world, job),
+    status: 'open',
+    code: '',
+    during: [job.settings],
+    to: where,
+    moved: false,
+    must,
+  }
   job.executions.push(execution)
   return execution
 }
@@ -144,7 +175,11 @@ interface Row {
 const OPEN = ['scheduled', 'booked', 'running']
 
 export async function rowOf({ place }: World, { id }: Execution): Promise<Row> {
-  const row = await place.service.context.gate.service.selectFrom('job_executions').select(['status', 'reason', 'error_message']).where('execution_id', '=', id).executeTakeFirstOrThrow()
+  const row = await place.service.context.gate.service
+    .selectFrom('job_executions')
+    .select(['status', 'reason', 'error_message'])
+    .where('execution_id', '=', id)
+    .executeTakeFirstOrThrow()
   const { code = '' } = (row.reason ?? {}) as { code?: string }
   return { status: row.status, code: row.status === 'failed' ? `${code}: ${row.error_message ?? ''}` : code }
 }
@@ -165,12 +200,18 @@ function isRefusal({ widened }: World, { code, during }: Execution, isBeside: bo
   return code.startsWith('schema_change_refused') && during.some(isNarrow)
 }
 
-/** Waits for the end, and throws for one that is not right. `isBeside`: another job may fill the dataset meanwhile. */
-export async function finished(world: World, job: Job, execution: Execution, isBeside = false): Promise<Execution> {
+/** Waits for the end; throws when it is not right. `isBeside`: another job may fill the dataset meanwhile. */
+export async function finished(
+  world: World,
+  job: Job,
+  execution: Execution,
+  isBeside = false,
+): Promise<Execution> {
   for (const { to, wide } of execution.during) if (wide && 'dataset' in to) world.widened.add(to.dataset)
   const { status, code } = await ended(world, execution)
   const isRight = status === 'succeeded' || (status === 'cancelled' && job.state === 'deleted')
-  if (!isRight && !isRefusal(world, execution, isBeside)) throw new Error(`${job.settings.name}: ${status} (${code})`)
+  if (!isRight && !isRefusal(world, execution, isBeside))
+    throw new Error(`${job.settings.name}: ${status} (${code})`)
   return execution
 }
 
@@ -183,11 +224,14 @@ async function ended(world: World, execution: Execution): Promise<Execution> {
       const row = await rowOf(world, execution)
       if (!OPEN.includes(row.status)) return Object.assign(execution, row)
       await world.place.recovered()
-      await db.updateTable('queued_executions').set({ try_after: new Date(0) }).where('execution_id', '=', execution.id).where('ready', '=', false).execute()
+      await db
+        .updateTable('queued_executions')
+        .set({ try_after: new Date(0) })
+        .where('execution_id', '=', execution.id)
+        .where('ready', '=', false)
+        .execute()
       return undefined
     },
     120_000,
   )
 }
-
-export { sleep }

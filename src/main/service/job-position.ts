@@ -36,7 +36,9 @@ function unpacked(stored: unknown): Partial<JobPosition> {
   if (has(stored, 'source', 'by')) return stored as JobPosition
   const isNamed = has(stored, 'source', 'at')
   const [name, inner] = isNamed ? [{ source: String(stored.source) }, stored.at] : [{}, stored]
-  return has(inner, 'fetched') ? { ...name, at: (inner as { of?: unknown }).of, by: String(inner.fetched) } : { ...name, at: inner }
+  return has(inner, 'fetched')
+    ? { ...name, at: (inner as { of?: unknown }).of, by: String(inner.fetched) }
+    : { ...name, at: inner }
 }
 
 /** The position as the source's connector knows it; undefined when it is one in another source. */

@@ -68,7 +68,8 @@ async function leftBehind(inbox: string, work: Work): Promise<FetchedFolder | un
 
 /** What is in RAW is not needed any more; the newest stays, and says where the next one goes on. */
 export async function tidyInbox(inbox: string): Promise<void> {
-  for (const { id } of (await fetchedFolders(inbox)).slice(0, -1)) await rm(join(inbox, id), { recursive: true, force: true })
+  for (const { id } of (await fetchedFolders(inbox)).slice(0, -1))
+    await rm(join(inbox, id), { recursive: true, force: true })
   await rm(`${inbox}.fetching`, { recursive: true, force: true })
 }
 
@@ -94,16 +95,34 @@ async function fetchedFolders(inbox: string): Promise<FetchedFolder[]> {
   return found
 }
 
-async function fetchRows(folder: string, work: Work, { progress, now }: { progress: Progress; now: () => number }): Promise<Note> {
+async function fetchRows(
+  folder: string,
+  work: Work,
+  { progress, now }: { progress: Progress; now: () => number },
+): Promise<Note> {
   if (!isConverted(work.sourceType, work.source)) return copyFresh(work, folder, progress)
-  const target: Target = { staged: join(work.workFolder, 'data.parquet'), rejects: join(work.workFolder, 'rejects.parquet'), progress, now }
+  const target: Target = {
+    staged: join(work.workFolder, 'data.parquet'),
+    rejects: join(work.workFolder, 'rejects.parquet'),
+    progress,
+    now,
+  }
   const read = await readSource(work, target)
   // Reading a tenant's files closes the doors of a session; this one writes.
   if (read.nothingNew !== true && read.rows > 0) {
-    await inSession(work, (session) => rowsAsLines(session, target.staged, join(folder, 'rows.ndjson'), read.numberTexts))
+    await inSession(work, (session) =>
+      rowsAsLines(session, target.staged, join(folder, 'rows.ndjson'), read.numberTexts),
+    )
   }
-  if (read.rejected > 0) await inSession(work, (session) => rejectsAsLines(session, target.rejects, join(folder, 'rejects.ndjson')))
-  return { of: read.cursor, bytes: read.bytes, share: read.totalRows > 0 ? Math.min(1, read.rows / read.totalRows) : 1 }
+  if (read.rejected > 0)
+    await inSession(work, (session) =>
+      rejectsAsLines(session, target.rejects, join(folder, 'rejects.ndjson')),
+    )
+  return {
+    of: read.cursor,
+    bytes: read.bytes,
+    share: read.totalRows > 0 ? Math.min(1, read.rows / read.totalRows) : 1,
+  }
 }
 
 async function writeDurably(folder: string, note: Note): Promise<void> {
