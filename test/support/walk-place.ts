@@ -10,6 +10,9 @@ const RUNNER = resolve('test/support/walk-runner.ts')
 const pids = new Set<number>()
 killAtEnd(pids)
 
+/** Walks go on beside each other: a check may have to wait for a core. */
+const PATIENT = { processes: 1, deadlineMs: 60_000, memoryMib: 256, waiting: 8 }
+
 export interface WalkPlace {
   service: TestService
   home: string
@@ -26,7 +29,7 @@ export interface WalkPlace {
 
 export async function openWalkPlace(): Promise<WalkPlace> {
   const [url, home] = [await freshDatabase(), openFolder('headrace-walk-')]
-  const service = await testService({ url, home })
+  const service = await testService({ url, home, checks: PATIENT })
   let child = await startRunner(url, home)
   const isDead = (): boolean => child.exitCode !== null || child.signalCode !== null
   return {
