@@ -18,9 +18,17 @@ export function rereadMark(topicId: string, partition: number): string {
   return `${PREFIX}/reread/${topicId}/${partition}`
 }
 
-/** A file of a watched folder; the position is 52 bits of its content's SHA-256. */
-export function fileMark(path: string): string {
-  return `${PREFIX}/file/${path}`
+/**
+ * A file of a watched folder, by the folder's name as it is declared: what another folder has under the same
+ * name is another file. The position is 52 bits of its content's SHA-256.
+ */
+export function fileMark(folder: string, path: string): string {
+  return `${PREFIX}/file-of/${encodeURIComponent(folder)}/${path}`
+}
+
+/** Whether a file was read. Marks of earlier versions say nothing of the folder: they count for each. */
+export function isFileRead(marks: Marks, folder: string, path: string): boolean {
+  return marks.has(fileMark(folder, path)) || marks.has(`${PREFIX}/file/${path}`)
 }
 
 /** Last RAW version that a consumer has used. */

@@ -65,6 +65,8 @@ export interface KafkaSourceSpec {
 export interface FilesSourceSpec {
   kind: 'files'
   path: string
+  /** The path as it is declared: what the folder is called, wherever its home lies. */
+  folder: string
   pattern: string
 }
 

@@ -140,7 +140,14 @@ function normalizeSource(raw: RawDeclaration): KafkaSourceSpec | FilesSourceSpec
       tls: kafka.tls && { ca: kafka.tls.ca, verify: kafka.tls.verify ?? true },
       sasl: kafka.sasl && { mechanism: kafka.sasl.mechanism, username: kafka.sasl.username, passwordFile: kafka.sasl.password_file },
     }
-  return { kind: 'files', path: files?.path ?? '', pattern: files?.pattern ?? `*.${raw.record.format}{,.gz,.zst}` }
+  const path = files?.path ?? ''
+  return { kind: 'files', path, folder: nameOfFolder(path), pattern: files?.pattern ?? `*.${raw.record.format}{,.gz,.zst}` }
+}
+
+/** `./in/` and `in` are one folder. */
+const nameOfFolder = (path: string): string => {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.')
+  return `${path.startsWith('/') ? '/' : ''}${parts.join('/')}`
 }
 
 export function normalizeColumn(raw: RawColumn): Column {

@@ -3,7 +3,7 @@
  * the message id.
  */
 import { HeadraceError, reasonOf } from '../core/errors.ts'
-import { fileMark } from '../core/marks.ts'
+import { isFileRead } from '../core/marks.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { FileSource, SourceFile } from '../core/file-source.ts'
 import { createMessages, type Messages } from '../core/messages.ts'
@@ -18,6 +18,7 @@ import { addMessage, createDriftSearch, hashed, piecewise } from './folder-files
 import { createIntake, type Intake } from './intake.ts'
 import { scanLargeFile } from './large-file.ts'
 import { createIdentifier } from './message-ids.ts'
+import { folderOf } from './positions.ts'
 import type { ChildParts } from './stream-child.ts'
 import type { Prepared, RefusedRecord } from './protocol.ts'
 import { pause } from './waiting.ts'
@@ -132,9 +133,10 @@ async function loop(line: Line): Promise<void> {
   const { parts, state, writer } = line
   const known = new Set<string>()
   const drift = createDriftSearch(parts.nowMs)
+  const folder = folderOf(parts.dataset)
   while (!state.stopping) {
     const { complete, growing } = await parts.source.list()
-    const waiting = complete.filter((file) => !known.has(file.name) && !parts.marks.has(fileMark(file.name)))
+    const waiting = complete.filter((file) => !known.has(file.name) && !isFileRead(parts.marks, folder, file.name))
     if (waiting.length === 0) await rest(parts, state, writer, growing)
     for (const file of waiting) {
       if (state.stopping || drift.isOver()) break

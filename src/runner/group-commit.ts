@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { countMark, fileMark, sourceMark } from '../core/marks.ts'
 import { addCounts, emptyCounts, type Counts } from '../core/results.ts'
+import { folderOf } from './positions.ts'
 import type { Prepared } from './protocol.ts'
 import type { SupervisorOptions } from './supervisor-options.ts'
 import { whenStorageAllows } from './waiting.ts'
@@ -36,8 +37,9 @@ export async function commitBatches(
     next[mark] = range.next
   }
   for (const [path, content] of batches.flatMap((batch) => Object.entries(batch.files ?? {}))) {
-    next[fileMark(path)] = content
-    expect[fileMark(path)] = undefined
+    const mark = fileMark(folderOf(options.childSettings.dataset), path)
+    next[mark] = content
+    expect[mark] = undefined
   }
   const newestMs = Math.max(...batches.map((batch) => batch.newestMs))
   const work = batches.find((batch) => batch.work !== undefined)?.work

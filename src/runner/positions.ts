@@ -2,6 +2,7 @@
  * Where a stream stands in its source: by the table's marks, by what a child says, and as text for people.
  */
 import { rereadMark, sourceMark } from '../core/marks.ts'
+import type { Dataset } from '../dataset/declaration.ts'
 import type { ChildSettings, MessagePlace } from './protocol.ts'
 import type { SupervisorOptions } from './supervisor-options.ts'
 
@@ -38,6 +39,9 @@ export function lagOf(message: {
     message.ends.map(([partition, end]) => [partition, Math.max(0, end - (positions.get(partition) ?? end))]),
   )
 }
+
+/** What the folder of a dataset is called. */
+export const folderOf = ({ source }: Dataset): string => (source.kind === 'files' ? source.folder : '')
 
 export function isFolder(options: SupervisorOptions): boolean {
   return options.childSettings.dataset.source.kind === 'files'

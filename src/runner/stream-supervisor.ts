@@ -3,11 +3,11 @@
  * and replaces the ones that die. It alone commits; the table's marks decide whether it may.
  */
 import type { HeadraceError } from '../core/errors.ts'
-import { fileMark, sourceMark } from '../core/marks.ts'
+import { isFileRead, sourceMark } from '../core/marks.ts'
 import { emptyCounts, type Counts, type StreamSummary } from '../core/results.ts'
 import { commitBatches } from './group-commit.ts'
 import { createChildHandle, type ChildHandle } from './child-handle.ts'
-import { lagOf, placeNext, positionText, positionsOf, waitingIn } from './positions.ts'
+import { folderOf, lagOf, placeNext, positionText, positionsOf, waitingIn } from './positions.ts'
 import type { ChildSettings, Prepared } from './protocol.ts'
 import {
   afterDeath,
@@ -244,7 +244,7 @@ async function commitRound(options: SupervisorOptions, state: State): Promise<vo
     forget(slot.recovery, ({ partition, offset, name }) =>
       name === undefined
         ? offset < (marks.get(sourceMark(options.topicId, partition)) ?? 0)
-        : marks.has(fileMark(name)),
+        : isFileRead(marks, folderOf(options.childSettings.dataset), name),
     )
     if (afterProgress(slot.recovery, batches[i].counts.accepted)) slot.child?.retire()
     else if (slot.recovery.caution.batchMessages === 1) void moveOn(options, slot)

@@ -2,8 +2,8 @@
  * Files into Parquet: columns by the names of the header, lines that do not fit counted and kept, each file
  * once, and no way out of the tenant's folder.
  */
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { checkColumns } from '../../src/main/service/declared-columns.ts'
@@ -62,6 +62,20 @@ test('each file once: the cursor knows them by size and time, and is not moved b
   expect((await transferOf({ path: 'in/once-*.csv' }, { cursor: second.cursor })).receipt).toMatchObject({ rows: 0, output: [] })
   await expect(transferOf({ path: 'in/never-*.csv' })).rejects.toMatchObject({ code: 'path_not_found' })
   expect((await transferOf({ path: 'in/once-*.csv' }, { cursor: second.cursor, draft: true })).cursor).toBeUndefined()
+})
+
+test('files that one pattern took stay taken while the job reads by another; what is gone is forgotten', async () => {
+  for (const folder of ['one', 'two']) mkdirSync(join(tenant, 'in', folder))
+  const [there, gone] = [file('one/there.csv', 'id,name,amount\n1,a,1\n'), file('one/gone.csv', 'id,name,amount\n2,b,2\n')]
+  file('two/other.csv', 'id,name,amount\n3,c,3\n')
+  const first = await transferOf({ path: 'in/one/*.csv' })
+  const second = await transferOf({ path: 'in/two/*.csv' }, { cursor: first.cursor })
+  expect(second.receipt.rows).toBe(1)
+  rmSync(join(tenant, gone))
+  const third = await transferOf({ path: 'in/*/*.csv' }, { cursor: second.cursor })
+  expect(third.receipt).toMatchObject({ rows: 0, output: [] })
+  const taken = Object.keys((third.cursor as { at: { taken: object } }).at.taken).map((name) => basename(name))
+  expect([taken.toSorted(), basename(there)]).toEqual([['other.csv', 'there.csv'], 'there.csv'])
 })
 
 test('JSON lines and Parquet are read too', async () => {

@@ -1,6 +1,6 @@
 /** Where a job goes on belongs to the job and to what it reads: not to a dataset, nor to another table. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { namedPosition, positionIn, sourceName } from '../../src/main/service/job-position.ts'
+import { named, newestIn, positionIn, reachedBy, sourceName } from '../../src/main/service/job-position.ts'
 import { startRunner } from '../../src/main/service/runner.ts'
 import { startScheduler, type Loop } from '../../src/main/service/scheduler.ts'
 import {
@@ -34,13 +34,42 @@ test.each([
   [{ host: 'db2.example', database: 'd', table: 't', cursor: 'id' }, false],
 ])('a job that reads %j goes on from its position: %s', (source, goesOn) => {
   const before = sourceName('postgres', { host: 'db.example', database: 'd', table: 't', cursor: 'id' })
-  const kept = namedPosition(before, { value: '7' })
+  const kept = { source: before, at: { value: '7' }, by: 'e1' }
   expect(positionIn(sourceName('postgres', source), kept)).toEqual(goesOn ? { value: '7' } : undefined)
 })
 
 test('a position that was kept before positions had names is taken over', () => {
   expect(positionIn('x', { value: '7', snapshot: '1:1:' })).toEqual({ value: '7', snapshot: '1:1:' })
-  expect([positionIn('x', null), namedPosition('x', undefined)]).toEqual([null, undefined])
+  expect([positionIn('x', null), reachedBy(null)]).toEqual([undefined, undefined])
+})
+
+test.each([
+  [{ value: '7' }, { at: { value: '7' } }],
+  [
+    { fetched: 'e1', of: { value: '7' } },
+    { at: { value: '7' }, by: 'e1' },
+  ],
+  [
+    { source: 'x', at: { value: '7' } },
+    { source: 'x', at: { value: '7' } },
+  ],
+  [
+    { source: 'x', at: { fetched: 'e1', of: { value: '7' } } },
+    { source: 'x', at: { value: '7' }, by: 'e1' },
+  ],
+  [
+    { source: 'x', at: { fetched: 'e1' } },
+    { source: 'x', at: undefined, by: 'e1' },
+  ],
+])('the position %j of an earlier version is read as it was meant', (stored, meant) => {
+  expect(named(stored, { source: 'now', by: 'e2' })).toEqual({ source: 'now', by: 'e2', ...meant })
+})
+
+test('of two positions the newest in the source counts, and an older one before none', () => {
+  const [x, y] = ['x', 'y'].map((source) => ({ source, at: source, by: 'e1' }))
+  expect(newestIn('y', [x, y])).toBe(y)
+  expect(newestIn('z', [undefined, x, y])).toBe(x)
+  expect(newestIn('x', [undefined, null])).toBeUndefined()
 })
 
 interface Ended {

@@ -7,6 +7,7 @@ from datetime import timedelta
 import polars
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
+from pyarrow import parquet
 
 COLUMNS = ["id", "title", "part"]
 
@@ -73,11 +74,20 @@ def rows(path):
     return {by: [[row.get(name) for name in (*COLUMNS, "by_other")] for row in rows] for by, rows in found.items()}
 
 
+def texts(path, columns):
+    """Columns of a table, or of one Parquet file, as rows."""
+    read = parquet.read_table(path) if path.endswith(".parquet") else DeltaTable(path).to_pyarrow_table()
+    return {"rows": [list(row.values()) for row in read.select(columns).to_pylist()]}
+
+
+READS = {"rows": rows, "texts": texts}
+
 for line in sys.stdin:
     command = json.loads(line)
     path, op = command["path"], command["op"]
     try:
-        answer = rows(path) if op == "rows" else act(path, op, command.get("args", {})) or {}
+        args = command.get("args", {})
+        answer = READS[op](path, **args) if op in READS else act(path, op, args) or {}
         print(json.dumps({"ok": answer}, default=str), flush=True)
     except Exception as error:
         print(json.dumps({"error": f"{type(error).__name__}: {error}"[:500]}), flush=True)

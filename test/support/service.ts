@@ -7,6 +7,7 @@ import pg from 'pg'
 import { createApi } from '../../src/api/server.ts'
 import type { OfferedCapacity } from '../../src/core/namespaces.ts'
 import { startPostgres, type PostgresServer } from '../../src/main/postgres-server.ts'
+import type { CheckLimits } from '../../src/main/service/checker.ts'
 import type { Context } from '../../src/main/service/context.ts'
 import { openService } from '../../src/main/service/open.ts'
 import type { SlotSettings } from '../../src/state/capacity.ts'
@@ -99,10 +100,10 @@ export interface TestService {
   close(): Promise<void>
 }
 
-export async function testService(options: { capacity?: OfferedCapacity; now?: () => Date; url?: string; home?: string; slots?: SlotSettings } = {}): Promise<TestService> {
+export async function testService(options: { capacity?: OfferedCapacity; now?: () => Date; url?: string; home?: string; slots?: SlotSettings; checks?: CheckLimits } = {}): Promise<TestService> {
   const url = options.url ?? (await freshDatabase())
   const home = options.home ?? openFolder('headrace-service-')
-  const { service, rehearsal, context, close } = await openService({ databaseUrl: url, home, version: 'test', capacity: options.capacity, now: options.now, slots: options.slots })
+  const { service, rehearsal, context, close } = await openService({ databaseUrl: url, home, version: 'test', capacity: options.capacity, now: options.now, slots: options.slots, checks: options.checks })
   const { createToken } = await import('../../src/state/tenants.ts')
   const operator = (await context.gate.transact((tx) => createToken(tx, { tenantId: undefined, name: 'operator', role: 'operator', actor: 'test' }))).token
   const api = await createApi({ service, rehearsal, log: (event) => process.stderr.write(`${JSON.stringify(event)}\n`) })

@@ -18,7 +18,6 @@ import { entryOf } from '../package-root.ts'
 import { EXECUTION_MARK } from './dial.ts'
 import { logPath } from './executions.ts'
 import { measure } from './process-meter.ts'
-import { namedPosition, positionIn, sourceName } from './job-position.ts'
 import { boundLog, keepStorage } from './tenant-storage.ts'
 import { allowedPaths, closedPaths } from './tenant-paths.ts'
 import type { FromChild, ToExecution, Work } from './work.ts'
@@ -72,15 +71,13 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   const quota = limitsOf(context.limits, job.policy)
   await keepStorage(context.storage, quota, claimed.tenant_id)
   const [source, destination] = [job.source_config as Record<string, unknown>, job.destination_config as Record<string, unknown>]
-  // Of what this execution reads, whatever the job reads by the time it ends.
-  const reads = sourceName(job.source_type, source)
   const secretOf = async (config: Record<string, unknown>): Promise<Record<string, string> | undefined> => (config.credentials_secret === undefined ? undefined : secrets.get(claimed.tenant_id, String(config.credentials_secret)))
   const tenantFolder = join(home, 'tenants', claimed.tenant_id)
   mkdirSync(tenantFolder, { recursive: true })
   const continuous = job.continuous && claimed.namespace !== DRAFT
   const memoryBytes = claimed.memory_gb * 1024 ** 3
   const work: Work = {
-    executionId: claimed.execution_id, jobId: claimed.job_id, knownUntil: await lastSuccess(gate.service, claimed.job_id), tenantId: claimed.tenant_id, sourceType: job.source_type, source, destination, sourceSecret: await secretOf(source), destinationSecret: await secretOf(destination), cursor: positionIn(reads, job.cursor), draft: claimed.namespace === DRAFT, continuous,
+    executionId: claimed.execution_id, jobId: claimed.job_id, knownUntil: await lastSuccess(gate.service, claimed.job_id), tenantId: claimed.tenant_id, sourceType: job.source_type, source, destination, sourceSecret: await secretOf(source), destinationSecret: await secretOf(destination), cursor: job.cursor, draft: claimed.namespace === DRAFT, continuous,
     estimatedMinutes: row.estimated_minutes, memoryBytes, threads: Math.min(claimed.cpu_cores, cpus().length), workFolder: await beginAttempt(home, claimed), tenantFolder, scratchFolder: join(home, 'drafts', claimed.tenant_id, claimed.job_id), allowedPaths: allowedPaths(), closedPaths: closedPaths(home),
   }
   const path = logPath(home, claimed.execution_id)
@@ -100,7 +97,6 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   }
   child.on('message', (message: FromChild) => {
     if (message.type === 'progress') running.progress = message
-    else if (message.type === 'done') running.result = { ...message, cursor: namedPosition(reads, message.cursor) }
     else running.result = message
     if (message.type === 'progress') running.worstFreshnessMs = Math.max(running.worstFreshnessMs, message.freshnessMs ?? 0)
   })

@@ -27,9 +27,15 @@ interface InputFile {
   mark: string
 }
 
+interface Matching {
+  files: InputFile[]
+  /** Whether a file of this name would be among them, if it were there. */
+  covers(name: string): boolean
+}
+
 /** A place of files: lists what matches and brings files to where DuckDB opens them. */
 interface FilePlace {
-  matching(pattern: string): Promise<InputFile[]>
+  matching(pattern: string): Promise<Matching>
   bring(files: InputFile[]): Promise<string[]>
 }
 
@@ -51,9 +57,11 @@ async function freshOf(work: Work): Promise<Fresh> {
   const config = work.source as unknown as FilesConfig
   const place = work.sourceType === 's3' ? await bucketOf(work) : folderOf(work)
   const taken = (work.cursor as { taken?: Record<string, string> } | null | undefined)?.taken ?? {}
-  const found = await place.matching(config.path)
+  const { files: found, covers } = await place.matching(config.path)
   if (found.length === 0) throw failure('path_not_found', { path: config.path, base: work.sourceType === 's3' ? `the bucket ${String(work.source.bucket)}` : 'the tenant\'s folder' })
-  const cursor = { taken: Object.fromEntries(found.map((file) => [file.name, file.mark])) }
+  // What another pattern took stays taken. What this one would find and does not is gone, and is forgotten.
+  const elsewhere = Object.entries(taken).filter(([name]) => !covers(name))
+  const cursor = { taken: Object.fromEntries([...elsewhere, ...found.map((file) => [file.name, file.mark])]) }
   return { place, found, fresh: work.draft ? firstOf(found) : config.mode === 'full' ? found : found.filter((file) => taken[file.name] !== file.mark), cursor }
 }
 
@@ -139,7 +147,9 @@ function folderOf(work: Work): FilePlace {
         const info = await stat(path).catch(() => undefined)
         if (info?.isFile() === true) files.push({ name: path, size: info.size, mark: `${info.size}:${Math.floor(info.mtimeMs)}` })
       }
-      return files
+      const covers = (name: string): boolean =>
+        rest === '' ? name === base : name.startsWith(`${base}/`) && matchesGlob(name.slice(base.length + 1), rest)
+      return { files, covers }
     },
   }
 }
@@ -153,7 +163,8 @@ async function bucketOf(work: Work): Promise<FilePlace> {
       const fixed = path.replace(wildcards, '').replace(/\/+$/, '')
       const one = path.includes('*') ? undefined : await store.stat(path)
       const objects = one === undefined ? (await store.list(fixed)).filter((object) => matchesGlob(object.name, path)) : [one]
-      return objects.map(({ name, size, modifiedMs }) => ({ name, size, mark: `${size}:${modifiedMs}` }))
+      const files = objects.map(({ name, size, modifiedMs }) => ({ name, size, mark: `${size}:${modifiedMs}` }))
+      return { files, covers: (name) => name === path || matchesGlob(name, path) }
     },
     async bring(files) {
       const names = files.map((file) => file.name)

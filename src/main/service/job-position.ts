@@ -1,11 +1,16 @@
 /**
- * Where a job goes on, with the name of what it is a position in. A position in a source that the job no longer
- * reads is none: the new source is read from its beginning, and nothing of it is taken for read.
+ * Where a job goes on, with the name of what it is a position in and of the execution that came so far. A
+ * position in a source that the job no longer reads is none: the new source is read from its beginning, and
+ * nothing of it is taken for read. It belongs to the job and its source, so that it looks the same wherever
+ * the job writes: one that changes its destination goes on.
  */
 
-interface JobPosition {
+export interface JobPosition {
   source: string
-  at: unknown
+  /** As the source's connector keeps it; not there for one that is read whole each time. */
+  at?: unknown
+  /** What lies in the job's inbox of this execution and earlier ones is known. Ids grow with time. */
+  by: string
 }
 
 const DEFAULT_PORTS: Record<string, number> = { postgres: 5432, mysql: 3306 }
@@ -20,17 +25,40 @@ export function sourceName(sourceType: string, source: Record<string, unknown>):
   return JSON.stringify({ sourceType, host: server, port, database, table, cursor, bucket, endpoint })
 }
 
-const isPosition = (stored: unknown): stored is JobPosition =>
-  typeof stored === 'object' && stored !== null && 'source' in stored && 'at' in stored
+const has = <Key extends string>(value: unknown, ...keys: Key[]): value is Record<Key, unknown> =>
+  typeof value === 'object' && value !== null && keys.every((key) => Object.hasOwn(value, key))
 
-/** The position as the job's source knows it; undefined when it is one in another source. */
-export function positionIn(source: string, stored: unknown): unknown {
-  // Without a name it was kept before there were names: it is taken over once.
-  if (!isPosition(stored)) return stored
-  return stored.source === source ? stored.at : undefined
+/**
+ * A position, however it was kept: earlier versions left out the name of its source, and wrote who came so
+ * far (`fetched`) around it, of jobs into the zones only.
+ */
+function unpacked(stored: unknown): Partial<JobPosition> {
+  if (has(stored, 'source', 'by')) return stored as JobPosition
+  const isNamed = has(stored, 'source', 'at')
+  const [name, inner] = isNamed ? [{ source: String(stored.source) }, stored.at] : [{}, stored]
+  return has(inner, 'fetched')
+    ? { ...name, at: (inner as { of?: unknown }).of, by: String(inner.fetched) }
+    : { ...name, at: inner }
 }
 
-/** As it is kept with the job. */
-export function namedPosition(source: string, at: unknown): JobPosition | undefined {
-  return at === undefined || at === null ? undefined : { source, at }
+/** The position as the source's connector knows it; undefined when it is one in another source. */
+export function positionIn(source: string, stored: unknown): unknown {
+  const { source: of, at } = unpacked(stored)
+  // Without a name it was kept before there were names: it is taken over once.
+  return of === undefined || of === source ? (at ?? undefined) : undefined
+}
+
+/** As it is kept: one without a name is taken for one in this source, by this execution. */
+export function named(stored: unknown, { source, by }: Pick<JobPosition, 'source' | 'by'>): JobPosition {
+  const { at, ...known } = unpacked(stored)
+  return { source, by, ...known, at: at ?? undefined }
+}
+
+/** The execution that came so far. */
+export const reachedBy = (stored: unknown): string | undefined => unpacked(stored).by
+
+/** Of positions, the newest first, the one in this source; else the newest. */
+export function newestIn(source: string, positions: unknown[]): unknown {
+  const known = positions.filter((one) => one !== undefined && one !== null)
+  return known.find((one) => positionIn(source, one) !== undefined) ?? known[0]
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { thousandths } from '../../core/amounts.ts'
 import { failure } from '../../core/errors.ts'
 import { readFiles } from './file-input.ts'
+import { newestIn, positionIn, sourceName, type JobPosition } from './job-position.ts'
 import { isDocuments } from './source-kinds.ts'
 import { outputPlace, publish, publishedBefore, unknownOutput } from './transfer-output.ts'
 import { inSession, type Read, type Target } from './transfer-read.ts'
@@ -16,8 +17,9 @@ export async function runTransfer(asked: Work, progress: Progress, now: () => nu
   const before = asked.draft ? undefined : await publishedBefore(place, asked)
   if (before !== undefined) return before
   const unknown = asked.draft ? undefined : await unknownOutput(place, asked)
-  const work: Work = unknown?.cursor === undefined ? asked : { ...asked, cursor: unknown.cursor }
-  if (work !== asked) process.stdout.write(`reads on from ${unknown?.receipt.output[0]}, which the service did not know of\n`)
+  const source = sourceName(asked.sourceType, asked.source)
+  const work: Work = { ...asked, cursor: positionIn(source, newestIn(source, [unknown?.cursor, asked.cursor])) }
+  if (unknown?.cursor !== undefined) process.stdout.write(`reads on from ${unknown.receipt.output[0]}, which the service did not know of\n`)
   const staged = join(work.workFolder, 'data.parquet')
   const rejects = join(work.workFolder, 'rejects.parquet')
   await mkdir(work.workFolder, { recursive: true })
@@ -29,7 +31,8 @@ export async function runTransfer(asked: Work, progress: Progress, now: () => nu
     ...(read.partsKept === undefined || read.partsKept === 0 ? {} : { parts_kept: read.partsKept }),
     ...(work.draft ? { sample_share: share, estimated_seconds: Math.max(1, thousandths(work.estimatedMinutes * 60 * share)) } : {}),
   }
-  const outcome: Outcome = { receipt, cursor: work.draft ? undefined : read.cursor }
+  const cursor: JobPosition | undefined = work.draft || read.cursor === undefined ? undefined : { source, at: read.cursor, by: work.executionId }
+  const outcome: Outcome = { receipt, cursor }
   if (read.nothingNew === true) return outcome
   const published = await publish(place, work, { staged, rejects: read.rejected > 0 ? rejects : undefined, outcome })
   return { ...published, receipt: { ...published.receipt, ...seconds() } }

@@ -8,6 +8,7 @@ export interface Work {
   destination: Record<string, unknown>
   sourceSecret: Record<string, string> | undefined
   destinationSecret: Record<string, string> | undefined
+  /** The job's position (job-position.ts), as it is kept; for who reads the source, its own. */
   cursor: unknown
   /** The job's last execution that succeeded, or what an id as old as the job begins with: what was published after it, the database does not know. */
   knownUntil: string
@@ -50,7 +51,7 @@ export interface Receipt {
   worst_freshness_seconds?: number
 }
 
-/** How an execution ended: `cursor` is where the job's next one goes on. */
+/** How an execution ended: `cursor` is the position where the job's next one goes on. */
 export interface Outcome {
   receipt: Receipt
   cursor?: unknown
