@@ -36,7 +36,8 @@ export async function openWalkPlace(): Promise<WalkPlace> {
     service,
     home,
     runnerPid: () => child.pid as number,
-    dieAt: (failpoint) => void child.send(failpoint),
+    // One that dies before it hears of it is dead too.
+    dieAt: (failpoint) => void child.send(failpoint, () => undefined),
     die: () => void child.kill('SIGKILL'),
     async recovered() {
       if (child.killed && !isDead()) await once(child, 'exit')

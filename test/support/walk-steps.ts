@@ -92,6 +92,7 @@ async function killOne(world: World, execution: Execution): Promise<string> {
   const { chance, place } = world
   if (chance() < 0.4) {
     const point = pick(chance, ['run.ended', 'run.ended', 'run.settled', 'run.settling'])
+    await place.recovered()
     place.dieAt(point)
     return `runner at ${point}`
   }
