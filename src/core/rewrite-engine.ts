@@ -42,7 +42,8 @@ export interface RewriteEngine {
   /** All rows of files of one table partition as one file in `folder`, which is the call's own, in the files' order unless `orderBy` says otherwise. */
   merge(table: RewriteTable, files: PublishedFile[], folder: string, orderBy: string[]): Promise<DataFile>
   /**
-   * Which files hold rows of the keys, and how many. In quarantined rows, which may have no key, the original bytes are searched.
+   * Which files hold rows of the keys, and how many. In quarantined rows, which may have no key, the original bytes are searched
+   * for the key's text, standing by itself (byte-search.ts).
    * Remembers the messages that these rows came from: `without` clears what other rows keep of their original bytes.
    */
   findKeys(table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<{ path: string; rows: number }[]>

@@ -1,5 +1,6 @@
 /** Upkeep's engine: merges data files, and writes them again without the rows of some keys. */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
+import { hexPattern } from '../../core/byte-search.ts'
 import type { PublishedFile } from '../../core/batch-engine.ts'
 import type { DoomedKeys, RewriteEngine, RewriteTable } from '../../core/rewrite-engine.ts'
 import { BY_LOCAL_PATH } from '../../core/object-store.ts'
@@ -17,15 +18,19 @@ const [FILE, ROW] = [name(ADDED_COLUMNS.file), name(ADDED_COLUMNS.row)]
 export async function openRewriteEngine(options: SessionOptions): Promise<RewriteEngine> {
   const session = await openSession(options)
   await session.run('SET preserve_insertion_order = true')
+  let keyParts = 0
   return {
     access: BY_LOCAL_PATH,
     merge: (table, files, folder, orderBy) => copy(session, table, `FROM (${rowsOfFiles(table.columns, table.partitionColumns, files)})${orderBy.length === 0 ? '' : ` ORDER BY ${orderBy.map(name).join(', ')}`}`, folder, files[0]),
-    findKeys: (table, files, keys) => findKeys(session, table, files, keys),
+    findKeys(table, files, keys) {
+      keyParts = keys.columns.length
+      return findKeys(session, table, files, keys)
+    },
     async without(table, file, folder) {
       const source = rowsOfFiles(table.columns, table.partitionColumns, [file], ['file', 'row'])
       const rows = `FROM (${source}) t WHERE NOT EXISTS (SELECT 1 FROM doomed_rows d WHERE d.file = t.${FILE} AND d.row = t.${ROW})`
       const [[left]] = await session.rows(`SELECT count(*) ${rows}`)
-      return Number(left) === 0 ? undefined : copy(session, table, rows, folder, file, KEPT_ORIGINAL)
+      return Number(left) === 0 ? undefined : copy(session, table, rows, folder, file, keptOriginal(keyParts))
     },
     async republish(request) {
       return republish(session, request, await emptyFile(session, options.spillFolder, request.columns))
@@ -46,19 +51,35 @@ async function copy(session: DuckSession, table: RewriteTable, from: string, fol
   return { path: MERGED, size: written.size, partitionValues: like.partitionValues, stats: deltaStats(written, types) }
 }
 
-/** The bytes of a message hold all its records: none of them may keep what was asked to be deleted. */
-const KEPT_ORIGINAL = 'CASE WHEN (topic_id, kafka_partition, kafka_offset) IN (SELECT (topic_id, kafka_partition, kafka_offset) FROM doomed_messages) THEN NULL ELSE original END AS original'
+/**
+ * A row may keep the bytes of its whole message (`ordinal` -1), which hold all records, or those of its own record with what
+ * stands around it: of a message that is touched, it keeps them only where the key is not in them. A file is one message, too.
+ */
+const keptOriginal = (keyParts: number): string =>
+  `CASE WHEN (topic_id, kafka_partition, kafka_offset) IN (SELECT (topic_id, kafka_partition, kafka_offset) FROM doomed_messages)
+      AND (t.ordinal < 0 OR EXISTS (SELECT 1 FROM doomed d WHERE ${holdsKey(keyParts)})) THEN NULL ELSE t.original END AS original`
+
+/**
+ * Whether the original bytes of a row hold the texts of a doomed key, each by itself. A blob as text shows some bytes escaped (a
+ * quote is \x22), so that `contains` finds what is not there, but misses nothing: it is quick and leaves little to the pattern.
+ */
+function holdsKey(keyParts: number): string {
+  const parts = Array.from({ length: keyParts }, (_, i) => i)
+  const mayHold = parts.map((i) => `contains(t.original::VARCHAR, encode(d.k${i})::VARCHAR)`)
+  return [...mayHold, ...parts.map((i) => `regexp_matches(hex(t.original), d.p${i})`)].join(' AND ')
+}
 
 async function findKeys(session: DuckSession, table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<{ path: string; rows: number }[]> {
   const types = keys.columns.map((column) => duckType(table.columns.find((one) => one.name === column)?.type ?? 'string'))
-  const values = keys.values.map((tuple) => `(${tuple.map(literal).join(', ')})`).join(', ')
+  const values = keys.values
+    .map((tuple) => `(${[...tuple, ...tuple.map(hexPattern)].map(literal).join(', ')})`)
+    .join(', ')
   const texts = keys.columns.map((_, i) => `k${i}`)
-  await session.run(`CREATE OR REPLACE TEMP TABLE doomed AS SELECT * FROM (VALUES ${values}) AS v(${texts.join(', ')})`)
+  const patterns = keys.columns.map((_, i) => `p${i}`)
+  await session.run(`CREATE OR REPLACE TEMP TABLE doomed AS SELECT * FROM (VALUES ${values}) AS v(${[...texts, ...patterns].join(', ')})`)
   const sameKey = keys.columns.map((column, i) => `t.${name(column)} = TRY_CAST(d.k${i} AS ${types[i]})`).join(' AND ')
   const isRaw = table.partitionColumns.includes('outcome')
-  // A blob as text shows its bytes beyond ASCII escaped, whatever the encoding; the key's bytes are escaped alike.
-  const inOriginal = texts.map((text) => `contains(t.original::VARCHAR, encode(d.${text})::VARCHAR)`).join(' AND ')
-  const matches = isRaw ? `((t.outcome = 'accepted' AND ${sameKey}) OR (t.outcome = 'quarantined' AND (${sameKey} OR ${inOriginal})))` : sameKey
+  const matches = isRaw ? `((t.outcome = 'accepted' AND ${sameKey}) OR (t.outcome = 'quarantined' AND (${sameKey} OR (${holdsKey(texts.length)}))))` : sameKey
   const source = rowsOfFiles(table.columns, table.partitionColumns, files, ['file', 'row'])
   const message = isRaw ? 't.topic_id, t.kafka_partition, t.kafka_offset' : 'NULL::VARCHAR AS topic_id, NULL::INTEGER AS kafka_partition, NULL::BIGINT AS kafka_offset'
   await session.run(`CREATE OR REPLACE TEMP TABLE doomed_rows AS SELECT DISTINCT t.${FILE} AS file, t.${ROW} AS row, ${message} FROM (${source}) t JOIN doomed d ON ${matches}`)

@@ -1,5 +1,6 @@
 /** Upkeep's engine on Spark: merges data files, writes them again without the rows of some keys, publishes keys anew. */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
+import { hexPattern } from '../../core/byte-search.ts'
 import type { PublishedFile, RawSlice } from '../../core/batch-engine.ts'
 import { failure } from '../../core/errors.ts'
 import { BY_ADDRESS } from '../../core/object-store.ts'
@@ -10,7 +11,7 @@ import { rowsOfSlices, storedColumns, tableColumns, writeFiles, written, type St
 import type { Relation } from './protocol.ts'
 import { fileFacts, relationOf, rowsOfFiles, sourcesOf, sparkPath, type Query } from './query.ts'
 import type { SparkSession } from './session.ts'
-import { name, sparkType } from './sql.ts'
+import { literal, name, sparkType } from './sql.ts'
 
 const [FILE, ROW, NTH] = (['file', 'row', 'nth'] as const).map((one) => name(ADDED_COLUMNS[one]))
 
@@ -23,10 +24,12 @@ export interface SparkRewriteOptions {
 interface Doomed {
   rows: { file: string; row: bigint }[]
   messages: { topic_id: string; kafka_partition: number; kafka_offset: bigint }[]
+  /** Texts of the keys. */
+  keys: string[][]
 }
 
 export function openSparkRewriteEngine(options: SparkRewriteOptions): RewriteEngine {
-  let doomed: Doomed = { rows: [], messages: [] }
+  let doomed: Doomed = { rows: [], messages: [], keys: [] }
   return {
     access: BY_ADDRESS,
     merge: (table, files, folder, orderBy) => merge(options, table, files, folder, orderBy),
@@ -69,16 +72,23 @@ async function merge(options: SparkRewriteOptions, table: RewriteTable, files: P
 async function findDoomed(options: SparkRewriteOptions, table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<Doomed> {
   const isRaw = table.partitionColumns.includes('outcome')
   const types = keys.columns.map((column) => sparkType(table.columns.find((one) => one.name === column)?.type ?? 'string'))
-  const doomed: Relation = { local_relation: { data: arrowTable(Object.fromEntries(keys.columns.map((_, i) => [`k${i}`, keys.values.map((tuple) => tuple[i])]))) } }
+  const doomed: Relation = { local_relation: { data: arrowTable(Object.fromEntries(keys.columns.flatMap((_, i) => [[`k${i}`, keys.values.map((tuple) => tuple[i])], [`p${i}`, keys.values.map((tuple) => hexPattern(tuple[i]))]]))) } }
   const sameKey = keys.columns.map((column, i) => `t.${name(column)} = TRY_CAST(d.k${i} AS ${types[i]})`).join(' AND ')
-  const inOriginal = keys.columns.map((_, i) => `contains(t.original, CAST(d.k${i} AS BINARY))`).join(' AND ')
+  const inOriginal = keys.columns.map((_, i) => `(contains(t.original, CAST(d.k${i} AS BINARY)) AND hex(t.original) RLIKE d.p${i})`).join(' AND ')
   const matches = isRaw ? `((t.outcome = 'accepted' AND ${sameKey}) OR (t.outcome = 'quarantined' AND (${sameKey} OR ${inOriginal})))` : sameKey
   const message = isRaw ? 't.topic_id, t.kafka_partition, t.kafka_offset' : "'' AS topic_id, 0 AS kafka_partition, 0L AS kafka_offset"
   const rows = rowsOfFiles('held', table.columns, table.partitionColumns, files, ['file', 'row'])
   const sql = `SELECT DISTINCT t.${FILE} AS file, t.${ROW} AS row, ${message} FROM (${rows.sql}) t JOIN doomed d ON ${matches}`
   const found = await options.session.rows(relationOf({ sql, sources: { ...rows.sources, doomed } }), { action: 'find the rows of keys' })
   const each = found.map((row) => row as unknown as { file: string; row: bigint; topic_id: string; kafka_partition: number; kafka_offset: bigint })
-  return { rows: each.map(({ file, row }) => ({ file, row })), messages: isRaw ? each : [] }
+  return { rows: each.map(({ file, row }) => ({ file, row })), messages: isRaw ? each : [], keys: keys.values }
+}
+
+/** Whether bytes hold all texts of one of the keys, each by itself. */
+function holdsAny(bytes: string, keys: string[][]): string {
+  const structs = keys.map((key) => `struct(${key.map((part) => literal(hexPattern(part))).join(', ')})`)
+  const parts = keys[0].map((_, i) => `hex(${bytes}) RLIKE k.col${i + 1}`)
+  return `exists(array(${structs.join(', ')}), k -> ${parts.join(' AND ')})`
 }
 
 async function without(options: SparkRewriteOptions, table: RewriteTable, file: PublishedFile, folder: string, doomed: Doomed): Promise<DataFile | undefined> {
@@ -87,12 +97,12 @@ async function without(options: SparkRewriteOptions, table: RewriteTable, file: 
   const stored = storedIn(table)
   const rows = rowsOfFiles('kept', stored, [], [file], ['row'])
   const cleared = doomed.messages.length > 0 && stored.some((column) => column.name === 'original')
-  // The bytes of a message hold all its records: none of them may keep what was asked to be deleted.
+  // As the embedded engine: bytes of a whole message, or those of one record that hold the key.
   if (cleared) {
     const { messages } = doomed
     sources.silenced = { local_relation: { data: arrowTable({ topic: messages.map((one) => one.topic_id), kp: Int32Array.from(messages, (one) => one.kafka_partition), ko: BigInt64Array.from(messages, (one) => one.kafka_offset) }) } }
   }
-  const columns = stored.map((column) => (cleared && column.name === 'original' ? 'IF(s.topic IS NULL, r.original, NULL) AS original' : `r.${name(column.name)}`)).join(', ')
+  const columns = stored.map((column) => (cleared && column.name === 'original' ? `IF(s.topic IS NULL OR NOT (r.ordinal < 0 OR ${holdsAny('r.original', doomed.keys)}), r.original, NULL) AS original` : `r.${name(column.name)}`)).join(', ')
   const join = cleared ? ' LEFT JOIN (SELECT DISTINCT * FROM silenced) s ON r.topic_id = s.topic AND r.kafka_partition = s.kp AND r.kafka_offset = s.ko' : ''
   const sql = `SELECT /*+ REPARTITION(1) */ ${columns} FROM (${rows.sql}) r${join} WHERE NOT EXISTS (SELECT 1 FROM gone g WHERE g.row = r.${ROW}) SORT BY r.${ROW}`
   return oneFile(options, { sql, sources: { ...rows.sources, ...sources } }, folder, file, table.compression, 'write rows again')

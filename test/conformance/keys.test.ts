@@ -1,4 +1,4 @@
-/** Keys of several columns, on both engines over one index: equal when each part is, whatever signs the parts have. */
+/** Keys, on both engines alike: equal when each part is, over one index; and what a deletion by key takes from quarantine. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { testSpark, type TestSpark } from '../support/spark.ts'
@@ -45,3 +45,32 @@ test.each([
   expect(sorted(landed)).toEqual(sorted(pairs))
   where.cleanUp()
 }, 180_000)
+
+const SHORT_KEYS = `dataset: short
+source: { files: { path: incoming, pattern: '*.ndjson' } }
+record: { format: ndjson }
+message_id: { from: none }
+columns: [{ name: id, type: integer, required: true }, { name: title }]
+processed: { key: [id] }
+`
+
+test.each(['duckdb', 'spark'])('a deletion on %s takes what names the key, and not what only looks like it', async (engine) => {
+  const made = place('localhost:1', () => SHORT_KEYS)
+  const where = { ...made, env: { ...made.env, ...spark.env } }
+  // A quote is \x22 where an engine shows bytes as text. All are records of one message, which is the file.
+  const about = ['{"id":22,"title":', '{"title":"a","id":"22"x}']
+  const others = ['{"id":1,"title":"quoted', '{"id":2022', '{"id":"221"x}', '{"id":"x22"x}']
+  const lines = ['{"id":22}', '{"id":3}', ...about, ...others]
+  writeFileIn(join(where.home, 'incoming'), 'a.ndjson', lines.join('\n'))
+  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+  const originals = async (): Promise<unknown[]> => {
+    const query = "SELECT decode(original) AS text FROM t WHERE outcome = 'quarantined' ORDER BY 1"
+    return (await cliJson<{ text: string }[]>(where, ['tables', 'query', 'short/raw', query])).map(({ text }) => text)
+  }
+  expect(await originals()).toEqual([...about, ...others].toSorted())
+  await cliJson(where, ['delete', where.declaration, '--key', 'id=22', '--reason', 'asked', '--engine', engine])
+  expect(await originals()).toEqual(others.toSorted())
+  const left = "SELECT id FROM t WHERE outcome = 'accepted'"
+  expect(await cliJson(where, ['tables', 'query', 'short/raw', left])).toEqual([{ id: 3 }])
+  where.cleanUp()
+})
