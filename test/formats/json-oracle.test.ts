@@ -181,7 +181,9 @@ test('lines: each is judged as JSON.parse does, at once and in windows', () => {
         const value = bad.length > 0 ? undefined : parsed(text)
         const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value) && !hasLoneSurrogate(text)
         expect(whole.issues.some((issue) => issue.row === row && issue.kind === 'malformed')).toBe(!isRecord)
-        if (isRecord) sameValue(whole.rows[row][0], (value as Record<string, unknown>).a)
+        // Of a key that stands twice JSON.parse takes the last; we take the first, and reject the record.
+        const isRepeated = whole.issues.some((issue) => issue.row === row && issue.kind === 'repeated')
+        if (isRecord && !isRepeated) sameValue(whole.rows[row][0], (value as Record<string, unknown>).a)
       })
     }),
     { numRuns: RUNS },
