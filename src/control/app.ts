@@ -20,6 +20,8 @@ export interface EngineChoice {
 export interface StreamOptions {
   engine: EngineChoice
   untilCaughtUp: boolean
+  /** How long another run of the dataset's stream may hold it up, in milliseconds; default 0, it is refused. */
+  lockWaitMs?: number
   metricsPort: number | undefined
   signal: AbortSignal
   onCommit(event: CommitEvent): void

@@ -5,7 +5,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { failure, storageFailure } from '../core/errors.ts'
+import { HeadraceError, failure, storageFailure } from '../core/errors.ts'
+import { pause } from '../runner/waiting.ts'
 import { homeFolder } from './home-folder.ts'
 
 export async function lockJob(job: string): Promise<() => Promise<void>> {
@@ -25,6 +26,33 @@ export async function lockJob(job: string): Promise<() => Promise<void>> {
     }
   }
   throw failure('job_running', { job, pid: 'unknown', since: 'just now' })
+}
+
+const POLL_MS = 500
+
+/**
+ * Takes the lock when its holder lets go of it, within `waitMs`: jobs of the service that fill one dataset run one after the
+ * other. Throws `job_running` after that time, or at the signal.
+ */
+export async function lockJobWithin(job: string, waitMs: number, { signal, say }: Waiter): Promise<() => Promise<void>> {
+  const end = performance.now() + waitMs
+  let isSaid = false
+  for (;;) {
+    try {
+      return await lockJob(job)
+    } catch (error) {
+      const isHeld = error instanceof HeadraceError && error.code === 'job_running'
+      if (!isHeld || performance.now() >= end || signal.aborted) throw error
+      if (!isSaid) say(`${error.message} Waiting for its end.`)
+      isSaid = true
+    }
+    await pause(POLL_MS, signal)
+  }
+}
+
+interface Waiter {
+  signal: AbortSignal
+  say(text: string): void
 }
 
 interface Holder {

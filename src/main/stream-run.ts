@@ -4,7 +4,7 @@ import type { StreamSummary } from '../core/results.ts'
 import { whenStorageAllows } from '../runner/waiting.ts'
 import { takeChild } from './fork-child.ts'
 import type { LoadedDataset } from './home.ts'
-import { lockJob } from './lock.ts'
+import { lockJobWithin } from './lock.ts'
 import type { SparkPlace } from './spark-engine.ts'
 
 /** Runs the stream of a dataset, whatever it reads and wherever it works. Throws `job_running` when this machine runs it already. */
@@ -13,7 +13,7 @@ export async function streamOf(loaded: LoadedDataset, options: StreamOptions): P
   const metrics = createStreamMetrics(loaded.dataset.name)
   const log = process.stderr.isTTY ? undefined : createLogger()
   const server = options.metricsPort === undefined ? undefined : await serveMetrics(metrics.registry, options.metricsPort)
-  const unlock = await lockJob(`stream ${loaded.dataset.name}`)
+  const unlock = await lockJobWithin(`stream ${loaded.dataset.name}`, options.lockWaitMs ?? 0, options)
   let spark: SparkPlace | undefined
   try {
     spark = loaded.dataset.engine === 'spark' ? await (await import('./spark-engine.ts')).findSpark(loaded.dataset.spark, options.say) : undefined

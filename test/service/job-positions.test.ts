@@ -1,4 +1,7 @@
 /** Where a job goes on belongs to the job and to what it reads: not to a dataset, nor to another table. */
+import { spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { named, newestIn, positionIn, reachedBy, sourceName } from '../../src/main/service/job-position.ts'
 import { startRunner } from '../../src/main/service/runner.ts'
@@ -11,7 +14,7 @@ import {
   testService,
   type TestService,
 } from '../support/service.ts'
-import { limitMs, until } from '../support/system.ts'
+import { limitMs, sleep, until } from '../support/system.ts'
 
 const home = openFolder('headrace-positions-')
 
@@ -193,4 +196,21 @@ test(
     expect(await rowsOf(await into('eu again', 'source.orders'))).toBe(1_100)
   },
   limitMs(170_000),
+)
+
+test(
+  'a job waits for another that fills the same dataset',
+  async () => {
+    const job = await create('waits', reading('source.customers', { declaration: PEOPLE }), { type: 'zones' })
+    const other = spawn('sleep', ['60'])
+    const locks = join(home, 'tenants', tenant.id, 'locks')
+    mkdirSync(locks, { recursive: true })
+    const since = new Date().toISOString()
+    writeFileSync(join(locks, 'stream-people.lock'), JSON.stringify({ pid: other.pid, since }))
+    const rows = rowsOf(job)
+    const early = await Promise.race([rows, sleep(6_000).then(() => 'waits')])
+    other.kill()
+    expect([early, await rows]).toEqual(['waits', 50])
+  },
+  limitMs(90_000),
 )

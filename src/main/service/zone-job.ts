@@ -23,6 +23,9 @@ import type { Outcome, Progress, Receipt, Work } from './work.ts'
 
 const DEFAULT_SAMPLE_MESSAGES = 100_000
 
+/** Several jobs may fill one dataset: one that is due at the same time waits for about as long as it was to take itself. */
+const lockWaitMs = ({ estimatedMinutes }: Work): number => Math.max(1, estimatedMinutes) * 60_000
+
 /** Runs it until it is done, or until the signal: then it ends after a commit. `now` in seconds, monotonic. */
 export async function runZones(work: Work, { progress, signal, now, batch }: { progress: Progress; signal: AbortSignal; now: () => number; batch(): Promise<void> }): Promise<Outcome> {
   const started = now()
@@ -48,7 +51,7 @@ export async function runZones(work: Work, { progress, signal, now, batch }: { p
     progress(sum.accepted, sum.read, 'streaming', event.freshnessMs)
     if (work.draft && sum.messages >= most) stopped.abort()
   }
-  const stream = streamOf(loaded, { engine: {}, untilCaughtUp: !work.continuous, metricsPort: undefined, signal: stopped.signal, onCommit, say: (text) => process.stdout.write(`${new Date().toISOString()} ${text}\n`) }).finally(() => stopped.abort())
+  const stream = streamOf(loaded, { engine: {}, untilCaughtUp: !work.continuous, lockWaitMs: lockWaitMs(work), metricsPort: undefined, signal: stopped.signal, onCommit, say: (text) => process.stdout.write(`${new Date().toISOString()} ${text}\n`) }).finally(() => stopped.abort())
   const publishing = work.continuous && publishes(loaded.dataset) ? runAtTicks({ schedule: loaded.dataset.processed.schedule, action: batch, nowMs: Date.now, pause: (ms) => pause(ms, stopped.signal), signal: stopped.signal }) : undefined
   const [{ version }] = await Promise.all([stream, publishing])
   if (inbox !== undefined && !signal.aborted) await tidyInbox(inbox)
