@@ -62,4 +62,6 @@ export interface StoredObject {
   name: string
   size: number
   modifiedMs: number
+  /** What the store itself calls this content, where it does (S3: ETag): its times are whole seconds. */
+  tag?: string
 }

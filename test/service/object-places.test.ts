@@ -50,6 +50,19 @@ test('a bucket as source: each object once, new ones later, a sample for a draft
   await expect(transferOf({ sourceType: 's3', source: { ...source, path: 'nothing/*.csv' } })).rejects.toMatchObject({ code: 'path_not_found' })
 })
 
+test('an object that is written again in the same second, with as many bytes, is another one', async () => {
+  const source = { ...place, path: '/rewritten/*.csv', format: 'csv' }
+  await put('rewritten/1.csv', 'id\n1\n')
+  const { cursor } = await transferOf({ sourceType: 's3', source })
+  await put('rewritten/1.csv', 'id\n2\n')
+  const next = await transferOf({ sourceType: 's3', source, cursor })
+  expect(await rowsOf([next.receipt.output[0] ?? ''], 'SELECT id FROM T')).toEqual([{ id: 2 }])
+  // What an earlier version remembers has no tag, and stays taken.
+  const untagged = JSON.parse(JSON.stringify(next.cursor).replace(/(\d+:\d+):\w+/, '$1'))
+  expect(untagged).not.toEqual(next.cursor)
+  expect((await transferOf({ sourceType: 's3', source, cursor: untagged })).receipt.rows).toBe(0)
+})
+
 test('a bucket as destination: the file and its rejects are there, whole; again is the same; more than a part of an upload', async () => {
   writeFileSync(join(tenant, 'in', 'a.csv'), `id,name\n${Array.from({ length: 400_000 }, (_, i) => `${i},${Math.imul(i, 2_654_435_761) >>> 0}-${Math.imul(i, 40_503) >>> 0}-${i * 7919}`).join('\n')}\noops,x\n`)
   const destination = { type: 's3', ...place, path: '/ingestion/orders/', format: 'parquet' }

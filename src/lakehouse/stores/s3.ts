@@ -207,8 +207,9 @@ async function listAll({ client, at, spec }: Bucket, folder: string, after: stri
   }
 }
 
-function objectOf<Field extends string>(name: string, facts: { LastModified?: Date } & { [field in Field]?: number }, size: Field): StoredObject {
-  return { name, size: facts[size] ?? 0, modifiedMs: facts.LastModified?.getTime() ?? 0 }
+function objectOf<Field extends string>(name: string, facts: { LastModified?: Date; ETag?: string } & { [field in Field]?: number }, size: Field): StoredObject {
+  const tag = unquoted(facts.ETag)
+  return { name, size: facts[size] ?? 0, modifiedMs: facts.LastModified?.getTime() ?? 0, ...(tag ? { tag } : {}) }
 }
 
 const unquoted = (tag: string | undefined): string | undefined => tag?.replaceAll('"', '')

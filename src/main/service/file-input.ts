@@ -49,6 +49,12 @@ interface Fresh {
   cursor: { taken: Record<string, string> }
 }
 
+/** Marks of earlier versions have no tag of the store: there the size and the second say it. */
+function isTaken(known: string | undefined, mark: string): boolean {
+  if (known === undefined) return false
+  return known === mark || (known.split(':').length === 2 && mark.startsWith(`${known}:`))
+}
+
 /**
  * Files that match, and those of them that were not taken yet (all of them in mode `full`). Nothing that
  * matches at all is an error.
@@ -62,7 +68,7 @@ async function freshOf(work: Work): Promise<Fresh> {
   // What another pattern took stays taken. What this one would find and does not is gone, and is forgotten.
   const elsewhere = Object.entries(taken).filter(([name]) => !covers(name))
   const cursor = { taken: Object.fromEntries([...elsewhere, ...found.map((file) => [file.name, file.mark])]) }
-  return { place, found, fresh: work.draft ? firstOf(found) : config.mode === 'full' ? found : found.filter((file) => taken[file.name] !== file.mark), cursor }
+  return { place, found, fresh: work.draft ? firstOf(found) : config.mode === 'full' ? found : found.filter((file) => !isTaken(taken[file.name], file.mark)), cursor }
 }
 
 /** Copies what is new as it is, in the order of its names. */
@@ -163,7 +169,7 @@ async function bucketOf(work: Work): Promise<FilePlace> {
       const fixed = path.replace(wildcards, '').replace(/\/+$/, '')
       const one = path.includes('*') ? undefined : await store.stat(path)
       const objects = one === undefined ? (await store.list(fixed)).filter((object) => matchesGlob(object.name, path)) : [one]
-      const files = objects.map(({ name, size, modifiedMs }) => ({ name, size, mark: `${size}:${modifiedMs}` }))
+      const files = objects.map(({ name, size, modifiedMs, tag }) => ({ name, size, mark: [size, modifiedMs, ...(tag === undefined ? [] : [tag])].join(':') }))
       return { files, covers: (name) => name === path || matchesGlob(name, path) }
     },
     async bring(files) {
