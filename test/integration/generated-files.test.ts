@@ -93,7 +93,7 @@ async function readByStream(file: GeneratedFile, index: number): Promise<Found> 
     home: place,
     share: index % 2 === 0 ? 1 : 512,
   })
-  const kind = (name: string): string[] => files.filter((path) => path.includes(`/${name}-`))
+  const kind = (name: string): string[] => files.filter((path) => path.includes(`outcome=${name}/`))
   const fields = 'reject_rule, reject_path, reject_value, reject_reason'
   const order = "WHERE reject_kind = 'record' ORDER BY ordinal"
   const rejects = (await select(kind('quarantined'), fields, order)) as string[][]
