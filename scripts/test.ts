@@ -40,7 +40,7 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
     env: { HEADRACE_TYPE_TEXTS: '100000', HEADRACE_VALUES_LONG: '1', HEADRACE_GENERATED_FILES: '300', HEADRACE_REAL_FILES: 'all', HEADRACE_POISON: 'all' },
   },
   kafka: { files: ['test/integration/kafka-histories.test.ts'], env: { HEADRACE_KAFKA_HISTORIES: '300' } },
-  delta: { files: ['delta-histories.test.ts'], env: { HEADRACE_DELTA_HISTORIES: '200' } },
+  delta: { files: ['test/integration/delta-histories.test.ts', 'test/conformance/delta-histories.test.ts'], env: { HEADRACE_DELTA_HISTORIES: '200' } },
   sleepers: { files: ['test/faults/slept-writers.test.ts'], env: { HEADRACE_SLEEPS: '50' } },
   jobs: { files: ['test/service/job-walks.test.ts'], env: { HEADRACE_JOB_WALKS: '500' } },
   property: { files: ['test/formats'], env: { HEADRACE_PROPERTY_RUNS: '300000' } },
