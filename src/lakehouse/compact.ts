@@ -43,8 +43,8 @@ export interface MoveRequest {
 export async function compact(request: CompactRequest): Promise<CompactResult> {
   const { table } = request
   await table.refresh()
-  const { files, version } = table.snapshot
-  const unread = await filesAfter(table.store, request.readThrough, version)
+  const { files } = table.snapshot
+  const unread = await filesAfter(table.store, request.readThrough, table.snapshot)
   const known = [...files.values()]
     .filter((file) => !unread.has(file.path))
     .map((file): KnownFile => ({ ...file, rows: rowsOf(file) }))

@@ -35,7 +35,7 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
   const { raw } = request
   await raw.refresh()
   if (request.archive !== undefined && !request.dryRun) await undoUnfinished(raw, request.archive, request.nowMs())
-  const unused = await filesAfter(raw.store, request.usedThrough, raw.snapshot.version)
+  const unused = await filesAfter(raw.store, request.usedThrough, raw.snapshot)
   const needed = (file: AddAction): boolean => unused.has(file.path) || (throughOf(file) ?? -1) > request.usedThrough
   const known = [...raw.snapshot.files.values()].map((file) => ({ ...file, rows: rowsOf(file) }))
   const { expired, waiting } = expiredFiles(known, request.keepFromDate, needed)

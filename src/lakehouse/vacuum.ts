@@ -6,7 +6,7 @@ import { deadFiles } from '../planning/upkeep.ts'
 import { decodePath } from './actions.ts'
 import { loadTombstones } from './checkpoint.ts'
 import type { Table } from './table.ts'
-import { filesAfter } from './versions.ts'
+import { unreadAfter } from './versions.ts'
 
 export interface VacuumRequest {
   table: Table
@@ -42,7 +42,8 @@ export async function vacuum(request: VacuumRequest): Promise<VacuumResult> {
   await loadTombstones(store, snapshot)
   const live = new Set([...snapshot.files.keys()].map(decodePath))
   const removed = new Map([...snapshot.tombstones.values()].map((one) => [decodePath(one.path), one.deletionTimestamp ?? 0]))
-  const needed = new Set([...(await filesAfter(store, request.usedThrough, snapshot.version))].map(decodePath))
+  const { toRead } = await unreadAfter(store, request.usedThrough, snapshot)
+  const needed = new Set([...toRead.values()].flat().map((file) => decodePath(file.path)))
   // What the log says was removed was a data file, whatever its name.
   const stored = listed.filter((file) => removed.has(file.name) || !isHidden(file.name, snapshot.metadata.partitionColumns))
   const dead = deadFiles(stored.map((file) => ({ ...file, path: file.name })), {

@@ -10,7 +10,7 @@ import { countRows } from '../lakehouse/file-rows.ts'
 import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
 import { columnsOf, engineFiles } from '../lakehouse/snapshot.ts'
 import { addTableColumns, openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
-import { versionsAfter } from '../lakehouse/versions.ts'
+import { unreadIn, versionsAfter } from '../lakehouse/versions.ts'
 import { effectiveColumns, processedSchema, schemaChange } from '../planning/table-layout.ts'
 import type { BatchResult } from '../core/results.ts'
 import { runHourlyBatch, type GateFacts, type RawVersion } from '../runner/hourly-batch.ts'
@@ -85,16 +85,21 @@ export async function openProcessed(dataset: Dataset, path: string, raw: Table):
   return { table, columns: columnsOf(table.snapshot.metadata) }
 }
 
+/**
+ * RAW is looked at anew, and after the marks of Processed were read: a deletion changes RAW first, so that what is planned here
+ * without it cannot be committed.
+ */
 async function rawVersions(raw: Table, access: EngineAccess, after: number): Promise<RawVersion[]> {
-  const { snapshot, store } = raw
+  const snapshot = await raw.refresh()
+  const { store } = raw
   const versions = await versionsAfter(store, after, snapshot.version)
-  // A file that compaction merged away is read all the same: vacuum spares it, and what it was merged into counts as nothing new.
-  const deleted = new Set(versions.flatMap((one) => one.removed))
-  const wanted = (file: AddAction): boolean => file.partitionValues.outcome === 'accepted' && !deleted.has(file.path)
-  await access.ready(store, versions.flatMap((one) => one.added.filter(wanted).map((file) => decodePath(file.path))))
+  const { toRead } = unreadIn(versions, (path) => snapshot.files.has(path))
+  const accepted = ({ version }: { version: number }): AddAction[] =>
+    (toRead.get(version) ?? []).filter((file) => file.partitionValues.outcome === 'accepted')
+  await access.ready(store, versions.flatMap(accepted).map((file) => decodePath(file.path)))
   const found: RawVersion[] = []
   for (const one of versions) {
-    const files = one.added.filter(wanted)
+    const files = accepted(one)
     const rows = await countRows(store, files)
     const counts = (one.commit?.headrace?.counts ?? {}) as { accepted?: number; quarantined?: number }
     found.push({

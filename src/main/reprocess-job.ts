@@ -47,7 +47,7 @@ type Parts = Omit<ReprocessParts, 'readThrough'> & { unread: ReadonlySet<string>
 export async function reprocess(given: ReprocessParts, options: ReprocessOptions): Promise<ReprocessResult> {
   const { loaded } = given
   const raw = await openRaw(loaded.dataset, loaded.rawPath, Date.now())
-  const parts: Parts = { ...given, unread: await filesAfter(raw.table.store, given.readThrough, raw.table.snapshot.version) }
+  const parts: Parts = { ...given, unread: await filesAfter(raw.table.store, given.readThrough, raw.table.snapshot) }
   const old = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && within(file, options))
   await raw.table.store.stage(old.map((file) => decodePath(file.path)))
   const session = await openSession({ memoryBytes: DECODE_MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `reprocess-${process.pid}`) })
