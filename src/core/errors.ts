@@ -102,6 +102,12 @@ export const ERRORS = {
     'While this process slept at version {version} of {path}, others went on to version {newest} and cleaned up the log between.',
     'Nothing of this step was committed and nothing is lost. Start it again: it continues from what the table says.',
   ),
+  files_gone: row(
+    'conflict',
+    409,
+    'The files that this process wrote for {path} and was about to commit are gone, {file} among them: somebody vacuumed the table while it waited.',
+    'Nothing of this step was committed and nothing is lost. Start it again, and vacuum with a longer grace period.',
+  ),
   commit_conflict: row(
     'transient',
     409,

@@ -9,7 +9,7 @@ import { failpoint } from '../core/failpoint.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { DataFile, TableColumn, TableSchema } from '../core/table-schema.ts'
-import { ENGINE, PROTOCOL, asLogged, entryName, writeEntry, type Action, type AddAction, type CommitInfo, type MetadataAction } from './actions.ts'
+import { ENGINE, PROTOCOL, asLogged, decodePath, entryName, writeEntry, type Action, type AddAction, type CommitInfo, type MetadataAction } from './actions.ts'
 import { loadTombstones } from './checkpoint.ts'
 import { createLogReader, overtakenAt, type LogReader } from './log-reader.ts'
 import { tidyLog } from './log-upkeep.ts'
@@ -123,6 +123,7 @@ function tableOver(store: ObjectStore, reader: LogReader, options: TableOptions)
         checkExpected(store, snapshot, request.expect)
         checkRemoves(store, snapshot, request.removes)
         if (request.dataChange !== false) checkChangeable(store, snapshot, request)
+        await checkThere(store, request.adds)
         const version = snapshot.version + 1
         failpoint('commit.before')
         const created = await store.writeIfAbsent(entryName(version), writeEntry(actionsOf(named, snapshot, nowMs)))
@@ -165,6 +166,25 @@ async function isInNewestState(store: ObjectStore, { adds }: CommitRequest): Pro
   await load()
   await loadTombstones(store, snapshot)
   return adds.length === 0 ? undefined : adds.every(({ path }) => snapshot.files.has(path) || snapshot.tombstones.has(path))
+}
+
+/** So long after it was placed nobody has taken a file for one that was left behind. No grace period is this short. */
+const SURELY_THERE_MS = 10_000
+const LOOKED_AT_ONCE = 64
+
+/**
+ * Who waits for storage, or is stopped, for longer than the grace period of a vacuum finds its files gone: a commit that named
+ * them would make the table unreadable, and its marks would say that the rows are in.
+ */
+async function checkThere(store: ObjectStore, adds: DataFile[]): Promise<void> {
+  const old = adds.filter(({ placedMs }) => placedMs !== undefined && Math.abs(Date.now() - placedMs) > SURELY_THERE_MS)
+  for (let at = 0; at < old.length; at += LOOKED_AT_ONCE)
+    await Promise.all(
+      old.slice(at, at + LOOKED_AT_ONCE).map(async ({ path }) => {
+        const file = decodePath(path)
+        if ((await store.stat(file)) === undefined) throw failure('files_gone', { path: store.root, file })
+      }),
+    )
 }
 
 function checkExpected(store: ObjectStore, snapshot: Snapshot, expect: Record<string, number | undefined>): void {
