@@ -29,9 +29,8 @@ import type { LoadedDataset } from './home.ts'
 import { evolveRaw, openRaw, type RawTable } from './raw-table.ts'
 import { fenceBatches } from './raw-consumers.ts'
 import { createRedecoder } from './redecode.ts'
+import { rowWindows } from './row-windows.ts'
 
-/** Rows whose messages are in memory at once. */
-const WINDOW_ROWS = 20_000
 const DECODE_MEMORY = 512 * 1024 * 1024
 
 export interface ReprocessParts {
@@ -102,12 +101,11 @@ async function decodeFiles(session: DuckSession, parts: Parts, raw: RawTable, ol
     for (const [i, file] of old.entries()) {
       options.say(`decoding file ${i + 1} of ${old.length}`)
       const source = sourceOf(raw, file)
-      const [count] = await countRows(raw.table.store, [file])
       const topics = await session.objects(`SELECT topic_id, topic, epoch_ms(max(ingest_time))::DOUBLE AS ingest_ms FROM ${source} GROUP BY ALL`)
       for (const { topic_id: topicId, topic, ingest_ms: ingestMs } of topics) {
         const decoder = await createRedecoder({ dataset: keeping, raw, engine, topicId: String(topicId), topic: String(topic), ingestMs: Number(ingestMs), evolve: (paths) => evolveRaw(dataset, raw, paths, Date.now()) })
-        for (let at = 0; at < count; at += WINDOW_ROWS) {
-          const rows = `SELECT kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, base64(original) AS bytes FROM ${source} WHERE file_row_number >= ${at} AND file_row_number < ${at + WINDOW_ROWS} AND topic_id = ${literal(String(topicId))}`
+        for (const window of await rowWindows(session, source)) {
+          const rows = `SELECT kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, base64(original) AS bytes FROM ${source} WHERE ${window} AND topic_id = ${literal(String(topicId))}`
           await decoder.add(await session.objects(rows), counts)
         }
         // What is new to the batch stays new, what it has read does not come again.
