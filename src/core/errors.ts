@@ -90,6 +90,12 @@ export const ERRORS = {
     'Version {version} of {path} is not available; versions {first} to {last} are.',
     'Choose one of these: headrace tables versions {path}',
   ),
+  versions_cleaned: row(
+    'conflict',
+    409,
+    'Version {first} of {path} is no longer in its log, and what was read of it ends at version {version} of {last}: another writer cleaned the log up.',
+    'Rows of these versions may be missing in what was made of them. Restore _delta_log from a backup, and let the log live longer (delta.logRetentionDuration).',
+  ),
   marks_moved: row(
     'conflict',
     409,

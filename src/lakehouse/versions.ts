@@ -2,6 +2,8 @@
 import { failure } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import { entryName, readEntry, type AddAction, type CommitInfo } from './actions.ts'
+import { checkpointsAmong } from './checkpoint.ts'
+import { createLogReader } from './log-reader.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export interface Version {
@@ -16,15 +18,31 @@ export interface Version {
 /**
  * The entries after `version` up to `until`, oldest first. Entries that only rearrange rows (dataChange false) come with
  * empty `added` and `removed`. A gap (an entry that log clean-up deleted) is refused by name: rows would be missed silently.
+ * Only who has read nothing yet (-1) begins with a state of the table, as if one version had added all of it.
  */
 export async function versionsAfter(store: ObjectStore, version: number, until: number): Promise<Version[]> {
   const found: Version[] = []
   for (let at = version + 1; at <= until; at += 1) {
     const bytes = await store.read(entryName(at))
-    if (bytes === undefined) throw failure('version_not_found', { path: store.root, version: at, first: at + 1, last: until })
-    found.push(toVersion(at, readEntry(bytes, store.root, at)))
+    if (bytes !== undefined) found.push(toVersion(at, readEntry(bytes, store.root, at)))
+    else if (at === 0) return fromCheckpoint(store, until)
+    else throw failure('versions_cleaned', { path: store.root, first: at, version, last: until })
   }
   return found
+}
+
+/** From the oldest state that can still be read. */
+async function fromCheckpoint(store: ObjectStore, until: number): Promise<Version[]> {
+  const names = (await store.list('_delta_log')).map(({ name }) => name.slice('_delta_log/'.length))
+  for (const { version } of checkpointsAmong(names, until)) {
+    const reader = createLogReader(store)
+    await reader.load(version)
+    if (reader.snapshot.version !== version) continue
+    const added = [...reader.snapshot.files.values()]
+    const state = { version, commit: undefined, added, removed: [], rearranged: { added: [], removed: [] } }
+    return [state, ...(await versionsAfter(store, version, until))]
+  }
+  throw failure('versions_cleaned', { path: store.root, first: 0, version: -1, last: until })
 }
 
 /** All versions whose entries are still there, newest first, for people. */

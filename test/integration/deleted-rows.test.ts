@@ -3,6 +3,10 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { entryName } from '../../src/lakehouse/actions.ts'
+import { writeCheckpoint } from '../../src/lakehouse/checkpoint.ts'
+import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
+import { openTable } from '../../src/lakehouse/table.ts'
 import { createApp } from '../../src/main/app.ts'
 import { startForeignWriter, type ForeignWriter } from '../support/delta-foreign.ts'
 import { smallHome } from '../support/small-datasets.ts'
@@ -150,5 +154,39 @@ test('of files that others put together before they were read', async () => {
   expect(await theirs.do('delete', raw, { predicate: "id = 'k5'" })).toHaveProperty('ok')
   await batch()
   expect(await published()).toEqual(['k0', 'k2', 'k3', 'k4', 'k6', 'k7', 'k8'])
+  cleanUp()
+})
+
+/** Others clean the log up to a version. */
+async function cleaned(root: string, before: number): Promise<void> {
+  const store = createLocalStore(root)
+  const table = await openTable(store)
+  if (table === undefined) throw new Error('no table')
+  await writeCheckpoint(store, table.snapshot)
+  for (let version = 0; version < before; version += 1) await store.delete(entryName(version))
+}
+
+test('where others cleaned the log up before the batch had read it', async () => {
+  const { land, batch, remove, app, raw, cleanUp } = world()
+  await land(['k0'])
+  await batch()
+  await land(['k1', 'k2'])
+  await land(['k3'])
+  const { version } = (await openTable(createLocalStore(raw)))!.snapshot
+  await cleaned(raw, version)
+  await expect(batch()).rejects.toMatchObject({ code: 'versions_cleaned' })
+  await remove('k1')
+  expect((await app.query('shared/raw', 'SELECT id FROM t ORDER BY id', undefined)).map(({ id }) => id)).toEqual(['k0', 'k2', 'k3'])
+  cleanUp()
+})
+
+test('a first batch publishes all that RAW has, though its log was cleaned up while nobody read it', async () => {
+  const { land, batch, remove, published, raw, cleanUp } = world()
+  for (const keys of [['k1', 'k2'], ['k3'], ['k4']]) await land(keys)
+  await cleaned(raw, (await openTable(createLocalStore(raw)))!.snapshot.version)
+  await land(['k5'])
+  await remove('k2')
+  await batch()
+  expect(await published()).toEqual(['k1', 'k3', 'k4', 'k5'])
   cleanUp()
 })
