@@ -61,6 +61,11 @@ export async function compact(request: CompactRequest): Promise<CompactResult> {
   for (const [i, group] of groups.entries()) {
     request.progress(`compacting group ${i + 1} of ${groups.length}: ${group.length} files`)
     const sources = group.map((file) => files.get(file.path)).filter((file) => file !== undefined)
+    // Others were there first.
+    if (sources.length < 2) {
+      result.conflicts += 1
+      continue
+    }
     const before = sources.reduce((sum, file) => sum + file.size, 0)
     const made = request.dryRun ? undefined : await mergeGroup(request, sources)
     if (!request.dryRun && made === undefined) result.conflicts += 1
