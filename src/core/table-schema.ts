@@ -37,8 +37,8 @@ export interface DataFile {
   tags?: Record<string, string>
   /** Unlike the commit's: rows of this file are new to consumers, or are not. */
   dataChange?: boolean
-  /** When it came to its place, in milliseconds since 1970, if its commit is to see that it is still there. */
-  placedMs?: number
+  /** A writer of ours put it in its place: the commit sees that it is still there. */
+  placed?: true
 }
 
 export function tableColumn(name: string, type: DeltaType, metadata: Record<string, unknown> = {}): TableColumn {

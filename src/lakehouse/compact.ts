@@ -155,6 +155,7 @@ async function moveGroup(request: MoveRequest, sources: AddAction[]): Promise<bo
       partitionValues,
       stats: file.stats ?? '',
       tags: { ...file.tags, ...tags },
+      placed: true,
     })
   }
   await store.sync(names)

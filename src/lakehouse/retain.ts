@@ -76,7 +76,7 @@ async function moveTo(request: RetainRequest, archive: Table, files: AddAction[]
   // Their names, too, and those of folders that are new.
   await archive.store.sync(names)
   failpoint('archive.copied')
-  const adds = files.map((file, i) => ({ path: encodePath(names[i]), size: file.size, partitionValues: file.partitionValues, stats: file.stats ?? '', dataChange: true }))
+  const adds = files.map((file, i) => ({ path: encodePath(names[i]), size: file.size, partitionValues: file.partitionValues, stats: file.stats ?? '', dataChange: true, placed: true as const }))
   const version = await archive.commit({ operation: MOVE, adds, removes: [], marks, expect: ofArchive, info: { from: request.raw.store.root } }, request.nowMs())
   failpoint('archive.committed')
   return { version, marks: { ...marks, [mark]: version }, expect: { ...ofRaw, [mark]: marked } }

@@ -170,8 +170,6 @@ async function isInNewestState(store: ObjectStore, { adds }: CommitRequest, tabl
   return adds.length === 0 ? undefined : adds.every(({ path }) => snapshot.files.has(path) || snapshot.tombstones.has(path))
 }
 
-/** So long after it was placed nobody has taken a file for one that was left behind. No grace period is this short. */
-const SURELY_THERE_MS = 10_000
 const LOOKED_AT_ONCE = 64
 
 /**
@@ -179,10 +177,10 @@ const LOOKED_AT_ONCE = 64
  * them would make the table unreadable, and its marks would say that the rows are in.
  */
 async function checkThere(store: ObjectStore, adds: DataFile[]): Promise<void> {
-  const old = adds.filter(({ placedMs }) => placedMs !== undefined && Math.abs(Date.now() - placedMs) > SURELY_THERE_MS)
-  for (let at = 0; at < old.length; at += LOOKED_AT_ONCE)
+  const placed = adds.filter((file) => file.placed)
+  for (let at = 0; at < placed.length; at += LOOKED_AT_ONCE)
     await Promise.all(
-      old.slice(at, at + LOOKED_AT_ONCE).map(async ({ path }) => {
+      placed.slice(at, at + LOOKED_AT_ONCE).map(async ({ path }) => {
         const file = decodePath(path)
         if ((await store.stat(file)) === undefined) throw failure('files_gone', { path: store.root, file })
       }),
