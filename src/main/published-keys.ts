@@ -16,7 +16,8 @@ export function createPublishedKeys(table: Table, engine: BatchEngine, key: stri
   let manifest: KeyIndexManifest | undefined
   const prepared: KeyRun[] = []
   const current = async (): Promise<KeyIndexManifest> => {
-    manifest ??= await upToDate(table, engine, key, await readManifest(store), progress)
+    // Each time: who lost a commit to another plans again on a table that has gone on.
+    manifest = await upToDate(table, engine, key, manifest ?? (await readManifest(store)), progress)
     return manifest
   }
   return {
@@ -39,7 +40,8 @@ export function createPublishedKeys(table: Table, engine: BatchEngine, key: stri
         for (const run of runs) await store.delete(run.name)
         return
       }
-      const index = await current()
+      // What the probe was made with: the table has this commit by now.
+      const index = manifest ?? (await current())
       const compacted = await compactRuns(store, [...index.runs, ...runs])
       // Versions of others in between were not seen: the next run reads what they added, or all keys anew.
       const seen = version === index.version + 1 ? version : index.version

@@ -3,9 +3,10 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../core/errors.ts'
 import { countMark } from '../core/marks.ts'
-import { emptyCounts } from '../core/results.ts'
+import { emptyCounts, type Counts } from '../core/results.ts'
 import type { DataFile } from '../core/table-schema.ts'
 import type { App, ReplayResult } from '../control/app.ts'
+import type { Dataset } from '../dataset/declaration.ts'
 import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { literal, parquetRows } from '../engines/duckdb/sql.ts'
@@ -14,7 +15,8 @@ import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset } from './home.ts'
 import { addColumns, evolveRaw, openRaw, type RawTable } from './raw-table.ts'
-import { createRedecoder } from './redecode.ts'
+import { createRedecoder, type Redecoder } from './redecode.ts'
+import { rowWindows } from './row-windows.ts'
 
 type QuarantineApp = Pick<App, 'listQuarantine' | 'showQuarantined' | 'exportQuarantine' | 'replayQuarantine'>
 
@@ -78,66 +80,106 @@ async function read(raw: RawTable, sql: string): Promise<Record<string, unknown>
   return withQuarantine(raw, (session) => session.objects(sql))
 }
 
+/** Rows that a replay decodes: others have nothing to decode, or are notes. */
+function isReplayed(rule: string | undefined): string {
+  const rules = rule === undefined ? '' : ` AND (reject_rule = ${literal(rule)} OR starts_with(reject_rule, ${literal(`${rule}.`)}))`
+  return `reject_kind = 'record' AND octet_length(original) > 0${rules}`
+}
+
+interface Replay {
+  raw: RawTable
+  session: DuckSession
+  rule: string | undefined
+}
+
+const pathOf = (raw: RawTable, file: AddAction): string => raw.table.store.localPath(decodePath(file.path))
+
+/** Files with rows to replay, and how many rows that is. */
+async function filesToReplay({ raw, session, rule }: Replay): Promise<{ files: AddAction[]; rows: number; notKept: number }> {
+  const counted = await session.rows(`SELECT filename, count(*) FROM q WHERE ${isReplayed(rule)} GROUP BY 1`)
+  const counts = new Map(counted.map(([path, rows]) => [String(path), Number(rows)]))
+  const empty = `reject_kind = 'record' AND coalesce(octet_length(original), 0) = 0`
+  const [[notKept]] = await session.rows(`SELECT count(*) FROM (SELECT * FROM q ${where(rule)}) WHERE ${empty}`)
+  const files = quarantineFiles(raw).filter((file) => counts.has(pathOf(raw, file)))
+  return { files, rows: [...counts.values()].reduce((sum, rows) => sum + rows, 0), notKept: Number(notKept) }
+}
+
+const REPLAYED = `topic_id, topic, kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, reject_reason, base64(original) AS bytes`
+
+/** The rows to replay of a file, as many at a time as fit into memory. */
+async function* rowsToReplay({ raw, session, rule }: Replay, file: AddAction): AsyncGenerator<Record<string, unknown>[]> {
+  const source = parquetRows([pathOf(raw, file)], 'file_row_number = true')
+  for (const window of await rowWindows(session, source, isReplayed(rule)))
+    yield await session.objects(`SELECT ${REPLAYED} FROM ${source} WHERE ${isReplayed(rule)} AND ${window}`)
+}
+
 /**
  * Decodes the original bytes again with the declaration of today. What is right now becomes accepted rows, what is still
  * wrong is quarantined with today's reason; the files that held both are replaced in the same commit.
  */
 async function replay(dataset: string, options: { rule: string | undefined; dryRun: boolean }): Promise<ReplayResult> {
   const { loaded, raw } = await open(dataset)
-  const rows = await read(raw, `SELECT topic_id, topic, kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, reject_kind, reject_reason, filename, base64(original) AS bytes FROM q ${where(options.rule)}`)
-  const rejects = rows.filter((row) => row.reject_kind === 'record')
-  const records = rejects.filter((row) => String(row.bytes ?? '') !== '')
-  const notKept = rejects.length - records.length
-  if (records.length === 0) return { read: 0, accepted: 0, quarantined: 0, notKept, version: null }
-  const files = new Set(records.map((row) => String(row.filename)))
-  const replaced = quarantineFiles(raw).filter((file) => files.has(raw.table.store.localPath(decodePath(file.path))))
-  const counts = emptyCounts()
-  const engine = await openStageEngine({ memoryBytes: MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `replay-${process.pid}`) })
-  try {
-    const byTopic = Map.groupBy(records, (row) => JSON.stringify([row.topic_id, row.topic]))
-    const adds = []
-    const evolve = async (paths: string[]): Promise<string[]> => (options.dryRun ? addColumns(loaded.dataset, raw, paths) : evolveRaw(loaded.dataset, raw, paths, Date.now()))
-    for (const [source, group] of byTopic) {
-      const [topicId, topic] = JSON.parse(source) as [string, string]
-      const decoder = await createRedecoder({ dataset: loaded.dataset, raw, engine, topicId, topic, ingestMs: Date.now(), evolve })
-      await decoder.add(group, counts)
-      adds.push(...(await decoder.finish()))
-    }
+  if (quarantineFiles(raw).length === 0) return { read: 0, accepted: 0, quarantined: 0, notKept: 0, version: null }
+  return withQuarantine(raw, async (session) => {
+    const all: Replay = { raw, session, rule: options.rule }
+    const { files, rows, notKept } = await filesToReplay(all)
+    if (rows === 0) return { read: 0, accepted: 0, quarantined: 0, notKept, version: null }
+    const counts = emptyCounts()
+    const adds = await redecoded(all, files, { dataset: loaded.dataset, dryRun: options.dryRun, counts })
+    const result = { read: rows, accepted: counts.accepted, quarantined: counts.quarantined, notKept }
     if (options.dryRun) {
       for (const file of adds) await raw.table.store.delete(file.path)
-      return { read: records.length, accepted: counts.accepted, quarantined: counts.quarantined, notKept, version: null }
+      return { ...result, version: null }
     }
-    adds.push(...(await keepOthers(raw, replaced, options.rule)))
+    adds.push(...(await keepOthers(all, files)))
     const change = {
-      [countMark('read')]: counts.accepted + counts.quarantined - records.length,
+      [countMark('read')]: counts.accepted + counts.quarantined - rows,
       [countMark('accepted')]: counts.accepted,
-      [countMark('quarantined')]: counts.quarantined - records.length,
+      [countMark('quarantined')]: counts.quarantined - rows,
     }
-    const info = { counts, replayed: records.length }
-    const version = await raw.table.commit({ operation: 'REPLAY QUARANTINE', adds, removes: replaced.map((file) => file.path), marks: {}, counts: change, expect: {}, info }, Date.now())
-    return { read: records.length, accepted: counts.accepted, quarantined: counts.quarantined, notKept, version }
+    const info = { counts, replayed: rows }
+    const version = await raw.table.commit({ operation: 'REPLAY QUARANTINE', adds, removes: files.map((file) => file.path), marks: {}, counts: change, expect: {}, info }, Date.now())
+    return { ...result, version }
+  })
+}
+
+/** Decodes the rows of files anew, each topic's by a decoder of its own; returns what came of it. */
+async function redecoded(all: Replay, files: AddAction[], { dataset, dryRun, counts }: { dataset: Dataset; dryRun: boolean; counts: Counts }): Promise<DataFile[]> {
+  const { raw } = all
+  const engine = await openStageEngine({ memoryBytes: MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `replay-${process.pid}`) })
+  const evolve = async (paths: string[]): Promise<string[]> => (dryRun ? addColumns(dataset, raw, paths) : evolveRaw(dataset, raw, paths, Date.now()))
+  const decoders = new Map<string, Redecoder>()
+  try {
+    for (const file of files)
+      for await (const rows of rowsToReplay(all, file))
+        for (const [source, group] of Map.groupBy(rows, (row) => JSON.stringify([row.topic_id, row.topic]))) {
+          const [topicId, topic] = JSON.parse(source) as [string, string]
+          const decoder = decoders.get(source) ?? (await createRedecoder({ dataset, raw, engine, topicId, topic, ingestMs: Date.now(), evolve }))
+          decoders.set(source, decoder)
+          await decoder.add(group, counts)
+        }
+    const made: DataFile[] = []
+    for (const decoder of decoders.values()) made.push(...(await decoder.finish()))
+    return made
   } finally {
     engine.close()
   }
 }
 
 /**
- * Rows of the replaced files that are not replayed move to a new file as they are: other rules, notes, and rejects of which
- * nothing was kept (a large file that is broken, an empty one). Decoding nothing gives nothing: they would be lost.
+ * Rows of the replaced files that are not replayed move to a new file as they are: other rules, notes, those that another
+ * writer left incomplete, and rejects of which nothing was kept (a large file that is broken, an empty one).
  */
-async function keepOthers(raw: RawTable, replaced: AddAction[], rule: string | undefined): Promise<DataFile[]> {
+async function keepOthers({ raw, session, rule }: Replay, replaced: AddAction[]): Promise<DataFile[]> {
   const kept: DataFile[] = []
+  const { store } = raw.table
   for (const file of replaced) {
-    const { store } = raw.table
     const folder = await makePrivateFolder(store)
-    const source = store.localPath(decodePath(file.path))
     const target = store.localPath(`${folder}/kept.parquet`)
-    const stays = `reject_kind <> 'record' OR coalesce(octet_length(original), 0) = 0${rule === undefined ? '' : ` OR NOT (reject_rule = ${literal(rule)} OR starts_with(reject_rule, ${literal(`${rule}.`)}))`}`
-    const rows = await withQuarantine(raw, async (session) => {
-      const [[count]] = await session.rows(`SELECT count(*) FROM ${parquetRows([source])} WHERE ${stays}`)
-      if (Number(count) > 0) await session.run(`COPY (SELECT * FROM ${parquetRows([source])} WHERE ${stays}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd)`)
-      return Number(count)
-    })
+    const others = `FROM ${parquetRows([pathOf(raw, file)])} WHERE (${isReplayed(rule)}) IS NOT TRUE`
+    const [[count]] = await session.rows(`SELECT count(*) ${others}`)
+    const rows = Number(count)
+    if (rows > 0) await session.run(`COPY (SELECT * ${others}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd)`)
     const { partitionValues } = file
     const made = { path: 'kept.parquet', size: 0, partitionValues, stats: JSON.stringify({ numRecords: rows }) }
     const files = await placed(raw.table, folder, rows === 0 ? [] : [made])

@@ -5,9 +5,9 @@
  */
 import { join } from 'node:path'
 import type { ReprocessOptions } from '../control/app.ts'
-import { failure } from '../core/errors.ts'
+import { HeadraceError, failure } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
-import { heldPartitions } from '../core/marks.ts'
+import { consumerMark, deletionMark, heldPartitions } from '../core/marks.ts'
 import type { RawSlice } from '../core/batch-engine.ts'
 import type { EngineAccess } from '../core/object-store.ts'
 import { emptyCounts, type ReprocessResult } from '../core/results.ts'
@@ -21,33 +21,36 @@ import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
 import { keptThrough } from '../lakehouse/through.ts'
 import { countRows } from '../lakehouse/file-rows.ts'
 import { columnsOf, engineFiles } from '../lakehouse/snapshot.ts'
-import type { Table } from '../lakehouse/table.ts'
+import { openTable, type Table } from '../lakehouse/table.ts'
 import { filesAfter } from '../lakehouse/versions.ts'
 import { openProcessed } from './batch-job.ts'
 import { homeFolder } from './home-folder.ts'
 import type { LoadedDataset } from './home.ts'
 import { evolveRaw, openRaw, type RawTable } from './raw-table.ts'
 import { fenceBatches } from './raw-consumers.ts'
+import { CONSUMER } from '../runner/batch-plan.ts'
 import { createRedecoder } from './redecode.ts'
+import { rowWindows } from './row-windows.ts'
+import { openStore } from './stores.ts'
 
-/** Rows whose messages are in memory at once. */
-const WINDOW_ROWS = 20_000
 const DECODE_MEMORY = 512 * 1024 * 1024
 
 export interface ReprocessParts {
   loaded: LoadedDataset
   archive: Table | undefined
   engine: RewriteEngine
-  /** RAW version that the batch has come to. Files after it are decoded anew as well, and published when their turn comes. */
-  readThrough: number
 }
 
-type Parts = Omit<ReprocessParts, 'readThrough'> & { unread: ReadonlySet<string> }
+/** A new file, and the one whose rows were decoded for it. */
+interface Made {
+  file: DataFile
+  from: AddAction
+}
 
-export async function reprocess(given: ReprocessParts, options: ReprocessOptions): Promise<ReprocessResult> {
-  const { loaded } = given
+export async function reprocess(parts: ReprocessParts, options: ReprocessOptions): Promise<ReprocessResult> {
+  const { loaded } = parts
+  const deletions = await deletionsOf(loaded)
   const raw = await openRaw(loaded.dataset, loaded.rawPath, Date.now())
-  const parts: Parts = { ...given, unread: await filesAfter(raw.table.store, given.readThrough, raw.table.snapshot.version) }
   const old = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && within(file, options))
   await raw.table.store.stage(old.map((file) => decodePath(file.path)))
   const session = await openSession({ memoryBytes: DECODE_MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `reprocess-${process.pid}`) })
@@ -58,9 +61,10 @@ export async function reprocess(given: ReprocessParts, options: ReprocessOptions
     if (options.dryRun || old.length === 0) return result
     const made = await decodeFiles(session, parts, raw, old, options, result)
     failpoint('reprocess.decoded')
-    result.processedVersion = await swapProcessed(parts, raw, old, made, result)
+    const { version, adds } = await swapProcessed(parts, { raw, old, made, deletions }, result)
+    result.processedVersion = version
     failpoint('reprocess.published')
-    result.rawVersion = await raw.table.commit({ operation: 'REPROCESS', adds: made, removes: old.map((file) => file.path), marks: {}, expect: {}, info: { ...options, rows: result.rows, accepted: result.accepted, quarantined: result.quarantined } }, Date.now())
+    result.rawVersion = await raw.table.commit({ operation: 'REPROCESS', adds, removes: old.map((file) => file.path), marks: {}, expect: {}, info: { ...options, rows: result.rows, accepted: result.accepted, quarantined: result.quarantined } }, Date.now())
     return result
   } finally {
     await session.close()
@@ -92,26 +96,24 @@ async function checkOriginals(session: DuckSession, raw: RawTable, files: AddAct
 }
 
 /** Decodes file by file, so that memory is bounded and each row keeps its day. */
-async function decodeFiles(session: DuckSession, parts: Parts, raw: RawTable, old: AddAction[], options: ReprocessOptions, result: ReprocessResult): Promise<DataFile[]> {
+async function decodeFiles(session: DuckSession, parts: ReprocessParts, raw: RawTable, old: AddAction[], options: ReprocessOptions, result: ReprocessResult): Promise<Made[]> {
   const { dataset } = parts.loaded
   const keeping = { ...dataset, raw: { ...dataset.raw, keepOriginal: true } }
   const engine = await openStageEngine({ memoryBytes: DECODE_MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `redecode-${process.pid}`) })
   const counts = emptyCounts()
-  const made: DataFile[] = []
+  const made: Made[] = []
   try {
     for (const [i, file] of old.entries()) {
       options.say(`decoding file ${i + 1} of ${old.length}`)
       const source = sourceOf(raw, file)
-      const [count] = await countRows(raw.table.store, [file])
       const topics = await session.objects(`SELECT topic_id, topic, epoch_ms(max(ingest_time))::DOUBLE AS ingest_ms FROM ${source} GROUP BY ALL`)
       for (const { topic_id: topicId, topic, ingest_ms: ingestMs } of topics) {
         const decoder = await createRedecoder({ dataset: keeping, raw, engine, topicId: String(topicId), topic: String(topic), ingestMs: Number(ingestMs), evolve: (paths) => evolveRaw(dataset, raw, paths, Date.now()) })
-        for (let at = 0; at < count; at += WINDOW_ROWS) {
-          const rows = `SELECT kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, base64(original) AS bytes FROM ${source} WHERE file_row_number >= ${at} AND file_row_number < ${at + WINDOW_ROWS} AND topic_id = ${literal(String(topicId))}`
+        for (const window of await rowWindows(session, source)) {
+          const rows = `SELECT kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, base64(original) AS bytes FROM ${source} WHERE ${window} AND topic_id = ${literal(String(topicId))}`
           await decoder.add(await session.objects(rows), counts)
         }
-        // What is new to the batch stays new, what it has read does not come again.
-        for (const one of await decoder.finish()) made.push({ ...one, dataChange: parts.unread.has(file.path), ...keptThrough(file) })
+        for (const one of await decoder.finish()) made.push({ file: { ...one, ...keptThrough(file) }, from: file })
       }
     }
   } finally {
@@ -121,19 +123,64 @@ async function decodeFiles(session: DuckSession, parts: Parts, raw: RawTable, ol
   return made
 }
 
-/** Publishes the affected keys anew; returns the version, or null when nothing of them was published. */
-async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made: DataFile[], result: ReprocessResult): Promise<number | null> {
+/** The deletions that Processed knows of, before RAW is read: after another one nothing of this may be published. */
+async function deletionsOf({ dataset, processedPath }: LoadedDataset): Promise<number | undefined> {
+  const processed = dataset.processed.key.length === 0 ? undefined : await openTable(await openStore(processedPath))
+  return processed?.snapshot.marks.get(deletionMark())
+}
+
+interface Change {
+  raw: RawTable
+  old: AddAction[]
+  made: Made[]
+  deletions: number | undefined
+}
+
+/** How often the swap is tried: each batch that commits meanwhile makes another one necessary. */
+const ATTEMPTS = 5
+
+/** Publishes the affected keys anew. Returns the version, or null when nothing of them was published, and what RAW's commit adds. */
+async function swapProcessed(parts: ReprocessParts, change: Change, result: ReprocessResult): Promise<{ version: number | null; adds: DataFile[] }> {
+  const { dataset, processedPath } = parts.loaded
+  const { raw, made } = change
+  if (dataset.processed.key.length === 0) return { version: null, adds: made.map(({ file }) => ({ ...file, dataChange: false })) }
+  for (let attempt = 1; ; attempt += 1) {
+    const { table } = await openProcessed(dataset, processedPath, raw.table)
+    // Asked only now: decoding takes long, and what a batch has read meanwhile is published.
+    const read = table.snapshot.marks.get(consumerMark(CONSUMER)) ?? -1
+    const unread = await filesAfter(raw.table.store, read, await raw.table.refresh())
+    // What is new to the batch stays new, what it has read does not come again.
+    const adds = made.map(({ file, from }) => ({ ...file, dataChange: unread.has(from.path) }))
+    try {
+      return { version: await publishAnew(parts, { ...change, table, unread, adds }, result), adds }
+    } catch (error) {
+      if (!(error instanceof HeadraceError) || error.code !== 'marks_moved' || attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+interface Swap extends Change {
+  table: Table
+  unread: ReadonlySet<string>
+  adds: DataFile[]
+}
+
+async function publishAnew(parts: ReprocessParts, { raw, old, table, unread, adds: made, deletions }: Swap, result: ReprocessResult): Promise<number | null> {
   const { loaded, engine } = parts
   const { dataset } = loaded
-  if (dataset.processed.key.length === 0) return null
-  const { table } = await openProcessed(dataset, loaded.processedPath, raw.table)
   const held = [...heldPartitions(table.snapshot.marks).keys()]
   if (held.length > 0) throw failure('partitions_held', { dataset: dataset.name, partitions: held.join(', ') })
+  const { marks, expect } = fenceBatches(table)
+  const fence = { operation: 'REPROCESS', marks, expect: { ...expect, [deletionMark()]: deletions } }
   const replaced = new Set(old.map((file) => file.path))
-  const stays = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && !replaced.has(file.path) && !parts.unread.has(file.path))
+  const stays = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && !replaced.has(file.path) && !unread.has(file.path))
   const fresh = made.filter((file) => file.partitionValues.outcome === 'accepted' && file.dataChange !== true)
-  const read = old.filter((file) => !parts.unread.has(file.path))
-  if (read.length + fresh.length === 0) return null
+  const read = old.filter((file) => !unread.has(file.path))
+  if (read.length + fresh.length === 0) {
+    // A batch that has read the old rows must not publish them.
+    await table.commit({ ...fence, adds: [], removes: [] }, Date.now())
+    return null
+  }
   const archived = parts.archive === undefined ? [] : [...parts.archive.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted')
   const sliced = (of: Table, files: (AddAction | DataFile)[]): Promise<RawSlice> => sliceOf(of, engine.access, files)
   const all = [...(parts.archive === undefined ? [] : [await sliced(parts.archive, archived)]), await sliced(raw.table, stays), await sliced(raw.table, fresh)]
@@ -157,7 +204,7 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
   result.republished = done.published
   const adds = await placed(table, folder, done.adds)
   const removes = done.obsolete.map((path) => published.get(path)?.path ?? '')
-  return table.commit({ operation: 'REPROCESS', adds, removes, ...fenceBatches(table), info: { published: done.published, replaced: done.replaced } }, Date.now())
+  return table.commit({ ...fence, adds, removes, info: { published: done.published, replaced: done.replaced } }, Date.now())
 }
 
 async function sliceOf(table: Table, access: EngineAccess, files: (AddAction | DataFile)[]): Promise<RawSlice> {

@@ -31,7 +31,7 @@ export function createUpkeepApp(): UpkeepApp {
     retain: (dataset, options) => alone(dataset, options, (tables) => retainRaw(tables, options)),
     vacuum: (dataset, options) => alone(dataset, options, (tables) => vacuumZones(tables, options)),
     deleteRows: (dataset, options) => alone(dataset, options, (tables) => deleteRows(tables, options)),
-    reprocess: (dataset, options) => alone(dataset, options, (tables) => withEngine(tables, options, (engine) => reprocess({ loaded: tables.loaded, archive: tables.archive, engine, readThrough: tables.positions.read }, options))),
+    reprocess: (dataset, options) => alone(dataset, options, (tables) => withEngine(tables, options, (engine) => reprocess({ loaded: tables.loaded, archive: tables.archive, engine }, options))),
   }
 }
 

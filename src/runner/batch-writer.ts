@@ -80,6 +80,7 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
       const written = await sealed.write(store.localPath(unfinished), derived, fileOrder(schema), dataset.raw.compression)
       // Whole: who reads folders, and not the log, sees no half of a file.
       await store.move(unfinished, path)
+      slot.placed = true
       slot.size = written.size
       slot.stats = written.stats
       sealedBytes -= bytes
