@@ -1,4 +1,7 @@
-/** What a route of the API is: data, so that one list makes the server, its description and the test of who may do what. */
+/**
+ * What a route of the API is: data, so that one list makes the server, its description and the test of who
+ * may do what.
+ */
 import type { TSchema } from 'typebox'
 import type { Service } from '../control/service.ts'
 import type { Principal, Role } from '../core/service-nouns.ts'

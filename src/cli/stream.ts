@@ -2,7 +2,15 @@
 import type { Command } from 'commander'
 import type { App } from '../control/app.ts'
 import type { CommitEvent } from '../core/results.ts'
-import { CONNECT, MASTER, engineChoice, engineOption, stopSignal, wholeNumber, type EngineFlags } from './options.ts'
+import {
+  CONNECT,
+  MASTER,
+  engineChoice,
+  engineOption,
+  stopSignal,
+  wholeNumber,
+  type EngineFlags,
+} from './options.ts'
 import { bytesText, type Output } from './output.ts'
 
 export function addStream(program: Command, app: App, output: () => Output): void {
@@ -15,29 +23,46 @@ export function addStream(program: Command, app: App, output: () => Output): voi
     .addOption(engineOption())
     .option('--master <url>', MASTER)
     .option('--connect <host:port>', CONNECT)
-    .addHelpText('after', '\nExamples:\n  headrace stream books --until-caught-up\n  headrace stream datasets/books.yaml --metrics-port 9464')
-    .action(async (dataset: string, flags: EngineFlags & { untilCaughtUp?: boolean; metricsPort?: number; dryRun?: boolean }) => {
-      const out = output()
-      if (flags.dryRun) {
-        const { partitions } = await app.offsets(dataset)
-        out.rows(partitions)
-        return
-      }
-      let messages = 0
-      const started = Date.now()
-      const summary = await app.stream(dataset, {
-        engine: engineChoice(flags),
-        untilCaughtUp: flags.untilCaughtUp === true,
-        metricsPort: flags.metricsPort,
-        signal: stopSignal(),
-        say: out.note,
-        onCommit(event) {
-          messages += event.counts.messages
-          out.progress(commitText(event, messages, (Date.now() - started) / 1000))
-        },
-      })
-      out.object({ version: summary.version, commits: summary.commits, messages: summary.counts.messages, read: summary.counts.read, accepted: summary.counts.accepted, duplicate: summary.counts.duplicate, quarantined: summary.counts.quarantined, byReason: summary.counts.byReason })
-    })
+    .addHelpText(
+      'after',
+      '\nExamples:\n  headrace stream books --until-caught-up\n  headrace stream datasets/books.yaml --metrics-port 9464',
+    )
+    .action(
+      async (
+        dataset: string,
+        flags: EngineFlags & { untilCaughtUp?: boolean; metricsPort?: number; dryRun?: boolean },
+      ) => {
+        const out = output()
+        if (flags.dryRun) {
+          const { partitions } = await app.offsets(dataset)
+          out.rows(partitions)
+          return
+        }
+        let messages = 0
+        const started = Date.now()
+        const summary = await app.stream(dataset, {
+          engine: engineChoice(flags),
+          untilCaughtUp: flags.untilCaughtUp === true,
+          metricsPort: flags.metricsPort,
+          signal: stopSignal(),
+          say: out.note,
+          onCommit(event) {
+            messages += event.counts.messages
+            out.progress(commitText(event, messages, (Date.now() - started) / 1000))
+          },
+        })
+        out.object({
+          version: summary.version,
+          commits: summary.commits,
+          messages: summary.counts.messages,
+          read: summary.counts.read,
+          accepted: summary.counts.accepted,
+          duplicate: summary.counts.duplicate,
+          quarantined: summary.counts.quarantined,
+          byReason: summary.counts.byReason,
+        })
+      },
+    )
 }
 
 function commitText(event: CommitEvent, messages: number, seconds: number): string {

@@ -1,7 +1,8 @@
 /**
- * Every error a user can meet, in one table: what it is called, whose fault it is, the HTTP status an API answers,
- * what it says (with the numbers) and what to do next. `docs/reference/errors.md` is generated from this table and a
- * test proves that they agree. Nothing else in the project may construct an Error (scripts/tidy.ts).
+ * Every error a user can meet, in one table: what it is called, whose fault it is, the HTTP status an API
+ * answers, what it says (with the numbers) and what to do next. `docs/reference/errors.md` is generated from
+ * this table and a test proves that they agree. Nothing else in the project may construct an Error
+ * (scripts/tidy.ts).
  */
 
 import { row, type ErrorClass, type ErrorRow } from './error-row.ts'
@@ -35,7 +36,12 @@ export const ERRORS = {
     'Keep the column as it is in the table and add a new one beside it, or give the dataset a new name to start new tables.',
   ),
   sample_unusable: row('data', 422, 'No declaration can be drafted from {source}: {reason}.', '{instead}'),
-  path_not_found: row('configuration', 404, '{path} does not exist.', 'Check the path; it is taken relative to {base}.'),
+  path_not_found: row(
+    'configuration',
+    404,
+    '{path} does not exist.',
+    'Check the path; it is taken relative to {base}.',
+  ),
   permission_denied: row(
     'configuration',
     403,
@@ -126,7 +132,12 @@ export const ERRORS = {
     'The storage at {store} refused to {action} {path}: {reason}.',
     'Check the login: AWS_PROFILE or AWS_ACCESS_KEY_ID and its secret for S3, HADOOP_USER_NAME for HDFS, and what this user may do there.',
   ),
-  store_not_found: row('configuration', 404, 'There is no {store}: {reason}.', 'Create it, or correct the path in the declaration.'),
+  store_not_found: row(
+    'configuration',
+    404,
+    'There is no {store}: {reason}.',
+    'Create it, or correct the path in the declaration.',
+  ),
   original_missing: row(
     'configuration',
     409,
@@ -163,15 +174,30 @@ export const ERRORS = {
     'Spark could not {action}, because executors were lost: {reason}.',
     'Nothing was committed; run the same again. If it happens often, give executors more memory or take fewer cores each.',
   ),
-  spark_interrupted: row('transient', 499, 'Spark was told to stop before it could {action}.', 'Nothing was committed; run the same again.'),
+  spark_interrupted: row(
+    'transient',
+    499,
+    'Spark was told to stop before it could {action}.',
+    'Nothing was committed; run the same again.',
+  ),
   spark_task_missing: row(
     'configuration',
     424,
     'A Spark executor cannot run our task: {reason}.',
     'Install Node 24 and headrace where executors run, and set spark.task_command to the command that runs headrace-task there.',
   ),
-  decoder_crashed: row('transient', 500, 'A decoder ended without a word: {reason}.', 'The range is read again in smaller pieces until the message is found; it is then quarantined.'),
-  spark_failed: row('bug', 500, 'Spark could not {action}: {reason}.', "Look at the Spark server's log for the stack trace. Nothing was committed."),
+  decoder_crashed: row(
+    'transient',
+    500,
+    'A decoder ended without a word: {reason}.',
+    'The range is read again in smaller pieces until the message is found; it is then quarantined.',
+  ),
+  spark_failed: row(
+    'bug',
+    500,
+    'Spark could not {action}: {reason}.',
+    "Look at the Spark server's log for the stack trace. Nothing was committed.",
+  ),
   broker_auth_failed: row(
     'configuration',
     401,
@@ -251,8 +277,18 @@ export const ERRORS = {
     '{path} changed while it was read (or was replaced by other content).',
     'Write files under another name and rename them when they are complete. The file is read again from its beginning.',
   ),
-  query_failed: row('data', 400, 'The query failed: {reason}', 'Correct the SQL; headrace tables show TABLE lists the columns.'),
-  engine_failed: row('transient', 500, 'DuckDB could not {action}: {reason}', 'The batch was not committed; it is tried again with a fresh engine.'),
+  query_failed: row(
+    'data',
+    400,
+    'The query failed: {reason}',
+    'Correct the SQL; headrace tables show TABLE lists the columns.',
+  ),
+  engine_failed: row(
+    'transient',
+    500,
+    'DuckDB could not {action}: {reason}',
+    'The batch was not committed; it is tried again with a fresh engine.',
+  ),
   rows_refused: row(
     'data',
     422,
@@ -271,7 +307,12 @@ export const ERRORS = {
     '{part} is needed for {purpose} and is not on this machine: {reason}.',
     '{instead}',
   ),
-  internal: row('bug', 500, '{reason}', 'This is a mistake in headrace. Please report it with the lines above.'),
+  internal: row(
+    'bug',
+    500,
+    '{reason}',
+    'This is a mistake in headrace. Please report it with the lines above.',
+  ),
   ...SERVICE_ERRORS,
 } as const satisfies Record<string, ErrorRow>
 
@@ -297,7 +338,11 @@ export class HeadraceError extends Error {
 }
 
 /** Makes an error of the table: `throw failure('topic_not_found', { topic, brokers, similar })`. */
-export function failure(code: ErrorCode, params: Record<string, unknown> = {}, cause?: unknown): HeadraceError {
+export function failure(
+  code: ErrorCode,
+  params: Record<string, unknown> = {},
+  cause?: unknown,
+): HeadraceError {
   return new HeadraceError(code, params, cause)
 }
 

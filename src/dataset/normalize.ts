@@ -1,6 +1,16 @@
 /** Fills in every default, so that the rest of the project never asks "and if it is not given?". */
 import { LIMITS } from '../core/limits.ts'
-import type { Column, Dataset, EngineName, FilesSourceSpec, KafkaSourceSpec, PartitionField, RecordFormat, Rule, ScalarType } from './declaration.ts'
+import type {
+  Column,
+  Dataset,
+  EngineName,
+  FilesSourceSpec,
+  KafkaSourceSpec,
+  PartitionField,
+  RecordFormat,
+  Rule,
+  ScalarType,
+} from './declaration.ts'
 
 /* The form that users write, after the JSON Schema accepted it. */
 export interface RawColumn {
@@ -45,18 +55,38 @@ export interface RawDeclaration {
       topic: string
       start?: 'earliest' | 'latest'
       tls?: { ca?: string; verify?: boolean }
-      sasl?: { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; password_file: string }
+      sasl?: {
+        mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+        username: string
+        password_file: string
+      }
     }
     files?: { path: string; pattern?: string }
   }
-  record: { format: RecordFormat; path?: string; encoding?: string; delimiter?: string; quote?: string; header?: boolean; namespaces?: Record<string, string>; ignore?: string[] }
+  record: {
+    format: RecordFormat
+    path?: string
+    encoding?: string
+    delimiter?: string
+    quote?: string
+    header?: boolean
+    namespaces?: Record<string, string>
+    ignore?: string[]
+  }
   message_id?: { from: 'key' | 'header' | 'none'; header?: string }
   columns: RawColumn[]
   rules?: Record<string, RawRule>[]
   drift?: Dataset['drift']
   dedup?: { window?: number }
   stream?: { commit_interval_ms?: number; rows_per_file?: number; children?: number }
-  raw?: { path?: string; retention_days?: number; archive?: string; keep_original?: boolean; cluster_by?: string[]; compression?: Compression }
+  raw?: {
+    path?: string
+    retention_days?: number
+    archive?: string
+    keep_original?: boolean
+    cluster_by?: string[]
+    compression?: Compression
+  }
   processed?: {
     path?: string
     key: string[]
@@ -71,8 +101,23 @@ export interface RawDeclaration {
     gate?: { max_reject_ratio?: number }
   }
   engine?: EngineName
-  spark?: { connect?: string; tls?: boolean; token_file?: string; master?: string; memory?: string; settings?: Record<string, string>; batch_messages?: number; task_command?: string }
-  upkeep?: { schedule?: string; schedule_timezone?: string; file_mib?: number; rows_per_file?: number; grace_hours?: number }
+  spark?: {
+    connect?: string
+    tls?: boolean
+    token_file?: string
+    master?: string
+    memory?: string
+    settings?: Record<string, string>
+    batch_messages?: number
+    task_command?: string
+  }
+  upkeep?: {
+    schedule?: string
+    schedule_timezone?: string
+    file_mib?: number
+    rows_per_file?: number
+    grace_hours?: number
+  }
 }
 
 export function normalize(raw: RawDeclaration): Dataset {
@@ -90,7 +135,10 @@ export function normalize(raw: RawDeclaration): Dataset {
       namespaces: raw.record.namespaces ?? {},
       ignore: raw.record.ignore ?? [],
     },
-    messageId: { from: raw.message_id?.from ?? (raw.source.kafka ? 'key' : 'none'), header: raw.message_id?.header ?? '' },
+    messageId: {
+      from: raw.message_id?.from ?? (raw.source.kafka ? 'key' : 'none'),
+      header: raw.message_id?.header ?? '',
+    },
     columns: raw.columns.map(normalizeColumn),
     rules: (raw.rules ?? []).map(normalizeRule),
     drift: raw.drift ?? 'freeze',
@@ -121,7 +169,10 @@ export function normalize(raw: RawDeclaration): Dataset {
       taskCommand: raw.spark?.task_command ?? '',
     },
     upkeep: {
-      schedule: { cron: raw.upkeep?.schedule ?? '35 * * * *', timezone: raw.upkeep?.schedule_timezone ?? 'UTC' },
+      schedule: {
+        cron: raw.upkeep?.schedule ?? '35 * * * *',
+        timezone: raw.upkeep?.schedule_timezone ?? 'UTC',
+      },
       fileBytes: (raw.upkeep?.file_mib ?? 128) * 1024 * 1024,
       rowsPerFile: raw.upkeep?.rows_per_file ?? LIMITS.rowsPerMergedFile,
       graceMs: (raw.upkeep?.grace_hours ?? 24) * 3_600_000,
@@ -138,10 +189,19 @@ function normalizeSource(raw: RawDeclaration): KafkaSourceSpec | FilesSourceSpec
       topic: kafka.topic,
       start: kafka.start ?? 'earliest',
       tls: kafka.tls && { ca: kafka.tls.ca, verify: kafka.tls.verify ?? true },
-      sasl: kafka.sasl && { mechanism: kafka.sasl.mechanism, username: kafka.sasl.username, passwordFile: kafka.sasl.password_file },
+      sasl: kafka.sasl && {
+        mechanism: kafka.sasl.mechanism,
+        username: kafka.sasl.username,
+        passwordFile: kafka.sasl.password_file,
+      },
     }
   const path = files?.path ?? ''
-  return { kind: 'files', path, folder: nameOfFolder(path), pattern: files?.pattern ?? `*.${raw.record.format}{,.gz,.zst}` }
+  return {
+    kind: 'files',
+    path,
+    folder: nameOfFolder(path),
+    pattern: files?.pattern ?? `*.${raw.record.format}{,.gz,.zst}`,
+  }
 }
 
 /** `./in/` and `in` are one folder. */
@@ -164,7 +224,12 @@ export function normalizeColumn(raw: RawColumn): Column {
     pattern: raw.pattern,
     minLength: raw.min_length,
     maxLength: raw.max_length,
-    clean: { trim: raw.trim ?? true, collapse: raw.collapse ?? false, case: raw.case ?? 'keep', nulls: raw.nulls ?? [''] },
+    clean: {
+      trim: raw.trim ?? true,
+      collapse: raw.collapse ?? false,
+      case: raw.case ?? 'keep',
+      nulls: raw.nulls ?? [''],
+    },
     array: raw.array ?? false,
     fields: raw.fields?.map(normalizeColumn),
     description: raw.description ?? '',
@@ -196,7 +261,10 @@ function normalizeProcessed(raw: RawDeclaration): Dataset['processed'] {
       column: field.column,
       transform: field.transform ?? 'identity',
       timezone: field.timezone ?? 'UTC',
-      name: field.transform === undefined || field.transform === 'identity' ? field.column : `${field.column}_${field.transform}`,
+      name:
+        field.transform === undefined || field.transform === 'identity'
+          ? field.column
+          : `${field.column}_${field.transform}`,
     })),
     horizonDays: p?.horizon_days,
     schedule: { cron: p?.schedule ?? '5 * * * *', timezone: p?.schedule_timezone ?? 'UTC' },

@@ -14,7 +14,10 @@ export interface DeleteRequest {
   engine: RewriteEngine
   keys: DoomedKeys
   compression: string
-  /** Version up to which every consumer has used the rows: what is left of files that came after it counts as new, of others it does not. */
+  /**
+   * Version up to which every consumer has used the rows: what is left of files that came after it counts as
+   * new, of others it does not.
+   */
   usedThrough: number
   /** What the commit says of why and whom; no key may stand in it. */
   info: Record<string, unknown>
@@ -29,7 +32,11 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
   const { table, engine } = request
   await table.refresh()
   const { store, snapshot } = table
-  const shape = { columns: columnsOf(snapshot.metadata), partitionColumns: snapshot.metadata.partitionColumns, compression: request.compression }
+  const shape = {
+    columns: columnsOf(snapshot.metadata),
+    partitionColumns: snapshot.metadata.partitionColumns,
+    compression: request.compression,
+  }
   const all = [...snapshot.files.values()]
   const published = await engineFiles(engine.access, store, all)
   const byPath = new Map(published.map((one, i) => [one.path, { published: one, file: all[i] }]))
@@ -37,7 +44,12 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
     const one = byPath.get(path)
     return one === undefined ? [] : [{ rows, ...one }]
   })
-  const result: DeleteResult = { rows: hit.reduce((sum, one) => sum + one.rows, 0), files: hit.length, bytes: hit.reduce((sum, one) => sum + one.file.size, 0), version: null }
+  const result: DeleteResult = {
+    rows: hit.reduce((sum, one) => sum + one.rows, 0),
+    files: hit.length,
+    bytes: hit.reduce((sum, one) => sum + one.file.size, 0),
+    version: null,
+  }
   if (request.dryRun || (hit.length === 0 && Object.keys(request.marks).length === 0)) return result
   const unused = await filesAfter(store, request.usedThrough, snapshot.version)
   const adds: DataFile[] = []
@@ -45,9 +57,20 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
     const folder = await makePrivateFolder(store)
     const kept = await engine.without(shape, one.published, engine.access.path(store, folder))
     const files = await placed(table, folder, kept === undefined ? [] : [kept])
-    for (const file of files) adds.push({ ...file, dataChange: unused.has(one.file.path), ...keptThrough(one.file) })
+    for (const file of files)
+      adds.push({ ...file, dataChange: unused.has(one.file.path), ...keptThrough(one.file) })
   }
   failpoint('delete.files_written')
-  const version = await table.commit({ operation: 'DELETE', adds, removes: hit.map((one) => one.file.path), marks: request.marks, expect: request.expect, info: { ...request.info, rows: result.rows, files: hit.length } }, request.nowMs())
+  const version = await table.commit(
+    {
+      operation: 'DELETE',
+      adds,
+      removes: hit.map((one) => one.file.path),
+      marks: request.marks,
+      expect: request.expect,
+      info: { ...request.info, rows: result.rows, files: hit.length },
+    },
+    request.nowMs(),
+  )
   return { ...result, version }
 }

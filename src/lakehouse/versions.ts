@@ -11,14 +11,16 @@ export interface Version {
 }
 
 /**
- * The entries after `version` up to `until`, oldest first. Entries that only rearrange rows (dataChange false) come with
- * empty `added`. A gap (an entry that log clean-up deleted) is refused by name: rows would be missed silently.
+ * The entries after `version` up to `until`, oldest first. Entries that only rearrange rows (dataChange
+ * false) come with empty `added`. A gap (an entry that log clean-up deleted) is refused by name: rows would
+ * be missed silently.
  */
 export async function versionsAfter(store: ObjectStore, version: number, until: number): Promise<Version[]> {
   const found: Version[] = []
   for (let at = version + 1; at <= until; at += 1) {
     const bytes = await store.read(entryName(at))
-    if (bytes === undefined) throw failure('version_not_found', { path: store.root, version: at, first: at + 1, last: until })
+    if (bytes === undefined)
+      throw failure('version_not_found', { path: store.root, version: at, first: at + 1, last: until })
     found.push(toVersion(at, readEntry(bytes, store.root, at)))
   }
   return found
@@ -26,7 +28,9 @@ export async function versionsAfter(store: ObjectStore, version: number, until: 
 
 /** All versions whose entries are still there, newest first, for people. */
 export async function history(store: ObjectStore, limit: number): Promise<Version[]> {
-  const entries = (await store.list('_delta_log')).filter((one) => /\/\d{20}\.json$/.test(one.name)).toReversed()
+  const entries = (await store.list('_delta_log'))
+    .filter((one) => /\/\d{20}\.json$/.test(one.name))
+    .toReversed()
   const found: Version[] = []
   for (const entry of entries.slice(0, limit)) {
     const version = Number(/(\d{20})\.json$/.exec(entry.name)?.[1])
@@ -45,8 +49,13 @@ function toVersion(version: number, actions: ReturnType<typeof readEntry>): Vers
   }
 }
 
-/** Paths of all files whose rows came after a version, merged away or not: what a consumer that has read up to it still needs. */
+/**
+ * Paths of all files whose rows came after a version, merged away or not: what a consumer that has read up to
+ * it still needs.
+ */
 export async function filesAfter(store: ObjectStore, version: number, until: number): Promise<Set<string>> {
   if (version >= until) return new Set()
-  return new Set((await versionsAfter(store, version, until)).flatMap((one) => one.added).map((file) => file.path))
+  return new Set(
+    (await versionsAfter(store, version, until)).flatMap((one) => one.added).map((file) => file.path),
+  )
 }

@@ -1,6 +1,6 @@
 /**
- * One job of a kind per dataset on this machine: a friendly refusal before two writers meet at the table, where marks
- * would stop one of them anyway. The lock of a dead process is taken over.
+ * One job of a kind per dataset on this machine: a friendly refusal before two writers meet at the table,
+ * where marks would stop one of them anyway. The lock of a dead process is taken over.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
@@ -16,12 +16,19 @@ export async function lockJob(job: string): Promise<() => Promise<void>> {
     try {
       await mkdir(folder, { recursive: true })
       await using file = await open(path, 'wx')
-      await file.writeFile(JSON.stringify({ pid: process.pid, since: new Date().toISOString(), started: startOf(process.pid) } satisfies Holder))
+      await file.writeFile(
+        JSON.stringify({
+          pid: process.pid,
+          since: new Date().toISOString(),
+          started: startOf(process.pid),
+        } satisfies Holder),
+      )
       return () => rm(path, { force: true })
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw storageFailure(error, 'write', path)
       const holder = await readHolder(path)
-      if (holder !== undefined && isAlive(holder)) throw failure('job_running', { job, pid: holder.pid, since: holder.since })
+      if (holder !== undefined && isAlive(holder))
+        throw failure('job_running', { job, pid: holder.pid, since: holder.since })
       await rm(path, { force: true })
     }
   }
@@ -31,10 +38,14 @@ export async function lockJob(job: string): Promise<() => Promise<void>> {
 const POLL_MS = 500
 
 /**
- * Takes the lock when its holder lets go of it, within `waitMs`: jobs of the service that fill one dataset run one after the
- * other. Throws `job_running` after that time, or at the signal.
+ * Takes the lock when its holder lets go of it, within `waitMs`: jobs of the service that fill one dataset
+ * run one after the other. Throws `job_running` after that time, or at the signal.
  */
-export async function lockJobWithin(job: string, waitMs: number, { signal, say }: Waiter): Promise<() => Promise<void>> {
+export async function lockJobWithin(
+  job: string,
+  waitMs: number,
+  { signal, say }: Waiter,
+): Promise<() => Promise<void>> {
   const end = performance.now() + waitMs
   let isSaid = false
   for (;;) {
@@ -70,8 +81,8 @@ async function readHolder(path: string): Promise<Holder | undefined> {
 }
 
 /**
- * Whether the holder still runs. A number alone does not say: it may be another process by now (then it started at another
- * time), or a dead one that nobody has waited for (a zombie answers signals).
+ * Whether the holder still runs. A number alone does not say: it may be another process by now (then it
+ * started at another time), or a dead one that nobody has waited for (a zombie answers signals).
  */
 function isAlive({ pid, started }: Holder): boolean {
   if (pid === process.pid) return false
@@ -87,7 +98,10 @@ function isAlive({ pid, started }: Holder): boolean {
 
 const DEAD = 'dead'
 
-/** When a process started, in ticks since boot (proc(5), fields 3 and 22 of stat); undefined where there is no /proc. */
+/**
+ * When a process started, in ticks since boot (proc(5), fields 3 and 22 of stat); undefined where there is no
+ * /proc.
+ */
 function startOf(pid: number): string | undefined {
   if (!existsSync('/proc/self/stat')) return undefined
   try {

@@ -1,9 +1,10 @@
 /**
- * The built-in PostgreSQL: the real server from an npm package, with its data in the home of this installation, durable
- * (fsync on) and reachable from this machine only. Who brings a server of their own gives its URL instead.
+ * The built-in PostgreSQL: the real server from an npm package, with its data in the home of this
+ * installation, durable (fsync on) and reachable from this machine only. Who brings a server of their own
+ * gives its URL instead.
  *
- * PostgreSQL refuses to run as root. Root therefore starts it as an unprivileged system user, with its programs and its data
- * where that user can reach them.
+ * PostgreSQL refuses to run as root. Root therefore starts it as an unprivileged system user, with its
+ * programs and its data where that user can reach them.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -34,14 +35,20 @@ export interface PostgresServer {
 }
 
 export interface PostgresOptions {
-  /** Folder of the installation; the data lie in `postgres/` below it unless the server's user cannot reach that. */
+  /**
+   * Folder of the installation; the data lie in `postgres/` below it unless the server's user cannot reach
+   * that.
+   */
   home: string
   /** Programs of another PostgreSQL 15 or newer (its bin folder) instead of the packaged ones. */
   programs?: string
   settings?: Record<string, string>
 }
 
-/** Starts the server, creating its data folder the first time (about a second). One that a crash left behind is ended first. */
+/**
+ * Starts the server, creating its data folder the first time (about a second). One that a crash left behind
+ * is ended first.
+ */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const user = serverUser()
   const programs = await reachablePrograms(options.programs ?? packagedPrograms(), user)
@@ -51,10 +58,21 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const port = await freePort()
   const settings = { ...SETTINGS, port: String(port), ...options.settings }
   const log = await open(join(data, '..', 'postgres.log'), 'a')
-  const args = ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
-  const child = spawn(join(programs, 'postgres'), args, { stdio: ['ignore', log.fd, log.fd], cwd: data, ...user, detached: true })
+  const args = [
+    '-D',
+    data,
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ]
+  const child = spawn(join(programs, 'postgres'), args, {
+    stdio: ['ignore', log.fd, log.fd],
+    cwd: data,
+    ...user,
+    detached: true,
+  })
   await log.close()
-  const ended = new Promise<void>((done) => (child.once('exit', () => done()), child.once('error', () => done())))
+  const ended = new Promise<void>(
+    (done) => (child.once('exit', () => done()), child.once('error', () => done())),
+  )
   const url = `postgres://${OWNER}:${login}@127.0.0.1:${port}/${DATABASE}`
   await waitUntilReady(child, port, join(data, '..', 'postgres.log'))
   await createDatabase(port, login)
@@ -74,7 +92,10 @@ export function databaseFolder(home: string): string {
 export async function ownerUrl(home: string): Promise<string | undefined> {
   const data = databaseFolder(home)
   const running = runningServer(data)
-  return running && `postgres://${OWNER}:${(await readFile(`${data}.login`, 'utf8')).trim()}@127.0.0.1:${running.port}/${DATABASE}`
+  return (
+    running &&
+    `postgres://${OWNER}:${(await readFile(`${data}.login`, 'utf8')).trim()}@127.0.0.1:${running.port}/${DATABASE}`
+  )
 }
 
 /** The server of a data folder, by its own file; a number that is another process by now is none. */
@@ -101,7 +122,8 @@ const SETTINGS: Record<string, string> = {
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
-  // The first change of a page after a checkpoint writes the whole page to the log: fewer checkpoints and smaller pages.
+  // The first change of a page after a checkpoint writes the whole page to the log: fewer checkpoints and
+  // smaller pages.
   wal_compression: 'on',
   max_wal_size: '2GB',
   // What a backup that is being made may still need.
@@ -123,9 +145,19 @@ interface ServerUser {
 /** The user to run as: ours, or for root the first of these system users that exists. */
 function serverUser(): ServerUser {
   if (process.getuid?.() !== 0) return {}
-  const users = new Map(readPasswd().map(([name, , uid, gid]) => [name, { uid: Number(uid), gid: Number(gid) }]))
-  const found = ['headrace', 'postgres', 'nobody'].map((name) => users.get(name)).find((one) => one !== undefined)
-  if (found === undefined) throw failure('missing_part', { part: 'An unprivileged system user', purpose: 'PostgreSQL, which refuses to run as root', reason: 'neither headrace, postgres nor nobody exists', instead: 'Run useradd --system headrace, or start headrace as another user.' })
+  const users = new Map(
+    readPasswd().map(([name, , uid, gid]) => [name, { uid: Number(uid), gid: Number(gid) }]),
+  )
+  const found = ['headrace', 'postgres', 'nobody']
+    .map((name) => users.get(name))
+    .find((one) => one !== undefined)
+  if (found === undefined)
+    throw failure('missing_part', {
+      part: 'An unprivileged system user',
+      purpose: 'PostgreSQL, which refuses to run as root',
+      reason: 'neither headrace, postgres nor nobody exists',
+      instead: 'Run useradd --system headrace, or start headrace as another user.',
+    })
   return found
 }
 
@@ -139,7 +171,9 @@ export function textOf(path: string): string {
 }
 
 function readPasswd(): string[][] {
-  return textOf('/etc/passwd').split('\n').map((line) => line.split(':'))
+  return textOf('/etc/passwd')
+    .split('\n')
+    .map((line) => line.split(':'))
 }
 
 /** Folder of the programs of the package for this machine. Throws `missing_part`. */
@@ -148,7 +182,16 @@ export function packagedPrograms(): string {
   try {
     return join(dirname(fileURLToPath(import.meta.resolve(name))), '..', 'native', 'bin')
   } catch (error) {
-    throw failure('missing_part', { part: `PostgreSQL (${name})`, purpose: 'the service', reason: reasonOf(error).split('\n')[0], instead: 'Give a PostgreSQL 15 or newer with --database postgres://user:password@host/database.' }, error)
+    throw failure(
+      'missing_part',
+      {
+        part: `PostgreSQL (${name})`,
+        purpose: 'the service',
+        reason: reasonOf(error).split('\n')[0],
+        instead: 'Give a PostgreSQL 15 or newer with --database postgres://user:password@host/database.',
+      },
+      error,
+    )
   }
 }
 
@@ -164,16 +207,26 @@ function isPassable(path: string): boolean {
 const SHARED_PLACE = '/var/lib/headrace'
 
 function reachableFolder(path: string, user: ServerUser): string {
-  return user.uid === undefined || isPassable(dirname(path)) ? path : join(SHARED_PLACE, dirname(path).replaceAll('/', '-').replace(/^-/, ''), 'postgres')
+  return user.uid === undefined || isPassable(dirname(path))
+    ? path
+    : join(SHARED_PLACE, dirname(path).replaceAll('/', '-').replace(/^-/, ''), 'postgres')
 }
 
-/** The programs, copied where the server's user can run them when it must be, with the links that the package lists but npm drops. */
+/**
+ * The programs, copied where the server's user can run them when it must be, with the links that the package
+ * lists but npm drops.
+ */
 async function reachablePrograms(bin: string, user: ServerUser): Promise<string> {
   const native = dirname(bin)
-  const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]')) as { source: string; target: string }[]
+  const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]')) as {
+    source: string
+    target: string
+  }[]
   let place = native
   if (user.uid !== undefined && !isPassable(bin)) {
-    const { version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8').catch(() => '{"version":"own"}')) as { version: string }
+    const { version } = JSON.parse(
+      await readFile(join(native, '..', 'package.json'), 'utf8').catch(() => '{"version":"own"}'),
+    ) as { version: string }
     place = join(SHARED_PLACE, `postgres-${version}`)
     if (!existsSync(join(place, 'complete'))) {
       await cp(native, place, { recursive: true })
@@ -182,13 +235,19 @@ async function reachablePrograms(bin: string, user: ServerUser): Promise<string>
   }
   for (const { source, target } of links) {
     const path = join(place, target.replace(/^native\//, ''))
-    if (!existsSync(path)) await symlink(source.slice(source.lastIndexOf('/') + 1), path).catch(ignoreExisting)
+    if (!existsSync(path))
+      await symlink(source.slice(source.lastIndexOf('/') + 1), path).catch(ignoreExisting)
   }
   return join(place, 'bin')
 }
 
 function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw failure('storage_failed', { action: 'link', path: String(error.path), reason: error.message }, error)
+  if (error.code !== 'EEXIST')
+    throw failure(
+      'storage_failed',
+      { action: 'link', path: String(error.path), reason: error.message },
+      error,
+    )
 }
 
 /** Creates the data folder once, whole or not at all; returns the owner's password. */
@@ -210,9 +269,34 @@ async function createCluster(programs: string, data: string, user: ServerUser): 
   await writeFile(passwordFile, password, { mode: 0o600 })
   if (user.uid !== undefined) await chown(passwordFile, user.uid, user.gid as number)
   try {
-    await run(join(programs, 'initdb'), ['-D', work, '-U', OWNER, '-A', 'scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--locale=C', '--data-checksums'], { ...user, cwd: work })
+    await run(
+      join(programs, 'initdb'),
+      [
+        '-D',
+        work,
+        '-U',
+        OWNER,
+        '-A',
+        'scram-sha-256',
+        `--pwfile=${passwordFile}`,
+        '-E',
+        'UTF8',
+        '--locale=C',
+        '--data-checksums',
+      ],
+      { ...user, cwd: work },
+    )
   } catch (error) {
-    throw failure('missing_part', { part: 'A data folder for PostgreSQL', purpose: 'the service', reason: reasonOf(error).split('\n').slice(0, 3).join(' '), instead: `Check that ${data} can be written, or give a PostgreSQL with --database.` }, error)
+    throw failure(
+      'missing_part',
+      {
+        part: 'A data folder for PostgreSQL',
+        purpose: 'the service',
+        reason: reasonOf(error).split('\n').slice(0, 3).join(' '),
+        instead: `Check that ${data} can be written, or give a PostgreSQL with --database.`,
+      },
+      error,
+    )
   } finally {
     await rm(passwordFile, { force: true })
   }
@@ -239,7 +323,8 @@ async function endLeftover(data: string): Promise<void> {
   if (running === undefined) return
   try {
     process.kill(running.pid, 'SIGINT')
-    for (let i = 0; i < 600 && existsSync(join(data, 'postmaster.pid')); i += 1) await new Promise((done) => setTimeout(done, 50))
+    for (let i = 0; i < 600 && existsSync(join(data, 'postmaster.pid')); i += 1)
+      await new Promise((done) => setTimeout(done, 50))
   } catch {
     // It ended meanwhile.
   }
@@ -248,15 +333,30 @@ async function endLeftover(data: string): Promise<void> {
 async function waitUntilReady(child: ChildProcess, port: number, log: string): Promise<void> {
   for (let i = 0; i < 1_200; i += 1) {
     if (child.exitCode !== null || child.pid === undefined) break
-    const client = new pg.Client({ host: '127.0.0.1', port, user: OWNER, database: 'postgres', password: 'not-the-password' })
-    const answer = await client.connect().then(() => 'in', (error: { code?: string }) => error.code ?? '')
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port,
+      user: OWNER,
+      database: 'postgres',
+      password: 'not-the-password',
+    })
+    const answer = await client.connect().then(
+      () => 'in',
+      (error: { code?: string }) => error.code ?? '',
+    )
     await client.end().catch(() => undefined)
-    // A refused password is an answer of a server that is ready; 57P03 is one of a server that is starting or recovering.
+    // A refused password is an answer of a server that is ready; 57P03 is one of a server that is starting or
+    // recovering.
     if (answer === '28P01') return
     await new Promise((done) => setTimeout(done, 50))
   }
   const tail = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n').slice(-3).join(' ')
-  throw failure('missing_part', { part: 'The built-in PostgreSQL', purpose: 'the service', reason: `it did not start: ${tail}`, instead: `Look at ${log}, or give a PostgreSQL with --database.` })
+  throw failure('missing_part', {
+    part: 'The built-in PostgreSQL',
+    purpose: 'the service',
+    reason: `it did not start: ${tail}`,
+    instead: `Look at ${log}, or give a PostgreSQL with --database.`,
+  })
 }
 
 async function createDatabase(port: number, password: string): Promise<void> {

@@ -27,13 +27,18 @@ import { runScript } from './project-scripts.ts'
 
 export async function runCli(version: string): Promise<void> {
   const program = new Command('headrace')
-    .description('Data ingestion into open tables, exactly once: Kafka topics and files to RAW, then Processed.')
+    .description(
+      'Data ingestion into open tables, exactly once: Kafka topics and files to RAW, then Processed.',
+    )
     .version(`headrace ${version}`)
     .option('-o, --output <format>', 'table or json', 'table')
     .enablePositionalOptions(false)
     .showHelpAfterError('(headrace --help shows all commands)')
     .exitOverride()
-    .addHelpText('after', '\nFirst time? ./headrace demo runs the whole chain on sample data.\nErrors end with a line that says what to do next. Exit codes: 0 done, 1 failed, 2 usage.')
+    .addHelpText(
+      'after',
+      '\nFirst time? ./headrace demo runs the whole chain on sample data.\nErrors end with a line that says what to do next. Exit codes: 0 done, 1 failed, 2 usage.',
+    )
   const format = (): OutputFormat => (program.opts<{ output: string }>().output === 'json' ? 'json' : 'table')
   const output = (): Output => createOutput(format())
   const app = lazyApp(version)
@@ -49,11 +54,22 @@ export async function runCli(version: string): Promise<void> {
   addOffsets(program, app, output)
   addQuarantine(program, app, output)
   const client = createClient()
-  addServe(program, async (options) => (await import('./service/serve.ts')).serve(version, options), client, output)
-  addBackup(program, async (verb, folder, { dryRun, say }) => {
-    const { backup, restore } = await import('./service/backup.ts')
-    return verb === 'backup' ? backup({ home: homeFolder(), target: folder, version, say }) : restore({ home: homeFolder(), source: folder, dryRun, say })
-  }, output)
+  addServe(
+    program,
+    async (options) => (await import('./service/serve.ts')).serve(version, options),
+    client,
+    output,
+  )
+  addBackup(
+    program,
+    async (verb, folder, { dryRun, say }) => {
+      const { backup, restore } = await import('./service/backup.ts')
+      return verb === 'backup'
+        ? backup({ home: homeFolder(), target: folder, version, say })
+        : restore({ home: homeFolder(), source: folder, dryRun, say })
+    },
+    output,
+  )
   addTenants(program, client, output)
   addPurchases(program, client, output)
   addSecrets(program, client, output)
@@ -64,7 +80,11 @@ export async function runCli(version: string): Promise<void> {
   addExecutions(program, client, output)
   addCapacity(program, client, output)
   addBench(program, runScript)
-  for (const command of allCommands(program)) command.exitOverride().showHelpAfterError('(add --help for the arguments)').option('-o, --output <format>', 'table or json')
+  for (const command of allCommands(program))
+    command
+      .exitOverride()
+      .showHelpAfterError('(add --help for the arguments)')
+      .option('-o, --output <format>', 'table or json')
   program.hook('preAction', (_, action) => {
     const own = action.opts<{ output?: string }>().output
     if (own !== undefined) program.setOptionValue('output', own)
@@ -72,19 +92,25 @@ export async function runCli(version: string): Promise<void> {
   try {
     await program.parseAsync()
   } catch (error) {
-    process.exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : printError(error, format())
+    process.exitCode =
+      error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : printError(error, format())
   }
 }
 
-/** The use cases, loaded when one is called: --help and mistakes in arguments must not wait for DuckDB and Kafka. */
+/**
+ * The use cases, loaded when one is called: --help and mistakes in arguments must not wait for DuckDB and
+ * Kafka.
+ */
 function lazyApp(version: string): App {
   const known: Record<string, unknown> = { version, home: homeFolder() }
   return new Proxy(known, {
-    get: (_, name: string) => known[name] ?? (async (...args: unknown[]) => {
-      const { createApp } = await import('./app.ts')
-      const method = createApp(version)[name as keyof App] as (...all: unknown[]) => unknown
-      return method(...args)
-    }),
+    get: (_, name: string) =>
+      known[name] ??
+      (async (...args: unknown[]) => {
+        const { createApp } = await import('./app.ts')
+        const method = createApp(version)[name as keyof App] as (...all: unknown[]) => unknown
+        return method(...args)
+      }),
   }) as unknown as App
 }
 

@@ -1,7 +1,8 @@
 /**
- * Reprocessing: rows of RAW are decoded again from the messages that it kept, with the declaration of today, and what was
- * published of their keys follows. Everything is prepared beside the live data; then Processed is swapped, then RAW. A crash in
- * between costs nothing: RAW still holds the old rows, and the same command does it again.
+ * Reprocessing: rows of RAW are decoded again from the messages that it kept, with the declaration of today,
+ * and what was published of their keys follows. Everything is prepared beside the live data; then Processed
+ * is swapped, then RAW. A crash in between costs nothing: RAW still holds the old rows, and the same command
+ * does it again.
  */
 import { join } from 'node:path'
 import type { ReprocessOptions } from '../control/app.ts'
@@ -38,7 +39,10 @@ export interface ReprocessParts {
   loaded: LoadedDataset
   archive: Table | undefined
   engine: RewriteEngine
-  /** RAW version that the batch has come to. Files after it are decoded anew as well, and published when their turn comes. */
+  /**
+   * RAW version that the batch has come to. Files after it are decoded anew as well, and published when their
+   * turn comes.
+   */
   readThrough: number
 }
 
@@ -47,20 +51,48 @@ type Parts = Omit<ReprocessParts, 'readThrough'> & { unread: ReadonlySet<string>
 export async function reprocess(given: ReprocessParts, options: ReprocessOptions): Promise<ReprocessResult> {
   const { loaded } = given
   const raw = await openRaw(loaded.dataset, loaded.rawPath, Date.now())
-  const parts: Parts = { ...given, unread: await filesAfter(raw.table.store, given.readThrough, raw.table.snapshot.version) }
-  const old = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && within(file, options))
+  const parts: Parts = {
+    ...given,
+    unread: await filesAfter(raw.table.store, given.readThrough, raw.table.snapshot.version),
+  }
+  const old = [...raw.table.snapshot.files.values()].filter(
+    (file) => file.partitionValues.outcome === 'accepted' && within(file, options),
+  )
   await raw.table.store.stage(old.map((file) => decodePath(file.path)))
-  const session = await openSession({ memoryBytes: DECODE_MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `reprocess-${process.pid}`) })
+  const session = await openSession({
+    memoryBytes: DECODE_MEMORY,
+    threads: 1,
+    spillFolder: join(homeFolder(), 'spill', `reprocess-${process.pid}`),
+  })
   try {
     await checkOriginals(session, raw, old, loaded.dataset.name)
     const rows = (await countRows(raw.table.store, old)).reduce((sum, count) => sum + count, 0)
-    const result: ReprocessResult = { files: old.length, rows, bytes: old.reduce((sum, file) => sum + file.size, 0), accepted: 0, quarantined: 0, republished: 0, rawVersion: null, processedVersion: null }
+    const result: ReprocessResult = {
+      files: old.length,
+      rows,
+      bytes: old.reduce((sum, file) => sum + file.size, 0),
+      accepted: 0,
+      quarantined: 0,
+      republished: 0,
+      rawVersion: null,
+      processedVersion: null,
+    }
     if (options.dryRun || old.length === 0) return result
     const made = await decodeFiles(session, parts, raw, old, options, result)
     failpoint('reprocess.decoded')
     result.processedVersion = await swapProcessed(parts, raw, old, made, result)
     failpoint('reprocess.published')
-    result.rawVersion = await raw.table.commit({ operation: 'REPROCESS', adds: made, removes: old.map((file) => file.path), marks: {}, expect: {}, info: { ...options, rows: result.rows, accepted: result.accepted, quarantined: result.quarantined } }, Date.now())
+    result.rawVersion = await raw.table.commit(
+      {
+        operation: 'REPROCESS',
+        adds: made,
+        removes: old.map((file) => file.path),
+        marks: {},
+        expect: {},
+        info: { ...options, rows: result.rows, accepted: result.accepted, quarantined: result.quarantined },
+      },
+      Date.now(),
+    )
     return result
   } finally {
     await session.close()
@@ -72,15 +104,27 @@ function within(file: AddAction, { from, to }: ReprocessOptions): boolean {
   return (from === undefined || day >= from) && (to === undefined || day <= to)
 }
 
-const sourceOf = (raw: RawTable, file: AddAction): string => parquetRows([raw.table.store.localPath(decodePath(file.path))], 'file_row_number = true')
+const sourceOf = (raw: RawTable, file: AddAction): string =>
+  parquetRows([raw.table.store.localPath(decodePath(file.path))], 'file_row_number = true')
 
 /** Rows whose message was not kept cannot be decoded again: nothing is done by halves. */
-async function checkOriginals(session: DuckSession, raw: RawTable, files: AddAction[], dataset: string): Promise<void> {
+async function checkOriginals(
+  session: DuckSession,
+  raw: RawTable,
+  files: AddAction[],
+  dataset: string,
+): Promise<void> {
   let [missing, rows] = [0, 0]
   let [first, last] = ['', '']
   for (const file of files) {
-    const kept = (await session.rows(`SELECT count(*) FROM (DESCRIBE SELECT * FROM ${sourceOf(raw, file)}) WHERE column_name = 'original'`))[0][0]
-    const [[without, all]] = await session.rows(`SELECT count(*) ${Number(kept) > 0 ? 'FILTER (original IS NULL)' : ''}, count(*) FROM ${sourceOf(raw, file)}`)
+    const kept = (
+      await session.rows(
+        `SELECT count(*) FROM (DESCRIBE SELECT * FROM ${sourceOf(raw, file)}) WHERE column_name = 'original'`,
+      )
+    )[0][0]
+    const [[without, all]] = await session.rows(
+      `SELECT count(*) ${Number(kept) > 0 ? 'FILTER (original IS NULL)' : ''}, count(*) FROM ${sourceOf(raw, file)}`,
+    )
     rows += Number(all)
     if (Number(without) === 0) continue
     missing += Number(without)
@@ -92,10 +136,21 @@ async function checkOriginals(session: DuckSession, raw: RawTable, files: AddAct
 }
 
 /** Decodes file by file, so that memory is bounded and each row keeps its day. */
-async function decodeFiles(session: DuckSession, parts: Parts, raw: RawTable, old: AddAction[], options: ReprocessOptions, result: ReprocessResult): Promise<DataFile[]> {
+async function decodeFiles(
+  session: DuckSession,
+  parts: Parts,
+  raw: RawTable,
+  old: AddAction[],
+  options: ReprocessOptions,
+  result: ReprocessResult,
+): Promise<DataFile[]> {
   const { dataset } = parts.loaded
   const keeping = { ...dataset, raw: { ...dataset.raw, keepOriginal: true } }
-  const engine = await openStageEngine({ memoryBytes: DECODE_MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `redecode-${process.pid}`) })
+  const engine = await openStageEngine({
+    memoryBytes: DECODE_MEMORY,
+    threads: 1,
+    spillFolder: join(homeFolder(), 'spill', `redecode-${process.pid}`),
+  })
   const counts = emptyCounts()
   const made: DataFile[] = []
   try {
@@ -103,15 +158,26 @@ async function decodeFiles(session: DuckSession, parts: Parts, raw: RawTable, ol
       options.say(`decoding file ${i + 1} of ${old.length}`)
       const source = sourceOf(raw, file)
       const [count] = await countRows(raw.table.store, [file])
-      const topics = await session.objects(`SELECT topic_id, topic, epoch_ms(max(ingest_time))::DOUBLE AS ingest_ms FROM ${source} GROUP BY ALL`)
+      const topics = await session.objects(
+        `SELECT topic_id, topic, epoch_ms(max(ingest_time))::DOUBLE AS ingest_ms FROM ${source} GROUP BY ALL`,
+      )
       for (const { topic_id: topicId, topic, ingest_ms: ingestMs } of topics) {
-        const decoder = await createRedecoder({ dataset: keeping, raw, engine, topicId: String(topicId), topic: String(topic), ingestMs: Number(ingestMs), evolve: (paths) => evolveRaw(dataset, raw, paths, Date.now()) })
+        const decoder = await createRedecoder({
+          dataset: keeping,
+          raw,
+          engine,
+          topicId: String(topicId),
+          topic: String(topic),
+          ingestMs: Number(ingestMs),
+          evolve: (paths) => evolveRaw(dataset, raw, paths, Date.now()),
+        })
         for (let at = 0; at < count; at += WINDOW_ROWS) {
           const rows = `SELECT kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, base64(original) AS bytes FROM ${source} WHERE file_row_number >= ${at} AND file_row_number < ${at + WINDOW_ROWS} AND topic_id = ${literal(String(topicId))}`
           await decoder.add(await session.objects(rows), counts)
         }
         // What is new to the batch stays new, what it has read does not come again.
-        for (const one of await decoder.finish()) made.push({ ...one, dataChange: parts.unread.has(file.path), ...keptThrough(file) })
+        for (const one of await decoder.finish())
+          made.push({ ...one, dataChange: parts.unread.has(file.path), ...keptThrough(file) })
       }
     }
   } finally {
@@ -122,21 +188,41 @@ async function decodeFiles(session: DuckSession, parts: Parts, raw: RawTable, ol
 }
 
 /** Publishes the affected keys anew; returns the version, or null when nothing of them was published. */
-async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made: DataFile[], result: ReprocessResult): Promise<number | null> {
+async function swapProcessed(
+  parts: Parts,
+  raw: RawTable,
+  old: AddAction[],
+  made: DataFile[],
+  result: ReprocessResult,
+): Promise<number | null> {
   const { loaded, engine } = parts
   const { dataset } = loaded
   if (dataset.processed.key.length === 0) return null
   const { table } = await openProcessed(dataset, loaded.processedPath, raw.table)
   const held = [...heldPartitions(table.snapshot.marks).keys()]
-  if (held.length > 0) throw failure('partitions_held', { dataset: dataset.name, partitions: held.join(', ') })
+  if (held.length > 0)
+    throw failure('partitions_held', { dataset: dataset.name, partitions: held.join(', ') })
   const replaced = new Set(old.map((file) => file.path))
-  const stays = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && !replaced.has(file.path) && !parts.unread.has(file.path))
+  const stays = [...raw.table.snapshot.files.values()].filter(
+    (file) =>
+      file.partitionValues.outcome === 'accepted' && !replaced.has(file.path) && !parts.unread.has(file.path),
+  )
   const fresh = made.filter((file) => file.partitionValues.outcome === 'accepted' && file.dataChange !== true)
   const read = old.filter((file) => !parts.unread.has(file.path))
   if (read.length + fresh.length === 0) return null
-  const archived = parts.archive === undefined ? [] : [...parts.archive.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted')
-  const sliced = (of: Table, files: (AddAction | DataFile)[]): Promise<RawSlice> => sliceOf(of, engine.access, files)
-  const all = [...(parts.archive === undefined ? [] : [await sliced(parts.archive, archived)]), await sliced(raw.table, stays), await sliced(raw.table, fresh)]
+  const archived =
+    parts.archive === undefined
+      ? []
+      : [...parts.archive.snapshot.files.values()].filter(
+          (file) => file.partitionValues.outcome === 'accepted',
+        )
+  const sliced = (of: Table, files: (AddAction | DataFile)[]): Promise<RawSlice> =>
+    sliceOf(of, engine.access, files)
+  const all = [
+    ...(parts.archive === undefined ? [] : [await sliced(parts.archive, archived)]),
+    await sliced(raw.table, stays),
+    await sliced(raw.table, fresh),
+  ]
   const live = [...table.snapshot.files.values()]
   const opened = await engineFiles(engine.access, table.store, live)
   const published = new Map(opened.map((one, i) => [one.path, live[i]]))
@@ -157,12 +243,30 @@ async function swapProcessed(parts: Parts, raw: RawTable, old: AddAction[], made
   result.republished = done.published
   const adds = await placed(table, folder, done.adds)
   const removes = done.obsolete.map((path) => published.get(path)?.path ?? '')
-  return table.commit({ operation: 'REPROCESS', adds, removes, ...fenceBatches(table), info: { published: done.published, replaced: done.replaced } }, Date.now())
+  return table.commit(
+    {
+      operation: 'REPROCESS',
+      adds,
+      removes,
+      ...fenceBatches(table),
+      info: { published: done.published, replaced: done.replaced },
+    },
+    Date.now(),
+  )
 }
 
-async function sliceOf(table: Table, access: EngineAccess, files: (AddAction | DataFile)[]): Promise<RawSlice> {
+async function sliceOf(
+  table: Table,
+  access: EngineAccess,
+  files: (AddAction | DataFile)[],
+): Promise<RawSlice> {
   const names = files.map((file) => decodePath(file.path))
   await access.ready(table.store, names)
   const rows = await countRows(table.store, files)
-  return { files: names.map((name) => access.path(table.store, name)), rows, onlyPartitions: undefined, exceptPartitions: [] }
+  return {
+    files: names.map((name) => access.path(table.store, name)),
+    rows,
+    onlyPartitions: undefined,
+    exceptPartitions: [],
+  }
 }

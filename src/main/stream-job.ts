@@ -25,7 +25,10 @@ export async function runKafkaStream(loaded: LoadedDataset, run: StreamRun): Pro
       topic: source.topic,
       topicId: info.topicId,
       partitions,
-      children: run.spark === undefined ? dataset.stream.children || Math.max(1, Math.floor(availableParallelism() / 2)) : 1,
+      children:
+        run.spark === undefined
+          ? dataset.stream.children || Math.max(1, Math.floor(availableParallelism() / 2))
+          : 1,
       ends: async () => client.offsetsAt(source.topic, await client.topic(source.topic), -1),
       partitionsNow: async () => [...(await client.topic(source.topic)).leaders.keys()],
     }
@@ -35,17 +38,29 @@ export async function runKafkaStream(loaded: LoadedDataset, run: StreamRun): Pro
   }
 }
 
-/** A table that holds offsets of another topic id belongs to a topic that was recreated (or to another cluster). */
+/**
+ * A table that holds offsets of another topic id belongs to a topic that was recreated (or to another
+ * cluster).
+ */
 async function checkSameTopic(dataset: string, raw: RawTable, topic: string, topicId: string): Promise<void> {
   const known = [...new Set(sourcePositions(raw.table.snapshot.marks).map((one) => one.topicId))]
-  if (known.length > 0 && !known.includes(topicId)) throw failure('topic_recreated', { topic, expected: known.at(-1), found: topicId, dataset })
+  if (known.length > 0 && !known.includes(topicId))
+    throw failure('topic_recreated', { topic, expected: known.at(-1), found: topicId, dataset })
 }
 
 /**
- * A first start writes down where it begins, before anything is read: otherwise a job that starts at `latest` and dies
- * before its first commit would begin at a later `latest`. Then every position is checked against what the broker has.
+ * A first start writes down where it begins, before anything is read: otherwise a job that starts at `latest`
+ * and dies before its first commit would begin at a later `latest`. Then every position is checked against
+ * what the broker has.
  */
-async function placeFirstMarks(raw: RawTable, client: KafkaClient, topic: string, topicId: string, partitions: number[], start: 'earliest' | 'latest'): Promise<void> {
+async function placeFirstMarks(
+  raw: RawTable,
+  client: KafkaClient,
+  topic: string,
+  topicId: string,
+  partitions: number[],
+  start: 'earliest' | 'latest',
+): Promise<void> {
   const info = await client.topic(topic)
   const [first, last] = [await client.offsetsAt(topic, info, -2), await client.offsetsAt(topic, info, -1)]
   const { marks } = raw.table.snapshot
@@ -57,8 +72,21 @@ async function placeFirstMarks(raw: RawTable, client: KafkaClient, topic: string
       throw await outOfRange({ client, topic }, partition, next)
   }
   if (missing.length === 0) return
-  const at = (partition: number): number => (fresh && start === 'latest' ? last.get(partition) : first.get(partition)) ?? 0
-  const placed = Object.fromEntries(missing.map((partition) => [sourceMark(topicId, partition), at(partition)]))
+  const at = (partition: number): number =>
+    (fresh && start === 'latest' ? last.get(partition) : first.get(partition)) ?? 0
+  const placed = Object.fromEntries(
+    missing.map((partition) => [sourceMark(topicId, partition), at(partition)]),
+  )
   const expect = Object.fromEntries(missing.map((partition) => [sourceMark(topicId, partition), undefined]))
-  await raw.table.commit({ operation: 'SET OFFSETS', adds: [], removes: [], marks: placed, expect, info: { reason: 'first start' } }, Date.now())
+  await raw.table.commit(
+    {
+      operation: 'SET OFFSETS',
+      adds: [],
+      removes: [],
+      marks: placed,
+      expect,
+      info: { reason: 'first start' },
+    },
+    Date.now(),
+  )
 }

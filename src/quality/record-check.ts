@@ -85,7 +85,11 @@ interface Judgement {
   rejects: Reject[]
 }
 
-function checkShape({ drift, discovery, text, skip, rejects }: Judgement, issues: ShapeFinding[], index: number): void {
+function checkShape(
+  { drift, discovery, text, skip, rejects }: Judgement,
+  issues: ShapeFinding[],
+  index: number,
+): void {
   let issue = issues[index]
   const { row } = issue
   if (skip[row] !== 0) return
@@ -95,7 +99,8 @@ function checkShape({ drift, discovery, text, skip, rejects }: Judgement, issues
     rejects.push({ row, kind: 'record', rule: 'malformed', path: '', value, reason: issue.reason ?? '' })
     return
   }
-  let reason = issue.kind === 'unexpected' ? `${issue.path} is not declared` : `${issue.path} appears more than once`
+  let reason =
+    issue.kind === 'unexpected' ? `${issue.path} is not declared` : `${issue.path} appears more than once`
   if (issue.kind === 'unexpected' && discovery !== undefined) {
     const against = discovery.judge(issues, index)
     if (against === undefined) return

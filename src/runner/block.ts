@@ -1,6 +1,7 @@
 /**
- * One block of messages to rows: decoded, deduplicated, checked, and laid out as columns for the two stages (accepted and
- * quarantined). Every record ends in exactly one of accepted, duplicate, quarantined; the counts say so.
+ * One block of messages to rows: decoded, deduplicated, checked, and laid out as columns for the two stages
+ * (accepted and quarantined). Every record ends in exactly one of accepted, duplicate, quarantined; the
+ * counts say so.
  */
 import { LIMITS } from '../core/limits.ts'
 import type { StageRows } from '../core/engine.ts'
@@ -44,8 +45,16 @@ export interface KeptMessages {
 
 export interface BlockProcessor {
   process(messages: Messages, counts: Counts, known: KnownRow | undefined, kept?: KeptMessages): BlockResult
-  /** Records of one large message (the first of `messages`), decoded elsewhere, window by window; ordinals go on. */
-  processRecords(messages: Messages, slab: Slab, scanner: Pick<DocumentScanner, 'records' | 'around'>, counts: Counts): BlockResult
+  /**
+   * Records of one large message (the first of `messages`), decoded elsewhere, window by window; ordinals go
+   * on.
+   */
+  processRecords(
+    messages: Messages,
+    slab: Slab,
+    scanner: Pick<DocumentScanner, 'records' | 'around'>,
+    counts: Counts,
+  ): BlockResult
   /** The first message, rejected as a whole. */
   reject(messages: Messages, fault: { rule: string; reason: string }, counts: Counts): BlockResult
 }
@@ -82,7 +91,8 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     try {
       return decoder.decode(m.slab, m.valueStart[i], m.valueStart[i] + m.valueLength[i])
     } catch (error) {
-      // What one message makes a decoder throw (a depth, a length, a mistake of ours) is that message's affair.
+      // What one message makes a decoder throw (a depth, a length, a mistake of ours) is that message's
+      // affair.
       if (error instanceof HeadraceError) throw error
       truncateRows(decoder.records, first)
       return { rule: 'decoder_failed', reason: reasonOf(error) }
@@ -96,22 +106,43 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     const unread = m.unread.size > 0 ? m.unread.get(i) : undefined
     if (unread !== undefined) return unread
     const length = m.valueLength[i]
-    return length > LIMITS.recordBytes ? { rule: 'too_large', reason: `the message has ${length} bytes, more than ${LIMITS.recordBytes}` } : undefined
+    return length > LIMITS.recordBytes
+      ? { rule: 'too_large', reason: `the message has ${length} bytes, more than ${LIMITS.recordBytes}` }
+      : undefined
   }
 
   /** Rejects the records that the engine refused before, so that it does not see them again. */
-  const rejectRefused = (m: Messages, rows: number, ordinalOf: (row: number) => number, rejects: MessageReject[]): void => {
+  const rejectRefused = (
+    m: Messages,
+    rows: number,
+    ordinalOf: (row: number) => number,
+    rejects: MessageReject[],
+  ): void => {
     if (options.refused === undefined || options.refused.size === 0) return
     for (let row = 0; row < rows; row += 1) {
-      const reason = skip[row] === 0 ? options.refused.get(placeOf(m, rowMessage[row]))?.get(ordinalOf(row)) : undefined
+      const reason =
+        skip[row] === 0 ? options.refused.get(placeOf(m, rowMessage[row]))?.get(ordinalOf(row)) : undefined
       if (reason === undefined) continue
       skip[row] = QUARANTINED
-      rejects.push({ row, message: rowMessage[row], kind: 'record', rule: 'engine_refused', path: '', value: '', reason })
+      rejects.push({
+        row,
+        message: rowMessage[row],
+        kind: 'record',
+        rule: 'engine_refused',
+        path: '',
+        value: '',
+        reason,
+      })
     }
   }
 
-  /** Decodes all messages; returns faults of whole messages. `rowMessage` then says which message a row is of. */
-  const decodeAll = (m: Messages, most: number): { message: number; rule: string; reason: string; value: string }[] => {
+  /**
+   * Decodes all messages; returns faults of whole messages. `rowMessage` then says which message a row is of.
+   */
+  const decodeAll = (
+    m: Messages,
+    most: number,
+  ): { message: number; rule: string; reason: string; value: string }[] => {
     const faults: { message: number; rule: string; reason: string; value: string }[] = []
     const { records } = decoder
     decoder.clear()
@@ -131,11 +162,21 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
   }
 
   /** Checks decoded rows and lays them out; `skip` says which rows are duplicates already. */
-  const layOutRows = (m: Messages, records: Records, counts: Counts, known: KnownRow | undefined, early: MessageReject[], firstOrdinal: (message: number) => number, aroundRow?: DocumentScanner['around']): BlockResult => {
+  const layOutRows = (
+    m: Messages,
+    records: Records,
+    counts: Counts,
+    known: KnownRow | undefined,
+    early: MessageReject[],
+    firstOrdinal: (message: number) => number,
+    aroundRow?: DocumentScanner['around'],
+  ): BlockResult => {
     const { rows } = records
     const byRecord = aroundRow !== undefined || decoder.around !== undefined
     const originalOf = (message: number, row: number): [number, number] =>
-      byRecord && row >= 0 ? wrapped(m.slab, records, row, aroundRow?.(row) ?? surrounds[message]) : [m.valueStart[message], m.valueLength[message]]
+      byRecord && row >= 0
+        ? wrapped(m.slab, records, row, aroundRow?.(row) ?? surrounds[message])
+        : [m.valueStart[message], m.valueLength[message]]
     if (selection.length < rows) selection = new Int32Array(rows * 2)
     const rejects = early
     rejectRefused(m, rows, (row) => row - ordinals[rowMessage[row]] + firstOrdinal(rowMessage[row]), rejects)
@@ -149,12 +190,30 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     }
     for (let i = 0; i < count; i += 1) {
       const row = selection[i]
-      origin.set(row, m, identifier.ids, rowMessage[row], row - ordinals[rowMessage[row]] + firstOrdinal(rowMessage[row]))
+      origin.set(
+        row,
+        m,
+        identifier.ids,
+        rowMessage[row],
+        row - ordinals[rowMessage[row]] + firstOrdinal(rowMessage[row]),
+      )
     }
     const accepted = checker.columns.map((one) => one.values)
-    if (dataset.raw.keepOriginal) accepted.push(keepOriginal(original, selection, count, (row) => originalOf(rowMessage[row], row)))
-    const source = { messages: m, ids: identifier.ids, known, ordinalOf: (one: MessageReject) => one.row - ordinals[one.message] + firstOrdinal(one.message), originalOf: (one: MessageReject) => originalOf(one.message, one.row) }
-    const quarantined = layOutRejects({ origin: rejectOrigin, rejects: rejectColumns }, rejects, source, counts)
+    if (dataset.raw.keepOriginal)
+      accepted.push(keepOriginal(original, selection, count, (row) => originalOf(rowMessage[row], row)))
+    const source = {
+      messages: m,
+      ids: identifier.ids,
+      known,
+      ordinalOf: (one: MessageReject) => one.row - ordinals[one.message] + firstOrdinal(one.message),
+      originalOf: (one: MessageReject) => originalOf(one.message, one.row),
+    }
+    const quarantined = layOutRejects(
+      { origin: rejectOrigin, rejects: rejectColumns },
+      rejects,
+      source,
+      counts,
+    )
     counts.accepted += count
     counts.read += rows
     return {
@@ -187,9 +246,19 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       const sizes = new Int32Array(m.count)
       for (let row = 0; row < records.rows; row += 1) sizes[rowMessage[row]] += 1
       const first = (i: number): number => kept?.firstOrdinal(i, sizes[i]) ?? 0
-      if (kept !== undefined) for (let row = 0; row < records.rows; row += 1) if (records.lines[row] > 0) records.lines[row] = kept.line(rowMessage[row])
+      if (kept !== undefined)
+        for (let row = 0; row < records.rows; row += 1)
+          if (records.lines[row] > 0) records.lines[row] = kept.line(rowMessage[row])
       markSeen(m, identifier, records.rows, rowMessage, ordinals, skip, faults, early, counts)
-      if (known !== undefined) markKnown(m, known, records.rows, rowMessage, (row) => row - ordinals[rowMessage[row]] + first(rowMessage[row]), skip)
+      if (known !== undefined)
+        markKnown(
+          m,
+          known,
+          records.rows,
+          rowMessage,
+          (row) => row - ordinals[rowMessage[row]] + first(rowMessage[row]),
+          skip,
+        )
       counts.read += faults.length
       counts.messages += m.count
       for (let i = 0; i < m.count; i += 1) counts.bytes += Math.max(m.valueLength[i], 0)
@@ -201,7 +270,10 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     processRecords(m, slab, { records, around }, counts) {
       if (m.offset[0] !== largeOffset) [largeOffset, largeOrdinal] = [m.offset[0], 0]
       const wide: Messages = { ...m, slab, keyStart: m.keyStart.slice(0, 1), count: 1 }
-      wide.keyStart[0] = appendText(slab, m.slab.bytes.toString('utf8', m.keyStart[0], m.keyStart[0] + m.keyLength[0]))
+      wide.keyStart[0] = appendText(
+        slab,
+        m.slab.bytes.toString('utf8', m.keyStart[0], m.keyStart[0] + m.keyLength[0]),
+      )
       identifier.identify(wide)
       begin(records.rows)
       if (records.rows > rowMessage.length) rowMessage = grown(rowMessage, records.rows)
@@ -216,7 +288,14 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
       decoder.clear()
       counts.read += 1
       counts.messages += 1
-      return layOutRows(m, decoder.records, counts, undefined, [{ row: -1, message: 0, kind: 'record', path: '', value: '', ...fault }], () => 0)
+      return layOutRows(
+        m,
+        decoder.records,
+        counts,
+        undefined,
+        [{ row: -1, message: 0, kind: 'record', path: '', value: '', ...fault }],
+        () => 0,
+      )
     },
   }
 }
@@ -227,7 +306,8 @@ function atLine(reject: MessageReject, line: number): MessageReject {
 }
 
 /**
- * The original of one record, where the message has so many that it cannot be kept with each: a small document that a replay can read.
+ * The original of one record, where the message has so many that it cannot be kept with each: a small
+ * document that a replay can read.
  */
 function wrapped(slab: Slab, records: Records, row: number, surroundings: Surroundings): [number, number] {
   const [before, after] = typeof surroundings === 'function' ? surroundings() : surroundings
@@ -240,7 +320,10 @@ function wrapped(slab: Slab, records: Records, row: number, surroundings: Surrou
 /** Only in tests: a value on which decoding never ends. */
 function hangIfTrapped(m: Messages, i: number): void {
   const value = trapFor('hang')
-  while (value !== undefined && m.slab.bytes.subarray(m.valueStart[i], m.valueStart[i] + m.valueLength[i]).includes(value));
+  while (
+    value !== undefined &&
+    m.slab.bytes.subarray(m.valueStart[i], m.valueStart[i] + m.valueLength[i]).includes(value)
+  );
 }
 
 function grown(old: Int32Array<ArrayBuffer>, needed: number): Int32Array<ArrayBuffer> {
@@ -297,20 +380,40 @@ function markSeen(
       if (sighting === 'duplicate') skip[row] = DUPLICATE
       else if (sighting === 'conflict') {
         skip[row] = QUARANTINED
-        rejects.push({ row, message: i, kind: 'record', rule: 'id_conflict', path: '', value: '', reason: 'another message with this id and other content came before' })
+        rejects.push({
+          row,
+          message: i,
+          kind: 'record',
+          rule: 'id_conflict',
+          path: '',
+          value: '',
+          reason: 'another message with this id and other content came before',
+        })
       }
     }
   }
 }
 
-function markKnown(m: Messages, known: KnownRow, rows: number, rowMessage: Int32Array, ordinalOf: (row: number) => number, skip: Uint8Array): void {
+function markKnown(
+  m: Messages,
+  known: KnownRow,
+  rows: number,
+  rowMessage: Int32Array,
+  ordinalOf: (row: number) => number,
+  skip: Uint8Array,
+): void {
   for (let row = 0; row < rows; row += 1) {
     const i = rowMessage[row]
     if (skip[row] === 0 && known(m.partition[i], m.offset[i], ordinalOf(row))) skip[row] = DUPLICATE
   }
 }
 
-function keepOriginal(column: ReturnType<typeof createColumn>, selection: Int32Array, count: number, originalOf: (row: number) => [start: number, length: number]): ReturnType<typeof createColumn> {
+function keepOriginal(
+  column: ReturnType<typeof createColumn>,
+  selection: Int32Array,
+  count: number,
+  originalOf: (row: number) => [start: number, length: number],
+): ReturnType<typeof createColumn> {
   ensureRows(column, count === 0 ? 0 : selection[count - 1] + 1)
   for (let i = 0; i < count; i += 1) setSpan(column, selection[i], ...originalOf(selection[i]))
   return column

@@ -52,7 +52,16 @@ export async function commitBatches(
   const id = randomUUID()
   const commit = (): Promise<number> =>
     options.table.commit(
-      { id, operation: 'STREAMING UPDATE', adds, removes: [], marks: next, counts: totals(counts), expect, info },
+      {
+        id,
+        operation: 'STREAMING UPDATE',
+        adds,
+        removes: [],
+        marks: next,
+        counts: totals(counts),
+        expect,
+        info,
+      },
       options.nowMs(),
     )
   const version = await whenStorageAllows(commit, options.signal, (error) => options.observer.trouble(error))

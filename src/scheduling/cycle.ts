@@ -1,8 +1,9 @@
 /**
- * One decision of the scheduler over a snapshot, in six steps. Pure: what is decided comes back as data, `state/` applies it in the
- * transaction that read the snapshot.
+ * One decision of the scheduler over a snapshot, in six steps. Pure: what is decided comes back as data,
+ * `state/` applies it in the transaction that read the snapshot.
  *
- * 1. heads: the executions whose turn it is, in the order of their fair-share tags (the snapshot brings them).
+ * 1. heads: the executions whose turn it is, in the order of their fair-share tags (the snapshot brings
+ *   them).
  * 2. snapshot: free capacity slot by slot, what tenants own and have left.
  * 3. nominate: in which namespaces each may run, and with whose capacity.
  * 4. pay: whether the ledger holds what it needs.
@@ -12,7 +13,16 @@
 import { DEDICATED, DRAFT, SHARED, type Capacity, type Namespace } from '../core/namespaces.ts'
 import { UNIT, estimateOf, vcpuHours, vcpuHoursUp, type CpuMicros } from '../core/amounts.ts'
 import type { ServiceReason } from './reasons.ts'
-import { emptyLane, findPlacement, lastFull, occupy, type Lane, type Need, type Placement, type SlotGrid } from './slots.ts'
+import {
+  emptyLane,
+  findPlacement,
+  lastFull,
+  occupy,
+  type Lane,
+  type Need,
+  type Placement,
+  type SlotGrid,
+} from './slots.ts'
 
 export interface Queued {
   executionId: string
@@ -97,7 +107,10 @@ export function decide(snapshot: Snapshot): Decisions {
   return decisions
 }
 
-/** A way to run: the namespace, the lanes that must have room, whose dedicated capacity is used and whether it is paid by the hour. */
+/**
+ * A way to run: the namespace, the lanes that must have room, whose dedicated capacity is used and whether it
+ * is paid by the hour.
+ */
 interface Offer {
   namespace: Namespace
   lanes: Lane[]
@@ -107,19 +120,27 @@ interface Offer {
 }
 
 function admit(snapshot: Snapshot, own: Map<string, Lane>, queued: Queued): Booking | Wait {
-  const need: Need = { cpuCores: queued.cpuCores, memoryGb: queued.memoryGb, durationMs: queued.estimatedMinutes * 60_000 }
+  const need: Need = {
+    cpuCores: queued.cpuCores,
+    memoryGb: queued.memoryGb,
+    durationMs: queued.estimatedMinutes * 60_000,
+  }
   const earliestMs = Math.max(snapshot.nowMs, queued.preferredMs)
   let refusal: ServiceReason | undefined
   const placed: { offer: Offer; placement: Placement }[] = []
   for (const offer of nominate(snapshot, own, queued)) {
     const room = fitsAtAll(snapshot, queued, offer)
-    const placement = room === undefined ? findPlacement(snapshot.grid, offer.lanes, need, earliestMs, queued.deadlineMs) : undefined
+    const placement =
+      room === undefined
+        ? findPlacement(snapshot.grid, offer.lanes, need, earliestMs, queued.deadlineMs)
+        : undefined
     if (placement === undefined) {
       refusal ??= room ?? noCapacity(queued, offer.namespace)
       continue
     }
     placed.push({ offer, placement })
-    // Its own units cost nothing more: rather later in them than at once for a price. In the pool a loan costs the same as waiting.
+    // Its own units cost nothing more: rather later in them than at once for a price. In the pool a loan
+    // costs the same as waiting.
     if (queued.namespace !== SHARED || placement.fromMs <= earliestMs) break
   }
   for (const { offer, placement } of placed.toSorted((a, b) => a.placement.fromMs - b.placement.fromMs)) {
@@ -130,14 +151,32 @@ function admit(snapshot: Snapshot, own: Map<string, Lane>, queued: Queued): Book
     }
     for (const lane of offer.lanes) occupy(lane, need, placement)
     for (const hold of holds) hold.lot.available -= hold.amount
-    return { executionId: queued.executionId, tenantId: queued.tenantId, namespace: offer.namespace, cpuCores: queued.cpuCores, memoryGb: queued.memoryGb, ...placement, holds: holds.map(({ lot, amount }) => ({ lotId: lot.lotId, amount })), owner: offer.owner, lender: offer.lender }
+    return {
+      executionId: queued.executionId,
+      tenantId: queued.tenantId,
+      namespace: offer.namespace,
+      cpuCores: queued.cpuCores,
+      memoryGb: queued.memoryGb,
+      ...placement,
+      holds: holds.map(({ lot, amount }) => ({ lotId: lot.lotId, amount })),
+      owner: offer.owner,
+      lender: offer.lender,
+    }
   }
   const over = snapshot.nowMs + need.durationMs > queued.deadlineMs
   const reason = over ? windowMissed(queued) : (refusal ?? noCapacity(queued, queued.namespace))
-  return { executionId: queued.executionId, reason, over, tryAfterMs: snapshot.nowMs + (SLEEP_MS[reason.code as keyof typeof SLEEP_MS] ?? SLEEP_MS.never) }
+  return {
+    executionId: queued.executionId,
+    reason,
+    over,
+    tryAfterMs: snapshot.nowMs + (SLEEP_MS[reason.code as keyof typeof SLEEP_MS] ?? SLEEP_MS.never),
+  }
 }
 
-/** Its own namespace first, then idle capacity of others whose policy allows it. A production job never goes to the drafts. */
+/**
+ * Its own namespace first, then idle capacity of others whose policy allows it. A production job never goes
+ * to the drafts.
+ */
 function* nominate(snapshot: Snapshot, own: Map<string, Lane>, queued: Queued): Generator<Offer> {
   const { namespace } = queued
   if (namespace === DRAFT) {
@@ -145,18 +184,41 @@ function* nominate(snapshot: Snapshot, own: Map<string, Lane>, queued: Queued): 
     return
   }
   if (namespace === DEDICATED) {
-    yield { namespace, lanes: [snapshot.free[DEDICATED], ownLane(snapshot, own, queued.tenantId)], owner: queued.tenantId, lender: undefined, paid: false }
-    if (snapshot.spillover && (snapshot.tenants.get(queued.tenantId)?.lots.length ?? 0) > 0) yield { namespace: SHARED, lanes: [snapshot.free[SHARED]], owner: undefined, lender: SHARED, paid: true }
+    yield {
+      namespace,
+      lanes: [snapshot.free[DEDICATED], ownLane(snapshot, own, queued.tenantId)],
+      owner: queued.tenantId,
+      lender: undefined,
+      paid: false,
+    }
+    if (snapshot.spillover && (snapshot.tenants.get(queued.tenantId)?.lots.length ?? 0) > 0)
+      yield {
+        namespace: SHARED,
+        lanes: [snapshot.free[SHARED]],
+        owner: undefined,
+        lender: SHARED,
+        paid: true,
+      }
     return
   }
   yield { namespace: SHARED, lanes: [snapshot.free[SHARED]], owner: undefined, lender: undefined, paid: true }
   if (!snapshot.spillover) return
   for (const [tenantId, state] of snapshot.tenants) {
-    if (state.lends && tenantId !== queued.tenantId) yield { namespace: DEDICATED, lanes: [snapshot.free[DEDICATED], ownLane(snapshot, own, tenantId)], owner: tenantId, lender: tenantId, paid: true }
+    if (state.lends && tenantId !== queued.tenantId)
+      yield {
+        namespace: DEDICATED,
+        lanes: [snapshot.free[DEDICATED], ownLane(snapshot, own, tenantId)],
+        owner: tenantId,
+        lender: tenantId,
+        paid: true,
+      }
   }
 }
 
-/** What is left of a tenant's dedicated units, kept for the whole cycle so that what one execution takes the next one misses. */
+/**
+ * What is left of a tenant's dedicated units, kept for the whole cycle so that what one execution takes the
+ * next one misses.
+ */
 function ownLane(snapshot: Room, own: Map<string, Lane>, tenantId: string): Lane {
   const known = own.get(tenantId)
   if (known !== undefined) return known
@@ -174,13 +236,33 @@ function ownLane(snapshot: Room, own: Map<string, Lane>, tenantId: string): Lane
 function fitsAtAll(snapshot: Snapshot, queued: Queued, offer: Offer): ServiceReason | undefined {
   const total = snapshot.total[offer.namespace]
   if (queued.cpuCores > total.cpuCores || queued.memoryGb > total.memoryGb) {
-    return { code: 'too_large', params: { cores: queued.cpuCores, memory: queued.memoryGb, namespace: offer.namespace, totalCores: total.cpuCores, totalMemory: total.memoryGb } }
+    return {
+      code: 'too_large',
+      params: {
+        cores: queued.cpuCores,
+        memory: queued.memoryGb,
+        namespace: offer.namespace,
+        totalCores: total.cpuCores,
+        totalMemory: total.memoryGb,
+      },
+    }
   }
   if (offer.owner !== queued.tenantId) return undefined
   const units = Math.max(0, ...(snapshot.tenants.get(queued.tenantId)?.units ?? []))
   if (queued.cpuCores <= units * UNIT.cpuCores && queued.memoryGb <= units * UNIT.memoryGb) return undefined
-  const missing = Math.ceil(Math.max(queued.cpuCores / UNIT.cpuCores, queued.memoryGb / UNIT.memoryGb)) - units
-  return { code: 'no_entitlement', params: { cores: queued.cpuCores, memory: queued.memoryGb, units, unitCores: units * UNIT.cpuCores, unitMemory: units * UNIT.memoryGb, missing } }
+  const missing =
+    Math.ceil(Math.max(queued.cpuCores / UNIT.cpuCores, queued.memoryGb / UNIT.memoryGb)) - units
+  return {
+    code: 'no_entitlement',
+    params: {
+      cores: queued.cpuCores,
+      memory: queued.memoryGb,
+      units,
+      unitCores: units * UNIT.cpuCores,
+      unitMemory: units * UNIT.memoryGb,
+      missing,
+    },
+  }
 }
 
 function windowMissed(queued: Queued): ServiceReason {
@@ -188,13 +270,31 @@ function windowMissed(queued: Queued): ServiceReason {
 }
 
 function noCapacity(queued: Queued, namespace: Namespace): ServiceReason {
-  return { code: 'no_capacity', params: { minutes: queued.estimatedMinutes, cores: queued.cpuCores, memory: queued.memoryGb, namespace, deadline: new Date(queued.deadlineMs).toISOString() } }
+  return {
+    code: 'no_capacity',
+    params: {
+      minutes: queued.estimatedMinutes,
+      cores: queued.cpuCores,
+      memory: queued.memoryGb,
+      namespace,
+      deadline: new Date(queued.deadlineMs).toISOString(),
+    },
+  }
 }
 
-/** Takes the estimate from lots that are valid when it starts, the one that ends first at the front; none for a part. */
-function pay(lots: Lot[], queued: Queued, placement: Placement): { lot: Lot; amount: CpuMicros }[] | ServiceReason {
+/**
+ * Takes the estimate from lots that are valid when it starts, the one that ends first at the front; none for
+ * a part.
+ */
+function pay(
+  lots: Lot[],
+  queued: Queued,
+  placement: Placement,
+): { lot: Lot; amount: CpuMicros }[] | ServiceReason {
   const needed = estimateOf(queued.cpuCores, queued.estimatedMinutes)
-  const usable = lots.filter((lot) => lot.fromMs <= placement.fromMs && placement.fromMs < lot.untilMs && lot.available > 0n)
+  const usable = lots.filter(
+    (lot) => lot.fromMs <= placement.fromMs && placement.fromMs < lot.untilMs && lot.available > 0n,
+  )
   const holds: { lot: Lot; amount: CpuMicros }[] = []
   let left = needed
   for (const lot of usable) {
@@ -204,7 +304,15 @@ function pay(lots: Lot[], queued: Queued, placement: Placement): { lot: Lot; amo
     if (left === 0n) return holds
   }
   const last = usable.at(-1)
-  return { code: 'no_balance', params: { needed: vcpuHoursUp(needed), available: vcpuHours(needed - left), missing: vcpuHoursUp(left), until: last === undefined ? 'now' : new Date(last.untilMs).toISOString() } }
+  return {
+    code: 'no_balance',
+    params: {
+      needed: vcpuHoursUp(needed),
+      available: vcpuHours(needed - left),
+      missing: vcpuHoursUp(left),
+      until: last === undefined ? 'now' : new Date(last.untilMs).toISOString(),
+    },
+  }
 }
 
 /** A booking for later of something that may start now. */
@@ -228,27 +336,43 @@ export interface Advance {
 }
 
 /**
- * Bookings that can begin earlier, because what was before them ended early: in the order given, each into the room that is free
- * now and by giving up its own later one. Whoever was booked keeps at least what it had.
+ * Bookings that can begin earlier, because what was before them ended early: in the order given, each into
+ * the room that is free now and by giving up its own later one. Whoever was booked keeps at least what it
+ * had.
  */
 export function advance(snapshot: Room, booked: Later[]): Advance[] {
   const own = new Map<string, Lane>()
   const moves: Advance[] = []
   for (const one of booked) {
     const lanes = lanesOf(snapshot, own, one)
-    const need: Need = { cpuCores: one.cpuCores, memoryGb: one.memoryGb, durationMs: one.untilMs - one.fromMs }
+    const need: Need = {
+      cpuCores: one.cpuCores,
+      memoryGb: one.memoryGb,
+      durationMs: one.untilMs - one.fromMs,
+    }
     const held = touched(snapshot.grid, one)
     for (const lane of lanes) occupy(lane, need, held, -1)
     // Just before its own time at the latest: where it is, it fits.
-    const better = findPlacement(snapshot.grid, lanes, need, Math.max(snapshot.nowMs, one.preferredMs, one.paidFromMs), one.untilMs - 1)
-    if (better !== undefined && better.fromMs < one.fromMs) moves.push({ executionId: one.executionId, fromMs: better.fromMs, untilMs: better.untilMs })
-    for (const lane of lanes) occupy(lane, need, better !== undefined && better.fromMs < one.fromMs ? better : held)
+    const better = findPlacement(
+      snapshot.grid,
+      lanes,
+      need,
+      Math.max(snapshot.nowMs, one.preferredMs, one.paidFromMs),
+      one.untilMs - 1,
+    )
+    if (better !== undefined && better.fromMs < one.fromMs)
+      moves.push({ executionId: one.executionId, fromMs: better.fromMs, untilMs: better.untilMs })
+    for (const lane of lanes)
+      occupy(lane, need, better !== undefined && better.fromMs < one.fromMs ? better : held)
   }
   return moves
 }
 
 /** A run whose booking ends soon. */
-export type Outrunning = Pick<Later, 'executionId' | 'namespace' | 'owner' | 'cpuCores' | 'memoryGb' | 'untilMs'>
+export type Outrunning = Pick<
+  Later,
+  'executionId' | 'namespace' | 'owner' | 'cpuCores' | 'memoryGb' | 'untilMs'
+>
 
 /** The slots that a longer booking adds: none when it ends inside of one that it has. */
 export interface Extension {
@@ -266,7 +390,12 @@ export function extendRunning(snapshot: Room, running: Outrunning[]): Extension[
     const untilMs = (Math.floor(Math.max(endedMs, nowMs) / grid.slotMs) + 1) * grid.slotMs
     // A slot that the booking touches is its own already: only whole ones after it are new.
     const first = Math.ceil((endedMs - grid.originMs) / grid.slotMs)
-    const span: Placement = { fromMs: grid.originMs + first * grid.slotMs, untilMs, first, last: Math.ceil((untilMs - grid.originMs) / grid.slotMs) - 1 }
+    const span: Placement = {
+      fromMs: grid.originMs + first * grid.slotMs,
+      untilMs,
+      first,
+      last: Math.ceil((untilMs - grid.originMs) / grid.slotMs) - 1,
+    }
     const need: Need = { cpuCores: one.cpuCores, memoryGb: one.memoryGb, durationMs: 0 }
     const lanes = lanesOf(snapshot, own, one)
     if (lastFull(lanes, need, span.first, span.last) >= 0) return []
@@ -276,10 +405,19 @@ export function extendRunning(snapshot: Room, running: Outrunning[]): Extension[
 }
 
 /** What must have room for a booking: its namespace, and its owner's units when it uses somebody's. */
-function lanesOf(snapshot: Room, own: Map<string, Lane>, { namespace, owner }: Pick<Later, 'namespace' | 'owner'>): Lane[] {
+function lanesOf(
+  snapshot: Room,
+  own: Map<string, Lane>,
+  { namespace, owner }: Pick<Later, 'namespace' | 'owner'>,
+): Lane[] {
   return [snapshot.free[namespace], ...(owner === undefined ? [] : [ownLane(snapshot, own, owner)])]
 }
 
 function touched(grid: SlotGrid, { fromMs, untilMs }: { fromMs: number; untilMs: number }): Placement {
-  return { fromMs, untilMs, first: Math.max(0, Math.floor((fromMs - grid.originMs) / grid.slotMs)), last: Math.min(grid.count, Math.ceil((untilMs - grid.originMs) / grid.slotMs)) - 1 }
+  return {
+    fromMs,
+    untilMs,
+    first: Math.max(0, Math.floor((fromMs - grid.originMs) / grid.slotMs)),
+    last: Math.min(grid.count, Math.ceil((untilMs - grid.originMs) / grid.slotMs)) - 1,
+  }
 }

@@ -1,6 +1,7 @@
 /**
- * The ledger: append-only, double entry, whole microseconds of CPU. Each entry moves an amount between two accounts of a lot
- * (one period of one purchase); the sums of a lot change in the same statement, and constraints keep them from going below zero.
+ * The ledger: append-only, double entry, whole microseconds of CPU. Each entry moves an amount between two
+ * accounts of a lot (one period of one purchase); the sums of a lot change in the same statement, and
+ * constraints keep them from going below zero.
  */
 import { sql, type RawBuilder } from 'kysely'
 import type { CpuMicros } from '../core/amounts.ts'
@@ -49,7 +50,12 @@ export async function enter(tx: Tx, moves: Move[], at: Date): Promise<void> {
 
 /** Every lot that has an entry changed: nothing else binds the two. Throws `reconcile_failed`. */
 export function assertLots(entered: number, changed: number): void {
-  if (entered !== changed) throw failure('reconcile_failed', { what: 'the ledger', left: `${entered} lots of entries`, right: `${changed} lots that changed` })
+  if (entered !== changed)
+    throw failure('reconcile_failed', {
+      what: 'the ledger',
+      left: `${entered} lots of entries`,
+      right: `${changed} lots that changed`,
+    })
 }
 
 /** A hold with what it is for. */
@@ -59,8 +65,9 @@ interface HoldOf extends Hold {
 }
 
 /**
- * Holds as parts of a statement that writes what they pay for: `held` has one row for each lot that changed, and `lots` says how many must.
- * In a statement of their own they cost a booking 7 us more, a fifteenth; summed up by the server, 3.
+ * Holds as parts of a statement that writes what they pay for: `held` has one row for each lot that changed,
+ * and `lots` says how many must. In a statement of their own they cost a booking 7 us more, a fifteenth;
+ * summed up by the server, 3.
  */
 export function holdParts(holds: HoldOf[], at: Date): { parts: RawBuilder<unknown>; lots: number } {
   const sums = new Map<string, CpuMicros>()
@@ -79,7 +86,8 @@ export function holdParts(holds: HoldOf[], at: Date): { parts: RawBuilder<unknow
 /** What moves change in each lot. `granted` is where amounts come from: it grows when it is debited. */
 function sumsOf(moves: Move[]): Map<string, Record<Account, CpuMicros>> {
   const sums = new Map<string, Record<Account, CpuMicros>>()
-  const signed = (account: Account, amount: CpuMicros): CpuMicros => (account === 'granted' ? -amount : amount)
+  const signed = (account: Account, amount: CpuMicros): CpuMicros =>
+    account === 'granted' ? -amount : amount
   for (const { lotId, debit, credit, amount } of moves) {
     const sum = sums.get(lotId) ?? { granted: 0n, available: 0n, held: 0n, consumed: 0n, expired: 0n }
     sum[debit] -= signed(debit, amount)
@@ -90,10 +98,20 @@ function sumsOf(moves: Move[]): Map<string, Record<Account, CpuMicros>> {
 }
 
 /**
- * What an execution used is taken from what it holds; the rest goes back, to `expired` where the lot has ended meanwhile. What it
- * used beyond is taken from what the tenant has left, and what that does not cover becomes a debt. Returns that debt.
+ * What an execution used is taken from what it holds; the rest goes back, to `expired` where the lot has
+ * ended meanwhile. What it used beyond is taken from what the tenant has left, and what that does not cover
+ * becomes a debt. Returns that debt.
  */
-export async function settle(tx: Tx, { tenantId, executionId, holds, used, at }: { tenantId: string; executionId: string; holds: Hold[]; used: CpuMicros; at: Date }): Promise<CpuMicros> {
+export async function settle(
+  tx: Tx,
+  {
+    tenantId,
+    executionId,
+    holds,
+    used,
+    at,
+  }: { tenantId: string; executionId: string; holds: Hold[]; used: CpuMicros; at: Date },
+): Promise<CpuMicros> {
   const lots = await lockLots(tx, tenantId)
   const moves: Move[] = []
   let left = used
@@ -101,84 +119,237 @@ export async function settle(tx: Tx, { tenantId, executionId, holds, used, at }:
     const taken = left < amount ? left : amount
     left -= taken
     const ended = lots.find((lot) => lot.lot_id === lotId)?.closed ?? true
-    moves.push({ tenantId, lotId, executionId, act: 'settle', debit: 'held', credit: 'consumed', amount: taken })
-    moves.push({ tenantId, lotId, executionId, act: 'release', debit: 'held', credit: ended ? 'expired' : 'available', amount: amount - taken })
+    moves.push({
+      tenantId,
+      lotId,
+      executionId,
+      act: 'settle',
+      debit: 'held',
+      credit: 'consumed',
+      amount: taken,
+    })
+    moves.push({
+      tenantId,
+      lotId,
+      executionId,
+      act: 'release',
+      debit: 'held',
+      credit: ended ? 'expired' : 'available',
+      amount: amount - taken,
+    })
   }
   for (const { lotId, amount } of draw(lots, left, at)) {
     left -= amount
-    moves.push({ tenantId, lotId, executionId, act: 'settle', debit: 'available', credit: 'consumed', amount })
+    moves.push({
+      tenantId,
+      lotId,
+      executionId,
+      act: 'settle',
+      debit: 'available',
+      credit: 'consumed',
+      amount,
+    })
   }
-  if (left > 0n) moves.push({ tenantId, lotId: await debtLot(tx, tenantId, at), executionId, act: 'settle', debit: 'granted', credit: 'consumed', amount: left })
+  if (left > 0n)
+    moves.push({
+      tenantId,
+      lotId: await debtLot(tx, tenantId, at),
+      executionId,
+      act: 'settle',
+      debit: 'granted',
+      credit: 'consumed',
+      amount: left,
+    })
   await enter(tx, moves, at)
   return left
 }
 
-/** Takes more for an execution that outruns its hold, from lots that are valid now. Returns what could be had, perhaps nothing. */
-export async function extend(tx: Tx, { tenantId, executionId, amount, at }: { tenantId: string; executionId: string; amount: CpuMicros; at: Date }): Promise<Hold[]> {
+/**
+ * Takes more for an execution that outruns its hold, from lots that are valid now. Returns what could be had,
+ * perhaps nothing.
+ */
+export async function extend(
+  tx: Tx,
+  {
+    tenantId,
+    executionId,
+    amount,
+    at,
+  }: { tenantId: string; executionId: string; amount: CpuMicros; at: Date },
+): Promise<Hold[]> {
   const holds = draw(await lockLots(tx, tenantId), amount, at)
-  await enter(tx, holds.map((hold): Move => ({ tenantId, ...hold, executionId, act: 'hold', debit: 'available', credit: 'held' })), at)
+  await enter(
+    tx,
+    holds.map((hold): Move => ({
+      tenantId,
+      ...hold,
+      executionId,
+      act: 'hold',
+      debit: 'available',
+      credit: 'held',
+    })),
+    at,
+  )
   return holds
 }
 
 /** What a tenant could hold now. */
 export async function availableTo(db: Db, tenantId: string, at: Date): Promise<CpuMicros> {
-  const row = await db.selectFrom('ledger_lots').select(({ fn }) => fn.sum<string>('available').as('available')).where('tenant_id', '=', tenantId).where('closed', '=', false).where('purchase_id', 'is not', null).where('valid_from', '<=', at).where('valid_until', '>', at).executeTakeFirstOrThrow()
+  const row = await db
+    .selectFrom('ledger_lots')
+    .select(({ fn }) => fn.sum<string>('available').as('available'))
+    .where('tenant_id', '=', tenantId)
+    .where('closed', '=', false)
+    .where('purchase_id', 'is not', null)
+    .where('valid_from', '<=', at)
+    .where('valid_until', '>', at)
+    .executeTakeFirstOrThrow()
   return BigInt(row.available ?? 0)
 }
 
 /** Up to `amount` of what lots that are valid now have left, the one that ends first at the front. */
 function draw(lots: Awaited<ReturnType<typeof lockLots>>, amount: CpuMicros, at: Date): Hold[] {
   let left = amount
-  return lots.filter((lot) => !lot.closed && lot.valid_from <= at && lot.valid_until > at && lot.purchase_id !== null).flatMap((lot) => {
-    const taken = left < lot.available ? left : lot.available
-    left -= taken
-    return taken > 0n ? [{ lotId: lot.lot_id, amount: taken }] : []
-  })
+  return lots
+    .filter((lot) => !lot.closed && lot.valid_from <= at && lot.valid_until > at && lot.purchase_id !== null)
+    .flatMap((lot) => {
+      const taken = left < lot.available ? left : lot.available
+      left -= taken
+      return taken > 0n ? [{ lotId: lot.lot_id, amount: taken }] : []
+    })
 }
 
 /** Lots of a tenant that are open or still held from, locked in one order everywhere. */
 async function lockLots(tx: Tx, tenantId: string) {
-  return tx.selectFrom('ledger_lots').select(['lot_id', 'purchase_id', 'available', 'held', 'closed', 'valid_from', 'valid_until'])
-    .where('tenant_id', '=', tenantId).where((where) => where.or([where('closed', '=', false), where('held', '>', 0n)]))
-    .orderBy('valid_until').orderBy('lot_id').forUpdate().execute()
+  return tx
+    .selectFrom('ledger_lots')
+    .select(['lot_id', 'purchase_id', 'available', 'held', 'closed', 'valid_from', 'valid_until'])
+    .where('tenant_id', '=', tenantId)
+    .where((where) => where.or([where('closed', '=', false), where('held', '>', 0n)]))
+    .orderBy('valid_until')
+    .orderBy('lot_id')
+    .forUpdate()
+    .execute()
 }
 
 async function debtLot(tx: Tx, tenantId: string, at: Date): Promise<string> {
-  const known = await tx.selectFrom('ledger_lots').select('lot_id').where('tenant_id', '=', tenantId).where('purchase_id', 'is', null).executeTakeFirst()
+  const known = await tx
+    .selectFrom('ledger_lots')
+    .select('lot_id')
+    .where('tenant_id', '=', tenantId)
+    .where('purchase_id', 'is', null)
+    .executeTakeFirst()
   if (known !== undefined) return known.lot_id
   const zero = { granted: 0n, available: 0n, held: 0n, consumed: 0n, expired: 0n }
-  return (await tx.insertInto('ledger_lots').values({ tenant_id: tenantId, purchase_id: null, valid_from: at, valid_until: new Date('9999-12-31T00:00:00Z'), ...zero }).returning('lot_id').executeTakeFirstOrThrow()).lot_id
+  return (
+    await tx
+      .insertInto('ledger_lots')
+      .values({
+        tenant_id: tenantId,
+        purchase_id: null,
+        valid_from: at,
+        valid_until: new Date('9999-12-31T00:00:00Z'),
+        ...zero,
+      })
+      .returning('lot_id')
+      .executeTakeFirstOrThrow()
+  ).lot_id
 }
 
 /** Opens a lot and grants its amount; a debt is paid from it first. Does nothing when the lot is there. */
-export async function grant(tx: Tx, { tenantId, purchaseId, from, until, amount, at }: { tenantId: string; purchaseId: string; from: Date; until: Date; amount: CpuMicros; at: Date }): Promise<void> {
+export async function grant(
+  tx: Tx,
+  {
+    tenantId,
+    purchaseId,
+    from,
+    until,
+    amount,
+    at,
+  }: { tenantId: string; purchaseId: string; from: Date; until: Date; amount: CpuMicros; at: Date },
+): Promise<void> {
   const zero = { granted: 0n, available: 0n, held: 0n, consumed: 0n, expired: 0n }
-  const made = await tx.insertInto('ledger_lots').values({ tenant_id: tenantId, purchase_id: purchaseId, valid_from: from, valid_until: until, ...zero }).onConflict((on) => on.columns(['purchase_id', 'valid_from']).doNothing()).returning('lot_id').executeTakeFirst()
+  const made = await tx
+    .insertInto('ledger_lots')
+    .values({ tenant_id: tenantId, purchase_id: purchaseId, valid_from: from, valid_until: until, ...zero })
+    .onConflict((on) => on.columns(['purchase_id', 'valid_from']).doNothing())
+    .returning('lot_id')
+    .executeTakeFirst()
   if (made === undefined) return
-  await enter(tx, [{ tenantId, lotId: made.lot_id, act: 'grant', debit: 'granted', credit: 'available', amount }], at)
-  const debt = await tx.selectFrom('ledger_lots').select(['lot_id', 'consumed']).where('tenant_id', '=', tenantId).where('purchase_id', 'is', null).where('consumed', '>', 0n).forUpdate().executeTakeFirst()
+  await enter(
+    tx,
+    [{ tenantId, lotId: made.lot_id, act: 'grant', debit: 'granted', credit: 'available', amount }],
+    at,
+  )
+  const debt = await tx
+    .selectFrom('ledger_lots')
+    .select(['lot_id', 'consumed'])
+    .where('tenant_id', '=', tenantId)
+    .where('purchase_id', 'is', null)
+    .where('consumed', '>', 0n)
+    .forUpdate()
+    .executeTakeFirst()
   if (debt === undefined) return
   const paid = debt.consumed < amount ? debt.consumed : amount
-  await enter(tx, [
-    { tenantId, lotId: made.lot_id, act: 'repay', debit: 'available', credit: 'consumed', amount: paid },
-    { tenantId, lotId: debt.lot_id, act: 'repay', debit: 'consumed', credit: 'granted', amount: paid },
-  ], at)
+  await enter(
+    tx,
+    [
+      { tenantId, lotId: made.lot_id, act: 'repay', debit: 'available', credit: 'consumed', amount: paid },
+      { tenantId, lotId: debt.lot_id, act: 'repay', debit: 'consumed', credit: 'granted', amount: paid },
+    ],
+    at,
+  )
 }
 
-/** Ends lots whose time is over (or that are named): what is left of them expires. Holds stay until they are settled. */
-export async function closeLots(tx: Tx, which: { endedBefore: Date } | { purchaseId: string }, at: Date): Promise<number> {
-  let query = tx.selectFrom('ledger_lots').select(['lot_id', 'tenant_id', 'available']).where('closed', '=', false).where('purchase_id', 'is not', null)
-  query = 'endedBefore' in which ? query.where('valid_until', '<=', which.endedBefore) : query.where('purchase_id', '=', which.purchaseId)
+/**
+ * Ends lots whose time is over (or that are named): what is left of them expires. Holds stay until they are
+ * settled.
+ */
+export async function closeLots(
+  tx: Tx,
+  which: { endedBefore: Date } | { purchaseId: string },
+  at: Date,
+): Promise<number> {
+  let query = tx
+    .selectFrom('ledger_lots')
+    .select(['lot_id', 'tenant_id', 'available'])
+    .where('closed', '=', false)
+    .where('purchase_id', 'is not', null)
+  query =
+    'endedBefore' in which
+      ? query.where('valid_until', '<=', which.endedBefore)
+      : query.where('purchase_id', '=', which.purchaseId)
   const lots = await query.orderBy('valid_until').orderBy('lot_id').limit(1_000).forUpdate().execute()
   if (lots.length === 0) return 0
   const act: Act = 'endedBefore' in which ? 'expire' : 'cancel'
-  await enter(tx, lots.map((lot): Move => ({ tenantId: lot.tenant_id, lotId: lot.lot_id, act, debit: 'available', credit: 'expired', amount: lot.available })), at)
-  await tx.updateTable('ledger_lots').set({ closed: true }).where('lot_id', 'in', lots.map((lot) => lot.lot_id)).execute()
+  await enter(
+    tx,
+    lots.map((lot): Move => ({
+      tenantId: lot.tenant_id,
+      lotId: lot.lot_id,
+      act,
+      debit: 'available',
+      credit: 'expired',
+      amount: lot.available,
+    })),
+    at,
+  )
+  await tx
+    .updateTable('ledger_lots')
+    .set({ closed: true })
+    .where(
+      'lot_id',
+      'in',
+      lots.map((lot) => lot.lot_id),
+    )
+    .execute()
   return lots.length
 }
 
 /** Lots whose sums differ from their entries: none, unless somebody wrote past this module. */
-export async function auditLedger(db: Db): Promise<{ lot_id: string; account: string; stored: string; entered: string }[]> {
+export async function auditLedger(
+  db: Db,
+): Promise<{ lot_id: string; account: string; stored: string; entered: string }[]> {
   const { rows } = await sql<{ lot_id: string; account: string; stored: string; entered: string }>`
     WITH entered AS (
       SELECT lot_id, account, sum(amount) AS amount FROM (

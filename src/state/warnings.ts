@@ -5,7 +5,10 @@ import type { Tx } from './database.ts'
 /** A warning comes when less than this part of the promised time is left. */
 const LAST_PART = 0.25
 
-/** Warns of runs that near `max_runtime_minutes` or `max_freshness_seconds`, and of executions that still wait when their window nears its end. Returns how many. */
+/**
+ * Warns of runs that near `max_runtime_minutes` or `max_freshness_seconds`, and of executions that still wait
+ * when their window nears its end. Returns how many.
+ */
 export async function warn(tx: Tx, now: Date): Promise<number> {
   const { rows } = await sql<{ execution_id: string }>`
     WITH running AS (

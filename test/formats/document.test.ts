@@ -106,7 +106,7 @@ const HEAD = 'x'.repeat(HEAD_BYTES)
 
 test.each(WAYS)('%s: a chunk may end within a character', async (_, write) => {
   const text = `id\n${HEAD}${'🙂é€𠮷'.repeat(50)}`
-  for (let size = 1; size < 9; size += 1) expect(await streamed(write(text), size) === text).toBe(true)
+  for (let size = 1; size < 9; size += 1) expect((await streamed(write(text), size)) === text).toBe(true)
 })
 
 test.each([

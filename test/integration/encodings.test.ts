@@ -190,7 +190,11 @@ test('rejects of a file that said its encoding keep the mark through replays, in
   writeFileIn(incoming, 'b.csv', Buffer.from(text, 'utf16le'))
   writeFileIn(incoming, 'c.csv.gz', gzipSync(text))
   const pad = 'z'.repeat(1_000)
-  writeFileIn(incoming, 'd.csv', `${text}${Array.from({ length: 17_000 }, (_, i) => `${i},${pad}\n`).join('')}`)
+  writeFileIn(
+    incoming,
+    'd.csv',
+    `${text}${Array.from({ length: 17_000 }, (_, i) => `${i},${pad}\n`).join('')}`,
+  )
   expect(await stream(where)).toMatchObject({ accepted: 17_004, quarantined: 4 })
   const replay = (): Promise<unknown> => cliJson(where, ['quarantine', 'replay', where.declaration])
   expect(await replay()).toMatchObject({ accepted: 0, quarantined: 4 })
@@ -201,7 +205,8 @@ test('rejects of a file that said its encoding keep the mark through replays, in
       .replace('type: long, required: true', 'type: long, nulls: [x]'),
   )
   expect(await replay()).toMatchObject({ accepted: 4, quarantined: 0 })
-  const healed = "[[r['b'], r['topic'].endswith('my files')] for r in t.to_pylist() if r['outcome'] == 'accepted' and r['id'] is None]"
+  const healed =
+    "[[r['b'], r['topic'].endswith('my files')] for r in t.to_pylist() if r['outcome'] == 'accepted' and r['id'] is None]"
   expect(await deltalake(where.raw, `print(json.dumps(${healed}))`)).toEqual(
     Array.from({ length: 4 }, () => ['Größe', true]),
   )

@@ -31,7 +31,12 @@ async function withFiles(files: Record<string, string>): Promise<Table> {
   return table
 }
 
-const added = (path: string, size: number) => ({ path, size, partitionValues: OLD, stats: '{"numRecords":1}' })
+const added = (path: string, size: number) => ({
+  path,
+  size,
+  partitionValues: OLD,
+  stats: '{"numRecords":1}',
+})
 const requestOf = (raw: Table, archive: Table): Parameters<typeof retain>[0] => ({
   raw,
   archive,
@@ -41,11 +46,14 @@ const requestOf = (raw: Table, archive: Table): Parameters<typeof retain>[0] => 
   nowMs: Date.now,
   progress: () => undefined,
 })
-const pathsOf = async (table: Table): Promise<string[]> => [...(await table.refresh()).files.keys()].toSorted()
+const pathsOf = async (table: Table): Promise<string[]> =>
+  [...(await table.refresh()).files.keys()].toSorted()
 
 /** An entry as Spark writes it. */
 function append(table: Table, version: number, actions: object[]): void {
-  const info = { commitInfo: { timestamp: Date.now(), operation: 'WRITE', engineInfo: 'Apache-Spark/4.0.0', txnId: 'x' } }
+  const info = {
+    commitInfo: { timestamp: Date.now(), operation: 'WRITE', engineInfo: 'Apache-Spark/4.0.0', txnId: 'x' },
+  }
   writeFileSync(
     join(table.store.root, '_delta_log', `${String(version).padStart(20, '0')}.json`),
     [info, ...actions].map((action) => `${JSON.stringify(action)}\n`).join(''),
@@ -62,7 +70,10 @@ test('what others append to the archive, and what a deletion wrote anew, stays w
   expect(await pathsOf(archive)).toEqual(['anew.parquet', 'theirs.parquet'])
   // The next move brings it again, and is done.
   await retain(requestOf(raw, archive))
-  expect([await pathsOf(archive), await pathsOf(raw)]).toEqual([['anew.parquet', 'old.parquet', 'theirs.parquet'], []])
+  expect([await pathsOf(archive), await pathsOf(raw)]).toEqual([
+    ['anew.parquet', 'old.parquet', 'theirs.parquet'],
+    [],
+  ])
   expect(raw.snapshot.marks.get(archiveMark())).toBe(archive.snapshot.version)
   await undoUnfinished(raw, archive, Date.now())
   expect(await pathsOf(archive)).toEqual(['anew.parquet', 'old.parquet', 'theirs.parquet'])
@@ -71,12 +82,18 @@ test('what others append to the archive, and what a deletion wrote anew, stays w
 test.each([
   ['missing', 'path_not_found', (path: string) => rmSync(path)],
   ['cut short', 'storage_failed', (path: string) => truncateSync(path, 2)],
-] as const)('a RAW file that is %s ends the move by its name, and both tables are as before', async (_, code, damage) => {
-  const [raw, archive] = [await withFiles({ 'a.parquet': 'aaa', 'b.parquet': 'bbb' }), await openNew()]
-  damage(join(raw.store.root, 'b.parquet'))
-  await expect(retain(requestOf(raw, archive))).rejects.toMatchObject({ code, message: expect.stringContaining('b.parquet') as string })
-  expect([await pathsOf(raw), await pathsOf(archive)]).toEqual([['a.parquet', 'b.parquet'], []])
-})
+] as const)(
+  'a RAW file that is %s ends the move by its name, and both tables are as before',
+  async (_, code, damage) => {
+    const [raw, archive] = [await withFiles({ 'a.parquet': 'aaa', 'b.parquet': 'bbb' }), await openNew()]
+    damage(join(raw.store.root, 'b.parquet'))
+    await expect(retain(requestOf(raw, archive))).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining('b.parquet') as string,
+    })
+    expect([await pathsOf(raw), await pathsOf(archive)]).toEqual([['a.parquet', 'b.parquet'], []])
+  },
+)
 
 test('what lies under the name in the archive is another file: refused by name', async () => {
   const [raw, archive] = [await withFiles({ 'a.parquet': 'aaa' }), await openNew()]

@@ -1,4 +1,7 @@
-/** Writers that sleep while others go on and clean up the log: what is acknowledged is in the table that others read. */
+/**
+ * Writers that sleep while others go on and clean up the log: what is acknowledged is in the table that
+ * others read.
+ */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +18,10 @@ afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, for
 
 const SCHEMA = { columns: [tableColumn('a', 'string')], partitionColumns: [] }
 /** Others clean the log at once, so that a sleep of a moment is one of an hour. */
-const CLEANED_AT_ONCE = { 'delta.logRetentionDuration': 'interval 0 seconds', 'delta.checkpointInterval': '10' }
+const CLEANED_AT_ONCE = {
+  'delta.logRetentionDuration': 'interval 0 seconds',
+  'delta.checkpointInterval': '10',
+}
 const append = (path: string, marks: Record<string, number> = {}): CommitRequest => ({
   operation: 'WRITE',
   adds: [{ path, partitionValues: {}, size: 1, stats: '{"numRecords":1}' }],
@@ -52,10 +58,15 @@ const opened = async (store: ObjectStore): Promise<Table> => (await openTable(st
 async function goOn(store: ObjectStore, count = 60): Promise<void> {
   const table = await opened(store)
   const from = table.snapshot.version
-  for (let n = 0; n < count; n += 1) await table.commit(append(`other-${from}-${n}`, { m: 100 + n }), Date.now() + 10_000)
+  for (let n = 0; n < count; n += 1)
+    await table.commit(append(`other-${from}-${n}`, { m: 100 + n }), Date.now() + 10_000)
 }
 
-const outcome = (commit: Promise<number>): Promise<string> => commit.then((version) => `version ${version}`, (error) => error.code)
+const outcome = (commit: Promise<number>): Promise<string> =>
+  commit.then(
+    (version) => `version ${version}`,
+    (error) => error.code,
+  )
 const sleepsBeforeCreate = (store: ObjectStore, sleep: Pause): ObjectStore => ({
   ...store,
   writeIfAbsent: async (name, bytes) => (await sleep.wait(), store.writeIfAbsent(name, bytes)),
@@ -153,7 +164,10 @@ test('a reader that slept does not take an entry that was left behind for what f
   const reader = await opened(store)
   await goOn(store)
   // A writer that slept was killed between the creation of its entry and taking it back.
-  await store.writeIfAbsent(entryName(1), Buffer.from(`${JSON.stringify({ txn: { appId: 'm', version: 1 } })}\n`))
+  await store.writeIfAbsent(
+    entryName(1),
+    Buffer.from(`${JSON.stringify({ txn: { appId: 'm', version: 1 } })}\n`),
+  )
   await expect(reader.refresh()).rejects.toMatchObject({ code: 'writer_overtaken', params: { newest: 60 } })
   expect((await opened(store)).snapshot.version).toBe(60)
 })

@@ -1,6 +1,7 @@
 /**
- * From the checks through the casts of DuckDB's COPY into a file and back: each value that a check accepts is in the file as the
- * model in Python has it, as a column, in an array and in an array's objects. No cast fails or changes anything.
+ * From the checks through the casts of DuckDB's COPY into a file and back: each value that a check accepts is
+ * in the file as the model in Python has it, as a column, in an array and in an array's objects. No cast
+ * fails or changes anything.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,7 @@
 /**
- * Generated texts of many column settings laid into records: each setting is a column, an array and a sub-field of an
- * array's objects. What a table must hold afterwards is known before a file is written, from the model in Python.
+ * Generated texts of many column settings laid into records: each setting is a column, an array and a
+ * sub-field of an array's objects. What a table must hold afterwards is known before a file is written, from
+ * the model in Python.
  */
 import type { RawColumn } from '../../src/dataset/normalize.ts'
 import { createChance } from './chance.ts'
@@ -83,7 +84,13 @@ interface Layer {
 }
 
 /** A record of its own for a cell with one text that is refused. */
-function refusal(name: string, cell: Cell, path: string, { settings }: Setting, text: string): Omit<TypedRecord, 'n'> {
+function refusal(
+  name: string,
+  cell: Cell,
+  path: string,
+  { settings }: Setting,
+  text: string,
+): Omit<TypedRecord, 'n'> {
   return { cells: new Map([[name, cell]]), refused: { path, rule: `type.${settings.type}`, text } }
 }
 

@@ -1,6 +1,7 @@
 /**
- * Connections to a Kafka cluster, over @platformatic/kafka's connection and protocol layer (TLS, SASL, framing). Its
- * consumer is not used: it delivers aborted records and does not check CRCs. Partitions are assigned by us.
+ * Connections to a Kafka cluster, over @platformatic/kafka's connection and protocol layer (TLS, SASL,
+ * framing). Its consumer is not used: it delivers aborted records and does not check CRCs. Partitions are
+ * assigned by us.
  */
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
@@ -8,7 +9,14 @@ import { type HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import type { KafkaSourceSpec } from '../../dataset/declaration.ts'
 import { nearest } from '../../dataset/suggest.ts'
 import { kafkaError } from './errors.ts'
-import { KafkaConnection, ResponseError, listOffsetsV7, metadataV12, type Connection, type ConnectionOptions } from './protocol.ts'
+import {
+  KafkaConnection,
+  ResponseError,
+  listOffsetsV7,
+  metadataV12,
+  type Connection,
+  type ConnectionOptions,
+} from './protocol.ts'
 
 export interface TopicInfo {
   topicId: string
@@ -34,7 +42,10 @@ const REQUEST_TIMEOUT_MS = 20_000
 export type Resolve = (host: string, port: number) => Promise<string>
 
 /** `resolve` is asked about every host before a connection, those that brokers name too. */
-export function createKafkaClient(spec: KafkaSourceSpec, resolve: Resolve = async (host) => host): KafkaClient {
+export function createKafkaClient(
+  spec: KafkaSourceSpec,
+  resolve: Resolve = async (host) => host,
+): KafkaClient {
   const connections = new Map<string, Connection>()
   let nodes = new Map<number, { host: string; port: number }>()
 
@@ -63,11 +74,15 @@ export function createKafkaClient(spec: KafkaSourceSpec, resolve: Resolve = asyn
     throw kafkaError(last, spec)
   }
 
-  const metadata = async (topics: string[] | null): Promise<Awaited<ReturnType<typeof metadataV12.api.async>>> => {
+  const metadata = async (
+    topics: string[] | null,
+  ): Promise<Awaited<ReturnType<typeof metadataV12.api.async>>> => {
     const connection = await bootstrap()
     try {
       const response = await answered(metadataV12.api.async(connection, topics, false, false))
-      nodes = new Map(response.brokers.map((broker) => [broker.nodeId, { host: broker.host, port: broker.port }]))
+      nodes = new Map(
+        response.brokers.map((broker) => [broker.nodeId, { host: broker.host, port: broker.port }]),
+      )
       return response
     } catch (error) {
       throw kafkaError(error, spec)
@@ -80,11 +95,18 @@ export function createKafkaClient(spec: KafkaSourceSpec, resolve: Resolve = asyn
       const response = await metadata([name])
       const found = response.topics.find((topic) => topic.name === name)
       if (found === undefined || found.errorCode !== 0) throw await missingTopic(name, spec, metadata)
-      return { topicId: found.topicId, leaders: new Map(found.partitions.map((one) => [one.partitionIndex, one.leaderId])) }
+      return {
+        topicId: found.topicId,
+        leaders: new Map(found.partitions.map((one) => [one.partitionIndex, one.leaderId])),
+      }
     },
     async node(id) {
       const node = nodes.get(id)
-      if (node === undefined) throw failure('broker_unreachable', { brokers: spec.brokers.join(','), reason: `the partition has no leader (node ${id})` })
+      if (node === undefined)
+        throw failure('broker_unreachable', {
+          brokers: spec.brokers.join(','),
+          reason: `the partition has no leader (node ${id})`,
+        })
       try {
         return await open(node.host, node.port)
       } catch (error) {
@@ -96,7 +118,16 @@ export function createKafkaClient(spec: KafkaSourceSpec, resolve: Resolve = asyn
       const found = new Map<number, number>()
       for (const [node, partitions] of byNode) {
         const connection = await this.node(node)
-        const request = [{ name: topic, partitions: partitions.map((partitionIndex) => ({ partitionIndex, currentLeaderEpoch: -1, timestamp: BigInt(time) })) }]
+        const request = [
+          {
+            name: topic,
+            partitions: partitions.map((partitionIndex) => ({
+              partitionIndex,
+              currentLeaderEpoch: -1,
+              timestamp: BigInt(time),
+            })),
+          },
+        ]
         try {
           const response = await listOffsetsV7.api.async(connection, -1, 1, request)
           for (const one of response.topics[0].partitions) found.set(one.partitionIndex, Number(one.offset))
@@ -114,11 +145,16 @@ export function createKafkaClient(spec: KafkaSourceSpec, resolve: Resolve = asyn
 }
 
 async function connectionOptions(spec: KafkaSourceSpec, host: string): Promise<ConnectionOptions> {
-  const options: ConnectionOptions = { connectTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxInflights: 4 }
+  const options: ConnectionOptions = {
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    maxInflights: 4,
+  }
   if (spec.tls !== undefined) {
     const ca = spec.tls.ca === undefined ? undefined : await readSetting(spec.tls.ca)
     options.tls = { rejectUnauthorized: spec.tls.verify, ...(ca === undefined ? {} : { ca }) }
-    // A server name must not be an address (RFC 6066, section 3); certificates are checked against the address then.
+    // A server name must not be an address (RFC 6066, section 3); certificates are checked against the
+    // address then.
     if (isIP(host) === 0) options.tlsServerName = host
   }
   if (spec.sasl !== undefined) {
@@ -146,11 +182,19 @@ async function answered<T>(request: Promise<T>): Promise<T> {
   }
 }
 
-async function missingTopic(topic: string, spec: KafkaSourceSpec, metadata: (topics: null) => Promise<{ topics: { name?: string | null }[] }>): Promise<HeadraceError> {
+async function missingTopic(
+  topic: string,
+  spec: KafkaSourceSpec,
+  metadata: (topics: null) => Promise<{ topics: { name?: string | null }[] }>,
+): Promise<HeadraceError> {
   const names = await metadata(null).then(
     (all) => all.topics.map((one) => one.name ?? '').filter((name) => !name.startsWith('__')),
     (error: unknown) => [`(not known: ${reasonOf(error)})`],
   )
   const near = nearest(topic, names)
-  return failure('topic_not_found', { topic, brokers: spec.brokers.join(','), similar: near ?? (names.slice(0, 10).join(', ') || 'there are no topics') })
+  return failure('topic_not_found', {
+    topic,
+    brokers: spec.brokers.join(','),
+    similar: near ?? (names.slice(0, 10).join(', ') || 'there are no topics'),
+  })
 }

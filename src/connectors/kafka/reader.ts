@@ -1,6 +1,7 @@
 /**
- * Reads the partitions of one child: one long poll at a time per broker, the next one sent before this one's messages are
- * decoded, so that the network works while we do. Reopens by itself after an outage, with a growing pause.
+ * Reads the partitions of one child: one long poll at a time per broker, the next one sent before this one's
+ * messages are decoded, so that the network works while we do. Reopens by itself after an outage, with a
+ * growing pause.
  */
 import { HeadraceError, failure } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
@@ -53,7 +54,9 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
     info ??= await knownTopic(options)
     const wanted = order.filter((partition) => (next.get(partition) as number) < limitOf(options, partition))
     const byNode = Map.groupBy(wanted, (partition) => (info as TopicInfo).leaders.get(partition) ?? -1)
-    const requests = [...byNode].map(async ([node, partitions]) => fetchFrom(await client.node(node), options.topicId, partitions, next, waitMs))
+    const requests = [...byNode].map(async ([node, partitions]) =>
+      fetchFrom(await client.node(node), options.topicId, partitions, next, waitMs),
+    )
     return Promise.all(requests)
   }
 
@@ -81,7 +84,14 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
     async read(messages, waitMs): Promise<ReadResult> {
       const answers = (await receive(waitMs)).flat()
       const from = new Map(answers.map((answer) => [answer.partition, next.get(answer.partition) as number]))
-      for (const answer of answers) next.set(answer.partition, Math.min(nextOffset(answer.records, next.get(answer.partition) as number), limitOf(options, answer.partition)))
+      for (const answer of answers)
+        next.set(
+          answer.partition,
+          Math.min(
+            nextOffset(answer.records, next.get(answer.partition) as number),
+            limitOf(options, answer.partition),
+          ),
+        )
       const served = new Set(answers.filter((one) => one.records.length > 0).map((one) => one.partition))
       order = [...order.filter((partition) => !served.has(partition)), ...served]
       if (served.size > 0 && !closed) prefetch(waitMs)
@@ -104,11 +114,21 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
     inFlight.catch(() => undefined)
   }
 
-  /** Where a batch fails its checksum, or there is too much at a time, the partition is read on from there: what was asked for meanwhile is dropped. */
+  /**
+   * Where a batch fails its checksum, or there is too much at a time, the partition is read on from there:
+   * what was asked for meanwhile is dropped.
+   */
   function decode(messages: Messages, answer: PartitionAnswer, from: number): void {
     const { partition, records, aborted, end } = answer
     if (records.length === 0) return
-    const target = { messages, topic, partition, from, until: limitOf(options, partition), end: end < 0 ? Infinity : end }
+    const target = {
+      messages,
+      topic,
+      partition,
+      from,
+      until: limitOf(options, partition),
+      end: end < 0 ? Infinity : end,
+    }
     const before = next.get(partition)
     let isCorrupt = false
     const reached = readBatches(records, aborted, target, (error) => {
@@ -135,34 +155,66 @@ function limitOf(options: ReaderOptions, partition: number): number {
 /** The topic's leaders; a topic of the same name with another id is not the one we were reading. */
 async function knownTopic(options: ReaderOptions): Promise<TopicInfo> {
   const found = await options.client.topic(options.topic)
-  if (found.topicId !== options.topicId) throw failure('topic_recreated', { topic: options.topic, expected: options.topicId, found: found.topicId, dataset: 'DATASET' })
+  if (found.topicId !== options.topicId)
+    throw failure('topic_recreated', {
+      topic: options.topic,
+      expected: options.topicId,
+      found: found.topicId,
+      dataset: 'DATASET',
+    })
   return found
 }
 
-async function checkAnswers(options: ReaderOptions, answers: PartitionAnswer[], next: Map<number, number>): Promise<void> {
+async function checkAnswers(
+  options: ReaderOptions,
+  answers: PartitionAnswer[],
+  next: Map<number, number>,
+): Promise<void> {
   for (const answer of answers) {
     if (answer.errorCode === CODE.none) continue
     const position = next.get(answer.partition) as number
-    if (answer.errorCode === CODE.offsetOutOfRange) throw await outOfRange(options, answer.partition, position)
-    if (answer.errorCode === CODE.unknownTopicId || answer.errorCode === CODE.unknownTopic) await knownTopic(options)
+    if (answer.errorCode === CODE.offsetOutOfRange)
+      throw await outOfRange(options, answer.partition, position)
+    if (answer.errorCode === CODE.unknownTopicId || answer.errorCode === CODE.unknownTopic)
+      await knownTopic(options)
     const reason = `Kafka partition ${answer.partition}: ${codeName(answer.errorCode)}`
-    if (isRetriableCode(answer.errorCode) || answer.errorCode === CODE.unknownTopicId || answer.errorCode === CODE.unknownTopic)
+    if (
+      isRetriableCode(answer.errorCode) ||
+      answer.errorCode === CODE.unknownTopicId ||
+      answer.errorCode === CODE.unknownTopic
+    )
       throw failure('broker_unreachable', { brokers: options.client.spec.brokers.join(','), reason })
     throw failure('not_supported', { feature: `answer ${reason}`, instead: 'Look at the log of the broker.' })
   }
 }
 
 /** Names the exact range that is gone, or that never was. */
-export async function outOfRange(options: Pick<ReaderOptions, 'client' | 'topic'>, partition: number, next: number): Promise<HeadraceError> {
+export async function outOfRange(
+  options: Pick<ReaderOptions, 'client' | 'topic'>,
+  partition: number,
+  next: number,
+): Promise<HeadraceError> {
   const info = await options.client.topic(options.topic)
   const first = (await options.client.offsetsAt(options.topic, info, -2)).get(partition) ?? 0
   const end = (await options.client.offsetsAt(options.topic, info, -1)).get(partition) ?? 0
-  const about = { topic: options.topic, partition, next, first, end, last: first - 1, count: first - next, dataset: 'DATASET' }
+  const about = {
+    topic: options.topic,
+    partition,
+    next,
+    first,
+    end,
+    last: first - 1,
+    count: first - next,
+    dataset: 'DATASET',
+  }
   return next < first ? failure('offsets_expired', about) : failure('offset_ahead', about)
 }
 
-/* Fetch version 13: by topic id, so that a recreated topic can never be mistaken for the old one (KIP-516). */
-const fetchApi = createAPI<[topicId: string, partitions: number[], next: Map<number, number>, waitMs: number], PartitionAnswer[]>(
+/* Fetch version 13: by topic id, so that a recreated topic is never mistaken for the old one (KIP-516). */
+const fetchApi = createAPI<
+  [topicId: string, partitions: number[], next: Map<number, number>, waitMs: number],
+  PartitionAnswer[]
+>(
   1,
   13,
   (topicId: string, partitions: number[], next: Map<number, number>, waitMs: number) =>
@@ -194,7 +246,8 @@ const fetchApi = createAPI<[topicId: string, partitions: number[], next: Map<num
 function parseFetch(reader: WireReader): PartitionAnswer[] {
   reader.readInt32()
   const errorCode = reader.readInt16()
-  if (errorCode !== 0) throw failure('broker_unreachable', { brokers: 'the broker', reason: codeName(errorCode) })
+  if (errorCode !== 0)
+    throw failure('broker_unreachable', { brokers: 'the broker', reason: codeName(errorCode) })
   reader.readInt32()
   const topics = reader.readArray((r) => {
     r.readUUID()
@@ -209,7 +262,8 @@ function parsePartition(r: WireReader): PartitionAnswer {
   r.readInt64()
   const end = Number(r.readInt64())
   r.readInt64()
-  const aborted = r.readNullableArray((inner) => ({ producerId: inner.readInt64(), firstOffset: inner.readInt64() })) ?? []
+  const aborted =
+    r.readNullableArray((inner) => ({ producerId: inner.readInt64(), firstOffset: inner.readInt64() })) ?? []
   r.readInt32()
   const size = Math.max(r.readUnsignedVarInt() - 1, 0)
   const records = r.buffer.slice(r.position, r.position + size) as Buffer
@@ -217,6 +271,12 @@ function parsePartition(r: WireReader): PartitionAnswer {
   return { partition, errorCode, end, aborted, records }
 }
 
-function fetchFrom(connection: Connection, topicId: string, partitions: number[], next: Map<number, number>, waitMs: number): Promise<PartitionAnswer[]> {
+function fetchFrom(
+  connection: Connection,
+  topicId: string,
+  partitions: number[],
+  next: Map<number, number>,
+  waitMs: number,
+): Promise<PartitionAnswer[]> {
   return fetchApi.async(connection, topicId, partitions, next, waitMs)
 }

@@ -182,7 +182,8 @@ class CsvScanner implements DocumentScanner {
             : wrong === undefined
               ? this.#learn(slab, at)
               : undefined
-        if (fault !== undefined) return { consumed: at, fault: { rule: 'wrong_root', reason: fault, at: -1 }, isFull: false }
+        if (fault !== undefined)
+          return { consumed: at, fault: { rule: 'wrong_root', reason: fault, at: -1 }, isFull: false }
       }
       if (!isHeader) this.#take(slab, at, wrong)
       this.#line += extent.lines

@@ -56,12 +56,14 @@ export function createJsonScanner(spec: JsonShapeSpec, limits: JsonLimits): Docu
     scanWindow(slab, start, end, final) {
       clearRecords(records)
       s.firstRow = 0
-      if (isAtStart && !final && end - start < MARK_BYTES) return { consumed: start, fault: undefined, isFull: false }
+      if (isAtStart && !final && end - start < MARK_BYTES)
+        return { consumed: start, fault: undefined, isFull: false }
       const from = isAtStart ? behindMark(slab.bytes, start) : start
       isAtStart = false
       markSafe(s, from)
       const whole = final ? end : characterEnd(slab.bytes, from, end)
-      if (!isUtf8(slab.bytes.subarray(from, whole))) return { consumed: start, fault: invalid(start), isFull: false }
+      if (!isUtf8(slab.bytes.subarray(from, whole)))
+        return { consumed: start, fault: invalid(start), isFull: false }
       resume(s, slab, held)
       const problem = guarded(s, slab, from, whole, final)
       const isFull = s.safeRows >= s.room

@@ -1,7 +1,27 @@
-/** Start and end tags: matching against the declared tree, well-formedness, and what opening and closing means. */
+/**
+ * Start and end tags: matching against the declared tree, well-formedness, and what opening and closing
+ * means.
+ */
 import { SPACE } from './chars.ts'
-import { attributes, checkAttributes, declaredAttribute, found, isTechnical, scanAttributes } from './attributes.ts'
-import { beginAround, beginItem, beginRecord, endItem, endRecord, reportUnexpected, closeEnvelope, storeAttribute, storeText } from './capture.ts'
+import {
+  attributes,
+  checkAttributes,
+  declaredAttribute,
+  found,
+  isTechnical,
+  scanAttributes,
+} from './attributes.ts'
+import {
+  beginAround,
+  beginItem,
+  beginRecord,
+  endItem,
+  endRecord,
+  reportUnexpected,
+  closeEnvelope,
+  storeAttribute,
+  storeText,
+} from './capture.ts'
 import { claim, takesPlain } from './claims.ts'
 import { lastColon, matches, matchesTag, scanName, textOf } from './names.ts'
 import { lookup, unbind } from './namespaces.ts'
@@ -40,7 +60,9 @@ export function openElement(s: ScanState, p: number): number {
     q = scanAttributes(s, q)
     count = found
     if (s.bytes[q] === SLASH && s.bytes[q + 1] !== GT)
-      throw q + 1 >= s.end ? atEnd(s, s.end, 'a tag') : fault(s, 'forward slash in a tag not followed by >', q)
+      throw q + 1 >= s.end
+        ? atEnd(s, s.end, 'a tag')
+        : fault(s, 'forward slash in a tag not followed by >', q)
   }
   if (node === undefined || !takesPlain(s, node, s.depth - 1)) node = identify(s, p + 1, nameEnd, colon)
   else {
@@ -62,7 +84,8 @@ function identify(s: ScanState, from: number, nameEnd: number, colon: number): E
   const node = findChild(s, colon < 0 ? from : colon + 1, nameEnd, uri)
   rememberName(s, node, from, nameEnd, colon)
   const parent = s.nodes[s.depth - 1]
-  if (node !== undefined && parent !== undefined && s.depth > 1 && s.previous[s.depth - 1] === undefined) parent.first = node
+  if (node !== undefined && parent !== undefined && s.depth > 1 && s.previous[s.depth - 1] === undefined)
+    parent.first = node
   return node
 }
 
@@ -90,7 +113,10 @@ function prefixUri(s: ScanState, from: number, colon: number): string {
   return uri
 }
 
-/** The declared node for a name: one that names its namespace before a plain one, if that is not another namespace's. */
+/**
+ * The declared node for a name: one that names its namespace before a plain one, if that is not another
+ * namespace's.
+ */
 function findChild(s: ScanState, from: number, to: number, uri: string): ElementNode | undefined {
   const candidates = s.depth === 1 ? [s.shape.root] : s.nodes[s.depth - 1]?.children
   if (candidates === undefined || s.ignoredDepth > 0) return undefined
@@ -103,8 +129,17 @@ function findChild(s: ScanState, from: number, to: number, uri: string): Element
   return plain !== undefined && claim(s, plain, uri) ? plain : undefined
 }
 
-/** Declared names without prefix are compared with the declaration at the end tag; all others are kept as written. */
-function rememberName(s: ScanState, node: ElementNode | undefined, from: number, to: number, colon: number): void {
+/**
+ * Declared names without prefix are compared with the declaration at the end tag; all others are kept as
+ * written.
+ */
+function rememberName(
+  s: ScanState,
+  node: ElementNode | undefined,
+  from: number,
+  to: number,
+  colon: number,
+): void {
   const at = s.nameEnds[s.depth - 1]
   if (node !== undefined && colon < 0) {
     s.nameEnds[s.depth] = at
@@ -160,7 +195,11 @@ export function closeElement(s: ScanState, p: number): number {
   const { bytes: b, depth } = s
   if (depth === 0) throw fault(s, 'unexpected closing tag', p)
   const node = s.nodes[depth]
-  if (node !== undefined && s.nameEnds[depth] === s.nameEnds[depth - 1] && matchesTag(s.slab.view, p, node.closeTag)) {
+  if (
+    node !== undefined &&
+    s.nameEnds[depth] === s.nameEnds[depth - 1] &&
+    matchesTag(s.slab.view, p, node.closeTag)
+  ) {
     const behind = p + node.closeTag.length
     if (behind > s.end) throw atEnd(s, s.end, 'a closing tag')
     close(s, behind)
@@ -217,7 +256,9 @@ function closeDeclared(s: ScanState, node: ElementNode, behind: number): void {
   learn(s, depth - 1, node)
 }
 
-/** Remembers which sibling came after which: the next document of the same kind is then predicted throughout. */
+/**
+ * Remembers which sibling came after which: the next document of the same kind is then predicted throughout.
+ */
 function learn(s: ScanState, parentDepth: number, node: ElementNode): void {
   const before = s.previous[parentDepth]
   if (before !== undefined && before !== node && before.parent === node.parent) before.follow = node
@@ -244,7 +285,9 @@ function textIsBlank(s: ScanState): boolean {
   return isBlank(s.slab.bytes, start, start + s.textLength[s.depth])
 }
 
-/** An unknown element is a field that the declaration lacks: one without children, or with text beside them. */
+/**
+ * An unknown element is a field that the declaration lacks: one without children, or with text beside them.
+ */
 function closeUnknown(s: ScanState): void {
   s.expected = undefined
   if (s.ignoredDepth > 0 || s.row < 0) return

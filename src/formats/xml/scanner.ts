@@ -1,12 +1,20 @@
 /**
- * The XML scanner: one pass over UTF-8 bytes, guided by the declared shape. It checks what a conforming processor
- * checks (well-formedness, characters, namespaces, doubled attributes); DTDs are never read. Measured against saxes, which
- * is also its oracle in test/formats/xml-oracle.test.ts.
+ * The XML scanner: one pass over UTF-8 bytes, guided by the declared shape. It checks what a conforming
+ * processor checks (well-formedness, characters, namespaces, doubled attributes); DTDs are never read.
+ * Measured against saxes, which is also its oracle in test/formats/xml-oracle.test.ts.
  *
- * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than memory.
+ * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than
+ * memory.
  */
 import { behindMark } from '../encoding.ts'
-import { clearRecords, createRecords, roomOf, truncateRows, type DocumentFault, type DocumentScanner } from '../records.ts'
+import {
+  clearRecords,
+  createRecords,
+  roomOf,
+  truncateRows,
+  type DocumentFault,
+  type DocumentScanner,
+} from '../records.ts'
 import { createSlab, reserve, type Slab } from '../../core/slab.ts'
 import { textEnd } from './chars.ts'
 import { spreadEnvelope, storeText, takeBackAround } from './capture.ts'
@@ -91,7 +99,13 @@ function numberInstances(s: ScanState): void {
   s.instances[0] = s.lastInstance
 }
 
-function guarded(s: ScanState, slab: Slab, start: number, end: number, final: boolean): DocumentFault | undefined {
+function guarded(
+  s: ScanState,
+  slab: Slab,
+  start: number,
+  end: number,
+  final: boolean,
+): DocumentFault | undefined {
   // The byte behind the input is ours for the time of the call: what is decoded is written after it.
   if (slab.end <= end) {
     reserve(slab, end + 1 - slab.end)
@@ -207,10 +221,18 @@ function takesText(s: ScanState): boolean {
 
 /** Text that no column takes, inside of a record: it is not lost without a word. */
 function isStray(s: ScanState, from: number, to: number): boolean {
-  return s.row >= 0 && s.ignoredDepth === 0 && !s.shape.ignoreAll && s.nodes[s.depth] !== undefined && !isBlank(s.bytes, from, to)
+  return (
+    s.row >= 0 &&
+    s.ignoredDepth === 0 &&
+    !s.shape.ignoreAll &&
+    s.nodes[s.depth] !== undefined &&
+    !isBlank(s.bytes, from, to)
+  )
 }
 
-/** Indentation between tags is most of the text tokens of a document: blanks and line feeds, nothing to check. */
+/**
+ * Indentation between tags is most of the text tokens of a document: blanks and line feeds, nothing to check.
+ */
 function skipIndent(s: ScanState, p: number): number {
   const { bytes: b } = s
   const { view } = s.slab
@@ -221,8 +243,9 @@ function skipIndent(s: ScanState, p: number): number {
 }
 
 /**
- * The text and end tag of the predicted leaf, whose plain start tag ends at `from`: nothing is pushed, no state is
- * touched but the cell. Anything out of the ordinary (references, children, comments) returns 0 and goes the general way.
+ * The text and end tag of the predicted leaf, whose plain start tag ends at `from`: nothing is pushed, no
+ * state is touched but the cell. Anything out of the ordinary (references, children, comments) returns 0 and
+ * goes the general way.
  */
 function quickLeaf(s: ScanState, from: number, node: ElementNode): number {
   const b = s.bytes

@@ -1,15 +1,21 @@
 /**
- * The declared shape of a document, compiled once into a tree of element nodes that the scanner walks beside the
- * input. No code is generated: the tree is data, and prediction (see `follow`) makes it as quick as generated code.
+ * The declared shape of a document, compiled once into a tree of element nodes that the scanner walks beside
+ * the input. No code is generated: the tree is data, and prediction (see `follow`) makes it as quick as
+ * generated code.
  */
 import { failure } from '../../core/errors.ts'
 import { parseXmlPath, xmlStepText, type XmlPath, type XmlStep } from '../../core/xml-path.ts'
 
-/** One field to take out of each record. Paths are relative to the record; `/root/...` starts at the document. */
+/**
+ * One field to take out of each record. Paths are relative to the record; `/root/...` starts at the document.
+ */
 export interface XmlField {
   /** `title`, `author/name`, `@id`, `author/@id`, `/library/@source`, `media:title`, `{urn:x}title`. */
   path: string
-  /** Collects every occurrence as a JSON array. With `fields`, each occurrence is an object of these sub-paths. */
+  /**
+   * Collects every occurrence as a JSON array. With `fields`, each occurrence is an object of these
+   * sub-paths.
+   */
   array?: { fields?: XmlSubField[] }
 }
 
@@ -48,14 +54,18 @@ export interface List {
   owner: Member | undefined
 }
 
-/** A member of the items of a list (its number in `lists`); `collects`: the list that the member is, or -1. */
+/**
+ * A member of the items of a list (its number in `lists`); `collects`: the list that the member is, or -1.
+ */
 export interface Member {
   list: number
   name: string
   collects: number
 }
 
-/** Bytes of a tag as little-endian words; the last word overlaps the one before, so that no byte is left over. */
+/**
+ * Bytes of a tag as little-endian words; the last word overlaps the one before, so that no byte is left over.
+ */
 export interface TagWords {
   length: number
   words: Int32Array
@@ -100,7 +110,9 @@ export interface ElementNode {
   /** Text of its own that no column takes is left out without a word. */
   ignoresText: boolean
   leaf: boolean
-  /** The child that came first last time, and the sibling that came after this one: tried before any look-up. */
+  /**
+   * The child that came first last time, and the sibling that came after this one: tried before any look-up.
+   */
   first: ElementNode | undefined
   follow: ElementNode | undefined
 }
@@ -135,7 +147,10 @@ interface Target {
   member: Member | undefined
 }
 
-/** Throws `path_unreadable`: declarations are checked before, but columns that drift added keep their paths in the table. */
+/**
+ * Throws `path_unreadable`: declarations are checked before, but columns that drift added keep their paths in
+ * the table.
+ */
 export function compileShape(spec: XmlShapeSpec): XmlShape {
   const compiler: Compiler = { spec, nodes: 0, listOf: spec.fields.map(() => -1), lists: [] }
   const [first, ...rest] = parsed(spec, spec.record).steps
@@ -171,21 +186,39 @@ function parsed(spec: XmlShapeSpec, path: string): XmlPath {
   return read
 }
 
-function addField(compiler: Compiler, { root, record }: { root: ElementNode; record: ElementNode }, field: XmlField, column: number): void {
+function addField(
+  compiler: Compiler,
+  { root, record }: { root: ElementNode; record: ElementNode },
+  field: XmlField,
+  column: number,
+): void {
   const { fromRoot, steps } = parsed(compiler.spec, field.path)
   const elements = steps.filter((step) => !step.attribute)
   const node = fromRoot ? fromDocument(compiler, root, elements) : below(compiler, record, elements)
-  if (field.array !== undefined) compiler.listOf[column] = addList(compiler, field.array, { column, owner: undefined })
-  place(compiler, { node, attribute: steps.find((step) => step.attribute) }, field, { column, member: undefined })
+  if (field.array !== undefined)
+    compiler.listOf[column] = addList(compiler, field.array, { column, owner: undefined })
+  place(compiler, { node, attribute: steps.find((step) => step.attribute) }, field, {
+    column,
+    member: undefined,
+  })
   if (fromRoot && !node.inRecord) envelopeOwner(node, record).envelope.push(column)
 }
 
-function addList({ lists }: Compiler, { fields }: { fields?: XmlSubField[] }, { column, owner }: Omit<List, 'hasItems'>): number {
+function addList(
+  { lists }: Compiler,
+  { fields }: { fields?: XmlSubField[] },
+  { column, owner }: Omit<List, 'hasItems'>,
+): number {
   return lists.push({ column, hasItems: fields !== undefined, owner }) - 1
 }
 
 /** Lays what a field takes on the element or attribute that its path leads to. */
-function place(compiler: Compiler, at: { node: ElementNode; attribute: XmlStep | undefined }, field: XmlField, target: Target): void {
+function place(
+  compiler: Compiler,
+  at: { node: ElementNode; attribute: XmlStep | undefined },
+  field: XmlField,
+  target: Target,
+): void {
   const { node, attribute } = at
   const list = target.member === undefined ? compiler.listOf[target.column] : target.member.collects
   if (attribute !== undefined) node.attributes.push(newAttribute(compiler, attribute, target))
@@ -196,7 +229,11 @@ function place(compiler: Compiler, at: { node: ElementNode; attribute: XmlStep |
 
 function addSubField(compiler: Compiler, item: ElementNode, sub: XmlSubField, list: number): void {
   const { steps } = parsed(compiler.spec, sub.path)
-  const node = below(compiler, item, steps.filter((step) => !step.attribute))
+  const node = below(
+    compiler,
+    item,
+    steps.filter((step) => !step.attribute),
+  )
   const { column } = compiler.lists[list]
   const member: Member = { list, name: sub.name, collects: -1 }
   if (sub.array !== undefined) member.collects = addList(compiler, sub.array, { column, owner: member })
@@ -215,17 +252,24 @@ function below(compiler: Compiler, from: ElementNode, steps: XmlStep[]): Element
   return node
 }
 
-/** A plain step above the record means the element that the record's path names there, whatever namespace that says. */
+/**
+ * A plain step above the record means the element that the record's path names there, whatever namespace that
+ * says.
+ */
 function fromDocument(compiler: Compiler, root: ElementNode, [, ...steps]: XmlStep[]): ElementNode {
   let node = root
   for (const step of steps) {
-    const onPath = node.children.find((child) => child.onPath && child.local === step.local && step.uri === undefined)
+    const onPath = node.children.find(
+      (child) => child.onPath && child.local === step.local && step.uri === undefined,
+    )
     node = onPath ?? childOf(compiler, node, step)
   }
   return node
 }
 
-/** The envelope value belongs to all records below the nearest element that it shares with the record's path. */
+/**
+ * The envelope value belongs to all records below the nearest element that it shares with the record's path.
+ */
 function envelopeOwner(target: ElementNode, record: ElementNode): ElementNode {
   const path = new Set<ElementNode>()
   for (let node = record.parent; node !== undefined; node = node.parent) path.add(node)
@@ -236,15 +280,30 @@ function envelopeOwner(target: ElementNode, record: ElementNode): ElementNode {
 
 function addIgnored(compiler: Compiler, record: ElementNode, path: string): void {
   const { steps } = parsed(compiler.spec, path)
-  const node = below(compiler, record, steps.filter((step) => !step.attribute))
+  const node = below(
+    compiler,
+    record,
+    steps.filter((step) => !step.attribute),
+  )
   const attribute = steps.find((step) => step.attribute)
-  if (attribute !== undefined) node.attributes.push(newAttribute(compiler, attribute, { column: -1, member: undefined }))
+  if (attribute !== undefined)
+    node.attributes.push(newAttribute(compiler, attribute, { column: -1, member: undefined }))
   else if (node === record) node.ignoresText = true
   else node.ignored = true
 }
 
-function newAttribute({ spec }: Compiler, { local, uri }: XmlStep, { column, member }: Target): AttributeNode {
-  return { name: Buffer.from(local), uri, column, member, step: `@${xmlStepText(local, uri, spec.namespaces)}` }
+function newAttribute(
+  { spec }: Compiler,
+  { local, uri }: XmlStep,
+  { column, member }: Target,
+): AttributeNode {
+  return {
+    name: Buffer.from(local),
+    uri,
+    column,
+    member,
+    step: `@${xmlStepText(local, uri, spec.namespaces)}`,
+  }
 }
 
 function childOf(compiler: Compiler, parent: ElementNode, step: XmlStep): ElementNode {
@@ -299,7 +358,8 @@ function finish(node: ElementNode): void {
   const isText = node.column >= 0 || node.member !== undefined
   const isEnd = node.children.length === 0 && node.attributes.length === 0 && node.list < 0
   node.closed = node.ignored && isEnd && !isText
-  node.leaf = node.children.length === 0 && node.column >= 0 && node.list < 0 && !node.isRecord && node.inRecord
+  node.leaf =
+    node.children.length === 0 && node.column >= 0 && node.list < 0 && !node.isRecord && node.inRecord
   node.first = node.children[0]
   node.children.forEach((child, i) => {
     child.follow = child.isRecord ? child : node.children[i + 1]
@@ -310,6 +370,8 @@ function finish(node: ElementNode): void {
 }
 
 function rivalsOf(plain: ElementNode, siblings: ElementNode[]): string[] | undefined {
-  const uris = siblings.filter((one) => one.local === plain.local && one.uri !== undefined).map((one) => one.uri as string)
+  const uris = siblings
+    .filter((one) => one.local === plain.local && one.uri !== undefined)
+    .map((one) => one.uri as string)
   return uris.length === 0 ? undefined : uris
 }
