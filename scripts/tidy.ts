@@ -7,6 +7,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { parseSync } from 'oxc-parser'
 import { ERRORS } from '../src/core/errors.ts'
+import { checkWidth } from './line-width.ts'
 
 export interface SourceFile {
   /** Path from the project's root: `src/core/errors.ts`. */
@@ -82,6 +83,7 @@ export function findUntidy(files: SourceFile[]): Finding[] {
       ...checkNames(file),
       ...checkCalls(file),
       ...checkLengths(file),
+      ...checkWidth(file),
       ...checkImports(file),
     ]),
     ...findCycles(files),

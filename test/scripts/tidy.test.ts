@@ -43,9 +43,16 @@ test.each([
   ['printing past the output', 'src/cli/a.ts', "console.log('x')\n", 'call'],
   ['a lone test', 'test/a.test.ts', `test${'.only'}('x', () => {})\n`, 'call'],
   ['a long file', 'src/core/a.ts', 'const a = 1\n'.repeat(400), 'file-length'],
+  ['a wide line of code', 'src/core/a.ts', `const a = [${'1, '.repeat(40)}1]\n`, 'width'],
+  ['a wide comment', 'src/core/a.ts', `// ${'word '.repeat(30)}\n`, 'width'],
   ['a long function', 'src/core/a.ts', `function a() {\n${lines(80)}\n}\n`, 'function-length'],
 ])('finds %s', (_, path, text, rule) => {
   expect(rulesOf(path, text)).toContain(rule)
+})
+
+test('leaves a text alone that runs over the edge, and what stands before it', () => {
+  expect(rulesOf('src/core/a.ts', `const a = '${'word '.repeat(30)}'\n`)).not.toContain('width')
+  expect(rulesOf('src/core/a.ts', `const a = sql\`SELECT ${'x, '.repeat(50)}\`\n`)).not.toContain('width')
 })
 
 test('finds a cycle, and not one of types only', () => {
