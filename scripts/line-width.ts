@@ -1,4 +1,4 @@
-/** No line is wider than one can read beside another file. The formatter wraps code; this finds what it leaves alone. */
+/** No line is wider than one can read beside another. The formatter wraps code; this finds what it leaves alone. */
 import { parseSync } from 'oxc-parser'
 import type { Finding, SourceFile } from './tidy.ts'
 
