@@ -11,7 +11,7 @@ import { FIRST_PRICE_LIST, priceOf, type Price, type PriceList } from '../schedu
 import { weightOf } from '../scheduling/fair-share.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
-import { closeLots, grant } from './ledger.ts'
+import { closeLots, grant } from './lots.ts'
 
 export interface NewPurchase {
   resource_type: 'dedicated_units' | 'vcpu_hours'
