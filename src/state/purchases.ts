@@ -132,10 +132,32 @@ async function reserveUnits(tx: Tx, purchase: NewPurchase, capacity: OfferedCapa
 /** The most units sold at one moment of a span: the sum can only rise where a purchase begins. */
 export async function soldUnits(db: Db, from: Date, until: Date): Promise<number> {
   const { rows } = await sql<{ units: number }>`
-    WITH p AS (SELECT quantity, valid_from, valid_until FROM resource_purchases WHERE resource_type = 'dedicated_units' AND status IN ('active', 'scheduled') AND valid_from < ${until} AND valid_until > ${from})
-    SELECT coalesce(max(units), 0)::int AS units FROM (
-      SELECT (SELECT sum(quantity) FROM p WHERE valid_from <= m.at AND valid_until > m.at) AS units FROM (SELECT ${from}::timestamptz AS at UNION SELECT valid_from FROM p WHERE valid_from > ${from}) m
-    ) moments`.execute(db)
+    WITH p AS (
+      SELECT quantity, valid_from, valid_until
+      FROM resource_purchases
+      WHERE resource_type = 'dedicated_units'
+        AND status IN ('active', 'scheduled')
+        AND valid_from < ${until}
+        AND valid_until > ${from}
+    ),
+    -- More are sold than before only where a purchase begins.
+    moments AS (
+      SELECT ${from}::timestamptz AS at
+      UNION
+      SELECT valid_from FROM p WHERE valid_from > ${from}
+    ),
+    sold AS (
+      SELECT (
+        SELECT sum(quantity)
+        FROM p
+        WHERE valid_from <= m.at
+          AND valid_until > m.at
+      ) AS units
+      FROM moments m
+    )
+    SELECT coalesce(max(units), 0)::int AS units
+    FROM sold
+  `.execute(db)
   return rows[0].units
 }
 
@@ -171,11 +193,25 @@ export async function openLots(
 /** The tenant's weight in the queue is what it bought. */
 export async function weigh(tx: Tx, tenantId: string, now: Date): Promise<void> {
   const { rows } = await sql<{ units: number; per_day: number }>`
-    SELECT coalesce(sum(quantity) FILTER (WHERE resource_type = 'dedicated_units'), 0)::float8 AS units,
-      coalesce(sum(quantity * CASE time_period WHEN 'hourly' THEN 24.0 WHEN 'daily' THEN 1.0 WHEN 'monthly' THEN 1 / 30.0 ELSE 1 / 365.0 END) FILTER (WHERE resource_type = 'vcpu_hours'), 0)::float8 AS per_day
-    FROM resource_purchases WHERE tenant_id = ${tenantId} AND status IN ('active', 'scheduled') AND valid_from <= ${now} AND valid_until > ${now}`.execute(
-    tx,
-  )
+    SELECT
+      coalesce(sum(quantity) FILTER (WHERE resource_type = 'dedicated_units'), 0)::float8 AS units,
+      coalesce(
+        sum(
+          quantity * CASE time_period
+            WHEN 'hourly' THEN 24.0
+            WHEN 'daily' THEN 1.0
+            WHEN 'monthly' THEN 1 / 30.0
+            ELSE 1 / 365.0
+          END
+        ) FILTER (WHERE resource_type = 'vcpu_hours'),
+        0
+      )::float8 AS per_day
+    FROM resource_purchases
+    WHERE tenant_id = ${tenantId}
+      AND status IN ('active', 'scheduled')
+      AND valid_from <= ${now}
+      AND valid_until > ${now}
+  `.execute(tx)
   const weight = weightOf({ dedicatedUnits: rows[0].units, vcpuHoursPerDay: rows[0].per_day })
   await tx
     .insertInto('tenant_shares')
@@ -287,7 +323,11 @@ export async function turnPeriods(tx: Tx, now: Date): Promise<string[]> {
     .where('status', 'in', ['active', 'scheduled'])
     .where('valid_until', '>', now)
     .where(
-      sql<boolean>`coalesce((SELECT max(l.valid_until) FROM ledger_lots l WHERE l.purchase_id = p.purchase_id), p.valid_from) < least(p.valid_until, ${new Date(now.getTime() + AHEAD_MS)}::timestamptz)`,
+      sql<boolean>`
+        coalesce(
+          (SELECT max(l.valid_until) FROM ledger_lots l WHERE l.purchase_id = p.purchase_id),
+          p.valid_from
+        ) < least(p.valid_until, ${new Date(now.getTime() + AHEAD_MS)}::timestamptz)`,
     )
     .execute()
   for (const purchase of due) await openLots(tx, purchase, now)
