@@ -1,5 +1,5 @@
 /** Warnings before a promise is missed, with the slack that is left; each once per execution and promise. */
-import { sql } from 'kysely'
+import { sql, type RawBuilder } from 'kysely'
 import type { Tx } from './database.ts'
 
 /** A warning comes when less than this part of the promised time is left. */
@@ -12,36 +12,10 @@ const LAST_PART = 0.25
 export async function warn(tx: Tx, now: Date): Promise<number> {
   const { rows } = await sql<{ execution_id: string }>`
     WITH running AS (
-      SELECT
-        x.execution_id,
-        'runtime' AS promise,
-        (j.sla_requirements->>'max_runtime_minutes')::float8 AS promised,
-        (j.sla_requirements->>'max_runtime_minutes')::float8
-          - extract(epoch FROM ${now}::timestamptz - x.actual_start_time) / 60 AS slack
-      FROM bookings
-      JOIN job_executions x USING (execution_id)
-      JOIN ingestion_jobs j USING (job_id)
-      WHERE x.status = 'running'
-        AND NOT j.continuous
-        AND j.sla_requirements ? 'max_runtime_minutes'
-        AND NOT 'runtime' = ANY (x.warned)
+      ${promisedEnds(now)}
     ),
     stale AS (
-      SELECT
-        x.execution_id,
-        'freshness' AS promise,
-        (j.sla_requirements->>'max_freshness_seconds')::float8 / 60 AS promised,
-        (
-          (j.sla_requirements->>'max_freshness_seconds')::float8
-          - (x.progress->>'freshness_seconds')::float8
-        ) / 60 AS slack
-      FROM bookings
-      JOIN job_executions x USING (execution_id)
-      JOIN ingestion_jobs j USING (job_id)
-      WHERE x.status = 'running'
-        AND j.sla_requirements ? 'max_freshness_seconds'
-        AND x.progress ? 'freshness_seconds'
-        AND NOT 'freshness' = ANY (x.warned)
+      ${PROMISED_FRESHNESS}
     ),
     late AS (
       SELECT * FROM running WHERE slack < promised * ${LAST_PART}::float8
@@ -115,3 +89,41 @@ async function warnWaiting(tx: Tx, now: Date): Promise<number> {
   `.execute(tx)
   return rows.length
 }
+
+/** Runs that promise an end, with the minutes promised and those that are left. */
+function promisedEnds(now: Date): RawBuilder<unknown> {
+  return sql`
+  SELECT
+    x.execution_id,
+    'runtime' AS promise,
+    (j.sla_requirements->>'max_runtime_minutes')::float8 AS promised,
+    (j.sla_requirements->>'max_runtime_minutes')::float8
+      - extract(epoch FROM ${now}::timestamptz - x.actual_start_time) / 60 AS slack
+  FROM bookings
+  JOIN job_executions x USING (execution_id)
+  JOIN ingestion_jobs j USING (job_id)
+  WHERE x.status = 'running'
+    AND NOT j.continuous
+    AND j.sla_requirements ? 'max_runtime_minutes'
+    AND NOT 'runtime' = ANY (x.warned)
+  `
+}
+
+/** Streams that promise freshness, in minutes as well. */
+const PROMISED_FRESHNESS = sql`
+  SELECT
+    x.execution_id,
+    'freshness' AS promise,
+    (j.sla_requirements->>'max_freshness_seconds')::float8 / 60 AS promised,
+    (
+      (j.sla_requirements->>'max_freshness_seconds')::float8
+      - (x.progress->>'freshness_seconds')::float8
+    ) / 60 AS slack
+  FROM bookings
+  JOIN job_executions x USING (execution_id)
+  JOIN ingestion_jobs j USING (job_id)
+  WHERE x.status = 'running'
+    AND j.sla_requirements ? 'max_freshness_seconds'
+    AND x.progress ? 'freshness_seconds'
+    AND NOT 'freshness' = ANY (x.warned)
+`
