@@ -5,7 +5,7 @@
 import { sql, type RawBuilder } from 'kysely'
 import { UNIT } from '../core/amounts.ts'
 import { DEDICATED } from '../core/namespaces.ts'
-import type { Booking } from '../scheduling/cycle.ts'
+import type { Booking } from '../scheduling/snapshot.ts'
 import type { SlotGrid } from '../scheduling/slots.ts'
 import { lockCapacity } from './capacity.ts'
 import type { Tx } from './database.ts'

@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely'
 import type { Namespace } from '../core/namespaces.ts'
-import { advance, extendRunning, type Advance, type Later, type Outrunning } from '../scheduling/cycle.ts'
+import { advance, extendRunning, type Advance, type Later, type Outrunning } from '../scheduling/booked.ts'
 import { allocate } from './allocation.ts'
 import { gridAt, lockCapacity, readSlots, type SlotSettings } from './capacity.ts'
 import type { Tx } from './database.ts'

@@ -3,7 +3,7 @@
  */
 import { sql } from 'kysely'
 import { NAMESPACES, type Namespace, type OfferedCapacity } from '../core/namespaces.ts'
-import type { Snapshot } from '../scheduling/cycle.ts'
+import type { Snapshot } from '../scheduling/snapshot.ts'
 import { emptyLane, type SlotGrid } from '../scheduling/slots.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'

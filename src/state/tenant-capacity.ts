@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely'
 import { DEDICATED } from '../core/namespaces.ts'
-import type { TenantState } from '../scheduling/cycle.ts'
+import type { TenantState } from '../scheduling/snapshot.ts'
 import { emptyLane, type SlotGrid } from '../scheduling/slots.ts'
 import { lockCapacity } from './capacity.ts'
 import type { Db } from './database.ts'
