@@ -16,7 +16,8 @@ import {
   type Surroundings,
 } from '../formats/records.ts'
 import { createXmlScanner } from '../formats/xml/scanner.ts'
-import { compileShape, type XmlSubField } from '../formats/xml/shape.ts'
+import { compileShape } from '../formats/xml/compile-shape.ts'
+import type { XmlSubField } from '../formats/xml/shape.ts'
 
 export interface MessageFault {
   rule: string

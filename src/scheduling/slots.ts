@@ -37,8 +37,7 @@ export function findPlacement(
   grid: SlotGrid,
   lanes: Lane[],
   need: Need,
-  earliestMs: number,
-  deadlineMs: number,
+  { earliestMs, deadlineMs }: { earliestMs: number; deadlineMs: number },
 ): Placement | undefined {
   let fromMs = Math.max(earliestMs, grid.originMs)
   for (;;) {

@@ -28,9 +28,13 @@ export async function record(tx: Tx, ...events: NewEvent[]): Promise<void> {
   )
   // The transaction has its number before the event has one, as createEventHorizon needs it: a condition
   // without columns comes before all rows.
-  await sql`INSERT INTO events (tenant_id, actor, event, subject, data) SELECT tenant_id, actor, event, subject, data FROM jsonb_to_recordset(${rows}::jsonb) AS e (tenant_id uuid, actor text, event text, subject uuid, data jsonb) WHERE pg_current_xact_id() IS NOT NULL`.execute(
-    tx,
-  )
+  await sql`
+    INSERT INTO events (tenant_id, actor, event, subject, data)
+    SELECT tenant_id, actor, event, subject, data
+    FROM jsonb_to_recordset(${rows}::jsonb)
+      AS e (tenant_id uuid, actor text, event text, subject uuid, data jsonb)
+    WHERE pg_current_xact_id() IS NOT NULL
+  `.execute(tx)
 }
 
 /** Of an event: settings of jobs may be long, and each change of them is told to all who listen. */
@@ -109,14 +113,13 @@ export function createEventHorizon(
   let settled = 0n
   let seen: { newest: bigint; next: bigint; atMs: number }[] = []
   const look = async (): Promise<bigint> => {
-    const {
-      rows: [now],
-    } = await sql<{
-      newest: bigint
-      oldest: string
-    }>`SELECT coalesce(max(event_id), 0) AS newest, pg_snapshot_xmin(pg_current_snapshot())::text AS oldest FROM events`.execute(
-      db,
-    )
+    const { rows } = await sql<{ newest: bigint; oldest: string }>`
+      SELECT
+        coalesce(max(event_id), 0) AS newest,
+        pg_snapshot_xmin(pg_current_snapshot())::text AS oldest
+      FROM events
+    `.execute(db)
+    const [now] = rows
     const over = seen
       .filter((one) => one.next <= BigInt(now.oldest) || nowMs() - one.atMs > LONGEST_MS)
       .at(-1)

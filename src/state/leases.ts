@@ -13,10 +13,17 @@ export async function holdLease(
   { name, holder, leaseMs }: { name: string; holder: string; leaseMs: number },
 ): Promise<bigint | undefined> {
   const { rows } = await sql<{ generation: bigint }>`
-    INSERT INTO leases AS l (lease_name, holder, generation, lease_until) VALUES (${name}, ${holder}, 1, clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8))
-    ON CONFLICT (lease_name) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until, generation = CASE WHEN l.holder = excluded.holder THEN l.generation ELSE l.generation + 1 END
-      WHERE l.holder = excluded.holder OR l.lease_until < clock_timestamp()
-    RETURNING generation`.execute(db)
+    INSERT INTO leases AS l (lease_name, holder, generation, lease_until)
+    VALUES (${name}, ${holder}, 1, clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8))
+    ON CONFLICT (lease_name) DO UPDATE
+    SET
+      holder = excluded.holder,
+      lease_until = excluded.lease_until,
+      generation = CASE WHEN l.holder = excluded.holder THEN l.generation ELSE l.generation + 1 END
+    WHERE l.holder = excluded.holder
+      OR l.lease_until < clock_timestamp()
+    RETURNING generation
+  `.execute(db)
   return rows[0]?.generation
 }
 

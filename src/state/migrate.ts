@@ -39,9 +39,14 @@ export async function migrate(url: string): Promise<{ applied: string[] }> {
   try {
     await client.query("SET client_min_messages = 'warning'")
     await ignoring(ALREADY_THERE, () =>
-      client.query(
-        'CREATE TABLE IF NOT EXISTS migrations (id integer PRIMARY KEY, name text NOT NULL, breaking boolean NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())',
-      ),
+      client.query(`
+        CREATE TABLE IF NOT EXISTS migrations (
+          id integer PRIMARY KEY,
+          name text NOT NULL,
+          breaking boolean NOT NULL,
+          applied_at timestamptz NOT NULL DEFAULT now()
+        )
+      `),
     )
     const { rows } = await client.query<{ id: number; name: string; breaking: boolean }>(
       'SELECT id, name, breaking FROM migrations ORDER BY id',

@@ -3,15 +3,16 @@
  * they reserve.
  */
 import { sql } from 'kysely'
-import { UNIT, VCPU_HOUR } from '../core/amounts.ts'
+import { VCPU_HOUR } from '../core/amounts.ts'
 import { failure } from '../core/errors.ts'
-import { DEDICATED, type OfferedCapacity } from '../core/namespaces.ts'
+import type { OfferedCapacity } from '../core/namespaces.ts'
 import { periodStart, wholePeriods, type TimePeriod } from '../core/periods.ts'
 import { FIRST_PRICE_LIST, priceOf, type Price, type PriceList } from '../scheduling/prices.ts'
-import { weightOf } from '../scheduling/fair-share.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
-import { closeLots, grant } from './ledger.ts'
+import { closeLots, grant } from './lots.ts'
+import { weigh } from './tenant-weight.ts'
+import { reserveUnits } from './units-sold.ts'
 
 export interface NewPurchase {
   resource_type: 'dedicated_units' | 'vcpu_hours'
@@ -112,33 +113,6 @@ export async function currentPrices(db: Db): Promise<PriceList> {
     : ({ ...(row.prices as object), currency: row.currency } as PriceList)
 }
 
-/** Refuses units that are not free at some moment of the time: units are sold once. One sale at a time. */
-async function reserveUnits(tx: Tx, purchase: NewPurchase, capacity: OfferedCapacity): Promise<void> {
-  await sql`SELECT pg_advisory_xact_lock(hashtext('headrace.units'))`.execute(tx)
-  const total = Math.floor(
-    Math.min(capacity[DEDICATED].cpuCores / UNIT.cpuCores, capacity[DEDICATED].memoryGb / UNIT.memoryGb),
-  )
-  const sold = await soldUnits(tx, purchase.valid_from, purchase.valid_until)
-  if (sold + purchase.quantity > total)
-    throw failure('capacity_not_for_sale', {
-      asked: purchase.quantity,
-      free: Math.max(0, total - sold),
-      total,
-      from: purchase.valid_from.toISOString(),
-      until: purchase.valid_until.toISOString(),
-    })
-}
-
-/** The most units sold at one moment of a span: the sum can only rise where a purchase begins. */
-export async function soldUnits(db: Db, from: Date, until: Date): Promise<number> {
-  const { rows } = await sql<{ units: number }>`
-    WITH p AS (SELECT quantity, valid_from, valid_until FROM resource_purchases WHERE resource_type = 'dedicated_units' AND status IN ('active', 'scheduled') AND valid_from < ${until} AND valid_until > ${from})
-    SELECT coalesce(max(units), 0)::int AS units FROM (
-      SELECT (SELECT sum(quantity) FROM p WHERE valid_from <= m.at AND valid_until > m.at) AS units FROM (SELECT ${from}::timestamptz AS at UNION SELECT valid_from FROM p WHERE valid_from > ${from}) m
-    ) moments`.execute(db)
-  return rows[0].units
-}
-
 /** Opens the lots of a purchase whose periods begin soon. Safe to repeat. */
 export async function openLots(
   tx: Tx,
@@ -166,22 +140,6 @@ export async function openLots(
         at: now,
       })
   }
-}
-
-/** The tenant's weight in the queue is what it bought. */
-export async function weigh(tx: Tx, tenantId: string, now: Date): Promise<void> {
-  const { rows } = await sql<{ units: number; per_day: number }>`
-    SELECT coalesce(sum(quantity) FILTER (WHERE resource_type = 'dedicated_units'), 0)::float8 AS units,
-      coalesce(sum(quantity * CASE time_period WHEN 'hourly' THEN 24.0 WHEN 'daily' THEN 1.0 WHEN 'monthly' THEN 1 / 30.0 ELSE 1 / 365.0 END) FILTER (WHERE resource_type = 'vcpu_hours'), 0)::float8 AS per_day
-    FROM resource_purchases WHERE tenant_id = ${tenantId} AND status IN ('active', 'scheduled') AND valid_from <= ${now} AND valid_until > ${now}`.execute(
-    tx,
-  )
-  const weight = weightOf({ dedicatedUnits: rows[0].units, vcpuHoursPerDay: rows[0].per_day })
-  await tx
-    .insertInto('tenant_shares')
-    .values({ tenant_id: tenantId, weight })
-    .onConflict((on) => on.column('tenant_id').doUpdateSet({ weight }))
-    .execute()
 }
 
 /**
@@ -287,7 +245,11 @@ export async function turnPeriods(tx: Tx, now: Date): Promise<string[]> {
     .where('status', 'in', ['active', 'scheduled'])
     .where('valid_until', '>', now)
     .where(
-      sql<boolean>`coalesce((SELECT max(l.valid_until) FROM ledger_lots l WHERE l.purchase_id = p.purchase_id), p.valid_from) < least(p.valid_until, ${new Date(now.getTime() + AHEAD_MS)}::timestamptz)`,
+      sql<boolean>`
+        coalesce(
+          (SELECT max(l.valid_until) FROM ledger_lots l WHERE l.purchase_id = p.purchase_id),
+          p.valid_from
+        ) < least(p.valid_until, ${new Date(now.getTime() + AHEAD_MS)}::timestamptz)`,
     )
     .execute()
   for (const purchase of due) await openLots(tx, purchase, now)

@@ -143,15 +143,7 @@ export async function changeTenant(
     actor: string
   },
 ): Promise<void> {
-  const now = await tx
-    .selectFrom('tenants')
-    .select(['version', 'policy'])
-    .where('tenant_id', '=', tenantId)
-    .where('status', '<>', 'deleted')
-    .forUpdate()
-    .executeTakeFirst()
-  if (now === undefined)
-    throw failure('not_found', { what: 'tenant', id: tenantId, list: 'GET /api/v1/tenants' })
+  const now = await lockTenant(tx, tenantId)
   if (version !== undefined && version !== now.version)
     throw failure('version_moved', {
       what: 'The tenant',
@@ -176,13 +168,7 @@ export async function changeTenant(
         ? failure('name_taken', { what: 'tenant', name: change.tenant_name }, error)
         : error
     })
-  if (change.status === 'deleted')
-    await tx
-      .updateTable('access_tokens')
-      .set({ revoked_at: new Date() })
-      .where('tenant_id', '=', tenantId)
-      .where('revoked_at', 'is', null)
-      .execute()
+  if (change.status === 'deleted') await revokeTokens(tx, tenantId)
   await record(tx, {
     tenantId,
     actor,
@@ -190,4 +176,27 @@ export async function changeTenant(
     subject: tenantId,
     data: change,
   })
+}
+
+/** The tenant, locked until the transaction ends. Throws `not_found`. */
+async function lockTenant(tx: Tx, tenantId: string) {
+  const row = await tx
+    .selectFrom('tenants')
+    .select(['version', 'policy'])
+    .where('tenant_id', '=', tenantId)
+    .where('status', '<>', 'deleted')
+    .forUpdate()
+    .executeTakeFirst()
+  if (row === undefined)
+    throw failure('not_found', { what: 'tenant', id: tenantId, list: 'GET /api/v1/tenants' })
+  return row
+}
+
+async function revokeTokens(tx: Tx, tenantId: string): Promise<void> {
+  await tx
+    .updateTable('access_tokens')
+    .set({ revoked_at: new Date() })
+    .where('tenant_id', '=', tenantId)
+    .where('revoked_at', 'is', null)
+    .execute()
 }

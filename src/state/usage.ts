@@ -22,14 +22,39 @@ export async function usageOf(db: Db, tenantId: string, now: Date): Promise<Usag
     granted: bigint
     consumed: bigint
   }>`
-    SELECT (SELECT coalesce(sum(quantity), 0)::int FROM resource_purchases WHERE tenant_id = ${tenantId} AND resource_type = 'dedicated_units' AND status IN ('active', 'scheduled') AND valid_from <= ${now} AND valid_until > ${now}) AS units,
-      coalesce(b.cpu, 0)::int AS cpu, coalesce(b.memory, 0)::int AS memory,
-      coalesce(l.granted, 0)::bigint AS granted, coalesce(l.consumed, 0)::bigint AS consumed
-    FROM (SELECT sum(x.cpu_cores) AS cpu, sum(x.memory_gb) AS memory FROM bookings k JOIN job_executions x USING (execution_id) WHERE k.tenant_id = ${tenantId} AND k.booked_from <= ${now} AND x.unit_owner = ${tenantId}) b,
-      (SELECT sum(granted) FILTER (WHERE purchase_id IS NOT NULL) AS granted, sum(consumed) AS consumed FROM ledger_lots
-        WHERE tenant_id = ${tenantId} AND NOT closed AND valid_from <= ${now} AND valid_until > ${now}) l`.execute(
-    db,
-  )
+    SELECT
+      (
+        SELECT coalesce(sum(quantity), 0)::int
+        FROM resource_purchases
+        WHERE tenant_id = ${tenantId}
+          AND resource_type = 'dedicated_units'
+          AND status IN ('active', 'scheduled')
+          AND valid_from <= ${now}
+          AND valid_until > ${now}
+      ) AS units,
+      coalesce(b.cpu, 0)::int AS cpu,
+      coalesce(b.memory, 0)::int AS memory,
+      coalesce(l.granted, 0)::bigint AS granted,
+      coalesce(l.consumed, 0)::bigint AS consumed
+    FROM (
+      SELECT sum(x.cpu_cores) AS cpu, sum(x.memory_gb) AS memory
+      FROM bookings k
+      JOIN job_executions x USING (execution_id)
+      WHERE k.tenant_id = ${tenantId}
+        AND k.booked_from <= ${now}
+        AND x.unit_owner = ${tenantId}
+    ) b,
+    (
+      SELECT
+        sum(granted) FILTER (WHERE purchase_id IS NOT NULL) AS granted,
+        sum(consumed) AS consumed
+      FROM ledger_lots
+      WHERE tenant_id = ${tenantId}
+        AND NOT closed
+        AND valid_from <= ${now}
+        AND valid_until > ${now}
+    ) l
+  `.execute(db)
   const [row] = rows
   const allocated = Math.ceil(unitsOf(row.cpu, row.memory))
   return {

@@ -9,7 +9,10 @@ import {
   type Running,
 } from '../../src/main/service/execution-process.ts'
 import { demoteIfDecayed } from '../../src/main/service/jobs.ts'
-import { cancel, heartbeat, roll, type Claimed } from '../../src/state/runs.ts'
+import { cancel } from '../../src/state/runs/cancellation.ts'
+import type { Claimed } from '../../src/state/runs/claim.ts'
+import { heartbeat } from '../../src/state/runs/heartbeat.ts'
+import { roll } from '../../src/state/runs/longer-holds.ts'
 import { queueWorld } from '../support/queue-world.ts'
 import { testService } from '../support/service.ts'
 

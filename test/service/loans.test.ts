@@ -1,6 +1,7 @@
 /** What an owner of units feels of those that borrow them when it has work again. */
 import { expect, test } from 'vitest'
-import { heartbeat, type Claimed } from '../../src/state/runs.ts'
+import type { Claimed } from '../../src/state/runs/claim.ts'
+import { heartbeat } from '../../src/state/runs/heartbeat.ts'
 import { createChance } from '../support/chance.ts'
 import { quantile } from '../support/quantile.ts'
 import { queueWorld, type Buyer } from '../support/queue-world.ts'

@@ -3,7 +3,7 @@
  * goes on.
  */
 import { afterAll, expect, test } from 'vitest'
-import { heartbeat } from '../../src/state/runs.ts'
+import { heartbeat } from '../../src/state/runs/heartbeat.ts'
 import { queueWorld, type Buyer } from '../support/queue-world.ts'
 
 const world = await queueWorld()

@@ -6,14 +6,8 @@
 import { expect, test } from 'vitest'
 import { estimateOf } from '../../src/core/amounts.ts'
 import { DEDICATED, DRAFT, NAMESPACES, SHARED, type Namespace } from '../../src/core/namespaces.ts'
-import {
-  decide,
-  type Booking,
-  type Lot,
-  type Queued,
-  type Snapshot,
-  type TenantState,
-} from '../../src/scheduling/cycle.ts'
+import { decide } from '../../src/scheduling/cycle.ts'
+import type { Booking, Lot, Queued, Snapshot, TenantState } from '../../src/scheduling/snapshot.ts'
 import { nextTag, type Share } from '../../src/scheduling/fair-share.ts'
 import { emptyLane, type Lane, type SlotGrid } from '../../src/scheduling/slots.ts'
 import { createChance } from '../support/chance.ts'

@@ -5,7 +5,8 @@
  */
 import { expect, test } from 'vitest'
 import { DEDICATED, DRAFT, SHARED } from '../../src/core/namespaces.ts'
-import { decide, type Queued, type Snapshot } from '../../src/scheduling/cycle.ts'
+import { decide } from '../../src/scheduling/cycle.ts'
+import type { Queued, Snapshot } from '../../src/scheduling/snapshot.ts'
 import { nextTag, type Share } from '../../src/scheduling/fair-share.ts'
 import { emptyLane, occupy, type SlotGrid } from '../../src/scheduling/slots.ts'
 import { createChance } from '../support/chance.ts'

@@ -5,7 +5,8 @@
 import { expect } from 'vitest'
 import { schedulerRound } from '../../src/main/service/scheduler.ts'
 import { enqueue } from '../../src/state/queue.ts'
-import { claim, finish, type Claimed } from '../../src/state/runs.ts'
+import { claim, type Claimed } from '../../src/state/runs/claim.ts'
+import { finish } from '../../src/state/runs/ending.ts'
 import { booksOf, IN_ORDER } from './books-of-capacity.ts'
 import { JOB, purchase, testService } from './service.ts'
 

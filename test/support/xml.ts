@@ -1,7 +1,8 @@
 /** The oracle: what saxes (xmlns: true) says of a document, and the same records taken out of its events. */
 import { SaxesParser } from 'saxes'
 import { createSlab, reserve } from '../../src/core/slab.ts'
-import { compileShape, type XmlShapeSpec } from '../../src/formats/xml/shape.ts'
+import { compileShape } from '../../src/formats/xml/compile-shape.ts'
+import type { XmlShapeSpec } from '../../src/formats/xml/shape.ts'
 import { createXmlScanner, type XmlScanner } from '../../src/formats/xml/scanner.ts'
 
 export const LIMITS = { depth: 64, attributes: 64, nameBytes: 1024, textBytes: 1 << 20 }

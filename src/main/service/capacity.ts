@@ -5,7 +5,7 @@ import { UNIT } from '../../core/amounts.ts'
 import { failure } from '../../core/errors.ts'
 import { DEDICATED, NAMESPACES, type OfferedCapacity } from '../../core/namespaces.ts'
 import { ensureSlots, gridAt, readCapacity, writeCapacity } from '../../state/capacity.ts'
-import { soldUnits } from '../../state/purchases.ts'
+import { soldUnits } from '../../state/units-sold.ts'
 import type { Context } from './context.ts'
 
 /** Takes over what an operator set, here or through another process. */

@@ -17,18 +17,18 @@ import type { SlotSettings } from '../../state/capacity.ts'
 import type { Db, Tx } from '../../state/database.ts'
 import { record } from '../../state/events.ts'
 import { answered, once } from '../../state/idempotency.ts'
+import { openExecutions } from '../../state/executions.ts'
 import {
   changeJob,
   createJob,
   findJob,
   listJobs,
   lockJobRow,
-  openExecutions,
   type JobFields,
   type JobRow,
 } from '../../state/jobs.ts'
 import { enqueue } from '../../state/queue.ts'
-import { cancel } from '../../state/runs.ts'
+import { cancel } from '../../state/runs/cancellation.ts'
 import { checkJob } from './job-check.ts'
 import { found, type Context } from './context.ts'
 import { keepJobs, keepQueue } from './tenant-quota.ts'
