@@ -14,9 +14,16 @@ import { addStream } from '../cli/stream.ts'
 import { addSparkSubmit } from '../cli/spark-submit.ts'
 import { addTables } from '../cli/tables.ts'
 import { addTest } from '../cli/test.ts'
-import { addCapacity, addExecutions, addJobs } from '../cli/jobs.ts'
+import { addCapacity, addSlots } from '../cli/capacity.ts'
+import { addEstimates } from '../cli/estimates.ts'
+import { addExecutions, addWhy } from '../cli/executions.ts'
+import { addJobs } from '../cli/jobs.ts'
+import { addPromotion } from '../cli/promotion.ts'
 import { addServe } from '../cli/serve.ts'
-import { addPurchases, addSecrets, addTenants } from '../cli/tenants.ts'
+import { addPurchases } from '../cli/purchases.ts'
+import { addSecrets } from '../cli/secrets.ts'
+import { addTenants } from '../cli/tenants.ts'
+import { addUsage } from '../cli/usage.ts'
 import { addTiers } from '../cli/tiers.ts'
 import { addWebhooks } from '../cli/webhooks.ts'
 import { addUpkeep } from '../cli/upkeep.ts'
@@ -72,12 +79,17 @@ export async function runCli(version: string): Promise<void> {
   )
   addTenants(program, client, output)
   addPurchases(program, client, output)
+  addUsage(program, client, output)
   addSecrets(program, client, output)
   addWebhooks(program, client, output)
   addTiers(program, client, output)
   addPrices(program, client, output)
   addJobs(program, client, output)
+  addPromotion(program, client, output)
+  addEstimates(program, client, output)
   addExecutions(program, client, output)
+  addWhy(program, client, output)
+  addSlots(program, client, output)
   addCapacity(program, client, output)
   addBench(program, runScript)
   for (const command of allCommands(program))
