@@ -10,7 +10,7 @@ import { failure } from '../core/errors.ts'
 import { canRunBroker, startBroker } from './kafka-broker.ts'
 import { freePort } from './jvm-servers.ts'
 import { entryOf } from './package-root.ts'
-import { textOf } from './postgres-server.ts'
+import { textOf } from './system-file.ts'
 
 export const ENTRY = entryOf('cli')
 export const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']
