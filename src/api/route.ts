@@ -6,6 +6,9 @@ import type { TSchema } from 'typebox'
 import type { Service } from '../control/service.ts'
 import type { Principal, Role } from '../core/service-nouns.ts'
 
+/** All of the API lies below it. */
+export const PREFIX = '/api/v1'
+
 export interface Asked {
   by: Principal
   /** Of the path, and by then known to be the caller's. */

@@ -5,6 +5,16 @@ import type { EngineChoice } from '../control/app.ts'
 import { failure } from '../core/errors.ts'
 import type { EngineName } from '../dataset/declaration.ts'
 
+/** The option of verbs that act for a tenant. */
+export const TENANT: [string, string] = [
+  '--tenant <name>',
+  'name or id of the tenant, when there are several',
+]
+
+export interface OfTenant {
+  tenant?: string
+}
+
 export function wholeNumber(text: string): number {
   const value = Number(text.replaceAll('_', '').replaceAll(',', ''))
   if (!Number.isSafeInteger(value) || value < 0)

@@ -8,6 +8,16 @@ export function addTables(program: Command, app: App, output: () => Output): voi
   const tables = program
     .command('tables')
     .description('look at tables: list, show, versions, files, query, verify, register')
+  addList(tables, app, output)
+  addShow(tables, app, output)
+  addVersions(tables, app, output)
+  addFiles(tables, app, output)
+  addQuery(tables, app, output)
+  addVerify(tables, app, output)
+  addRegister(tables, app, output)
+}
+
+function addList(tables: Command, app: App, output: () => Output): void {
   tables
     .command('list')
     .description('all tables')
@@ -38,6 +48,9 @@ export function addTables(program: Command, app: App, output: () => Output): voi
           `No tables in ${app.home} yet; headrace stream DATASET makes one.`,
         )
     })
+}
+
+function addShow(tables: Command, app: App, output: () => Output): void {
   tables
     .command('show <table>')
     .description('columns, size and marks of a table (books/raw, books/processed, or a folder)')
@@ -52,6 +65,9 @@ export function addTables(program: Command, app: App, output: () => Output): voi
       out.text(tableText(info.columns))
       out.text(tableText(Object.entries(info.marks).map(([mark, position]) => ({ mark, position }))))
     })
+}
+
+function addVersions(tables: Command, app: App, output: () => Output): void {
   tables
     .command('versions <table>')
     .description('what changed, newest first')
@@ -68,6 +84,9 @@ export function addTables(program: Command, app: App, output: () => Output): voi
             })),
       )
     })
+}
+
+function addFiles(tables: Command, app: App, output: () => Output): void {
   tables
     .command('files <table>')
     .description('data files of a version')
@@ -75,6 +94,9 @@ export function addTables(program: Command, app: App, output: () => Output): voi
     .action(async (table: string, flags: { versionAt?: number }) =>
       output().rows(await app.tableFiles(table, flags.versionAt)),
     )
+}
+
+function addQuery(tables: Command, app: App, output: () => Output): void {
   tables
     .command('query <table> <sql>')
     .description('run SQL (DuckDB) over a table, which is called t')
@@ -86,6 +108,9 @@ export function addTables(program: Command, app: App, output: () => Output): voi
     .action(async (table: string, sql: string, flags: { versionAt?: number }) =>
       output().rows(await app.query(table, sql, flags.versionAt)),
     )
+}
+
+function addVerify(tables: Command, app: App, output: () => Output): void {
   tables
     .command('verify <table>')
     .description('read everything: files, counts, and a hash of the content that does not depend on order')
@@ -94,6 +119,9 @@ export function addTables(program: Command, app: App, output: () => Output): voi
       output().object({ ...result })
       if (result.problems.length > 0) process.exitCode = 1
     })
+}
+
+function addRegister(tables: Command, app: App, output: () => Output): void {
   tables
     .command('register <table>')
     .description('print what another engine must be told to read the table')

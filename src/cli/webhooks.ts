@@ -1,11 +1,10 @@
 /** headrace webhooks: who is told of what happens, at a URL or by mail. */
 import type { Command } from 'commander'
 import type { Client } from '../control/client.ts'
-import { repeatable } from './options.ts'
+import { TENANT, repeatable } from './options.ts'
 import { dryRunOf } from './dry-run.ts'
 import type { Output } from './output.ts'
 import { showList, showOne } from './service-output.ts'
-import { TENANT } from './tenants.ts'
 
 interface Of {
   tenant?: string

@@ -83,6 +83,8 @@ export interface OffsetRange {
   until: number
 }
 
+/** Called for every message of the window: an object for each would be garbage by the million. */
+// oxlint-disable-next-line max-params
 export type VisitMessageId = (
   partition: number,
   bytes: Uint8Array,

@@ -16,7 +16,11 @@ export interface Verdict {
   known: number[]
 }
 
-/** A message without its content: 64 bits of the hash of its identity, 32 of its content's. */
+/**
+ * A message without its content: 64 bits of the hash of its identity, 32 of its content's. Called for every
+ * message of a range: an object for each would be garbage by the million.
+ */
+// oxlint-disable-next-line max-params
 export type VisitHead = (
   partition: number,
   offset: number,

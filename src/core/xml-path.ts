@@ -71,20 +71,18 @@ function stepAt(
       ? `a step is empty at position ${at + 1}`
       : `position ${at + 1} is not a name`
   const [, sign, uri, localInBraces, prefix, local] = match
-  const bound =
-    prefix === undefined
-      ? uri?.replace(/([{}])\1/g, '$1')
-      : prefix === 'xml'
-        ? XML_URI
-        : Object.hasOwn(namespaces, prefix)
-          ? namespaces[prefix]
-          : undefined
+  const bound = prefix === undefined ? uri?.replace(/([{}])\1/g, '$1') : uriOf(prefix, namespaces)
   if (prefix !== undefined && bound === undefined)
     return `prefix ${prefix} is not declared in record.namespaces`
   return {
     step: { attribute: sign === '@', local: localInBraces ?? local, uri: bound, prefix },
     end: STEP.lastIndex,
   }
+}
+
+function uriOf(prefix: string, namespaces: Readonly<Record<string, string>>): string | undefined {
+  if (prefix === 'xml') return XML_URI
+  return Object.hasOwn(namespaces, prefix) ? namespaces[prefix] : undefined
 }
 
 /** A name in a namespace as a step that `parseXmlPath` reads back. `uri` undefined: any; empty: none. */

@@ -219,10 +219,10 @@ function describe(error: ErrorObject, property: string): string | undefined {
 }
 
 function pathText(path: YamlPath): string {
-  return path.reduce<string>(
-    (text, step) => (typeof step === 'number' ? `${text}[${step}]` : text === '' ? step : `${text}.${step}`),
-    '',
-  )
+  return path.reduce<string>((text, step) => {
+    if (typeof step === 'number') return `${text}[${step}]`
+    return text === '' ? step : `${text}.${step}`
+  }, '')
 }
 
 function unescapePointer(step: string): string | number {

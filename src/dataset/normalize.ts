@@ -46,6 +46,26 @@ export interface RawRule {
 
 type Compression = 'zstd' | 'snappy' | 'gzip'
 
+interface RawPartition {
+  column: string
+  transform?: PartitionField['transform']
+  timezone?: string
+}
+
+interface RawProcessed {
+  path?: string
+  key: string[]
+  keep?: 'first' | 'latest'
+  latest_by?: string
+  partition_by?: RawPartition[]
+  horizon_days?: number
+  schedule?: string
+  schedule_timezone?: string
+  cluster_by?: string[]
+  compression?: Compression
+  gate?: { max_reject_ratio?: number }
+}
+
 export interface RawDeclaration {
   dataset: string
   description?: string
@@ -87,19 +107,7 @@ export interface RawDeclaration {
     cluster_by?: string[]
     compression?: Compression
   }
-  processed?: {
-    path?: string
-    key: string[]
-    keep?: 'first' | 'latest'
-    latest_by?: string
-    partition_by?: { column: string; transform?: PartitionField['transform']; timezone?: string }[]
-    horizon_days?: number
-    schedule?: string
-    schedule_timezone?: string
-    cluster_by?: string[]
-    compression?: Compression
-    gate?: { max_reject_ratio?: number }
-  }
+  processed?: RawProcessed
   engine?: EngineName
   spark?: {
     connect?: string
@@ -125,16 +133,7 @@ export function normalize(raw: RawDeclaration): Dataset {
     name: raw.dataset,
     description: raw.description ?? '',
     source: normalizeSource(raw),
-    record: {
-      format: raw.record.format,
-      path: raw.record.path ?? (raw.record.format === 'ndjson' ? '$' : ''),
-      encoding: raw.record.encoding ?? '',
-      delimiter: raw.record.delimiter ?? ',',
-      quote: raw.record.quote ?? '"',
-      header: raw.record.header ?? true,
-      namespaces: raw.record.namespaces ?? {},
-      ignore: raw.record.ignore ?? [],
-    },
+    record: normalizeRecord(raw.record),
     messageId: {
       from: raw.message_id?.from ?? (raw.source.kafka ? 'key' : 'none'),
       header: raw.message_id?.header ?? '',
@@ -143,40 +142,66 @@ export function normalize(raw: RawDeclaration): Dataset {
     rules: (raw.rules ?? []).map(normalizeRule),
     drift: raw.drift ?? 'freeze',
     dedup: { window: raw.dedup?.window ?? LIMITS.dedupWindowMessages },
-    stream: {
-      commitIntervalMs: raw.stream?.commit_interval_ms ?? LIMITS.commitIntervalMs,
-      rowsPerFile: raw.stream?.rows_per_file ?? LIMITS.rowsPerFile,
-      children: raw.stream?.children ?? 0,
-    },
-    raw: {
-      path: raw.raw?.path ?? '',
-      retentionDays: raw.raw?.retention_days ?? 30,
-      archive: raw.raw?.archive ?? '',
-      keepOriginal: raw.raw?.keep_original ?? false,
-      clusterBy: raw.raw?.cluster_by ?? [],
-      compression: raw.raw?.compression ?? 'zstd',
-    },
-    processed: normalizeProcessed(raw),
+    stream: normalizeStream(raw.stream),
+    raw: normalizeRaw(raw.raw),
+    processed: normalizeProcessed(raw.processed),
     engine: raw.engine ?? 'duckdb',
-    spark: {
-      connect: (raw.spark?.connect ?? '').replace(/^sc:\/\//, ''),
-      tls: raw.spark?.tls ?? false,
-      tokenFile: raw.spark?.token_file ?? '',
-      master: raw.spark?.master ?? 'local[*]',
-      memory: raw.spark?.memory ?? '2g',
-      settings: raw.spark?.settings ?? {},
-      batchMessages: raw.spark?.batch_messages ?? LIMITS.sparkBatchMessages,
-      taskCommand: raw.spark?.task_command ?? '',
-    },
-    upkeep: {
-      schedule: {
-        cron: raw.upkeep?.schedule ?? '35 * * * *',
-        timezone: raw.upkeep?.schedule_timezone ?? 'UTC',
-      },
-      fileBytes: (raw.upkeep?.file_mib ?? 128) * 1024 * 1024,
-      rowsPerFile: raw.upkeep?.rows_per_file ?? LIMITS.rowsPerMergedFile,
-      graceMs: (raw.upkeep?.grace_hours ?? 24) * 3_600_000,
-    },
+    spark: normalizeSpark(raw.spark),
+    upkeep: normalizeUpkeep(raw.upkeep),
+  }
+}
+
+function normalizeRecord(record: RawDeclaration['record']): Dataset['record'] {
+  return {
+    format: record.format,
+    path: record.path ?? (record.format === 'ndjson' ? '$' : ''),
+    encoding: record.encoding ?? '',
+    delimiter: record.delimiter ?? ',',
+    quote: record.quote ?? '"',
+    header: record.header ?? true,
+    namespaces: record.namespaces ?? {},
+    ignore: record.ignore ?? [],
+  }
+}
+
+function normalizeStream(stream: RawDeclaration['stream'] = {}): Dataset['stream'] {
+  return {
+    commitIntervalMs: stream.commit_interval_ms ?? LIMITS.commitIntervalMs,
+    rowsPerFile: stream.rows_per_file ?? LIMITS.rowsPerFile,
+    children: stream.children ?? 0,
+  }
+}
+
+function normalizeRaw(zone: RawDeclaration['raw'] = {}): Dataset['raw'] {
+  return {
+    path: zone.path ?? '',
+    retentionDays: zone.retention_days ?? 30,
+    archive: zone.archive ?? '',
+    keepOriginal: zone.keep_original ?? false,
+    clusterBy: zone.cluster_by ?? [],
+    compression: zone.compression ?? 'zstd',
+  }
+}
+
+function normalizeSpark(spark: RawDeclaration['spark'] = {}): Dataset['spark'] {
+  return {
+    connect: (spark.connect ?? '').replace(/^sc:\/\//, ''),
+    tls: spark.tls ?? false,
+    tokenFile: spark.token_file ?? '',
+    master: spark.master ?? 'local[*]',
+    memory: spark.memory ?? '2g',
+    settings: spark.settings ?? {},
+    batchMessages: spark.batch_messages ?? LIMITS.sparkBatchMessages,
+    taskCommand: spark.task_command ?? '',
+  }
+}
+
+function normalizeUpkeep(upkeep: RawDeclaration['upkeep'] = {}): Dataset['upkeep'] {
+  return {
+    schedule: { cron: upkeep.schedule ?? '35 * * * *', timezone: upkeep.schedule_timezone ?? 'UTC' },
+    fileBytes: (upkeep.file_mib ?? 128) * 1024 * 1024,
+    rowsPerFile: upkeep.rows_per_file ?? LIMITS.rowsPerMergedFile,
+    graceMs: (upkeep.grace_hours ?? 24) * 3_600_000,
   }
 }
 
@@ -250,26 +275,26 @@ function normalizeRule(raw: Record<string, RawRule>): Rule {
   }
 }
 
-function normalizeProcessed(raw: RawDeclaration): Dataset['processed'] {
-  const p = raw.processed
+function normalizeProcessed(zone: Partial<RawProcessed> = {}): Dataset['processed'] {
   return {
-    path: p?.path ?? '',
-    key: p?.key ?? [],
-    keep: p?.keep ?? 'first',
-    latestBy: p?.latest_by ?? 'message_time',
-    partitionBy: (p?.partition_by ?? []).map((field) => ({
-      column: field.column,
-      transform: field.transform ?? 'identity',
-      timezone: field.timezone ?? 'UTC',
-      name:
-        field.transform === undefined || field.transform === 'identity'
-          ? field.column
-          : `${field.column}_${field.transform}`,
-    })),
-    horizonDays: p?.horizon_days,
-    schedule: { cron: p?.schedule ?? '5 * * * *', timezone: p?.schedule_timezone ?? 'UTC' },
-    clusterBy: p?.cluster_by ?? [],
-    compression: p?.compression ?? 'zstd',
-    gate: p?.gate && { maxRejectRatio: p.gate.max_reject_ratio ?? 1 },
+    path: zone.path ?? '',
+    key: zone.key ?? [],
+    keep: zone.keep ?? 'first',
+    latestBy: zone.latest_by ?? 'message_time',
+    partitionBy: (zone.partition_by ?? []).map(normalizePartition),
+    horizonDays: zone.horizon_days,
+    schedule: { cron: zone.schedule ?? '5 * * * *', timezone: zone.schedule_timezone ?? 'UTC' },
+    clusterBy: zone.cluster_by ?? [],
+    compression: zone.compression ?? 'zstd',
+    gate: zone.gate && { maxRejectRatio: zone.gate.max_reject_ratio ?? 1 },
   }
+}
+
+function normalizePartition({
+  column,
+  transform = 'identity',
+  timezone = 'UTC',
+}: RawPartition): PartitionField {
+  const name = transform === 'identity' ? column : `${column}_${transform}`
+  return { column, transform, timezone, name }
 }

@@ -10,7 +10,7 @@ import { failure } from '../core/errors.ts'
 import { canRunBroker, startBroker } from './kafka-broker.ts'
 import { freePort } from './jvm-servers.ts'
 import { entryOf } from './package-root.ts'
-import { textOf } from './postgres-server.ts'
+import { textOf } from './system-file.ts'
 
 export const ENTRY = entryOf('cli')
 export const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']
@@ -99,6 +99,9 @@ function readState(home: string): DemoServers | undefined {
   return text === '' ? undefined : (JSON.parse(text) as DemoServers)
 }
 
+/** The signal of each tenth of a second; signal 0 only asks whether it is there. */
+const SIGNALS: Readonly<Record<number, 'SIGTERM' | 'SIGKILL'>> = { 0: 'SIGTERM', 300: 'SIGKILL' }
+
 /**
  * Asks a process to end, and waits; another that has its number by now is none of ours and is told by its
  * command.
@@ -108,7 +111,7 @@ async function end(pid: number): Promise<void> {
   if (command !== '' && !/kafka|serve/.test(command)) return
   for (let waited = 0; waited < 400; waited += 1) {
     try {
-      process.kill(pid, waited === 0 ? 'SIGTERM' : waited === 300 ? 'SIGKILL' : 0)
+      process.kill(pid, SIGNALS[waited] ?? 0)
     } catch {
       return
     }

@@ -25,7 +25,7 @@ export function createOffsetsApp(): Pick<App, 'offsets' | 'setOffsets'> {
               first,
               end,
               lagRecords,
-              lagSeconds: await lagSeconds(place, partition, next, lagRecords, now),
+              lagSeconds: lagRecords === 0 ? 0 : await ageOf(place, partition, next, now),
             }
           }),
         )
@@ -86,15 +86,8 @@ async function open(dataset: string): Promise<Place> {
   }
 }
 
-/** Age of the next message by its own clock; a clock that is ahead of ours is said as 0, never believed. */
-async function lagSeconds(
-  place: Place,
-  partition: number,
-  next: number,
-  lagRecords: number,
-  now: number,
-): Promise<number | null> {
-  if (lagRecords === 0) return 0
+/** Age of the next message in seconds, by its own clock; a clock that is ahead of ours is said as 0, never believed. */
+async function ageOf(place: Place, partition: number, next: number, nowMs: number): Promise<number | null> {
   const { createKafkaReader } = await import('../connectors/kafka/reader.ts')
   const { createMessages } = await import('../core/messages.ts')
   const { createSlab } = await import('../core/slab.ts')
@@ -110,7 +103,7 @@ async function lagSeconds(
   try {
     const messages = createMessages(createSlab(1 << 20), 16)
     await reader.read(messages, 1_000)
-    return messages.count === 0 ? null : Math.max(0, Math.round((now - messages.time[0]) / 1000))
+    return messages.count === 0 ? null : Math.max(0, Math.round((nowMs - messages.time[0]) / 1000))
   } finally {
     await reader.close()
   }
@@ -130,17 +123,8 @@ async function change(place: Place, request: OffsetsRequest): Promise<OffsetsCha
   const changes = wanted.map(({ partition, first, end }) => {
     const mark = sourceMark(place.topicId, partition)
     const from = place.marks.get(mark)
-    const to = Math.min(
-      Math.max(
-        request.newTopic
-          ? first
-          : byTime === undefined
-            ? (request.toOffset ?? first)
-            : (byTime.get(partition) ?? end),
-        first,
-      ),
-      end,
-    )
+    const asked = byTime === undefined ? (request.toOffset ?? first) : (byTime.get(partition) ?? end)
+    const to = Math.min(Math.max(request.newTopic ? first : asked, first), end)
     if (request.toOffset !== undefined && to !== request.toOffset)
       throw failure('usage', {
         reason: `offset ${request.toOffset} is outside of Kafka partition ${partition}, which has ${first} to ${end}`,

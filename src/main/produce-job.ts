@@ -24,12 +24,11 @@ export async function runProducer(request: ProduceRequest): Promise<Record<strin
     throw storageFailure(error, 'write', journalFile)
   })
   const journal = await openJournal(journalFile, { seed: request.seed, shares: request.shares })
-  const sink =
-    to === 'files'
-      ? await openFolderSink(folder)
-      : dataset.engine === 'spark'
-        ? await openOnSpark(request, dataset)
-        : await openTopic(request, source)
+  const openSink = async (): Promise<MessageSink> => {
+    if (to === 'files') return openFolderSink(folder)
+    return dataset.engine === 'spark' ? openOnSpark(request, dataset) : openTopic(request, source)
+  }
+  const sink = await openSink()
   try {
     const summary = await produce({
       journal,

@@ -22,6 +22,14 @@ import type { PublishedKeys } from '../runner/hourly-batch.ts'
 /** Keys gathered before they are written as a run while rebuilding: bounds memory. */
 const REBUILD_KEYS = 2_000_000
 
+/** What an index is of, and what reads it. */
+interface Indexed {
+  table: Table
+  engine: BatchEngine
+  key: string[]
+  progress: (text: string) => void
+}
+
 export function createPublishedKeys(
   table: Table,
   engine: BatchEngine,
@@ -29,10 +37,11 @@ export function createPublishedKeys(
   progress: (text: string) => void,
 ): PublishedKeys {
   const { store } = table
+  const indexed: Indexed = { table, engine, key, progress }
   let manifest: KeyIndexManifest | undefined
   const prepared: KeyRun[] = []
   const current = async (): Promise<KeyIndexManifest> => {
-    manifest ??= await upToDate(table, engine, key, await readManifest(store), progress)
+    manifest ??= await upToDate(indexed, await readManifest(store))
     return manifest
   }
   return {
@@ -42,7 +51,7 @@ export function createPublishedKeys(
         horizonMs === undefined ? index.runs : index.runs.filter((run) => run.newestMs >= horizonMs)
       const found = new Uint8Array(keys.count)
       if (await probeRuns(store, runs, keys, found)) return found
-      manifest = await rebuild(table, engine, key, progress)
+      manifest = await rebuild(indexed)
       found.fill(0)
       await probeRuns(store, manifest.runs, keys, found)
       return found
@@ -71,44 +80,35 @@ export function createPublishedKeys(
  * Brings the index to the table's version: reads the keys of files added since, or all of them when rows went
  * away.
  */
-async function upToDate(
-  table: Table,
-  engine: BatchEngine,
-  key: string[],
-  known: KeyIndexManifest | undefined,
-  progress: (text: string) => void,
-): Promise<KeyIndexManifest> {
+async function upToDate(indexed: Indexed, known: KeyIndexManifest | undefined): Promise<KeyIndexManifest> {
+  const { table, key, progress } = indexed
   const { snapshot, store } = table
   const usable =
     known !== undefined &&
     known.tableId === snapshot.metadata.id &&
     known.version <= snapshot.version &&
     known.key.join() === key.join()
-  if (!usable) return rebuild(table, engine, key, progress)
+  if (!usable) return rebuild(indexed)
   if (known.version === snapshot.version) return known
   const versions = await versionsAfter(store, known.version, snapshot.version).catch(() => undefined)
   if (versions === undefined || versions.some((version) => version.removed.length > 0))
-    return rebuild(table, engine, key, progress)
+    return rebuild(indexed)
   const files = versions.flatMap((version) => version.added)
   // Merged away before the index saw them: their keys lie in files that count as nothing new.
-  if (files.some((file) => !snapshot.files.has(file.path))) return rebuild(table, engine, key, progress)
+  if (files.some((file) => !snapshot.files.has(file.path))) return rebuild(indexed)
   if (files.length > 0) progress(`key index: reading ${files.length} files that were added without it`)
-  const runs = await readRuns(table, engine, key, files)
+  const runs = await readRuns(indexed, files)
   const manifest = { ...known, version: snapshot.version, runs: [...known.runs, ...runs] }
   await writeManifest(store, manifest)
   return manifest
 }
 
-async function rebuild(
-  table: Table,
-  engine: BatchEngine,
-  key: string[],
-  progress: (text: string) => void,
-): Promise<KeyIndexManifest> {
+async function rebuild(indexed: Indexed): Promise<KeyIndexManifest> {
+  const { table, key, progress } = indexed
   const { snapshot, store } = table
   const files = [...snapshot.files.values()]
   if (files.length > 0) progress(`key index: rebuilding from ${files.length} files`)
-  const runs = await readRuns(table, engine, key, files)
+  const runs = await readRuns(indexed, files)
   const manifest: KeyIndexManifest = {
     format: 2,
     tableId: snapshot.metadata.id,
@@ -124,9 +124,7 @@ async function rebuild(
 }
 
 async function readRuns(
-  table: Table,
-  engine: BatchEngine,
-  key: string[],
+  { table, engine, key }: Indexed,
   files: AddAction[],
 ): Promise<KeyIndexManifest['runs']> {
   const { store, snapshot } = table

@@ -70,7 +70,7 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
     for (;;) {
       const mine = emptyCounts()
       again.clear()
-      const { block, left } = decodeRows(parts.processor, rows, mine, isAlone, again)
+      const { block, left } = decodeRows(parts.processor, { rows, isAlone }, mine, again)
       if (block.discovered.size === 0) {
         await parts.writer.add(block)
         addCounts(counts, mine)
@@ -97,15 +97,20 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
   }
 }
 
+interface KeptRows {
+  rows: KeptRow[]
+  /** Each row is a message by itself, whatever it shares with others. */
+  isAlone: boolean
+}
+
 /**
  * Decodes the messages of the rows. `again`: rows of records whose own bytes were kept with other records
  * too; `left`: rows of messages that unpack to more than fits at once.
  */
 function decodeRows(
   processor: BlockProcessor,
-  rows: KeptRow[],
+  { rows, isAlone }: KeptRows,
   counts: Counts,
-  isAlone: boolean,
   again: Map<number, KeptRow[]>,
 ): { block: BlockResult; left: KeptRow[] } {
   const wanted = new Map<string, Set<number>>()

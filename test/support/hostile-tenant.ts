@@ -2,7 +2,8 @@
  * The most expensive requests below 1 MB that a tenant can think of: made from the table of routes, their
  * schemas and the schema of declarations.
  */
-import { PREFIX, ROUTES } from '../../src/api/server.ts'
+import { PREFIX } from '../../src/api/route.ts'
+import { ROUTES } from '../../src/api/server.ts'
 import type { Route } from '../../src/api/route.ts'
 import { DATASET_SCHEMA } from '../../src/dataset/schema.ts'
 import { createChance } from './chance.ts'

@@ -1,23 +1,9 @@
 /** Jobs, quotes and executions. */
+import { Type } from 'typebox'
 import { nothing, versioned, type Route } from '../route.ts'
-import {
-  Demotion,
-  Evaluation,
-  Execution,
-  Id,
-  Job,
-  JobChange,
-  JobRequest,
-  NamedPageQuery,
-  PageQuery,
-  Promotion,
-  Queued,
-  Quote,
-  TenantPath,
-  Type,
-  Why,
-  page,
-} from '../schemas.ts'
+import { Execution, Quote, Why } from '../schemas/executions.ts'
+import { Id, NamedPageQuery, PageQuery, TenantPath, page } from '../schemas/fields.ts'
+import { Demotion, Evaluation, Job, JobChange, JobRequest, Promotion, Queued } from '../schemas/jobs.ts'
 
 const tenantPath = Type.Object(TenantPath)
 const jobPath = Type.Object({ ...TenantPath, job_id: Id('The job.') })

@@ -1,23 +1,18 @@
 /** Tenants, tokens, webhooks and secrets. */
+import { Type } from 'typebox'
 import { nothing, versioned, type Route } from '../route.ts'
+import { AlertRequest, Webhook, WebhookRequest } from '../schemas/events.ts'
+import { Id, NamedPageQuery, TenantPath, page } from '../schemas/fields.ts'
 import {
-  AlertRequest,
-  Id,
-  NamedPageQuery,
   NewToken,
   SecretName,
   SecretRequest,
   Tenant,
   TenantChange,
-  TenantPath,
   TenantRequest,
   Token,
   TokenRequest,
-  Type,
-  Webhook,
-  WebhookRequest,
-  page,
-} from '../schemas.ts'
+} from '../schemas/tenants.ts'
 
 const tenantPath = Type.Object(TenantPath)
 const tokenPath = Type.Object({ ...TenantPath, token_id: Id('The token.') })
