@@ -22,7 +22,10 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   },
   stall: { files: ['test/faults/disk.test.ts'], env: { HEADRACE_STALL_S: '600' } },
   power: { files: ['test/faults/disk.test.ts'], env: { HEADRACE_CUTS: '50' } },
-  link: { files: ['test/integration/kafka.test.ts'], env: { HEADRACE_SPELL_S: '60' } },
+  link: {
+    files: ['kafka', 'kafka-links', 'kafka-logins'].map((name) => `test/integration/${name}.test.ts`),
+    env: { HEADRACE_SPELL_S: '60' },
+  },
   large: {
     files: ['shapes', 'large-files', 'line-files', 'drift'].map((name) => `test/integration/${name}.test.ts`),
     env: { HEADRACE_LARGE_RECORDS: '10000000' },

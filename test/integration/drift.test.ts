@@ -1,8 +1,8 @@
 /** Drift: what an unknown field or a wrong type leads to, and what a changed declaration may do. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { cli, cliJson, deltalake, writeFileIn } from '../support/system.ts'
-import { bookFolder, stream, book } from '../support/book-files.ts'
+import { catchUp, cli, cliJson, deltalake, writeFileIn } from '../support/system.ts'
+import { bookFolder, book } from '../support/book-files.ts'
 
 test('drift: evolve adds a nullable column and keeps the value; a second run knows the column', async () => {
   const where = bookFolder()
@@ -11,13 +11,13 @@ test('drift: evolve adds a nullable column and keeps the value; a second run kno
     'a.xml',
     `<library>${book(1)}${book(2, '<publisher><city>Oslo</city></publisher>')}</library>`,
   )
-  expect(await stream(where)).toMatchObject({ accepted: 2 })
+  expect(await catchUp(where)).toMatchObject({ accepted: 2 })
   writeFileIn(
     where.incoming,
     'b.xml',
     `<library>${book(3, '<publisher><city>Rome</city></publisher>')}</library>`,
   )
-  expect(await stream(where)).toMatchObject({ accepted: 1 })
+  expect(await catchUp(where)).toMatchObject({ accepted: 1 })
   expect(
     await deltalake<(string | null)[]>(
       where.raw,
@@ -52,7 +52,7 @@ test.each([
     'a.xml',
     `<library>${book(1)}${book(2, '<isbn>1</isbn>')}${book(3).replace('2010', 'MMX')}</library>`,
   )
-  expect(await stream(where)).toMatchObject(counts)
+  expect(await catchUp(where)).toMatchObject(counts)
   const kept = await cliJson<{ kind: string; rule: string; value: string }[]>(where, [
     'quarantine',
     'list',
@@ -84,7 +84,7 @@ test.each([
 ])('%s of a column is refused by name', async (_, edit, message) => {
   const where = bookFolder()
   writeFileIn(where.incoming, 'a.xml', `<library>${book(1)}</library>`)
-  await stream(where)
+  await catchUp(where)
   writeFileSync(where.declaration, edit(readFileSync(where.declaration, 'utf8')))
   const { code, stderr } = await cli(where, ['stream', where.declaration, '--until-caught-up'])
   expect([code, stderr]).toEqual([1, expect.stringMatching(message)])

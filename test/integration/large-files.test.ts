@@ -3,8 +3,8 @@ import { createWriteStream, readFileSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { cliJson, deltalake, treeMemory, startCli, writeFileIn } from '../support/system.ts'
-import { bookFolder, stream, book, distinctTitles } from '../support/book-files.ts'
+import { catchUp, cliJson, deltalake, treeMemory, startCli, writeFileIn } from '../support/system.ts'
+import { bookFolder, book, distinctTitles } from '../support/book-files.ts'
 
 /** Records of the large file; the long suite takes 10,000,000, which are 2 GB (fault case H2). */
 const LARGE = Number(process.env.HEADRACE_LARGE_RECORDS ?? 150_000)
@@ -32,7 +32,7 @@ test('reads a file larger than a message record by record in bounded memory, and
   expect(most).toBeLessThan(768 * 1024 * 1024)
   expect(await distinctTitles(where)).toEqual([LARGE + 1, LARGE + 1])
   await largeFile(join(where.incoming, 'torn.xml'), 60_000, '<book>')
-  expect(await stream(where)).toMatchObject({ read: 1, accepted: 0, quarantined: 1 })
+  expect(await catchUp(where)).toMatchObject({ read: 1, accepted: 0, quarantined: 1 })
   expect(await distinctTitles(where)).toEqual([LARGE + 1, LARGE + 1])
   where.cleanUp()
 })
@@ -53,7 +53,7 @@ test('records of a large file are kept one by one: those that were wrong are rep
       where.raw,
       `import pyarrow.compute as pc\na = t.filter(pc.equal(t['outcome'], '${outcome}'))['ordinal']\nprint(json.dumps([len(a), pc.count_distinct(a).as_py()]))`,
     )
-  expect(await stream(where)).toMatchObject({ accepted: 23_997, quarantined: 3 })
+  expect(await catchUp(where)).toMatchObject({ accepted: 23_997, quarantined: 3 })
   expect(await cliJson(where, ['quarantine', 'replay', where.declaration])).toMatchObject({
     read: 3,
     accepted: 0,
@@ -110,7 +110,7 @@ test('a record of a large file that was wrong is replayed with the namespaces th
   const where = bookFolder(() => IN_NAMESPACES)
   writeFileIn(where.incoming, '.none', '')
   await fileInNamespaces(join(where.incoming, 'large.xml'))
-  expect(await stream(where)).toMatchObject({
+  expect(await catchUp(where)).toMatchObject({
     messages: 1,
     accepted: 23_994,
     quarantined: 6,

@@ -1,7 +1,7 @@
 /** Files of lines, CSV and JSON, into the zones: each line is judged and kept by itself. */
 import { expect, test } from 'vitest'
-import { cliJson, deltalake, writeFileIn, type Place } from '../support/system.ts'
-import { bookFolder, stream } from '../support/book-files.ts'
+import { catchUp, cliJson, deltalake, writeFileIn, type Place } from '../support/system.ts'
+import { bookFolder } from '../support/book-files.ts'
 
 const LINES = `dataset: lines
 source: { files: { path: incoming, pattern: "*" } }
@@ -43,7 +43,7 @@ test('CSV into the zones: columns by the header, each line judged by itself, a n
   )
   writeFileIn(where.incoming, 'c.csv', 'id,color\n8,red\n')
   writeFileIn(where.incoming, 'd.csv', 'price,id\n1.0,nine\n')
-  expect(await stream(where)).toMatchObject({
+  expect(await catchUp(where)).toMatchObject({
     accepted: 4,
     quarantined: 5,
     byReason: { malformed: 1, wrong_root: 1, 'type.long': 2, 'type.decimal': 1 },
@@ -85,7 +85,7 @@ test('lines of JSON into the zones, and a CSV larger than a message: bounded, an
     'a.ndjson',
     '{"id": 1, "word": "a", "price": 1.5}\r\n\n{"id": 2\n[3]\n{"id": 4, "at": "2026-01-01T00:00:00Z"}',
   )
-  expect(await stream(where)).toMatchObject({ accepted: 2, quarantined: 2, byReason: { malformed: 2 } })
+  expect(await catchUp(where)).toMatchObject({ accepted: 2, quarantined: 2, byReason: { malformed: 2 } })
   expect(await acceptedOf(where, 'id word price')).toEqual([
     ['1', 'a', '1.50'],
     ['4', null, null],
@@ -97,7 +97,7 @@ test('lines of JSON into the zones, and a CSV larger than a message: bounded, an
     'large.csv',
     `id,word\n${Array.from({ length: 400_000 }, (_, i) => (i % 100_000 === 7 ? `x${i},"bad, line"` : `${i},"${'w'.repeat(40)}, ${i}"`)).join('\n')}\n`,
   )
-  expect(await stream(large)).toMatchObject({ messages: 1, accepted: 399_996, quarantined: 4 })
+  expect(await catchUp(large)).toMatchObject({ messages: 1, accepted: 399_996, quarantined: 4 })
   expect(
     await deltalake(
       large.raw,

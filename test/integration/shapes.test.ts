@@ -3,22 +3,22 @@
  * type.
  */
 import { expect, test } from 'vitest'
-import { deltalake, writeFileIn } from '../support/system.ts'
-import { bookFolder, stream, book, titles } from '../support/book-files.ts'
+import { catchUp, deltalake, writeFileIn } from '../support/system.ts'
+import { bookFolder, book, titles } from '../support/book-files.ts'
 
 test('takes each file of a folder once, leaves growing and hidden ones, rejects a broken one whole', async () => {
   const where = bookFolder()
   writeFileIn(where.incoming, 'a.xml', `<library>${book(1)}${book(2)}</library>`)
   writeFileIn(where.incoming, 'broken.xml', `<library>${book(3)}<book></library>`)
   writeFileIn(where.incoming, '.hidden.xml', `<library>${book(4)}</library>`)
-  expect(await stream(where)).toMatchObject({ read: 3, accepted: 2, quarantined: 1 })
+  expect(await catchUp(where)).toMatchObject({ read: 3, accepted: 2, quarantined: 1 })
   writeFileIn(
     where.incoming,
     'sub/b.xml',
     Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(`<library>${book(5)}</library>`, 'utf16le')]),
   )
-  expect(await stream(where)).toMatchObject({ read: 1, accepted: 1 })
-  expect(await stream(where)).toMatchObject({ read: 0 })
+  expect(await catchUp(where)).toMatchObject({ read: 1, accepted: 1 })
+  expect(await catchUp(where)).toMatchObject({ read: 0 })
   expect(await titles(where)).toEqual(['T1', 'T2', 'T5'])
   where.cleanUp()
 })
@@ -53,7 +53,7 @@ test('JSON: every type, nested objects, arrays, exact numbers, and what breaks t
   const where = bookFolder(() => ITEMS_DECLARATION)
   writeFileIn(where.incoming, 'a.json', `{"shop": "s1", "items": [${ITEMS.join(', ')}]}`)
   writeFileIn(where.incoming, 'b.json', '{"items": [')
-  expect(await stream(where)).toMatchObject({
+  expect(await catchUp(where)).toMatchObject({
     read: 7,
     accepted: 2,
     quarantined: 5,

@@ -1,6 +1,6 @@
 /** A dataset of books over a folder, what its files hold, and what of them has landed. */
 import { join } from 'node:path'
-import { cliJson, deltalake, place, type Place } from './system.ts'
+import { deltalake, place, type Place } from './system.ts'
 
 /** A dataset over a folder of the place's home. */
 export function bookFolder(edit: (yaml: string) => string = (yaml) => yaml): Place & { incoming: string } {
@@ -14,8 +14,6 @@ export function bookFolder(edit: (yaml: string) => string = (yaml) => yaml): Pla
   return { ...where, incoming: join(where.home, 'incoming') }
 }
 
-export const stream = (where: Place): Promise<Record<string, number>> =>
-  cliJson(where, ['stream', where.declaration, '--until-caught-up'])
 export const book = (id: number, more = ''): string =>
   `<book><record_id>00000000-0000-4000-8000-${String(id).padStart(12, '0')}</record_id><title>T${id}</title><author><name>N</name></author><publication_year>2010</publication_year>${more}</book>`
 export const titles = (where: Place): Promise<string[]> =>
