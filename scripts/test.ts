@@ -17,16 +17,26 @@ import { fetchS3Server } from '../test/support/storage.ts'
 /** `files`: what names of test files must contain, any of them. */
 const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string> }> = {
   kills: {
-    files: ['test/faults/kills.test.ts'],
+    files: ['kills', 'failpoints', 'crashed-decoders'].map((name) => `test/faults/${name}.test.ts`),
     env: { HEADRACE_KILLS: '200', HEADRACE_MESSAGES: '1000000' },
   },
   stall: { files: ['test/faults/disk.test.ts'], env: { HEADRACE_STALL_S: '600' } },
   power: { files: ['test/faults/disk.test.ts'], env: { HEADRACE_CUTS: '50' } },
-  link: { files: ['test/integration/kafka.test.ts'], env: { HEADRACE_SPELL_S: '60' } },
-  large: { files: ['test/integration/shapes.test.ts'], env: { HEADRACE_LARGE_RECORDS: '10000000' } },
+  link: {
+    files: ['kafka', 'kafka-links', 'kafka-logins'].map((name) => `test/integration/${name}.test.ts`),
+    env: { HEADRACE_SPELL_S: '60' },
+  },
+  large: {
+    files: ['shapes', 'large-files', 'line-files', 'drift'].map((name) => `test/integration/${name}.test.ts`),
+    env: { HEADRACE_LARGE_RECORDS: '10000000' },
+  },
   log: { files: ['test/lakehouse/long-log.test.ts'], env: { HEADRACE_SIMULATED_HOURS: '48' } },
   spark: {
-    files: ['test/faults/spark.test.ts', 'test/conformance/tables.test.ts'],
+    files: [
+      'test/faults/spark.test.ts',
+      'test/faults/spark-troubles.test.ts',
+      'test/conformance/tables.test.ts',
+    ],
     env: { HEADRACE_SPARK_KILLS: '30' },
   },
   upkeep: { files: ['test/faults/upkeep.test.ts'], env: { HEADRACE_UPKEEP_KILLS: '60' } },

@@ -7,16 +7,13 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { IN_ORDER, booksOf } from '../support/books-of-capacity.ts'
 import { openFolder } from '../support/service.ts'
-import { inHome, ownerUrl, postgresPid, startServing } from '../support/serving.ts'
+import { inHome, ownerUrl, postgresPid, startServing, type Serving } from '../support/serving.ts'
 import { cli, cliJson, killGroup, until } from '../support/system.ts'
 
 const place = openFolder('headrace-backup-')
 
-test('backed up under load, destroyed, restored elsewhere: all that was acknowledged before it is there, and it goes on', async () => {
-  const [home, elsewhere] = [join(place, 'home'), join(place, 'elsewhere')]
-  mkdirSync(home)
-  mkdirSync(elsewhere)
-  let serving = await startServing(home)
+/** A tenant with hours, a file of 20,000 rows, and a job that copies it; returns the tenant. */
+async function setUp(home: string): Promise<string> {
   const { tenant_id: tenant } = await cliJson<{ tenant_id: string }>(inHome(home), ['tenants', 'add', 'acme'])
   await cliJson(inHome(home), ['purchases', 'add', '--type', 'vcpu_hours', '--quantity', '50'])
   mkdirSync(join(home, 'tenants', tenant, 'in'), { recursive: true })
@@ -35,6 +32,24 @@ test('backed up under load, destroyed, restored elsewhere: all that was acknowle
     }),
   )
   await cliJson(inHome(home), ['jobs', 'create', '-f', join(home, 'job.json')])
+  return tenant
+}
+
+/** Kills the service and its database, and removes the home. */
+async function destroy(home: string, serving: Serving): Promise<void> {
+  killGroup(serving)
+  await serving.ended
+  process.kill(postgresPid(home), 'SIGKILL')
+  await new Promise((done) => setTimeout(done, 500))
+  rmSync(home, { recursive: true, force: true })
+}
+
+test('backed up under load, destroyed, restored elsewhere: all that was acknowledged before it is there, and it goes on', async () => {
+  const [home, elsewhere] = [join(place, 'home'), join(place, 'elsewhere')]
+  mkdirSync(home)
+  mkdirSync(elsewhere)
+  let serving = await startServing(home)
+  const tenant = await setUp(home)
   await cliJson(inHome(home), ['jobs', 'run', 'copy', '--wait'])
   await cliJson(inHome(home), ['promote', 'copy'])
   const first = await cliJson<{ execution_id: string; receipt: { output: string[] } }>(inHome(home), [
@@ -49,11 +64,7 @@ test('backed up under load, destroyed, restored elsewhere: all that was acknowle
     join(place, 'backup'),
   ])
   const before = await cliJson<object>(inHome(home), ['purchases', 'list'])
-  killGroup(serving)
-  await serving.ended
-  process.kill(postgresPid(home), 'SIGKILL')
-  await new Promise((done) => setTimeout(done, 500))
-  rmSync(home, { recursive: true, force: true })
+  await destroy(home, serving)
 
   expect(await cliJson(inHome(elsewhere), ['restore', join(place, 'backup'), '--dry-run'])).toMatchObject({
     as_of: made.as_of,

@@ -76,29 +76,57 @@ const ended = (tenant: (typeof tenants)[0], id: string): Promise<Execution> =>
 /** All processes below this one. */
 const below = (pid: number): number[] => childrenOf(pid).flatMap((child) => [child, ...below(child)])
 
-test('1,000 of 10,000 files have bad UTF-8 and the decoder is killed: 9,000 arrive, 1,000 are told apart, no other job fails, a new decoder works within a second', async () => {
-  const [messy, tidy] = tenants
-  const folder = (tenant: (typeof tenants)[0]): string => join(home, 'tenants', tenant.id, 'in')
-  for (const one of tenants) mkdirSync(folder(one), { recursive: true })
+const inOf = (tenant: (typeof tenants)[0]): string => join(home, 'tenants', tenant.id, 'in')
+
+const MESSY = `dataset: messy
+source: { files: { path: in, pattern: "*.json" } }
+record: { format: json, path: $ }
+columns: [{ name: id, type: long, path: id, required: true }, { name: word, path: word }]
+stream: { commit_interval_ms: 1000 }
+processed: { key: [id] }
+`
+
+/** Files of which each tenth has bad UTF-8 for one tenant, three large right ones for the other. */
+function layDownFiles(messy: (typeof tenants)[0], tidy: (typeof tenants)[0]): void {
+  for (const one of tenants) mkdirSync(inOf(one), { recursive: true })
   for (let i = 0; i < FILES; i += 1)
     writeFileSync(
-      join(folder(messy), `${i}.json`),
+      join(inOf(messy), `${i}.json`),
       i % 10 === 3
         ? Buffer.concat([Buffer.from(`{"id": ${i}, "word": "`), Buffer.from([0xc3, 0x28]), Buffer.from('"}')])
         : `{"id": ${i}, "word": "good"}`,
     )
   for (let i = 0; i < 3; i += 1)
     writeFileSync(
-      join(folder(tidy), `${i}.csv`),
+      join(inOf(tidy), `${i}.csv`),
       `id,word\n${Array.from({ length: 50_000 }, (_, row) => `${row},w${row}`).join('\n')}\n`,
     )
+}
+
+/** Kills the decoder of an execution three times; returns after how many milliseconds there was another. */
+async function killDecoders(execution: number): Promise<number[]> {
+  const replacedMs: number[] = []
+  for (let kill = 0; kill < 3; kill += 1) {
+    const decoder = await until('a decoder', () => childrenOf(execution)[0])
+    await sleep(700)
+    process.kill(decoder, 'SIGKILL')
+    const at = performance.now()
+    while (!childrenOf(execution).some((pid) => pid !== decoder) && performance.now() - at < 5_000)
+      await sleep(10)
+    replacedMs.push(performance.now() - at)
+  }
+  return replacedMs
+}
+
+test('1,000 of 10,000 files have bad UTF-8 and the decoder is killed: 9,000 arrive, 1,000 are told apart, no other job fails, a new decoder works within a second', async () => {
+  const [messy, tidy] = tenants
+  layDownFiles(messy, tidy)
   const zones = await create(messy, {
     job_name: 'messy',
     source_type: 'files',
     destination_config: { type: 'zones' },
     source_config: {
-      declaration:
-        'dataset: messy\nsource: { files: { path: in, pattern: "*.json" } }\nrecord: { format: json, path: $ }\ncolumns: [{ name: id, type: long, path: id, required: true }, { name: word, path: word }]\nstream: { commit_interval_ms: 1000 }\nprocessed: { key: [id] }\n',
+      declaration: MESSY,
     },
   })
   const copies = await Promise.all(
@@ -123,15 +151,7 @@ test('1,000 of 10,000 files have bad UTF-8 and the decoder is killed: 9,000 arri
   // Their processes start beside the decoder: what is measured is its replacement, not how many processes two
   // cores can start at once.
   await sleep(2_000)
-  const replaced: number[] = []
-  for (let kill = 0; kill < 3; kill += 1) {
-    const decoder = await until('a decoder', () => childrenOf(own)[0])
-    await sleep(700)
-    process.kill(decoder, 'SIGKILL')
-    const at = performance.now()
-    while (!childrenOf(own).some((pid) => pid !== decoder) && performance.now() - at < 5_000) await sleep(10)
-    replaced.push(performance.now() - at)
-  }
+  const replaced = await killDecoders(own)
   process.stderr.write(`a new decoder after ${replaced.map((ms) => Math.round(ms)).join(', ')} ms\n`)
   // The best of three: how fast a process starts beside five others is the machine's affair.
   expect(Math.min(...replaced)).toBeLessThan(1_000)

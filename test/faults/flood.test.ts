@@ -21,36 +21,57 @@ function steady(requests: SteadyRequests): Promise<SteadyAnswer[]> {
   return new Promise((done, failed) => thread.once('message', done).once('error', failed))
 }
 
+interface Asking {
+  id: string
+  url: string
+  token: string
+}
+
+async function tenantOf(
+  { home, address }: { home: string; address: string },
+  name: string,
+  requestsPerMinute: number,
+): Promise<Asking> {
+  const { tenant_id: id } = await cliJson<{ tenant_id: string }>(inHome(home), [
+    'tenants',
+    'add',
+    name,
+    '--requests-per-minute',
+    String(requestsPerMinute),
+  ])
+  const { token } = await cliJson<{ token: string }>(inHome(home), [
+    'tenants',
+    'token',
+    name,
+    '--as',
+    'viewer',
+  ])
+  return { id, url: `${address}/tenants/${id}/jobs?limit=500`, token }
+}
+
+/**
+ * 500 jobs: each answer is work for the database and the service, so that a limit that does not hold is felt
+ * at once.
+ */
+const fillWithJobs = (home: string, tenantId: string): Promise<unknown> =>
+  run(
+    ownerUrl(home),
+    `
+      INSERT INTO ingestion_jobs (tenant_id, job_name, source_type, source_config, destination_config,
+        resource_requirements, sla_requirements)
+      SELECT '${tenantId}', 'job ' || i, 'files', '{"path": "in/*.csv", "format": "csv"}',
+        '{"type": "local", "path": "out"}',
+        '{"cpu_cores": 2, "memory_gb": 4, "estimated_runtime_minutes": 10}', '{}'
+      FROM generate_series(1, 500) i
+    `,
+  )
+
 test("a tenant that asks for long lists at ten times its limit is told when to come again, and its neighbour's slowest answers take less than 1.5 times as long", async () => {
   const home = openFolder('headrace-flood-')
   const { address } = await startServing(home)
-  const tenant = async (
-    name: string,
-    requestsPerMinute: number,
-  ): Promise<{ id: string; url: string; token: string }> => {
-    const { tenant_id: id } = await cliJson<{ tenant_id: string }>(inHome(home), [
-      'tenants',
-      'add',
-      name,
-      '--requests-per-minute',
-      String(requestsPerMinute),
-    ])
-    const { token } = await cliJson<{ token: string }>(inHome(home), [
-      'tenants',
-      'token',
-      name,
-      '--as',
-      'viewer',
-    ])
-    return { id, url: `${address}/tenants/${id}/jobs?limit=500`, token }
-  }
-  const [loud, quiet] = [await tenant('loud', 600), await tenant('quiet', 1_000_000)]
-  // Each answer is work for the database and the service: a limit that does not hold is felt at once.
-  await run(
-    ownerUrl(home),
-    `INSERT INTO ingestion_jobs (tenant_id, job_name, source_type, source_config, destination_config, resource_requirements, sla_requirements)
-    SELECT '${loud.id}', 'job ' || i, 'files', '{"path": "in/*.csv", "format": "csv"}', '{"type": "local", "path": "out"}', '{"cpu_cores": 2, "memory_gb": 4, "estimated_runtime_minutes": 10}', '{}' FROM generate_series(1, 500) i`,
-  )
+  const loud = await tenantOf({ home, address }, 'loud', 600)
+  const quiet = await tenantOf({ home, address }, 'quiet', 1_000_000)
+  await fillWithJobs(home, loud.id)
   // The limit of the minute is used up first, as a flood would.
   while (
     (await fetch(`${address}/tenants/${loud.id}`, { headers: { authorization: `Bearer ${loud.token}` } }))

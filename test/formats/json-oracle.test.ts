@@ -10,6 +10,7 @@ import { createSlab } from '../../src/core/slab.ts'
 import type { DocumentFault, DocumentScanner } from '../../src/formats/records.ts'
 import { createJsonLineScanner } from '../../src/formats/json/lines.ts'
 import { createJsonScanner } from '../../src/formats/json/scanner.ts'
+import { scalar, value, space, textOf, written, record, mutated } from '../support/written-json.ts'
 
 const LIMITS = { depth: 128, keyBytes: 4096, findings: 1_000, lineBytes: 1 << 24 }
 /** Each run makes scanners and documents anew: more than this would take the long suite hours. */
@@ -69,93 +70,6 @@ const parsed = (text: string): unknown => {
     return undefined
   }
 }
-
-const key = fc.oneof(
-  fc.constantFrom('a', 'b', 'c', 'id', '', '__proto__', 'constructor', 'a.b', '"', 'é', '日本'),
-  fc.string({ unit: 'binary', maxLength: 5 }),
-)
-const scalar = fc.oneof(
-  fc.string({ unit: 'binary' }),
-  fc.double({ noNaN: true, noDefaultInfinity: true }),
-  fc.integer(),
-  fc.boolean(),
-  fc.constant(null),
-)
-const { value } = fc.letrec<{ value: unknown }>((tie) => ({
-  value: fc.oneof(
-    { depthSize: 'small' },
-    scalar,
-    fc.array(tie('value'), { maxLength: 4 }),
-    fc.array(fc.tuple(key, tie('value')), { maxLength: 5 }).map((pairs) => new Map(pairs)),
-  ),
-}))
-/** Text of a value with any white space and any escapes that mean the same. */
-const space = fc.constantFrom('', '', '', ' ', '\n', '\t\r\n ')
-function textOf(value: unknown, pick: () => number, gap: (i: number) => string): string {
-  const unit = (code: number): string => `\\u${code.toString(16).padStart(4, '0')}`
-  const escaped = (c: string): string =>
-    JSON.stringify(c).length > 3
-      ? JSON.stringify(c).slice(1, -1)
-      : Array.from({ length: c.length }, (_, i) => unit(c.charCodeAt(i))).join('')
-  const text = (one: string): string =>
-    `"${Array.from(one, (c) => (pick() % 8 === 0 ? escaped(c) : JSON.stringify(c).slice(1, -1))).join('')}"`
-  const g = (): string => gap(pick())
-  if (typeof value === 'string') return text(value)
-  if (Array.isArray(value))
-    return `[${g()}${value.map((one) => textOf(one, pick, gap)).join(`${g()},${g()}`)}${g()}]`
-  if (value instanceof Map)
-    return `{${g()}${[...value].map(([name, inner]) => `${text(String(name))}${g()}:${g()}${textOf(inner, pick, gap)}`).join(`${g()},${g()}`)}${g()}}`
-  return JSON.stringify(value)
-}
-const written = (of: fc.Arbitrary<unknown>): fc.Arbitrary<string> =>
-  fc
-    .tuple(
-      of,
-      fc.array(fc.nat(), { minLength: 20, maxLength: 40 }),
-      fc.array(space, { minLength: 4, maxLength: 4 }),
-    )
-    .map(([one, picks, gaps]) => {
-      let i = 0
-      return textOf(
-        one,
-        () => picks[i++ % picks.length],
-        (n) => gaps[n % 4],
-      )
-    })
-const record = fc.array(fc.tuple(key, value), { maxLength: 6 }).map((pairs) => new Map(pairs))
-/** A document with some of its bytes exchanged, doubled or cut. */
-const mutated = (of: fc.Arbitrary<string>): fc.Arbitrary<Buffer> =>
-  fc
-    .tuple(
-      of,
-      fc.nat(),
-      fc.constantFrom(
-        '',
-        ',',
-        '"',
-        '}',
-        ']',
-        '{',
-        '[',
-        ':',
-        '\\',
-        '0',
-        '-',
-        'e',
-        '.',
-        '\u0000',
-        '\n',
-        't',
-        'null',
-        ' ',
-      ),
-      fc.nat({ max: 3 }),
-    )
-    .map(([text, at, by, cut]) => {
-      const bytes = Buffer.from(text)
-      const where = at % (bytes.length + 1)
-      return Buffer.concat([bytes.subarray(0, where), Buffer.from(by), bytes.subarray(where + cut)])
-    })
 
 /** As the scanner gives it: a string's characters, else the source text (compared by its value). */
 function sameValue(found: string | null, expected: unknown): void {
@@ -365,12 +279,14 @@ test(
     const direct = { path: 'l', array: true, fields: [{ path: 'k' }] }
     fc.assert(
       fc.property(
-        fc.array(form, { minLength: 1, maxLength: 4 }),
-        fc.array(fc.nat(3), { minLength: 4, maxLength: 12 }),
-        fc.subarray(['*', 'c', 'l.c', 'l.k', 'b.a']),
-        fc.subarray(['a', 'a.b', 'b.c', '["x.y"]', 'k', 'c.k.a']),
-        fc.constantFrom([], [list], [direct]),
-        (forms, order, ignore, paths, lists) => {
+        fc.record({
+          forms: fc.array(form, { minLength: 1, maxLength: 4 }),
+          order: fc.array(fc.nat(3), { minLength: 4, maxLength: 12 }),
+          ignore: fc.subarray(['*', 'c', 'l.c', 'l.k', 'b.a']),
+          paths: fc.subarray(['a', 'a.b', 'b.c', '["x.y"]', 'k', 'c.k.a']),
+          lists: fc.constantFrom([], [list], [direct]),
+        }),
+        ({ forms, order, ignore, paths, lists }) => {
           const spec = {
             record: '$',
             fields: [...paths.map((path) => ({ path, array: false })), ...lists],

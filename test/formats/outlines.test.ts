@@ -78,7 +78,7 @@ describe('CSV', () => {
   })
 })
 
-describe('JSON', () => {
+describe('values of JSON', () => {
   test('a document cut anywhere is closed to one that has its beginning', () => {
     fc.assert(
       fc.property(
@@ -122,7 +122,9 @@ describe('JSON', () => {
       { numRuns: 3_000, seed: 14 },
     )
   })
+})
 
+describe('records of JSON', () => {
   test('numbers keep their digits, records are where most of the text is, paths lead back', () => {
     const outline = found(
       outlineJson(
@@ -167,7 +169,9 @@ describe('JSON', () => {
       ['of', 'json', undefined, undefined],
     ])
   })
+})
 
+describe('samples of JSON', () => {
   test.each([
     ['[1,2]', /a number/],
     ['[[1]]', /arrays/],

@@ -35,78 +35,76 @@ async function draftOf(path: string): Promise<DatasetDraft & { raw: RawDeclarati
 const rows = (count: number, row: (i: number) => string): string =>
   Array.from({ length: count }, (_, i) => row(i)).join('')
 
+/** A file, its content, how many records it has (-1: more than a sample holds), and types of its columns. */
+const SAMPLES: [string, string | Buffer, number, object][] = [
+  [
+    'zips.csv',
+    'id,zip,tweet,iso_numeric\n1,02116,1234567890123456789,004\n2,10001,1234567890123456790,276\n',
+    2,
+    { zip: 'string', tweet: 'long', iso_numeric: 'string' },
+  ],
+  ['big.json', '[{"id":1,"big":12345678901234567890}]', 1, { big: 'decimal' }],
+  [
+    'strikes.csv',
+    'airport,date,cost\nAAA,2024-01-01,10\nAAA,2024-01-02,20\nBBB,2024-01-01,5\n',
+    3,
+    { date: 'date' },
+  ],
+  ['lines.json', '{"a":1}\n{"a":2}\n', 2, { a: 'integer' }],
+  ['lines.txt', '{"a":1}\n{"a":2}', 2, { a: 'integer' }],
+  ['packed.csv.gz', gzipSync('id,name\n1,a\n2,b\n'), 2, { id: 'integer' }],
+  ['packed.json', zstdCompressSync('[{"a":1.5},{"a":2.25}]'), 2, { a: 'decimal' }],
+  [
+    'wide.csv',
+    Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('id;näme\r\n1;ä\r\n2;ö\r\n', 'utf16le')]),
+    2,
+    { name: 'string' },
+  ],
+  ['control.csv', 'id\u0001name\n1\u0001a\n2\u0001b\n', 2, { name: 'string' }],
+  ['bare.csv', '1,2024-01-01,x\n2,2024-01-02,y\n', 2, { column_2: 'date' }],
+  [
+    'words.csv',
+    'yes,no,null,"a: b","c #d","q""q",true\n1,2,3,4,5,6,7\n2,3,4,5,6,7,8\n',
+    2,
+    { yes: 'integer', a_b: 'integer', q_q: 'integer' },
+  ],
+  [
+    'reserved.csv',
+    'topic,TOPIC,Topic,outcome\n1,2,3,4\n2,3,4,5\n',
+    2,
+    { topic_value: 'integer', topic_2: 'integer', topic_3: 'integer', outcome_value: 'integer' },
+  ],
+  [
+    'mixed.json',
+    '[{"a":1,"b":"007","c":[1,2],"d":[{"x":1,"y":"2024-01-01"},{"x":2}],"e":null,"i":""},{"a":"x","b":"8","c":[],"i":" q ","j":[[1],[2]]}]',
+    2,
+    { a: 'string', b: 'string', c: 'integer', i: 'string', j: 'string' },
+  ],
+  [
+    'order.xml',
+    '<order id="5"><total>3.50</total><item>a</item><item>b</item></order>',
+    1,
+    { total: 'decimal', item: 'string' },
+  ],
+  [
+    'feed.xml',
+    '<f xmlns="urn:a" xmlns:d="urn:d"><e><t>1</t><d:t>02</d:t><l h="x"/><l h="y" r="z"/></e><e><t>3</t><d:t>4</d:t><l h="x"/></e></f>',
+    2,
+    { t: 'integer', t_2: 'string', l: 'string' },
+  ],
+  ['cut.csv', `id,name\n${rows(300_000, (i) => `${i},${'x'.repeat(10)}\n`)}`, -1, { id: 'integer' }],
+  [
+    'cut.json',
+    `[${rows(300_000, (i) => `${i === 0 ? '' : ','}{"id":${i},"name":"xxxxxxxxxx"}`)}]`,
+    -1,
+    { id: 'integer' },
+  ],
+  ['cut.xml', `<r>${rows(200_000, (i) => `<e><id>${i}</id><name>xx</name></e>`)}</r>`, -1, { id: 'integer' }],
+  ['day.csv', 'd,e\n13/01/2024,01/02/2024\n02/03/2024,03/04/2024\n', 2, { d: 'date', e: 'string' }],
+]
+
 describe('loads as it is', () => {
-  test.each<[string, string | Buffer, number, object]>([
-    [
-      'zips.csv',
-      'id,zip,tweet,iso_numeric\n1,02116,1234567890123456789,004\n2,10001,1234567890123456790,276\n',
-      2,
-      { zip: 'string', tweet: 'long', iso_numeric: 'string' },
-    ],
-    ['big.json', '[{"id":1,"big":12345678901234567890}]', 1, { big: 'decimal' }],
-    [
-      'strikes.csv',
-      'airport,date,cost\nAAA,2024-01-01,10\nAAA,2024-01-02,20\nBBB,2024-01-01,5\n',
-      3,
-      { date: 'date' },
-    ],
-    ['lines.json', '{"a":1}\n{"a":2}\n', 2, { a: 'integer' }],
-    ['lines.txt', '{"a":1}\n{"a":2}', 2, { a: 'integer' }],
-    ['packed.csv.gz', gzipSync('id,name\n1,a\n2,b\n'), 2, { id: 'integer' }],
-    ['packed.json', zstdCompressSync('[{"a":1.5},{"a":2.25}]'), 2, { a: 'decimal' }],
-    [
-      'wide.csv',
-      Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('id;näme\r\n1;ä\r\n2;ö\r\n', 'utf16le')]),
-      2,
-      { name: 'string' },
-    ],
-    ['control.csv', 'id\u0001name\n1\u0001a\n2\u0001b\n', 2, { name: 'string' }],
-    ['bare.csv', '1,2024-01-01,x\n2,2024-01-02,y\n', 2, { column_2: 'date' }],
-    [
-      'words.csv',
-      'yes,no,null,"a: b","c #d","q""q",true\n1,2,3,4,5,6,7\n2,3,4,5,6,7,8\n',
-      2,
-      { yes: 'integer', a_b: 'integer', q_q: 'integer' },
-    ],
-    [
-      'reserved.csv',
-      'topic,TOPIC,Topic,outcome\n1,2,3,4\n2,3,4,5\n',
-      2,
-      { topic_value: 'integer', topic_2: 'integer', topic_3: 'integer', outcome_value: 'integer' },
-    ],
-    [
-      'mixed.json',
-      '[{"a":1,"b":"007","c":[1,2],"d":[{"x":1,"y":"2024-01-01"},{"x":2}],"e":null,"i":""},{"a":"x","b":"8","c":[],"i":" q ","j":[[1],[2]]}]',
-      2,
-      { a: 'string', b: 'string', c: 'integer', i: 'string', j: 'string' },
-    ],
-    [
-      'order.xml',
-      '<order id="5"><total>3.50</total><item>a</item><item>b</item></order>',
-      1,
-      { total: 'decimal', item: 'string' },
-    ],
-    [
-      'feed.xml',
-      '<f xmlns="urn:a" xmlns:d="urn:d"><e><t>1</t><d:t>02</d:t><l h="x"/><l h="y" r="z"/></e><e><t>3</t><d:t>4</d:t><l h="x"/></e></f>',
-      2,
-      { t: 'integer', t_2: 'string', l: 'string' },
-    ],
-    ['cut.csv', `id,name\n${rows(300_000, (i) => `${i},${'x'.repeat(10)}\n`)}`, -1, { id: 'integer' }],
-    [
-      'cut.json',
-      `[${rows(300_000, (i) => `${i === 0 ? '' : ','}{"id":${i},"name":"xxxxxxxxxx"}`)}]`,
-      -1,
-      { id: 'integer' },
-    ],
-    [
-      'cut.xml',
-      `<r>${rows(200_000, (i) => `<e><id>${i}</id><name>xx</name></e>`)}</r>`,
-      -1,
-      { id: 'integer' },
-    ],
-    ['day.csv', 'd,e\n13/01/2024,01/02/2024\n02/03/2024,03/04/2024\n', 2, { d: 'date', e: 'string' }],
-  ])('%s', async (name, content, records, types) => {
+  test.each(SAMPLES)('%s', async (name, content, records, types) => {
     const draft = await draftOf(sample(name, content))
     expect(Object.fromEntries(draft.raw.columns.map((column) => [column.name, column.type]))).toMatchObject(
       types,

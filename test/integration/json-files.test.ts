@@ -78,13 +78,12 @@ async function largeFile(
   await once(out, 'close')
 }
 
-test('a document larger than a message: bounded, each record by itself, its rejects replayed, a torn one taken back whole', async () => {
+/** Small, with an item that is no record. */
+const FIRST = '{"source": "s0", "data": {"books": [{"id": 1000000, "word": "a"}, 7]}}'
+
+test('a document larger than a message: bounded, each record by itself, its rejects replayed', async () => {
   const where = folder(BOOKS)
-  writeFileIn(
-    where.incoming,
-    'first.json',
-    '{"source": "s0", "data": {"books": [{"id": 1000000, "word": "a"}, 7]}}',
-  )
+  writeFileIn(where.incoming, 'first.json', FIRST)
   await largeFile(join(where.incoming, 'large.json'), 120_000, {
     before: '{"source": "s\\u00e9", ',
     end: ']}, "more": [1]}',
@@ -114,6 +113,13 @@ test('a document larger than a message: bounded, each record by itself, its reje
   expect(
     (await accepted(where, ['id', 'word', 'source', 'ordinal'])).filter(([, word]) => word === 'too long'),
   ).toEqual(['7', '40007', '80007'].map((id) => [id, 'too long', 'sé', id]))
+  where.cleanUp()
+})
+
+test('a document larger than a message that is torn, or says too late what stands around its records, is taken back whole', async () => {
+  const where = folder(BOOKS)
+  writeFileIn(where.incoming, 'first.json', FIRST)
+  expect(await stream(where)).toMatchObject({ accepted: 1, quarantined: 1 })
   await largeFile(join(where.incoming, 'torn.json'), 40_000, { before: '{', end: ']', word: () => 'w' })
   await largeFile(join(where.incoming, 'behind.json'), 40_000, {
     before: '{',

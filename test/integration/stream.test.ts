@@ -163,15 +163,16 @@ test('quarantine: listed with rule, value and position, shown with its bytes, he
   const where = place(kafka.address)
   await produce(where, 3_000, ['--invalid', '0.05'])
   await stream(where)
-  const rows = await cliJson<{ position: string; rule: string; value: string }[]>(where, [
-    'quarantine',
-    'list',
-    where.declaration,
-    '--rule',
-    'expect_column_values_to_be_between',
-    '--limit',
-    '100',
-  ])
+  const onRule = <T>(act: 'list' | 'replay', ...more: string[]): Promise<T> =>
+    cliJson<T>(where, [
+      'quarantine',
+      act,
+      where.declaration,
+      '--rule',
+      'expect_column_values_to_be_between',
+      ...more,
+    ])
+  const rows = await onRule<{ position: string; value: string }[]>('list', '--limit', '100')
   expect(rows.length).toBeGreaterThan(5)
   expect(rows.every((row) => row.value === '1850')).toBe(true)
   const shown = await cliJson<{ original: string; reject_reason: string }>(where, [
@@ -186,35 +187,14 @@ test('quarantine: listed with rule, value and position, shown with its bytes, he
     readFileSync(where.declaration, 'utf8').replace('min_value: 2000', 'min_value: 1800'),
   )
   const before = await cliJson<{ rows: number }>(where, ['tables', 'show', 'books/raw'])
-  expect(
-    await cliJson(where, [
-      'quarantine',
-      'replay',
-      where.declaration,
-      '--rule',
-      'expect_column_values_to_be_between',
-      '--dry-run',
-    ]),
-  ).toMatchObject({ accepted: rows.length, version: null })
-  expect(
-    await cliJson(where, [
-      'quarantine',
-      'replay',
-      where.declaration,
-      '--rule',
-      'expect_column_values_to_be_between',
-    ]),
-  ).toMatchObject({ read: rows.length, accepted: rows.length, quarantined: 0 })
+  expect(await onRule('replay', '--dry-run')).toMatchObject({ accepted: rows.length, version: null })
+  expect(await onRule('replay')).toMatchObject({
+    read: rows.length,
+    accepted: rows.length,
+    quarantined: 0,
+  })
   expect((await cliJson<{ rows: number }>(where, ['tables', 'show', 'books/raw'])).rows).toBe(before.rows)
-  expect(
-    await cliJson(where, [
-      'quarantine',
-      'list',
-      where.declaration,
-      '--rule',
-      'expect_column_values_to_be_between',
-    ]),
-  ).toEqual([])
+  expect(await onRule('list')).toEqual([])
   const batch = await cliJson<{ published: number }>(where, ['batch', where.declaration])
   const accepted = await deltalake<number>(
     where.raw,

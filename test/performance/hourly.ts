@@ -60,39 +60,43 @@ export async function fill(home: string, from: number, count: number, version: n
   )
 }
 
+/** Publishes, adds a delta to RAW, and keeps a copy of both zones as they are before the batch. */
+async function prepare(work: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const home = join(work, 'home')
+  mkdirSync(home, { recursive: true })
+  await fill(home, 0, PUBLISHED, 1)
+  await runCommand([...NODE, CLI, 'batch', 'books', '--memory', '3GB', '-o', 'json'], env)
+  await fill(home, Math.floor(PUBLISHED * 0.944) - Math.floor(DELTA * 0.28), DELTA, 2)
+  cpSync(home, join(work, 'saved'), { recursive: true })
+}
+
+/** Our batch, on the published zone as it was before. */
+async function runOurs(work: string, env: NodeJS.ProcessEnv): Promise<Run> {
+  const published = 'tables/books/processed'
+  rmSync(join(work, 'home', published), { recursive: true })
+  cpSync(join(work, 'saved', published), join(work, 'home', published), { recursive: true })
+  return runCommand([...NODE, CLI, 'batch', 'books', '-o', 'json'], env)
+}
+
+function runSql(mode: string, work: string, env: NodeJS.ProcessEnv): Promise<Run> {
+  const program = resolve('test/performance/rivals/hourly-sql.ts')
+  return runCommand([...NODE, program, mode, join(work, 'saved/tables/books'), join(work, 'out')], env)
+}
+
+function runSpark(spark: SparkRival, work: string): Promise<Run> {
+  const books = join(work, 'saved/tables/books')
+  return spark.run(
+    `hourly ${join(books, 'raw/data/bench')} ${join(books, 'processed/publication_year=*')} ${join(work, 'out')}`,
+  )
+}
+
 export async function benchHourly(options: BenchOptions): Promise<BenchReport> {
   const before = load()
   const work = mkdtempSync(join(tmpdir(), 'headrace-bench-'))
-  const home = join(work, 'home')
-  mkdirSync(home, { recursive: true })
-  const env = { ...process.env, HEADRACE_HOME: home }
+  const env = { ...process.env, HEADRACE_HOME: join(work, 'home') }
   let spark: SparkRival | undefined
   try {
-    await fill(home, 0, PUBLISHED, 1)
-    await runCommand([...NODE, CLI, 'batch', 'books', '--memory', '3GB', '-o', 'json'], env)
-    await fill(home, Math.floor(PUBLISHED * 0.944) - Math.floor(DELTA * 0.28), DELTA, 2)
-    cpSync(home, join(work, 'saved'), { recursive: true })
-    const restore = (): void => {
-      rmSync(join(home, 'tables/books/processed'), { recursive: true })
-      cpSync(join(work, 'saved/tables/books/processed'), join(home, 'tables/books/processed'), {
-        recursive: true,
-      })
-    }
-    const ours = async (): Promise<Run> => {
-      restore()
-      return runCommand([...NODE, CLI, 'batch', 'books', '-o', 'json'], env)
-    }
-    const rival = (mode: string) => (): Promise<Run> =>
-      runCommand(
-        [
-          ...NODE,
-          resolve('test/performance/rivals/hourly-sql.ts'),
-          mode,
-          join(work, 'saved/tables/books'),
-          join(work, 'out'),
-        ],
-        env,
-      )
+    await prepare(work, env)
     const report: BenchReport = {
       bench: 'hourly',
       ratios: {},
@@ -101,15 +105,14 @@ export async function benchHourly(options: BenchOptions): Promise<BenchReport> {
     }
     const onSpark = async (): Promise<Run> => {
       spark ??= await startSparkRival()
-      return spark.run(
-        `hourly ${join(work, 'saved/tables/books/raw/data/bench')} ${join(work, 'saved/tables/books/processed/publication_year=*')} ${join(work, 'out')}`,
-      )
+      return runSpark(spark, work)
     }
     for (const mode of ['scan-and-write', 'best-sql', 'spark'].filter(
       (one) => options.rival === undefined || one === options.rival,
     )) {
       if (mode === 'spark') for (let i = 0; i < 3; i += 1) await onSpark()
-      const runs = await alternate(options.pairs, ours, mode === 'spark' ? onSpark : rival(mode))
+      const rival = mode === 'spark' ? onSpark : (): Promise<Run> => runSql(mode, work, env)
+      const runs = await alternate(options.pairs, () => runOurs(work, env), rival)
       report.ratios[mode] = ratio(runs, (run) => run.wallS)
       report.ratios[`${mode} (CPU)`] = ratio(runs, (run) => run.cpuS)
       report.figures[`s ours beside ${mode}`] = Number(median(runs.ours.map((run) => run.wallS)).toFixed(2))

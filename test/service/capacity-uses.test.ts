@@ -20,6 +20,18 @@ const world = await queueWorld()
 const { service, clock, now, buyer, queue, round, take, done, row, inOrder } = world
 afterAll(() => service.close())
 
+/** A heartbeat of what was claimed; returns what is asked back. */
+function beatOf(claimed: Claimed[]): ReturnType<typeof heartbeat> {
+  const alive = claimed.map((one) => ({
+    executionId: one.execution_id,
+    generation: one.generation,
+    progress: {},
+  }))
+  return service.context.gate.transact((tx) =>
+    heartbeat(tx, { runner: 'test', now: now(), leaseMs: 15_000, alive }),
+  )
+}
+
 test('lent units come back when their owner needs them: the newest loan, no more than needed, and it is not lent again meanwhile', async () => {
   const owner = await buyer({ units: 2, jobs: 2, policy: { lends: true } })
   const borrower = await buyer({ hours: 100, jobs: 3 })
@@ -50,14 +62,7 @@ test('lent units come back when their owner needs them: the newest loan, no more
   })
   await round()
   expect((await row(own as string)).booked_from?.getTime()).not.toBe(clock.ms)
-  const alive = taken.map((one) => ({
-    executionId: one.execution_id,
-    generation: one.generation,
-    progress: {},
-  }))
-  const asked = await service.context.gate.transact((tx) =>
-    heartbeat(tx, { runner: 'test', now: now(), leaseMs: 15_000, alive }),
-  )
+  const asked = await beatOf(taken)
   expect(asked).toMatchObject([{ why: 'recalled' }])
   const back = taken.find((one) => one.execution_id === asked[0].execution_id) as Claimed
   clock.ms += 3_000

@@ -60,8 +60,12 @@ async function runJob(service: TestService, jobId: string): Promise<{ rows: numb
   return ended.receipt
 }
 
-const DECLARATION =
-  'dataset: words\nsource: { files: { path: words, pattern: "*.json" } }\nrecord: { format: json, path: $ }\ncolumns: [{ name: id, type: long, path: id, required: true }]\nprocessed: { key: [id] }\n'
+const DECLARATION = `dataset: words
+source: { files: { path: words, pattern: "*.json" } }
+record: { format: json, path: $ }
+columns: [{ name: id, type: long, path: id, required: true }]
+processed: { key: [id] }
+`
 let words = 0
 /** One more row in the table, and one more file in the folder. */
 async function more(): Promise<void> {
@@ -73,59 +77,66 @@ async function more(): Promise<void> {
   )
 }
 
+/** A job that is active at once; returns its id. */
+async function createActive(service: TestService, body: Record<string, unknown>): Promise<string> {
+  const made = await service.call<{ job_id: string }>('POST', `/tenants/${tenant.id}/jobs`, {
+    token: tenant.editor,
+    body: {
+      schedule_cron: '0 0 1 1 *',
+      resource_requirements: { cpu_cores: 1, memory_gb: 2, estimated_runtime_minutes: 5 },
+      ...body,
+    },
+  })
+  expect(made.status, JSON.stringify(made.body)).toBe(201)
+  await service.context.gate.service
+    .updateTable('ingestion_jobs')
+    .set({ status: 'active', namespace: 'vcpu-hours-ns' })
+    .where('job_id', '=', made.body.job_id)
+    .execute()
+  return made.body.job_id
+}
+
+/** A tenant with hours, a table and a folder, and a job that reads each. */
+async function setUp(service: TestService): Promise<void> {
+  tenant = await service.tenant('acme')
+  await service.call('POST', `/tenants/${tenant.id}/purchases`, {
+    token: tenant.owner,
+    body: purchase('vcpu_hours', 100),
+  })
+  mkdirSync(join(home, 'tenants', tenant.id, 'words'), { recursive: true })
+  await run(url, 'CREATE SCHEMA source; CREATE TABLE source.rows (id bigint PRIMARY KEY)')
+  const { port, username, password, pathname } = new URL(url)
+  await service.call('PUT', `/tenants/${tenant.id}/secrets/pg`, {
+    token: tenant.editor,
+    body: { value: { username, password } },
+  })
+  jobs = {
+    rows: await createActive(service, {
+      job_name: 'rows',
+      source_type: 'postgres',
+      source_config: {
+        host: '127.0.0.1',
+        port: Number(port),
+        database: pathname.slice(1),
+        table: 'source.rows',
+        cursor: 'id',
+        credentials_secret: 'pg',
+      },
+      destination_config: { type: 'local', path: 'out' },
+    }),
+    words: await createActive(service, {
+      job_name: 'words',
+      source_type: 'files',
+      source_config: { declaration: DECLARATION },
+      destination_config: { type: 'zones' },
+    }),
+  }
+}
+
 test('restored to before two executions: the next ones read on from what those published', async () => {
   const old = `${url}_old`
   await serving(url, async (service) => {
-    tenant = await service.tenant('acme')
-    await service.call('POST', `/tenants/${tenant.id}/purchases`, {
-      token: tenant.owner,
-      body: purchase('vcpu_hours', 100),
-    })
-    mkdirSync(join(home, 'tenants', tenant.id, 'words'), { recursive: true })
-    await run(url, 'CREATE SCHEMA source; CREATE TABLE source.rows (id bigint PRIMARY KEY)')
-    const { port, username, password, pathname } = new URL(url)
-    await service.call('PUT', `/tenants/${tenant.id}/secrets/pg`, {
-      token: tenant.editor,
-      body: { value: { username, password } },
-    })
-    const create = async (body: Record<string, unknown>): Promise<string> => {
-      const made = await service.call<{ job_id: string }>('POST', `/tenants/${tenant.id}/jobs`, {
-        token: tenant.editor,
-        body: {
-          schedule_cron: '0 0 1 1 *',
-          resource_requirements: { cpu_cores: 1, memory_gb: 2, estimated_runtime_minutes: 5 },
-          ...body,
-        },
-      })
-      expect(made.status, JSON.stringify(made.body)).toBe(201)
-      await service.context.gate.service
-        .updateTable('ingestion_jobs')
-        .set({ status: 'active', namespace: 'vcpu-hours-ns' })
-        .where('job_id', '=', made.body.job_id)
-        .execute()
-      return made.body.job_id
-    }
-    jobs = {
-      rows: await create({
-        job_name: 'rows',
-        source_type: 'postgres',
-        source_config: {
-          host: '127.0.0.1',
-          port: Number(port),
-          database: pathname.slice(1),
-          table: 'source.rows',
-          cursor: 'id',
-          credentials_secret: 'pg',
-        },
-        destination_config: { type: 'local', path: 'out' },
-      }),
-      words: await create({
-        job_name: 'words',
-        source_type: 'files',
-        source_config: { declaration: DECLARATION },
-        destination_config: { type: 'zones' },
-      }),
-    }
+    await setUp(service)
     await more()
     expect(await runJob(service, jobs.rows)).toMatchObject({ rows: 100 })
     await runJob(service, jobs.words)

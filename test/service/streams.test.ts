@@ -131,33 +131,19 @@ test('a draft reads a sample into a scratch zone; a scheduled run takes all that
   await service.call('DELETE', at(`jobs/${made.body.job_id}`), { token: tenant.editor })
 })
 
-test('without a schedule it runs all the time: paid a slot at a time, paused after a commit, taken up where it was, stopped when nothing is left', async () => {
-  const { job_id: id } = (
-    await service.call<{ job_id: string }>('POST', at('jobs'), {
-      token: tenant.editor,
-      body: job('always', {
-        source_config: { declaration: declaration().replace(/schedule: .*/, 'schedule: "*/5 * * * * *"') },
-      }),
-    })
-  ).body
-  await promoteByHand(id)
-  const published = async (): Promise<number> =>
-    (
-      await deltalake<{ rows: number }>(tables('processed'), "print(json.dumps({'rows': t.num_rows}))").catch(
-        () => ({ rows: 0 }),
-      )
-    ).rows
-  const before = await published()
-  await produce(where, 1_000)
-  const one = await streaming(id, 1)
-  expect((await service.call('POST', at(`jobs/${id}/run`), { token: tenant.editor })).body).toMatchObject({
-    code: 'job_state',
-  })
+/** Rows that the tenant's batches have published. */
+async function published(): Promise<number> {
+  const read = deltalake<{ rows: number }>(tables('processed'), "print(json.dumps({'rows': t.num_rows}))")
+  return (await read.catch(() => ({ rows: 0 }))).rows
+}
+
+/** That use is settled while it runs, and that the API says what the ledger has. */
+async function expectPaidWhileItRuns(executionId: string): Promise<void> {
   const lines = await until('use that was settled while it runs', async () => {
     const rows = await service.context.gate.service
       .selectFrom('resource_consumption')
       .select(['cpu_microseconds'])
-      .where('execution_id', '=', one.execution_id)
+      .where('execution_id', '=', executionId)
       .execute()
     return rows.length > 0 ? rows : undefined
   })
@@ -180,27 +166,11 @@ test('without a schedule it runs all the time: paid a slot at a time, paused aft
     })
   ).body.current_period.vcpu_hours.consumed
   expect([vcpuHours(least), vcpuHours(await consumed())]).toContain(said)
-  await until('a batch beside the stream', async () => ((await published()) > before ? true : undefined))
-  await service.call('POST', at(`jobs/${id}/pause`), { token: tenant.editor })
-  expect(await ended(one.execution_id)).toMatchObject({ status: 'cancelled', sla_met: true })
-  expect(await judged()).toMatchObject(PERFECT)
-  await produce(where, 1_000)
-  await service.call('POST', at(`jobs/${id}/resume`), { token: tenant.editor })
-  await streaming(id, 1)
-  // The service ends in the middle: the stream is given back, and goes on with the next runner.
-  await stopLoops()
-  startLoops()
-  await produce(where, 1_000)
-  const again = await streaming(id, 1)
-  expect(again.attempt).toBe(2)
-  await until('the rows of all messages', async () => ((await judged()).lost === 0 ? true : undefined))
-  expect(await judged()).toMatchObject(PERFECT)
-  // What was bought is taken away: nothing can be held (soon after it began again), so it ends after a
-  // commit, and the next one waits with the reason.
-  await service.call('POST', at(`jobs/${id}/pause`), { token: tenant.editor })
-  await ended(again.execution_id)
-  await service.call('POST', at(`jobs/${id}/resume`), { token: tenant.editor })
-  const last = await until('it runs', async () => (await executions(id, 'running'))[0])
+}
+
+/** What was bought is taken away: nothing can be held, so it ends after a commit, and the next one waits. */
+async function expectStoppedWithoutBalance(jobId: string): Promise<void> {
+  const last = await until('it runs', async () => (await executions(jobId, 'running'))[0])
   const { items } = (
     await service.call<{ items: { purchase_id: string }[] }>('GET', at('purchases'), { token: tenant.owner })
   ).body
@@ -210,10 +180,49 @@ test('without a schedule it runs all the time: paid a slot at a time, paused aft
     reason: { code: 'hold_exhausted' },
   })
   await until('one that waits', async () =>
-    (await executions(id, 'scheduled')).some((waiting) => waiting.reason?.code === 'no_balance')
+    (await executions(jobId, 'scheduled')).some((waiting) => waiting.reason?.code === 'no_balance')
       ? true
       : undefined,
   )
+}
+
+test('without a schedule it runs all the time: paid a slot at a time, paused after a commit, taken up where it was, stopped when nothing is left', async () => {
+  const { job_id: id } = (
+    await service.call<{ job_id: string }>('POST', at('jobs'), {
+      token: tenant.editor,
+      body: job('always', {
+        source_config: { declaration: declaration().replace(/schedule: .*/, 'schedule: "*/5 * * * * *"') },
+      }),
+    })
+  ).body
+  const act = (what: string): ReturnType<TestService['call']> =>
+    service.call('POST', at(`jobs/${id}/${what}`), { token: tenant.editor })
+  await promoteByHand(id)
+  const before = await published()
+  await produce(where, 1_000)
+  const one = await streaming(id, 1)
+  expect((await act('run')).body).toMatchObject({ code: 'job_state' })
+  await expectPaidWhileItRuns(one.execution_id)
+  await until('a batch beside the stream', async () => ((await published()) > before ? true : undefined))
+  await act('pause')
+  expect(await ended(one.execution_id)).toMatchObject({ status: 'cancelled', sla_met: true })
+  expect(await judged()).toMatchObject(PERFECT)
+  await produce(where, 1_000)
+  await act('resume')
+  await streaming(id, 1)
+  // The service ends in the middle: the stream is given back, and goes on with the next runner.
+  await stopLoops()
+  startLoops()
+  await produce(where, 1_000)
+  const again = await streaming(id, 1)
+  expect(again.attempt).toBe(2)
+  await until('the rows of all messages', async () => ((await judged()).lost === 0 ? true : undefined))
+  expect(await judged()).toMatchObject(PERFECT)
+  // It begins again, so that nothing is held for long when the balance goes.
+  await act('pause')
+  await ended(again.execution_id)
+  await act('resume')
+  await expectStoppedWithoutBalance(id)
   await service.call('POST', at(`purchases`), { token: tenant.owner, body: purchase('vcpu_hours', 1) })
   await until('it runs again', async () => ((await executions(id, 'running')).length > 0 ? true : undefined))
   await service.call('DELETE', at(`jobs/${id}`), { token: tenant.editor })

@@ -1,82 +1,35 @@
 /**
- * Tables read in parts, on real servers: one moment for all of them, gone on with after a break, and
- * published once.
+ * Tables of PostgreSQL read in parts: one moment for all of them, gone on with after a break, and published
+ * once.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import mysql from 'mysql2/promise'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { openSession } from '../../src/engines/duckdb/session.ts'
 import { beginAttempt, leaveAttempt } from '../../src/main/service/attempt-folder.ts'
 import type { Outcome, Work } from '../../src/main/service/work.ts'
 import { createChance } from '../support/chance.ts'
-import { openLink, type Link } from '../support/link.ts'
-import { lateWriter, startMariaDb, type MariaDb } from '../support/mariadb.ts'
-import { openFolder, postgres, run } from '../support/service.ts'
-import { until } from '../support/system.ts'
-import {
-  LATE_TIMEOUT_MS,
-  readBesideLateWriters,
-  rowsOf,
-  runWork,
-  workOf,
-  type LateWriter,
-} from '../support/transfers.ts'
+import { openFolder } from '../support/service.ts'
+import { rowsOf, runWork } from '../support/transfers.ts'
+import { postgresSource } from '../support/database-servers.ts'
+import { breakAfterParts } from '../support/broken-reads.ts'
+
+const home = openFolder('headrace-parts-')
+const {
+  url,
+  client,
+  link,
+  work: execution,
+  close,
+} = await postgresSource(home, 'parts', {
+  part_bytes: 65_536,
+  connections: 3,
+})
+afterAll(close)
 
 const chance = createChance()
-const home = openFolder('headrace-parts-')
-let client: pg.Client
-let url: URL
-let link: Link
-let maria: MariaDb
-
-beforeAll(async () => {
-  const server = await postgres()
-  await run(server.url, `CREATE DATABASE parts_${process.pid}`)
-  url = new URL(server.url.replace(/\/[^/]*$/, `/parts_${process.pid}`))
-  client = new pg.Client({ connectionString: url.href })
-  await client.connect()
-  link = await openLink(() => Number(url.port))
-  maria = await startMariaDb()
-  process.env.HEADRACE_ALLOW_HOSTS = '127.0.0.1'
-}, 90_000)
-afterAll(async () => {
-  await client.end()
-  await link.close()
-})
-
-const execution = (source: Record<string, unknown>, more: Partial<Work> = {}): Work =>
-  workOf(home, {
-    sourceType: 'postgres',
-    sourceSecret: { username: url.username, password: url.password },
-    ...more,
-    source: {
-      host: '127.0.0.1',
-      port: Number(url.port),
-      database: url.pathname.slice(1),
-      part_bytes: 65_536,
-      connections: 3,
-      ...source,
-    },
-  })
-const onMaria = (source: Record<string, unknown>, more: Partial<Work> = {}): Work =>
-  workOf(home, {
-    sourceType: 'mysql',
-    sourceSecret: { ...maria.login },
-    ...more,
-    source: {
-      host: '127.0.0.1',
-      port: maria.port,
-      database: 'shop',
-      snapshot: 'per_part',
-      part_bytes: 65_536,
-      connections: 3,
-      ...source,
-    },
-  })
-
 const CONTENT =
   'count(*)::INT AS rows, count(DISTINCT id)::INT AS ids, sum(hash(id, text))::VARCHAR AS content'
 /** The same sum over what the server has now, through a plain query of its own. */
@@ -95,13 +48,24 @@ const contentIn = async ({ receipt }: Outcome): Promise<Record<string, unknown>>
   (await rowsOf(receipt.output, `SELECT ${CONTENT} FROM T`))[0]
 const fill = (table: string, rows: number): Promise<unknown> =>
   client.query(
-    `CREATE TABLE ${table} (id int PRIMARY KEY, text text); INSERT INTO ${table} SELECT i, repeat(md5(i::text), 3) FROM generate_series(1, ${rows}) i; ANALYZE ${table}`,
+    `
+      CREATE TABLE ${table} (id int PRIMARY KEY, text text);
+      INSERT INTO ${table} SELECT i, repeat(md5(i::text), 3) FROM generate_series(1, ${rows}) i;
+      ANALYZE ${table}
+    `,
   )
 
 test('all parts together are the table: plain, partitioned with ranges in each leaf, a view by one connection, an empty one', async () => {
   await fill('plain', 20_000)
   await client.query(
-    'CREATE TABLE cut (id int, text text) PARTITION BY RANGE (id); CREATE TABLE cut_a PARTITION OF cut FOR VALUES FROM (0) TO (5000); CREATE TABLE cut_b PARTITION OF cut FOR VALUES FROM (5000) TO (30000); INSERT INTO cut SELECT * FROM plain; CREATE VIEW seen AS SELECT * FROM plain; CREATE TABLE nothing (id int, text text)',
+    `
+      CREATE TABLE cut (id int, text text) PARTITION BY RANGE (id);
+      CREATE TABLE cut_a PARTITION OF cut FOR VALUES FROM (0) TO (5000);
+      CREATE TABLE cut_b PARTITION OF cut FOR VALUES FROM (5000) TO (30000);
+      INSERT INTO cut SELECT * FROM plain;
+      CREATE VIEW seen AS SELECT * FROM plain;
+      CREATE TABLE nothing (id int, text text)
+    `,
   )
   for (const table of ['plain', 'cut', 'seen', 'nothing']) {
     const outcome = await runWork(execution({ table }))
@@ -112,7 +76,10 @@ test('all parts together are the table: plain, partitioned with ranges in each l
 
 test('parts are of one moment beside writers: what is moved between rows is never seen half, and no row comes twice', async () => {
   await client.query(
-    "CREATE TABLE accounts (id int PRIMARY KEY, balance bigint, pad text); INSERT INTO accounts SELECT i, 1000, repeat('x', 200) FROM generate_series(1, 20000) i",
+    `
+      CREATE TABLE accounts (id int PRIMARY KEY, balance bigint, pad text);
+      INSERT INTO accounts SELECT i, 1000, repeat('x', 200) FROM generate_series(1, 20000) i
+    `,
   )
   let writing = true
   const writers = Array.from({ length: 4 }, async () => {
@@ -121,7 +88,12 @@ test('parts are of one moment beside writers: what is moved between rows is neve
     while (writing) {
       const [a, b] = [1 + Math.floor(chance() * 20_000), 1 + Math.floor(chance() * 20_000)]
       await own.query(
-        'UPDATE accounts SET balance = balance + CASE id WHEN $1 THEN -7 ELSE 7 END WHERE id IN ($1, $2) AND $1 <> $2',
+        `
+          UPDATE accounts
+          SET balance = balance + CASE id WHEN $1 THEN -7 ELSE 7 END
+          WHERE id IN ($1, $2)
+            AND $1 <> $2
+        `,
         [a, b],
       )
     }
@@ -144,21 +116,6 @@ test('parts are of one moment beside writers: what is moved between rows is neve
 const plain = ({ receipt, cursor }: Outcome): unknown =>
   JSON.parse(JSON.stringify({ cursor, receipt: { ...receipt, work_seconds: 0, startup_seconds: 0 } }))
 
-/** Runs over a slow link until five parts are kept, then cuts it. */
-async function broken(work: Work, over: Link): Promise<void> {
-  over.limit(1_000_000)
-  const running = runWork(work)
-  const ended = expect(running).rejects.toMatchObject({ code: 'source_unreachable' })
-  const kept = (): number =>
-    readFileSync(join(work.workFolder, 'parts', 'journal.ndjson'), 'utf8').split('\n').length - 2
-  await until('five parts', () =>
-    existsSync(join(work.workFolder, 'parts', 'journal.ndjson')) && kept() >= 5 ? true : undefined,
-  )
-  over.cut()
-  await ended
-  over.limit(Infinity)
-}
-
 test('a read that broke is gone on with: kept is what is still the same, and the whole is the table as of the second moment', async () => {
   await fill('resumed', 30_000)
   const work = execution({ table: 'resumed', port: link.port })
@@ -167,12 +124,16 @@ test('a read that broke is gone on with: kept is what is still the same, and the
     workFolder: await beginAttempt(home, { execution_id: 'resumed', generation }),
   })
   const first = await attempt(1n)
-  await broken(first, link)
+  await breakAfterParts(first, link)
   await leaveAttempt(home, { execution_id: 'resumed', generation: 1n })
   // Rows as long as the others: shorter ones would find room in every page, and every part would have
   // changed.
   await client.query(
-    "UPDATE resumed SET text = 'changed' WHERE id BETWEEN 100 AND 120; DELETE FROM resumed WHERE id BETWEEN 3000 AND 3010; INSERT INTO resumed SELECT i, repeat(md5(i::text), 3) FROM generate_series(30001, 31000) i",
+    `
+      UPDATE resumed SET text = 'changed' WHERE id BETWEEN 100 AND 120;
+      DELETE FROM resumed WHERE id BETWEEN 3000 AND 3010;
+      INSERT INTO resumed SELECT i, repeat(md5(i::text), 3) FROM generate_series(30001, 31000) i
+    `,
   )
   await client.query('VACUUM resumed')
   await client.query("INSERT INTO resumed VALUES (70000, repeat('in the place of a deleted one', 3))")
@@ -196,7 +157,7 @@ test.each([
     await client.query('DROP TABLE IF EXISTS rewritten')
     await fill('rewritten', 15_000)
     const work = execution({ table: 'rewritten', port: link.port })
-    await broken(work, link)
+    await breakAfterParts(work, link)
     await client.query('DELETE FROM rewritten WHERE id < 50')
     await client.query(change)
     const outcome = await runWork(work)
@@ -273,78 +234,3 @@ test('where a connection is slow, four read beside each other, and one alone whe
   }
   expect([await lanes(1), await lanes(4)]).toEqual([1, 4])
 }, 60_000)
-
-test('MariaDB by ranges of its key: the table whole, negative and sparse keys too; refused by name when the key cannot be cut', async () => {
-  const own = await mysql.createConnection({
-    host: '127.0.0.1',
-    port: maria.port,
-    user: maria.login.username,
-    password: maria.login.password,
-    database: 'shop',
-    multipleStatements: true,
-  })
-  await own.query(
-    'CREATE TABLE spread (id bigint PRIMARY KEY, text varchar(100)); INSERT INTO spread SELECT CASE WHEN seq % 2 = 0 THEN -seq ELSE seq * 1000003 END, md5(seq) FROM seq_1_to_20000; ANALYZE TABLE spread; CREATE TABLE worded (id varchar(10) PRIMARY KEY)',
-  )
-  const { receipt } = await runWork(onMaria({ table: 'spread' }))
-  const [{ sum }] = (
-    await own.query<mysql.RowDataPacket[]>('SELECT CAST(sum(id) AS CHAR) AS sum FROM spread')
-  )[0]
-  expect(
-    await rowsOf(
-      receipt.output,
-      'SELECT count(*)::INT AS rows, count(DISTINCT id)::INT AS ids, sum(id)::VARCHAR AS sum FROM T',
-    ),
-  ).toEqual([{ rows: 20_000, ids: 20_000, sum }])
-  await expect(runWork(onMaria({ table: 'worded' }))).rejects.toMatchObject({ code: 'not_supported' })
-  await own.end()
-})
-
-test(
-  'MariaDB by ranges beside writers that commit late, broken once: the first read and the ones after it lose and double nothing',
-  async () => {
-    const connect = (): Promise<mysql.Connection> =>
-      mysql.createConnection({
-        host: '127.0.0.1',
-        port: maria.port,
-        user: maria.login.username,
-        password: maria.login.password,
-        database: 'shop',
-        multipleStatements: true,
-        timezone: 'Z',
-      })
-    const own = await connect()
-    await own.query(
-      'CREATE TABLE flood (id bigint PRIMARY KEY AUTO_INCREMENT, seen datetime NOT NULL, pad char(200)); INSERT INTO flood (seen, pad) SELECT now() - INTERVAL (30 + seq MOD 1000) SECOND, repeat("x", 200) FROM seq_1_to_40000; ANALYZE TABLE flood',
-    )
-    await own.end()
-    const slow = await openLink(() => maria.port)
-    const writer = async (): Promise<LateWriter> => lateWriter(await connect(), 'flood')
-    const files: string[] = []
-    let cursor: unknown
-    let kept: number | undefined
-    const first = onMaria({ table: 'flood', cursor: 'seen', overlap: 60, port: slow.port })
-    const committed = await readBesideLateWriters({
-      chance,
-      writer,
-      async read() {
-        if (cursor === undefined) await broken(first, slow)
-        const { receipt, cursor: next } = await runWork(
-          cursor === undefined ? first : onMaria({ table: 'flood', cursor: 'seen', overlap: 60 }, { cursor }),
-        )
-        kept ??= receipt.parts_kept
-        // By another port it is another server: without its name the position is taken over.
-        cursor = (next as { at: unknown }).at
-        files.push(...receipt.output)
-      },
-    })
-    await slow.close()
-    expect(kept).toBeGreaterThan(3)
-    const [{ rows, ids }] = await rowsOf(
-      files,
-      'SELECT count(*)::INT AS rows, count(DISTINCT id)::INT AS ids FROM T',
-    )
-    expect({ rows, ids }).toEqual({ rows: 40_000 + committed.size, ids: 40_000 + committed.size })
-  },
-  LATE_TIMEOUT_MS,
-)

@@ -1,75 +1,11 @@
-/**
- * Who may see what: every route against strangers, other tenants, lower roles and deleted tenants; and the
- * database's own check.
- */
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import pg from 'pg'
-import { sql } from 'kysely'
+/** Who may see what: every route against strangers, other tenants, lower roles and deleted tenants. */
+import { afterAll, expect, test } from 'vitest'
 import { ROUTES } from '../../src/api/server.ts'
 import { hasDryRun, type Route } from '../../src/api/route.ts'
-import type { Db } from '../../src/state/database.ts'
-import { enqueue } from '../../src/state/queue.ts'
-import { JOB, dumpOf, purchase, testService, type TestService } from '../support/service.ts'
+import { JOB, dumpOf, purchase } from '../support/service.ts'
+import { CANARY, twoTenants } from '../support/two-tenants.ts'
 
-let service: TestService
-let a: Awaited<ReturnType<TestService['tenant']>>
-let b: Awaited<ReturnType<TestService['tenant']>>
-const ids: Record<string, string> = {}
-const CANARY = 'canary-of-b'
-
-beforeAll(async () => {
-  service = await testService({
-    capacity: {
-      'dedicated-cpu-ns': { cpuCores: 400, memoryGb: 800 },
-      'vcpu-hours-ns': { cpuCores: 100, memoryGb: 200 },
-      'draft-ingestion-ns': { cpuCores: 8, memoryGb: 16 },
-    },
-  })
-  ;[a, b] = [await service.tenant('a'), await service.tenant(CANARY)]
-  for (const [who, prefix] of [
-    [a, 'a'],
-    [b, 'b'],
-  ] as const) {
-    const post = async (path: string, body: unknown): Promise<Record<string, string>> =>
-      (
-        await service.call<Record<string, string>>('POST', `/tenants/${who.id}${path}`, {
-          token: who.owner,
-          body,
-        })
-      ).body
-    ids[`${prefix}.purchase_id`] = (await post('/purchases', purchase('vcpu_hours', 10))).purchase_id
-    ids[`${prefix}.job_id`] = (
-      await post('/jobs', { ...JOB, job_name: `${CANARY}-${prefix}`, schedule_cron: null })
-    ).job_id
-    ids[`${prefix}.webhook_id`] = (
-      await post('/webhooks', { url: 'https://example.com/hook', events: ['*'] })
-    ).webhook_id
-    ids[`${prefix}.token_id`] = (await post('/tokens', { token_name: CANARY, role: 'viewer' })).token_id
-    await service.call('PUT', `/tenants/${who.id}/secrets/${CANARY}`, {
-      token: who.owner,
-      body: { value: { password: CANARY } },
-    })
-    ids[`${prefix}.execution_id`] = (await service.context.gate.transact((tx) =>
-      enqueue(tx, {
-        jobId: ids[`${prefix}.job_id`],
-        tenantId: who.id,
-        namespace: 'vcpu-hours-ns',
-        cpuCores: 1,
-        memoryGb: 1,
-        estimatedMinutes: 1,
-        priority: 'medium',
-        preferred: new Date(),
-        deadline: new Date(Date.now() + 3_600_000),
-      }),
-    )) as string
-    ids[`${prefix}.name`] = CANARY
-  }
-  ids['operator.webhook_id'] = (
-    await service.call<{ webhook_id: string }>('POST', '/webhooks', {
-      body: { url: 'https://example.com/operator', events: ['*'] },
-    })
-  ).body.webhook_id
-})
+const { service, a, b, ids } = await twoTenants()
 afterAll(() => service.close())
 
 /** A body that each route with one accepts. A route that is not here fails the test below. */
@@ -225,93 +161,6 @@ test.each(guarded.filter(hasDryRun).map((route) => [nameOf(route), route] as con
     expect((await state()) === before, 'the same rows, secrets and capacity').toBe(true)
   },
 )
-
-const TABLES = [
-  'tenants',
-  'access_tokens',
-  'resource_purchases',
-  'ledger_lots',
-  'ledger_entries',
-  'ingestion_jobs',
-  'job_executions',
-  'queued_executions',
-  'bookings',
-  'resource_consumption',
-  'tenant_slots',
-  'tenant_shares',
-  'idempotency_keys',
-  'events',
-  'webhooks',
-]
-
-test('the database itself gives a session only the rows of its tenant, none without one, and the role may do nothing else', async () => {
-  for (const table of TABLES) {
-    const seen = await service.context.gate.readAs(
-      a.id,
-      async (db) =>
-        (
-          await sql<{ tenant_id: string }>`SELECT DISTINCT tenant_id::text FROM ${sql.table(table)}`.execute(
-            db,
-          )
-        ).rows,
-    )
-    expect(
-      seen.filter((row) => row.tenant_id !== a.id),
-      table,
-    ).toEqual([])
-  }
-  for (const setting of ['', null])
-    for (const table of TABLES) {
-      const client = new pg.Client({ connectionString: service.url, options: '-c role=headrace_app' })
-      await client.connect()
-      if (setting !== null)
-        await client.query("SELECT set_config('headrace.tenant_id', $1, false)", [setting])
-      expect((await client.query(`SELECT count(*)::int AS n FROM ${table}`)).rows[0], table).toEqual({ n: 0 })
-      await client.end()
-    }
-  const { rows } = await sql<{
-    super: boolean
-    bypass: boolean
-    owns: string
-  }>`SELECT rolsuper AS super, rolbypassrls AS bypass, (SELECT count(*) FROM pg_class WHERE relowner = r.oid)::text AS owns FROM pg_roles r WHERE rolname IN ('headrace_app', 'headrace_service')`.execute(
-    service.context.gate.service,
-  )
-  expect(rows).toEqual([
-    { super: false, bypass: false, owns: '0' },
-    { super: false, bypass: false, owns: '0' },
-  ])
-})
-
-test('reads and writes of both take turns on the same sessions: each sees its own rows from its first statement to its last', async () => {
-  const { gate } = service.context
-  const tenantsOf = async (db: Db): Promise<unknown[]> =>
-    (await sql<{ tenant_id: string }>`SELECT tenant_id::text FROM tenants`.execute(db)).rows
-  await Promise.all(
-    Array.from({ length: 400 }, async (_, i) => {
-      const me = i % 2 === 0 ? a : b
-      const seen = await (i % 3 === 0 ? gate.writeAs : gate.readAs)(me.id, async (db) => [
-        ...(await tenantsOf(db)),
-        ...(await tenantsOf(db)),
-      ])
-      expect(seen).toEqual([{ tenant_id: me.id }, { tenant_id: me.id }])
-    }),
-  )
-  // One whose first statement fails leaves nothing behind for the next.
-  await expect(gate.writeAs(a.id, (tx) => sql`SELECT 1 / 0`.execute(tx))).rejects.toThrow('division by zero')
-  await expect(gate.readAs(a.id, (db) => sql`SELECT 1 / 0`.execute(db))).rejects.toThrow('division by zero')
-  for (let i = 0; i < 20; i += 1) expect(await gate.readAs(b.id, tenantsOf)).toEqual([{ tenant_id: b.id }])
-})
-
-test('every table with a tenant is under the check', async () => {
-  const { rows } = await sql<{
-    name: string
-    forced: boolean
-  }>`SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS forced FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid AND t.attname = 'tenant_id' AND NOT t.attisdropped WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace ORDER BY 1`.execute(
-    service.context.gate.service,
-  )
-  expect(rows.map((row) => row.name)).toEqual(TABLES.toSorted())
-  expect(rows.every((row) => row.forced)).toBe(true)
-})
 
 test('5,000 interleaved requests of both on one pool: no row crosses', async () => {
   const paths = ['/usage', '/purchases', '/jobs', '/executions', '/ledger', '/events?limit=500']

@@ -1,5 +1,5 @@
 /** A real MariaDB (Debian's) for tests: its packages are unpacked below .headrace, nothing is installed. */
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -36,9 +36,38 @@ export interface MariaDb {
  * Starts a server with one database, `shop`; `more`: settings of its command line. It ends with this process.
  */
 export async function startMariaDb(more: string[] = []): Promise<MariaDb> {
-  const parts = fetchMariaDb()
   const folder = mkdtempSync(join(tmpdir(), 'headrace-mariadb-'))
   chmodSync(folder, 0o777)
+  const login = { username: 'loader', password: `p'${process.pid}"` }
+  const { program, env, settings } = layDown(folder)
+  const port = await freePort()
+  const log = openSync(join(folder, 'server.log'), 'a')
+  const child = spawn(
+    program,
+    [
+      ...settings,
+      `--port=${port}`,
+      '--bind-address=127.0.0.1',
+      `--socket=${join(folder, 'socket')}`,
+      `--init-file=${join(folder, 'init.sql')}`,
+      `--pid-file=${join(folder, 'pid')}`,
+      '--sql-mode=',
+      '--skip-name-resolve',
+      ...more,
+    ],
+    { env, stdio: ['ignore', log, log] },
+  )
+  atEnd(() => child.kill('SIGKILL'))
+  removeAtEnd(folder)
+  const server = { port, login }
+  await untilItAnswers(server, child, join(folder, 'server.log'))
+  return server
+}
+
+/** Writes the server's own tables into a folder, and what makes the database and its user at the first start. */
+function layDown(folder: string): { program: string; env: NodeJS.ProcessEnv; settings: string[] } {
+  const parts = fetchMariaDb()
+  const program = join(parts, 'usr/sbin/mariadbd')
   const share = join(parts, 'usr/share/mysql')
   const architecture =
     readdirSync(join(parts, 'usr/lib')).find((one) =>
@@ -57,52 +86,38 @@ export async function startMariaDb(more: string[] = []): Promise<MariaDb> {
   const system = ['mysql_system_tables.sql', 'mysql_system_tables_data.sql']
     .map((name) => readFileSync(join(share, name), 'utf8'))
     .join('\n')
-  execFileSync(join(parts, 'usr/sbin/mariadbd'), [...settings, '--bootstrap'], {
+  execFileSync(program, [...settings, '--bootstrap'], {
     env,
     input: `USE mysql;\n${system}`,
     stdio: ['pipe', 'pipe', 'pipe'],
   })
-  const login = { username: 'loader', password: `p'${process.pid}"` }
   writeFileSync(
     join(folder, 'init.sql'),
     `CREATE DATABASE shop CHARACTER SET utf8mb4;\nCREATE USER 'loader'@'%' IDENTIFIED BY 'p''${process.pid}"';\nGRANT ALL ON shop.* TO 'loader'@'%';\n`,
   )
-  const port = await freePort()
-  const log = openSync(join(folder, 'server.log'), 'a')
-  const child = spawn(
-    join(parts, 'usr/sbin/mariadbd'),
-    [
-      ...settings,
-      `--port=${port}`,
-      '--bind-address=127.0.0.1',
-      `--socket=${join(folder, 'socket')}`,
-      `--init-file=${join(folder, 'init.sql')}`,
-      `--pid-file=${join(folder, 'pid')}`,
-      '--sql-mode=',
-      '--skip-name-resolve',
-      ...more,
-    ],
-    { env, stdio: ['ignore', log, log] },
-  )
-  atEnd(() => child.kill('SIGKILL'))
-  removeAtEnd(folder)
+  return { program, env, settings }
+}
+
+async function untilItAnswers(server: MariaDb, child: ChildProcess, log: string): Promise<void> {
   for (const end = Date.now() + 60_000; ; await new Promise((done) => setTimeout(done, 200))) {
-    const connection = await mysql
-      .createConnection({
-        host: '127.0.0.1',
-        port,
-        user: login.username,
-        password: login.password,
-        database: 'shop',
-      })
-      .catch(() => undefined)
+    const connection = await connectTo(server).catch(() => undefined)
     await connection?.end()
-    if (connection !== undefined) return { port, login }
+    if (connection !== undefined) return
     if (Date.now() > end || child.exitCode !== null)
-      throw new Error(
-        `MariaDB did not start: ${readFileSync(join(folder, 'server.log'), 'utf8').slice(-2_000)}`,
-      )
+      throw new Error(`MariaDB did not start: ${readFileSync(log, 'utf8').slice(-2_000)}`)
   }
+}
+
+/** A connection to its database. */
+export function connectTo({ port, login }: MariaDb, more: mysql.ConnectionOptions = {}): Promise<Connection> {
+  return mysql.createConnection({
+    host: '127.0.0.1',
+    port,
+    user: login.username,
+    password: login.password,
+    database: 'shop',
+    ...more,
+  })
 }
 
 /** Two rows a transaction, into a table with a column `seen` and a key that counts. */

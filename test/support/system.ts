@@ -3,7 +3,7 @@
  * reader of tables.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -209,6 +209,21 @@ export async function deltalake<T>(path: string, code: string): Promise<T> {
   const { stdout } = await run(PYTHON, ['-c', script, path], { maxBuffer: 1 << 28 })
   return JSON.parse(stdout) as T
 }
+
+/** Streams until nothing is left to read; returns the counts of the run. */
+export const catchUp = (where: Place): Promise<Record<string, number>> =>
+  cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+
+/** The version of RAW's last commit, by its log alone; -1 before the first. */
+export const lastVersion = (where: Place): number =>
+  existsSync(`${where.raw}/_delta_log`)
+    ? Math.max(
+        -1,
+        ...readdirSync(`${where.raw}/_delta_log`).map((name) =>
+          Number(/^(\d{20})\.json$/.exec(name)?.[1] ?? -1),
+        ),
+      )
+    : -1
 
 /**
  * The independent verdict on RAW: identities lost and doubled, by comparing deltalake's reading with the
