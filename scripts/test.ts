@@ -74,7 +74,10 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
     },
   },
   kafka: { files: ['test/integration/kafka-histories.test.ts'], env: { HEADRACE_KAFKA_HISTORIES: '300' } },
-  delta: { files: ['delta-histories.test.ts'], env: { HEADRACE_DELTA_HISTORIES: '200' } },
+  delta: {
+    files: ['test/integration/delta-histories.test.ts', 'test/conformance/delta-histories.test.ts'],
+    env: { HEADRACE_DELTA_HISTORIES: '200' },
+  },
   sleepers: { files: ['test/faults/slept-writers.test.ts'], env: { HEADRACE_SLEEPS: '50' } },
   jobs: { files: ['test/service/job-walks.test.ts'], env: { HEADRACE_JOB_WALKS: '500' } },
   property: { files: ['test/formats'], env: { HEADRACE_PROPERTY_RUNS: '300000' } },

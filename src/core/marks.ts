@@ -42,6 +42,14 @@ export function archiveMark(): string {
 }
 
 /**
+ * Numbers the moves of days to the archive, in RAW and in the archive: one is finished when both have its
+ * number.
+ */
+export function movesMark(): string {
+  return `${PREFIX}/moves`
+}
+
+/**
  * Counts the deletions of rows by key in Processed: a batch that read RAW before one may not commit after it.
  */
 export function deletionMark(): string {

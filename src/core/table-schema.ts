@@ -46,6 +46,8 @@ export interface DataFile {
   tags?: Record<string, string>
   /** Unlike the commit's: rows of this file are new to consumers, or are not. */
   dataChange?: boolean
+  /** A writer of ours put it in its place: the commit sees that it is still there. */
+  placed?: true
 }
 
 export function tableColumn(

@@ -43,8 +43,8 @@ export interface MoveRequest {
 export async function compact(request: CompactRequest): Promise<CompactResult> {
   const { table } = request
   await table.refresh()
-  const { files, version } = table.snapshot
-  const unread = await filesAfter(table.store, request.readThrough, version)
+  const { files } = table.snapshot
+  const unread = await filesAfter(table.store, request.readThrough, table.snapshot)
   const known = [...files.values()]
     .filter((file) => !unread.has(file.path))
     .map((file): KnownFile => ({ ...file, rows: rowsOf(file) }))
@@ -61,6 +61,11 @@ export async function compact(request: CompactRequest): Promise<CompactResult> {
   for (const [i, group] of groups.entries()) {
     request.progress(`compacting group ${i + 1} of ${groups.length}: ${group.length} files`)
     const sources = group.map((file) => files.get(file.path)).filter((file) => file !== undefined)
+    // Others were there first.
+    if (sources.length < 2) {
+      result.conflicts += 1
+      continue
+    }
     const before = sources.reduce((sum, file) => sum + file.size, 0)
     const made = request.dryRun ? undefined : await mergeGroup(request, sources)
     if (!request.dryRun && made === undefined) result.conflicts += 1
@@ -150,6 +155,7 @@ async function moveGroup(request: MoveRequest, sources: AddAction[]): Promise<bo
       partitionValues,
       stats: file.stats ?? '',
       tags: { ...file.tags, ...tags },
+      placed: true,
     })
   }
   await store.sync(names)

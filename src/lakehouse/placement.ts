@@ -47,7 +47,7 @@ export async function placed(
     )
   await store.sync(names)
   await store.dropFolder(folder)
-  return files.map((file, i) => ({ ...file, path: encodePath(names[i]) }))
+  return files.map((file, i) => ({ ...file, path: encodePath(names[i]), placed: true as const }))
 }
 
 /** Partition values in the one text that every reader takes. */

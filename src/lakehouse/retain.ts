@@ -4,12 +4,12 @@
  * marks the archive's version in the same entry. Who reads the archive at the marked version sees each row in
  * one of the two, always.
  */
+import { randomUUID } from 'node:crypto'
 import { dataPath, isLaidOut } from '../core/data-path.ts'
 import { HeadraceError, failure } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
-import type { ObjectStore } from '../core/object-store.ts'
 import type { RetainResult } from '../core/results.ts'
-import { archiveMark } from '../core/marks.ts'
+import { archiveMark, movesMark } from '../core/marks.ts'
 import { encodePath } from '../core/table-schema.ts'
 import { expiredFiles } from '../planning/upkeep.ts'
 import { decodePath, ENGINE, type AddAction, type CommitInfo } from './actions.ts'
@@ -17,7 +17,7 @@ import { countRows } from './file-rows.ts'
 import { rowsOf } from './snapshot.ts'
 import { checkRemovable, type Table } from './table.ts'
 import { throughOf } from './through.ts'
-import { filesAfter, versionsAfter } from './versions.ts'
+import { filesAfter, versionsAfter, type Version } from './versions.ts'
 
 export interface RetainRequest {
   raw: Table
@@ -37,7 +37,7 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
   await raw.refresh()
   if (request.archive !== undefined && !request.dryRun)
     await undoUnfinished(raw, request.archive, request.nowMs())
-  const unused = await filesAfter(raw.store, request.usedThrough, raw.snapshot.version)
+  const unused = await filesAfter(raw.store, request.usedThrough, raw.snapshot)
   const needed = (file: AddAction): boolean =>
     unused.has(file.path) || (throughOf(file) ?? -1) > request.usedThrough
   const known = [...raw.snapshot.files.values()].map((file) => ({ ...file, rows: rowsOf(file) }))
@@ -53,10 +53,8 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
   if (expired.length === 0 || request.dryRun) return result
   // Before the archive has a copy.
   checkRemovable(raw.store, raw.snapshot)
-  const archived = request.archive === undefined ? undefined : await moveTo(request, request.archive, expired)
-  const mark = archiveMark()
-  const marks = archived === undefined ? {} : { [mark]: archived }
-  const expect = archived === undefined ? {} : { [mark]: raw.snapshot.marks.get(mark) }
+  const moved = request.archive === undefined ? undefined : await moveTo(request, request.archive, expired)
+  const archived = moved?.version
   const info = {
     keepFrom: request.keepFromDate,
     files: expired.length,
@@ -69,8 +67,8 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
         operation: archived === undefined ? 'DELETE EXPIRED' : MOVE,
         adds: [],
         removes: expired.map((file) => file.path),
-        marks,
-        expect,
+        marks: moved?.marks ?? {},
+        expect: moved?.expect ?? {},
         info,
       },
       request.nowMs(),
@@ -85,11 +83,17 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
   }
 }
 
-/** Copies files, and commits them to the archive. Returns the archive's version. */
-async function moveTo(request: RetainRequest, archive: Table, files: AddAction[]): Promise<number> {
-  const names = files.map((file) => archivedName(archive, file))
+/**
+ * Copies files, and commits them to the archive. Returns the archive's version, and what RAW's commit says of
+ * it.
+ */
+async function moveTo(request: RetainRequest, archive: Table, files: AddAction[]): Promise<Moved> {
+  const mark = archiveMark()
+  const marked = request.raw.snapshot.marks.get(mark)
+  const { marks, ofRaw, ofArchive } = nextMove(request.raw, archive)
+  const names: string[] = []
   for (const [i, file] of files.entries()) {
-    await copyObject(request.raw.store, archive.store, file, names[i])
+    names.push(await copyObject(request, archive, file))
     request.progress(`archiving file ${i + 1} of ${files.length}`)
   }
   // Their names, too, and those of folders that are new.
@@ -101,13 +105,20 @@ async function moveTo(request: RetainRequest, archive: Table, files: AddAction[]
     partitionValues: file.partitionValues,
     stats: file.stats ?? '',
     dataChange: true,
+    placed: true as const,
   }))
   const version = await archive.commit(
-    { operation: MOVE, adds, removes: [], marks: {}, expect: {}, info: { from: request.raw.store.root } },
+    { operation: MOVE, adds, removes: [], marks, expect: ofArchive, info: { from: request.raw.store.root } },
     request.nowMs(),
   )
   failpoint('archive.committed')
-  return version
+  return { version, marks: { ...marks, [mark]: version }, expect: { ...ofRaw, [mark]: marked } }
+}
+
+interface Moved {
+  version: number
+  marks: Record<string, number>
+  expect: Record<string, number | undefined>
 }
 
 /** The name that the file has in RAW, unless it lies there where older versions put it. */
@@ -120,10 +131,17 @@ function archivedName(archive: Table, file: AddAction): string {
 }
 
 /**
- * Copies a file as it is, of any size, or not at all: one that is not there as the log says would be lost
- * with RAW's entry.
+ * So young no vacuum takes a file, whoever runs it. An older one that no version names may be about to go:
+ * whoever vacuums listed it before we name it again, and RAW lets go of the rows.
  */
-async function copyObject(from: ObjectStore, to: ObjectStore, file: AddAction, name: string): Promise<void> {
+const SPARED_MS = 1_800_000
+
+/**
+ * Copies a file as it is, of any size, or not at all: one that is not there as the log says would be lost
+ * with RAW's entry. Returns its name in the archive.
+ */
+async function copyObject({ raw, nowMs }: RetainRequest, archive: Table, file: AddAction): Promise<string> {
+  const [from, to] = [raw.store, archive.store]
   const source = decodePath(file.path)
   const path = `${from.root}/${source}`
   const found = await from.stat(source)
@@ -135,15 +153,23 @@ async function copyObject(from: ObjectStore, to: ObjectStore, file: AddAction, n
       reason: `${found.size} bytes are there, and the log says ${file.size}`,
     })
   await from.stage([source])
-  if (await to.createFrom(from.localPath(source), name)) return
+  const name = archivedName(archive, file)
+  if (await to.createFrom(from.localPath(source), name)) return name
   // Copied before, by a move that came to no end: a data file never changes under its name.
-  const there = (await to.stat(name))?.size
-  if (there !== file.size)
-    throw failure('storage_failed', {
-      action: 'archive',
-      path: `${to.root}/${name}`,
-      reason: `${there ?? 'no'} bytes are there of ${file.size}`,
-    })
+  const there = await to.stat(name)
+  const isKnown = archive.snapshot.files.has(encodePath(name))
+  if (!isKnown && there?.size === file.size && there.modifiedMs > nowMs() - SPARED_MS) return name
+  const other = dataPath(
+    archive.snapshot.metadata.partitionColumns,
+    file.partitionValues,
+    `${randomUUID()}.parquet`,
+  )
+  if (await to.createFrom(from.localPath(source), other)) return other
+  throw failure('storage_failed', {
+    action: 'archive',
+    path: `${to.root}/${other}`,
+    reason: 'its name is taken',
+  })
 }
 
 /** What both commits of a move are called in their logs. */
@@ -151,26 +177,61 @@ const MOVE = 'ARCHIVE'
 const isOurMove = (commit: CommitInfo | undefined): boolean =>
   commit?.engineInfo === ENGINE && commit.operation === MOVE
 
+const movesOf = ({ snapshot }: Table): number | undefined => snapshot.marks.get(movesMark())
+
+/** The marks of a step: a number that neither table had, if nobody else took a step meanwhile. */
+const nextMove = (raw: Table, archive: Table): Step => ({
+  marks: { [movesMark()]: Math.max(movesOf(raw) ?? 0, movesOf(archive) ?? 0) + 1 },
+  ofRaw: { [movesMark()]: movesOf(raw) },
+  ofArchive: { [movesMark()]: movesOf(archive) },
+})
+
+interface Step {
+  marks: Record<string, number>
+  /** What each table must have had. */
+  ofRaw: Record<string, number | undefined>
+  ofArchive: Record<string, number | undefined>
+}
+
 /**
  * A move that ended between its two commits is taken back: RAW still has these rows, under these names or
  * others by now. Only what a move of ours brought: others may append to the archive, and a deletion writes
- * files anew.
+ * files anew. Where both tables have the same number of moves none is unfinished, whatever is left of the
+ * logs. RAW's number goes first: a move that only slept, on another machine, cannot make its second commit
+ * any more.
  */
 export async function undoUnfinished(raw: Table, archive: Table, nowMs: number): Promise<void> {
-  await archive.refresh()
+  await raw.refresh()
+  const { files, version } = await archive.refresh()
   const marked = raw.snapshot.marks.get(archiveMark()) ?? 0
-  if (archive.snapshot.version <= marked) return
-  const later = await versionsAfter(archive.store, marked, archive.snapshot.version)
-  const files = later
+  // Tables of older versions have no number before their next move.
+  const isCounted = movesOf(archive) !== undefined
+  if (version <= marked || (isCounted && movesOf(archive) === movesOf(raw))) return
+  const later = await versionsAfter(archive.store, marked, version)
+  const brought = later
     .filter((one) => isOurMove(one.commit))
     .flatMap((one) => one.added)
     .map((file) => file.path)
-    .filter((path) => archive.snapshot.files.has(path))
-  if (files.length > 0)
-    await archive.commit(
-      { operation: 'UNDO ARCHIVE', adds: [], removes: files, marks: {}, expect: {} },
-      nowMs,
-    )
+  checkApart(archive, later, brought)
+  const removes = brought.filter((path) => files.has(path))
+  if (removes.length === 0 && !isCounted) return
+  const { marks, ofRaw, ofArchive } = nextMove(raw, archive)
+  const undo = { operation: 'UNDO ARCHIVE', adds: [], marks }
+  await raw.commit({ ...undo, removes: [], expect: ofRaw }, nowMs)
+  await archive.commit({ ...undo, removes, expect: ofArchive }, nowMs)
+}
+
+/**
+ * What another writer merged with other rows cannot be told from them any more: taken for gone, RAW would
+ * bring it twice.
+ */
+function checkApart({ store, snapshot }: Table, later: Version[], brought: string[]): void {
+  const merged = new Set(later.flatMap((one) => one.rearranged.removed))
+  const path = brought.find((one) => !snapshot.files.has(one) && merged.has(one))
+  if (path === undefined) return
+  const { version } = later[0]
+  const feature = `files of an unfinished move that another writer merged (${path}); with Spark, RESTORE takes the archive back to version ${version - 1}`
+  throw failure('table_unsupported', { path: store.root, feature })
 }
 
 /**

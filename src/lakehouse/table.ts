@@ -14,7 +14,9 @@ import {
   ENGINE,
   PROTOCOL,
   asLogged,
+  decodePath,
   entryName,
+  readEntry,
   writeEntry,
   type Action,
   type AddAction,
@@ -173,6 +175,7 @@ function tableOver(store: ObjectStore, reader: LogReader, options: TableOptions)
         checkExpected(store, snapshot, request.expect)
         checkRemoves(store, snapshot, request.removes)
         if (request.dataChange !== false) checkChangeable(store, snapshot, request)
+        await checkThere(store, request.adds)
         const version = snapshot.version + 1
         failpoint('commit.before')
         const created = await store.writeIfAbsent(
@@ -211,15 +214,15 @@ async function proveContinues(
   store: ObjectStore,
   reader: LogReader,
   version: number,
-  request: CommitRequest,
+  request: CommitRequest & { id: string },
 ): Promise<void> {
   const overtaken = await reader.refresh().then(() => undefined, asOvertaken)
   // No checkpoint is ahead of us, so nobody had a reason to delete an entry as new as ours.
   if (overtaken === undefined && (reader.pointed ?? -1) < version) return
-  const isKept = await isInNewestState(store, request)
+  const isKept = await isInNewestState(store, request, reader.snapshot.metadata.id)
   if (isKept === true && overtaken !== undefined) return reader.load()
   if (isKept !== false && overtaken === undefined) return
-  if (isKept === false) await store.delete(entryName(version))
+  if (isKept === false && (await isOurs(store, version, request.id))) await store.delete(entryName(version))
   throw overtaken ?? (await overtakenAt(store, reader.snapshot))
 }
 
@@ -232,13 +235,45 @@ function asOvertaken(error: unknown): Error {
  * Whether the state that others see has this commit's files, there or removed since; undefined for a commit
  * without any.
  */
-async function isInNewestState(store: ObjectStore, { adds }: CommitRequest): Promise<boolean | undefined> {
+async function isInNewestState(
+  store: ObjectStore,
+  { adds }: CommitRequest,
+  tableId: string,
+): Promise<boolean | undefined> {
   const { snapshot, load } = createLogReader(store)
   await load()
+  // The table was replaced, and our entry happens to continue the other one.
+  if (snapshot.metadata.id !== tableId) return false
   await loadTombstones(store, snapshot)
   return adds.length === 0
     ? undefined
     : adds.every(({ path }) => snapshot.files.has(path) || snapshot.tombstones.has(path))
+}
+
+const LOOKED_AT_ONCE = 64
+
+/**
+ * Who waits for storage, or is stopped, for longer than the grace period of a vacuum finds its files gone: a
+ * commit that named them would make the table unreadable, and its marks would say that the rows are in.
+ */
+async function checkThere(store: ObjectStore, adds: DataFile[]): Promise<void> {
+  const placed = adds.filter((file) => file.placed)
+  for (let at = 0; at < placed.length; at += LOOKED_AT_ONCE)
+    await Promise.all(
+      placed.slice(at, at + LOOKED_AT_ONCE).map(async ({ path }) => {
+        const file = decodePath(path)
+        if ((await store.stat(file)) === undefined) throw failure('files_gone', { path: store.root, file })
+      }),
+    )
+}
+
+/** The table may have been replaced since we created our entry: what has its name now is then another's. */
+async function isOurs(store: ObjectStore, version: number, id: string): Promise<boolean> {
+  const bytes = await store.read(entryName(version))
+  return (
+    bytes !== undefined &&
+    readEntry(bytes, store.root, version).some(({ commitInfo }) => commitInfo?.txnId === id)
+  )
 }
 
 function checkExpected(

@@ -2,11 +2,12 @@
 import { isBeingWritten, partitionFolder } from '../core/data-path.ts'
 import { failpoint } from '../core/failpoint.ts'
 import type { VacuumResult } from '../core/results.ts'
+import { encodePath } from '../core/table-schema.ts'
 import { deadFiles } from '../planning/upkeep.ts'
 import { decodePath } from './actions.ts'
 import { loadTombstones } from './checkpoint.ts'
 import type { Table } from './table.ts'
-import { filesAfter } from './versions.ts'
+import { unreadAfter } from './versions.ts'
 
 export interface VacuumRequest {
   table: Table
@@ -44,6 +45,9 @@ function isHidden(name: string, partitionColumns: string[]): boolean {
 /** What the folders of a column's values begin with. */
 const folderOf = (column: string): string => partitionFolder(column, 'x').slice(0, -1)
 
+/** Files that are deleted before the log is asked again. */
+const LOOKED_AGAIN_AFTER = 100
+
 export async function vacuum(request: VacuumRequest): Promise<VacuumResult> {
   const { table } = request
   const { store, snapshot } = table
@@ -55,9 +59,8 @@ export async function vacuum(request: VacuumRequest): Promise<VacuumResult> {
   const removed = new Map(
     [...snapshot.tombstones.values()].map((one) => [decodePath(one.path), one.deletionTimestamp ?? 0]),
   )
-  const needed = new Set(
-    [...(await filesAfter(store, request.usedThrough, snapshot.version))].map(decodePath),
-  )
+  const { toRead } = await unreadAfter(store, request.usedThrough, snapshot)
+  const needed = new Set([...toRead.values()].flat().map((file) => decodePath(file.path)))
   // What the log says was removed was a data file, whatever its name.
   const stored = listed.filter(
     (file) => removed.has(file.name) || !isHidden(file.name, snapshot.metadata.partitionColumns),
@@ -72,7 +75,10 @@ export async function vacuum(request: VacuumRequest): Promise<VacuumResult> {
     },
   )
   if (!request.dryRun) {
-    for (const file of dead) {
+    for (const [i, file] of dead.entries()) {
+      // A writer that slept may have committed one by now; deleting them all may take hours.
+      if (i % LOOKED_AGAIN_AFTER === 0) await table.refresh()
+      if (snapshot.files.has(encodePath(file.path))) continue
       await store.delete(file.path)
       failpoint('vacuum.deleted')
     }

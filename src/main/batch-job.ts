@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { failure } from '../core/errors.ts'
+import { consumerMark } from '../core/marks.ts'
 import type { TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import type { EngineAccess } from '../core/object-store.ts'
@@ -10,9 +11,10 @@ import { countRows } from '../lakehouse/file-rows.ts'
 import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
 import { columnsOf, engineFiles } from '../lakehouse/snapshot.ts'
 import { addTableColumns, openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
-import { versionsAfter } from '../lakehouse/versions.ts'
+import { unreadIn, versionsAfter } from '../lakehouse/versions.ts'
 import { effectiveColumns, processedSchema, schemaChange } from '../planning/table-layout.ts'
 import type { BatchResult } from '../core/results.ts'
+import { CONSUMER } from '../runner/batch-plan.ts'
 import { runHourlyBatch, type GateFacts, type RawVersion } from '../runner/hourly-batch.ts'
 import { openBatchEngineFor } from './engine-choice.ts'
 import { homeFolder } from './home-folder.ts'
@@ -69,7 +71,8 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
       dataset,
       table,
       rawVersion: raw.snapshot.version,
-      rawVersions: (after) => rawVersions(raw, engine.access, after),
+      rawVersions: (after) =>
+        rawVersions(raw, engine.access, after, table.snapshot.marks.get(consumerMark(CONSUMER)) ?? -1),
       engine,
       keys: createPublishedKeys(table, engine, dataset.processed.key, run.progress),
       async publishedFiles() {
@@ -111,21 +114,39 @@ export async function openProcessed(
   return { table, columns: columnsOf(table.snapshot.metadata) }
 }
 
-async function rawVersions(raw: Table, access: EngineAccess, after: number): Promise<RawVersion[]> {
-  const { snapshot, store } = raw
+/**
+ * RAW is looked at anew, and after the marks of Processed were read: a deletion changes RAW first, so that
+ * what is planned here without it cannot be committed.
+ */
+async function rawVersions(
+  raw: Table,
+  access: EngineAccess,
+  after: number,
+  read: number,
+): Promise<RawVersion[]> {
+  const snapshot = await raw.refresh()
+  const { store } = raw
   const versions = await versionsAfter(store, after, snapshot.version)
-  // A file that compaction merged away is read all the same: vacuum spares it, and what it was merged into
-  // counts as nothing new.
-  const deleted = new Set(versions.flatMap((one) => one.removed))
-  const wanted = (file: AddAction): boolean =>
-    file.partitionValues.outcome === 'accepted' && !deleted.has(file.path)
+  // A held table partition waits for versions that were read without it: a state that is newer does not stand
+  // for them.
+  const isNewer = after < read && versions.length > 0 && versions[0].version > read
+  if (isNewer)
+    throw failure('versions_cleaned', {
+      path: store.root,
+      first: after + 1,
+      version: after,
+      last: snapshot.version,
+    })
+  const { toRead } = unreadIn(versions, (path) => snapshot.files.has(path))
+  const accepted = ({ version }: { version: number }): AddAction[] =>
+    (toRead.get(version) ?? []).filter((file) => file.partitionValues.outcome === 'accepted')
   await access.ready(
     store,
-    versions.flatMap((one) => one.added.filter(wanted).map((file) => decodePath(file.path))),
+    versions.flatMap(accepted).map((file) => decodePath(file.path)),
   )
   const found: RawVersion[] = []
   for (const one of versions) {
-    const files = one.added.filter(wanted)
+    const files = accepted(one)
     const rows = await countRows(store, files)
     const counts = (one.commit?.headrace?.counts ?? {}) as { accepted?: number; quarantined?: number }
     found.push({

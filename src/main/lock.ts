@@ -2,8 +2,9 @@
  * One job of a kind per dataset on this machine: a friendly refusal before two writers meet at the table,
  * where marks would stop one of them anyway. The lock of a dead process is taken over.
  */
+import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HeadraceError, failure, storageFailure } from '../core/errors.ts'
 import { pause } from '../runner/waiting.ts'
@@ -12,27 +13,60 @@ import { homeFolder } from './home-folder.ts'
 export async function lockJob(job: string): Promise<() => Promise<void>> {
   const folder = join(homeFolder(), 'locks')
   const path = join(folder, `${job.replaceAll(' ', '-')}.lock`)
-  for (let attempt = 0; attempt < 3; attempt += 1) {
-    try {
-      await mkdir(folder, { recursive: true })
-      await using file = await open(path, 'wx')
-      await file.writeFile(
-        JSON.stringify({
-          pid: process.pid,
-          since: new Date().toISOString(),
-          started: startOf(process.pid),
-        } satisfies Holder),
-      )
-      return () => rm(path, { force: true })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw storageFailure(error, 'write', path)
-      const holder = await readHolder(path)
-      if (holder !== undefined && isAlive(holder))
-        throw failure('job_running', { job, pid: holder.pid, since: holder.since })
-      await rm(path, { force: true })
+  const own = `${path}.${randomUUID()}`
+  const holder: Holder = { pid: process.pid, since: new Date().toISOString(), started: startOf(process.pid) }
+  try {
+    await mkdir(folder, { recursive: true })
+    await writeFile(own, JSON.stringify(holder))
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      if (await take(own, path)) return () => rm(path, { force: true })
+      const other = await readHolder(path)
+      if (other !== undefined && other !== 'unreadable' && isAlive(other))
+        throw failure('job_running', { job, pid: other.pid, since: other.since })
+      if (other !== undefined) await removeDead(path, own)
     }
+  } catch (error) {
+    throw error instanceof HeadraceError ? error : storageFailure(error, 'write', path)
+  } finally {
+    await rm(own, { force: true })
   }
   throw failure('job_running', { job, pid: 'unknown', since: 'just now' })
+}
+
+/** Others may take over the same dead one's lock, and let go of theirs, meanwhile. */
+const ATTEMPTS = 5
+
+/** A second name of a whole file: a lock that is there says whose it is. False when the name is taken. */
+async function take(own: string, path: string): Promise<boolean> {
+  try {
+    await link(own, path)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+/**
+ * One at a time removes what a dead process left: between a look at it and its removal nobody else can have
+ * put a live one in its place.
+ */
+async function removeDead(path: string, own: string): Promise<void> {
+  const guard = `${path}.takeover`
+  if (!(await take(own, guard))) {
+    if (await isDead(guard)) await rm(guard, { force: true })
+    return
+  }
+  try {
+    if (await isDead(path)) await rm(path, { force: true })
+  } finally {
+    await rm(guard, { force: true })
+  }
+}
+
+async function isDead(path: string): Promise<boolean> {
+  const holder = await readHolder(path)
+  return holder === 'unreadable' || (holder !== undefined && !isAlive(holder))
 }
 
 const POLL_MS = 500
@@ -72,11 +106,12 @@ interface Holder {
   started?: string
 }
 
-async function readHolder(path: string): Promise<Holder | undefined> {
+/** Undefined when there is none. Earlier versions left one unreadable when they died at the wrong moment. */
+async function readHolder(path: string): Promise<Holder | 'unreadable' | undefined> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as Holder
-  } catch {
-    return undefined
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'unreadable'
   }
 }
 

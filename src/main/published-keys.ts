@@ -41,7 +41,8 @@ export function createPublishedKeys(
   let manifest: KeyIndexManifest | undefined
   const prepared: KeyRun[] = []
   const current = async (): Promise<KeyIndexManifest> => {
-    manifest ??= await upToDate(indexed, await readManifest(store))
+    // Each time: who lost a commit to another plans again on a table that has gone on.
+    manifest = await upToDate(indexed, manifest ?? (await readManifest(store)))
     return manifest
   }
   return {
@@ -65,7 +66,8 @@ export function createPublishedKeys(
         for (const run of runs) await store.delete(run.name)
         return
       }
-      const index = await current()
+      // What the probe was made with: the table has this commit by now.
+      const index = manifest ?? (await current())
       const compacted = await compactRuns(store, [...index.runs, ...runs])
       // Versions of others in between were not seen: the next run reads what they added, or all keys anew.
       const seen = version === index.version + 1 ? version : index.version

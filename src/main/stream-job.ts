@@ -78,13 +78,21 @@ async function placeFirstMarks({
   start,
 }: FirstMarks): Promise<void> {
   const info = await client.topic(topic)
-  const [first, last] = [await client.offsetsAt(topic, info, -2), await client.offsetsAt(topic, info, -1)]
+  // What has a mark may be read while another's leader is dead; where to begin nobody else can say.
+  const isMarked = partitions.every((partition) =>
+    raw.table.snapshot.marks.has(sourceMark(topicId, partition)),
+  )
+  const first = await client.offsetsAt(topic, info, -2, isMarked)
+  const last = await client.offsetsAt(topic, info, -1, isMarked)
   const { marks } = raw.table.snapshot
   const fresh = !sourcePositions(marks).some((one) => one.topicId === topicId)
   const missing = partitions.filter((partition) => !marks.has(sourceMark(topicId, partition)))
   for (const partition of partitions) {
     const next = marks.get(sourceMark(topicId, partition))
-    if (next !== undefined && (next < (first.get(partition) ?? 0) || next > (last.get(partition) ?? 0)))
+    if (
+      next !== undefined &&
+      (next < (first.get(partition) ?? 0) || next > (last.get(partition) ?? Infinity))
+    )
       throw await outOfRange({ client, topic }, partition, next)
   }
   if (missing.length === 0) return

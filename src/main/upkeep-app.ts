@@ -43,10 +43,7 @@ export function createUpkeepApp(): UpkeepApp {
     reprocess: (dataset, options) =>
       alone(dataset, options, (tables) =>
         withEngine(tables, options, (engine) =>
-          reprocess(
-            { loaded: tables.loaded, archive: tables.archive, engine, readThrough: tables.positions.read },
-            options,
-          ),
+          reprocess({ loaded: tables.loaded, archive: tables.archive, engine }, options),
         ),
       ),
   }

@@ -100,6 +100,7 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
       )
       // Whole: who reads folders, and not the log, sees no half of a file.
       await store.move(unfinished, path)
+      slot.placed = true
       slot.size = written.size
       slot.stats = written.stats
       sealedBytes -= bytes

@@ -1,13 +1,15 @@
 /** Moves into the archive: all of a file or nothing, and only what a move of ours brought is taken back. */
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { archiveMark } from '../../src/core/marks.ts'
 import { tableColumn } from '../../src/core/table-schema.ts'
+import { entryName } from '../../src/lakehouse/actions.ts'
+import { writeCheckpoint } from '../../src/lakehouse/checkpoint.ts'
 import { retain, undoUnfinished } from '../../src/lakehouse/retain.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
-import { openOrCreateTable, type CommitRequest, type Table } from '../../src/lakehouse/table.ts'
+import { openOrCreateTable, openTable, type CommitRequest, type Table } from '../../src/lakehouse/table.ts'
 
 const folders: string[] = []
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
@@ -46,6 +48,7 @@ const requestOf = (raw: Table, archive: Table): Parameters<typeof retain>[0] => 
   nowMs: Date.now,
   progress: () => undefined,
 })
+const twin = async (table: Table): Promise<Table> => (await openTable(table.store)) as Table
 const pathsOf = async (table: Table): Promise<string[]> =>
   [...(await table.refresh()).files.keys()].toSorted()
 
@@ -95,10 +98,88 @@ test.each([
   },
 )
 
-test('what lies under the name in the archive is another file: refused by name', async () => {
+test.each([
+  ['another file', 'other', 0],
+  ['one that a vacuum may be about to take', 'aaa', 3_600],
+  ['what a move of a moment ago has copied', 'aaa', 0],
+] as const)('what lies under the name in the archive is %s', async (_, text, ageSeconds) => {
   const [raw, archive] = [await withFiles({ 'a.parquet': 'aaa' }), await openNew()]
-  writeFileSync(join(archive.store.root, 'a.parquet'), 'other')
-  await expect(retain(requestOf(raw, archive))).rejects.toMatchObject({ code: 'storage_failed' })
-  writeFileSync(join(archive.store.root, 'a.parquet'), 'aaa')
+  const there = join(archive.store.root, 'a.parquet')
+  writeFileSync(there, text)
+  utimesSync(there, Date.now() / 1000 - ageSeconds, Date.now() / 1000 - ageSeconds)
   expect(await retain(requestOf(raw, archive))).toMatchObject({ files: 1 })
+  const [path, ...more] = await pathsOf(archive)
+  expect([path === 'a.parquet', more]).toEqual([text === 'aaa' && ageSeconds === 0, []])
+  expect(String(await archive.store.read(path))).toBe('aaa')
+})
+
+/** A move that was killed between its two commits. */
+async function killedMove(): Promise<[raw: Table, archive: Table]> {
+  const [raw, archive] = [
+    await withFiles({ 'old.parquet': 'old', 'older.parquet': 'older' }),
+    await openNew(),
+  ]
+  const killed = { ...raw, commit: () => Promise.reject(new Error('killed')) }
+  await expect(retain(requestOf(killed, archive))).rejects.toThrow('killed')
+  return [raw, archive]
+}
+
+test('what another writer merged with an unfinished move is refused by name, not brought twice', async () => {
+  const [raw, archive] = await killedMove()
+  const { version, files } = await archive.refresh()
+  const removes = [...files.keys()].map((path) => ({
+    remove: { path, deletionTimestamp: 1, dataChange: false },
+  }))
+  append(archive, version + 1, [
+    ...removes,
+    { add: { ...added('merged.parquet', 8), modificationTime: 1, dataChange: false } },
+  ])
+  await expect(retain(requestOf(raw, archive))).rejects.toMatchObject({
+    code: 'table_unsupported',
+    message: expect.stringContaining('to version 0') as string,
+  })
+  expect(await pathsOf(archive)).toEqual(['merged.parquet'])
+})
+
+test('where all moves are finished, a log that others cleaned up stops nobody', async () => {
+  const [raw, archive] = [await withFiles({ 'a.parquet': 'aaa' }), await openNew()]
+  await retain(requestOf(raw, archive))
+  await archive.commit({ ...NOTHING, adds: [added('theirs.parquet', 6)] }, Date.now())
+  await archive.commit({ ...NOTHING, adds: [added('theirs-2.parquet', 6)] }, Date.now())
+  await writeCheckpoint(archive.store, archive.snapshot)
+  for (const version of [0, 1, 2]) await archive.store.delete(entryName(version))
+  await undoUnfinished(raw, archive, Date.now())
+  expect(await pathsOf(archive)).toEqual(['a.parquet', 'theirs-2.parquet', 'theirs.parquet'])
+})
+
+test.each(['a retention', 'a deletion'])(
+  'of two moves at once, on two machines, rows are in one of the tables: %s beside one that slept',
+  async (other) => {
+    const [raw, archive] = [await withFiles({ 'a.parquet': 'aaa', 'b.parquet': 'bbb' }), await openNew()]
+    const sleeper = await twin(raw)
+    const wakes: typeof raw.commit = async (...args) => {
+      if (other === 'a retention') await retain(requestOf(raw, archive))
+      else await undoUnfinished(raw, archive, Date.now())
+      return sleeper.commit(...args)
+    }
+    const slept = requestOf({ ...sleeper, commit: wakes }, await twin(archive))
+    await expect(retain(slept)).rejects.toMatchObject({ code: 'marks_moved' })
+    const names = ['a.parquet', 'b.parquet']
+    expect([await pathsOf(raw), (await pathsOf(archive)).length]).toEqual(
+      other === 'a retention' ? [[], 2] : [names, 0],
+    )
+  },
+)
+
+test('of two moves that copy at once the second to commit gives up, and takes nothing away from the first', async () => {
+  const [raw, archive] = [await withFiles({ 'a.parquet': 'aaa', 'b.parquet': 'bbb' }), await openNew()]
+  const sleeper = await twin(archive)
+  const wakes: typeof raw.commit = async (...args) => {
+    await retain(requestOf(raw, archive))
+    return sleeper.commit(...args)
+  }
+  await expect(retain(requestOf(await twin(raw), { ...sleeper, commit: wakes }))).rejects.toMatchObject({
+    code: 'marks_moved',
+  })
+  expect([await pathsOf(raw), await pathsOf(archive)]).toEqual([[], ['a.parquet', 'b.parquet']])
 })

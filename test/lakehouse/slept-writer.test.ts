@@ -190,6 +190,40 @@ test('a table that was replaced by a longer one is gone, not further on', async 
   expect(await outcome(table.commit(append('old'), Date.now()))).toBe('table_gone')
 })
 
+/** Removes the table and makes another, with so many entries behind its first. */
+async function replace(store: ObjectStore, commits: number): Promise<void> {
+  rmSync(join(store.root, '_delta_log'), { recursive: true })
+  await openOrCreateTable(store, SCHEMA, CLEANED_AT_ONCE, Date.now())
+  await goOn(store, commits)
+}
+
+test('an entry of a table that took the place of ours is not taken back for ours', async () => {
+  const store = await newTable()
+  const table = await opened({
+    ...store,
+    async writeIfAbsent(name, bytes) {
+      const created = await store.writeIfAbsent(name, bytes)
+      await replace(store, 5)
+      return created
+    },
+  })
+  expect(await outcome(table.commit(append('old'), Date.now()))).toBe('table_gone')
+  const { snapshot } = await opened(store)
+  expect([snapshot.version, snapshot.files.size]).toEqual([5, 5])
+})
+
+test('an entry that would continue a table which took the place of ours is taken back', async () => {
+  const store = await newTable()
+  const writeIfAbsent: ObjectStore['writeIfAbsent'] = async (name, bytes) => {
+    await replace(store, 0)
+    return store.writeIfAbsent(name, bytes)
+  }
+  const table = await opened({ ...store, writeIfAbsent })
+  expect(await outcome(table.commit(append('old'), Date.now()))).toBe('table_gone')
+  const { snapshot } = await opened(store)
+  expect([snapshot.version, snapshot.files.size]).toEqual([0, 0])
+})
+
 test('writers that are only busy are never refused, and each that was told of its version is in', async () => {
   const store = await newTable()
   const writers = await Promise.all(Array.from({ length: 6 }, async () => opened(store)))

@@ -3,6 +3,9 @@
  * whole or not at all, each object once.
  */
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
@@ -95,6 +98,46 @@ test('an object that is written again in the same second, with as many bytes, is
   const untagged = JSON.parse(JSON.stringify(next.cursor).replace(/(\d+:\d+):\w+/, '$1'))
   expect(untagged).not.toEqual(next.cursor)
   expect((await transferOf({ sourceType: 's3', source, cursor: untagged })).receipt.rows).toBe(0)
+})
+
+test('a folder that a console made, and names as long as a name may be', async () => {
+  await put('shown/', '')
+  await put('shown/in/', '')
+  await put(`shown/in/${'a'.repeat(250)}.csv`, 'id\n1\n')
+  await put('shown/2.csv', 'id\n2\n')
+  const source = { ...place, path: 'shown/**', format: 'csv', columns: [{ name: 'id', type: 'BIGINT' }] }
+  const { receipt } = await transferOf({ sourceType: 's3', source })
+  expect(await rowsOf(receipt.output.slice(0, 1), 'SELECT id::INT AS id FROM T ORDER BY id')).toEqual([
+    { id: 1 },
+    { id: 2 },
+  ])
+  expect(receipt).toMatchObject({ rows: 2, rejected: 0 })
+})
+
+test('keys that are no paths: each object is read, and none for another', async () => {
+  // Servers that lay objects down as files have no such keys; Amazon's has.
+  const keys = ['odd/1.csv', 'odd//1.csv', 'odd/../1.csv', 'odd/./1.csv', '/odd/1.csv', 'odd/1.csv/2.csv']
+  const server = createServer((request, response) => {
+    if (request.url?.includes('list-type=2') === true)
+      return void response.end(
+        `<ListBucketResult>${keys.map((key) => `<Contents><Key>${key}</Key><Size>5</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Contents>`).join('')}<IsTruncated>false</IsTruncated></ListBucketResult>`,
+      )
+    const asked = decodeURIComponent(String(request.url).split('?')[0]).replace('/odd-keys/', '')
+    const at = keys.indexOf(asked)
+    if (at < 0) return void response.writeHead(404).end()
+    response.end(`id\n${at}\n`)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  process.env.HEADRACE_ALLOW_HOSTS += `,127.0.0.1:${port}`
+  const source = { bucket: 'odd-keys', endpoint: `http://127.0.0.1:${port}`, path: '**', format: 'csv' }
+  const { receipt } = await transferOf({ sourceType: 's3', source })
+  expect(
+    (await rowsOf(receipt.output.slice(0, 1), 'SELECT id::INT AS id FROM T ORDER BY id')).map(
+      (row) => row.id,
+    ),
+  ).toEqual(keys.map((_, i) => i))
+  server.close()
 })
 
 test('a bucket as destination: the file and its rejects are there, whole; again is the same; more than a part of an upload', async () => {

@@ -13,7 +13,7 @@ import { killAtEnd } from './at-end.ts'
 import { sampleMessage } from '../../src/sample/library.ts'
 
 const run = promisify(execFile)
-const ENTRY = resolve('src/main/cli.ts')
+export const ENTRY = resolve('src/main/cli.ts')
 export const PYTHON = resolve('.headrace/test-venv/bin/python')
 
 const brokers = new Set<number>()

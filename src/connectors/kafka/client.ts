@@ -30,8 +30,11 @@ export interface KafkaClient {
   topic(name: string): Promise<TopicInfo>
   /** Connection to a node of the last metadata. */
   node(id: number): Promise<Connection>
-  /** Offsets at a time (ms), or at -2 (earliest) or -1 (the last stable offset). */
-  offsetsAt(topic: string, info: TopicInfo, time: number): Promise<Map<number, number>>
+  /**
+   * Offsets at a time (ms), or at -2 (earliest) or -1 (the last stable offset). `partly`: without those of
+   * leaders that cannot be reached, as long as one can.
+   */
+  offsetsAt(topic: string, info: TopicInfo, time: number, partly?: boolean): Promise<Map<number, number>>
   close(): Promise<void>
 }
 
@@ -61,32 +64,32 @@ export function createKafkaClient(
     return connection
   }
 
-  const bootstrap = async (): Promise<Connection> => {
-    let last: unknown
-    for (const broker of spec.brokers) {
-      const colon = broker.lastIndexOf(':')
-      try {
-        return await open(broker.slice(0, colon), Number(broker.slice(colon + 1)))
-      } catch (error) {
-        last = error
-      }
-    }
-    throw kafkaError(last, spec)
-  }
+  /**
+   * In this order they are asked: who did not answer is asked after the others, those that we were told of
+   * last.
+   */
+  let bootstrap = spec.brokers.map((broker) => {
+    const colon = broker.lastIndexOf(':')
+    return { host: broker.slice(0, colon), port: Number(broker.slice(colon + 1)) }
+  })
 
   const metadata = async (
     topics: string[] | null,
   ): Promise<Awaited<ReturnType<typeof metadataV12.api.async>>> => {
-    const connection = await bootstrap()
-    try {
-      const response = await answered(metadataV12.api.async(connection, topics, false, false))
-      nodes = new Map(
-        response.brokers.map((broker) => [broker.nodeId, { host: broker.host, port: broker.port }]),
-      )
-      return response
-    } catch (error) {
-      throw kafkaError(error, spec)
+    let last: unknown
+    for (const broker of [...bootstrap, ...nodes.values()]) {
+      try {
+        const response = await answered(
+          metadataV12.api.async(await open(broker.host, broker.port), topics, false, false),
+        )
+        nodes = new Map(response.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]))
+        return response
+      } catch (error) {
+        last ??= error
+        if (bootstrap.includes(broker)) bootstrap = [...bootstrap.filter((one) => one !== broker), broker]
+      }
     }
+    throw kafkaError(last, spec)
   }
 
   return {
@@ -113,29 +116,29 @@ export function createKafkaClient(
         throw kafkaError(error, spec)
       }
     },
-    async offsetsAt(topic, info, time) {
+    async offsetsAt(topic, info, time, partly = false) {
       const byNode = Map.groupBy(info.leaders.keys(), (partition) => info.leaders.get(partition) as number)
-      const found = new Map<number, number>()
-      for (const [node, partitions] of byNode) {
+      const asked = [...byNode].map(async ([node, partitions]) => {
         const connection = await this.node(node)
-        const request = [
-          {
-            name: topic,
-            partitions: partitions.map((partitionIndex) => ({
-              partitionIndex,
-              currentLeaderEpoch: -1,
-              timestamp: BigInt(time),
-            })),
-          },
-        ]
-        try {
-          const response = await listOffsetsV7.api.async(connection, -1, 1, request)
-          for (const one of response.topics[0].partitions) found.set(one.partitionIndex, Number(one.offset))
-        } catch (error) {
-          throw kafkaError(error, spec)
-        }
+        const of = partitions.map((partitionIndex) => ({
+          partitionIndex,
+          currentLeaderEpoch: -1,
+          timestamp: BigInt(time),
+        }))
+        const response = await listOffsetsV7.api.async(connection, -1, 1, [{ name: topic, partitions: of }])
+        return response.topics[0].partitions.map((one): [number, number] => [
+          one.partitionIndex,
+          Number(one.offset),
+        ])
+      })
+      const answers = await Promise.allSettled(asked)
+      for (const answer of answers) {
+        if (answer.status === 'fulfilled') continue
+        const problem = kafkaError(answer.reason, spec)
+        const isAlone = answers.every((one) => one.status === 'rejected')
+        if (!partly || isAlone || problem.errorClass !== 'transient') throw problem
       }
-      return found
+      return new Map(answers.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])))
     },
     async close() {
       await Promise.allSettled([...connections.values()].map((connection) => connection.close()))

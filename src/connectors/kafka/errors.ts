@@ -12,8 +12,8 @@ export const CODE = {
   unknownTopicId: 100,
 } as const
 
-/** Codes after which asking for metadata and trying again helps. */
-const RETRIABLE = new Set([2, 5, 6, 7, 8, 9, 13, 56, 72, 74, 75, 76, 78, 103])
+/** Codes after which asking for metadata and trying again helps; -1 is a broker in trouble of its own. */
+const RETRIABLE = new Set([-1, 2, 5, 6, 7, 8, 9, 13, 56, 72, 74, 75, 76, 78, 103])
 
 export function isRetriableCode(code: number): boolean {
   return RETRIABLE.has(code)

@@ -1,9 +1,10 @@
 /**
  * Reads the partitions of one child: one long poll at a time per broker, the next one sent before this one's
- * messages are decoded, so that the network works while we do. Reopens by itself after an outage, with a
- * growing pause.
+ * messages are decoded, so that the network works while we do. Each broker's answer counts for itself: one
+ * that dies, or says nothing, takes along what it leads and nothing else.
  */
-import { HeadraceError, failure } from '../../core/errors.ts'
+import { setTimeout } from 'node:timers/promises'
+import { failure, type HeadraceError } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
 import { clearMessages, type Messages } from '../../core/messages.ts'
 import type { MessageReader, PartitionPosition, ReadResult } from '../../core/source.ts'
@@ -35,6 +36,20 @@ const PAUSE_FIRST_MS = 100
 const PAUSE_MAX_MS = 5_000
 const CORRUPT_PAUSE_MS = 300
 
+/** A question to one broker that is on its way; one of the last two says that it has landed. */
+interface Flight {
+  partitions: number[]
+  done: Promise<void>
+  answers?: PartitionAnswer[]
+  error?: unknown
+}
+
+/** After trouble a partition is left alone for a while, longer each time. */
+interface Rest {
+  untilMs: number
+  pauseMs: number
+}
+
 export function createKafkaReader(options: ReaderOptions): MessageReader {
   const { client, topic } = options
   const next = new Map(options.positions.map((one) => [one.partition, one.next]))
@@ -43,61 +58,94 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
    * answer in this order (KIP-74), and with a backlog the first two fill it.
    */
   let order = [...next.keys()]
-  let info: TopicInfo | undefined
-  let inFlight: Promise<PartitionAnswer[][]> | undefined
-  let pauseMs = PAUSE_FIRST_MS
+  const leaders = createLeaders(options)
+  /** By the broker that was asked. */
+  const flights = new Map<number, Flight>()
+  const resting = new Map<number, Rest>()
   let closed = false
   /** How often in a row a batch of a partition failed its checksum. */
   const corrupt = new Map<number, number>()
 
-  const send = async (waitMs: number): Promise<PartitionAnswer[][]> => {
-    info ??= await knownTopic(options)
-    const wanted = order.filter((partition) => (next.get(partition) as number) < limitOf(options, partition))
-    const byNode = Map.groupBy(wanted, (partition) => (info as TopicInfo).leaders.get(partition) ?? -1)
-    const requests = [...byNode].map(async ([node, partitions]) =>
-      fetchFrom(await client.node(node), options.topicId, partitions, next, waitMs),
-    )
-    return Promise.all(requests)
+  const send = (info: TopicInfo, waitMs: number): void => {
+    const asked = new Set([...flights.values()].flatMap((one) => one.partitions))
+    const now = performance.now()
+    const wanted = unread().filter((one) => !asked.has(one) && (resting.get(one)?.untilMs ?? 0) <= now)
+    for (const [node, partitions] of Map.groupBy(wanted, (one) => info.leaders.get(one) ?? -1)) {
+      if (flights.has(node)) continue
+      const flight: Flight = { partitions, done: Promise.resolve() }
+      flights.set(node, flight)
+      flight.done = ask(node, partitions, waitMs).then(
+        (answers) => void (flight.answers = answers),
+        (error: unknown) => void (flight.error = error),
+      )
+    }
   }
 
-  const receive = async (waitMs: number): Promise<PartitionAnswer[][]> => {
-    for (;;) {
-      try {
-        const answers = await (inFlight ?? send(waitMs))
-        inFlight = undefined
-        await checkAnswers(options, answers.flat(), next)
-        pauseMs = PAUSE_FIRST_MS
-        return answers
-      } catch (error) {
-        inFlight = undefined
-        const problem = kafkaError(error, client.spec)
-        if (closed || problem.errorClass !== 'transient') throw problem
-        options.onTrouble(problem)
-        info = undefined
-        await new Promise((resolve) => setTimeout(resolve, pauseMs))
-        pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)
+  const unread = (): number[] => order.filter((one) => (next.get(one) as number) < limitOf(options, one))
+
+  const ask = async (node: number, partitions: number[], waitMs: number): Promise<PartitionAnswer[]> =>
+    fetchFrom(await client.node(node), options.topicId, partitions, next, waitMs)
+
+  /** Leaves partitions alone for a while; who leads them now is asked meanwhile. */
+  const rest = (partitions: number[], problem: HeadraceError): void => {
+    if (closed || problem.errorClass !== 'transient') throw problem
+    options.onTrouble(problem)
+    for (const one of partitions) {
+      const pauseMs = Math.min((resting.get(one)?.pauseMs ?? PAUSE_FIRST_MS / 2) * 2, PAUSE_MAX_MS)
+      resting.set(one, { untilMs: performance.now() + pauseMs, pauseMs })
+    }
+    leaders.ask()
+  }
+
+  const landed = async (): Promise<PartitionAnswer[]> => {
+    const found: PartitionAnswer[] = []
+    for (const [node, flight] of [...flights].filter(([, one]) => 'answers' in one || 'error' in one)) {
+      flights.delete(node)
+      if (flight.answers === undefined) rest(flight.partitions, kafkaError(flight.error, client.spec))
+      for (const answer of flight.answers ?? []) {
+        const problem = await problemOf(options, answer, next.get(answer.partition) as number)
+        if (problem !== undefined) rest([answer.partition], problem)
+        else {
+          resting.delete(answer.partition)
+          found.push(answer)
+        }
       }
     }
+    return found
+  }
+
+  const receive = async (waitMs: number): Promise<PartitionAnswer[]> => {
+    while (unread().length > 0) {
+      const info = await leaders.known().catch((error: unknown) => {
+        rest(unread(), kafkaError(error, client.spec))
+        return undefined
+      })
+      if (info !== undefined) send(info, waitMs)
+      const left = unread().map((one) => (resting.get(one)?.untilMs ?? 0) - performance.now())
+      const pauses = left.filter((one) => one > 0)
+      const wake = pauses.length === 0 ? [] : [setTimeout(Math.min(...pauses))]
+      await Promise.race([...[...flights.values()].map((one) => one.done), ...wake])
+      const answers = await landed()
+      if (answers.length > 0) return answers
+    }
+    return []
   }
 
   return {
     async read(messages, waitMs): Promise<ReadResult> {
-      const answers = (await receive(waitMs)).flat()
+      const answers = await receive(waitMs)
       const from = new Map(answers.map((answer) => [answer.partition, next.get(answer.partition) as number]))
-      for (const answer of answers)
+      for (const { partition, records } of answers)
         next.set(
-          answer.partition,
-          Math.min(
-            nextOffset(answer.records, next.get(answer.partition) as number),
-            limitOf(options, answer.partition),
-          ),
+          partition,
+          Math.min(nextOffset(records, from.get(partition) as number), limitOf(options, partition)),
         )
       const served = new Set(answers.filter((one) => one.records.length > 0).map((one) => one.partition))
       order = [...order.filter((partition) => !served.has(partition)), ...served]
-      if (served.size > 0 && !closed) prefetch(waitMs)
+      if (served.size > 0 && !closed && leaders.last !== undefined) send(leaders.last, waitMs)
       clearMessages(messages)
       for (const answer of answers) decode(messages, answer, from.get(answer.partition) as number)
-      if (corrupt.size > 0) await new Promise((resolve) => setTimeout(resolve, CORRUPT_PAUSE_MS))
+      if (corrupt.size > 0) await setTimeout(CORRUPT_PAUSE_MS)
       return {
         positions: [...next].map(([partition, offset]) => ({ partition, next: offset })),
         ends: answers.map((answer) => ({ partition: answer.partition, end: answer.end })),
@@ -109,11 +157,6 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
     },
   }
 
-  function prefetch(waitMs: number): void {
-    inFlight = send(waitMs)
-    inFlight.catch(() => undefined)
-  }
-
   /**
    * Where a batch fails its checksum, or there is too much at a time, the partition is read on from there:
    * what was asked for meanwhile is dropped.
@@ -121,14 +164,8 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
   function decode(messages: Messages, answer: PartitionAnswer, from: number): void {
     const { partition, records, aborted, end } = answer
     if (records.length === 0) return
-    const target = {
-      messages,
-      topic,
-      partition,
-      from,
-      until: limitOf(options, partition),
-      end: end < 0 ? Infinity : end,
-    }
+    const limit = limitOf(options, partition)
+    const target = { messages, topic, partition, from, until: limit, end: end < 0 ? Infinity : end }
     const before = next.get(partition)
     let isCorrupt = false
     const reached = readBatches(records, aborted, target, (error) => {
@@ -143,8 +180,44 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
     if (reached === before && !isCorrupt) corrupt.delete(partition)
     else {
       next.set(partition, reached)
-      inFlight = undefined
+      for (const [node, flight] of flights) if (flight.partitions.includes(partition)) flights.delete(node)
     }
+  }
+}
+
+interface Leaders {
+  /** As they were known last. */
+  readonly last: TopicInfo | undefined
+  /** Asks anew, beside what goes on; what it finds out is there with one of the next `known`. */
+  ask(): void
+  /** Throws what asking anew has found out. */
+  known(): Promise<TopicInfo>
+}
+
+function createLeaders(options: ReaderOptions): Leaders {
+  let last: TopicInfo | undefined
+  let asking: Promise<void> | undefined
+  let refused: HeadraceError | undefined
+  const ask = (): Promise<void> =>
+    (asking ??= knownTopic(options)
+      .then(
+        (found) => void (last = found),
+        (error: unknown) => void (refused = kafkaError(error, options.client.spec)),
+      )
+      .finally(() => (asking = undefined)))
+  return {
+    get last() {
+      return last
+    },
+    ask: () => void ask(),
+    async known() {
+      if (last === undefined) await ask()
+      const problem = refused
+      refused = undefined
+      // That nobody answers is no news while others do.
+      if (problem !== undefined && (last === undefined || problem.errorClass !== 'transient')) throw problem
+      return last as TopicInfo
+    },
   }
 }
 
@@ -165,27 +238,27 @@ async function knownTopic(options: ReaderOptions): Promise<TopicInfo> {
   return found
 }
 
-async function checkAnswers(
+/** What is the matter with a partition, if anything. Throws what trying again cannot cure. */
+async function problemOf(
   options: ReaderOptions,
-  answers: PartitionAnswer[],
-  next: Map<number, number>,
-): Promise<void> {
-  for (const answer of answers) {
-    if (answer.errorCode === CODE.none) continue
-    const position = next.get(answer.partition) as number
-    if (answer.errorCode === CODE.offsetOutOfRange)
-      throw await outOfRange(options, answer.partition, position)
-    if (answer.errorCode === CODE.unknownTopicId || answer.errorCode === CODE.unknownTopic)
-      await knownTopic(options)
-    const reason = `Kafka partition ${answer.partition}: ${codeName(answer.errorCode)}`
-    if (
-      isRetriableCode(answer.errorCode) ||
-      answer.errorCode === CODE.unknownTopicId ||
-      answer.errorCode === CODE.unknownTopic
+  { partition, errorCode }: PartitionAnswer,
+  position: number,
+): Promise<HeadraceError | undefined> {
+  if (errorCode === CODE.none) return undefined
+  if (errorCode === CODE.offsetOutOfRange) throw await outOfRange(options, partition, position)
+  const isUnknown = errorCode === CODE.unknownTopicId || errorCode === CODE.unknownTopic
+  const reason = `Kafka partition ${partition}: ${codeName(errorCode)}`
+  const unreachable = failure('broker_unreachable', {
+    brokers: options.client.spec.brokers.join(','),
+    reason,
+  })
+  if (isUnknown)
+    return knownTopic(options).then(
+      () => unreachable,
+      (error: unknown) => kafkaError(error, options.client.spec),
     )
-      throw failure('broker_unreachable', { brokers: options.client.spec.brokers.join(','), reason })
-    throw failure('not_supported', { feature: `answer ${reason}`, instead: 'Look at the log of the broker.' })
-  }
+  if (isRetriableCode(errorCode)) return unreachable
+  throw failure('not_supported', { feature: `answer ${reason}`, instead: 'Look at the log of the broker.' })
 }
 
 /** Names the exact range that is gone, or that never was. */
@@ -210,7 +283,7 @@ export async function outOfRange(
   return next < first ? failure('offsets_expired', about) : failure('offset_ahead', about)
 }
 
-/* Fetch version 13: by topic id, so that a recreated topic is never mistaken for the old one (KIP-516). */
+/* Fetch version 13: by topic id, so that a recreated topic can never be mistaken for the old one (KIP-516). */
 const fetchApi = createAPI<
   [topicId: string, partitions: number[], next: Map<number, number>, waitMs: number],
   PartitionAnswer[]

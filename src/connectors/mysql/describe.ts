@@ -15,6 +15,10 @@ export interface Table {
   key: string[]
   isView: boolean
   estimatedRows: number
+  /** When it was made, as the server says it; of a view nothing. */
+  created: string | undefined
+  /** Of all its columns, whether they are read or not. */
+  names: string[]
 }
 
 export interface TableConfig {
@@ -28,6 +32,7 @@ interface Found {
   name: string
   kind: string
   estimated: string | null
+  created: string | null
 }
 
 /** Throws `source_not_found` with names that are near. */
@@ -37,7 +42,8 @@ export async function describeTable(
   { at, treatment }: { at: string; treatment: Treatment },
 ): Promise<Table> {
   const [tables] = await connection.query<RowDataPacket[]>(
-    `SELECT table_name AS name, table_type AS kind, CAST(table_rows AS CHAR) AS estimated
+    `SELECT table_name AS name, table_type AS kind, CAST(table_rows AS CHAR) AS estimated,
+      CAST(create_time AS CHAR) AS created
     FROM information_schema.tables WHERE table_schema = ?`,
     [config.database],
   )
@@ -66,7 +72,9 @@ export async function describeTable(
   const isView = !/BASE TABLE|VERSIONED/.test(found.kind)
   const key = config.key ?? own.filter((row) => row.role === 'PRI').map((row) => String(row.name))
   const estimatedRows = isView ? await plannedRows(connection, written) : Number(found.estimated ?? 0)
-  return { name: found.name, written, columns, key, isView, estimatedRows }
+  const names = own.map((row) => String(row.name))
+  const created = found.created ?? undefined
+  return { name: found.name, written, columns, key, isView, estimatedRows, created, names }
 }
 
 /**

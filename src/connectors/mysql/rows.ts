@@ -36,8 +36,10 @@ export async function* csvOf(
   let text = ''
   try {
     for await (const row of rows as AsyncIterable<Row>) {
-      const [identity, inNext, maybeTaken] = row.slice(columns.length)
-      if (identity !== null && !window.takes(identity, inNext === '1', maybeTaken === '1')) continue
+      const [identity, inNext, maybeTaken, known] = row.slice(columns.length)
+      const isNew =
+        identity === null || window.takes(identity, inNext === '1', maybeTaken === '1', known ?? identity)
+      if (!isNew) continue
       if (!judge(row)) continue
       const line = `${columns.map((one, i) => csvValue(row[i], one.quoted)).join(',')}\n`
       if (line.length > LARGE_ROW_BYTES / 4 && Buffer.byteLength(line) > LARGE_ROW_BYTES) {
@@ -61,7 +63,7 @@ export async function* csvOf(
  */
 function castOf(columns: MysqlColumn[]): (field: Field) => string | null {
   let column = 0
-  const width = columns.length + 3
+  const width = columns.length + 4
   return (field) => {
     const hex = columns[column]?.hex === true
     column = (column + 1) % width

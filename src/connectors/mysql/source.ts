@@ -20,7 +20,7 @@ import {
   type Unrepresentable,
 } from '../table-source.ts'
 import { describeTable, type Table } from './describe.ts'
-import { createWindow, greatestOf, positionOf, type MysqlCursor } from './position.ts'
+import { createWindow, goingOn, greatestOf, positionOf, type MysqlCursor } from './position.ts'
 import { csvOf } from './rows.ts'
 
 export interface MysqlConfig extends TlsConfig {
@@ -59,7 +59,7 @@ export async function readMysql(
   config: MysqlConfig,
   login: DatabaseLogin,
   address: string,
-  { since, limit, lanes = 1, earlier }: ReadOptions<MysqlCursor>,
+  { since: known, limit, lanes = 1, earlier }: ReadOptions<MysqlCursor>,
 ): Promise<TableRead<MysqlCursor>> {
   const at = `${config.host}:${config.port ?? 3306}`
   const treatment = { unrepresentable: treatmentOf(config.unrepresentable), zeroDates: config.zero_dates }
@@ -67,6 +67,7 @@ export async function readMysql(
   const close = async (): Promise<void> => connections.forEach((one) => one.destroy())
   try {
     const table = await describeTable(connections[0], config, { at, treatment })
+    const since = await goingOn(connections[0], config, table, known)
     const cut = config.snapshot === 'per_part' && since === undefined && limit === undefined
     const shape = [table.columns, table.key, config.cursor, config.overlap, treatment]
     const identity = cut ? JSON.stringify([at, config.database, table.name, ...shape]) : ''
@@ -104,7 +105,8 @@ export async function readMysql(
         notes.push(() => note)
         return true
       },
-      cursor: () => cursorOf(moment, notes),
+      cursor: () =>
+        cursorOf(moment, notes, { overlap: position.overlap, key: table.key, created: table.created }),
       failed: (error) => readError(error, at),
       close,
     }
@@ -121,9 +123,13 @@ const marksOf = (since: MysqlCursor | undefined): Set<string> =>
       .match(/.{16}/g) ?? [],
   )
 
-function cursorOf({ value }: Moment, notes: (() => string)[]): MysqlCursor | undefined {
+function cursorOf(
+  { value }: Moment,
+  notes: (() => string)[],
+  of: Omit<MysqlCursor, 'value' | 'seen'>,
+): MysqlCursor | undefined {
   const seen = Buffer.concat(notes.map((note) => Buffer.from(note(), 'base64'))).toString('base64')
-  return value === undefined ? undefined : { value, seen }
+  return value === undefined ? undefined : { value, seen, ...of }
 }
 
 const streamOf = (rows: AsyncIterable<Buffer>, at: string): Readable =>

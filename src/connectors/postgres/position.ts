@@ -9,6 +9,11 @@ export interface PostgresCursor {
   value: string
   /** pg_current_snapshot() of the read: what it did not see is new, whatever its cursor value. */
   snapshot: string
+  /**
+   * Oids of the tables that were read so far (a partitioned one has many): all rows of another one are new,
+   * whatever their cursor values and transactions. Earlier versions did not keep them.
+   */
+  tables?: string[]
 }
 
 export interface Position {
@@ -48,10 +53,27 @@ interface Ends {
   value: string | null
   snapshot: string
   empty: string
+  isBehind: boolean
 }
 
 /**
- * Rows above the last cursor value, and those at or below it whose transactions the last read could not see.
+ * Tables whose rows the relation has, and those of before that are still there: a partition that was taken
+ * out may come back. As the read's own snapshot sees them, so that one that comes meanwhile is left to the
+ * next read.
+ */
+const TABLES = `WITH RECURSIVE parts AS (
+    SELECT $1::oid AS oid
+    UNION SELECT i.inhrelid FROM pg_inherits i JOIN parts p ON i.inhparent = p.oid
+  )
+  SELECT ARRAY(SELECT oid::text FROM parts) AS own,
+    ARRAY(SELECT oid::text FROM pg_class WHERE oid = ANY($2::oid[]) AND oid NOT IN (SELECT oid FROM parts)) AS earlier`
+
+const listed = (oids: string[]): string => `${pg.escapeLiteral(`{${oids.join(',')}}`)}::oid[]`
+
+/**
+ * Rows above the last cursor value, those at or below it whose transactions the last read could not see, and
+ * those of tables that it did not read: a table may take another's name, and a partition come with rows of
+ * long ago. Throws for a server that is behind the one that was read last.
  */
 export async function positionOf(
   client: pg.Client,
@@ -61,17 +83,42 @@ export async function positionOf(
   // A draft of a view takes what comes first and goes on nowhere.
   if (config.cursor === undefined || !relation.hasTransactions) return { where: '', cursor: () => undefined }
   const column = `t.${pg.escapeIdentifier(cursorColumn(config, columns).name)}`
+  const xmax = (snapshot: string): string => `pg_snapshot_xmax(${snapshot})`
+  const before = since === undefined ? 'NULL' : pg.escapeLiteral(since.snapshot)
   const {
     rows: [now],
   } = await client.query<Ends>(`SELECT max(${column})::text AS value, pg_current_snapshot()::text AS snapshot,
-    count(*) FILTER (WHERE ${column} IS NULL)::text AS empty FROM ${relation.written} t`)
+    count(*) FILTER (WHERE ${column} IS NULL)::text AS empty,
+    coalesce(${xmax('pg_current_snapshot()')} < ${xmax(`${before}::pg_snapshot`)}, false) AS "isBehind"
+    FROM ${relation.written} t`)
+  if (now.isBehind) throw cursorError(config, BEHIND)
   if (now.empty !== '0') throw cursorError(config, `${now.empty} row(s) have no value in it`)
-  const cursor = { value: now.value ?? since?.value ?? '', snapshot: now.snapshot }
-  const where =
-    since === undefined || since.value === ''
-      ? ''
-      : ` WHERE ${column} > ${pg.escapeLiteral(since.value)} OR (${isLate(since.snapshot)})`
-  return { where, cursor: () => cursor }
+  const {
+    rows: [{ own, earlier }],
+  } = await client.query<Tables>(TABLES, [relation.oid, since?.tables ?? []])
+  const cursor = {
+    value: now.value ?? since?.value ?? '',
+    snapshot: now.snapshot,
+    tables: [...own, ...earlier],
+  }
+  return { where: whereOf(column, since, own), cursor: () => cursor }
+}
+
+interface Tables {
+  own: string[]
+  earlier: string[]
+}
+
+/** A transaction's number tells nothing on a server whose count has gone back. */
+const BEHIND =
+  'the server has had fewer transactions than when it was read last: it is a copy that lags behind, or was ' +
+  'restored or set up anew; in the second case, delete the job and create it again to read all rows'
+
+function whereOf(column: string, since: PostgresCursor | undefined, own: string[]): string {
+  if (since === undefined || since.value === '') return ''
+  const isNew = `${column} > ${pg.escapeLiteral(since.value)} OR (${isLate(since.snapshot)})`
+  if (since.tables === undefined) return ` WHERE ${isNew}`
+  return ` WHERE t.tableoid = ANY (${listed(own)}) AND (${isNew} OR t.tableoid <> ALL (${listed(since.tables)}))`
 }
 
 /**

@@ -62,6 +62,12 @@ export const TABLE_ERRORS = {
     'Version {version} of {path} is not available; versions {first} to {last} are.',
     'Choose one of these: headrace tables versions {path}',
   ),
+  versions_cleaned: row(
+    'conflict',
+    409,
+    'Version {first} of {path} is no longer in its log, and what was read of it ends at version {version} of {last}: another writer cleaned the log up.',
+    'Rows of these versions may be missing in what was made of them. Restore _delta_log from a backup, and let the log live longer (delta.logRetentionDuration).',
+  ),
   marks_moved: row(
     'conflict',
     409,
@@ -73,6 +79,12 @@ export const TABLE_ERRORS = {
     409,
     'While this process slept at version {version} of {path}, others went on to version {newest} and cleaned up the log between.',
     'Nothing of this step was committed and nothing is lost. Start it again: it continues from what the table says.',
+  ),
+  files_gone: row(
+    'conflict',
+    409,
+    'The files that this process wrote for {path} and was about to commit are gone, {file} among them: somebody vacuumed the table while it waited.',
+    'Nothing of this step was committed and nothing is lost. Start it again, and vacuum with a longer grace period.',
   ),
   commit_conflict: row(
     'transient',

@@ -22,7 +22,11 @@ export function rowsOfFiles(
     JSON.stringify(partitionColumns.map((one) => file.partitionValues[one] ?? null)),
   )
   const branches = [...groups.values()].map((group) => branch(columns, partitionColumns, group, extras))
-  const empty = `SELECT ${columns.map((column) => partitionExpression(column.name, column.type, null)).join(', ')} WHERE false`
+  const places = extras.map(
+    (one) => `NULL::${one === 'file' ? 'VARCHAR' : 'BIGINT'} AS ${name(ADDED_COLUMNS[one])}`,
+  )
+  const nulls = columns.map((column) => partitionExpression(column.name, column.type, null))
+  const empty = `SELECT ${[...nulls, ...places].join(', ')} WHERE false`
   return [empty, ...branches].join(' UNION ALL BY NAME ')
 }
 

@@ -29,10 +29,15 @@ const IDLE_MS = 600_000
 const FULL_BYTES = 8 * 1024 * 1024 * 1024
 const FETCHED_AT_ONCE = 8
 
-export function createStaging(folder: string, nowMs: () => number): Staging {
+/** `fileOf`: how the copy of an object is called, where names of objects may be no paths. */
+export function createStaging(
+  folder: string,
+  nowMs: () => number,
+  fileOf = (name: string): string => name,
+): Staging {
   const root = resolve(folder)
   const path = (name: string): string => {
-    const full = resolve(root, name)
+    const full = resolve(root, fileOf(name))
     if (!full.startsWith(`${root}/`) && full !== root)
       throw failure('internal', { reason: `${name} leaves ${root}` })
     return full

@@ -130,16 +130,17 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectS
       yield part
     }
   }
+  const stage = (names: string[]): Promise<void> =>
+    staging.stage(names, async (name) => {
+      const found = await lookAt(name)
+      return found && inParts(name, found.size)
+    })
   const renameTo = (name: string): Record<string, string> => ({ destination: `${spec.path}/${name}` })
   return {
     root,
     localPath: staging.path,
     address: (name) => `${root}${name === '' ? '' : `/${name}`}`,
-    stage: (names) =>
-      staging.stage(names, async (name) => {
-        const found = await lookAt(name)
-        return found && inParts(name, found.size)
-      }),
+    stage,
     makeFolder: staging.makeFolder,
     async dropFolder(name) {
       await staging.dropFolder(name)
@@ -149,7 +150,7 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectS
     move: async (from, to) =>
       (await staging.holds(from)) ? staging.move(from, to) : moveWithin(hdfs, from, to),
     async copy(from, to) {
-      await staging.stage([from], open)
+      await stage([from])
       await create(to, { path: staging.path(from), size: (await stat(staging.path(from))).size })
     },
     read: (name) => open(name),

@@ -1,4 +1,5 @@
 /** Files as input of a transfer, each taken once: of a folder of this machine, or of a bucket. */
+import { hash } from 'node:crypto'
 import { copyFile, glob, open, stat } from 'node:fs/promises'
 import { basename, dirname, join, matchesGlob } from 'node:path'
 import { failure } from '../../core/errors.ts'
@@ -93,10 +94,22 @@ export async function copyFresh(
   const { place, found, fresh, cursor } = await freshOf(work)
   let bytes = 0
   for (const [i, path] of (await place.bring(fresh)).entries()) {
-    await copyFile(path, join(folder, `${String(i).padStart(6, '0')}-${basename(path)}`))
+    await copyFile(path, join(folder, `${String(i).padStart(6, '0')}-${endOf(basename(fresh[i].name))}`))
     progress(i + 1, (bytes += fresh[i].size), 'fetching')
   }
   return { of: cursor, bytes, share: sizeOf(found) === 0 ? 1 : bytes / sizeOf(found) }
+}
+
+/** Of a name as long as one may be, what leaves room for more: 240 bytes at most. */
+const endOf = (name: string): string => [...name].slice(-60).join('')
+
+/**
+ * How the copy of an object is called. A key is no path: it may be longer than a name of a file may be, and
+ * `a//b` and `a/../b` are other objects than `a/b` and `b`.
+ */
+function copyName(key: string): string {
+  const shown = endOf(basename(key)).replaceAll(/[^\w.-]/g, '_')
+  return `${hash('sha256', key).slice(0, 32)}-${shown}`
 }
 
 /** The files to read, where DuckDB and we can open them. */
@@ -222,16 +235,16 @@ async function bucketOf(work: Work): Promise<FilePlace> {
     { ...(work.source as unknown as StoreConfig), type: 's3', path: '' },
     work.sourceSecret,
     join(work.workFolder, 'objects'),
+    copyName,
   )
   return {
     async matching(pattern) {
       const path = pattern.replace(/^\/+/, '')
       const fixed = path.replace(wildcards, '').replace(/\/+$/, '')
       const one = path.includes('*') ? undefined : await store.stat(path)
-      const objects =
-        one === undefined
-          ? (await store.list(fixed)).filter((object) => matchesGlob(object.name, path))
-          : [one]
+      // A key with a slash at its end is how consoles show an empty folder.
+      const isMeant = ({ name }: { name: string }): boolean => !name.endsWith('/') && matchesGlob(name, path)
+      const objects = one === undefined ? (await store.list(fixed)).filter(isMeant) : [one]
       const files = objects.map(({ name, size, modifiedMs, tag }) => ({
         name,
         size,

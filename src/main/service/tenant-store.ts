@@ -21,13 +21,16 @@ export interface StoreConfig {
   credentials_secret?: string
 }
 
-/** Copies lie in `folder`. Throws `setting_missing` for a login that is not whole. */
+/**
+ * Copies lie in `folder`, under names by `fileOf`. Throws `setting_missing` for a login that is not whole.
+ */
 export async function openTenantStore(
   config: StoreConfig,
   secret: Record<string, string> | undefined,
   folder: string,
+  fileOf?: (name: string) => string,
 ): Promise<ObjectStore> {
-  const staging = createStaging(folder, Date.now)
+  const staging = createStaging(folder, Date.now, fileOf)
   const agents = guardedAgents(egressPolicy())
   if (config.type === 'hdfs') {
     const { createWebHdfsStore } = await import('../../lakehouse/stores/webhdfs.ts')

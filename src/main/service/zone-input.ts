@@ -4,6 +4,7 @@
  * folder like any other, each file once. A next attempt finds what was fetched, and reads on; a next
  * execution takes up what one before it left.
  */
+import { randomUUID } from 'node:crypto'
 import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { storageFailure } from '../../core/errors.ts'
@@ -38,15 +39,17 @@ export async function fetchInto(
   const waiting = await leftBehind(inbox, work)
   const { id, note } = waiting ?? {}
   if (id === work.executionId && note !== undefined) return fetchedAs(work, note)
-  const staging = join(`${inbox}.fetching`, work.executionId)
-  await rm(staging, { recursive: true, force: true })
+  // A folder of its own: an attempt that was taken for dead may go on beside the one that took its place.
+  const staging = join(`${inbox}.fetching`, randomUUID())
+  await clearStaging(inbox)
   await mkdir(staging, { recursive: true })
   const since = positionIn(source, newestIn(source, [note?.of, work.cursor]))
   const fetched = await fetchRows(staging, { ...work, cursor: since }, { progress, now })
   const of: JobPosition = { source, at: fetched.of, by: work.executionId }
   await writeDurably(staging, { ...fetched, of })
-  await moveWhole(staging, join(inbox, work.executionId))
-  return fetchedAs(work, { ...fetched, of })
+  const place = join(inbox, work.executionId)
+  const won = await moveWhole(staging, place)
+  return fetchedAs(work, won ? { ...fetched, of } : await noteIn(place))
 }
 
 function fetchedAs({ draft, sourceType, source, executionId }: Work, { of, share, bytes }: Note): Fetched {
@@ -71,8 +74,24 @@ async function leftBehind(inbox: string, work: Work): Promise<FetchedFolder | un
 export async function tidyInbox(inbox: string): Promise<void> {
   for (const { id } of (await fetchedFolders(inbox)).slice(0, -1))
     await rm(join(inbox, id), { recursive: true, force: true })
-  await rm(`${inbox}.fetching`, { recursive: true, force: true })
+  await clearStaging(inbox)
 }
+
+/**
+ * Whoever still fetches must not move what is half removed into the inbox: a folder loses its name first.
+ * What is in the way now, the next execution removes.
+ */
+async function clearStaging(inbox: string): Promise<void> {
+  const all = `${inbox}.fetching`
+  for (const name of await readdir(all).catch(() => [])) {
+    const gone = join(all, name.startsWith(GONE) ? name : `${GONE}${randomUUID()}`)
+    await rename(join(all, name), gone)
+      .then(() => rm(gone, { recursive: true, force: true }))
+      .catch(() => undefined)
+  }
+}
+
+const GONE = 'gone-'
 
 interface FetchedFolder {
   id: string
@@ -95,6 +114,9 @@ async function fetchedFolders(inbox: string): Promise<FetchedFolder[]> {
   }
   return found
 }
+
+const noteIn = async (folder: string): Promise<Note> =>
+  JSON.parse(await readFile(join(folder, CURSOR_FILE), 'utf8')) as Note
 
 async function fetchRows(
   folder: string,
@@ -137,12 +159,15 @@ async function writeDurably(folder: string, note: Note): Promise<void> {
   await file.sync()
 }
 
-async function moveWhole(from: string, to: string): Promise<void> {
+/** False when another attempt's is there: it is whole, and counts. */
+async function moveWhole(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to)
     await using folder = await open(join(to, '..'))
     await folder.sync()
+    return true
   } catch (error) {
+    if (['ENOTEMPTY', 'EEXIST'].includes(String((error as NodeJS.ErrnoException).code))) return false
     throw storageFailure(error, 'write', to)
   }
 }
