@@ -68,8 +68,11 @@ export interface Rolling {
 /** Each lane of a read holds one for its query; libuv's usual four would be the most that read at once. */
 const POOL_THREADS = 20
 
-/** A stream that is told to stop has this long to end with a commit. */
-const STOP_MS = 30_000
+/**
+ * A stream that is told to stop has this long to end with a commit: with the heartbeat that tells it, less
+ * than the 30 s that are promised.
+ */
+const STOP_MS = 25_000
 
 const ENTRY = entryOf('execution-child')
 

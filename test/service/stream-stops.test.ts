@@ -1,0 +1,26 @@
+/** Streams of a suspended tenant stop within 30 s, those that do not listen too. */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { stop, type Running } from '../../src/main/service/execution-process.ts'
+import { openFolder } from '../support/service.ts'
+
+/** A runner hears of it with its next heartbeat (3 s), and its loop turns each half second. */
+const HEARD_MS = 3_500
+
+test('a stream that does not end when it is told to is ended within 30 s of the request', async () => {
+  const entry = join(openFolder('headrace-deaf-'), 'deaf.mjs')
+  writeFileSync(entry, "process.on('message', () => undefined); setInterval(() => undefined, 1_000)")
+  const child = fork(entry, [], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+  await once(child, 'spawn')
+  // A stream's process sits in the middle of a system call and hears nothing.
+  process.kill(child.pid as number, 'SIGSTOP')
+  const begun = performance.now()
+  const one = { child, rolling: {}, stopFor: undefined, result: undefined } as unknown as Running
+  stop(one, 'cancelled')
+  const [, signal] = await once(child, 'exit')
+  expect(signal).toBe('SIGKILL')
+  expect(performance.now() - begun).toBeLessThan(30_000 - HEARD_MS)
+}, 60_000)
