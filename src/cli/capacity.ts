@@ -1,4 +1,4 @@
-/** headrace slots and capacity: what the installation offers, what is booked of it, and when it will be short. */
+/** headrace slots and capacity: what there is, what is booked of it, and when it will be short. */
 import type { Command } from 'commander'
 import type { Client } from '../control/client.ts'
 import { dryRunOf } from './dry-run.ts'

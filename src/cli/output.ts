@@ -78,9 +78,14 @@ export function createOutput(format: OutputFormat): Output {
 export function printError(error: unknown, format: OutputFormat): number {
   const known = error instanceof HeadraceError ? error : undefined
   if (format === 'json') {
-    process.stderr.write(
-      `${JSON.stringify({ error: { code: known?.code ?? 'internal', class: known?.errorClass ?? 'bug', message: reasonOf(error), next: known?.next ?? '', params: known?.params ?? {} } })}\n`,
-    )
+    const body = {
+      code: known?.code ?? 'internal',
+      class: known?.errorClass ?? 'bug',
+      message: reasonOf(error),
+      next: known?.next ?? '',
+      params: known?.params ?? {},
+    }
+    process.stderr.write(`${JSON.stringify({ error: body })}\n`)
   } else {
     process.stderr.write(`${paint('red', 'Error:')} ${reasonOf(error)}\n`)
     if (known !== undefined) process.stderr.write(`${paint('yellow', 'Try:')} ${known.next}\n`)

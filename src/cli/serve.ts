@@ -36,9 +36,7 @@ export function addServe(
         listen: flags.listen,
         databaseUrl: flags.database ?? process.env.HEADRACE_DATABASE,
       })
-      out.say(
-        `Ready after ${((performance.now() - started) / 1000).toFixed(1)} s.${served.address === undefined ? '' : `\n  API        ${served.address}/api/v1\n  Reference  ${served.address}/api/v1/reference\n  Token      ${served.tokenFile} (operator)`}${served.databaseFolder === undefined ? '' : `\n  Database   ${served.databaseFolder}`}\nStop with Ctrl-C; what runs is finished or given back first.`,
-      )
+      out.say(readyText(served, (performance.now() - started) / 1000))
       const stopped = new Promise<void>((done) =>
         signal.addEventListener('abort', () => done(), { once: true }),
       )
@@ -62,6 +60,21 @@ export function addServe(
       const token = readFileSync(flags.tokenFile === '-' ? 0 : flags.tokenFile, 'utf8').trim()
       output().object(await client.login({ name: flags.profile, url, token, tenant: flags.tenant }))
     })
+}
+
+/** What a person wants to know once it runs. Roles without the API or a database of ours have less to say. */
+function readyText({ address, tokenFile, databaseFolder }: Served, seconds: number): string {
+  const api = [
+    `  API        ${address}/api/v1`,
+    `  Reference  ${address}/api/v1/reference`,
+    `  Token      ${tokenFile} (operator)`,
+  ]
+  return [
+    `Ready after ${seconds.toFixed(1)} s.`,
+    ...(address === undefined ? [] : api),
+    ...(databaseFolder === undefined ? [] : [`  Database   ${databaseFolder}`]),
+    'Stop with Ctrl-C; what runs is finished or given back first.',
+  ].join('\n')
 }
 
 function listenAddress(text: string): ServeOptions['listen'] {

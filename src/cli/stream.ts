@@ -66,7 +66,15 @@ export function addStream(program: Command, app: App, output: () => Output): voi
 }
 
 function commitText(event: CommitEvent, messages: number, seconds: number): string {
-  const rate = Math.round(messages / Math.max(seconds, 0.001)).toLocaleString('en-US')
-  const { counts } = event
-  return `version ${event.version}: ${counts.accepted.toLocaleString('en-US')} accepted, ${counts.duplicate} duplicate, ${counts.quarantined} quarantined, ${event.files} files, ${bytesText(event.bytes)} (${messages.toLocaleString('en-US')} messages, ${rate}/s)`
+  const grouped = (count: number): string => count.toLocaleString('en-US')
+  const { accepted, duplicate, quarantined } = event.counts
+  const parts = [
+    `${grouped(accepted)} accepted`,
+    `${duplicate} duplicate`,
+    `${quarantined} quarantined`,
+    `${event.files} files`,
+    bytesText(event.bytes),
+  ]
+  const rate = grouped(Math.round(messages / Math.max(seconds, 0.001)))
+  return `version ${event.version}: ${parts.join(', ')} (${grouped(messages)} messages, ${rate}/s)`
 }

@@ -19,10 +19,23 @@ async function timedRound(folder: string): Promise<number> {
     const csv = join(folder, 'rows.csv')
     const begun = performance.now()
     await session.run(
-      `COPY (SELECT i AS id, md5(i::VARCHAR) AS key, (i * 37) % 1000003 AS amount, 'text of row ' || i AS note FROM range(400000) r (i)) TO '${csv}' (FORMAT csv)`,
+      `COPY (
+         SELECT i AS id, md5(i::VARCHAR) AS key, (i * 37) % 1000003 AS amount, 'text of row ' || i AS note
+         FROM range(400000) r (i)
+       ) TO '${csv}' (FORMAT csv)`,
     )
     await session.run(
-      `COPY (SELECT key, sum(amount) AS total, count(*) AS n, any_value(note) AS note FROM read_csv('${csv}', header = true, columns = {id: 'BIGINT', key: 'VARCHAR', amount: 'BIGINT', note: 'VARCHAR'}, auto_detect = false) GROUP BY key ORDER BY key) TO '${join(folder, 'rows.parquet')}' (FORMAT parquet, COMPRESSION zstd)`,
+      `COPY (
+         SELECT key, sum(amount) AS total, count(*) AS n, any_value(note) AS note
+         FROM read_csv(
+           '${csv}',
+           header = true,
+           columns = {id: 'BIGINT', key: 'VARCHAR', amount: 'BIGINT', note: 'VARCHAR'},
+           auto_detect = false
+         )
+         GROUP BY key
+         ORDER BY key
+       ) TO '${join(folder, 'rows.parquet')}' (FORMAT parquet, COMPRESSION zstd)`,
     )
     return (performance.now() - begun) / 1000
   } finally {

@@ -86,7 +86,7 @@ async function open(dataset: string): Promise<Place> {
   }
 }
 
-/** Age of the next message in seconds, by its own clock; a clock that is ahead of ours is said as 0, never believed. */
+/** Seconds since the next message, by its own clock; one ahead of ours is said as 0, never believed. */
 async function ageOf(place: Place, partition: number, next: number, nowMs: number): Promise<number | null> {
   const { createKafkaReader } = await import('../connectors/kafka/reader.ts')
   const { createMessages } = await import('../core/messages.ts')

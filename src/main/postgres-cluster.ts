@@ -1,4 +1,4 @@
-/** The data folder of the built-in PostgreSQL: made once, whole or not at all, with the login of its owner. */
+/** The data folder of the built-in PostgreSQL: made once, whole or not at all, with its owner's login. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'

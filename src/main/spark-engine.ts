@@ -125,5 +125,13 @@ export function taskCommand(command: string, settings: TaskSettings): string {
   if (command !== '') return `exec ${command} ${packed}`
   const entry = entryOf('spark-task')
   const cache = getCompileCacheDir()
-  return `${cache === undefined ? '' : `NODE_COMPILE_CACHE=${quoted(cache)} `}exec ${quoted(process.execPath)} --disable-warning=ExperimentalWarning ${CHILD_FLAGS.join(' ')} ${quoted(entry)} ${packed}`
+  return [
+    ...(cache === undefined ? [] : [`NODE_COMPILE_CACHE=${quoted(cache)}`]),
+    'exec',
+    quoted(process.execPath),
+    '--disable-warning=ExperimentalWarning',
+    ...CHILD_FLAGS,
+    quoted(entry),
+    packed,
+  ].join(' ')
 }

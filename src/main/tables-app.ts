@@ -176,9 +176,9 @@ export async function createView(
   snapshot: Snapshot,
 ): Promise<void> {
   const files = await engineFiles(BY_LOCAL_PATH, table.store, [...snapshot.files.values()])
-  await session.run(
-    `CREATE VIEW ${name(view)} AS ${rowsOfFiles(columnsOf(snapshot.metadata), snapshot.metadata.partitionColumns, files)}`,
-  )
+  const { metadata } = snapshot
+  const rows = rowsOfFiles(columnsOf(metadata), metadata.partitionColumns, files)
+  await session.run(`CREATE VIEW ${name(view)} AS ${rows}`)
 }
 
 async function missingFiles(table: Table, snapshot: Snapshot): Promise<string[]> {
@@ -218,7 +218,10 @@ async function hashTable(
     .map((column) => name(column.name))
     .join(', ')
   const [[rows, hash]] = await session.rows(
-    `SELECT count(*), printf('%x', coalesce(sum(hash(${columns})::HUGEINT) % 9223372036854775807, 0)::BIGINT) FROM t`,
+    `SELECT
+       count(*),
+       printf('%x', coalesce(sum(hash(${columns})::HUGEINT) % 9223372036854775807, 0)::BIGINT)
+     FROM t`,
   )
   return { rows: Number(rows), hash: String(hash) }
 }

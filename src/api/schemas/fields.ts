@@ -1,4 +1,4 @@
-/** Building blocks of the API's schemas: ids, times, names, pages and the problem that every route can answer. */
+/** What the API's schemas are made of: ids, times, names, pages, and the problem of every route. */
 import { Type, type TSchema } from 'typebox'
 
 export const Id = (description: string) => Type.String({ format: 'uuid', description })
