@@ -4,16 +4,11 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { HEAD_BYTES } from '../../src/formats/signature.ts'
 import { firstInvalid } from '../../src/formats/utf8.ts'
-import { whole, streamed } from '../support/read-documents.ts'
+import { MARK, whole, streamed } from '../support/read-documents.ts'
 
 const RUNS = Number(process.env.HEADRACE_PROPERTY_RUNS ?? 300)
 
 const utf16be = (text: string): Buffer => Buffer.from(text, 'utf16le').swap16()
-const MARK = {
-  le: Buffer.from([0xff, 0xfe]),
-  be: Buffer.from([0xfe, 0xff]),
-  utf8: Buffer.from([0xef, 0xbb, 0xbf]),
-}
 
 /** Ways to write a text: with a mark or, behind ASCII, without; packed or not; members in a row. */
 const WAYS: [string, (text: string) => Buffer][] = [

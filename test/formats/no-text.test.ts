@@ -6,7 +6,7 @@ import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { LIMITS } from '../../src/core/limits.ts'
 import { openText } from '../../src/formats/document.ts'
-import { CSV, whole, cut, streamed } from '../support/read-documents.ts'
+import { MARK, CSV, whole, cut, streamed } from '../support/read-documents.ts'
 
 const ZIP = Buffer.from('504b0304140000000800', 'hex')
 const KINDS: [string, Buffer, string][] = [

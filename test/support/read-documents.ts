@@ -5,6 +5,13 @@ import { createTextFinder, openText, type DocumentSettings } from '../../src/for
 
 export const CSV: DocumentSettings = { format: 'csv', encoding: '', mayBeEmpty: false }
 
+/** The marks with which texts may begin. */
+export const MARK = {
+  le: Buffer.from([0xff, 0xfe]),
+  be: Buffer.from([0xfe, 0xff]),
+  utf8: Buffer.from([0xef, 0xbb, 0xbf]),
+}
+
 /** The text, or `rule: reason`. */
 export function whole(bytes: Buffer, settings: Partial<DocumentSettings> = {}): string {
   const slab = createSlab(16)
@@ -20,7 +27,7 @@ export function whole(bytes: Buffer, settings: Partial<DocumentSettings> = {}): 
     : `${fault.rule}: ${fault.reason}`
 }
 
-async function* cut(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
+export async function* cut(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
 }
 
