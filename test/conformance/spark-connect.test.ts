@@ -53,8 +53,8 @@ function ourProtocol(): string[] {
       const entry = type.nestedType?.some(
         (nested) => nested.name === one.typeName && nested.options?.mapEntry,
       )
-      const named =
-        one.typeName === '' ? plain : entry ? `${name}.${camel(one.name)}Entry` : resolve(one.typeName, name)
+      const typeName = entry ? `${name}.${camel(one.name)}Entry` : resolve(one.typeName, name)
+      const named = one.typeName === '' ? plain : typeName
       lines.push(`field ${name} ${one.name} ${one.number} ${named} ${one.label === 'LABEL_REPEATED'}`)
     }
     for (const each of type.enumType ?? [])

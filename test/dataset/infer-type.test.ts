@@ -134,25 +134,21 @@ const text = fc.oneof(
     .map((date) => date.toISOString().slice(0, 10).split('-').toReversed().join('/')),
   fc.constantFrom('', ' ', 'NA', 'null', 'true', 'FALSE', '0x1F', ' x ', '2024-02-30', '24:00', 'é'),
 )
+const TEXTS_OF = {
+  integer: fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }).map(String),
+  decimal: fc
+    .tuple(fc.integer(), fc.integer({ min: 0, max: 9999 }))
+    .map(([whole, part]) => `${whole}.${part}`),
+  iso: fc
+    .date({ noInvalidDate: true, min: new Date('0001-01-02'), max: new Date('9999-12-30') })
+    .map((date) => date.toISOString()),
+}
 /** Mostly of one kind, as columns are. */
 const column = fc.oneof(
   fc.array(text, { minLength: 1, maxLength: 8 }),
   fc
     .constantFrom('integer', 'decimal', 'iso')
-    .chain((kind) =>
-      fc.array(
-        kind === 'integer'
-          ? fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }).map(String)
-          : kind === 'decimal'
-            ? fc
-                .tuple(fc.integer(), fc.integer({ min: 0, max: 9999 }))
-                .map(([whole, part]) => `${whole}.${part}`)
-            : fc
-                .date({ noInvalidDate: true, min: new Date('0001-01-02'), max: new Date('9999-12-30') })
-                .map((date) => date.toISOString()),
-        { minLength: 1, maxLength: 8 },
-      ),
-    ),
+    .chain((kind) => fc.array(TEXTS_OF[kind], { minLength: 1, maxLength: 8 })),
 )
 
 test('what is drafted takes each value of the sample as it is', () => {

@@ -71,12 +71,10 @@ test('what was written comes back: every value, in windows of any size, with eve
           value === '' ||
           value.length % 2 === 1 ||
           [delimiter, quote, '\n', '\r'].some((one) => value.includes(one))
-        const written = (value: string | null): string =>
-          value === null
-            ? ''
-            : isSpecial(value)
-              ? quote + value.replaceAll(quote, quote + quote) + quote
-              : value
+        const written = (value: string | null): string => {
+          if (value === null) return ''
+          return isSpecial(value) ? quote + value.replaceAll(quote, quote + quote) + quote : value
+        }
         const text =
           [['a', 'b', 'c'], ...rows].map((row) => row.map(written).join(delimiter)).join(end) +
           (last ? end : '')

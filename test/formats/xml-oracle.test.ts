@@ -221,13 +221,15 @@ test('a record of a known form is read as by a scanner that knows none', () => {
   const change = fc.option(fc.tuple(fc.nat(), fc.constantFrom('<', '>', '&', '/', ' ', 'x', '</r>')))
   fc.assert(
     fc.property(
-      form,
-      rows,
-      rows,
-      bound,
-      change,
-      fc.constantFrom<string[]>([], ['*']),
-      (f, first, second, otherBound, changeAt, ignore) => {
+      fc.record({
+        f: form,
+        first: rows,
+        second: rows,
+        otherBound: bound,
+        changeAt: change,
+        ignore: fc.constantFrom<string[]>([], ['*']),
+      }),
+      ({ f, first, second, otherBound, changeAt, ignore }) => {
         const [learned, fresh] = [0, 1].map(() =>
           scannerFor({ record: '/root/r', fields: FIELDS.map((path) => ({ path })), ignore }),
         )

@@ -133,13 +133,11 @@ test('a file under the wrong name is named for what it is', async () => {
 
 test('stray quotes in a file larger than a message cost their own lines; any delimiter; rejects say their line, also when they are replayed', async () => {
   const where = folder('{ format: csv, delimiter: "§", encoding: windows-1252 }')
-  const rows = Array.from({ length: 300_000 }, (_, i) =>
-    i % 100_000 === 7
-      ? `x${i}§"bad § line"`
-      : i % 100_000 === 9
-        ? `${i}§"oops`
-        : `${i}§"Gr\xf6\xdfe\n${'y'.repeat(40)} ${i}"`,
-  )
+  const rows = Array.from({ length: 300_000 }, (_, i) => {
+    if (i % 100_000 === 7) return `x${i}§"bad § line"`
+    if (i % 100_000 === 9) return `${i}§"oops`
+    return `${i}§"Gr\xf6\xdfe\n${'y'.repeat(40)} ${i}"`
+  })
   const text = `id§b\n${rows.join('\n')}\n`
   writeFileIn(where.incoming, 'a.csv', Buffer.from(text, 'latin1'))
   const job = startCli(where, ['stream', where.declaration, '--until-caught-up'])

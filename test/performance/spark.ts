@@ -30,7 +30,7 @@ export async function benchSpark(options: BenchOptions): Promise<BenchReport> {
     await runCommand([...NODE, 'produce', 'books', '--count', String(MESSAGES), '-o', 'json'], env)
     const server = await startSparkServer({ folder: join(work, 'spark'), master: 'local[2]', memory: '4g' })
     const ours = onSpark(work, env, server)
-    await againstStreaming(report, work, broker.address, ours, options)
+    await againstStreaming({ report, work, address: broker.address, ours, options })
     await againstEmbedded(report, work, env, ours)
     await server.kill()
     report.load[1] = load()
@@ -74,13 +74,19 @@ function processCpuS(pid: number): number {
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100
 }
 
-async function againstStreaming(
-  report: BenchReport,
-  work: string,
-  address: string,
-  ours: () => Promise<Run>,
-  options: BenchOptions,
-): Promise<void> {
+async function againstStreaming({
+  report,
+  work,
+  address,
+  ours,
+  options,
+}: {
+  report: BenchReport
+  work: string
+  address: string
+  ours(): Promise<Run>
+  options: BenchOptions
+}): Promise<void> {
   if (options.rival !== undefined && options.rival !== 'structured-streaming') return
   const rival = await startSparkRival()
   const out = join(work, 'rival')

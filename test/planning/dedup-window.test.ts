@@ -20,7 +20,8 @@ test('behaves like a list of the newest N, whatever the order', () => {
         const model: [number, number][] = []
         for (const [id, content] of stream) {
           const known = model.find(([one]) => one === id)
-          const expected = known === undefined ? 'new' : known[1] === content ? 'duplicate' : 'conflict'
+          const again = known?.[1] === content ? 'duplicate' : 'conflict'
+          const expected = known === undefined ? 'new' : again
           if (known === undefined) {
             model.push([id, content])
             if (model.length > capacity) model.shift()

@@ -133,7 +133,7 @@ test('decimals are compared by all of their digits', () => {
       const order = a * 10n ** BigInt(20 - aScale) - b * 10n ** BigInt(20 - bScale)
       return (
         Math.sign(compareDecimals(text(a, aScale), text(b, bScale))) ===
-        (order > 0n ? 1 : order < 0n ? -1 : 0)
+        Number(order > 0n) - Number(order < 0n)
       )
     }),
   )
@@ -246,26 +246,26 @@ test('timestamps: ISO with offset, patterns, zones, and the clock changes of Ber
   expect(at('epoch_ms', '', '-1')).toBe('1969-12-31T23:59:59.999Z')
 })
 
-test.each(['string', 'uuid', 'integer', 'long'])(
-  'length limits hold for a column of type %s, in bulk as for one value',
-  (type) => {
-    const value =
-      type === 'string' ? 'abcde' : type === 'uuid' ? '3f0ae2be-81a2-4ac7-9a33-eec256613c57' : '12345'
-    const { columns } = checkDataset(
-      `dataset: d\nsource: { files: { path: in } }\nrecord: { format: xml, path: /a/b }\ncolumns:\n  - { name: c, type: ${type}, max_length: 4 }\n`,
-    ).dataset as Dataset
-    const check = compileColumn(columns[0])
-    ensureRows(check.values, 1)
-    const broken: string[] = []
-    check.checkAll(
-      { bytes: Buffer.from(value), append: () => ({ start: 0, length: 0 }) },
-      Int32Array.of(0, value.length),
-      0,
-      1,
-      1,
-      new Uint8Array(1),
-      (_, rule) => broken.push(rule),
-    )
-    expect(broken).toEqual(['format.length'])
-  },
-)
+test.each([
+  ['string', 'abcde'],
+  ['uuid', '3f0ae2be-81a2-4ac7-9a33-eec256613c57'],
+  ['integer', '12345'],
+  ['long', '12345'],
+])('length limits hold for a column of type %s, in bulk as for one value', (type, value) => {
+  const { columns } = checkDataset(
+    `dataset: d\nsource: { files: { path: in } }\nrecord: { format: xml, path: /a/b }\ncolumns:\n  - { name: c, type: ${type}, max_length: 4 }\n`,
+  ).dataset as Dataset
+  const check = compileColumn(columns[0])
+  ensureRows(check.values, 1)
+  const broken: string[] = []
+  check.checkAll(
+    { bytes: Buffer.from(value), append: () => ({ start: 0, length: 0 }) },
+    Int32Array.of(0, value.length),
+    0,
+    1,
+    1,
+    new Uint8Array(1),
+    (_, rule) => broken.push(rule),
+  )
+  expect(broken).toEqual(['format.length'])
+})

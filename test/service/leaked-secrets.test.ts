@@ -30,7 +30,10 @@ function sourcesAt(port: number): [string, object][] {
   ]
 }
 
-/** Keeps a secret of four canaries from the `i`th on, and runs a job that logs in with it; returns the execution. */
+/**
+ * Keeps a secret of four canaries from the `i`th on, and runs a job that logs in with it; returns the
+ * execution.
+ */
 async function runWithSecret(i: number, [type, source]: [string, object]): Promise<string> {
   const name = `secret-${i}`
   const value = {

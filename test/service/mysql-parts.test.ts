@@ -3,7 +3,7 @@ import mysql from 'mysql2/promise'
 import { afterAll, expect, test } from 'vitest'
 import { createChance } from '../support/chance.ts'
 import { openLink } from '../support/link.ts'
-import { lateWriter } from '../support/mariadb.ts'
+import { connectTo, lateWriter } from '../support/mariadb.ts'
 import { openFolder } from '../support/service.ts'
 import {
   LATE_TIMEOUT_MS,
@@ -13,7 +13,6 @@ import {
   type LateWriter,
 } from '../support/transfers.ts'
 import { mariaSource } from '../support/database-servers.ts'
-import { connectTo } from '../support/mariadb.ts'
 import { breakAfterParts } from '../support/broken-reads.ts'
 
 const home = openFolder('headrace-parts-')

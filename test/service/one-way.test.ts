@@ -50,15 +50,13 @@ const COLUMNS: Declared[] = [
     stream: { type: 'timestamp', timezone: 'Europe/Berlin' },
   },
 ]
+/** Texts of columns whose type does not say all. */
+const CHOSEN: Record<string, string[] | undefined> = {
+  day: ['01.02.2024', '31.02.2024', '-', '2024-01-01', ''],
+  must: ['x', 'y', ''],
+}
 const TEXTS = new Map(
-  COLUMNS.map(({ name, job }) => [
-    name,
-    name === 'day'
-      ? ['01.02.2024', '31.02.2024', '-', '2024-01-01', '']
-      : name === 'must'
-        ? ['x', 'y', '']
-        : textsOf(String(job.type), 2_000, 77),
-  ]),
+  COLUMNS.map(({ name, job }) => [name, CHOSEN[name] ?? textsOf(String(job.type), 2_000, 77)]),
 )
 
 /**

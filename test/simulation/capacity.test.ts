@@ -69,8 +69,8 @@ function newWorld(chance: () => number): World {
   for (let i = 0; i < JOBS; i += 1) {
     const tenantId = `t${whole(0, 7)}`
     const tenant = tenants.get(tenantId)!
-    const namespace: Namespace =
-      chance() < 0.2 ? DRAFT : tenant.units > 0 && chance() < 0.7 ? DEDICATED : SHARED
+    const production = (): Namespace => (tenant.units > 0 && chance() < 0.7 ? DEDICATED : SHARED)
+    const namespace = chance() < 0.2 ? DRAFT : production()
     const job = {
       executionId: `e${i}`,
       tenantId,

@@ -64,7 +64,9 @@ export async function startMariaDb(more: string[] = []): Promise<MariaDb> {
   return server
 }
 
-/** Writes the server's own tables into a folder, and what makes the database and its user at the first start. */
+/**
+ * Writes the server's own tables into a folder, and what makes the database and its user at the first start.
+ */
 function layDown(folder: string): { program: string; env: NodeJS.ProcessEnv; settings: string[] } {
   const parts = fetchMariaDb()
   const program = join(parts, 'usr/sbin/mariadbd')

@@ -1,4 +1,7 @@
-/** A service with two tenants that each have one of everything; what belongs to the second can be told by its name. */
+/**
+ * A service with two tenants that each have one of everything; what belongs to the second can be told by its
+ * name.
+ */
 import { enqueue } from '../../src/state/queue.ts'
 import { JOB, purchase, testService, type TestService } from './service.ts'
 

@@ -85,8 +85,7 @@ interface Layer {
 
 /** A record of its own for a cell with one text that is refused. */
 function refusal(
-  name: string,
-  cell: Cell,
+  [name, cell]: [string, Cell],
   path: string,
   { settings }: Setting,
   text: string,
@@ -99,7 +98,7 @@ const LAYERS: Record<Way, (settings: Setting[]) => Layer> = {
     columns: settings.map((one, i) => ({ name: `c${i}`, ...one.settings })),
     kept: settings.map(({ kept }, i) => ({ name: `c${i}`, cells: kept.map(({ text }) => text) })),
     refused: settings.flatMap((one, i) =>
-      one.refused.map(({ text }) => refusal(`c${i}`, text, `c${i}`, one, text)),
+      one.refused.map(({ text }) => refusal([`c${i}`, text], `c${i}`, one, text)),
     ),
   }),
   item: (settings) => ({
@@ -113,7 +112,7 @@ const LAYERS: Record<Way, (settings: Setting[]) => Layer> = {
     })),
     refused: settings.flatMap((one, i) =>
       one.refused.map(({ text }, at) =>
-        refusal(`i${i}`, [one.kept[at % one.kept.length]?.text ?? '', text], `i${i}[1]`, one, text),
+        refusal([`i${i}`, [one.kept[at % one.kept.length]?.text ?? '', text]], `i${i}[1]`, one, text),
       ),
     ),
   }),
@@ -145,7 +144,7 @@ function objectsLayer(settings: [number, Setting][], group: number): Layer {
   const fields = settings.map(([i, one]) => ({ name: `f${i}`, path: fieldPath(i), ...one.settings }))
   const refused = settings.flatMap(([i, one]) =>
     one.refused.map(({ text }) =>
-      refusal(name, [{ [`f${i}`]: '' }, { [`f${i}`]: text }], `${name}[1]/${fieldPath(i)}`, one, text),
+      refusal([name, [{ [`f${i}`]: '' }, { [`f${i}`]: text }]], `${name}[1]/${fieldPath(i)}`, one, text),
     ),
   )
   return { columns: [{ name, array: true, fields }], kept: [{ name, cells }], refused }

@@ -1,4 +1,7 @@
-/** Servers whose values are read: two versions of PostgreSQL and MariaDB, each with a client that sees what it says. */
+/**
+ * Servers whose values are read: two versions of PostgreSQL and MariaDB, each with a client that sees what
+ * it says.
+ */
 import { afterAll, beforeAll } from 'vitest'
 import pg from 'pg'
 import type { Work } from '../../src/main/service/work.ts'

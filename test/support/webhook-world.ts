@@ -1,4 +1,7 @@
-/** A service with a clock that tests move, its deliveries, and a receiver of webhooks that answers as it is told. */
+/**
+ * A service with a clock that tests move, its deliveries, and a receiver of webhooks that answers as it is
+ * told.
+ */
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { expect } from 'vitest'
 import { createDeliveries, type Deliveries } from '../../src/main/service/webhooks.ts'

@@ -132,9 +132,11 @@ function value(b: Buffer, p: number, field: number): number {
   return q
 }
 
-/** Rows of one message, or -1 when it is not as expected. */
-function scan(b: Buffer, start: number, end: number, row: number, m: number): number {
+/** Rows of message `m`, or -1 when it is not as expected; the first of them is row `row`. */
+function scan(b: Buffer, m: number, row: number): number {
   const { view } = messages.slab
+  const start = messages.valueStart[m]
+  const end = start + messages.valueLength[m]
   if (!stands(view, start, HEAD)) return -1
   let rows = 0
   let rejected = 0
@@ -220,7 +222,7 @@ for (;;) {
       totals.duplicates += 1
       continue
     }
-    const found = scan(b, messages.valueStart[m], messages.valueStart[m] + messages.valueLength[m], rows, m)
+    const found = scan(b, m, rows)
     if (found < 0) totals.rejected += 1
     else rows += found
   }
