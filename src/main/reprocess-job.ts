@@ -238,6 +238,9 @@ interface Swap extends Change {
   adds: DataFile[]
 }
 
+const acceptedIn = (table: Table): AddAction[] =>
+  [...table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted')
+
 async function publishAnew(
   parts: ReprocessParts,
   { raw, old, table, unread, adds: made, deletions }: Swap,
@@ -251,10 +254,7 @@ async function publishAnew(
   const { marks, expect } = fenceBatches(table)
   const fence = { operation: 'REPROCESS', marks, expect: { ...expect, [deletionMark()]: deletions } }
   const replaced = new Set(old.map((file) => file.path))
-  const stays = [...raw.table.snapshot.files.values()].filter(
-    (file) =>
-      file.partitionValues.outcome === 'accepted' && !replaced.has(file.path) && !unread.has(file.path),
-  )
+  const stays = acceptedIn(raw.table).filter((file) => !replaced.has(file.path) && !unread.has(file.path))
   const fresh = made.filter((file) => file.partitionValues.outcome === 'accepted' && file.dataChange !== true)
   const read = old.filter((file) => !unread.has(file.path))
   if (read.length + fresh.length === 0) {
@@ -262,16 +262,10 @@ async function publishAnew(
     await table.commit({ ...fence, adds: [], removes: [] }, Date.now())
     return null
   }
-  const archived =
-    parts.archive === undefined
-      ? []
-      : [...parts.archive.snapshot.files.values()].filter(
-          (file) => file.partitionValues.outcome === 'accepted',
-        )
   const sliced = (of: Table, files: (AddAction | DataFile)[]): Promise<RawSlice> =>
     sliceOf(of, engine.access, files)
   const all = [
-    ...(parts.archive === undefined ? [] : [await sliced(parts.archive, archived)]),
+    ...(parts.archive === undefined ? [] : [await sliced(parts.archive, acceptedIn(parts.archive))]),
     await sliced(raw.table, stays),
     await sliced(raw.table, fresh),
   ]

@@ -14,7 +14,7 @@ import type { Column, Dataset } from '../dataset/declaration.ts'
 import { fitWindow } from '../planning/dedup-window.ts'
 import { createBlockProcessor } from './block.ts'
 import { createBatchWriter, type BatchWriter } from './batch-writer.ts'
-import { createIntake, poisonByPlace, refusedByPlace } from './intake.ts'
+import { createIntake, poisonByPlace, refusedByPlace, type Intake } from './intake.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 import { emptyCounts } from '../core/results.ts'
 import type { KnownRow } from './quarantine-rows.ts'
@@ -117,13 +117,11 @@ function listen(parts: ChildParts, state: ChildState, until: Map<number, number>
   })
 }
 
-async function loop(
+/** What messages go into, and what it writes them with. */
+async function openIntake(
   parts: ChildParts,
-  state: ChildState,
   identifier: MessageIdentifier,
-  reader: MessageReader,
-  until: Map<number, number> | undefined,
-): Promise<void> {
+): Promise<{ writer: BatchWriter; intake: Intake }> {
   const { settings, dataset, columns } = parts
   const processor = createBlockProcessor({
     dataset,
@@ -140,6 +138,18 @@ async function loop(
     beforeWrite: settings.careful ? () => intake.beforeWrite() : undefined,
   })
   const intake = createIntake({ ...parts, processor, writer })
+  return { writer, intake }
+}
+
+async function loop(
+  parts: ChildParts,
+  state: ChildState,
+  identifier: MessageIdentifier,
+  reader: MessageReader,
+  until: Map<number, number> | undefined,
+): Promise<void> {
+  const { settings } = parts
+  const { writer, intake } = await openIntake(parts, identifier)
   const messages = createMessages(createSlab(LIMITS.slabBytes * 2), 8192)
   /** A read may take long on a quiet topic; a cut does not wait for it. */
   let reading: ReturnType<MessageReader['read']> | undefined
