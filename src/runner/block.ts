@@ -180,7 +180,11 @@ export function createBlockProcessor(options: BlockOptions): BlockProcessor {
     if (selection.length < rows) selection = new Int32Array(rows * 2)
     const rejects = early
     rejectRefused(m, rows, (row) => row - ordinals[rowMessage[row]] + firstOrdinal(rowMessage[row]), rejects)
-    for (const reject of checker.check(textOver(m), records.cells, rows, records.issues, skip))
+    for (const reject of checker.check(
+      textOver(m),
+      { cells: records.cells, rows, issues: records.issues },
+      skip,
+    ))
       rejects.push(atLine({ ...reject, message: rowMessage[reject.row] }, records.lines[reject.row]))
     origin.ensure(rows)
     let count = 0
