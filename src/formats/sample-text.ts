@@ -1,5 +1,6 @@
 /** The text of a sample: which encoding it has, and what it is when it is no text. */
 import { isUtf8 } from 'node:buffer'
+import { announcedLength } from './utf8.ts'
 import type { OutlineFault, SampleText } from '../core/outline.ts'
 import { HEAD_BYTES, foreignKind } from './signature.ts'
 
@@ -102,8 +103,7 @@ function wholeCharacters(bytes: Buffer): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back += 1) {
     const byte = bytes[bytes.length - back]
     if (byte < 0x80) break
-    if (byte >= 0xc0)
-      return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? bytes.length - back : bytes.length
+    if (byte >= 0xc0) return back < announcedLength(byte) ? bytes.length - back : bytes.length
   }
   return bytes.length
 }

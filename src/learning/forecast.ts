@@ -43,11 +43,11 @@ export function forecast(peaks: number[], limit: number, horizonDays: number): F
   )
   const at = (day: number): number => Math.max(0, start + perDay * (weekly.length - 1 + day) + above)
   const crossing = perDay > 0 ? Math.ceil((limit - at(0)) / perDay) : Infinity
-  const daysUntilFull = at(0) >= limit ? 0 : crossing <= horizonDays ? Math.max(1, crossing) : undefined
+  const later = crossing <= horizonDays ? Math.max(1, crossing) : undefined
   return {
     perDay: round(perDay),
     now: round(at(0)),
-    daysUntilFull,
+    daysUntilFull: at(0) >= limit ? 0 : later,
     atHorizon: round(at(horizonDays)),
     days: peaks.length,
   }

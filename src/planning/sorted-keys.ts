@@ -15,6 +15,12 @@ export interface ArrivedKeys extends SortedKeys {
   positions: Float64Array
 }
 
+/** Rows side by side: four words of a key and a position each. */
+interface KeyRows {
+  words: Int32Array
+  positions: Float64Array
+}
+
 export interface KeyCollector {
   readonly rows: number
   add(words: Int32Array, positions: Float64Array, rows: number): void
@@ -89,28 +95,27 @@ const INSERT_ROWS = 48
  */
 function sortDistinct(words: Int32Array, positions: Float64Array, rows: number): number {
   const bits = Math.min(16, Math.max(1, Math.ceil(Math.log2(Math.max(2, rows / BUCKET_ROWS)))))
-  const [dealtWords, dealtPositions] = [new Int32Array(rows * 4), new Float64Array(rows)]
-  const starts = deal(words, positions, rows, 32 - bits, dealtWords, dealtPositions)
+  const all: KeyRows = { words, positions }
+  const dealt: KeyRows = { words: new Int32Array(rows * 4), positions: new Float64Array(rows) }
+  const starts = deal(all, rows, 32 - bits, dealt)
   const longest = starts.reduce((most, start, i) => Math.max(most, (starts[i + 1] ?? start) - start), 0)
   const order = new Int32Array(longest)
   let count = 0
   for (let bucket = 0; bucket + 1 < starts.length; bucket += 1) {
     const ordered = order.subarray(0, starts[bucket + 1] - starts[bucket])
-    sortBucket(dealtWords, starts[bucket], ordered, 32 - bits - BIN_BITS)
-    count = appendDistinct(dealtWords, dealtPositions, ordered, words, positions, count)
+    sortBucket(dealt.words, starts[bucket], ordered, 32 - bits - BIN_BITS)
+    count = appendDistinct(dealt, ordered, all, count)
   }
-  release(dealtWords, dealtPositions)
+  release(dealt.words, dealt.positions)
   return count
 }
 
 /** Copies rows to their buckets, in order of arrival; returns where each bucket starts, and the end. */
 function deal(
-  words: Int32Array,
-  positions: Float64Array,
+  { words, positions }: KeyRows,
   rows: number,
   shift: number,
-  toWords: Int32Array,
-  toPositions: Float64Array,
+  { words: toWords, positions: toPositions }: KeyRows,
 ): Int32Array {
   const next = new Int32Array(2 ** (32 - shift) + 1)
   for (let i = 0; i < rows; i += 1) next[((words[i * 4] ^ 0x80000000) >>> shift) + 1] += 1
@@ -164,11 +169,9 @@ function insertionSort(words: Int32Array, order: Int32Array, from: number, end: 
  * stays, for an engine's threads add rows in any order.
  */
 function appendDistinct(
-  words: Int32Array,
-  positions: Float64Array,
+  { words, positions }: KeyRows,
   order: Int32Array,
-  sorted: Int32Array,
-  at: Float64Array,
+  { words: sorted, positions: at }: KeyRows,
   count: number,
 ): number {
   for (let i = 0; i < order.length; i += 1) {

@@ -33,15 +33,16 @@ const EVOLVED = 'headrace.evolved'
 export const RAW_PARTITIONS = ['outcome', 'ingest_date']
 
 export function deltaType(column: Column): DeltaType {
-  const scalar: DeltaType =
-    column.fields !== undefined
-      ? { type: 'struct', fields: column.fields.map((field) => tableColumn(field.name, deltaType(field))) }
-      : column.type === 'uuid'
-        ? 'string'
-        : column.type === 'decimal'
-          ? `decimal(${column.precision},${column.scale})`
-          : column.type
-  return column.array ? { type: 'array', elementType: scalar, containsNull: true } : scalar
+  const elementType = valueType(column)
+  return column.array ? { type: 'array', elementType, containsNull: true } : elementType
+}
+
+/** The type of a value, or of each item of an array. */
+function valueType({ fields, type, precision, scale }: Column): DeltaType {
+  if (fields !== undefined)
+    return { type: 'struct', fields: fields.map((field) => tableColumn(field.name, deltaType(field))) }
+  if (type === 'decimal') return `decimal(${precision},${scale})`
+  return type === 'uuid' ? 'string' : type
 }
 
 /** The RAW table of a dataset with these data columns (declared ones, then those that drift added). */
@@ -75,7 +76,8 @@ export function processedSchema(dataset: Dataset, columns: Column[]): TableSchem
 }
 
 function partitionType(field: PartitionField): DeltaType {
-  return field.transform === 'year' ? 'integer' : field.transform === 'month' ? 'string' : 'date'
+  if (field.transform === 'year') return 'integer'
+  return field.transform === 'month' ? 'string' : 'date'
 }
 
 function dataColumn(column: Column): TableColumn {

@@ -195,13 +195,7 @@ function createRowLayout(
         : [messages.valueStart[message], messages.valueLength[message]]
     const ordinalOf = (row: number): number => ordinalIn(rows, row, firstOrdinal)
     rejects.push(...markRefused(refused, { messages, rows, count: records.rows, ordinalOf }))
-    for (const reject of checker.check(
-      textOver(messages),
-      records.cells,
-      records.rows,
-      records.issues,
-      fates,
-    ))
+    for (const reject of checker.check(textOver(messages), records, fates))
       rejects.push(atLine({ ...reject, message: messageOf[reject.row] }, records.lines[reject.row]))
     if (selection.length < records.rows) selection = new Int32Array(records.rows * 2)
     const count = select(selection, fates, records.rows)

@@ -53,7 +53,7 @@ export function tryDraft(
   const skip = new Uint8Array(found.rows)
   for (const check of checker.columns) ensureRows(check.values, found.rows)
   const text = textOver(slab)
-  const rejects = checker.check(text, found.cells, found.rows, found.issues, skip)
+  const rejects = checker.check(text, found, skip)
   const tally = createTally()
   for (const fault of faults) tally.problem(fault)
   countRejects(rejects, tally)

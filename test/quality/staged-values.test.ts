@@ -48,8 +48,9 @@ async function written(
   const broken: string[] = []
   checks.forEach((check, i) => {
     ensureRows(check.values, rows)
-    check.checkAll(text, cells.subarray(i * rows * 2), 0, 1, rows, new Uint8Array(rows), (row, rule) =>
-      broken.push(`${columns[i].name} ${rule} ${JSON.stringify(textsOf[i][row])}`),
+    check.checkAll(
+      { text, cells: cells.subarray(i * rows * 2), index: 0, width: 1, rows, skip: new Uint8Array(rows) },
+      (row, rule) => broken.push(`${columns[i].name} ${rule} ${JSON.stringify(textsOf[i][row])}`),
     )
   })
   expect(broken).toEqual([])

@@ -88,8 +88,9 @@ function checked(
   const { text, cells } = laidOut(texts)
   ensureRows(check.values, texts.length)
   const rules = new Map<number, { rule: string; where: string }>()
-  check.checkAll(text, cells, 0, 1, texts.length, new Uint8Array(texts.length), (row, rule) =>
-    rules.set(row, { rule, where: check.fault?.where ?? '' }),
+  check.checkAll(
+    { text, cells, index: 0, width: 1, rows: texts.length, skip: new Uint8Array(texts.length) },
+    (row, rule) => rules.set(row, { rule, where: check.fault?.where ?? '' }),
   )
   const { values } = check
   const canonicalOf = (row: number): string | undefined => {

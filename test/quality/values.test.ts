@@ -259,12 +259,14 @@ test.each([
   ensureRows(check.values, 1)
   const broken: string[] = []
   check.checkAll(
-    { bytes: Buffer.from(value), append: () => ({ start: 0, length: 0 }) },
-    Int32Array.of(0, value.length),
-    0,
-    1,
-    1,
-    new Uint8Array(1),
+    {
+      text: { bytes: Buffer.from(value), append: () => ({ start: 0, length: 0 }) },
+      cells: Int32Array.of(0, value.length),
+      index: 0,
+      width: 1,
+      rows: 1,
+      skip: new Uint8Array(1),
+    },
     (_, rule) => broken.push(rule),
   )
   expect(broken).toEqual(['format.length'])

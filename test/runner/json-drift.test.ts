@@ -56,7 +56,7 @@ function judge(dataset: Dataset, columns: Column[], lines: string[]): Judged {
   const { records } = decoder
   const skip = new Uint8Array(records.rows)
   const checker = compileChecks(dataset, columns)
-  const rejects = checker.check(text, records.cells, records.rows, records.issues, skip)
+  const rejects = checker.check(text, records, skip)
   const values = Array.from({ length: records.rows }, (_, row) =>
     checker.columns.map(({ values: one }) =>
       skip[row] !== 0 || one.valid[row] === 0 || one.kind !== 'text'

@@ -24,12 +24,10 @@ export function headerOf(text: string, delimiter = ',', quote = '"'): Header | u
       names.push(field)
       field = ''
       at += delimiter.length - 1
-    } else if (char === '\n' || char === '\r')
-      return {
-        names: [...names, field],
-        newLine: char === '\n' ? char : text[at + 1] === '\n' ? '\r\n' : char,
-      }
-    else field += char
+    } else if (char === '\n' || char === '\r') {
+      const newLine = char === '\r' && text[at + 1] === '\n' ? '\r\n' : char
+      return { names: [...names, field], newLine }
+    } else field += char
   }
   return undefined
 }

@@ -38,7 +38,7 @@ export function readCsv(text: string, delimiter: string, quote: string, cut: boo
       continue
     }
     const one: CsvLine = { fields: [], line: number, start: at, end: at, wrong: undefined }
-    at = readLine(text, at, delimiter, quote, one, found)
+    at = readLine(text, one, found, { delimiter, quote })
     one.end = at
     const ended = at < text.length
     if (!ended && cut && (one.wrong === undefined || at - one.start < OPEN_QUOTE)) break
@@ -50,17 +50,15 @@ export function readCsv(text: string, delimiter: string, quote: string, cut: boo
   return found
 }
 
-/** Reads the fields of the line at `from`; returns where the line ends. */
+/** Reads the fields of the line into it; returns where the line ends. */
 function readLine(
   text: string,
-  from: number,
-  delimiter: string,
-  quote: string,
   one: CsvLine,
   found: CsvLines,
+  { delimiter, quote }: { delimiter: string; quote: string },
 ): number {
   const isEnd = (at: number): boolean => at >= text.length || text[at] === '\n' || text[at] === '\r'
-  for (let at = from; ; at += 1) {
+  for (let at = one.start; ; at += 1) {
     const start = at
     if (quote !== '' && text[at] === quote) {
       const close = closingQuote(text, at + 1, quote)

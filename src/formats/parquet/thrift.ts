@@ -97,10 +97,15 @@ interface Output {
   end: number
 }
 
+/** The compact protocol keeps a boolean in the type that it writes. */
+function typeOf(value: boolean): number {
+  return value ? TYPE.true : TYPE.false
+}
+
 function putStruct(out: Output, struct: ThriftStruct): void {
   let last = 0
   for (const [id, { type, value }] of [...struct].toSorted(([a], [b]) => a - b)) {
-    const written = typeof value === 'boolean' ? (value ? TYPE.true : TYPE.false) : type
+    const written = typeof value === 'boolean' ? typeOf(value) : type
     if (id - last < 16) put(out, [((id - last) << 4) | written])
     else putVarint(put(out, [written]), BigInt(id) << 1n)
     last = id
@@ -110,7 +115,7 @@ function putStruct(out: Output, struct: ThriftStruct): void {
 }
 
 function putValue(out: Output, type: number, value: ThriftValue): void {
-  if (typeof value === 'boolean') put(out, [value ? TYPE.true : TYPE.false])
+  if (typeof value === 'boolean') put(out, [typeOf(value)])
   else if (typeof value === 'bigint' && type === TYPE.byte) put(out, [Number(value)])
   else if (typeof value === 'bigint') putVarint(out, BigInt.asUintN(64, (value << 1n) ^ (value >> 63n)))
   else if (value instanceof Uint8Array)

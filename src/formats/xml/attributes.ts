@@ -59,7 +59,7 @@ function scanAttribute(s: ScanState, p: number): number {
   let valueLength = end - valueStart
   if (valueNeedsDecoding) {
     valueStart = s.slab.end
-    valueLength = decodeInto(s, p + 1, end, true)
+    valueLength = decodeInto(s, p + 1, end, 'attribute')
   }
   const slot =
     attributes[found] ??
@@ -179,13 +179,19 @@ function bestOf(s: ScanState, name: string, declared: AttributeNode[]): number {
       continue
     const uri = uriOf(s, a)
     if (same.some((one) => one.uri === uri)) continue
-    const rank = uri === '' ? 2 : uri === s.uris[s.depth] ? 1 : 0
+    const rank = rankOf(s, uri)
     if (rank > bestRank) {
       best = i
       bestRank = rank
     }
   }
   return best
+}
+
+/** An attribute of no namespace comes before one of its element's, and that before any other. */
+function rankOf(s: ScanState, uri: string): number {
+  if (uri === '') return 2
+  return uri === s.uris[s.depth] ? 1 : 0
 }
 
 /** True for attributes that steer the parser and carry no data: `xmlns:*`, `xml:*`, `xsi:*`. */

@@ -25,7 +25,7 @@ export function storeCell(s: ScanState, column: number, start: number, length: n
 
 /** Puts the text of an element where the declaration wants it. */
 export function storeText(s: ScanState, node: ElementNode, start: number, length: number): void {
-  if (node.column >= 0 && !storeValue(s, node, node.column, start, length))
+  if (node.column >= 0 && !storerOf(node)(s, node.column, start, length))
     reportRepeated(s, pathOf(node), start, length)
   if (node.member !== undefined && !storeMember(s, node.member, start, length))
     reportRepeated(s, pathOf(node), start, length)
@@ -35,26 +35,38 @@ export function storeAttribute(s: ScanState, owner: ElementNode, node: Attribute
   const { column, member, step } = node
   const { valueStart: start, valueLength: length } = a
   const isStored =
-    member === undefined ? storeValue(s, owner, column, start, length) : storeMember(s, member, start, length)
+    member === undefined ? storerOf(owner)(s, column, start, length) : storeMember(s, member, start, length)
   if (isStored) return
   const path = pathOf(owner)
   reportRepeated(s, path === '.' ? step : `${path}/${step}`, start, length)
 }
 
-/**
- * A value of a column: an item of its array, of the envelope, or of the record; false when there is one
- * already.
- */
-function storeValue(s: ScanState, node: ElementNode, column: number, start: number, length: number): boolean {
+/** Puts a value of a column where values of an element go; false when there is one already. */
+type Storer = (s: ScanState, column: number, start: number, length: number) => boolean
+
+function storerOf(node: ElementNode): Storer {
+  return node.inRecord ? storeInRecord : storeInEnvelope
+}
+
+/** As an item of the column's array, or as the record's cell. */
+function storeInRecord(s: ScanState, column: number, start: number, length: number): boolean {
   const list = s.shape.listOf[column]
-  if (list >= 0) listOf(s, list).push(valueText(s, start, length))
-  else if (node.inRecord) return storeCell(s, column, start, length)
-  else {
-    if (s.windowed) refuseBehindRecords(s, column)
-    if (s.envelopeLength[column] >= 0) s.envelopeSeconds.set(column, start)
-    s.envelopeStart[column] = start
-    s.envelopeLength[column] = length
+  if (list < 0) return storeCell(s, column, start, length)
+  listOf(s, list).push(valueText(s, start, length))
+  return true
+}
+
+/** As an item too, or as the document's value: a second one takes its place, and is remembered. */
+function storeInEnvelope(s: ScanState, column: number, start: number, length: number): boolean {
+  const list = s.shape.listOf[column]
+  if (list >= 0) {
+    listOf(s, list).push(valueText(s, start, length))
+    return true
   }
+  if (s.windowed) refuseBehindRecords(s, column)
+  if (s.envelopeLength[column] >= 0) s.envelopeSeconds.set(column, start)
+  s.envelopeStart[column] = start
+  s.envelopeLength[column] = length
   return true
 }
 

@@ -27,10 +27,9 @@ export const SPACE = new Uint8Array(256)
 const code = (character: string): number => character.charCodeAt(0)
 
 for (let c = 0; c < 256; c += 1) {
-  const forbidden = c < 0x20 && c !== 9 && c !== 10 && c !== 13
-  const wide = c >= 0x80
-  TEXT[c] = RAW[c] = ATTRIBUTE[c] = wide ? WIDE : forbidden ? STOP : PLAIN
-  NAME[c] = wide ? 4 : 0
+  TEXT[c] = RAW[c] = ATTRIBUTE[c] = c >= 0x80 ? WIDE : PLAIN
+  if (c < 0x20 && c !== 9 && c !== 10 && c !== 13) TEXT[c] = RAW[c] = ATTRIBUTE[c] = STOP
+  NAME[c] = c >= 0x80 ? 4 : 0
 }
 for (const c of '<&]\r') TEXT[code(c)] = STOP
 for (const c of '<&"\'\t\n\r') ATTRIBUTE[code(c)] = STOP

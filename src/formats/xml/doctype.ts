@@ -17,8 +17,8 @@ export function scanDoctype(s: ScanState, p: number): number {
   if (s.doctypeSeen) throw fault(s, 'a second <!DOCTYPE>', p)
   if (s.rootSeen) throw fault(s, 'a <!DOCTYPE> must stand before the root element', p)
   let q = skipBlank(s, scanName(s, blank(s, p + 9), INSIDE))
-  const kind = startsWith(s, q, 'SYSTEM') ? 'SYSTEM' : startsWith(s, q, 'PUBLIC') ? 'PUBLIC' : ''
-  if (kind !== '') {
+  const kind = ['SYSTEM', 'PUBLIC'].find((word) => startsWith(s, q, word))
+  if (kind !== undefined) {
     if (SPACE[s.bytes[q - 1]] === 0) throw fault(s, `malformed <!DOCTYPE>: no white space before ${kind}`, q)
     q = scanLiteral(s, blank(s, q + 6), kind === 'PUBLIC')
     if (kind === 'PUBLIC') q = scanLiteral(s, blank(s, q), false)

@@ -82,7 +82,9 @@ function identify(s: ScanState, from: number, nameEnd: number, colon: number): E
   const uri = colon < 0 ? s.defaultUri : prefixUri(s, from, colon)
   s.uris[s.depth] = uri
   const node = findChild(s, colon < 0 ? from : colon + 1, nameEnd, uri)
-  rememberName(s, node, from, nameEnd, colon)
+  // A declared name without prefix is compared with the declaration at the end tag.
+  if (node !== undefined && colon < 0) s.nameEnds[s.depth] = s.nameEnds[s.depth - 1]
+  else rememberName(s, from, nameEnd)
   const parent = s.nodes[s.depth - 1]
   if (node !== undefined && parent !== undefined && s.depth > 1 && s.previous[s.depth - 1] === undefined)
     parent.first = node
@@ -129,22 +131,9 @@ function findChild(s: ScanState, from: number, to: number, uri: string): Element
   return plain !== undefined && claim(s, plain, uri) ? plain : undefined
 }
 
-/**
- * Declared names without prefix are compared with the declaration at the end tag; all others are kept as
- * written.
- */
-function rememberName(
-  s: ScanState,
-  node: ElementNode | undefined,
-  from: number,
-  to: number,
-  colon: number,
-): void {
+/** Keeps the name of the open element as it is written. */
+function rememberName(s: ScanState, from: number, to: number): void {
   const at = s.nameEnds[s.depth - 1]
-  if (node !== undefined && colon < 0) {
-    s.nameEnds[s.depth] = at
-    return
-  }
   if (at + to - from > s.names.length) s.names = Buffer.concat([s.names], (at + to - from) * 2)
   s.names.set(s.bytes.subarray(from, to), at)
   s.nameEnds[s.depth] = at + to - from

@@ -122,7 +122,8 @@ export function learnRecord(s: ScanState, row: number): void {
   let stretches = known.first
   for (const column of [...columns, -1]) {
     const [start, length] = column < 0 ? [to, 0] : spanOf(s, row, column)
-    const stretch = stretchFor(known, stretches, b, at, start, column)
+    const bytes = start - at > STRETCH_BYTES ? undefined : Uint8Array.from(b.subarray(at, start))
+    const stretch = bytes && stretchFor(known, stretches, bytes, column)
     if (stretch === undefined) return
     stretches = stretch.next
     at = start + length
@@ -137,16 +138,13 @@ function spanOf(s: ScanState, row: number, column: number): [start: number, leng
   return [s.records.cells[at], s.records.cells[at + 1]]
 }
 
+/** The stretch of these bytes before a column, known or new; undefined when there are too many already. */
 function stretchFor(
   known: KnownRecords,
   among: Stretch[],
-  b: Uint8Array,
-  from: number,
-  to: number,
+  bytes: Uint8Array,
   column: number,
 ): Stretch | undefined {
-  if (to - from > STRETCH_BYTES) return undefined
-  const bytes = Uint8Array.from(b.subarray(from, to))
   const words = tagWords(bytes)
   const same = among.find(
     (one) =>

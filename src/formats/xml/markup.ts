@@ -39,7 +39,7 @@ function scanCdata(s: ScanState, p: number): number {
   if (s.textLength[s.depth] === 0 && !needsDecoding) {
     s.textStart[s.depth] = p + 9
     s.textLength[s.depth] = end - p - 9
-  } else addText(s, p + 9, end, needsDecoding, true)
+  } else addText(s, p + 9, end, 'cdata')
   return end + 3
 }
 

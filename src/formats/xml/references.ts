@@ -59,18 +59,17 @@ function numeric(name: string): number {
   return -1
 }
 
+/** Character data, an attribute's value, or a CDATA section, in which `&` is no reference. */
+export type DecodedText = 'text' | 'attribute' | 'cdata'
+
 /**
  * Decodes [from, to) of the input into the slab: references become characters, CR and CRLF become LF, and in
  * attributes white space becomes a blank (XML 1.0 sections 2.11, 3.3.3). Returns the length; the value starts
  * at the old slab end.
  */
-export function decodeInto(
-  s: ScanState,
-  from: number,
-  to: number,
-  isAttribute: boolean,
-  keepReferences = false,
-): number {
+export function decodeInto(s: ScanState, from: number, to: number, of: DecodedText): number {
+  const isAttribute = of === 'attribute'
+  const keepReferences = of === 'cdata'
   reserve(s.slab, to - from)
   const out = s.slab.bytes
   const b = s.bytes

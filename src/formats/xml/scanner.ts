@@ -180,7 +180,7 @@ function textToken(s: ScanState, p: number): number {
   const q = scanText(s, p)
   if (q >= s.end && !s.final && s.depth > 0) throw NEED_MORE
   if (s.depth === 0) checkOutside(s, p, q)
-  else if (takesText(s) || isStray(s, p, q)) addText(s, p, q, textNeedsDecoding)
+  else if (takesText(s) || isStray(s, p, q)) addText(s, p, q, textNeedsDecoding ? 'text' : undefined)
   return q
 }
 

@@ -85,13 +85,12 @@ export function addText(
   s: ScanState,
   from: number,
   to: number,
-  decode: boolean,
-  keepReferences = false,
+  decodeAs: 'text' | 'cdata' | undefined,
 ): void {
   if (from === to) return
   const d = s.depth
   const before = s.textLength[d]
-  if (before < 0 && !decode) {
+  if (before < 0 && decodeAs === undefined) {
     s.textStart[d] = from
     s.textLength[d] = to - from
     return
@@ -101,7 +100,7 @@ export function addText(
     if (s.textStart[d] + before === start) start = s.textStart[d]
     else copyBehind(s, s.textStart[d], before)
   }
-  decodeInto(s, from, to, false, keepReferences)
+  decodeInto(s, from, to, decodeAs ?? 'text')
   s.textStart[d] = start
   s.textLength[d] = s.slab.end - start
   if (s.textLength[d] > s.limits.textBytes)
