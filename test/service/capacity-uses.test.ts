@@ -8,7 +8,7 @@ import {
   type Rolling,
   type Running,
 } from '../../src/main/service/execution-process.ts'
-import { demoteIfDecayed } from '../../src/main/service/jobs.ts'
+import { demoteIfDecayed } from '../../src/main/service/job-promotion.ts'
 import { cancel } from '../../src/state/runs/cancellation.ts'
 import type { Claimed } from '../../src/state/runs/claim.ts'
 import { heartbeat } from '../../src/state/runs/heartbeat.ts'

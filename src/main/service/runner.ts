@@ -26,7 +26,7 @@ import {
   watchDisk,
   type Running,
 } from './execution-process.ts'
-import { demoteIfDecayed } from './jobs.ts'
+import { demoteIfDecayed } from './job-promotion.ts'
 import { dropOldLogs } from './retention.ts'
 import { dropLogsBeyond } from './tenant-storage.ts'
 import { startLoop, type Loop } from './scheduler.ts'
