@@ -2,13 +2,9 @@
 import { afterAll, expect, test } from 'vitest'
 import { estimateOf } from '../../src/core/amounts.ts'
 import { failure } from '../../src/core/errors.ts'
-import {
-  settleRoll,
-  unentered,
-  type Rolling,
-  type Running,
-} from '../../src/main/service/execution-process.ts'
-import { demoteIfDecayed } from '../../src/main/service/jobs.ts'
+import { demoteIfDecayed } from '../../src/main/service/job-promotion.ts'
+import { unentered, type Rolling, type Running } from '../../src/main/service/running-execution.ts'
+import { settleRoll } from '../../src/main/service/stream-slots.ts'
 import { cancel } from '../../src/state/runs/cancellation.ts'
 import type { Claimed } from '../../src/state/runs/claim.ts'
 import { heartbeat } from '../../src/state/runs/heartbeat.ts'

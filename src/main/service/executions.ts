@@ -17,7 +17,7 @@ import { findExecution, listExecutions, type ExecutionRow } from '../../state/ex
 import { currentPrices } from '../../state/purchases.ts'
 import { cancel } from '../../state/runs/cancellation.ts'
 import { found, listed, timeOf, type Context } from './context.ts'
-import { targetOf } from './jobs.ts'
+import { targetOf } from './job-promotion.ts'
 import { withTier } from './sla-tiers.ts'
 import { isFetched } from './source-kinds.ts'
 

@@ -1,20 +1,10 @@
 /** Use cases of jobs: their life from draft to production and back. */
 import type { Answer, Service } from '../../control/service.ts'
 import { failure } from '../../core/errors.ts'
-import { DEDICATED, DRAFT, SHARED, type Namespace } from '../../core/namespaces.ts'
-import type { JobRequest, ResourceRequirements, SlaRequirements } from '../../core/service-nouns.ts'
-import { thousandths, unitsOf } from '../../core/amounts.ts'
+import { DRAFT } from '../../core/namespaces.ts'
+import type { JobRequest } from '../../core/service-nouns.ts'
 import { sourceType } from '../../learning/rules.ts'
-import {
-  evaluateDraft,
-  performanceRatio,
-  LEAST_SAMPLE_SECONDS,
-  MOST_RATIO,
-  type Evaluation,
-} from '../../scheduling/draft.ts'
-import { priorityOf, timingOf } from '../../scheduling/requirements.ts'
-import type { SlotSettings } from '../../state/capacity.ts'
-import type { Db, Tx } from '../../state/database.ts'
+import type { Tx } from '../../state/database.ts'
 import { record } from '../../state/events.ts'
 import { answered, once } from '../../state/idempotency.ts'
 import { openExecutions } from '../../state/executions.ts'
@@ -27,9 +17,10 @@ import {
   type JobFields,
   type JobRow,
 } from '../../state/jobs.ts'
-import { enqueue } from '../../state/queue.ts'
 import { cancel } from '../../state/runs/cancellation.ts'
 import { checkJob } from './job-check.ts'
+import { demote, evaluate, promote } from './job-promotion.ts'
+import { enqueueJob } from './job-queueing.ts'
 import { found, type Context } from './context.ts'
 import { keepJobs, keepQueue } from './tenant-quota.ts'
 import { withTier } from './sla-tiers.ts'
@@ -187,7 +178,7 @@ export function jobCases(context: Context): Part {
               instead: `It reads what comes as it comes; headrace executions list --job ${row.job_name} shows it.`,
             })
           await keepQueue(context, tx, tenantId)
-          const executionId = await enqueueJob(tx, row, slots, now())
+          const executionId = await enqueueJob(tx, row, { slots, from: now() })
           await record(tx, {
             tenantId,
             actor: by.name,
@@ -213,105 +204,10 @@ export function jobCases(context: Context): Part {
         return { ...(await evaluate(db, row, now())).evaluation }
       }),
     promoteJob: (by, tenantId, jobId) =>
-      change(tenantId, jobId, async (tx, row) => {
-        if (row.namespace !== DRAFT)
-          throw failure('job_state', {
-            job: row.job_name,
-            status: row.status,
-            action: 'promoted',
-            instead: 'It is in production already.',
-          })
-        const { evaluation, evidence } = await evaluate(tx, row, now())
-        if (!evaluation.promotion_eligible)
-          throw failure(evaluation.reason ?? 'performance_below_threshold', evidence)
-        const requirements = {
-          ...(row.resource_requirements as unknown as ResourceRequirements),
-          ...evaluation.resource_adjustment,
-        }
-        const namespace = evaluation.recommended_namespace as Namespace
-        await changeJob(tx, row, {
-          change: {
-            status: 'active',
-            namespace,
-            resource_requirements: { ...requirements },
-            evaluation: { ...evaluation, evidence, at: now().toISOString() },
-            next_run_at: nextTick(row.schedule_cron, now()),
-            failures_in_a_row: 0,
-          },
-          event: 'job.promoted',
-          actor: by.name,
-        })
-        return { status: 'promoted', namespace, updated_requirements: requirements }
-      }),
+      change(tenantId, jobId, (tx, row) => promote(tx, row, by.name, now())),
     demoteJob: (by, tenantId, jobId, reason) =>
       change(tenantId, jobId, (tx, row) => demote(tx, row, by.name, reason)),
   }
-}
-
-/** Back to the drafts, with why; what is queued of it runs no more. */
-export async function demote(tx: Tx, row: JobRow, actor: string, reason: string): Promise<Answer> {
-  if (row.namespace === DRAFT)
-    throw failure('job_state', {
-      job: row.job_name,
-      status: row.status,
-      action: 'demoted',
-      instead: 'It is a draft already.',
-    })
-  await changeJob(tx, row, {
-    change: {
-      status: 'draft',
-      namespace: DRAFT,
-      next_run_at: null,
-      evaluation: { ...(row.evaluation as object | null), demoted: reason },
-    },
-    event: 'job.demoted',
-    actor,
-  })
-  return { status: 'demoted', namespace: DRAFT, reason }
-}
-
-/**
- * So many runs in a row that took longer than a draft may (draft.ts), and the job is a draft again: what it
- * needs has changed.
- */
-const DECAYED_RUNS = 3
-
-/** Demotes a job that has become slow since its promotion. Returns whether it did. */
-export async function demoteIfDecayed(
-  { gate }: Pick<Context, 'gate'>,
-  tenantId: string,
-  jobId: string,
-): Promise<boolean> {
-  return gate.transact(async (tx) => {
-    const row = await findJob(tx, tenantId, jobId)
-    if (row === undefined || row.status !== 'active' || row.namespace === DRAFT || row.continuous)
-      return false
-    const since = (row.evaluation as { at?: string } | null)?.at ?? row.created_at
-    const runs = await tx
-      .selectFrom('job_executions')
-      .select(['estimated_minutes', 'actual_start_time', 'actual_end_time'])
-      .where('job_id', '=', jobId)
-      .where('status', '=', 'succeeded')
-      .where('namespace', '<>', DRAFT)
-      .where('created_at', '>', new Date(since))
-      .orderBy('created_at', 'desc')
-      .limit(DECAYED_RUNS)
-      .execute()
-    const ratios = runs.map(
-      (run) =>
-        ((run.actual_end_time?.getTime() ?? 0) - (run.actual_start_time?.getTime() ?? 0)) /
-        60_000 /
-        run.estimated_minutes,
-    )
-    if (ratios.length < DECAYED_RUNS || ratios.some((ratio) => ratio <= MOST_RATIO)) return false
-    await demote(
-      tx,
-      await lockJobRow(tx, tenantId, jobId),
-      'scheduler',
-      `its last ${DECAYED_RUNS} runs took ${ratios.map((ratio) => ratio.toFixed(1)).join(', ')} times what is estimated`,
-    )
-    return true
-  })
 }
 
 function allow(row: JobRow, states: string[], action: string): void {
@@ -322,92 +218,6 @@ function allow(row: JobRow, states: string[], action: string): void {
       action,
       instead: `Only ${states.join(' or ')} jobs can be ${action}.`,
     })
-}
-
-/** Puts an execution of a job into the queue of its namespace. */
-export async function enqueueJob(
-  tx: Tx,
-  row: JobRow,
-  { slotMinutes }: SlotSettings,
-  from: Date,
-  tick?: Date,
-): Promise<string | undefined> {
-  const requirements = row.resource_requirements as unknown as ResourceRequirements
-  // A stream holds a slot at a time; its draft is a run like any other.
-  const minutes =
-    row.continuous && row.namespace !== DRAFT ? slotMinutes : requirements.estimated_runtime_minutes
-  return enqueue(tx, {
-    jobId: row.job_id,
-    tenantId: row.tenant_id,
-    namespace: row.namespace as Namespace,
-    cpuCores: requirements.cpu_cores,
-    memoryGb: requirements.memory_gb,
-    estimatedMinutes: minutes,
-    priority: priorityOf(row.sla_requirements as SlaRequirements),
-    tick,
-    ...timingOf(requirements, from),
-  })
-}
-
-/** The last draft run against its estimate, and the namespace that the tenant's purchases allow. */
-async function evaluate(
-  db: Db,
-  row: JobRow,
-  now: Date,
-): Promise<{ evaluation: Evaluation; evidence: Record<string, string | number> }> {
-  const run = await db
-    .selectFrom('job_executions')
-    .select(['execution_id', 'receipt'])
-    .where('job_id', '=', row.job_id)
-    .where('namespace', '=', DRAFT)
-    .where('status', '=', 'succeeded')
-    .orderBy('actual_end_time', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  if (run === undefined) throw failure('draft_missing', { job: row.job_name })
-  const receipt = run.receipt as { work_seconds: number; estimated_seconds: number }
-  const requirements = row.resource_requirements as unknown as ResourceRequirements
-  const measured = { actualSeconds: receipt.work_seconds, estimatedSeconds: receipt.estimated_seconds }
-  const evaluation = evaluateDraft({
-    ...measured,
-    cpuCores: requirements.cpu_cores,
-    memoryGb: requirements.memory_gb,
-    target: await targetOf(db, row, now),
-  })
-  const evidence = {
-    job: row.job_name,
-    execution_id: run.execution_id,
-    actual: measured.actualSeconds,
-    estimated: measured.estimatedSeconds,
-    ratio: thousandths(performanceRatio(measured)),
-    least: LEAST_SAMPLE_SECONDS,
-  }
-  return { evaluation, evidence }
-}
-
-/**
- * Dedicated units when the tenant has enough of them for the job, else the pool of vCPU-hours. Throws
- * `no_purchase` when it has neither.
- */
-export async function targetOf(
-  db: Db,
-  row: { tenant_id: string; resource_requirements: unknown },
-  now: Date,
-): Promise<Namespace> {
-  const { cpu_cores, memory_gb } = row.resource_requirements as ResourceRequirements
-  const bought = await db
-    .selectFrom('resource_purchases')
-    .select(['resource_type', ({ fn }) => fn.sum<bigint>('quantity').as('quantity')])
-    .where('tenant_id', '=', row.tenant_id)
-    .where('status', 'in', ['active', 'scheduled'])
-    .where('valid_from', '<=', now)
-    .where('valid_until', '>', now)
-    .groupBy('resource_type')
-    .execute()
-  const units = Number(bought.find((one) => one.resource_type === 'dedicated_units')?.quantity ?? 0)
-  if (units >= unitsOf(cpu_cores, memory_gb)) return DEDICATED
-  if (bought.some((one) => one.resource_type === 'vcpu_hours')) return SHARED
-  throw failure('no_purchase', { at: now.toISOString(), cores: cpu_cores, memory: memory_gb })
 }
 
 function fieldsOf(body: JobRequest): JobFields {

@@ -16,18 +16,12 @@ import { endedAmong } from '../../state/executions.ts'
 import { executionFolder, leaveAttempt } from './attempt-folder.ts'
 import { refreshCapacity } from './capacity.ts'
 import type { Context } from './context.ts'
-import {
-  mib,
-  settleRoll,
-  startProcess,
-  stop,
-  unentered,
-  watch,
-  watchDisk,
-  type Running,
-} from './execution-process.ts'
-import { demoteIfDecayed } from './jobs.ts'
+import { startProcess } from './execution-process.ts'
+import { watch, watchDisk } from './execution-watch.ts'
+import { demoteIfDecayed } from './job-promotion.ts'
 import { dropOldLogs } from './retention.ts'
+import { mib, stop, unentered, type Running } from './running-execution.ts'
+import { settleRoll } from './stream-slots.ts'
 import { dropLogsBeyond } from './tenant-storage.ts'
 import { startLoop, type Loop } from './scheduler.ts'
 import type { Receipt } from './work.ts'

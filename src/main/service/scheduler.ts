@@ -20,7 +20,7 @@ import { record } from '../../state/events.ts'
 import { extendBookings } from '../../state/bookings.ts'
 import { leasesOf, reap } from '../../state/runs/lost.ts'
 import { endOfTheGone } from './gone-tenants.ts'
-import { enqueueJob } from './jobs.ts'
+import { enqueueJob } from './job-queueing.ts'
 import { dropOldEvents } from './retention.ts'
 import { roomInQueue } from './tenant-quota.ts'
 import { nextTick } from './ticks.ts'
@@ -184,7 +184,7 @@ async function tick(
     const left = room.get(job.tenant_id) ?? (await roomInQueue(context, tx, job.tenant_id))
     room.set(job.tenant_id, left - 1)
     // With as many executions waiting as may, the tick is left out: its data comes with the next.
-    if (left > 0) await enqueueJob(tx, job, context.slots, at, due)
+    if (left > 0) await enqueueJob(tx, job, { slots: context.slots, from: at, tick: due })
     else
       await record(tx, {
         tenantId: job.tenant_id,
