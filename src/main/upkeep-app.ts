@@ -9,17 +9,12 @@ import { HeadraceError, failure } from '../core/errors.ts'
 import type { TableColumn, TableSchema } from '../core/table-schema.ts'
 import type { CompactResult, DeleteResult, VacuumResult } from '../core/results.ts'
 import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
+import { checkRemovable } from '../lakehouse/commit-checks.ts'
 import { compact, misplaced, moveOnly } from '../lakehouse/compact.ts'
 import { deleteKeys } from '../lakehouse/delete.ts'
 import { followArchive, retain, undoUnfinished } from '../lakehouse/retain.ts'
 import { columnsOf } from '../lakehouse/snapshot.ts'
-import {
-  addTableColumns,
-  checkRemovable,
-  openOrCreateTable,
-  openTable,
-  type Table,
-} from '../lakehouse/table.ts'
+import { addTableColumns, openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { vacuum } from '../lakehouse/vacuum.ts'
 import { rawSchema } from '../planning/table-layout.ts'
 import { keepFrom } from '../planning/upkeep.ts'
