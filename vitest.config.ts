@@ -16,10 +16,46 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 120_000,
     projects: [
-      { extends: true, test: { name: 'fast', include: ['test/{core,formats,quality,planning,dataset,connectors,lakehouse,runner,scheduling,learning,simulation,scripts}/**/*.test.ts'], sequence: { groupOrder: 0 } } },
-      { extends: true, test: { name: 'system', include: ['test/{cli,integration,conformance,service,docs}/**/*.test.ts'], ...system, sequence: { groupOrder: 1 } } },
-      { extends: true, test: { name: 'faults', include: ['test/faults/**/*.test.ts'], exclude: ALONE, ...system, sequence: { groupOrder: 2 } } },
-      { extends: true, test: { name: 'alone', include: ALONE, ...system, fileParallelism: false, maxWorkers: 1, sequence: { groupOrder: 3 } } },
+      {
+        extends: true,
+        test: {
+          name: 'fast',
+          include: [
+            'test/{core,formats,quality,planning,dataset,connectors,lakehouse,runner,scheduling,learning,simulation,scripts}/**/*.test.ts',
+          ],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'system',
+          include: ['test/{cli,integration,conformance,service,docs}/**/*.test.ts'],
+          ...system,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          exclude: ALONE,
+          ...system,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: ALONE,
+          ...system,
+          fileParallelism: false,
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
+        },
+      },
     ],
   },
 })

@@ -1,4 +1,7 @@
-/** Writes what is generated: the JSON Schema for editors and the pages of the reference. `--check` fails on a difference. */
+/**
+ * Writes what is generated: the JSON Schema for editors and the pages of the reference. `--check` fails on a
+ * difference.
+ */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ERRORS } from '../src/core/errors.ts'
@@ -20,7 +23,10 @@ export function generated(): Record<string, string> {
 }
 
 function errorPage(): string {
-  const sections = Object.entries(ERRORS).map(([code, row]) => `## \`${code}\`\n\nClass ${row.class}, HTTP ${row.status}.\n\n> ${row.message.replaceAll('\n', '\n> ')}\n\n${row.next}\n`)
+  const sections = Object.entries(ERRORS).map(
+    ([code, row]) =>
+      `## \`${code}\`\n\nClass ${row.class}, HTTP ${row.status}.\n\n> ${row.message.replaceAll('\n', '\n> ')}\n\n${row.next}\n`,
+  )
   return `${GENERATED}# Errors\n\nEvery error has a code, says what and where, and what to do next. Classes: transient (trying again can help), data, configuration, conflict, bug (ours).\n\n${sections.join('\n')}`
 }
 
@@ -39,7 +45,9 @@ function declarationPage(): string {
     for (const [name, child] of Object.entries(node.properties ?? {})) {
       const at = path === '' ? name : `${path}.${name}`
       const kind = child.enum ? child.enum.join(' \\| ') : String(child.type ?? '')
-      lines.push(`| \`${at}\` | ${kind} | ${node.required?.includes(name) ? 'yes' : ''} | ${child.description ?? ''} |`)
+      lines.push(
+        `| \`${at}\` | ${kind} | ${node.required?.includes(name) ? 'yes' : ''} | ${child.description ?? ''} |`,
+      )
       walk(child, at)
       if (child.items) walk(child.items, `${at}[]`)
     }
@@ -49,7 +57,9 @@ function declarationPage(): string {
 }
 
 function limitsPage(): string {
-  const rows = Object.entries(LIMITS).map(([name, value]) => `| \`${name}\` | ${value.toLocaleString('en-US')} |`)
+  const rows = Object.entries(LIMITS).map(
+    ([name, value]) => `| \`${name}\` | ${value.toLocaleString('en-US')} |`,
+  )
   return `${GENERATED}# Limits\n\nSizes in bytes, times in milliseconds.\n\n| Limit | Value |\n| --- | --- |\n${rows.join('\n')}\n\n## Failpoints\n\n\`HEADRACE_FAILPOINT=name:n\` kills the process at the n-th passing.\n\n${FAILPOINTS.map((name) => `- \`${name}\``).join('\n')}\n`
 }
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fetchJars } from '../src/main/jvm-servers.ts'
 import { canRunBroker } from '../src/main/kafka-broker.ts'
-import { packagedPrograms } from '../src/main/postgres-server.ts'
+import { packagedPrograms } from '../src/main/postgres-user.ts'
 import { debianPostgres } from '../test/support/debian.ts'
 import { fetchMariaDb } from '../test/support/mariadb.ts'
 import { fetchSampleFiles } from '../test/support/sample-files.ts'
@@ -16,31 +16,68 @@ import { fetchS3Server } from '../test/support/storage.ts'
 
 /** `files`: what names of test files must contain, any of them. */
 const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string> }> = {
-  kills: { files: ['test/faults/kills.test.ts'], env: { HEADRACE_KILLS: '200', HEADRACE_MESSAGES: '1000000' } },
+  kills: {
+    files: ['kills', 'failpoints', 'crashed-decoders'].map((name) => `test/faults/${name}.test.ts`),
+    env: { HEADRACE_KILLS: '200', HEADRACE_MESSAGES: '1000000' },
+  },
   stall: { files: ['test/faults/disk.test.ts'], env: { HEADRACE_STALL_S: '600' } },
   power: { files: ['test/faults/disk.test.ts'], env: { HEADRACE_CUTS: '50' } },
-  link: { files: ['test/integration/kafka.test.ts'], env: { HEADRACE_SPELL_S: '60' } },
-  large: { files: ['test/integration/shapes.test.ts'], env: { HEADRACE_LARGE_RECORDS: '10000000' } },
+  link: {
+    files: ['kafka', 'kafka-links', 'kafka-logins'].map((name) => `test/integration/${name}.test.ts`),
+    env: { HEADRACE_SPELL_S: '60' },
+  },
+  large: {
+    files: ['shapes', 'large-files', 'line-files', 'drift'].map((name) => `test/integration/${name}.test.ts`),
+    env: { HEADRACE_LARGE_RECORDS: '10000000' },
+  },
   log: { files: ['test/lakehouse/long-log.test.ts'], env: { HEADRACE_SIMULATED_HOURS: '48' } },
-  spark: { files: ['test/faults/spark.test.ts', 'test/conformance/tables.test.ts'], env: { HEADRACE_SPARK_KILLS: '30' } },
+  spark: {
+    files: [
+      'test/faults/spark.test.ts',
+      'test/faults/spark-troubles.test.ts',
+      'test/conformance/tables.test.ts',
+    ],
+    env: { HEADRACE_SPARK_KILLS: '30' },
+  },
   upkeep: { files: ['test/faults/upkeep.test.ts'], env: { HEADRACE_UPKEEP_KILLS: '60' } },
   schedule: { files: ['test/dataset/schedule.test.ts'], env: { HEADRACE_ZONES: 'all' } },
   service: { files: ['test/faults/service.test.ts'], env: { HEADRACE_SERVICE_KILLS: '100' } },
   steps: { files: ['test/faults/service-steps.test.ts'], env: { HEADRACE_STEP_KILLS: '500' } },
   control: { files: ['test/faults/control-database.test.ts'], env: { HEADRACE_CONTROL_CUTS: '20' } },
   requests: { files: ['test/service/api.test.ts'], env: { HEADRACE_REQUESTS: '20000' } },
-  late: { files: ['test/service/postgres-source.test.ts', 'test/service/mysql-source.test.ts'], env: { HEADRACE_LATE_S: '1200' } },
+  late: {
+    files: ['test/service/postgres-source.test.ts', 'test/service/mysql-source.test.ts'],
+    env: { HEADRACE_LATE_S: '1200' },
+  },
   simulation: { files: ['test/simulation'], env: { HEADRACE_HISTORIES: '10000' } },
-  growth: { files: ['test/simulation/growth.test.ts'], env: { HEADRACE_GROWTH_TENANTS: '50000', HEADRACE_GROWTH_JOBS: '1000000' } },
+  growth: {
+    files: ['test/simulation/growth.test.ts'],
+    env: { HEADRACE_GROWTH_TENANTS: '50000', HEADRACE_GROWTH_JOBS: '1000000' },
+  },
   values: {
     files: [
-      'test/quality', 'test/integration/type-paths.test.ts', 'test/integration/type-paths-spark.test.ts', 'test/service/proven-read.test.ts',
-      'test/service/one-way.test.ts', 'test/integration/generated-files.test.ts', 'test/integration/infer-real-files.test.ts', 'test/faults/poison.test.ts',
+      'test/quality',
+      'test/integration/type-paths.test.ts',
+      'test/integration/type-paths-spark.test.ts',
+      'test/service/proven-read.test.ts',
+      'test/service/one-way.test.ts',
+      'test/integration/generated-files.test.ts',
+      'test/integration/infer-real-files.test.ts',
+      'test/faults/poison.test.ts',
     ],
-    env: { HEADRACE_TYPE_TEXTS: '100000', HEADRACE_VALUES_LONG: '1', HEADRACE_GENERATED_FILES: '300', HEADRACE_REAL_FILES: 'all', HEADRACE_POISON: 'all' },
+    env: {
+      HEADRACE_TYPE_TEXTS: '100000',
+      HEADRACE_VALUES_LONG: '1',
+      HEADRACE_GENERATED_FILES: '300',
+      HEADRACE_REAL_FILES: 'all',
+      HEADRACE_POISON: 'all',
+    },
   },
   kafka: { files: ['test/integration/kafka-histories.test.ts'], env: { HEADRACE_KAFKA_HISTORIES: '300' } },
-  delta: { files: ['test/integration/delta-histories.test.ts', 'test/conformance/delta-histories.test.ts'], env: { HEADRACE_DELTA_HISTORIES: '200' } },
+  delta: {
+    files: ['test/integration/delta-histories.test.ts', 'test/conformance/delta-histories.test.ts'],
+    env: { HEADRACE_DELTA_HISTORIES: '200' },
+  },
   sleepers: { files: ['test/faults/slept-writers.test.ts'], env: { HEADRACE_SLEEPS: '50' } },
   jobs: { files: ['test/service/job-walks.test.ts'], env: { HEADRACE_JOB_WALKS: '500' } },
   property: { files: ['test/formats'], env: { HEADRACE_PROPERTY_RUNS: '300000' } },
@@ -77,7 +114,10 @@ const parts: Part[] = [
       if (!existsSync(marker)) execFileSync('python3', ['-m', 'venv', venv], { stdio: 'pipe' })
       const imports = 'import deltalake, lxml, pyarrow, polars; assert deltalake.__version__ == "1.6.6"'
       const ok = spawnSync(marker, ['-c', imports])
-      if (ok.status !== 0) execFileSync(marker, ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...PYTHON], { stdio: 'pipe' })
+      if (ok.status !== 0)
+        execFileSync(marker, ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...PYTHON], {
+          stdio: 'pipe',
+        })
     },
   },
 ]
@@ -105,19 +145,31 @@ interface Report {
 }
 
 /**
- * What a whole run may take. It is half an hour on two cores; a run that hangs must end by itself, say which test it was in and
- * what ran then, before whoever started it gives up.
+ * What a whole run may take. It is half an hour on two cores; a run that hangs must end by itself, say which
+ * test it was in and what ran then, before whoever started it gives up.
  */
 const RUN_LIMIT_MS = 75 * 60_000
 
-/** Runs a command to its end; at the limit it prints the processes that run and ends the command with all below it. */
-async function bounded(command: string, args: string[], env: NodeJS.ProcessEnv, limitMs: number): Promise<number | null> {
+/**
+ * Runs a command to its end; at the limit it prints the processes that run and ends the command with all
+ * below it.
+ */
+async function bounded(
+  command: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  limitMs: number,
+): Promise<number | null> {
   const child = spawn(command, args, { stdio: 'inherit', env, detached: true })
   const stop = (): void => void process.kill(-(child.pid as number), 'SIGKILL')
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (stop(), process.exit(130)))
   const timer = setTimeout(() => {
-    process.stdout.write(`The run did not end within ${limitMs / 60_000} minutes. What ran then (pid, seconds, command):\n`)
-    spawnSync('bash', ['-c', "ps axww -o pid,etimes,args --sort=etimes | cut -c1-240 | head -40"], { stdio: 'inherit' })
+    process.stdout.write(
+      `The run did not end within ${limitMs / 60_000} minutes. What ran then (pid, seconds, command):\n`,
+    )
+    spawnSync('bash', ['-c', 'ps axww -o pid,etimes,args --sort=etimes | cut -c1-240 | head -40'], {
+      stdio: 'inherit',
+    })
     stop()
   }, limitMs)
   const code = await new Promise<number | null>((done) => child.on('exit', done))
@@ -130,7 +182,19 @@ async function vitest(args: string[], env: Record<string, string>, limitMs: numb
   mkdirSync('.headrace', { recursive: true })
   // In CI each test is told when it ends: a run that is cut off then shows where it was.
   const reporter = process.env.CI === 'true' ? 'verbose' : 'default'
-  const code = await bounded(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', `--reporter=${reporter}`, '--reporter=json', `--outputFile.json=${file}`, ...args], { ...process.env, ...env }, limitMs)
+  const code = await bounded(
+    process.execPath,
+    [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      `--reporter=${reporter}`,
+      '--reporter=json',
+      `--outputFile.json=${file}`,
+      ...args,
+    ],
+    { ...process.env, ...env },
+    limitMs,
+  )
   if (!existsSync(file)) return { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, numTodoTests: 0 }
   const report = JSON.parse(readFileSync(file, 'utf8')) as Report
   rmSync(file)
@@ -141,23 +205,39 @@ async function vitest(args: string[], env: Record<string, string>, limitMs: numb
 async function main(): Promise<void> {
   const args = process.argv.slice(2)
   if (args.includes('--list')) {
-    for (const [name, suite] of Object.entries(LONG_SUITES)) process.stdout.write(`${name}  ${suite.files.join(' ')}\n`)
+    for (const [name, suite] of Object.entries(LONG_SUITES))
+      process.stdout.write(`${name}  ${suite.files.join(' ')}\n`)
     return
   }
   const missing = await setUp()
   const long = args.includes('--long') ? args[args.indexOf('--long') + 1] : undefined
   const suite = long === undefined ? undefined : LONG_SUITES[long]
-  if (long !== undefined && suite === undefined) throw new Error(`no long suite ${long}; there are ${Object.keys(LONG_SUITES).join(', ')}`)
+  if (long !== undefined && suite === undefined)
+    throw new Error(`no long suite ${long}; there are ${Object.keys(LONG_SUITES).join(', ')}`)
   const filters = suite === undefined ? args : suite.files
-  // What the tests leave behind lies in one folder, which other users (the database's) may enter. It stays when a test failed.
+  // What the tests leave behind lies in one folder, which other users (the database's) may enter. It stays
+  // when a test failed.
   const leftovers = mkdtempSync(join(tmpdir(), 'headrace-test-'))
   chmodSync(leftovers, 0o755)
-  const env = { ...suite?.env, TMPDIR: leftovers, ...(suite === undefined ? {} : { HEADRACE_LONG_SUITE: long as string }), HEADRACE_MISSING: missing.join(',') }
-  const report = await vitest([...(suite === undefined ? [] : ['--testTimeout=4800000']), ...filters], env, suite === undefined ? RUN_LIMIT_MS : 5 * 3_600_000)
+  const env = {
+    ...suite?.env,
+    TMPDIR: leftovers,
+    ...(suite === undefined ? {} : { HEADRACE_LONG_SUITE: long as string }),
+    HEADRACE_MISSING: missing.join(','),
+  }
+  const report = await vitest(
+    [...(suite === undefined ? [] : ['--testTimeout=4800000']), ...filters],
+    env,
+    suite === undefined ? RUN_LIMIT_MS : 5 * 3_600_000,
+  )
   const inCi = process.env.CI === 'true'
-  const failed = report.numFailedTests + (inCi ? missing.length + report.numPendingTests + report.numTodoTests : 0)
+  const failed =
+    report.numFailedTests + (inCi ? missing.length + report.numPendingTests + report.numTodoTests : 0)
   const skipped = report.numPendingTests + report.numTodoTests
-  if (inCi && (missing.length > 0 || skipped > 0)) process.stdout.write(`In CI nothing may be missing or skipped: ${missing.join(', ')} ${skipped} skipped\n`)
+  if (inCi && (missing.length > 0 || skipped > 0))
+    process.stdout.write(
+      `In CI nothing may be missing or skipped: ${missing.join(', ')} ${skipped} skipped\n`,
+    )
   if (failed === 0) rmSync(leftovers, { recursive: true, force: true, maxRetries: 10, retryDelay: 300 })
   else process.stdout.write(`What the tests left behind: ${leftovers}\n`)
   process.stdout.write(`${report.numPassedTests} passed, ${failed} failed, ${skipped} skipped\n`)

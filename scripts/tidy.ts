@@ -1,11 +1,13 @@
 /**
- * The style of the project as a test: arrows between folders point down, no cycles, no banned names or calls, files and
- * functions of a size one can read, and the error table agrees with its page. Each rule has a test that shows it red.
+ * The style of the project as a test: arrows between folders point down, no cycles, no banned names or calls,
+ * files and functions of a size one can read, and the error table agrees with its page. Each rule has a test
+ * that shows it red.
  */
 import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { parseSync } from 'oxc-parser'
 import { ERRORS } from '../src/core/errors.ts'
+import { checkWidth } from './line-width.ts'
 
 export interface SourceFile {
   /** Path from the project's root: `src/core/errors.ts`. */
@@ -49,50 +51,105 @@ interface Ban {
 }
 
 const inSource = (path: string): boolean => path.startsWith('src/')
-const CLOCKLESS = /^src\/(core|dataset|formats|quality|planning|scheduling|learning|lakehouse|runner|control|sample)\//
+const CLOCKLESS =
+  /^src\/(core|dataset|formats|quality|planning|scheduling|learning|lakehouse|runner|control|sample)\//
 
 const BANNED_CALLS: Ban[] = [
   { pattern: /new Error\(/, where: inSource, instead: 'failure() of core/errors.ts' },
-  { pattern: /\beval\(|new Function\(/, where: inSource, instead: 'data that is interpreted, never code that is made' },
+  {
+    pattern: /\beval\(|new Function\(/,
+    where: inSource,
+    instead: 'data that is interpreted, never code that is made',
+  },
   { pattern: /export default\b/, where: inSource, instead: 'a named export' },
   { pattern: /^\s*(export )?(const )?enum /, where: inSource, instead: 'a union of literals' },
-  { pattern: /Date\.now\(|Math\.random\(/, where: (path) => CLOCKLESS.test(path), instead: 'the clock or chance that main/ passes in' },
+  {
+    pattern: /Date\.now\(|Math\.random\(/,
+    where: (path) => CLOCKLESS.test(path),
+    instead: 'the clock or chance that main/ passes in',
+  },
   { pattern: /console\.(log|error|warn)\(/, where: inSource, instead: 'cli/output.ts or the logger' },
-  { pattern: /\b(it|test|describe)\.(only|todo)\(/, where: (path) => path.endsWith('.test.ts'), instead: 'the whole suite' },
+  {
+    pattern: /\b(it|test|describe)\.(only|todo)\(/,
+    where: (path) => path.endsWith('.test.ts'),
+    instead: 'the whole suite',
+  },
 ]
 
 /** Checks all files given; an empty list means tidy. */
 export function findUntidy(files: SourceFile[]): Finding[] {
-  return [...files.flatMap((file) => [...checkNames(file), ...checkCalls(file), ...checkLengths(file), ...checkImports(file)]), ...findCycles(files)]
+  return [
+    ...files.flatMap((file) => [
+      ...checkNames(file),
+      ...checkCalls(file),
+      ...checkLengths(file),
+      ...checkWidth(file),
+      ...checkImports(file),
+    ]),
+    ...findCycles(files),
+  ]
 }
 
 function checkNames(file: SourceFile): Finding[] {
-  return BANNED_NAMES.test(file.path) ? [{ rule: 'name', path: file.path, line: 1, message: 'a file is named for what it holds' }] : []
+  return BANNED_NAMES.test(file.path)
+    ? [{ rule: 'name', path: file.path, line: 1, message: 'a file is named for what it holds' }]
+    : []
 }
 
 function checkCalls(file: SourceFile): Finding[] {
   const code = withoutComments(file.text)
   return BANNED_CALLS.filter((ban) => ban.where(file.path)).flatMap((ban) =>
-    code.split('\n').flatMap((line, i) => (ban.pattern.test(line) ? [{ rule: 'call', path: file.path, line: i + 1, message: `${line.trim().slice(0, 60)}: use ${ban.instead}` }] : [])),
+    code.split('\n').flatMap((line, i) =>
+      ban.pattern.test(line)
+        ? [
+            {
+              rule: 'call',
+              path: file.path,
+              line: i + 1,
+              message: `${line.trim().slice(0, 60)}: use ${ban.instead}`,
+            },
+          ]
+        : [],
+    ),
   )
 }
 
 function withoutComments(text: string): string {
-  return text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' ')).replace(/(^|\s)\/\/.*$/gm, '')
+  return text
+    .replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '))
+    .replace(/(^|\s)\/\/.*$/gm, '')
 }
 
 function checkLengths(file: SourceFile): Finding[] {
   const findings: Finding[] = []
   const lines = file.text.split('\n').length
-  if (lines > FILE_LINES) findings.push({ rule: 'file-length', path: file.path, line: 1, message: `${lines} lines, at most ${FILE_LINES}` })
+  if (lines > FILE_LINES)
+    findings.push({
+      rule: 'file-length',
+      path: file.path,
+      line: 1,
+      message: `${lines} lines, at most ${FILE_LINES}`,
+    })
   const lineAt = (offset: number): number => file.text.slice(0, offset).split('\n').length
   const visit = (node: unknown): void => {
     if (typeof node !== 'object' || node === null) return
     const { type, start, end } = node as { type?: string; start?: number; end?: number }
-    if (type !== undefined && /^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(type) && start !== undefined && end !== undefined) {
+    if (
+      type !== undefined &&
+      /^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(type) &&
+      start !== undefined &&
+      end !== undefined
+    ) {
       const length = lineAt(end) - lineAt(start) + 1
-      // A factory that returns an object of short methods reads as a list; its methods are measured one by one.
-      if (length > FUNCTION_LINES && !returnsObject(node)) findings.push({ rule: 'function-length', path: file.path, line: lineAt(start), message: `${length} lines, at most ${FUNCTION_LINES}` })
+      // A factory that returns an object of short methods reads as a list; its methods are measured one by
+      // one.
+      if (length > FUNCTION_LINES && !returnsObject(node))
+        findings.push({
+          rule: 'function-length',
+          path: file.path,
+          line: lineAt(start),
+          message: `${length} lines, at most ${FUNCTION_LINES}`,
+        })
     }
     for (const value of Object.values(node)) {
       if (Array.isArray(value)) value.forEach(visit)
@@ -105,7 +162,11 @@ function checkLengths(file: SourceFile): Finding[] {
 
 function returnsObject(node: unknown): boolean {
   const { body } = node as { body?: { body?: { type: string; argument?: { type: string } }[] } }
-  return body?.body?.some((statement) => statement.type === 'ReturnStatement' && statement.argument?.type === 'ObjectExpression') === true
+  return (
+    body?.body?.some(
+      (statement) => statement.type === 'ReturnStatement' && statement.argument?.type === 'ObjectExpression',
+    ) === true
+  )
 }
 
 interface Import {
@@ -115,7 +176,11 @@ interface Import {
 }
 
 export function importsOf(file: SourceFile): Import[] {
-  return [...file.text.matchAll(/^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|import\('([^']+)'\)/gms)].map((match) => ({
+  return [
+    ...file.text.matchAll(
+      /^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|import\('([^']+)'\)/gms,
+    ),
+  ].map((match) => ({
     target: match[2] ?? match[3] ?? match[4],
     line: file.text.slice(0, match.index).split('\n').length,
     typeOnly: match[1] !== undefined,
@@ -133,12 +198,15 @@ function checkImports(file: SourceFile): Finding[] {
 
 function wrongArrow(folder: string, path: string, imported: string): string | undefined {
   const pure = PURE.includes(folder) || folder === 'core'
-  if (imported.startsWith('node:')) return pure && !PURE_NODE.includes(imported) ? `${folder} is pure and imports ${imported}` : undefined
-  if (!imported.startsWith('.')) return folder === 'core' ? `core has no dependency and imports ${imported}` : undefined
+  if (imported.startsWith('node:'))
+    return pure && !PURE_NODE.includes(imported) ? `${folder} is pure and imports ${imported}` : undefined
+  if (!imported.startsWith('.'))
+    return folder === 'core' ? `core has no dependency and imports ${imported}` : undefined
   const target = relative('.', resolve(dirname(path), imported))
   if (!target.startsWith('src/')) return `src imports ${target}`
   const other = target.split('/')[1]
-  if (other !== folder) return (MAY_IMPORT[folder] ?? []).includes(other) ? undefined : `${folder} may not import ${other}`
+  if (other !== folder)
+    return (MAY_IMPORT[folder] ?? []).includes(other) ? undefined : `${folder} may not import ${other}`
   return areSiblings(path, target) ? `siblings ${path} and ${target} meet only in main` : undefined
 }
 
@@ -146,19 +214,31 @@ function wrongArrow(folder: string, path: string, imported: string): string | un
 function areSiblings(path: string, target: string): boolean {
   const [, folder, own] = path.split('/')
   const other = target.split('/')[2]
-  return ['connectors', 'engines'].includes(folder) && own !== other && !own.endsWith('.ts') && !other.endsWith('.ts')
+  return (
+    ['connectors', 'engines'].includes(folder) &&
+    own !== other &&
+    !own.endsWith('.ts') &&
+    !other.endsWith('.ts')
+  )
 }
 
 /** Cycles of imports that exist at run time. */
 export function findCycles(files: SourceFile[]): Finding[] {
   const targets = (file: SourceFile): string[] =>
-    importsOf(file).filter((one) => !one.typeOnly && one.target.startsWith('.')).map((one) => relative('.', resolve(dirname(file.path), one.target)))
+    importsOf(file)
+      .filter((one) => !one.typeOnly && one.target.startsWith('.'))
+      .map((one) => relative('.', resolve(dirname(file.path), one.target)))
   const graph = new Map(files.map((file) => [file.path, targets(file)]))
   const done = new Set<string>()
   const findings: Finding[] = []
   const visit = (path: string, stack: string[]): void => {
     if (stack.includes(path)) {
-      findings.push({ rule: 'cycle', path, line: 1, message: [...stack.slice(stack.indexOf(path)), path].join(' -> ') })
+      findings.push({
+        rule: 'cycle',
+        path,
+        line: 1,
+        message: [...stack.slice(stack.indexOf(path)), path].join(' -> '),
+      })
       return
     }
     if (done.has(path)) return
@@ -172,10 +252,22 @@ export function findCycles(files: SourceFile[]): Finding[] {
 /** The page of errors must list exactly the table's rows, with its words. */
 export function checkErrorPage(page: string): Finding[] {
   const listed = new Set([...page.matchAll(/^## `(\w+)`$/gm)].map(([, code]) => code))
-  const say = (code: string, message: string): Finding => ({ rule: 'errors', path: 'docs/reference/errors.md', line: 1, message: `${code} ${message}` })
-  const missing = Object.keys(ERRORS).filter((code) => !listed.has(code)).map((code) => say(code, 'is missing'))
-  const extra = [...listed].filter((code) => !(code in ERRORS)).map((code) => say(code, 'is not in the table'))
-  const stale = Object.entries(ERRORS).filter(([code, row]) => listed.has(code) && !(page.includes(row.message.split('\n')[0]) && page.includes(row.next)))
+  const say = (code: string, message: string): Finding => ({
+    rule: 'errors',
+    path: 'docs/reference/errors.md',
+    line: 1,
+    message: `${code} ${message}`,
+  })
+  const missing = Object.keys(ERRORS)
+    .filter((code) => !listed.has(code))
+    .map((code) => say(code, 'is missing'))
+  const extra = [...listed]
+    .filter((code) => !(code in ERRORS))
+    .map((code) => say(code, 'is not in the table'))
+  const stale = Object.entries(ERRORS).filter(
+    ([code, row]) =>
+      listed.has(code) && !(page.includes(row.message.split('\n')[0]) && page.includes(row.next)),
+  )
   return [...missing, ...extra, ...stale.map(([code]) => say(code, 'has other words'))]
 }
 
@@ -189,7 +281,10 @@ export function readSources(root: string, folders: string[]): SourceFile[] {
 }
 
 if (import.meta.main) {
-  const findings = [...findUntidy(readSources('.', ['src', 'scripts', 'test'])), ...checkErrorPage(readFileSync('docs/reference/errors.md', 'utf8'))]
+  const findings = [
+    ...findUntidy(readSources('.', ['src', 'scripts', 'test'])),
+    ...checkErrorPage(readFileSync('docs/reference/errors.md', 'utf8')),
+  ]
   for (const one of findings) process.stdout.write(`${one.path}:${one.line}  ${one.rule}: ${one.message}\n`)
   process.stdout.write(findings.length === 0 ? 'tidy\n' : `${findings.length} finding(s)\n`)
   process.exitCode = findings.length === 0 ? 0 : 1

@@ -12,11 +12,21 @@ export interface Door {
   strangers: Strangers
 }
 
-export async function principalOf({ service, strangers }: Door, request: FastifyRequest, route: Pick<Route, 'needs' | 'summary'>): Promise<Principal> {
+export async function principalOf(
+  { service, strangers }: Door,
+  request: FastifyRequest,
+  route: Pick<Route, 'needs' | 'summary'>,
+): Promise<Principal> {
   const header = request.headers.authorization
   const match = /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(header ?? '')
   const entry = strangers.enter(request.ip, match?.[1])
-  if (match === null) throw failure('unauthenticated', { reason: header === undefined ? 'there is no Authorization header' : 'the Authorization header is not Bearer TOKEN' })
+  if (match === null)
+    throw failure('unauthenticated', {
+      reason:
+        header === undefined
+          ? 'there is no Authorization header'
+          : 'the Authorization header is not Bearer TOKEN',
+    })
   const principal = await service.principal(match[1]).catch((error: unknown) => {
     if (error instanceof HeadraceError && error.code === 'unauthenticated') entry.failed()
     else entry.undone()
@@ -24,19 +34,33 @@ export async function principalOf({ service, strangers }: Door, request: Fastify
   })
   entry.held()
   tenantOf({ principal }, (request.params as { tenant_id?: string } | undefined)?.tenant_id)
-  if (route.needs !== 'anyone' && !mayRole(principal.role, route.needs)) throw failure('forbidden', { role: principal.role, action: route.summary.charAt(0).toLowerCase() + route.summary.slice(1), needed: route.needs })
+  if (route.needs !== 'anyone' && !mayRole(principal.role, route.needs))
+    throw failure('forbidden', {
+      role: principal.role,
+      action: route.summary.charAt(0).toLowerCase() + route.summary.slice(1),
+      needed: route.needs,
+    })
   return principal
 }
 
 /** Says who asks, and how often a minute they may. */
-export async function admit(door: Door, request: FastifyRequest, route: Pick<Route, 'needs' | 'summary'>): Promise<void> {
+export async function admit(
+  door: Door,
+  request: FastifyRequest,
+  route: Pick<Route, 'needs' | 'summary'>,
+): Promise<void> {
   request.principal = await principalOf(door, request, route)
-  if (request.principal.tenantId !== undefined) request.limit = await door.service.requestLimit(request.principal.tenantId)
+  if (request.principal.tenantId !== undefined)
+    request.limit = await door.service.requestLimit(request.principal.tenantId)
 }
 
 /** The tenant of the request: the token's own. An operator names one in the path. */
-export function tenantOf({ principal }: { principal: Principal | undefined }, named: string | undefined): string {
+export function tenantOf(
+  { principal }: { principal: Principal | undefined },
+  named: string | undefined,
+): string {
   const own = principal?.tenantId
-  if (own !== undefined && named !== undefined && named.toLowerCase() !== own) throw failure('not_found', { what: 'tenant', id: named.slice(0, 40), list: 'GET /api/v1/tenants' })
+  if (own !== undefined && named !== undefined && named.toLowerCase() !== own)
+    throw failure('not_found', { what: 'tenant', id: named.slice(0, 40), list: 'GET /api/v1/tenants' })
   return own ?? named ?? ''
 }

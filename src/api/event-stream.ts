@@ -1,6 +1,7 @@
 /**
- * Events as a stream (server-sent events): each with its number, so that a client that was cut off goes on where it was. One look at the
- * database serves all streams of a process; those of the tenants that it found something for then read it, each with its own rights.
+ * Events as a stream (server-sent events): each with its number, so that a client that was cut off goes on
+ * where it was. One look at the database serves all streams of a process; those of the tenants that it found
+ * something for then read it, each with its own rights.
  */
 import type { ServerResponse } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
@@ -10,7 +11,9 @@ import { failure } from '../core/errors.ts'
 import { admit, principalOf, type Door } from './auth.ts'
 
 const LOOK_MS = 500
-/** How often a quiet stream says that it is there, and every stream is asked whether its token still holds. */
+/**
+ * How often a quiet stream says that it is there, and every stream is asked whether its token still holds.
+ */
 const PING_MS = 15_000
 const PAGE = 500
 /** Of a tenant, or of all operators, in one process. */
@@ -25,21 +28,35 @@ export function addEventStream(app: FastifyInstance, door: Door, limited: unknow
   const bell = createBell(service)
   const open = new Map<string, number>()
   app.addHook('preClose', async () => bell.close())
-  const schema = { summary: 'Events as they happen (text/event-stream): the tenant\'s, or all for an operator', tags: ['events'], security: [{ token: [] }], hide: true }
-  app.get('/api/v1/events/stream', { schema, onRequest: [(request: FastifyRequest) => admit(door, request, ROUTE), limited as never] }, async (request, reply) => {
-    const tenantId = request.principal?.tenantId
-    const whose = tenantId ?? ''
-    const count = open.get(whose) ?? 0
-    if (count >= STREAMS_MAX) throw failure('limit_reached', { count, what: 'streams of events open', how: 'close those that nobody reads; one shows all events' })
-    open.set(whose, count + 1)
-    try {
-      const after = await startOf(service, request)
-      reply.hijack()
-      await stream(door, bell, { request, raw: reply.raw, tenantId, after })
-    } finally {
-      open.set(whose, (open.get(whose) ?? 1) - 1)
-    }
-  })
+  const schema = {
+    summary: "Events as they happen (text/event-stream): the tenant's, or all for an operator",
+    tags: ['events'],
+    security: [{ token: [] }],
+    hide: true,
+  }
+  app.get(
+    '/api/v1/events/stream',
+    { schema, onRequest: [(request: FastifyRequest) => admit(door, request, ROUTE), limited as never] },
+    async (request, reply) => {
+      const tenantId = request.principal?.tenantId
+      const whose = tenantId ?? ''
+      const count = open.get(whose) ?? 0
+      if (count >= STREAMS_MAX)
+        throw failure('limit_reached', {
+          count,
+          what: 'streams of events open',
+          how: 'close those that nobody reads; one shows all events',
+        })
+      open.set(whose, count + 1)
+      try {
+        const after = await startOf(service, request)
+        reply.hijack()
+        await stream(door, bell, { request, raw: reply.raw, tenantId, after })
+      } finally {
+        open.set(whose, (open.get(whose) ?? 1) - 1)
+      }
+    },
+  )
 }
 
 const ROUTE = { needs: 'viewer', summary: 'Read events' } as const
@@ -48,7 +65,8 @@ const ROUTE = { needs: 'viewer', summary: 'Read events' } as const
 async function startOf(service: Service, request: FastifyRequest): Promise<string> {
   const asked = request.headers['last-event-id'] ?? (request.query as { after?: string }).after
   if (asked === undefined) return (await service.news()).newest
-  if (!/^\d{1,18}$/.test(String(asked))) throw failure('request_invalid', { reason: 'Last-Event-ID (or after) is not the number of an event.' })
+  if (!/^\d{1,18}$/.test(String(asked)))
+    throw failure('request_invalid', { reason: 'Last-Event-ID (or after) is not the number of an event.' })
   return String(asked)
 }
 
@@ -62,14 +80,22 @@ interface Watcher {
 async function stream(door: Door, bell: Bell, { request, raw, tenantId, after }: Watcher): Promise<void> {
   using seat = bell.sit(tenantId)
   raw.on('close', seat.wake)
-  raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no', connection: 'close' })
+  raw.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+    connection: 'close',
+  })
   raw.write(':ok\n\n')
   let checkedMs = performance.now()
   while (!raw.destroyed && !bell.closed) {
     seat.listen()
     // What cannot be read now is read with the next ping.
     const events = await door.service.events(tenantId, after, PAGE).catch(() => [])
-    for (const event of events) raw.write(`id: ${String(event.event_id)}\nevent: ${String(event.event)}\ndata: ${JSON.stringify(event)}\n\n`)
+    for (const event of events)
+      raw.write(
+        `id: ${String(event.event_id)}\nevent: ${String(event.event)}\ndata: ${JSON.stringify(event)}\n\n`,
+      )
     if (raw.writableLength > WAITING_BYTES) return void raw.destroy()
     if (events.length > 0) after = String(events.at(-1)?.event_id)
     if (events.length < PAGE) await seat.news(PING_MS)
@@ -84,9 +110,15 @@ async function stream(door: Door, bell: Bell, { request, raw, tenantId, after }:
   raw.destroy()
 }
 
-/** False once the token was revoked, or its tenant suspended; a database that cannot be asked takes nothing away. */
+/**
+ * False once the token was revoked, or its tenant suspended; a database that cannot be asked takes nothing
+ * away.
+ */
 async function stillMay(door: Door, request: FastifyRequest): Promise<boolean> {
-  return principalOf(door, request, ROUTE).then(() => true, (error: { errorClass?: string }) => error.errorClass === 'transient')
+  return principalOf(door, request, ROUTE).then(
+    () => true,
+    (error: { errorClass?: string }) => error.errorClass === 'transient',
+  )
 }
 
 interface Seat {
@@ -117,8 +149,11 @@ function createBell(service: Service): Bell {
       const news = await service.news(seen).catch(() => undefined)
       if (news === undefined) continue
       const whose = new Set(news.tenants)
-      // The first look says only how far: what came before it, and after a stream read, is nobody's news otherwise.
-      for (const seat of seats) if (seen === undefined || (seat.tenantId === undefined ? whose.size > 0 : whose.has(seat.tenantId))) seat.wake()
+      // The first look says only how far: what came before it, and after a stream read, is nobody's news
+      // otherwise.
+      for (const seat of seats)
+        if (seen === undefined || (seat.tenantId === undefined ? whose.size > 0 : whose.has(seat.tenantId)))
+          seat.wake()
       seen = news.newest
     }
     looking = false

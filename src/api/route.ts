@@ -1,7 +1,13 @@
-/** What a route of the API is: data, so that one list makes the server, its description and the test of who may do what. */
+/**
+ * What a route of the API is: data, so that one list makes the server, its description and the test of who
+ * may do what.
+ */
 import type { TSchema } from 'typebox'
 import type { Service } from '../control/service.ts'
 import type { Principal, Role } from '../core/service-nouns.ts'
+
+/** All of the API lies below it. */
+export const PREFIX = '/api/v1'
 
 export interface Asked {
   by: Principal

@@ -1,34 +1,34 @@
 /**
- * The HTTP server of the service: routes from one list, requests checked against their schemas, answers stripped to theirs, errors as
- * problem+json (RFC 9457), tokens, roles, limits, and the OpenAPI 3.1 document that describes all of it.
+ * The HTTP server of the service: routes from one list, requests checked against their schemas, answers
+ * stripped to theirs, errors as problem+json (RFC 9457), tokens, roles, limits, and the OpenAPI 3.1 document
+ * that describes all of it.
  */
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import fastify, { type FastifyInstance } from 'fastify'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import { Ajv } from 'ajv'
 import addFormats from 'ajv-formats'
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { TSchema } from 'typebox'
 import type { Service } from '../control/service.ts'
 import { failure } from '../core/errors.ts'
 import type { Principal } from '../core/service-nouns.ts'
 import { addEventStream } from './event-stream.ts'
-import { admit, tenantOf, type Door } from './auth.ts'
+import type { Door } from './auth.ts'
+import { bindRoute } from './bind-route.ts'
 import { nestsTooDeep } from './json-depth.ts'
 import { addMetrics } from './metrics.ts'
 import { answerProblem, problemOf } from './problems.ts'
 import { addReference } from './reference.ts'
-import { hasDryRun, type Asked, type Route } from './route.ts'
+import { PREFIX, type Route } from './route.ts'
 import { JOB_ROUTES } from './routes/jobs.ts'
 import { PURCHASE_ROUTES } from './routes/purchases.ts'
 import { SERVICE_ROUTES } from './routes/service.ts'
 import { TENANT_ROUTES } from './routes/tenants.ts'
-import { Problem, Type } from './schemas.ts'
+import { Problem } from './schemas/fields.ts'
 import { createStrangers } from './strangers.ts'
 
+/** Every route that is data; the others are added below, each by the file that answers it. */
 export const ROUTES: Route[] = [...SERVICE_ROUTES, ...TENANT_ROUTES, ...PURCHASE_ROUTES, ...JOB_ROUTES]
-export const PREFIX = '/api/v1'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -56,37 +56,64 @@ const ADDRESS_LIMIT = 6_000
 
 /** Builds the server; the caller listens and closes. */
 export async function createApi({ service, rehearsal, log }: ApiOptions): Promise<FastifyInstance> {
-  const app = fastify({ bodyLimit: BODY_BYTES, routerOptions: { ignoreTrailingSlash: true, maxParamLength: 10_000 }, requestTimeout: 30_000 })
+  const app = fastify({
+    bodyLimit: BODY_BYTES,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 10_000 },
+    requestTimeout: 30_000,
+  })
   app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(httpPart).compile(schema as object))
   app.decorateRequest('principal', undefined)
   app.decorateRequest('limit', ADDRESS_LIMIT)
   app.setErrorHandler((error, request, reply) => answerProblem(problemOf(error), request, reply, log))
-  app.setNotFoundHandler((request, reply) => answerProblem(failure('not_found', { what: 'route', id: `${request.method} ${request.url.split('?')[0]}`.slice(0, 200), list: `GET ${PREFIX}/openapi.json` }), request, reply, log))
-  await app.register(swagger, { openapi: OPENAPI(service.version), refResolver: { buildLocalReference: (json) => String(json.$id) } })
+  app.setNotFoundHandler((request, reply) =>
+    answerProblem(
+      failure('not_found', {
+        what: 'route',
+        id: `${request.method} ${request.url.split('?')[0]}`.slice(0, 200),
+        list: `GET ${PREFIX}/openapi.json`,
+      }),
+      request,
+      reply,
+      log,
+    ),
+  )
+  await app.register(swagger, {
+    openapi: OPENAPI(service.version),
+    refResolver: { buildLocalReference: (json) => String(json.$id) },
+  })
   await app.register(rateLimit, {
     global: false,
     keyGenerator: (request) => request.principal?.tenantId ?? request.ip,
     max: (request) => request.limit,
     timeWindow: 60_000,
-    errorResponseBuilder: (_, context) => failure('rate_limited', { limit: context.max, seconds: Math.ceil(context.ttl / 1000) }),
+    errorResponseBuilder: (_, context) =>
+      failure('rate_limited', { limit: context.max, seconds: Math.ceil(context.ttl / 1000) }),
   })
   const limited = app.rateLimit()
   app.addSchema(Problem)
   const door: Door = { service, strangers: createStrangers() }
   refuseDeepBodies(app)
-  for (const route of ROUTES) addRoute(app, { door, rehearsal }, route, limited)
+  for (const route of ROUTES) bindRoute(app, { door, rehearsal }, route, limited)
   addEventStream(app, door, limited)
   dropUnusedConnections(app)
   addMetrics(app, door)
   addReference(app, limited)
-  app.get(`${PREFIX}/openapi.json`, { schema: { hide: true }, onRequest: limited as never }, () => app.swagger())
+  app.get(`${PREFIX}/openapi.json`, { schema: { hide: true }, onRequest: limited as never }, () =>
+    app.swagger(),
+  )
   return app
 }
 
-/** Browsers keep connections ready on which they have asked nothing. To Node they are not idle, and would hold up the end. */
+/**
+ * Browsers keep connections ready on which they have asked nothing. To Node they are not idle, and would hold
+ * up the end.
+ */
 function dropUnusedConnections(app: FastifyInstance): void {
   const sockets = new Set<Socket>()
-  app.server.on('connection', (socket) => void sockets.add(socket.once('close', () => sockets.delete(socket))))
+  app.server.on(
+    'connection',
+    (socket) => void sockets.add(socket.once('close', () => sockets.delete(socket))),
+  )
   app.addHook('preClose', async () => {
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
   })
@@ -94,14 +121,14 @@ function dropUnusedConnections(app: FastifyInstance): void {
 
 const OPENAPI = (version: string) => ({
   openapi: '3.1.0',
-  info: { title: 'Headrace', version, description: 'Data ingestion inside capacity that a tenant has bought. Send Authorization: Bearer TOKEN. Errors are application/problem+json with a stable code and the next step.' },
+  info: {
+    title: 'Headrace',
+    version,
+    description:
+      'Data ingestion inside capacity that a tenant has bought. Send Authorization: Bearer TOKEN. Errors are application/problem+json with a stable code and the next step.',
+  },
   components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
 })
-
-interface Services {
-  door: Door
-  rehearsal: Service
-}
 
 /** Before anything walks through them. */
 function refuseDeepBodies(app: FastifyInstance): void {
@@ -111,70 +138,3 @@ function refuseDeepBodies(app: FastifyInstance): void {
     return parse(request, body, done)
   })
 }
-
-const DRY_RUN = { dry_run: Type.Optional(Type.Boolean({ description: 'Check everything and answer what would be answered, but change nothing.' })) }
-
-const ERRORS_OF = (route: Route): number[] => [400, 429, ...(route.needs === 'anyone' ? [] : [401, 403, 404, 409, 422]), ...(route.versioned ? [412] : []), 413, 415, 500, 503]
-
-function addRoute(app: FastifyInstance, services: Services, route: Route, limited: unknown): void {
-  const errors = Object.fromEntries(ERRORS_OF(route).map((status) => [status, { description: STATUS_CODES[status] ?? '', content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } } }]))
-  const headers = Type.Object({
-    ...(route.repeatable ? { 'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'The same request again gives the first answer again.' })) } : {}),
-    ...(route.versioned && route.method !== 'GET' ? { 'if-match': Type.Optional(Type.String({ maxLength: 40, description: 'The ETag that the change is based on.' })) } : {}),
-  })
-  const success = route.status === 204 ? { 204: Type.Null({ description: 'Done.' }) } : { [route.status]: { description: route.summary, content: { 'application/json': { schema: route.answer as object } } } }
-  app.route({
-    method: route.method,
-    url: `${PREFIX}${route.path}`,
-    schema: {
-      operationId: `${route.method.toLowerCase()}${route.path.replace(/[/:_-]+(\w)?/g, (_, letter: string | undefined) => (letter ?? '').toUpperCase())}`,
-      summary: route.summary, tags: [route.tag], ...(route.needs === 'anyone' ? {} : { security: [{ token: [] }], description: `Needs the role ${route.needs}.` }),
-      ...(route.params === undefined ? {} : { params: route.params }), ...queryOf(route), ...(route.body === undefined ? {} : { body: route.body }), headers,
-      response: { ...success, ...errors },
-    },
-    // Who it is comes before anything else is said: a stranger learns nothing from our validation.
-    onRequest: [
-      async (request: FastifyRequest): Promise<void> => {
-        if (route.needs !== 'anyone') await admit(services.door, request, route)
-      },
-      // Before the body is read.
-      limited as never,
-    ],
-    handler: (request, reply) => handle(services, route, request, reply),
-  })
-}
-
-function queryOf(route: Route): { querystring?: TSchema } {
-  if (hasDryRun(route)) return { querystring: Type.Object(DRY_RUN) }
-  return route.query === undefined ? {} : { querystring: route.query }
-}
-
-async function handle({ door: { service }, rehearsal }: Services, route: Route, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const path = (request.params ?? {}) as Record<string, string>
-  const asked: Asked = {
-    by: request.principal as Principal,
-    tenantId: route.needs === 'anyone' ? '' : tenantOf(request, path.tenant_id),
-    path,
-    query: (request.query ?? {}) as Asked['query'],
-    body: request.body as never,
-    key: route.repeatable ? (request.headers['idempotency-key'] as string | undefined) : undefined,
-    version: versionOf(request.headers['if-match']),
-  }
-  // An operator may name any tenant; one that is not there is said so before anything is tried with it.
-  if (path.tenant_id !== undefined && asked.by.tenantId === undefined) await service.getTenant(asked.tenantId)
-  const dry = hasDryRun(route) && (request.query as { dry_run?: boolean }).dry_run === true
-  const { status, body, version } = await route.run(dry ? rehearsal : service, asked)
-  if (dry) reply.header('headrace-dry-run', 'true')
-  if (version !== undefined) reply.header('etag', `"${version}"`)
-  reply.code(status ?? route.status)
-  return body
-}
-
-/** `"3"` or `W/"3"`; `*` matches what there is. */
-function versionOf(text: string | undefined): number | undefined {
-  if (text === undefined || text === '*') return undefined
-  const match = /^(?:W\/)?"(\d{1,9})"$/.exec(text)
-  if (match === null) throw failure('request_invalid', { reason: 'If-Match is not an ETag that this service gave.' })
-  return Number(match[1])
-}
-

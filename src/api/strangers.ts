@@ -1,9 +1,9 @@
 /**
  * How often a client that has shown no valid token may try, before anything is looked up. Each address has so
- * many tries at once, and gets one back every half second. A token that was valid within the last hour costs no
- * try, and one that turns out to be valid gives its try back. So a client that shares an address with a flood
- * (one NAT, one proxy) does not notice it if it was here before, and gets in as tries come back if it is new.
- * A request without a token costs a try as well.
+ * many tries at once, and gets one back every half second. A token that was valid within the last hour costs
+ * no try, and one that turns out to be valid gives its try back. So a client that shares an address with a
+ * flood (one NAT, one proxy) does not notice it if it was here before, and gets in as tries come back if it
+ * is new. A request without a token costs a try as well.
  */
 import { createHash } from 'node:crypto'
 import { isIPv6 } from 'node:net'

@@ -1,7 +1,16 @@
 /** headrace batch: publish what is new in RAW, once or on the dataset's schedule. */
 import type { Command } from 'commander'
 import type { App } from '../control/app.ts'
-import { CONNECT, MASTER, engineChoice, engineOption, memoryOption, repeatable, stopSignal, type EngineFlags } from './options.ts'
+import {
+  CONNECT,
+  MASTER,
+  engineChoice,
+  engineOption,
+  memoryOption,
+  repeatable,
+  stopSignal,
+  type EngineFlags,
+} from './options.ts'
 import { bytesText, printError, type Output } from './output.ts'
 
 interface Flags extends EngineFlags {
@@ -24,7 +33,10 @@ export function addBatch(program: Command, app: App, output: () => Output): void
     .option('--schedule', "stay and run on the dataset's cron schedule")
     .addOption(repeatable('--hold <partition>', 'hold a table partition, e.g. publication_year=2010', 'none'))
     .addOption(repeatable('--release <partition>', 'publish a held table partition again', 'none'))
-    .addHelpText('after', '\nExamples:\n  headrace batch books\n  headrace batch books --hold publication_year=2010\n  headrace batch books --schedule')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  headrace batch books\n  headrace batch books --hold publication_year=2010\n  headrace batch books --schedule',
+    )
     .action(async (dataset: string, flags: Flags) => {
       if (flags.schedule) await onSchedule(dataset, flags, app, output())
       else await once(dataset, flags, app, output())
@@ -32,10 +44,22 @@ export function addBatch(program: Command, app: App, output: () => Output): void
 }
 
 async function once(dataset: string, flags: Flags, app: App, out: Output): Promise<void> {
-  const results = await app.batch(dataset, { engine: engineChoice(flags), memoryBytes: flags.memory, dryRun: flags.dryRun === true, hold: flags.hold, release: flags.release, say: out.progress })
+  const results = await app.batch(dataset, {
+    engine: engineChoice(flags),
+    memoryBytes: flags.memory,
+    dryRun: flags.dryRun === true,
+    hold: flags.hold,
+    release: flags.release,
+    say: out.progress,
+  })
   for (const result of results) {
     const { partitions, held, bytes, ...facts } = result
-    out.object({ ...facts, bytes: out.format === 'json' ? bytes : bytesText(bytes), partitions: out.format === 'json' ? partitions : Object.keys(partitions).length, held })
+    out.object({
+      ...facts,
+      bytes: out.format === 'json' ? bytes : bytesText(bytes),
+      partitions: out.format === 'json' ? partitions : Object.keys(partitions).length,
+      held,
+    })
   }
 }
 
@@ -44,6 +68,9 @@ async function onSchedule(dataset: string, flags: Flags, app: App, out: Output):
     signal: stopSignal(),
     begun: (schedule) => out.say(`Batch of ${dataset} on ${schedule}; stop with Ctrl-C.`),
     // A batch that fails says why; the next tick tries again.
-    action: () => once(dataset, { ...flags, hold: [], release: [] }, app, out).catch((error: unknown) => void printError(error, out.format)),
+    action: () =>
+      once(dataset, { ...flags, hold: [], release: [] }, app, out).catch(
+        (error: unknown) => void printError(error, out.format),
+      ),
   })
 }

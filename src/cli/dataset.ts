@@ -16,10 +16,24 @@ export function addDataset(program: Command, app: App, output: () => Output): vo
     .action(async (file: string, flags: EngineFlags) => {
       const result = await app.checkDataset(file, engineChoice(flags))
       const out = output()
-      if (out.format === 'json') out.object({ file: result.path, valid: result.dataset !== undefined, mistakes: result.mistakes, unsupported: result.unsupported })
-      else if (result.dataset !== undefined) out.text(`${file} is right: dataset ${result.dataset.name}, ${result.dataset.columns.length} columns, ${result.dataset.source.kind} source.`)
-      else out.text(`${file} has ${result.mistakes.length} mistake(s):\n${result.mistakes.map(mistakeText).join('\n')}`)
-      if (out.format !== 'json') for (const one of result.unsupported) out.text(`  not supported on Spark: ${one.at}: ${one.what}. Instead: ${one.instead}.`)
+      if (out.format === 'json')
+        out.object({
+          file: result.path,
+          valid: result.dataset !== undefined,
+          mistakes: result.mistakes,
+          unsupported: result.unsupported,
+        })
+      else if (result.dataset !== undefined)
+        out.text(
+          `${file} is right: dataset ${result.dataset.name}, ${result.dataset.columns.length} columns, ${result.dataset.source.kind} source.`,
+        )
+      else
+        out.text(
+          `${file} has ${result.mistakes.length} mistake(s):\n${result.mistakes.map(mistakeText).join('\n')}`,
+        )
+      if (out.format !== 'json')
+        for (const one of result.unsupported)
+          out.text(`  not supported on Spark: ${one.at}: ${one.what}. Instead: ${one.instead}.`)
       if (result.dataset === undefined || result.unsupported.length > 0) process.exitCode = 1
     })
   dataset
@@ -29,7 +43,11 @@ export function addDataset(program: Command, app: App, output: () => Output): vo
     .option('--brokers <list>', 'brokers of the topic', process.env.HEADRACE_BROKERS ?? 'localhost:9092')
     .option('--record <path>', 'path of the record, when the guess is wrong')
     .action(async (source: string, options: { name: string; brokers: string; record?: string }) => {
-      const draft = await app.inferDataset(source, { name: options.name, brokers: options.brokers, record: options.record })
+      const draft = await app.inferDataset(source, {
+        name: options.name,
+        brokers: options.brokers,
+        record: options.record,
+      })
       const out = output()
       if (out.format === 'json') out.object({ ...draft })
       else out.text(draft.yaml)

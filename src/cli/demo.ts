@@ -12,13 +12,29 @@ export interface DemoOptions {
   stop: boolean
 }
 
-export function addDemo(program: Command, output: () => Output, run: (options: DemoOptions, out: Output) => Promise<void>): void {
+export function addDemo(
+  program: Command,
+  output: () => Output,
+  run: (options: DemoOptions, out: Output) => Promise<void>,
+): void {
   program
     .command('demo')
-    .description('run the whole chain on sample data through the service: buy, draft, promote, stream (killed once on purpose), publish, reconcile')
+    .description(
+      'run the whole chain on sample data through the service: buy, draft, promote, stream (killed once on purpose), publish, reconcile',
+    )
     .option('--messages <n>', 'messages to produce', wholeNumber, 50_000)
     .option('--files', 'use a folder of files even where a Kafka broker could run')
     .option('--port <n>', 'of the service; another is taken when it is not free', wholeNumber, 8480)
     .option('--stop', 'end the service and the broker that a demo left running')
-    .action((options: { messages: number; files?: boolean; port: number; stop?: boolean }) => run({ messages: options.messages, port: options.port, files: options.files === true, stop: options.stop === true }, output()))
+    .action((options: { messages: number; files?: boolean; port: number; stop?: boolean }) =>
+      run(
+        {
+          messages: options.messages,
+          port: options.port,
+          files: options.files === true,
+          stop: options.stop === true,
+        },
+        output(),
+      ),
+    )
 }

@@ -1,4 +1,7 @@
-/** `--dry-run` of verbs that change something through the service: it checks all that it would and answers as it would. */
+/**
+ * `--dry-run` of verbs that change something through the service: it checks all that it would and answers as
+ * it would.
+ */
 import type { Command } from 'commander'
 import type { Client } from '../control/client.ts'
 import type { Output } from './output.ts'

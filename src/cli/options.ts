@@ -5,28 +5,45 @@ import type { EngineChoice } from '../control/app.ts'
 import { failure } from '../core/errors.ts'
 import type { EngineName } from '../dataset/declaration.ts'
 
+/** The option of verbs that act for a tenant. */
+export const TENANT: [string, string] = [
+  '--tenant <name>',
+  'name or id of the tenant, when there are several',
+]
+
+export interface OfTenant {
+  tenant?: string
+}
+
 export function wholeNumber(text: string): number {
   const value = Number(text.replaceAll('_', '').replaceAll(',', ''))
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number of 0 or more.')
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new InvalidArgumentError('It must be a whole number of 0 or more.')
   return value
 }
 
 export function share(text: string): number {
   const value = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text)
-  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be a share between 0 and 1, or a percentage.')
+  if (!(value >= 0 && value <= 1))
+    throw new InvalidArgumentError('It must be a share between 0 and 1, or a percentage.')
   return value
 }
 
 /** Memory of a batch or of upkeep, when nothing else is said. */
 export function memoryOption(): Option {
-  return new Option('--memory <size>', 'memory limit of the engine').default(1_073_741_824, '1GiB').argParser(byteSize)
+  return new Option('--memory <size>', 'memory limit of the engine')
+    .default(1_073_741_824, '1GiB')
+    .argParser(byteSize)
 }
 
 /** `512MB`, `1GiB`, plain bytes. */
 export function byteSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|KiB|MiB|GiB)?$/i.exec(text)
   if (match === null) throw new InvalidArgumentError('It must be a size like 512MB or 1GiB.')
-  const factor = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 }[(match[2] ?? 'B').toLowerCase()] ?? 1
+  const factor =
+    { b: 1, kb: 1e3, mb: 1e6, gb: 1e9, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 }[
+      (match[2] ?? 'B').toLowerCase()
+    ] ?? 1
   return Math.floor(Number(match[1]) * factor)
 }
 
@@ -38,13 +55,24 @@ export function duration(text: string): number {
 }
 
 export function day(text: string): string {
-  if (!/^\d{4}-\d\d-\d\d$/.test(text) || Number.isNaN(Date.parse(text))) throw new InvalidArgumentError('It must be a day like 2026-11-21.')
+  if (!/^\d{4}-\d\d-\d\d$/.test(text) || Number.isNaN(Date.parse(text)))
+    throw new InvalidArgumentError('It must be a day like 2026-11-21.')
   return text
 }
 
-/** An option that may be given several times; its value is a list. `without`: what the help says that none of them means. */
-export function repeatable(flags: string, description: string, without: string, check: (value: string) => string = (value) => value): Option {
-  return new Option(flags, `${description} (repeatable)`).default([], without).argParser((value: string, before: string[]) => [...before, check(value)])
+/**
+ * An option that may be given several times; its value is a list. `without`: what the help says that none of
+ * them means.
+ */
+export function repeatable(
+  flags: string,
+  description: string,
+  without: string,
+  check: (value: string) => string = (value) => value,
+): Option {
+  return new Option(flags, `${description} (repeatable)`)
+    .default([], without)
+    .argParser((value: string, before: string[]) => [...before, check(value)])
 }
 
 /** Aborts on SIGINT or SIGTERM; a second signal ends the process at once. */
@@ -69,7 +97,10 @@ export const MASTER = 'start Spark for this run with this master, e.g. local[2] 
 export const CONNECT = 'run on this Spark Connect server'
 
 export function engineOption(): Option {
-  return new Option('--engine <engine>', 'what makes the files, instead of what the declaration says').choices(['duckdb', 'spark'])
+  return new Option(
+    '--engine <engine>',
+    'what makes the files, instead of what the declaration says',
+  ).choices(['duckdb', 'spark'])
 }
 
 export function engineChoice({ engine, master, connect }: EngineFlags): EngineChoice {
@@ -82,6 +113,10 @@ export function jsonFile(file: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw failure('usage', { reason: `${file === '-' ? 'standard input' : file} is not JSON: ${(error as Error).message}` }, error)
+    throw failure(
+      'usage',
+      { reason: `${file === '-' ? 'standard input' : file} is not JSON: ${(error as Error).message}` },
+      error,
+    )
   }
 }

@@ -1,4 +1,6 @@
-/** How results are shown: tables for people, JSON for machines; results on stdout, everything else on stderr. */
+/**
+ * How results are shown: tables for people, JSON for machines; results on stdout, everything else on stderr.
+ */
 import { styleText } from 'node:util'
 import { HeadraceError, reasonOf } from '../core/errors.ts'
 
@@ -13,7 +15,10 @@ export interface Output {
   text(text: string): void
   /** For people only, on stderr; nothing in JSON mode. */
   say(text: string): void
-  /** What a long job meets on its way, on stderr: a plain line, or `{"note": ...}` in JSON mode, where what waits must not look as if it hung. */
+  /**
+   * What a long job meets on its way, on stderr: a plain line, or `{"note": ...}` in JSON mode, where what
+   * waits must not look as if it hung.
+   */
   note(text: string): void
   /** One line that is overwritten on a terminal; elsewhere a plain line now and then. */
   progress(text: string): void
@@ -66,11 +71,21 @@ export function createOutput(format: OutputFormat): Output {
   }
 }
 
-/** `Error:` with what and where, then `Try:` with the next step; as an object in JSON mode. Returns the exit code. */
+/**
+ * `Error:` with what and where, then `Try:` with the next step; as an object in JSON mode. Returns the exit
+ * code.
+ */
 export function printError(error: unknown, format: OutputFormat): number {
   const known = error instanceof HeadraceError ? error : undefined
   if (format === 'json') {
-    process.stderr.write(`${JSON.stringify({ error: { code: known?.code ?? 'internal', class: known?.errorClass ?? 'bug', message: reasonOf(error), next: known?.next ?? '', params: known?.params ?? {} } })}\n`)
+    const body = {
+      code: known?.code ?? 'internal',
+      class: known?.errorClass ?? 'bug',
+      message: reasonOf(error),
+      next: known?.next ?? '',
+      params: known?.params ?? {},
+    }
+    process.stderr.write(`${JSON.stringify({ error: body })}\n`)
   } else {
     process.stderr.write(`${paint('red', 'Error:')} ${reasonOf(error)}\n`)
     if (known !== undefined) process.stderr.write(`${paint('yellow', 'Try:')} ${known.next}\n`)
@@ -86,9 +101,17 @@ function paint(color: 'red' | 'yellow' | 'bold', text: string): string {
 export function tableText(rows: Record<string, unknown>[]): string {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
   const cells = rows.map((row) => columns.map((column) => cellText(row[column])))
-  const widths = columns.map((column, i) => Math.min(60, Math.max(column.length, ...cells.map((row) => row[i].length))))
-  const numeric = columns.map((column) => rows.every((row) => row[column] === null || row[column] === undefined || typeof row[column] === 'number'))
-  const line = (texts: string[]): string => texts.map((text, i) => (numeric[i] ? text.padStart(widths[i]) : text.slice(0, widths[i]).padEnd(widths[i]))).join('  ').trimEnd()
+  const widths = columns.map((column, i) =>
+    Math.min(60, Math.max(column.length, ...cells.map((row) => row[i].length))),
+  )
+  const numeric = columns.map((column) =>
+    rows.every((row) => row[column] === null || row[column] === undefined || typeof row[column] === 'number'),
+  )
+  const line = (texts: string[]): string =>
+    texts
+      .map((text, i) => (numeric[i] ? text.padStart(widths[i]) : text.slice(0, widths[i]).padEnd(widths[i])))
+      .join('  ')
+      .trimEnd()
   return `${[line(columns), line(widths.map((width) => '-'.repeat(width))), ...cells.map(line)].join('\n')}\n`
 }
 
@@ -100,7 +123,8 @@ function objectText(value: Record<string, unknown>): string {
 
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return ''
-  if (typeof value === 'number') return Number.isInteger(value) ? value.toLocaleString('en-US') : value.toFixed(2)
+  if (typeof value === 'number')
+    return Number.isInteger(value) ? value.toLocaleString('en-US') : value.toFixed(2)
   return typeof value === 'object' ? JSON.stringify(value) : String(value).replaceAll('\n', ' ')
 }
 

@@ -1,7 +1,16 @@
 /** headrace produce: sample messages to a topic or a folder. */
 import { Option, type Command } from 'commander'
 import type { App } from '../control/app.ts'
-import { CONNECT, MASTER, engineChoice, engineOption, share, stopSignal, wholeNumber, type EngineFlags } from './options.ts'
+import {
+  CONNECT,
+  MASTER,
+  engineChoice,
+  engineOption,
+  share,
+  stopSignal,
+  wholeNumber,
+  type EngineFlags,
+} from './options.ts'
 import type { Output } from './output.ts'
 
 interface Flags extends EngineFlags {
@@ -27,8 +36,15 @@ export function addProduce(program: Command, app: App, output: () => Output): vo
     .option('-n, --count <n>', 'how many messages (default 10000)', wholeNumber)
     .option('--continuous', 'go on until stopped')
     .option('--rate <n>', 'messages a second; 0 is flat out', wholeNumber, 0)
-    .option('--seed <n>', 'seed of a new sequence; a journal that exists goes on with its own', wholeNumber, 1)
-    .addOption(new Option('--to <place>', 'where to (default: what the dataset reads)').choices(['kafka', 'files']))
+    .option(
+      '--seed <n>',
+      'seed of a new sequence; a journal that exists goes on with its own',
+      wholeNumber,
+      1,
+    )
+    .addOption(
+      new Option('--to <place>', 'where to (default: what the dataset reads)').choices(['kafka', 'files']),
+    )
     .option('--folder <path>', 'folder for files (default: the one the dataset watches, else incoming)')
     .option('--journal <file>', 'journal file (default: HEADRACE_HOME/journals/<topic>.tsv)', '')
     .option('--partitions <n>', 'Kafka partitions of a topic that has to be created', wholeNumber, 4)
@@ -40,7 +56,10 @@ export function addProduce(program: Command, app: App, output: () => Output): vo
     .addOption(engineOption())
     .option('--master <url>', MASTER)
     .option('--connect <host:port>', CONNECT)
-    .addHelpText('after', '\nExamples:\n  headrace produce books --count 100000\n  headrace produce books --continuous --rate 500\n  headrace produce books --to files --folder incoming --count 200')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  headrace produce books --count 100000\n  headrace produce books --continuous --rate 500\n  headrace produce books --to files --folder incoming --count 200',
+    )
     .action(async (dataset: string | undefined, flags: Flags) => {
       const out = output()
       const { duplicates, malformed, late, invalid } = flags

@@ -7,25 +7,47 @@ import { failure } from '../core/errors.ts'
 import { repeatable, stopSignal } from './options.ts'
 import type { Output } from './output.ts'
 
-export function addServe(program: Command, serve: (options: ServeOptions) => Promise<Served>, client: Client, output: () => Output): void {
+export function addServe(
+  program: Command,
+  serve: (options: ServeOptions) => Promise<Served>,
+  client: Client,
+  output: () => Output,
+): void {
   program
     .command('serve')
     .description('run the service: API, scheduler and runners, with a PostgreSQL of its own')
-    .addOption(new Option('--listen <host:port>', 'where the API answers').default({ host: '127.0.0.1', port: 8480 }, '127.0.0.1:8480').argParser(listenAddress))
+    .addOption(
+      new Option('--listen <host:port>', 'where the API answers')
+        .default({ host: '127.0.0.1', port: 8480 }, '127.0.0.1:8480')
+        .argParser(listenAddress),
+    )
     .option('--database <url>', 'a PostgreSQL 15 or newer instead of the built-in one (HEADRACE_DATABASE)')
     .addOption(repeatable('--role <role>', `only this role: ${SERVE_ROLES.join(', ')}`, 'all of them', role))
-    .addHelpText('after', '\nExamples:\n  headrace serve\n  headrace serve --listen 0.0.0.0:8480 --database postgres://user:password@host/headrace\n\nThen, in another terminal: headrace tenants add acme')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  headrace serve\n  headrace serve --listen 0.0.0.0:8480 --database postgres://user:password@host/headrace\n\nThen, in another terminal: headrace tenants add acme',
+    )
     .action(async (flags: { listen: ServeOptions['listen']; database?: string; role: ServeRole[] }) => {
       const out = output()
       const signal = stopSignal()
       const started = performance.now()
-      const served = await serve({ roles: flags.role.length === 0 ? [...SERVE_ROLES] : flags.role, listen: flags.listen, databaseUrl: flags.database ?? process.env.HEADRACE_DATABASE })
-      out.say(`Ready after ${((performance.now() - started) / 1000).toFixed(1)} s.${served.address === undefined ? '' : `\n  API        ${served.address}/api/v1\n  Reference  ${served.address}/api/v1/reference\n  Token      ${served.tokenFile} (operator)`}${served.databaseFolder === undefined ? '' : `\n  Database   ${served.databaseFolder}`}\nStop with Ctrl-C; what runs is finished or given back first.`)
-      const stopped = new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }))
+      const served = await serve({
+        roles: flags.role.length === 0 ? [...SERVE_ROLES] : flags.role,
+        listen: flags.listen,
+        databaseUrl: flags.database ?? process.env.HEADRACE_DATABASE,
+      })
+      out.say(readyText(served, (performance.now() - started) / 1000))
+      const stopped = new Promise<void>((done) =>
+        signal.addEventListener('abort', () => done(), { once: true }),
+      )
       const lost = await Promise.race([stopped.then(() => false), served.ended.then(() => true)])
       if (!lost) out.say('Stopping ...')
       await served.stop()
-      if (lost) throw failure('database_unreachable', { address: 'this machine', reason: 'the built-in PostgreSQL ended; postgres.log in the home has its last words' })
+      if (lost)
+        throw failure('database_unreachable', {
+          address: 'this machine',
+          reason: 'the built-in PostgreSQL ended; postgres.log in the home has its last words',
+        })
       process.exit()
     })
   program
@@ -40,14 +62,31 @@ export function addServe(program: Command, serve: (options: ServeOptions) => Pro
     })
 }
 
+/** What a person wants to know once it runs. Roles without the API or a database of ours have less to say. */
+function readyText({ address, tokenFile, databaseFolder }: Served, seconds: number): string {
+  const api = [
+    `  API        ${address}/api/v1`,
+    `  Reference  ${address}/api/v1/reference`,
+    `  Token      ${tokenFile} (operator)`,
+  ]
+  return [
+    `Ready after ${seconds.toFixed(1)} s.`,
+    ...(address === undefined ? [] : api),
+    ...(databaseFolder === undefined ? [] : [`  Database   ${databaseFolder}`]),
+    'Stop with Ctrl-C; what runs is finished or given back first.',
+  ].join('\n')
+}
+
 function listenAddress(text: string): ServeOptions['listen'] {
   const match = /^(?:(.+):)?(\d{1,5})$/.exec(text)
   const port = Number(match?.[2])
-  if (match === null || port > 65_535) throw new InvalidArgumentError('It must be host:port, like 127.0.0.1:8480.')
+  if (match === null || port > 65_535)
+    throw new InvalidArgumentError('It must be host:port, like 127.0.0.1:8480.')
   return { host: match[1] ?? '127.0.0.1', port }
 }
 
 function role(text: string): string {
-  if (!(SERVE_ROLES as readonly string[]).includes(text)) throw new InvalidArgumentError(`It must be one of ${SERVE_ROLES.join(', ')}.`)
+  if (!(SERVE_ROLES as readonly string[]).includes(text))
+    throw new InvalidArgumentError(`It must be one of ${SERVE_ROLES.join(', ')}.`)
   return text
 }

@@ -1,11 +1,23 @@
-/** Answers of the service as the CLI shows them: the API's bodies in JSON, the columns that people look at in tables. */
+/**
+ * Answers of the service as the CLI shows them: the API's bodies in JSON, the columns that people look at in
+ * tables.
+ */
 import type { Output } from './output.ts'
 
 export interface Body extends Record<string, unknown> {}
 
-export function showList(out: Output, body: { items: Body[] } & Body, columns: string[], empty: string): void {
+export function showList(
+  out: Output,
+  body: { items: Body[] } & Body,
+  columns: string[],
+  empty: string,
+): void {
   if (out.format === 'json') out.object(body)
-  else out.rows(body.items.map((item) => pick(item, columns)), empty)
+  else
+    out.rows(
+      body.items.map((item) => pick(item, columns)),
+      empty,
+    )
 }
 
 export function showOne(out: Output, body: Body, columns?: string[]): void {
@@ -14,8 +26,15 @@ export function showOne(out: Output, body: Body, columns?: string[]): void {
 
 /** `a.b` looks inside; times lose their milliseconds. */
 function pick(item: Body, columns: string[]): Body {
-  return Object.fromEntries(columns.map((column) => {
-    const value = column.split('.').reduce<unknown>((at, part) => (at as Body | null | undefined)?.[part], item)
-    return [column.split('.').at(-1) as string, typeof value === 'string' ? value.replace(/(T\d\d:\d\d:\d\d)\.\d+Z$/, '$1Z') : value]
-  }))
+  return Object.fromEntries(
+    columns.map((column) => {
+      const value = column
+        .split('.')
+        .reduce<unknown>((at, part) => (at as Body | null | undefined)?.[part], item)
+      return [
+        column.split('.').at(-1) as string,
+        typeof value === 'string' ? value.replace(/(T\d\d:\d\d:\d\d)\.\d+Z$/, '$1Z') : value,
+      ]
+    }),
+  )
 }

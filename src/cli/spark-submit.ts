@@ -4,31 +4,57 @@ import type { App, SubmitOptions } from '../control/app.ts'
 import { stopSignal, wholeNumber } from './options.ts'
 import type { Output } from './output.ts'
 
-type Flags = Omit<SubmitOptions, 'print' | 'untilCaughtUp' | 'signal' | 'say'> & { print?: boolean; untilCaughtUp?: boolean }
+type Flags = Omit<SubmitOptions, 'print' | 'untilCaughtUp' | 'signal' | 'say'> & {
+  print?: boolean
+  untilCaughtUp?: boolean
+}
 
 export function addSparkSubmit(program: Command, app: App, output: () => Output): void {
   program
     .command('spark-submit <dataset>')
     .description('submit a Spark application of the size a job needs, and run the job on it')
     .addOption(new Option('--job <job>', 'which job').choices(['stream', 'batch']).default('stream'))
-    .option('--master <url>', 'local[n], spark://host:7077, yarn or k8s://... (default: what the declaration says)')
-    .addOption(new Option('--deploy-mode <mode>', 'client: the driver runs here; cluster: in the cluster, and the job attaches with --connect').choices(['client', 'cluster']).default('client'))
-    .option('--properties <file>', 'a properties file (spark-defaults.conf); its sizing goes before the default one')
+    .option(
+      '--master <url>',
+      'local[n], spark://host:7077, yarn or k8s://... (default: what the declaration says)',
+    )
+    .addOption(
+      new Option(
+        '--deploy-mode <mode>',
+        'client: the driver runs here; cluster: in the cluster, and the job attaches with --connect',
+      )
+        .choices(['client', 'cluster'])
+        .default('client'),
+    )
+    .option(
+      '--properties <file>',
+      'a properties file (spark-defaults.conf); its sizing goes before the default one',
+    )
     .option('--executors <n>', 'executors (default: stream 5, batch 10)', wholeNumber)
     .option('--executor-cores <n>', 'cores of each (default: stream 2, batch 4)', wholeNumber)
     .option('--executor-memory <size>', 'heap of each (default 4g)')
     .option('--rate <n>', 'messages (stream) or rows (batch) a second that the advice is for', wholeNumber)
     .option('--until-caught-up', 'stream: stop when everything that was there at the start is committed')
     .option('--print', 'only print the submission, and the advice')
-    .addHelpText('after', '\nExamples:\n  headrace spark-submit books --print\n  headrace spark-submit books --master spark://host:7077 --properties prod.conf\n  headrace spark-submit books --job batch --deploy-mode cluster --master k8s://https://host:6443 --print\n\nThe login of the server travels in the environment (SPARK_CONNECT_AUTHENTICATE_TOKEN), never among the arguments.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  headrace spark-submit books --print\n  headrace spark-submit books --master spark://host:7077 --properties prod.conf\n  headrace spark-submit books --job batch --deploy-mode cluster --master k8s://https://host:6443 --print\n\nThe login of the server travels in the environment (SPARK_CONNECT_AUTHENTICATE_TOKEN), never among the arguments.',
+    )
     .action(async (dataset: string, flags: Flags) => {
       const out = output()
-      const result = await app.sparkSubmit(dataset, { ...flags, print: flags.print === true, untilCaughtUp: flags.untilCaughtUp === true, signal: stopSignal(), say: out.note })
+      const result = await app.sparkSubmit(dataset, {
+        ...flags,
+        print: flags.print === true,
+        untilCaughtUp: flags.untilCaughtUp === true,
+        signal: stopSignal(),
+        say: out.note,
+      })
       if (out.format === 'json') out.object({ ...result })
       else {
         out.text(result.command)
         out.text(result.advice ?? 'No advice yet: no run of this dataset on Spark has been measured.')
-        if (result.attach !== null) out.text(`Then, where the server's port can be reached:\n  ${result.attach}`)
+        if (result.attach !== null)
+          out.text(`Then, where the server's port can be reached:\n  ${result.attach}`)
         if (result.result !== null) out.object(result.result)
       }
     })

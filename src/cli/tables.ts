@@ -5,13 +5,52 @@ import { wholeNumber } from './options.ts'
 import { bytesText, tableText, type Output } from './output.ts'
 
 export function addTables(program: Command, app: App, output: () => Output): void {
-  const tables = program.command('tables').description('look at tables: list, show, versions, files, query, verify, register')
-  tables.command('list').description('all tables').action(async () => {
-    const out = output()
-    const found = await app.listTables()
-    if (out.format === 'json') out.rows(found.map(({ name, path, version, files, rows, bytes }) => ({ name, path, version, files, rows, bytes })))
-    else out.rows(found.map((table) => ({ table: table.name, version: table.version, rows: table.rows, files: table.files, size: bytesText(table.bytes), path: table.path })), `No tables in ${app.home} yet; headrace stream DATASET makes one.`)
-  })
+  const tables = program
+    .command('tables')
+    .description('look at tables: list, show, versions, files, query, verify, register')
+  addList(tables, app, output)
+  addShow(tables, app, output)
+  addVersions(tables, app, output)
+  addFiles(tables, app, output)
+  addQuery(tables, app, output)
+  addVerify(tables, app, output)
+  addRegister(tables, app, output)
+}
+
+function addList(tables: Command, app: App, output: () => Output): void {
+  tables
+    .command('list')
+    .description('all tables')
+    .action(async () => {
+      const out = output()
+      const found = await app.listTables()
+      if (out.format === 'json')
+        out.rows(
+          found.map(({ name, path, version, files, rows, bytes }) => ({
+            name,
+            path,
+            version,
+            files,
+            rows,
+            bytes,
+          })),
+        )
+      else
+        out.rows(
+          found.map((table) => ({
+            table: table.name,
+            version: table.version,
+            rows: table.rows,
+            files: table.files,
+            size: bytesText(table.bytes),
+            path: table.path,
+          })),
+          `No tables in ${app.home} yet; headrace stream DATASET makes one.`,
+        )
+    })
+}
+
+function addShow(tables: Command, app: App, output: () => Output): void {
   tables
     .command('show <table>')
     .description('columns, size and marks of a table (books/raw, books/processed, or a folder)')
@@ -20,10 +59,15 @@ export function addTables(program: Command, app: App, output: () => Output): voi
       const out = output()
       const info = await app.showTable(table, flags.versionAt)
       if (out.format === 'json') return out.object({ ...info })
-      out.text(`${info.name} version ${info.version}: ${info.rows.toLocaleString('en-US')} rows in ${info.files} files, ${bytesText(info.bytes)}\n${info.path}\n`)
+      out.text(
+        `${info.name} version ${info.version}: ${info.rows.toLocaleString('en-US')} rows in ${info.files} files, ${bytesText(info.bytes)}\n${info.path}\n`,
+      )
       out.text(tableText(info.columns))
       out.text(tableText(Object.entries(info.marks).map(([mark, position]) => ({ mark, position }))))
     })
+}
+
+function addVersions(tables: Command, app: App, output: () => Output): void {
   tables
     .command('versions <table>')
     .description('what changed, newest first')
@@ -31,19 +75,42 @@ export function addTables(program: Command, app: App, output: () => Output): voi
     .action(async (table: string, flags: { limit: number }) => {
       const out = output()
       const versions = await app.tableVersions(table, flags.limit)
-      out.rows(out.format === 'json' ? versions.map((one) => ({ ...one })) : versions.map(({ details, ...one }) => ({ ...one, details: JSON.stringify(details).slice(0, 60) })))
+      out.rows(
+        out.format === 'json'
+          ? versions.map((one) => ({ ...one }))
+          : versions.map(({ details, ...one }) => ({
+              ...one,
+              details: JSON.stringify(details).slice(0, 60),
+            })),
+      )
     })
+}
+
+function addFiles(tables: Command, app: App, output: () => Output): void {
   tables
     .command('files <table>')
     .description('data files of a version')
     .option('--version-at <n>', 'an older version', wholeNumber)
-    .action(async (table: string, flags: { versionAt?: number }) => output().rows(await app.tableFiles(table, flags.versionAt)))
+    .action(async (table: string, flags: { versionAt?: number }) =>
+      output().rows(await app.tableFiles(table, flags.versionAt)),
+    )
+}
+
+function addQuery(tables: Command, app: App, output: () => Output): void {
   tables
     .command('query <table> <sql>')
     .description('run SQL (DuckDB) over a table, which is called t')
     .option('--version-at <n>', 'an older version', wholeNumber)
-    .addHelpText('after', "\nExample:\n  headrace tables query books 'SELECT publication_year, count(*) FROM t GROUP BY 1 ORDER BY 1'")
-    .action(async (table: string, sql: string, flags: { versionAt?: number }) => output().rows(await app.query(table, sql, flags.versionAt)))
+    .addHelpText(
+      'after',
+      "\nExample:\n  headrace tables query books 'SELECT publication_year, count(*) FROM t GROUP BY 1 ORDER BY 1'",
+    )
+    .action(async (table: string, sql: string, flags: { versionAt?: number }) =>
+      output().rows(await app.query(table, sql, flags.versionAt)),
+    )
+}
+
+function addVerify(tables: Command, app: App, output: () => Output): void {
   tables
     .command('verify <table>')
     .description('read everything: files, counts, and a hash of the content that does not depend on order')
@@ -52,9 +119,18 @@ export function addTables(program: Command, app: App, output: () => Output): voi
       output().object({ ...result })
       if (result.problems.length > 0) process.exitCode = 1
     })
+}
+
+function addRegister(tables: Command, app: App, output: () => Output): void {
   tables
     .command('register <table>')
     .description('print what another engine must be told to read the table')
-    .addOption(new Option('--engine <name>', 'which one').choices(['trino', 'hive', 'glue', 'spark', 'duckdb']).default('spark'))
-    .action(async (table: string, flags: { engine: string }) => output().text(await app.register(table, flags.engine as 'spark')))
+    .addOption(
+      new Option('--engine <name>', 'which one')
+        .choices(['trino', 'hive', 'glue', 'spark', 'duckdb'])
+        .default('spark'),
+    )
+    .action(async (table: string, flags: { engine: string }) =>
+      output().text(await app.register(table, flags.engine as 'spark')),
+    )
 }

@@ -8,7 +8,11 @@ export function addTest(program: Command, run: (script: string, args: string[]) 
     .option('--long <name>', 'run a long suite instead (--list names them)')
     .option('--list', 'list the long suites')
     .action(async (filter: string[], options: { long?: string; list?: boolean }) => {
-      const args = [...filter, ...(options.long === undefined ? [] : ['--long', options.long]), ...(options.list ? ['--list'] : [])]
+      const args = [
+        ...filter,
+        ...(options.long === undefined ? [] : ['--long', options.long]),
+        ...(options.list ? ['--list'] : []),
+      ]
       process.exitCode = await run('scripts/test.ts', args)
     })
 }

@@ -1,8 +1,21 @@
-/** headrace upkeep, and its parts by hand: compact, retain, vacuum, delete, reprocess. All safe beside running jobs and readers. */
+/**
+ * headrace upkeep, and its parts by hand: compact, retain, vacuum, delete, reprocess. All safe beside running
+ * jobs and readers.
+ */
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, type Command } from 'commander'
 import type { App, UpkeepOptions } from '../control/app.ts'
-import { CONNECT, MASTER, day, duration, engineChoice, engineOption, memoryOption, stopSignal, type EngineFlags } from './options.ts'
+import {
+  CONNECT,
+  MASTER,
+  day,
+  duration,
+  engineChoice,
+  engineOption,
+  memoryOption,
+  stopSignal,
+  type EngineFlags,
+} from './options.ts'
 import { bytesText, printError, type Output } from './output.ts'
 
 interface Flags extends EngineFlags {
@@ -12,64 +25,176 @@ interface Flags extends EngineFlags {
   grace?: number
 }
 
+/** The verbs of upkeep, made alike: what they share is said once. */
+interface Desk {
+  app: App
+  output: () => Output
+  verb: (name: string, description: string) => Command
+  options: (flags: Flags) => UpkeepOptions
+}
+
 export function addUpkeep(program: Command, app: App, output: () => Output): void {
   const verb = (name: string, description: string): Command =>
-    program.command(`${name} <dataset>`).description(description).option('--dry-run', 'only say files, rows and bytes').addOption(memoryOption()).addOption(engineOption()).option('--master <url>', MASTER).option('--connect <host:port>', CONNECT)
-  const options = (flags: Flags): UpkeepOptions => ({ engine: engineChoice(flags), memoryBytes: flags.memory, dryRun: flags.dryRun === true, keepFrom: flags.keepFrom, graceMs: flags.grace, say: output().progress })
-  verb('compact', 'merge small files of RAW and Processed, and move those that an older version put elsewhere; readers see the same rows before and after').action(async (dataset: string, flags: Flags) => shown(output(), await app.compact(dataset, options(flags))))
-  const keep = ['--keep-from <day>', 'first day of ingest that stays, instead of raw.retention_days'] as const
-  const grace = ['--grace <time>', 'how long replaced files stay, instead of upkeep.grace_hours; less than the longest read loses readers their files'] as const
-  verb('retain', 'move days older than raw.retention_days to the archive, or delete them, once the batch has used them').option(...keep, day).action(async (dataset: string, flags: Flags) => shown(output(), [await app.retain(dataset, options(flags))]))
-  verb('vacuum', 'delete files that no version, reader or consumer can need any more').option(...grace, duration).action(async (dataset: string, flags: Flags) => shown(output(), await app.vacuum(dataset, options(flags))))
+    program
+      .command(`${name} <dataset>`)
+      .description(description)
+      .option('--dry-run', 'only say files, rows and bytes')
+      .addOption(memoryOption())
+      .addOption(engineOption())
+      .option('--master <url>', MASTER)
+      .option('--connect <host:port>', CONNECT)
+  const options = (flags: Flags): UpkeepOptions => ({
+    engine: engineChoice(flags),
+    memoryBytes: flags.memory,
+    dryRun: flags.dryRun === true,
+    keepFrom: flags.keepFrom,
+    graceMs: flags.grace,
+    say: output().progress,
+  })
+  const desk = { app, output, verb, options }
+  addCompact(desk)
+  addRetain(desk)
+  addVacuum(desk)
+  addDelete(desk)
+  addReprocess(desk)
+  addAll(desk)
+}
+
+const KEEP = ['--keep-from <day>', 'first day of ingest that stays, instead of raw.retention_days'] as const
+const GRACE = [
+  '--grace <time>',
+  'how long replaced files stay, instead of upkeep.grace_hours; less than the longest read loses readers their files',
+] as const
+
+function addCompact({ app, output, verb, options }: Desk): void {
+  verb(
+    'compact',
+    'merge small files of RAW and Processed, and move those that an older version put elsewhere; readers see the same rows before and after',
+  ).action(async (dataset: string, flags: Flags) =>
+    shown(output(), await app.compact(dataset, options(flags))),
+  )
+}
+
+function addRetain({ app, output, verb, options }: Desk): void {
+  verb(
+    'retain',
+    'move days older than raw.retention_days to the archive, or delete them, once the batch has used them',
+  )
+    .option(...KEEP, day)
+    .action(async (dataset: string, flags: Flags) =>
+      shown(output(), [await app.retain(dataset, options(flags))]),
+    )
+}
+
+function addVacuum({ app, output, verb, options }: Desk): void {
+  verb('vacuum', 'delete files that no version, reader or consumer can need any more')
+    .option(...GRACE, duration)
+    .action(async (dataset: string, flags: Flags) =>
+      shown(output(), await app.vacuum(dataset, options(flags))),
+    )
+}
+
+interface DeleteFlags extends Flags {
+  key: Record<string, string>[]
+  keysFile?: string
+  reason: string
+}
+
+function addDelete({ app, output, verb, options }: Desk): void {
   verb('delete', 'delete rows by key from RAW (quarantine too), Processed and the archive')
-    .option('--key <column=value>', 'a record, e.g. record_id=8f0c...; columns of a longer key are separated by commas (repeatable)', keyOption, [])
+    .option(
+      '--key <column=value>',
+      'a record, e.g. record_id=8f0c...; columns of a longer key are separated by commas (repeatable)',
+      keyOption,
+      [],
+    )
     .option('--keys-file <path>', 'a JSON object a line: {"record_id":"8f0c..."}')
-    .option('--reason <text>', 'kept in the tables\' logs', 'not given')
-    .addHelpText('after', '\nThe log keeps the reason and SHA-256 of each key. Bytes leave the disk when vacuum runs after upkeep.grace_hours.')
-    .action(async (dataset: string, flags: Flags & { key: Record<string, string>[]; keysFile?: string; reason: string }) => {
+    .option('--reason <text>', "kept in the tables' logs", 'not given')
+    .addHelpText(
+      'after',
+      '\nThe log keeps the reason and SHA-256 of each key. Bytes leave the disk when vacuum runs after upkeep.grace_hours.',
+    )
+    .action(async (dataset: string, flags: DeleteFlags) => {
       const keys = [...flags.key, ...(flags.keysFile === undefined ? [] : keysOfFile(flags.keysFile))]
       shown(output(), await app.deleteRows(dataset, { ...options(flags), keys, reason: flags.reason }))
     })
-  verb('reprocess', 'decode kept messages again with the declaration of today, and publish what changed (needs raw.keep_original)')
+}
+
+function addReprocess({ app, output, verb, options }: Desk): void {
+  verb(
+    'reprocess',
+    'decode kept messages again with the declaration of today, and publish what changed (needs raw.keep_original)',
+  )
     .option('--from <day>', 'first day of ingest', day)
     .option('--to <day>', 'last day of ingest', day)
-    .action(async (dataset: string, flags: Flags & { from?: string; to?: string }) => shown(output(), [await app.reprocess(dataset, { ...options(flags), from: flags.from, to: flags.to })]))
+    .action(async (dataset: string, flags: Flags & { from?: string; to?: string }) =>
+      shown(output(), [await app.reprocess(dataset, { ...options(flags), from: flags.from, to: flags.to })]),
+    )
+}
+
+/** `headrace upkeep`: the steps that can run unasked, one after the other. */
+function addAll(desk: Desk): void {
+  const { app, output, verb } = desk
   verb('upkeep', 'compact, retain and vacuum, once or on upkeep.schedule')
-    .option(...keep, day)
-    .option(...grace, duration)
+    .option(...KEEP, day)
+    .option(...GRACE, duration)
     .option('--schedule', 'stay and run on the schedule')
     .action(async (dataset: string, flags: Flags & { schedule?: boolean }) => {
-      const all = async (): Promise<void> => {
-        const out = output()
-        const done = { compact: await app.compact(dataset, options(flags)), retain: await app.retain(dataset, options(flags)), vacuum: await app.vacuum(dataset, options(flags)) }
-        if (out.format === 'json') return out.object(done)
-        for (const [step, results] of Object.entries(done)) {
-          out.text(`${step}:`)
-          shown(out, [results].flat())
-        }
-      }
-      if (!flags.schedule) return all()
+      if (!flags.schedule) return runAll(desk, dataset, flags)
       await app.atTicks(dataset, 'upkeep', {
         signal: stopSignal(),
         begun: (schedule) => output().say(`Upkeep of ${dataset} on ${schedule}; stop with Ctrl-C.`),
-        action: () => all().catch((error: unknown) => void printError(error, output().format)),
+        action: () =>
+          runAll(desk, dataset, flags).catch((error: unknown) => void printError(error, output().format)),
       })
     })
 }
 
+async function runAll({ app, output, options }: Desk, dataset: string, flags: Flags): Promise<void> {
+  const out = output()
+  const done = {
+    compact: await app.compact(dataset, options(flags)),
+    retain: await app.retain(dataset, options(flags)),
+    vacuum: await app.vacuum(dataset, options(flags)),
+  }
+  if (out.format === 'json') return out.object(done)
+  for (const [step, results] of Object.entries(done)) {
+    out.text(`${step}:`)
+    shown(out, [results].flat())
+  }
+}
+
 function shown(out: Output, results: object[]): void {
-  const readable = (value: object): Record<string, unknown> => Object.fromEntries(Object.entries(value).map(([name, item]) => [name, name.startsWith('bytes') ? bytesText(Number(item)) : item]))
+  const readable = (value: object): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [
+        name,
+        name.startsWith('bytes') ? bytesText(Number(item)) : item,
+      ]),
+    )
   if (out.format === 'json') out.rows(results as Record<string, unknown>[])
   else out.rows(results.map(readable))
 }
 
 function keyOption(text: string, before: Record<string, string>[]): Record<string, string>[] {
-  const parts = text.split(',').map((part) => [part.slice(0, Math.max(0, part.indexOf('='))), part.slice(part.indexOf('=') + 1)])
-  if (parts.some(([column]) => column === '')) throw new InvalidArgumentError('It must be column=value; values with commas go into --keys-file.')
+  const parts = text
+    .split(',')
+    .map((part) => [part.slice(0, Math.max(0, part.indexOf('='))), part.slice(part.indexOf('=') + 1)])
+  if (parts.some(([column]) => column === ''))
+    throw new InvalidArgumentError('It must be column=value; values with commas go into --keys-file.')
   return [...before, Object.fromEntries(parts) as Record<string, string>]
 }
 
 function keysOfFile(path: string): Record<string, string>[] {
-  const lines = readFileSync(path, 'utf8').split('\n').filter((line) => line.trim() !== '')
-  return lines.map((line) => Object.fromEntries(Object.entries(JSON.parse(line) as Record<string, unknown>).map(([column, value]) => [column, String(value)])))
+  const lines = readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+  return lines.map((line) =>
+    Object.fromEntries(
+      Object.entries(JSON.parse(line) as Record<string, unknown>).map(([column, value]) => [
+        column,
+        String(value),
+      ]),
+    ),
+  )
 }

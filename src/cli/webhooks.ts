@@ -1,11 +1,10 @@
 /** headrace webhooks: who is told of what happens, at a URL or by mail. */
 import type { Command } from 'commander'
 import type { Client } from '../control/client.ts'
-import { repeatable } from './options.ts'
+import { TENANT, repeatable } from './options.ts'
 import { dryRunOf } from './dry-run.ts'
 import type { Output } from './output.ts'
 import { showList, showOne } from './service-output.ts'
-import { TENANT } from './tenants.ts'
 
 interface Of {
   tenant?: string
@@ -13,25 +12,65 @@ interface Of {
 }
 
 /** What somebody should look at. */
-const ALERTS = ['execution.failed', 'execution.sla_warning', 'execution.balance_low', 'job.demoted', 'service.disk_low']
-const ALL_TENANTS: [string, string] = ['--all-tenants', 'every tenant\'s and the service\'s own, for an operator']
+const ALERTS = [
+  'execution.failed',
+  'execution.sla_warning',
+  'execution.balance_low',
+  'job.demoted',
+  'service.disk_low',
+]
+const ALL_TENANTS: [string, string] = [
+  '--all-tenants',
+  "every tenant's and the service's own, for an operator",
+]
 const COLUMNS = ['webhook_id', 'url', 'events', 'failures', 'last_error']
 
 export function addWebhooks(program: Command, client: Client, output: () => Output): void {
   const webhooks = program.command('webhooks').description('be told of what happens, at a URL or by mail')
   const changing = dryRunOf(client, output)
-  const path = async (flags: Of): Promise<string> => (flags.allTenants === true ? '/webhooks' : `/tenants/${await client.tenant(flags.tenant)}/webhooks`)
+  const path = async (flags: Of): Promise<string> =>
+    flags.allTenants === true ? '/webhooks' : `/tenants/${await client.tenant(flags.tenant)}/webhooks`
   changing(webhooks.command('add <url>'))
     .description('tell a URL (POST) or mailto:ADDRESS of events; what failed is told again')
     .addOption(repeatable('--event <name>', 'only these, * for all', ALERTS.join(', ')))
     .option('--secret <name>', 'a secret of the tenant whose field `key` signs each delivery')
     .option(...TENANT)
     .option(...ALL_TENANTS)
-    .addHelpText('after', '\nExamples:\n  headrace webhooks add https://example.com/hook --tenant acme --event "*"\n  headrace webhooks add mailto:ops@example.com --all-tenants')
-    .action(async (url: string, flags: Of & { event: string[]; secret?: string }) => showOne(output(), await client.call('POST', await path(flags), { body: { url, events: flags.event.length === 0 ? ALERTS : flags.event, ...(flags.secret === undefined ? {} : { secret_name: flags.secret }) } })))
-  webhooks.command('list').description('list webhooks and what the last delivery met').option(...TENANT).option(...ALL_TENANTS).action(async (flags: Of) => showList(output(), await client.call('GET', await path(flags)), COLUMNS, 'Nobody is told; see headrace webhooks add --help.'))
-  changing(webhooks.command('delete <id>')).description('tell it nothing any more').option(...TENANT).option(...ALL_TENANTS).action(async (id: string, flags: Of) => {
-    await client.call('DELETE', `${await path(flags)}/${id}`)
-    output().object({ webhook_id: id, deleted: true })
-  })
+    .addHelpText(
+      'after',
+      '\nExamples:\n  headrace webhooks add https://example.com/hook --tenant acme --event "*"\n  headrace webhooks add mailto:ops@example.com --all-tenants',
+    )
+    .action(async (url: string, flags: Of & { event: string[]; secret?: string }) =>
+      showOne(
+        output(),
+        await client.call('POST', await path(flags), {
+          body: {
+            url,
+            events: flags.event.length === 0 ? ALERTS : flags.event,
+            ...(flags.secret === undefined ? {} : { secret_name: flags.secret }),
+          },
+        }),
+      ),
+    )
+  webhooks
+    .command('list')
+    .description('list webhooks and what the last delivery met')
+    .option(...TENANT)
+    .option(...ALL_TENANTS)
+    .action(async (flags: Of) =>
+      showList(
+        output(),
+        await client.call('GET', await path(flags)),
+        COLUMNS,
+        'Nobody is told; see headrace webhooks add --help.',
+      ),
+    )
+  changing(webhooks.command('delete <id>'))
+    .description('tell it nothing any more')
+    .option(...TENANT)
+    .option(...ALL_TENANTS)
+    .action(async (id: string, flags: Of) => {
+      await client.call('DELETE', `${await path(flags)}/${id}`)
+      output().object({ webhook_id: id, deleted: true })
+    })
 }

@@ -1,8 +1,17 @@
 /**
- * What the CLI (and later the API) can ask for. main/ implements it; nothing above knows an adapter. Every method throws
- * errors of the table (core/errors.ts); progress goes to `say`, results are returned.
+ * What the CLI (and later the API) can ask for. main/ implements it; nothing above knows an adapter. Every
+ * method throws errors of the table (core/errors.ts); progress goes to `say`, results are returned.
  */
-import type { BatchResult, CommitEvent, CompactResult, DeleteResult, ReprocessResult, RetainResult, StreamSummary, VacuumResult } from '../core/results.ts'
+import type {
+  BatchResult,
+  CommitEvent,
+  CompactResult,
+  DeleteResult,
+  ReprocessResult,
+  RetainResult,
+  StreamSummary,
+  VacuumResult,
+} from '../core/results.ts'
 import type { CheckResult } from '../dataset/check.ts'
 import type { EngineName } from '../dataset/declaration.ts'
 import type { Unsupported } from '../planning/engine-support.ts'
@@ -20,7 +29,9 @@ export interface EngineChoice {
 export interface StreamOptions {
   engine: EngineChoice
   untilCaughtUp: boolean
-  /** How long another run of the dataset's stream may hold it up, in milliseconds; default 0, it is refused. */
+  /**
+   * How long another run of the dataset's stream may hold it up, in milliseconds; default 0, it is refused.
+   */
   lockWaitMs?: number
   metricsPort: number | undefined
   signal: AbortSignal
@@ -79,7 +90,14 @@ export interface VersionInfo {
 export interface OffsetsInfo {
   topic: string
   topicId: string
-  partitions: { partition: number; next: number; first: number; end: number; lagRecords: number; lagSeconds: number | null }[]
+  partitions: {
+    partition: number
+    next: number
+    first: number
+    end: number
+    lagRecords: number
+    lagSeconds: number | null
+  }[]
 }
 
 export interface OffsetsChange {
@@ -190,13 +208,26 @@ export interface App {
   version: string
   home: string
   /** With an engine, or with one declared, also says what that engine cannot do. */
-  checkDataset(path: string, engine: EngineChoice): Promise<CheckResult & { path: string; unsupported: Unsupported[] }>
-  inferDataset(source: string, options: { name: string; brokers: string; record: string | undefined }): Promise<DatasetDraft>
+  checkDataset(
+    path: string,
+    engine: EngineChoice,
+  ): Promise<CheckResult & { path: string; unsupported: Unsupported[] }>
+  inferDataset(
+    source: string,
+    options: { name: string; brokers: string; record: string | undefined },
+  ): Promise<DatasetDraft>
   produce(request: ProduceRequest): Promise<Record<string, unknown>>
   stream(dataset: string, options: StreamOptions): Promise<StreamSummary>
   batch(dataset: string, options: BatchOptions): Promise<BatchResult[]>
-  /** Runs an action at each tick of the dataset's schedule for batches, or for upkeep, until the signal aborts. */
-  atTicks(dataset: string, of: 'processed' | 'upkeep', options: { signal: AbortSignal; begun(schedule: string): void; action(): Promise<void> }): Promise<void>
+  /**
+   * Runs an action at each tick of the dataset's schedule for batches, or for upkeep, until the signal
+   * aborts.
+   */
+  atTicks(
+    dataset: string,
+    of: 'processed' | 'upkeep',
+    options: { signal: AbortSignal; begun(schedule: string): void; action(): Promise<void> },
+  ): Promise<void>
   /** Submits a Spark application of the size a job needs, and runs the job on it. */
   sparkSubmit(dataset: string, options: SubmitOptions): Promise<SubmitResult>
   compact(dataset: string, options: UpkeepOptions): Promise<({ table: string } & CompactResult)[]>
@@ -215,6 +246,13 @@ export interface App {
   setOffsets(dataset: string, request: OffsetsRequest): Promise<OffsetsChange>
   listQuarantine(dataset: string, filter: QuarantineFilter): Promise<Record<string, unknown>[]>
   showQuarantined(dataset: string, position: string): Promise<Record<string, unknown>>
-  exportQuarantine(dataset: string, folder: string, filter: QuarantineFilter): Promise<{ files: number; folder: string }>
-  replayQuarantine(dataset: string, options: { rule: string | undefined; dryRun: boolean }): Promise<ReplayResult>
+  exportQuarantine(
+    dataset: string,
+    folder: string,
+    filter: QuarantineFilter,
+  ): Promise<{ files: number; folder: string }>
+  replayQuarantine(
+    dataset: string,
+    options: { rule: string | undefined; dryRun: boolean },
+  ): Promise<ReplayResult>
 }

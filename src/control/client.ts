@@ -1,15 +1,29 @@
 /** The service as the CLI reaches it: the API with a profile's address, token and tenant. */
 export interface Client {
   /** Sends a request and gives the body of its answer. Throws the error that the service answered. */
-  call<T = Record<string, unknown>>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options?: CallOptions): Promise<T>
+  call<T = Record<string, unknown>>(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    options?: CallOptions,
+  ): Promise<T>
   /** All items of a list, page by page, or the first `limit` of them. */
-  list<T = Record<string, unknown>>(path: string, options?: { query?: CallOptions['query']; limit?: number }): Promise<{ items: T[] } & Record<string, unknown>>
+  list<T = Record<string, unknown>>(
+    path: string,
+    options?: { query?: CallOptions['query']; limit?: number },
+  ): Promise<{ items: T[] } & Record<string, unknown>>
   /** From now on changes are dry runs. */
   rehearse(): void
-  /** Id of the tenant that a command is about: named, of the profile, of the token, or the only one there is. */
+  /**
+   * Id of the tenant that a command is about: named, of the profile, of the token, or the only one there is.
+   */
   tenant(named: string | undefined): Promise<string>
   /** Stores a profile after trying it. */
-  login(profile: { name: string; url: string; token: string; tenant: string | undefined }): Promise<Record<string, unknown>>
+  login(profile: {
+    name: string
+    url: string
+    token: string
+    tenant: string | undefined
+  }): Promise<Record<string, unknown>>
 }
 
 export interface CallOptions {

@@ -1,9 +1,20 @@
 /**
- * The use cases of the service, one method a request. Whoever calls has checked that the principal's role may (api/auth.ts); each method
- * acts for `tenantId` only, and the database checks that again. Bodies and answers have the field names of the API. Errors are those
- * of the error table; a method that throws has changed nothing.
+ * The use cases of the service, one method a request. Whoever calls has checked that the principal's role may
+ * (api/auth.ts); each method acts for `tenantId` only, and the database checks that again. Bodies and answers
+ * have the field names of the API. Errors are those of the error table; a method that throws has changed
+ * nothing.
  */
-import type { EstimationRequest, JobRequest, NamedPage, Page, Principal, PurchaseRequest, Quote, Role, SlaTier } from '../core/service-nouns.ts'
+import type {
+  EstimationRequest,
+  JobRequest,
+  NamedPage,
+  Page,
+  Principal,
+  PurchaseRequest,
+  Quote,
+  Role,
+  SlaTier,
+} from '../core/service-nouns.ts'
 
 export type Answer = Record<string, unknown>
 export interface Listed {
@@ -27,13 +38,27 @@ export interface Service {
   createTenant(by: Principal, body: { tenant_name: string; policy?: Answer }): Promise<Answer>
   listTenants(page: NamedPage): Promise<Listed>
   getTenant(tenantId: string): Promise<Answer>
-  changeTenant(by: Principal, tenantId: string, version: number | undefined, body: { tenant_name?: string; status?: string; policy?: Answer }): Promise<Answer>
-  createToken(by: Principal, tenantId: string, body: { token_name: string; role: Role; expires_at?: string }): Promise<Answer>
+  changeTenant(
+    by: Principal,
+    tenantId: string,
+    version: number | undefined,
+    body: { tenant_name?: string; status?: string; policy?: Answer },
+  ): Promise<Answer>
+  createToken(
+    by: Principal,
+    tenantId: string,
+    body: { token_name: string; role: Role; expires_at?: string },
+  ): Promise<Answer>
   listTokens(tenantId: string): Promise<Listed>
   revokeToken(by: Principal, tenantId: string, tokenId: string): Promise<void>
 
   /** Safe to repeat with the same key: the first answer again. */
-  buy(by: Principal, tenantId: string, key: string | undefined, body: PurchaseRequest): Promise<{ status: number; body: Answer }>
+  buy(
+    by: Principal,
+    tenantId: string,
+    key: string | undefined,
+    body: PurchaseRequest,
+  ): Promise<{ status: number; body: Answer }>
   listPurchases(tenantId: string, page: Page): Promise<Listed>
   getPurchase(tenantId: string, purchaseId: string): Promise<Answer>
   cancelPurchase(by: Principal, tenantId: string, purchaseId: string): Promise<Answer>
@@ -42,15 +67,31 @@ export interface Service {
   prices(): Promise<Answer>
   setPrices(by: Principal, body: Answer): Promise<Answer>
 
-  createJob(by: Principal, tenantId: string, key: string | undefined, body: JobRequest): Promise<{ status: number; body: Answer }>
+  createJob(
+    by: Principal,
+    tenantId: string,
+    key: string | undefined,
+    body: JobRequest,
+  ): Promise<{ status: number; body: Answer }>
   listJobs(tenantId: string, page: NamedPage): Promise<Listed>
   getJob(tenantId: string, jobId: string): Promise<Answer>
-  changeJob(by: Principal, tenantId: string, jobId: string, version: number | undefined, body: Partial<JobRequest>): Promise<Answer>
+  changeJob(
+    by: Principal,
+    tenantId: string,
+    jobId: string,
+    version: number | undefined,
+    body: Partial<JobRequest>,
+  ): Promise<Answer>
   pauseJob(by: Principal, tenantId: string, jobId: string): Promise<Answer>
   resumeJob(by: Principal, tenantId: string, jobId: string): Promise<Answer>
   deleteJob(by: Principal, tenantId: string, jobId: string): Promise<void>
   /** Queues an execution: a draft's on a sample, a production job's on everything new. */
-  runJob(by: Principal, tenantId: string, jobId: string, key: string | undefined): Promise<{ status: number; body: Answer }>
+  runJob(
+    by: Principal,
+    tenantId: string,
+    jobId: string,
+    key: string | undefined,
+  ): Promise<{ status: number; body: Answer }>
   evaluateJob(tenantId: string, jobId: string): Promise<Answer>
   promoteJob(by: Principal, tenantId: string, jobId: string): Promise<Answer>
   demoteJob(by: Principal, tenantId: string, jobId: string, reason: string): Promise<Answer>
@@ -77,10 +118,17 @@ export interface Service {
   capacityPlan(horizonDays: number): Promise<Answer>
   /** Events after a number, oldest first; all tenants' for an operator. */
   events(tenantId: string | undefined, after: string, limit: number): Promise<Answer[]>
-  /** The newest event up to which all are there and, with a number, whose events lie between; null: the installation's own. */
+  /**
+   * The newest event up to which all are there and, with a number, whose events lie between; null: the
+   * installation's own.
+   */
   news(after?: string): Promise<{ newest: string; tenants: (string | null)[] }>
   /** Without a tenant: the installation's, told of every tenant's events. A `mailto:` address gets mail. */
-  createWebhook(by: Principal, tenantId: string | undefined, body: { url: string; events: string[]; secret_name?: string }): Promise<Answer>
+  createWebhook(
+    by: Principal,
+    tenantId: string | undefined,
+    body: { url: string; events: string[]; secret_name?: string },
+  ): Promise<Answer>
   listWebhooks(tenantId: string | undefined): Promise<Listed>
   deleteWebhook(by: Principal, tenantId: string | undefined, webhookId: string): Promise<void>
   /** Write-only: a value is never given back. */

@@ -1,6 +1,6 @@
 /**
- * What statements add to the columns of a table. No column can have such a name: a source may well call a field
- * `position`, and then a name of ours would stand for its values.
+ * What statements add to the columns of a table. No column can have such a name: a source may well call a
+ * field `position`, and then a name of ours would stand for its values.
  */
 export const ADDED_COLUMNS = {
   /** Where a row stands among all rows of the slices. */

@@ -1,6 +1,6 @@
 /**
- * Amounts of the ledger: whole microseconds of CPU in a bigint, so that sums are exact and a `+` with a float does not compile.
- * One vCPU-hour is 3,600,000,000 of them; a column of 64 bits holds 2.5 million vCPU-years.
+ * Amounts of the ledger: whole microseconds of CPU in a bigint, so that sums are exact and a `+` with a float
+ * does not compile. One vCPU-hour is 3,600,000,000 of them; a column of 64 bits holds 2.5 million vCPU-years.
  */
 
 export type CpuMicros = bigint
@@ -12,7 +12,10 @@ export function estimateOf(cpuCores: number, minutes: number): CpuMicros {
   return BigInt(cpuCores) * BigInt(minutes) * 60_000_000n
 }
 
-/** For people and the API: vCPU-hours, exact to the third decimal, rounded towards zero (a balance is never shown larger than it is). */
+/**
+ * For people and the API: vCPU-hours, exact to the third decimal, rounded towards zero (a balance is never
+ * shown larger than it is).
+ */
 export function vcpuHours(amount: CpuMicros): number {
   return Number((amount * 1_000n) / VCPU_HOUR) / 1_000
 }

@@ -22,8 +22,8 @@ export interface PartitionRule {
 }
 
 /**
- * Key hashes of one chunk: per row four 32-bit words (128 bits, evenly spread) and the row's position: files in order,
- * rows in order, counted from 0 over all slices. Buffers are reused by the next call.
+ * Key hashes of one chunk: per row four 32-bit words (128 bits, evenly spread) and the row's position: files
+ * in order, rows in order, counted from 0 over all slices. Buffers are reused by the next call.
  */
 export type VisitKeys = (words: Int32Array, positions: Float64Array, rows: number) => void
 
@@ -76,9 +76,15 @@ export interface BatchEngine {
   countPartitions(slices: RawSlice[], partitions: PartitionRule[]): Promise<Map<string, number>>
   /** Adds rows, by position and in any order, to those that the next `publish` writes. */
   choose(positions: Float64Array): Promise<void>
-  /** Writes the chosen rows, one folder per table partition; paths are relative to `folder`. Not yet durable. Nothing is chosen after. */
+  /**
+   * Writes the chosen rows, one folder per table partition; paths are relative to `folder`. Not yet durable.
+   * Nothing is chosen after.
+   */
   publish(request: PublishTarget): Promise<DataFile[]>
-  /** Publishes the newest row of each key, unless a newer one is published; rewrites the files that held older ones. Not yet durable. */
+  /**
+   * Publishes the newest row of each key, unless a newer one is published; rewrites the files that held older
+   * ones. Not yet durable.
+   */
   replace(request: ReplaceRequest): Promise<Replacement>
   /** Keys of published files, for an index that has to be rebuilt or caught up. */
   readPublishedKeys(files: PublishedFile[], key: string[], visit: VisitKeys): Promise<void>

@@ -1,6 +1,6 @@
 /**
- * Looks for a text in the bytes of messages that nobody could decode, on each engine alike: as a pattern over the hexadecimal
- * text of the bytes (`hex` of DuckDB and of Spark: upper case, two signs a byte).
+ * Looks for a text in the bytes of messages that nobody could decode, on each engine alike: as a pattern over
+ * the hexadecimal text of the bytes (`hex` of DuckDB and of Spark: upper case, two signs a byte).
  */
 
 /** A byte that is a letter, a digit, or a part of a letter beyond ASCII. */
@@ -11,8 +11,9 @@ const NO_WORD = '(?:[012].|3[A-F]|40|5[B-F]|60|7[B-F])'
 const NEVER = 'x'
 
 /**
- * A pattern that RE2 and Java read alike. It finds the UTF-8 bytes of a text where they stand by themselves: `2` is found in
- * `"id":2,` and not in `2026`, or a deletion by key would take most messages there are. An empty text is found nowhere.
+ * A pattern that RE2 and Java read alike. It finds the UTF-8 bytes of a text where they stand by themselves:
+ * `2` is found in `"id":2,` and not in `2026`, or a deletion by key would take most messages there are. An
+ * empty text is found nowhere.
  */
 export function hexPattern(text: string): string {
   const bytes = Buffer.from(text)

@@ -9,10 +9,19 @@ export interface StageColumn {
   type: DeltaType
 }
 
-/** A column that is not staged: one value for the whole file, or the values of another column. Columns that are neither are null. */
-export type DerivedColumn = { name: string; type: DeltaType } & ({ value: string | number | null } | { sameAs: string })
+/**
+ * A column that is not staged: one value for the whole file, or the values of another column. Columns that
+ * are neither are null.
+ */
+export type DerivedColumn = { name: string; type: DeltaType } & (
+  | { value: string | number | null }
+  | { sameAs: string }
+)
 
-/** The bytes [0, end) that text spans point into. One object per slab: stages that share it copy its bytes once. */
+/**
+ * The bytes [0, end) that text spans point into. One object per slab: stages that share it copy its bytes
+ * once.
+ */
 export interface StagedBytes {
   bytes: Buffer
   end: number
@@ -36,8 +45,9 @@ export interface WrittenFile {
 }
 
 /**
- * Rows of one table partition on their way to a file. `append` is called many times, then `rotate`: the rows gathered so
- * far leave the stage, which is empty again when the promise resolves. They may be written while the stage fills anew.
+ * Rows of one table partition on their way to a file. `append` is called many times, then `rotate`: the rows
+ * gathered so far leave the stage, which is empty again when the promise resolves. They may be written while
+ * the stage fills anew.
  */
 export interface Stage {
   readonly rows: number
@@ -57,9 +67,10 @@ export interface RefusedRow {
 }
 
 /**
- * Rows that left a stage. `write` is called once. The file has the staged and derived columns in the order given; other names
- * in `order` are left out: readers of a Delta table take a column that a file lacks as null, and writing it costs time. When single
- * rows are to blame that a file cannot be written, it throws `rows_refused` with them (RefusedRow[]).
+ * Rows that left a stage. `write` is called once. The file has the staged and derived columns in the order
+ * given; other names in `order` are left out: readers of a Delta table take a column that a file lacks as
+ * null, and writing it costs time. When single rows are to blame that a file cannot be written, it throws
+ * `rows_refused` with them (RefusedRow[]).
  */
 export interface SealedRows {
   write(path: string, derived: DerivedColumn[], order: string[], compression: string): Promise<WrittenFile>
@@ -72,9 +83,20 @@ export interface OffsetRange {
   until: number
 }
 
-export type VisitMessageId = (partition: number, bytes: Uint8Array, start: number, length: number, contentHash: number) => void
+/** Called for every message of the window: an object for each would be garbage by the million. */
+// oxlint-disable-next-line max-params
+export type VisitMessageId = (
+  partition: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+  contentHash: number,
+) => void
 
-/** Files of rows; `inOrder`: they, and the rows in them, lie in the order of their offsets, so that nothing has to be sorted. */
+/**
+ * Files of rows; `inOrder`: they, and the rows in them, lie in the order of their offsets, so that nothing
+ * has to be sorted.
+ */
 export interface CommittedFiles {
   files: string[]
   inOrder: boolean
@@ -85,10 +107,15 @@ export interface StageEngine {
   /** Two alternating buffers a stage: one fills while the other is written. */
   createStage(columns: StageColumn[]): Promise<Stage>
   /**
-   * The identities of committed rows, message by message in the order in which they were read: for rebuilding the dedup window. Only
-   * rows of `topicId` within the ranges; the id's bytes are valid during the call.
+   * The identities of committed rows, message by message in the order in which they were read: for rebuilding
+   * the dedup window. Only rows of `topicId` within the ranges; the id's bytes are valid during the call.
    */
-  readMessageIds(committed: CommittedFiles, topicId: string, ranges: OffsetRange[], visit: VisitMessageId): Promise<void>
+  readMessageIds(
+    committed: CommittedFiles,
+    topicId: string,
+    ranges: OffsetRange[],
+    visit: VisitMessageId,
+  ): Promise<void>
   /** Identities `partition:offset:ordinal` of committed rows within the ranges. */
   readRowIds(files: string[], topicId: string, ranges: OffsetRange[]): Promise<Set<string>>
   close(): void

@@ -13,4 +13,9 @@ export interface ErrorRow {
   next: string
 }
 
-export const row = (errorClass: ErrorClass, status: number, message: string, next: string): ErrorRow => ({ class: errorClass, status, message, next })
+export const row = (errorClass: ErrorClass, status: number, message: string, next: string): ErrorRow => ({
+  class: errorClass,
+  status,
+  message,
+  next,
+})

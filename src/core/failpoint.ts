@@ -1,9 +1,13 @@
 /**
- * Named points at which a test kills the process. Each durable step has one: after it a crash must cost nothing.
- * `HEADRACE_FAILPOINT=commit.linked:3` kills at the third passing. Off, a failpoint is one comparison with undefined.
+ * Named points at which a test kills the process. Each durable step has one: after it a crash must cost
+ * nothing. `HEADRACE_FAILPOINT=commit.linked:3` kills at the third passing. Off, a failpoint is one
+ * comparison with undefined.
  */
 
-/** All failpoints, in the order in which a batch (and at the end, an execution of the service between hold and release) meets them. A name outside this list is refused at start. */
+/**
+ * All failpoints, in the order in which a batch (and at the end, an execution of the service between hold and
+ * release) meets them. A name outside this list is refused at start.
+ */
 export const FAILPOINTS = [
   'decode.message',
   'file.written',
@@ -41,7 +45,9 @@ export type Failpoint = (typeof FAILPOINTS)[number]
 
 let armed: { name: string; left: number; place: string | undefined } | undefined
 
-/** Arms the failpoint named by a setting such as `commit.linked:3`; returns false when the name is unknown. */
+/**
+ * Arms the failpoint named by a setting such as `commit.linked:3`; returns false when the name is unknown.
+ */
 export function armFailpoint(setting: string | undefined): boolean {
   if (!setting) return true
   const [, name, place, nth] = /^([\w.]+)(?:@([\d:]+)|:(\d+))?$/.exec(setting) ?? []
@@ -55,12 +61,18 @@ export function isArmed(name: Failpoint): boolean {
   return armed?.name === name
 }
 
-/** Passes a failpoint that is armed for one place only: `decode.message@2:117` kills at offset 117 of partition 2. */
+/**
+ * Passes a failpoint that is armed for one place only: `decode.message@2:117` kills at offset 117 of
+ * partition 2.
+ */
 export function failpointAt(name: Failpoint, place: string): void {
   if (armed?.name === name && armed.place === place) process.kill(process.pid, 'SIGKILL')
 }
 
-/** Passes a failpoint: SIGKILL to this process, with no chance to clean up, when it is armed and its turn has come. */
+/**
+ * Passes a failpoint: SIGKILL to this process, with no chance to clean up, when it is armed and its turn has
+ * come.
+ */
 export function failpoint(name: Failpoint): void {
   if (armed === undefined || armed.name !== name) return
   armed.left -= 1
@@ -70,8 +82,9 @@ export function failpoint(name: Failpoint): void {
 let trap: { does: string; value: string } | undefined
 
 /**
- * Arms a trap: `refuse:VALUE` makes the engine refuse to write rows that hold this text, `kill:VALUE` kills the process when it writes
- * them, `hang:VALUE` lets it decode a message with this text for ever. Returns false when the setting is none of these.
+ * Arms a trap: `refuse:VALUE` makes the engine refuse to write rows that hold this text, `kill:VALUE` kills
+ * the process when it writes them, `hang:VALUE` lets it decode a message with this text for ever. Returns
+ * false when the setting is none of these.
  */
 export function armTrap(setting: string | undefined): boolean {
   if (!setting) return true

@@ -7,7 +7,10 @@ export interface SourceFile {
 }
 
 export interface FileSource {
-  /** Complete files in order of name, and how many may still grow; asked again and again. Throws when the folder cannot be read. */
+  /**
+   * Complete files in order of name, and how many may still grow; asked again and again. Throws when the
+   * folder cannot be read.
+   */
   list(): Promise<{ complete: SourceFile[]; growing: number }>
   /** All bytes; throws file_changed when the file is not what was listed. */
   read(file: SourceFile): Promise<Buffer>

@@ -1,14 +1,14 @@
 /**
- * Paths into JSON, as declarations write them and as findings report them. One grammar for both, so that a path that was
- * reported can be declared:
+ * Paths into JSON, as declarations write them and as findings report them. One grammar for both, so that a
+ * path that was reported can be declared:
  *
- *   path   = [ "$" separator ] step { separator step }     `$` alone is the message itself
+ *   path   = [ "$" separator ] step { separator step }   `$` alone is the message itself
  *   step   = plain | quoted
- *   plain  = one or more characters other than . / [ ]     `author`, `@type`, `$id`
- *   quoted = "[" JSON string "]"                            `["service.name"]`, `[""]`; follows a step directly
+ *   plain  = one or more characters other than . / [ ]   `author`, `@type`, `$id`
+ *   quoted = "[" JSON string "]"                          `["service.name"]`, `[""]`; follows a step directly
  *
- * Steps are separated by a point or a slash. A path that starts with `$.` or `$[` is taken from the message's root, any
- * other from the record. Source of the quoted form: RFC 9535, with double quotes only.
+ * Steps are separated by a point or a slash. A path that starts with `$.` or `$[` is taken from the message's
+ * root, any other from the record. Source of the quoted form: RFC 9535, with double quotes only.
  */
 export interface JsonPath {
   /** Taken from the root of the message instead of from the record. */
@@ -30,16 +30,21 @@ export function parseJsonPath(text: string): JsonPath | string {
       if (steps.length === 0 && !fromRoot) return `it starts with ${text[at]}`
       at += 1
       if (at === text.length) return `it ends with ${text[at - 1]}`
-    } else if (text[at] !== '[' && (steps.length > 0 || fromRoot)) return `there is no separator before position ${at + 1}`
+    } else if (text[at] !== '[' && (steps.length > 0 || fromRoot))
+      return `there is no separator before position ${at + 1}`
     const step = stepAt(text, at)
-    if (step === undefined) return at < text.length && text[at] === '[' ? BRACKET : `a step is empty at position ${at + 1}`
+    if (step === undefined)
+      return at < text.length && text[at] === '[' ? BRACKET : `a step is empty at position ${at + 1}`
     steps.push(step.key)
     at = step.end
   }
   return steps.length === 0 && !fromRoot ? 'it is empty' : { fromRoot, steps }
 }
 
-/** Where the records of a document are: `$` for the document itself, `$.books[*]` for each item; a text is why it is none. */
+/**
+ * Where the records of a document are: `$` for the document itself, `$.books[*]` for each item; a text is why
+ * it is none.
+ */
 export function parseRecordPath(text: string): { steps: string[]; each: boolean } | string {
   const each = text.endsWith('[*]')
   const path = parseJsonPath(each ? text.slice(0, -3) : text)
@@ -47,8 +52,14 @@ export function parseRecordPath(text: string): { steps: string[]; each: boolean 
   return path.fromRoot ? { steps: path.steps, each } : 'it does not start with $'
 }
 
-/** A path from the record where that is the same: with records at `$.data`, `$.data.x` is `x`. Items have no such path. */
-export function relativeJsonPath(path: JsonPath, record: { steps: readonly string[]; each: boolean }): JsonPath {
+/**
+ * A path from the record where that is the same: with records at `$.data`, `$.data.x` is `x`. Items have no
+ * such path.
+ */
+export function relativeJsonPath(
+  path: JsonPath,
+  record: { steps: readonly string[]; each: boolean },
+): JsonPath {
   const isInside = path.fromRoot && !record.each && record.steps.every((step, i) => path.steps[i] === step)
   return isInside ? { fromRoot: false, steps: path.steps.slice(record.steps.length) } : path
 }

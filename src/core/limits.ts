@@ -15,16 +15,27 @@ export const LIMITS = {
    * (file).
    */
   recordBytes: 16 * MIB,
-  /** How far a quoted field of CSV reaches over line ends: beyond, its quote is a stray one and costs its own line. */
+  /**
+   * How far a quoted field of CSV reaches over line ends: beyond, its quote is a stray one and costs its own
+   * line.
+   */
   quotedFieldBytes: 4 * MIB,
   /** Fields of a header of CSV. */
   csvFields: 65_536,
-  /** Decoded values of one block of messages; when they have more, the rest of the block is decoded when these are written. */
+  /**
+   * Decoded values of one block of messages; when they have more, the rest of the block is decoded when these
+   * are written.
+   */
   unpackedBlockBytes: 32 * MIB,
-  /** A compressed file may unpack to so many times its size (deflate cannot do more than 1,032), once it is larger than a record. */
+  /**
+   * A compressed file may unpack to so many times its size (deflate cannot do more than 1,032), once it is
+   * larger than a record.
+   */
   unpackRatio: 1_000,
   xmlDepth: 128,
-  /** As many as a declaration may have columns, and those that drift may add; some files have a record a tag. */
+  /**
+   * As many as a declaration may have columns, and those that drift may add; some files have a record a tag.
+   */
   xmlAttributes: 2_400,
   xmlNameBytes: 1024,
   jsonDepth: 128,
@@ -143,5 +154,7 @@ export const LIMITS = {
 
 if (LIMITS.childHeartbeatMs * 3 > Math.min(LIMITS.childDeadlineMs, LIMITS.childStepDeadlineMs))
   throw failure('internal', { reason: 'heartbeats must come at least three times per deadline' })
-if (LIMITS.quotedFieldBytes > LIMITS.recordBytes) throw failure('internal', { reason: 'a quoted field must fit into a record' })
-if (LIMITS.slabBytes > LIMITS.stagedBytes) throw failure('internal', { reason: 'a slab must fit into staging' })
+if (LIMITS.quotedFieldBytes > LIMITS.recordBytes)
+  throw failure('internal', { reason: 'a quoted field must fit into a record' })
+if (LIMITS.slabBytes > LIMITS.stagedBytes)
+  throw failure('internal', { reason: 'a slab must fit into staging' })

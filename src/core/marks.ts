@@ -1,6 +1,6 @@
 /**
- * Marks: positions stored in a table's log as Delta `txn` actions. They are the only truth about progress. Names are
- * built here and nowhere else.
+ * Marks: positions stored in a table's log as Delta `txn` actions. They are the only truth about progress.
+ * Names are built here and nowhere else.
  */
 
 /** Mark name to position. */
@@ -41,12 +41,17 @@ export function archiveMark(): string {
   return `${PREFIX}/archive`
 }
 
-/** Numbers the moves of days to the archive, in RAW and in the archive: one is finished when both have its number. */
+/**
+ * Numbers the moves of days to the archive, in RAW and in the archive: one is finished when both have its
+ * number.
+ */
 export function movesMark(): string {
   return `${PREFIX}/moves`
 }
 
-/** Counts the deletions of rows by key in Processed: a batch that read RAW before one may not commit after it. */
+/**
+ * Counts the deletions of rows by key in Processed: a batch that read RAW before one may not commit after it.
+ */
 export function deletionMark(): string {
   return `${PREFIX}/deletions`
 }
@@ -80,7 +85,11 @@ export function sourcePositions(marks: Marks): SourcePosition[] {
 /** Marks of held partitions: partition name to RAW version. */
 export function heldPartitions(marks: Marks): Map<string, number> {
   const prefix = heldMark('')
-  return new Map([...marks].filter(([name, version]) => name.startsWith(prefix) && version >= 0).map(([name, version]) => [name.slice(prefix.length), version]))
+  return new Map(
+    [...marks]
+      .filter(([name, version]) => name.startsWith(prefix) && version >= 0)
+      .map(([name, version]) => [name.slice(prefix.length), version]),
+  )
 }
 
 /** Prefix of the mark that holds a table partition because an operator said so: 1 while it does. */

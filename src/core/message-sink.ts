@@ -15,7 +15,10 @@ export interface Acknowledged {
 export interface MessageSink {
   /** Messages that it likes to get at once. */
   readonly batchMessages?: number
-  /** Sends in order and resolves when all are acknowledged as durable; the answers are in the order of the messages. */
+  /**
+   * Sends in order and resolves when all are acknowledged as durable; the answers are in the order of the
+   * messages.
+   */
   send(messages: OutgoingMessage[]): Promise<Acknowledged[]>
   close(): Promise<void>
 }

@@ -2,7 +2,10 @@
 
 import type { Slab } from './slab.ts'
 
-/** `valueLength` and `keyLength` are -1 for null. Headers are JSON text `[["name","value"],...]`, length 0 without any. */
+/**
+ * `valueLength` and `keyLength` are -1 for null. Headers are JSON text `[["name","value"],...]`, length 0
+ * without any.
+ */
 export interface Messages {
   /** Holds keys, values and headers; decoded values are written behind them. */
   slab: Slab
@@ -42,7 +45,15 @@ export function createMessages(slab: Slab, capacity: number): Messages {
 export function ensureMessages(messages: Messages, needed: number): void {
   if (messages.partition.length >= needed) return
   const size = Math.max(needed, messages.partition.length * 2)
-  for (const key of ['partition', 'keyStart', 'keyLength', 'valueStart', 'valueLength', 'headersStart', 'headersLength'] as const) {
+  for (const key of [
+    'partition',
+    'keyStart',
+    'keyLength',
+    'valueStart',
+    'valueLength',
+    'headersStart',
+    'headersLength',
+  ] as const) {
     const grown = new Int32Array(size)
     grown.set(messages[key])
     messages[key] = grown
@@ -82,6 +93,8 @@ export function messagesBetween(m: Messages, from: number, until: number): Messa
     valueLength: cut(m.valueLength),
     headersStart: cut(m.headersStart),
     headersLength: cut(m.headersLength),
-    unread: new Map([...m.unread].filter(([i]) => i >= from && i < until).map(([i, fault]) => [i - from, fault])),
+    unread: new Map(
+      [...m.unread].filter(([i]) => i >= from && i < until).map(([i, fault]) => [i - from, fault]),
+    ),
   }
 }

@@ -14,10 +14,14 @@ export interface Capacity {
 export type OfferedCapacity = Record<Namespace, Capacity>
 
 /**
- * What one machine offers when nobody says otherwise: per namespace twice its cores (four at least) and half its memory. Jobs
- * wait for input most of the time, so that three times twice the cores is an overcommit that is stated, not hidden.
+ * What one machine offers when nobody says otherwise: per namespace twice its cores (four at least) and half
+ * its memory. Jobs wait for input most of the time, so that three times twice the cores is an overcommit that
+ * is stated, not hidden.
  */
 export function machineCapacity(cores: number, memoryBytes: number): OfferedCapacity {
-  const one = { cpuCores: Math.max(4, 2 * cores), memoryGb: Math.max(8, Math.floor(memoryBytes / 2 / 1024 ** 3)) }
+  const one = {
+    cpuCores: Math.max(4, 2 * cores),
+    memoryGb: Math.max(8, Math.floor(memoryBytes / 2 / 1024 ** 3)),
+  }
   return { [DEDICATED]: { ...one }, [SHARED]: { ...one }, [DRAFT]: { ...one } }
 }

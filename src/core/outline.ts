@@ -1,6 +1,12 @@
-/** What samples look like: the record that repeats and the values its fields had. Drafts of declarations are made of it. */
+/**
+ * What samples look like: the record that repeats and the values its fields had. Drafts of declarations are
+ * made of it.
+ */
 
-/** How values were written. JSON tells strings from numbers; in the other formats all is text. `json`: objects and mixtures, as JSON text. */
+/**
+ * How values were written. JSON tells strings from numbers; in the other formats all is text. `json`: objects
+ * and mixtures, as JSON text.
+ */
 export type Writing = 'text' | 'string' | 'number' | 'boolean' | 'json'
 
 /** Values with the numbers of the records that have them: most fields of a wide sample are rare. */
@@ -16,13 +22,16 @@ export interface SampleField extends SampleValues {
   names: string[]
   writing: Writing
   /**
-   * Of an array: how many items the records have that have it. `rows` and `values` then count items, over all records, and leave out
-   * those that are null.
+   * Of an array: how many items the records have that have it. `rows` and `values` then count items, over all
+   * records, and leave out those that are null.
    */
   lists: { rows: number[]; lengths: number[] } | undefined
   /** Of an array of objects: the fields of its items; their rows count items. */
   fields: SampleField[] | undefined
-  /** Of an array: the text of each record's, for a column that holds it as text. Undefined where a format has no such text. */
+  /**
+   * Of an array: the text of each record's, for a column that holds it as text. Undefined where a format has
+   * no such text.
+   */
   whole: SampleValues | undefined
   /** What a person should know of it. */
   notes: string[]
@@ -49,7 +58,17 @@ export interface Outline {
 
 /** A field without values yet. */
 export function createField(path: string, names: string[], writing: Writing): SampleField {
-  return { path, names, writing, rows: [], values: [], lists: undefined, fields: undefined, whole: undefined, notes: [] }
+  return {
+    path,
+    names,
+    writing,
+    rows: [],
+    values: [],
+    lists: undefined,
+    fields: undefined,
+    whole: undefined,
+    notes: [],
+  }
 }
 
 /** Why no draft can be made of a sample, and what would help. */

@@ -6,7 +6,10 @@ export type TimePeriod = (typeof TIME_PERIODS)[number]
 const MONTHS: Partial<Record<TimePeriod, number>> = { monthly: 1, yearly: 12 }
 const FIXED_MS: Partial<Record<TimePeriod, number>> = { hourly: 3_600_000, daily: 86_400_000 }
 
-/** Start of period number `count` (0 is the first). A month that is too short for the day ends on its last day. */
+/**
+ * Start of period number `count` (0 is the first). A month that is too short for the day ends on its last
+ * day.
+ */
 export function periodStart(from: Date, period: TimePeriod, count: number): Date {
   const months = MONTHS[period]
   if (months === undefined) return new Date(from.getTime() + count * (FIXED_MS[period] as number))
@@ -18,7 +21,11 @@ export function periodStart(from: Date, period: TimePeriod, count: number): Date
 }
 
 /** How many periods lie between, or the two ends nearest to `until` that would make a whole number. */
-export function wholePeriods(from: Date, until: Date, period: TimePeriod): { count: number } | { ends: Date[] } {
+export function wholePeriods(
+  from: Date,
+  until: Date,
+  period: TimePeriod,
+): { count: number } | { ends: Date[] } {
   const averageMs = FIXED_MS[period] ?? (MONTHS[period] as number) * 30.436875 * 86_400_000
   // The guess is off by one period at most, whatever the months between are.
   let count = Math.max(1, Math.round((until.getTime() - from.getTime()) / averageMs) - 1)

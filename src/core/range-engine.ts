@@ -1,6 +1,7 @@
 /**
- * An engine that reads closed ranges of a topic somewhere else, in many places at once, and makes their files where the table
- * lies. It commits nothing and remembers nothing between two calls: what it made counts when the table's log names it.
+ * An engine that reads closed ranges of a topic somewhere else, in many places at once, and makes their files
+ * where the table lies. It commits nothing and remembers nothing between two calls: what it made counts when
+ * the table's log names it.
  */
 import type { OffsetRange } from './engine.ts'
 import type { Counts } from './results.ts'
@@ -15,8 +16,18 @@ export interface Verdict {
   known: number[]
 }
 
-/** A message without its content: 64 bits of the hash of its identity, 32 of its content's. */
-export type VisitHead = (partition: number, offset: number, high: number, low: number, content: number) => void
+/**
+ * A message without its content: 64 bits of the hash of its identity, 32 of its content's. Called for every
+ * message of a range: an object for each would be garbage by the million.
+ */
+// oxlint-disable-next-line max-params
+export type VisitHead = (
+  partition: number,
+  offset: number,
+  high: number,
+  low: number,
+  content: number,
+) => void
 
 export interface DecodeRequest {
   ranges: OffsetRange[]
@@ -40,11 +51,14 @@ export interface DecodedRange {
 }
 
 export interface RangeEngine {
-  /** Visits all messages of the ranges that have an identity and a value, in order of offset within each Kafka partition. */
+  /**
+   * Visits all messages of the ranges that have an identity and a value, in order of offset within each Kafka
+   * partition.
+   */
   readHeads(ranges: OffsetRange[], visit: VisitHead): Promise<void>
   /**
-   * Decodes, checks and writes. Throws decoder_crashed when a task ended without a word: some message of the ranges kills it.
-   * Other errors of tasks come out by their own names.
+   * Decodes, checks and writes. Throws decoder_crashed when a task ended without a word: some message of the
+   * ranges kills it. Other errors of tasks come out by their own names.
    */
   decode(request: DecodeRequest): Promise<DecodedRange>
   close(): Promise<void>

@@ -54,8 +54,10 @@ export function emptyCounts(): Counts {
 }
 
 export function addCounts(into: Counts, more: Counts): void {
-  for (const key of ['read', 'accepted', 'duplicate', 'quarantined', 'notes', 'messages', 'bytes'] as const) into[key] += more[key]
-  for (const [reason, count] of Object.entries(more.byReason)) into.byReason[reason] = (into.byReason[reason] ?? 0) + count
+  for (const key of ['read', 'accepted', 'duplicate', 'quarantined', 'notes', 'messages', 'bytes'] as const)
+    into[key] += more[key]
+  for (const [reason, count] of Object.entries(more.byReason))
+    into.byReason[reason] = (into.byReason[reason] ?? 0) + count
 }
 
 export interface CompactResult {

@@ -1,4 +1,7 @@
-/** What upkeep asks of an engine: rows of existing data files in new ones, whose paths are relative to the folder given. Nothing is committed, nothing is yet durable. */
+/**
+ * What upkeep asks of an engine: rows of existing data files in new ones, whose paths are relative to the
+ * folder given. Nothing is committed, nothing is yet durable.
+ */
 import type { PublishTarget, PublishedFile, RawSlice } from './batch-engine.ts'
 import type { EngineAccess } from './object-store.ts'
 import type { DataFile, TableColumn } from './table-schema.ts'
@@ -39,15 +42,25 @@ export interface Republished {
 
 export interface RewriteEngine {
   readonly access: EngineAccess
-  /** All rows of files of one table partition as one file in `folder`, which is the call's own, in the files' order unless `orderBy` says otherwise. */
+  /**
+   * All rows of files of one table partition as one file in `folder`, which is the call's own, in the files'
+   * order unless `orderBy` says otherwise.
+   */
   merge(table: RewriteTable, files: PublishedFile[], folder: string, orderBy: string[]): Promise<DataFile>
   /**
-   * Which files hold rows of the keys, and how many. In quarantined rows, which may have no key, the original bytes are searched
-   * for the key's text, standing by itself (byte-search.ts).
-   * Remembers the messages that these rows came from: `without` clears what other rows keep of their original bytes.
+   * Which files hold rows of the keys, and how many. In quarantined rows, which may have no key, the original
+   * bytes are searched for the key's text, standing by itself (byte-search.ts). Remembers the messages that
+   * these rows came from: `without` clears what other rows keep of their original bytes.
    */
-  findKeys(table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<{ path: string; rows: number }[]>
-  /** The rows of one file but for those that the last findKeys found, as a file in `folder`; undefined when none is left. */
+  findKeys(
+    table: RewriteTable,
+    files: PublishedFile[],
+    keys: DoomedKeys,
+  ): Promise<{ path: string; rows: number }[]>
+  /**
+   * The rows of one file but for those that the last findKeys found, as a file in `folder`; undefined when
+   * none is left.
+   */
   without(table: RewriteTable, file: PublishedFile, folder: string): Promise<DataFile | undefined>
   republish(request: RepublishRequest): Promise<Republished>
   close(): Promise<void>

@@ -1,9 +1,11 @@
 /**
- * Typed columns as they go from the checks to an engine. Text stays a span of the slab; numbers are typed arrays. Only
- * rows that the selection names are written.
+ * Typed columns as they go from the checks to an engine. Text stays a span of the slab; numbers are typed
+ * arrays. Only rows that the selection names are written.
  */
 
-/** One column. `valid[row]` is 1 when the row has a value. Int64 values are two 32-bit words, low word first. */
+/**
+ * One column. `valid[row]` is 1 when the row has a value. Int64 values are two 32-bit words, low word first.
+ */
 export interface ColumnValues {
   kind: 'text' | 'int32' | 'int64' | 'double' | 'boolean'
   valid: Uint8Array

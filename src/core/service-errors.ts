@@ -1,84 +1,16 @@
 /**
- * Errors of the service: what a request is refused for, and the reasons why an execution waits, ends or costs what it does.
- * One table for API, CLI, metrics and `headrace why`. Joined into the table of errors.ts.
+ * Errors of the service: what a request is refused for, and the reasons why an execution waits, ends or costs
+ * what it does. One table for API, CLI, metrics and `headrace why`. Joined into the table of errors.ts.
  */
-import { row, type ErrorRow } from './error-row.ts'
+import type { ErrorRow } from './error-row.ts'
+import { EXECUTION_ERRORS } from './errors/executions.ts'
+import { INSTALLATION_ERRORS } from './errors/installation.ts'
+import { JOB_SETTING_ERRORS } from './errors/job-settings.ts'
+import { REQUEST_ERRORS } from './errors/requests.ts'
 
 export const SERVICE_ERRORS = {
-  unauthenticated: row('configuration', 401, 'The request carries no valid token: {reason}.', 'Send Authorization: Bearer TOKEN; headrace login stores one, an operator makes one with headrace tenants token.'),
-  forbidden: row('configuration', 403, 'The role {role} may not {action}.', 'Ask an {needed} of the tenant to do it, or for a token with that role.'),
-  not_found: row('configuration', 404, 'There is no {what} {id} here.', 'List what there is: {list}'),
-  request_invalid: row('configuration', 400, 'The request is not valid: {reason}', 'Compare it with /api/v1/openapi.json, which describes every field.'),
-  name_taken: row('conflict', 409, 'There is a {what} named {name} already.', 'Choose another name, or change the one that is there.'),
-  limit_reached: row('conflict', 409, 'There are {count} {what}, as many as there may be.', 'Let go of one that is not needed any more: {how}.'),
-  version_moved: row('conflict', 412, '{what} {id} was changed meanwhile: its version is {found}, the request expects {expected}.', 'Read it again, apply the change to what it is now, and send its ETag as If-Match.'),
-  idempotency_conflict: row('conflict', 409, 'The Idempotency-Key {key} was used for another request.', 'Send the same body to get the first answer again, or a new key for a new request.'),
-  rate_limited: row('transient', 429, 'More than {limit} requests came in a minute from one tenant (or, without a tenant, from one address).', 'Try again in {seconds} s, or ask an operator to raise requests_per_minute.'),
-  too_many_tries: row(
-    'transient', 429, 'Too many requests without a valid token came from {address}.',
-    'Try again in {seconds} s with a token that is valid; one that was used within the last hour is not held up.',
-  ),
-  tenant_suspended: row('configuration', 403, 'The tenant {tenant} is {status}.', 'An operator makes it active again: headrace tenants change {tenant} --status active'),
-  validity_not_whole: row('configuration', 422, '{from} to {until} is not a whole number of {period} periods.', 'From that start, these ends are: {ends}.'),
-  capacity_not_for_sale: row('conflict', 409, '{asked} dedicated units are more than the {free} of {total} that are free all the time from {from} to {until}.', 'Buy at most {free} units, choose another time, or raise capacity of dedicated-cpu-ns.'),
-  purchase_state: row('conflict', 409, 'The purchase is {status}; it cannot be {action}.', 'List purchases to see what each of them allows: {list}'),
-  job_state: row('conflict', 409, 'The job {job} is {status}; it cannot be {action}.', '{instead}'),
-  execution_state: row('conflict', 409, 'The execution is {status}; it cannot be {action}.', 'Look at it: headrace executions show {id}'),
-  source_type_unknown: row('configuration', 422, 'There is no source type {type}.', 'The known ones are: {known}.'),
-  schedule_invalid: row('configuration', 422, 'The schedule {cron} is not one: {reason}.', 'Write five fields (minute hour day month weekday), for example 0 2 * * *.'),
-  setting_missing: row('configuration', 422, '{where} needs {setting}.', 'Add it: {example}'),
-  secret_not_found: row('configuration', 422, 'There is no secret named {name} for this tenant.', 'Store it: headrace secrets set {name}'),
-  secrets_locked: row('configuration', 503, 'The sealed secrets cannot be opened: {reason}.', 'Check the key file {keyFile}; it is the one that the file was sealed for.'),
-  address_denied: row('configuration', 403, '{host} resolves to {address}, which tenants may not reach: {reason}.', 'Use an address outside of it, or ask an operator to allow it (HEADRACE_ALLOW_HOSTS).'),
-  source_unreachable: row('transient', 503, 'The source at {address} does not answer: {reason}.', 'Check host, port and that it runs; the execution is tried again with growing pauses.'),
-  source_auth_failed: row('configuration', 401, 'The source at {address} refused the login: {reason}.', 'Check the secret {secret} and what its user may read.'),
-  source_without_tls: row(
-    'configuration', 422, 'The server at {address} does not offer TLS, and a login or rows would go over the network as plain text.',
-    'Turn TLS on at the server, or, where the network itself is trusted, set "ssl": "disable" in source_config.',
-  ),
-  source_not_trusted: row(
-    'configuration', 422, 'The certificate of {address} was not accepted: {reason}.',
-    'Give the authority that signed it as ca (PEM text) and the host name that stands in it; "ssl": "require" does not check it.',
-  ),
-  source_not_found: row('configuration', 404, 'The source at {address} has no {what}.', 'Check the name; {known}'),
-  source_failed: row('data', 422, 'The source at {address} failed: {reason}.', 'Run the same query there by hand; nothing was published.'),
-  declaration_too_large: row(
-    'configuration', 413, '{what} has {bytes} bytes, more than the {most} that it may have.',
-    'Leave out what is not needed (descriptions, sets of values), or split it into two jobs.',
-  ),
-  check_too_long: row(
-    'configuration', 422, 'The settings of the job could not be checked within {seconds} s and {memory} MiB of memory.',
-    'Make the declaration smaller: fewer rules, columns, namespaces or shorter patterns.',
-  ),
-  check_busy: row(
-    'transient', 429, '{count} jobs of this tenant wait to be checked, as many as may.',
-    'Try again in {seconds} s; send changes of jobs one after the other.',
-  ),
-  tier_unknown: row('configuration', 422, 'There is no tier {tier}; there are: {known}.', 'Name one of them, or ask an operator to define it: headrace tiers set'),
-  cursor_invalid: row('configuration', 422, 'The cursor column {column} of {table} cannot be used: {reason}.', 'Declare a column that is not null and only grows, or leave cursor out for full reads.'),
-  draft_missing: row('conflict', 409, 'The job {job} has no finished draft execution to judge by.', 'Run one first: headrace jobs run {job}'),
-  performance_below_threshold: row('conflict', 409, 'The draft took {actual} s where {estimated} s were estimated: {ratio} times, more than 1.5.', 'Raise cpu_cores or memory_gb, or buy more units, then run the draft again.'),
-  sample_too_small: row('conflict', 409, 'The sample took {actual} s; under {least} s start-up hides what the job needs.', 'Raise sample_rows of the source, then run the draft again.'),
-  no_purchase: row('configuration', 409, 'The tenant has bought nothing that is valid at {at} and fits {cores} cores and {memory} GB.', 'Buy dedicated units or vCPU-hours: headrace purchases add'),
-  no_balance: row('configuration', 409, 'The execution needs {needed} vCPU-hours and {available} are left until {until}.', 'Buy {missing} vCPU-hours, or lower cpu_cores or estimated_runtime_minutes.'),
-  no_entitlement: row('configuration', 409, '{cores} cores and {memory} GB are more than the {units} dedicated units of the tenant give ({unitCores} cores, {unitMemory} GB).', 'Buy {missing} more units, or lower what the job asks for.'),
-  no_capacity: row('transient', 503, 'No {minutes} minutes with {cores} cores and {memory} GB are free in {namespace} until {deadline}.', 'It is tried again when capacity is given back; a later start is allowed by sla_window_hours.'),
-  window_missed: row('transient', 503, 'It could not be started so that it ends by {deadline}: it waited for {minutes} minutes with {cores} cores and {memory} GB in {namespace}.', 'Run it again, allow a later end with sla_window_hours, or buy dedicated units that are its own.'),
-  too_large: row('configuration', 409, '{cores} cores and {memory} GB are more than {namespace} has ({totalCores} cores, {totalMemory} GB).', 'Lower cpu_cores or memory_gb, or raise the capacity of the installation.'),
-  waits_for_time: row('transient', 409, 'It is booked for {at}.', 'Nothing to do; headrace jobs run starts another execution now.'),
-  waits_in_queue: row('transient', 409, 'It waits for its turn behind {ahead} execution(s).', 'Buy a larger share, or set priority: high.'),
-  job_backs_off: row('data', 409, 'The job failed {failures} times in a row; it runs again at {at}.', 'Mend the cause ({last}), then: headrace jobs run {job}'),
-  runner_lost: row('transient', 500, 'The runner {runner} was lost; attempt {attempt} ended with it.', 'It was given back to the queue; what it held was released.'),
-  cancelled: row('conflict', 409, 'It was cancelled by {actor}.', 'Start another: headrace jobs run {job}'),
-  runtime_exceeded: row('data', 500, 'It ran {minutes} minutes, the most that max_runtime_minutes allows.', 'Raise max_runtime_minutes, give it more cores, or read less at a time.'),
-  execution_memory_exceeded: row('data', 500, 'It used {used} MiB of the {limit} MiB that it may.', 'Raise memory_gb, or read less at a time.'),
-  hold_exhausted: row('configuration', 409, 'It used its {held} vCPU-hours and no more are left.', 'Buy more vCPU-hours, or set policy overage: debt for the tenant.'),
-  lender_called: row('transient', 409, 'It ran in dedicated units that {lender} lent, and needs now.', 'It was given back to the queue and goes on when its own capacity is free.'),
-  lease_lost: row('conflict', 409, 'The lease on {what} is held by {holder} with generation {found}; this process has {expected}.', 'Nothing was changed. It happens when a process was stopped for long; the other one carries on.'),
-  database_unreachable: row('transient', 503, 'PostgreSQL at {address} does not answer: {reason}.', 'Check that it runs; the service goes on by itself when it answers.'),
-  database_newer: row('configuration', 503, 'A newer headrace has changed the database (migration {migration}).', 'Use that version, or restore the backup that was made before it.'),
-  database_setup: row('configuration', 503, 'The database cannot be set up: {reason}.', 'Give a user that may create roles and owns the database, or run what docs/service.md lists once as an administrator.'),
-  service_unreachable: row('transient', 503, 'No headrace service answers at {url}: {reason}.', 'Start one with headrace serve, or check the address of the profile.'),
-  backup_damaged: row('data', 422, 'The backup in {folder} cannot be used: {reason}.', 'Use the one before it; nothing was restored.'),
-  not_ready: row('transient', 503, 'Not ready: {reason}.', 'Try again in a few seconds; /api/v1/ready says when.'),
+  ...REQUEST_ERRORS,
+  ...JOB_SETTING_ERRORS,
+  ...EXECUTION_ERRORS,
+  ...INSTALLATION_ERRORS,
 } as const satisfies Record<string, ErrorRow>

@@ -1,4 +1,6 @@
-/** Nouns of the service as requests bring them and answers show them: the field names are those of the API. */
+/**
+ * Nouns of the service as requests bring them and answers show them: the field names are those of the API.
+ */
 import type { Namespace } from './namespaces.ts'
 import type { TimePeriod } from './periods.ts'
 

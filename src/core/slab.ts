@@ -1,7 +1,7 @@
 /**
- * A slab: the bytes of many messages in one buffer, with room behind them for decoded values. Every value of a record
- * is a span (start, length) of its slab, so the hot path makes no string and no object per value, and one copy of the
- * slab hands all values to the engine.
+ * A slab: the bytes of many messages in one buffer, with room behind them for decoded values. Every value of
+ * a record is a span (start, length) of its slab, so the hot path makes no string and no object per value,
+ * and one copy of the slab hands all values to the engine.
  */
 
 export interface Slab {

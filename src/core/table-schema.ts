@@ -1,6 +1,15 @@
 /** Columns of an open table, in the types that Delta Lake, DuckDB and Spark share. */
 
-export type DeltaPrimitive = 'string' | 'integer' | 'long' | 'double' | 'boolean' | 'binary' | 'date' | 'timestamp' | `decimal(${number},${number})`
+export type DeltaPrimitive =
+  | 'string'
+  | 'integer'
+  | 'long'
+  | 'double'
+  | 'boolean'
+  | 'binary'
+  | 'date'
+  | 'timestamp'
+  | `decimal(${number},${number})`
 
 export interface DeltaArray {
   type: 'array'
@@ -41,7 +50,11 @@ export interface DataFile {
   placed?: true
 }
 
-export function tableColumn(name: string, type: DeltaType, metadata: Record<string, unknown> = {}): TableColumn {
+export function tableColumn(
+  name: string,
+  type: DeltaType,
+  metadata: Record<string, unknown> = {},
+): TableColumn {
   return { name, type, nullable: true, metadata }
 }
 
@@ -53,8 +66,9 @@ export function typeText(type: DeltaType): string {
 }
 
 /**
- * A name in a store as paths stand in the log: URI-encoded, step by step. `=` stays, as Spark and delta-rs leave
- * it: they compare paths as texts, and a file that they remove under another spelling would stay for others.
+ * A name in a store as paths stand in the log: URI-encoded, step by step. `=` stays, as Spark and delta-rs
+ * leave it: they compare paths as texts, and a file that they remove under another spelling would stay for
+ * others.
  */
 export function encodePath(name: string): string {
   return name

@@ -1,6 +1,6 @@
 /**
- * What one tenant may have, so that no tenant fills what all share. An operator sets each for the installation
- * (HEADRACE_LIMIT_JOBS) and for a tenant (`policy.limits`), which goes before.
+ * What one tenant may have, so that no tenant fills what all share. An operator sets each for the
+ * installation (HEADRACE_LIMIT_JOBS) and for a tenant (`policy.limits`), which goes before.
  */
 import { failure } from './errors.ts'
 

@@ -1,11 +1,12 @@
 /**
- * Paths into XML, as declarations write them and as findings report them. One grammar for both, so that a path that was
- * reported can be declared:
+ * Paths into XML, as declarations write them and as findings report them. One grammar for both, so that a path
+ * that was reported can be declared:
  *
  *   path = [ "/" ] step { "/" step }      a leading slash: from the document, else from the record
- *   step = "." | [ "@" ] name             `@` is an attribute, and only the last step can be one; `.` is where the path stands
+ *   step = "." | [ "@" ] name             `@` is an attribute, and only the last step can be one; `.` is where
+ *                                         the path stands
  *   name = local                          `title`: in any namespace (which one wins is the scanner's rule)
- *        | prefix ":" local               `media:title`: in the namespace that the declaration binds to the prefix
+ *        | prefix ":" local               `media:title`: in the namespace that the declaration binds to it
  *        | "{" uri "}" local              `{http://purl.org/dc/terms/}title`; `{}title` is in no namespace
  *
  * A brace that a URI has in it is written twice.
@@ -29,7 +30,8 @@ const XML_URI = 'http://www.w3.org/XML/1998/namespace'
 const STEP = /(@?)(?:\{((?:[^{}]|\{\{|\}\})*)\}([^/@{}:\s]+)|(?:([^/@{}:\s]+):)?([^/@{}:\s]+))(?=\/|$)/y
 
 /** Productions [4] and [4a] of XML 1.0 (fifth edition), without the colon. */
-const START = 'A-Z_a-z\\u{c0}-\\u{d6}\\u{d8}-\\u{f6}\\u{f8}-\\u{2ff}\\u{370}-\\u{37d}\\u{37f}-\\u{1fff}\\u{200c}\\u{200d}\\u{2070}-\\u{218f}\\u{2c00}-\\u{2fef}\\u{3001}-\\u{d7ff}\\u{f900}-\\u{fdcf}\\u{fdf0}-\\u{fffd}\\u{10000}-\\u{effff}'
+const START =
+  'A-Z_a-z\\u{c0}-\\u{d6}\\u{d8}-\\u{f6}\\u{f8}-\\u{2ff}\\u{370}-\\u{37d}\\u{37f}-\\u{1fff}\\u{200c}\\u{200d}\\u{2070}-\\u{218f}\\u{2c00}-\\u{2fef}\\u{3001}-\\u{d7ff}\\u{f900}-\\u{fdcf}\\u{fdf0}-\\u{fffd}\\u{10000}-\\u{effff}'
 const NAME = new RegExp(`^[${START}][${START}\\-.0-9\\u{b7}\\u{300}-\\u{36f}\\u{203f}\\u{2040}]*$`, 'u')
 
 /** Whether an element or attribute can have this name (without prefix). */
@@ -64,11 +66,23 @@ function stepAt(
 ): { step: XmlStep; end: number } | string {
   STEP.lastIndex = at
   const match = STEP.exec(text)
-  if (match === null) return at >= text.length || text[at] === '/' ? `a step is empty at position ${at + 1}` : `position ${at + 1} is not a name`
+  if (match === null)
+    return at >= text.length || text[at] === '/'
+      ? `a step is empty at position ${at + 1}`
+      : `position ${at + 1} is not a name`
   const [, sign, uri, localInBraces, prefix, local] = match
-  const bound = prefix === undefined ? uri?.replace(/([{}])\1/g, '$1') : prefix === 'xml' ? XML_URI : Object.hasOwn(namespaces, prefix) ? namespaces[prefix] : undefined
-  if (prefix !== undefined && bound === undefined) return `prefix ${prefix} is not declared in record.namespaces`
-  return { step: { attribute: sign === '@', local: localInBraces ?? local, uri: bound, prefix }, end: STEP.lastIndex }
+  const bound = prefix === undefined ? uri?.replace(/([{}])\1/g, '$1') : uriOf(prefix, namespaces)
+  if (prefix !== undefined && bound === undefined)
+    return `prefix ${prefix} is not declared in record.namespaces`
+  return {
+    step: { attribute: sign === '@', local: localInBraces ?? local, uri: bound, prefix },
+    end: STEP.lastIndex,
+  }
+}
+
+function uriOf(prefix: string, namespaces: Readonly<Record<string, string>>): string | undefined {
+  if (prefix === 'xml') return XML_URI
+  return Object.hasOwn(namespaces, prefix) ? namespaces[prefix] : undefined
 }
 
 /** A name in a namespace as a step that `parseXmlPath` reads back. `uri` undefined: any; empty: none. */
@@ -79,5 +93,7 @@ export function xmlStepText(
 ): string {
   if (uri === undefined) return local
   const prefix = Object.keys(namespaces).find((one) => namespaces[one] === uri)
-  return prefix === undefined || prefix === '' ? `{${uri.replace(/[{}]/g, '$&$&')}}${local}` : `${prefix}:${local}`
+  return prefix === undefined || prefix === ''
+    ? `{${uri.replace(/[{}]/g, '$&$&')}}${local}`
+    : `${prefix}:${local}`
 }

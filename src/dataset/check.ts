@@ -1,4 +1,7 @@
-/** Reads a declaration and says everything that is wrong with it at once: line, column, what is meant and what would be right. */
+/**
+ * Reads a declaration and says everything that is wrong with it at once: line, column, what is meant and what
+ * would be right.
+ */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { LineCounter, parseDocument, type Document, isCollection, isMap, isPair, isScalar, visit } from 'yaml'
 import { LIMITS } from '../core/limits.ts'
@@ -20,10 +23,20 @@ export type CheckResult = { dataset: Dataset; mistakes: [] } | { dataset: undefi
 
 let compiled: ValidateFunction | undefined
 
-/** Compiled when first needed. Our schema is checked against its draft by a test: doing it at each start took 60 ms. */
+/**
+ * Compiled when first needed. Our schema is checked against its draft by a test: doing it at each start took
+ * 60 ms.
+ */
 function schemaCheck(): ValidateFunction {
   const { $schema: _, ...schema } = DATASET_SCHEMA
-  compiled ??= new Ajv2020({ allErrors: true, strict: false, verbose: true, meta: false, validateSchema: false, code: { optimize: false } }).compile(schema)
+  compiled ??= new Ajv2020({
+    allErrors: true,
+    strict: false,
+    verbose: true,
+    meta: false,
+    validateSchema: false,
+    code: { optimize: false },
+  }).compile(schema)
   return compiled
 }
 
@@ -35,37 +48,50 @@ interface Found {
 }
 
 /**
- * Checks the text of a declaration. Never throws for what a user may have written, and says little of much: what it costs is
- * linear in the text, but for what `LIMITS` bounds.
+ * Checks the text of a declaration. Never throws for what a user may have written, and says little of much:
+ * what it costs is linear in the text, but for what `LIMITS` bounds.
  */
 export function checkDataset(text: string): CheckResult {
   const bytes = Buffer.byteLength(text)
-  if (bytes > LIMITS.declarationBytes) return refused(`the declaration has ${counted(bytes)} bytes, more than the ${counted(LIMITS.declarationBytes)} that one may have`)
+  if (bytes > LIMITS.declarationBytes)
+    return refused(
+      `the declaration has ${counted(bytes)} bytes, more than the ${counted(LIMITS.declarationBytes)} that one may have`,
+    )
   try {
     return check(text)
   } catch (error) {
     // The parser calls itself for each level, and expands aliases while they are few.
     if (error instanceof RangeError) return refused(DEEP)
-    if (error instanceof ReferenceError) return refused(error.message.split(':')[0].replace(/\.$/, ''), 'Write out what the aliases stand for.')
+    if (error instanceof ReferenceError)
+      return refused(error.message.split(':')[0].replace(/\.$/, ''), 'Write out what the aliases stand for.')
     throw error
   }
 }
 
 const DEEP = `the declaration nests deeper than ${LIMITS.declarationDepth} levels`
 const counted = (count: number): string => count.toLocaleString('en')
-const refused = (message: string, suggestion?: string): CheckResult => ({ dataset: undefined, mistakes: [{ line: 1, column: 1, message, suggestion }] })
+const refused = (message: string, suggestion?: string): CheckResult => ({
+  dataset: undefined,
+  mistakes: [{ line: 1, column: 1, message, suggestion }],
+})
 
 function check(text: string): CheckResult {
   const lines = new LineCounter()
-  // Its own search for keys that come twice compares each with each, and its pretty errors copy a line for each.
+  // Its own search for keys that come twice compares each with each, and its pretty errors copy a line for
+  // each.
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false })
   const at = (offset: number): { line: number; column: number } => {
     const position = lines.linePos(offset)
     return { line: position.line, column: position.col }
   }
-  const unread = document.errors.length > 0 ? document.errors.map((error) => ({ offset: error.pos[0], message: yamlMessage(error.message) })) : misshapen(document)
+  const unread =
+    document.errors.length > 0
+      ? document.errors.map((error) => ({ offset: error.pos[0], message: yamlMessage(error.message) }))
+      : misshapen(document)
   if (unread.length > 0) {
-    const shown = unread.slice(0, LIMITS.mistakesShown).map((one) => ({ ...at(one.offset), message: cut(one.message), suggestion: undefined }))
+    const shown = unread
+      .slice(0, LIMITS.mistakesShown)
+      .map((one) => ({ ...at(one.offset), message: cut(one.message), suggestion: undefined }))
     return { dataset: undefined, mistakes: withRest(shown, unread.length) }
   }
   keepDigits(document)
@@ -83,13 +109,22 @@ function check(text: string): CheckResult {
   return { dataset: undefined, mistakes: withRest(mistakes, (validate.errors ?? found).length) }
 }
 
-const cut = (text: string): string => (text.length <= LIMITS.mistakeChars ? text : `${text.slice(0, LIMITS.mistakeChars)}...`)
+const cut = (text: string): string =>
+  text.length <= LIMITS.mistakeChars ? text : `${text.slice(0, LIMITS.mistakeChars)}...`
 
 /** Says how many there are beyond those that are shown. */
 function withRest(shown: Mistake[], count: number): Mistake[] {
   const last = shown.at(-1)
   if (last === undefined || count <= shown.length) return shown
-  return [...shown, { line: last.line, column: last.column, message: `${counted(count - shown.length)} more mistakes are not shown`, suggestion: undefined }]
+  return [
+    ...shown,
+    {
+      line: last.line,
+      column: last.column,
+      message: `${counted(count - shown.length)} more mistakes are not shown`,
+      suggestion: undefined,
+    },
+  ]
 }
 
 /** Keys that come twice, and what nests too deep. */
@@ -107,14 +142,17 @@ function misshapen(document: Document): { offset: number; message: string }[] {
         continue
       }
       const { key, value } = item
-      if (isScalar(key) && seen.size === seen.add(key.value).size) found.push({ offset: rangeStart(key) ?? 0, message: 'Map keys must be unique' })
+      if (isScalar(key) && seen.size === seen.add(key.value).size)
+        found.push({ offset: rangeStart(key) ?? 0, message: 'Map keys must be unique' })
       open.push({ node: key, depth: depth + 1 }, { node: value, depth: depth + 1 })
     }
   }
   return found.toSorted((a, b) => a.offset - b.offset)
 }
 
-/** Numbers in rules keep their text: YAML would read 9223372036854775807 as a double, which is another number. */
+/**
+ * Numbers in rules keep their text: YAML would read 9223372036854775807 as a double, which is another number.
+ */
 function keepDigits(document: Document): void {
   const rules = document.get('rules', true)
   if (!isCollection(rules)) return
@@ -132,7 +170,10 @@ export function mistakeText(mistake: Mistake): string {
 }
 
 function yamlMessage(message: string): string {
-  return message.split('\n')[0].replace(/ at line \d+, column \d+:?$/, '').replace(/\.$/, '')
+  return message
+    .split('\n')[0]
+    .replace(/ at line \d+, column \d+:?$/, '')
+    .replace(/\.$/, '')
 }
 
 function explainAll(errors: ErrorObject[]): Found[] {
@@ -152,11 +193,19 @@ function explain(error: ErrorObject): Found {
     return { path: [...path, key], key: true, message: `unknown field ${key} in ${name}`, suggestion }
   }
   if (error.keyword === 'required')
-    return { path, message: `${name} lacks the field ${String(params.missingProperty)}`, suggestion: describe(error, String(params.missingProperty)) }
+    return {
+      path,
+      message: `${name} lacks the field ${String(params.missingProperty)}`,
+      suggestion: describe(error, String(params.missingProperty)),
+    }
   if (error.keyword === 'enum') {
     const allowed = (params.allowedValues as unknown[]).map(String)
     const near = nearest(String(error.data), allowed)
-    return { path, message: `${name} is ${JSON.stringify(error.data)}, allowed are ${allowed.join(', ')}`, suggestion: near && `Did you mean ${near}?` }
+    return {
+      path,
+      message: `${name} is ${JSON.stringify(error.data)}, allowed are ${allowed.join(', ')}`,
+      suggestion: near && `Did you mean ${near}?`,
+    }
   }
   if (error.keyword === 'type')
     return { path, message: `${name} must be ${String(params.type)}, found ${JSON.stringify(error.data)}` }
@@ -164,12 +213,16 @@ function explain(error: ErrorObject): Found {
 }
 
 function describe(error: ErrorObject, property: string): string | undefined {
-  const properties = (error.parentSchema as { properties?: Record<string, { description?: string }> })?.properties
+  const properties = (error.parentSchema as { properties?: Record<string, { description?: string }> })
+    ?.properties
   return properties?.[property]?.description
 }
 
 function pathText(path: YamlPath): string {
-  return path.reduce<string>((text, step) => (typeof step === 'number' ? `${text}[${step}]` : text === '' ? step : `${text}.${step}`), '')
+  return path.reduce<string>((text, step) => {
+    if (typeof step === 'number') return `${text}[${step}]`
+    return text === '' ? step : `${text}.${step}`
+  }, '')
 }
 
 function unescapePointer(step: string): string | number {

@@ -93,8 +93,7 @@ function checkNumbers(column: RawColumn, say: Say): void {
 }
 
 function checkTime(column: RawColumn, say: Say): void {
-  const { name, type = 'string', timezone } = column
-  const format = column.format ?? 'iso'
+  const { name, type = 'string', timezone, format = 'iso' } = column
   if (type !== 'date' && type !== 'timestamp') {
     if (column.format !== undefined)
       say('format', `format goes with type date or timestamp, column ${name} is ${type}`)
@@ -107,21 +106,29 @@ function checkTime(column: RawColumn, say: Say): void {
   if (timezone !== undefined && !isZone(timezone))
     say('timezone', `${timezone} is not an IANA time zone`, 'For example Europe/Berlin or UTC.')
   if (format === 'iso') return
-  if (Object.hasOwn(EPOCH_PLACES, format)) {
-    if (type === 'date')
-      say(
-        'format',
-        `${format} counts ${UNITS[format]}, and column ${name} is a date`,
-        'type: timestamp holds times.',
-      )
-    else if (timezone !== undefined)
-      say(
-        'timezone',
-        `${format} counts from 1970 in UTC, so a timezone changes nothing`,
-        'Leave timezone out.',
-      )
-    return
-  }
+  if (Object.hasOwn(EPOCH_PLACES, format)) checkEpoch(column, format, say)
+  else checkLetters(column, format, type, say)
+}
+
+/** A format that counts since 1970. */
+function checkEpoch({ name, type, timezone }: RawColumn, format: string, say: Say): void {
+  if (type === 'date')
+    say(
+      'format',
+      `${format} counts ${UNITS[format]}, and column ${name} is a date`,
+      'type: timestamp holds times.',
+    )
+  else if (timezone !== undefined)
+    say('timezone', `${format} counts from 1970 in UTC, so a timezone changes nothing`, 'Leave timezone out.')
+}
+
+/** A format of letters, like yyyy-MM-dd. */
+function checkLetters(
+  { name, timezone, trim }: RawColumn,
+  format: string,
+  type: 'date' | 'timestamp',
+  say: Say,
+): void {
   const steps = parseTemporalFormat(format, type)
   if (!Array.isArray(steps)) {
     say('format', problemText(format, steps), meant(format, type, steps))
@@ -131,7 +138,7 @@ function checkTime(column: RawColumn, say: Say): void {
   const isCut =
     (first.kind === 'text' && first.text.charCodeAt(0) <= 32) ||
     (last.kind === 'text' && last.text.charCodeAt(last.text.length - 1) <= 32)
-  if (isCut && column.trim !== false)
+  if (isCut && trim !== false)
     say(
       'format',
       `format ${format} starts or ends with white space, which is cut off before`,

@@ -1,8 +1,23 @@
-/** Names of columns made of what a source calls its fields: readable, unique without regard to case, none that tables have themselves. */
+/**
+ * Names of columns made of what a source calls its fields: readable, unique without regard to case, none that
+ * tables have themselves.
+ */
 import { RESERVED_COLUMNS } from './declaration.ts'
 
 /** Letters that stay letters when their marks are taken away do so by themselves (NFKD); these do not. */
-const LETTERS: Record<string, string> = { ß: 'ss', æ: 'ae', œ: 'oe', ø: 'o', đ: 'd', ð: 'd', þ: 'th', ł: 'l', ı: 'i', ħ: 'h', ŋ: 'n' }
+const LETTERS: Record<string, string> = {
+  ß: 'ss',
+  æ: 'ae',
+  œ: 'oe',
+  ø: 'o',
+  đ: 'd',
+  ð: 'd',
+  þ: 'th',
+  ł: 'l',
+  ı: 'i',
+  ħ: 'h',
+  ŋ: 'n',
+}
 const LONGEST = 100
 
 export interface ColumnName {
@@ -26,8 +41,8 @@ export function createColumnNames(): (names: readonly string[], position: number
 }
 
 /**
- * The name as it is, or with the first free number behind it: `Id` beside `id` is `Id_2`, since engines do not
- * tell them apart. `taken` holds names in small letters, and then this one.
+ * The name as it is, or with the first free number behind it: `Id` beside `id` is `Id_2`, since engines do
+ * not tell them apart. `taken` holds names in small letters, and then this one.
  */
 export function freeName(name: string, taken: Set<string>): string {
   let free = name
@@ -37,10 +52,16 @@ export function freeName(name: string, taken: Set<string>): string {
 }
 
 function readable(name: string): { text: string; lost: boolean } {
-  const plain = name.normalize('NFKD').replace(/\p{M}/gu, '').replace(/[^\0-\x7f]/gu, (char) => LETTERS[char.toLowerCase()] ?? char)
+  const plain = name
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^\0-\x7f]/gu, (char) => LETTERS[char.toLowerCase()] ?? char)
   const lost = /[\p{L}\p{N}]/u.test(plain.replace(/[\0-\x7f]/g, '')) || !/[A-Za-z0-9]/.test(plain)
   const split = plain.replace(/([a-z])([A-Z])/g, '$1_$2')
-  const text = split.replace(/[^A-Za-z0-9]+/g, '_').replace(/^_+|_+$/g, '').toLowerCase()
+  const text = split
+    .replace(/[^A-Za-z0-9]+/g, '_')
+    .replace(/^_+|_+$/g, '')
+    .toLowerCase()
   return { text, lost: lost || text === '' }
 }
 

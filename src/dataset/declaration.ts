@@ -1,12 +1,22 @@
 /**
- * A dataset: one declaration of where data comes from, what a record looks like, what is checked and where it lands.
- * This is the form after parsing, with every default filled in; `schema.ts` is the form that users write.
+ * A dataset: one declaration of where data comes from, what a record looks like, what is checked and where it
+ * lands. This is the form after parsing, with every default filled in; `schema.ts` is the form that users
+ * write.
  */
 import { ENGINE_COLUMNS } from '../core/added-columns.ts'
 import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../core/raw-columns.ts'
 import type { Schedule } from './schedule.ts'
 
-export type ScalarType = 'string' | 'uuid' | 'integer' | 'long' | 'double' | 'decimal' | 'boolean' | 'date' | 'timestamp'
+export type ScalarType =
+  | 'string'
+  | 'uuid'
+  | 'integer'
+  | 'long'
+  | 'double'
+  | 'decimal'
+  | 'boolean'
+  | 'date'
+  | 'timestamp'
 
 export interface ColumnFormat {
   trim: boolean
@@ -59,7 +69,9 @@ export interface KafkaSourceSpec {
   topic: string
   start: 'earliest' | 'latest'
   tls: { ca: string | undefined; verify: boolean } | undefined
-  sasl: { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; passwordFile: string } | undefined
+  sasl:
+    | { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; passwordFile: string }
+    | undefined
 }
 
 export interface FilesSourceSpec {
@@ -80,9 +92,14 @@ export interface PartitionField {
 
 export type EngineName = 'duckdb' | 'spark'
 
-/** Where Spark runs and how it is used. One of `connect` and `master`: attach to a server, or start one for the job. */
+/**
+ * Where Spark runs and how it is used. One of `connect` and `master`: attach to a server, or start one for
+ * the job.
+ */
 export interface SparkSpec {
-  /** `host:port` of a Spark Connect server that lives elsewhere; empty: a server is started on this machine. */
+  /**
+   * `host:port` of a Spark Connect server that lives elsewhere; empty: a server is started on this machine.
+   */
   connect: string
   tls: boolean
   /** File with the token that the server wants; empty: none. */
@@ -153,7 +170,13 @@ export interface Dataset {
   upkeep: { schedule: Schedule; fileBytes: number; rowsPerFile: number; graceMs: number }
 }
 
-export const RESERVED_COLUMNS: readonly string[] = [...[...ORIGIN_COLUMNS, ...REJECT_COLUMNS].map((column) => column.name), 'outcome', 'ingest_date', 'processed_date', ...ENGINE_COLUMNS]
+export const RESERVED_COLUMNS: readonly string[] = [
+  ...[...ORIGIN_COLUMNS, ...REJECT_COLUMNS].map((column) => column.name),
+  'outcome',
+  'ingest_date',
+  'processed_date',
+  ...ENGINE_COLUMNS,
+]
 
 /** No column has this name: programs that read rows into objects, ours among them, would lose its values. */
 export const UNUSABLE_COLUMN = '__proto__'

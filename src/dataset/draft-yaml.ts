@@ -6,9 +6,21 @@ const WORDS = /^(true|false|yes|no|on|off|y|n|null|none|nan|inf|~)$/i
 const LINE = 100
 
 export function draftYaml(draft: Draft, notes: readonly string[]): string {
-  const { dataset, source, record, columns: _, drift, processed } = draft.declaration as Record<string, unknown> & { processed?: { key: string[]; partition_by?: object[] } }
+  const {
+    dataset,
+    source,
+    record,
+    columns: _,
+    drift,
+    processed,
+  } = draft.declaration as Record<string, unknown> & {
+    processed?: { key: string[]; partition_by?: object[] }
+  }
   return [
-    ...comment('', `Drafted from ${draft.records.toLocaleString('en-US')} sample record(s). Look at: types, required, the key, the partition.`),
+    ...comment(
+      '',
+      `Drafted from ${draft.records.toLocaleString('en-US')} sample record(s). Look at: types, required, the key, the partition.`,
+    ),
     ...notes.flatMap((note) => comment('', `- ${note.replace(/[.\s]+$/, '')}.`)),
     '# yaml-language-server: $schema=../schemas/dataset.json',
     `dataset: ${valueText(dataset)}`,
@@ -25,16 +37,31 @@ export function draftYaml(draft: Draft, notes: readonly string[]): string {
 }
 
 function section(value: Record<string, Record<string, unknown>>): string[] {
-  return Object.entries(value).flatMap(([name, inner]) => [`  ${name}:`, ...Object.entries(inner).map(([key, one]) => `    ${key}: ${valueText(one)}`)])
+  return Object.entries(value).flatMap(([name, inner]) => [
+    `  ${name}:`,
+    ...Object.entries(inner).map(([key, one]) => `    ${key}: ${valueText(one)}`),
+  ])
 }
 
 function columnLines(column: DraftColumn, indent: string): string[] {
   const { fields, ...settings } = column.settings
-  const notes = oneLine([...column.notes, ...(column.fields ?? []).flatMap((field) => field.notes.map((note) => `${String(field.settings.name)}: ${note}`))].join('; '))
-  const text = Object.entries(settings).map(([name, value]) => `${name}: ${valueText(value)}`).join(', ')
-  const line = fields === undefined ? `${indent}- { ${text} }` : `${indent}- { ${text}, fields: ${valueText(fields)} }`
+  const notes = oneLine(
+    [
+      ...column.notes,
+      ...(column.fields ?? []).flatMap((field) =>
+        field.notes.map((note) => `${String(field.settings.name)}: ${note}`),
+      ),
+    ].join('; '),
+  )
+  const text = Object.entries(settings)
+    .map(([name, value]) => `${name}: ${valueText(value)}`)
+    .join(', ')
+  const line =
+    fields === undefined ? `${indent}- { ${text} }` : `${indent}- { ${text}, fields: ${valueText(fields)} }`
   if (notes === '') return [line]
-  return line.length + notes.length <= LINE ? [`${line}  # ${notes}`] : [...comment(indent, `${String(settings.name)}: ${notes}`), line]
+  return line.length + notes.length <= LINE
+    ? [`${line}  # ${notes}`]
+    : [...comment(indent, `${String(settings.name)}: ${notes}`), line]
 }
 
 function withKey(draft: Draft, processed: { key: string[]; partition_by?: object[] }): string[] {
@@ -42,13 +69,23 @@ function withKey(draft: Draft, processed: { key: string[]; partition_by?: object
     'processed:',
     ...comment('  ', `What makes a record unique: ${draft.key.reason}.`),
     `  key: ${valueText(processed.key)}`,
-    ...(processed.partition_by === undefined ? [] : ['  partition_by:', ...processed.partition_by.map((one) => `    - ${valueText(one)}  # ${draft.partition?.reason ?? ''}`)]),
+    ...(processed.partition_by === undefined
+      ? []
+      : [
+          '  partition_by:',
+          ...processed.partition_by.map(
+            (one) => `    - ${valueText(one)}  # ${draft.partition?.reason ?? ''}`,
+          ),
+        ]),
   ]
 }
 
 function withoutKey(draft: Draft): string[] {
   return [
-    ...comment('', `${draft.key.reason}. Without a key nothing is published: when you know what makes a record unique, write`),
+    ...comment(
+      '',
+      `${draft.key.reason}. Without a key nothing is published: when you know what makes a record unique, write`,
+    ),
     '# processed:',
     '#   key: [one_column, another_column]',
   ]
@@ -71,12 +108,18 @@ function oneLine(text: string): string {
 
 export function valueText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(valueText).join(', ')}]`
-  if (typeof value === 'object' && value !== null) return `{ ${Object.entries(value).map(([key, inner]) => `${valueText(key)}: ${valueText(inner)}`).join(', ')} }`
+  if (typeof value === 'object' && value !== null)
+    return `{ ${Object.entries(value)
+      .map(([key, inner]) => `${valueText(key)}: ${valueText(inner)}`)
+      .join(', ')} }`
   return typeof value === 'string' ? scalarText(value) : String(value)
 }
 
 function scalarText(text: string): string {
   if (/^[A-Za-z_/][\w./*-]*$/.test(text) && !WORDS.test(text)) return text
   // A JSON string is one of YAML, but for characters that YAML does not print.
-  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return JSON.stringify(text).replace(
+    /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

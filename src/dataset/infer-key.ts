@@ -1,4 +1,7 @@
-/** A key that a sample supports, and a partition: proposed when the sample proves them, left to a person when it does not. */
+/**
+ * A key that a sample supports, and a partition: proposed when the sample proves them, left to a person when
+ * it does not.
+ */
 import type { ScalarType } from './declaration.ts'
 import { instantOf } from './infer-temporal.ts'
 
@@ -8,7 +11,10 @@ export interface KeyCandidate {
   /** Of a date or timestamp. */
   format: string
   position: number
-  /** A value for each record, as its type sees it; undefined when some record has none, or when the column is an array. */
+  /**
+   * A value for each record, as its type sees it; undefined when some record has none, or when the column is
+   * an array.
+   */
   values: string[] | undefined
 }
 
@@ -18,11 +24,14 @@ export interface KeyDraft {
   reason: string
 }
 
-const NAMED_ID = /(^|_)(id|uuid|guid|key|code|no|nr|num|number|isbn|ean|sku|iata|icao|iso|alpha_?[23]|cca[23]|slug|email|url|uri|hash|symbol|tzid)$|id$/
+const NAMED_ID =
+  /(^|_)(id|uuid|guid|key|code|no|nr|num|number|isbn|ean|sku|iata|icao|iso|alpha_?[23]|cca[23]|slug|email|url|uri|hash|symbol|tzid)$|id$/
 /** No single key, but a part of one: when or which of several, in a place of its own. */
-const NAMED_PART = /(^|_)(year|month|week|day|hour|date|time|period|quarter|season|line|seq|sequence|index|position|rank|version|level|age|sex|type|group|round|source|target|from|to|origin|destination|parent|child)(_|$)/
+const NAMED_PART =
+  /(^|_)(year|month|week|day|hour|date|time|period|quarter|season|line|seq|sequence|index|position|rank|version|level|age|sex|type|group|round|source|target|from|to|origin|destination|parent|child)(_|$)/
 /** What two records share by chance, whatever the sample says. */
-const NEVER_KEY = /(^|_)((first|last|given|family|middle|sur)_?name|address|street|comments?|descriptions?|notes?|remarks?|text|title|latitude|longitude|lat|lon|lng|price|amount|cost|total)(_|$)/
+const NEVER_KEY =
+  /(^|_)((first|last|given|family|middle|sur)_?name|address|street|comments?|descriptions?|notes?|remarks?|text|title|latitude|longitude|lat|lon|lng|price|amount|cost|total)(_|$)/
 /** Of pairs and triples: columns that are looked at, so that a wide sample stays quick. */
 const COMBINED = 12
 /** Texts longer than this are descriptions. */
@@ -31,26 +40,51 @@ const LONGEST = 128
 const FEW = 2
 
 export function inferKey(columns: KeyCandidate[], records: number): KeyDraft {
-  if (records < FEW) return { key: [], reason: records === 0 ? 'The sample has no record, so that no key can be tried' : 'The sample has one record, which proves no key' }
-  const full = columns.filter((column) => column.values !== undefined && !['double', 'boolean'].includes(column.type))
+  if (records < FEW)
+    return {
+      key: [],
+      reason:
+        records === 0
+          ? 'The sample has no record, so that no key can be tried'
+          : 'The sample has one record, which proves no key',
+    }
+  const full = columns.filter(
+    (column) => column.values !== undefined && !['double', 'boolean'].includes(column.type),
+  )
   const said = `${records.toLocaleString('en-US')} records of the sample`
   const single = ranked(full).find((column) => rank(column) <= SINGLE && isUnique([column], records))
   if (single !== undefined) return { key: [single.name], reason: `unique and never empty in all ${said}` }
-  const parts = ranked(full).filter((column) => distinct(column) > 1).slice(0, COMBINED).toSorted((one, other) => one.position - other.position)
-  for (const [i, one] of parts.entries()) for (const other of parts.slice(i + 1)) if (isUnique([one, other], records)) return together([one, other], said)
+  const parts = ranked(full)
+    .filter((column) => distinct(column) > 1)
+    .slice(0, COMBINED)
+    .toSorted((one, other) => one.position - other.position)
+  for (const [i, one] of parts.entries())
+    for (const other of parts.slice(i + 1))
+      if (isUnique([one, other], records)) return together([one, other], said)
   for (const [i, one] of parts.entries())
     for (const [j, other] of parts.slice(i + 1).entries())
-      for (const third of parts.slice(i + j + 2)) if (isUnique([one, other, third], records)) return together([one, other, third], said)
-  return { key: [], reason: `No column that is always there, nor two or three of them together, is unique in the ${said}` }
+      for (const third of parts.slice(i + j + 2))
+        if (isUnique([one, other, third], records)) return together([one, other, third], said)
+  return {
+    key: [],
+    reason: `No column that is always there, nor two or three of them together, is unique in the ${said}`,
+  }
 }
 
 function together(columns: KeyCandidate[], said: string): KeyDraft {
-  return { key: columns.map((column) => column.name), reason: `no column alone is unique and always there; together these are, in all ${said}` }
+  return {
+    key: columns.map((column) => column.name),
+    reason: `no column alone is unique and always there; together these are, in all ${said}`,
+  }
 }
 
-/** Identifiers first; measures (numbers that are named otherwise, further right) and long texts are no keys. */
+/**
+ * Identifiers first; measures (numbers that are named otherwise, further right) and long texts are no keys.
+ */
 function ranked(columns: KeyCandidate[]): KeyCandidate[] {
-  return columns.filter((column) => rank(column) < Infinity).toSorted((one, other) => rank(one) - rank(other) || one.position - other.position)
+  return columns
+    .filter((column) => rank(column) < Infinity)
+    .toSorted((one, other) => rank(one) - rank(other) || one.position - other.position)
 }
 
 /** Ranks up to this one may be a key alone. */
@@ -107,11 +141,19 @@ export function inferPartition(columns: KeyCandidate[], records: number): Partit
     const days = column.values.map((value) => dayOf(column, value))
     if (days.includes(undefined)) continue
     const dates = days.map((day) => new Date(Number(day) * 86_400_000).toISOString())
-    for (const [unit, length] of [['day', 10], ['month', 7], ['year', 4]] as const) {
+    for (const [unit, length] of [
+      ['day', 10],
+      ['month', 7],
+      ['year', 4],
+    ] as const) {
       const count = new Set(dates.map((date) => date.slice(0, length))).size
       if (count > PARTITIONS || count * RECORDS_OF_A_PARTITION > records) continue
       const transform = unit === 'day' && column.type === 'date' ? 'identity' : unit
-      return { column: column.name, transform, reason: `${count.toLocaleString('en-US')} ${unit}${count === 1 ? '' : 's'} in ${records.toLocaleString('en-US')} records` }
+      return {
+        column: column.name,
+        transform,
+        reason: `${count.toLocaleString('en-US')} ${unit}${count === 1 ? '' : 's'} in ${records.toLocaleString('en-US')} records`,
+      }
     }
   }
   return undefined

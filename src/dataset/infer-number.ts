@@ -21,17 +21,27 @@ const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/
 const DECIMAL_DIGITS = 38
 /** Digits that a later value may have more than those of the sample. */
 const ROOM = 4
-/** Columns of such names have codes: digits that nobody adds up, and that may begin with a zero in the next file. */
-const CODE = /(^|_)(zip|zipcode|postal|postcode|postalcode|plz|phone|telephone|tel|mobile|fax|iban|bic|ssn|isbn|issn|ean|upc|gtin|card|barcode|account_(no|number)|vat|tax_id|fips|siret|siren)(_|$)/
+/**
+ * Columns of such names have codes: digits that nobody adds up, and that may begin with a zero in the next
+ * file.
+ */
+const CODE =
+  /(^|_)(zip|zipcode|postal|postcode|postalcode|plz|phone|telephone|tel|mobile|fax|iban|bic|ssn|isbn|issn|ean|upc|gtin|card|barcode|account_(no|number)|vat|tax_id|fips|siret|siren)(_|$)/
 
 /** A text is the reason why no numeric type holds these values; undefined: they are no numbers. */
-export function inferNumber(texts: readonly string[], writing: Writing, name: string, isBarred: (type: ScalarType) => boolean): NumberDraft | string | undefined {
+export function inferNumber(
+  texts: readonly string[],
+  writing: Writing,
+  name: string,
+  isBarred: (type: ScalarType) => boolean,
+): NumberDraft | string | undefined {
   const numbers = texts.map(partsOf)
   if (texts.length === 0 || !numbers.every((one) => one !== undefined)) return undefined
   const odd = numbers.map(oddness).find((reason) => reason !== undefined)
   if (odd !== undefined) return odd
   if (numbers.some((one) => one.exponent !== undefined)) return doubleDraft(numbers, writing, isBarred)
-  if (numbers.every((one) => one.fraction === undefined)) return integerDraft(numbers, writing, name, isBarred)
+  if (numbers.every((one) => one.fraction === undefined))
+    return integerDraft(numbers, writing, name, isBarred)
   return decimalDraft(numbers, writing, isBarred)
 }
 
@@ -45,28 +55,44 @@ function partsOf(text: string): Parts | undefined {
 function oddness({ text, sign, whole, fraction, exponent }: Parts): string | undefined {
   if (sign === '+') return `digits with a plus sign (${text}), which a number would lose`
   if (/^0\d/.test(whole)) return `digits with leading zeros (${text}), which a number would lose`
-  if (sign === '-' && !/[1-9]/.test(whole + (fraction ?? ''))) return `zero with a minus sign (${text}), which a number would lose`
+  if (sign === '-' && !/[1-9]/.test(whole + (fraction ?? '')))
+    return `zero with a minus sign (${text}), which a number would lose`
   if (fraction === '' && exponent === undefined) return `digits that end with a point (${text})`
   return undefined
 }
 
 const CHANGED = 'numbers that did not load as they are when the draft was tried'
 
-function integerDraft(numbers: Parts[], writing: Writing, name: string, isBarred: (type: ScalarType) => boolean): NumberDraft | string {
+function integerDraft(
+  numbers: Parts[],
+  writing: Writing,
+  name: string,
+  isBarred: (type: ScalarType) => boolean,
+): NumberDraft | string {
   const digits = longest(numbers.map((one) => one.whole))
   if (writing === 'text' && CODE.test(name)) return 'digits of a code, by its name: kept as text'
   if (digits <= 9 && !isBarred('integer')) return { type: 'integer', settings: {}, notes: [] }
-  if (numbers.every((one) => BigInt.asIntN(64, BigInt(one.text)) === BigInt(one.text)) && !isBarred('long')) return { type: 'long', settings: {}, notes: [] }
+  if (numbers.every((one) => BigInt.asIntN(64, BigInt(one.text)) === BigInt(one.text)) && !isBarred('long'))
+    return { type: 'long', settings: {}, notes: [] }
   if (isBarred('decimal')) return CHANGED
   if (digits > DECIMAL_DIGITS) return `${digits} digits are more than a number type has`
-  return { type: 'decimal', settings: { precision: Math.min(DECIMAL_DIGITS, digits + ROOM), scale: 0 }, notes: [`up to ${digits} digits, more than long has`] }
+  return {
+    type: 'decimal',
+    settings: { precision: Math.min(DECIMAL_DIGITS, digits + ROOM), scale: 0 },
+    notes: [`up to ${digits} digits, more than long has`],
+  }
 }
 
 /**
- * A decimal keeps the value of each text. It keeps the text too when all have equally many digits behind the point, or are as short as
- * can be; `1.10` beside `1.5` is a version or a label in a format where all is text.
+ * A decimal keeps the value of each text. It keeps the text too when all have equally many digits behind the
+ * point, or are as short as can be; `1.10` beside `1.5` is a version or a label in a format where all is
+ * text.
  */
-function decimalDraft(numbers: Parts[], writing: Writing, isBarred: (type: ScalarType) => boolean): NumberDraft | string | undefined {
+function decimalDraft(
+  numbers: Parts[],
+  writing: Writing,
+  isBarred: (type: ScalarType) => boolean,
+): NumberDraft | string | undefined {
   const scales = new Set(numbers.map((one) => one.fraction?.length ?? 0))
   const [scale, whole] = [Math.max(...scales), longest(numbers.map((one) => one.whole))]
   if (writing === 'text' && !givesTextBack(numbers, scales))
@@ -94,9 +120,14 @@ function examples(numbers: Parts[]): string {
   return `${padded.text}, ${other.text}`
 }
 
-function doubleDraft(numbers: Parts[], writing: Writing, isBarred: (type: ScalarType) => boolean): NumberDraft | string {
+function doubleDraft(
+  numbers: Parts[],
+  writing: Writing,
+  isBarred: (type: ScalarType) => boolean,
+): NumberDraft | string {
   const bare = numbers.find((one) => one.fraction === undefined && one.exponent === undefined)
-  if (bare !== undefined && writing !== 'number') return `whole numbers (${bare.text}) beside numbers with an exponent`
+  if (bare !== undefined && writing !== 'number')
+    return `whole numbers (${bare.text}) beside numbers with an exponent`
   const lost = numbers.find((one) => !survivesDouble(one.text))
   if (lost !== undefined) return `${lost.text} has more digits than a double keeps`
   return isBarred('double') ? CHANGED : { type: 'double', settings: {}, notes: [] }
@@ -115,7 +146,8 @@ export function plainNumber(text: string): string {
   const digits = (one.whole + (one.fraction ?? '')).replace(/^0+/, '')
   const short = digits.replace(/0+$/, '')
   if (short === '') return '0'
-  const power = BigInt(one.exponent ?? 0) - BigInt(one.fraction?.length ?? 0) + BigInt(digits.length - short.length)
+  const power =
+    BigInt(one.exponent ?? 0) - BigInt(one.fraction?.length ?? 0) + BigInt(digits.length - short.length)
   return `${one.sign === '-' ? '-' : ''}${short}e${power}`
 }
 

@@ -1,4 +1,7 @@
-/** The narrowest type that gives back each value of a sample as it stands, and a word where a person should look. */
+/**
+ * The narrowest type that gives back each value of a sample as it stands, and a word where a person should
+ * look.
+ */
 import type { Writing } from '../core/outline.ts'
 import type { ScalarType } from './declaration.ts'
 import { inferNumber } from './infer-number.ts'
@@ -27,8 +30,10 @@ export function inferType(values: readonly string[], options: Partial<TypeOption
   const isBarred = (type: ScalarType): boolean => barred.has(type)
   const distinct = [...new Set(values)]
   if (writing === 'json') return textDraft(distinct, [])
-  // In JSON an empty string is a value; elsewhere it is the way to write none, unless the column is one of texts.
-  const texts = writing === 'text' ? [...new Set(distinct.map(trimmed))].filter((text) => text !== '') : distinct
+  // In JSON an empty string is a value; elsewhere it is the way to write none, unless the column is one of
+  // texts.
+  const texts =
+    writing === 'text' ? [...new Set(distinct.map(trimmed))].filter((text) => text !== '') : distinct
   if (texts.length === 0) return textDraft(distinct, values.length === 0 ? [] : ['all values are empty'])
   if (writing === 'boolean' && !isBarred('boolean')) return { type: 'boolean', settings: {}, notes: [] }
   const notes: string[] = []
@@ -38,21 +43,35 @@ export function inferType(values: readonly string[], options: Partial<TypeOption
     const number = inferNumber(texts, writing, name, isBarred)
     if (typeof number === 'object') return number
     if (number !== undefined) return textDraft(distinct, [number])
-  } else if (texts.every((text) => NUMBER_LIKE.test(text))) return textDraft(distinct, ['numbers in quotes: kept as text'])
-  return wordDraft(texts, name, isBarred, notes) ?? textDraft(distinct, [...notes, ...numbersAmong(values, distinct)])
+  } else if (texts.every((text) => NUMBER_LIKE.test(text)))
+    return textDraft(distinct, ['numbers in quotes: kept as text'])
+  return (
+    wordDraft(texts, name, isBarred, notes) ??
+    textDraft(distinct, [...notes, ...numbersAmong(values, distinct)])
+  )
 }
 
-function compactDate(texts: string[], name: string, isBarred: (type: ScalarType) => boolean): TypeDraft | undefined {
+function compactDate(
+  texts: string[],
+  name: string,
+  isBarred: (type: ScalarType) => boolean,
+): TypeDraft | undefined {
   if (isBarred('date') || !texts.every((text) => /^\d{8}$/.test(text))) return undefined
   return inferTemporal(texts, name)
 }
 
-function wordDraft(texts: string[], name: string, isBarred: (type: ScalarType) => boolean, notes: string[]): TypeDraft | undefined {
+function wordDraft(
+  texts: string[],
+  name: string,
+  isBarred: (type: ScalarType) => boolean,
+  notes: string[],
+): TypeDraft | undefined {
   if (texts.every((text) => UUID.test(text)) && !isBarred('uuid')) {
     if (texts.every((text) => text === text.toLowerCase())) return { type: 'uuid', settings: {}, notes: [] }
     notes.push('UUIDs with capital letters, which the type uuid would make small')
   }
-  if (texts.every((text) => /^(true|false)$/i.test(text)) && !isBarred('boolean')) return { type: 'boolean', settings: {}, notes: [] }
+  if (texts.every((text) => /^(true|false)$/i.test(text)) && !isBarred('boolean'))
+    return { type: 'boolean', settings: {}, notes: [] }
   const temporal = inferTemporal(texts, name)
   return temporal === undefined || isBarred(temporal.type) ? undefined : temporal
 }
@@ -61,9 +80,17 @@ function wordDraft(texts: string[], name: string, isBarred: (type: ScalarType) =
 function textDraft(distinct: readonly string[], notes: string[]): TypeDraft {
   const padded = distinct.filter((text) => text !== trimmed(text))
   const hasEmpty = distinct.includes('') && distinct.length > 1
-  if (padded.length > 0) notes.push(`white space at the ends is kept (${JSON.stringify(padded[0].slice(0, 40))})`)
+  if (padded.length > 0)
+    notes.push(`white space at the ends is kept (${JSON.stringify(padded[0].slice(0, 40))})`)
   if (hasEmpty) notes.push('empty texts stay empty instead of null')
-  return { type: 'string', settings: { ...(padded.length > 0 ? { trim: false } : {}), ...(distinct.includes('') ? { nulls: [] } : {}) }, notes }
+  return {
+    type: 'string',
+    settings: {
+      ...(padded.length > 0 ? { trim: false } : {}),
+      ...(distinct.includes('') ? { nulls: [] } : {}),
+    },
+    notes,
+  }
 }
 
 /** Numbers with a few words between them: the column could be one of numbers, with words that mean null. */
@@ -72,7 +99,9 @@ function numbersAmong(values: readonly string[], distinct: readonly string[]): s
   const numbers = values.filter((text) => NUMBER_LIKE.test(trimmed(text))).length
   if (others.length === 0 || others.length > 5 || numbers < values.length / 2) return []
   const words = others.map((text) => JSON.stringify(text.slice(0, 20))).join(', ')
-  return [`${numbers.toLocaleString('en-US')} of ${values.length.toLocaleString('en-US')} values are numbers, the others are ${words}. If these mean null: nulls: ["", ${words}]`]
+  return [
+    `${numbers.toLocaleString('en-US')} of ${values.length.toLocaleString('en-US')} values are numbers, the others are ${words}. If these mean null: nulls: ["", ${words}]`,
+  ]
 }
 
 /** Without the white space that columns cut by default: all up to the blank. */

@@ -1,11 +1,18 @@
 /**
- * Drafts a declaration from an outline of samples: names, the narrowest types that give each value back, a key that the sample does not
- * disprove. What a draft loses when it is tried on the sample comes back as `trials`, and the next draft is more careful there.
+ * Drafts a declaration from an outline of samples: names, the narrowest types that give each value back, a
+ * key that the sample does not disprove. What a draft loses when it is tried on the sample comes back as
+ * `trials`, and the next draft is more careful there.
  */
 import type { Outline, SampleField } from '../core/outline.ts'
 import { createColumnNames } from './column-names.ts'
 import type { RecordFormat, ScalarType } from './declaration.ts'
-import { inferKey, inferPartition, type KeyCandidate, type KeyDraft, type PartitionDraft } from './infer-key.ts'
+import {
+  inferKey,
+  inferPartition,
+  type KeyCandidate,
+  type KeyDraft,
+  type PartitionDraft,
+} from './infer-key.ts'
 import { inferType, type TypeDraft } from './infer-type.ts'
 
 export { inferType } from './infer-type.ts'
@@ -56,14 +63,36 @@ export function createTrials(): Trials {
 export function draftDataset(input: DraftInput): Draft {
   const { outline, format } = input
   const nameOf = createColumnNames()
-  const columns = outline.fields.map((field, i) => draftColumn(field, nameOf(field.names, i + 1), outline.records, input.trials))
+  const columns = outline.fields.map((field, i) =>
+    draftColumn(field, nameOf(field.names, i + 1), outline.records, input.trials),
+  )
   const candidates = columns.map((column, position) => candidateOf(column, position, outline.records))
   const key = inferKey(candidates, outline.records)
   const partition = key.key.length === 0 ? undefined : inferPartition(candidates, outline.records)
   for (const column of columns) if (isRequired(column, key, outline.records)) column.settings.required = true
-  const record = { format, ...(outline.record === '' ? {} : { path: outline.record }), ...outline.settings, ...input.record }
-  const processed = key.key.length === 0 ? {} : { processed: { key: key.key, ...(partition === undefined ? {} : { partition_by: [partitionSetting(partition)] }) } }
-  const declaration = { dataset: input.name, source: input.source, record, columns: columns.map((column) => column.settings), drift: 'freeze', ...processed }
+  const record = {
+    format,
+    ...(outline.record === '' ? {} : { path: outline.record }),
+    ...outline.settings,
+    ...input.record,
+  }
+  const processed =
+    key.key.length === 0
+      ? {}
+      : {
+          processed: {
+            key: key.key,
+            ...(partition === undefined ? {} : { partition_by: [partitionSetting(partition)] }),
+          },
+        }
+  const declaration = {
+    dataset: input.name,
+    source: input.source,
+    record,
+    columns: columns.map((column) => column.settings),
+    drift: 'freeze',
+    ...processed,
+  }
   return { declaration, columns, key, partition, records: outline.records }
 }
 
@@ -71,30 +100,59 @@ function partitionSetting({ column, transform }: PartitionDraft): Record<string,
   return transform === 'identity' ? { column } : { column, transform }
 }
 
-function draftColumn(found: SampleField, { name, lost }: { name: string; lost: boolean }, records: number, trials: Trials): DraftColumn {
+function draftColumn(
+  found: SampleField,
+  { name, lost }: { name: string; lost: boolean },
+  records: number,
+  trials: Trials,
+): DraftColumn {
   const field = trials.asText.has(found.path) && found.whole !== undefined ? asText(found) : found
   const fields = field.fields === undefined ? undefined : subColumns(field, trials)
-  const type: TypeDraft = fields === undefined ? inferType(field.values, { writing: field.writing, name, barred: trials.barred.get(found.path) }) : { type: 'string', settings: {}, notes: [] }
-  const settings: Record<string, unknown> = { name, ...(field.path === name ? {} : { path: field.path }), type: type.type, ...type.settings }
+  const type: TypeDraft =
+    fields === undefined
+      ? inferType(field.values, { writing: field.writing, name, barred: trials.barred.get(found.path) })
+      : { type: 'string', settings: {}, notes: [] }
+  const settings: Record<string, unknown> = {
+    name,
+    ...(field.path === name ? {} : { path: field.path }),
+    type: type.type,
+    ...type.settings,
+  }
   if (field.lists !== undefined) settings.array = true
   if (fields !== undefined) settings.fields = fields.map((one) => one.settings)
   const original = field.names.join(' / ')
   if (lost && original !== '') settings.description = original
   const seen = field.lists?.rows.length ?? field.values.length
-  const counted = seen > 0 && seen < records ? [`seen in ${seen.toLocaleString('en-US')} of ${records.toLocaleString('en-US')} records`] : []
+  const counted =
+    seen > 0 && seen < records
+      ? [`seen in ${seen.toLocaleString('en-US')} of ${records.toLocaleString('en-US')} records`]
+      : []
   const none = seen === 0 && records > 0 && field.notes.length === 0 ? ['no value in the sample'] : []
   return { settings, type, field, fields, notes: [...type.notes, ...field.notes, ...none, ...counted] }
 }
 
 function asText(field: SampleField): SampleField {
-  return { ...field, ...field.whole, writing: 'json', lists: undefined, fields: undefined, whole: undefined, notes: ['arrays that did not load as such: kept as JSON text'] }
+  return {
+    ...field,
+    ...field.whole,
+    writing: 'json',
+    lists: undefined,
+    fields: undefined,
+    whole: undefined,
+    notes: ['arrays that did not load as such: kept as JSON text'],
+  }
 }
 
 /** Items that lack a sub-field have null there. */
 function subColumns(array: SampleField, trials: Trials): DraftColumn[] {
   const nameOf = createColumnNames()
   return (array.fields ?? []).map((field, i) => {
-    const column = draftColumn({ ...field, path: `${array.path} ${field.path}` }, nameOf(field.names, i + 1), 0, trials)
+    const column = draftColumn(
+      { ...field, path: `${array.path} ${field.path}` },
+      nameOf(field.names, i + 1),
+      0,
+      trials,
+    )
     const path = field.path === column.settings.name ? {} : { path: field.path }
     const { path: _, name, ...others } = column.settings
     return { ...column, settings: { name, ...path, ...others } }
@@ -103,8 +161,15 @@ function subColumns(array: SampleField, trials: Trials): DraftColumn[] {
 
 function candidateOf(column: DraftColumn, position: number, records: number): KeyCandidate {
   const { field, type, settings } = column
-  const isFull = field.lists === undefined && field.writing !== 'json' && field.rows.length === records && !hasNull(column)
-  return { name: settings.name as string, type: type.type, format: (type.settings.format as string | undefined) ?? 'iso', position, values: isFull ? field.values : undefined }
+  const isFull =
+    field.lists === undefined && field.writing !== 'json' && field.rows.length === records && !hasNull(column)
+  return {
+    name: settings.name as string,
+    type: type.type,
+    format: (type.settings.format as string | undefined) ?? 'iso',
+    position,
+    values: isFull ? field.values : undefined,
+  }
 }
 
 /** An empty text is null, unless the column keeps empty texts; as a part of a key it is none either way. */
@@ -115,5 +180,10 @@ function hasNull({ field }: DraftColumn): boolean {
 function isRequired(column: DraftColumn, key: KeyDraft, records: number): boolean {
   const { field } = column
   if (key.key.includes(column.settings.name as string)) return true
-  return records >= RECORDS_TO_REQUIRE && field.lists === undefined && field.rows.length === records && !hasNull(column)
+  return (
+    records >= RECORDS_TO_REQUIRE &&
+    field.lists === undefined &&
+    field.rows.length === records &&
+    !hasNull(column)
+  )
 }

@@ -1,4 +1,7 @@
-/** What a JSON Schema cannot say: names that refer to each other, types that need a setting, patterns that compile. */
+/**
+ * What a JSON Schema cannot say: names that refer to each other, types that need a setting, patterns that
+ * compile.
+ */
 import { ENGINE_COLUMNS } from '../core/added-columns.ts'
 import { RESERVED_COLUMNS, UNUSABLE_COLUMN } from './declaration.ts'
 import { checkColumn } from './column-meaning.ts'
@@ -31,7 +34,12 @@ export function checkMeaning(raw: RawDeclaration): Finding[] {
 function checkRecord(raw: RawDeclaration): Finding[] {
   const { format, path = '' } = raw.record
   const found: Finding[] = []
-  if ((format === 'ndjson' || format === 'csv') && path !== '') found.push({ path: ['record', 'path'], message: `a record of ${format} is a line and has no path`, suggestion: 'Leave path out.' })
+  if ((format === 'ndjson' || format === 'csv') && path !== '')
+    found.push({
+      path: ['record', 'path'],
+      message: `a record of ${format} is a line and has no path`,
+      suggestion: 'Leave path out.',
+    })
   found.push(...checkCsv(raw), ...checkEncoding(raw))
   if (format === 'xml') found.push(...checkXmlPaths(raw))
   if (format === 'json' || (format === 'ndjson' && path === '')) found.push(...checkJsonPaths(raw))
@@ -43,19 +51,29 @@ function checkNames(names: string[]): Finding[] {
   return names.flatMap((name, i): Finding[] => {
     const key = name.toLowerCase()
     if (ENGINE_COLUMNS.includes(key))
-      return [{
-        path: ['columns', i, 'name'],
-        message: `${name} cannot be the name of a column: engines call the place of a row so`,
-        suggestion: `Choose another name, and add path: ${name}.`,
-      }]
+      return [
+        {
+          path: ['columns', i, 'name'],
+          message: `${name} cannot be the name of a column: engines call the place of a row so`,
+          suggestion: `Choose another name, and add path: ${name}.`,
+        },
+      ]
     if (RESERVED_COLUMNS.includes(key))
-      return [{ path: ['columns', i, 'name'], message: `${name} is a column that every table has by itself`, suggestion: 'Choose another name.' }]
+      return [
+        {
+          path: ['columns', i, 'name'],
+          message: `${name} is a column that every table has by itself`,
+          suggestion: 'Choose another name.',
+        },
+      ]
     if (key === UNUSABLE_COLUMN)
-      return [{
-        path: ['columns', i, 'name'],
-        message: `${name} cannot be the name of a column: programs that read rows into objects lose its values`,
-        suggestion: `Choose another name, and add path: ${name}.`,
-      }]
+      return [
+        {
+          path: ['columns', i, 'name'],
+          message: `${name} cannot be the name of a column: programs that read rows into objects lose its values`,
+          suggestion: `Choose another name, and add path: ${name}.`,
+        },
+      ]
     if (seen.has(key)) return [{ path: ['columns', i, 'name'], message: `column ${name} is declared twice` }]
     seen.add(key)
     return []
@@ -81,14 +99,36 @@ function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
   p.partition_by?.forEach((field, i) => {
     const at: YamlPath = ['processed', 'partition_by', i, 'column']
     if (!known.includes(field.column)) found.push(unknownColumn(at, field.column, known))
-    else if (field.transform !== undefined && field.transform !== 'identity' && !isTemporal(raw, field.column))
-      found.push({ path: at, message: `${field.transform} of ${field.column} needs a date or timestamp column` })
-    if (field.timezone !== undefined && !isZone(field.timezone)) found.push({ path: ['processed', 'partition_by', i, 'timezone'], message: `${field.timezone} is not an IANA time zone` })
+    else if (
+      field.transform !== undefined &&
+      field.transform !== 'identity' &&
+      !isTemporal(raw, field.column)
+    )
+      found.push({
+        path: at,
+        message: `${field.transform} of ${field.column} needs a date or timestamp column`,
+      })
+    if (field.timezone !== undefined && !isZone(field.timezone))
+      found.push({
+        path: ['processed', 'partition_by', i, 'timezone'],
+        message: `${field.timezone} is not an IANA time zone`,
+      })
   })
   // Accepting a setting that nothing obeys would publish other rows than were asked for.
-  if (p.latest_by !== undefined && p.keep !== 'latest') found.push({ path: ['processed', 'latest_by'], message: 'latest_by orders records of keep: latest, and keep is first', suggestion: 'Add keep: latest, or leave latest_by out.' })
-  else if (p.latest_by !== undefined && ![...known, 'message_time'].includes(p.latest_by)) found.push(unknownColumn(['processed', 'latest_by'], p.latest_by, [...known, 'message_time']))
-  if (p.horizon_days !== undefined && p.keep === 'latest') found.push({ path: ['processed', 'horizon_days'], message: 'horizon_days bounds the search of keep: first; keep: latest compares with all that is published' })
+  if (p.latest_by !== undefined && p.keep !== 'latest')
+    found.push({
+      path: ['processed', 'latest_by'],
+      message: 'latest_by orders records of keep: latest, and keep is first',
+      suggestion: 'Add keep: latest, or leave latest_by out.',
+    })
+  else if (p.latest_by !== undefined && ![...known, 'message_time'].includes(p.latest_by))
+    found.push(unknownColumn(['processed', 'latest_by'], p.latest_by, [...known, 'message_time']))
+  if (p.horizon_days !== undefined && p.keep === 'latest')
+    found.push({
+      path: ['processed', 'horizon_days'],
+      message:
+        'horizon_days bounds the search of keep: first; keep: latest compares with all that is published',
+    })
   p.cluster_by?.forEach((name, i) => {
     if (!known.includes(name)) found.push(unknownColumn(['processed', 'cluster_by', i], name, known))
   })
@@ -100,14 +140,29 @@ function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
 function checkSchedule(section: { schedule?: string; schedule_timezone?: string }, name: string): Finding[] {
   const found: Finding[] = []
   const wrong = section.schedule === undefined ? undefined : scheduleProblem(section.schedule)
-  if (wrong !== undefined) found.push({ path: [name, 'schedule'], message: `schedule ${section.schedule} is not a cron expression: ${wrong}`, suggestion: 'Five fields: minute hour day month weekday, e.g. 5 * * * *.' })
-  if (section.schedule_timezone !== undefined && !isZone(section.schedule_timezone)) found.push({ path: [name, 'schedule_timezone'], message: `${section.schedule_timezone} is not an IANA time zone`, suggestion: 'For example Europe/Berlin or UTC.' })
+  if (wrong !== undefined)
+    found.push({
+      path: [name, 'schedule'],
+      message: `schedule ${section.schedule} is not a cron expression: ${wrong}`,
+      suggestion: 'Five fields: minute hour day month weekday, e.g. 5 * * * *.',
+    })
+  if (section.schedule_timezone !== undefined && !isZone(section.schedule_timezone))
+    found.push({
+      path: [name, 'schedule_timezone'],
+      message: `${section.schedule_timezone} is not an IANA time zone`,
+      suggestion: 'For example Europe/Berlin or UTC.',
+    })
   return found
 }
 
 function checkRawZone(raw: RawDeclaration, names: string[]): Finding[] {
-  const known = [...names, ...RESERVED_COLUMNS.filter((name) => name !== 'processed_date' && !ENGINE_COLUMNS.includes(name))]
-  return (raw.raw?.cluster_by ?? []).flatMap((name, i) => (known.includes(name) ? [] : [unknownColumn(['raw', 'cluster_by', i], name, names)]))
+  const known = [
+    ...names,
+    ...RESERVED_COLUMNS.filter((name) => name !== 'processed_date' && !ENGINE_COLUMNS.includes(name)),
+  ]
+  return (raw.raw?.cluster_by ?? []).flatMap((name, i) =>
+    known.includes(name) ? [] : [unknownColumn(['raw', 'cluster_by', i], name, names)],
+  )
 }
 
 function checkMessageId(raw: RawDeclaration): Finding[] {

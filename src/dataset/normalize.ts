@@ -1,6 +1,16 @@
 /** Fills in every default, so that the rest of the project never asks "and if it is not given?". */
 import { LIMITS } from '../core/limits.ts'
-import type { Column, Dataset, EngineName, FilesSourceSpec, KafkaSourceSpec, PartitionField, RecordFormat, Rule, ScalarType } from './declaration.ts'
+import type {
+  Column,
+  Dataset,
+  EngineName,
+  FilesSourceSpec,
+  KafkaSourceSpec,
+  PartitionField,
+  RecordFormat,
+  Rule,
+  ScalarType,
+} from './declaration.ts'
 
 /* The form that users write, after the JSON Schema accepted it. */
 export interface RawColumn {
@@ -36,6 +46,26 @@ export interface RawRule {
 
 type Compression = 'zstd' | 'snappy' | 'gzip'
 
+interface RawPartition {
+  column: string
+  transform?: PartitionField['transform']
+  timezone?: string
+}
+
+interface RawProcessed {
+  path?: string
+  key: string[]
+  keep?: 'first' | 'latest'
+  latest_by?: string
+  partition_by?: RawPartition[]
+  horizon_days?: number
+  schedule?: string
+  schedule_timezone?: string
+  cluster_by?: string[]
+  compression?: Compression
+  gate?: { max_reject_ratio?: number }
+}
+
 export interface RawDeclaration {
   dataset: string
   description?: string
@@ -45,34 +75,57 @@ export interface RawDeclaration {
       topic: string
       start?: 'earliest' | 'latest'
       tls?: { ca?: string; verify?: boolean }
-      sasl?: { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; password_file: string }
+      sasl?: {
+        mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+        username: string
+        password_file: string
+      }
     }
     files?: { path: string; pattern?: string }
   }
-  record: { format: RecordFormat; path?: string; encoding?: string; delimiter?: string; quote?: string; header?: boolean; namespaces?: Record<string, string>; ignore?: string[] }
+  record: {
+    format: RecordFormat
+    path?: string
+    encoding?: string
+    delimiter?: string
+    quote?: string
+    header?: boolean
+    namespaces?: Record<string, string>
+    ignore?: string[]
+  }
   message_id?: { from: 'key' | 'header' | 'none'; header?: string }
   columns: RawColumn[]
   rules?: Record<string, RawRule>[]
   drift?: Dataset['drift']
   dedup?: { window?: number }
   stream?: { commit_interval_ms?: number; rows_per_file?: number; children?: number }
-  raw?: { path?: string; retention_days?: number; archive?: string; keep_original?: boolean; cluster_by?: string[]; compression?: Compression }
-  processed?: {
+  raw?: {
     path?: string
-    key: string[]
-    keep?: 'first' | 'latest'
-    latest_by?: string
-    partition_by?: { column: string; transform?: PartitionField['transform']; timezone?: string }[]
-    horizon_days?: number
-    schedule?: string
-    schedule_timezone?: string
+    retention_days?: number
+    archive?: string
+    keep_original?: boolean
     cluster_by?: string[]
     compression?: Compression
-    gate?: { max_reject_ratio?: number }
   }
+  processed?: RawProcessed
   engine?: EngineName
-  spark?: { connect?: string; tls?: boolean; token_file?: string; master?: string; memory?: string; settings?: Record<string, string>; batch_messages?: number; task_command?: string }
-  upkeep?: { schedule?: string; schedule_timezone?: string; file_mib?: number; rows_per_file?: number; grace_hours?: number }
+  spark?: {
+    connect?: string
+    tls?: boolean
+    token_file?: string
+    master?: string
+    memory?: string
+    settings?: Record<string, string>
+    batch_messages?: number
+    task_command?: string
+  }
+  upkeep?: {
+    schedule?: string
+    schedule_timezone?: string
+    file_mib?: number
+    rows_per_file?: number
+    grace_hours?: number
+  }
 }
 
 export function normalize(raw: RawDeclaration): Dataset {
@@ -80,52 +133,75 @@ export function normalize(raw: RawDeclaration): Dataset {
     name: raw.dataset,
     description: raw.description ?? '',
     source: normalizeSource(raw),
-    record: {
-      format: raw.record.format,
-      path: raw.record.path ?? (raw.record.format === 'ndjson' ? '$' : ''),
-      encoding: raw.record.encoding ?? '',
-      delimiter: raw.record.delimiter ?? ',',
-      quote: raw.record.quote ?? '"',
-      header: raw.record.header ?? true,
-      namespaces: raw.record.namespaces ?? {},
-      ignore: raw.record.ignore ?? [],
+    record: normalizeRecord(raw.record),
+    messageId: {
+      from: raw.message_id?.from ?? (raw.source.kafka ? 'key' : 'none'),
+      header: raw.message_id?.header ?? '',
     },
-    messageId: { from: raw.message_id?.from ?? (raw.source.kafka ? 'key' : 'none'), header: raw.message_id?.header ?? '' },
     columns: raw.columns.map(normalizeColumn),
     rules: (raw.rules ?? []).map(normalizeRule),
     drift: raw.drift ?? 'freeze',
     dedup: { window: raw.dedup?.window ?? LIMITS.dedupWindowMessages },
-    stream: {
-      commitIntervalMs: raw.stream?.commit_interval_ms ?? LIMITS.commitIntervalMs,
-      rowsPerFile: raw.stream?.rows_per_file ?? LIMITS.rowsPerFile,
-      children: raw.stream?.children ?? 0,
-    },
-    raw: {
-      path: raw.raw?.path ?? '',
-      retentionDays: raw.raw?.retention_days ?? 30,
-      archive: raw.raw?.archive ?? '',
-      keepOriginal: raw.raw?.keep_original ?? false,
-      clusterBy: raw.raw?.cluster_by ?? [],
-      compression: raw.raw?.compression ?? 'zstd',
-    },
-    processed: normalizeProcessed(raw),
+    stream: normalizeStream(raw.stream),
+    raw: normalizeRaw(raw.raw),
+    processed: normalizeProcessed(raw.processed),
     engine: raw.engine ?? 'duckdb',
-    spark: {
-      connect: (raw.spark?.connect ?? '').replace(/^sc:\/\//, ''),
-      tls: raw.spark?.tls ?? false,
-      tokenFile: raw.spark?.token_file ?? '',
-      master: raw.spark?.master ?? 'local[*]',
-      memory: raw.spark?.memory ?? '2g',
-      settings: raw.spark?.settings ?? {},
-      batchMessages: raw.spark?.batch_messages ?? LIMITS.sparkBatchMessages,
-      taskCommand: raw.spark?.task_command ?? '',
-    },
-    upkeep: {
-      schedule: { cron: raw.upkeep?.schedule ?? '35 * * * *', timezone: raw.upkeep?.schedule_timezone ?? 'UTC' },
-      fileBytes: (raw.upkeep?.file_mib ?? 128) * 1024 * 1024,
-      rowsPerFile: raw.upkeep?.rows_per_file ?? LIMITS.rowsPerMergedFile,
-      graceMs: (raw.upkeep?.grace_hours ?? 24) * 3_600_000,
-    },
+    spark: normalizeSpark(raw.spark),
+    upkeep: normalizeUpkeep(raw.upkeep),
+  }
+}
+
+function normalizeRecord(record: RawDeclaration['record']): Dataset['record'] {
+  return {
+    format: record.format,
+    path: record.path ?? (record.format === 'ndjson' ? '$' : ''),
+    encoding: record.encoding ?? '',
+    delimiter: record.delimiter ?? ',',
+    quote: record.quote ?? '"',
+    header: record.header ?? true,
+    namespaces: record.namespaces ?? {},
+    ignore: record.ignore ?? [],
+  }
+}
+
+function normalizeStream(stream: RawDeclaration['stream'] = {}): Dataset['stream'] {
+  return {
+    commitIntervalMs: stream.commit_interval_ms ?? LIMITS.commitIntervalMs,
+    rowsPerFile: stream.rows_per_file ?? LIMITS.rowsPerFile,
+    children: stream.children ?? 0,
+  }
+}
+
+function normalizeRaw(zone: RawDeclaration['raw'] = {}): Dataset['raw'] {
+  return {
+    path: zone.path ?? '',
+    retentionDays: zone.retention_days ?? 30,
+    archive: zone.archive ?? '',
+    keepOriginal: zone.keep_original ?? false,
+    clusterBy: zone.cluster_by ?? [],
+    compression: zone.compression ?? 'zstd',
+  }
+}
+
+function normalizeSpark(spark: RawDeclaration['spark'] = {}): Dataset['spark'] {
+  return {
+    connect: (spark.connect ?? '').replace(/^sc:\/\//, ''),
+    tls: spark.tls ?? false,
+    tokenFile: spark.token_file ?? '',
+    master: spark.master ?? 'local[*]',
+    memory: spark.memory ?? '2g',
+    settings: spark.settings ?? {},
+    batchMessages: spark.batch_messages ?? LIMITS.sparkBatchMessages,
+    taskCommand: spark.task_command ?? '',
+  }
+}
+
+function normalizeUpkeep(upkeep: RawDeclaration['upkeep'] = {}): Dataset['upkeep'] {
+  return {
+    schedule: { cron: upkeep.schedule ?? '35 * * * *', timezone: upkeep.schedule_timezone ?? 'UTC' },
+    fileBytes: (upkeep.file_mib ?? 128) * 1024 * 1024,
+    rowsPerFile: upkeep.rows_per_file ?? LIMITS.rowsPerMergedFile,
+    graceMs: (upkeep.grace_hours ?? 24) * 3_600_000,
   }
 }
 
@@ -138,10 +214,19 @@ function normalizeSource(raw: RawDeclaration): KafkaSourceSpec | FilesSourceSpec
       topic: kafka.topic,
       start: kafka.start ?? 'earliest',
       tls: kafka.tls && { ca: kafka.tls.ca, verify: kafka.tls.verify ?? true },
-      sasl: kafka.sasl && { mechanism: kafka.sasl.mechanism, username: kafka.sasl.username, passwordFile: kafka.sasl.password_file },
+      sasl: kafka.sasl && {
+        mechanism: kafka.sasl.mechanism,
+        username: kafka.sasl.username,
+        passwordFile: kafka.sasl.password_file,
+      },
     }
   const path = files?.path ?? ''
-  return { kind: 'files', path, folder: nameOfFolder(path), pattern: files?.pattern ?? `*.${raw.record.format}{,.gz,.zst}` }
+  return {
+    kind: 'files',
+    path,
+    folder: nameOfFolder(path),
+    pattern: files?.pattern ?? `*.${raw.record.format}{,.gz,.zst}`,
+  }
 }
 
 /** `./in/` and `in` are one folder. */
@@ -164,7 +249,12 @@ export function normalizeColumn(raw: RawColumn): Column {
     pattern: raw.pattern,
     minLength: raw.min_length,
     maxLength: raw.max_length,
-    clean: { trim: raw.trim ?? true, collapse: raw.collapse ?? false, case: raw.case ?? 'keep', nulls: raw.nulls ?? [''] },
+    clean: {
+      trim: raw.trim ?? true,
+      collapse: raw.collapse ?? false,
+      case: raw.case ?? 'keep',
+      nulls: raw.nulls ?? [''],
+    },
     array: raw.array ?? false,
     fields: raw.fields?.map(normalizeColumn),
     description: raw.description ?? '',
@@ -185,23 +275,26 @@ function normalizeRule(raw: Record<string, RawRule>): Rule {
   }
 }
 
-function normalizeProcessed(raw: RawDeclaration): Dataset['processed'] {
-  const p = raw.processed
+function normalizeProcessed(zone: Partial<RawProcessed> = {}): Dataset['processed'] {
   return {
-    path: p?.path ?? '',
-    key: p?.key ?? [],
-    keep: p?.keep ?? 'first',
-    latestBy: p?.latest_by ?? 'message_time',
-    partitionBy: (p?.partition_by ?? []).map((field) => ({
-      column: field.column,
-      transform: field.transform ?? 'identity',
-      timezone: field.timezone ?? 'UTC',
-      name: field.transform === undefined || field.transform === 'identity' ? field.column : `${field.column}_${field.transform}`,
-    })),
-    horizonDays: p?.horizon_days,
-    schedule: { cron: p?.schedule ?? '5 * * * *', timezone: p?.schedule_timezone ?? 'UTC' },
-    clusterBy: p?.cluster_by ?? [],
-    compression: p?.compression ?? 'zstd',
-    gate: p?.gate && { maxRejectRatio: p.gate.max_reject_ratio ?? 1 },
+    path: zone.path ?? '',
+    key: zone.key ?? [],
+    keep: zone.keep ?? 'first',
+    latestBy: zone.latest_by ?? 'message_time',
+    partitionBy: (zone.partition_by ?? []).map(normalizePartition),
+    horizonDays: zone.horizon_days,
+    schedule: { cron: zone.schedule ?? '5 * * * *', timezone: zone.schedule_timezone ?? 'UTC' },
+    clusterBy: zone.cluster_by ?? [],
+    compression: zone.compression ?? 'zstd',
+    gate: zone.gate && { maxRejectRatio: zone.gate.max_reject_ratio ?? 1 },
   }
+}
+
+function normalizePartition({
+  column,
+  transform = 'identity',
+  timezone = 'UTC',
+}: RawPartition): PartitionField {
+  const name = transform === 'identity' ? column : `${column}_${transform}`
+  return { column, transform, timezone, name }
 }

@@ -90,6 +90,14 @@ const NAMED: Record<string, string> = {
   section: '§',
 }
 
+/** Characters that cannot be a delimiter or a quote. */
+const NOT_MARKS: readonly (readonly [RegExp, string])[] = [
+  [/^[\r\n\u0085\u2028\u2029]$/, 'a line end'],
+  [/^\p{L}$/u, 'a letter'],
+  [/^\p{N}$/u, 'a digit'],
+  [/^[\ufeff\p{M}\p{Cs}]$/u, 'no character that stands alone'],
+]
+
 function markProblem(setting: 'delimiter' | 'quote', mark: string): Finding[] {
   const path = ['record', setting]
   const named = NAMED[mark.toLowerCase()]
@@ -107,15 +115,7 @@ function markProblem(setting: 'delimiter' | 'quote', mark: string): Finding[] {
             : 'For example "\'", or "" for files without quotes.'),
       },
     ]
-  const kind = /^[\r\n\u0085\u2028\u2029]$/.test(mark)
-    ? 'a line end'
-    : /^\p{L}$/u.test(mark)
-      ? 'a letter'
-      : /^\p{N}$/u.test(mark)
-        ? 'a digit'
-        : /^[\ufeff\p{M}\p{Cs}]$/u.test(mark)
-          ? 'no character that stands alone'
-          : undefined
+  const kind = NOT_MARKS.find(([characters]) => characters.test(mark))?.[1]
   return kind === undefined
     ? []
     : [

@@ -42,12 +42,17 @@ export function boundOf(written: number | string, column: BoundColumn): Bound | 
     case 'decimal':
       return scaledOf(text, column.precision, column.scale)
     case 'boolean':
-      return /^(true|1)$/i.test(text) ? 1n : /^(false|0)$/i.test(text) ? 0n : undefined
+      return truthOf(text)
     case 'date':
       return dayOf(text)
     case 'timestamp':
       return microsOf(text, column.timezone)
   }
+}
+
+function truthOf(text: string): bigint | undefined {
+  if (/^(true|1)$/i.test(text)) return 1n
+  return /^(false|0)$/i.test(text) ? 0n : undefined
 }
 
 function wholeOf(text: string, bits: number): bigint | undefined {
@@ -95,5 +100,6 @@ function offsetOf(text: string): number {
   const digits = text.slice(1).replace(':', '').padEnd(4, '0')
   const [hours, minutes] = [Number(digits.slice(0, 2)), Number(digits.slice(2))]
   const seconds = hours * 3600 + minutes * 60
-  return minutes > 59 || seconds > 18 * 3600 ? NaN : text.startsWith('-') ? -seconds : seconds
+  if (minutes > 59 || seconds > 18 * 3600) return NaN
+  return text.startsWith('-') ? -seconds : seconds
 }

@@ -15,8 +15,8 @@ export function checkRuleMeaning(
   column: RawColumn,
   at: YamlPath,
 ): Finding[] {
-  const type = column.type ?? 'string'
-  const { name } = column
+  const { name, type = 'string' } = column
+  const rule = { expectation, body, at }
   if (expectation === 'expect_column_values_to_not_be_null') return []
   if (column.array === true)
     return [
@@ -37,7 +37,7 @@ export function checkRuleMeaning(
           suggestion: `It goes with ${TEXTUAL.join(', ')}.`,
         },
       ]
-    return checkBounds(expectation, body, { ...PLAIN, type: 'integer' }, 'a number of characters', at)
+    return checkBounds(rule, { ...PLAIN, type: 'integer' }, 'a number of characters')
   }
   const bounds: BoundColumn = {
     type,
@@ -55,7 +55,7 @@ export function checkRuleMeaning(
         suggestion: 'expect_column_values_to_be_in_set says which values are right.',
       },
     ]
-  return checkBounds(expectation, body, bounds, typeName(bounds), at)
+  return checkBounds(rule, bounds, typeName(bounds))
 }
 
 const PLAIN = { precision: 0, scale: 0, timezone: '' }
@@ -65,13 +65,15 @@ function typeName({ type, precision, scale }: BoundColumn): string {
   return `${type === 'integer' ? 'an' : 'a'} ${type}`
 }
 
-function checkBounds(
-  expectation: string,
-  body: RawRule,
-  column: BoundColumn,
-  what: string,
-  at: YamlPath,
-): Finding[] {
+/** A rule, and where it stands. */
+interface PlacedRule {
+  expectation: string
+  body: RawRule
+  at: YamlPath
+}
+
+/** `what`: what a bound has to be, for the message. */
+function checkBounds({ expectation, body, at }: PlacedRule, column: BoundColumn, what: string): Finding[] {
   const { min_value: least, max_value: most } = body
   if (least === undefined && most === undefined)
     return [{ path: at, message: `${expectation} needs min_value or max_value` }]

@@ -230,6 +230,8 @@ const LEANS_ON: readonly [TemporalField, TemporalField[], string][] = [
   ['offset', ['hour', 'hour12'], 'An offset needs an hour (HH).'],
 ]
 
+const OTHER_HOUR: Readonly<Partial<Record<TemporalField, TemporalField>>> = { hour: 'hour12', hour12: 'hour' }
+
 function problemOf(
   placed: PlacedStep[],
   type: 'date' | 'timestamp',
@@ -239,12 +241,9 @@ function problemOf(
   for (const one of placed) {
     const { step } = one
     if (step.kind === 'text') continue
-    const field =
-      step.field === 'hour12' && at.has('hour')
-        ? 'hour'
-        : step.field === 'hour' && at.has('hour12')
-          ? 'hour12'
-          : step.field
+    // HH and hh are both the hour: one beside the other is the same field twice.
+    const other = OTHER_HOUR[step.field]
+    const field = other !== undefined && at.has(other) ? other : step.field
     const first = at.get(field)
     if (first !== undefined)
       return {

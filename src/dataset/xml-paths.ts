@@ -21,23 +21,31 @@ export function checkXmlPaths(raw: RawDeclaration): Finding[] {
   const checking: Checking = { namespaces, record: [], found, takers: new Map() }
   checking.record = checkRecordPath(checking, path)
   for (const [i, column] of raw.columns.entries()) checkColumnPath(checking, column, ['columns', i])
-  for (const [i, one] of ignore.entries()) if (one !== '*') checkIgnored(checking, one, ['record', 'ignore', i])
+  for (const [i, one] of ignore.entries())
+    if (one !== '*') checkIgnored(checking, one, ['record', 'ignore', i])
   return found
 }
 
 function checkNamespace(prefix: string, uri: string): Finding[] {
   const path = ['record', 'namespaces', prefix]
-  if (!isXmlName(prefix)) return [{ path, message: `${JSON.stringify(prefix)} cannot be a prefix: it is no name` }]
+  if (!isXmlName(prefix))
+    return [{ path, message: `${JSON.stringify(prefix)} cannot be a prefix: it is no name` }]
   if (prefix === 'xmlns') return [{ path, message: 'the prefix xmlns declares namespaces and is none' }]
   const isXml = uri === 'http://www.w3.org/XML/1998/namespace'
-  if (prefix === 'xml' && !isXml) return [{ path, message: 'the prefix xml is bound by XML itself', suggestion: 'Leave it out.' }]
+  if (prefix === 'xml' && !isXml)
+    return [{ path, message: 'the prefix xml is bound by XML itself', suggestion: 'Leave it out.' }]
   return []
 }
 
 function checkRecordPath(checking: Checking, text: string): XmlStep[] {
   const at: YamlPath = ['record', 'path']
   if (!text.startsWith('/')) {
-    checking.found.push({ path: at, message: `${EXAMPLE}, found ${text}`, suggestion: text === '' ? undefined : `Write /${text.replace(/^\.\//, '')} if that is the way from the document.` })
+    checking.found.push({
+      path: at,
+      message: `${EXAMPLE}, found ${text}`,
+      suggestion:
+        text === '' ? undefined : `Write /${text.replace(/^\.\//, '')} if that is the way from the document.`,
+    })
     return []
   }
   const read = readPath(checking, text, at)
@@ -51,12 +59,20 @@ function checkRecordPath(checking: Checking, text: string): XmlStep[] {
 function readPath({ namespaces, found }: Checking, text: string, at: YamlPath): XmlPath | undefined {
   const read = parseXmlPath(text, namespaces)
   if (typeof read === 'string') {
-    found.push({ path: at, message: `${text} is no XML path: ${read}`, suggestion: suggestionFor(text, read, namespaces) })
+    found.push({
+      path: at,
+      message: `${text} is no XML path: ${read}`,
+      suggestion: suggestionFor(text, read, namespaces),
+    })
     return undefined
   }
   const wrong = read.steps.find((step) => !isXmlName(step.local))
   if (wrong === undefined) return read
-  found.push({ path: at, message: `${text} is no XML path: ${wrong.local} cannot be a name`, suggestion: suggestionFor(text, '', namespaces) })
+  found.push({
+    path: at,
+    message: `${text} is no XML path: ${wrong.local} cannot be a name`,
+    suggestion: suggestionFor(text, '', namespaces),
+  })
   return undefined
 }
 
@@ -67,9 +83,12 @@ function suggestionFor(text: string, reason: string, namespaces: Record<string, 
   if (/\[.*\]/.test(text)) return 'Leave [...] out: array: true takes all elements of a name.'
   if (/\*/.test(text)) return 'Name each element; only record.ignore knows *.'
   const prefix = /^prefix (.*) is not declared/.exec(reason)?.[1]
-  if (prefix === undefined) return reason.includes('nothing below') ? 'Only the last step can be an attribute.' : undefined
+  if (prefix === undefined)
+    return reason.includes('nothing below') ? 'Only the last step can be an attribute.' : undefined
   const near = nearest(prefix, Object.keys(namespaces))
-  return near === undefined ? `Bind it: namespaces: { ${prefix}: "the URI that the documents have" }.` : `Did you mean ${near}?`
+  return near === undefined
+    ? `Bind it: namespaces: { ${prefix}: "the URI that the documents have" }.`
+    : `Did you mean ${near}?`
 }
 
 function checkColumnPath(checking: Checking, column: RawColumn, at: YamlPath): void {
@@ -81,54 +100,104 @@ function checkColumnPath(checking: Checking, column: RawColumn, at: YamlPath): v
   const steps = read.fromRoot ? fromDocument(checking, read, text, path) : read.steps
   if (steps === undefined) return
   const isOutside = read.fromRoot && steps === read.steps
-  if (isOutside && column.array === true) found.push({ path, message: `${column.name} is an array outside of the record, and only arrays inside of it are collected` })
+  if (isOutside && column.array === true)
+    found.push({
+      path,
+      message: `${column.name} is an array outside of the record, and only arrays inside of it are collected`,
+    })
   const key = `${isOutside ? '/' : ''}${keyOf(steps)}`
   if (column.array === true) take(checking, `${key}[]`, column.name, { text, path })
   if (column.fields === undefined) take(checking, key, column.name, { text, path })
-  else if (steps.at(-1)?.attribute === true) found.push({ path, message: `${text} is an attribute and has no fields` })
-  for (const [i, field] of (column.fields ?? []).entries()) checkFieldPath(checking, field, { key, name: column.name }, [...at, 'fields', i, 'path'])
+  else if (steps.at(-1)?.attribute === true)
+    found.push({ path, message: `${text} is an attribute and has no fields` })
+  for (const [i, field] of (column.fields ?? []).entries())
+    checkFieldPath(checking, field, { key, name: column.name }, [...at, 'fields', i, 'path'])
 }
 
-function checkFieldPath(checking: Checking, field: RawColumn, owner: { key: string; name: string }, path: YamlPath): void {
+function checkFieldPath(
+  checking: Checking,
+  field: RawColumn,
+  owner: { key: string; name: string },
+  path: YamlPath,
+): void {
   const text = field.path ?? field.name
   const read = readPath(checking, text, path)
   if (read === undefined) return
-  if (read.fromRoot) checking.found.push({ path, message: `${text} starts at the document, and a field of ${owner.name} is found below its item`, suggestion: `Write ${text.slice(1)}.` })
+  if (read.fromRoot)
+    checking.found.push({
+      path,
+      message: `${text} starts at the document, and a field of ${owner.name} is found below its item`,
+      suggestion: `Write ${text.slice(1)}.`,
+    })
   else take(checking, `${owner.key}/${keyOf(read.steps)}`, `${owner.name}.${field.name}`, { text, path })
 }
 
 function checkIgnored(checking: Checking, text: string, path: YamlPath): void {
   const read = readPath(checking, text, path)
   if (read === undefined) return
-  if (read.fromRoot) checking.found.push({ path, message: `${text} starts at the document, and ignore names what is below the record` })
+  if (read.fromRoot)
+    checking.found.push({
+      path,
+      message: `${text} starts at the document, and ignore names what is below the record`,
+    })
   const taker = checking.takers.get(keyOf(read.steps))
-  if (taker !== undefined) checking.found.push({ path, message: `${text} is ignored, and column ${taker} takes it` })
+  if (taker !== undefined)
+    checking.found.push({ path, message: `${text} is ignored, and column ${taker} takes it` })
 }
 
-function take({ takers, found }: Checking, key: string, name: string, { text, path }: { text: string; path: YamlPath }): void {
+function take(
+  { takers, found }: Checking,
+  key: string,
+  name: string,
+  { text, path }: { text: string; path: YamlPath },
+): void {
   const other = takers.get(key)
   if (other === undefined) takers.set(key, name)
-  else found.push({ path, message: `${name} takes ${text}, which column ${other} takes as well`, suggestion: 'A value goes into one column.' })
+  else
+    found.push({
+      path,
+      message: `${name} takes ${text}, which column ${other} takes as well`,
+      suggestion: 'A value goes into one column.',
+    })
 }
 
 /**
- * A path from the document, as one below the record when it leads there. Above the record its steps must be those of
- * record.path: a step that names a namespace there where record.path does not would be another element, and have no records.
+ * A path from the document, as one below the record when it leads there. Above the record its steps must be
+ * those of record.path: a step that names a namespace there where record.path does not would be another
+ * element, and have no records.
  */
-function fromDocument({ record, found }: Checking, { steps }: XmlPath, text: string, path: YamlPath): XmlStep[] | undefined {
+function fromDocument(
+  { record, found }: Checking,
+  { steps }: XmlPath,
+  text: string,
+  path: YamlPath,
+): XmlStep[] | undefined {
   if (record.length === 0) return undefined
   let depth = 0
-  while (depth < record.length && depth < steps.length && steps[depth].local === record[depth].local && !steps[depth].attribute) {
+  while (
+    depth < record.length &&
+    depth < steps.length &&
+    steps[depth].local === record[depth].local &&
+    !steps[depth].attribute
+  ) {
     const [mine, theirs] = [steps[depth].uri, record[depth].uri]
     if (mine !== undefined && theirs === undefined) {
-      found.push({ path, message: `${text} names a namespace where record.path names none`, suggestion: `Write ${record[depth].local} in the same way in both.` })
+      found.push({
+        path,
+        message: `${text} names a namespace where record.path names none`,
+        suggestion: `Write ${record[depth].local} in the same way in both.`,
+      })
       return undefined
     }
     if (mine !== undefined && mine !== theirs) break
     depth += 1
   }
   if (depth === 0) {
-    found.push({ path, message: `${text} starts at another root than record.path`, suggestion: `The root is ${record[0].local}.` })
+    found.push({
+      path,
+      message: `${text} starts at another root than record.path`,
+      suggestion: `The root is ${record[0].local}.`,
+    })
     return undefined
   }
   return depth === record.length ? steps.slice(depth) : steps

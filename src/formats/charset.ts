@@ -182,7 +182,11 @@ function behindLastPlain(bytes: Buffer): number {
 function firstUndecodable(label: string, shift: Buffer, bytes: Buffer): number {
   const holds = (length: number): boolean => {
     try {
-      strictly(new TextDecoder(label, { fatal: true }), Buffer.concat([shift, bytes.subarray(0, length)]), true)
+      strictly(
+        new TextDecoder(label, { fatal: true }),
+        Buffer.concat([shift, bytes.subarray(0, length)]),
+        true,
+      )
       return true
     } catch {
       return false

@@ -58,12 +58,20 @@ const SEARCHED_BYTES = 1024
  */
 function zerosOf(b: Buffer, start: number, end: number, format: TextFormat): string {
   const [c0, c1, c2, c3] = [b[start], b[start + 1], b[start + 2], b[start + 3]]
-  if (end - start === 2 && format === 'json')
-    return c0 !== 0 && c1 === 0 ? 'utf-16le' : c0 === 0 && c1 !== 0 ? 'utf-16be' : ''
+  const first = zeroOfPair(c0, c1)
+  if (end - start === 2 && format === 'json') return first
   if (end - start < 4) return ''
-  if (c0 !== 0 && c1 === 0 && c2 !== 0 && c3 === 0) return 'utf-16le'
-  if (c0 === 0 && c1 !== 0 && c2 === 0 && c3 !== 0) return 'utf-16be'
-  if (format !== 'csv') return ''
+  if (first !== '' && first === zeroOfPair(c2, c3)) return first
+  return format === 'csv' ? zerosOfDelimiters(b, start, end) : ''
+}
+
+/** The byte order by which two bytes are one ASCII character; empty when they are none. */
+function zeroOfPair(first: number, second: number): string {
+  if ((first === 0) === (second === 0)) return ''
+  return second === 0 ? 'utf-16le' : 'utf-16be'
+}
+
+function zerosOfDelimiters(b: Buffer, start: number, end: number): string {
   const head = b.subarray(start, Math.min(end, start + SEARCHED_BYTES))
   const zeros = [0, 0]
   for (let at = head.indexOf(0); at >= 0; at = head.indexOf(0, at + 1)) zeros[at & 1] += 1

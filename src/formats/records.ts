@@ -1,6 +1,6 @@
 /**
- * What every decoder fills: rows of spans over a slab, row-major, plus what was wrong with the shape of single records.
- * A cell is two numbers: start in the slab, and length (-1 when the field is absent).
+ * What every decoder fills: rows of spans over a slab, row-major, plus what was wrong with the shape of
+ * single records. A cell is two numbers: start in the slab, and length (-1 when the field is absent).
  */
 import { failure } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -26,7 +26,10 @@ export interface Records {
   cells: Int32Array
   /** Start and end of each record's own bytes in the slab, two numbers a row. */
   extents: Int32Array
-  /** The line of its document that each record starts on, counted from 1; 0 where lines mean nothing (XML, JSON). */
+  /**
+   * The line of its document that each record starts on, counted from 1; 0 where lines mean nothing (XML,
+   * JSON).
+   */
   lines: Int32Array
   issues: ShapeIssue[]
 }
@@ -40,24 +43,32 @@ export interface DocumentFault {
 }
 
 /** Text before and after a record; made when it is needed, where that costs something. */
-export type Surroundings = readonly [before: string, after: string] | (() => readonly [before: string, after: string])
+export type Surroundings =
+  | readonly [before: string, after: string]
+  | (() => readonly [before: string, after: string])
 
-/** Reads documents of one format: whole ones in the slab, and those that are larger than memory in windows. */
+/**
+ * Reads documents of one format: whole ones in the slab, and those that are larger than memory in windows.
+ */
 export interface DocumentScanner {
   /** Rows of the documents scanned since `records` was cleared; cells are spans of the slab given. */
   readonly records: Records
-  /** What makes a small document that can be read again of the bytes of a row's record: the text before and after them. */
+  /**
+   * What makes a small document that can be read again of the bytes of a row's record: the text before and
+   * after them.
+   */
   around(row: number): Surroundings
   /**
-   * Scans the document in [start, end) of the slab. Returns undefined, or why it cannot be read; then it added no rows.
-   * The byte at `end` may be overwritten for the time of the call: the slab must be larger than its input.
+   * Scans the document in [start, end) of the slab. Returns undefined, or why it cannot be read; then it
+   * added no rows. The byte at `end` may be overwritten for the time of the call: the slab must be larger
+   * than its input.
    */
   scanMessage(slab: Slab, start: number, end: number): DocumentFault | undefined
   /** Begins a document that comes in windows. */
   beginDocument(): void
   /**
-   * Scans the next window [start, end) of the document. `consumed` is where the next window must begin (a record is
-   * never split); rows are complete records. With `final`, the document must end here.
+   * Scans the next window [start, end) of the document. `consumed` is where the next window must begin (a
+   * record is never split); rows are complete records. With `final`, the document must end here.
    */
   scanWindow(slab: Slab, start: number, end: number, final: boolean): WindowScan
 }
@@ -65,7 +76,9 @@ export interface DocumentScanner {
 export interface WindowScan {
   consumed: number
   fault: DocumentFault | undefined
-  /** No more records had room: what is left of the window, also of the last one, is scanned by the next call. */
+  /**
+   * No more records had room: what is left of the window, also of the last one, is scanned by the next call.
+   */
   isFull: boolean
 }
 
@@ -77,7 +90,14 @@ export function roomOf(width: number): number {
 
 export function createRecords(width: number): Records {
   const rows = 1024
-  return { width, rows: 0, cells: new Int32Array(rows * width * 2), extents: new Int32Array(rows * 2), lines: new Int32Array(rows), issues: [] }
+  return {
+    width,
+    rows: 0,
+    cells: new Int32Array(rows * width * 2),
+    extents: new Int32Array(rows * 2),
+    lines: new Int32Array(rows),
+    issues: [],
+  }
 }
 
 /** Opens a row with all fields absent and returns its number. */
@@ -95,7 +115,8 @@ export function addRow(records: Records): number {
 /** Takes back all rows from `row` on, with their issues: a message is decoded whole or not at all. */
 export function truncateRows(records: Records, row: number): void {
   records.rows = row
-  while (records.issues.length > 0 && records.issues[records.issues.length - 1].row >= row) records.issues.pop()
+  while (records.issues.length > 0 && records.issues[records.issues.length - 1].row >= row)
+    records.issues.pop()
 }
 
 export function clearRecords(records: Records): void {
@@ -103,11 +124,18 @@ export function clearRecords(records: Records): void {
   records.issues.length = 0
 }
 
-/** A record of many columns costs its width, however little is in it: rows without end must not take memory without end. */
+/**
+ * A record of many columns costs its width, however little is in it: rows without end must not take memory
+ * without end.
+ */
 function growCells(records: Records): void {
   const { cells, rows, width } = records
   const most = roomOf(width) * width * 2
-  if (cells.length >= most) throw failure('memory_exceeded', { limit: `room of ${most / 2} values`, reason: `${rows} records of ${width} columns at a time` })
+  if (cells.length >= most)
+    throw failure('memory_exceeded', {
+      limit: `room of ${most / 2} values`,
+      reason: `${rows} records of ${width} columns at a time`,
+    })
   const grown = new Int32Array(Math.min(most, Math.max(cells.length * 2, width * 2)))
   grown.set(records.cells)
   records.cells = grown

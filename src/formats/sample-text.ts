@@ -1,10 +1,14 @@
 /** The text of a sample: which encoding it has, and what it is when it is no text. */
 import { isUtf8 } from 'node:buffer'
+import { announcedLength } from './utf8.ts'
 import type { OutlineFault, SampleText } from '../core/outline.ts'
 import { HEAD_BYTES, foreignKind } from './signature.ts'
 
 export interface DecodedSample extends SampleText {
-  /** For a declaration; empty where a reader finds out for itself: UTF-8, a byte order mark, an XML declaration. */
+  /**
+   * For a declaration; empty where a reader finds out for itself: UTF-8, a byte order mark, an XML
+   * declaration.
+   */
   encoding: string
   /** Places that are no UTF-8 in a text that is otherwise. */
   broken: number
@@ -20,7 +24,8 @@ export function textOfSample(bytes: Buffer, cut: boolean): DecodedSample | Outli
   const known = kindOf(bytes)
   if (known !== undefined) return known
   const [encoding, mark] = encodingOf(bytes)
-  if (encoding !== '') return decodedBy(bytes, encoding, cut, mark > 0 || startsLikeXml(bytes) ? '' : encoding)
+  if (encoding !== '')
+    return decodedBy(bytes, encoding, cut, mark > 0 || startsLikeXml(bytes) ? '' : encoding)
   const whole = cut ? bytes.subarray(0, wholeCharacters(bytes)) : bytes
   const declared = declaredEncoding(bytes)
   if (declared !== '') return decodedBy(bytes, declared, cut, '')
@@ -29,7 +34,11 @@ export function textOfSample(bytes: Buffer, cut: boolean): DecodedSample | Outli
   // Characters of UTF-8 outnumber what is none: the text was damaged, and is in no other encoding.
   const broken = text.match(/\uFFFD+/g)?.length ?? 0
   const valid = text.match(/[^\0-\x7f\uFFFD]+/g)?.length ?? 0
-  return refuseBinary(valid > broken ? { text, cut, encoding: '', broken } : decodedBy(bytes, 'windows-1252', cut, 'windows-1252'))
+  return refuseBinary(
+    valid > broken
+      ? { text, cut, encoding: '', broken }
+      : decodedBy(bytes, 'windows-1252', cut, 'windows-1252'),
+  )
 }
 
 /** A sample that is no text, named as a stream names such a file. */
@@ -60,16 +69,27 @@ function startsLikeXml(bytes: Buffer): boolean {
 }
 
 function declaredEncoding(bytes: Buffer): string {
-  const named = /^<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z][\w.-]*)["']/.exec(bytes.toString('latin1', 0, 256))?.[1].toLowerCase() ?? ''
+  const named =
+    /^<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z][\w.-]*)["']/
+      .exec(bytes.toString('latin1', 0, 256))?.[1]
+      .toLowerCase() ?? ''
   return /^(utf-?8|us-ascii|ascii|utf-16.*)?$/.test(named) ? '' : named
 }
 
-function decodedBy(bytes: Buffer, encoding: string, cut: boolean, declared: string): DecodedSample | OutlineFault {
+function decodedBy(
+  bytes: Buffer,
+  encoding: string,
+  cut: boolean,
+  declared: string,
+): DecodedSample | OutlineFault {
   try {
     const text = new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: cut })
     return { text: text.replace(/^\uFEFF/, ''), cut, encoding: declared, broken: 0 }
   } catch {
-    return { reason: `it is not valid ${encoding}, which it seems or says to be`, instead: 'Convert it to UTF-8, for example: iconv -f ENCODING -t UTF-8.' }
+    return {
+      reason: `it is not valid ${encoding}, which it seems or says to be`,
+      instead: 'Convert it to UTF-8, for example: iconv -f ENCODING -t UTF-8.',
+    }
   }
 }
 
@@ -83,7 +103,7 @@ function wholeCharacters(bytes: Buffer): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back += 1) {
     const byte = bytes[bytes.length - back]
     if (byte < 0x80) break
-    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? bytes.length - back : bytes.length
+    if (byte >= 0xc0) return back < announcedLength(byte) ? bytes.length - back : bytes.length
   }
   return bytes.length
 }

@@ -92,13 +92,15 @@ function isUtf32(b: Buffer): boolean {
   if (b.length < 4) return false
   if (b[0] === 0xff && b[1] === 0xfe && b[2] === 0 && b[3] === 0) return true
   if (b[0] === 0 && b[1] === 0 && b[2] === 0xfe && b[3] === 0xff) return true
-  const isLow = b[0] !== 0 && b[1] === 0 && b[2] === 0 && b[3] === 0
-  const isHigh = b[0] === 0 && b[1] === 0 && b[2] === 0 && b[3] !== 0
-  if (b.length < 8) return isHigh || isLow
-  return (
-    (isLow && b[4] !== 0 && b[5] === 0 && b[6] === 0 && b[7] === 0) ||
-    (isHigh && b[4] === 0 && b[5] === 0 && b[6] === 0 && b[7] !== 0)
-  )
+  const first = asciiOrder(b, 0)
+  return first !== undefined && (b.length < 8 || asciiOrder(b, 4) === first)
+}
+
+/** The order by which four bytes are one ASCII character. */
+function asciiOrder(b: Buffer, at: number): 'little' | 'big' | undefined {
+  if (b[at + 1] !== 0 || b[at + 2] !== 0) return undefined
+  if (b[at] !== 0 && b[at + 3] === 0) return 'little'
+  return b[at] === 0 && b[at + 3] !== 0 ? 'big' : undefined
 }
 
 /** Markup where data is expected: the page of an error or of a login that was saved as a file. */

@@ -39,7 +39,7 @@ export function firstInvalid(b: Buffer, from: number, end: number): number {
 /** Bytes of the character that begins with `c`; 0: none does. */
 function lengthOf(c: number): number {
   if (c < 0x80) return 1
-  return c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0
+  return c < 0xc2 || c > 0xf4 ? 0 : announcedLength(c)
 }
 
 /** What is not UTF-8 in [start, end), which begins at byte `position` of its document. */
@@ -49,4 +49,10 @@ export function invalidIn(bytes: Buffer, start: number, end: number, position: n
   const byte = bytes[found].toString(16).toUpperCase().padStart(2, '0')
   const place = `byte ${position + found - start} (0x${byte})`
   return `invalid UTF-8 at ${place}; if the file is windows-1252, declare record.encoding`
+}
+
+/** Bytes of a character as its first one announces them, which is at least 0xc0; it may still be invalid. */
+export function announcedLength(first: number): number {
+  if (first >= 0xf0) return 4
+  return first >= 0xe0 ? 3 : 2
 }

@@ -1,6 +1,7 @@
 /**
- * The actions of a Delta Lake log entry that we read and write (Delta protocol: "Actions"). Reader version 1, writer
- * version 2; anything beyond is refused by name, because a reader that skips a feature shows wrong rows.
+ * The actions of a Delta Lake log entry that we read and write (Delta protocol: "Actions"). Reader version 1,
+ * writer version 2; anything beyond is refused by name, because a reader that skips a feature shows wrong
+ * rows.
  */
 import { failure } from '../core/errors.ts'
 import { encodePath } from '../core/table-schema.ts'
@@ -110,8 +111,8 @@ export function checkProtocol(protocol: ProtocolAction, root: string): void {
 }
 
 /**
- * Refuses files outside of the table's folder: absolute paths, as the log of a shallow clone has them, and `..`. Joined
- * to the root they would be missing, or another table's.
+ * Refuses files outside of the table's folder: absolute paths, as the log of a shallow clone has them, and
+ * `..`. Joined to the root they would be missing, or another table's.
  */
 export function checkPaths(actions: Action[], root: string): void {
   for (const { add } of actions) {
@@ -122,7 +123,10 @@ export function checkPaths(actions: Action[], root: string): void {
   }
 }
 
-/** Paths in the log are URI-encoded (protocol: "Add File"): files that Spark wrote carry encoded partition values. */
+/**
+ * Paths in the log are URI-encoded (protocol: "Add File"): files that Spark wrote carry encoded partition
+ * values.
+ */
 export function decodePath(path: string): string {
   try {
     return decodeURIComponent(path)
@@ -132,7 +136,10 @@ export function decodePath(path: string): string {
   }
 }
 
-/** The action as it was read, with its path as we spell it: a file may be added under one spelling and removed under another. */
+/**
+ * The action as it was read, with its path as we spell it: a file may be added under one spelling and removed
+ * under another.
+ */
 export function spelledAlike(action: Action): Action {
   if (action.add !== undefined) return { ...action, add: withOurPath(action.add) }
   return action.remove === undefined ? action : { ...action, remove: withOurPath(action.remove) }
@@ -144,6 +151,9 @@ function withOurPath<A extends AddAction | RemoveAction>(action: A): A {
 }
 
 /** The action as it goes into the log. */
-export function asLogged<A extends AddAction | RemoveAction>({ loggedPath, ...action }: A): Omit<A, 'loggedPath'> {
+export function asLogged<A extends AddAction | RemoveAction>({
+  loggedPath,
+  ...action
+}: A): Omit<A, 'loggedPath'> {
   return loggedPath === undefined ? action : { ...action, path: loggedPath }
 }

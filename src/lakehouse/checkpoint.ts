@@ -1,6 +1,7 @@
 /**
- * Checkpoints: the state of a table as one Parquet file, so that opening it does not replay every entry since the
- * beginning. Written by size of the log since the last one, not every ten entries: a stream commits each second.
+ * Checkpoints: the state of a table as one Parquet file, so that opening it does not replay every entry since
+ * the beginning. Written by size of the log since the last one, not every ten entries: a stream commits each
+ * second.
  */
 import { parquetReadObjects, type AsyncBuffer, type SchemaElement } from 'hyparquet'
 import { ByteWriter, parquetWrite } from 'hyparquet-writer'
@@ -12,12 +13,18 @@ import type { Snapshot } from './snapshot.ts'
 
 const POINTER = '_delta_log/_last_checkpoint'
 /**
- * How long removed files are remembered, unless delta.deletedFileRetentionDuration says: as long as vacuum spares them by default.
- * A stream with a commit a second removes 86,400 files a day; Delta's week would be most of each checkpoint.
+ * How long removed files are remembered, unless delta.deletedFileRetentionDuration says: as long as vacuum
+ * spares them by default. A stream with a commit a second removes 86,400 files a day; Delta's week would be
+ * most of each checkpoint.
  */
 const TOMBSTONE_MS = 86_400_000
 
-const utf8 = (name: string, repetition: 'REQUIRED' | 'OPTIONAL' = 'OPTIONAL'): SchemaElement => ({ name, type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: repetition })
+const utf8 = (name: string, repetition: 'REQUIRED' | 'OPTIONAL' = 'OPTIONAL'): SchemaElement => ({
+  name,
+  type: 'BYTE_ARRAY',
+  converted_type: 'UTF8',
+  repetition_type: repetition,
+})
 const int64 = (name: string): SchemaElement => ({ name, type: 'INT64', repetition_type: 'OPTIONAL' })
 const int32 = (name: string): SchemaElement => ({ name, type: 'INT32', repetition_type: 'OPTIONAL' })
 const flag = (name: string): SchemaElement => ({ name, type: 'BOOLEAN', repetition_type: 'OPTIONAL' })
@@ -41,15 +48,45 @@ const list = (name: string): SchemaElement[] => [
 const SCHEMA: SchemaElement[] = [
   { name: 'root', num_children: 5 },
   ...group('txn', [utf8('appId')], [int64('version')], [int64('lastUpdated')]),
-  ...group('add', [utf8('path')], map('partitionValues'), [int64('size')], [int64('modificationTime')], [flag('dataChange')], [utf8('stats')], map('tags')),
-  ...group('remove', [utf8('path')], [int64('deletionTimestamp')], [flag('dataChange')], [flag('extendedFileMetadata')], map('partitionValues'), [int64('size')]),
-  ...group('metaData', [utf8('id')], [utf8('name')], [utf8('description')], group('format', [utf8('provider')], map('options')), [utf8('schemaString')], list('partitionColumns'), map('configuration'), [int64('createdTime')]),
+  ...group(
+    'add',
+    [utf8('path')],
+    map('partitionValues'),
+    [int64('size')],
+    [int64('modificationTime')],
+    [flag('dataChange')],
+    [utf8('stats')],
+    map('tags'),
+  ),
+  ...group(
+    'remove',
+    [utf8('path')],
+    [int64('deletionTimestamp')],
+    [flag('dataChange')],
+    [flag('extendedFileMetadata')],
+    map('partitionValues'),
+    [int64('size')],
+  ),
+  ...group(
+    'metaData',
+    [utf8('id')],
+    [utf8('name')],
+    [utf8('description')],
+    group('format', [utf8('provider')], map('options')),
+    [utf8('schemaString')],
+    list('partitionColumns'),
+    map('configuration'),
+    [int64('createdTime')],
+  ),
   ...group('protocol', [int32('minReaderVersion')], [int32('minWriterVersion')]),
 ]
 
 const COLUMNS = ['txn', 'add', 'remove', 'metaData', 'protocol'] as const
 
-/** Writes the checkpoint of a snapshot and points readers to it. Safe to repeat; readers without it replay entries. */
+/**
+ * Writes the checkpoint of a snapshot and points readers to it. Safe to repeat; readers without it replay
+ * entries.
+ */
 export async function writeCheckpoint(store: ObjectStore, snapshot: Snapshot): Promise<void> {
   await loadTombstones(store, snapshot)
   const rows = checkpointRows(snapshot)
@@ -59,7 +96,12 @@ export async function writeCheckpoint(store: ObjectStore, snapshot: Snapshot): P
   const bytes = new Uint8Array(writer.getBuffer())
   await store.write(checkpointName(snapshot.version), bytes)
   failpoint('checkpoint.written')
-  const pointer = { version: snapshot.version, size: rows.length, sizeInBytes: bytes.length, numOfAddFiles: snapshot.files.size }
+  const pointer = {
+    version: snapshot.version,
+    size: rows.length,
+    sizeInBytes: bytes.length,
+    numOfAddFiles: snapshot.files.size,
+  }
   await store.write(POINTER, Buffer.from(JSON.stringify(pointer)))
   failpoint('checkpoint.pointed')
 }
@@ -69,16 +111,35 @@ function checkpointRows(snapshot: Snapshot): Record<string, unknown>[] {
   return [
     { protocol: snapshot.protocol },
     { metaData: { ...snapshot.metadata, createdTime: long(snapshot.metadata.createdTime) } },
-    ...[...snapshot.marks].map(([appId, version]) => ({ txn: { appId, version: BigInt(version), lastUpdated: BigInt(snapshot.timestampMs) } })),
-    ...[...snapshot.files.values()].map((add) => ({ add: { ...asLogged(add), size: BigInt(add.size), modificationTime: BigInt(add.modificationTime), dataChange: false } })),
-    ...[...snapshot.tombstones.values()].map((remove) => ({ remove: { ...asLogged(remove), deletionTimestamp: long(remove.deletionTimestamp), size: long(remove.size), dataChange: false } })),
+    ...[...snapshot.marks].map(([appId, version]) => ({
+      txn: { appId, version: BigInt(version), lastUpdated: BigInt(snapshot.timestampMs) },
+    })),
+    ...[...snapshot.files.values()].map((add) => ({
+      add: {
+        ...asLogged(add),
+        size: BigInt(add.size),
+        modificationTime: BigInt(add.modificationTime),
+        dataChange: false,
+      },
+    })),
+    ...[...snapshot.tombstones.values()].map((remove) => ({
+      remove: {
+        ...asLogged(remove),
+        deletionTimestamp: long(remove.deletionTimestamp),
+        size: long(remove.size),
+        dataChange: false,
+      },
+    })),
   ]
 }
 
 /** Also what keeps a process that runs for weeks from remembering every file that ever was. */
 function forgetTombstones(snapshot: Snapshot): void {
-  const oldest = snapshot.timestampMs - (durationMs(snapshot.metadata.configuration['delta.deletedFileRetentionDuration']) ?? TOMBSTONE_MS)
-  for (const [path, remove] of snapshot.tombstones) if ((remove.deletionTimestamp ?? 0) <= oldest) snapshot.tombstones.delete(path)
+  const oldest =
+    snapshot.timestampMs -
+    (durationMs(snapshot.metadata.configuration['delta.deletedFileRetentionDuration']) ?? TOMBSTONE_MS)
+  for (const [path, remove] of snapshot.tombstones)
+    if ((remove.deletionTimestamp ?? 0) <= oldest) snapshot.tombstones.delete(path)
 }
 
 const UNIT_MS: Record<string, number> = {
@@ -93,12 +154,14 @@ const UNIT_MS: Record<string, number> = {
 
 /**
  * A duration of a table property in milliseconds, as Spark reads it: `interval 1 week 2 days`, `30 days`.
- * Undefined without a setting; one that cannot be read keeps everything, since nothing says how little it may be.
+ * Undefined without a setting; one that cannot be read keeps everything, since nothing says how little it may
+ * be.
  */
 export function durationMs(setting: string | undefined): number | undefined {
   if (setting === undefined) return undefined
   const parts = [...setting.toLowerCase().matchAll(/(\d+)\s+([a-z]+?)s?(?=\s|$)/g)]
-  const isRead = /^\s*(interval\s+)?(\d+\s+[a-z]+\s*)+$/i.test(setting) && parts.every(([, , unit]) => unit in UNIT_MS)
+  const isRead =
+    /^\s*(interval\s+)?(\d+\s+[a-z]+\s*)+$/i.test(setting) && parts.every(([, , unit]) => unit in UNIT_MS)
   return isRead ? parts.reduce((sum, [, count, unit]) => sum + Number(count) * UNIT_MS[unit], 0) : Infinity
 }
 
@@ -106,7 +169,10 @@ function long(value: number | null | undefined): bigint | null {
   return value === null || value === undefined ? null : BigInt(value)
 }
 
-/** A checkpoint: one file, or all parts of one that another writer cut in pieces (Delta protocol, "Multi-part checkpoint"). */
+/**
+ * A checkpoint: one file, or all parts of one that another writer cut in pieces (Delta protocol, "Multi-part
+ * checkpoint").
+ */
 export interface Checkpoint {
   version: number
   /** Names of its files in the store. */
@@ -125,8 +191,8 @@ export async function pointedVersion(store: ObjectStore): Promise<number | undef
 }
 
 /**
- * The checkpoints among the names of a log's files that we can read, oldest first, up to a version. Of one in parts
- * all parts must be there; one under a random name (a V2 checkpoint) is none of them.
+ * The checkpoints among the names of a log's files that we can read, oldest first, up to a version. Of one in
+ * parts all parts must be there; one under a random name (a V2 checkpoint) is none of them.
  */
 export function checkpointsAmong(names: string[], until = Infinity): Checkpoint[] {
   const found = new Map<string, { version: number; parts: number; names: string[] }>()
@@ -148,7 +214,9 @@ export function checkpointsAmong(names: string[], until = Infinity): Checkpoint[
 export async function loadTombstones(store: ObjectStore, snapshot: Snapshot): Promise<void> {
   if (snapshot.unreadTombstones === undefined) return
   const actions = (await readCheckpoint(store, snapshot.unreadTombstones, ['remove'])) ?? []
-  for (const { remove } of actions) if (remove !== undefined && !snapshot.files.has(remove.path) && !snapshot.tombstones.has(remove.path)) snapshot.tombstones.set(remove.path, remove)
+  for (const { remove } of actions)
+    if (remove !== undefined && !snapshot.files.has(remove.path) && !snapshot.tombstones.has(remove.path))
+      snapshot.tombstones.set(remove.path, remove)
   snapshot.unreadTombstones = undefined
 }
 
@@ -156,7 +224,11 @@ export async function loadTombstones(store: ObjectStore, snapshot: Snapshot): Pr
 const STATE_COLUMNS = ['txn', 'add', 'metaData', 'protocol']
 
 /** Reads these columns of a checkpoint as actions; undefined when a file of it is missing. */
-export async function readCheckpoint(store: ObjectStore, { version, names }: Checkpoint, columns: string[] = STATE_COLUMNS): Promise<Action[] | undefined> {
+export async function readCheckpoint(
+  store: ObjectStore,
+  { version, names }: Checkpoint,
+  columns: string[] = STATE_COLUMNS,
+): Promise<Action[] | undefined> {
   const actions: Action[] = []
   for (const name of names) {
     const bytes = await store.read(name)
@@ -165,7 +237,11 @@ export async function readCheckpoint(store: ObjectStore, { version, names }: Che
       for (const row of await parquetReadObjects({ file: inMemory(bytes), columns }))
         actions.push(spelledAlike(plain(row) as Action))
     } catch (error) {
-      throw failure('table_corrupt', { path: store.root, version, reason: `${name}: ${(error as Error).message}` }, error)
+      throw failure(
+        'table_corrupt',
+        { path: store.root, version, reason: `${name}: ${(error as Error).message}` },
+        error,
+      )
     }
   }
   return actions
@@ -176,12 +252,21 @@ function inMemory(bytes: Buffer): AsyncBuffer {
   return { byteLength: memory.byteLength, slice: (start, end) => memory.slice(start, end) }
 }
 
-/** Checkpoints hold 64-bit integers and maps; actions hold numbers and objects. Absent columns are dropped. */
+/**
+ * Checkpoints hold 64-bit integers and maps; actions hold numbers and objects. Absent columns are dropped.
+ */
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return Number(value)
-  if (Array.isArray(value)) return isMap(value) ? Object.fromEntries(value.map((pair) => [pair.key, pair.value ?? null])) : value.map(plain)
+  if (Array.isArray(value))
+    return isMap(value)
+      ? Object.fromEntries(value.map((pair) => [pair.key, pair.value ?? null]))
+      : value.map(plain)
   if (typeof value !== 'object' || value === null || value instanceof Date) return value
-  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null && inner !== undefined).map(([key, inner]) => [key, plain(inner)]))
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, inner]) => inner !== null && inner !== undefined)
+      .map(([key, inner]) => [key, plain(inner)]),
+  )
 }
 
 function isMap(value: unknown[]): value is { key: string; value: unknown }[] {

@@ -15,7 +15,10 @@ export interface DeleteRequest {
   engine: RewriteEngine
   keys: DoomedKeys
   compression: string
-  /** Version up to which every consumer has used the rows: what is left of files that came after it counts as new, of others it does not. */
+  /**
+   * Version up to which every consumer has used the rows: what is left of files that came after it counts as
+   * new, of others it does not.
+   */
   usedThrough: number
   /** What the commit says of why and whom; no key may stand in it. */
   info: Record<string, unknown>
@@ -30,30 +33,55 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
   const { table, engine } = request
   await table.refresh()
   const { store, snapshot } = table
-  const shape = { columns: columnsOf(snapshot.metadata), partitionColumns: snapshot.metadata.partitionColumns, compression: request.compression }
+  const shape = {
+    columns: columnsOf(snapshot.metadata),
+    partitionColumns: snapshot.metadata.partitionColumns,
+    compression: request.compression,
+  }
   const all = [...snapshot.files.values()]
   const published = await engineFiles(engine.access, store, all)
   const byPath = new Map(published.map((one, i) => [one.path, { published: one, file: all[i] }]))
   const hit = (await engine.findKeys(shape, published, request.keys)).flatMap(({ path, rows }) => {
     const one = byPath.get(path)
-    if (one === undefined) throw failure('internal', { reason: `the engine found rows in ${path}, which it was not asked for` })
+    if (one === undefined)
+      throw failure('internal', { reason: `the engine found rows in ${path}, which it was not asked for` })
     return [{ rows, ...one }]
   })
-  const result: DeleteResult = { rows: hit.reduce((sum, one) => sum + one.rows, 0), files: hit.length, bytes: hit.reduce((sum, one) => sum + one.file.size, 0), version: null }
+  const result: DeleteResult = {
+    rows: hit.reduce((sum, one) => sum + one.rows, 0),
+    files: hit.length,
+    bytes: hit.reduce((sum, one) => sum + one.file.size, 0),
+    version: null,
+  }
   if (request.dryRun || (hit.length === 0 && Object.keys(request.marks).length === 0)) return result
-  const unused = await filesAfter(store, request.usedThrough, snapshot).catch((error: unknown): ReadonlySet<string> => {
-    // Nobody knows what was read. The rows go all the same; what is left of their files is read twice rather than never.
-    if (error instanceof HeadraceError && error.code === 'versions_cleaned') return new Set(snapshot.files.keys())
-    throw error
-  })
+  const unused = await filesAfter(store, request.usedThrough, snapshot).catch(
+    (error: unknown): ReadonlySet<string> => {
+      // Nobody knows what was read. The rows go all the same; what is left of their files is read twice
+      // rather than never.
+      if (error instanceof HeadraceError && error.code === 'versions_cleaned')
+        return new Set(snapshot.files.keys())
+      throw error
+    },
+  )
   const adds: DataFile[] = []
   for (const one of hit) {
     const folder = await makePrivateFolder(store)
     const kept = await engine.without(shape, one.published, engine.access.path(store, folder))
     const files = await placed(table, folder, kept === undefined ? [] : [kept])
-    for (const file of files) adds.push({ ...file, dataChange: unused.has(one.file.path), ...keptThrough(one.file) })
+    for (const file of files)
+      adds.push({ ...file, dataChange: unused.has(one.file.path), ...keptThrough(one.file) })
   }
   failpoint('delete.files_written')
-  const version = await table.commit({ operation: 'DELETE', adds, removes: hit.map((one) => one.file.path), marks: request.marks, expect: request.expect, info: { ...request.info, rows: result.rows, files: hit.length } }, request.nowMs())
+  const version = await table.commit(
+    {
+      operation: 'DELETE',
+      adds,
+      removes: hit.map((one) => one.file.path),
+      marks: request.marks,
+      expect: request.expect,
+      info: { ...request.info, rows: result.rows, files: hit.length },
+    },
+    request.nowMs(),
+  )
   return { ...result, version }
 }

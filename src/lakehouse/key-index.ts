@@ -1,10 +1,12 @@
 /**
- * The keys that are published, kept beside the Processed table so that an hour costs what the hour brings. Without it the
- * batch would read every published key from Parquet each time: at 50 million keys that tripled the cost of the same hour.
+ * The keys that are published, kept beside the Processed table so that an hour costs what the hour brings.
+ * Without it the batch would read every published key from Parquet each time: at 50 million keys that tripled
+ * the cost of the same hour.
  *
- * A log-structured index: sorted runs of 128-bit hashes, 16 bytes a key, merged by size. The delta's keys are sorted and
- * walked beside each run once: reading 16 bytes a key in order is all that grows with the table. It is a cache of the
- * table: stamped with table id and version, caught up or rebuilt when they differ, deleted without harm.
+ * A log-structured index: sorted runs of 128-bit hashes, 16 bytes a key, merged by size. The delta's keys are
+ * sorted and walked beside each run once: reading 16 bytes a key in order is all that grows with the table.
+ * It is a cache of the table: stamped with table id and version, caught up or rebuilt when they differ,
+ * deleted without harm.
  */
 import { randomUUID } from 'node:crypto'
 import { failpoint } from '../core/failpoint.ts'
@@ -60,10 +62,15 @@ export async function writeRun(store: ObjectStore, keys: SortedKeys, newestMs: n
 }
 
 /**
- * Marks in `found` (one byte per key) which of the sorted keys some run holds. Returns false when a run is missing or
- * cut short: the index must then be rebuilt.
+ * Marks in `found` (one byte per key) which of the sorted keys some run holds. Returns false when a run is
+ * missing or cut short: the index must then be rebuilt.
  */
-export async function probeRuns(store: ObjectStore, runs: KeyRun[], keys: SortedKeys, found: Uint8Array): Promise<boolean> {
+export async function probeRuns(
+  store: ObjectStore,
+  runs: KeyRun[],
+  keys: SortedKeys,
+  found: Uint8Array,
+): Promise<boolean> {
   for (const run of runs) {
     const size = run.count * KEY_BYTES
     if ((await store.stat(run.name))?.size !== size) return false
@@ -77,7 +84,10 @@ export async function probeRuns(store: ObjectStore, runs: KeyRun[], keys: Sorted
   return true
 }
 
-/** Walks one block beside the keys, from key `at` on; returns the first key that the next block must be asked for. */
+/**
+ * Walks one block beside the keys, from key `at` on; returns the first key that the next block must be asked
+ * for.
+ */
 function probeBlock(block: Int32Array, keys: SortedKeys, at: number, found: Uint8Array): number {
   const { words, count } = keys
   const end = block.length
@@ -90,16 +100,29 @@ function probeBlock(block: Int32Array, keys: SortedKeys, at: number, found: Uint
     while (block[i] < first) i += 4
     // Equal first words are rare (a key in 2^32); compare the rest of all of them.
     for (let j = i; j < end && block[j] === first && found[at] === 0; j += 4)
-      if (block[j + 1] === words[at * 4 + 1] && block[j + 2] === words[at * 4 + 2] && block[j + 3] === words[at * 4 + 3]) found[at] = 1
+      if (
+        block[j + 1] === words[at * 4 + 1] &&
+        block[j + 2] === words[at * 4 + 2] &&
+        block[j + 3] === words[at * 4 + 3]
+      )
+        found[at] = 1
     // Equal first words that reach the block's end may go on in the next one.
     if (first === last && found[at] === 0 && askAgain < 0) askAgain = at
   }
   return askAgain < 0 ? at : askAgain
 }
 
-/** Merges runs of one size class when there are enough of them. Returns the runs in force; old files are deleted after the manifest is written. */
-export async function compactRuns(store: ObjectStore, runs: KeyRun[]): Promise<{ runs: KeyRun[]; obsolete: KeyRun[] }> {
-  const tiers = Map.groupBy(runs, (run) => Math.max(0, Math.floor(Math.log(Math.max(run.count, 1) / SMALLEST_TIER) / Math.log(RUNS_PER_TIER))))
+/**
+ * Merges runs of one size class when there are enough of them. Returns the runs in force; old files are
+ * deleted after the manifest is written.
+ */
+export async function compactRuns(
+  store: ObjectStore,
+  runs: KeyRun[],
+): Promise<{ runs: KeyRun[]; obsolete: KeyRun[] }> {
+  const tiers = Map.groupBy(runs, (run) =>
+    Math.max(0, Math.floor(Math.log(Math.max(run.count, 1) / SMALLEST_TIER) / Math.log(RUNS_PER_TIER))),
+  )
   for (const [, members] of [...tiers].toSorted(([a], [b]) => a - b)) {
     if (members.length < RUNS_PER_TIER) continue
     const merged = await mergeRuns(store, members, `${FOLDER}/${randomUUID()}.keys`)

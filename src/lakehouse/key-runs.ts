@@ -30,7 +30,8 @@ export async function mergeRuns(store: ObjectStore, runs: KeyRun[], name: string
     let least: Cursor | undefined
     for (const cursor of cursors) {
       if (cursor.at >= cursor.block.length && !(await cursor.next())) continue
-      if (least === undefined || compareKeys(cursor.block, cursor.at, least.block, least.at) < 0) least = cursor
+      if (least === undefined || compareKeys(cursor.block, cursor.at, least.block, least.at) < 0)
+        least = cursor
     }
     if (least === undefined) break
     for (let k = 0; k < 4; k += 1) buffer[filled++] = least.block[least.at + k]

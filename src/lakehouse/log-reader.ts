@@ -1,7 +1,8 @@
 /**
- * Follows a table's log from its newest checkpoint, entry by entry. What it has read is only the table's newest
- * state while the log still holds the entry it read last: where others clean the log, a name that was taken is free
- * again, and a writer that slept could create it once more (docs/decisions/0018-a-fence-that-stays-shut.md).
+ * Follows a table's log from its newest checkpoint, entry by entry. What it has read is only the table's
+ * newest state while the log still holds the entry it read last: where others clean the log, a name that was
+ * taken is free again, and a writer that slept could create it once more
+ * (docs/decisions/0018-a-fence-that-stays-shut.md).
  */
 import { createHash } from 'node:crypto'
 import { failure } from '../core/errors.ts'
@@ -18,24 +19,34 @@ export interface LogReader {
   readonly sinceCheckpoint: LogGrowth
   /** The version of the checkpoint that the log's pointer named at the last refresh. */
   readonly pointed: number | undefined
-  /** Reads the state from the newest checkpoint on, up to a version or to the end. The version is -1 when there is no table. */
+  /**
+   * Reads the state from the newest checkpoint on, up to a version or to the end. The version is -1 when
+   * there is no table.
+   */
   load(until?: number): Promise<void>
   /**
-   * Reads the entries that came since. Throws `table_gone` when the log is no longer there, and `writer_overtaken`
-   * when it was cleaned up beyond what this reader has read: nothing says then what follows.
+   * Reads the entries that came since. Throws `table_gone` when the log is no longer there, and
+   * `writer_overtaken` when it was cleaned up beyond what this reader has read: nothing says then what
+   * follows.
    */
   refresh(): Promise<void>
 }
 
 const LOG = '_delta_log/'
-/** A listing is no snapshot: it may lack what came while it was made, or name what was cleaned up since. A gap that stays is one. */
+/**
+ * A listing is no snapshot: it may lack what came while it was made, or name what was cleaned up since. A gap
+ * that stays is one.
+ */
 const LOAD_ATTEMPTS = 5
 
 export function createLogReader(store: ObjectStore): LogReader {
   const snapshot = emptySnapshot()
   const sinceCheckpoint = { entries: 0, bytes: 0 }
   const committed = new Map<string, number>()
-  /** Digest of the entry that was read last; undefined when the state comes from a checkpoint whose entry is not there. */
+  /**
+   * Digest of the entry that was read last; undefined when the state comes from a checkpoint whose entry is
+   * not there.
+   */
   let newest: string | undefined
   let base: Checkpoint | undefined
   let pointed: number | undefined
@@ -95,7 +106,8 @@ export function createLogReader(store: ObjectStore): LogReader {
         if (isRead && until !== Infinity) return
         const gap = isRead ? gapAfter(store, names, snapshot.version) : undefined
         if (isRead && gap === undefined) return
-        if (attempt === LOAD_ATTEMPTS) throw gap ?? corrupt(store, checkpoint?.version ?? 0, 'its checkpoint is gone')
+        if (attempt === LOAD_ATTEMPTS)
+          throw gap ?? corrupt(store, checkpoint?.version ?? 0, 'its checkpoint is gone')
       }
     },
     async refresh() {
@@ -107,7 +119,8 @@ export function createLogReader(store: ObjectStore): LogReader {
         store.read(entryName(before + 1)),
       ])
       pointed = version
-      const isThere = there === undefined ? newest === undefined && (await isAt(store, base)) : digest(there) === newest
+      const isThere =
+        there === undefined ? newest === undefined && (await isAt(store, base)) : digest(there) === newest
       if (!isThere) throw await overtakenAt(store, snapshot)
       if (next !== undefined) apply(next)
       if (next !== undefined || isAhead(version, snapshot)) await follow()
@@ -130,7 +143,10 @@ async function isAt(store: ObjectStore, base: Checkpoint | undefined): Promise<b
   return base !== undefined && (await store.stat(base.names[0])) !== undefined
 }
 
-/** The error for a log that does not continue what was read of it: cleaned up while others went on, replaced, or gone. */
+/**
+ * The error for a log that does not continue what was read of it: cleaned up while others went on, replaced,
+ * or gone.
+ */
 export async function overtakenAt(store: ObjectStore, { version, metadata }: Snapshot): Promise<Error> {
   const { snapshot, load } = createLogReader(store)
   await load()
@@ -155,10 +171,13 @@ async function logNames(store: ObjectStore, from?: number): Promise<string[]> {
 }
 
 /**
- * The newest checkpoint up to a version, found by listing. The pointer says only where the listing may begin: a
- * writer that slept before it wrote the pointer sets it back to a state that is long past.
+ * The newest checkpoint up to a version, found by listing. The pointer says only where the listing may begin:
+ * a writer that slept before it wrote the pointer sets it back to a state that is long past.
  */
-async function newestCheckpoint(store: ObjectStore, until: number): Promise<{ checkpoint?: Checkpoint; names: string[] }> {
+async function newestCheckpoint(
+  store: ObjectStore,
+  until: number,
+): Promise<{ checkpoint?: Checkpoint; names: string[] }> {
   const pointed = await pointedVersion(store)
   if (pointed !== undefined && pointed <= until) {
     const names = await logNames(store, pointed)
@@ -170,14 +189,16 @@ async function newestCheckpoint(store: ObjectStore, until: number): Promise<{ ch
 }
 
 /**
- * Undefined when a log that was read up to a version has nothing later. Where the next entry is gone and later ones
- * are there, somebody is ahead of what we can read: the table is neither in an older state nor missing.
+ * Undefined when a log that was read up to a version has nothing later. Where the next entry is gone and
+ * later ones are there, somebody is ahead of what we can read: the table is neither in an older state nor
+ * missing.
  */
 function gapAfter(store: ObjectStore, names: string[], version: number): Error | undefined {
   const later = names.filter((name) => Number(name.slice(0, 20)) > version)
   if (later.length === 0) return undefined
   const foreign = later.find((name) => name.includes('.checkpoint.'))
-  if (foreign !== undefined) return failure('table_unsupported', { path: store.root, feature: `the checkpoint ${foreign}` })
+  if (foreign !== undefined)
+    return failure('table_unsupported', { path: store.root, feature: `the checkpoint ${foreign}` })
   return corrupt(store, version + 1, `it is missing, and ${later[0]} is there`)
 }
 

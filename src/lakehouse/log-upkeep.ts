@@ -4,14 +4,23 @@ import type { ObjectStore } from '../core/object-store.ts'
 import { checkpointsAmong, durationMs, writeCheckpoint, type Checkpoint } from './checkpoint.ts'
 import type { Snapshot } from './snapshot.ts'
 
-/** Entries since the last checkpoint before a new one is written (unless the table's delta.checkpointInterval says), and the bytes of log that force one earlier. */
+/**
+ * Entries since the last checkpoint before a new one is written (unless the table's delta.checkpointInterval
+ * says), and the bytes of log that force one earlier.
+ */
 const CHECKPOINT_ENTRIES = 100
 const CHECKPOINT_BYTES = 4 * 1024 * 1024
-/** A large state waits longer for its next checkpoint: reading an entry costs about what writing this many files into one does. */
+/**
+ * A large state waits longer for its next checkpoint: reading an entry costs about what writing this many
+ * files into one does.
+ */
 const FILES_PER_ENTRY = 40
 /** Log entries older than this and behind a checkpoint are deleted (delta.logRetentionDuration: 30 days). */
 const LOG_RETENTION_MS = 30 * 86_400_000
-/** Of the checkpoints between the oldest entry and the newest, one for so many versions stays: time travel replays from there. */
+/**
+ * Of the checkpoints between the oldest entry and the newest, one for so many versions stays: time travel
+ * replays from there.
+ */
 const CHECKPOINT_SPACING = 1_000
 
 /** Log since the last checkpoint. */
@@ -21,10 +30,16 @@ export interface LogGrowth {
 }
 
 /**
- * Checkpoint and clean-up. What fails here costs nothing: the commit stands, the next one tries again. `usedThrough`: the version
- * up to which every consumer has read; entries behind it stay, whatever their age.
+ * Checkpoint and clean-up. What fails here costs nothing: the commit stands, the next one tries again.
+ * `usedThrough`: the version up to which every consumer has read; entries behind it stay, whatever their age.
  */
-export async function tidyLog(store: ObjectStore, snapshot: Snapshot, since: LogGrowth, usedThrough: () => Promise<number>, nowMs: number): Promise<void> {
+export async function tidyLog(
+  store: ObjectStore,
+  snapshot: Snapshot,
+  since: LogGrowth,
+  usedThrough: () => Promise<number>,
+  nowMs: number,
+): Promise<void> {
   const interval = Number(snapshot.metadata.configuration['delta.checkpointInterval']) || CHECKPOINT_ENTRIES
   const files = snapshot.files.size + snapshot.tombstones.size
   if (since.entries < Math.max(interval, files / FILES_PER_ENTRY) && since.bytes < CHECKPOINT_BYTES) return
@@ -37,15 +52,24 @@ export async function tidyLog(store: ObjectStore, snapshot: Snapshot, since: Log
   }
 }
 
-/** Version that a file of the log belongs to, whoever wrote it and in whatever form; NaN for the pointer and for folders of others. */
+/**
+ * Version that a file of the log belongs to, whoever wrote it and in whatever form; NaN for the pointer and
+ * for folders of others.
+ */
 const versionOf = (name: string): number => Number(/^_delta_log\/(\d{20})\./.exec(name)?.[1] ?? NaN)
 
 /**
- * Deletes what lies before the newest checkpoint that is older than the retention or further back than the entries we keep:
- * versions behind it stay replayable, for time travel and for consumers. A stream that commits each second would else write
- * 86,400 entries a day. From old to new, as the listing comes: a writer that slept finds the entry before its own gone.
+ * Deletes what lies before the newest checkpoint that is older than the retention or further back than the
+ * entries we keep: versions behind it stay replayable, for time travel and for consumers. A stream that
+ * commits each second would else write 86,400 entries a day. From old to new, as the listing comes: a writer
+ * that slept finds the entry before its own gone.
  */
-async function cleanLog(store: ObjectStore, snapshot: Snapshot, usedThrough: number, nowMs: number): Promise<void> {
+async function cleanLog(
+  store: ObjectStore,
+  snapshot: Snapshot,
+  usedThrough: number,
+  nowMs: number,
+): Promise<void> {
   const { configuration } = snapshot.metadata
   if (configuration['delta.enableExpiredLogCleanup'] === 'false') return
   const all = await store.list('_delta_log')
@@ -58,14 +82,17 @@ async function cleanLog(store: ObjectStore, snapshot: Snapshot, usedThrough: num
     declaredMs === undefined && version <= snapshot.version - LIMITS.logEntries
   const isPast = ({ version, names }: Checkpoint): boolean =>
     isBeyond(version) || names.every((name) => (modifiedMs.get(name) as number) < oldestMs)
-  const isSpare = ({ version }: Checkpoint): boolean => version < snapshot.version && version <= usedThrough + 1
+  const isSpare = ({ version }: Checkpoint): boolean =>
+    version < snapshot.version && version <= usedThrough + 1
   const anchor = checkpoints.findLast((one) => isSpare(one) && isPast(one))?.version ?? -1
   for (const { name } of all) if (versionOf(name) < anchor) await store.delete(name)
   const spaced = superfluous(checkpoints.filter((checkpoint) => checkpoint.version > anchor))
   for (const name of spaced.flatMap((checkpoint) => checkpoint.names)) await store.delete(name)
 }
 
-/** Checkpoints between the first and the newest two that share their thousand of versions with an older one. */
+/**
+ * Checkpoints between the first and the newest two that share their thousand of versions with an older one.
+ */
 function superfluous(checkpoints: Checkpoint[]): Checkpoint[] {
   const bucket = ({ version }: Checkpoint): number => Math.floor(version / CHECKPOINT_SPACING)
   return checkpoints.slice(0, -2).filter((one, i) => i > 0 && bucket(one) === bucket(checkpoints[i - 1]))

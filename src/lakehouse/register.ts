@@ -9,7 +9,10 @@ export interface Registered {
   partitions: string[]
 }
 
-export function registerText(kind: 'trino' | 'hive' | 'glue' | 'spark' | 'duckdb', { name, address, columns, partitions }: Registered): string {
+export function registerText(
+  kind: 'trino' | 'hive' | 'glue' | 'spark' | 'duckdb',
+  { name, address, columns, partitions }: Registered,
+): string {
   // Hadoop has its own name for S3; everybody else uses Amazon's.
   const place = address.replace(/^s3a:/, 's3:').replaceAll("'", "''")
   switch (kind) {
@@ -18,9 +21,23 @@ export function registerText(kind: 'trino' | 'hive' | 'glue' | 'spark' | 'duckdb
     case 'hive':
       return `-- Hive with the Delta connector (io.delta:delta-hive) on its class path:\nCREATE EXTERNAL TABLE ${name} (\n${columns.map((column) => `  \`${column.name}\` ${hiveType(column.type)}`).join(',\n')}\n)\nSTORED BY 'io.delta.hive.DeltaStorageHandler'\nLOCATION '${address.replaceAll("'", "\\'")}';`
     case 'glue': {
-      const of = (wanted: (column: TableColumn) => boolean): object[] => columns.filter(wanted).map((column) => ({ Name: column.name, Type: hiveType(column.type) }))
+      const of = (wanted: (column: TableColumn) => boolean): object[] =>
+        columns.filter(wanted).map((column) => ({ Name: column.name, Type: hiveType(column.type) }))
       const inPath = (column: TableColumn): boolean => partitions.includes(column.name)
-      return JSON.stringify({ Name: name, TableType: 'EXTERNAL_TABLE', Parameters: { classification: 'delta', 'spark.sql.sources.provider': 'delta' }, StorageDescriptor: { Location: address.replace(/^s3a:/, 's3:'), Columns: of((column) => !inPath(column)) }, PartitionKeys: of(inPath) }, undefined, 2)
+      return JSON.stringify(
+        {
+          Name: name,
+          TableType: 'EXTERNAL_TABLE',
+          Parameters: { classification: 'delta', 'spark.sql.sources.provider': 'delta' },
+          StorageDescriptor: {
+            Location: address.replace(/^s3a:/, 's3:'),
+            Columns: of((column) => !inPath(column)),
+          },
+          PartitionKeys: of(inPath),
+        },
+        undefined,
+        2,
+      )
     }
     case 'spark':
       return `-- Spark SQL with io.delta:delta-spark:\nCREATE TABLE ${name} USING delta LOCATION '${address.replaceAll("'", "\\'")}';`
@@ -29,4 +46,9 @@ export function registerText(kind: 'trino' | 'hive' | 'glue' | 'spark' | 'duckdb
   }
 }
 
-const hiveType = (type: DeltaType): string => typeText(type).replaceAll(/\binteger\b/g, 'int').replaceAll(/\blong\b/g, 'bigint').replaceAll(', ', ',').replaceAll(': ', ':')
+const hiveType = (type: DeltaType): string =>
+  typeText(type)
+    .replaceAll(/\binteger\b/g, 'int')
+    .replaceAll(/\blong\b/g, 'bigint')
+    .replaceAll(', ', ',')
+    .replaceAll(': ', ':')

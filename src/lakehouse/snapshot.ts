@@ -2,7 +2,15 @@
 import type { PublishedFile } from '../core/batch-engine.ts'
 import type { EngineAccess, ObjectStore } from '../core/object-store.ts'
 import type { TableColumn } from '../core/table-schema.ts'
-import { decodePath, type Action, type AddAction, type CommitInfo, type MetadataAction, type ProtocolAction, type RemoveAction } from './actions.ts'
+import {
+  decodePath,
+  type Action,
+  type AddAction,
+  type CommitInfo,
+  type MetadataAction,
+  type ProtocolAction,
+  type RemoveAction,
+} from './actions.ts'
 import type { Checkpoint } from './checkpoint.ts'
 
 export interface Snapshot {
@@ -11,9 +19,15 @@ export interface Snapshot {
   metadata: MetadataAction
   files: Map<string, AddAction>
   marks: Map<string, number>
-  /** Removed files that readers of older versions may still need; those of the checkpoint named below are not among them. */
+  /**
+   * Removed files that readers of older versions may still need; those of the checkpoint named below are not
+   * among them.
+   */
   tombstones: Map<string, RemoveAction>
-  /** Checkpoint whose removed files were not read: only vacuum and the next checkpoint ask for them, and there may be 86,400 a day. */
+  /**
+   * Checkpoint whose removed files were not read: only vacuum and the next checkpoint ask for them, and there
+   * may be 86,400 a day.
+   */
   unreadTombstones: Checkpoint | undefined
   /** Commit information of the newest entry. */
   lastCommit: CommitInfo | undefined
@@ -25,7 +39,13 @@ export function emptySnapshot(): Snapshot {
   return {
     version: -1,
     protocol: { minReaderVersion: 1, minWriterVersion: 2 },
-    metadata: { id: '', format: { provider: 'parquet' }, schemaString: '{"type":"struct","fields":[]}', partitionColumns: [], configuration: {} },
+    metadata: {
+      id: '',
+      format: { provider: 'parquet' },
+      schemaString: '{"type":"struct","fields":[]}',
+      partitionColumns: [],
+      configuration: {},
+    },
     files: new Map(),
     marks: new Map(),
     tombstones: new Map(),
@@ -55,9 +75,19 @@ export function applyActions(snapshot: Snapshot, actions: Action[]): void {
 }
 
 /** Data files as an engine opens them, ready to be opened. */
-export async function engineFiles(access: EngineAccess, store: ObjectStore, files: AddAction[]): Promise<PublishedFile[]> {
-  await access.ready(store, files.map((file) => decodePath(file.path)))
-  return files.map((file) => ({ path: access.path(store, decodePath(file.path)), partitionValues: file.partitionValues }))
+export async function engineFiles(
+  access: EngineAccess,
+  store: ObjectStore,
+  files: AddAction[],
+): Promise<PublishedFile[]> {
+  await access.ready(
+    store,
+    files.map((file) => decodePath(file.path)),
+  )
+  return files.map((file) => ({
+    path: access.path(store, decodePath(file.path)),
+    partitionValues: file.partitionValues,
+  }))
 }
 
 /** Columns of the schema, in order. */

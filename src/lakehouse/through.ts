@@ -1,4 +1,7 @@
-/** Merged files say up to which version of RAW their rows go: written by compaction, kept when a file is rewritten, read by retention. */
+/**
+ * Merged files say up to which version of RAW their rows go: written by compaction, kept when a file is
+ * rewritten, read by retention.
+ */
 import type { AddAction } from './actions.ts'
 
 const TAG = 'headrace.through'

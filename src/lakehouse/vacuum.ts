@@ -11,7 +11,10 @@ import { unreadAfter } from './versions.ts'
 
 export interface VacuumRequest {
   table: Table
-  /** Version up to which every consumer has used the rows: files that came after it stay, merged away or not. Infinity: there are none. */
+  /**
+   * Version up to which every consumer has used the rows: files that came after it stay, merged away or not.
+   * Infinity: there are none.
+   */
   usedThrough: number
   /** How long removed files and those of unfinished batches stay for readers and writers. */
   graceMs: number
@@ -19,16 +22,24 @@ export interface VacuumRequest {
   nowMs: () => number
 }
 
-/** The folder of a batch of older versions: all below it is ours, hidden or not. Spark staged a table with a log there. */
+/**
+ * The folder of a batch of older versions: all below it is ours, hidden or not. Spark staged a table with a
+ * log there.
+ */
 const OUR_FOLDER = /^data\/(\d{4}-\d\d-\d\d\/)?[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\//
 
 /**
- * Names that begin with `_` or `.` are somebody's own house: the log, our key index, and what other writers keep beside a table
- * (change data, manifests, indexes). Only a partition column may begin so too, as in Spark's own vacuum.
+ * Names that begin with `_` or `.` are somebody's own house: the log, our key index, and what other writers
+ * keep beside a table (change data, manifests, indexes). Only a partition column may begin so too, as in
+ * Spark's own vacuum.
  */
 function isHidden(name: string, partitionColumns: string[]): boolean {
   if (OUR_FOLDER.test(name) || isBeingWritten(name)) return false
-  return name.split('/').some((part) => /^[_.]/.test(part) && !partitionColumns.some((column) => part.startsWith(folderOf(column))))
+  return name
+    .split('/')
+    .some(
+      (part) => /^[_.]/.test(part) && !partitionColumns.some((column) => part.startsWith(folderOf(column))),
+    )
 }
 
 /** What the folders of a column's values begin with. */
@@ -45,17 +56,24 @@ export async function vacuum(request: VacuumRequest): Promise<VacuumResult> {
   await table.refresh()
   await loadTombstones(store, snapshot)
   const live = new Set([...snapshot.files.keys()].map(decodePath))
-  const removed = new Map([...snapshot.tombstones.values()].map((one) => [decodePath(one.path), one.deletionTimestamp ?? 0]))
+  const removed = new Map(
+    [...snapshot.tombstones.values()].map((one) => [decodePath(one.path), one.deletionTimestamp ?? 0]),
+  )
   const { toRead } = await unreadAfter(store, request.usedThrough, snapshot)
   const needed = new Set([...toRead.values()].flat().map((file) => decodePath(file.path)))
   // What the log says was removed was a data file, whatever its name.
-  const stored = listed.filter((file) => removed.has(file.name) || !isHidden(file.name, snapshot.metadata.partitionColumns))
-  const dead = deadFiles(stored.map((file) => ({ ...file, path: file.name })), {
-    live: (path) => live.has(path),
-    removedMs: (path) => removed.get(path),
-    needed: (path) => needed.has(path),
-    beforeMs: request.nowMs() - request.graceMs,
-  })
+  const stored = listed.filter(
+    (file) => removed.has(file.name) || !isHidden(file.name, snapshot.metadata.partitionColumns),
+  )
+  const dead = deadFiles(
+    stored.map((file) => ({ ...file, path: file.name })),
+    {
+      live: (path) => live.has(path),
+      removedMs: (path) => removed.get(path),
+      needed: (path) => needed.has(path),
+      beforeMs: request.nowMs() - request.graceMs,
+    },
+  )
   if (!request.dryRun) {
     for (const [i, file] of dead.entries()) {
       // A writer that slept may have committed one by now; deleting them all may take hours.

@@ -16,9 +16,10 @@ export interface Version {
 }
 
 /**
- * The entries after `version` up to `until`, oldest first. Entries that only rearrange rows (dataChange false) come with
- * empty `added` and `removed`. A gap (an entry that log clean-up deleted) is refused by name: rows would be missed silently.
- * Only who has read nothing yet (-1) begins with a state of the table, as if one version had added all of it.
+ * The entries after `version` up to `until`, oldest first. Entries that only rearrange rows (dataChange
+ * false) come with empty `added` and `removed`. A gap (an entry that log clean-up deleted) is refused by
+ * name: rows would be missed silently. Only who has read nothing yet (-1) begins with a state of the table,
+ * as if one version had added all of it.
  */
 export async function versionsAfter(store: ObjectStore, version: number, until: number): Promise<Version[]> {
   const found: Version[] = []
@@ -47,7 +48,9 @@ async function fromCheckpoint(store: ObjectStore, until: number): Promise<Versio
 
 /** All versions whose entries are still there, newest first, for people. */
 export async function history(store: ObjectStore, limit: number): Promise<Version[]> {
-  const entries = (await store.list('_delta_log')).filter((one) => /\/\d{20}\.json$/.test(one.name)).toReversed()
+  const entries = (await store.list('_delta_log'))
+    .filter((one) => /\/\d{20}\.json$/.test(one.name))
+    .toReversed()
   const found: Version[] = []
   for (const entry of entries.slice(0, limit)) {
     const version = Number(/(\d{20})\.json$/.exec(entry.name)?.[1])
@@ -79,10 +82,11 @@ export interface Unread {
 }
 
 /**
- * What a consumer reads that has read none of these versions. A file that was merged away is read all the same: vacuum
- * spares it, and what it was merged into counts as nothing new. But when rows of the merged file are changed or deleted
- * afterwards, the old file still has them as they were: then what holds them now is read in its place, at the
- * version of the old one. Rows that were read before may come with it: a consumer knows them by their key.
+ * What a consumer reads that has read none of these versions. A file that was merged away is read all the
+ * same: vacuum spares it, and what it was merged into counts as nothing new. But when rows of the merged file
+ * are changed or deleted afterwards, the old file still has them as they were: then what holds them now is
+ * read in its place, at the version of the old one. Rows that were read before may come with it: a consumer
+ * knows them by their key.
  */
 export function unreadIn(versions: Version[], isLive: (path: string) => boolean): Unread {
   /** The new files whose rows a file may hold. */
@@ -91,7 +95,8 @@ export function unreadIn(versions: Version[], isLive: (path: string) => boolean)
   const changed = new Set<string>()
   for (const { added, removed, rearranged } of versions) {
     const held = new Set<string>()
-    for (const path of [...removed, ...rearranged.removed]) for (const one of origins.get(path) ?? []) held.add(one)
+    for (const path of [...removed, ...rearranged.removed])
+      for (const one of origins.get(path) ?? []) held.add(one)
     for (const path of removed) for (const one of origins.get(path) ?? []) changed.add(one)
     for (const file of added) origins.set(file.path, new Set([file.path]))
     if (held.size === 0) continue
@@ -114,12 +119,23 @@ export function unreadIn(versions: Version[], isLive: (path: string) => boolean)
 }
 
 /** The same of a table after a version that a consumer has read up to. */
-export async function unreadAfter(store: ObjectStore, version: number, { version: until, files }: Snapshot): Promise<Unread> {
+export async function unreadAfter(
+  store: ObjectStore,
+  version: number,
+  { version: until, files }: Snapshot,
+): Promise<Unread> {
   if (version >= until) return { toRead: new Map(), holding: new Set() }
   return unreadIn(await versionsAfter(store, version, until), (path) => files.has(path))
 }
 
-/** Paths of all files with rows that came after a version, merged or not: what a consumer that has read up to it still needs. */
-export async function filesAfter(store: ObjectStore, version: number, snapshot: Snapshot): Promise<ReadonlySet<string>> {
+/**
+ * Paths of all files with rows that came after a version, merged or not: what a consumer that has read up to
+ * it still needs.
+ */
+export async function filesAfter(
+  store: ObjectStore,
+  version: number,
+  snapshot: Snapshot,
+): Promise<ReadonlySet<string>> {
   return (await unreadAfter(store, version, snapshot)).holding
 }

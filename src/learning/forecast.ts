@@ -1,6 +1,7 @@
 /**
- * When what is used will be more than what there is: a robust line through daily peaks (Theil 1950, Sen 1968: the median of all
- * slopes, which a few odd days do not move) and how far days lie above it. Weeks repeat: peaks are of seven days.
+ * When what is used will be more than what there is: a robust line through daily peaks (Theil 1950, Sen 1968:
+ * the median of all slopes, which a few odd days do not move) and how far days lie above it. Weeks repeat:
+ * peaks are of seven days.
  */
 
 export interface Forecast {
@@ -22,15 +23,34 @@ const WEEK = 7
 /** `peaks`: of each day, oldest first. Undefined with too few of them. */
 export function forecast(peaks: number[], limit: number, horizonDays: number): Forecast | undefined {
   if (peaks.length < LEAST_DAYS) return undefined
-  const weekly = peaks.map((_, i) => Math.max(...peaks.slice(Math.max(0, i - WEEK + 1), i + 1))).slice(WEEK - 1)
-  const slopes = weekly.flatMap((value, i) => weekly.slice(i + 1).map((later, j) => (later - value) / (j + 1)))
+  const weekly = peaks
+    .map((_, i) => Math.max(...peaks.slice(Math.max(0, i - WEEK + 1), i + 1)))
+    .slice(WEEK - 1)
+  const slopes = weekly.flatMap((value, i) =>
+    weekly.slice(i + 1).map((later, j) => (later - value) / (j + 1)),
+  )
   const perDay = quantile(slopes, 0.5)
-  const start = quantile(weekly.map((value, i) => value - perDay * i), 0.5)
-  const above = Math.max(0, quantile(weekly.map((value, i) => value - (start + perDay * i)), 0.9))
+  const start = quantile(
+    weekly.map((value, i) => value - perDay * i),
+    0.5,
+  )
+  const above = Math.max(
+    0,
+    quantile(
+      weekly.map((value, i) => value - (start + perDay * i)),
+      0.9,
+    ),
+  )
   const at = (day: number): number => Math.max(0, start + perDay * (weekly.length - 1 + day) + above)
   const crossing = perDay > 0 ? Math.ceil((limit - at(0)) / perDay) : Infinity
-  const daysUntilFull = at(0) >= limit ? 0 : crossing <= horizonDays ? Math.max(1, crossing) : undefined
-  return { perDay: round(perDay), now: round(at(0)), daysUntilFull, atHorizon: round(at(horizonDays)), days: peaks.length }
+  const later = crossing <= horizonDays ? Math.max(1, crossing) : undefined
+  return {
+    perDay: round(perDay),
+    now: round(at(0)),
+    daysUntilFull: at(0) >= limit ? 0 : later,
+    atHorizon: round(at(horizonDays)),
+    days: peaks.length,
+  }
 }
 
 const round = (value: number): number => Math.round(value * 100) / 100

@@ -1,6 +1,7 @@
 /**
- * What a job needs, by rule: before there is a history of runs to learn from. Rows of postgres, mysql and s3 are those of the sources;
- * the others were measured on two cores with `headrace bench` (docs/estimation.md says how) and are scaled by the machine's self-benchmark.
+ * What a job needs, by rule: before there is a history of runs to learn from. Rows of postgres, mysql and s3
+ * are those of the sources; the others were measured on two cores with `headrace bench` (docs/estimation.md
+ * says how) and are scaled by the machine's self-benchmark.
  */
 import { failure } from '../core/errors.ts'
 import { UNIT } from '../core/amounts.ts'
@@ -17,12 +18,60 @@ export interface Rule {
 }
 
 export const RULES = {
-  postgres: { baseCpu: 2, cpuPerGb: 0.1, baseMemoryGb: 4, memoryPerGb: 0.2, baseMinutes: 10, minutesPerGb: 2, measured: false },
-  mysql: { baseCpu: 2, cpuPerGb: 0.1, baseMemoryGb: 4, memoryPerGb: 0.2, baseMinutes: 10, minutesPerGb: 2, measured: false },
-  s3: { baseCpu: 1, cpuPerGb: 0.05, baseMemoryGb: 2, memoryPerGb: 0.1, baseMinutes: 5, minutesPerGb: 2, measured: false },
-  files: { baseCpu: 1, cpuPerGb: 0.05, baseMemoryGb: 2, memoryPerGb: 0.05, baseMinutes: 1, minutesPerGb: 0.4, measured: true },
-  sftp: { baseCpu: 1, cpuPerGb: 0.05, baseMemoryGb: 2, memoryPerGb: 0.05, baseMinutes: 2, minutesPerGb: 0.6, measured: true },
-  kafka: { baseCpu: 2, cpuPerGb: 0.05, baseMemoryGb: 2, memoryPerGb: 0.02, baseMinutes: 1, minutesPerGb: 0.3, measured: true },
+  postgres: {
+    baseCpu: 2,
+    cpuPerGb: 0.1,
+    baseMemoryGb: 4,
+    memoryPerGb: 0.2,
+    baseMinutes: 10,
+    minutesPerGb: 2,
+    measured: false,
+  },
+  mysql: {
+    baseCpu: 2,
+    cpuPerGb: 0.1,
+    baseMemoryGb: 4,
+    memoryPerGb: 0.2,
+    baseMinutes: 10,
+    minutesPerGb: 2,
+    measured: false,
+  },
+  s3: {
+    baseCpu: 1,
+    cpuPerGb: 0.05,
+    baseMemoryGb: 2,
+    memoryPerGb: 0.1,
+    baseMinutes: 5,
+    minutesPerGb: 2,
+    measured: false,
+  },
+  files: {
+    baseCpu: 1,
+    cpuPerGb: 0.05,
+    baseMemoryGb: 2,
+    memoryPerGb: 0.05,
+    baseMinutes: 1,
+    minutesPerGb: 0.4,
+    measured: true,
+  },
+  sftp: {
+    baseCpu: 1,
+    cpuPerGb: 0.05,
+    baseMemoryGb: 2,
+    memoryPerGb: 0.05,
+    baseMinutes: 2,
+    minutesPerGb: 0.6,
+    measured: true,
+  },
+  kafka: {
+    baseCpu: 2,
+    cpuPerGb: 0.05,
+    baseMemoryGb: 2,
+    memoryPerGb: 0.02,
+    baseMinutes: 1,
+    minutesPerGb: 0.3,
+    measured: true,
+  },
 } as const satisfies Record<string, Rule>
 
 export type SourceType = keyof typeof RULES
@@ -44,18 +93,27 @@ export interface Resources {
 
 /** Sources name more types than an estimate knows; an unknown one is an error that lists these. */
 export function sourceType(text: string): SourceType {
-  if (!(SOURCE_TYPES as string[]).includes(text)) throw failure('source_type_unknown', { type: text, known: SOURCE_TYPES.join(', ') })
+  if (!(SOURCE_TYPES as string[]).includes(text))
+    throw failure('source_type_unknown', { type: text, known: SOURCE_TYPES.join(', ') })
   return text as SourceType
 }
 
 /** `speed`: of this machine against the one that the measured rows come from; 2 is twice as quick. */
-export function estimateByRule(type: SourceType, volumeGb: number, complexity: Complexity, speed = 1): Resources {
+export function estimateByRule(
+  type: SourceType,
+  volumeGb: number,
+  complexity: Complexity,
+  speed = 1,
+): Resources {
   const rule = RULES[type]
   const factor = COMPLEXITY[complexity] / (rule.measured ? speed : 1)
   return {
     cpu_cores: Math.max(FLOORS.cpuCores, ceil(rule.baseCpu + rule.cpuPerGb * volumeGb)),
     memory_gb: Math.max(FLOORS.memoryGb, ceil(rule.baseMemoryGb + rule.memoryPerGb * volumeGb)),
-    runtime_minutes: Math.max(FLOORS.minutes, ceil((rule.baseMinutes + rule.minutesPerGb * volumeGb) * factor)),
+    runtime_minutes: Math.max(
+      FLOORS.minutes,
+      ceil((rule.baseMinutes + rule.minutesPerGb * volumeGb) * factor),
+    ),
   }
 }
 
@@ -63,7 +121,15 @@ export function estimateByRule(type: SourceType, volumeGb: number, complexity: C
 const ceil = (value: number): number => Math.ceil(Math.round(value * 1e9) / 1e9)
 
 /** What to buy for it: a fifth more than the bare need in units, the exact use rounded up in vCPU-hours. */
-export function recommendUnits({ cpu_cores, memory_gb, runtime_minutes }: Resources): { dedicated_units: number; vcpu_hours: number; bare_units: number } {
+export function recommendUnits({ cpu_cores, memory_gb, runtime_minutes }: Resources): {
+  dedicated_units: number
+  vcpu_hours: number
+  bare_units: number
+} {
   const bare = Math.max(cpu_cores / UNIT.cpuCores, memory_gb / UNIT.memoryGb)
-  return { dedicated_units: ceil(1.2 * bare), vcpu_hours: ceil((cpu_cores * runtime_minutes) / 60), bare_units: Math.ceil(bare) }
+  return {
+    dedicated_units: ceil(1.2 * bare),
+    vcpu_hours: ceil((cpu_cores * runtime_minutes) / 60),
+    bare_units: Math.ceil(bare),
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * Entry point of the process that checks what tenants wrote: it may take long or all of its memory, and nothing
- * else must suffer from it.
+ * Entry point of the process that checks what tenants wrote: it may take long or all of its memory, and
+ * nothing else must suffer from it.
  */
 import { HeadraceError, reasonOf } from '../core/errors.ts'
 import type { JobFields } from '../state/jobs.ts'

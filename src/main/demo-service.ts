@@ -1,4 +1,7 @@
-/** What the demo starts and leaves running: a broker where one can run, and the service; known by a file, so that the next demo finds them. */
+/**
+ * What the demo starts and leaves running: a broker where one can run, and the service; known by a file, so
+ * that the next demo finds them.
+ */
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -7,7 +10,7 @@ import { failure } from '../core/errors.ts'
 import { canRunBroker, startBroker } from './kafka-broker.ts'
 import { freePort } from './jvm-servers.ts'
 import { entryOf } from './package-root.ts'
-import { textOf } from './postgres-server.ts'
+import { textOf } from './system-file.ts'
 
 export const ENTRY = entryOf('cli')
 export const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']
@@ -30,14 +33,24 @@ export async function stopServers(home: string): Promise<boolean> {
   return true
 }
 
-export async function startServers(home: string, { files, port }: { files: boolean; port: number }, say: (text: string) => void): Promise<DemoServers> {
+export async function startServers(
+  home: string,
+  { files, port }: { files: boolean; port: number },
+  say: (text: string) => void,
+): Promise<DemoServers> {
   await stopServers(home)
   mkdirSync(home, { recursive: true })
   const withKafka = !files && (await canRunBroker())
   if (withKafka) say('Starting a Kafka broker (the first time its jars are fetched) ...')
-  else say(`No Kafka broker: ${files ? 'asked for files.' : 'Java and Maven are not on this machine. The demo uses a folder of files instead.'}`)
+  else
+    say(
+      `No Kafka broker: ${files ? 'asked for files.' : 'Java and Maven are not on this machine. The demo uses a folder of files instead.'}`,
+    )
   const broker = withKafka ? await startBroker({ folder: join(home, 'kafka'), keep: true }) : undefined
-  const servers: DemoServers = { broker: broker === undefined ? undefined : { address: broker.address, pid: broker.pid }, service: await startService(home, port) }
+  const servers: DemoServers = {
+    broker: broker === undefined ? undefined : { address: broker.address, pid: broker.pid },
+    service: await startService(home, port),
+  }
   writeFileSync(stateFile(home), JSON.stringify(servers))
   return servers
 }
@@ -47,12 +60,20 @@ async function startService(home: string, wanted: number): Promise<DemoServers['
   const log = openSync(join(home, 'service.log'), 'a')
   // The demo's broker is on this machine, which tenants may not reach unless an operator says so.
   const env = { ...process.env, HEADRACE_HOME: home, HEADRACE_ALLOW_HOSTS: '127.0.0.1,localhost' }
-  const child = spawn(process.execPath, [...NODE_FLAGS, ENTRY, 'serve', '--listen', `127.0.0.1:${port}`], { env, stdio: ['ignore', log, log], detached: true })
+  const child = spawn(process.execPath, [...NODE_FLAGS, ENTRY, 'serve', '--listen', `127.0.0.1:${port}`], {
+    env,
+    stdio: ['ignore', log, log],
+    detached: true,
+  })
   closeSync(log)
   const address = `http://127.0.0.1:${port}`
   for (const deadline = Date.now() + START_MS; ; await new Promise((done) => setTimeout(done, 100))) {
     if ((await fetch(`${address}/api/v1/ready`).catch(() => undefined))?.ok === true) break
-    if (child.exitCode !== null || Date.now() > deadline) throw failure('service_unreachable', { url: address, reason: `it did not start; ${join(home, 'service.log')} says why: ${lastLine(join(home, 'service.log'))}` })
+    if (child.exitCode !== null || Date.now() > deadline)
+      throw failure('service_unreachable', {
+        url: address,
+        reason: `it did not start; ${join(home, 'service.log')} says why: ${lastLine(join(home, 'service.log'))}`,
+      })
   }
   child.unref()
   return { address, pid: child.pid as number }
@@ -61,10 +82,15 @@ async function startService(home: string, wanted: number): Promise<DemoServers['
 /** Processes of executions that a service runs; empty where the system does not tell (no /proc). */
 export async function executionPids(servicePid: number): Promise<number[]> {
   const processes = (await readdir('/proc').catch((): string[] => [])).filter((name) => /^\d+$/.test(name))
-  return processes.map(Number).filter((pid) => parentOf(pid) === servicePid && textOf(`/proc/${pid}/cmdline`).includes('execution-child'))
+  return processes
+    .map(Number)
+    .filter(
+      (pid) => parentOf(pid) === servicePid && textOf(`/proc/${pid}/cmdline`).includes('execution-child'),
+    )
 }
 
-const parentOf = (pid: number): number => Number(textOf(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ')[1])
+const parentOf = (pid: number): number =>
+  Number(textOf(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ')[1])
 
 const lastLine = (path: string): string => textOf(path).trim().split('\n').at(-1)?.slice(0, 300) ?? ''
 
@@ -73,13 +99,19 @@ function readState(home: string): DemoServers | undefined {
   return text === '' ? undefined : (JSON.parse(text) as DemoServers)
 }
 
-/** Asks a process to end, and waits; another that has its number by now is none of ours and is told by its command. */
+/** The signal of each tenth of a second; signal 0 only asks whether it is there. */
+const SIGNALS: Readonly<Record<number, 'SIGTERM' | 'SIGKILL'>> = { 0: 'SIGTERM', 300: 'SIGKILL' }
+
+/**
+ * Asks a process to end, and waits; another that has its number by now is none of ours and is told by its
+ * command.
+ */
 async function end(pid: number): Promise<void> {
   const command = textOf(`/proc/${pid}/cmdline`)
   if (command !== '' && !/kafka|serve/.test(command)) return
   for (let waited = 0; waited < 400; waited += 1) {
     try {
-      process.kill(pid, waited === 0 ? 'SIGTERM' : waited === 300 ? 'SIGKILL' : 0)
+      process.kill(pid, SIGNALS[waited] ?? 0)
     } catch {
       return
     }

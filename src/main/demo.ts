@@ -1,6 +1,7 @@
 /**
- * The demo: every kind of trouble on purpose, and one reconciled table at the end. It drives the CLI's own commands against a real
- * service, so that what it shows is what a user runs; the service goes on when the demo has ended.
+ * The demo: every kind of trouble on purpose, and one reconciled table at the end. It drives the CLI's own
+ * commands against a real service, so that what it shows is what a user runs; the service goes on when the
+ * demo has ended.
  */
 import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
@@ -9,7 +10,14 @@ import { promisify } from 'node:util'
 import type { DemoOptions } from '../cli/demo.ts'
 import type { Output } from '../cli/output.ts'
 import { failure } from '../core/errors.ts'
-import { ENTRY, NODE_FLAGS, executionPids, startServers, stopServers, type DemoServers } from './demo-service.ts'
+import {
+  ENTRY,
+  NODE_FLAGS,
+  executionPids,
+  startServers,
+  stopServers,
+  type DemoServers,
+} from './demo-service.ts'
 import { reconcile, type Ask, type Receipt } from './demo-table.ts'
 import { homeFolder } from './home-folder.ts'
 import { PACKAGE_ROOT } from './package-root.ts'
@@ -20,17 +28,30 @@ export async function runDemo(options: DemoOptions, out: Output): Promise<void> 
   const home = join(homeFolder(), 'demo')
   if (options.stop) {
     const stopped = await stopServers(home)
-    out.say(stopped ? 'Stopped. The tables stay: ./headrace demo carries on with them.' : 'Nothing of a demo runs.')
+    out.say(
+      stopped ? 'Stopped. The tables stay: ./headrace demo carries on with them.' : 'Nothing of a demo runs.',
+    )
     return
   }
   const servers = await startServers(home, options, out.say)
-  const env = { ...process.env, HEADRACE_HOME: home, ...(servers.broker === undefined ? {} : { HEADRACE_BROKERS: servers.broker.address }) }
+  const env = {
+    ...process.env,
+    HEADRACE_HOME: home,
+    ...(servers.broker === undefined ? {} : { HEADRACE_BROKERS: servers.broker.address }),
+  }
   const ask: Ask = (args) => cli(env, args)
   const tenant = await tenantOf(ask)
   const folder = join(home, 'tenants', tenant)
   const dataset = servers.broker === undefined ? 'books_files' : 'books'
   const runs = await chain({ options, out, ask, servers, folder, dataset })
-  out.rows(await reconcile({ tables: (args) => cli({ ...env, HEADRACE_HOME: folder }, args), service: ask }, dataset, home, runs))
+  out.rows(
+    await reconcile(
+      { tables: (args) => cli({ ...env, HEADRACE_HOME: folder }, args), service: ask },
+      dataset,
+      home,
+      runs,
+    ),
+  )
   if (out.format === 'table') out.text(lookAt(home, folder, dataset, servers))
 }
 
@@ -50,46 +71,88 @@ async function chain({ options, out, ask, servers, folder, dataset }: Story): Pr
   const count = files ? Math.min(options.messages, 500) : options.messages
   const target = files ? ['--to', 'files', '--folder', join(folder, 'incoming')] : []
   if (files) mkdirSync(join(folder, 'incoming'), { recursive: true })
-  out.say(`1. Producing ${count.toLocaleString('en-US')} messages, with duplicates, malformed, late and invalid ones ...`)
+  out.say(
+    `1. Producing ${count.toLocaleString('en-US')} messages, with duplicates, malformed, late and invalid ones ...`,
+  )
   const half = Math.ceil(count / 2)
   await ask(['produce', dataset, '--count', String(half), ...target])
-  out.say('2. The tenant demo buys 100 vCPU-hours and declares an hourly job; its draft reads a sample in a scratch zone, and it is promoted ...')
+  out.say(
+    '2. The tenant demo buys 100 vCPU-hours and declares an hourly job; its draft reads a sample in a scratch zone, and it is promoted ...',
+  )
   await promotedJob(ask, folder, dataset, servers)
-  out.say('3. It runs in capacity that was bought; its process is killed (SIGKILL) in the middle, on purpose ...')
+  out.say(
+    '3. It runs in capacity that was bought; its process is killed (SIGKILL) in the middle, on purpose ...',
+  )
   // The other half arrives while it runs: there is a middle to be killed in, however fast it is.
-  const producing = ask(['produce', dataset, '--count', String(count - half), '--rate', String(Math.ceil(half / ARRIVAL_S)), ...target])
+  const producing = ask([
+    'produce',
+    dataset,
+    '--count',
+    String(count - half),
+    '--rate',
+    String(Math.ceil(half / ARRIVAL_S)),
+    ...target,
+  ])
   const raw = join(folder, 'tables', dataset, 'raw')
   const before = versionsOf(raw)
   const { execution_id: id } = (await ask(['jobs', 'run', dataset])) as { execution_id: string }
   const killed = await killInTheMiddle(ask, id, { servicePid: servers.service.pid, raw, before })
-  out.say(killed ? '   Killed. What it held went back, and it was queued again: it goes on from the last commit, then publishes.' : '   It was quicker than the kill; nothing was in the middle.')
+  out.say(
+    killed
+      ? '   Killed. What it held went back, and it was queued again: it goes on from the last commit, then publishes.'
+      : '   It was quicker than the kill; nothing was in the middle.',
+  )
   await producing
   const first = await receiptOf(ask, id)
   out.say('4. A little more arrives; it runs again and publishes only that; a third run finds nothing ...')
   await ask(['produce', dataset, '--count', String(Math.ceil(count / 20)), ...target])
-  const again = async (): Promise<Receipt> => receiptOf(ask, ((await ask(['jobs', 'run', dataset])) as { execution_id: string }).execution_id)
+  const again = async (): Promise<Receipt> =>
+    receiptOf(ask, ((await ask(['jobs', 'run', dataset])) as { execution_id: string }).execution_id)
   return [first, await again(), await again()]
 }
 
 /** The tenant, with a balance; made at the first demo. */
 async function tenantOf(ask: Ask): Promise<string> {
-  const { items } = (await ask(['tenants', 'list'])) as unknown as { items: { tenant_id: string; tenant_name: string }[] }
+  const { items } = (await ask(['tenants', 'list'])) as unknown as {
+    items: { tenant_id: string; tenant_name: string }[]
+  }
   const known = items.find((one) => one.tenant_name === 'demo')?.tenant_id
   const tenant = known ?? String((await ask(['tenants', 'add', 'demo'])).tenant_id)
-  const { current_period: now } = (await ask(['usage'])) as unknown as { current_period: { vcpu_hours: { remaining: number } } }
-  if (now.vcpu_hours.remaining < 10) await ask(['purchases', 'add', '--type', 'vcpu_hours', '--quantity', '100'])
+  const { current_period: now } = (await ask(['usage'])) as unknown as {
+    current_period: { vcpu_hours: { remaining: number } }
+  }
+  if (now.vcpu_hours.remaining < 10)
+    await ask(['purchases', 'add', '--type', 'vcpu_hours', '--quantity', '100'])
   return tenant
 }
 
 /** The job as it is declared now; drafted and promoted when it is new. */
-async function promotedJob(ask: Ask, folder: string, dataset: string, { broker }: DemoServers): Promise<void> {
+async function promotedJob(
+  ask: Ask,
+  folder: string,
+  dataset: string,
+  { broker }: DemoServers,
+): Promise<void> {
   const text = readFileSync(join(PACKAGE_ROOT, 'datasets', `${dataset}.yaml`), 'utf8')
-  const declaration = broker === undefined ? text.replace('../incoming', 'incoming') : text.replace('localhost:9092', broker.address)
+  const declaration =
+    broker === undefined
+      ? text.replace('../incoming', 'incoming')
+      : text.replace('localhost:9092', broker.address)
   const source = { source_config: { declaration, sample_messages: 2_000 } }
-  const job = { job_name: dataset, source_type: broker === undefined ? 'files' : 'kafka', ...source, destination_config: { type: 'zones' }, schedule_cron: '5 * * * *', resource_requirements: { cpu_cores: 2, memory_gb: 2, estimated_runtime_minutes: 5 }, sla_requirements: { max_runtime_minutes: 30 } }
+  const job = {
+    job_name: dataset,
+    source_type: broker === undefined ? 'files' : 'kafka',
+    ...source,
+    destination_config: { type: 'zones' },
+    schedule_cron: '5 * * * *',
+    resource_requirements: { cpu_cores: 2, memory_gb: 2, estimated_runtime_minutes: 5 },
+    sla_requirements: { max_runtime_minutes: 30 },
+  }
   mkdirSync(folder, { recursive: true })
   const file = join(folder, 'job.json')
-  const { items } = (await ask(['jobs', 'list'])) as unknown as { items: { job_name: string; status: string }[] }
+  const { items } = (await ask(['jobs', 'list'])) as unknown as {
+    items: { job_name: string; status: string }[]
+  }
   const known = items.find((one) => one.job_name === dataset)
   writeFileSync(file, JSON.stringify(known === undefined ? job : source))
   await ask(known === undefined ? ['jobs', 'create', '-f', file] : ['jobs', 'change', dataset, '-f', file])
@@ -107,15 +170,24 @@ interface Execution {
   reason: { message: string } | null
 }
 
-const show = async (ask: Ask, id: string): Promise<Execution> => (await ask(['executions', 'show', id])) as unknown as Execution
+const show = async (ask: Ask, id: string): Promise<Execution> =>
+  (await ask(['executions', 'show', id])) as unknown as Execution
 const ended = (one: Execution): boolean => !['scheduled', 'booked', 'running'].includes(one.status)
 
-/** Kills the process of an execution once it has committed something: seen in the table's log, as the API tells it only every few seconds. */
-async function killInTheMiddle(ask: Ask, id: string, { servicePid, raw, before }: { servicePid: number; raw: string; before: number }): Promise<boolean> {
+/**
+ * Kills the process of an execution once it has committed something: seen in the table's log, as the API
+ * tells it only every few seconds.
+ */
+async function killInTheMiddle(
+  ask: Ask,
+  id: string,
+  { servicePid, raw, before }: { servicePid: number; raw: string; before: number },
+): Promise<boolean> {
   for (let look = 0; ; look += 1) {
     const pids = await executionPids(servicePid)
     // A first run enters its first offsets before it commits data.
-    if (versionsOf(raw) > Math.max(before, 1) + (before === 0 ? 1 : 0) && pids.filter(killed).length > 0) return true
+    if (versionsOf(raw) > Math.max(before, 1) + (before === 0 ? 1 : 0) && pids.filter(killed).length > 0)
+      return true
     if (look % 20 === 19 && ended(await show(ask, id))) return false
     await new Promise((done) => setTimeout(done, 25))
   }
@@ -141,8 +213,12 @@ function versionsOf(raw: string): number {
 async function receiptOf(ask: Ask, id: string): Promise<Receipt> {
   for (;;) {
     const one = await show(ask, id)
-    if (one.status === 'succeeded' && one.receipt !== null) return { attempt: one.attempt, ...one.receipt, vcpu_hours: one.resource_used?.vcpu_hours ?? 0 }
-    if (ended(one)) throw failure('internal', { reason: `execution ${id} ${one.status}: ${one.reason?.message ?? 'no reason'}` })
+    if (one.status === 'succeeded' && one.receipt !== null)
+      return { attempt: one.attempt, ...one.receipt, vcpu_hours: one.resource_used?.vcpu_hours ?? 0 }
+    if (ended(one))
+      throw failure('internal', {
+        reason: `execution ${id} ${one.status}: ${one.reason?.message ?? 'no reason'}`,
+      })
     await new Promise((done) => setTimeout(done, 200))
   }
 }
@@ -150,11 +226,18 @@ async function receiptOf(ask: Ask, id: string): Promise<Receipt> {
 /** A CLI command as a child, its JSON result parsed. */
 async function cli(env: NodeJS.ProcessEnv, args: string[]): Promise<Record<string, unknown>> {
   try {
-    const { stdout } = await run(process.execPath, [...NODE_FLAGS, ENTRY, ...args, '-o', 'json'], { env, maxBuffer: 1 << 28 })
+    const { stdout } = await run(process.execPath, [...NODE_FLAGS, ENTRY, ...args, '-o', 'json'], {
+      env,
+      maxBuffer: 1 << 28,
+    })
     return JSON.parse(stdout) as Record<string, unknown>
   } catch (error) {
     const { stderr } = error as { stderr?: string }
-    throw failure('internal', { reason: `headrace ${args.join(' ')}: ${stderr?.trim() ?? String(error)}` }, error)
+    throw failure(
+      'internal',
+      { reason: `headrace ${args.join(' ')}: ${stderr?.trim() ?? String(error)}` },
+      error,
+    )
   }
 }
 

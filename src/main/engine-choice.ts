@@ -19,26 +19,42 @@ export interface EngineRequest {
   say(text: string): void
 }
 
-export async function openBatchEngineFor(request: EngineRequest, tables: { rawColumns: TableColumn[]; columns: TableColumn[]; processed: ObjectStore }): Promise<BatchEngine> {
+export async function openBatchEngineFor(
+  request: EngineRequest,
+  tables: { rawColumns: TableColumn[]; columns: TableColumn[]; processed: ObjectStore },
+): Promise<BatchEngine> {
   const { dataset, embedded } = request
   const partitionColumns = dataset.processed.partitionBy.map((field) => field.name)
   const { columns, rawColumns, processed } = tables
   if (dataset.engine === 'duckdb') return openBatchEngine({ ...embedded, columns, partitionColumns })
   const { openSparkBatchEngine } = await import('../engines/spark/batch.ts')
   return onSpark(request, (session) =>
-    openSparkBatchEngine({ session, store: byAddress([processed]), rawColumns, columns, partitionColumns, workFolder: processed.address(privateFolder(randomUUID())) }),
+    openSparkBatchEngine({
+      session,
+      store: byAddress([processed]),
+      rawColumns,
+      columns,
+      partitionColumns,
+      workFolder: processed.address(privateFolder(randomUUID())),
+    }),
   )
 }
 
 /** `stores`: of all tables that are rewritten. */
-export async function openRewriteEngineFor(request: EngineRequest, stores: ObjectStore[]): Promise<RewriteEngine> {
+export async function openRewriteEngineFor(
+  request: EngineRequest,
+  stores: ObjectStore[],
+): Promise<RewriteEngine> {
   if (request.dataset.engine === 'duckdb') return openRewriteEngine(request.embedded)
   const { openSparkRewriteEngine } = await import('../engines/spark/rewrite.ts')
   return onSpark(request, (session) => openSparkRewriteEngine({ session, store: byAddress(stores) }))
 }
 
 /** Opens an engine on Spark; closing it also ends a server that was started for it. */
-async function onSpark<Engine extends { close(): Promise<void> }>({ dataset, say }: EngineRequest, open: (session: Awaited<ReturnType<typeof import('./spark-engine.ts').openSession>>) => Engine): Promise<Engine> {
+async function onSpark<Engine extends { close(): Promise<void> }>(
+  { dataset, say }: EngineRequest,
+  open: (session: Awaited<ReturnType<typeof import('./spark-engine.ts').openSession>>) => Engine,
+): Promise<Engine> {
   const { findSpark, openSession } = await import('./spark-engine.ts')
   const place = await findSpark(dataset.spark, say)
   try {

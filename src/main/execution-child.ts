@@ -1,4 +1,7 @@
-/** Entry point of the child that runs one execution: disposable, bounded, and told everything by its parent's channel. */
+/**
+ * Entry point of the child that runs one execution: disposable, bounded, and told everything by its parent's
+ * channel.
+ */
 import { fork } from 'node:child_process'
 import { HeadraceError, reasonOf } from '../core/errors.ts'
 import type { FromChild, Outcome, Progress, ToExecution, Work } from './service/work.ts'
@@ -31,15 +34,21 @@ async function run({ type, work }: Exclude<ToExecution, { type: 'stop' }>): Prom
   try {
     if (type === 'batch') {
       const { publishZones } = await import('./service/zone-job.ts')
-      for (const one of await publishZones(work)) say(`published ${one.published} rows of RAW versions ${one.fromVersion} to ${one.toVersion}`)
+      for (const one of await publishZones(work))
+        say(`published ${one.published} rows of RAW versions ${one.fromVersion} to ${one.toVersion}`)
     } else {
       say(`${work.draft ? 'draft ' : ''}execution ${work.executionId}: ${work.sourceType}`)
       const { receipt, cursor } = await execute(work)
-      say(`${receipt.rows} rows, ${receipt.rejected} rejected, ${receipt.bytes_read} bytes in ${receipt.work_seconds} s`)
+      say(
+        `${receipt.rows} rows, ${receipt.rejected} rejected, ${receipt.bytes_read} bytes in ${receipt.work_seconds} s`,
+      )
       send({ type: 'done', receipt, cursor, cpuMicros: cpuMicros() })
     }
   } catch (error) {
-    const { code, params, next } = error instanceof HeadraceError ? error : { code: 'internal', params: { reason: reasonOf(error) }, next: '' }
+    const { code, params, next } =
+      error instanceof HeadraceError
+        ? error
+        : { code: 'internal', params: { reason: reasonOf(error) }, next: '' }
     say(`${code}: ${reasonOf(error)}${next === '' ? '' : `\nTry: ${next}`}`)
     process.exitCode = 1
     send({ type: 'failed', code, params, message: reasonOf(error), cpuMicros: cpuMicros() })
@@ -55,13 +64,26 @@ async function execute(work: Work): Promise<Outcome> {
     lastMs = performance.now()
     send({ type: 'progress', rows, bytes, phase, freshnessMs })
   }
-  if (work.destination.type !== 'zones') return (await import('./service/transfer-job.ts')).runTransfer(work, progress, now)
-  return (await import('./service/zone-job.ts')).runZones(work, { progress, signal: stopped.signal, now, batch: () => batchBeside(work) })
+  if (work.destination.type !== 'zones')
+    return (await import('./service/transfer-job.ts')).runTransfer(work, progress, now)
+  return (await import('./service/zone-job.ts')).runZones(work, {
+    progress,
+    signal: stopped.signal,
+    now,
+    batch: () => batchBeside(work),
+  })
 }
 
-/** A batch sorts for seconds: in a process of its own, so that the stream's commits go on. The next tick makes good what failed. */
+/**
+ * A batch sorts for seconds: in a process of its own, so that the stream's commits go on. The next tick makes
+ * good what failed.
+ */
 async function batchBeside(work: Work): Promise<void> {
-  const child = fork(process.argv[1], [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced', execArgv: process.execArgv })
+  const child = fork(process.argv[1], [], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    serialization: 'advanced',
+    execArgv: process.execArgv,
+  })
   child.send({ type: 'batch', work } satisfies ToExecution, () => undefined)
   await new Promise((done) => (child.once('exit', done), child.once('error', done)))
 }

@@ -20,6 +20,29 @@ export async function runFileStream(loaded: LoadedDataset, run: StreamRun): Prom
   const raw = await openRaw(dataset, loaded.rawPath, Date.now(), loaded.processedPath)
   const topicId = folderTopicId(dataset.name)
   const mark = sourceMark(topicId, 0)
-  if (!raw.table.snapshot.marks.has(mark)) await raw.table.commit({ operation: 'SET OFFSETS', adds: [], removes: [], marks: { [mark]: 0 }, expect: { [mark]: undefined }, info: { reason: 'first start' } }, Date.now())
-  return superviseJob(loaded, raw, { topic: source.path, topicId, partitions: [0], children: 1, ends: async () => undefined, partitionsNow: async () => [0] }, run)
+  if (!raw.table.snapshot.marks.has(mark))
+    await raw.table.commit(
+      {
+        operation: 'SET OFFSETS',
+        adds: [],
+        removes: [],
+        marks: { [mark]: 0 },
+        expect: { [mark]: undefined },
+        info: { reason: 'first start' },
+      },
+      Date.now(),
+    )
+  return superviseJob(
+    loaded,
+    raw,
+    {
+      topic: source.path,
+      topicId,
+      partitions: [0],
+      children: 1,
+      ends: async () => undefined,
+      partitionsNow: async () => [0],
+    },
+    run,
+  )
 }

@@ -6,17 +6,21 @@ import { entryOf } from './package-root.ts'
 
 const HEAP_MIB = 160
 /**
- * A child's garbage is buffers of the network: a few objects in V8's heap with megabytes behind each. V8 counts them as old
- * space and would mark the whole heap ten times a second, on all cores; a small nursery, collected often, frees them before
- * that. Together 20 % of the CPU of a stream, measured.
+ * A child's garbage is buffers of the network: a few objects in V8's heap with megabytes behind each. V8
+ * counts them as old space and would mark the whole heap ten times a second, on all cores; a small nursery,
+ * collected often, frees them before that. Together 20 % of the CPU of a stream, measured.
  */
-export const CHILD_FLAGS = [`--max-old-space-size=${HEAP_MIB}`, '--max-semi-space-size=1', '--heap-growing-percent=400']
+export const CHILD_FLAGS = [
+  `--max-old-space-size=${HEAP_MIB}`,
+  '--max-semi-space-size=1',
+  '--heap-growing-percent=400',
+]
 
 let ahead: NodeProcess | undefined
 
 /**
- * Starts a child before anybody asked for it: it loads its parts while this process loads its own, so that a stream starts in
- * half the time on two cores. It ends with this process if nobody takes it.
+ * Starts a child before anybody asked for it: it loads its parts while this process loads its own, so that a
+ * stream starts in half the time on two cores. It ends with this process if nobody takes it.
  */
 export function startChildAhead(): void {
   if (ahead !== undefined) return
@@ -51,7 +55,8 @@ function forkStreamChild(): NodeProcess {
   })
 }
 
-const hasEnded = (child: NodeProcess): boolean => child.exitCode !== null || child.signalCode !== null || child.pid === undefined
+const hasEnded = (child: NodeProcess): boolean =>
+  child.exitCode !== null || child.signalCode !== null || child.pid === undefined
 
 function asChild(child: NodeProcess): ChildProcess {
   return {
@@ -66,7 +71,8 @@ function asChild(child: NodeProcess): ChildProcess {
         if (!said) handler(reason)
         said = true
       }
-      const exit = (code: number | null, signal: string | null): void => end(signal === null ? `exit code ${code}` : `signal ${signal}`)
+      const exit = (code: number | null, signal: string | null): void =>
+        end(signal === null ? `exit code ${code}` : `signal ${signal}`)
       child.on('exit', exit)
       // A process that could not be started never exits.
       child.on('error', (error) => {

@@ -23,16 +23,28 @@ export async function loadDataset(nameOrPath: string, engine?: EngineChoice): Pr
   const path = await findDeclaration(nameOrPath)
   const text = await readFile(path, 'utf8')
   const { dataset, mistakes } = checkDataset(text)
-  if (dataset === undefined) throw failure('dataset_invalid', { path: nameOrPath, count: mistakes.length, mistakes: mistakes.map(mistakeText).join('\n') })
+  if (dataset === undefined)
+    throw failure('dataset_invalid', {
+      path: nameOrPath,
+      count: mistakes.length,
+      mistakes: mistakes.map(mistakeText).join('\n'),
+    })
   return placeDataset(withEngine(dataset, engine), path)
 }
 
-/** What a run says of its engine goes before what the declaration says; naming a place for Spark means Spark. */
+/**
+ * What a run says of its engine goes before what the declaration says; naming a place for Spark means Spark.
+ */
 function withEngine(dataset: Dataset, choice: EngineChoice = {}): Dataset {
   const { engine, master, connect = process.env.HEADRACE_SPARK } = choice
   const placed = choice.master !== undefined || choice.connect !== undefined
   const tokenFile = choice.tokenFile ?? process.env.HEADRACE_SPARK_TOKEN_FILE ?? dataset.spark.tokenFile
-  const spark = { ...dataset.spark, tokenFile, ...(master === undefined ? {} : { master, connect: '' }), ...(connect === undefined || master !== undefined ? {} : { connect: connect.replace(/^sc:\/\//, '') }) }
+  const spark = {
+    ...dataset.spark,
+    tokenFile,
+    ...(master === undefined ? {} : { master, connect: '' }),
+    ...(connect === undefined || master !== undefined ? {} : { connect: connect.replace(/^sc:\/\//, '') }),
+  }
   return { ...dataset, engine: engine ?? (placed ? 'spark' : dataset.engine), spark }
 }
 
@@ -47,14 +59,18 @@ export function placeDataset(dataset: Dataset, path: string): LoadedDataset {
     path,
     rawPath: dataset.raw.path === '' ? below(tables, 'raw') : placed(base, dataset.raw.path),
     archivePath: dataset.raw.archive === '' ? undefined : placed(base, dataset.raw.archive),
-    processedPath: dataset.processed.path === '' ? below(tables, 'processed') : placed(base, dataset.processed.path),
+    processedPath:
+      dataset.processed.path === '' ? below(tables, 'processed') : placed(base, dataset.processed.path),
   }
 }
 
 /** Paths of a declaration are relative to it. */
 const placed = (base: string, path: string): string => (isRemote(path) ? path : resolve(base, path))
 
-/** Where tables lie that no declaration places: HEADRACE_TABLES (a folder, s3://..., hdfs://...), else tables/ in the home. */
+/**
+ * Where tables lie that no declaration places: HEADRACE_TABLES (a folder, s3://..., hdfs://...), else tables/
+ * in the home.
+ */
 export function tablesRoot(): string {
   return process.env.HEADRACE_TABLES ?? join(homeFolder(), 'tables')
 }
@@ -70,15 +86,29 @@ function applyOverrides(dataset: Dataset): void {
 async function findDeclaration(nameOrPath: string): Promise<string> {
   const candidates = /\.ya?ml$|\//.test(nameOrPath)
     ? [resolve(nameOrPath)]
-    : [resolve('datasets', `${nameOrPath}.yaml`), join(PACKAGE_ROOT, 'datasets', `${nameOrPath}.yaml`), resolve(nameOrPath)]
+    : [
+        resolve('datasets', `${nameOrPath}.yaml`),
+        join(PACKAGE_ROOT, 'datasets', `${nameOrPath}.yaml`),
+        resolve(nameOrPath),
+      ]
   for (const candidate of candidates) if (await exists(candidate)) return candidate
-  throw failure('dataset_not_found', { path: nameOrPath, known: (await knownDatasets()).join(', ') || 'none' })
+  throw failure('dataset_not_found', {
+    path: nameOrPath,
+    known: (await knownDatasets()).join(', ') || 'none',
+  })
 }
 
 export async function knownDatasets(): Promise<string[]> {
   const folders = [...new Set([resolve('datasets'), join(PACKAGE_ROOT, 'datasets')])]
   const names = await Promise.all(folders.map((folder) => readdir(folder).catch((): string[] => [])))
-  return [...new Set(names.flat().filter((name) => name.endsWith('.yaml')).map((name) => name.replace(/\.yaml$/, '')))]
+  return [
+    ...new Set(
+      names
+        .flat()
+        .filter((name) => name.endsWith('.yaml'))
+        .map((name) => name.replace(/\.yaml$/, '')),
+    ),
+  ]
 }
 
 async function exists(path: string): Promise<boolean> {

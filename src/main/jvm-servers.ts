@@ -12,7 +12,22 @@ import { PACKAGE_ROOT } from './package-root.ts'
 
 const run = promisify(execFile)
 
-const OPENED = ['java.lang', 'java.lang.invoke', 'java.lang.reflect', 'java.io', 'java.net', 'java.nio', 'java.util', 'java.util.concurrent', 'java.util.concurrent.atomic', 'jdk.internal.ref', 'sun.nio.ch', 'sun.nio.cs', 'sun.security.action', 'sun.util.calendar']
+const OPENED = [
+  'java.lang',
+  'java.lang.invoke',
+  'java.lang.reflect',
+  'java.io',
+  'java.net',
+  'java.nio',
+  'java.util',
+  'java.util.concurrent',
+  'java.util.concurrent.atomic',
+  'jdk.internal.ref',
+  'sun.nio.ch',
+  'sun.nio.cs',
+  'sun.security.action',
+  'sun.util.calendar',
+]
 /** What Spark needs opened on Java 17 and newer (org.apache.spark.launcher.JavaModuleOptions). */
 export const SPARK_OPENS = OPENED.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`)
 
@@ -31,9 +46,30 @@ export async function fetchJars(part: 'kafka' | 'spark' | 'hdfs'): Promise<strin
   await cp(join(PACKAGE_ROOT, 'deploy', 'jars', part, 'pom.xml'), join(work, 'pom.xml'))
   const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
   try {
-    await run('mvn', ['-q', '-B', '-f', join(work, 'pom.xml'), plugin, `-DoutputDirectory=${work}`, '-DincludeScope=runtime'], { maxBuffer: 1 << 26 })
+    await run(
+      'mvn',
+      [
+        '-q',
+        '-B',
+        '-f',
+        join(work, 'pom.xml'),
+        plugin,
+        `-DoutputDirectory=${work}`,
+        '-DincludeScope=runtime',
+      ],
+      { maxBuffer: 1 << 26 },
+    )
   } catch (error) {
-    throw failure('missing_part', { part: `${part} (jars)`, purpose: 'a real broker or engine', reason: reasonOf(error).split('\n')[0], instead: 'Install Java 17 and Maven, and check that Maven reaches its repository.' }, error)
+    throw failure(
+      'missing_part',
+      {
+        part: `${part} (jars)`,
+        purpose: 'a real broker or engine',
+        reason: reasonOf(error).split('\n')[0],
+        instead: 'Install Java 17 and Maven, and check that Maven reaches its repository.',
+      },
+      error,
+    )
   }
   await writeFile(join(work, '.complete'), '')
   await rm(folder, { recursive: true, force: true })
@@ -51,15 +87,17 @@ export async function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKI
 }
 
 /**
- * Ports for servers: below those that systems give to outgoing connections (Linux from 32768 on, others from 49152). A port of theirs that is
- * free now may be a connection's own when the server, which takes a second to start, asks for it.
+ * Ports for servers: below those that systems give to outgoing connections (Linux from 32768 on, others from
+ * 49152). A port of theirs that is free now may be a connection's own when the server, which takes a second
+ * to start, asks for it.
  */
 const SERVER_PORTS = { first: 20_000, count: 12_000 }
 
 /** A port that nobody listens on now: the one that is wanted, if it is free. */
 export async function freePort(wanted?: number): Promise<number> {
   for (let tries = 1; ; tries += 1) {
-    const port = tries === 1 && wanted !== undefined ? wanted : SERVER_PORTS.first + randomInt(SERVER_PORTS.count)
+    const port =
+      tries === 1 && wanted !== undefined ? wanted : SERVER_PORTS.first + randomInt(SERVER_PORTS.count)
     const server = createServer()
     try {
       await once(server.listen(port, '127.0.0.1'), 'listening')

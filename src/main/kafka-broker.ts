@@ -1,6 +1,6 @@
 /**
- * A real Kafka broker on this machine, for the demo and the tests: one node, KRaft, jars from the pinned Maven manifest in
- * deploy/jars/kafka, fetched once into HEADRACE_HOME.
+ * A real Kafka broker on this machine, for the demo and the tests: one node, KRaft, jars from the pinned
+ * Maven manifest in deploy/jars/kafka, fetched once into HEADRACE_HOME.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, openSync } from 'node:fs'
@@ -29,7 +29,10 @@ export interface BrokerOptions {
   folder: string
   port?: number
   fresh?: boolean
-  /** Further lines of server.properties. Ours start with #: `#listener=NAME`, `#advertised=HOST:PORT`, `#scram=...`. */
+  /**
+   * Further lines of server.properties. Ours start with #: `#listener=NAME`, `#advertised=HOST:PORT`,
+   * `#scram=...`.
+   */
   properties?: string[]
   jvmOptions?: string[]
   /** It goes on when this process ends; what it says is in broker.log of its folder. */
@@ -57,16 +60,45 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   await mkdir(folder, { recursive: true })
   const config = join(folder, 'server.properties')
   await writeFile(config, properties(folder, port, await freePort(), options.properties ?? []))
-  const java = (heap: string, main: string[]): string[] => [`-Xmx${heap}`, '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', ...(options.jvmOptions ?? []), '-cp', `${jars}/*`, ...main]
+  const java = (heap: string, main: string[]): string[] => [
+    `-Xmx${heap}`,
+    '-XX:+UseSerialGC',
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+    ...(options.jvmOptions ?? []),
+    '-cp',
+    `${jars}/*`,
+    ...main,
+  ]
   if (!existsSync(join(folder, 'log', 'meta.properties')))
-    await run('java', java('128m', ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', config, '--standalone', ...scramArguments(options)]))
+    await run(
+      'java',
+      java('128m', [
+        'kafka.tools.StorageTool',
+        'format',
+        '-t',
+        CLUSTER_ID,
+        '-c',
+        config,
+        '--standalone',
+        ...scramArguments(options),
+      ]),
+    )
   const file = options.keep === true ? openSync(join(folder, 'broker.log'), 'a') : undefined
-  const child = spawn('java', java('384m', ['kafka.Kafka', config]), { stdio: ['ignore', file ?? 'pipe', file ?? 'pipe'], detached: options.keep === true })
+  const child = spawn('java', java('384m', ['kafka.Kafka', config]), {
+    stdio: ['ignore', file ?? 'pipe', file ?? 'pipe'],
+    detached: options.keep === true,
+  })
   const log: Buffer[] = []
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (log.length < 200 ? log.push(chunk) : undefined))
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => (log.length < 200 ? log.push(chunk) : undefined))
   await waitForPort(port, child, log)
   if (options.keep === true) child.unref()
-  return { address: `127.0.0.1:${port}`, pid: child.pid as number, stop: () => endProcess(child, 'SIGTERM'), kill: () => endProcess(child, 'SIGKILL') }
+  return {
+    address: `127.0.0.1:${port}`,
+    pid: child.pid as number,
+    stop: () => endProcess(child, 'SIGTERM'),
+    kill: () => endProcess(child, 'SIGKILL'),
+  }
 }
 
 /** `scram:USER:PASSWORD` among the options' properties becomes a credential of the new cluster. */
@@ -76,7 +108,8 @@ function scramArguments(options: BrokerOptions): string[] {
 }
 
 function properties(folder: string, port: number, controller: number, more: string[]): string {
-  const setting = (name: string): string | undefined => more.find((line) => line.startsWith(`#${name}=`))?.slice(name.length + 2)
+  const setting = (name: string): string | undefined =>
+    more.find((line) => line.startsWith(`#${name}=`))?.slice(name.length + 2)
   const listener = setting('listener') ?? 'PLAINTEXT'
   const lines = [
     'process.roles=broker,controller',
@@ -103,14 +136,24 @@ function properties(folder: string, port: number, controller: number, more: stri
 }
 
 async function waitForPort(port: number, child: ChildProcess, log: Buffer[]): Promise<void> {
-  for (const started = Date.now(); Date.now() - started < START_MS; ) {
+  for (const started = Date.now(); Date.now() - started < START_MS;) {
     if (child.exitCode !== null) break
     if (await answers(port)) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   child.kill('SIGKILL')
-  const reason = Buffer.concat(log).toString('utf8').split('\n').filter((line) => /ERROR|Exception/.test(line)).slice(0, 3).join(' | ')
-  throw failure('missing_part', { part: 'the Kafka broker', purpose: 'this run', reason: reason || 'it did not start', instead: 'Free the port and some memory, then try again.' })
+  const reason = Buffer.concat(log)
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => /ERROR|Exception/.test(line))
+    .slice(0, 3)
+    .join(' | ')
+  throw failure('missing_part', {
+    part: 'the Kafka broker',
+    purpose: 'this run',
+    reason: reason || 'it did not start',
+    instead: 'Free the port and some memory, then try again.',
+  })
 }
 
 function answers(port: number): Promise<boolean> {

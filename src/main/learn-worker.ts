@@ -1,13 +1,22 @@
-/** Entry point of the thread that learns: growing a model takes seconds of a core, which requests must not wait for. */
+/**
+ * Entry point of the thread that learns: growing a model takes seconds of a core, which requests must not
+ * wait for.
+ */
 import { parentPort } from 'node:worker_threads'
 import { estimate, learn, type Model, type PastRun, type RunFeatures } from '../learning/estimate.ts'
 import type { SourceType } from '../learning/rules.ts'
 
-export type ToLearner = { id: number; source: SourceType } & ({ kind: 'learn'; runs: PastRun[] } | { kind: 'estimate'; features: RunFeatures; speed: number })
+export type ToLearner = { id: number; source: SourceType } & (
+  | { kind: 'learn'; runs: PastRun[] }
+  | { kind: 'estimate'; features: RunFeatures; speed: number }
+)
 
 const models = new Map<SourceType, Model>()
 
-/** Trees that are grown twice from the same runs are the same (a linear congruential generator, Numerical Recipes). */
+/**
+ * Trees that are grown twice from the same runs are the same (a linear congruential generator, Numerical
+ * Recipes).
+ */
 function fixedChance(): () => number {
   let state = 42
   return () => {
@@ -21,5 +30,9 @@ parentPort?.on('message', (message: ToLearner) => {
     const model = learn(message.runs, fixedChance())
     if (model !== undefined) models.set(message.source, model)
     parentPort?.postMessage({ id: message.id, answer: model?.runs ?? 0 })
-  } else parentPort?.postMessage({ id: message.id, answer: estimate(models.get(message.source), message.source, message.features, message.speed) })
+  } else
+    parentPort?.postMessage({
+      id: message.id,
+      answer: estimate(models.get(message.source), message.source, message.features, message.speed),
+    })
 })

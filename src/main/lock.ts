@@ -1,6 +1,6 @@
 /**
- * One job of a kind per dataset on this machine: a friendly refusal before two writers meet at the table, where marks
- * would stop one of them anyway. The lock of a dead process is taken over.
+ * One job of a kind per dataset on this machine: a friendly refusal before two writers meet at the table,
+ * where marks would stop one of them anyway. The lock of a dead process is taken over.
  */
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
@@ -72,10 +72,14 @@ async function isDead(path: string): Promise<boolean> {
 const POLL_MS = 500
 
 /**
- * Takes the lock when its holder lets go of it, within `waitMs`: jobs of the service that fill one dataset run one after the
- * other. Throws `job_running` after that time, or at the signal.
+ * Takes the lock when its holder lets go of it, within `waitMs`: jobs of the service that fill one dataset
+ * run one after the other. Throws `job_running` after that time, or at the signal.
  */
-export async function lockJobWithin(job: string, waitMs: number, { signal, say }: Waiter): Promise<() => Promise<void>> {
+export async function lockJobWithin(
+  job: string,
+  waitMs: number,
+  { signal, say }: Waiter,
+): Promise<() => Promise<void>> {
   const end = performance.now() + waitMs
   let isSaid = false
   for (;;) {
@@ -112,8 +116,8 @@ async function readHolder(path: string): Promise<Holder | 'unreadable' | undefin
 }
 
 /**
- * Whether the holder still runs. A number alone does not say: it may be another process by now (then it started at another
- * time), or a dead one that nobody has waited for (a zombie answers signals).
+ * Whether the holder still runs. A number alone does not say: it may be another process by now (then it
+ * started at another time), or a dead one that nobody has waited for (a zombie answers signals).
  */
 function isAlive({ pid, started }: Holder): boolean {
   if (pid === process.pid) return false
@@ -129,7 +133,10 @@ function isAlive({ pid, started }: Holder): boolean {
 
 const DEAD = 'dead'
 
-/** When a process started, in ticks since boot (proc(5), fields 3 and 22 of stat); undefined where there is no /proc. */
+/**
+ * When a process started, in ticks since boot (proc(5), fields 3 and 22 of stat); undefined where there is no
+ * /proc.
+ */
 function startOf(pid: number): string | undefined {
   if (!existsSync('/proc/self/stat')) return undefined
   try {

@@ -1,4 +1,7 @@
-/** Where the project, or the installed package, lies: both have datasets/ and deploy/ beside the code's folder. */
+/**
+ * Where the project, or the installed package, lies: both have datasets/ and deploy/ beside the code's
+ * folder.
+ */
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 

@@ -14,9 +14,16 @@ import { addStream } from '../cli/stream.ts'
 import { addSparkSubmit } from '../cli/spark-submit.ts'
 import { addTables } from '../cli/tables.ts'
 import { addTest } from '../cli/test.ts'
-import { addCapacity, addExecutions, addJobs } from '../cli/jobs.ts'
+import { addCapacity, addSlots } from '../cli/capacity.ts'
+import { addEstimates } from '../cli/estimates.ts'
+import { addExecutions, addWhy } from '../cli/executions.ts'
+import { addJobs } from '../cli/jobs.ts'
+import { addPromotion } from '../cli/promotion.ts'
 import { addServe } from '../cli/serve.ts'
-import { addPurchases, addSecrets, addTenants } from '../cli/tenants.ts'
+import { addPurchases } from '../cli/purchases.ts'
+import { addSecrets } from '../cli/secrets.ts'
+import { addTenants } from '../cli/tenants.ts'
+import { addUsage } from '../cli/usage.ts'
 import { addTiers } from '../cli/tiers.ts'
 import { addWebhooks } from '../cli/webhooks.ts'
 import { addUpkeep } from '../cli/upkeep.ts'
@@ -26,65 +33,124 @@ import { homeFolder } from './home-folder.ts'
 import { runScript } from './project-scripts.ts'
 
 export async function runCli(version: string): Promise<void> {
-  const program = new Command('headrace')
-    .description('Data ingestion into open tables, exactly once: Kafka topics and files to RAW, then Processed.')
+  const program = createProgram(version)
+  const format = (): OutputFormat => (program.opts<{ output: string }>().output === 'json' ? 'json' : 'table')
+  addCommands(program, version, () => createOutput(format()))
+  letOutputFollow(program)
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    process.exitCode = exitCodeOf(error, format())
+  }
+}
+
+function createProgram(version: string): Command {
+  return new Command('headrace')
+    .description(
+      'Data ingestion into open tables, exactly once: Kafka topics and files to RAW, then Processed.',
+    )
     .version(`headrace ${version}`)
     .option('-o, --output <format>', 'table or json', 'table')
     .enablePositionalOptions(false)
     .showHelpAfterError('(headrace --help shows all commands)')
     .exitOverride()
-    .addHelpText('after', '\nFirst time? ./headrace demo runs the whole chain on sample data.\nErrors end with a line that says what to do next. Exit codes: 0 done, 1 failed, 2 usage.')
-  const format = (): OutputFormat => (program.opts<{ output: string }>().output === 'json' ? 'json' : 'table')
-  const output = (): Output => createOutput(format())
+    .addHelpText(
+      'after',
+      '\nFirst time? ./headrace demo runs the whole chain on sample data.\nErrors end with a line that says what to do next. Exit codes: 0 done, 1 failed, 2 usage.',
+    )
+}
+
+/** The commands, in the order in which the help shows them. */
+function addCommands(program: Command, version: string, output: () => Output): void {
   const app = lazyApp(version)
   addDemo(program, output, async (options, out) => (await import('./demo.ts')).runDemo(options, out))
   addTest(program, runScript)
-  addDataset(program, app, output)
-  addProduce(program, app, output)
-  addStream(program, app, output)
-  addBatch(program, app, output)
-  addSparkSubmit(program, app, output)
-  addTables(program, app, output)
-  addUpkeep(program, app, output)
-  addOffsets(program, app, output)
-  addQuarantine(program, app, output)
+  for (const add of OF_THE_APP) add(program, app, output)
   const client = createClient()
-  addServe(program, async (options) => (await import('./service/serve.ts')).serve(version, options), client, output)
-  addBackup(program, async (verb, folder, { dryRun, say }) => {
-    const { backup, restore } = await import('./service/backup.ts')
-    return verb === 'backup' ? backup({ home: homeFolder(), target: folder, version, say }) : restore({ home: homeFolder(), source: folder, dryRun, say })
-  }, output)
-  addTenants(program, client, output)
-  addPurchases(program, client, output)
-  addSecrets(program, client, output)
-  addWebhooks(program, client, output)
-  addTiers(program, client, output)
-  addPrices(program, client, output)
-  addJobs(program, client, output)
-  addExecutions(program, client, output)
-  addCapacity(program, client, output)
+  addServe(
+    program,
+    async (options) => (await import('./service/serve.ts')).serve(version, options),
+    client,
+    output,
+  )
+  addBackup(
+    program,
+    async (verb, folder, { dryRun, say }) => {
+      const { backup, restore } = await import('./service/backup.ts')
+      return verb === 'backup'
+        ? backup({ home: homeFolder(), target: folder, version, say })
+        : restore({ home: homeFolder(), source: folder, dryRun, say })
+    },
+    output,
+  )
+  for (const add of OF_THE_SERVICE) add(program, client, output)
   addBench(program, runScript)
-  for (const command of allCommands(program)) command.exitOverride().showHelpAfterError('(add --help for the arguments)').option('-o, --output <format>', 'table or json')
+}
+
+/** What works on this machine, without a service. */
+const OF_THE_APP = [
+  addDataset,
+  addProduce,
+  addStream,
+  addBatch,
+  addSparkSubmit,
+  addTables,
+  addUpkeep,
+  addOffsets,
+  addQuarantine,
+]
+
+/** What asks a service. */
+const OF_THE_SERVICE = [
+  addTenants,
+  addPurchases,
+  addUsage,
+  addSecrets,
+  addWebhooks,
+  addTiers,
+  addPrices,
+  addJobs,
+  addPromotion,
+  addEstimates,
+  addExecutions,
+  addWhy,
+  addSlots,
+  addCapacity,
+]
+
+/** Lets `--output` stand behind any command, too. */
+function letOutputFollow(program: Command): void {
+  for (const command of allCommands(program))
+    command
+      .exitOverride()
+      .showHelpAfterError('(add --help for the arguments)')
+      .option('-o, --output <format>', 'table or json')
   program.hook('preAction', (_, action) => {
     const own = action.opts<{ output?: string }>().output
     if (own !== undefined) program.setOptionValue('output', own)
   })
-  try {
-    await program.parseAsync()
-  } catch (error) {
-    process.exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : printError(error, format())
-  }
 }
 
-/** The use cases, loaded when one is called: --help and mistakes in arguments must not wait for DuckDB and Kafka. */
+/** Commander has said what is wrong by then, and help is no mistake; other errors are printed here. */
+function exitCodeOf(error: unknown, format: OutputFormat): number {
+  if (!(error instanceof CommanderError)) return printError(error, format)
+  return error.exitCode === 0 ? 0 : 2
+}
+
+/**
+ * The use cases, loaded when one is called: --help and mistakes in arguments must not wait for DuckDB and
+ * Kafka.
+ */
 function lazyApp(version: string): App {
   const known: Record<string, unknown> = { version, home: homeFolder() }
   return new Proxy(known, {
-    get: (_, name: string) => known[name] ?? (async (...args: unknown[]) => {
-      const { createApp } = await import('./app.ts')
-      const method = createApp(version)[name as keyof App] as (...all: unknown[]) => unknown
-      return method(...args)
-    }),
+    get: (_, name: string) =>
+      known[name] ??
+      (async (...args: unknown[]) => {
+        const { createApp } = await import('./app.ts')
+        const method = createApp(version)[name as keyof App] as (...all: unknown[]) => unknown
+        return method(...args)
+      }),
   }) as unknown as App
 }
 

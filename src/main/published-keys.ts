@@ -1,7 +1,18 @@
-/** Wires the key index to the Processed table: caught up with what others appended, rebuilt when it cannot be trusted. */
+/**
+ * Wires the key index to the Processed table: caught up with what others appended, rebuilt when it cannot be
+ * trusted.
+ */
 import type { BatchEngine } from '../core/batch-engine.ts'
 import type { AddAction } from '../lakehouse/actions.ts'
-import { compactRuns, probeRuns, readManifest, writeManifest, writeRun, type KeyIndexManifest, type KeyRun } from '../lakehouse/key-index.ts'
+import {
+  compactRuns,
+  probeRuns,
+  readManifest,
+  writeManifest,
+  writeRun,
+  type KeyIndexManifest,
+  type KeyRun,
+} from '../lakehouse/key-index.ts'
 import { engineFiles } from '../lakehouse/snapshot.ts'
 import type { Table } from '../lakehouse/table.ts'
 import { versionsAfter } from '../lakehouse/versions.ts'
@@ -11,22 +22,37 @@ import type { PublishedKeys } from '../runner/hourly-batch.ts'
 /** Keys gathered before they are written as a run while rebuilding: bounds memory. */
 const REBUILD_KEYS = 2_000_000
 
-export function createPublishedKeys(table: Table, engine: BatchEngine, key: string[], progress: (text: string) => void): PublishedKeys {
+/** What an index is of, and what reads it. */
+interface Indexed {
+  table: Table
+  engine: BatchEngine
+  key: string[]
+  progress: (text: string) => void
+}
+
+export function createPublishedKeys(
+  table: Table,
+  engine: BatchEngine,
+  key: string[],
+  progress: (text: string) => void,
+): PublishedKeys {
   const { store } = table
+  const indexed: Indexed = { table, engine, key, progress }
   let manifest: KeyIndexManifest | undefined
   const prepared: KeyRun[] = []
   const current = async (): Promise<KeyIndexManifest> => {
     // Each time: who lost a commit to another plans again on a table that has gone on.
-    manifest = await upToDate(table, engine, key, manifest ?? (await readManifest(store)), progress)
+    manifest = await upToDate(indexed, manifest ?? (await readManifest(store)))
     return manifest
   }
   return {
     async probe(keys, horizonMs) {
       const index = await current()
-      const runs = horizonMs === undefined ? index.runs : index.runs.filter((run) => run.newestMs >= horizonMs)
+      const runs =
+        horizonMs === undefined ? index.runs : index.runs.filter((run) => run.newestMs >= horizonMs)
       const found = new Uint8Array(keys.count)
       if (await probeRuns(store, runs, keys, found)) return found
-      manifest = await rebuild(table, engine, key, progress)
+      manifest = await rebuild(indexed)
       found.fill(0)
       await probeRuns(store, manifest.runs, keys, found)
       return found
@@ -52,37 +78,57 @@ export function createPublishedKeys(table: Table, engine: BatchEngine, key: stri
   }
 }
 
-/** Brings the index to the table's version: reads the keys of files added since, or all of them when rows went away. */
-async function upToDate(table: Table, engine: BatchEngine, key: string[], known: KeyIndexManifest | undefined, progress: (text: string) => void): Promise<KeyIndexManifest> {
+/**
+ * Brings the index to the table's version: reads the keys of files added since, or all of them when rows went
+ * away.
+ */
+async function upToDate(indexed: Indexed, known: KeyIndexManifest | undefined): Promise<KeyIndexManifest> {
+  const { table, key, progress } = indexed
   const { snapshot, store } = table
-  const usable = known !== undefined && known.tableId === snapshot.metadata.id && known.version <= snapshot.version && known.key.join() === key.join()
-  if (!usable) return rebuild(table, engine, key, progress)
+  const usable =
+    known !== undefined &&
+    known.tableId === snapshot.metadata.id &&
+    known.version <= snapshot.version &&
+    known.key.join() === key.join()
+  if (!usable) return rebuild(indexed)
   if (known.version === snapshot.version) return known
   const versions = await versionsAfter(store, known.version, snapshot.version).catch(() => undefined)
-  if (versions === undefined || versions.some((version) => version.removed.length > 0)) return rebuild(table, engine, key, progress)
+  if (versions === undefined || versions.some((version) => version.removed.length > 0))
+    return rebuild(indexed)
   const files = versions.flatMap((version) => version.added)
   // Merged away before the index saw them: their keys lie in files that count as nothing new.
-  if (files.some((file) => !snapshot.files.has(file.path))) return rebuild(table, engine, key, progress)
+  if (files.some((file) => !snapshot.files.has(file.path))) return rebuild(indexed)
   if (files.length > 0) progress(`key index: reading ${files.length} files that were added without it`)
-  const runs = await readRuns(table, engine, key, files)
+  const runs = await readRuns(indexed, files)
   const manifest = { ...known, version: snapshot.version, runs: [...known.runs, ...runs] }
   await writeManifest(store, manifest)
   return manifest
 }
 
-async function rebuild(table: Table, engine: BatchEngine, key: string[], progress: (text: string) => void): Promise<KeyIndexManifest> {
+async function rebuild(indexed: Indexed): Promise<KeyIndexManifest> {
+  const { table, key, progress } = indexed
   const { snapshot, store } = table
   const files = [...snapshot.files.values()]
   if (files.length > 0) progress(`key index: rebuilding from ${files.length} files`)
-  const runs = await readRuns(table, engine, key, files)
-  const manifest: KeyIndexManifest = { format: 2, tableId: snapshot.metadata.id, version: snapshot.version, key, runs }
+  const runs = await readRuns(indexed, files)
+  const manifest: KeyIndexManifest = {
+    format: 2,
+    tableId: snapshot.metadata.id,
+    version: snapshot.version,
+    key,
+    runs,
+  }
   await writeManifest(store, manifest)
   const named = new Set(runs.map((run) => run.name))
-  for (const stored of await store.list('_key_index')) if (stored.name.endsWith('.keys') && !named.has(stored.name)) await store.delete(stored.name)
+  for (const stored of await store.list('_key_index'))
+    if (stored.name.endsWith('.keys') && !named.has(stored.name)) await store.delete(stored.name)
   return manifest
 }
 
-async function readRuns(table: Table, engine: BatchEngine, key: string[], files: AddAction[]): Promise<KeyIndexManifest['runs']> {
+async function readRuns(
+  { table, engine, key }: Indexed,
+  files: AddAction[],
+): Promise<KeyIndexManifest['runs']> {
   const { store, snapshot } = table
   const runs: KeyIndexManifest['runs'] = []
   const collector = createKeyCollector(REBUILD_KEYS)
@@ -92,7 +138,11 @@ async function readRuns(table: Table, engine: BatchEngine, key: string[], files:
     collector.begin(0, 1)
   }
   for (const file of files) {
-    await engine.readPublishedKeys(await engineFiles(engine.access, store, [file]), key, (words, positions, rows) => collector.add(words, positions, rows))
+    await engine.readPublishedKeys(
+      await engineFiles(engine.access, store, [file]),
+      key,
+      (words, positions, rows) => collector.add(words, positions, rows),
+    )
     if (collector.rows >= REBUILD_KEYS) await flush()
   }
   await flush()

@@ -1,4 +1,7 @@
-/** The consumers of RAW: how far they have come, for upkeep takes nothing that they have not used, and how they are kept from using what is gone. */
+/**
+ * The consumers of RAW: how far they have come, for upkeep takes nothing that they have not used, and how
+ * they are kept from using what is gone.
+ */
 import { consumerMark, deletionMark, heldPartitions } from '../core/marks.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import { openTable, type Table } from '../lakehouse/table.ts'
@@ -22,8 +25,17 @@ export async function consumerPositions(dataset: Dataset, processedPath: string)
   return { read, used: Math.min(read, ...[...heldPartitions(marks).values()].map((version) => version - 1)) }
 }
 
-/** Marks of a commit to Processed that takes published rows away: batches that read RAW before it find them moved and plan anew. */
-export function fenceBatches({ snapshot: { marks } }: Table): { marks: Record<string, number>; expect: Record<string, number | undefined> } {
+/**
+ * Marks of a commit to Processed that takes published rows away: batches that read RAW before it find them
+ * moved and plan anew.
+ */
+export function fenceBatches({ snapshot: { marks } }: Table): {
+  marks: Record<string, number>
+  expect: Record<string, number | undefined>
+} {
   const [mark, consumer] = [deletionMark(), consumerMark(CONSUMER)]
-  return { marks: { [mark]: (marks.get(mark) ?? 0) + 1 }, expect: { [mark]: marks.get(mark), [consumer]: marks.get(consumer) } }
+  return {
+    marks: { [mark]: (marks.get(mark) ?? 0) + 1 },
+    expect: { [mark]: marks.get(mark), [consumer]: marks.get(consumer) },
+  }
 }

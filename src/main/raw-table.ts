@@ -12,11 +12,23 @@ export interface RawTable {
 }
 
 /** `processedPath`: for jobs that commit often, so that log clean-up knows what the batch still needs. */
-export async function openRaw(dataset: Dataset, path: string, nowMs: number, processedPath?: string): Promise<RawTable> {
+export async function openRaw(
+  dataset: Dataset,
+  path: string,
+  nowMs: number,
+  processedPath?: string,
+): Promise<RawTable> {
   const store = await openStore(path)
-  const table = await openOrCreateTable(store, rawSchema(dataset.columns), { 'headrace.dataset': dataset.name, 'headrace.zone': 'raw' }, nowMs, {
-    usedThrough: async () => (processedPath === undefined ? -1 : (await consumerPositions(dataset, processedPath)).used),
-  })
+  const table = await openOrCreateTable(
+    store,
+    rawSchema(dataset.columns),
+    { 'headrace.dataset': dataset.name, 'headrace.zone': 'raw' },
+    nowMs,
+    {
+      usedThrough: async () =>
+        processedPath === undefined ? -1 : (await consumerPositions(dataset, processedPath)).used,
+    },
+  )
   const columns = effectiveColumns(dataset, columnsOf(table.snapshot.metadata))
   await applySchema(dataset, table, columns, nowMs)
   return { table, columns }
@@ -24,14 +36,23 @@ export async function openRaw(dataset: Dataset, path: string, nowMs: number, pro
 
 /** Adds to the table what the columns in force have more; refuses renames, drops and type changes by name. */
 async function applySchema(dataset: Dataset, table: Table, columns: Column[], nowMs: number): Promise<void> {
-  await addTableColumns(table, (existing) => schemaChange(dataset, existing, rawSchema(columns), table.store.root), nowMs)
+  await addTableColumns(
+    table,
+    (existing) => schemaChange(dataset, existing, rawSchema(columns), table.store.root),
+    nowMs,
+  )
 }
 
 /**
- * Makes nullable columns of the paths that drift found, as many as may still be added, and returns their names. What somebody
- * else added meanwhile counts; none is added when all paths have columns by now.
+ * Makes nullable columns of the paths that drift found, as many as may still be added, and returns their
+ * names. What somebody else added meanwhile counts; none is added when all paths have columns by now.
  */
-export async function evolveRaw(dataset: Dataset, raw: RawTable, paths: string[], nowMs: number): Promise<string[]> {
+export async function evolveRaw(
+  dataset: Dataset,
+  raw: RawTable,
+  paths: string[],
+  nowMs: number,
+): Promise<string[]> {
   await raw.table.refresh()
   const added = addColumns(dataset, raw, paths)
   await applySchema(dataset, raw.table, raw.columns, nowMs)
@@ -41,7 +62,10 @@ export async function evolveRaw(dataset: Dataset, raw: RawTable, paths: string[]
 /** The same in memory only, for a run that changes nothing. */
 export function addColumns(dataset: Dataset, raw: RawTable, paths: string[]): string[] {
   const existing = columnsOf(raw.table.snapshot.metadata)
-  const known = [...effectiveColumns(dataset, existing), ...raw.columns.filter((one) => one.evolved && !existing.some((column) => column.name === one.name))]
+  const known = [
+    ...effectiveColumns(dataset, existing),
+    ...raw.columns.filter((one) => one.evolved && !existing.some((column) => column.name === one.name)),
+  ]
   const added = evolve(dataset, known, paths, [...RESERVED_COLUMNS, ...existing.map((column) => column.name)])
   raw.columns.splice(0, raw.columns.length, ...known, ...added)
   return added.map((column) => column.name)

@@ -1,4 +1,7 @@
-/** Messages that RAW kept are decoded again with the declaration of today: for quarantined ones, and after a mapping changed. */
+/**
+ * Messages that RAW kept are decoded again with the declaration of today: for quarantined ones, and after a
+ * mapping changed.
+ */
 import { hash } from 'node:crypto'
 import type { StageEngine } from '../core/engine.ts'
 import { createMessages, ensureMessages, type Messages } from '../core/messages.ts'
@@ -14,13 +17,17 @@ import { createIdentifier } from '../runner/message-ids.ts'
 import type { RawTable } from './raw-table.ts'
 
 /**
- * A row of RAW as SQL gives it: kafka_partition, kafka_offset, ordinal, message_key, message_headers, time_ms and `bytes`, the
- * message in base64; of a reject, reject_reason. Rows of one message may repeat its bytes; one of them is enough.
+ * A row of RAW as SQL gives it: kafka_partition, kafka_offset, ordinal, message_key, message_headers, time_ms
+ * and `bytes`, the message in base64; of a reject, reject_reason. Rows of one message may repeat its bytes;
+ * one of them is enough.
  */
 export type KeptRow = Record<string, unknown>
 
 export interface Redecoder {
-  /** Decodes the messages of these rows. Of each message only the ordinals that the rows name come out, or all for ordinal -1. */
+  /**
+   * Decodes the messages of these rows. Of each message only the ordinals that the rows name come out, or all
+   * for ordinal -1.
+   */
   add(rows: KeptRow[], counts: Counts): Promise<void>
   /** The files of all that was added, durable. */
   finish(): Promise<DataFile[]>
@@ -42,17 +49,28 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
   const { dataset, raw } = options
   const files: DataFile[] = []
   const open = async (): Promise<{ processor: BlockProcessor; writer: BatchWriter }> => ({
-    processor: createBlockProcessor({ dataset, columns: [...raw.columns], identifier: createIdentifier(dataset, 0), poison: new Map() }),
-    writer: await createBatchWriter({ ...options, columns: [...raw.columns], store: raw.table.store, nowMs: () => options.ingestMs }),
+    processor: createBlockProcessor({
+      dataset,
+      columns: [...raw.columns],
+      identifier: createIdentifier(dataset, 0),
+      poison: new Map(),
+    }),
+    writer: await createBatchWriter({
+      ...options,
+      columns: [...raw.columns],
+      store: raw.table.store,
+      nowMs: () => options.ingestMs,
+    }),
   })
-  const close = async ({ writer }: { writer: BatchWriter }): Promise<void> => void files.push(...(await (await writer.finish()).files))
+  const close = async ({ writer }: { writer: BatchWriter }): Promise<void> =>
+    void files.push(...(await (await writer.finish()).files))
   let parts = await open()
   const decode = async (rows: KeptRow[], counts: Counts, isAlone: boolean): Promise<void> => {
     const again = new Map<number, KeptRow[]>()
     for (;;) {
       const mine = emptyCounts()
       again.clear()
-      const { block, left } = decodeRows(parts.processor, rows, mine, isAlone, again)
+      const { block, left } = decodeRows(parts.processor, { rows, isAlone }, mine, again)
       if (block.discovered.size === 0) {
         await parts.writer.add(block)
         addCounts(counts, mine)
@@ -62,7 +80,8 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
       // Drift adds the column first, as in a stream: without it the value would be left behind.
       const before = raw.columns.length
       await options.evolve([...block.discovered])
-      if (raw.columns.length === before) throw failure('internal', { reason: `no column was made of ${[...block.discovered].join(', ')}` })
+      if (raw.columns.length === before)
+        throw failure('internal', { reason: `no column was made of ${[...block.discovered].join(', ')}` })
       await close(parts)
       parts = await open()
     }
@@ -78,20 +97,33 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
   }
 }
 
+interface KeptRows {
+  rows: KeptRow[]
+  /** Each row is a message by itself, whatever it shares with others. */
+  isAlone: boolean
+}
+
 /**
- * Decodes the messages of the rows. `again`: rows of records whose own bytes were kept with other records too; `left`: rows of
- * messages that unpack to more than fits at once.
+ * Decodes the messages of the rows. `again`: rows of records whose own bytes were kept with other records
+ * too; `left`: rows of messages that unpack to more than fits at once.
  */
-function decodeRows(processor: BlockProcessor, rows: KeptRow[], counts: Counts, isAlone: boolean, again: Map<number, KeptRow[]>): { block: BlockResult; left: KeptRow[] } {
+function decodeRows(
+  processor: BlockProcessor,
+  { rows, isAlone }: KeptRows,
+  counts: Counts,
+  again: Map<number, KeptRow[]>,
+): { block: BlockResult; left: KeptRow[] } {
   const wanted = new Map<string, Set<number>>()
-  for (const row of rows) wanted.set(positionOf(row), (wanted.get(positionOf(row)) ?? new Set()).add(Number(row.ordinal)))
+  for (const row of rows)
+    wanted.set(positionOf(row), (wanted.get(positionOf(row)) ?? new Set()).add(Number(row.ordinal)))
   const { messages, kept } = messagesOf(rows, isAlone)
   const isKnown: KnownRow = (partition, offset, ordinal) => {
     const some = wanted.get(`${partition}:${offset}`)
     return some !== undefined && !some.has(-1) && !some.has(ordinal)
   }
   const block = processor.process(messages, counts, isKnown, {
-    // A record of a large file or a line was kept by itself, a message with one record: its ordinal is the one that its row has.
+    // A record of a large file or a line was kept by itself, a message with one record: its ordinal is the
+    // one that its row has.
     firstOrdinal(message, records) {
       const [first, ...more] = kept[message]
       if (records !== 1) return 0
@@ -111,8 +143,8 @@ function lineOf(row: KeptRow): number {
 const positionOf = (row: KeptRow): string => `${String(row.kafka_partition)}:${String(row.kafka_offset)}`
 
 /**
- * Each text that was kept once, with the rows that have it, one for each ordinal: rows of one large file share their position
- * and not their bytes. `isAlone`: each row by itself.
+ * Each text that was kept once, with the rows that have it, one for each ordinal: rows of one large file
+ * share their position and not their bytes. `isAlone`: each row by itself.
  */
 function messagesOf(rows: KeptRow[], isAlone: boolean): { messages: Messages; kept: KeptRow[][] } {
   const messages = createMessages(createSlab(1 << 20), rows.length)

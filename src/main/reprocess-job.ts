@@ -1,7 +1,8 @@
 /**
- * Reprocessing: rows of RAW are decoded again from the messages that it kept, with the declaration of today, and what was
- * published of their keys follows. Everything is prepared beside the live data; then Processed is swapped, then RAW. A crash in
- * between costs nothing: RAW still holds the old rows, and the same command does it again.
+ * Reprocessing: rows of RAW are decoded again from the messages that it kept, with the declaration of today,
+ * and what was published of their keys follows. Everything is prepared beside the live data; then Processed
+ * is swapped, then RAW. A crash in between costs nothing: RAW still holds the old rows, and the same command
+ * does it again.
  */
 import { join } from 'node:path'
 import type { ReprocessOptions } from '../control/app.ts'
@@ -51,20 +52,45 @@ export async function reprocess(parts: ReprocessParts, options: ReprocessOptions
   const { loaded } = parts
   const deletions = await deletionsOf(loaded)
   const raw = await openRaw(loaded.dataset, loaded.rawPath, Date.now())
-  const old = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && within(file, options))
+  const old = [...raw.table.snapshot.files.values()].filter(
+    (file) => file.partitionValues.outcome === 'accepted' && within(file, options),
+  )
   await raw.table.store.stage(old.map((file) => decodePath(file.path)))
-  const session = await openSession({ memoryBytes: DECODE_MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `reprocess-${process.pid}`) })
+  const session = await openSession({
+    memoryBytes: DECODE_MEMORY,
+    threads: 1,
+    spillFolder: join(homeFolder(), 'spill', `reprocess-${process.pid}`),
+  })
   try {
     await checkOriginals(session, raw, old, loaded.dataset.name)
     const rows = (await countRows(raw.table.store, old)).reduce((sum, count) => sum + count, 0)
-    const result: ReprocessResult = { files: old.length, rows, bytes: old.reduce((sum, file) => sum + file.size, 0), accepted: 0, quarantined: 0, republished: 0, rawVersion: null, processedVersion: null }
+    const result: ReprocessResult = {
+      files: old.length,
+      rows,
+      bytes: old.reduce((sum, file) => sum + file.size, 0),
+      accepted: 0,
+      quarantined: 0,
+      republished: 0,
+      rawVersion: null,
+      processedVersion: null,
+    }
     if (options.dryRun || old.length === 0) return result
     const made = await decodeFiles(session, parts, raw, old, options, result)
     failpoint('reprocess.decoded')
     const { version, adds } = await swapProcessed(parts, { raw, old, made, deletions }, result)
     result.processedVersion = version
     failpoint('reprocess.published')
-    result.rawVersion = await raw.table.commit({ operation: 'REPROCESS', adds, removes: old.map((file) => file.path), marks: {}, expect: {}, info: { ...options, rows: result.rows, accepted: result.accepted, quarantined: result.quarantined } }, Date.now())
+    result.rawVersion = await raw.table.commit(
+      {
+        operation: 'REPROCESS',
+        adds,
+        removes: old.map((file) => file.path),
+        marks: {},
+        expect: {},
+        info: { ...options, rows: result.rows, accepted: result.accepted, quarantined: result.quarantined },
+      },
+      Date.now(),
+    )
     return result
   } finally {
     await session.close()
@@ -76,15 +102,27 @@ function within(file: AddAction, { from, to }: ReprocessOptions): boolean {
   return (from === undefined || day >= from) && (to === undefined || day <= to)
 }
 
-const sourceOf = (raw: RawTable, file: AddAction): string => parquetRows([raw.table.store.localPath(decodePath(file.path))], 'file_row_number = true')
+const sourceOf = (raw: RawTable, file: AddAction): string =>
+  parquetRows([raw.table.store.localPath(decodePath(file.path))], 'file_row_number = true')
 
 /** Rows whose message was not kept cannot be decoded again: nothing is done by halves. */
-async function checkOriginals(session: DuckSession, raw: RawTable, files: AddAction[], dataset: string): Promise<void> {
+async function checkOriginals(
+  session: DuckSession,
+  raw: RawTable,
+  files: AddAction[],
+  dataset: string,
+): Promise<void> {
   let [missing, rows] = [0, 0]
   let [first, last] = ['', '']
   for (const file of files) {
-    const kept = (await session.rows(`SELECT count(*) FROM (DESCRIBE SELECT * FROM ${sourceOf(raw, file)}) WHERE column_name = 'original'`))[0][0]
-    const [[without, all]] = await session.rows(`SELECT count(*) ${Number(kept) > 0 ? 'FILTER (original IS NULL)' : ''}, count(*) FROM ${sourceOf(raw, file)}`)
+    const kept = (
+      await session.rows(
+        `SELECT count(*) FROM (DESCRIBE SELECT * FROM ${sourceOf(raw, file)}) WHERE column_name = 'original'`,
+      )
+    )[0][0]
+    const [[without, all]] = await session.rows(
+      `SELECT count(*) ${Number(kept) > 0 ? 'FILTER (original IS NULL)' : ''}, count(*) FROM ${sourceOf(raw, file)}`,
+    )
     rows += Number(all)
     if (Number(without) === 0) continue
     missing += Number(without)
@@ -96,24 +134,46 @@ async function checkOriginals(session: DuckSession, raw: RawTable, files: AddAct
 }
 
 /** Decodes file by file, so that memory is bounded and each row keeps its day. */
-async function decodeFiles(session: DuckSession, parts: ReprocessParts, raw: RawTable, old: AddAction[], options: ReprocessOptions, result: ReprocessResult): Promise<Made[]> {
+async function decodeFiles(
+  session: DuckSession,
+  parts: ReprocessParts,
+  raw: RawTable,
+  old: AddAction[],
+  options: ReprocessOptions,
+  result: ReprocessResult,
+): Promise<Made[]> {
   const { dataset } = parts.loaded
   const keeping = { ...dataset, raw: { ...dataset.raw, keepOriginal: true } }
-  const engine = await openStageEngine({ memoryBytes: DECODE_MEMORY, threads: 1, spillFolder: join(homeFolder(), 'spill', `redecode-${process.pid}`) })
+  const engine = await openStageEngine({
+    memoryBytes: DECODE_MEMORY,
+    threads: 1,
+    spillFolder: join(homeFolder(), 'spill', `redecode-${process.pid}`),
+  })
   const counts = emptyCounts()
   const made: Made[] = []
   try {
     for (const [i, file] of old.entries()) {
       options.say(`decoding file ${i + 1} of ${old.length}`)
       const source = sourceOf(raw, file)
-      const topics = await session.objects(`SELECT topic_id, topic, epoch_ms(max(ingest_time))::DOUBLE AS ingest_ms FROM ${source} GROUP BY ALL`)
+      const topics = await session.objects(
+        `SELECT topic_id, topic, epoch_ms(max(ingest_time))::DOUBLE AS ingest_ms FROM ${source} GROUP BY ALL`,
+      )
       for (const { topic_id: topicId, topic, ingest_ms: ingestMs } of topics) {
-        const decoder = await createRedecoder({ dataset: keeping, raw, engine, topicId: String(topicId), topic: String(topic), ingestMs: Number(ingestMs), evolve: (paths) => evolveRaw(dataset, raw, paths, Date.now()) })
+        const decoder = await createRedecoder({
+          dataset: keeping,
+          raw,
+          engine,
+          topicId: String(topicId),
+          topic: String(topic),
+          ingestMs: Number(ingestMs),
+          evolve: (paths) => evolveRaw(dataset, raw, paths, Date.now()),
+        })
         for (const window of await rowWindows(session, source)) {
           const rows = `SELECT kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, base64(original) AS bytes FROM ${source} WHERE ${window} AND topic_id = ${literal(String(topicId))}`
           await decoder.add(await session.objects(rows), counts)
         }
-        for (const one of await decoder.finish()) made.push({ file: { ...one, ...keptThrough(file) }, from: file })
+        for (const one of await decoder.finish())
+          made.push({ file: { ...one, ...keptThrough(file) }, from: file })
       }
     }
   } finally {
@@ -123,9 +183,13 @@ async function decodeFiles(session: DuckSession, parts: ReprocessParts, raw: Raw
   return made
 }
 
-/** The deletions that Processed knows of, before RAW is read: after another one nothing of this may be published. */
+/**
+ * The deletions that Processed knows of, before RAW is read: after another one nothing of this may be
+ * published.
+ */
 async function deletionsOf({ dataset, processedPath }: LoadedDataset): Promise<number | undefined> {
-  const processed = dataset.processed.key.length === 0 ? undefined : await openTable(await openStore(processedPath))
+  const processed =
+    dataset.processed.key.length === 0 ? undefined : await openTable(await openStore(processedPath))
   return processed?.snapshot.marks.get(deletionMark())
 }
 
@@ -139,11 +203,19 @@ interface Change {
 /** How often the swap is tried: each batch that commits meanwhile makes another one necessary. */
 const ATTEMPTS = 5
 
-/** Publishes the affected keys anew. Returns the version, or null when nothing of them was published, and what RAW's commit adds. */
-async function swapProcessed(parts: ReprocessParts, change: Change, result: ReprocessResult): Promise<{ version: number | null; adds: DataFile[] }> {
+/**
+ * Publishes the affected keys anew. Returns the version, or null when nothing of them was published, and what
+ * RAW's commit adds.
+ */
+async function swapProcessed(
+  parts: ReprocessParts,
+  change: Change,
+  result: ReprocessResult,
+): Promise<{ version: number | null; adds: DataFile[] }> {
   const { dataset, processedPath } = parts.loaded
   const { raw, made } = change
-  if (dataset.processed.key.length === 0) return { version: null, adds: made.map(({ file }) => ({ ...file, dataChange: false })) }
+  if (dataset.processed.key.length === 0)
+    return { version: null, adds: made.map(({ file }) => ({ ...file, dataChange: false })) }
   for (let attempt = 1; ; attempt += 1) {
     const { table } = await openProcessed(dataset, processedPath, raw.table)
     // Asked only now: decoding takes long, and what a batch has read meanwhile is published.
@@ -154,7 +226,8 @@ async function swapProcessed(parts: ReprocessParts, change: Change, result: Repr
     try {
       return { version: await publishAnew(parts, { ...change, table, unread, adds }, result), adds }
     } catch (error) {
-      if (!(error instanceof HeadraceError) || error.code !== 'marks_moved' || attempt === ATTEMPTS) throw error
+      if (!(error instanceof HeadraceError) || error.code !== 'marks_moved' || attempt === ATTEMPTS)
+        throw error
     }
   }
 }
@@ -165,15 +238,23 @@ interface Swap extends Change {
   adds: DataFile[]
 }
 
-async function publishAnew(parts: ReprocessParts, { raw, old, table, unread, adds: made, deletions }: Swap, result: ReprocessResult): Promise<number | null> {
+const acceptedIn = (table: Table): AddAction[] =>
+  [...table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted')
+
+async function publishAnew(
+  parts: ReprocessParts,
+  { raw, old, table, unread, adds: made, deletions }: Swap,
+  result: ReprocessResult,
+): Promise<number | null> {
   const { loaded, engine } = parts
   const { dataset } = loaded
   const held = [...heldPartitions(table.snapshot.marks).keys()]
-  if (held.length > 0) throw failure('partitions_held', { dataset: dataset.name, partitions: held.join(', ') })
+  if (held.length > 0)
+    throw failure('partitions_held', { dataset: dataset.name, partitions: held.join(', ') })
   const { marks, expect } = fenceBatches(table)
   const fence = { operation: 'REPROCESS', marks, expect: { ...expect, [deletionMark()]: deletions } }
   const replaced = new Set(old.map((file) => file.path))
-  const stays = [...raw.table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted' && !replaced.has(file.path) && !unread.has(file.path))
+  const stays = acceptedIn(raw.table).filter((file) => !replaced.has(file.path) && !unread.has(file.path))
   const fresh = made.filter((file) => file.partitionValues.outcome === 'accepted' && file.dataChange !== true)
   const read = old.filter((file) => !unread.has(file.path))
   if (read.length + fresh.length === 0) {
@@ -181,9 +262,13 @@ async function publishAnew(parts: ReprocessParts, { raw, old, table, unread, add
     await table.commit({ ...fence, adds: [], removes: [] }, Date.now())
     return null
   }
-  const archived = parts.archive === undefined ? [] : [...parts.archive.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted')
-  const sliced = (of: Table, files: (AddAction | DataFile)[]): Promise<RawSlice> => sliceOf(of, engine.access, files)
-  const all = [...(parts.archive === undefined ? [] : [await sliced(parts.archive, archived)]), await sliced(raw.table, stays), await sliced(raw.table, fresh)]
+  const sliced = (of: Table, files: (AddAction | DataFile)[]): Promise<RawSlice> =>
+    sliceOf(of, engine.access, files)
+  const all = [
+    ...(parts.archive === undefined ? [] : [await sliced(parts.archive, acceptedIn(parts.archive))]),
+    await sliced(raw.table, stays),
+    await sliced(raw.table, fresh),
+  ]
   const live = [...table.snapshot.files.values()]
   const opened = await engineFiles(engine.access, table.store, live)
   const published = new Map(opened.map((one, i) => [one.path, live[i]]))
@@ -204,12 +289,24 @@ async function publishAnew(parts: ReprocessParts, { raw, old, table, unread, add
   result.republished = done.published
   const adds = await placed(table, folder, done.adds)
   const removes = done.obsolete.map((path) => published.get(path)?.path ?? '')
-  return table.commit({ ...fence, adds, removes, info: { published: done.published, replaced: done.replaced } }, Date.now())
+  return table.commit(
+    { ...fence, adds, removes, info: { published: done.published, replaced: done.replaced } },
+    Date.now(),
+  )
 }
 
-async function sliceOf(table: Table, access: EngineAccess, files: (AddAction | DataFile)[]): Promise<RawSlice> {
+async function sliceOf(
+  table: Table,
+  access: EngineAccess,
+  files: (AddAction | DataFile)[],
+): Promise<RawSlice> {
   const names = files.map((file) => decodePath(file.path))
   await access.ready(table.store, names)
   const rows = await countRows(table.store, files)
-  return { files: names.map((name) => access.path(table.store, name)), rows, onlyPartitions: undefined, exceptPartitions: [] }
+  return {
+    files: names.map((name) => access.path(table.store, name)),
+    rows,
+    onlyPartitions: undefined,
+    exceptPartitions: [],
+  }
 }

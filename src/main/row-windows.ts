@@ -6,13 +6,15 @@ const WINDOW_BYTES = 64 * 1024 * 1024
 const ROW_BYTES = Math.ceil(WINDOW_BYTES / 20_000)
 
 /**
- * Conditions over `file_row_number` that cut the rows of a file into windows, in order. `source`: what reads the file,
- * with that column and `original`; `filter`: which rows are wanted.
+ * Conditions over `file_row_number` that cut the rows of a file into windows, in order. `source`: what reads
+ * the file, with that column and `original`; `filter`: which rows are wanted.
  */
 export async function rowWindows(session: DuckSession, source: string, filter = 'true'): Promise<string[]> {
   const bytes = `coalesce(octet_length(original), 0) + ${ROW_BYTES}`
   const running = `sum(${bytes}) OVER (ORDER BY file_row_number) // ${WINDOW_BYTES}`
   const numbered = `SELECT file_row_number, ${running} AS nth FROM ${source} WHERE ${filter}`
-  const found = await session.rows(`SELECT min(file_row_number), max(file_row_number) FROM (${numbered}) GROUP BY nth ORDER BY 1`)
+  const found = await session.rows(
+    `SELECT min(file_row_number), max(file_row_number) FROM (${numbered}) GROUP BY nth ORDER BY 1`,
+  )
   return found.map(([first, last]) => `file_row_number BETWEEN ${Number(first)} AND ${Number(last)}`)
 }

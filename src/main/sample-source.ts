@@ -22,13 +22,25 @@ export interface Sample {
 /** Undefined when there is no such file. */
 export async function fileSample(path: string): Promise<Sample | undefined> {
   const facts = await stat(path).catch(() => undefined)
-  if (facts?.isDirectory() === true) throw failure('sample_unusable', { source: path, reason: 'it is a folder', instead: 'Name one file in it.' })
+  if (facts?.isDirectory() === true)
+    throw failure('sample_unusable', {
+      source: path,
+      reason: 'it is a folder',
+      instead: 'Name one file in it.',
+    })
   if (facts?.isFile() !== true) return undefined
   try {
     const head = await headOf(path)
     const unpacked = unpackerOf(head)
-    const { bytes, cut } = unpacked === undefined ? { bytes: head, cut: facts.size > head.length } : await unpackedHead(path, unpacked)
-    const notes = cut ? [`The sample is the first ${LIMITS.inferSampleBytes / 1024 / 1024} MiB of ${facts.size.toLocaleString('en-US')} bytes${unpacked === undefined ? '' : ' packed'}`] : []
+    const { bytes, cut } =
+      unpacked === undefined
+        ? { bytes: head, cut: facts.size > head.length }
+        : await unpackedHead(path, unpacked)
+    const notes = cut
+      ? [
+          `The sample is the first ${LIMITS.inferSampleBytes / 1024 / 1024} MiB of ${facts.size.toLocaleString('en-US')} bytes${unpacked === undefined ? '' : ' packed'}`,
+        ]
+      : []
     const { source, more } = await folderOf(path)
     return { documents: [{ bytes, cut }], source, notes: [...notes, ...more] }
   } catch (error) {
@@ -61,51 +73,95 @@ async function unpackedHead(path: string, unpack: () => Transform): Promise<{ by
     for await (const chunk of packed.pipe(unpack())) {
       chunks.push(chunk as Buffer)
       length += (chunk as Buffer).length
-      if (length > LIMITS.inferSampleBytes) return { bytes: Buffer.concat(chunks).subarray(0, LIMITS.inferSampleBytes), cut: true }
+      if (length > LIMITS.inferSampleBytes)
+        return { bytes: Buffer.concat(chunks).subarray(0, LIMITS.inferSampleBytes), cut: true }
     }
     return { bytes: Buffer.concat(chunks), cut: false }
   } catch (error) {
-    throw failure('sample_unusable', { source: path, reason: `its compressed data is damaged: ${reasonOf(error)}`, instead: 'Fetch or write the file again.' }, error)
+    throw failure(
+      'sample_unusable',
+      {
+        source: path,
+        reason: `its compressed data is damaged: ${reasonOf(error)}`,
+        instead: 'Fetch or write the file again.',
+      },
+      error,
+    )
   } finally {
     packed.destroy()
   }
 }
 
-/** All files of the ending, when this is the only one there; a folder with others would bring them into the dataset. */
+/**
+ * All files of the ending, when this is the only one there; a folder with others would bring them into the
+ * dataset.
+ */
 async function folderOf(path: string): Promise<{ source: Record<string, unknown>; more: string[] }> {
   const folder = dirname(resolve(path))
   const name = basename(path)
   const ending = extname(name)
-  const others = (await readdir(folder).catch(() => [])).filter((one) => one !== name && extname(one) === ending && !one.startsWith('.')).length
+  const others = (await readdir(folder).catch(() => [])).filter(
+    (one) => one !== name && extname(one) === ending && !one.startsWith('.'),
+  ).length
   const isOnly = ending !== '' && others === 0
   const source = { files: { path: folder, pattern: isOnly ? `*${ending}` : name } }
-  const more = isOnly || ending === '' ? [] : [`The folder has ${others} other file(s) named *${ending}, which this pattern leaves out`]
+  const more =
+    isOnly || ending === ''
+      ? []
+      : [`The folder has ${others} other file(s) named *${ending}, which this pattern leaves out`]
   return { source, more }
 }
 
 export async function topicSample(topic: string, brokers: string): Promise<Sample> {
   const found = await newestMessages(topic, brokers)
-  if (found.length === 0) throw failure('sample_unusable', { source: `topic ${topic}`, reason: 'it has no message', instead: 'Produce some messages first, or name a file.' })
-  return { documents: found.map((bytes) => ({ bytes, cut: false })), source: { kafka: { brokers: brokers.split(','), topic } }, notes: [] }
+  if (found.length === 0)
+    throw failure('sample_unusable', {
+      source: `topic ${topic}`,
+      reason: 'it has no message',
+      instead: 'Produce some messages first, or name a file.',
+    })
+  return {
+    documents: found.map((bytes) => ({ bytes, cut: false })),
+    source: { kafka: { brokers: brokers.split(','), topic } },
+    notes: [],
+  }
 }
 
 async function newestMessages(topic: string, brokers: string): Promise<Buffer[]> {
-  const spec: KafkaSourceSpec = { kind: 'kafka', brokers: brokers.split(','), topic, start: 'earliest', tls: undefined, sasl: undefined }
+  const spec: KafkaSourceSpec = {
+    kind: 'kafka',
+    brokers: brokers.split(','),
+    topic,
+    start: 'earliest',
+    tls: undefined,
+    sasl: undefined,
+  }
   const client = createKafkaClient(spec)
   try {
     const info = await client.topic(topic)
     const ends = await client.offsetsAt(topic, info, -1)
     const first = await client.offsetsAt(topic, info, -2)
     const each = Math.ceil(LIMITS.inferSamples / info.leaders.size)
-    const positions = [...ends].map(([partition, end]) => ({ partition, next: Math.max(first.get(partition) ?? 0, end - each) }))
-    const reader = createKafkaReader({ client, topic, topicId: info.topicId, positions, until: ends, onTrouble: () => undefined })
+    const positions = [...ends].map(([partition, end]) => ({
+      partition,
+      next: Math.max(first.get(partition) ?? 0, end - each),
+    }))
+    const reader = createKafkaReader({
+      client,
+      topic,
+      topicId: info.topicId,
+      positions,
+      until: ends,
+      onTrouble: () => undefined,
+    })
     const messages = createMessages(createSlab(LIMITS.inferSampleBytes), 1024)
     const found: Buffer[] = []
     while (found.length < LIMITS.inferSamples) {
       const { positions: now } = await reader.read(messages, 500)
       for (let i = 0; i < messages.count; i += 1) {
         const start = messages.valueStart[i]
-        if (messages.valueLength[i] > 0) found.push(Buffer.from(messages.slab.bytes.subarray(start, start + messages.valueLength[i])))
+        if (messages.valueLength[i] > 0)
+          found.push(Buffer.from(messages.slab.bytes.subarray(start, start + messages.valueLength[i])))
       }
       if (now.every((one) => one.next >= (ends.get(one.partition) ?? 0))) break
     }

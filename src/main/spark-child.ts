@@ -26,11 +26,26 @@ export interface SparkChildParts {
 export async function runSparkChild(parts: SparkChildParts): Promise<void> {
   const { settings, raw } = parts
   const { dataset } = settings
-  if (dataset.source.kind !== 'kafka') throw failure('not_supported', { feature: 'a folder of files as source on Spark', instead: 'Use engine: duckdb for this dataset.' })
+  if (dataset.source.kind !== 'kafka')
+    throw failure('not_supported', {
+      feature: 'a folder of files as source on Spark',
+      instead: 'Use engine: duckdb for this dataset.',
+    })
   const { rawPath, topic, topicId } = settings
   const engine = createRangeEngine({
     session: await openSession(settings.spark),
-    task: (work, { poison, ingestMs }) => taskCommand(dataset.spark.taskCommand, { work, dataset, columns: raw.columns, rawPath, topic, topicId, ingestMs, poison, failpoint: taskFailpoint(work) }),
+    task: (work, { poison, ingestMs }) =>
+      taskCommand(dataset.spark.taskCommand, {
+        work,
+        dataset,
+        columns: raw.columns,
+        rawPath,
+        topic,
+        topicId,
+        ingestMs,
+        poison,
+        failpoint: taskFailpoint(work),
+      }),
     unpackHeads,
     signal: parts.stopped,
   })
@@ -51,20 +66,39 @@ function taskFailpoint(work: 'heads' | 'files'): string | undefined {
   return name && work === 'files' && mayArm() ? name : undefined
 }
 
-/** Ends of the topic that we were told to read; one that is gone, or that we are ahead of, ends the job by name. */
-async function endsOf(client: KafkaClient, settings: ChildSettings, next: ReadonlyMap<number, number>): Promise<Map<number, number>> {
+/**
+ * Ends of the topic that we were told to read; one that is gone, or that we are ahead of, ends the job by
+ * name.
+ */
+async function endsOf(
+  client: KafkaClient,
+  settings: ChildSettings,
+  next: ReadonlyMap<number, number>,
+): Promise<Map<number, number>> {
   const { topic, topicId } = settings
   const info = await client.topic(topic)
-  if (info.topicId !== topicId) throw failure('topic_recreated', { topic, expected: topicId, found: info.topicId, dataset: settings.dataset.name })
+  if (info.topicId !== topicId)
+    throw failure('topic_recreated', {
+      topic,
+      expected: topicId,
+      found: info.topicId,
+      dataset: settings.dataset.name,
+    })
   const [first, last] = [await client.offsetsAt(topic, info, -2), await client.offsetsAt(topic, info, -1)]
-  for (const [partition, offset] of next) if (offset < (first.get(partition) ?? 0) || offset > (last.get(partition) ?? Infinity)) throw await outOfRange({ client, topic }, partition, offset)
+  for (const [partition, offset] of next)
+    if (offset < (first.get(partition) ?? 0) || offset > (last.get(partition) ?? Infinity))
+      throw await outOfRange({ client, topic }, partition, offset)
   return last
 }
 
 const LONGEST_PAUSE_MS = 5_000
 
 /** What is transient is said and tried again, with a growing pause. */
-async function patiently<T>(parts: SparkChildParts, signal: AbortSignal, action: () => Promise<T>): Promise<T> {
+async function patiently<T>(
+  parts: SparkChildParts,
+  signal: AbortSignal,
+  action: () => Promise<T>,
+): Promise<T> {
   for (let wait = 100; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
     try {
       return await action()

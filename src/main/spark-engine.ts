@@ -24,16 +24,34 @@ const RETRY_MS = 15_000
 
 /** The server that a declaration names, or one of our own. `say` is told what takes a while. */
 export async function findSpark(spec: SparkSpec, say: (text: string) => void): Promise<SparkPlace> {
-  if (spec.connect !== '') return { address: spec.connect, tls: spec.tls, token: await readToken(spec.tokenFile), leave: async () => undefined }
+  if (spec.connect !== '')
+    return {
+      address: spec.connect,
+      tls: spec.tls,
+      token: await readToken(spec.tokenFile),
+      leave: async () => undefined,
+    }
   return ownServer(spec, say)
 }
 
-/** A server of the job's own. One that dies is started again at the same address, so that sessions find it; what they had is gone. */
+/**
+ * A server of the job's own. One that dies is started again at the same address, so that sessions find it;
+ * what they had is gone.
+ */
 async function ownServer(spec: SparkSpec, say: (text: string) => void): Promise<SparkPlace> {
   const secret = Object.keys(spec.settings).find(isSecretSetting)
-  if (secret !== undefined) throw failure('not_supported', { feature: `${SPARK_LIMITS.settings.what} (${secret})`, instead: `Use ${SPARK_LIMITS.settings.instead}.` })
+  if (secret !== undefined)
+    throw failure('not_supported', {
+      feature: `${SPARK_LIMITS.settings.what} (${secret})`,
+      instead: `Use ${SPARK_LIMITS.settings.instead}.`,
+    })
   say(`Starting Spark (${spec.master}) ...`)
-  const options = { folder: join(homeFolder(), 'spark', String(process.pid)), master: spec.master, memory: spec.memory, settings: spec.settings }
+  const options = {
+    folder: join(homeFolder(), 'spark', String(process.pid)),
+    master: spec.master,
+    memory: spec.memory,
+    settings: spec.settings,
+  }
   let server = await startSparkServer(options)
   const { address, token } = server
   let leaving = false
@@ -67,7 +85,11 @@ async function readToken(file: string): Promise<string | undefined> {
     })
   ).trim()
   // Said without a word of it: the wrong file may hold another secret.
-  if (!/^[\x21-\x7e]+$/.test(token)) throw failure('spark_auth_failed', { address: 'hand', reason: `${file} holds no token, which is one word of printable characters` })
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw failure('spark_auth_failed', {
+      address: 'hand',
+      reason: `${file} holds no token, which is one word of printable characters`,
+    })
   return token
 }
 
@@ -77,14 +99,20 @@ const SESSION_SETTINGS: Record<string, string> = {
   'spark.sql.ansi.enabled': 'true',
   // Other readers take the old form (96 bits) for another type.
   'spark.sql.parquet.outputTimestampType': 'TIMESTAMP_MICROS',
-  // What Spark writes for us is a table with one log entry: fifty tasks to read it would be most of a small batch.
+  // What Spark writes for us is a table with one log entry: fifty tasks to read it would be most of a small
+  // batch.
   'spark.databricks.delta.snapshotPartitions': '1',
   'spark.databricks.delta.properties.defaults.dataSkippingNumIndexedCols': '-1',
 }
 
 /** A session with the settings that our plans rely on. */
 export async function openSession(address: SparkAddress): Promise<SparkSession> {
-  const session = openSparkSession({ address: address.address, tls: address.tls, token: address.token, retryMs: RETRY_MS })
+  const session = openSparkSession({
+    address: address.address,
+    tls: address.tls,
+    token: address.token,
+    retryMs: RETRY_MS,
+  })
   await session.configure(SESSION_SETTINGS)
   return session
 }
@@ -97,5 +125,13 @@ export function taskCommand(command: string, settings: TaskSettings): string {
   if (command !== '') return `exec ${command} ${packed}`
   const entry = entryOf('spark-task')
   const cache = getCompileCacheDir()
-  return `${cache === undefined ? '' : `NODE_COMPILE_CACHE=${quoted(cache)} `}exec ${quoted(process.execPath)} --disable-warning=ExperimentalWarning ${CHILD_FLAGS.join(' ')} ${quoted(entry)} ${packed}`
+  return [
+    ...(cache === undefined ? [] : [`NODE_COMPILE_CACHE=${quoted(cache)}`]),
+    'exec',
+    quoted(process.execPath),
+    '--disable-warning=ExperimentalWarning',
+    ...CHILD_FLAGS,
+    quoted(entry),
+    packed,
+  ].join(' ')
 }

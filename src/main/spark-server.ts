@@ -1,6 +1,6 @@
 /**
- * A Spark Connect server of our own on this machine, from the pinned jars in deploy/jars/spark: what `spark: local[n]` and the
- * tests run. No Python, no Spark installation.
+ * A Spark Connect server of our own on this machine, from the pinned jars in deploy/jars/spark: what `spark:
+ * local[n]` and the tests run. No Python, no Spark installation.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -33,7 +33,13 @@ export interface SparkServerOptions {
   settings?: Record<string, string>
 }
 
-const JVM = ['-XX:+IgnoreUnrecognizedVMOptions', '--add-modules=jdk.incubator.vector', ...SPARK_OPENS, '-Djdk.reflect.useDirectMethodHandle=false', '-Dio.netty.tryReflectionSetAccessible=true']
+const JVM = [
+  '-XX:+IgnoreUnrecognizedVMOptions',
+  '--add-modules=jdk.incubator.vector',
+  ...SPARK_OPENS,
+  '-Djdk.reflect.useDirectMethodHandle=false',
+  '-Dio.netty.tryReflectionSetAccessible=true',
+]
 const START_MS = 120_000
 
 export async function startSparkServer(options: SparkServerOptions): Promise<SparkServer> {
@@ -47,33 +53,80 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
     'spark.connect.grpc.binding.address': '127.0.0.1',
     'spark.connect.grpc.binding.port': String(port),
     // Executors of a cluster elsewhere must find the driver: Spark asks the machine for its name then.
-    ...(options.master.startsWith('local') ? { 'spark.driver.bindAddress': '127.0.0.1', 'spark.driver.host': '127.0.0.1' } : {}),
+    ...(options.master.startsWith('local')
+      ? { 'spark.driver.bindAddress': '127.0.0.1', 'spark.driver.host': '127.0.0.1' }
+      : {}),
     'spark.ui.enabled': 'false',
     'spark.sql.extensions': 'io.delta.sql.DeltaSparkSessionExtension',
     'spark.sql.catalog.spark_catalog': 'org.apache.spark.sql.delta.catalog.DeltaCatalog',
     'spark.sql.session.timeZone': 'UTC',
-    ...(options.master.startsWith('local[') ? { 'spark.sql.shuffle.partitions': String(2 * availableParallelism()) } : {}),
+    ...(options.master.startsWith('local[')
+      ? { 'spark.sql.shuffle.partitions': String(2 * availableParallelism()) }
+      : {}),
     'spark.sql.warehouse.dir': folder('warehouse'),
     ...storageSettings(process.env),
     ...options.settings,
   }
-  const jvm = ['-XX:+UseSerialGC', `-Xmx${options.memory}`, `-Djava.io.tmpdir=${folder('tmp')}`, ...JVM, '-cp', `${jars}/*`]
-  const main = ['org.apache.spark.deploy.SparkSubmit', '--class', 'org.apache.spark.sql.connect.service.SparkConnectServer', ...Object.entries(settings).flatMap(([key, value]) => ['--conf', `${key}=${value}`]), 'spark-internal']
+  const jvm = [
+    '-XX:+UseSerialGC',
+    `-Xmx${options.memory}`,
+    `-Djava.io.tmpdir=${folder('tmp')}`,
+    ...JVM,
+    '-cp',
+    `${jars}/*`,
+  ]
+  const main = [
+    'org.apache.spark.deploy.SparkSubmit',
+    '--class',
+    'org.apache.spark.sql.connect.service.SparkConnectServer',
+    ...Object.entries(settings).flatMap(([key, value]) => ['--conf', `${key}=${value}`]),
+    'spark-internal',
+  ]
   // The token travels in the environment: arguments can be read by everybody on the machine.
-  const child = spawn('java', [...jvm, ...main], { cwd: options.folder, env: { ...process.env, ...sparkHome(options.folder, jars), SPARK_LOCAL_DIRS: folder('local'), SPARK_CONNECT_AUTHENTICATE_TOKEN: token }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn('java', [...jvm, ...main], {
+    cwd: options.folder,
+    env: {
+      ...process.env,
+      ...sparkHome(options.folder, jars),
+      SPARK_LOCAL_DIRS: folder('local'),
+      SPARK_CONNECT_AUTHENTICATE_TOKEN: token,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const log = createWriteStream(folder('server.log'), { flags: 'a' })
   child.stdout.pipe(log)
   child.stderr.pipe(log)
   const address = `127.0.0.1:${port}`
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   await waitForServer(child, address, token, `(log: ${folder('server.log')})`)
-  return { address, token, pid: child.pid as number, ended, stop: () => endProcess(child, 'SIGTERM'), kill: () => endProcess(child, 'SIGKILL') }
+  return {
+    address,
+    token,
+    pid: child.pid as number,
+    ended,
+    stop: () => endProcess(child, 'SIGTERM'),
+    kill: () => endProcess(child, 'SIGKILL'),
+  }
 }
 
 /** spark-submit from the pinned jars: Spark's own program behind the script of that name. */
-export async function localSubmit(folder: string, memory: string): Promise<{ command: string; before: string[]; env: Record<string, string> }> {
+export async function localSubmit(
+  folder: string,
+  memory: string,
+): Promise<{ command: string; before: string[]; env: Record<string, string> }> {
   const jars = await fetchJars('spark')
-  return { command: 'java', before: ['-XX:+UseSerialGC', `-Xmx${memory}`, ...JVM, '-cp', `${jars}/*`, 'org.apache.spark.deploy.SparkSubmit'], env: sparkHome(folder, jars) }
+  return {
+    command: 'java',
+    before: [
+      '-XX:+UseSerialGC',
+      `-Xmx${memory}`,
+      ...JVM,
+      '-cp',
+      `${jars}/*`,
+      'org.apache.spark.deploy.SparkSubmit',
+    ],
+    env: sparkHome(folder, jars),
+  }
 }
 
 /** Workers that a server starts look for jars in a Spark installation: a folder that links to ours is one. */
@@ -87,22 +140,41 @@ function sparkHome(folder: string, jars: string): Record<string, string> {
 }
 
 /**
- * Where Spark finds the S3 server that we find. The login stays where it is, in the environment or the files of AWS tools: Spark
- * shows its settings to everybody who may look at a job.
+ * Where Spark finds the S3 server that we find. The login stays where it is, in the environment or the files
+ * of AWS tools: Spark shows its settings to everybody who may look at a job.
  */
-function storageSettings({ AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION, AWS_DEFAULT_REGION }: NodeJS.ProcessEnv): Record<string, string> {
+function storageSettings({
+  AWS_ENDPOINT_URL_S3,
+  AWS_ENDPOINT_URL,
+  AWS_REGION,
+  AWS_DEFAULT_REGION,
+}: NodeJS.ProcessEnv): Record<string, string> {
   const endpoint = AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL
   const region = AWS_REGION ?? AWS_DEFAULT_REGION
   return {
-    ...(endpoint === undefined ? {} : { 'spark.hadoop.fs.s3a.endpoint': endpoint, 'spark.hadoop.fs.s3a.path.style.access': 'true', 'spark.hadoop.fs.s3a.connection.ssl.enabled': String(endpoint.startsWith('https:')) }),
+    ...(endpoint === undefined
+      ? {}
+      : {
+          'spark.hadoop.fs.s3a.endpoint': endpoint,
+          'spark.hadoop.fs.s3a.path.style.access': 'true',
+          'spark.hadoop.fs.s3a.connection.ssl.enabled': String(endpoint.startsWith('https:')),
+        }),
     ...(region === undefined ? {} : { 'spark.hadoop.fs.s3a.endpoint.region': region }),
   }
 }
 
-/** A port that is open says little: a killed server's answers for a moment more. Only an answered question counts. */
-export async function waitForServer(child: ChildProcess, address: string, token: string, more = ''): Promise<void> {
+/**
+ * A port that is open says little: a killed server's answers for a moment more. Only an answered question
+ * counts.
+ */
+export async function waitForServer(
+  child: ChildProcess,
+  address: string,
+  token: string,
+  more = '',
+): Promise<void> {
   let reason = 'it did not answer in time'
-  for (const end = Date.now() + START_MS; Date.now() < end && child.exitCode === null; ) {
+  for (const end = Date.now() + START_MS; Date.now() < end && child.exitCode === null;) {
     const session = openSparkSession({ address, tls: false, token, retryMs: 1_000 })
     try {
       await session.version()
@@ -115,5 +187,10 @@ export async function waitForServer(child: ChildProcess, address: string, token:
     }
   }
   child.kill('SIGKILL')
-  throw failure('missing_part', { part: 'the Spark Connect server', purpose: 'this run', reason: `${reason} ${more}`.trim(), instead: 'Free some memory, check that Java 17 is on the PATH, then try again.' })
+  throw failure('missing_part', {
+    part: 'the Spark Connect server',
+    purpose: 'this run',
+    reason: `${reason} ${more}`.trim(),
+    instead: 'Free some memory, check that Java 17 is on the PATH, then try again.',
+  })
 }

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** Entry point of a task on Spark: ranges on stdin, a line each; what was found on stdout. Its one argument is its settings, packed. */
+/**
+ * Entry point of a task on Spark: ranges on stdin, a line each; what was found on stdout. Its one argument is
+ * its settings, packed.
+ */
 import { rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +14,13 @@ import { failure } from '../core/errors.ts'
 import { armFailpoint } from '../core/failpoint.ts'
 import { engineMemoryFor } from '../core/width.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
-import { decodeRanges, readHeads, type TaskParts, type TaskRange, type TaskSettings } from '../runner/range-task.ts'
+import {
+  decodeRanges,
+  readHeads,
+  type TaskParts,
+  type TaskRange,
+  type TaskSettings,
+} from '../runner/range-task.ts'
 import { failedMessage } from '../runner/stream-child.ts'
 import { openStore } from './stores.ts'
 
@@ -20,21 +29,39 @@ const spill = join(tmpdir(), `headrace-task-${process.pid}`)
 
 function print(line: string): void {
   const bytes = Buffer.from(`${line}\n`)
-  for (let at = 0; at < bytes.length; ) at += writeSync(STDOUT, bytes, at)
+  for (let at = 0; at < bytes.length;) at += writeSync(STDOUT, bytes, at)
 }
 
 async function run(): Promise<void> {
-  const settings = JSON.parse(inflateSync(Buffer.from(process.argv[2] ?? '', 'base64url')).toString('utf8')) as TaskSettings
+  const settings = JSON.parse(
+    inflateSync(Buffer.from(process.argv[2] ?? '', 'base64url')).toString('utf8'),
+  ) as TaskSettings
   const { source } = settings.dataset
   if (source.kind !== 'kafka') throw failure('internal', { reason: 'a task reads a topic' })
   armFailpoint(settings.failpoint)
-  const ranges = (await text(process.stdin)).split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as TaskRange)
+  const ranges = (await text(process.stdin))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as TaskRange)
   const client = createKafkaClient(source)
   const parts: TaskParts = {
     settings,
     ranges,
-    openReader: (positions, until, onTrouble) => createKafkaReader({ client, topic: settings.topic, topicId: settings.topicId, positions, until, onTrouble }),
-    openEngine: () => openStageEngine({ memoryBytes: engineMemoryFor(settings.columns.length), threads: 1, spillFolder: spill }),
+    openReader: (positions, until, onTrouble) =>
+      createKafkaReader({
+        client,
+        topic: settings.topic,
+        topicId: settings.topicId,
+        positions,
+        until,
+        onTrouble,
+      }),
+    openEngine: () =>
+      openStageEngine({
+        memoryBytes: engineMemoryFor(settings.columns.length),
+        threads: 1,
+        spillFolder: spill,
+      }),
     store: await openStore(settings.rawPath),
   }
   if (settings.work === 'heads') for await (const block of readHeads(parts)) print(block)

@@ -24,7 +24,10 @@ import { openStore } from './stores.ts'
 
 type Handler = (message: ToChild) => void
 
-/** Who is told; what comes before there is somebody is kept for them, all of it: the supervisor waits for an answer. */
+/**
+ * Who is told; what comes before there is somebody is kept for them, all of it: the supervisor waits for an
+ * answer.
+ */
 let listener: Handler | undefined
 const early: ToChild[] = []
 const stopped = new AbortController()
@@ -48,7 +51,12 @@ function send(message: ToSupervisor): void {
 async function run(settings: ChildSettings): Promise<void> {
   const spill = join(homeFolder(), 'spill', `stream-${process.pid}`)
   try {
-    if (process.env.HEADRACE_FAILPOINT_CHILD && mayArm() && !armFailpoint(process.env.HEADRACE_FAILPOINT_CHILD)) throw failure('usage', { reason: 'unknown failpoint' })
+    if (
+      process.env.HEADRACE_FAILPOINT_CHILD &&
+      mayArm() &&
+      !armFailpoint(process.env.HEADRACE_FAILPOINT_CHILD)
+    )
+      throw failure('usage', { reason: 'unknown failpoint' })
     if (!armTrap(process.env.HEADRACE_TRAP)) throw failure('usage', { reason: 'unknown trap' })
     await runWith(settings, spill)
     process.exitCode = 0
@@ -65,7 +73,11 @@ async function run(settings: ChildSettings): Promise<void> {
 async function runWith(settings: ChildSettings, spill: string): Promise<void> {
   const { dataset } = settings
   const { table, columns } = await openRaw(dataset, settings.rawPath, Date.now())
-  const engine = await openStageEngine({ memoryBytes: engineMemoryFor(columns.length), threads: settings.threads, spillFolder: spill })
+  const engine = await openStageEngine({
+    memoryBytes: engineMemoryFor(columns.length),
+    threads: settings.threads,
+    spillFolder: spill,
+  })
   const { store, snapshot } = table
   const shared = {
     settings,
@@ -87,28 +99,48 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
   }
   if (settings.spark !== undefined) {
     const { runSparkChild } = await import('./spark-child.ts')
-    await runSparkChild({ ...shared, stopped: stopped.signal, settings: { ...settings, spark: settings.spark }, raw: { table, columns }, identities: engine, filesFrom: await committedRows(table, settings.archivePath) })
+    await runSparkChild({
+      ...shared,
+      stopped: stopped.signal,
+      settings: { ...settings, spark: settings.spark },
+      raw: { table, columns },
+      identities: engine,
+      filesFrom: await committedRows(table, settings.archivePath),
+    })
     return
   }
   const client = createKafkaClient(dataset.source, executionResolver())
   await runStreamChild({
     ...shared,
     filesFrom: await committedRows(table, settings.archivePath),
-    openReader: (positions, until, onTrouble) => createKafkaReader({ client, topic: settings.topic, topicId: settings.topicId, positions, until, onTrouble }),
+    openReader: (positions, until, onTrouble) =>
+      createKafkaReader({
+        client,
+        topic: settings.topic,
+        topicId: settings.topicId,
+        positions,
+        until,
+        onTrouble,
+      }),
   })
 }
 
 /**
- * Files with the identities of committed rows: RAW's and the archive's, those that may hold rows from an offset on. What was
- * merged or moved no longer lies in the order of its commits.
+ * Files with the identities of committed rows: RAW's and the archive's, those that may hold rows from an
+ * offset on. What was merged or moved no longer lies in the order of its commits.
  */
-async function committedRows(raw: Table, archivePath: string | undefined): Promise<(leastOffset: number) => Promise<CommittedFiles>> {
+async function committedRows(
+  raw: Table,
+  archivePath: string | undefined,
+): Promise<(leastOffset: number) => Promise<CommittedFiles>> {
   const archive = archivePath === undefined ? undefined : await openTable(await openStore(archivePath))
   const merged = [...raw.snapshot.files.values()].some((file) => throughOf(file) !== undefined)
   return async (leastOffset) => {
     const paths: string[] = []
     for (const { store, snapshot } of archive === undefined ? [raw] : [archive, raw]) {
-      const names = [...snapshot.files.values()].filter((file) => mayHold(file, leastOffset)).map((file) => decodePath(file.path))
+      const names = [...snapshot.files.values()]
+        .filter((file) => mayHold(file, leastOffset))
+        .map((file) => decodePath(file.path))
       await store.stage(names)
       paths.push(...names.map((name) => store.localPath(name)))
     }

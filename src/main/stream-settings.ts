@@ -17,9 +17,17 @@ export interface StreamRun {
 }
 
 /** The source as the supervisor sees it; a folder is one topic with one partition. */
-export type StreamedSource = Pick<SupervisorOptions, 'topicId' | 'partitions' | 'children' | 'ends' | 'partitionsNow'> & { topic: string }
+export type StreamedSource = Pick<
+  SupervisorOptions,
+  'topicId' | 'partitions' | 'children' | 'ends' | 'partitionsNow'
+> & { topic: string }
 
-export function superviseJob({ dataset, rawPath, archivePath }: LoadedDataset, raw: RawTable, source: StreamedSource, run: StreamRun): Promise<StreamSummary> {
+export function superviseJob(
+  { dataset, rawPath, archivePath }: LoadedDataset,
+  raw: RawTable,
+  source: StreamedSource,
+  run: StreamRun,
+): Promise<StreamSummary> {
   const { topic, ...given } = source
   return superviseStream({
     ...given,
@@ -28,7 +36,15 @@ export function superviseJob({ dataset, rawPath, archivePath }: LoadedDataset, r
     table: raw.table,
     commitIntervalMs: dataset.stream.commitIntervalMs,
     firstOffsets: new Map(),
-    childSettings: { dataset, rawPath, archivePath, topicId: source.topicId, topic, threads: 1, spark: run.spark },
+    childSettings: {
+      dataset,
+      rawPath,
+      archivePath,
+      topicId: source.topicId,
+      topic,
+      threads: 1,
+      spark: run.spark,
+    },
     async evolve(paths) {
       const names = await evolveRaw(dataset, raw, paths, Date.now())
       run.observer.evolved(names)

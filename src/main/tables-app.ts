@@ -18,7 +18,10 @@ import { homeFolder } from './home-folder.ts'
 import { loadDataset, tablesRoot } from './home.ts'
 import { below, isRemote, openStore } from './stores.ts'
 
-type TablesApp = Pick<App, 'listTables' | 'showTable' | 'tableVersions' | 'tableFiles' | 'query' | 'verify' | 'register'>
+type TablesApp = Pick<
+  App,
+  'listTables' | 'showTable' | 'tableVersions' | 'tableFiles' | 'query' | 'verify' | 'register'
+>
 
 const QUERY_MEMORY = 1024 * 1024 * 1024
 
@@ -26,9 +29,13 @@ export function createTablesApp(): TablesApp {
   return {
     async listTables() {
       const root = tablesRoot()
-      const names = (await datasetsIn(root)).toSorted().flatMap((dataset) => [`${dataset}/raw`, `${dataset}/processed`])
+      const names = (await datasetsIn(root))
+        .toSorted()
+        .flatMap((dataset) => [`${dataset}/raw`, `${dataset}/processed`])
       const found = await Promise.all(names.map(async (one) => openTable(await openStore(below(root, one)))))
-      return found.flatMap((table, i) => (table === undefined ? [] : [infoOf(names[i], table, table.snapshot)]))
+      return found.flatMap((table, i) =>
+        table === undefined ? [] : [infoOf(names[i], table, table.snapshot)],
+      )
     },
     async showTable(given, version) {
       const { table, label } = await find(given)
@@ -50,7 +57,12 @@ export function createTablesApp(): TablesApp {
     async tableFiles(given, version) {
       const { table } = await find(given)
       const { files } = await stateOf(table, version)
-      return [...files.values()].map((file) => ({ path: decodePath(file.path), ...file.partitionValues, rows: rowsOf(file) ?? null, bytes: file.size }))
+      return [...files.values()].map((file) => ({
+        path: decodePath(file.path),
+        ...file.partitionValues,
+        rows: rowsOf(file) ?? null,
+        bytes: file.size,
+      }))
     },
     async query(given, sql, version) {
       const { table } = await find(given)
@@ -67,12 +79,27 @@ export function createTablesApp(): TablesApp {
       const { table, label } = await find(given)
       const { snapshot } = table
       const problems = await missingFiles(table, snapshot)
-      const checked = problems.length > 0 ? { rows: 0, hash: '' } : await withSession((session) => hashTable(session, table, snapshot, problems))
-      return { table: label, version: snapshot.version, files: snapshot.files.size, rows: checked.rows, problems, contentHash: checked.hash }
+      const checked =
+        problems.length > 0
+          ? { rows: 0, hash: '' }
+          : await withSession((session) => hashTable(session, table, snapshot, problems))
+      return {
+        table: label,
+        version: snapshot.version,
+        files: snapshot.files.size,
+        rows: checked.rows,
+        problems,
+        contentHash: checked.hash,
+      }
     },
     async register(given, kind) {
       const { table, label } = await find(given)
-      return registerText(kind, { name: label.replaceAll(/\W/g, '_'), address: table.store.address('').replace(/\/$/, ''), columns: columnsOf(table.snapshot.metadata), partitions: table.snapshot.metadata.partitionColumns })
+      return registerText(kind, {
+        name: label.replaceAll(/\W/g, '_'),
+        address: table.store.address('').replace(/\/$/, ''),
+        columns: columnsOf(table.snapshot.metadata),
+        partitions: table.snapshot.metadata.partitionColumns,
+      })
     },
   }
 }
@@ -84,12 +111,18 @@ async function datasetsIn(root: string): Promise<string[]> {
   return [...new Set(stored.map((one) => one.name.split('/')[0]))]
 }
 
-/** A table by `books/raw` or `books/archive`, by `books` (its Processed zone), or by the path of its folder. */
+/**
+ * A table by `books/raw` or `books/archive`, by `books` (its Processed zone), or by the path of its folder.
+ */
 async function find(given: string): Promise<{ table: Table; label: string }> {
   const [dataset, zone = 'processed'] = given.split('/')
   const candidates = isRemote(given) ? [given] : [below(tablesRoot(), dataset, zone), resolve(given)]
   const declared = await loadDataset(dataset).catch(() => undefined)
-  const places: Record<string, string | undefined> = { raw: declared?.rawPath, processed: declared?.processedPath, archive: declared?.archivePath }
+  const places: Record<string, string | undefined> = {
+    raw: declared?.rawPath,
+    processed: declared?.processedPath,
+    archive: declared?.archivePath,
+  }
   if (places[zone] !== undefined) candidates.unshift(places[zone])
   for (const path of candidates) {
     const table = await openTable(await openStore(path))
@@ -123,7 +156,11 @@ function infoOf(label: string, table: Table, snapshot: Snapshot): TableInfo {
 }
 
 async function withSession<T>(action: (session: DuckSession) => Promise<T>): Promise<T> {
-  const session = await openSession({ memoryBytes: QUERY_MEMORY, threads: availableParallelism(), spillFolder: join(homeFolder(), 'spill', `query-${process.pid}`) })
+  const session = await openSession({
+    memoryBytes: QUERY_MEMORY,
+    threads: availableParallelism(),
+    spillFolder: join(homeFolder(), 'spill', `query-${process.pid}`),
+  })
   try {
     return await action(session)
   } finally {
@@ -132,9 +169,16 @@ async function withSession<T>(action: (session: DuckSession) => Promise<T>): Pro
 }
 
 /** A view over a version's files. */
-export async function createView(session: DuckSession, view: string, table: Table, snapshot: Snapshot): Promise<void> {
+export async function createView(
+  session: DuckSession,
+  view: string,
+  table: Table,
+  snapshot: Snapshot,
+): Promise<void> {
   const files = await engineFiles(BY_LOCAL_PATH, table.store, [...snapshot.files.values()])
-  await session.run(`CREATE VIEW ${name(view)} AS ${rowsOfFiles(columnsOf(snapshot.metadata), snapshot.metadata.partitionColumns, files)}`)
+  const { metadata } = snapshot
+  const rows = rowsOfFiles(columnsOf(metadata), metadata.partitionColumns, files)
+  await session.run(`CREATE VIEW ${name(view)} AS ${rows}`)
 }
 
 async function missingFiles(table: Table, snapshot: Snapshot): Promise<string[]> {
@@ -142,23 +186,42 @@ async function missingFiles(table: Table, snapshot: Snapshot): Promise<string[]>
   for (const file of snapshot.files.values()) {
     const stored = await table.store.stat(decodePath(file.path))
     if (stored === undefined) problems.push(`${decodePath(file.path)} is named by the log and missing`)
-    else if (stored.size !== file.size) problems.push(`${decodePath(file.path)} has ${stored.size} bytes, the log says ${file.size}`)
+    else if (stored.size !== file.size)
+      problems.push(`${decodePath(file.path)} has ${stored.size} bytes, the log says ${file.size}`)
   }
   return problems
 }
 
-/** Reads every row: counts against the log's statistics, and a hash over all columns that does not depend on order. */
-async function hashTable(session: DuckSession, table: Table, snapshot: Snapshot, problems: string[]): Promise<{ rows: number; hash: string }> {
+/**
+ * Reads every row: counts against the log's statistics, and a hash over all columns that does not depend on
+ * order.
+ */
+async function hashTable(
+  session: DuckSession,
+  table: Table,
+  snapshot: Snapshot,
+  problems: string[],
+): Promise<{ rows: number; hash: string }> {
   for (const file of snapshot.files.values()) {
     await table.store.stage([decodePath(file.path)])
     const path = table.store.localPath(decodePath(file.path))
-    const [[rows]] = await session.rows(`SELECT count(*) FROM ${parquetRows([path])}`).catch((error: Error) => [[error.message]])
+    const [[rows]] = await session
+      .rows(`SELECT count(*) FROM ${parquetRows([path])}`)
+      .catch((error: Error) => [[error.message]])
     const stated = rowsOf(file)
-    if (stated !== undefined && Number(rows) !== stated) problems.push(`${decodePath(file.path)} has ${String(rows)} rows, the log says ${stated}`)
+    if (stated !== undefined && Number(rows) !== stated)
+      problems.push(`${decodePath(file.path)} has ${String(rows)} rows, the log says ${stated}`)
   }
   if (problems.length > 0) return { rows: 0, hash: '' }
   await createView(session, 't', table, snapshot)
-  const columns = columnsOf(snapshot.metadata).map((column) => name(column.name)).join(', ')
-  const [[rows, hash]] = await session.rows(`SELECT count(*), printf('%x', coalesce(sum(hash(${columns})::HUGEINT) % 9223372036854775807, 0)::BIGINT) FROM t`)
+  const columns = columnsOf(snapshot.metadata)
+    .map((column) => name(column.name))
+    .join(', ')
+  const [[rows, hash]] = await session.rows(
+    `SELECT
+       count(*),
+       printf('%x', coalesce(sum(hash(${columns})::HUGEINT) % 9223372036854775807, 0)::BIGINT)
+     FROM t`,
+  )
   return { rows: Number(rows), hash: String(hash) }
 }

@@ -1,4 +1,7 @@
-/** Metrics (Prometheus) and structured logs (JSON lines on stderr when nobody watches). Labels are bounded: no run ids. */
+/**
+ * Metrics (Prometheus) and structured logs (JSON lines on stderr when nobody watches). Labels are bounded: no
+ * run ids.
+ */
 import { createServer, type Server } from 'node:http'
 import { pino, type Logger } from 'pino'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
@@ -7,7 +10,10 @@ import type { CommitEvent } from '../core/results.ts'
 import type { StreamObserver } from '../runner/supervisor-options.ts'
 
 export function createLogger(): Logger {
-  return pino({ name: 'headrace', level: process.env.HEADRACE_LOG ?? 'info' }, pino.destination({ dest: 2, sync: true }))
+  return pino(
+    { name: 'headrace', level: process.env.HEADRACE_LOG ?? 'info' },
+    pino.destination({ dest: 2, sync: true }),
+  )
 }
 
 export interface StreamMetrics {
@@ -22,25 +28,81 @@ export function createStreamMetrics(dataset: string): StreamMetrics {
   const registry = new Registry()
   registry.setDefaultLabels({ dataset })
   const registers = [registry]
-  const records = new Counter({ name: 'headrace_records_total', help: 'Records by outcome', labelNames: ['outcome'], registers })
-  const rejects = new Counter({ name: 'headrace_rejects_total', help: 'Quarantined records by rule', labelNames: ['rule'], registers })
+  const records = new Counter({
+    name: 'headrace_records_total',
+    help: 'Records by outcome',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const rejects = new Counter({
+    name: 'headrace_rejects_total',
+    help: 'Quarantined records by rule',
+    labelNames: ['rule'],
+    registers,
+  })
   const messages = new Counter({ name: 'headrace_messages_total', help: 'Messages read', registers })
-  const bytesIn = new Counter({ name: 'headrace_bytes_read_total', help: 'Bytes of message values read', registers })
-  const bytesOut = new Counter({ name: 'headrace_bytes_written_total', help: 'Bytes of data files committed', registers })
+  const bytesIn = new Counter({
+    name: 'headrace_bytes_read_total',
+    help: 'Bytes of message values read',
+    registers,
+  })
+  const bytesOut = new Counter({
+    name: 'headrace_bytes_written_total',
+    help: 'Bytes of data files committed',
+    registers,
+  })
   const commits = new Counter({ name: 'headrace_commits_total', help: 'Commits', registers })
-  const failures = new Counter({ name: 'headrace_trouble_total', help: 'Trouble that is tried again, by error code', labelNames: ['code'], registers })
-  const deaths = new Counter({ name: 'headrace_child_deaths_total', help: 'Children that ended without being asked', registers })
-  const commitTime = new Histogram({ name: 'headrace_commit_seconds', help: 'Time of a commit', buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5], registers })
-  const freshness = new Histogram({ name: 'headrace_freshness_seconds', help: 'Age of the newest message of a commit when readers can see it', buckets: [0.25, 0.5, 1, 1.5, 2, 5, 10, 60, 3600], registers })
-  const lag = new Gauge({ name: 'headrace_lag_records', help: 'Messages behind the last stable offset', labelNames: ['kafka_partition'], registers })
-  const memory = new Gauge({ name: 'headrace_memory_bytes', help: 'Resident memory', labelNames: ['process'], registers })
-  const window = new Gauge({ name: 'headrace_dedup_window_messages', help: 'Messages in the dedup window', registers })
-  const windowBytes = new Gauge({ name: 'headrace_dedup_window_bytes', help: 'Memory of the dedup window', registers })
+  const failures = new Counter({
+    name: 'headrace_trouble_total',
+    help: 'Trouble that is tried again, by error code',
+    labelNames: ['code'],
+    registers,
+  })
+  const deaths = new Counter({
+    name: 'headrace_child_deaths_total',
+    help: 'Children that ended without being asked',
+    registers,
+  })
+  const commitTime = new Histogram({
+    name: 'headrace_commit_seconds',
+    help: 'Time of a commit',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    registers,
+  })
+  const freshness = new Histogram({
+    name: 'headrace_freshness_seconds',
+    help: 'Age of the newest message of a commit when readers can see it',
+    buckets: [0.25, 0.5, 1, 1.5, 2, 5, 10, 60, 3600],
+    registers,
+  })
+  const lag = new Gauge({
+    name: 'headrace_lag_records',
+    help: 'Messages behind the last stable offset',
+    labelNames: ['kafka_partition'],
+    registers,
+  })
+  const memory = new Gauge({
+    name: 'headrace_memory_bytes',
+    help: 'Resident memory',
+    labelNames: ['process'],
+    registers,
+  })
+  const window = new Gauge({
+    name: 'headrace_dedup_window_messages',
+    help: 'Messages in the dedup window',
+    registers,
+  })
+  const windowBytes = new Gauge({
+    name: 'headrace_dedup_window_bytes',
+    help: 'Memory of the dedup window',
+    registers,
+  })
   const version = new Gauge({ name: 'headrace_table_version', help: 'Last version committed', registers })
   return {
     registry,
     committed(event) {
-      for (const outcome of ['accepted', 'duplicate', 'quarantined'] as const) records.inc({ outcome }, event.counts[outcome])
+      for (const outcome of ['accepted', 'duplicate', 'quarantined'] as const)
+        records.inc({ outcome }, event.counts[outcome])
       for (const [rule, count] of Object.entries(event.counts.byReason)) rejects.inc({ rule }, count)
       messages.inc(event.counts.messages)
       bytesIn.inc(event.counts.bytes)
@@ -69,10 +131,18 @@ export function serveMetrics(registry: Registry, port: number): Promise<Server> 
       response.writeHead(404).end('See /metrics\n')
       return
     }
-    void registry.metrics().then((text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text))
+    void registry
+      .metrics()
+      .then((text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text))
   })
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(error.code === 'EADDRINUSE' ? failure('port_in_use', { port, option: '--metrics-port' }, error) : error))
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'EADDRINUSE'
+          ? failure('port_in_use', { port, option: '--metrics-port' }, error)
+          : error,
+      ),
+    )
     server.listen(port, '127.0.0.1', () => resolve(server))
   })
 }

@@ -1,4 +1,7 @@
-/** Upkeep of a dataset's tables: compaction, retention, vacuum, deletion by key. Wires the lakehouse's parts with an engine. */
+/**
+ * Upkeep of a dataset's tables: compaction, retention, vacuum, deletion by key. Wires the lakehouse's parts
+ * with an engine.
+ */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { App, UpkeepOptions } from '../control/app.ts'
@@ -6,11 +9,12 @@ import { HeadraceError, failure } from '../core/errors.ts'
 import type { TableColumn, TableSchema } from '../core/table-schema.ts'
 import type { CompactResult, DeleteResult, VacuumResult } from '../core/results.ts'
 import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
+import { checkRemovable } from '../lakehouse/commit-checks.ts'
 import { compact, misplaced, moveOnly } from '../lakehouse/compact.ts'
 import { deleteKeys } from '../lakehouse/delete.ts'
 import { followArchive, retain, undoUnfinished } from '../lakehouse/retain.ts'
 import { columnsOf } from '../lakehouse/snapshot.ts'
-import { addTableColumns, checkRemovable, openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
+import { addTableColumns, openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { vacuum } from '../lakehouse/vacuum.ts'
 import { rawSchema } from '../planning/table-layout.ts'
 import { keepFrom } from '../planning/upkeep.ts'
@@ -31,7 +35,12 @@ export function createUpkeepApp(): UpkeepApp {
     retain: (dataset, options) => alone(dataset, options, (tables) => retainRaw(tables, options)),
     vacuum: (dataset, options) => alone(dataset, options, (tables) => vacuumZones(tables, options)),
     deleteRows: (dataset, options) => alone(dataset, options, (tables) => deleteRows(tables, options)),
-    reprocess: (dataset, options) => alone(dataset, options, (tables) => withEngine(tables, options, (engine) => reprocess({ loaded: tables.loaded, archive: tables.archive, engine }, options))),
+    reprocess: (dataset, options) =>
+      alone(dataset, options, (tables) =>
+        withEngine(tables, options, (engine) =>
+          reprocess({ loaded: tables.loaded, archive: tables.archive, engine }, options),
+        ),
+      ),
   }
 }
 
@@ -44,7 +53,11 @@ interface Tables {
 }
 
 /** One upkeep of a dataset at a time: two would undo each other's work file by file. */
-async function alone<T>(name: string, options: UpkeepOptions, action: (tables: Tables) => Promise<T>): Promise<T> {
+async function alone<T>(
+  name: string,
+  options: UpkeepOptions,
+  action: (tables: Tables) => Promise<T>,
+): Promise<T> {
   const loaded = await loadDataset(name, options.engine)
   const unlock = await lockJob(`upkeep ${loaded.dataset.name}`)
   try {
@@ -64,20 +77,38 @@ async function openTables(loaded: LoadedDataset): Promise<Tables> {
     loaded,
     raw,
     processed: await openTable(await openStore(loaded.processedPath)),
-    archive: loaded.archivePath === undefined ? undefined : await openTable(await openStore(loaded.archivePath)),
+    archive:
+      loaded.archivePath === undefined ? undefined : await openTable(await openStore(loaded.archivePath)),
     positions,
   }
 }
 
 function zones(tables: Tables): [Zone, Table][] {
   const { raw, processed, archive } = tables
-  return ([['raw', raw], ['processed', processed], ['archive', archive]] as [Zone, Table | undefined][]).filter((one): one is [Zone, Table] => one[1] !== undefined)
+  return (
+    [
+      ['raw', raw],
+      ['processed', processed],
+      ['archive', archive],
+    ] as [Zone, Table | undefined][]
+  ).filter((one): one is [Zone, Table] => one[1] !== undefined)
 }
 
-async function withEngine<T>(tables: Tables, options: UpkeepOptions, action: (engine: RewriteEngine) => Promise<T>): Promise<T> {
-  const embedded = { memoryBytes: options.memoryBytes, threads: 1, spillFolder: join(homeFolder(), 'spill', `upkeep-${process.pid}`) }
+async function withEngine<T>(
+  tables: Tables,
+  options: UpkeepOptions,
+  action: (engine: RewriteEngine) => Promise<T>,
+): Promise<T> {
+  const embedded = {
+    memoryBytes: options.memoryBytes,
+    threads: 1,
+    spillFolder: join(homeFolder(), 'spill', `upkeep-${process.pid}`),
+  }
   const stores = zones(tables).map(([, table]) => table.store)
-  const engine = await openRewriteEngineFor({ dataset: tables.loaded.dataset, embedded, say: options.say }, stores)
+  const engine = await openRewriteEngineFor(
+    { dataset: tables.loaded.dataset, embedded, say: options.say },
+    stores,
+  )
   try {
     return await action(engine)
   } finally {
@@ -85,14 +116,27 @@ async function withEngine<T>(tables: Tables, options: UpkeepOptions, action: (en
   }
 }
 
-function compactZones(tables: Tables, options: UpkeepOptions): Promise<({ table: string } & CompactResult)[]> {
+function compactZones(
+  tables: Tables,
+  options: UpkeepOptions,
+): Promise<({ table: string } & CompactResult)[]> {
   const { dataset } = tables.loaded
   return withEngine(tables, options, async (engine) => {
     const results: ({ table: string } & CompactResult)[] = []
     for (const [zone, table] of zones(tables).filter(([name]) => name !== 'archive')) {
       const { clusterBy, compression } = zone === 'raw' ? dataset.raw : dataset.processed
       const readThrough = zone === 'raw' ? tables.positions.read : Infinity
-      const done = await compact({ table, engine, target: dataset.upkeep, clusterBy, compression, readThrough, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
+      const done = await compact({
+        table,
+        engine,
+        target: dataset.upkeep,
+        clusterBy,
+        compression,
+        readThrough,
+        dryRun: options.dryRun,
+        nowMs: Date.now,
+        progress: options.say,
+      })
       results.push({ table: `${dataset.name}/${zone}`, ...done })
     }
     return [...results, ...(await moveArchive(tables, options))]
@@ -100,10 +144,20 @@ function compactZones(tables: Tables, options: UpkeepOptions): Promise<({ table:
 }
 
 /** An unfinished move of days is taken back first: it is known by the names that it gave. */
-async function moveArchive({ loaded, raw, archive }: Tables, options: UpkeepOptions): Promise<({ table: string } & CompactResult)[]> {
-  if (archive === undefined || misplaced(archive.snapshot, [...archive.snapshot.files.keys()]).length === 0) return []
+async function moveArchive(
+  { loaded, raw, archive }: Tables,
+  options: UpkeepOptions,
+): Promise<({ table: string } & CompactResult)[]> {
+  if (archive === undefined || misplaced(archive.snapshot, [...archive.snapshot.files.keys()]).length === 0)
+    return []
   if (!options.dryRun) await undoUnfinished(raw, archive, Date.now())
-  const done = await moveOnly({ table: archive, readThrough: Infinity, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
+  const done = await moveOnly({
+    table: archive,
+    readThrough: Infinity,
+    dryRun: options.dryRun,
+    nowMs: Date.now,
+    progress: options.say,
+  })
   if (!options.dryRun) await followArchive(raw, archive, Date.now())
   return [{ table: `${loaded.dataset.name}/archive`, ...done }]
 }
@@ -111,14 +165,33 @@ async function moveArchive({ loaded, raw, archive }: Tables, options: UpkeepOpti
 async function retainRaw(tables: Tables, options: UpkeepOptions): ReturnType<App['retain']> {
   const { loaded, raw, positions } = tables
   const { dataset, archivePath } = loaded
-  const archive = archivePath === undefined ? undefined : (tables.archive ?? (options.dryRun ? undefined : await createArchive(dataset.name, raw, archivePath)))
+  const archive =
+    archivePath === undefined
+      ? undefined
+      : (tables.archive ?? (options.dryRun ? undefined : await createArchive(dataset.name, raw, archivePath)))
   if (archive !== undefined && !options.dryRun) await sameColumns(raw, archive)
-  return retain({ raw, archive, keepFromDate: options.keepFrom ?? keepFrom(Date.now(), dataset.raw.retentionDays), usedThrough: positions.used, dryRun: options.dryRun, nowMs: Date.now, progress: options.say })
+  return retain({
+    raw,
+    archive,
+    keepFromDate: options.keepFrom ?? keepFrom(Date.now(), dataset.raw.retentionDays),
+    usedThrough: positions.used,
+    dryRun: options.dryRun,
+    nowMs: Date.now,
+    progress: options.say,
+  })
 }
 
 async function createArchive(dataset: string, raw: Table, path: string): Promise<Table> {
-  const schema = { columns: columnsOf(raw.snapshot.metadata), partitionColumns: rawSchema([]).partitionColumns }
-  return openOrCreateTable(await openStore(path), schema, { 'headrace.dataset': dataset, 'headrace.zone': 'archive' }, Date.now())
+  const schema = {
+    columns: columnsOf(raw.snapshot.metadata),
+    partitionColumns: rawSchema([]).partitionColumns,
+  }
+  return openOrCreateTable(
+    await openStore(path),
+    schema,
+    { 'headrace.dataset': dataset, 'headrace.zone': 'archive' },
+    Date.now(),
+  )
 }
 
 /** RAW may have got columns since the archive was made. */
@@ -132,12 +205,24 @@ async function sameColumns(raw: Table, archive: Table): Promise<void> {
   await addTableColumns(archive, missing, Date.now())
 }
 
-async function vacuumZones(tables: Tables, options: UpkeepOptions): Promise<({ table: string } & VacuumResult)[]> {
+async function vacuumZones(
+  tables: Tables,
+  options: UpkeepOptions,
+): Promise<({ table: string } & VacuumResult)[]> {
   const { dataset } = tables.loaded
   const results: ({ table: string } & VacuumResult)[] = []
   for (const [zone, table] of zones(tables)) {
     const usedThrough = zone === 'raw' ? tables.positions.used : Infinity
-    results.push({ table: `${dataset.name}/${zone}`, ...(await vacuum({ table, usedThrough, graceMs: options.graceMs ?? dataset.upkeep.graceMs, dryRun: options.dryRun, nowMs: Date.now })) })
+    results.push({
+      table: `${dataset.name}/${zone}`,
+      ...(await vacuum({
+        table,
+        usedThrough,
+        graceMs: options.graceMs ?? dataset.upkeep.graceMs,
+        dryRun: options.dryRun,
+        nowMs: Date.now,
+      })),
+    })
   }
   return results
 }
@@ -146,10 +231,13 @@ async function vacuumZones(tables: Tables, options: UpkeepOptions): Promise<({ t
 const ATTEMPTS = 10
 
 /**
- * RAW first, then what was published, so that no batch can bring a row back: one that read RAW before finds the deletion mark of
- * Processed moved and plans anew.
+ * RAW first, then what was published, so that no batch can bring a row back: one that read RAW before finds
+ * the deletion mark of Processed moved and plans anew.
  */
-function deleteRows(tables: Tables, options: Parameters<App['deleteRows']>[1]): Promise<({ table: string } & DeleteResult)[]> {
+function deleteRows(
+  tables: Tables,
+  options: Parameters<App['deleteRows']>[1],
+): Promise<({ table: string } & DeleteResult)[]> {
   const { raw, archive, loaded } = tables
   const { dataset } = loaded
   const keys = doomedKeys(tables, options.keys)
@@ -162,8 +250,22 @@ function deleteRows(tables: Tables, options: Parameters<App['deleteRows']>[1]): 
     const results: ({ table: string } & DeleteResult)[] = []
     for (const [zone, table] of zones(tables)) {
       const compression = zone === 'processed' ? dataset.processed.compression : dataset.raw.compression
-      const request = { table, engine, keys, compression, usedThrough: zone === 'raw' ? tables.positions.used : Infinity, info, dryRun: options.dryRun, nowMs: Date.now }
-      const done = await patiently(() => deleteKeys({ ...request, ...(zone === 'processed' ? fenceBatches(table) : { marks: {}, expect: {} }) }))
+      const request = {
+        table,
+        engine,
+        keys,
+        compression,
+        usedThrough: zone === 'raw' ? tables.positions.used : Infinity,
+        info,
+        dryRun: options.dryRun,
+        nowMs: Date.now,
+      }
+      const done = await patiently(() =>
+        deleteKeys({
+          ...request,
+          ...(zone === 'processed' ? fenceBatches(table) : { marks: {}, expect: {} }),
+        }),
+      )
       results.push({ table: `${dataset.name}/${zone}`, ...done })
     }
     if (archive !== undefined && !options.dryRun) await followArchive(raw, archive, Date.now())
@@ -176,7 +278,8 @@ async function patiently<T>(action: () => Promise<T>): Promise<T> {
     try {
       return await action()
     } catch (error) {
-      if (!(error instanceof HeadraceError) || error.code !== 'marks_moved' || attempt === ATTEMPTS) throw error
+      if (!(error instanceof HeadraceError) || error.code !== 'marks_moved' || attempt === ATTEMPTS)
+        throw error
     }
   }
 }
@@ -184,9 +287,20 @@ async function patiently<T>(action: () => Promise<T>): Promise<T> {
 /** Checks keys against the table's columns: all name the same ones. */
 function doomedKeys(tables: Tables, keys: Record<string, string>[]): DoomedKeys {
   const known = columnsOf(tables.raw.snapshot.metadata).map((column) => column.name)
-  if (keys.length === 0) throw failure('usage', { reason: 'name the rows by --key column=value, or by --keys-file with one JSON object a line' })
+  if (keys.length === 0)
+    throw failure('usage', {
+      reason: 'name the rows by --key column=value, or by --keys-file with one JSON object a line',
+    })
   const columns = Object.keys(keys[0])
-  for (const column of columns) if (!known.includes(column)) throw failure('usage', { reason: `${tables.raw.store.root} has no column ${column}; it has ${known.join(', ')}` })
-  for (const key of keys) if (Object.keys(key).join() !== columns.join()) throw failure('usage', { reason: `all keys must name the same columns: ${columns.join(', ')} and ${Object.keys(key).join(', ')} do not` })
+  for (const column of columns)
+    if (!known.includes(column))
+      throw failure('usage', {
+        reason: `${tables.raw.store.root} has no column ${column}; it has ${known.join(', ')}`,
+      })
+  for (const key of keys)
+    if (Object.keys(key).join() !== columns.join())
+      throw failure('usage', {
+        reason: `all keys must name the same columns: ${columns.join(', ')} and ${Object.keys(key).join(', ')} do not`,
+      })
   return { columns, values: keys.map((key) => Object.values(key)) }
 }

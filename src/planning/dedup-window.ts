@@ -1,10 +1,12 @@
 /**
- * The newest N message identities of one Kafka partition: what the producer sends twice within them is dropped.
+ * The newest N message identities of one Kafka partition: what the producer sends twice within them is
+ * dropped.
  *
- * A ring of entries in order of arrival and an open-addressing table over it. 20 bytes a message and no object: one
- * million messages take 24 MB, where a JavaScript Set of strings takes 120. An entry is 64 bits of the identity's hash
- * and 32 of the content's: a message is a duplicate only if both agree, so two different messages whose identities
- * collide are never dropped (they are quarantined as `id_conflict`, with their bytes).
+ * A ring of entries in order of arrival and an open-addressing table over it. 20 bytes a message and no
+ * object: one million messages take 24 MB, where a JavaScript Set of strings takes 120. An entry is 64 bits
+ * of the identity's hash and 32 of the content's: a message is a duplicate only if both agree, so two
+ * different messages whose identities collide are never dropped (they are quarantined as `id_conflict`, with
+ * their bytes).
  */
 
 export type Sighting = 'new' | 'duplicate' | 'conflict'
@@ -37,7 +39,9 @@ export function createDedupWindow(capacity: number): DedupWindow {
     }
   }
 
-  /** Linear probing without tombstones: entries behind a freed slot move up when their home lies before it. */
+  /**
+   * Linear probing without tombstones: entries behind a freed slot move up when their home lies before it.
+   */
   const forget = (entry: number): void => {
     let hole = find(ring[entry * 3], ring[entry * 3 + 1])
     if (hole < 0 || slots[hole] !== entry) return
@@ -113,8 +117,8 @@ export let hashHigh = 0
 export let hashLow = 0
 
 /**
- * 64-bit hash of bytes: two lanes of MurmurHash3's 32-bit mixing with different seeds and multipliers. Not for
- * adversaries: the window needs spread only, and a collision costs a quarantined message, not a lost one.
+ * 64-bit hash of bytes: two lanes of MurmurHash3's 32-bit mixing with different seeds and multipliers. Not
+ * for adversaries: the window needs spread only, and a collision costs a quarantined message, not a lost one.
  */
 export function hashBytes(b: Uint8Array, start: number, length: number): void {
   let h1 = 0x9747b28c ^ length

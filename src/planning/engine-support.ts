@@ -1,4 +1,7 @@
-/** What of a declaration Spark cannot do, or does otherwise. Everything else is the same on both engines; the conformance suite says so. */
+/**
+ * What of a declaration Spark cannot do, or does otherwise. Everything else is the same on both engines; the
+ * conformance suite says so.
+ */
 import type { Dataset } from '../dataset/declaration.ts'
 
 export interface Unsupported {
@@ -10,9 +13,18 @@ export interface Unsupported {
 
 /** Written down in docs/reference/engines.md, row by row. */
 export const SPARK_LIMITS = {
-  files: { what: 'a watched folder as source', instead: 'engine: duckdb streams it; batches and upkeep may still run on Spark (--engine)' },
-  doubleKey: { what: 'a key with a column of type double, or with an array', instead: 'engine: duckdb, or a key of texts, whole numbers, decimals, dates or timestamps' },
-  settings: { what: 'a secret among spark.settings, which Spark shows to everybody who may look at a job', instead: 'the files and the environment where AWS tools, Kafka clients and spark.token_file look' },
+  files: {
+    what: 'a watched folder as source',
+    instead: 'engine: duckdb streams it; batches and upkeep may still run on Spark (--engine)',
+  },
+  doubleKey: {
+    what: 'a key with a column of type double, or with an array',
+    instead: 'engine: duckdb, or a key of texts, whole numbers, decimals, dates or timestamps',
+  },
+  settings: {
+    what: 'a secret among spark.settings, which Spark shows to everybody who may look at a job',
+    instead: 'the files and the environment where AWS tools, Kafka clients and spark.token_file look',
+  },
 } as const
 
 export function unsupportedOnSpark(dataset: Dataset): Unsupported[] {
@@ -20,9 +32,11 @@ export function unsupportedOnSpark(dataset: Dataset): Unsupported[] {
   if (dataset.source.kind === 'files') found.push({ at: 'source.files', ...SPARK_LIMITS.files })
   for (const name of dataset.processed.key) {
     const column = dataset.columns.find((one) => one.name === name)
-    if (column?.type === 'double' || column?.array) found.push({ at: `processed.key (${name})`, ...SPARK_LIMITS.doubleKey })
+    if (column?.type === 'double' || column?.array)
+      found.push({ at: `processed.key (${name})`, ...SPARK_LIMITS.doubleKey })
   }
-  for (const name of Object.keys(dataset.spark.settings)) if (isSecretSetting(name)) found.push({ at: `spark.settings.${name}`, ...SPARK_LIMITS.settings })
+  for (const name of Object.keys(dataset.spark.settings))
+    if (isSecretSetting(name)) found.push({ at: `spark.settings.${name}`, ...SPARK_LIMITS.settings })
   return found
 }
 

@@ -1,6 +1,7 @@
 /**
- * Keys in order: what the batch compares with the key index, and what the index is made of. A key is 128 bits of hash, four
- * signed words compared from the first on. Sorting also finds the rows of one key: the first that arrived is kept.
+ * Keys in order: what the batch compares with the key index, and what the index is made of. A key is 128 bits
+ * of hash, four signed words compared from the first on. Sorting also finds the rows of one key: the first
+ * that arrived is kept.
  */
 
 /** Distinct keys, four words each, ascending. */
@@ -14,14 +15,25 @@ export interface ArrivedKeys extends SortedKeys {
   positions: Float64Array
 }
 
+/** Rows side by side: four words of a key and a position each. */
+interface KeyRows {
+  words: Int32Array
+  positions: Float64Array
+}
+
 export interface KeyCollector {
   readonly rows: number
   add(words: Int32Array, positions: Float64Array, rows: number): void
-  /** Sorts what was added, in place: the keys are valid until `begin` or `end`. Costs 48 bytes a row while it runs, 24 after. */
+  /**
+   * Sorts what was added, in place: the keys are valid until `begin` or `end`. Costs 48 bytes a row while it
+   * runs, 24 after.
+   */
   sorted(): ArrivedKeys
   /** Gives its memory back. */
   end(): void
-  /** Begins anew with every `of`-th key only (of all keys, `part` of them in turn): less memory, more passes. */
+  /**
+   * Begins anew with every `of`-th key only (of all keys, `part` of them in turn): less memory, more passes.
+   */
   begin(part: number, of: number): void
 }
 
@@ -70,32 +82,41 @@ export function createKeyCollector(expectedRows: number): KeyCollector {
 const BUCKET_ROWS = 4096
 /** Bins of a bucket, by the bits behind those that chose it: about one key each, for keys are hashes. */
 const BIN_BITS = 12
-/** More rows than this in a bin are one key many times, or chance: sorted by comparing instead of inserting. */
+/**
+ * More rows than this in a bin are one key many times, or chance: sorted by comparing instead of inserting.
+ */
 const INSERT_ROWS = 48
 
 /**
- * Puts rows in order of their keys, drops all but the first row (the one of the least position) of each, and writes them back over what was there; returns how
- * many are left. Rows are dealt to buckets by their first bits, so that memory is read and written in order, and each bucket is
- * sorted in cache: half the time of a radix sort of indexes, whose last step reads every key at random.
+ * Puts rows in order of their keys, drops all but the first row (the one of the least position) of each, and
+ * writes them back over what was there; returns how many are left. Rows are dealt to buckets by their first
+ * bits, so that memory is read and written in order, and each bucket is sorted in cache: half the time of a
+ * radix sort of indexes, whose last step reads every key at random.
  */
 function sortDistinct(words: Int32Array, positions: Float64Array, rows: number): number {
   const bits = Math.min(16, Math.max(1, Math.ceil(Math.log2(Math.max(2, rows / BUCKET_ROWS)))))
-  const [dealtWords, dealtPositions] = [new Int32Array(rows * 4), new Float64Array(rows)]
-  const starts = deal(words, positions, rows, 32 - bits, dealtWords, dealtPositions)
+  const all: KeyRows = { words, positions }
+  const dealt: KeyRows = { words: new Int32Array(rows * 4), positions: new Float64Array(rows) }
+  const starts = deal(all, rows, 32 - bits, dealt)
   const longest = starts.reduce((most, start, i) => Math.max(most, (starts[i + 1] ?? start) - start), 0)
   const order = new Int32Array(longest)
   let count = 0
   for (let bucket = 0; bucket + 1 < starts.length; bucket += 1) {
     const ordered = order.subarray(0, starts[bucket + 1] - starts[bucket])
-    sortBucket(dealtWords, starts[bucket], ordered, 32 - bits - BIN_BITS)
-    count = appendDistinct(dealtWords, dealtPositions, ordered, words, positions, count)
+    sortBucket(dealt.words, starts[bucket], ordered, 32 - bits - BIN_BITS)
+    count = appendDistinct(dealt, ordered, all, count)
   }
-  release(dealtWords, dealtPositions)
+  release(dealt.words, dealt.positions)
   return count
 }
 
 /** Copies rows to their buckets, in order of arrival; returns where each bucket starts, and the end. */
-function deal(words: Int32Array, positions: Float64Array, rows: number, shift: number, toWords: Int32Array, toPositions: Float64Array): Int32Array {
+function deal(
+  { words, positions }: KeyRows,
+  rows: number,
+  shift: number,
+  { words: toWords, positions: toPositions }: KeyRows,
+): Int32Array {
   const next = new Int32Array(2 ** (32 - shift) + 1)
   for (let i = 0; i < rows; i += 1) next[((words[i * 4] ^ 0x80000000) >>> shift) + 1] += 1
   for (let i = 1; i < next.length; i += 1) next[i] += next[i - 1]
@@ -121,11 +142,13 @@ function sortBucket(words: Int32Array, start: number, order: Int32Array, shift: 
   bins.fill(0)
   for (let i = 0; i < order.length; i += 1) bins[((words[(start + i) * 4] >>> shift) & mask) + 1] += 1
   for (let i = 1; i < bins.length; i += 1) bins[i] += bins[i - 1]
-  for (let i = 0; i < order.length; i += 1) order[bins[(words[(start + i) * 4] >>> shift) & mask]++] = start + i
+  for (let i = 0; i < order.length; i += 1)
+    order[bins[(words[(start + i) * 4] >>> shift) & mask]++] = start + i
   // Now each bin's entry is its end.
   for (let bin = 0, from = 0; bin <= mask; bin += 1) {
     const end = bins[bin]
-    if (end - from > INSERT_ROWS) order.subarray(from, end).sort((a, b) => compareKeys(words, a * 4, words, b * 4))
+    if (end - from > INSERT_ROWS)
+      order.subarray(from, end).sort((a, b) => compareKeys(words, a * 4, words, b * 4))
     else if (end - from > 1) insertionSort(words, order, from, end)
     from = end
   }
@@ -135,17 +158,32 @@ function insertionSort(words: Int32Array, order: Int32Array, from: number, end: 
   for (let i = from + 1; i < end; i += 1) {
     const moved = order[i]
     let j = i
-    for (; j > from && compareKeys(words, moved * 4, words, order[j - 1] * 4) < 0; j -= 1) order[j] = order[j - 1]
+    for (; j > from && compareKeys(words, moved * 4, words, order[j - 1] * 4) < 0; j -= 1)
+      order[j] = order[j - 1]
     order[j] = moved
   }
 }
 
-/** Appends the rows of a sorted bucket behind the `count` that are there; of equal keys the least position stays, for an engine's threads add rows in any order. */
-function appendDistinct(words: Int32Array, positions: Float64Array, order: Int32Array, sorted: Int32Array, at: Float64Array, count: number): number {
+/**
+ * Appends the rows of a sorted bucket behind the `count` that are there; of equal keys the least position
+ * stays, for an engine's threads add rows in any order.
+ */
+function appendDistinct(
+  { words, positions }: KeyRows,
+  order: Int32Array,
+  { words: sorted, positions: at }: KeyRows,
+  count: number,
+): number {
   for (let i = 0; i < order.length; i += 1) {
     const from = order[i] * 4
     const to = count * 4
-    if (count > 0 && words[from] === sorted[to - 4] && words[from + 1] === sorted[to - 3] && words[from + 2] === sorted[to - 2] && words[from + 3] === sorted[to - 1]) {
+    if (
+      count > 0 &&
+      words[from] === sorted[to - 4] &&
+      words[from + 1] === sorted[to - 3] &&
+      words[from + 2] === sorted[to - 2] &&
+      words[from + 3] === sorted[to - 1]
+    ) {
       if (positions[order[i]] < at[count - 1]) at[count - 1] = positions[order[i]]
       continue
     }
@@ -178,8 +216,8 @@ export function missingKeys(keys: ArrivedKeys, found: Uint8Array): ArrivedKeys {
 }
 
 /**
- * Frees memory at once. Arrays of megabytes are a few bytes to the garbage collector, which comes when it pleases: a batch held
- * 150 MB of dead ones beside DuckDB's, and passed its limit.
+ * Frees memory at once. Arrays of megabytes are a few bytes to the garbage collector, which comes when it
+ * pleases: a batch held 150 MB of dead ones beside DuckDB's, and passed its limit.
  */
 export function release(...arrays: (Int32Array | Uint32Array | Float64Array | Uint8Array)[]): void {
   for (const array of arrays) if (array.buffer.byteLength > 0) (array.buffer as ArrayBuffer).transfer(0)

@@ -1,6 +1,6 @@
 /**
- * How large a Spark application is: what was asked for, a properties file before it, and before that what the source document
- * names. Advice comes from runs that were measured here, and says how it was reached.
+ * How large a Spark application is: what was asked for, a properties file before it, and before that what the
+ * source document names. Advice comes from runs that were measured here, and says how it was reached.
  */
 
 export type SparkJob = 'stream' | 'batch'
@@ -38,10 +38,15 @@ const BUSY_SHARE = 0.7
 const HOUR_MS = 3_600_000
 
 /**
- * Cores for a rate: rate / (units per second and core that the median of the runs reached) / BUSY_SHARE. Without a rate, that of
- * the busiest hour of the runs. Undefined without runs.
+ * Cores for a rate: rate / (units per second and core that the median of the runs reached) / BUSY_SHARE.
+ * Without a rate, that of the busiest hour of the runs. Undefined without runs.
  */
-export function adviseSizing(runs: MeasuredRun[], unit: string, sizing: SparkSizing, ratePerSecond: number | undefined): SizingAdvice | undefined {
+export function adviseSizing(
+  runs: MeasuredRun[],
+  unit: string,
+  sizing: SparkSizing,
+  ratePerSecond: number | undefined,
+): SizingAdvice | undefined {
   const useful = runs.filter((run) => run.workMs > 0 && run.units > 0 && run.cores > 0)
   if (useful.length === 0) return undefined
   const speeds = useful.map((run) => run.units / (run.workMs / 1000) / run.cores).toSorted((a, b) => a - b)
@@ -55,13 +60,23 @@ export function adviseSizing(runs: MeasuredRun[], unit: string, sizing: SparkSiz
 
 function busiestHour(runs: MeasuredRun[]): number {
   const hours = Map.groupBy(runs, (run) => Math.floor(run.endMs / HOUR_MS))
-  return Math.max(...[...hours.values()].map((all) => {
-    const [first, last] = [Math.min(...all.map((run) => run.endMs - run.workMs)), Math.max(...all.map((run) => run.endMs))]
-    return all.reduce((sum, run) => sum + run.units, 0) / (Math.min(HOUR_MS, Math.max(1_000, last - first)) / 1000)
-  }))
+  return Math.max(
+    ...[...hours.values()].map((all) => {
+      const [first, last] = [
+        Math.min(...all.map((run) => run.endMs - run.workMs)),
+        Math.max(...all.map((run) => run.endMs)),
+      ]
+      return (
+        all.reduce((sum, run) => sum + run.units, 0) /
+        (Math.min(HOUR_MS, Math.max(1_000, last - first)) / 1000)
+      )
+    }),
+  )
 }
 
-/** `name value` or `name=value`, one a line, # for comments: spark-defaults.conf and Java's properties alike. */
+/**
+ * `name value` or `name=value`, one a line, # for comments: spark-defaults.conf and Java's properties alike.
+ */
 export function parseProperties(text: string): Record<string, string> {
   const found: Record<string, string> = {}
   for (const line of text.split('\n')) {
@@ -79,9 +94,19 @@ const SIZING_PROPERTIES: Record<keyof SparkSizing, string> = {
 }
 
 /** Flags before properties before the defaults of the job. */
-export function sizeOf(job: SparkJob, properties: Record<string, string>, asked: Partial<SparkSizing>): SparkSizing {
-  const given = (key: keyof SparkSizing): string | number => asked[key] ?? properties[SIZING_PROPERTIES[key]] ?? DEFAULT_SIZING[job][key]
-  return { executors: Number(given('executors')), coresPerExecutor: Number(given('coresPerExecutor')), executorMemory: String(given('executorMemory')), driverMemory: String(given('driverMemory')) }
+export function sizeOf(
+  job: SparkJob,
+  properties: Record<string, string>,
+  asked: Partial<SparkSizing>,
+): SparkSizing {
+  const given = (key: keyof SparkSizing): string | number =>
+    asked[key] ?? properties[SIZING_PROPERTIES[key]] ?? DEFAULT_SIZING[job][key]
+  return {
+    executors: Number(given('executors')),
+    coresPerExecutor: Number(given('coresPerExecutor')),
+    executorMemory: String(given('executorMemory')),
+    driverMemory: String(given('driverMemory')),
+  }
 }
 
 export interface Submission {
@@ -94,18 +119,32 @@ export interface Submission {
   name: string
 }
 
-/** Arguments of spark-submit: the application is Spark's own Connect server, to which our job attaches. No secret is among them. */
-export function submissionArguments({ master, deployMode, port, sizing, properties, name }: Submission): string[] {
+/**
+ * Arguments of spark-submit: the application is Spark's own Connect server, to which our job attaches. No
+ * secret is among them.
+ */
+export function submissionArguments({
+  master,
+  deployMode,
+  port,
+  sizing,
+  properties,
+  name,
+}: Submission): string[] {
   const settings: Record<string, string> = {
     'spark.executor.instances': String(sizing.executors),
     // A standalone master gives an application all cores that it does not bound.
-    ...(master.startsWith('spark://') ? { 'spark.cores.max': String(sizing.executors * sizing.coresPerExecutor) } : {}),
+    ...(master.startsWith('spark://')
+      ? { 'spark.cores.max': String(sizing.executors * sizing.coresPerExecutor) }
+      : {}),
     ...(deployMode === 'client' ? { 'spark.connect.grpc.binding.address': '127.0.0.1' } : {}),
     'spark.connect.grpc.binding.port': String(port),
     'spark.sql.extensions': 'io.delta.sql.DeltaSparkSessionExtension',
     'spark.sql.catalog.spark_catalog': 'org.apache.spark.sql.delta.catalog.DeltaCatalog',
     'spark.sql.session.timeZone': 'UTC',
-    ...Object.fromEntries(Object.entries(properties).filter(([key]) => !Object.values(SIZING_PROPERTIES).includes(key))),
+    ...Object.fromEntries(
+      Object.entries(properties).filter(([key]) => !Object.values(SIZING_PROPERTIES).includes(key)),
+    ),
   }
   const flags: Record<string, string> = {
     class: 'org.apache.spark.sql.connect.service.SparkConnectServer',

@@ -1,29 +1,48 @@
-/** The tables of a dataset: which columns RAW and Processed have, and what a changed declaration may do to them. */
+/**
+ * The tables of a dataset: which columns RAW and Processed have, and what a changed declaration may do to
+ * them.
+ */
 import { failure } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../core/raw-columns.ts'
-import { tableColumn, typeText, type DeltaType, type TableColumn, type TableSchema } from '../core/table-schema.ts'
-import { RESERVED_COLUMNS, UNUSABLE_COLUMN, type Column, type Dataset, type PartitionField } from '../dataset/declaration.ts'
+import {
+  tableColumn,
+  typeText,
+  type DeltaType,
+  type TableColumn,
+  type TableSchema,
+} from '../core/table-schema.ts'
+import {
+  RESERVED_COLUMNS,
+  UNUSABLE_COLUMN,
+  type Column,
+  type Dataset,
+  type PartitionField,
+} from '../dataset/declaration.ts'
 import { freeName } from '../dataset/column-names.ts'
 import { normalizeColumn } from '../dataset/normalize.ts'
 import { pathMeaning, pathNames } from '../dataset/paths.ts'
 
-/** Key in a table column's metadata that says where its value comes from; `evolved` marks columns that drift added. */
+/**
+ * Key in a table column's metadata that says where its value comes from; `evolved` marks columns that drift
+ * added.
+ */
 const PATH = 'headrace.path'
 const EVOLVED = 'headrace.evolved'
 
 export const RAW_PARTITIONS = ['outcome', 'ingest_date']
 
 export function deltaType(column: Column): DeltaType {
-  const scalar: DeltaType =
-    column.fields !== undefined
-      ? { type: 'struct', fields: column.fields.map((field) => tableColumn(field.name, deltaType(field))) }
-      : column.type === 'uuid'
-        ? 'string'
-        : column.type === 'decimal'
-          ? `decimal(${column.precision},${column.scale})`
-          : column.type
-  return column.array ? { type: 'array', elementType: scalar, containsNull: true } : scalar
+  const elementType = valueType(column)
+  return column.array ? { type: 'array', elementType, containsNull: true } : elementType
+}
+
+/** The type of a value, or of each item of an array. */
+function valueType({ fields, type, precision, scale }: Column): DeltaType {
+  if (fields !== undefined)
+    return { type: 'struct', fields: fields.map((field) => tableColumn(field.name, deltaType(field))) }
+  if (type === 'decimal') return `decimal(${precision},${scale})`
+  return type === 'uuid' ? 'string' : type
 }
 
 /** The RAW table of a dataset with these data columns (declared ones, then those that drift added). */
@@ -48,14 +67,17 @@ export function processedSchema(dataset: Dataset, columns: Column[]): TableSchem
       tableColumn('message_id', 'string'),
       tableColumn('message_time', 'timestamp'),
       tableColumn('processed_date', 'timestamp'),
-      ...partitions.filter((field) => field.transform !== 'identity').map((field) => tableColumn(field.name, partitionType(field))),
+      ...partitions
+        .filter((field) => field.transform !== 'identity')
+        .map((field) => tableColumn(field.name, partitionType(field))),
     ],
     partitionColumns: partitions.map((field) => field.name),
   }
 }
 
 function partitionType(field: PartitionField): DeltaType {
-  return field.transform === 'year' ? 'integer' : field.transform === 'month' ? 'string' : 'date'
+  if (field.transform === 'year') return 'integer'
+  return field.transform === 'month' ? 'string' : 'date'
 }
 
 function dataColumn(column: Column): TableColumn {
@@ -69,12 +91,18 @@ function dataColumn(column: Column): TableColumn {
 export function effectiveColumns(dataset: Dataset, existing: TableColumn[]): Column[] {
   const declared = new Set(dataset.columns.map((column) => pathMeaning(dataset.record, column.path)))
   const names = new Set(dataset.columns.map((column) => column.name.toLowerCase()))
-  // A field that drift made a column of, and that was declared since under another name: the declared column has it from now on.
+  // A field that drift made a column of, and that was declared since under another name: the declared column
+  // has it from now on.
   const evolved = existing.filter(
     ({ name, metadata }) =>
-      metadata[EVOLVED] === true && !names.has(name.toLowerCase()) && !declared.has(pathMeaning(dataset.record, String(metadata[PATH]))),
+      metadata[EVOLVED] === true &&
+      !names.has(name.toLowerCase()) &&
+      !declared.has(pathMeaning(dataset.record, String(metadata[PATH]))),
   )
-  return [...dataset.columns, ...evolved.map((column) => evolvedColumn(column.name, String(column.metadata[PATH])))]
+  return [
+    ...dataset.columns,
+    ...evolved.map((column) => evolvedColumn(column.name, String(column.metadata[PATH]))),
+  ]
 }
 
 function evolvedColumn(name: string, path: string): Column {
@@ -87,10 +115,16 @@ export function roomForColumns(columns: readonly Column[]): number {
 }
 
 /**
- * New nullable text columns for paths that drift found, as many as there is room for. A path that has a column already, in
- * whatever way it is written, gets no other one. Names are made from the paths and collide with none of `taken`.
+ * New nullable text columns for paths that drift found, as many as there is room for. A path that has a
+ * column already, in whatever way it is written, gets no other one. Names are made from the paths and collide
+ * with none of `taken`.
  */
-export function evolve(dataset: Dataset, columns: Column[], paths: Iterable<string>, taken: Iterable<string>): Column[] {
+export function evolve(
+  dataset: Dataset,
+  columns: Column[],
+  paths: Iterable<string>,
+  taken: Iterable<string>,
+): Column[] {
   const names = new Set([...columns.map((column) => column.name), ...taken].map((name) => name.toLowerCase()))
   const meanings = new Set(columns.map((column) => pathMeaning(dataset.record, column.path)))
   const room = roomForColumns(columns)
@@ -107,14 +141,21 @@ export function evolve(dataset: Dataset, columns: Column[], paths: Iterable<stri
 /** Leaves room for a number behind it. */
 const NAME_LENGTH = 100
 
-/** A name that tables allow, of the letters and digits that a path has: `author.größe` is author_grosse, `日本` is field. */
+/**
+ * A name that tables allow, of the letters and digits that a path has: `author.größe` is author_grosse, `日本`
+ * is field.
+ */
 function columnName(names: string[]): string {
   const parts = names.map((name) => {
     const plain = name.normalize('NFKD').replace(/\p{M}/gu, '').replaceAll('ß', 'ss')
     const kept = plain.replace(/^[^A-Za-z0-9_]+|[^A-Za-z0-9_]+$/g, '').replace(/[^A-Za-z0-9_]+/g, '_')
     return kept === '' ? 'field' : kept
   })
-  const name = parts.join('_').replace(/^(?=\d)/, '_').toLowerCase().slice(0, NAME_LENGTH)
+  const name = parts
+    .join('_')
+    .replace(/^(?=\d)/, '_')
+    .toLowerCase()
+    .slice(0, NAME_LENGTH)
   return name === UNUSABLE_COLUMN ? 'proto' : name
 }
 
@@ -124,10 +165,16 @@ function isForeign({ name, nullable, metadata }: TableColumn): boolean {
 }
 
 /**
- * Compares the columns in force with the table: what is new is returned (the table gets it as nullable columns); a
- * rename, a drop or a change of type is refused by name, because rows already written would change their meaning.
+ * Compares the columns in force with the table: what is new is returned (the table gets it as nullable
+ * columns); a rename, a drop or a change of type is refused by name, because rows already written would
+ * change their meaning.
  */
-export function schemaChange(dataset: Dataset, existing: TableColumn[], wanted: TableSchema, table: string): TableSchema | undefined {
+export function schemaChange(
+  dataset: Dataset,
+  existing: TableColumn[],
+  wanted: TableSchema,
+  table: string,
+): TableSchema | undefined {
   const known = new Map(existing.map((column) => [column.name.toLowerCase(), column]))
   const refuse = (change: string): never => {
     throw failure('schema_change_refused', { dataset: dataset.name, change, table })
@@ -137,9 +184,16 @@ export function schemaChange(dataset: Dataset, existing: TableColumn[], wanted: 
     if (kept === undefined) {
       if (column.metadata[EVOLVED] === true || isForeign(column)) continue
       const path = column.metadata[PATH]
-      const renamed = wanted.columns.find((one) => one.metadata[PATH] === path && path !== undefined && !known.has(one.name.toLowerCase()))
-      refuse(renamed === undefined ? `drop column ${column.name}` : `rename column ${column.name} to ${renamed.name}`)
-    } else if (typeText(kept.type) !== typeText(column.type)) refuse(`change the type of ${column.name} from ${typeText(column.type)} to ${typeText(kept.type)}`)
+      const renamed = wanted.columns.find(
+        (one) => one.metadata[PATH] === path && path !== undefined && !known.has(one.name.toLowerCase()),
+      )
+      refuse(
+        renamed === undefined
+          ? `drop column ${column.name}`
+          : `rename column ${column.name} to ${renamed.name}`,
+      )
+    } else if (typeText(kept.type) !== typeText(column.type))
+      refuse(`change the type of ${column.name} from ${typeText(column.type)} to ${typeText(kept.type)}`)
   }
   const added = wanted.columns.filter((column) => !known.has(column.name.toLowerCase()))
   if (added.length === 0) return undefined

@@ -1,4 +1,7 @@
-/** What upkeep would do to a table's files: which are merged, which have had their time. Decides only; nothing is touched. */
+/**
+ * What upkeep would do to a table's files: which are merged, which have had their time. Decides only; nothing
+ * is touched.
+ */
 
 /** A data file as the log states it. */
 export interface KnownFile {
@@ -15,19 +18,28 @@ export interface CompactionTarget {
   rowsPerFile: number
 }
 
-/** Files that this much of the target fill are left alone: merging them again would write much to win little. */
+/**
+ * Files that this much of the target fill are left alone: merging them again would write much to win little.
+ */
 const FULL = 0.6
 
-/** Fewer files than this are not worth a commit of their own: each round would rewrite the last, half-full file. */
+/**
+ * Fewer files than this are not worth a commit of their own: each round would rewrite the last, half-full
+ * file.
+ */
 const LEAST_FILES = 4
 
 /**
- * Groups of files that become one each: of one table partition, neighbours in the log (so that order is kept and merged files
- * hold one stretch of offsets), together no more than the target. Every file is in one group at most.
+ * Groups of files that become one each: of one table partition, neighbours in the log (so that order is kept
+ * and merged files hold one stretch of offsets), together no more than the target. Every file is in one group
+ * at most.
  */
 export function compactionGroups(files: KnownFile[], target: CompactionTarget): KnownFile[][] {
   const groups: KnownFile[][] = []
-  for (const small of Map.groupBy(files.filter((file) => !isFull(file, target)), (file) => JSON.stringify(file.partitionValues)).values()) {
+  for (const small of Map.groupBy(
+    files.filter((file) => !isFull(file, target)),
+    (file) => JSON.stringify(file.partitionValues),
+  ).values()) {
     let group: KnownFile[] = []
     for (const file of small) {
       if (group.length > 0 && !fits([...group, file], target)) {
@@ -38,15 +50,17 @@ export function compactionGroups(files: KnownFile[], target: CompactionTarget): 
     }
     groups.push(group)
   }
-  return groups.filter((group) => group.length >= LEAST_FILES || (group.length > 1 && isFull(merged(group), target)))
+  return groups.filter(
+    (group) => group.length >= LEAST_FILES || (group.length > 1 && isFull(merged(group), target)),
+  )
 }
 
 /** Files of one commit that moves them. */
 const MOVED_TOGETHER = 100
 
 /**
- * Files that lie where older versions put them, in groups that move together: in the log's order, each as it is, and no more than
- * one run may copy. The first one moves however large it is.
+ * Files that lie where older versions put them, in groups that move together: in the log's order, each as it
+ * is, and no more than one run may copy. The first one moves however large it is.
  */
 export function moveGroups<F extends KnownFile>(files: F[], most: { files: number; bytes: number }): F[][] {
   const groups: F[][] = []
@@ -71,11 +85,18 @@ function fits(group: KnownFile[], target: CompactionTarget): boolean {
 }
 
 function merged(group: KnownFile[]): { size: number; rows: number } {
-  return { size: group.reduce((sum, file) => sum + file.size, 0), rows: group.reduce((sum, file) => sum + (file.rows ?? 0), 0) }
+  return {
+    size: group.reduce((sum, file) => sum + file.size, 0),
+    rows: group.reduce((sum, file) => sum + (file.rows ?? 0), 0),
+  }
 }
 
 /** RAW files of days before `keepFromDate` (`2026-11-01`) that nobody needs any more. */
-export function expiredFiles<F extends KnownFile>(files: F[], keepFromDate: string, needed: (file: F) => boolean): { expired: F[]; waiting: F[] } {
+export function expiredFiles<F extends KnownFile>(
+  files: F[],
+  keepFromDate: string,
+  needed: (file: F) => boolean,
+): { expired: F[]; waiting: F[] } {
   const old = files.filter((file) => (file.partitionValues.ingest_date ?? '9999') < keepFromDate)
   return { expired: old.filter((file) => !needed(file)), waiting: old.filter(needed) }
 }
@@ -103,7 +124,16 @@ export interface VacuumFacts {
   beforeMs: number
 }
 
-/** Files that no reader, writer or consumer can need: removed, or never committed, and older than the grace period. */
+/**
+ * Files that no reader, writer or consumer can need: removed, or never committed, and older than the grace
+ * period.
+ */
 export function deadFiles(files: StoredFile[], facts: VacuumFacts): StoredFile[] {
-  return files.filter((file) => !facts.live(file.path) && !facts.needed(file.path) && file.modifiedMs < facts.beforeMs && (facts.removedMs(file.path) ?? 0) < facts.beforeMs)
+  return files.filter(
+    (file) =>
+      !facts.live(file.path) &&
+      !facts.needed(file.path) &&
+      file.modifiedMs < facts.beforeMs &&
+      (facts.removedMs(file.path) ?? 0) < facts.beforeMs,
+  )
 }

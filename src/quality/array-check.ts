@@ -120,13 +120,22 @@ function objectItem(
     const parts: string[] = []
     for (const field of subFields) {
       const found = memberAt(text, own, field)
-      const checked =
-        found === undefined ? absent(field.column) : 'rule' in found ? found : field.check(text, found)
+      const checked = checkMember(text, field, found)
       if (typeof checked !== 'string') return { ...checked, where: `${field.where}${checked.where}` }
       parts.push(`${field.key}:${checked}`)
     }
     return `{${parts.join(',')}}`
   }
+}
+
+/** The member as text of a checked item, or what is wrong with it. */
+function checkMember(
+  text: TextBytes,
+  field: SubField,
+  found: JsonSpan | ItemFault | undefined,
+): string | ItemFault {
+  if (found === undefined) return absent(field.column)
+  return 'rule' in found ? found : field.check(text, found)
 }
 
 function memberAt(

@@ -53,5 +53,6 @@ function compareSizes(a: string, b: string): number {
   const [bWhole, bFraction = ''] = b.split('.')
   if (aWhole.length !== bWhole.length) return aWhole.length - bWhole.length
   if (aWhole !== bWhole) return aWhole < bWhole ? -1 : 1
-  return aFraction === bFraction ? 0 : aFraction < bFraction ? -1 : 1
+  if (aFraction === bFraction) return 0
+  return aFraction < bFraction ? -1 : 1
 }

@@ -20,6 +20,16 @@ import {
   uuidKind,
 } from './values.ts'
 
+/** The cells of one column: number `index` of `width`, in `rows` rows of (start, length) pairs, row-major. */
+export interface ColumnCells {
+  text: TextBytes
+  cells: Int32Array
+  index: number
+  width: number
+  rows: number
+  skip: Uint8Array
+}
+
 export interface ColumnCheck {
   readonly column: Column
   readonly values: ColumnValues
@@ -31,15 +41,7 @@ export interface ColumnCheck {
    */
   check(text: TextBytes, row: number, start: number, length: number): string | undefined
   /** Checks the cells of all rows whose `skip` is 0; calls `onBroken` for each that breaks a rule. */
-  checkAll(
-    text: TextBytes,
-    cells: Int32Array,
-    column: number,
-    width: number,
-    rows: number,
-    skip: Uint8Array,
-    onBroken: (row: number, rule: string) => void,
-  ): void
+  checkAll(cells: ColumnCells, onBroken: (row: number, rule: string) => void): void
 }
 
 /** Stores a value and returns undefined, or the rule it breaks. */
@@ -86,7 +88,7 @@ export function compileColumn(column: Column, members: MemberNames = 'path'): Co
     values.valid[row] = 1
     return undefined
   }
-  const each: ColumnCheck['checkAll'] = (text, cells, index, width, rows, skip, onBroken) => {
+  const each: ColumnCheck['checkAll'] = ({ text, cells, index, width, rows, skip }, onBroken) => {
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
       if (skip[row] !== 0) continue
       const broken = check(text, row, cells[cell], cells[cell + 1])

@@ -52,7 +52,7 @@ export function plainLoop(
 function plainTexts(column: Column, values: ColumnValues, check: Check): Loop {
   const shortest = Math.max(1, (column.minLength ?? 0) * 4)
   const longest = column.maxLength ?? Infinity
-  return (text, cells, index, width, rows, skip, onBroken) => {
+  return ({ text, cells, index, width, rows, skip }, onBroken) => {
     const b = text.bytes
     const { spans, valid } = values
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
@@ -72,7 +72,7 @@ function plainTexts(column: Column, values: ColumnValues, check: Check): Loop {
 }
 
 function plainUuids(values: ColumnValues, check: Check): Loop {
-  return (text, cells, index, width, rows, skip, onBroken) => {
+  return ({ text, cells, index, width, rows, skip }, onBroken) => {
     const b = text.bytes
     const { spans, valid } = values
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
@@ -90,7 +90,7 @@ function plainUuids(values: ColumnValues, check: Check): Loop {
 }
 
 function plainIntegers(values: ColumnValues, check: Check): Loop {
-  return (text, cells, index, width, rows, skip, onBroken) => {
+  return ({ text, cells, index, width, rows, skip }, onBroken) => {
     const b = text.bytes
     const { int32, valid } = values
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
@@ -109,7 +109,7 @@ function plainIntegers(values: ColumnValues, check: Check): Loop {
 }
 
 function plainLongs(values: ColumnValues, check: Check): Loop {
-  return (text, cells, index, width, rows, skip, onBroken) => {
+  return ({ text, cells, index, width, rows, skip }, onBroken) => {
     const b = text.bytes
     const { words, valid } = values
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
@@ -126,7 +126,7 @@ function plainLongs(values: ColumnValues, check: Check): Loop {
 }
 
 function plainDoubles(values: ColumnValues, check: Check): Loop {
-  return (text, cells, index, width, rows, skip, onBroken) => {
+  return ({ text, cells, index, width, rows, skip }, onBroken) => {
     const b = text.bytes
     const { double, valid } = values
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
@@ -146,7 +146,7 @@ function plainDoubles(values: ColumnValues, check: Check): Loop {
 
 function plainDecimals({ precision, scale }: Column, values: ColumnValues, check: Check): Loop {
   const whole = precision - scale
-  return (text, cells, index, width, rows, skip, onBroken) => {
+  return ({ text, cells, index, width, rows, skip }, onBroken) => {
     const b = text.bytes
     const { spans, valid } = values
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
@@ -163,7 +163,7 @@ function plainDecimals({ precision, scale }: Column, values: ColumnValues, check
 }
 
 function plainBooleans(values: ColumnValues, check: Check): Loop {
-  return (text, cells, index, width, rows, skip, onBroken) => {
+  return ({ text, cells, index, width, rows, skip }, onBroken) => {
     const b = text.bytes
     const { int32, valid } = values
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
@@ -181,7 +181,7 @@ function plainBooleans(values: ColumnValues, check: Check): Loop {
 }
 
 function plainDates(reader: DateReader, values: ColumnValues, check: Check): Loop {
-  return (text, cells, index, width, rows, skip, onBroken) => {
+  return ({ text, cells, index, width, rows, skip }, onBroken) => {
     const b = text.bytes
     const { int32, valid } = values
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
@@ -200,7 +200,7 @@ function plainDates(reader: DateReader, values: ColumnValues, check: Check): Loo
 }
 
 function plainTimestamps(reader: TimestampReader, values: ColumnValues, check: Check): Loop {
-  return (text, cells, index, width, rows, skip, onBroken) => {
+  return ({ text, cells, index, width, rows, skip }, onBroken) => {
     const b = text.bytes
     const { words, valid } = values
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {

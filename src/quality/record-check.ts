@@ -32,6 +32,13 @@ export interface ShapeFinding {
   reason?: string | undefined
 }
 
+/** Records as a decoder found them in a text. */
+export interface DecodedRecords {
+  cells: Int32Array
+  rows: number
+  issues: ShapeFinding[]
+}
+
 export interface RecordChecker {
   readonly columns: ColumnCheck[]
   /** Paths that drift would make columns of (`evolve`), from the last call. */
@@ -40,7 +47,7 @@ export interface RecordChecker {
    * Checks rows [0, rows). `cells` holds (start, length) per row and column, row-major; rows with `skip[row]
    * !== 0` are left alone. Sets skip[row] to 2 for each rejected record.
    */
-  check(text: TextBytes, cells: Int32Array, rows: number, issues: ShapeFinding[], skip: Uint8Array): Reject[]
+  check(text: TextBytes, found: DecodedRecords, skip: Uint8Array): Reject[]
 }
 
 export function compileChecks(
@@ -57,21 +64,29 @@ export function compileChecks(
   return {
     columns: checks,
     discovered: discovery?.paths ?? new Set(),
-    check(text, cells, rows, issues, skip) {
+    check(text, { cells, rows, issues }, skip) {
       const rejects: Reject[] = []
       discovery?.begin()
       const judgement = { drift: dataset.drift, discovery, text, skip, rejects }
       issues.forEach((_, i) => checkShape(judgement, issues, i))
       checks.forEach((check, column) => {
         ensureRows(check.values, rows)
-        check.checkAll(text, cells, column, checks.length, rows, skip, (row, broken) => {
+        const ofColumn = { text, cells, index: column, width: checks.length, rows, skip }
+        check.checkAll(ofColumn, (row, broken) => {
           const note = keepsRow && broken.startsWith('type.') && !check.column.required
           if (!note) skip[row] = 2
           const cell = (row * checks.length + column) * 2
-          rejects.push(valueReject(check, broken, note, text, row, cells[cell], cells[cell + 1]))
+          rejects.push(
+            valueReject(check, {
+              row,
+              rule: broken,
+              kind: note ? 'note' : 'record',
+              value: () => quoted(text, cells[cell], cells[cell + 1]),
+            }),
+          )
         })
       })
-      for (const rule of rules) checkRule(rule, text, rows, skip, rejects)
+      for (const rule of rules) checkRule(rule, rows, { text, skip, rejects })
       return rejects
     },
   }
@@ -85,7 +100,11 @@ interface Judgement {
   rejects: Reject[]
 }
 
-function checkShape({ drift, discovery, text, skip, rejects }: Judgement, issues: ShapeFinding[], index: number): void {
+function checkShape(
+  { drift, discovery, text, skip, rejects }: Judgement,
+  issues: ShapeFinding[],
+  index: number,
+): void {
   let issue = issues[index]
   const { row } = issue
   if (skip[row] !== 0) return
@@ -95,7 +114,8 @@ function checkShape({ drift, discovery, text, skip, rejects }: Judgement, issues
     rejects.push({ row, kind: 'record', rule: 'malformed', path: '', value, reason: issue.reason ?? '' })
     return
   }
-  let reason = issue.kind === 'unexpected' ? `${issue.path} is not declared` : `${issue.path} appears more than once`
+  let reason =
+    issue.kind === 'unexpected' ? `${issue.path} is not declared` : `${issue.path} appears more than once`
   if (issue.kind === 'unexpected' && discovery !== undefined) {
     const against = discovery.judge(issues, index)
     if (against === undefined) return
@@ -109,20 +129,14 @@ function checkShape({ drift, discovery, text, skip, rejects }: Judgement, issues
   rejects.push({ row, kind: note ? 'note' : 'record', rule: `schema.${issue.kind}`, path, value, reason })
 }
 
+/** The reject of a value that breaks a rule, or of the item in its array that does. */
 function valueReject(
-  check: ColumnCheck,
-  rule: string,
-  note: boolean,
-  text: TextBytes,
-  row: number,
-  start: number,
-  length: number,
+  { column, fault }: ColumnCheck,
+  { row, rule, kind, value }: Pick<Reject, 'row' | 'rule' | 'kind'> & { value: () => string },
 ): Reject {
-  const { column, fault } = check
-  const kind = note ? 'note' : 'record'
   if (fault === undefined || fault.where === '') {
     const reason = reasonFor(column, rule, column.name)
-    return { row, kind, rule, path: column.path, value: quoted(text, start, length), reason }
+    return { row, kind, rule, path: column.path, value: value(), reason }
   }
   const reason = reasonFor(fault.column, rule, `${column.name}${fault.where}`)
   return { row, kind, rule, path: `${column.path}${fault.where}`, value: fault.value, reason }
@@ -147,7 +161,11 @@ function reasonFor(column: Column, rule: string, name: string): string {
   return `${name} is not of type ${type}`
 }
 
-function checkRule(one: RuleCheck, text: TextBytes, rows: number, skip: Uint8Array, rejects: Reject[]): void {
+function checkRule(
+  one: RuleCheck,
+  rows: number,
+  { text, skip, rejects }: Pick<Judgement, 'text' | 'skip' | 'rejects'>,
+): void {
   const { column, values } = one.check
   for (let row = 0; row < rows; row += 1) {
     if (skip[row] !== 0 || one.holds(text, row)) continue

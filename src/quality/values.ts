@@ -7,7 +7,7 @@
 const HEX = new Uint8Array(256).fill(2)
 for (const c of '0123456789abcdef') HEX[c.charCodeAt(0)] = 0
 for (const c of 'ABCDEF') HEX[c.charCodeAt(0)] = 1
-const [PLUS, DASH, POINT, ZERO] = [0x2b, 0x2d, 0x2e, 0x30]
+const [PLUS, DASH, POINT, ZERO, ONE] = [0x2b, 0x2d, 0x2e, 0x30, 0x31]
 
 /** 1: a UUID as it is written canonically, 2: one with capital letters, 0: none. */
 export function uuidKind(b: Uint8Array, start: number, length: number): 0 | 1 | 2 {
@@ -24,7 +24,8 @@ export function uuidKind(b: Uint8Array, start: number, length: number): 0 | 1 | 
   for (let at = start; at < start + 8; at += 1) seen |= HEX[b[at]]
   for (let at = start + 9; at < start + 13; at += 1) seen |= HEX[b[at]] | HEX[b[at + 5]] | HEX[b[at + 10]]
   for (let at = start + 24; at < start + 36; at += 1) seen |= HEX[b[at]]
-  return seen > 1 ? 0 : seen === 1 ? 2 : 1
+  if (seen > 1) return 0
+  return seen === 1 ? 2 : 1
 }
 
 /**
@@ -253,7 +254,8 @@ export function decimalText(b: Uint8Array, start: number, length: number): strin
 
 /** 1 for true, 0 for false, -1 for neither: the words in any case, or the digits. */
 export function booleanOf(b: Uint8Array, start: number, length: number): 1 | 0 | -1 {
-  if (length === 1) return b[start] === 0x31 ? 1 : b[start] === ZERO ? 0 : -1
+  if (length === 1 && b[start] === ONE) return 1
+  if (length === 1) return b[start] === ZERO ? 0 : -1
   if (length === 4) return isWord(b, start, TRUE) ? 1 : -1
   return length === 5 && isWord(b, start, FALSE) ? 0 : -1
 }

@@ -1,4 +1,7 @@
-/** The files of one stream batch: rows gather in two stages and are written, file by file, in a folder of the batch's own. */
+/**
+ * The files of one stream batch: rows gather in two stages and are written, file by file, in a folder of the
+ * batch's own.
+ */
 import { randomUUID } from 'node:crypto'
 import { failpoint } from '../core/failpoint.ts'
 import type { Stage, StageColumn, StageEngine } from '../core/engine.ts'
@@ -20,8 +23,8 @@ export interface BatchWriter {
   /** Writes what is staged and waits for it. */
   flush(): Promise<void>
   /**
-   * Closes the batch: what is staged leaves the stages, and the next batch begins at once. The files, durable, come with the
-   * inner promise: reading goes on while they are written and synced.
+   * Closes the batch: what is staged leaves the stages, and the next batch begins at once. The files,
+   * durable, come with the inner promise: reading goes on while they are written and synced.
    */
   finish(): Promise<{ files: Promise<DataFile[]> }>
   /** Forgets the batch: its rows and files are nobody's. */
@@ -38,7 +41,10 @@ export interface WriterOptions {
   nowMs: () => number
   /** What is staged is divided by this: for a child whose predecessor ran out of memory. */
   share?: number
-  /** Called before a file is begun; the next rows then wait until it is written, so that one thing happens at a time. */
+  /**
+   * Called before a file is begun; the next rows then wait until it is written, so that one thing happens at
+   * a time.
+   */
   beforeWrite?: () => void
 }
 
@@ -46,8 +52,14 @@ type Outcome = 'accepted' | 'quarantined'
 
 export async function createBatchWriter(options: WriterOptions): Promise<BatchWriter> {
   const { dataset, engine, store } = options
-  const data = options.columns.map((column): StageColumn => ({ name: column.name, kind: columnKind(column), type: deltaType(column) }))
-  const original: StageColumn[] = dataset.raw.keepOriginal ? [{ name: 'original', kind: 'text', type: 'binary' }] : []
+  const data = options.columns.map((column): StageColumn => ({
+    name: column.name,
+    kind: columnKind(column),
+    type: deltaType(column),
+  }))
+  const original: StageColumn[] = dataset.raw.keepOriginal
+    ? [{ name: 'original', kind: 'text', type: 'binary' }]
+    : []
   const stages: Record<Outcome, Stage> = {
     accepted: await engine.createStage([...data, ...original, ...stagedOrigin(dataset)]),
     quarantined: await engine.createStage([...stagedOrigin(dataset), ...REJECT_COLUMNS]),
@@ -58,7 +70,10 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
   let batch = newBatch(options.nowMs())
   /** Writes wait for each other: DuckDB makes one file at a time, and order is easy to reason about. */
   let writing: Promise<void> = Promise.resolve()
-  /** Bytes that left the stages and are not in a file yet: more than one full stage would only hide a disk that is too slow. */
+  /**
+   * Bytes that left the stages and are not in a file yet: more than one full stage would only hide a disk
+   * that is too slow.
+   */
   let sealedBytes = 0
 
   const seal = async (outcome: Outcome): Promise<void> => {
@@ -77,7 +92,12 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
     sealedBytes += bytes
     writing = writing.then(async () => {
       const unfinished = `${privateFolder(id)}/${file}`
-      const written = await sealed.write(store.localPath(unfinished), derived, fileOrder(schema), dataset.raw.compression)
+      const written = await sealed.write(
+        store.localPath(unfinished),
+        derived,
+        fileOrder(schema),
+        dataset.raw.compression,
+      )
       // Whole: who reads folders, and not the log, sees no half of a file.
       await store.move(unfinished, path)
       slot.placed = true
@@ -85,7 +105,8 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
       slot.stats = written.stats
       sealedBytes -= bytes
     })
-    // The next block may fill the stage again while this file is written; an error surfaces at the next await.
+    // The next block may fill the stage again while this file is written; an error surfaces at the next
+    // await.
     writing.catch(() => undefined)
   }
 

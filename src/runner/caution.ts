@@ -1,6 +1,7 @@
 /**
- * How carefully a range is read after children died on it without a word: fewer messages a batch after each death, more
- * again after commits, until the one message that kills its decoder stands alone. Pure; the supervisor acts on it.
+ * How carefully a range is read after children died on it without a word: fewer messages a batch after each
+ * death, more again after commits, until the one message that kills its decoder stands alone. Pure; the
+ * supervisor acts on it.
  */
 
 export interface Caution {
@@ -8,7 +9,10 @@ export interface Caution {
   batchMessages: number
   /** Commits since the last death. */
   successes: number
-  /** At one message a batch: a child died on the one that is next. A second accuses it: the first may have been the machine's doing. */
+  /**
+   * At one message a batch: a child died on the one that is next. A second accuses it: the first may have
+   * been the machine's doing.
+   */
   suspected: boolean
   /** Which partition is read first when only one is. */
   turn: number
@@ -22,23 +26,39 @@ const STEP = 8
 const SUCCESSES_TO_GROW = STEP
 
 /**
- * For deaths with a bound above one. `waiting`: the most messages that wait in one of the Kafka partitions, Infinity when nobody knows;
- * a bound above it would bound nothing.
+ * For deaths with a bound above one. `waiting`: the most messages that wait in one of the Kafka partitions,
+ * Infinity when nobody knows; a bound above it would bound nothing.
  */
 export function afterSilentDeath(caution: Caution, waiting: number): Caution {
   const tried = Math.min(caution.batchMessages || Infinity, waiting)
-  return { batchMessages: Math.max(1, Math.min(FIRST_BOUND, Math.floor(tried / STEP))), successes: 0, suspected: false, turn: caution.turn }
+  return {
+    batchMessages: Math.max(1, Math.min(FIRST_BOUND, Math.floor(tried / STEP))),
+    successes: 0,
+    suspected: false,
+    turn: caution.turn,
+  }
 }
 
-/** The message that kills is known and will be passed over: the next commit may grow, for nothing else is suspected yet. */
+/**
+ * The message that kills is known and will be passed over: the next commit may grow, for nothing else is
+ * suspected yet.
+ */
 export function afterIsolation(caution: Caution): Caution {
   return { ...caution, successes: SUCCESSES_TO_GROW - 1, suspected: false }
 }
 
-/** The turn passes when the bound grows: should the next one die, it is not looked for in the same partition again. */
+/**
+ * The turn passes when the bound grows: should the next one die, it is not looked for in the same partition
+ * again.
+ */
 export function afterCommit(caution: Caution): Caution {
   const successes = caution.successes + 1
   if (successes < SUCCESSES_TO_GROW) return { ...caution, successes, suspected: false }
   const wider = caution.batchMessages * STEP
-  return { batchMessages: wider > FIRST_BOUND ? 0 : wider, successes: 0, suspected: false, turn: caution.turn + 1 }
+  return {
+    batchMessages: wider > FIRST_BOUND ? 0 : wider,
+    successes: 0,
+    suspected: false,
+    turn: caution.turn + 1,
+  }
 }

@@ -16,7 +16,8 @@ import {
   type Surroundings,
 } from '../formats/records.ts'
 import { createXmlScanner } from '../formats/xml/scanner.ts'
-import { compileShape, type XmlSubField } from '../formats/xml/shape.ts'
+import { compileShape } from '../formats/xml/compile-shape.ts'
+import type { XmlSubField } from '../formats/xml/shape.ts'
 
 export interface MessageFault {
   rule: string
@@ -27,17 +28,30 @@ export interface MessageDecoder {
   readonly records: Records
   /** What makes a message of one record's bytes; undefined where a message is kept whole. */
   readonly around: DocumentScanner['around'] | undefined
-  /** Decodes one document in [start, end) of the slab and adds its rows; returns what is wrong with it, if anything. */
+  /**
+   * Decodes one document in [start, end) of the slab and adds its rows; returns what is wrong with it, if
+   * anything.
+   */
   decode(slab: Slab, start: number, end: number): MessageFault | undefined
   /** Where the text of the last document begins in its slab: behind its bytes when it was converted. */
   readonly textStart: number
   clear(): void
 }
 
-export const XML_LIMITS = { depth: LIMITS.xmlDepth, attributes: LIMITS.xmlAttributes, nameBytes: LIMITS.xmlNameBytes, textBytes: LIMITS.recordBytes }
+export const XML_LIMITS = {
+  depth: LIMITS.xmlDepth,
+  attributes: LIMITS.xmlAttributes,
+  nameBytes: LIMITS.xmlNameBytes,
+  textBytes: LIMITS.recordBytes,
+}
 
 export function xmlShapeOf(dataset: Dataset, columns: Column[]): ReturnType<typeof compileShape> {
-  return compileShape({ record: dataset.record.path, fields: columns.map(xmlField), ignore: dataset.record.ignore, namespaces: dataset.record.namespaces })
+  return compileShape({
+    record: dataset.record.path,
+    fields: columns.map(xmlField),
+    ignore: dataset.record.ignore,
+    namespaces: dataset.record.namespaces,
+  })
 }
 
 function xmlField(column: Column): XmlSubField {
@@ -45,7 +59,12 @@ function xmlField(column: Column): XmlSubField {
   return array ? { name, path, array: { fields: fields?.map(xmlField) } } : { name, path }
 }
 
-export const JSON_LIMITS = { depth: LIMITS.jsonDepth, keyBytes: LIMITS.jsonKeyBytes, findings: LIMITS.recordFindings, lineBytes: LIMITS.recordBytes }
+export const JSON_LIMITS = {
+  depth: LIMITS.jsonDepth,
+  keyBytes: LIMITS.jsonKeyBytes,
+  findings: LIMITS.recordFindings,
+  lineBytes: LIMITS.recordBytes,
+}
 
 /** What reads documents of the dataset's format, whole ones and in windows. */
 export function createDocumentScanner(dataset: Dataset, columns: Column[]): DocumentScanner {
@@ -54,7 +73,14 @@ export function createDocumentScanner(dataset: Dataset, columns: Column[]): Docu
   if (format === 'ndjson') return createJsonLineScanner(jsonShapeOf(dataset, columns), JSON_LIMITS)
   if (format === 'xml') return createXmlScanner(xmlShapeOf(dataset, columns), XML_LIMITS)
   const required = columns.filter((column) => column.required).map((column) => column.path)
-  return createCsvScanner({ paths: columns.map((column) => column.path), required, ignore, delimiter, quote, header })
+  return createCsvScanner({
+    paths: columns.map((column) => column.path),
+    required,
+    ignore,
+    delimiter,
+    quote,
+    header,
+  })
 }
 
 function jsonShapeOf(dataset: Dataset, columns: Column[]): JsonShapeSpec {
@@ -76,16 +102,23 @@ export function standsAround(format: Dataset['record']['format'], { path }: Colu
 
 /** How documents of a dataset become text. */
 export function documentSettings({ record }: Dataset): DocumentSettings {
-  return { format: record.format, encoding: record.encoding, mayBeEmpty: record.format === 'ndjson' || (record.format === 'csv' && !record.header) }
+  return {
+    format: record.format,
+    encoding: record.encoding,
+    mayBeEmpty: record.format === 'ndjson' || (record.format === 'csv' && !record.header),
+  }
 }
 
 /**
- * A record of a document that was converted, or had a mark, is kept as UTF-8 with a mark: it is read again under a
- * declaration that may name another encoding, now or after it was mended.
+ * A record of a document that was converted, or had a mark, is kept as UTF-8 with a mark: it is read again
+ * under a declaration that may name another encoding, now or after it was mended.
  */
 export function aroundInUtf8(around: Surroundings, isMarked: boolean): Surroundings {
   if (!isMarked) return around
-  const marked = ([before, after]: readonly [string, string]): readonly [string, string] => [`\uFEFF${before}`, after]
+  const marked = ([before, after]: readonly [string, string]): readonly [string, string] => [
+    `\uFEFF${before}`,
+    after,
+  ]
   return typeof around === 'function' ? () => marked(around()) : marked(around)
 }
 
@@ -96,7 +129,8 @@ export function createDecoder(dataset: Dataset, columns: Column[]): MessageDecod
   return {
     records,
     around: around && ((row) => aroundInUtf8(around(row), text.isConverted || text.mark > 0 || isDeclared)),
-    decode: (slab, start, end) => text.find(slab, start, end) ?? scan(slab, text.start, text.end, text.isConverted ? 0 : text.mark),
+    decode: (slab, start, end) =>
+      text.find(slab, start, end) ?? scan(slab, text.start, text.end, text.isConverted ? 0 : text.mark),
     get textStart() {
       return text.start
     },
@@ -116,12 +150,21 @@ function createScan(dataset: Dataset, columns: Column[]): Scan {
   const scanner = createDocumentScanner(dataset, columns)
   const scan: Scan['scan'] = (slab, start, end, mark) =>
     faultText(scanner.scanMessage(slab, start, end), mark - start)
-  // A document of XML, and a message of JSON that is one record, is kept whole; records of the others stand alone.
+  // A document of XML, and a message of JSON that is one record, is kept whole; records of the others stand
+  // alone.
   const isWhole = format === 'xml' || (format === 'json' && !path.endsWith('[*]'))
   return { records: scanner.records, scan, around: isWhole ? undefined : (row) => scanner.around(row) }
 }
 
-/** What a scanner says of a document, with the place: `before` makes a position of the slab one of the document. */
+/**
+ * What a scanner says of a document, with the place: `before` makes a position of the slab one of the
+ * document.
+ */
 export function faultText(fault: DocumentFault | undefined, before: number): MessageFault | undefined {
-  return fault && { rule: fault.rule, reason: fault.at < 0 ? fault.reason : `${fault.reason} (byte ${before + fault.at})` }
+  return (
+    fault && {
+      rule: fault.rule,
+      reason: fault.at < 0 ? fault.reason : `${fault.reason} (byte ${before + fault.at})`,
+    }
+  )
 }

@@ -105,7 +105,11 @@ async function readWhole(
   return fault && { ...fault, whole: { slab, end } }
 }
 
-function decoded(decoder: MessageDecoder, slab: Slab, end: number): MessageFault | undefined | typeof NO_ROOM {
+function decoded(
+  decoder: MessageDecoder,
+  slab: Slab,
+  end: number,
+): MessageFault | undefined | typeof NO_ROOM {
   try {
     return decoder.decode(slab, 0, end)
   } catch (error) {
@@ -137,7 +141,9 @@ async function readWindows(
       if (fault !== undefined || !isFull || !more) return fault
     }
   }
-  const scanned = async (final: boolean): Promise<{ fault: DocumentFailure | undefined; isFull: boolean }> => {
+  const scanned = async (
+    final: boolean,
+  ): Promise<{ fault: DocumentFailure | undefined; isFull: boolean }> => {
     const end = kept
     slab.end = end
     reserve(slab, LIMITS.slabBytes)

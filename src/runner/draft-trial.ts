@@ -1,6 +1,7 @@
 /**
- * A draft tried on its own sample: the real decoder and the real checks read the sample in memory, and what they make of each value is
- * compared with the text that the outline found there by itself. What changes or is refused is named by column.
+ * A draft tried on its own sample: the real decoder and the real checks read the sample in memory, and what
+ * they make of each value is compared with the text that the outline found there by itself. What changes or
+ * is refused is named by column.
  */
 import { ensureRows } from '../core/rows.ts'
 import type { SampleField } from '../core/outline.ts'
@@ -37,31 +38,54 @@ export interface TrialResult {
   rows: number
 }
 
-export function tryDraft(dataset: Dataset, tried: TriedColumn[], documents: string[], records: number): TrialResult {
+export function tryDraft(
+  dataset: Dataset,
+  tried: TriedColumn[],
+  documents: string[],
+  records: number,
+): TrialResult {
   const { slab, decoder, faults } = decodeAll(dataset, documents)
   const checker = compileChecks(dataset, dataset.columns)
   const { records: found } = decoder
-  const malformed = new Set(found.issues.filter((issue) => issue.kind === 'malformed').map((issue) => issue.row))
+  const malformed = new Set(
+    found.issues.filter((issue) => issue.kind === 'malformed').map((issue) => issue.row),
+  )
   const skip = new Uint8Array(found.rows)
   for (const check of checker.columns) ensureRows(check.values, found.rows)
   const text = textOver(slab)
-  const rejects = checker.check(text, found.cells, found.rows, found.issues, skip)
+  const rejects = checker.check(text, found, skip)
   const tally = createTally()
   for (const fault of faults) tally.problem(fault)
   countRejects(rejects, tally)
   const rows = Array.from({ length: found.rows }, (_, row) => row).filter((row) => !malformed.has(row))
   if (rows.length === records) compareAll(tried, checker.columns, { text, rows, skip }, tally)
-  else if (faults.length === 0) tally.problem(`${rows.length.toLocaleString('en-US')} records are read where the sample has ${records.toLocaleString('en-US')}`)
-  return { losses: tally.losses(), problems: tally.problems(), rows: rows.filter((row) => skip[row] === 0).length }
+  else if (faults.length === 0)
+    tally.problem(
+      `${rows.length.toLocaleString('en-US')} records are read where the sample has ${records.toLocaleString('en-US')}`,
+    )
+  return {
+    losses: tally.losses(),
+    problems: tally.problems(),
+    rows: rows.filter((row) => skip[row] === 0).length,
+  }
 }
 
-function decodeAll(dataset: Dataset, documents: string[]): { slab: Slab; decoder: ReturnType<typeof createDecoder>; faults: string[] } {
+function decodeAll(
+  dataset: Dataset,
+  documents: string[],
+): { slab: Slab; decoder: ReturnType<typeof createDecoder>; faults: string[] } {
   // The sample is decoded already: no setting or declaration of an encoding may decode it again.
-  const decoder = createDecoder({ ...dataset, record: { ...dataset.record, encoding: '' } as Dataset['record'] }, dataset.columns)
+  const decoder = createDecoder(
+    { ...dataset, record: { ...dataset.record, encoding: '' } as Dataset['record'] },
+    dataset.columns,
+  )
   const slab = createSlab(documents.reduce((sum, one) => sum + one.length, 0) * 2 + 4096)
   const faults: string[] = []
   for (const document of documents) {
-    const start = appendText(slab, document.replace(/^(<\?xml[^>]*?)\sencoding\s*=\s*(?:"[^"]*"|'[^']*')/, '$1'))
+    const start = appendText(
+      slab,
+      document.replace(/^(<\?xml[^>]*?)\sencoding\s*=\s*(?:"[^"]*"|'[^']*')/, '$1'),
+    )
     const end = slab.end
     slab.end += 1
     reserve(slab, 1024)
@@ -100,7 +124,8 @@ function createTally(): Tally {
 
 function countRejects(rejects: Reject[], tally: Tally): void {
   for (const { rule, path, reason, value } of rejects) {
-    if (rule.startsWith('type.') || rule === 'schema.missing') tally.loss(path, undefined, `${reason} (${JSON.stringify(value.slice(0, 60))})`)
+    if (rule.startsWith('type.') || rule === 'schema.missing')
+      tally.loss(path, undefined, `${reason} (${JSON.stringify(value.slice(0, 60))})`)
     else tally.problem(`${rule}: ${reason}`)
   }
 }
@@ -114,19 +139,24 @@ interface Checked {
 function compareAll(tried: TriedColumn[], checks: ColumnCheck[], checked: Checked, tally: Tally): void {
   checks.forEach((check, i) => {
     const { field, column } = tried[i]
-    const expected = field.lists === undefined ? new Map(field.rows.map((row, at) => [row, field.values[at]])) : listsOf(field)
+    const expected =
+      field.lists === undefined
+        ? new Map(field.rows.map((row, at) => [row, field.values[at]]))
+        : listsOf(field)
     checked.rows.forEach((row, record) => {
       if (checked.skip[row] !== 0) return
       const loaded = check.values.valid[row] === 0 ? undefined : canonicalText(check, checked.text, row)
       const wanted = expected.get(record)
       if (typeof wanted === 'object') compareList(tried[i], wanted, loaded, tally)
-      else if (!sameValue(column, field, wanted, loaded)) tally.loss(column.path, undefined, changeText(wanted, loaded))
+      else if (!sameValue(column, field, wanted, loaded))
+        tally.loss(column.path, undefined, changeText(wanted, loaded))
     })
   })
 }
 
 function changeText(wanted: string | undefined, loaded: string | undefined): string {
-  const quoted = (text: string | undefined): string => (text === undefined ? 'nothing' : JSON.stringify(text.slice(0, 60)))
+  const quoted = (text: string | undefined): string =>
+    text === undefined ? 'nothing' : JSON.stringify(text.slice(0, 60))
   return `${quoted(wanted)} would load as ${quoted(loaded)}`
 }
 
@@ -140,14 +170,21 @@ function canonicalText({ values }: ColumnCheck, text: TextBytes, row: number): s
 }
 
 /** Whether a loaded value, as the engine gets it, says what its text in the sample says. */
-function sameValue(column: Column, field: SampleField, wanted: string | undefined, loaded: string | undefined): boolean {
+function sameValue(
+  column: Column,
+  field: SampleField,
+  wanted: string | undefined,
+  loaded: string | undefined,
+): boolean {
   const source = wanted !== undefined && column.clean.trim ? trimmed(wanted) : wanted
   if (source === undefined || column.clean.nulls.includes(source)) return loaded === undefined
   if (loaded === undefined) return false
-  if (column.type === 'string') return source === loaded || (field.writing === 'json' && sameText(source, loaded))
+  if (column.type === 'string')
+    return source === loaded || (field.writing === 'json' && sameText(source, loaded))
   if (column.type === 'uuid') return source === loaded
   if (column.type === 'boolean') return source.toLowerCase() === loaded
-  if (column.type === 'date' || column.type === 'timestamp') return instantOf(source, column.type, column.format) === BigInt(loaded)
+  if (column.type === 'date' || column.type === 'timestamp')
+    return instantOf(source, column.type, column.format) === BigInt(loaded)
   return plainNumber(source) === plainNumber(loaded)
 }
 
@@ -164,42 +201,76 @@ interface ExpectedList {
 
 function listsOf(field: SampleField): Map<number, ExpectedList> {
   let from = 0
-  return new Map((field.lists?.rows ?? []).map((row, i) => {
-    const length = field.lists?.lengths[i] ?? 0
-    from += length
-    return [row, { from: from - length, length }]
-  }))
+  return new Map(
+    (field.lists?.rows ?? []).map((row, i) => {
+      const length = field.lists?.lengths[i] ?? 0
+      from += length
+      return [row, { from: from - length, length }]
+    }),
+  )
 }
 
-function compareList({ column, field }: TriedColumn, wanted: ExpectedList, loaded: string | undefined, tally: Tally): void {
+function compareList(
+  { column, field }: TriedColumn,
+  wanted: ExpectedList,
+  loaded: string | undefined,
+  tally: Tally,
+): void {
   const node = loaded === undefined ? undefined : readJsonValue(loaded, 0, false)
   if (node === undefined || isFault(node) || node.items.length !== wanted.length) {
-    tally.loss(column.path, undefined, `an array of ${wanted.length} items would load as ${loaded === undefined ? 'nothing' : loaded.slice(0, 60)}`)
+    tally.loss(
+      column.path,
+      undefined,
+      `an array of ${wanted.length} items would load as ${loaded === undefined ? 'nothing' : loaded.slice(0, 60)}`,
+    )
     return
   }
   node.items.forEach((item, i) => {
     const at = wanted.from + i
-    if (column.fields === undefined) compareItem(column, field, at, item, (what) => tally.loss(column.path, undefined, what))
+    if (column.fields === undefined)
+      compareItem(column, field, at, item, (what) => tally.loss(column.path, undefined, what))
     else
       column.fields.forEach((sub, j) => {
         const inner = item.items[item.keys.indexOf(sub.name)]
-        compareItem(sub, (field.fields as SampleField[])[j], at, inner, (what) => tally.loss(column.path, (field.fields as SampleField[])[j].path, what))
+        compareItem(sub, (field.fields as SampleField[])[j], at, inner, (what) =>
+          tally.loss(column.path, (field.fields as SampleField[])[j].path, what),
+        )
       })
   })
 }
 
-function compareItem(column: Column, field: SampleField, at: number, item: JsonNode | undefined, onLoss: (what: string) => void): void {
+function compareItem(
+  column: Column,
+  field: SampleField,
+  at: number,
+  item: JsonNode | undefined,
+  onLoss: (what: string) => void,
+): void {
   const wanted = valueAt(field, at)
-  const loaded = item === undefined || item.kind === 'null' ? undefined : item.kind === 'object' || item.kind === 'array' ? '[object]' : item.text
-  if (column.type === 'date' || column.type === 'timestamp' ? !sameInstant(column, wanted, loaded) : !sameValue(column, field, wanted, loaded)) onLoss(changeText(wanted, loaded))
+  const loaded =
+    item === undefined || item.kind === 'null'
+      ? undefined
+      : item.kind === 'object' || item.kind === 'array'
+        ? '[object]'
+        : item.text
+  if (
+    column.type === 'date' || column.type === 'timestamp'
+      ? !sameInstant(column, wanted, loaded)
+      : !sameValue(column, field, wanted, loaded)
+  )
+    onLoss(changeText(wanted, loaded))
 }
 
 /** Items carry times as text, which the engine casts. */
 function sameInstant(column: Column, wanted: string | undefined, loaded: string | undefined): boolean {
   if (wanted === undefined || loaded === undefined) return wanted === loaded
-  if (/^-?\d+$/.test(loaded)) return String(instantOf(wanted, column.type as 'date', column.format)) === loaded
+  if (/^-?\d+$/.test(loaded))
+    return String(instantOf(wanted, column.type as 'date', column.format)) === loaded
   const cut = loaded.replace(/(\.\d{6})\d+/, '$1')
-  return instantOf(trimmed(wanted), column.type as 'date', column.format) === instantOf(cut, column.type as 'date', 'iso')
+  return (
+    instantOf(trimmed(wanted), column.type as 'date', column.format) ===
+    instantOf(cut, column.type as 'date', 'iso')
+  )
 }
 
 const positions = new WeakMap<SampleField, Map<number, number>>()

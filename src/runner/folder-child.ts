@@ -136,7 +136,9 @@ async function loop(line: Line): Promise<void> {
   const folder = folderOf(parts.dataset)
   while (!state.stopping) {
     const { complete, growing } = await parts.source.list()
-    const waiting = complete.filter((file) => !known.has(file.name) && !isFileRead(parts.marks, folder, file.name))
+    const waiting = complete.filter(
+      (file) => !known.has(file.name) && !isFileRead(parts.marks, folder, file.name),
+    )
     if (waiting.length === 0) await rest(parts, state, writer, growing)
     for (const file of waiting) {
       if (state.stopping || drift.isOver()) break
@@ -317,4 +319,3 @@ function taken(state: FolderState, file: SourceFile, mark: number): void {
   state.next += 1
   if (file.modifiedMs > state.newestMs) state.newestMs = file.modifiedMs
 }
-

@@ -13,6 +13,28 @@ export interface Committed {
   commits: number
 }
 
+/** What the marks of the source must be, and what they become. */
+function marksOf(
+  options: SupervisorOptions,
+  batches: Prepared[],
+): { expect: Record<string, number | undefined>; next: Record<string, number> } {
+  const { marks } = options.table.snapshot
+  const expect: Record<string, number | undefined> = {}
+  const next: Record<string, number> = {}
+  for (const range of batches.flatMap((batch) => batch.ranges)) {
+    const mark = sourceMark(options.topicId, range.partition)
+    // A partition that was never committed has no mark: its start is then what the first read began with.
+    expect[mark] = marks.has(mark) ? range.start : undefined
+    next[mark] = range.next
+  }
+  for (const [path, content] of batches.flatMap((batch) => Object.entries(batch.files ?? {}))) {
+    const mark = fileMark(folderOf(options.childSettings.dataset), path)
+    next[mark] = content
+    expect[mark] = undefined
+  }
+  return { expect, next }
+}
+
 /**
  * Commits the batches and adds them up; returns the table's version. Batches without ranges commit nothing.
  */
@@ -27,20 +49,7 @@ export async function commitBatches(
   const adds = batches.flatMap((batch) => batch.adds)
   const ranges = batches.flatMap((batch) => batch.ranges)
   if (ranges.length === 0) return options.table.snapshot.version
-  const { marks } = options.table.snapshot
-  const expect: Record<string, number | undefined> = {}
-  const next: Record<string, number> = {}
-  for (const range of ranges) {
-    const mark = sourceMark(options.topicId, range.partition)
-    // A partition that was never committed has no mark: its start is then what the first read began with.
-    expect[mark] = marks.has(mark) ? range.start : undefined
-    next[mark] = range.next
-  }
-  for (const [path, content] of batches.flatMap((batch) => Object.entries(batch.files ?? {}))) {
-    const mark = fileMark(folderOf(options.childSettings.dataset), path)
-    next[mark] = content
-    expect[mark] = undefined
-  }
+  const { expect, next } = marksOf(options, batches)
   const newestMs = Math.max(...batches.map((batch) => batch.newestMs))
   const work = batches.find((batch) => batch.work !== undefined)?.work
   const info = {
@@ -52,7 +61,16 @@ export async function commitBatches(
   const id = randomUUID()
   const commit = (): Promise<number> =>
     options.table.commit(
-      { id, operation: 'STREAMING UPDATE', adds, removes: [], marks: next, counts: totals(counts), expect, info },
+      {
+        id,
+        operation: 'STREAMING UPDATE',
+        adds,
+        removes: [],
+        marks: next,
+        counts: totals(counts),
+        expect,
+        info,
+      },
       options.nowMs(),
     )
   const version = await whenStorageAllows(commit, options.signal, (error) => options.observer.trouble(error))

@@ -1,6 +1,7 @@
 /**
- * The batch: RAW versions that are not consumed yet, deduplicated against themselves and against everything published,
- * written partitioned, committed with the mark of what was consumed. One batch, one commit; nothing new, no commit.
+ * The batch: RAW versions that are not consumed yet, deduplicated against themselves and against everything
+ * published, written partitioned, committed with the mark of what was consumed. One batch, one commit;
+ * nothing new, no commit.
  */
 import { HeadraceError } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
@@ -28,14 +29,24 @@ export interface PublishedKeys {
   probe(keys: SortedKeys, horizonMs: number | undefined): Promise<Uint8Array>
   /** Writes keys down that the next commit publishes; they count once it has. */
   prepare(keys: SortedKeys, logicalMs: number): Promise<void>
-  /** The commit stands as `version`: what was prepared is published. Undefined: another took its place, and what was prepared goes. */
+  /**
+   * The commit stands as `version`: what was prepared is published. Undefined: another took its place, and
+   * what was prepared goes.
+   */
   settled(version: number | undefined): Promise<void>
 }
 
 export interface BatchTable {
   readonly snapshot: { version: number; marks: ReadonlyMap<string, number> }
   commit(
-    request: { operation: string; adds: DataFile[]; removes: string[]; marks: Record<string, number>; expect: Record<string, number | undefined>; info?: Record<string, unknown> },
+    request: {
+      operation: string
+      adds: DataFile[]
+      removes: string[]
+      marks: Record<string, number>
+      expect: Record<string, number | undefined>
+      info?: Record<string, unknown>
+    },
     nowMs: number,
   ): Promise<number>
 }
@@ -55,12 +66,17 @@ export interface BatchOptions {
   newFolder(): Promise<string>
   /** The folder as the engine writes to it. */
   engineFolder(name: string): string
-  /** Moves the files of a folder to their places, durable; their paths are relative to it, and then the log's. */
+  /**
+   * Moves the files of a folder to their places, durable; their paths are relative to it, and then the log's.
+   */
   place(folder: string, files: DataFile[]): Promise<DataFile[]>
   discard(names: string[]): Promise<void>
   /** Verdict on a table partition's delta; a reason holds it. */
   gate(partition: string, facts: GateFacts): string | undefined
-  /** Rows whose keys fit into memory at once: a batch takes as many RAW versions, and a version with more is gone through several times. */
+  /**
+   * Rows whose keys fit into memory at once: a batch takes as many RAW versions, and a version with more is
+   * gone through several times.
+   */
   rowsPerBatch: number
   dryRun: boolean
   nowMs: () => number
@@ -81,8 +97,14 @@ export async function runHourlyBatch(options: BatchOptions): Promise<BatchResult
   for (let attempt = 1; ; attempt += 1) {
     const before = options.table.snapshot.marks.get(consumerMark(CONSUMER))
     const result = await runOnce(options)
-    // The mark is where it was: not another batch, but upkeep was in the way (rows deleted, files merged). Another attempt sees it.
-    if (result.state === 'taken' && options.table.snapshot.marks.get(consumerMark(CONSUMER)) === before && attempt < ATTEMPTS) continue
+    // The mark is where it was: not another batch, but upkeep was in the way (rows deleted, files merged).
+    // Another attempt sees it.
+    if (
+      result.state === 'taken' &&
+      options.table.snapshot.marks.get(consumerMark(CONSUMER)) === before &&
+      attempt < ATTEMPTS
+    )
+      continue
     results.push(result)
     if (result.state !== 'published' || result.toVersion >= options.rawVersion) return results
   }
@@ -95,9 +117,14 @@ async function runOnce(options: BatchOptions): Promise<BatchResult> {
   if (plan === undefined) return result
   failpoint('batch.planned')
   if (options.dryRun) return { ...result, state: 'planned', rowsRead: plan.rows }
-  const work = options.dataset.processed.keep === 'latest' ? await keepLatest(options, plan) : await keepFirst(options, plan)
+  const work =
+    options.dataset.processed.keep === 'latest'
+      ? await keepLatest(options, plan)
+      : await keepFirst(options, plan)
   failpoint('batch.files_written')
-  Object.assign(result, work.facts, fileFacts(work.adds), { held: Object.fromEntries([...plan.held].map(([name, one]) => [name, one.reason])) })
+  Object.assign(result, work.facts, fileFacts(work.adds), {
+    held: Object.fromEntries([...plan.held].map(([name, one]) => [name, one.reason])),
+  })
   const version = await commit(options, plan, work, result)
   if (version === undefined) {
     await options.discard(work.adds.map((file) => file.path))
@@ -112,7 +139,10 @@ async function runOnce(options: BatchOptions): Promise<BatchResult> {
 interface Work {
   adds: DataFile[]
   removes: string[]
-  facts: Pick<BatchResult, 'rowsRead' | 'duplicatesInDelta' | 'duplicatesPublished' | 'published' | 'replaced' | 'partitions'>
+  facts: Pick<
+    BatchResult,
+    'rowsRead' | 'duplicatesInDelta' | 'duplicatesPublished' | 'published' | 'replaced' | 'partitions'
+  >
   settled(version: number | undefined): Promise<void>
 }
 
@@ -145,9 +175,13 @@ async function keepFirst(options: BatchOptions, plan: Plan): Promise<Work> {
   const collector = createKeyCollector(Math.ceil((plan.rows / passes) * (passes === 1 ? 1 : 1.02)))
   const facts = { rowsRead: 0, duplicatesInDelta: 0, duplicatesPublished: 0, published: 0, replaced: 0 }
   for (let pass = 0; pass < passes && plan.slices.length > 0; pass += 1) {
-    options.progress(`reading keys of ${plan.rows} rows${passes === 1 ? '' : `, pass ${pass + 1} of ${passes}`}`)
+    options.progress(
+      `reading keys of ${plan.rows} rows${passes === 1 ? '' : `, pass ${pass + 1} of ${passes}`}`,
+    )
     collector.begin(pass, passes)
-    await options.engine.readKeys(plan.slices, key, partitionBy, (words, positions, rows) => collector.add(words, positions, rows))
+    await options.engine.readKeys(plan.slices, key, partitionBy, (words, positions, rows) =>
+      collector.add(words, positions, rows),
+    )
     const arrived = collector.sorted()
     const found = await options.keys.probe(arrived, horizonMs)
     const chosen = missingKeys(arrived, found)
@@ -163,7 +197,12 @@ async function keepFirst(options: BatchOptions, plan: Plan): Promise<Work> {
   options.progress(`publishing ${facts.published} of ${facts.rowsRead} rows`)
   const folder = await options.newFolder()
   const files = facts.published === 0 ? [] : await options.engine.publish(target(options, plan, folder))
-  return { adds: await options.place(folder, files), removes: [], facts: { ...facts, partitions: rowsByPartition(files) }, settled: options.keys.settled }
+  return {
+    adds: await options.place(folder, files),
+    removes: [],
+    facts: { ...facts, partitions: rowsByPartition(files) },
+    settled: options.keys.settled,
+  }
 }
 
 /** The newest row of a key stays: files that hold an older one are rewritten in the same commit. */
@@ -171,23 +210,56 @@ async function keepLatest(options: BatchOptions, plan: Plan): Promise<Work> {
   const { key, latestBy } = options.dataset.processed
   options.progress(`comparing ${plan.rows} rows with what is published`)
   const folder = await options.newFolder()
-  const none = { adds: [], obsolete: [], rows: 0, duplicates: 0, outdated: 0, published: 0, replaced: 0, partitions: {} }
+  const none = {
+    adds: [],
+    obsolete: [],
+    rows: 0,
+    duplicates: 0,
+    outdated: 0,
+    published: 0,
+    replaced: 0,
+    partitions: {},
+  }
   const published = plan.slices.length === 0 ? [] : await options.publishedFiles()
-  const made = plan.slices.length === 0 ? none : await options.engine.replace({ ...target(options, plan, folder), key, latestBy, published })
+  const made =
+    plan.slices.length === 0
+      ? none
+      : await options.engine.replace({ ...target(options, plan, folder), key, latestBy, published })
   const names = new Map(published.map((file) => [file.path, file.name]))
-  const facts = { rowsRead: made.rows, duplicatesInDelta: made.duplicates, duplicatesPublished: made.outdated, published: made.published, replaced: made.replaced, partitions: made.partitions }
-  return { adds: await options.place(folder, made.adds), removes: made.obsolete.map((path) => names.get(path) as string), facts, settled: async () => undefined }
+  const facts = {
+    rowsRead: made.rows,
+    duplicatesInDelta: made.duplicates,
+    duplicatesPublished: made.outdated,
+    published: made.published,
+    replaced: made.replaced,
+    partitions: made.partitions,
+  }
+  return {
+    adds: await options.place(folder, made.adds),
+    removes: made.obsolete.map((path) => names.get(path) as string),
+    facts,
+    settled: async () => undefined,
+  }
 }
 
 function target(options: BatchOptions, plan: Plan, folder: string): PublishTarget {
   const { partitionBy, compression } = options.dataset.processed
-  return { slices: plan.slices, columns: options.columns, partitions: partitionBy, logicalTime: new Date(plan.logicalMs).toISOString(), folder: options.engineFolder(folder), compression }
+  return {
+    slices: plan.slices,
+    columns: options.columns,
+    partitions: partitionBy,
+    logicalTime: new Date(plan.logicalMs).toISOString(),
+    folder: options.engineFolder(folder),
+    compression,
+  }
 }
 
 function rowsByPartition(files: DataFile[]): Record<string, number> {
   const partitions: Record<string, number> = {}
   for (const file of files) {
-    const name = Object.entries(file.partitionValues).map(([key, value]) => `${key}=${value}`).join('/')
+    const name = Object.entries(file.partitionValues)
+      .map(([key, value]) => `${key}=${value}`)
+      .join('/')
     partitions[name] = (partitions[name] ?? 0) + rowsIn(file)
   }
   return partitions
@@ -197,19 +269,49 @@ function fileFacts(files: DataFile[]): Pick<BatchResult, 'files' | 'bytes'> {
   return { files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0) }
 }
 
-/** One commit: files, the mark of what was consumed, the marks of what is held. Undefined when another run was quicker. */
-async function commit(options: BatchOptions, plan: Plan, work: Work, result: BatchResult): Promise<number | undefined> {
+/**
+ * One commit: files, the mark of what was consumed, the marks of what is held. Undefined when another run was
+ * quicker.
+ */
+async function commit(
+  options: BatchOptions,
+  plan: Plan,
+  work: Work,
+  result: BatchResult,
+): Promise<number | undefined> {
   const { marks } = options.table.snapshot
   const mark = consumerMark(CONSUMER)
   const next: Record<string, number> = { [mark]: plan.to }
   for (const [name, one] of plan.held) next[heldMark(name)] = one.version
   for (const name of plan.released) if (!plan.held.has(name)) next[heldMark(name)] = -1
-  const expect: Record<string, number | undefined> = { [mark]: marks.get(mark), [deletionMark()]: marks.get(deletionMark()) }
+  const expect: Record<string, number | undefined> = {
+    [mark]: marks.get(mark),
+    [deletionMark()]: marks.get(deletionMark()),
+  }
   for (const name of plan.released) expect[heldMark(name)] = marks.get(heldMark(name))
   const { partitions, published, replaced, duplicatesInDelta, duplicatesPublished, held } = result
-  const info = { partitions, published, replaced, duplicatesInDelta, duplicatesPublished, held, rawFrom: plan.from + 1, rawTo: plan.to }
+  const info = {
+    partitions,
+    published,
+    replaced,
+    duplicatesInDelta,
+    duplicatesPublished,
+    held,
+    rawFrom: plan.from + 1,
+    rawTo: plan.to,
+  }
   try {
-    return await options.table.commit({ operation: work.removes.length > 0 ? 'MERGE' : 'WRITE', adds: work.adds, removes: work.removes, marks: next, expect, info }, options.nowMs())
+    return await options.table.commit(
+      {
+        operation: work.removes.length > 0 ? 'MERGE' : 'WRITE',
+        adds: work.adds,
+        removes: work.removes,
+        marks: next,
+        expect,
+        info,
+      },
+      options.nowMs(),
+    )
   } catch (error) {
     if (error instanceof HeadraceError && error.code === 'marks_moved') return undefined
     throw error

@@ -74,7 +74,7 @@ export function createIntake({ settings, processor, writer, send }: IntakeOption
           ...(name === undefined ? {} : { name }),
         }
         say({ doing: 'decode', ...place })
-        for (let part: Messages | undefined = some; part !== undefined; ) {
+        for (let part: Messages | undefined = some; part !== undefined;) {
           const block: BlockResult = processor.process(part, counts, known)
           if (block.discovered.size > 0) return [...block.discovered]
           await stage(block, place)

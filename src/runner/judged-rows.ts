@@ -73,7 +73,11 @@ export function createJudge(
       const { rows } = records
       if (skip.length < rows) [skip, selection] = [new Uint8Array(rows * 2), new Int32Array(rows * 2)]
       skip.fill(0, 0, rows)
-      const found = checker.check(textOver(slab), records.cells, rows, records.issues, skip)
+      const found = checker.check(
+        textOver(slab),
+        { cells: records.cells, rows, issues: records.issues },
+        skip,
+      )
       columns.forEach((column, i) => {
         const bound = bounds[i]
         const judged = { slab, cells: records.cells, width: columns.length, index: i, rows, skip, found }

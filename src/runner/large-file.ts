@@ -1,7 +1,7 @@
 /**
- * A file larger than a message may be, record by record: windows of the file go through the scanner, a record is never
- * split, and memory does not grow with the file. Well-formedness is known at the end only; the caller keeps the file's
- * rows apart until then.
+ * A file larger than a message may be, record by record: windows of the file go through the scanner, a record
+ * is never split, and memory does not grow with the file. Well-formedness is known at the end only; the
+ * caller keeps the file's rows apart until then.
  */
 import { LIMITS } from '../core/limits.ts'
 import { createSlab, reserve, type Slab } from '../core/slab.ts'

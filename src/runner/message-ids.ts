@@ -4,7 +4,14 @@ import { isUtf8 } from 'node:buffer'
 import type { Messages } from '../core/messages.ts'
 import { appendText } from '../core/slab.ts'
 import type { Dataset } from '../dataset/declaration.ts'
-import { createDedupWindow, hashBytes, hashHigh, hashLow, type DedupWindow, type Sighting } from '../planning/dedup-window.ts'
+import {
+  createDedupWindow,
+  hashBytes,
+  hashHigh,
+  hashLow,
+  type DedupWindow,
+  type Sighting,
+} from '../planning/dedup-window.ts'
 import type { MessageIds } from './row-columns.ts'
 
 export interface MessageIdentifier {
@@ -33,12 +40,16 @@ export function createIdentifier(dataset: Dataset, capacity: number): MessageIde
   return {
     ids,
     identify(m) {
-      if (ids.start.length < m.count) for (const key of ['start', 'length', 'hash'] as const) ids[key] = new Int32Array(m.count * 2)
+      if (ids.start.length < m.count)
+        for (const key of ['start', 'length', 'hash'] as const) ids[key] = new Int32Array(m.count * 2)
       for (let i = 0; i < m.count; i += 1) {
         escapeKey(m, i)
         locate(dataset, m, ids, i)
         const { bytes } = m.slab
-        ids.hash[i] = m.valueLength[i] > 0 ? crc32(bytes.subarray(m.valueStart[i], m.valueStart[i] + m.valueLength[i])) | 0 : 0
+        ids.hash[i] =
+          m.valueLength[i] > 0
+            ? crc32(bytes.subarray(m.valueStart[i], m.valueStart[i] + m.valueLength[i])) | 0
+            : 0
       }
     },
     see(m, i) {
@@ -57,7 +68,9 @@ export function createIdentifier(dataset: Dataset, capacity: number): MessageIde
   }
 }
 
-/** Keys are bytes; RAW keeps them as text. A key that is not UTF-8 is kept as base64, so that nothing is lost. */
+/**
+ * Keys are bytes; RAW keeps them as text. A key that is not UTF-8 is kept as base64, so that nothing is lost.
+ */
 function escapeKey(m: Messages, i: number): void {
   const length = m.keyLength[i]
   if (length <= 0) return
@@ -79,7 +92,9 @@ function locate(dataset: Dataset, m: Messages, ids: MessageIds, i: number): void
     ids.length[i] = m.keyLength[i]
   } else if (dataset.messageId.from === 'header' && m.headersLength[i] > 0) {
     const { bytes } = m.slab
-    const headers = JSON.parse(bytes.toString('utf8', m.headersStart[i], m.headersStart[i] + m.headersLength[i])) as [string, string | null][]
+    const headers = JSON.parse(
+      bytes.toString('utf8', m.headersStart[i], m.headersStart[i] + m.headersLength[i]),
+    ) as [string, string | null][]
     const value = headers.find(([name]) => name === dataset.messageId.header)?.[1]
     if (value === undefined || value === null) return
     ids.start[i] = appendText(m.slab, value)

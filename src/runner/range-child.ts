@@ -1,6 +1,7 @@
 /**
- * The child of a stream job whose engine reads the topic itself. It decides ranges and what is a duplicate, lets the engine make
- * the files, and reports them like every child; the supervisor commits. Disposable: what it had not reported is done again.
+ * The child of a stream job whose engine reads the topic itself. It decides ranges and what is a duplicate,
+ * lets the engine make the files, and reports them like every child; the supervisor commits. Disposable: what
+ * it had not reported is done again.
  */
 import { HeadraceError } from '../core/errors.ts'
 import type { CommittedFiles, OffsetRange, StageEngine } from '../core/engine.ts'
@@ -22,7 +23,10 @@ export interface RangeChildParts {
   identities: Pick<StageEngine, 'readMessageIds' | 'readRowIds'>
   /** Committed files (local paths) that may hold rows of the topic from an offset on. */
   filesFrom(leastOffset: number): Promise<CommittedFiles>
-  /** Ends of the partitions now; throws topic_recreated, offsets_expired and so on by name. Transient trouble is tried again inside. */
+  /**
+   * Ends of the partitions now; throws topic_recreated, offsets_expired and so on by name. Transient trouble
+   * is tried again inside.
+   */
   ends(next: ReadonlyMap<number, number>): Promise<Map<number, number>>
   /** Most messages of a batch. */
   batchMessages: number
@@ -46,10 +50,21 @@ const POLL_MS = 250
 
 export async function runRangeChild(parts: RangeChildParts): Promise<void> {
   const { settings, dataset } = parts
-  const capacity = dataset.messageId.from === 'none' ? 0 : fitWindow(dataset.dedup.window, settings.positions.length, LIMITS.dedupWindowBytes)
+  const capacity =
+    dataset.messageId.from === 'none'
+      ? 0
+      : fitWindow(dataset.dedup.window, settings.positions.length, LIMITS.dedupWindowBytes)
   const identifier = createIdentifier(dataset, capacity)
   await rebuildWindow({ ...parts, ...settings, capacity }, identifier)
-  const state: State = { positions: new Map(settings.positions.map((one) => [one.partition, one.next])), ends: new Map(), cut: false, stopping: false, ready: undefined, reported: false, wake: () => undefined }
+  const state: State = {
+    positions: new Map(settings.positions.map((one) => [one.partition, one.next])),
+    ends: new Map(),
+    cut: false,
+    stopping: false,
+    ready: undefined,
+    reported: false,
+    wake: () => undefined,
+  }
   parts.onMessage((message) => {
     if (message.type === 'cut') state.cut = true
     else if (message.type === 'stop') state.stopping = true
@@ -66,7 +81,12 @@ export async function runRangeChild(parts: RangeChildParts): Promise<void> {
   }
 }
 
-async function loop(parts: RangeChildParts, state: State, identifier: MessageIdentifier, dedups: boolean): Promise<void> {
+async function loop(
+  parts: RangeChildParts,
+  state: State,
+  identifier: MessageIdentifier,
+  dedups: boolean,
+): Promise<void> {
   const goal = new Map(parts.settings.goal)
   let announced = false
   let said = goal.size === 0
@@ -98,35 +118,81 @@ async function loop(parts: RangeChildParts, state: State, identifier: MessageIde
   }
 }
 
-const NO_COUNTS = { read: 0, accepted: 0, duplicate: 0, quarantined: 0, notes: 0, messages: 0, bytes: 0, byReason: {} }
+const NO_COUNTS = {
+  read: 0,
+  accepted: 0,
+  duplicate: 0,
+  quarantined: 0,
+  notes: 0,
+  messages: 0,
+  bytes: 0,
+  byReason: {},
+}
 
-/** A batch costs the engine half a second whatever is in it: it begins when it is asked for, or is full, or when nothing else will come. */
+/**
+ * A batch costs the engine half a second whatever is in it: it begins when it is asked for, or is full, or
+ * when nothing else will come.
+ */
 function isDue(parts: RangeChildParts, state: State, waiting: number, goal: Map<number, number>): boolean {
   return state.cut || waiting >= parts.batchMessages || goal.size > 0 || parts.settings.batchMessages > 0
 }
 
 /** The next messages of each Kafka partition, in proportion to what waits there. */
 function nextRanges(parts: RangeChildParts, state: State): OffsetRange[] {
-  const lag = [...state.positions].map(([partition, next]) => ({ partition, next, left: Math.max(0, (state.ends.get(partition) ?? next) - next) })).filter((one) => one.left > 0)
+  const lag = [...state.positions]
+    .map(([partition, next]) => ({
+      partition,
+      next,
+      left: Math.max(0, (state.ends.get(partition) ?? next) - next),
+    }))
+    .filter((one) => one.left > 0)
   const total = lag.reduce((sum, one) => sum + one.left, 0)
   const share = Math.min(1, parts.batchMessages / total)
   const most = parts.settings.batchMessages || Infinity
-  return lag.map(({ partition, next, left }) => ({ partition, from: next, until: next + Math.min(most, Math.ceil(left * share)) }))
+  return lag.map(({ partition, next, left }) => ({
+    partition,
+    from: next,
+    until: next + Math.min(most, Math.ceil(left * share)),
+  }))
 }
 
 /** Makes a batch's files durable; or says the paths that drift wants as columns. */
-async function makeBatch(parts: RangeChildParts, identifier: MessageIdentifier, dedups: boolean, ranges: OffsetRange[]): Promise<Prepared | string[]> {
+async function makeBatch(
+  parts: RangeChildParts,
+  identifier: MessageIdentifier,
+  dedups: boolean,
+  ranges: OffsetRange[],
+): Promise<Prepared | string[]> {
   const { settings } = parts
   const started = parts.nowMs()
   const verdicts = await judge(parts, identifier, dedups, ranges)
-  const made = await parts.engine.decode({ ranges, verdicts, poison: settings.poison, ingestMs: parts.nowMs() })
+  const made = await parts.engine.decode({
+    ranges,
+    verdicts,
+    poison: settings.poison,
+    ingestMs: parts.nowMs(),
+  })
   if (made.discovered.length > 0) return [...new Set(made.discovered)]
   failpoint('batch.prepared')
-  return { ranges: ranges.map(({ partition, from, until }) => ({ partition, start: from, next: until })), adds: made.files, counts: made.counts, newestMs: made.newestMs, work: { engine: 'spark', ms: parts.nowMs() - started, cores: made.tasks } }
+  return {
+    ranges: ranges.map(({ partition, from, until }) => ({ partition, start: from, next: until })),
+    adds: made.files,
+    counts: made.counts,
+    newestMs: made.newestMs,
+    work: { engine: 'spark', ms: parts.nowMs() - started, cores: made.tasks },
+  }
 }
 
-/** What the window says of the messages of the ranges and, where they were read before, which of their rows RAW has. */
-async function judge(parts: RangeChildParts, identifier: MessageIdentifier, dedups: boolean, ranges: OffsetRange[]): Promise<Verdict[]> {
+/**
+ * What the window says of the messages of the ranges and, where they were read before, which of their rows
+ * RAW has.
+ */
+async function judge(
+  parts: RangeChildParts,
+  identifier: MessageIdentifier,
+  dedups: boolean,
+  ranges: OffsetRange[],
+): Promise<Verdict[]> {
   const verdicts = new Map<string, Verdict>()
   const verdictOf = (partition: number, offset: number): Verdict => {
     const at = `${partition}:${offset}`
@@ -140,7 +206,9 @@ async function judge(parts: RangeChildParts, identifier: MessageIdentifier, dedu
       if (sighting !== 'new') verdictOf(partition, offset).sighting = sighting
     })
   const reread = new Map(parts.settings.positions.map((one) => [one.partition, one.rereadUntil]))
-  const again = ranges.map((range) => ({ ...range, until: Math.min(range.until, reread.get(range.partition) ?? 0) })).filter((range) => range.from < range.until)
+  const again = ranges
+    .map((range) => ({ ...range, until: Math.min(range.until, reread.get(range.partition) ?? 0) }))
+    .filter((range) => range.from < range.until)
   if (again.length > 0) {
     const { files } = await parts.filesFrom(Math.min(...again.map((one) => one.from)))
     for (const id of await parts.identities.readRowIds(files, parts.settings.topicId, again)) {
@@ -152,10 +220,20 @@ async function judge(parts: RangeChildParts, identifier: MessageIdentifier, dedu
 }
 
 function alive(state: State, identifier: MessageIdentifier): ToSupervisor {
-  return { type: 'alive', rssBytes: process.memoryUsage.rss(), heapBytes: process.memoryUsage().heapUsed, ends: [...state.ends], positions: [...state.positions], windowBytes: identifier.windowBytes(), windowMessages: identifier.windowMessages() }
+  return {
+    type: 'alive',
+    rssBytes: process.memoryUsage.rss(),
+    heapBytes: process.memoryUsage().heapUsed,
+    ends: [...state.ends],
+    positions: [...state.positions],
+    windowBytes: identifier.windowBytes(),
+    windowMessages: identifier.windowMessages(),
+  }
 }
 
-/** True for an error after which the child ends without a word, so that the supervisor narrows the range down. */
+/**
+ * True for an error after which the child ends without a word, so that the supervisor narrows the range down.
+ */
 export function isSilent(error: unknown): boolean {
   return error instanceof HeadraceError && error.code === 'decoder_crashed'
 }

@@ -1,6 +1,7 @@
 /**
- * A task: closed ranges of a topic, read, decoded, checked and written by the parts of the embedded stream, in a process of its
- * own wherever an engine put it. What it found it says in lines; it commits nothing, and another attempt writes other files.
+ * A task: closed ranges of a topic, read, decoded, checked and written by the parts of the embedded stream,
+ * in a process of its own wherever an engine put it. What it found it says in lines; it commits nothing, and
+ * another attempt writes other files.
  */
 import { HeadraceError } from '../core/errors.ts'
 import type { StageEngine } from '../core/engine.ts'
@@ -44,7 +45,11 @@ export interface TaskRange {
 export interface TaskParts {
   settings: TaskSettings
   ranges: TaskRange[]
-  openReader(positions: PartitionPosition[], until: Map<number, number>, onTrouble: (error: HeadraceError) => void): MessageReader
+  openReader(
+    positions: PartitionPosition[],
+    until: Map<number, number>,
+    onTrouble: (error: HeadraceError) => void,
+  ): MessageReader
   /** Only for work: files. */
   openEngine(): Promise<StageEngine>
   store: ObjectStore
@@ -90,7 +95,13 @@ export function unpackHeads(packed: string): Heads[] {
   const bytes = Buffer.from(packed, 'base64')
   return Array.from({ length: bytes.length / (HEAD_WORDS * 4) }, (_, i) => {
     const word = (k: number): number => bytes.readInt32LE((i * HEAD_WORDS + k) * 4)
-    return { partition: word(0), offset: (word(1) >>> 0) + word(2) * TWO_32, high: word(3), low: word(4), content: word(5) }
+    return {
+      partition: word(0),
+      offset: (word(1) >>> 0) + word(2) * TWO_32,
+      high: word(3),
+      low: word(4),
+      content: word(5),
+    }
   })
 }
 
@@ -98,34 +109,63 @@ export function unpackHeads(packed: string): Heads[] {
 export async function decodeRanges(parts: TaskParts): Promise<DecodedRange> {
   const { settings, store } = parts
   const { dataset, columns } = settings
-  const verdicts = new Map(parts.ranges.flatMap((range) => range.verdicts).map((one) => [`${one.partition}:${one.offset}`, one]))
-  const judged: MessageIdentifier = { ...createIdentifier(dataset, 0), see: (m, i) => verdicts.get(`${m.partition[i]}:${m.offset[i]}`)?.sighting ?? 'new' }
+  const verdicts = new Map(
+    parts.ranges.flatMap((range) => range.verdicts).map((one) => [`${one.partition}:${one.offset}`, one]),
+  )
+  const judged: MessageIdentifier = {
+    ...createIdentifier(dataset, 0),
+    see: (m, i) => verdicts.get(`${m.partition[i]}:${m.offset[i]}`)?.sighting ?? 'new',
+  }
   const known = [...verdicts.values()].some((one) => one.known.length > 0)
-    ? (partition: number, offset: number, ordinal: number): boolean => verdicts.get(`${partition}:${offset}`)?.known.includes(ordinal) === true
+    ? (partition: number, offset: number, ordinal: number): boolean =>
+        verdicts.get(`${partition}:${offset}`)?.known.includes(ordinal) === true
     : undefined
-  const processor = createBlockProcessor({ dataset, columns, identifier: judged, poison: poisonByPlace(settings.poison) })
+  const processor = createBlockProcessor({
+    dataset,
+    columns,
+    identifier: judged,
+    poison: poisonByPlace(settings.poison),
+  })
   const engine = await parts.openEngine()
-  const writer = await createBatchWriter({ dataset, columns, engine, store, topic: settings.topic, topicId: settings.topicId, nowMs: () => settings.ingestMs })
+  const writer = await createBatchWriter({
+    dataset,
+    columns,
+    engine,
+    store,
+    topic: settings.topic,
+    topicId: settings.topicId,
+    nowMs: () => settings.ingestMs,
+  })
   const counts = emptyCounts()
   const discovered = new Set<string>()
   let newestMs = 0
   for await (const messages of blocks(parts)) {
     for (let i = 0; i < messages.count; i += 1) newestMs = Math.max(newestMs, messages.time[i])
-    for (let part: Messages | undefined = messages; part !== undefined; ) {
+    for (let part: Messages | undefined = messages; part !== undefined;) {
       const block: BlockResult = processor.process(part, counts, known)
       for (const path of block.discovered) discovered.add(path)
       await writer.add(block).catch(shorten)
       part = block.rest
     }
   }
-  const files = discovered.size > 0 ? (await writer.discard(), []) : await writer.finish().then((one) => one.files).catch(shorten)
+  const files =
+    discovered.size > 0
+      ? (await writer.discard(), [])
+      : await writer
+          .finish()
+          .then((one) => one.files)
+          .catch(shorten)
   engine.close()
   return { files, counts, newestMs, discovered: [...discovered], tasks: 1 }
 }
 
-/** What a task says at its end is cut at a few kilobytes: of the rows that were refused the first few are enough for the next attempt. */
+/**
+ * What a task says at its end is cut at a few kilobytes: of the rows that were refused the first few are
+ * enough for the next attempt.
+ */
 function shorten(error: unknown): never {
-  if (error instanceof HeadraceError && error.code === 'rows_refused') error.params.rows = (error.params.rows as unknown[]).slice(0, 10)
+  if (error instanceof HeadraceError && error.code === 'rows_refused')
+    error.params.rows = (error.params.rows as unknown[]).slice(0, 10)
   throw error
 }
 
@@ -133,7 +173,11 @@ function shorten(error: unknown): never {
 async function* blocks(parts: TaskParts): AsyncGenerator<Messages> {
   const until = new Map(parts.ranges.map((range) => [range.partition, range.until]))
   const next = new Map(parts.ranges.map((range) => [range.partition, range.from]))
-  const reader = parts.openReader(parts.ranges.map(({ partition, from }) => ({ partition, next: from })), until, () => undefined)
+  const reader = parts.openReader(
+    parts.ranges.map(({ partition, from }) => ({ partition, next: from })),
+    until,
+    () => undefined,
+  )
   const messages = createMessages(createSlab(LIMITS.slabBytes * 2), 8192)
   try {
     while ([...until].some(([partition, end]) => (next.get(partition) ?? 0) < end)) {

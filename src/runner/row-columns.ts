@@ -14,13 +14,18 @@ export function stagedOrigin(dataset: Dataset): StageColumn[] {
 }
 
 /** The others, for a file of one batch. What is left out is null. */
-export function derivedOrigin(dataset: Dataset, file: { topic: string; topicId: string; ingestTime: string }): DerivedColumn[] {
+export function derivedOrigin(
+  dataset: Dataset,
+  file: { topic: string; topicId: string; ingestTime: string },
+): DerivedColumn[] {
   const constants: DerivedColumn[] = [
     { name: 'topic', type: 'string', value: file.topic },
     { name: 'topic_id', type: 'string', value: file.topicId },
     { name: 'ingest_time', type: 'timestamp', value: file.ingestTime },
   ]
-  return dataset.messageId.from === 'key' ? [...constants, { name: 'message_id', type: 'string', sameAs: 'message_key' }] : constants
+  return dataset.messageId.from === 'key'
+    ? [...constants, { name: 'message_id', type: 'string', sameAs: 'message_key' }]
+    : constants
 }
 
 /** Spans of each message's identity; length -1 when it has none. */
@@ -40,7 +45,19 @@ export interface OriginColumns {
 
 export function createOriginColumns(dataset: Dataset): OriginColumns {
   const columns = stagedOrigin(dataset).map((column) => createColumn(column.kind))
-  const [hash, time, ordinals, offset, partition, headers, key, id] = columns.toReversed() as (ColumnValues | undefined)[] as [ColumnValues, ColumnValues, ColumnValues, ColumnValues, ColumnValues, ColumnValues, ColumnValues, ColumnValues | undefined]
+  const [hash, time, ordinals, offset, partition, headers, key, id] = columns.toReversed() as (
+    | ColumnValues
+    | undefined
+  )[] as [
+    ColumnValues,
+    ColumnValues,
+    ColumnValues,
+    ColumnValues,
+    ColumnValues,
+    ColumnValues,
+    ColumnValues,
+    ColumnValues | undefined,
+  ]
   return {
     columns,
     get ordinals() {

@@ -1,6 +1,7 @@
 /**
- * A child of a stream job: reads its Kafka partitions, decodes, checks and writes files; commits nothing. It is disposable:
- * whatever kills it costs the files it had not reported, and the next child reads the same range again.
+ * A child of a stream job: reads its Kafka partitions, decodes, checks and writes files; commits nothing. It
+ * is disposable: whatever kills it costs the files it had not reported, and the next child reads the same
+ * range again.
  */
 import { HeadraceError, failure, reasonOf } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -13,7 +14,7 @@ import type { Column, Dataset } from '../dataset/declaration.ts'
 import { fitWindow } from '../planning/dedup-window.ts'
 import { createBlockProcessor } from './block.ts'
 import { createBatchWriter, type BatchWriter } from './batch-writer.ts'
-import { createIntake, poisonByPlace, refusedByPlace } from './intake.ts'
+import { createIntake, poisonByPlace, refusedByPlace, type Intake } from './intake.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 import { emptyCounts } from '../core/results.ts'
 import type { KnownRow } from './quarantine-rows.ts'
@@ -30,7 +31,11 @@ export interface ChildParts {
   store: ObjectStore
   /** Committed files (local paths) that may hold rows of the topic from an offset on. */
   filesFrom(leastOffset: number): Promise<CommittedFiles>
-  openReader(positions: PartitionPosition[], until: Map<number, number> | undefined, onTrouble: (error: HeadraceError) => void): MessageReader
+  openReader(
+    positions: PartitionPosition[],
+    until: Map<number, number> | undefined,
+    onTrouble: (error: HeadraceError) => void,
+  ): MessageReader
   nowMs: () => number
   send(message: ToSupervisor): void
   onMessage(handler: (message: ToChild) => void): void
@@ -40,12 +45,20 @@ const POLL_MS = 250
 
 export async function runStreamChild(parts: ChildParts): Promise<void> {
   const { settings, dataset } = parts
-  const capacity = dataset.messageId.from === 'none' ? 0 : fitWindow(dataset.dedup.window, settings.positions.length, LIMITS.dedupWindowBytes)
+  const capacity =
+    dataset.messageId.from === 'none'
+      ? 0
+      : fitWindow(dataset.dedup.window, settings.positions.length, LIMITS.dedupWindowBytes)
   const identifier = createIdentifier(dataset, capacity)
   await rebuildWindow({ ...parts, ...settings, identities: parts.engine, capacity }, identifier)
   const state = createState(parts)
-  const until = settings.batchMessages === 0 ? undefined : new Map(settings.positions.map((one) => [one.partition, one.next + settings.batchMessages]))
-  const reader = parts.openReader(settings.positions, until, (error) => parts.send({ type: 'trouble', code: error.code, message: error.message }))
+  const until =
+    settings.batchMessages === 0
+      ? undefined
+      : new Map(settings.positions.map((one) => [one.partition, one.next + settings.batchMessages]))
+  const reader = parts.openReader(settings.positions, until, (error) =>
+    parts.send({ type: 'trouble', code: error.code, message: error.message }),
+  )
   listen(parts, state, until)
   const heartbeat = setInterval(() => parts.send(alive(state, identifier)), LIMITS.childHeartbeatMs)
   parts.send({ type: 'ready' })
@@ -67,14 +80,28 @@ interface ChildState {
   stopping: boolean
   /** Why files could not be written; thrown where the loop next looks. */
   failure: unknown
-  /** A batch was reported and its commit is not yet confirmed: at most one, so that memory and order are bounded. */
+  /**
+   * A batch was reported and its commit is not yet confirmed: at most one, so that memory and order are
+   * bounded.
+   */
   reported: boolean
   wake: () => void
 }
 
 function createState(parts: ChildParts): ChildState {
   const positions = new Map(parts.settings.positions.map((one) => [one.partition, one.next]))
-  return { positions, starts: new Map(positions), ends: new Map(), newestMs: 0, counts: emptyCounts(), cut: false, stopping: false, failure: undefined, reported: false, wake: () => undefined }
+  return {
+    positions,
+    starts: new Map(positions),
+    ends: new Map(),
+    newestMs: 0,
+    counts: emptyCounts(),
+    cut: false,
+    stopping: false,
+    failure: undefined,
+    reported: false,
+    wake: () => undefined,
+  }
 }
 
 /** With a bound on the batch, each commit lets the child read as much again. */
@@ -83,17 +110,46 @@ function listen(parts: ChildParts, state: ChildState, until: Map<number, number>
     if (message.type === 'cut') state.cut = true
     else if (message.type === 'committed') {
       state.reported = false
-      for (const partition of until?.keys() ?? []) until?.set(partition, (state.positions.get(partition) as number) + parts.settings.batchMessages)
+      for (const partition of until?.keys() ?? [])
+        until?.set(partition, (state.positions.get(partition) as number) + parts.settings.batchMessages)
     } else if (message.type === 'stop') state.stopping = true
     state.wake()
   })
 }
 
-async function loop(parts: ChildParts, state: ChildState, identifier: MessageIdentifier, reader: MessageReader, until: Map<number, number> | undefined): Promise<void> {
+/** What messages go into, and what it writes them with. */
+async function openIntake(
+  parts: ChildParts,
+  identifier: MessageIdentifier,
+): Promise<{ writer: BatchWriter; intake: Intake }> {
   const { settings, dataset, columns } = parts
-  const processor = createBlockProcessor({ dataset, columns, identifier, poison: poisonByPlace(settings.poison), refused: refusedByPlace(settings.refused) })
-  const writer = await createBatchWriter({ ...parts, topic: settings.topic, topicId: settings.topicId, share: settings.share, beforeWrite: settings.careful ? () => intake.beforeWrite() : undefined })
+  const processor = createBlockProcessor({
+    dataset,
+    columns,
+    identifier,
+    poison: poisonByPlace(settings.poison),
+    refused: refusedByPlace(settings.refused),
+  })
+  const writer = await createBatchWriter({
+    ...parts,
+    topic: settings.topic,
+    topicId: settings.topicId,
+    share: settings.share,
+    beforeWrite: settings.careful ? () => intake.beforeWrite() : undefined,
+  })
   const intake = createIntake({ ...parts, processor, writer })
+  return { writer, intake }
+}
+
+async function loop(
+  parts: ChildParts,
+  state: ChildState,
+  identifier: MessageIdentifier,
+  reader: MessageReader,
+  until: Map<number, number> | undefined,
+): Promise<void> {
+  const { settings } = parts
+  const { writer, intake } = await openIntake(parts, identifier)
   const messages = createMessages(createSlab(LIMITS.slabBytes * 2), 8192)
   /** A read may take long on a quiet topic; a cut does not wait for it. */
   let reading: ReturnType<MessageReader['read']> | undefined
@@ -109,7 +165,8 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
       continue
     }
     if (mustWait(state, writer.stagedBytes, until)) {
-      if (!boundSaid && !state.reported && hasProgress(state)) parts.send({ type: 'all-read', bound: (boundSaid = true) })
+      if (!boundSaid && !state.reported && hasProgress(state))
+        parts.send({ type: 'all-read', bound: (boundSaid = true) })
       await pause(POLL_MS, undefined, state)
       continue
     }
@@ -129,7 +186,10 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
       announced = true
       parts.send({ type: 'pending', rows: writer.rows })
     }
-    if (!goalReached && settings.goal.every(([partition, end]) => (state.positions.get(partition) ?? 0) >= end)) {
+    if (
+      !goalReached &&
+      settings.goal.every(([partition, end]) => (state.positions.get(partition) ?? 0) >= end)
+    ) {
       goalReached = true
       parts.send({ type: 'all-read' })
     }
@@ -139,7 +199,10 @@ async function loop(parts: ChildParts, state: ChildState, identifier: MessageIde
 /** Backpressure: with a reported batch unconfirmed and the next one half full, nothing more is read. */
 function mustWait(state: ChildState, stagedBytes: number, until: Map<number, number> | undefined): boolean {
   if (state.reported && stagedBytes > LIMITS.stagedBytes / 2) return true
-  return until !== undefined && [...until].every(([partition, end]) => (state.positions.get(partition) ?? 0) >= end)
+  return (
+    until !== undefined &&
+    [...until].every(([partition, end]) => (state.positions.get(partition) ?? 0) >= end)
+  )
 }
 
 /** A read that is still on its way when the child stops fails with nobody listening. */
@@ -163,16 +226,28 @@ function hasProgress(state: ChildState): boolean {
 
 /** Closes the batch and reports it when its files are durable; meanwhile the next one is read. */
 async function report(parts: ChildParts, state: ChildState, writer: BatchWriter): Promise<void> {
-  const ranges = [...state.positions].map(([partition, next]) => ({ partition, start: state.starts.get(partition) as number, next }))
+  const ranges = [...state.positions].map(([partition, next]) => ({
+    partition,
+    start: state.starts.get(partition) as number,
+    next,
+  }))
   const { counts, newestMs } = state
   if (counts.read !== counts.accepted + counts.duplicate + counts.quarantined)
-    throw failure('reconcile_failed', { what: 'a batch', left: `${counts.read} read`, right: `${counts.accepted} accepted + ${counts.duplicate} duplicate + ${counts.quarantined} quarantined` })
+    throw failure('reconcile_failed', {
+      what: 'a batch',
+      left: `${counts.read} read`,
+      right: `${counts.accepted} accepted + ${counts.duplicate} duplicate + ${counts.quarantined} quarantined`,
+    })
   state.starts = new Map(state.positions)
   state.counts = emptyCounts()
   state.newestMs = 0
   const { files } = await writer.finish()
   files.then(
-    (adds) => parts.send({ type: 'prepared', batch: { ranges: ranges.filter((one) => one.next !== one.start), adds, counts, newestMs } }),
+    (adds) =>
+      parts.send({
+        type: 'prepared',
+        batch: { ranges: ranges.filter((one) => one.next !== one.start), adds, counts, newestMs },
+      }),
     (error: unknown) => {
       state.failure = error
       state.wake()
@@ -186,7 +261,11 @@ function noteNewest(state: ChildState, times: Float64Array, count: number): void
 }
 
 /** After a rewind: which of the rows about to be read are in RAW already. */
-async function knownRows(parts: ChildParts, state: ChildState, messages: { partition: Int32Array; offset: Float64Array; count: number }): Promise<KnownRow | undefined> {
+async function knownRows(
+  parts: ChildParts,
+  state: ChildState,
+  messages: { partition: Int32Array; offset: Float64Array; count: number },
+): Promise<KnownRow | undefined> {
   const ranges = new Map<number, OffsetRange>()
   for (const { partition, rereadUntil } of parts.settings.positions) {
     if ((state.positions.get(partition) ?? Infinity) >= rereadUntil) continue
@@ -218,6 +297,7 @@ function alive(state: ChildState, identifier: MessageIdentifier): ToSupervisor {
 
 /** What a child says last when it fails with an error that it understands. */
 export function failedMessage(error: unknown): ToSupervisor {
-  if (error instanceof HeadraceError) return { type: 'failed', code: error.code, params: error.params, message: error.message }
+  if (error instanceof HeadraceError)
+    return { type: 'failed', code: error.code, params: error.params, message: error.message }
   return { type: 'failed', code: 'internal', params: { reason: reasonOf(error) }, message: reasonOf(error) }
 }

@@ -12,12 +12,16 @@ export interface TickOptions {
 
 /** The clock is looked at so often, so that a jump or a machine that slept is noticed. */
 const LOOK_MS = 15_000
-/** A clock set back further than this was wrong before: the schedule begins anew instead of waiting for it to come by again. */
+/**
+ * A clock set back further than this was wrong before: the schedule begins anew instead of waiting for it to
+ * come by again.
+ */
 const SET_BACK_MS = 26 * 3_600_000
 
 /**
- * Returns when the signal aborts or no tick is left. Ticks that passed while the action ran, the machine slept or the clock
- * jumped ahead are made good by one action, at once: it takes all that is new anyway. No tick runs twice when the clock is set back.
+ * Returns when the signal aborts or no tick is left. Ticks that passed while the action ran, the machine
+ * slept or the clock jumped ahead are made good by one action, at once: it takes all that is new anyway. No
+ * tick runs twice when the clock is set back.
  */
 export async function runAtTicks(options: TickOptions): Promise<void> {
   const { schedule, signal } = options

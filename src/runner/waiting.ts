@@ -25,13 +25,21 @@ export function pause(ms: number, signal?: AbortSignal, sleeper?: Sleeper): Prom
 /** Errors after which storage may take the same thing later. */
 export const STORAGE_WAITS: readonly string[] = ['storage_full', 'store_unreachable']
 
-/** A full disk, or storage that is away, loses nothing: the same action is tried again until it goes through or somebody stops us. */
-export async function whenStorageAllows<T>(action: () => Promise<T>, signal: AbortSignal, onTrouble: (error: HeadraceError) => void): Promise<T> {
+/**
+ * A full disk, or storage that is away, loses nothing: the same action is tried again until it goes through
+ * or somebody stops us.
+ */
+export async function whenStorageAllows<T>(
+  action: () => Promise<T>,
+  signal: AbortSignal,
+  onTrouble: (error: HeadraceError) => void,
+): Promise<T> {
   for (;;) {
     try {
       return await action()
     } catch (error) {
-      if (!(error instanceof HeadraceError) || !STORAGE_WAITS.includes(error.code) || signal.aborted) throw error
+      if (!(error instanceof HeadraceError) || !STORAGE_WAITS.includes(error.code) || signal.aborted)
+        throw error
       onTrouble(error)
       await pause(STORAGE_PAUSE_MS, signal)
     }

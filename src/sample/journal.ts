@@ -1,6 +1,7 @@
 /**
- * The producer's journal: one line per acknowledged message, written after the acknowledgement. It is the independent
- * witness of the tests (what was acknowledged must be in RAW, once) and where a stopped producer goes on.
+ * The producer's journal: one line per acknowledged message, written after the acknowledgement. It is the
+ * independent witness of the tests (what was acknowledged must be in RAW, once) and where a stopped producer
+ * goes on.
  */
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
@@ -39,16 +40,25 @@ export async function openJournal(path: string, wanted: JournalHeader): Promise<
     async append(lines) {
       if (lines.length === 0) return
       next = lines[lines.length - 1].index + 1
-      await appendFile(path, lines.map((line) => `${line.index}\t${line.kind}\t${line.messageId}\t${line.partition}\t${line.offset}\n`).join(''))
+      await appendFile(
+        path,
+        lines
+          .map(
+            (line) => `${line.index}\t${line.kind}\t${line.messageId}\t${line.partition}\t${line.offset}\n`,
+          )
+          .join(''),
+      )
     },
   }
 }
 
 export async function readJournal(path: string): Promise<{ header: JournalHeader; lines: JournalLine[] }> {
   const [first, ...rest] = (await readFile(path, 'utf8')).split('\n')
-  const lines = rest.filter((line) => line.split('\t').length === 5).map((line): JournalLine => {
-    const [index, kind, messageId, partition, offset] = line.split('\t')
-    return { index: Number(index), kind, messageId, partition: Number(partition), offset: Number(offset) }
-  })
+  const lines = rest
+    .filter((line) => line.split('\t').length === 5)
+    .map((line): JournalLine => {
+      const [index, kind, messageId, partition, offset] = line.split('\t')
+      return { index: Number(index), kind, messageId, partition: Number(partition), offset: Number(offset) }
+    })
   return { header: JSON.parse(first) as JournalHeader, lines }
 }

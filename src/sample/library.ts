@@ -1,6 +1,7 @@
 /**
- * Sample messages: an XML <library> of one to five <book> each, made from a seed and a number alone, so that a producer
- * that was stopped goes on exactly where it was, and an oracle can say what must have arrived without being told.
+ * Sample messages: an XML <library> of one to five <book> each, made from a seed and a number alone, so that
+ * a producer that was stopped goes on exactly where it was, and an oracle can say what must have arrived
+ * without being told.
  */
 
 export interface Shares {
@@ -25,11 +26,82 @@ export interface SampleMessage {
   quarantined: number
 }
 
-const FIRST = ['Ada', 'Brigitte', 'Chidi', 'Dai', 'Elif', 'Farid', 'Gisèle', 'Hiroko', 'Ivana', 'João', 'Kwame', 'Léa', 'Mihai', 'Noor', 'Olga', 'Pedro']
-const LAST = ['Abe', 'Brown', 'Costa', 'Diallo', 'Eriksson', 'Fontaine', 'García', 'Haddad', 'Ito', 'Jensen', 'Kovač', 'Lindqvist', 'Müller', 'Novák', 'Okafor', 'Petrov']
-const COUNTRY = ['Brazil', 'Canada', 'Côte d’Ivoire', 'France', 'Germany', 'Ghana', 'India', 'Japan', 'Kenya', 'Mexico', 'Poland', 'Sweden', 'UK', 'USA']
-const SUBJECT = ['Rivers', 'Databases', 'Weather', 'Bridges', 'Orchards', 'Compilers', 'Harbours', 'Clocks', 'Glaciers', 'Markets', 'Lighthouses', 'Queues']
-const STYLE = ['A Short History of', 'The Quiet Life of', 'Notes on', 'Beyond', 'Learning to Love', 'An Atlas of', 'Letters about', 'The Economics of']
+const FIRST = [
+  'Ada',
+  'Brigitte',
+  'Chidi',
+  'Dai',
+  'Elif',
+  'Farid',
+  'Gisèle',
+  'Hiroko',
+  'Ivana',
+  'João',
+  'Kwame',
+  'Léa',
+  'Mihai',
+  'Noor',
+  'Olga',
+  'Pedro',
+]
+const LAST = [
+  'Abe',
+  'Brown',
+  'Costa',
+  'Diallo',
+  'Eriksson',
+  'Fontaine',
+  'García',
+  'Haddad',
+  'Ito',
+  'Jensen',
+  'Kovač',
+  'Lindqvist',
+  'Müller',
+  'Novák',
+  'Okafor',
+  'Petrov',
+]
+const COUNTRY = [
+  'Brazil',
+  'Canada',
+  'Côte d’Ivoire',
+  'France',
+  'Germany',
+  'Ghana',
+  'India',
+  'Japan',
+  'Kenya',
+  'Mexico',
+  'Poland',
+  'Sweden',
+  'UK',
+  'USA',
+]
+const SUBJECT = [
+  'Rivers',
+  'Databases',
+  'Weather',
+  'Bridges',
+  'Orchards',
+  'Compilers',
+  'Harbours',
+  'Clocks',
+  'Glaciers',
+  'Markets',
+  'Lighthouses',
+  'Queues',
+]
+const STYLE = [
+  'A Short History of',
+  'The Quiet Life of',
+  'Notes on',
+  'Beyond',
+  'Learning to Love',
+  'An Atlas of',
+  'Letters about',
+  'The Economics of',
+]
 
 /** How far back a duplicate repeats: well inside the default window. */
 const REPEAT_WITHIN = 900
@@ -68,8 +140,17 @@ interface Book {
 function makeBook(random: () => number): Book {
   const pick = (words: string[]): string => words[Math.floor(random() * words.length)]
   const [first, second] = [pick(SUBJECT), pick(SUBJECT)]
-  const title = random() < 0.02 ? `${pick(STYLE)} ${first} & ${second}` : `${pick(STYLE)} ${first} and ${second}, volume ${1 + Math.floor(random() * 40)}`
-  return { id: uuid(random), title, author: `${pick(FIRST)} ${pick(LAST)}`, country: pick(COUNTRY), year: String(2000 + Math.floor(random() * 24)) }
+  const title =
+    random() < 0.02
+      ? `${pick(STYLE)} ${first} & ${second}`
+      : `${pick(STYLE)} ${first} and ${second}, volume ${1 + Math.floor(random() * 40)}`
+  return {
+    id: uuid(random),
+    title,
+    author: `${pick(FIRST)} ${pick(LAST)}`,
+    country: pick(COUNTRY),
+    year: String(2000 + Math.floor(random() * 24)),
+  }
 }
 
 function libraryXml(books: Book[]): string {
@@ -134,8 +215,9 @@ function escape(text: string): string {
 }
 
 /**
- * sfc32 (Chris Doty-Humphrey, PractRand) seeded by (seed, index): every message has its own stream of numbers in [0, 1).
- * 128 bits of state, because ids are drawn from it: with 32 bits two of a million books would share one.
+ * sfc32 (Chris Doty-Humphrey, PractRand) seeded by (seed, index): every message has its own stream of numbers
+ * in [0, 1). 128 bits of state, because ids are drawn from it: with 32 bits two of a million books would
+ * share one.
  */
 function generator(seed: number, index: number): () => number {
   let [a, b, c, d] = [seed | 0, index | 0, (seed ^ 0x9e3779b9) | 0, 1]
@@ -155,6 +237,9 @@ const HEX = Array.from({ length: 65_536 }, (_, i) => i.toString(16).padStart(4, 
 
 function uuid(random: () => number): string {
   const part = (): string => HEX[Math.floor(random() * 65_536)]
-  const [version, variant] = [HEX[0x4000 | Math.floor(random() * 0x1000)], HEX[0x8000 | Math.floor(random() * 0x4000)]]
+  const [version, variant] = [
+    HEX[0x4000 | Math.floor(random() * 0x1000)],
+    HEX[0x8000 | Math.floor(random() * 0x4000)],
+  ]
   return `${part()}${part()}-${part()}-${version}-${variant}-${part()}${part()}${part()}`
 }

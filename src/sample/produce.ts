@@ -1,4 +1,7 @@
-/** The producer: makes messages, sends them in batches, keeps the journal, at a rate or flat out, once or for ever. */
+/**
+ * The producer: makes messages, sends them in batches, keeps the journal, at a rate or flat out, once or for
+ * ever.
+ */
 import type { MessageSink } from '../core/message-sink.ts'
 import { sampleMessage, type MessageKind, type SampleMessage } from './library.ts'
 import type { Journal } from './journal.ts'
@@ -28,13 +31,32 @@ const BATCH = 1_000
 export async function produce(options: ProduceOptions): Promise<ProduceSummary> {
   const { journal, sink, signal } = options
   const started = options.nowMs()
-  const summary: ProduceSummary = { messages: 0, bytes: 0, records: 0, byKind: { good: 0, duplicate: 0, malformed: 0, late: 0, invalid: 0 }, seconds: 0 }
+  const summary: ProduceSummary = {
+    messages: 0,
+    bytes: 0,
+    records: 0,
+    byKind: { good: 0, duplicate: 0, malformed: 0, late: 0, invalid: 0 },
+    seconds: 0,
+  }
   while (summary.messages < options.count && !signal.aborted) {
     const size = batchSize(options, summary.messages)
-    const messages = Array.from({ length: size }, (_, i) => sampleMessage(journal.header.seed, journal.next + i, journal.header.shares))
-    const outgoing = messages.map((message) => ({ key: message.messageId, value: Buffer.from(message.xml), timeMs: options.nowMs() - message.lateHours * 3_600_000 }))
+    const messages = Array.from({ length: size }, (_, i) =>
+      sampleMessage(journal.header.seed, journal.next + i, journal.header.shares),
+    )
+    const outgoing = messages.map((message) => ({
+      key: message.messageId,
+      value: Buffer.from(message.xml),
+      timeMs: options.nowMs() - message.lateHours * 3_600_000,
+    }))
     const acknowledged = await sink.send(outgoing)
-    await journal.append(messages.map((message, i) => ({ index: message.index, kind: message.kind, messageId: message.messageId, ...acknowledged[i] })))
+    await journal.append(
+      messages.map((message, i) => ({
+        index: message.index,
+        kind: message.kind,
+        messageId: message.messageId,
+        ...acknowledged[i],
+      })),
+    )
     for (const [i, message] of messages.entries()) count(summary, message, outgoing[i].value.length)
     options.progress(summary.messages)
     await keepRate(options, started, summary.messages)
@@ -45,7 +67,10 @@ export async function produce(options: ProduceOptions): Promise<ProduceSummary> 
 
 /** Small batches at a low rate, so that messages flow evenly. */
 function batchSize(options: ProduceOptions, sent: number): number {
-  const even = options.ratePerSecond > 0 ? Math.max(1, Math.ceil(options.ratePerSecond / 20)) : (options.sink.batchMessages ?? BATCH)
+  const even =
+    options.ratePerSecond > 0
+      ? Math.max(1, Math.ceil(options.ratePerSecond / 20))
+      : (options.sink.batchMessages ?? BATCH)
   return Math.min(options.sink.batchMessages ?? BATCH, even, options.count - sent)
 }
 

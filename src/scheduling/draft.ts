@@ -27,18 +27,34 @@ export const LEAST_SAMPLE_SECONDS = 1
 /** What takes longer than so many times its estimate has no place in production. */
 export const MOST_RATIO = 1.5
 
-export function performanceRatio({ actualSeconds, estimatedSeconds }: Pick<DraftRun, 'actualSeconds' | 'estimatedSeconds'>): number {
+export function performanceRatio({
+  actualSeconds,
+  estimatedSeconds,
+}: Pick<DraftRun, 'actualSeconds' | 'estimatedSeconds'>): number {
   return actualSeconds / estimatedSeconds
 }
 
-/** Within 20 % of the estimate: as it is. Within 50 %: with a fifth more of cores and memory. Above: not yet. */
+/**
+ * Within 20 % of the estimate: as it is. Within 50 %: with a fifth more of cores and memory. Above: not yet.
+ */
 export function evaluateDraft(run: DraftRun): Evaluation {
   const ratio = performanceRatio(run)
   // A sample that is over in no time is judged only when even that is too slow.
-  if (run.actualSeconds < LEAST_SAMPLE_SECONDS && ratio > 1.2) return { promotion_eligible: false, reason: 'sample_too_small', recommended_action: 'enlarge_the_sample' }
+  if (run.actualSeconds < LEAST_SAMPLE_SECONDS && ratio > 1.2)
+    return { promotion_eligible: false, reason: 'sample_too_small', recommended_action: 'enlarge_the_sample' }
   if (ratio <= 1.2) return { promotion_eligible: true, recommended_namespace: run.target, confidence: 'high' }
-  if (ratio <= MOST_RATIO) return { promotion_eligible: true, recommended_namespace: run.target, confidence: 'medium', resource_adjustment: { cpu_cores: up(run.cpuCores * 1.2), memory_gb: up(run.memoryGb * 1.2) } }
-  return { promotion_eligible: false, reason: 'performance_below_threshold', recommended_action: 'increase_resources_or_purchase_more_units' }
+  if (ratio <= MOST_RATIO)
+    return {
+      promotion_eligible: true,
+      recommended_namespace: run.target,
+      confidence: 'medium',
+      resource_adjustment: { cpu_cores: up(run.cpuCores * 1.2), memory_gb: up(run.memoryGb * 1.2) },
+    }
+  return {
+    promotion_eligible: false,
+    reason: 'performance_below_threshold',
+    recommended_action: 'increase_resources_or_purchase_more_units',
+  }
 }
 
 /** To the next whole one, forgiving what floating point adds to 5 * 1.2. */

@@ -1,4 +1,7 @@
-/** Which lent units are called back: pure. An owner that has work for its units gets them back, the newest loan first, and no more than it needs. */
+/**
+ * Which lent units are called back: pure. An owner that has work for its units gets them back, the newest
+ * loan first, and no more than it needs.
+ */
 import { UNIT } from '../core/amounts.ts'
 
 export interface Size {
@@ -23,7 +26,10 @@ export interface Owner {
 
 /** Executions to end. None when what it wants fits beside them, or would not fit without them either. */
 export function loansToRecall({ units, used, loans, wants }: Owner): string[] {
-  const free: Size = { cpuCores: units * UNIT.cpuCores - used.cpuCores, memoryGb: units * UNIT.memoryGb - used.memoryGb }
+  const free: Size = {
+    cpuCores: units * UNIT.cpuCores - used.cpuCores,
+    memoryGb: units * UNIT.memoryGb - used.memoryGb,
+  }
   const lent = loans.toSorted((a, b) => b.startedMs - a.startedMs)
   const recalled: string[] = []
   for (const want of wants) {

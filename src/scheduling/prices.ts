@@ -1,4 +1,7 @@
-/** What purchases cost: one price list, with discounts for volume and term. Money is whole cents of its currency. */
+/**
+ * What purchases cost: one price list, with discounts for volume and term. Money is whole cents of its
+ * currency.
+ */
 import type { TimePeriod } from '../core/periods.ts'
 
 export interface PriceList {
@@ -17,7 +20,10 @@ export const FIRST_PRICE_LIST: PriceList = {
   currency: 'EUR',
   dedicated_units: { hourly: 30, daily: 600, monthly: 15_000, yearly: 150_000 },
   vcpu_hours: { hourly: 9, daily: 8, monthly: 7, yearly: 6 },
-  volume_discounts: [{ from_quantity: 100, percent: 5 }, { from_quantity: 1_000, percent: 10 }],
+  volume_discounts: [
+    { from_quantity: 100, percent: 5 },
+    { from_quantity: 1_000, percent: 10 },
+  ],
   term_discounts: [{ from_periods: 12, percent: 5 }],
 }
 
@@ -39,6 +45,15 @@ export interface Priced {
 export function priceOf(list: PriceList, { resourceType, quantity, period, periods }: Priced): Price {
   const best = (percents: number[]): number => Math.max(0, ...percents)
   const listCents = list[resourceType][period] * quantity * periods
-  const discount = Math.min(100, best(list.volume_discounts.filter((one) => quantity >= one.from_quantity).map((one) => one.percent)) + best(list.term_discounts.filter((one) => periods >= one.from_periods).map((one) => one.percent)))
-  return { currency: list.currency, list_cents: listCents, discount_percent: discount, total_cents: Math.round((listCents * (100 - discount)) / 100) }
+  const discount = Math.min(
+    100,
+    best(list.volume_discounts.filter((one) => quantity >= one.from_quantity).map((one) => one.percent)) +
+      best(list.term_discounts.filter((one) => periods >= one.from_periods).map((one) => one.percent)),
+  )
+  return {
+    currency: list.currency,
+    list_cents: listCents,
+    discount_percent: discount,
+    total_cents: Math.round((listCents * (100 - discount)) / 100),
+  }
 }

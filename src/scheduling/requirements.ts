@@ -11,12 +11,18 @@ export interface Timing {
 }
 
 /**
- * When an execution should start and by when it must have ended: the preferred time (a time of day in UTC, or a moment) at or after
- * `from`, and the window that the SLA leaves after it.
+ * When an execution should start and by when it must have ended: the preferred time (a time of day in UTC, or
+ * a moment) at or after `from`, and the window that the SLA leaves after it.
  */
 export function timingOf(requirements: ResourceRequirements, from: Date): Timing {
-  const preferred = requirements.preferred_time === undefined ? from : preferredAfter(requirements.preferred_time, from)
-  return { preferred, deadline: new Date(preferred.getTime() + (requirements.sla_window_hours ?? DEFAULT_WINDOW_HOURS) * 3_600_000) }
+  const preferred =
+    requirements.preferred_time === undefined ? from : preferredAfter(requirements.preferred_time, from)
+  return {
+    preferred,
+    deadline: new Date(
+      preferred.getTime() + (requirements.sla_window_hours ?? DEFAULT_WINDOW_HOURS) * 3_600_000,
+    ),
+  }
 }
 
 function preferredAfter(text: string, from: Date): Date {
@@ -27,7 +33,10 @@ function preferredAfter(text: string, from: Date): Date {
     return at < from ? new Date(at.getTime() + 86_400_000) : at
   }
   const at = new Date(text)
-  if (Number.isNaN(at.getTime())) throw failure('request_invalid', { reason: `preferred_time is neither a time of day like 02:30 nor a moment like 2026-01-31T02:30:00Z: ${text.slice(0, 40)}.` })
+  if (Number.isNaN(at.getTime()))
+    throw failure('request_invalid', {
+      reason: `preferred_time is neither a time of day like 02:30 nor a moment like 2026-01-31T02:30:00Z: ${text.slice(0, 40)}.`,
+    })
   return at < from ? from : at
 }
 

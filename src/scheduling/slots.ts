@@ -29,10 +29,16 @@ export interface Placement {
 }
 
 /**
- * The first time at or after `earliestMs` at which all lanes have room in every slot that the job touches, ending by
- * `deadlineMs`: at that very time when it fits, else at the beginning of a later slot. Undefined when there is none.
+ * The first time at or after `earliestMs` at which all lanes have room in every slot that the job touches,
+ * ending by `deadlineMs`: at that very time when it fits, else at the beginning of a later slot. Undefined
+ * when there is none.
  */
-export function findPlacement(grid: SlotGrid, lanes: Lane[], need: Need, earliestMs: number, deadlineMs: number): Placement | undefined {
+export function findPlacement(
+  grid: SlotGrid,
+  lanes: Lane[],
+  need: Need,
+  { earliestMs, deadlineMs }: { earliestMs: number; deadlineMs: number },
+): Placement | undefined {
   let fromMs = Math.max(earliestMs, grid.originMs)
   for (;;) {
     const untilMs = fromMs + need.durationMs
@@ -45,10 +51,14 @@ export function findPlacement(grid: SlotGrid, lanes: Lane[], need: Need, earlies
   }
 }
 
-/** The last slot of the span without room, or -1. From there the search goes on: nothing that begins before can fit. */
+/**
+ * The last slot of the span without room, or -1. From there the search goes on: nothing that begins before
+ * can fit.
+ */
 export function lastFull(lanes: Lane[], need: Need, first: number, last: number): number {
   for (let slot = last; slot >= first; slot -= 1) {
-    for (const lane of lanes) if (lane.cpu[slot] < need.cpuCores || lane.memory[slot] < need.memoryGb) return slot
+    for (const lane of lanes)
+      if (lane.cpu[slot] < need.cpuCores || lane.memory[slot] < need.memoryGb) return slot
   }
   return -1
 }

@@ -1,6 +1,7 @@
 /**
- * Secrets in one sealed file in the age format (age-encryption.org/v1), opened unattended by a key file. An operator can open it with
- * the `age` program too. Values are kept sealed in memory as well; one is opened when an execution needs it.
+ * Secrets in one sealed file in the age format (age-encryption.org/v1), opened unattended by a key file. An
+ * operator can open it with the `age` program too. Values are kept sealed in memory as well; one is opened
+ * when an execution needs it.
  */
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { existsSync } from 'node:fs'
@@ -30,8 +31,9 @@ export interface SealedFile {
 const CREDENTIAL = 'headrace-secrets-key'
 
 /**
- * The sealed file of a home and where its key is: HEADRACE_SECRETS_KEY_FILE, else the credential that systemd gives this process
- * (systemd.exec, CREDENTIALS_DIRECTORY), else beside the file, where it is made the first time.
+ * The sealed file of a home and where its key is: HEADRACE_SECRETS_KEY_FILE, else the credential that systemd
+ * gives this process (systemd.exec, CREDENTIALS_DIRECTORY), else beside the file, where it is made the first
+ * time.
  */
 export function sealedFileOf(home: string, env: NodeJS.ProcessEnv = process.env): SealedFile {
   const file = join(home, 'secrets.age')
@@ -42,7 +44,10 @@ export function sealedFileOf(home: string, env: NodeJS.ProcessEnv = process.env)
   return { file, keyFile: join(home, 'secrets.key'), makeKey: true }
 }
 
-/** Opens the file, making it the first time. Throws `secrets_locked` when the key is not there or not the file's. */
+/**
+ * Opens the file, making it the first time. Throws `secrets_locked` when the key is not there or not the
+ * file's.
+ */
 export function openSealedSecrets({ file, keyFile, makeKey }: SealedFile): SealedSecrets {
   // A new key would open nothing that is sealed already.
   const key = (): Promise<string> => keyOf(keyFile, makeKey && !existsSync(file))
@@ -63,11 +68,12 @@ export function openSealedSecrets({ file, keyFile, makeKey }: SealedFile): Seale
   return {
     set: (tenantId, name, value) => change((contents) => void ((contents[tenantId] ??= {})[name] = value)),
     names: async (tenantId) => Object.keys((await read())[tenantId] ?? {}).toSorted(),
-    remove: (tenantId, name) => change((contents) => {
-      const known = contents[tenantId]?.[name] !== undefined
-      if (known) delete contents[tenantId][name]
-      return known
-    }),
+    remove: (tenantId, name) =>
+      change((contents) => {
+        const known = contents[tenantId]?.[name] !== undefined
+        if (known) delete contents[tenantId][name]
+        return known
+      }),
     get: async (tenantId, name) => (await read())[tenantId]?.[name],
   }
 }
@@ -79,14 +85,23 @@ async function keyOf(keyFile: string, makeKey: boolean): Promise<string> {
   })
   if (text === undefined && makeKey) return newKey(keyFile)
   const key = text?.split('\n').find((line) => line.startsWith('AGE-SECRET-KEY-1'))
-  if (key === undefined) throw failure('secrets_locked', { reason: text === undefined ? 'there is no key file' : 'the key file holds no age identity', keyFile })
+  if (key === undefined)
+    throw failure('secrets_locked', {
+      reason: text === undefined ? 'there is no key file' : 'the key file holds no age identity',
+      keyFile,
+    })
   return key.trim()
 }
 
 async function newKey(keyFile: string): Promise<string> {
   const key = await generateX25519Identity()
   await mkdir(dirname(keyFile), { recursive: true })
-  await writeWhole(keyFile, Buffer.from(`# The key of the sealed secrets beside it. Keep a copy elsewhere: without it they are gone.\n${key}\n`))
+  await writeWhole(
+    keyFile,
+    Buffer.from(
+      `# The key of the sealed secrets beside it. Keep a copy elsewhere: without it they are gone.\n${key}\n`,
+    ),
+  )
   return key
 }
 

@@ -1,6 +1,12 @@
-/** Lists as one parameter of a statement. The driver's own way takes regular expressions to every value, thousands a cycle. */
+/**
+ * Lists as one parameter of a statement. The driver's own way takes regular expressions to every value,
+ * thousands a cycle.
+ */
 
-/** PostgreSQL's array literal of ids, whole numbers and names of letters and dashes: what needs no quotes, and is read fastest without. */
+/**
+ * PostgreSQL's array literal of ids, whole numbers and names of letters and dashes: what needs no quotes, and
+ * is read fastest without.
+ */
 export function arrayOf(values: (string | number | bigint | null | undefined)[]): string {
   return `{${values.map((one) => one ?? 'NULL').join(',')}}`
 }

@@ -1,4 +1,7 @@
-/** What happened: one row an event, written in the transaction of what it tells. It is the audit log and feeds streams and webhooks. */
+/**
+ * What happened: one row an event, written in the transaction of what it tells. It is the audit log and feeds
+ * streams and webhooks.
+ */
 import { sql } from 'kysely'
 import type { Db, Tx } from './database.ts'
 
@@ -14,9 +17,24 @@ export interface NewEvent {
 
 export async function record(tx: Tx, ...events: NewEvent[]): Promise<void> {
   if (events.length === 0) return
-  const rows = JSON.stringify(events.map(({ tenantId, actor, event, subject, data }) => ({ tenant_id: tenantId, actor, event, subject, data: told(data ?? {}) })))
-  // The transaction has its number before the event has one, as createEventHorizon needs it: a condition without columns comes before all rows.
-  await sql`INSERT INTO events (tenant_id, actor, event, subject, data) SELECT tenant_id, actor, event, subject, data FROM jsonb_to_recordset(${rows}::jsonb) AS e (tenant_id uuid, actor text, event text, subject uuid, data jsonb) WHERE pg_current_xact_id() IS NOT NULL`.execute(tx)
+  const rows = JSON.stringify(
+    events.map(({ tenantId, actor, event, subject, data }) => ({
+      tenant_id: tenantId,
+      actor,
+      event,
+      subject,
+      data: told(data ?? {}),
+    })),
+  )
+  // The transaction has its number before the event has one, as createEventHorizon needs it: a condition
+  // without columns comes before all rows.
+  await sql`
+    INSERT INTO events (tenant_id, actor, event, subject, data)
+    SELECT tenant_id, actor, event, subject, data
+    FROM jsonb_to_recordset(${rows}::jsonb)
+      AS e (tenant_id uuid, actor text, event text, subject uuid, data jsonb)
+    WHERE pg_current_xact_id() IS NOT NULL
+  `.execute(tx)
 }
 
 /** Of an event: settings of jobs may be long, and each change of them is told to all who listen. */
@@ -26,43 +44,92 @@ const [EVENT_CHARS, FIELD_CHARS] = [16_384, 2_048]
 function told(data: Record<string, unknown>): Record<string, unknown> {
   const size = (value: unknown): number => JSON.stringify(value)?.length ?? 0
   if (size(data) <= EVENT_CHARS) return data
-  return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, size(value) > FIELD_CHARS ? { left_out_characters: size(value) } : value]))
+  return Object.fromEntries(
+    Object.entries(data).map(([name, value]) => [
+      name,
+      size(value) > FIELD_CHARS ? { left_out_characters: size(value) } : value,
+    ]),
+  )
 }
 
 /** Events above `after` and up to `through`, in order; only those of a name in `names` when it is given. */
-export async function eventsAfter(db: Db, { after, through, tenantId, names, limit }: { after: bigint; through: bigint; tenantId?: string; names?: string[]; limit: number }): Promise<Record<string, unknown>[]> {
-  let query = db.selectFrom('events').select(['event_id', 'tenant_id', 'at', 'actor', 'event', 'subject', 'data']).where('event_id', '>', after).where('event_id', '<=', through).orderBy('event_id').limit(limit)
+export async function eventsAfter(
+  db: Db,
+  {
+    after,
+    through,
+    tenantId,
+    names,
+    limit,
+  }: { after: bigint; through: bigint; tenantId?: string; names?: string[]; limit: number },
+): Promise<Record<string, unknown>[]> {
+  let query = db
+    .selectFrom('events')
+    .select(['event_id', 'tenant_id', 'at', 'actor', 'event', 'subject', 'data'])
+    .where('event_id', '>', after)
+    .where('event_id', '<=', through)
+    .orderBy('event_id')
+    .limit(limit)
   if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId)
   if (names !== undefined) query = query.where('event', 'in', names)
   return (await query.execute()).map((row) => ({ ...row, event_id: String(row.event_id) }))
 }
 
 /** Of whom there are events above `after` and up to `through`; null: the installation's own. */
-export async function tenantsWithEvents(db: Db, { after, through }: { after: bigint; through: bigint }): Promise<(string | null)[]> {
-  return (await db.selectFrom('events').select('tenant_id').distinct().where('event_id', '>', after).where('event_id', '<=', through).execute()).map((row) => row.tenant_id)
+export async function tenantsWithEvents(
+  db: Db,
+  { after, through }: { after: bigint; through: bigint },
+): Promise<(string | null)[]> {
+  return (
+    await db
+      .selectFrom('events')
+      .select('tenant_id')
+      .distinct()
+      .where('event_id', '>', after)
+      .where('event_id', '<=', through)
+      .execute()
+  ).map((row) => row.tenant_id)
 }
 
-/** Nothing of ours is open for so long: an older transaction is somebody else's, in another database of the server. */
+/**
+ * Nothing of ours is open for so long: an older transaction is somebody else's, in another database of the
+ * server.
+ */
 const LONGEST_MS = 300_000
 const WAIT = { mostMs: 1_000, stepMs: 20 }
 
 /**
- * Up to which number events are all there. Numbers are given when an event is written and seen when it is committed: who goes on after
- * the highest that they see would miss one with a lower number whose transaction ends later. A number is safe when every transaction that
- * had begun when it was first seen has ended; each has taken its own number (of transactions) before that of its event. Which had begun
- * is told by a number that we take ourselves, after: a snapshot's xmax is no bound, for it only lies behind the newest that has ended.
+ * Up to which number events are all there. Numbers are given when an event is written and seen when it is
+ * committed: who goes on after the highest that they see would miss one with a lower number whose transaction
+ * ends later. A number is safe when every transaction that had begun when it was first seen has ended; each
+ * has taken its own number (of transactions) before that of its event. Which had begun is told by a number
+ * that we take ourselves, after: a snapshot's xmax is no bound, for it only lies behind the newest that has
+ * ended.
  */
-export function createEventHorizon(db: Db, nowMs: () => number = () => performance.now()): () => Promise<bigint> {
+export function createEventHorizon(
+  db: Db,
+  nowMs: () => number = () => performance.now(),
+): () => Promise<bigint> {
   let settled = 0n
   let seen: { newest: bigint; next: bigint; atMs: number }[] = []
   const look = async (): Promise<bigint> => {
-    const { rows: [now] } = await sql<{ newest: bigint; oldest: string }>`SELECT coalesce(max(event_id), 0) AS newest, pg_snapshot_xmin(pg_current_snapshot())::text AS oldest FROM events`.execute(db)
-    const over = seen.filter((one) => one.next <= BigInt(now.oldest) || nowMs() - one.atMs > LONGEST_MS).at(-1)
+    const { rows } = await sql<{ newest: bigint; oldest: string }>`
+      SELECT
+        coalesce(max(event_id), 0) AS newest,
+        pg_snapshot_xmin(pg_current_snapshot())::text AS oldest
+      FROM events
+    `.execute(db)
+    const [now] = rows
+    const over = seen
+      .filter((one) => one.next <= BigInt(now.oldest) || nowMs() - one.atMs > LONGEST_MS)
+      .at(-1)
     if (over !== undefined) settled = over.newest
     seen = seen.filter((one) => one.newest > settled)
     const isNew = (): boolean => now.newest > (seen.at(-1)?.newest ?? settled)
     if (isNew()) {
-      const { rows: [{ next }] } = await sql<{ next: string }>`SELECT pg_current_xact_id()::text AS next`.execute(db)
+      const {
+        rows: [{ next }],
+      } = await sql<{ next: string }>`SELECT pg_current_xact_id()::text AS next`.execute(db)
       // Another look may have been quicker.
       if (isNew()) seen.push({ newest: now.newest, next: BigInt(next), atMs: nowMs() })
     }
@@ -70,7 +137,8 @@ export function createEventHorizon(db: Db, nowMs: () => number = () => performan
   }
   return async () => {
     const wanted = await look()
-    for (const end = nowMs() + WAIT.mostMs; settled < wanted && nowMs() < end; await look()) await new Promise((done) => setTimeout(done, WAIT.stepMs))
+    for (const end = nowMs() + WAIT.mostMs; settled < wanted && nowMs() < end; await look())
+      await new Promise((done) => setTimeout(done, WAIT.stepMs))
     return settled
   }
 }

@@ -1,6 +1,7 @@
 /**
- * A request that is sent again is the same request: its answer is kept under the client's key in the transaction that did the work.
- * Of many at once one inserts the key; the others wait for its transaction and read the answer.
+ * A request that is sent again is the same request: its answer is kept under the client's key in the
+ * transaction that did the work. Of many at once one inserts the key; the others wait for its transaction and
+ * read the answer.
  */
 import { createHash } from 'node:crypto'
 import { failure } from '../core/errors.ts'
@@ -20,23 +21,48 @@ export interface Repeatable {
 const hashOf = (request: unknown): Buffer => createHash('sha256').update(JSON.stringify(request)).digest()
 
 /**
- * The answer that a request got before, if it came before. Asked ahead of checks that look at what may have changed since: a
- * repeat is not checked again. Throws `idempotency_conflict` when the key came with another request.
+ * The answer that a request got before, if it came before. Asked ahead of checks that look at what may have
+ * changed since: a repeat is not checked again. Throws `idempotency_conflict` when the key came with another
+ * request.
  */
 export async function answered(db: Db, { tenantId, key, request }: Repeatable): Promise<Answer | undefined> {
   if (key === undefined) return undefined
-  const known = await db.selectFrom('idempotency_keys').select(['request_hash', 'status', 'body']).where('tenant_id', '=', tenantId).where('idempotency_key', '=', key).executeTakeFirst()
-  if (known !== undefined && !known.request_hash.equals(hashOf(request))) throw failure('idempotency_conflict', { key })
+  const known = await db
+    .selectFrom('idempotency_keys')
+    .select(['request_hash', 'status', 'body'])
+    .where('tenant_id', '=', tenantId)
+    .where('idempotency_key', '=', key)
+    .executeTakeFirst()
+  if (known !== undefined && !known.request_hash.equals(hashOf(request)))
+    throw failure('idempotency_conflict', { key })
   return known && { status: known.status, body: known.body }
 }
 
-/** Runs `work` once per key and tenant. Throws `idempotency_conflict` when the key came with another request before. */
+/**
+ * Runs `work` once per key and tenant. Throws `idempotency_conflict` when the key came with another request
+ * before.
+ */
 export async function once(tx: Tx, repeatable: Repeatable, work: () => Promise<Answer>): Promise<Answer> {
   const { tenantId, key, request } = repeatable
   if (key === undefined) return work()
-  const inserted = await tx.insertInto('idempotency_keys').values({ tenant_id: tenantId, idempotency_key: key, request_hash: hashOf(request), status: 0, body: '{}' }).onConflict((on) => on.doNothing()).executeTakeFirst()
+  const inserted = await tx
+    .insertInto('idempotency_keys')
+    .values({
+      tenant_id: tenantId,
+      idempotency_key: key,
+      request_hash: hashOf(request),
+      status: 0,
+      body: '{}',
+    })
+    .onConflict((on) => on.doNothing())
+    .executeTakeFirst()
   if (Number(inserted.numInsertedOrUpdatedRows ?? 0) === 0) return (await answered(tx, repeatable)) as Answer
   const answer = await work()
-  await tx.updateTable('idempotency_keys').set({ status: answer.status, body: JSON.stringify(answer.body) }).where('tenant_id', '=', tenantId).where('idempotency_key', '=', key).execute()
+  await tx
+    .updateTable('idempotency_keys')
+    .set({ status: answer.status, body: JSON.stringify(answer.body) })
+    .where('tenant_id', '=', tenantId)
+    .where('idempotency_key', '=', key)
+    .execute()
   return answer
 }

@@ -1,4 +1,7 @@
-/** Ids that grow with time (UUID version 7, RFC 9562 section 5.7): rows made together lie together in every index. */
+/**
+ * Ids that grow with time (UUID version 7, RFC 9562 section 5.7): rows made together lie together in every
+ * index.
+ */
 import { randomBytes } from 'node:crypto'
 
 export function timeOrderedId(nowMs: number): string {

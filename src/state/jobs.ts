@@ -1,11 +1,10 @@
-/** Jobs of a tenant and their executions, as requests read and change them. */
+/** Jobs of a tenant, as requests read and change them, and those whose time has come. */
 import { sql } from 'kysely'
 import { failure } from '../core/errors.ts'
 import { DRAFT } from '../core/namespaces.ts'
 import type { NamedPage } from '../core/service-nouns.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
-import { timeOrderedId } from './ids.ts'
 import { isUniqueViolation } from './postgres-errors.ts'
 
 export interface JobFields {
@@ -18,135 +17,247 @@ export interface JobFields {
   sla_requirements: Record<string, unknown>
 }
 
-const JOB = ['job_id', 'tenant_id', 'job_name', 'source_type', 'source_config', 'destination_config', 'schedule_cron', 'resource_requirements', 'sla_requirements', 'status', 'namespace', 'created_at', 'version', 'next_run_at', 'failures_in_a_row', 'cursor', 'evaluation', 'continuous'] as const
-const EXECUTION = [
-  'execution_id', 'job_id', 'tenant_id', 'scheduled_time', 'actual_start_time', 'actual_end_time', 'status', 'resource_used', 'sla_met', 'error_message', 'namespace', 'created_at', 'cpu_cores', 'memory_gb', 'estimated_minutes', 'deadline',
-  'reason', 'attempt', 'booked_from', 'booked_until', 'lender', 'progress', 'receipt',
+const JOB = [
+  'job_id',
+  'tenant_id',
+  'job_name',
+  'source_type',
+  'source_config',
+  'destination_config',
+  'schedule_cron',
+  'resource_requirements',
+  'sla_requirements',
+  'status',
+  'namespace',
+  'created_at',
+  'version',
+  'next_run_at',
+  'failures_in_a_row',
+  'cursor',
+  'evaluation',
+  'continuous',
 ] as const
+const json = (fields: Partial<JobFields>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      value !== null && typeof value === 'object' ? JSON.stringify(value) : value,
+    ]),
+  )
 
-const json = (fields: Partial<JobFields>): Record<string, unknown> => Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, value !== null && typeof value === 'object' ? JSON.stringify(value) : value]))
-
-export async function createJob(tx: Tx, { tenantId, job, actor }: { tenantId: string; job: JobFields; actor: string }) {
+export async function createJob(
+  tx: Tx,
+  { tenantId, job, actor }: { tenantId: string; job: JobFields; actor: string },
+) {
   try {
-    const row = await tx.insertInto('ingestion_jobs').values({ ...(json(job) as never as JobFields & Record<'source_config' | 'destination_config' | 'resource_requirements' | 'sla_requirements', string>), tenant_id: tenantId, status: 'draft', namespace: DRAFT, next_run_at: null, cursor: null, evaluation: null }).returning(JOB).executeTakeFirstOrThrow()
-    await record(tx, { tenantId, actor, event: 'job.created', subject: row.job_id, data: { job_name: job.job_name } })
+    const row = await tx
+      .insertInto('ingestion_jobs')
+      .values({
+        ...(json(job) as never as JobFields &
+          Record<
+            'source_config' | 'destination_config' | 'resource_requirements' | 'sla_requirements',
+            string
+          >),
+        tenant_id: tenantId,
+        status: 'draft',
+        namespace: DRAFT,
+        next_run_at: null,
+        cursor: null,
+        evaluation: null,
+      })
+      .returning(JOB)
+      .executeTakeFirstOrThrow()
+    await record(tx, {
+      tenantId,
+      actor,
+      event: 'job.created',
+      subject: row.job_id,
+      data: { job_name: job.job_name },
+    })
     return row
   } catch (error) {
-    if (isUniqueViolation(error, 'ingestion_jobs_name')) throw failure('name_taken', { what: 'job', name: job.job_name }, error)
+    if (isUniqueViolation(error, 'ingestion_jobs_name'))
+      throw failure('name_taken', { what: 'job', name: job.job_name }, error)
     throw error
   }
 }
 
 export async function findJob(db: Db, tenantId: string, jobId: string) {
-  return db.selectFrom('ingestion_jobs').select(JOB).where('tenant_id', '=', tenantId).where('job_id', '=', jobId).where('status', '<>', 'deleted').executeTakeFirst()
+  return db
+    .selectFrom('ingestion_jobs')
+    .select(JOB)
+    .where('tenant_id', '=', tenantId)
+    .where('job_id', '=', jobId)
+    .where('status', '<>', 'deleted')
+    .executeTakeFirst()
 }
 
 export type JobRow = Awaited<ReturnType<typeof findJob>> & object
 
 /** The job, locked until the transaction ends. Throws `not_found`. */
 export async function lockJobRow(tx: Tx, tenantId: string, jobId: string): Promise<JobRow> {
-  const row = await tx.selectFrom('ingestion_jobs').select(JOB).where('tenant_id', '=', tenantId).where('job_id', '=', jobId).where('status', '<>', 'deleted').forUpdate().executeTakeFirst()
-  if (row === undefined) throw failure('not_found', { what: 'job', id: jobId, list: `GET /api/v1/tenants/${tenantId}/jobs` })
+  const row = await tx
+    .selectFrom('ingestion_jobs')
+    .select(JOB)
+    .where('tenant_id', '=', tenantId)
+    .where('job_id', '=', jobId)
+    .where('status', '<>', 'deleted')
+    .forUpdate()
+    .executeTakeFirst()
+  if (row === undefined)
+    throw failure('not_found', { what: 'job', id: jobId, list: `GET /api/v1/tenants/${tenantId}/jobs` })
   return row
 }
 
-/** Settings of jobs in one page: an answer of hundreds of large declarations would be made while everybody waits. */
+/**
+ * Settings of jobs in one page: an answer of hundreds of large declarations would be made while everybody
+ * waits.
+ */
 const PAGE_BYTES = 4 * 1024 * 1024
 
 /** A page of jobs; it ends where their settings are too large together, and with one at least. */
 export async function listJobs(db: Db, tenantId: string, { after, limit, name }: NamedPage) {
   const size = sql<number>`octet_length(source_config::text) + octet_length(destination_config::text)`
-  let page = db.selectFrom('ingestion_jobs').select([...JOB, size.as('size')]).where('tenant_id', '=', tenantId).where('status', '<>', 'deleted').orderBy('job_id').limit(limit)
+  let page = db
+    .selectFrom('ingestion_jobs')
+    .select([...JOB, size.as('size')])
+    .where('tenant_id', '=', tenantId)
+    .where('status', '<>', 'deleted')
+    .orderBy('job_id')
+    .limit(limit)
   if (after !== undefined) page = page.where('job_id', '>', after)
   if (name !== undefined) page = page.where(sql<boolean>`lower(job_name) = lower(${name})`)
-  const summed = db.selectFrom(page.as('p')).selectAll().select([sql<number>`sum(size) OVER (ORDER BY job_id) - size`.as('before'), sql<number>`(count(*) OVER ())::int`.as('found')])
-  const found = await db.selectFrom(summed.as('s')).select([...JOB, 'found']).where('before', '<', PAGE_BYTES).orderBy('job_id').execute()
-  const rows = found.map((row) => Object.fromEntries(JOB.map((field) => [field, row[field]])) as Omit<typeof row, 'found'>)
+  const summed = db
+    .selectFrom(page.as('p'))
+    .selectAll()
+    .select([
+      sql<number>`sum(size) OVER (ORDER BY job_id) - size`.as('before'),
+      sql<number>`(count(*) OVER ())::int`.as('found'),
+    ])
+  const found = await db
+    .selectFrom(summed.as('s'))
+    .select([...JOB, 'found'])
+    .where('before', '<', PAGE_BYTES)
+    .orderBy('job_id')
+    .execute()
+  const rows = found.map(
+    (row) => Object.fromEntries(JOB.map((field) => [field, row[field]])) as Omit<typeof row, 'found'>,
+  )
   return { rows, more: rows.length > 0 && (rows.length === limit || rows.length < found[0].found) }
 }
 
-/** Changes what is given and counts the version up. Throws `version_moved` when the caller saw an older one. */
-export async function changeJob(tx: Tx, row: JobRow, { version, change, event, actor }: { version?: number; change: Partial<JobFields> & { status?: string; namespace?: string; next_run_at?: Date | null; evaluation?: unknown; failures_in_a_row?: number }; event: string; actor: string }) {
-  if (version !== undefined && version !== row.version) throw failure('version_moved', { what: 'The job', id: row.job_id, found: row.version, expected: version })
+/**
+ * Changes what is given and counts the version up. Throws `version_moved` when the caller saw an older one.
+ */
+export async function changeJob(
+  tx: Tx,
+  row: JobRow,
+  {
+    version,
+    change,
+    event,
+    actor,
+  }: {
+    version?: number
+    change: Partial<JobFields> & {
+      status?: string
+      namespace?: string
+      next_run_at?: Date | null
+      evaluation?: unknown
+      failures_in_a_row?: number
+    }
+    event: string
+    actor: string
+  },
+) {
+  if (version !== undefined && version !== row.version)
+    throw failure('version_moved', { what: 'The job', id: row.job_id, found: row.version, expected: version })
   const { next_run_at: next, evaluation, status, namespace, failures_in_a_row: failures, ...fields } = change
   try {
-    const changed = await tx.updateTable('ingestion_jobs').set({ ...json(fields), ...(status === undefined ? {} : { status }), ...(namespace === undefined ? {} : { namespace }), ...(next === undefined ? {} : { next_run_at: next }), ...(failures === undefined ? {} : { failures_in_a_row: failures }), ...(evaluation === undefined ? {} : { evaluation: JSON.stringify(evaluation) }), version: row.version + 1 })
-      .where('job_id', '=', row.job_id).returning(JOB).executeTakeFirstOrThrow()
-    await record(tx, { tenantId: row.tenant_id, actor, event, subject: row.job_id, data: { ...fields, ...(status === undefined ? {} : { status }), ...(namespace === undefined ? {} : { namespace }) } })
+    const changed = await tx
+      .updateTable('ingestion_jobs')
+      .set({
+        ...json(fields),
+        ...(status === undefined ? {} : { status }),
+        ...(namespace === undefined ? {} : { namespace }),
+        ...(next === undefined ? {} : { next_run_at: next }),
+        ...(failures === undefined ? {} : { failures_in_a_row: failures }),
+        ...(evaluation === undefined ? {} : { evaluation: JSON.stringify(evaluation) }),
+        version: row.version + 1,
+      })
+      .where('job_id', '=', row.job_id)
+      .returning(JOB)
+      .executeTakeFirstOrThrow()
+    await record(tx, {
+      tenantId: row.tenant_id,
+      actor,
+      event,
+      subject: row.job_id,
+      data: {
+        ...fields,
+        ...(status === undefined ? {} : { status }),
+        ...(namespace === undefined ? {} : { namespace }),
+      },
+    })
     return changed
   } catch (error) {
-    if (isUniqueViolation(error, 'ingestion_jobs_name')) throw failure('name_taken', { what: 'job', name: fields.job_name ?? '' }, error)
+    if (isUniqueViolation(error, 'ingestion_jobs_name'))
+      throw failure('name_taken', { what: 'job', name: fields.job_name ?? '' }, error)
     throw error
   }
 }
 
-/** Executions of a job that have not ended. */
-export async function openExecutions(db: Db, jobId: string): Promise<{ execution_id: string; status: string }[]> {
-  return db.selectFrom('job_executions').select(['execution_id', 'status']).where('job_id', '=', jobId).where('status', 'in', ['scheduled', 'booked', 'running']).execute()
-}
-
-/** The id of a job's last execution in production that succeeded; the beginning of one as old as the job when there is none. */
-export async function lastSuccess(db: Db, jobId: string): Promise<string> {
-  const last = await db.selectFrom('job_executions').select('execution_id').where('job_id', '=', jobId).where('status', '=', 'succeeded').where('namespace', '<>', DRAFT).orderBy('created_at', 'desc').orderBy('execution_id', 'desc').limit(1).executeTakeFirst()
-  if (last !== undefined) return last.execution_id
-  const job = await db.selectFrom('ingestion_jobs').select('created_at').where('job_id', '=', jobId).executeTakeFirstOrThrow()
-  return timeOrderedId(job.created_at.getTime()).slice(0, 13)
-}
-
-/** Those of these ids that no execution has which has not ended. */
-export async function endedAmong(db: Db, ids: string[]): Promise<string[]> {
-  if (ids.length === 0) return []
-  const open = await db.selectFrom('job_executions').select('execution_id').where(sql<string>`execution_id::text`, 'in', ids).where('status', 'in', ['scheduled', 'booked', 'running']).execute()
-  const still = new Set(open.map((one) => one.execution_id))
-  return ids.filter((id) => !still.has(id))
-}
-
-/** Executions that wait or run for a job that is deleted, or a tenant that is suspended or deleted; of one tenant, or of all. */
-export async function openOfTheGone(db: Db, tenantId?: string): Promise<{ execution_id: string; tenant_id: string }[]> {
-  const open = db
-    .selectFrom('queued_executions')
-    .select('execution_id')
-    .unionAll(db.selectFrom('bookings').select('execution_id'))
-  let query = db
-    .selectFrom(open.as('o'))
-    .innerJoin('job_executions as x', 'x.execution_id', 'o.execution_id')
-    .innerJoin('ingestion_jobs as j', 'j.job_id', 'x.job_id')
-    .innerJoin('tenants as t', 't.tenant_id', 'x.tenant_id')
-    .select(['x.execution_id', 'x.tenant_id'])
-    .where((of) => of.or([of('j.status', '=', 'deleted'), of('t.status', '<>', 'active')]))
-    .where('x.cancel_requested', '=', false)
-    .limit(100)
-  if (tenantId !== undefined) query = query.where('x.tenant_id', '=', tenantId)
-  return query.execute()
-}
-
-export async function findExecution(db: Db, tenantId: string, executionId: string) {
-  return db.selectFrom('job_executions').select(EXECUTION).where('tenant_id', '=', tenantId).where('execution_id', '=', executionId).executeTakeFirst()
-}
-
-export type ExecutionRow = Awaited<ReturnType<typeof findExecution>> & object
-
-export async function listExecutions(db: Db, tenantId: string, { jobId, status, after, limit }: { jobId?: string; status?: string; after: { at: Date; id: string } | undefined; limit: number }) {
-  let query = db.selectFrom('job_executions').select(EXECUTION).where('tenant_id', '=', tenantId).orderBy('created_at', 'desc').orderBy('execution_id').limit(limit)
-  if (jobId !== undefined) query = query.where('job_id', '=', jobId)
-  if (status !== undefined) query = query.where('status', '=', status)
-  if (after !== undefined) query = query.where(sql<boolean>`(created_at < ${after.at} OR (created_at = ${after.at} AND execution_id > ${after.id}))`)
-  return query.execute()
-}
-
 /** A suspended tenant's jobs wait, and go on when it is active again. */
-const hasActiveTenant = sql<boolean>`EXISTS (SELECT FROM tenants t WHERE t.tenant_id = ingestion_jobs.tenant_id AND t.status = 'active')`
+const hasActiveTenant = sql<boolean>`
+  EXISTS (
+    SELECT
+    FROM tenants t
+    WHERE t.tenant_id = ingestion_jobs.tenant_id
+      AND t.status = 'active'
+  )`
 
 /** Jobs whose tick has come, locked; those that another scheduler holds are left to it. */
 export async function dueJobs(tx: Tx, now: Date, limit: number): Promise<JobRow[]> {
-  return tx.selectFrom('ingestion_jobs').select(JOB).where('next_run_at', '<=', now).where('status', '=', 'active').where(hasActiveTenant).orderBy('next_run_at').limit(limit).forUpdate().skipLocked().execute()
+  return tx
+    .selectFrom('ingestion_jobs')
+    .select(JOB)
+    .where('next_run_at', '<=', now)
+    .where('status', '=', 'active')
+    .where(hasActiveTenant)
+    .orderBy('next_run_at')
+    .limit(limit)
+    .forUpdate()
+    .skipLocked()
+    .execute()
 }
 
-/** Continuous jobs that run nowhere and wait for nothing get a next start; each failure in a row doubles the pause before it, up to an hour. */
+/**
+ * Continuous jobs that run nowhere and wait for nothing get a next start; each failure in a row doubles the
+ * pause before it, up to an hour.
+ */
 export async function reviveContinuousJobs(db: Db, now: Date): Promise<void> {
   await sql`
-    UPDATE ingestion_jobs j SET next_run_at = ${now}::timestamptz + make_interval(secs => CASE failures_in_a_row WHEN 0 THEN 0 ELSE least(3600, power(2, least(failures_in_a_row, 12))) END)
-    WHERE continuous AND status = 'active' AND next_run_at IS NULL
-      AND EXISTS (SELECT FROM tenants t WHERE t.tenant_id = j.tenant_id AND t.status = 'active')
-      AND NOT EXISTS (SELECT FROM job_executions x WHERE x.job_id = j.job_id AND x.status IN ('scheduled', 'booked', 'running'))`.execute(db)
+    UPDATE ingestion_jobs j
+    SET next_run_at = ${now}::timestamptz + make_interval(
+      secs => CASE failures_in_a_row
+        WHEN 0 THEN 0
+        ELSE least(3600, power(2, least(failures_in_a_row, 12)))
+      END
+    )
+    WHERE continuous
+      AND status = 'active'
+      AND next_run_at IS NULL
+      AND EXISTS (
+        SELECT
+        FROM tenants t
+        WHERE t.tenant_id = j.tenant_id
+          AND t.status = 'active'
+      )
+      AND NOT EXISTS (
+        SELECT
+        FROM job_executions x
+        WHERE x.job_id = j.job_id
+          AND x.status IN ('scheduled', 'booked', 'running')
+      )
+  `.execute(db)
 }

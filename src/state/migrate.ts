@@ -1,6 +1,7 @@
 /**
- * Brings a database to this version. Each migration inserts its row first and in the same transaction as its statements: of
- * many installers at once one does the work, and the others meet its row and go on (an idea of graphile/worker).
+ * Brings a database to this version. Each migration inserts its row first and in the same transaction as its
+ * statements: of many installers at once one does the work, and the others meet its row and go on (an idea of
+ * graphile/worker).
  */
 import pg from 'pg'
 import { failure } from '../core/errors.ts'
@@ -12,7 +13,10 @@ import { sql as alerts } from './migrations/0005-alerts.ts'
 import { sql as slaTiers } from './migrations/0006-sla-tiers.ts'
 import { sql as claimedUntil } from './migrations/0007-claimed-until.ts'
 
-/** In order, never changed after a release, only added to. `breaking`: programs of before must not use the database after it. */
+/**
+ * In order, never changed after a release, only added to. `breaking`: programs of before must not use the
+ * database after it.
+ */
 export const MIGRATIONS: { id: number; name: string; breaking: boolean; sql: string }[] = [
   { id: 1, name: 'service', breaking: true, sql: service },
   { id: 2, name: 'row-security', breaking: true, sql: rowSecurity },
@@ -25,14 +29,28 @@ export const MIGRATIONS: { id: number; name: string; breaking: boolean; sql: str
 
 const ALREADY_THERE = new Set(['23505', '42P07', '42710'])
 
-/** Applies what is missing. Throws `database_newer` when a newer headrace has changed the database in a way that this one cannot use. */
+/**
+ * Applies what is missing. Throws `database_newer` when a newer headrace has changed the database in a way
+ * that this one cannot use.
+ */
 export async function migrate(url: string): Promise<{ applied: string[] }> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
     await client.query("SET client_min_messages = 'warning'")
-    await ignoring(ALREADY_THERE, () => client.query('CREATE TABLE IF NOT EXISTS migrations (id integer PRIMARY KEY, name text NOT NULL, breaking boolean NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())'))
-    const { rows } = await client.query<{ id: number; name: string; breaking: boolean }>('SELECT id, name, breaking FROM migrations ORDER BY id')
+    await ignoring(ALREADY_THERE, () =>
+      client.query(`
+        CREATE TABLE IF NOT EXISTS migrations (
+          id integer PRIMARY KEY,
+          name text NOT NULL,
+          breaking boolean NOT NULL,
+          applied_at timestamptz NOT NULL DEFAULT now()
+        )
+      `),
+    )
+    const { rows } = await client.query<{ id: number; name: string; breaking: boolean }>(
+      'SELECT id, name, breaking FROM migrations ORDER BY id',
+    )
     const unknown = rows.find((row) => row.breaking && !MIGRATIONS.some((one) => one.id === row.id))
     if (unknown !== undefined) throw failure('database_newer', { migration: `${unknown.id} ${unknown.name}` })
     const applied: string[] = []
@@ -45,11 +63,16 @@ export async function migrate(url: string): Promise<{ applied: string[] }> {
   }
 }
 
-async function apply(client: pg.Client, { id, name, breaking, sql }: (typeof MIGRATIONS)[number]): Promise<boolean> {
+async function apply(
+  client: pg.Client,
+  { id, name, breaking, sql }: (typeof MIGRATIONS)[number],
+): Promise<boolean> {
   await client.query('BEGIN')
   try {
     // Waits here for another installer's transaction, and fails when that commits.
-    const inserted = await ignoring(new Set(['23505']), () => client.query('INSERT INTO migrations (id, name, breaking) VALUES ($1, $2, $3)', [id, name, breaking]))
+    const inserted = await ignoring(new Set(['23505']), () =>
+      client.query('INSERT INTO migrations (id, name, breaking) VALUES ($1, $2, $3)', [id, name, breaking]),
+    )
     if (inserted === undefined) {
       await client.query('ROLLBACK')
       return false

@@ -1,14 +1,18 @@
-/** Purchases: what a tenant bought, for which time; the lots of vCPU-hours they bring and the dedicated units they reserve. */
+/**
+ * Purchases: what a tenant bought, for which time; the lots of vCPU-hours they bring and the dedicated units
+ * they reserve.
+ */
 import { sql } from 'kysely'
-import { UNIT, VCPU_HOUR } from '../core/amounts.ts'
+import { VCPU_HOUR } from '../core/amounts.ts'
 import { failure } from '../core/errors.ts'
-import { DEDICATED, type OfferedCapacity } from '../core/namespaces.ts'
+import type { OfferedCapacity } from '../core/namespaces.ts'
 import { periodStart, wholePeriods, type TimePeriod } from '../core/periods.ts'
 import { FIRST_PRICE_LIST, priceOf, type Price, type PriceList } from '../scheduling/prices.ts'
-import { weightOf } from '../scheduling/fair-share.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
-import { closeLots, grant } from './ledger.ts'
+import { closeLots, grant } from './lots.ts'
+import { weigh } from './tenant-weight.ts'
+import { reserveUnits } from './units-sold.ts'
 
 export interface NewPurchase {
   resource_type: 'dedicated_units' | 'vcpu_hours'
@@ -21,19 +25,58 @@ export interface NewPurchase {
 /** Lots are opened this far ahead, so that an execution can be booked into a period that has not begun. */
 const AHEAD_MS = 49 * 3_600_000
 
-/** A lot that began so short a while ago may not have been noticed yet: several looks of a scheduler, and a change of who leads. */
+/**
+ * A lot that began so short a while ago may not have been noticed yet: several looks of a scheduler, and a
+ * change of who leads.
+ */
 const JUST_BEGUN_MS = 180_000
 
-const COLUMNS = ['purchase_id', 'tenant_id', 'resource_type', 'quantity', 'time_period', 'valid_from', 'valid_until', 'status', 'created_at', 'price', 'version'] as const
+const COLUMNS = [
+  'purchase_id',
+  'tenant_id',
+  'resource_type',
+  'quantity',
+  'time_period',
+  'valid_from',
+  'valid_until',
+  'status',
+  'created_at',
+  'price',
+  'version',
+] as const
 
 /** Checks and enters a purchase; vCPU-hours can be used from the moment this is committed. */
-export async function buy(tx: Tx, { tenantId, purchase, capacity, actor, now }: { tenantId: string; purchase: NewPurchase; capacity: OfferedCapacity; actor: string; now: Date }) {
+export async function buy(
+  tx: Tx,
+  {
+    tenantId,
+    purchase,
+    capacity,
+    actor,
+    now,
+  }: { tenantId: string; purchase: NewPurchase; capacity: OfferedCapacity; actor: string; now: Date },
+) {
   const price = await quotePrice(tx, purchase)
   if (purchase.resource_type === 'dedicated_units') await reserveUnits(tx, purchase, capacity)
-  const row = await tx.insertInto('resource_purchases').values({ tenant_id: tenantId, ...purchase, status: purchase.valid_from > now ? 'scheduled' : 'active', price: JSON.stringify(price) }).returning(COLUMNS).executeTakeFirstOrThrow()
+  const row = await tx
+    .insertInto('resource_purchases')
+    .values({
+      tenant_id: tenantId,
+      ...purchase,
+      status: purchase.valid_from > now ? 'scheduled' : 'active',
+      price: JSON.stringify(price),
+    })
+    .returning(COLUMNS)
+    .executeTakeFirstOrThrow()
   if (purchase.resource_type === 'vcpu_hours') await openLots(tx, row, now)
   await weigh(tx, tenantId, now)
-  await record(tx, { tenantId, actor, event: 'purchase.created', subject: row.purchase_id, data: { ...purchase, price } })
+  await record(tx, {
+    tenantId,
+    actor,
+    event: 'purchase.created',
+    subject: row.purchase_id,
+    data: { ...purchase, price },
+  })
   return row
 }
 
@@ -41,94 +84,193 @@ export async function buy(tx: Tx, { tenantId, purchase, capacity, actor, now }: 
 export async function quotePrice(db: Db, purchase: NewPurchase): Promise<Price> {
   const { valid_from: from, valid_until: until, time_period: period } = purchase
   const whole = wholePeriods(from, until, period)
-  if ('ends' in whole) throw failure('validity_not_whole', { from: from.toISOString(), until: until.toISOString(), period, ends: whole.ends.map((end) => end.toISOString()).join(' or ') })
-  return priceOf(await currentPrices(db), { resourceType: purchase.resource_type, quantity: purchase.quantity, period, periods: whole.count })
+  if ('ends' in whole)
+    throw failure('validity_not_whole', {
+      from: from.toISOString(),
+      until: until.toISOString(),
+      period,
+      ends: whole.ends.map((end) => end.toISOString()).join(' or '),
+    })
+  return priceOf(await currentPrices(db), {
+    resourceType: purchase.resource_type,
+    quantity: purchase.quantity,
+    period,
+    periods: whole.count,
+  })
 }
 
 export async function currentPrices(db: Db): Promise<PriceList> {
-  const row = await db.selectFrom('price_lists').select(['currency', 'prices']).where('valid_from', '<=', new Date()).orderBy('valid_from', 'desc').orderBy('price_list_id', 'desc').limit(1).executeTakeFirst()
-  return row === undefined ? FIRST_PRICE_LIST : ({ ...(row.prices as object), currency: row.currency } as PriceList)
-}
-
-/** Refuses units that are not free at some moment of the time: units are sold once. One sale at a time. */
-async function reserveUnits(tx: Tx, purchase: NewPurchase, capacity: OfferedCapacity): Promise<void> {
-  await sql`SELECT pg_advisory_xact_lock(hashtext('headrace.units'))`.execute(tx)
-  const total = Math.floor(Math.min(capacity[DEDICATED].cpuCores / UNIT.cpuCores, capacity[DEDICATED].memoryGb / UNIT.memoryGb))
-  const sold = await soldUnits(tx, purchase.valid_from, purchase.valid_until)
-  if (sold + purchase.quantity > total) throw failure('capacity_not_for_sale', { asked: purchase.quantity, free: Math.max(0, total - sold), total, from: purchase.valid_from.toISOString(), until: purchase.valid_until.toISOString() })
-}
-
-/** The most units sold at one moment of a span: the sum can only rise where a purchase begins. */
-export async function soldUnits(db: Db, from: Date, until: Date): Promise<number> {
-  const { rows } = await sql<{ units: number }>`
-    WITH p AS (SELECT quantity, valid_from, valid_until FROM resource_purchases WHERE resource_type = 'dedicated_units' AND status IN ('active', 'scheduled') AND valid_from < ${until} AND valid_until > ${from})
-    SELECT coalesce(max(units), 0)::int AS units FROM (
-      SELECT (SELECT sum(quantity) FROM p WHERE valid_from <= m.at AND valid_until > m.at) AS units FROM (SELECT ${from}::timestamptz AS at UNION SELECT valid_from FROM p WHERE valid_from > ${from}) m
-    ) moments`.execute(db)
-  return rows[0].units
+  const row = await db
+    .selectFrom('price_lists')
+    .select(['currency', 'prices'])
+    .where('valid_from', '<=', new Date())
+    .orderBy('valid_from', 'desc')
+    .orderBy('price_list_id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row === undefined
+    ? FIRST_PRICE_LIST
+    : ({ ...(row.prices as object), currency: row.currency } as PriceList)
 }
 
 /** Opens the lots of a purchase whose periods begin soon. Safe to repeat. */
-export async function openLots(tx: Tx, row: { purchase_id: string; tenant_id: string; quantity: number; time_period: string; valid_from: Date; valid_until: Date }, now: Date): Promise<void> {
+export async function openLots(
+  tx: Tx,
+  row: {
+    purchase_id: string
+    tenant_id: string
+    quantity: number
+    time_period: string
+    valid_from: Date
+    valid_until: Date
+  },
+  now: Date,
+): Promise<void> {
   const period = row.time_period as TimePeriod
   for (let i = 0; ; i += 1) {
     const [from, until] = [periodStart(row.valid_from, period, i), periodStart(row.valid_from, period, i + 1)]
     if (from >= row.valid_until || from.getTime() > now.getTime() + AHEAD_MS) return
-    if (until > now) await grant(tx, { tenantId: row.tenant_id, purchaseId: row.purchase_id, from, until, amount: BigInt(row.quantity) * VCPU_HOUR, at: now })
+    if (until > now)
+      await grant(tx, {
+        tenantId: row.tenant_id,
+        purchaseId: row.purchase_id,
+        from,
+        until,
+        amount: BigInt(row.quantity) * VCPU_HOUR,
+        at: now,
+      })
   }
 }
 
-/** The tenant's weight in the queue is what it bought. */
-export async function weigh(tx: Tx, tenantId: string, now: Date): Promise<void> {
-  const { rows } = await sql<{ units: number; per_day: number }>`
-    SELECT coalesce(sum(quantity) FILTER (WHERE resource_type = 'dedicated_units'), 0)::float8 AS units,
-      coalesce(sum(quantity * CASE time_period WHEN 'hourly' THEN 24.0 WHEN 'daily' THEN 1.0 WHEN 'monthly' THEN 1 / 30.0 ELSE 1 / 365.0 END) FILTER (WHERE resource_type = 'vcpu_hours'), 0)::float8 AS per_day
-    FROM resource_purchases WHERE tenant_id = ${tenantId} AND status IN ('active', 'scheduled') AND valid_from <= ${now} AND valid_until > ${now}`.execute(tx)
-  const weight = weightOf({ dedicatedUnits: rows[0].units, vcpuHoursPerDay: rows[0].per_day })
-  await tx.insertInto('tenant_shares').values({ tenant_id: tenantId, weight }).onConflict((on) => on.column('tenant_id').doUpdateSet({ weight })).execute()
-}
-
 /**
- * New balance or units: what slept for want of them is looked at again. In a transaction of its own, after the one that brought them:
- * executions are locked before lots everywhere.
+ * New balance or units: what slept for want of them is looked at again. In a transaction of its own, after
+ * the one that brought them: executions are locked before lots everywhere.
  */
 export async function wakeTenants(db: Db, tenantIds: string[]): Promise<void> {
-  if (tenantIds.length > 0) await db.updateTable('queued_executions').set({ ready: true }).where('tenant_id', 'in', tenantIds).where('ready', '=', false).execute()
+  if (tenantIds.length > 0)
+    await db
+      .updateTable('queued_executions')
+      .set({ ready: true })
+      .where('tenant_id', 'in', tenantIds)
+      .where('ready', '=', false)
+      .execute()
 }
 
 export async function findPurchase(db: Db, tenantId: string, purchaseId: string) {
-  return db.selectFrom('resource_purchases').select(COLUMNS).where('tenant_id', '=', tenantId).where('purchase_id', '=', purchaseId).executeTakeFirst()
+  return db
+    .selectFrom('resource_purchases')
+    .select(COLUMNS)
+    .where('tenant_id', '=', tenantId)
+    .where('purchase_id', '=', purchaseId)
+    .executeTakeFirst()
 }
 
-export async function listPurchases(db: Db, tenantId: string, { after, limit }: { after: string | undefined; limit: number }) {
-  let query = db.selectFrom('resource_purchases').select(COLUMNS).where('tenant_id', '=', tenantId).orderBy('purchase_id').limit(limit)
+export async function listPurchases(
+  db: Db,
+  tenantId: string,
+  { after, limit }: { after: string | undefined; limit: number },
+) {
+  let query = db
+    .selectFrom('resource_purchases')
+    .select(COLUMNS)
+    .where('tenant_id', '=', tenantId)
+    .orderBy('purchase_id')
+    .limit(limit)
   if (after !== undefined) query = query.where('purchase_id', '>', after)
   return query.execute()
 }
 
 /** Ends a purchase before its time; what is left of it is gone. Holds of running executions stay theirs. */
-export async function cancelPurchase(tx: Tx, { tenantId, purchaseId, actor, now }: { tenantId: string; purchaseId: string; actor: string; now: Date }) {
-  const row = await tx.selectFrom('resource_purchases').select(['status']).where('tenant_id', '=', tenantId).where('purchase_id', '=', purchaseId).forUpdate().executeTakeFirst()
-  if (row === undefined) throw failure('not_found', { what: 'purchase', id: purchaseId, list: `GET /api/v1/tenants/${tenantId}/purchases` })
-  if (row.status !== 'active' && row.status !== 'scheduled') throw failure('purchase_state', { status: row.status, action: 'cancelled', list: `GET /api/v1/tenants/${tenantId}/purchases` })
+export async function cancelPurchase(
+  tx: Tx,
+  { tenantId, purchaseId, actor, now }: { tenantId: string; purchaseId: string; actor: string; now: Date },
+) {
+  const row = await tx
+    .selectFrom('resource_purchases')
+    .select(['status'])
+    .where('tenant_id', '=', tenantId)
+    .where('purchase_id', '=', purchaseId)
+    .forUpdate()
+    .executeTakeFirst()
+  if (row === undefined)
+    throw failure('not_found', {
+      what: 'purchase',
+      id: purchaseId,
+      list: `GET /api/v1/tenants/${tenantId}/purchases`,
+    })
+  if (row.status !== 'active' && row.status !== 'scheduled')
+    throw failure('purchase_state', {
+      status: row.status,
+      action: 'cancelled',
+      list: `GET /api/v1/tenants/${tenantId}/purchases`,
+    })
   await closeLots(tx, { purchaseId }, now)
-  const changed = await tx.updateTable('resource_purchases').set((row) => ({ status: 'cancelled', version: row('version', '+', 1) })).where('purchase_id', '=', purchaseId).returning(COLUMNS).executeTakeFirstOrThrow()
+  const changed = await tx
+    .updateTable('resource_purchases')
+    .set((row) => ({ status: 'cancelled', version: row('version', '+', 1) }))
+    .where('purchase_id', '=', purchaseId)
+    .returning(COLUMNS)
+    .executeTakeFirstOrThrow()
   await weigh(tx, tenantId, now)
   await record(tx, { tenantId, actor, event: 'purchase.cancelled', subject: purchaseId })
   return changed
 }
 
-/** Purchases that begin or end, periods that begin or end: what the clock changes. Returns the tenants that may have more than before. */
+/**
+ * Purchases that begin or end, periods that begin or end: what the clock changes. Returns the tenants that
+ * may have more than before.
+ */
 export async function turnPeriods(tx: Tx, now: Date): Promise<string[]> {
-  const begun = await tx.updateTable('resource_purchases').set({ status: 'active' }).where('status', '=', 'scheduled').where('valid_from', '<=', now).returning(['tenant_id']).execute()
-  const ended = await tx.updateTable('resource_purchases').set({ status: 'expired' }).where('status', '=', 'active').where('valid_until', '<=', now).returning(['tenant_id', 'purchase_id']).execute()
+  const begun = await tx
+    .updateTable('resource_purchases')
+    .set({ status: 'active' })
+    .where('status', '=', 'scheduled')
+    .where('valid_from', '<=', now)
+    .returning(['tenant_id'])
+    .execute()
+  const ended = await tx
+    .updateTable('resource_purchases')
+    .set({ status: 'expired' })
+    .where('status', '=', 'active')
+    .where('valid_until', '<=', now)
+    .returning(['tenant_id', 'purchase_id'])
+    .execute()
   await closeLots(tx, { endedBefore: now }, now)
-  // Only those whose last lot ends before the time that is opened ahead: a purchase by the hour once an hour, not at every look.
-  const due = await tx.selectFrom('resource_purchases as p').select(COLUMNS).where('resource_type', '=', 'vcpu_hours').where('status', 'in', ['active', 'scheduled']).where('valid_until', '>', now)
-    .where(sql<boolean>`coalesce((SELECT max(l.valid_until) FROM ledger_lots l WHERE l.purchase_id = p.purchase_id), p.valid_from) < least(p.valid_until, ${new Date(now.getTime() + AHEAD_MS)}::timestamptz)`).execute()
+  // Only those whose last lot ends before the time that is opened ahead: a purchase by the hour once an hour,
+  // not at every look.
+  const due = await tx
+    .selectFrom('resource_purchases as p')
+    .select(COLUMNS)
+    .where('resource_type', '=', 'vcpu_hours')
+    .where('status', 'in', ['active', 'scheduled'])
+    .where('valid_until', '>', now)
+    .where(
+      sql<boolean>`
+        coalesce(
+          (SELECT max(l.valid_until) FROM ledger_lots l WHERE l.purchase_id = p.purchase_id),
+          p.valid_from
+        ) < least(p.valid_until, ${new Date(now.getTime() + AHEAD_MS)}::timestamptz)`,
+    )
+    .execute()
   for (const purchase of due) await openLots(tx, purchase, now)
-  for (const tenantId of new Set([...begun, ...ended].map((one) => one.tenant_id))) await weigh(tx, tenantId, now)
-  await record(tx, ...ended.map((one) => ({ tenantId: one.tenant_id, actor: 'scheduler', event: 'purchase.expired', subject: one.purchase_id })))
-  const fresh = await tx.selectFrom('ledger_lots').select('tenant_id').distinct().where('closed', '=', false).where('valid_from', '<=', now).where('valid_from', '>', new Date(now.getTime() - JUST_BEGUN_MS)).execute()
+  for (const tenantId of new Set([...begun, ...ended].map((one) => one.tenant_id)))
+    await weigh(tx, tenantId, now)
+  await record(
+    tx,
+    ...ended.map((one) => ({
+      tenantId: one.tenant_id,
+      actor: 'scheduler',
+      event: 'purchase.expired',
+      subject: one.purchase_id,
+    })),
+  )
+  const fresh = await tx
+    .selectFrom('ledger_lots')
+    .select('tenant_id')
+    .distinct()
+    .where('closed', '=', false)
+    .where('valid_from', '<=', now)
+    .where('valid_from', '>', new Date(now.getTime() - JUST_BEGUN_MS))
+    .execute()
   return [...new Set([...begun, ...due, ...fresh].map((one) => one.tenant_id))]
 }

@@ -7,7 +7,13 @@ import { cli } from '../support/system.ts'
 test('every count agrees; the service it left running answers, until it is stopped', async () => {
   const where = { env: { ...process.env, HEADRACE_HOME: openFolder('headrace-demo-') } }
   try {
-    const { code, stdout, stderr } = await cli(where, ['demo', '--messages', '8000', '--port', String(await freePort())])
+    const { code, stdout, stderr } = await cli(where, [
+      'demo',
+      '--messages',
+      '8000',
+      '--port',
+      String(await freePort()),
+    ])
     expect(code, stderr).toBe(0)
     expect(stdout).not.toMatch(/ NO /)
     expect(stdout.match(/ yes /g)?.length).toBeGreaterThanOrEqual(7)

@@ -1,4 +1,7 @@
-/** Histories of one table on local disk and S3, with Spark beside deltalake and us: all write, all read, after each step. */
+/**
+ * Histories of one table on local disk and S3, with Spark beside deltalake and us: all write, all read, after
+ * each step.
+ */
 import { afterAll, beforeAll, test } from 'vitest'
 import { createChance, sampled } from '../support/chance.ts'
 import { startForeignWriter, type ForeignWriter } from '../support/delta-foreign.ts'
@@ -34,7 +37,14 @@ afterAll(async () => {
   Object.assign(process.env, before)
 })
 
-const places = Array.from({ length: HISTORIES }, (_, i) => [['local', SEED + i], ['s3', SEED + i]] as const).flat()
+const places = Array.from(
+  { length: HISTORIES },
+  (_, i) =>
+    [
+      ['local', SEED + i],
+      ['s3', SEED + i],
+    ] as const,
+).flat()
 
 test.each(sampled(places, 1, createChance(SEED)))(
   '%s, history %s: every reader finds the rows, or we refuse by name',

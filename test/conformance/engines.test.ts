@@ -1,4 +1,7 @@
-/** Both engines on the same messages: the same rows, the same reasons, the same counts, whoever does which step. */
+/**
+ * Both engines on the same messages: the same rows, the same reasons, the same counts, whoever does which
+ * step.
+ */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -6,7 +9,17 @@ import { openKafkaSink } from '../../src/connectors/kafka/sink.ts'
 import type { KafkaSourceSpec } from '../../src/dataset/declaration.ts'
 import { JSON_DECLARATION, XML_DECLARATION, hostileMessages } from '../support/hostile.ts'
 import { standaloneCluster, testSpark, type TestSpark } from '../support/spark.ts'
-import { PERFECT, broker, cli, cliJson, deltalake, place, produce, verdict, type Place } from '../support/system.ts'
+import {
+  PERFECT,
+  broker,
+  cli,
+  cliJson,
+  deltalake,
+  place,
+  produce,
+  verdict,
+  type Place,
+} from '../support/system.ts'
 
 let spark: TestSpark
 let address = ''
@@ -19,8 +32,16 @@ afterAll(() => spark.kill())
 
 const SEED = Number(process.env.HEADRACE_SEED ?? Math.floor(Math.random() * 1e6))
 
-const on = (where: Place, engine: string): Place => ({ ...where, env: { ...where.env, ...(engine === 'spark' ? spark.env : {}) } })
-const run = <T = Record<string, number>>(where: Place, engine: 'duckdb' | 'spark', verb: string, ...more: string[]): Promise<T> => cliJson<T>(on(where, engine), [verb, where.declaration, '--engine', engine, ...more])
+const on = (where: Place, engine: string): Place => ({
+  ...where,
+  env: { ...where.env, ...(engine === 'spark' ? spark.env : {}) },
+})
+const run = <T = Record<string, number>>(
+  where: Place,
+  engine: 'duckdb' | 'spark',
+  verb: string,
+  ...more: string[]
+): Promise<T> => cliJson<T>(on(where, engine), [verb, where.declaration, '--engine', engine, ...more])
 
 /** Every row of a table as JSON text, sorted, without what differs between two runs of anything. */
 function everyRow(path: string): Promise<string[]> {
@@ -46,14 +67,27 @@ async function sameRows(one: string, other: string): Promise<void> {
   const differences = left.flatMap((row, i) => {
     if (row === right[i]) return []
     const [mine, theirs] = [JSON.parse(row), JSON.parse(right[i] ?? '{}')] as Record<string, unknown>[]
-    return [Object.fromEntries(Object.keys({ ...mine, ...theirs }).filter((key) => JSON.stringify(mine[key]) !== JSON.stringify(theirs[key])).map((key) => [key, [mine[key], theirs[key]]]))]
+    return [
+      Object.fromEntries(
+        Object.keys({ ...mine, ...theirs })
+          .filter((key) => JSON.stringify(mine[key]) !== JSON.stringify(theirs[key]))
+          .map((key) => [key, [mine[key], theirs[key]]]),
+      ),
+    ]
   })
   expect(differences.slice(0, 5)).toEqual([])
   expect(right.length).toBe(left.length)
 }
 
 async function send(topic: string, messages: ReturnType<typeof hostileMessages>): Promise<void> {
-  const spec: KafkaSourceSpec = { kind: 'kafka', brokers: [address], topic, start: 'earliest', tls: undefined, sasl: undefined }
+  const spec: KafkaSourceSpec = {
+    kind: 'kafka',
+    brokers: [address],
+    topic,
+    start: 'earliest',
+    tls: undefined,
+    sasl: undefined,
+  }
   const sink = await openKafkaSink({ spec, partitions: 3, compression: 'none' })
   await sink.send(messages)
   await sink.close()
@@ -71,8 +105,18 @@ test.each([
   const other = place(address)
   for (const where of [one, other]) writeFileSync(where.declaration, declaration(address, one.topic, drift))
   await send(one.topic, hostileMessages(format, 200, SEED))
-  const counts = [await run(one, 'duckdb', 'stream', '--until-caught-up'), await run(other, 'spark', 'stream', '--until-caught-up')]
-  const facts = counts.map(({ messages, read, accepted, duplicate, quarantined, byReason }) => ({ messages, read, accepted, duplicate, quarantined, byReason }))
+  const counts = [
+    await run(one, 'duckdb', 'stream', '--until-caught-up'),
+    await run(other, 'spark', 'stream', '--until-caught-up'),
+  ]
+  const facts = counts.map(({ messages, read, accepted, duplicate, quarantined, byReason }) => ({
+    messages,
+    read,
+    accepted,
+    duplicate,
+    quarantined,
+    byReason,
+  }))
   expect(facts[1]).toEqual(facts[0])
   expect(facts[0].accepted).toBeGreaterThan(20)
   expect(facts[0].quarantined).toBeGreaterThan(20)
@@ -95,7 +139,8 @@ function inOddFolder(where: Place): Place {
   }
 }
 
-const LATEST = (yaml: string): string => yaml.replace('  key: [record_id]', '  key: [author_country, publication_year]\n  keep: latest')
+const LATEST = (yaml: string): string =>
+  yaml.replace('  key: [record_id]', '  key: [author_country, publication_year]\n  keep: latest')
 
 /** Columns that are called what statements call theirs. */
 const taken = (yaml: string): string =>
@@ -109,15 +154,28 @@ test.each([
   ['latest', LATEST],
 ])('keep %s: a dataset changes engine between any two steps, and nothing shows it', async (_, edit) => {
   const one = inOddFolder(place(address, edit))
-  const other = inOddFolder(place(address, (yaml) => edit(yaml).replace(/^ +topic: .*/m, `    topic: ${one.topic}`)))
+  const other = inOddFolder(
+    place(address, (yaml) => edit(yaml).replace(/^ +topic: .*/m, `    topic: ${one.topic}`)),
+  )
   const engines = ['duckdb', 'spark'] as const
   for (let step = 0; step < 2; step += 1) {
     await produce(one, 1_500, ['--seed', '5', '--duplicates', '5%', '--invalid', '5%', '--late', '5%'])
     const [mine, theirs] = [engines[step % 2], engines[(step + 1) % 2]]
-    const streamed = [await run(one, mine, 'stream', '--until-caught-up'), await run(other, theirs, 'stream', '--until-caught-up')]
+    const streamed = [
+      await run(one, mine, 'stream', '--until-caught-up'),
+      await run(other, theirs, 'stream', '--until-caught-up'),
+    ]
     expect(streamed[1].accepted).toBe(streamed[0].accepted)
     const published = [await run(one, theirs, 'batch'), await run(other, mine, 'batch')]
-    for (const fact of ['rowsRead', 'published', 'replaced', 'duplicatesInDelta', 'duplicatesPublished', 'partitions']) expect(published[1][fact]).toEqual(published[0][fact])
+    for (const fact of [
+      'rowsRead',
+      'published',
+      'replaced',
+      'duplicatesInDelta',
+      'duplicatesPublished',
+      'partitions',
+    ])
+      expect(published[1][fact]).toEqual(published[0][fact])
   }
   await sameRows(one.raw, other.raw)
   if (edit !== LATEST) await sameRows(one.processed, other.processed)
@@ -126,10 +184,17 @@ test.each([
 })
 
 test('upkeep on Spark does what it does embedded: merged, deleted by key, reprocessed', async () => {
-  const edit = (yaml: string): string => taken(yaml).replace('processed:', 'raw: { keep_original: true }\nprocessed:')
+  const edit = (yaml: string): string =>
+    taken(yaml).replace('processed:', 'raw: { keep_original: true }\nprocessed:')
   const one = inOddFolder(place(address, edit))
-  const other = inOddFolder(place(address, (yaml) => edit(yaml).replace(/^ +topic: .*/m, `    topic: ${one.topic}`)))
-  const both = async (verb: string, ...more: string[]): Promise<Record<string, unknown>[]> => Promise.all([run<Record<string, unknown>>(one, 'duckdb', verb, ...more), run<Record<string, unknown>>(other, 'spark', verb, ...more)])
+  const other = inOddFolder(
+    place(address, (yaml) => edit(yaml).replace(/^ +topic: .*/m, `    topic: ${one.topic}`)),
+  )
+  const both = async (verb: string, ...more: string[]): Promise<Record<string, unknown>[]> =>
+    Promise.all([
+      run<Record<string, unknown>>(one, 'duckdb', verb, ...more),
+      run<Record<string, unknown>>(other, 'spark', verb, ...more),
+    ])
   for (let i = 0; i < 3; i += 1) {
     await produce(one, 400, ['--seed', '7'])
     await both('stream', '--until-caught-up')
@@ -141,14 +206,27 @@ test('upkeep on Spark does what it does embedded: merged, deleted by key, reproc
     await sameRows(one.processed, other.processed)
   }
   await same()
-  for (const where of [one, other]) writeFileSync(where.declaration, readFileSync(where.declaration, 'utf8').replace('max_length: 500 }', 'max_length: 500, case: upper }'))
+  for (const where of [one, other])
+    writeFileSync(
+      where.declaration,
+      readFileSync(where.declaration, 'utf8').replace('max_length: 500 }', 'max_length: 500, case: upper }'),
+    )
   const [again, againThere] = await both('reprocess')
-  const facts = (one: Record<string, unknown>): unknown[] => [one.rows, one.accepted, one.quarantined, one.republished]
-  expect((againThere as unknown as Record<string, unknown>[]).map(facts)).toEqual((again as unknown as Record<string, unknown>[]).map(facts))
+  const facts = (one: Record<string, unknown>): unknown[] => [
+    one.rows,
+    one.accepted,
+    one.quarantined,
+    one.republished,
+  ]
+  expect((againThere as unknown as Record<string, unknown>[]).map(facts)).toEqual(
+    (again as unknown as Record<string, unknown>[]).map(facts),
+  )
   await same()
   const [id] = await deltalake<string[]>(one.processed, "print(json.dumps(t['record_id'].to_pylist()[:1]))")
   const [deleted, deletedThere] = await both('delete', '--key', `record_id=${id}`, '--reason', 'test')
-  expect((deletedThere as unknown as { rows: number }[]).map((zone) => zone.rows)).toEqual((deleted as unknown as { rows: number }[]).map((zone) => zone.rows))
+  expect((deletedThere as unknown as { rows: number }[]).map((zone) => zone.rows)).toEqual(
+    (deleted as unknown as { rows: number }[]).map((zone) => zone.rows),
+  )
   await same()
   one.cleanUp()
   other.cleanUp()
@@ -164,11 +242,20 @@ test('messages that Spark sends are all there, in the journal and in RAW', async
 })
 
 test('what Spark cannot do is said when the declaration is checked', async () => {
-  const where = place(address, (yaml) => yaml.replace('  key: [record_id]', '  key: [weight]').replace('  - { name: title', '  - { name: weight, type: double }\n  - { name: title'))
-  writeFileSync(where.declaration, `${readFileSync(where.declaration, 'utf8')}spark: { settings: { spark.hadoop.fs.s3a.secret.key: x } }\n`)
+  const where = place(address, (yaml) =>
+    yaml
+      .replace('  key: [record_id]', '  key: [weight]')
+      .replace('  - { name: title', '  - { name: weight, type: double }\n  - { name: title'),
+  )
+  writeFileSync(
+    where.declaration,
+    `${readFileSync(where.declaration, 'utf8')}spark: { settings: { spark.hadoop.fs.s3a.secret.key: x } }\n`,
+  )
   const { code, stdout } = await cli(where, ['dataset', 'check', where.declaration, '--engine', 'spark'])
   expect(code).toBe(1)
-  expect(stdout).toMatch(/processed\.key \(weight\)[\s\S]*Instead[\s\S]*spark\.settings\.spark\.hadoop\.fs\.s3a\.secret\.key/)
+  expect(stdout).toMatch(
+    /processed\.key \(weight\)[\s\S]*Instead[\s\S]*spark\.settings\.spark\.hadoop\.fs\.s3a\.secret\.key/,
+  )
   expect((await cli(where, ['dataset', 'check', where.declaration])).code).toBe(0)
   where.cleanUp()
 })
@@ -180,12 +267,28 @@ test('client mode on a standalone cluster, by --master and by spark-submit: the 
   const flags = ['--master', cluster.master]
   await cliJson(where, ['stream', where.declaration, '--until-caught-up', ...flags])
   await produce(where, 400)
-  writeFileSync(`${where.home}/sizing.conf`, 'spark.executor.instances 1\nspark.executor.cores 2\nspark.executor.memory 512m\n')
-  const submitted = await cliJson<{ command: string; result: { commits: number } }>(where, ['spark-submit', where.declaration, '--until-caught-up', '--properties', `${where.home}/sizing.conf`, ...flags])
+  writeFileSync(
+    `${where.home}/sizing.conf`,
+    'spark.executor.instances 1\nspark.executor.cores 2\nspark.executor.memory 512m\n',
+  )
+  const submitted = await cliJson<{ command: string; result: { commits: number } }>(where, [
+    'spark-submit',
+    where.declaration,
+    '--until-caught-up',
+    '--properties',
+    `${where.home}/sizing.conf`,
+    ...flags,
+  ])
   expect(submitted.command).toContain('--executor-memory 512m --executor-cores 2')
   expect(submitted.result.commits).toBeGreaterThan(0)
   expect(await verdict(where)).toMatchObject(PERFECT)
-  const { advice } = await cliJson<{ advice: string }>(where, ['spark-submit', where.declaration, '--print', '--rate', '50000'])
+  const { advice } = await cliJson<{ advice: string }>(where, [
+    'spark-submit',
+    where.declaration,
+    '--print',
+    '--rate',
+    '50000',
+  ])
   expect(advice).toMatch(/measured runs? took [\d,]+ messages a second and core/)
   cluster.kill()
   where.cleanUp()

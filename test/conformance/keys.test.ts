@@ -1,4 +1,7 @@
-/** Keys, on both engines alike: equal when each part is, over one index; and what a deletion by key takes from quarantine. */
+/**
+ * Keys, on both engines alike: equal when each part is, over one index; and what a deletion by key takes from
+ * quarantine.
+ */
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { testSpark, type TestSpark } from '../support/spark.ts'
@@ -21,30 +24,61 @@ columns:
 processed:
   key: [a, b]
 `
-/** Each tells a way of joining the parts that is wrong: with a sign between them, with null as a text, with lengths in the wrong unit. */
-const TEXTS = [null, '', '-', '0:', '1:x', 'x', '\u0000', '\u001f', 'x\u001fy', 'y', 'y\u001fz', 'z', '3:', '-1:x', 'ä', '\u{1f600}', 'null']
+/**
+ * Each tells a way of joining the parts that is wrong: with a sign between them, with null as a text, with
+ * lengths in the wrong unit.
+ */
+const TEXTS = [
+  null,
+  '',
+  '-',
+  '0:',
+  '1:x',
+  'x',
+  '\u0000',
+  '\u001f',
+  'x\u001fy',
+  'y',
+  'y\u001fz',
+  'z',
+  '3:',
+  '-1:x',
+  'ä',
+  '\u{1f600}',
+  'null',
+]
 
 test.each([
   ['duckdb', 'spark'],
   ['spark', 'duckdb'],
-])('what %s has published, %s knows', async (first, second) => {
-  const made = place('localhost:1', () => DECLARATION)
-  const where = { ...made, env: { ...made.env, ...spark.env } }
-  const pairs = TEXTS.flatMap((a) => TEXTS.map((b) => ({ a, b })))
-  const bring = async (name: string, rows: object[], engine: string): Promise<Record<string, number>> => {
-    writeFileIn(join(where.home, 'incoming'), name, JSON.stringify(rows))
-    await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
-    return cliJson(where, ['batch', where.declaration, '--engine', engine])
-  }
-  // One pair is new to the second: had it seen nothing, or everything, the numbers would be others.
-  expect(await bring('first.json', pairs.slice(1), first)).toMatchObject({ published: pairs.length - 1 })
-  expect(await bring('second.json', pairs, second)).toMatchObject({ published: 1, duplicatesPublished: pairs.length - 1 })
-  const processed = join(where.home, 'tables/pairs/processed')
-  const landed = await deltalake<object[]>(processed, "print(json.dumps([{'a': r['a'], 'b': r['b']} for r in t.to_pylist()]))")
-  const sorted = (all: object[]): string[] => all.map((pair) => JSON.stringify(pair)).toSorted()
-  expect(sorted(landed)).toEqual(sorted(pairs))
-  where.cleanUp()
-}, 180_000)
+])(
+  'what %s has published, %s knows',
+  async (first, second) => {
+    const made = place('localhost:1', () => DECLARATION)
+    const where = { ...made, env: { ...made.env, ...spark.env } }
+    const pairs = TEXTS.flatMap((a) => TEXTS.map((b) => ({ a, b })))
+    const bring = async (name: string, rows: object[], engine: string): Promise<Record<string, number>> => {
+      writeFileIn(join(where.home, 'incoming'), name, JSON.stringify(rows))
+      await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+      return cliJson(where, ['batch', where.declaration, '--engine', engine])
+    }
+    // One pair is new to the second: had it seen nothing, or everything, the numbers would be others.
+    expect(await bring('first.json', pairs.slice(1), first)).toMatchObject({ published: pairs.length - 1 })
+    expect(await bring('second.json', pairs, second)).toMatchObject({
+      published: 1,
+      duplicatesPublished: pairs.length - 1,
+    })
+    const processed = join(where.home, 'tables/pairs/processed')
+    const landed = await deltalake<object[]>(
+      processed,
+      "print(json.dumps([{'a': r['a'], 'b': r['b']} for r in t.to_pylist()]))",
+    )
+    const sorted = (all: object[]): string[] => all.map((pair) => JSON.stringify(pair)).toSorted()
+    expect(sorted(landed)).toEqual(sorted(pairs))
+    where.cleanUp()
+  },
+  180_000,
+)
 
 const SHORT_KEYS = `dataset: short
 source: { files: { path: incoming, pattern: '*.ndjson' } }
@@ -54,23 +88,37 @@ columns: [{ name: id, type: integer, required: true }, { name: title }]
 processed: { key: [id] }
 `
 
-test.each(['duckdb', 'spark'])('a deletion on %s takes what names the key, and not what only looks like it', async (engine) => {
-  const made = place('localhost:1', () => SHORT_KEYS)
-  const where = { ...made, env: { ...made.env, ...spark.env } }
-  // A quote is \x22 where an engine shows bytes as text. All are records of one message, which is the file.
-  const about = ['{"id":22,"title":', '{"title":"a","id":"22"x}']
-  const others = ['{"id":1,"title":"quoted', '{"id":2022', '{"id":"221"x}', '{"id":"x22"x}']
-  const lines = ['{"id":22}', '{"id":3}', ...about, ...others]
-  writeFileIn(join(where.home, 'incoming'), 'a.ndjson', lines.join('\n'))
-  await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
-  const originals = async (): Promise<unknown[]> => {
-    const query = "SELECT decode(original) AS text FROM t WHERE outcome = 'quarantined' ORDER BY 1"
-    return (await cliJson<{ text: string }[]>(where, ['tables', 'query', 'short/raw', query])).map(({ text }) => text)
-  }
-  expect(await originals()).toEqual([...about, ...others].toSorted())
-  await cliJson(where, ['delete', where.declaration, '--key', 'id=22', '--reason', 'asked', '--engine', engine])
-  expect(await originals()).toEqual(others.toSorted())
-  const left = "SELECT id FROM t WHERE outcome = 'accepted'"
-  expect(await cliJson(where, ['tables', 'query', 'short/raw', left])).toEqual([{ id: 3 }])
-  where.cleanUp()
-})
+test.each(['duckdb', 'spark'])(
+  'a deletion on %s takes what names the key, and not what only looks like it',
+  async (engine) => {
+    const made = place('localhost:1', () => SHORT_KEYS)
+    const where = { ...made, env: { ...made.env, ...spark.env } }
+    // A quote is \x22 where an engine shows bytes as text. All are records of one message, which is the file.
+    const about = ['{"id":22,"title":', '{"title":"a","id":"22"x}']
+    const others = ['{"id":1,"title":"quoted', '{"id":2022', '{"id":"221"x}', '{"id":"x22"x}']
+    const lines = ['{"id":22}', '{"id":3}', ...about, ...others]
+    writeFileIn(join(where.home, 'incoming'), 'a.ndjson', lines.join('\n'))
+    await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+    const originals = async (): Promise<unknown[]> => {
+      const query = "SELECT decode(original) AS text FROM t WHERE outcome = 'quarantined' ORDER BY 1"
+      return (await cliJson<{ text: string }[]>(where, ['tables', 'query', 'short/raw', query])).map(
+        ({ text }) => text,
+      )
+    }
+    expect(await originals()).toEqual([...about, ...others].toSorted())
+    await cliJson(where, [
+      'delete',
+      where.declaration,
+      '--key',
+      'id=22',
+      '--reason',
+      'asked',
+      '--engine',
+      engine,
+    ])
+    expect(await originals()).toEqual(others.toSorted())
+    const left = "SELECT id FROM t WHERE outcome = 'accepted'"
+    expect(await cliJson(where, ['tables', 'query', 'short/raw', left])).toEqual([{ id: 3 }])
+    where.cleanUp()
+  },
+)

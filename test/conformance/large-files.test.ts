@@ -11,7 +11,8 @@ import { openOrCreateTable, type Table } from '../../src/lakehouse/table.ts'
 const folder = mkdtempSync(join(tmpdir(), 'headrace-large-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const SCHEMA = { columns: [tableColumn('a', 'string')], partitionColumns: [] }
-const openNew = (name: string): Promise<Table> => openOrCreateTable(createLocalStore(join(folder, name)), SCHEMA, {}, Date.now())
+const openNew = (name: string): Promise<Table> =>
+  openOrCreateTable(createLocalStore(join(folder, name)), SCHEMA, {}, Date.now())
 
 test('a file of more than 2 GiB is moved into the archive, in little memory', async () => {
   const size = 2 ** 31 + 1
@@ -22,7 +23,15 @@ test('a file of more than 2 GiB is moved into the archive, in little memory', as
   const adds = [{ path: 'large.parquet', size, partitionValues, stats: '{"numRecords":1}' }]
   await raw.commit({ operation: 'WRITE', adds, removes: [], marks: {}, expect: {} }, Date.now())
   const before = process.memoryUsage.rss()
-  await retain({ raw, archive, keepFromDate: '2026-02-01', usedThrough: Infinity, dryRun: false, nowMs: Date.now, progress: () => undefined })
+  await retain({
+    raw,
+    archive,
+    keepFromDate: '2026-02-01',
+    usedThrough: Infinity,
+    dryRun: false,
+    nowMs: Date.now,
+    progress: () => undefined,
+  })
   expect(process.memoryUsage.rss() - before).toBeLessThan(200 * 1024 * 1024)
   expect(statSync(join(archive.store.root, 'large.parquet')).size).toBe(size)
   expect(readdirSync(archive.store.root).filter((name) => name.startsWith('.'))).toEqual([])

@@ -1,4 +1,7 @@
-/** Our Spark Connect client against a real server: the protocol, values, cut connections, restarts, tokens, errors by name. */
+/**
+ * Our Spark Connect client against a real server: the protocol, values, cut connections, restarts, tokens,
+ * errors by name.
+ */
 import { mkdtempSync } from 'node:fs'
 import { constants, createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
@@ -17,7 +20,8 @@ let server: SparkServer
 let session: SparkSession
 const folder = mkdtempSync(join(tmpdir(), 'headrace-spark-'))
 
-const open = (more: Partial<Parameters<typeof openSparkSession>[0]> = {}): SparkSession => openSparkSession({ address: server.address, tls: false, token: server.token, retryMs: 10_000, ...more })
+const open = (more: Partial<Parameters<typeof openSparkSession>[0]> = {}): SparkSession =>
+  openSparkSession({ address: server.address, tls: false, token: server.token, retryMs: 10_000, ...more })
 
 beforeAll(async () => {
   server = await startSparkServer({ folder, master: 'local[2]', memory: '1500m' })
@@ -30,7 +34,14 @@ afterAll(async () => {
 })
 
 interface Described {
-  type: { field?: { name: string; number: number; type: string; typeName: string; label: string }[]; name: string; options?: { mapEntry?: boolean }; nestedType?: Described['type'][]; value?: { name: string; number: number }[]; enumType?: { name: string; value: { name: string; number: number }[] }[] }
+  type: {
+    field?: { name: string; number: number; type: string; typeName: string; label: string }[]
+    name: string
+    options?: { mapEntry?: boolean }
+    nestedType?: Described['type'][]
+    value?: { name: string; number: number }[]
+    enumType?: { name: string; value: { name: string; number: number }[] }[]
+  }
 }
 
 /** Our part of the protocol in the lines that ConnectDescriptors.java prints of the server's. */
@@ -39,27 +50,48 @@ function ourProtocol(): string[] {
   const message = (type: Described['type'], name: string): void => {
     for (const one of type.field ?? []) {
       const plain = one.type.replace('TYPE_', '').toLowerCase()
-      const entry = type.nestedType?.some((nested) => nested.name === one.typeName && nested.options?.mapEntry)
-      const named = one.typeName === '' ? plain : entry ? `${name}.${camel(one.name)}Entry` : resolve(one.typeName, name)
+      const entry = type.nestedType?.some(
+        (nested) => nested.name === one.typeName && nested.options?.mapEntry,
+      )
+      const typeName = entry ? `${name}.${camel(one.name)}Entry` : resolve(one.typeName, name)
+      const named = one.typeName === '' ? plain : typeName
       lines.push(`field ${name} ${one.name} ${one.number} ${named} ${one.label === 'LABEL_REPEATED'}`)
     }
-    for (const each of type.enumType ?? []) for (const value of each.value) lines.push(`value ${name}.${each.name} ${value.name} ${value.number}`)
-    for (const nested of type.nestedType ?? []) if (!nested.options?.mapEntry) message(nested, `${name}.${nested.name}`)
+    for (const each of type.enumType ?? [])
+      for (const value of each.value) lines.push(`value ${name}.${each.name} ${value.name} ${value.number}`)
+    for (const nested of type.nestedType ?? [])
+      if (!nested.options?.mapEntry) message(nested, `${name}.${nested.name}`)
   }
-  const definitions = loadSync('src/engines/spark/connect.proto', { keepCase: true, longs: Number, enums: String }) as unknown as Record<string, Described>
-  const namesIn = (type: Described['type'], name: string): string[] => [name, ...(type.enumType ?? []).map((one) => `${name}.${one.name}`), ...(type.nestedType ?? []).flatMap((nested) => namesIn(nested, `${name}.${nested.name}`))]
-  const known = Object.entries(definitions).flatMap(([name, definition]) => (definition.type?.name === undefined ? [] : namesIn(definition.type, name)))
-  const camel = (text: string): string => text.split('_').map((word) => word[0].toUpperCase() + word.slice(1)).join('')
+  const definitions = loadSync('src/engines/spark/connect.proto', {
+    keepCase: true,
+    longs: Number,
+    enums: String,
+  }) as unknown as Record<string, Described>
+  const namesIn = (type: Described['type'], name: string): string[] => [
+    name,
+    ...(type.enumType ?? []).map((one) => `${name}.${one.name}`),
+    ...(type.nestedType ?? []).flatMap((nested) => namesIn(nested, `${name}.${nested.name}`)),
+  ]
+  const known = Object.entries(definitions).flatMap(([name, definition]) =>
+    definition.type?.name === undefined ? [] : namesIn(definition.type, name),
+  )
+  const camel = (text: string): string =>
+    text
+      .split('_')
+      .map((word) => word[0].toUpperCase() + word.slice(1))
+      .join('')
   /** As protoc does: the innermost scope that knows the name. */
   const resolve = (type: string, inside: string): string => {
-    for (let scope = inside; scope !== ''; scope = scope.slice(0, Math.max(0, scope.lastIndexOf('.')))) if (known.includes(`${scope}.${type}`)) return `${scope}.${type}`
+    for (let scope = inside; scope !== ''; scope = scope.slice(0, Math.max(0, scope.lastIndexOf('.'))))
+      if (known.includes(`${scope}.${type}`)) return `${scope}.${type}`
     return type
   }
-  for (const [name, definition] of Object.entries(definitions)) if (definition.type?.field !== undefined && name.split('.').length === 3) message(definition.type, name)
+  for (const [name, definition] of Object.entries(definitions))
+    if (definition.type?.field !== undefined && name.split('.').length === 3) message(definition.type, name)
   return lines
 }
 
-test('every field of our part of the protocol is the server\'s, by name, number and type', async () => {
+test("every field of our part of the protocol is the server's, by name, number and type", async () => {
   const theirs = new Set((await java('spark', 'ConnectDescriptors', [])).split('\n'))
   const ours = ourProtocol()
   expect(ours.length).toBeGreaterThan(90)
@@ -67,10 +99,25 @@ test('every field of our part of the protocol is the server\'s, by name, number 
 })
 
 test('values of every type come back as plain values', async () => {
-  const [row] = await session.sql(`SELECT 1 AS i, 9007199254740993L AS l, 1.5D AS d, true AS b, 'ä𝄞' AS s, CAST(-12.340 AS DECIMAL(10,3)) AS dec, CAST(12345678901234567890123456789.123456789 AS DECIMAL(38,9)) AS wide,
+  const [row] =
+    await session.sql(`SELECT 1 AS i, 9007199254740993L AS l, 1.5D AS d, true AS b, 'ä𝄞' AS s, CAST(-12.340 AS DECIMAL(10,3)) AS dec, CAST(12345678901234567890123456789.123456789 AS DECIMAL(38,9)) AS wide,
     DATE'2026-11-21' AS day, TIMESTAMP'2026-11-21 08:00:00.123456Z' AS ts, array(1, NULL, 3) AS a, named_struct('x', 1, 'y', array('p')) AS st, CAST(NULL AS STRING) AS n, X'00FF' AS bin`)
-  expect(row).toMatchObject({ i: 1, l: 9007199254740993n, d: 1.5, b: true, s: 'ä𝄞', dec: '-12.340', wide: '12345678901234567890123456789.123456789', a: [1, null, 3], st: { x: 1, y: ['p'] }, n: null })
-  expect([new Date(Number(row.day)).toISOString().slice(0, 10), new Date(Number(row.ts)).toISOString()]).toEqual(['2026-11-21', '2026-11-21T08:00:00.123Z'])
+  expect(row).toMatchObject({
+    i: 1,
+    l: 9007199254740993n,
+    d: 1.5,
+    b: true,
+    s: 'ä𝄞',
+    dec: '-12.340',
+    wide: '12345678901234567890123456789.123456789',
+    a: [1, null, 3],
+    st: { x: 1, y: ['p'] },
+    n: null,
+  })
+  expect([
+    new Date(Number(row.day)).toISOString().slice(0, 10),
+    new Date(Number(row.ts)).toISOString(),
+  ]).toEqual(['2026-11-21', '2026-11-21T08:00:00.123Z'])
   expect([...(row.bin as Uint8Array)]).toEqual([0, 255])
 })
 
@@ -78,8 +125,14 @@ test('statements work: tables, merges, empty results', async () => {
   const path = join(folder, 'merge')
   await session.sql(`CREATE TABLE delta.\`${path}\` (id BIGINT, v STRING) USING delta`)
   await session.sql(`INSERT INTO delta.\`${path}\` VALUES (1, 'a'), (2, 'b')`)
-  await session.sql(`MERGE INTO delta.\`${path}\` t USING (SELECT 2L AS id, 'B' AS v UNION ALL SELECT 3L, 'c') s ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *`)
-  expect(await session.sql(`SELECT * FROM delta.\`${path}\` ORDER BY id`)).toEqual([{ id: 1n, v: 'a' }, { id: 2n, v: 'B' }, { id: 3n, v: 'c' }])
+  await session.sql(
+    `MERGE INTO delta.\`${path}\` t USING (SELECT 2L AS id, 'B' AS v UNION ALL SELECT 3L, 'c') s ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *`,
+  )
+  expect(await session.sql(`SELECT * FROM delta.\`${path}\` ORDER BY id`)).toEqual([
+    { id: 1n, v: 'a' },
+    { id: 2n, v: 'B' },
+    { id: 3n, v: 'c' },
+  ])
   expect(await session.sql(`SELECT * FROM delta.\`${path}\` WHERE id > 9`)).toEqual([])
 })
 
@@ -89,7 +142,10 @@ test('a connection that is cut again and again in mid-result loses and doubles n
   const through = open({ address: `127.0.0.1:${link.port}` })
   await through.version()
   const cuts = setInterval(link.cut, 1_200)
-  const rows = await through.rows({ sql: { query: "SELECT id, repeat('x', 40) AS pad FROM range(0, 150000, 1, 8)" } }, { action: 'count' })
+  const rows = await through.rows(
+    { sql: { query: "SELECT id, repeat('x', 40) AS pad FROM range(0, 150000, 1, 8)" } },
+    { action: 'count' },
+  )
   clearInterval(cuts)
   expect([rows.length, new Set(rows.map((row) => row.id)).size]).toEqual([150_000, 150_000])
   await through.close()
@@ -102,9 +158,21 @@ test('a write whose connection is cut is committed once', async () => {
   const through = open({ address: `127.0.0.1:${link.port}` })
   await through.version()
   const cuts = setInterval(link.cut, 150)
-  await through.run({ write_operation: { input: { sql: { query: 'SELECT id FROM range(0, 2000000, 1, 4)' } }, source: 'delta', path, mode: 'SAVE_MODE_APPEND' } }, { action: 'write' })
+  await through.run(
+    {
+      write_operation: {
+        input: { sql: { query: 'SELECT id FROM range(0, 2000000, 1, 4)' } },
+        source: 'delta',
+        path,
+        mode: 'SAVE_MODE_APPEND',
+      },
+    },
+    { action: 'write' },
+  )
   clearInterval(cuts)
-  expect(await session.sql(`SELECT count(*) AS n, count(DISTINCT id) AS d FROM delta.\`${path}\``)).toEqual([{ n: 2_000_000n, d: 2_000_000n }])
+  expect(await session.sql(`SELECT count(*) AS n, count(DISTINCT id) AS d FROM delta.\`${path}\``)).toEqual([
+    { n: 2_000_000n, d: 2_000_000n },
+  ])
   expect(await session.sql(`DESCRIBE HISTORY delta.\`${path}\``)).toHaveLength(1)
   await through.close()
   await link.close()
@@ -113,7 +181,10 @@ test('a write whose connection is cut is committed once', async () => {
 test('progress is told, and an abort stops the work by name', async () => {
   const stages: number[] = []
   const stop = new AbortController()
-  const slow = session.rows({ sql: { query: 'SELECT count(*) FROM range(0, 4000000000, 1, 64) WHERE hash(id) % 7 = 3' } }, { action: 'count slowly', signal: stop.signal, onProgress: (all) => stages.push(all.length) })
+  const slow = session.rows(
+    { sql: { query: 'SELECT count(*) FROM range(0, 4000000000, 1, 64) WHERE hash(id) % 7 = 3' } },
+    { action: 'count slowly', signal: stop.signal, onProgress: (all) => stages.push(all.length) },
+  )
   setTimeout(() => stop.abort(), 4_000)
   await expect(slow).rejects.toMatchObject({ code: 'spark_interrupted' })
   expect(stages.length).toBeGreaterThan(0)
@@ -124,9 +195,18 @@ test('operations that are told to stop while they start end too, though the serv
   const stopped = async (afterMs: number): Promise<string> => {
     const stop = new AbortController()
     setTimeout(() => stop.abort(), afterMs)
-    return session.sql('SELECT count(*) FROM range(0, 4000000000, 1, 64) WHERE hash(id) % 7 = 3', { action: 'count slowly', signal: stop.signal }).then(() => 'counted', (error: HeadraceError) => error.code)
+    return session
+      .sql('SELECT count(*) FROM range(0, 4000000000, 1, 64) WHERE hash(id) % 7 = 3', {
+        action: 'count slowly',
+        signal: stop.signal,
+      })
+      .then(
+        () => 'counted',
+        (error: HeadraceError) => error.code,
+      )
   }
-  // One after the other, as a hot server starts each within some 30 ms: until one was met that the server leaves hanging, which takes the 3 s.
+  // One after the other, as a hot server starts each within some 30 ms: until one was met that the server
+  // leaves hanging, which takes the 3 s.
   for (let i = 0, longestMs = 0; i < 60 && longestMs < 2_500; i += 1) {
     const begun = Date.now()
     expect(await stopped(10 + (i % 10) * 3)).toBe('spark_interrupted')
@@ -137,14 +217,29 @@ test('operations that are told to stop while they start end too, though the serv
 }, 60_000)
 
 test('a mistake in SQL, a failing row and a missing table say what and where', async () => {
-  await expect(session.sql('SELEC 1')).rejects.toMatchObject({ code: 'spark_failed', message: expect.stringMatching(/PARSE_SYNTAX_ERROR|SELEC/) })
-  await expect(session.sql('SELECT * FROM nowhere')).rejects.toMatchObject({ code: 'spark_failed', message: expect.stringContaining('nowhere') })
-  await expect(session.sql("SELECT CAST('x' AS INT) FROM range(3)")).rejects.toMatchObject({ code: 'spark_failed', message: expect.stringMatching(/CAST_INVALID_INPUT|cannot be cast/) })
+  await expect(session.sql('SELEC 1')).rejects.toMatchObject({
+    code: 'spark_failed',
+    message: expect.stringMatching(/PARSE_SYNTAX_ERROR|SELEC/),
+  })
+  await expect(session.sql('SELECT * FROM nowhere')).rejects.toMatchObject({
+    code: 'spark_failed',
+    message: expect.stringContaining('nowhere'),
+  })
+  await expect(session.sql("SELECT CAST('x' AS INT) FROM range(3)")).rejects.toMatchObject({
+    code: 'spark_failed',
+    message: expect.stringMatching(/CAST_INVALID_INPUT|cannot be cast/),
+  })
 })
 
-test.each([['wrong', 'Invalid'], [undefined, 'No']])('token %s is refused by name', async (token, word) => {
+test.each([
+  ['wrong', 'Invalid'],
+  [undefined, 'No'],
+])('token %s is refused by name', async (token, word) => {
   const other = open({ token })
-  await expect(other.version()).rejects.toMatchObject({ code: 'spark_auth_failed', message: expect.stringContaining(word) })
+  await expect(other.version()).rejects.toMatchObject({
+    code: 'spark_auth_failed',
+    message: expect.stringContaining(word),
+  })
   await other.close()
 })
 
@@ -168,13 +263,22 @@ test('nobody at the address, a killed server and a restarted one are three named
   await expect(nobody.version()).rejects.toMatchObject({ code: 'spark_unreachable' })
   await nobody.close()
   const port = await freePort()
-  const settings = { folder: mkdtempSync(join(tmpdir(), 'headrace-spark-')), master: 'local[1]', memory: '1g', port, token: 'secret' }
+  const settings = {
+    folder: mkdtempSync(join(tmpdir(), 'headrace-spark-')),
+    master: 'local[1]',
+    memory: '1g',
+    port,
+    token: 'secret',
+  }
   let own = await startSparkServer(settings)
   const hurried = openSparkSession({ address: own.address, tls: false, token: 'secret', retryMs: 500 })
   const patient = openSparkSession({ address: own.address, tls: false, token: 'secret', retryMs: 60_000 })
   expect(await patient.sql('SELECT 1 AS one')).toEqual([{ one: 1 }])
   await hurried.version()
-  const running = hurried.rows({ sql: { query: 'SELECT count(*) FROM range(0, 4000000000, 1, 16) WHERE hash(id) % 7 = 3' } }, { action: 'count' })
+  const running = hurried.rows(
+    { sql: { query: 'SELECT count(*) FROM range(0, 4000000000, 1, 16) WHERE hash(id) % 7 = 3' } },
+    { action: 'count' },
+  )
   const lost = expect(running).rejects.toMatchObject({ code: 'spark_unreachable' })
   await new Promise((resolve) => setTimeout(resolve, 1_500))
   await own.kill()

@@ -1,55 +1,37 @@
-/** What every store must do, on each against its real server: atomic creation, races, lost answers, ranges, listing, big files, outages. */
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+/**
+ * What every store must do, on each against its real server: atomic creation, races, ranges, listing, big
+ * files.
+ */
+import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
+import { expect, test } from 'vitest'
 import type { ObjectStore } from '../../src/core/object-store.ts'
-import { tableColumn } from '../../src/core/table-schema.ts'
-import { openOrCreateTable, openTable, type CommitRequest, type Table } from '../../src/lakehouse/table.ts'
-import { openStore } from '../../src/main/stores.ts'
-import { createChance } from '../support/chance.ts'
-import { openLink, type Link } from '../support/link.ts'
-import { atRandom, faultyServer } from '../support/s3-faults.ts'
-import { startHdfs, startS3, type StorageServer } from '../support/storage.ts'
+import { KINDS, storeServers } from '../support/store-servers.ts'
 
-const REMOTE = ['s3', 'hdfs']
-const KINDS = ['local', ...REMOTE]
-/** What a store is told of where its server is. */
-const ADDRESS: Record<string, string> = { s3: 'AWS_ENDPOINT_URL', hdfs: 'HEADRACE_WEBHDFS' }
-const folder = mkdtempSync(join(tmpdir(), 'headrace-stores-'))
-const servers: Record<string, StorageServer> = {}
-const stores: Record<string, ObjectStore> = {}
-const before = { ...process.env }
+const { folder, servers, storeOf, open } = storeServers()
+
 const text = (value: string): Buffer => Buffer.from(value)
-const open = (kind: string, name: string): Promise<ObjectStore> => openStore(kind === 'local' ? join(folder, name) : servers[kind].root(name))
-const storeOf = (kind: string): ObjectStore => stores[kind]
-
-beforeAll(async () => {
-  ;[servers.s3, servers.hdfs] = await Promise.all([startS3(), startHdfs()])
-  Object.assign(process.env, { HEADRACE_HOME: join(folder, 'home') }, servers.s3.env, servers.hdfs.env)
-  for (const kind of KINDS) stores[kind] = await open(kind, 'main')
-})
-
-afterAll(() => {
-  for (const server of Object.values(servers)) server.kill()
-  for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
-  Object.assign(process.env, before)
-})
-
-test.each(KINDS)('%s: what is written is read, whole and in part; what is not there is no error', async (kind) => {
-  const store = storeOf(kind)
-  await store.write('a/b.bin', text('0123456789'))
-  expect(String(await store.read('a/b.bin'))).toBe('0123456789')
-  expect(String(await store.readRange('a/b.bin', 2, 5))).toBe('234')
-  expect(await store.stat('a/b.bin')).toMatchObject({ name: 'a/b.bin', size: 10 })
-  await store.write('a/b.bin', text('new'))
-  expect(String(await store.read('a/b.bin'))).toBe('new')
-  expect([await store.read('a/none'), await store.readRange('a/none', 0, 1), await store.stat('a/none')]).toEqual([undefined, undefined, undefined])
-  await store.delete('a/none')
-  await store.delete('a/b.bin')
-  expect(await store.read('a/b.bin')).toBeUndefined()
-})
+test.each(KINDS)(
+  '%s: what is written is read, whole and in part; what is not there is no error',
+  async (kind) => {
+    const store = storeOf(kind)
+    await store.write('a/b.bin', text('0123456789'))
+    expect(String(await store.read('a/b.bin'))).toBe('0123456789')
+    expect(String(await store.readRange('a/b.bin', 2, 5))).toBe('234')
+    expect(await store.stat('a/b.bin')).toMatchObject({ name: 'a/b.bin', size: 10 })
+    await store.write('a/b.bin', text('new'))
+    expect(String(await store.read('a/b.bin'))).toBe('new')
+    expect([
+      await store.read('a/none'),
+      await store.readRange('a/none', 0, 1),
+      await store.stat('a/none'),
+    ]).toEqual([undefined, undefined, undefined])
+    await store.delete('a/none')
+    await store.delete('a/b.bin')
+    expect(await store.read('a/b.bin')).toBeUndefined()
+  },
+)
 
 test.each(KINDS)('%s: names of every kind keep apart', async (kind) => {
   const store = storeOf(kind)
@@ -64,27 +46,33 @@ test.each(KINDS)('%s: of 16 that create a name at once one succeeds, and its byt
   const store = storeOf(kind)
   for (let round = 0; round < 5; round += 1) {
     const name = `_delta_log/${String(round).padStart(20, '0')}.json`
-    const made = await Promise.all(Array.from({ length: 16 }, (_, i) => store.writeIfAbsent(name, text(`writer ${i}`))))
+    const made = await Promise.all(
+      Array.from({ length: 16 }, (_, i) => store.writeIfAbsent(name, text(`writer ${i}`))),
+    )
     expect(made.filter(Boolean)).toHaveLength(1)
     expect(String(await store.read(name))).toBe(`writer ${made.indexOf(true)}`)
   }
   expect((await store.list('_delta_log')).map((one) => one.name)).toHaveLength(5)
 })
 
-test.each(KINDS)('%s: a creation whose answer was lost is recognised when it is tried again', async (kind) => {
-  const store = storeOf(kind)
-  expect(await store.writeIfAbsent('_delta_log/lost.json', text('mine'))).toBe(true)
-  expect(await store.writeIfAbsent('_delta_log/lost.json', text('mine'))).toBe(true)
-  expect(await store.writeIfAbsent('_delta_log/lost.json', text('theirs'))).toBe(false)
-  expect(String(await store.read('_delta_log/lost.json'))).toBe('mine')
-})
+test.each(KINDS)(
+  '%s: a creation whose answer was lost is recognised when it is tried again',
+  async (kind) => {
+    const store = storeOf(kind)
+    expect(await store.writeIfAbsent('_delta_log/lost.json', text('mine'))).toBe(true)
+    expect(await store.writeIfAbsent('_delta_log/lost.json', text('mine'))).toBe(true)
+    expect(await store.writeIfAbsent('_delta_log/lost.json', text('theirs'))).toBe(false)
+    expect(String(await store.read('_delta_log/lost.json'))).toBe('mine')
+  },
+)
 
 test.each(KINDS)('%s: listing is complete, in order, below a folder, after a name', async (kind) => {
   const other = await open(kind, 'listed')
   // S3 lists in pages of a thousand.
   const count = kind === 'hdfs' ? 120 : 1_050
   const names = Array.from({ length: count }, (_, i) => `log/${String(i).padStart(5, '0')}.json`)
-  for (let at = 0; at < names.length; at += 40) await Promise.all(names.slice(at, at + 40).map((name) => other.write(name, text('x'))))
+  for (let at = 0; at < names.length; at += 40)
+    await Promise.all(names.slice(at, at + 40).map((name) => other.write(name, text('x'))))
   await other.write('logs/apart', text('x'))
   expect((await other.list('log')).map((one) => one.name)).toEqual(names)
   expect((await other.list('log', 'log/00100.json')).map((one) => one.name)).toEqual(names.slice(101))
@@ -92,78 +80,119 @@ test.each(KINDS)('%s: listing is complete, in order, below a folder, after a nam
   expect((await other.list('')).length).toBe(count + 1)
 })
 
-test.each(KINDS)('%s: a file that an engine wrote is durable after sync, and can be staged elsewhere', async (kind) => {
-  const store = storeOf(kind)
-  const big = Buffer.alloc(21 * 1024 * 1024, 'headrace')
-  await store.makeFolder('data/f')
-  writeFileSync(store.localPath('data/f/big.parquet'), big)
-  writeFileSync(store.localPath('data/f/empty.parquet'), '')
-  await store.sync(['data/f/big.parquet', 'data/f/empty.parquet'])
-  expect([(await store.stat('data/f/big.parquet'))?.size, (await store.stat('data/f/empty.parquet'))?.size]).toEqual([big.length, 0])
-  if (kind !== 'local') rmSync(store.localPath('data/f/big.parquet'))
-  await store.stage(['data/f/big.parquet'])
-  expect(readFileSync(store.localPath('data/f/big.parquet')).equals(big)).toBe(true)
-  await store.delete('data/f/big.parquet')
-  expect(() => statSync(store.localPath('data/f/big.parquet'))).toThrow()
-})
+test.each(KINDS)(
+  '%s: a file that an engine wrote is durable after sync, and can be staged elsewhere',
+  async (kind) => {
+    const store = storeOf(kind)
+    const big = Buffer.alloc(21 * 1024 * 1024, 'headrace')
+    await store.makeFolder('data/f')
+    writeFileSync(store.localPath('data/f/big.parquet'), big)
+    writeFileSync(store.localPath('data/f/empty.parquet'), '')
+    await store.sync(['data/f/big.parquet', 'data/f/empty.parquet'])
+    expect([
+      (await store.stat('data/f/big.parquet'))?.size,
+      (await store.stat('data/f/empty.parquet'))?.size,
+    ]).toEqual([big.length, 0])
+    if (kind !== 'local') rmSync(store.localPath('data/f/big.parquet'))
+    await store.stage(['data/f/big.parquet'])
+    expect(readFileSync(store.localPath('data/f/big.parquet')).equals(big)).toBe(true)
+    await store.delete('data/f/big.parquet')
+    expect(() => statSync(store.localPath('data/f/big.parquet'))).toThrow()
+  },
+)
 
-test.each(KINDS)('%s: a file of a private folder moves to its place, where folders are new; a twin has its bytes; empty folders go', async (kind) => {
-  const store = await open(kind, 'moved')
-  const bytes = Buffer.alloc(6 * 1024 * 1024, 'headrace')
-  const names = ['written', 'by itself', 'twin'].map((file) => `part=a b%2Fü%2541/${file}.parquet`)
-  await store.makeFolder('_writing/one')
-  writeFileSync(store.localPath('_writing/one/x.parquet'), bytes)
-  await store.move('_writing/one/x.parquet', names[0])
-  // As an engine that writes into the store without us.
-  await store.write('_writing/one/y.parquet', bytes)
-  await store.move('_writing/one/y.parquet', names[1])
-  await store.sync(names.slice(0, 2))
-  await store.copy(names[0], names[2])
-  await store.sync([names[2]])
-  await store.dropFolder('_writing/one')
-  expect((await store.list('')).map((one) => [one.name, one.size])).toEqual(names.map((name) => [name, bytes.length]).toSorted())
-  for (const name of names) expect((await store.read(name))?.equals(bytes)).toBe(true)
-  for (const name of names) await store.delete(name)
-  expect(await store.list('')).toEqual([])
-  expect(await foldersIn(kind, store)).toEqual([])
-})
+test.each(KINDS)(
+  '%s: a file of a private folder moves to its place, where folders are new; a twin has its bytes; empty folders go',
+  async (kind) => {
+    const store = await open(kind, 'moved')
+    const bytes = Buffer.alloc(6 * 1024 * 1024, 'headrace')
+    const names = ['written', 'by itself', 'twin'].map((file) => `part=a b%2Fü%2541/${file}.parquet`)
+    await store.makeFolder('_writing/one')
+    writeFileSync(store.localPath('_writing/one/x.parquet'), bytes)
+    await store.move('_writing/one/x.parquet', names[0])
+    // As an engine that writes into the store without us.
+    await store.write('_writing/one/y.parquet', bytes)
+    await store.move('_writing/one/y.parquet', names[1])
+    await store.sync(names.slice(0, 2))
+    await store.copy(names[0], names[2])
+    await store.sync([names[2]])
+    await store.dropFolder('_writing/one')
+    expect((await store.list('')).map((one) => [one.name, one.size])).toEqual(
+      names.map((name) => [name, bytes.length]).toSorted(),
+    )
+    for (const name of names) expect((await store.read(name))?.equals(bytes)).toBe(true)
+    for (const name of names) await store.delete(name)
+    expect(await store.list('')).toEqual([])
+    expect(await foldersIn(kind, store)).toEqual([])
+  },
+)
 
 async function foldersIn(kind: string, store: ObjectStore): Promise<unknown[]> {
   if (kind === 's3') return []
   if (kind === 'local') return readdirSync(store.root)
-  const { FileStatuses } = (await (await fetch(`${servers.hdfs.env.HEADRACE_WEBHDFS}/webhdfs/v1${new URL(store.address('')).pathname}?op=LISTSTATUS`)).json()) as { FileStatuses: { FileStatus: unknown[] } }
+  const { FileStatuses } = (await (
+    await fetch(
+      `${servers.hdfs.env.HEADRACE_WEBHDFS}/webhdfs/v1${new URL(store.address('')).pathname}?op=LISTSTATUS`,
+    )
+  ).json()) as { FileStatuses: { FileStatus: unknown[] } }
   return FileStatuses.FileStatus
 }
 
-test.each(KINDS)('%s: of four that upload a file under one name at once the first to end wins, whole; the others learn it, and nothing is left of them', async (kind) => {
-  const store = stores[kind] as ObjectStore
-  // The large ones several times: a server called one done that the winner had ended, in one of ten such races.
-  const large = Array.from({ length: kind === 's3' ? 8 : 1 }, (_, i) => [`published/large-${i}.parquet`, 21 * 1024 * 1024] as const)
-  for (const [name, bytes] of [['published/small.parquet', 10] as const, ...large]) {
-    const files = Array.from({ length: 4 }, (_, i) => join(folder, `from-${i}`))
-    files.forEach((path, i) => writeFileSync(path, Buffer.alloc(bytes, `writer ${i} `)))
-    const won = await Promise.all(files.map((path) => store.createFrom(path, name)))
-    expect(won.filter(Boolean)).toHaveLength(1)
-    expect((await store.read(name))?.equals(readFileSync(files[won.indexOf(true)]))).toBe(true)
-    expect(await store.createFrom(files[0], name)).toBe(false)
-    expect((await store.read(name))?.equals(readFileSync(files[won.indexOf(true)]))).toBe(true)
-  }
-  expect(await leftovers(kind, 'published')).toEqual([])
-}, 60_000)
+test.each(KINDS)(
+  '%s: of four that upload a file under one name at once the first to end wins, whole; the others learn it, and nothing is left of them',
+  async (kind) => {
+    const store = storeOf(kind)
+    // The large ones several times: a server called one done that the winner had ended, in one of ten such
+    // races.
+    const large = Array.from(
+      { length: kind === 's3' ? 8 : 1 },
+      (_, i) => [`published/large-${i}.parquet`, 21 * 1024 * 1024] as const,
+    )
+    for (const [name, bytes] of [['published/small.parquet', 10] as const, ...large]) {
+      const files = Array.from({ length: 4 }, (_, i) => join(folder, `from-${i}`))
+      files.forEach((path, i) => writeFileSync(path, Buffer.alloc(bytes, `writer ${i} `)))
+      const won = await Promise.all(files.map((path) => store.createFrom(path, name)))
+      expect(won.filter(Boolean)).toHaveLength(1)
+      expect((await store.read(name))?.equals(readFileSync(files[won.indexOf(true)]))).toBe(true)
+      expect(await store.createFrom(files[0], name)).toBe(false)
+      expect((await store.read(name))?.equals(readFileSync(files[won.indexOf(true)]))).toBe(true)
+    }
+    expect(await leftovers(kind, 'published')).toEqual([])
+  },
+  60_000,
+)
 
 /** What an upload that did not end leaves where users do not look. */
 async function leftovers(kind: string, below: string): Promise<unknown[]> {
-  if (kind === 'local') return readdirSync(storeOf(kind).localPath(below)).filter((name) => name.startsWith('.'))
-  if (kind === 's3') return (await new S3Client({ endpoint: servers.s3.env.AWS_ENDPOINT_URL, region: 'us-east-1', forcePathStyle: true }).send(new ListMultipartUploadsCommand({ Bucket: 'lake', Prefix: `main/${below}` }))).Uploads ?? []
-  const { FileStatuses } = (await (await fetch(`${servers.hdfs.env.HEADRACE_WEBHDFS}/webhdfs/v1${new URL(storeOf(kind).address(below)).pathname}?op=LISTSTATUS`)).json()) as { FileStatuses: { FileStatus: { pathSuffix: string }[] } }
+  if (kind === 'local')
+    return readdirSync(storeOf(kind).localPath(below)).filter((name) => name.startsWith('.'))
+  if (kind === 's3')
+    return (
+      (
+        await new S3Client({
+          endpoint: servers.s3.env.AWS_ENDPOINT_URL,
+          region: 'us-east-1',
+          forcePathStyle: true,
+        }).send(new ListMultipartUploadsCommand({ Bucket: 'lake', Prefix: `main/${below}` }))
+      ).Uploads ?? []
+    )
+  const { FileStatuses } = (await (
+    await fetch(
+      `${servers.hdfs.env.HEADRACE_WEBHDFS}/webhdfs/v1${new URL(storeOf(kind).address(below)).pathname}?op=LISTSTATUS`,
+    )
+  ).json()) as { FileStatuses: { FileStatus: { pathSuffix: string }[] } }
   return FileStatuses.FileStatus.filter((one) => one.pathSuffix.startsWith('.'))
 }
 
-test.each(KINDS)('%s: a file that should be there and is not is an error by name, on sync and on staging', async (kind) => {
-  const store = storeOf(kind)
-  await expect(store.sync(['data/g/none.parquet'])).rejects.toMatchObject({ name: 'HeadraceError' })
-  if (kind !== 'local') await expect(store.stage(['data/g/none.parquet'])).rejects.toMatchObject({ code: 'path_not_found' })
-})
+test.each(KINDS)(
+  '%s: a file that should be there and is not is an error by name, on sync and on staging',
+  async (kind) => {
+    const store = storeOf(kind)
+    await expect(store.sync(['data/g/none.parquet'])).rejects.toMatchObject({ name: 'HeadraceError' })
+    if (kind !== 'local')
+      await expect(store.stage(['data/g/none.parquet'])).rejects.toMatchObject({ code: 'path_not_found' })
+  },
+)
 
 test.each(KINDS)('%s: what interrupted writes left is swept, and never listed', async (kind) => {
   const store = storeOf(kind)
@@ -172,118 +201,3 @@ test.each(KINDS)('%s: what interrupted writes left is swept, and never listed', 
   await store.sweep(Date.now() + 60_000)
   expect((await store.list('')).map((one) => one.name)).toEqual(names)
 })
-
-test.each(REMOTE)('%s: a server that is gone is a named error; one that comes back in time is none', async (kind) => {
-  const store = storeOf(kind)
-  servers[kind].pause()
-  setTimeout(() => servers[kind].resume(), 1_500)
-  expect(await store.read('nothing/here')).toBeUndefined()
-  const [link, away] = await throughLink(kind)
-  expect(String(await away.read('_delta_log/lost.json'))).toBe('mine')
-  await link.close()
-  await expect(away.read('_delta_log/lost.json')).rejects.toMatchObject({ code: 'store_unreachable' })
-})
-
-test('s3: a wrong login and a bucket that does not exist are named', async () => {
-  await expect((await openStore('s3://no-such-bucket/x')).write('a', text('x'))).rejects.toMatchObject({ code: 'store_not_found' })
-  const secret = process.env.AWS_SECRET_ACCESS_KEY
-  process.env.AWS_SECRET_ACCESS_KEY = 'wrong-secret'
-  const denied = await openStore(servers.s3.root('denied'))
-  await expect(denied.write('a', text('x'))).rejects.toMatchObject({ code: 'store_auth_failed' })
-  process.env.AWS_SECRET_ACCESS_KEY = secret
-})
-
-test('hdfs: who may not write is told so', async () => {
-  process.env.HADOOP_USER_NAME = 'mallory'
-  const denied = await openStore(servers.hdfs.root('denied'))
-  await expect(denied.writeIfAbsent('_delta_log/0.json', text('x'))).rejects.toMatchObject({ code: 'store_auth_failed' })
-  process.env.HADOOP_USER_NAME = servers.hdfs.env.HADOOP_USER_NAME
-})
-
-test('s3: uploads that were broken off are ended by a sweep, once they are old', async () => {
-  const client = new S3Client({ endpoint: servers.s3.env.AWS_ENDPOINT_URL, region: 'us-east-1', forcePathStyle: true })
-  await client.send(new CreateMultipartUploadCommand({ Bucket: 'lake', Key: 'main/data/broken.parquet' }))
-  const open = async (): Promise<number> => (await client.send(new ListMultipartUploadsCommand({ Bucket: 'lake' }))).Uploads?.length ?? 0
-  await storeOf('s3').sweep(Date.now() - 3_600_000)
-  expect(await open()).toBe(1)
-  await storeOf('s3').sweep(Date.now() + 60_000)
-  expect(await open()).toBe(0)
-})
-
-test.each(REMOTE)('%s: with three requests in ten refused, broken off or answered into nothing, each commit happens once, and each file is there', async (kind) => {
-  const server = servers[kind]
-  const variable = ADDRESS[kind]
-  const chance = createChance()
-  process.stderr.write(`seed ${chance.seed}\n`)
-  const faulty = await faultyServer(server.env[variable], atRandom(0.3, chance))
-  process.env[variable] = faulty.endpoint
-  const openFaulty = async (): Promise<Table> => openOrCreateTable(await openStore(server.root('faulty')), { columns: [tableColumn('a', 'string')], partitionColumns: [] }, {}, 1)
-  // Six attempts in a row fail too, once in a thousand requests.
-  const again = async <T>(action: () => Promise<T>): Promise<T> => {
-    for (;;) {
-      try {
-        return await action()
-      } catch (error) {
-        if ((error as { code?: string }).code !== 'store_unreachable') throw error
-      }
-    }
-  }
-  const writers = await Promise.all(Array.from({ length: 4 }, () => again(openFaulty)))
-  const commits = writers.map(async (table, writer) => {
-    for (let n = 0; n < 10; n += 1) {
-      const request: CommitRequest = { id: `${writer}-${n}`, operation: 'WRITE', adds: [{ path: `${writer}-${n}.parquet`, size: 1, partitionValues: {}, stats: '{"numRecords":1}' }], removes: [], marks: { [`w${writer}`]: n + 1 }, expect: { [`w${writer}`]: n === 0 ? undefined : n } }
-      await again(() => table.commit(request, Date.now()))
-    }
-  })
-  const file = join(folder, 'upload')
-  writeFileSync(file, Buffer.alloc(17 * 1024 * 1024, 'headrace'))
-  const uploading = (async (): Promise<void> => {
-    const store = (await again(() => openStore(server.root('faulty-uploads')))) as ObjectStore
-    // False is right too: it says that the name is taken, by itself when an answer was lost.
-    for (let n = 0; n < 10; n += 1) await again(() => store.createFrom(file, `${n}.parquet`))
-  })()
-  const writing = (async (): Promise<void> => {
-    const store = await again(() => openStore(server.root('faulty-writes')))
-    for (let n = 0; n < 20; n += 1) await again(() => store.write(`${n % 5}`, text(`write ${n}`)))
-  })()
-  await Promise.all([...commits, uploading, writing])
-  process.env[variable] = server.env[variable]
-  faulty.close()
-  const table = await openTable(await openStore(server.root('faulty')))
-  expect([table?.snapshot.version, table?.snapshot.files.size]).toEqual([40, 40])
-  const uploaded = await (await openStore(server.root('faulty-uploads'))).list('')
-  expect(uploaded.map((one) => one.size)).toEqual(Array.from({ length: 10 }, () => 17 * 1024 * 1024))
-  const written = await openStore(server.root('faulty-writes'))
-  expect(await Promise.all([0, 1, 2, 3, 4].map(async (n) => String(await written.read(`${n}`))))).toEqual([15, 16, 17, 18, 19].map((n) => `write ${n}`))
-  expect(Math.min(...Object.values(faulty.made))).toBeGreaterThan(3)
-})
-
-test('hdfs: a write whose answer was lost is settled by what lies there', async () => {
-  const { hdfs } = servers
-  let left = 0
-  const faulty = await faultyServer(hdfs.env.HEADRACE_WEBHDFS, ({ url }) => (url?.includes('op=RENAME') === true && left-- > 0 ? 'lost' : undefined))
-  process.env.HEADRACE_WEBHDFS = faulty.endpoint
-  const store = await openStore(hdfs.root('lost-answers'))
-  process.env.HEADRACE_WEBHDFS = hdfs.env.HEADRACE_WEBHDFS
-  for (const lost of [1, 2]) {
-    for (const content of ['first', 'second']) {
-      left = lost
-      await store.write('a.json', text(content))
-      expect(String(await store.read('a.json'))).toBe(content)
-    }
-  }
-  expect(faulty.made.lost).toBe(6)
-  expect((await store.list('')).map((one) => one.name)).toEqual(['a.json'])
-  faulty.close()
-})
-
-/** The main root through a link that can be cut. */
-async function throughLink(kind: string): Promise<[Link, ObjectStore]> {
-  const variable = ADDRESS[kind]
-  const server = servers[kind]
-  const link = await openLink(() => Number(new URL(server.env[variable]).port))
-  process.env[variable] = `http://127.0.0.1:${link.port}`
-  const store = await openStore(server.root('main'))
-  process.env[variable] = server.env[variable]
-  return [link, store]
-}

@@ -1,4 +1,7 @@
-/** One table, whoever writes it and wherever it lies: each engine appends, each compacts, and three readers find the same rows. */
+/**
+ * One table, whoever writes it and wherever it lies: each engine appends, each compacts, and three readers
+ * find the same rows.
+ */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -31,13 +34,24 @@ afterAll(async () => {
 const COLUMNS = ['record_id', 'title', 'author_name', 'author_country', 'publication_year']
 
 /** Sum of 32 bits of each row's MD5, by three readers: ours, Spark with delta-spark, deltalake. */
-async function hashes(where: Place, zone: 'raw' | 'processed', root: string): Promise<Record<string, string>> {
+async function hashes(
+  where: Place,
+  zone: 'raw' | 'processed',
+  root: string,
+): Promise<Record<string, string>> {
   const filter = zone === 'raw' ? " WHERE outcome = 'accepted'" : ''
   const parts = COLUMNS.map((column) => `coalesce(${column}::VARCHAR, '')`).join(" || '|' || ")
-  const [ours] = await cliJson<{ h: string }[]>(where, ['tables', 'query', `books/${zone}`, `SELECT count(*) || ':' || sum(('0x' || substr(md5(${parts}), 1, 8))::BIGINT) AS h FROM t${filter}`])
+  const [ours] = await cliJson<{ h: string }[]>(where, [
+    'tables',
+    'query',
+    `books/${zone}`,
+    `SELECT count(*) || ':' || sum(('0x' || substr(md5(${parts}), 1, 8))::BIGINT) AS h FROM t${filter}`,
+  ])
   const session = spark.session()
   const shown = COLUMNS.map((column) => `coalesce(CAST(${column} AS STRING), '')`).join(", '|', ")
-  const [theirs] = await session.sql(`SELECT concat(count(*), ':', sum(CAST(conv(substr(md5(concat(${shown})), 1, 8), 16, 10) AS BIGINT))) AS h FROM delta.\`${sparkRoot(root)}/books/${zone}\`${filter}`)
+  const [theirs] = await session.sql(
+    `SELECT concat(count(*), ':', sum(CAST(conv(substr(md5(concat(${shown})), 1, 8), 16, 10) AS BIGINT))) AS h FROM delta.\`${sparkRoot(root)}/books/${zone}\`${filter}`,
+  )
   await session.close()
   const script = `
 import sys, hashlib, deltalake, pyarrow.compute as pc, os
@@ -55,27 +69,33 @@ os._exit(0)`
 
 const sparkRoot = (root: string): string => root.replace(/^s3:/, 's3a:')
 
-test.each(sampled(['local', 's3', 'hdfs'], 1))('%s: appended and compacted by both engines, read by all with the same hash', async (kind) => {
-  const where = place(address)
-  const root = kind === 'local' ? `${where.home}/tables` : servers[kind].root(`tables-${process.pid}`)
-  Object.assign(where.env, spark.env, { HEADRACE_TABLES: root })
-  const step = (engine: string, verb: string, ...more: string[]): Promise<Record<string, number>> => cliJson(where, [verb, where.declaration, '--engine', engine, ...more])
-  for (const engine of ['duckdb', 'spark']) {
-    await produce(where, 900, ['--seed', '11'])
-    await step(engine, 'stream', '--until-caught-up')
-    await step(engine === 'spark' ? 'duckdb' : 'spark', 'batch')
-  }
-  const seen = [await hashes(where, 'raw', root), await hashes(where, 'processed', root)]
-  for (const one of seen) expect(one).toEqual({ headrace: one.headrace, spark: one.headrace, deltalake: one.headrace })
-  expect(Number(seen[0].headrace.split(':')[0])).toBeGreaterThan(1_000)
-  const { stdout: statement } = await cli(where, ['tables', 'register', 'books/processed'])
-  const session = spark.session()
-  await session.sql(statement.replace(/^--.*$/m, '').replace(';', ''))
-  expect(await session.sql('SELECT count(*) AS n FROM books_processed')).toEqual([{ n: BigInt(seen[1].headrace.split(':')[0]) }])
-  await session.sql('DROP TABLE books_processed')
-  await session.close()
-  for (const engine of ['duckdb', 'spark']) await step(engine, 'compact')
-  expect([await hashes(where, 'raw', root), await hashes(where, 'processed', root)]).toEqual(seen)
-  where.cleanUp()
-})
-
+test.each(sampled(['local', 's3', 'hdfs'], 1))(
+  '%s: appended and compacted by both engines, read by all with the same hash',
+  async (kind) => {
+    const where = place(address)
+    const root = kind === 'local' ? `${where.home}/tables` : servers[kind].root(`tables-${process.pid}`)
+    Object.assign(where.env, spark.env, { HEADRACE_TABLES: root })
+    const step = (engine: string, verb: string, ...more: string[]): Promise<Record<string, number>> =>
+      cliJson(where, [verb, where.declaration, '--engine', engine, ...more])
+    for (const engine of ['duckdb', 'spark']) {
+      await produce(where, 900, ['--seed', '11'])
+      await step(engine, 'stream', '--until-caught-up')
+      await step(engine === 'spark' ? 'duckdb' : 'spark', 'batch')
+    }
+    const seen = [await hashes(where, 'raw', root), await hashes(where, 'processed', root)]
+    for (const one of seen)
+      expect(one).toEqual({ headrace: one.headrace, spark: one.headrace, deltalake: one.headrace })
+    expect(Number(seen[0].headrace.split(':')[0])).toBeGreaterThan(1_000)
+    const { stdout: statement } = await cli(where, ['tables', 'register', 'books/processed'])
+    const session = spark.session()
+    await session.sql(statement.replace(/^--.*$/m, '').replace(';', ''))
+    expect(await session.sql('SELECT count(*) AS n FROM books_processed')).toEqual([
+      { n: BigInt(seen[1].headrace.split(':')[0]) },
+    ])
+    await session.sql('DROP TABLE books_processed')
+    await session.close()
+    for (const engine of ['duckdb', 'spark']) await step(engine, 'compact')
+    expect([await hashes(where, 'raw', root), await hashes(where, 'processed', root)]).toEqual(seen)
+    where.cleanUp()
+  },
+)

@@ -43,8 +43,10 @@ const change: fc.Arbitrary<Change> = fc.record({
 /** Applies a change from byte `first` on. */
 function changed(bytes: Buffer, { kind, at, value }: Change, first: number): Buffer {
   const place = first + (at % (bytes.length - first + 1))
-  if (kind === 'insert') return Buffer.concat([bytes.subarray(0, place), Buffer.from([value]), bytes.subarray(place)])
-  if (kind === 'cut') return Buffer.concat([bytes.subarray(0, place), bytes.subarray(place + 1 + (value % 4))])
+  if (kind === 'insert')
+    return Buffer.concat([bytes.subarray(0, place), Buffer.from([value]), bytes.subarray(place)])
+  if (kind === 'cut')
+    return Buffer.concat([bytes.subarray(0, place), bytes.subarray(place + 1 + (value % 4))])
   const same = Buffer.from(bytes)
   if (place < same.length) same[place] = kind === 'flip' ? same[place] ^ (1 << (value % 8)) : value
   return same
@@ -73,15 +75,28 @@ test('a batch damaged on the way is refused, or nothing of it is other than it w
       fc.nat(4),
       fc.array(change, { minLength: 1, maxLength: 4 }),
       (records, codec, changes) => {
-        const right = batch({ base: 1, body: Buffer.concat(records.map(written)), codec, count: records.length })
+        const right = batch({
+          base: 1,
+          body: Buffer.concat(records.map(written)),
+          codec,
+          count: records.length,
+        })
         const last = records.length
         const all = (middle: Buffer): Buffer => Buffer.concat([good(0), middle, good(1 + last)])
         const want = saidOf(read(all(right)).messages)
         let bad = right
         for (const one of changes) bad = changed(bad, one, 0)
         const messages = createMessages(createSlab(1024), 4)
-        // As strict as can be: with what may be appended meanwhile, an offset and the one behind it can both be damaged unseen.
-        const target = { messages, topic: 't', partition: 0, from: 0, until: Infinity, end: last + 2 - 1_000_000 }
+        // As strict as can be: with what may be appended meanwhile, an offset and the one behind it can both
+        // be damaged unseen.
+        const target = {
+          messages,
+          topic: 't',
+          partition: 0,
+          from: 0,
+          until: Infinity,
+          end: last + 2 - 1_000_000,
+        }
         let refused = false
         let next = 0
         try {

@@ -16,13 +16,17 @@ test('rows of any length come out whole, whatever lies between them and wherever
     const rows: Buffer[] = []
     const sent = [framed('H', Buffer.from([0, 0, 0]))]
     for (let i = 0; i < 40; i += 1) {
-      const row = Buffer.from(Array.from({ length: Math.floor(chance() ** 3 * 400) }, () => Math.floor(chance() * 256)))
+      const row = Buffer.from(
+        Array.from({ length: Math.floor(chance() ** 3 * 400) }, () => Math.floor(chance() * 256)),
+      )
       rows.push(row)
       sent.push(framed('d', row))
       if (chance() < 0.1) sent.push(framed('NSA'[Math.floor(chance() * 3)], Buffer.from('said in between')))
     }
     const failed = chance() < 0.3
-    const follows = failed ? framed('E', Buffer.from('SERROR')) : Buffer.concat([framed('C', Buffer.from('COPY 40')), framed('Z', Buffer.from('T'))])
+    const follows = failed
+      ? framed('E', Buffer.from('SERROR'))
+      : Buffer.concat([framed('C', Buffer.from('COPY 40')), framed('Z', Buffer.from('T'))])
     const all = Buffer.concat([...sent, ...(failed ? [] : [framed('c', Buffer.alloc(0))]), follows])
     const unframer = createUnframer()
     const got: Buffer[] = []
@@ -44,31 +48,59 @@ test('rows of any length come out whole, whatever lies between them and wherever
 test('rows that begin with the mark, that are long or no UTF-8 go aside whole, each once; the others come out as before', () => {
   const chance = createChance()
   const mark = Buffer.from('"\u0001mark')
-  const any = (length: number, from = 32): Buffer => Buffer.from(Array.from({ length }, () => from + Math.floor(chance() * 90)))
+  const any = (length: number, from = 32): Buffer =>
+    Buffer.from(Array.from({ length }, () => from + Math.floor(chance() * 90)))
   for (let round = 0; round < 300; round += 1) {
     const isChecked = round % 3 === 0
-    const sent = { plain: [] as string[], marked: [] as string[], large: [] as string[], broken: [] as string[] }
+    const sent = {
+      plain: [] as string[],
+      marked: [] as string[],
+      large: [] as string[],
+      broken: [] as string[],
+    }
     const messages = Array.from({ length: 30 }, () => {
       const kind = chance()
-      const row = kind < 0.2 ? Buffer.concat([mark, any(Math.floor(chance() * 300))])
-        : kind < 0.3 ? mark.subarray(0, Math.floor(chance() * mark.length))
-          : kind < 0.45 ? any(201 + Math.floor(chance() * 300))
-            : isChecked && kind < 0.6 ? Buffer.concat([any(3), Buffer.from([0xe4, 0x20])]) : any(1 + Math.floor(chance() * 200))
-      const to = row.subarray(0, mark.length).equals(mark) ? 'marked' : row.length > 200 ? 'large' : row.includes(0xe4) ? 'broken' : 'plain'
+      const row =
+        kind < 0.2
+          ? Buffer.concat([mark, any(Math.floor(chance() * 300))])
+          : kind < 0.3
+            ? mark.subarray(0, Math.floor(chance() * mark.length))
+            : kind < 0.45
+              ? any(201 + Math.floor(chance() * 300))
+              : isChecked && kind < 0.6
+                ? Buffer.concat([any(3), Buffer.from([0xe4, 0x20])])
+                : any(1 + Math.floor(chance() * 200))
+      const to = row.subarray(0, mark.length).equals(mark)
+        ? 'marked'
+        : row.length > 200
+          ? 'large'
+          : row.includes(0xe4)
+            ? 'broken'
+            : 'plain'
       if (row.length > 0) sent[to].push(row.toString('latin1'))
       return framed('d', row)
     })
     const all = Buffer.concat([...messages, framed('c', Buffer.alloc(0))])
     const got = { marked: [] as string[], large: [] as string[], broken: [] as string[] }
     const to = (kind: keyof typeof got) => (row: Buffer) => void got[kind].push(row.toString('latin1'))
-    const unframer = createUnframer({ mark, onMarked: to('marked'), largeBytes: 200, onLarge: to('large'), ...(isChecked ? { onBroken: to('broken') } : {}) })
+    const unframer = createUnframer({
+      mark,
+      onMarked: to('marked'),
+      largeBytes: 200,
+      onLarge: to('large'),
+      ...(isChecked ? { onBroken: to('broken') } : {}),
+    })
     const plain: Buffer[] = []
-    for (let at = 0; at < all.length; ) {
+    for (let at = 0; at < all.length;) {
       const until = at + 1 + Math.floor(chance() ** 2 * 300)
       plain.push(unframer.rows(Buffer.from(all.subarray(at, until))).rows)
       at = until
     }
-    expect(got, `seed ${chance.seed}`).toEqual({ marked: sent.marked, large: sent.large, broken: sent.broken })
+    expect(got, `seed ${chance.seed}`).toEqual({
+      marked: sent.marked,
+      large: sent.large,
+      broken: sent.broken,
+    })
     expect(Buffer.concat(plain).toString('latin1'), `seed ${chance.seed}`).toBe(sent.plain.join(''))
   }
 })

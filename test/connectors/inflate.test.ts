@@ -1,4 +1,7 @@
-/** Compressed bodies: every codec is undone wholly, up to the cap, and what is damaged costs nothing but itself. */
+/**
+ * Compressed bodies: every codec is undone wholly, up to the cap, and what is damaged costs nothing but
+ * itself.
+ */
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { lz4Compress, snappyCompress } from '@platformatic/wasm-utils'
 import fc from 'fast-check'
@@ -40,7 +43,9 @@ const bytesOf = (body: Buffer, codec: number, most = MOST): Buffer => {
 }
 
 const repetitive = fc
-  .array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 60 })), { maxLength: 40 })
+  .array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 60 })), {
+    maxLength: 40,
+  })
   .map((parts) => Buffer.concat(parts.flatMap(([bytes, times]) => Array<Uint8Array>(times).fill(bytes))))
 
 test.each(PACKED)('%s: whatever was packed comes back', (_, codec, pack) => {
@@ -55,7 +60,9 @@ test.each(PACKED)('%s: whatever was packed comes back', (_, codec, pack) => {
 
 test.each(JOINED)('%s: frames in a row are undone to the last one', (_, codec, pack) => {
   const [a, b] = [Buffer.alloc(3_000, 'first '), Buffer.alloc(200_000, 'second')]
-  expect(bytesOf(Buffer.concat([pack(a), pack(b), pack(a)]), codec).equals(Buffer.concat([a, b, a]))).toBe(true)
+  expect(bytesOf(Buffer.concat([pack(a), pack(b), pack(a)]), codec).equals(Buffer.concat([a, b, a]))).toBe(
+    true,
+  )
 })
 
 test('lz4: frames to be skipped are skipped', () => {
@@ -63,15 +70,22 @@ test('lz4: frames to be skipped are skipped', () => {
   expect(bytesOf(Buffer.concat([skipped, lz4Compress(body), skipped]), 3).equals(body)).toBe(true)
 })
 
-test.each([...JOINED, ...JOINED.map(([name, codec, pack]) => [`${name}, hidden behind a small one`, codec, (body: Buffer) => Buffer.concat([pack(Buffer.from('small')), pack(body)])] as const)])(
-  '%s: a bomb is refused at the cap, and takes little more than that',
-  (_, codec, pack) => {
-    const bomb = pack(Buffer.alloc(4 * MOST))
-    const before = process.memoryUsage.rss()
-    expect(inflate(bomb, codec, MOST)).toEqual({ reason: `it inflates beyond ${MOST} bytes` })
-    expect(process.memoryUsage.rss() - before).toBeLessThan(4 * MOST)
-  },
-)
+test.each([
+  ...JOINED,
+  ...JOINED.map(
+    ([name, codec, pack]) =>
+      [
+        `${name}, hidden behind a small one`,
+        codec,
+        (body: Buffer) => Buffer.concat([pack(Buffer.from('small')), pack(body)]),
+      ] as const,
+  ),
+])('%s: a bomb is refused at the cap, and takes little more than that', (_, codec, pack) => {
+  const bomb = pack(Buffer.alloc(4 * MOST))
+  const before = process.memoryUsage.rss()
+  expect(inflate(bomb, codec, MOST)).toEqual({ reason: `it inflates beyond ${MOST} bytes` })
+  expect(process.memoryUsage.rss() - before).toBeLessThan(4 * MOST)
+})
 
 test('snappy that says it is larger than its bytes can hold is not believed', () => {
   const lie = Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 0x0f]), Buffer.from('abc')])

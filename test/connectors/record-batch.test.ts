@@ -8,7 +8,17 @@ import { nextOffset, readBatches } from '../../src/connectors/kafka/record-batch
 import { LIMITS } from '../../src/core/limits.ts'
 import { createMessages } from '../../src/core/messages.ts'
 import { createSlab } from '../../src/core/slab.ts'
-import { batch, framed, good, read, record, sealed, texts, varint, type Made } from '../support/record-batches.ts'
+import {
+  batch,
+  framed,
+  good,
+  read,
+  record,
+  sealed,
+  texts,
+  varint,
+  type Made,
+} from '../support/record-batches.ts'
 
 const around = (bad: Buffer, count: number): Buffer => Buffer.concat([good(0), bad, good(1 + count)])
 
@@ -39,7 +49,10 @@ test.each([1, 2, 3, 4])('a batch of compression %i below the cap is read', (code
 })
 
 const one = record(0, Buffer.from('value'))
-/** A record of these bytes; what is `beyond` lies behind its end, and would be its own if lengths were not looked at. */
+/**
+ * A record of these bytes; what is `beyond` lies behind its end, and would be its own if lengths were not
+ * looked at.
+ */
 const shaped = (bytes: number[], beyond = 0): Buffer =>
   Buffer.concat([framed(bytes), Buffer.alloc(beyond, varint(-1)[0])])
 /** Attributes, time, offset, and neither key nor value. */
@@ -68,7 +81,10 @@ test.each<[string, Made]>([
   ['a header count behind the end of its record', { base: 1, body: shaped([...NULLS], 1) }],
   ['a negative count of headers', { base: 1, body: shaped([...NULLS, ...varint(-1)]) }],
   ['more headers than bytes', { base: 1, body: shaped([...NULLS, ...varint(2_000_000_000)]) }],
-  ['a null header value behind the end', { base: 1, body: shaped([...NULLS, ...varint(1), ...varint(0)], 1) }],
+  [
+    'a null header value behind the end',
+    { base: 1, body: shaped([...NULLS, ...varint(1), ...varint(0)], 1) },
+  ],
   ['bytes behind the headers', { base: 1, body: shaped([...NULLS, ...varint(0), 7, 7]) }],
   ['a number of six bytes', { base: 1, body: shaped([...NULLS, 0x80, 0x80, 0x80, 0x80, 0x80, 0]) }],
   ['a time of eleven bytes', { base: 1, body: framed([0, ...Array<number>(10).fill(0x80), 0, 0, 1, 1, 0]) }],
@@ -133,12 +149,15 @@ test('a batch that fails its checksum ends the reading before it, by name', () =
   expect(() => read(around(bad, 1))).toThrow(/offset 1 fails its CRC/)
 })
 
-test.each([-12, -1, 0, 40, 1_000_000])('a batch that says it has %i bytes is corrupt, and the end is found', (length) => {
-  const bad = good(1)
-  bad.writeInt32BE(length, 8)
-  expect(() => read(bad)).toThrow(/its length or its offset is none/)
-  expect(nextOffset(Buffer.concat([good(0), bad]), 0)).toBe(1)
-})
+test.each([-12, -1, 0, 40, 1_000_000])(
+  'a batch that says it has %i bytes is corrupt, and the end is found',
+  (length) => {
+    const bad = good(1)
+    bad.writeInt32BE(length, 8)
+    expect(() => read(bad)).toThrow(/its length or its offset is none/)
+    expect(nextOffset(Buffer.concat([good(0), bad]), 0)).toBe(1)
+  },
+)
 
 test('a batch at the end that the broker cut short is asked for again', () => {
   const { messages, next } = read(Buffer.concat([good(0), good(1).subarray(0, 65)]))

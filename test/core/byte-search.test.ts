@@ -46,7 +46,8 @@ function standsBy(text: string, bytes: Buffer): boolean {
   if (wanted.length === 0) return false
   for (let at = bytes.indexOf(wanted); at >= 0; at = bytes.indexOf(wanted, at + 1)) {
     const end = at + wanted.length
-    if (!(isWord(wanted[0]) && isWord(bytes[at - 1])) && !(isWord(wanted.at(-1)) && isWord(bytes[end]))) return true
+    if (!(isWord(wanted[0]) && isWord(bytes[at - 1])) && !(isWord(wanted.at(-1)) && isWord(bytes[end])))
+      return true
   }
   return false
 }
@@ -55,7 +56,10 @@ test('any text in any bytes, as a search byte by byte finds it', async () => {
   const chance = createChance()
   const signs = ['2', '"', 'ü', '\\', 'x', ' ', '\u0000', '漢', '-', '_']
   const some = (most: number): string =>
-    Array.from({ length: Math.floor(chance() * most) }, () => signs[Math.floor(chance() * signs.length)]).join('')
+    Array.from(
+      { length: Math.floor(chance() * most) },
+      () => signs[Math.floor(chance() * signs.length)],
+    ).join('')
   const pairs = Array.from({ length: 5_000 }, (): [string, Buffer] => {
     const bytes = Buffer.from(some(12))
     // Cut anywhere, in the middle of a sign, too.
@@ -64,6 +68,9 @@ test('any text in any bytes, as a search byte by byte finds it', async () => {
   const found = await findsIn(pairs)
   const wanted = pairs.map(([text, bytes]) => standsBy(text, bytes))
   const wrong = pairs.filter((_, i) => found[i] !== wanted[i])
-  expect(wrong.map(([text, bytes]) => [text, String(bytes)]), `seed ${chance.seed}`).toEqual([])
+  expect(
+    wrong.map(([text, bytes]) => [text, String(bytes)]),
+    `seed ${chance.seed}`,
+  ).toEqual([])
   expect(wanted.filter(Boolean).length).toBeGreaterThan(100)
 })

@@ -1,11 +1,34 @@
-/** Paths: whatever key or name a document holds, the path that reports it leads back to it; what is no path says why. */
+/**
+ * Paths: whatever key or name a document holds, the path that reports it leads back to it; what is no path
+ * says why.
+ */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { jsonPathText, parseJsonPath } from '../../src/core/json-path.ts'
 import { parseXmlPath, xmlStepText } from '../../src/core/xml-path.ts'
 
 test('any keys of JSON: their path text leads back to them', () => {
-  const key = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', '.', '/', '$', '@', '*', 'a.b', '[x]', '["x"]', '$.a', "it's", '"', '\\', '\u0000', 'ключ', '__proto__'))
+  const key = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom(
+      '',
+      '.',
+      '/',
+      '$',
+      '@',
+      '*',
+      'a.b',
+      '[x]',
+      '["x"]',
+      '$.a',
+      "it's",
+      '"',
+      '\\',
+      '\u0000',
+      'ключ',
+      '__proto__',
+    ),
+  )
   fc.assert(
     fc.property(fc.array(key, { minLength: 1, maxLength: 4 }), (steps) => {
       expect(parseJsonPath(jsonPathText(steps))).toEqual({ fromRoot: false, steps })
@@ -44,12 +67,39 @@ test.each([
 const BOUND = { dc: 'http://purl.org/dc/terms/' }
 
 test.each([
-  ['author/@id', { fromRoot: false, steps: [{ attribute: false, local: 'author', uri: undefined, prefix: undefined }, { attribute: true, local: 'id', uri: undefined, prefix: undefined }] }],
-  ['/dc:a/@{}b', { fromRoot: true, steps: [{ attribute: false, local: 'a', uri: BOUND.dc, prefix: 'dc' }, { attribute: true, local: 'b', uri: '', prefix: undefined }] }],
-  ['{http://x/y}z.1', { fromRoot: false, steps: [{ attribute: false, local: 'z.1', uri: 'http://x/y', prefix: undefined }] }],
+  [
+    'author/@id',
+    {
+      fromRoot: false,
+      steps: [
+        { attribute: false, local: 'author', uri: undefined, prefix: undefined },
+        { attribute: true, local: 'id', uri: undefined, prefix: undefined },
+      ],
+    },
+  ],
+  [
+    '/dc:a/@{}b',
+    {
+      fromRoot: true,
+      steps: [
+        { attribute: false, local: 'a', uri: BOUND.dc, prefix: 'dc' },
+        { attribute: true, local: 'b', uri: '', prefix: undefined },
+      ],
+    },
+  ],
+  [
+    '{http://x/y}z.1',
+    { fromRoot: false, steps: [{ attribute: false, local: 'z.1', uri: 'http://x/y', prefix: undefined }] },
+  ],
   ['./a', { fromRoot: false, steps: [{ attribute: false, local: 'a', uri: undefined, prefix: undefined }] }],
   ['.', { fromRoot: false, steps: [] }],
-  ['@xml:lang', { fromRoot: false, steps: [{ attribute: true, local: 'lang', uri: 'http://www.w3.org/XML/1998/namespace', prefix: 'xml' }] }],
+  [
+    '@xml:lang',
+    {
+      fromRoot: false,
+      steps: [{ attribute: true, local: 'lang', uri: 'http://www.w3.org/XML/1998/namespace', prefix: 'xml' }],
+    },
+  ],
 ])('%s is read', (text, path) => {
   expect(parseXmlPath(text, BOUND)).toEqual(path)
 })

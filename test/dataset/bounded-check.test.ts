@@ -1,4 +1,6 @@
-/** Declarations that cost more than they say: each is answered as a mistake, with an answer of bounded size. */
+/**
+ * Declarations that cost more than they say: each is answered as a mistake, with an answer of bounded size.
+ */
 import { expect, test } from 'vitest'
 import { checkDataset, mistakeText } from '../../src/dataset/check.ts'
 import { LIMITS } from '../../src/core/limits.ts'

@@ -9,9 +9,12 @@ import { inferType } from '../../src/dataset/infer.ts'
 const books = readFileSync('datasets/books.yaml', 'utf8')
 const mistakes = (text: string): string[] => checkDataset(text).mistakes.map(mistakeText)
 
-test.each(readdirSync('datasets').filter((name) => name.endsWith('.yaml')))('the declaration %s that we ship is right', (name) => {
-  expect(mistakes(readFileSync(`datasets/${name}`, 'utf8'))).toEqual([])
-})
+test.each(readdirSync('datasets').filter((name) => name.endsWith('.yaml')))(
+  'the declaration %s that we ship is right',
+  (name) => {
+    expect(mistakes(readFileSync(`datasets/${name}`, 'utf8'))).toEqual([])
+  },
+)
 
 const oneField = (record: string, column: string): string =>
   `dataset: t\nsource: { files: { path: in } }\nrecord: { format: csv, ${record} }\ncolumns:\n  - ${column}\ndrift: freeze\n`
@@ -21,66 +24,196 @@ test('a field of CSV may be called *, which does not ignore it', () => {
 })
 
 test.each([
-  ['a field by name where there is no header', oneField('header: false', '{ name: id }'), /5:\d+ {2}id is no field of a file without a header.*Write path: "1"/],
-  ['a column of CSV that is ignored', oneField('ignore: [b]', '{ name: a, path: b }'), /b is ignored and is the path of column a/],
-  ['an unknown field', books.replace('drift: evolve', 'drfit: evolve'), /^ {2}\d+:1 {2}unknown field drfit in the declaration\. Did you mean drift\?$/],
-  ['a wrong type', books.replace('type: uuid', 'type: uid'), /columns\[0\]\.type is "uid", allowed are .*Did you mean uuid\?/],
+  [
+    'a field by name where there is no header',
+    oneField('header: false', '{ name: id }'),
+    /5:\d+ {2}id is no field of a file without a header.*Write path: "1"/,
+  ],
+  [
+    'a column of CSV that is ignored',
+    oneField('ignore: [b]', '{ name: a, path: b }'),
+    /b is ignored and is the path of column a/,
+  ],
+  [
+    'an unknown field',
+    books.replace('drift: evolve', 'drfit: evolve'),
+    /^ {2}\d+:1 {2}unknown field drfit in the declaration\. Did you mean drift\?$/,
+  ],
+  [
+    'a wrong type',
+    books.replace('type: uuid', 'type: uid'),
+    /columns\[0\]\.type is "uid", allowed are .*Did you mean uuid\?/,
+  ],
   ['a missing field', books.replace('dataset: books\n', ''), /the declaration lacks the field dataset/],
-  ['a column nobody declared', books.replace('key: [record_id]', 'key: [record_ids]'), /there is no column record_ids\. Did you mean record_id\?/],
-  ['a wrong record path', books.replace('path: /library/book', 'path: library.book'), /an XML record path looks like/],
-  ['a reserved name', books.replace('name: title,', 'name: topic, path: title,'), /topic is a column that every table has/],
-  ['a column that rows in objects lose', books.replace('name: author_country', 'name: __proto__'), /__proto__ cannot be the name of a column/],
-  ['a column that engines call the place of a row', books.replace('name: author_country', 'name: File_Row_Number'), /File_Row_Number cannot be the name of a column/],
+  [
+    'a column nobody declared',
+    books.replace('key: [record_id]', 'key: [record_ids]'),
+    /there is no column record_ids\. Did you mean record_id\?/,
+  ],
+  [
+    'a wrong record path',
+    books.replace('path: /library/book', 'path: library.book'),
+    /an XML record path looks like/,
+  ],
+  [
+    'a reserved name',
+    books.replace('name: title,', 'name: topic, path: title,'),
+    /topic is a column that every table has/,
+  ],
+  [
+    'a column that rows in objects lose',
+    books.replace('name: author_country', 'name: __proto__'),
+    /__proto__ cannot be the name of a column/,
+  ],
+  [
+    'a column that engines call the place of a row',
+    books.replace('name: author_country', 'name: File_Row_Number'),
+    /File_Row_Number cannot be the name of a column/,
+  ],
   ['a column twice', books.replace('name: author_country', 'name: title'), /column title is declared twice/],
-  ['decimal without scale', books.replace('name: title, required', 'name: title, type: decimal, required'), /needs precision and scale/],
-  ['a bad regular expression', books.replace('max_length: 500', 'pattern: "(["'), /is not a regular expression/],
-  ['a bad zone', books.replace('- { column: publication_year }', '- { column: message_time, transform: day, timezone: Mars }'), /Mars is not an IANA time zone/],
+  [
+    'decimal without scale',
+    books.replace('name: title, required', 'name: title, type: decimal, required'),
+    /needs precision and scale/,
+  ],
+  [
+    'a bad regular expression',
+    books.replace('max_length: 500', 'pattern: "(["'),
+    /is not a regular expression/,
+  ],
+  [
+    'a bad zone',
+    books.replace(
+      '- { column: publication_year }',
+      '- { column: message_time, transform: day, timezone: Mars }',
+    ),
+    /Mars is not an IANA time zone/,
+  ],
   ['YAML that is none', 'a: [1,\nb: 2', /^ {2}2:1/],
-  ['an order that nothing uses', books.replace('key: [record_id]', 'key: [record_id]\n  latest_by: title'), /latest_by orders records of keep: latest/],
-  ['an order by no column', books.replace('key: [record_id]', 'key: [record_id]\n  keep: latest\n  latest_by: titel'), /Did you mean title/],
-  ['a horizon that cannot be kept', books.replace('key: [record_id]', 'key: [record_id]\n  keep: latest\n  horizon_days: 3'), /compares with all that is published/],
-  ['two sources', books.replace('source:\n', 'source:\n  files: { path: x }\n'), /source must NOT have more than 1/],
+  [
+    'an order that nothing uses',
+    books.replace('key: [record_id]', 'key: [record_id]\n  latest_by: title'),
+    /latest_by orders records of keep: latest/,
+  ],
+  [
+    'an order by no column',
+    books.replace('key: [record_id]', 'key: [record_id]\n  keep: latest\n  latest_by: titel'),
+    /Did you mean title/,
+  ],
+  [
+    'a horizon that cannot be kept',
+    books.replace('key: [record_id]', 'key: [record_id]\n  keep: latest\n  horizon_days: 3'),
+    /compares with all that is published/,
+  ],
+  [
+    'two sources',
+    books.replace('source:\n', 'source:\n  files: { path: x }\n'),
+    /source must NOT have more than 1/,
+  ],
 ])('names %s', (_, text, message) => {
   expect(mistakes(text).join('\n')).toMatch(message)
 })
 
 /** books.yaml with one path, ignored path or namespace changed. */
-const title = (path: string): string => books.replace('name: title,', `name: title, path: ${JSON.stringify(path)},`)
-const record = (more: string): string => books.replace('path: /library/book', `path: /library/book\n  ${more}`)
+const title = (path: string): string =>
+  books.replace('name: title,', `name: title, path: ${JSON.stringify(path)},`)
+const record = (more: string): string =>
+  books.replace('path: /library/book', `path: /library/book\n  ${more}`)
 
 test.each([
-  ['a prefix that is not bound', title('m:title'), /m:title is no XML path: prefix m is not declared in record.namespaces\. Bind it/],
-  ['a prefix misspelt', record('namespaces: { media: "urn:m" }').replace('name: title,', 'name: title, path: "meda:title",'), /Did you mean media\?/],
-  ['an empty step', title('a//b'), /a\/\/b is no XML path: a step is empty at position 3\. Name each element/],
+  [
+    'a prefix that is not bound',
+    title('m:title'),
+    /m:title is no XML path: prefix m is not declared in record.namespaces\. Bind it/,
+  ],
+  [
+    'a prefix misspelt',
+    record('namespaces: { media: "urn:m" }').replace('name: title,', 'name: title, path: "meda:title",'),
+    /Did you mean media\?/,
+  ],
+  [
+    'an empty step',
+    title('a//b'),
+    /a\/\/b is no XML path: a step is empty at position 3\. Name each element/,
+  ],
   ['a function of XPath', title('title/text()'), /Leave text\(\) out/],
   ['a predicate of XPath', title('author[1]'), /array: true takes all/],
   ['a name that is none', title('1st'), /1st cannot be a name/],
   ['an element below an attribute', title('@a/b'), /an attribute has nothing below it\. Only the last step/],
-  ['a path twice', title('author/name'), /author_name takes author\/name, which column title takes as well|title takes author\/name/],
-  ['a path in two writings', record('namespaces: { m: "urn:m" }').replace('name: title,', 'name: title, path: "m:t",').replace('columns:', 'columns:\n  - { name: other, path: "{urn:m}t" }'), /title takes m:t, which column other takes as well/],
-  ['a path from the document to the record', title('/library/book/author/name'), /takes .*author\/name, which column/],
+  [
+    'a path twice',
+    title('author/name'),
+    /author_name takes author\/name, which column title takes as well|title takes author\/name/,
+  ],
+  [
+    'a path in two writings',
+    record('namespaces: { m: "urn:m" }')
+      .replace('name: title,', 'name: title, path: "m:t",')
+      .replace('columns:', 'columns:\n  - { name: other, path: "{urn:m}t" }'),
+    /title takes m:t, which column other takes as well/,
+  ],
+  [
+    'a path from the document to the record',
+    title('/library/book/author/name'),
+    /takes .*author\/name, which column/,
+  ],
   ['another root', title('/shop/@id'), /another root than record.path\. The root is library/],
-  ['a namespace that record.path leaves open', title('/{}library/@id'), /names a namespace where record.path names none/],
+  [
+    'a namespace that record.path leaves open',
+    title('/{}library/@id'),
+    /names a namespace where record.path names none/,
+  ],
   ['an ignored column', record('ignore: [title]'), /title is ignored, and column title takes it/],
-  ['an ignored path from the document', record('ignore: [/library/x]'), /ignore names what is below the record/],
+  [
+    'an ignored path from the document',
+    record('ignore: [/library/x]'),
+    /ignore names what is below the record/,
+  ],
   ['an ignored path that is none', record('ignore: ["a b"]'), /a b is no XML path/],
-  ['a record that is an attribute', books.replace('path: /library/book', 'path: /library/@id'), /a record is an element/],
-  ['a record path with a prefix not bound', books.replace('path: /library/book', 'path: /l:library/book'), /prefix l is not declared/],
+  [
+    'a record that is an attribute',
+    books.replace('path: /library/book', 'path: /library/@id'),
+    /a record is an element/,
+  ],
+  [
+    'a record path with a prefix not bound',
+    books.replace('path: /library/book', 'path: /l:library/book'),
+    /prefix l is not declared/,
+  ],
   ['a prefix of XML', record('namespaces: { xmlns: "urn:m" }'), /declares namespaces/],
-  ['an array outside of the record', title('/library/tag').replace('name: title,', 'name: title, array: true,'), /only arrays inside of it/],
-  ['fields of an attribute', books.replace('columns:', 'columns:\n  - { name: other, path: "@x", array: true, fields: [{ name: y }] }'), /@x is an attribute and has no fields/],
-  ['a field from the document', books.replace('columns:', 'columns:\n  - { name: other, array: true, fields: [{ name: y, path: /y }] }'), /\/y starts at the document.*Write y/],
+  [
+    'an array outside of the record',
+    title('/library/tag').replace('name: title,', 'name: title, array: true,'),
+    /only arrays inside of it/,
+  ],
+  [
+    'fields of an attribute',
+    books.replace(
+      'columns:',
+      'columns:\n  - { name: other, path: "@x", array: true, fields: [{ name: y }] }',
+    ),
+    /@x is an attribute and has no fields/,
+  ],
+  [
+    'a field from the document',
+    books.replace('columns:', 'columns:\n  - { name: other, array: true, fields: [{ name: y, path: /y }] }'),
+    /\/y starts at the document.*Write y/,
+  ],
 ])('names an XML path that is wrong: %s', (_, text, message) => {
   expect(mistakes(text).join('\n')).toMatch(message)
 })
 
 test('XML paths that are right: the same name in two namespaces, a way on below an ignored element', () => {
-  const text = record('namespaces: { m: "urn:m" }\n  ignore: ["m:title", "{urn:x}title", "@xml:lang", author, "author/@{}id"]')
+  const text = record(
+    'namespaces: { m: "urn:m" }\n  ignore: ["m:title", "{urn:x}title", "@xml:lang", author, "author/@{}id"]',
+  )
   expect(mistakes(text)).toEqual([])
 })
 
 test('all mistakes are said at once, in order of lines', () => {
-  const found = checkDataset(books.replace('type: uuid', 'type: uid').replace('drift: evolve', 'drift: ignore')).mistakes
+  const found = checkDataset(
+    books.replace('type: uuid', 'type: uid').replace('drift: evolve', 'drift: ignore'),
+  ).mistakes
   expect(found).toHaveLength(2)
   expect(found[0].line).toBeLessThan(found[1].line)
 })
@@ -105,14 +238,33 @@ test('our JSON Schema is one, by its own draft', () => {
   expect(ajv.validateSchema({ ...DATASET_SCHEMA, type: 'no such type' })).toBe(false)
 })
 
-const csv = (record: string): string => `dataset: a\nsource: { files: { path: x } }\nrecord: { format: csv, ${record} }\ncolumns: [{ name: id }]\n`
+const csv = (record: string): string =>
+  `dataset: a\nsource: { files: { path: x } }\nrecord: { format: csv, ${record} }\ncolumns: [{ name: id }]\n`
 
-test.each(['delimiter: ";"', 'delimiter: "\\t"', 'delimiter: §', 'delimiter: ¦, quote: ¬', 'delimiter: "|", quote: ""', 'delimiter: 🙂', 'delimiter: "\\0"', 'delimiter: " "', "quote: \"'\"", 'encoding: windows-1252', 'encoding: UTF-16LE', 'encoding: Shift_JIS', 'encoding: latin1', 'encoding: utf8'])('CSV with %s is right', (record) => {
+test.each([
+  'delimiter: ";"',
+  'delimiter: "\\t"',
+  'delimiter: §',
+  'delimiter: ¦, quote: ¬',
+  'delimiter: "|", quote: ""',
+  'delimiter: 🙂',
+  'delimiter: "\\0"',
+  'delimiter: " "',
+  'quote: "\'"',
+  'encoding: windows-1252',
+  'encoding: UTF-16LE',
+  'encoding: Shift_JIS',
+  'encoding: latin1',
+  'encoding: utf8',
+])('CSV with %s is right', (record) => {
   expect(mistakes(csv(record))).toEqual([])
 })
 
 test.each([
-  ['delimiter: "\\\\t"', /^ {2}3:35 {2}delimiter is one character, found 2: "\\\\t"\. Write delimiter: "\\t"\.$/],
+  [
+    'delimiter: "\\\\t"',
+    /^ {2}3:35 {2}delimiter is one character, found 2: "\\\\t"\. Write delimiter: "\\t"\.$/,
+  ],
   ['delimiter: tab', /Write delimiter: "\\t"/],
   ['delimiter: semicolon', /Write delimiter: ";"/],
   ['delimiter: "||"', /delimiter is one character, found 2: "\|\|"/],
@@ -129,7 +281,10 @@ test.each([
   ['quote: "\'\'"', /quote is one character, found 2/],
   ['quote: q', /quote "q" is a letter/],
   ['quote: none', /Write quote: ""/],
-  ['encoding: windows-1253x', /^ {2}3:34 {2}there is no encoding "windows-1253x" here\. Did you mean windows-1253\?$/],
+  [
+    'encoding: windows-1253x',
+    /^ {2}3:34 {2}there is no encoding "windows-1253x" here\. Did you mean windows-1253\?$/,
+  ],
   ['encoding: ansi', /Did you mean windows-1252\?/],
   ['encoding: cp437', /there is no encoding "cp437" here\. /],
   ['encoding: utf-32', /there is no encoding/],

@@ -2,16 +2,45 @@
 import { expect, test } from 'vitest'
 import { inferKey, inferPartition, type KeyCandidate } from '../../src/dataset/infer-key.ts'
 
-const columns = (table: Record<string, [type: KeyCandidate['type'], values: string[] | undefined]>): KeyCandidate[] =>
-  Object.entries(table).map(([name, [type, values]], position) => ({ name, type, format: 'iso', position, values }))
-const keyOf = (table: Parameters<typeof columns>[0], records: number): string[] => inferKey(columns(table), records).key
+const columns = (
+  table: Record<string, [type: KeyCandidate['type'], values: string[] | undefined]>,
+): KeyCandidate[] =>
+  Object.entries(table).map(([name, [type, values]], position) => ({
+    name,
+    type,
+    format: 'iso',
+    position,
+    values,
+  }))
+const keyOf = (table: Parameters<typeof columns>[0], records: number): string[] =>
+  inferKey(columns(table), records).key
 
 test('a key is unique and always there, an identifier before another column, one before two', () => {
-  expect(keyOf({ airport: ['string', ['A', 'A', 'B']], date: ['date', ['2024-01-01', '2024-01-02', '2024-01-01']], cost: ['integer', ['10', '20', '5']] }, 3)).toEqual(['airport', 'date'])
-  expect(keyOf({ name: ['string', ['a', 'b']], order_id: ['integer', ['1', '2']], ref: ['uuid', ['u', 'v']] }, 2)).toEqual(['ref'])
+  expect(
+    keyOf(
+      {
+        airport: ['string', ['A', 'A', 'B']],
+        date: ['date', ['2024-01-01', '2024-01-02', '2024-01-01']],
+        cost: ['integer', ['10', '20', '5']],
+      },
+      3,
+    ),
+  ).toEqual(['airport', 'date'])
+  expect(
+    keyOf({ name: ['string', ['a', 'b']], order_id: ['integer', ['1', '2']], ref: ['uuid', ['u', 'v']] }, 2),
+  ).toEqual(['ref'])
   expect(keyOf({ name: ['string', ['a', 'b']], order_id: ['integer', ['1', '2']] }, 2)).toEqual(['order_id'])
   expect(keyOf({ name: ['string', ['a', 'b']], order_id: ['integer', ['1', '1']] }, 2)).toEqual(['name'])
-  expect(keyOf({ a: ['string', ['x', 'x', 'x', 'y']], b: ['string', ['1', '1', '2', '1']], c: ['string', ['p', 'q', 'p', 'p']] }, 4)).toEqual(['a', 'b', 'c'])
+  expect(
+    keyOf(
+      {
+        a: ['string', ['x', 'x', 'x', 'y']],
+        b: ['string', ['1', '1', '2', '1']],
+        c: ['string', ['p', 'q', 'p', 'p']],
+      },
+      4,
+    ),
+  ).toEqual(['a', 'b', 'c'])
 })
 
 test('two columns are told apart whatever signs they hold', () => {
@@ -20,7 +49,17 @@ test('two columns are told apart whatever signs they hold', () => {
 })
 
 test('no key where the sample disproves all, or proves nothing', () => {
-  expect(keyOf({ a: ['string', ['x', 'x']], items: ['string', undefined], price: ['decimal', ['1.5', '2.5']], flag: ['boolean', ['true', 'false']] }, 2)).toEqual([])
+  expect(
+    keyOf(
+      {
+        a: ['string', ['x', 'x']],
+        items: ['string', undefined],
+        price: ['decimal', ['1.5', '2.5']],
+        flag: ['boolean', ['true', 'false']],
+      },
+      2,
+    ),
+  ).toEqual([])
   expect(keyOf({ first_name: ['string', ['Ann', 'Bob']], comment: ['string', ['p', 'q']] }, 2)).toEqual([])
   expect(keyOf({ id: ['integer', ['1']] }, 1)).toEqual([])
   expect(inferKey([], 0).reason).toMatch(/no record/)
@@ -29,8 +68,12 @@ test('no key where the sample disproves all, or proves nothing', () => {
 })
 
 test('a partition has enough records, by day, month or year', () => {
-  const days = (count: number, each: number): string[] => Array.from({ length: count * each }, (_, i) => new Date(Math.floor(i / each) * 86_400_000).toISOString().slice(0, 10))
-  const of = (values: string[] | undefined, records: number): string | undefined => inferPartition(columns({ at: ['date', values] }), records)?.transform
+  const days = (count: number, each: number): string[] =>
+    Array.from({ length: count * each }, (_, i) =>
+      new Date(Math.floor(i / each) * 86_400_000).toISOString().slice(0, 10),
+    )
+  const of = (values: string[] | undefined, records: number): string | undefined =>
+    inferPartition(columns({ at: ['date', values] }), records)?.transform
   expect(of(days(5, 20), 100)).toBe('identity')
   expect(of(days(300, 1), 300)).toBe('month')
   expect(of(days(1000, 1), 1000)).toBe('month')

@@ -1,4 +1,6 @@
-/** Types of drafts: each gives every text of the sample back, and a text that none gives back stays a text. */
+/**
+ * Types of drafts: each gives every text of the sample back, and a text that none gives back stays a text.
+ */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Writing } from '../../src/core/outline.ts'
@@ -7,7 +9,8 @@ import { inferType, type TypeDraft } from '../../src/dataset/infer-type.ts'
 import { normalizeColumn } from '../../src/dataset/normalize.ts'
 import { compileColumn } from '../../src/quality/column-check.ts'
 
-const settingsOf = ({ type, settings }: TypeDraft): string => [type, ...Object.entries(settings).map(([name, value]) => `${name}=${String(value)}`)].join(' ')
+const settingsOf = ({ type, settings }: TypeDraft): string =>
+  [type, ...Object.entries(settings).map(([name, value]) => `${name}=${String(value)}`)].join(' ')
 
 const TEXTS: [values: string[], wanted: string][] = [
   [['1', '2', '-3', '0'], 'integer'],
@@ -113,22 +116,48 @@ describe('JSON', () => {
 const digits = fc.stringMatching(/^\d{1,40}$/)
 const text = fc.oneof(
   digits,
-  fc.tuple(fc.constantFrom('', '-', '+'), digits, fc.constantFrom('', '.', '.0', '.10', '.125'), fc.constantFrom('', '', '', 'e5', 'E-3', 'e400')).map((parts) => parts.join('')),
+  fc
+    .tuple(
+      fc.constantFrom('', '-', '+'),
+      digits,
+      fc.constantFrom('', '.', '.0', '.10', '.125'),
+      fc.constantFrom('', '', '', 'e5', 'E-3', 'e400'),
+    )
+    .map((parts) => parts.join('')),
   fc.integer().map(String),
   fc.double({ noNaN: true }).map(String),
-  fc.date({ noInvalidDate: true, min: new Date('0001-01-01'), max: new Date('9999-12-31') }).map((date) => date.toISOString()),
-  fc.date({ noInvalidDate: true, min: new Date('0001-01-01'), max: new Date('9999-12-31') }).map((date) => date.toISOString().slice(0, 10).split('-').toReversed().join('/')),
+  fc
+    .date({ noInvalidDate: true, min: new Date('0001-01-01'), max: new Date('9999-12-31') })
+    .map((date) => date.toISOString()),
+  fc
+    .date({ noInvalidDate: true, min: new Date('0001-01-01'), max: new Date('9999-12-31') })
+    .map((date) => date.toISOString().slice(0, 10).split('-').toReversed().join('/')),
   fc.constantFrom('', ' ', 'NA', 'null', 'true', 'FALSE', '0x1F', ' x ', '2024-02-30', '24:00', 'é'),
 )
+const TEXTS_OF = {
+  integer: fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }).map(String),
+  decimal: fc
+    .tuple(fc.integer(), fc.integer({ min: 0, max: 9999 }))
+    .map(([whole, part]) => `${whole}.${part}`),
+  iso: fc
+    .date({ noInvalidDate: true, min: new Date('0001-01-02'), max: new Date('9999-12-30') })
+    .map((date) => date.toISOString()),
+}
 /** Mostly of one kind, as columns are. */
-const column = fc.oneof(fc.array(text, { minLength: 1, maxLength: 8 }), fc.constantFrom('integer', 'decimal', 'iso').chain((kind) => fc.array(kind === 'integer' ? fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }).map(String) : kind === 'decimal' ? fc.tuple(fc.integer(), fc.integer({ min: 0, max: 9999 })).map(([whole, part]) => `${whole}.${part}`) : fc.date({ noInvalidDate: true, min: new Date('0001-01-02'), max: new Date('9999-12-30') }).map((date) => date.toISOString()), { minLength: 1, maxLength: 8 })))
+const column = fc.oneof(
+  fc.array(text, { minLength: 1, maxLength: 8 }),
+  fc
+    .constantFrom('integer', 'decimal', 'iso')
+    .chain((kind) => fc.array(TEXTS_OF[kind], { minLength: 1, maxLength: 8 })),
+)
 
 test('what is drafted takes each value of the sample as it is', () => {
   fc.assert(
     fc.property(column, fc.constantFrom<Writing>('text', 'string'), (values, writing) => {
       const draft = inferType(values, { writing })
       const check = compileColumn(normalizeColumn({ name: 'c', type: draft.type, ...draft.settings }))
-      for (const value of values) expect(roundTrip(check, value), `${value} by ${settingsOf(draft)}`).toBe(true)
+      for (const value of values)
+        expect(roundTrip(check, value), `${value} by ${settingsOf(draft)}`).toBe(true)
     }),
     { numRuns: Number(process.env.HEADRACE_PROPERTY_RUNS ?? 3_000), seed: 14 },
   )
@@ -138,7 +167,13 @@ test('what is drafted takes each value of the sample as it is', () => {
 function roundTrip(check: ReturnType<typeof compileColumn>, value: string): boolean {
   let bytes = Buffer.from(value)
   const { column: declared, values } = check
-  Object.assign(values, { valid: new Uint8Array(1), spans: new Int32Array(2), int32: new Int32Array(1), words: new Int32Array(2), double: new Float64Array(1) })
+  Object.assign(values, {
+    valid: new Uint8Array(1),
+    spans: new Int32Array(2),
+    int32: new Int32Array(1),
+    words: new Int32Array(2),
+    double: new Float64Array(1),
+  })
   const source = {
     get bytes() {
       return bytes
@@ -151,7 +186,8 @@ function roundTrip(check: ReturnType<typeof compileColumn>, value: string): bool
   }
   if (check.check(source, 0, 0, bytes.length) !== undefined) return false
   if (values.valid[0] === 0) return value.trim() === ''
-  const kept = values.kind === 'text' ? bytes.toString('utf8', values.spans[0], values.spans[0] + values.spans[1]) : ''
+  const kept =
+    values.kind === 'text' ? bytes.toString('utf8', values.spans[0], values.spans[0] + values.spans[1]) : ''
   const long = (BigInt(values.words[1]) << 32n) | BigInt(values.words[0] >>> 0)
   switch (declared.type) {
     case 'integer':

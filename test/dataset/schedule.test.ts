@@ -1,6 +1,7 @@
 /**
- * Ticks against an oracle that walks real minutes and asks Intl what the local clock shows: no tick skipped, none doubled, each
- * as the documented policy for changes of the clocks says, and the next tick always lies ahead (fault case C1).
+ * Ticks against an oracle that walks real minutes and asks Intl what the local clock shows: no tick skipped,
+ * none doubled, each as the documented policy for changes of the clocks says, and the next tick always lies
+ * ahead (fault case C1).
  */
 import { expect, test } from 'vitest'
 import { nextTick, scheduleProblem } from '../../src/dataset/schedule.ts'
@@ -8,11 +9,43 @@ import { nextTick, scheduleProblem } from '../../src/dataset/schedule.ts'
 const MINUTE = 60_000
 const DAY = 86_400_000
 const ALL = process.env.HEADRACE_ZONES === 'all'
-const ZONES = ALL ? Intl.supportedValuesOf('timeZone') : ['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'America/Santiago', 'Africa/Cairo', 'Asia/Beirut', 'Asia/Kolkata']
-const [FIRST, LAST] = ALL ? [Date.UTC(2020, 0, 1), Date.UTC(2030, 0, 1)] : [Date.UTC(2026, 0, 1), Date.UTC(2027, 0, 1)]
+const ZONES = ALL
+  ? Intl.supportedValuesOf('timeZone')
+  : [
+      'UTC',
+      'Europe/Berlin',
+      'America/New_York',
+      'Australia/Lord_Howe',
+      'America/Santiago',
+      'Africa/Cairo',
+      'Asia/Beirut',
+      'Asia/Kolkata',
+    ]
+const [FIRST, LAST] = ALL
+  ? [Date.UTC(2020, 0, 1), Date.UTC(2030, 0, 1)]
+  : [Date.UTC(2026, 0, 1), Date.UTC(2027, 0, 1)]
 
-/** Minute, hour, day, month and weekday of a form as sets, for the oracle; and whether it names one time of day. */
-const FORMS = ['*/7 * * * *', '5 * * * *', '*/15 * * * *', '30 2 * * *', '0 0 * * *', '30 1 * * *', '0 3 * * 0', '15 1,2 * * *', '*/20 0-3 * * *', '0 */2 * * *', '10-12 2 * * *', '0 2 29 2 *', '30 2 1-7 3,10,11 *', '59 23 31 12 *', '0 1 13 * 5']
+/**
+ * Minute, hour, day, month and weekday of a form as sets, for the oracle; and whether it names one time of
+ * day.
+ */
+const FORMS = [
+  '*/7 * * * *',
+  '5 * * * *',
+  '*/15 * * * *',
+  '30 2 * * *',
+  '0 0 * * *',
+  '30 1 * * *',
+  '0 3 * * 0',
+  '15 1,2 * * *',
+  '*/20 0-3 * * *',
+  '0 */2 * * *',
+  '10-12 2 * * *',
+  '0 2 29 2 *',
+  '30 2 1-7 3,10,11 *',
+  '59 23 31 12 *',
+  '0 1 13 * 5',
+]
 
 interface Local {
   at: number
@@ -24,10 +57,25 @@ interface Local {
 }
 
 function localClock(zone: string): (at: number) => Local {
-  const format = new Intl.DateTimeFormat('en-US', { timeZone: zone, hourCycle: 'h23', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', weekday: 'short' })
+  const format = new Intl.DateTimeFormat('en-US', {
+    timeZone: zone,
+    hourCycle: 'h23',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+    weekday: 'short',
+  })
   return (at) => {
     const parts = Object.fromEntries(format.formatToParts(at).map((part) => [part.type, part.value]))
-    return { at, minute: Number(parts.minute), hour: Number(parts.hour), day: Number(parts.day), month: Number(parts.month), weekday: ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'].indexOf(parts.weekday) }
+    return {
+      at,
+      minute: Number(parts.minute),
+      hour: Number(parts.hour),
+      day: Number(parts.day),
+      month: Number(parts.month),
+      weekday: ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'].indexOf(parts.weekday),
+    }
   }
 }
 
@@ -35,7 +83,8 @@ function field(text: string, least: number, most: number): Set<number> {
   const found = new Set<number>()
   for (const part of text.split(',')) {
     const [range, step = '1'] = part.split('/')
-    const [from, to] = range === '*' ? [least, most] : [Number(range.split('-')[0]), Number(range.split('-').at(-1))]
+    const [from, to] =
+      range === '*' ? [least, most] : [Number(range.split('-')[0]), Number(range.split('-').at(-1))]
     for (let value = from; value <= to; value += Number(step)) found.add(value)
   }
   return found
@@ -44,8 +93,18 @@ function field(text: string, least: number, most: number): Set<number> {
 /** Ticks among the minutes of a window, by the documented policy. */
 function oracle(form: string, minutes: Local[]): number[] {
   const [minuteText, hourText, dayText, monthText, weekdayText] = form.split(' ')
-  const [minute, hour, day, month, weekday] = [field(minuteText, 0, 59), field(hourText, 0, 23), field(dayText, 1, 31), field(monthText, 1, 12), field(weekdayText, 0, 6)]
-  const onDay = (one: Local): boolean => month.has(one.month) && (dayText !== '*' && weekdayText !== '*' ? day.has(one.day) || weekday.has(one.weekday) : day.has(one.day) && weekday.has(one.weekday))
+  const [minute, hour, day, month, weekday] = [
+    field(minuteText, 0, 59),
+    field(hourText, 0, 23),
+    field(dayText, 1, 31),
+    field(monthText, 1, 12),
+    field(weekdayText, 0, 6),
+  ]
+  const onDay = (one: Local): boolean =>
+    month.has(one.month) &&
+    (dayText !== '*' && weekdayText !== '*'
+      ? day.has(one.day) || weekday.has(one.weekday)
+      : day.has(one.day) && weekday.has(one.weekday))
   const matches = (one: Local): boolean => onDay(one) && minute.has(one.minute) && hour.has(one.hour)
   if (minute.size > 1 || hour.size > 1) return minutes.filter(matches).map((one) => one.at)
   const [h] = hour
@@ -53,14 +112,17 @@ function oracle(form: string, minutes: Local[]): number[] {
   const time = (one: Local): number => one.hour * 60 + one.minute
   // Of each day the first minute at or behind the time that was not already behind it a minute before.
   const ticks = new Map<string, number>()
-  for (const one of minutes) if (onDay(one) && time(one) >= h * 60 + m) ticks.set(`${one.month}-${one.day}`, Math.min(one.at, ticks.get(`${one.month}-${one.day}`) ?? Infinity))
+  for (const one of minutes)
+    if (onDay(one) && time(one) >= h * 60 + m)
+      ticks.set(`${one.month}-${one.day}`, Math.min(one.at, ticks.get(`${one.month}-${one.day}`) ?? Infinity))
   return [...ticks.values()]
 }
 
 /** Moments at which the zone changes its offset, to the minute. */
 function changes(zone: string): number[] {
   const format = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset' })
-  const offset = (at: number): string => format.formatToParts(at).find((part) => part.type === 'timeZoneName')?.value ?? ''
+  const offset = (at: number): string =>
+    format.formatToParts(at).find((part) => part.type === 'timeZoneName')?.value ?? ''
   const found: number[] = []
   for (let at = FIRST; at < LAST; at += 7 * DAY) {
     if (offset(at) === offset(at + 7 * DAY)) continue
@@ -77,10 +139,13 @@ function changes(zone: string): number[] {
 
 function ticksBetween(cron: string, timezone: string, from: number, to: number): number[] {
   const ticks: number[] = []
-  for (let at = from - 1; ; ) {
+  for (let at = from - 1; ;) {
     const next = nextTick({ cron, timezone }, at)
     if (next === undefined || next >= to) return ticks
-    if (next <= at) throw new Error(`${cron} in ${timezone}: ${new Date(next).toISOString()} is not behind ${new Date(at).toISOString()}`)
+    if (next <= at)
+      throw new Error(
+        `${cron} in ${timezone}: ${new Date(next).toISOString()} is not behind ${new Date(at).toISOString()}`,
+      )
     ticks.push(next)
     at = next
   }
@@ -93,16 +158,25 @@ function dayStart(clock: (at: number) => Local, near: number): number {
   return at + MINUTE
 }
 
-test.each(ZONES)('ticks of %s over every change of its clocks, and around the ends of months and years', (zone) => {
-  const clock = localClock(zone)
-  const year = new Date(FIRST).getUTCFullYear()
-  const around = [...changes(zone), Date.UTC(year, 1, 28, 12), Date.UTC(year, 11, 31, 12)]
-  for (const moment of around) {
-    const [from, to] = [dayStart(clock, moment - DAY / 2), dayStart(clock, moment + DAY)]
-    const minutes = Array.from({ length: (to - from) / MINUTE }, (_, i) => clock(from + i * MINUTE))
-    for (const form of FORMS) expect({ zone, form, ticks: ticksBetween(form, zone, from, to).map((at) => new Date(at).toISOString()) }).toEqual({ zone, form, ticks: oracle(form, minutes).map((at) => new Date(at).toISOString()) })
-  }
-}, 600_000)
+test.each(ZONES)(
+  'ticks of %s over every change of its clocks, and around the ends of months and years',
+  (zone) => {
+    const clock = localClock(zone)
+    const year = new Date(FIRST).getUTCFullYear()
+    const around = [...changes(zone), Date.UTC(year, 1, 28, 12), Date.UTC(year, 11, 31, 12)]
+    for (const moment of around) {
+      const [from, to] = [dayStart(clock, moment - DAY / 2), dayStart(clock, moment + DAY)]
+      const minutes = Array.from({ length: (to - from) / MINUTE }, (_, i) => clock(from + i * MINUTE))
+      for (const form of FORMS)
+        expect({
+          zone,
+          form,
+          ticks: ticksBetween(form, zone, from, to).map((at) => new Date(at).toISOString()),
+        }).toEqual({ zone, form, ticks: oracle(form, minutes).map((at) => new Date(at).toISOString()) })
+    }
+  },
+  600_000,
+)
 
 test.each([
   ['99 * * * *', /99/],

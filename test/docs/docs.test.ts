@@ -12,7 +12,10 @@ import { broker, produce, place, until } from '../support/system.ts'
 const run = promisify(execFile)
 
 async function shell(command: string, env: NodeJS.ProcessEnv): Promise<string> {
-  const { stdout, stderr } = await run('bash', ['-c', command], { env: { ...process.env, ...env }, maxBuffer: 1 << 26 })
+  const { stdout, stderr } = await run('bash', ['-c', command], {
+    env: { ...process.env, ...env },
+    maxBuffer: 1 << 26,
+  })
   return stdout + stderr
 }
 
@@ -42,8 +45,37 @@ test('every command of the page on the service works as written, in order', asyn
   const env = { HEADRACE_HOME: home }
   const outputs: string[] = []
   try {
-    for (const command of commandsOf('docs/service.md')) outputs.push(await shell(command.replaceAll('orders-job.json > orders-job.json', `orders-job.json > ${home}/orders-job.json`).replaceAll('-f orders-job.json', `-f ${home}/orders-job.json`).replace('> service.log', `> ${home}/service.log`).replaceAll('backup-of-today', `${home}.backup`).replace('$PWD/restored', `${home}.restored`), env))
-    const [, , added, estimate, tried, , , quote, , draft, evaluation, promoted, run, why, list, usage, ledger] = outputs
+    for (const command of commandsOf('docs/service.md'))
+      outputs.push(
+        await shell(
+          command
+            .replaceAll('orders-job.json > orders-job.json', `orders-job.json > ${home}/orders-job.json`)
+            .replaceAll('-f orders-job.json', `-f ${home}/orders-job.json`)
+            .replace('> service.log', `> ${home}/service.log`)
+            .replaceAll('backup-of-today', `${home}.backup`)
+            .replace('$PWD/restored', `${home}.restored`),
+          env,
+        ),
+      )
+    const [
+      ,
+      ,
+      added,
+      estimate,
+      tried,
+      ,
+      ,
+      quote,
+      ,
+      draft,
+      evaluation,
+      promoted,
+      run,
+      why,
+      list,
+      usage,
+      ledger,
+    ] = outputs
     expect(added).toContain('acme')
     expect(estimate).toContain('"cpu_cores":12,"memory_gb":24,"runtime_minutes":210')
     expect(tried).toMatch(/status +active/)
@@ -70,15 +102,23 @@ test("the README's own-data commands work on a sample", async () => {
   await produce(where, 300)
   const folder = mkdtempSync(join(tmpdir(), 'headrace-readme-'))
   mkdirSync(join(folder, 'samples'))
-  writeFileSync(join(folder, 'samples/orders.xml'), '<orders><order id="1"><total>9.50</total><day>2026-11-20</day></order><order id="2"><total>10.00</total><day>2026-11-21</day></order></orders>')
+  writeFileSync(
+    join(folder, 'samples/orders.xml'),
+    '<orders><order id="1"><total>9.50</total><day>2026-11-20</day></order><order id="2"><total>10.00</total><day>2026-11-21</day></order></orders>',
+  )
   const root = process.cwd()
   const env = { HEADRACE_HOME: join(folder, 'home') }
-  const command = (line: string): string => `cd ${folder} && ${line.replace(/\s+#.*$/, '').replace('./headrace', `${root}/headrace`)}`
+  const command = (line: string): string =>
+    `cd ${folder} && ${line.replace(/\s+#.*$/, '').replace('./headrace', `${root}/headrace`)}`
   const lines = commandsOf('README.md').filter((line) => line.includes('orders'))
   expect(lines).toHaveLength(5)
   for (const line of lines) {
     if (line.includes('--schedule')) await shell(command(line.replace(' --schedule', '')), env)
-    else await shell(command(line.includes('stream') ? `${line.replace(/\s+#.*$/, '')} --until-caught-up` : line), env)
+    else
+      await shell(
+        command(line.includes('stream') ? `${line.replace(/\s+#.*$/, '')} --until-caught-up` : line),
+        env,
+      )
   }
   expect(readFileSync(join(folder, 'orders.yaml'), 'utf8')).toContain('path: /orders/order')
   expect(await shell(command(lines[4]), env)).toMatch(/2/)
@@ -86,13 +126,25 @@ test("the README's own-data commands work on a sample", async () => {
 
 test('every command that the README and the pages name exists', async () => {
   const help = await shell('./headrace --help', {})
-  for (const [, verb] of readFileSync('README.md', 'utf8').matchAll(/headrace ([\w-]+)/g)) if (!['It', 'is'].includes(verb)) expect(help, verb).toMatch(new RegExp(`^ {2}${verb} `, 'm'))
+  for (const [, verb] of readFileSync('README.md', 'utf8').matchAll(/headrace ([\w-]+)/g))
+    if (!['It', 'is'].includes(verb)) expect(help, verb).toMatch(new RegExp(`^ {2}${verb} `, 'm'))
 })
 
 test('the long suites are those that there are, each with what it does, and their test files are there', async () => {
-  const listed = (await shell('./headrace test --list', {})).trim().split('\n').map((line) => line.split(/\s+/))
+  const listed = (await shell('./headrace test --list', {}))
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/\s+/))
   const [, table] = readFileSync('docs/development.md', 'utf8').split('| Suite | What it does |\n')
-  expect([...table.split('\n\n')[0].matchAll(/^\| (\w+) \| \S/gm)].map((row) => row[1]).toSorted()).toEqual(listed.map(([name]) => name).toSorted())
-  for (const [name, ...files] of listed) for (const file of files) expect(existsSync(file), `${name}: ${file}`).toBe(true)
-  for (const page of ['docs/service.md', 'docs/growth.md', 'docs/development.md']) for (const [, name] of readFileSync(page, 'utf8').matchAll(/headrace test --long (\w+)/g)) expect(listed.map(([one]) => one), page).toContain(name)
+  expect([...table.split('\n\n')[0].matchAll(/^\| (\w+) \| \S/gm)].map((row) => row[1]).toSorted()).toEqual(
+    listed.map(([name]) => name).toSorted(),
+  )
+  for (const [name, ...files] of listed)
+    for (const file of files) expect(existsSync(file), `${name}: ${file}`).toBe(true)
+  for (const page of ['docs/service.md', 'docs/growth.md', 'docs/development.md'])
+    for (const [, name] of readFileSync(page, 'utf8').matchAll(/headrace test --long (\w+)/g))
+      expect(
+        listed.map(([one]) => one),
+        page,
+      ).toContain(name)
 })

@@ -1,6 +1,7 @@
 /**
- * The database of the service loses its power, and the service is killed in the middle of requests: what was acknowledged is there, and a
- * request that is sent again with its key is the same request. A scheduler that cannot read what is free books nothing.
+ * The database of the service loses its power, and the service is killed in the middle of requests: what was
+ * acknowledged is there, and a request that is sent again with its key is the same request. A scheduler that
+ * cannot read what is free books nothing.
  */
 import { chmodSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -22,49 +23,60 @@ const CUTS = Number(process.env.HEADRACE_CONTROL_CUTS ?? 3)
 const chance = createChance()
 const PRINCIPAL = { name: 'test', role: 'operator', tenantId: undefined } as const
 
-test(`${CUTS} power cuts under purchases: every one that was acknowledged is there, and the books add up`, async () => {
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
-  const disk = loopDisk(1_024)
-  // The server's user must get through to its data.
-  for (const folder of [disk.path, dirname(disk.path)]) chmodSync(folder, 0o755)
-  const acknowledged = new Set<string>()
-  let server: PostgresServer | undefined
-  let tenant = ''
-  try {
-    for (let cut = 0; cut <= CUTS; cut += 1) {
-      server = await startPostgres({ home: disk.path })
-      expect(server.folder.startsWith(disk.path)).toBe(true)
-      const opened = await openService({ databaseUrl: server.url, home: openFolder('headrace-control-'), version: 'test' })
-      if (tenant === '') tenant = String((await opened.service.createTenant(PRINCIPAL, { tenant_name: 'acme' })).tenant_id)
-      expect(await missing(server.url, acknowledged)).toEqual([])
-      if (cut === CUTS) {
-        expect(await booksOf(server.url)).toMatchObject(IN_ORDER)
-        await opened.close()
-        break
-      }
-      let buying = true
-      const buyers = Array.from({ length: 8 }, async () => {
-        while (buying) {
-          const made = await opened.service.buy(PRINCIPAL, tenant, undefined, purchase('vcpu_hours', 1) as never).catch(() => undefined)
-          if (made !== undefined) acknowledged.add(String(made.body.purchase_id))
+test(
+  `${CUTS} power cuts under purchases: every one that was acknowledged is there, and the books add up`,
+  async () => {
+    process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
+    const disk = loopDisk(1_024)
+    // The server's user must get through to its data.
+    for (const folder of [disk.path, dirname(disk.path)]) chmodSync(folder, 0o755)
+    const acknowledged = new Set<string>()
+    let server: PostgresServer | undefined
+    let tenant = ''
+    try {
+      for (let cut = 0; cut <= CUTS; cut += 1) {
+        server = await startPostgres({ home: disk.path })
+        expect(server.folder.startsWith(disk.path)).toBe(true)
+        const opened = await openService({
+          databaseUrl: server.url,
+          home: openFolder('headrace-control-'),
+          version: 'test',
+        })
+        if (tenant === '')
+          tenant = String((await opened.service.createTenant(PRINCIPAL, { tenant_name: 'acme' })).tenant_id)
+        expect(await missing(server.url, acknowledged)).toEqual([])
+        if (cut === CUTS) {
+          expect(await booksOf(server.url)).toMatchObject(IN_ORDER)
+          await opened.close()
+          break
         }
-      })
-      await sleep(1_000 + chance() * 1_500)
-      const before = acknowledged.size
-      disk.stop()
-      buying = false
-      await server.kill()
-      disk.remount()
-      await Promise.all(buyers)
-      await opened.close().catch(() => undefined)
-      expect(before).toBeGreaterThan(50)
+        let buying = true
+        const buyers = Array.from({ length: 8 }, async () => {
+          while (buying) {
+            const made = await opened.service
+              .buy(PRINCIPAL, tenant, undefined, purchase('vcpu_hours', 1) as never)
+              .catch(() => undefined)
+            if (made !== undefined) acknowledged.add(String(made.body.purchase_id))
+          }
+        })
+        await sleep(1_000 + chance() * 1_500)
+        const before = acknowledged.size
+        disk.stop()
+        buying = false
+        await server.kill()
+        disk.remount()
+        await Promise.all(buyers)
+        await opened.close().catch(() => undefined)
+        expect(before).toBeGreaterThan(50)
+      }
+      process.stderr.write(`${acknowledged.size} purchases were acknowledged\n`)
+    } finally {
+      await server?.kill()
+      disk.remove()
     }
-    process.stderr.write(`${acknowledged.size} purchases were acknowledged\n`)
-  } finally {
-    await server?.kill()
-    disk.remove()
-  }
-}, limitMs(240_000))
+  },
+  limitMs(240_000),
+)
 
 /** Acknowledged purchases that the database does not have. */
 async function missing(url: string, acknowledged: Set<string>): Promise<string[]> {
@@ -104,9 +116,18 @@ test('100 identical purchases at once with one key, the service killed in the mi
   const body = JSON.stringify(purchase('vcpu_hours', 5))
   const buy = async (key: string, retries: number): Promise<string | undefined> => {
     for (let i = 0; i <= retries; i += 1) {
-      const answer = await fetch(`${serving.address}/tenants/${tenant}/purchases`, { method: 'POST', body, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'idempotency-key': key } }).catch(() => undefined)
+      const answer = await fetch(`${serving.address}/tenants/${tenant}/purchases`, {
+        method: 'POST',
+        body,
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          'idempotency-key': key,
+        },
+      }).catch(() => undefined)
       if (answer?.status === 201) return JSON.stringify(await answer.json())
-      if (answer !== undefined && answer.status < 500) throw new Error(`${answer.status} ${await answer.text()}`)
+      if (answer !== undefined && answer.status < 500)
+        throw new Error(`${answer.status} ${await answer.text()}`)
       await sleep(100)
     }
     return undefined
@@ -119,7 +140,11 @@ test('100 identical purchases at once with one key, the service killed in the mi
     const answers = (await Promise.all(first)).filter((one) => one !== undefined)
     await serving.ended
     serving = await startServing(home, port)
-    answers.push(...(await Promise.all(Array.from({ length: 20 }, () => buy(key, 20)))).filter((one) => one !== undefined))
+    answers.push(
+      ...(await Promise.all(Array.from({ length: 20 }, () => buy(key, 20)))).filter(
+        (one) => one !== undefined,
+      ),
+    )
     expect(answers.length).toBeGreaterThanOrEqual(20)
     expect(new Set(answers).size).toBe(1)
   }
@@ -130,13 +155,45 @@ test('100 identical purchases at once with one key, the service killed in the mi
 }, 180_000)
 
 test('a scheduler that cannot read what is free books nothing; when it can again, it has counted what is booked before it books more', async () => {
-  const capacity = { 'dedicated-cpu-ns': { cpuCores: 4, memoryGb: 8 }, 'vcpu-hours-ns': { cpuCores: 4, memoryGb: 8 }, 'draft-ingestion-ns': { cpuCores: 4, memoryGb: 8 } }
+  const capacity = {
+    'dedicated-cpu-ns': { cpuCores: 4, memoryGb: 8 },
+    'vcpu-hours-ns': { cpuCores: 4, memoryGb: 8 },
+    'draft-ingestion-ns': { cpuCores: 4, memoryGb: 8 },
+  }
   const service = await testService({ capacity })
   const { id, owner } = await service.tenant('acme')
   await service.call('POST', `/tenants/${id}/purchases`, { token: owner, body: purchase('vcpu_hours', 100) })
-  const jobs = await Promise.all([0, 1].map(async (i) => (await service.call<{ job_id: string }>('POST', `/tenants/${id}/jobs`, { token: owner, body: { ...JOB, job_name: `job ${i}`, schedule_cron: null } })).body.job_id))
-  const queue = (jobId: string): Promise<string | undefined> => service.context.gate.transact((tx) => enqueue(tx, { jobId, tenantId: id, namespace: 'vcpu-hours-ns', cpuCores: 4, memoryGb: 4, estimatedMinutes: 60, priority: 'medium', preferred: new Date(), deadline: new Date(Date.now() + 86_400_000) }))
-  const row = async (executionId: string | undefined) => service.context.gate.service.selectFrom('job_executions').select(['status', 'booked_from', 'booked_until', 'reason']).where('execution_id', '=', executionId as string).executeTakeFirstOrThrow()
+  const jobs = await Promise.all(
+    [0, 1].map(
+      async (i) =>
+        (
+          await service.call<{ job_id: string }>('POST', `/tenants/${id}/jobs`, {
+            token: owner,
+            body: { ...JOB, job_name: `job ${i}`, schedule_cron: null },
+          })
+        ).body.job_id,
+    ),
+  )
+  const queue = (jobId: string): Promise<string | undefined> =>
+    service.context.gate.transact((tx) =>
+      enqueue(tx, {
+        jobId,
+        tenantId: id,
+        namespace: 'vcpu-hours-ns',
+        cpuCores: 4,
+        memoryGb: 4,
+        estimatedMinutes: 60,
+        priority: 'medium',
+        preferred: new Date(),
+        deadline: new Date(Date.now() + 86_400_000),
+      }),
+    )
+  const row = async (executionId: string | undefined) =>
+    service.context.gate.service
+      .selectFrom('job_executions')
+      .select(['status', 'booked_from', 'booked_until', 'reason'])
+      .where('execution_id', '=', executionId as string)
+      .executeTakeFirstOrThrow()
   const first = await queue(jobs[0])
   await schedulerRound(service.context)
   expect(await row(first)).toMatchObject({ status: 'booked' })

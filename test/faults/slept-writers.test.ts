@@ -1,4 +1,7 @@
-/** Writers stopped by SIGSTOP for longer than the log keeps its entries, on each store: what they were told is kept, is. */
+/**
+ * Writers stopped by SIGSTOP for longer than the log keeps its entries, on each store: what they were told is
+ * kept, is.
+ */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +21,10 @@ const sleepsOn = (kind: string): number => Number(process.env.HEADRACE_SLEEPS ??
 const KINDS = ['local', 's3', 'hdfs']
 const SCHEMA = { columns: [tableColumn('a', 'string')], partitionColumns: [] }
 /** A sleep of a moment is then longer than the log keeps its entries. */
-const CLEANED_AT_ONCE = { 'delta.logRetentionDuration': 'interval 0 seconds', 'delta.checkpointInterval': '10' }
+const CLEANED_AT_ONCE = {
+  'delta.logRetentionDuration': 'interval 0 seconds',
+  'delta.checkpointInterval': '10',
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-sleepers-'))
 const servers: Record<string, StorageServer> = {}
@@ -45,7 +51,13 @@ interface Sleeper {
 }
 
 function startSleeper(address: string, name: string, seed: number): Sleeper {
-  const args = ['--disable-warning=ExperimentalWarning', resolve('test/support/sleeping-writer.ts'), address, name, String(seed)]
+  const args = [
+    '--disable-warning=ExperimentalWarning',
+    resolve('test/support/sleeping-writer.ts'),
+    address,
+    name,
+    String(seed),
+  ]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const kept: string[] = []
   let refusal: string | undefined
@@ -76,25 +88,30 @@ async function sleepOnce(address: string, table: Table, name: string, chance: Ch
   await goOn(table, `beside-${name}`)
   const asleep = sleeper.kept.length
   sleeper.signal('SIGCONT')
-  await until('what it does', () => (sleeper.refusal() !== undefined || sleeper.kept.length >= asleep + 4 ? true : undefined))
+  await until('what it does', () =>
+    sleeper.refusal() !== undefined || sleeper.kept.length >= asleep + 4 ? true : undefined,
+  )
   sleeper.signal('SIGKILL')
   return sleeper
 }
 
-test.each(KINDS)('%s: whoever slept while the log was cleaned up was told nothing that is not so', async (kind) => {
-  const chance = createChance()
-  const address = kind === 'local' ? join(folder, 'table') : servers[kind].root('sleepers')
-  const store = await openStore(address)
-  const table = await openOrCreateTable(store, SCHEMA, CLEANED_AT_ONCE, Date.now())
-  const outcomes: string[] = []
-  for (let n = 0; n < sleepsOn(kind); n += 1) {
-    const sleeper = await sleepOnce(address, table, `sleeper-${n}`, chance)
-    const { snapshot } = (await openTable(store)) as Table
-    const lost = sleeper.kept.filter((path) => !snapshot.files.has(path))
-    expect(lost, `seed ${chance.seed}, sleep ${n}`).toEqual([])
-    outcomes.push(sleeper.refusal() ?? 'went on')
-  }
-  process.stderr.write(`${kind}, seed ${chance.seed}: ${outcomes.join(', ')}\n`)
-  const files = (await openTable(store))?.snapshot.files ?? new Map()
-  expect([...files.keys()].filter((path) => path.startsWith('beside-')).length).toBe(35 * sleepsOn(kind))
-})
+test.each(KINDS)(
+  '%s: whoever slept while the log was cleaned up was told nothing that is not so',
+  async (kind) => {
+    const chance = createChance()
+    const address = kind === 'local' ? join(folder, 'table') : servers[kind].root('sleepers')
+    const store = await openStore(address)
+    const table = await openOrCreateTable(store, SCHEMA, CLEANED_AT_ONCE, Date.now())
+    const outcomes: string[] = []
+    for (let n = 0; n < sleepsOn(kind); n += 1) {
+      const sleeper = await sleepOnce(address, table, `sleeper-${n}`, chance)
+      const { snapshot } = (await openTable(store)) as Table
+      const lost = sleeper.kept.filter((path) => !snapshot.files.has(path))
+      expect(lost, `seed ${chance.seed}, sleep ${n}`).toEqual([])
+      outcomes.push(sleeper.refusal() ?? 'went on')
+    }
+    process.stderr.write(`${kind}, seed ${chance.seed}: ${outcomes.join(', ')}\n`)
+    const files = (await openTable(store))?.snapshot.files ?? new Map()
+    expect([...files.keys()].filter((path) => path.startsWith('beside-')).length).toBe(35 * sleepsOn(kind))
+  },
+)

@@ -71,12 +71,10 @@ test('what was written comes back: every value, in windows of any size, with eve
           value === '' ||
           value.length % 2 === 1 ||
           [delimiter, quote, '\n', '\r'].some((one) => value.includes(one))
-        const written = (value: string | null): string =>
-          value === null
-            ? ''
-            : isSpecial(value)
-              ? quote + value.replaceAll(quote, quote + quote) + quote
-              : value
+        const written = (value: string | null): string => {
+          if (value === null) return ''
+          return isSpecial(value) ? quote + value.replaceAll(quote, quote + quote) + quote : value
+        }
         const text =
           [['a', 'b', 'c'], ...rows].map((row) => row.map(written).join(delimiter)).join(end) +
           (last ? end : '')
@@ -156,9 +154,7 @@ test('a column without a name, or with a name twice, is addressed by its place a
     issues: ['unexpected #1', 'unexpected #3'],
   })
   expect(read('n,a,n\n1,x,2\n', { ignore: ['n'] }).issues).toEqual([])
-  expect(read('a,x,a\n1,2,3\n').fault).toBe(
-    'the header has a twice; declare its place, #1 or #3',
-  )
+  expect(read('a,x,a\n1,2,3\n').fault).toBe('the header has a twice; declare its place, #1 or #3')
   expect(read('a,x,a\n1,2,3\n', { paths: ['#3', 'a'], ignore: ['x'] })).toMatchObject({
     rows: [['3', '1']],
     issues: [],

@@ -1,57 +1,14 @@
-/**
- * Bytes of any kind to UTF-8: encodings, marks, compression, whole and in chunks of any size; what is no text
- * is named.
- */
-import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
+/** Bytes to UTF-8: encodings, marks and compression, whole and in chunks of any size. */
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { HEAD_BYTES } from '../../src/formats/signature.ts'
-import { LIMITS } from '../../src/core/limits.ts'
-import { appendBytes, createSlab } from '../../src/core/slab.ts'
-import { createTextFinder, openText, type DocumentSettings } from '../../src/formats/document.ts'
 import { firstInvalid } from '../../src/formats/utf8.ts'
+import { MARK, whole, streamed } from '../support/read-documents.ts'
 
 const RUNS = Number(process.env.HEADRACE_PROPERTY_RUNS ?? 300)
-const CSV: DocumentSettings = { format: 'csv', encoding: '', mayBeEmpty: false }
-
-/** The text, or `rule: reason`. */
-function whole(bytes: Buffer, settings: Partial<DocumentSettings> = {}): string {
-  const slab = createSlab(16)
-  appendBytes(slab, Buffer.from('what stands before'))
-  const start = appendBytes(slab, bytes)
-  const finder = createTextFinder({ ...CSV, ...settings })
-  const fault = finder.find(slab, start, slab.end)
-  expect(slab.bytes.subarray(start, start + bytes.length).equals(bytes), 'the message keeps its bytes').toBe(
-    true,
-  )
-  return fault === undefined
-    ? slab.bytes.toString('utf8', finder.start, finder.end)
-    : `${fault.rule}: ${fault.reason}`
-}
-
-async function* cut(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
-}
-
-async function streamed(
-  bytes: Buffer,
-  size: number,
-  settings: Partial<DocumentSettings> = {},
-): Promise<string> {
-  const text = openText(cut(bytes, size), { ...CSV, ...settings })
-  const chunks: Buffer[] = []
-  for await (const chunk of text.chunks) chunks.push(chunk)
-  return text.fault === undefined
-    ? Buffer.concat(chunks).toString('utf8')
-    : `${text.fault.rule}: ${text.fault.reason}`
-}
 
 const utf16be = (text: string): Buffer => Buffer.from(text, 'utf16le').swap16()
-const MARK = {
-  le: Buffer.from([0xff, 0xfe]),
-  be: Buffer.from([0xfe, 0xff]),
-  utf8: Buffer.from([0xef, 0xbb, 0xbf]),
-}
 
 /** Ways to write a text: with a mark or, behind ASCII, without; packed or not; members in a row. */
 const WAYS: [string, (text: string) => Buffer][] = [
@@ -86,12 +43,14 @@ test('every way to write a text gives the text, whole and in chunks of any size,
   const text = fc.string({ unit: 'binary' }).map((tail) => `id,b\n${tail}`)
   await fc.assert(
     fc.asyncProperty(
-      text,
-      fc.constantFrom(...WAYS),
-      fc.constantFrom(...PACKED),
-      fc.integer({ min: 1, max: 50 }),
-      fc.constantFrom('xml', 'json', 'ndjson', 'csv'),
-      async (value, [, write], [, pack], size, format) => {
+      fc.record({
+        value: text,
+        way: fc.constantFrom(...WAYS),
+        packed: fc.constantFrom(...PACKED),
+        size: fc.integer({ min: 1, max: 50 }),
+        format: fc.constantFrom('xml', 'json', 'ndjson', 'csv'),
+      }),
+      async ({ value, way: [, write], packed: [, pack], size, format }) => {
         const bytes = pack(write(value.toWellFormed()))
         expect(whole(bytes, { format })).toBe(value.toWellFormed())
         expect(await streamed(bytes, size, { format })).toBe(value.toWellFormed())
@@ -106,7 +65,7 @@ const HEAD = 'x'.repeat(HEAD_BYTES)
 
 test.each(WAYS)('%s: a chunk may end within a character', async (_, write) => {
   const text = `id\n${HEAD}${'🙂é€𠮷'.repeat(50)}`
-  for (let size = 1; size < 9; size += 1) expect(await streamed(write(text), size) === text).toBe(true)
+  for (let size = 1; size < 9; size += 1) expect((await streamed(write(text), size)) === text).toBe(true)
 })
 
 test.each([
@@ -199,111 +158,6 @@ test('XML says its encoding itself; record.encoding says it better', () => {
   expect(whole(latin('ISO-8859-1'), { format: 'xml' })).toContain('<a>é</a>')
   expect(whole(latin('utf-8'), { format: 'xml', encoding: 'windows-1251' })).toContain('<a>й</a>')
   expect(whole(latin('x-none'), { format: 'xml' })).toBe('malformed: the encoding x-none is not known')
-})
-
-const ZIP = Buffer.from('504b0304140000000800', 'hex')
-const KINDS: [string, Buffer, string][] = [
-  ['an empty file', Buffer.alloc(0), 'the document is empty'],
-  ['a mark only', MARK.utf8, 'the document is empty'],
-  ['gzip of nothing', gzipSync(''), 'the document is empty'],
-  ['UTF-32', Buffer.from('69000000640000000a000000', 'hex'), 'this is UTF-32, not CSV'],
-  ['UTF-32 with a mark', Buffer.from('fffe000069000000', 'hex'), 'this is UTF-32, not CSV'],
-  ['gzip in gzip', gzipSync(gzipSync('id\n1\n')), 'this is gzip inside of gzip; a document is unpacked once'],
-  [
-    'zstd in gzip',
-    gzipSync(zstdCompressSync('id\n1\n')),
-    'this is zstd inside of gzip; a document is unpacked once',
-  ],
-  [
-    'XLSX',
-    Buffer.concat([ZIP, Buffer.alloc(20), Buffer.from('[Content_Types].xml...xl/workbook.xml')]),
-    'this is XLSX (an Excel file), not CSV',
-  ],
-  ['ZIP', Buffer.concat([ZIP, Buffer.alloc(20), Buffer.from('data.csv')]), 'this is a ZIP archive, not CSV'],
-  [
-    'ZIP in gzip',
-    gzipSync(Buffer.concat([ZIP, Buffer.alloc(20), Buffer.from('data.csv')])),
-    'this is a ZIP archive, not CSV',
-  ],
-  ['Parquet', Buffer.from('PAR1\x15\x04\x15\x10'), 'this is Parquet, not CSV'],
-  ['Avro', Buffer.from('Obj\x01\x04\x14avro.codec'), 'this is Avro, not CSV'],
-  ['ORC', Buffer.from('ORC\x0a\x0b\x0a\x03\x00'), 'this is ORC, not CSV'],
-  ['PDF', Buffer.from('%PDF-1.7\n'), 'this is PDF, not CSV'],
-  ['SQLite', Buffer.from('SQLite format 3\0'), 'this is an SQLite database, not CSV'],
-  [
-    'tar',
-    Buffer.concat([Buffer.from('data.csv'), Buffer.alloc(249), Buffer.from('ustar\x0000')]),
-    'this is a tar archive, not CSV',
-  ],
-  ['bzip2', Buffer.from('BZh91AY&SY\x00\x01'), 'this is bzip2, not CSV'],
-  ['xz', Buffer.from('fd377a585a0000', 'hex'), 'this is xz, not CSV'],
-  ['lz4', Buffer.from('04224d186440', 'hex'), 'this is lz4, not CSV'],
-  ['HTML', Buffer.from('\n<!DOCTYPE html>\n<html><title>Login</title>'), 'this is HTML, not CSV'],
-  ['HTML in UTF-16', Buffer.from('d0cf11e0a1b11ae1', 'hex'), 'this is XLS (an old Excel file), not CSV'],
-]
-
-test.each(KINDS)('%s is named', async (_, bytes, reason) => {
-  expect(whole(bytes)).toBe(`malformed: ${reason}`)
-  for (const size of [1, 5, 100_000]) expect(await streamed(bytes, size)).toBe(`malformed: ${reason}`)
-})
-
-test.each(['PAR1,PAR2\n1,2\n', 'ORC\n1\n', 'BZh,x\n', 'Obj,x\n', 'PK,x\n', 'PK\n', 'P\n', '(,)\n', '<,>\n'])(
-  'a text that begins like something else is a text: %j',
-  (text) => {
-    expect(whole(Buffer.from(text))).toBe(text)
-  },
-)
-
-test('what is cut off, damaged or followed by something else is named; a bomb costs little', async () => {
-  const text = Buffer.from(Array.from({ length: 20_000 }, (_, i) => `${i},${(i * 7919) % 1009}\n`).join(''))
-  for (const [name, packed] of [
-    ['gzip', gzipSync(text)],
-    ['zstd', zstdCompressSync(text, { params: { [constants.ZSTD_c_checksumFlag]: 1 } })],
-  ] as const) {
-    const damaged = Buffer.from(packed)
-    damaged[packed.length >> 1] ^= 0xff
-    const cases: [Buffer, RegExp][] = [
-      [packed.subarray(0, -5), new RegExp(`^malformed: the ${name} data ends too early: it was cut off$`)],
-      [packed.subarray(0, 30), /cut off/],
-      [damaged, new RegExp(`^malformed: the ${name} data is damaged`)],
-      [
-        Buffer.concat([packed, Buffer.from('more')]),
-        /damaged: incorrect header check|ends at byte \d+, and something else follows/,
-      ],
-      [Buffer.concat([packed, Buffer.alloc(9), Buffer.from('more')]), /damaged|something else follows/],
-    ]
-    for (const [bytes, reason] of cases) {
-      expect(whole(bytes).slice(0, 100)).toMatch(reason)
-      for (const size of [1_000, 1 << 20]) expect((await streamed(bytes, size)).slice(0, 100)).toMatch(reason)
-    }
-  }
-  const zeros = Buffer.alloc(LIMITS.recordBytes + 1, 'x')
-  expect(whole(gzipSync(zeros))).toBe('too_large: it unpacks (gzip) to more than 16777216 bytes')
-  expect(whole(zstdCompressSync(zeros))).toBe('too_large: it unpacks (zstd) to more than 16777216 bytes')
-  // 300 MB in a few kilobytes.
-  const bomb = zstdCompressSync(Buffer.alloc(300 << 20, 'x'))
-  expect(bomb.length).toBeLessThan(100_000)
-  const text2 = openText(cut(bomb, 1 << 20), CSV)
-  let seen = 0
-  for await (const chunk of text2.chunks) seen += chunk.length
-  expect(text2.fault).toEqual({
-    rule: 'too_large',
-    reason: 'it unpacks (zstd) to more than 1000 times its size',
-  })
-  expect(seen).toBeLessThan(LIMITS.unpackRatio * bomb.length + LIMITS.recordBytes + (1 << 20))
-})
-
-test('a failure of the source is no fault of the document', async () => {
-  async function* torn(): AsyncGenerator<Buffer> {
-    yield gzipSync('id\n1\n').subarray(0, 12)
-    throw new RangeError('the disk')
-  }
-  const text = openText(torn(), CSV)
-  await expect(
-    (async () => {
-      for await (const _ of text.chunks);
-    })(),
-  ).rejects.toThrow('the disk')
 })
 
 test('the first byte that is not UTF-8, as Python says it', () => {

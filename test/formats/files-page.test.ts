@@ -5,7 +5,10 @@ import { createCsvScanner } from '../../src/formats/csv/scanner.ts'
 import { readCsv } from '../support/csv.ts'
 
 const page = readFileSync('docs/reference/files.md', 'utf8')
-const examples = [...page.matchAll(/```csv\n([^]*?)```\n\n```text\n([^]*?)```/g)].map(([, file, told]) => [file, told])
+const examples = [...page.matchAll(/```csv\n([^]*?)```\n\n```text\n([^]*?)```/g)].map(([, file, told]) => [
+  file,
+  told,
+])
 
 test('the page has examples', () => {
   expect(examples).toHaveLength(2)
@@ -26,7 +29,9 @@ test.each(examples)('%s', (file, told) => {
 })
 
 test('the paths of the example are those that the scanner knows', () => {
-  const [, file] = /```csv\n([^]*?)```/.exec(readFileSync('docs/reference/paths.md', 'utf8')) as RegExpExecArray
+  const [, file] = /```csv\n([^]*?)```/.exec(
+    readFileSync('docs/reference/paths.md', 'utf8'),
+  ) as RegExpExecArray
   const shape = { required: [], ignore: [], delimiter: ',', quote: '"', header: true }
   expect(readCsv(createCsvScanner({ ...shape, paths: ['#1', 'id', '#3', '#4'] }), file)).toMatchObject({
     rows: [['0', '7', '1.50', '2.50']],

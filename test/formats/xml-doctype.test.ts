@@ -1,4 +1,7 @@
-/** Which documents with a DOCTYPE are read, and what refuses the others: compared with lxml, in one piece and in windows. */
+/**
+ * Which documents with a DOCTYPE are read, and what refuses the others: compared with lxml, in one piece and
+ * in windows.
+ */
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { chanceOf } from '../support/xml-namespaces.ts'
@@ -28,8 +31,16 @@ test.each([
   ['<!DOCTYPE noteSYSTEM>', BODY, undefined],
   ['<!DOCTYPE>', BODY, 'malformed <!DOCTYPE>'],
   ['<!doctype note>', BODY, 'unknown markup'],
-  ['<!DOCTYPE html>', BODY.replace('T<', 'a&nbsp;b<'), 'entity &nbsp; is declared in a DTD, which Headrace does not read'],
-  ['<!DOCTYPE html>', BODY.replace('<book>', '<book x="&longestNameOfAnEntityEver;">'), 'entity &longestNameOfAnEntityEver; is declared in a DTD'],
+  [
+    '<!DOCTYPE html>',
+    BODY.replace('T<', 'a&nbsp;b<'),
+    'entity &nbsp; is declared in a DTD, which Headrace does not read',
+  ],
+  [
+    '<!DOCTYPE html>',
+    BODY.replace('<book>', '<book x="&longestNameOfAnEntityEver;">'),
+    'entity &longestNameOfAnEntityEver; is declared in a DTD',
+  ],
   ['', BODY.replace('T<', 'a&nbsp;b<'), 'reference to the entity &nbsp;, which XML does not define'],
   ['', BODY.replace('T<', 'a & b<'), 'a bare & is written &amp;'],
 ])('%s %s: %s', (doctype, body, reason) => {
@@ -43,25 +54,60 @@ test('leading zeros of a character reference count for nothing', () => {
 })
 
 /** Pieces that make right and wrong documents. */
-const PIECES = ['<!DOCTYPE', ' note', ' SYSTEM', ' PUBLIC', ' "a.dtd"', " 'b'", '"c"', '>', ' >', '<!-- c -->', '<?pi x?>', '\n', BODY, 'SYSTEM', ' "ä"', ' "{}"', '<!DOCTYPE note SYSTEM "x">']
+const PIECES = [
+  '<!DOCTYPE',
+  ' note',
+  ' SYSTEM',
+  ' PUBLIC',
+  ' "a.dtd"',
+  " 'b'",
+  '"c"',
+  '>',
+  ' >',
+  '<!-- c -->',
+  '<?pi x?>',
+  '\n',
+  BODY,
+  'SYSTEM',
+  ' "ä"',
+  ' "{}"',
+  '<!DOCTYPE note SYSTEM "x">',
+]
 
 test('lxml accepts and refuses the same documents, however they come', () => {
   const documents = Array.from({ length: 600 }, (_, seed) => {
     const chance = chanceOf(seed)
-    const external = [' SYSTEM "a.dtd"', ' PUBLIC "a" "b"', " PUBLIC 'a' \"b\"", '', ' SYSTEM', ' PUBLIC "a"', ' SYSTEM "ä"']
+    const external = [
+      ' SYSTEM "a.dtd"',
+      ' PUBLIC "a" "b"',
+      ' PUBLIC \'a\' "b"',
+      '',
+      ' SYSTEM',
+      ' PUBLIC "a"',
+      ' SYSTEM "ä"',
+    ]
     const right = `${chance.pick(['', '<!-- c -->', '\n'])}<!DOCTYPE note${chance.pick(external)}${chance.pick(['>', ' >'])}${chance.pick(['', '\n', '<?pi?>'])}${BODY}${chance.pick(['', '\n', '<!DOCTYPE note>'])}`
     if (chance.below(3) > 0) return right
     const at = chance.below(right.length)
     return right.slice(0, at) + chance.pick(PIECES) + right.slice(at + chance.below(3))
   })
-  const run = spawnSync('.headrace/test-venv/bin/python', ['test/support/xml_model.py'], { input: documents.map((document) => JSON.stringify({ document })).join('\n'), maxBuffer: 1 << 28, encoding: 'utf8' })
+  const run = spawnSync('.headrace/test-venv/bin/python', ['test/support/xml_model.py'], {
+    input: documents.map((document) => JSON.stringify({ document })).join('\n'),
+    maxBuffer: 1 << 28,
+    encoding: 'utf8',
+  })
   expect(run.stderr).toBe('')
-  const faults = run.stdout.trim().split('\n').map((line) => (JSON.parse(line) as { fault?: string }).fault)
+  const faults = run.stdout
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { fault?: string }).fault)
   documents.forEach((document, i) => {
     const ours = scan(books, document).fault
     const context = `${JSON.stringify(document)}\n ours: ${ours}\n lxml: ${faults[i]}`
-    if (ours?.startsWith('root element') !== true && !isStricter(ours)) expect(ours === undefined, context).toBe(faults[i] === undefined)
-    for (const size of [1, 7, 64]) expect(scanInWindows(books, Buffer.from(document), size).fault, context).toBe(ours)
+    if (ours?.startsWith('root element') !== true && !isStricter(ours))
+      expect(ours === undefined, context).toBe(faults[i] === undefined)
+    for (const size of [1, 7, 64])
+      expect(scanInWindows(books, Buffer.from(document), size).fault, context).toBe(ours)
   })
 })
 

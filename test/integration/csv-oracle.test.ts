@@ -60,13 +60,18 @@ function files(): Given[] {
     { weight: 1, arbitrary: fc.constantFrom(100, 400, 2_000) },
   )
   const file = fc.tuple(fc.constantFrom(...MARKS), widths).chain(([[delimiter, quote], width]) => {
-    const rows = fc.array(fc.tuple(row(delimiter, quote, width), fc.constantFrom('\n', '\r\n', '\r', '\n\n')), {
-      maxLength: width > 50 ? 4 : 30,
-    })
+    const rows = fc.array(
+      fc.tuple(row(delimiter, quote, width), fc.constantFrom('\n', '\r\n', '\r', '\n\n')),
+      {
+        maxLength: width > 50 ? 4 : 30,
+      },
+    )
     const names = fc.array(NAME, { minLength: width, maxLength: width })
     return fc.tuple(names, rows, fc.boolean()).map(([[first, ...others], lines, isClosed]) => {
       // A line without anything is none, and would not be the header.
-      const header = [width === 1 ? `h${first}` : first, ...others].join(delimiter).replaceAll(quote || '\0', '')
+      const header = [width === 1 ? `h${first}` : first, ...others]
+        .join(delimiter)
+        .replaceAll(quote || '\0', '')
       const body = lines.map(([fields, end]) => fields.join(delimiter) + end).join('')
       return { delimiter, quote, text: `${header}\n${isClosed ? body : body.replace(/[\r\n]+$/, '')}` }
     })
@@ -74,12 +79,32 @@ function files(): Given[] {
   return fc.sample(file, { numRuns: FILES, seed: SEED })
 }
 
-const MARKS = [',"', ';"', '\t"', "|'", '§"', '¦¬', ',', '\u0001"', ' "'].map((marks) => [marks[0], marks[1] ?? ''])
+const MARKS = [',"', ';"', '\t"', "|'", '§"', '¦¬', ',', '\u0001"', ' "'].map((marks) => [
+  marks[0],
+  marks[1] ?? '',
+])
 const NAME = fc.oneof(
   fc.string({ unit: fc.constantFrom('n', ' ', '.', '/', '#', '@', '1', 'ü'), maxLength: 5 }),
   fc.constantFrom('', 'id', 'name'),
 )
-const CHARACTERS = ['a', 'b', '0', '.', ' ', '\t', '\n', '\r', '\r\n', 'é', '€', '🙂', '\u0000', '\u200b', '#', '']
+const CHARACTERS = [
+  'a',
+  'b',
+  '0',
+  '.',
+  ' ',
+  '\t',
+  '\n',
+  '\r',
+  '\r\n',
+  'é',
+  '€',
+  '🙂',
+  '\u0000',
+  '\u200b',
+  '#',
+  '',
+]
 
 /** Fields as they are written, one in ten times too many or too few. */
 function row(delimiter: string, quote: string, width: number): fc.Arbitrary<string[]> {

@@ -25,7 +25,14 @@ processed:
   partition_by: [{ column: part }]
 `
 const silent = (): void => undefined
-const UPKEEP = { engine: {}, memoryBytes: 1 << 30, dryRun: false, keepFrom: undefined, graceMs: 0, say: silent }
+const UPKEEP = {
+  engine: {},
+  memoryBytes: 1 << 30,
+  dryRun: false,
+  keepFrom: undefined,
+  graceMs: 0,
+  say: silent,
+}
 type Holds = { hold?: string[]; release?: string[]; say?: (text: string) => void }
 
 const before = { ...process.env }
@@ -38,7 +45,11 @@ afterAll(() => {
 
 function world(more = '') {
   const { home, cleanUp } = smallHome()
-  Object.assign(process.env, { HEADRACE_HOME: home, HEADRACE_LOG: 'warn', HEADRACE_TABLES: join(home, 'tables') })
+  Object.assign(process.env, {
+    HEADRACE_HOME: home,
+    HEADRACE_LOG: 'warn',
+    HEADRACE_TABLES: join(home, 'tables'),
+  })
   mkdirSync(join(home, 'in'))
   const path = join(home, 'shared.yaml')
   writeFileSync(path, `${DECLARATION}${more}`)
@@ -58,14 +69,23 @@ function world(more = '') {
     async land(keys: string[], part = 'a'): Promise<void> {
       write(keys, part)
       const { signal } = new AbortController()
-      await app.stream(path, { engine: {}, untilCaughtUp: true, metricsPort: undefined, signal, onCommit: silent, say: silent })
+      await app.stream(path, {
+        engine: {},
+        untilCaughtUp: true,
+        metricsPort: undefined,
+        signal,
+        onCommit: silent,
+        say: silent,
+      })
     },
     batch: ({ hold = [], release = [], say = silent }: Holds = {}) =>
       app.batch(path, { engine: {}, memoryBytes: 1 << 30, dryRun: false, hold, release, say }),
     compact: () => app.compact(path, UPKEEP),
     remove: (id: string) => app.deleteRows(path, { ...UPKEEP, keys: [{ id }], reason: 'asked' }),
     async published(): Promise<unknown[]> {
-      return (await app.query('shared/processed', 'SELECT id FROM t ORDER BY id', undefined)).map((row) => row.id)
+      return (await app.query('shared/processed', 'SELECT id FROM t ORDER BY id', undefined)).map(
+        (row) => row.id,
+      )
     },
   }
 }
@@ -143,13 +163,21 @@ test('of files that others put together before they were read', async () => {
   const { land, batch, remove, published, raw, cleanUp } = world()
   await land(['k0'], 'b')
   await batch()
-  for (const keys of [['k1', 'k2'], ['k3', 'k4']]) await land(keys)
+  for (const keys of [
+    ['k1', 'k2'],
+    ['k3', 'k4'],
+  ])
+    await land(keys)
   expect(await theirs.do('compact', raw)).toHaveProperty('ok')
   await remove('k1')
   await batch()
   expect(await published()).toEqual(['k0', 'k2', 'k3', 'k4'])
   // Others delete as well.
-  for (const keys of [['k5', 'k6'], ['k7', 'k8']]) await land(keys)
+  for (const keys of [
+    ['k5', 'k6'],
+    ['k7', 'k8'],
+  ])
+    await land(keys)
   expect(await theirs.do('compact', raw)).toHaveProperty('ok')
   expect(await theirs.do('delete', raw, { predicate: "id = 'k5'" })).toHaveProperty('ok')
   await batch()
@@ -176,7 +204,9 @@ test('where others cleaned the log up before the batch had read it', async () =>
   await cleaned(raw, version)
   await expect(batch()).rejects.toMatchObject({ code: 'versions_cleaned' })
   await remove('k1')
-  expect((await app.query('shared/raw', 'SELECT id FROM t ORDER BY id', undefined)).map(({ id }) => id)).toEqual(['k0', 'k2', 'k3'])
+  expect(
+    (await app.query('shared/raw', 'SELECT id FROM t ORDER BY id', undefined)).map(({ id }) => id),
+  ).toEqual(['k0', 'k2', 'k3'])
   cleanUp()
 })
 

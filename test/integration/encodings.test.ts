@@ -133,13 +133,11 @@ test('a file under the wrong name is named for what it is', async () => {
 
 test('stray quotes in a file larger than a message cost their own lines; any delimiter; rejects say their line, also when they are replayed', async () => {
   const where = folder('{ format: csv, delimiter: "§", encoding: windows-1252 }')
-  const rows = Array.from({ length: 300_000 }, (_, i) =>
-    i % 100_000 === 7
-      ? `x${i}§"bad § line"`
-      : i % 100_000 === 9
-        ? `${i}§"oops`
-        : `${i}§"Gr\xf6\xdfe\n${'y'.repeat(40)} ${i}"`,
-  )
+  const rows = Array.from({ length: 300_000 }, (_, i) => {
+    if (i % 100_000 === 7) return `x${i}§"bad § line"`
+    if (i % 100_000 === 9) return `${i}§"oops`
+    return `${i}§"Gr\xf6\xdfe\n${'y'.repeat(40)} ${i}"`
+  })
   const text = `id§b\n${rows.join('\n')}\n`
   writeFileIn(where.incoming, 'a.csv', Buffer.from(text, 'latin1'))
   const job = startCli(where, ['stream', where.declaration, '--until-caught-up'])
@@ -190,7 +188,11 @@ test('rejects of a file that said its encoding keep the mark through replays, in
   writeFileIn(incoming, 'b.csv', Buffer.from(text, 'utf16le'))
   writeFileIn(incoming, 'c.csv.gz', gzipSync(text))
   const pad = 'z'.repeat(1_000)
-  writeFileIn(incoming, 'd.csv', `${text}${Array.from({ length: 17_000 }, (_, i) => `${i},${pad}\n`).join('')}`)
+  writeFileIn(
+    incoming,
+    'd.csv',
+    `${text}${Array.from({ length: 17_000 }, (_, i) => `${i},${pad}\n`).join('')}`,
+  )
   expect(await stream(where)).toMatchObject({ accepted: 17_004, quarantined: 4 })
   const replay = (): Promise<unknown> => cliJson(where, ['quarantine', 'replay', where.declaration])
   expect(await replay()).toMatchObject({ accepted: 0, quarantined: 4 })
@@ -201,7 +203,8 @@ test('rejects of a file that said its encoding keep the mark through replays, in
       .replace('type: long, required: true', 'type: long, nulls: [x]'),
   )
   expect(await replay()).toMatchObject({ accepted: 4, quarantined: 0 })
-  const healed = "[[r['b'], r['topic'].endswith('my files')] for r in t.to_pylist() if r['outcome'] == 'accepted' and r['id'] is None]"
+  const healed =
+    "[[r['b'], r['topic'].endswith('my files')] for r in t.to_pylist() if r['outcome'] == 'accepted' and r['id'] is None]"
   expect(await deltalake(where.raw, `print(json.dumps(${healed}))`)).toEqual(
     Array.from({ length: 4 }, () => ['Größe', true]),
   )

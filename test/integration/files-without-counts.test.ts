@@ -1,4 +1,7 @@
-/** Data files whose rows the log does not state, as some writers leave them: counted in the files, never taken for empty. */
+/**
+ * Data files whose rows the log does not state, as some writers leave them: counted in the files, never taken
+ * for empty.
+ */
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -14,7 +17,14 @@ raw: { keep_original: true }
 processed: { key: [id] }
 `
 const silent = (): void => undefined
-const UPKEEP = { engine: {}, memoryBytes: 1 << 30, dryRun: false, keepFrom: undefined, graceMs: 0, say: silent }
+const UPKEEP = {
+  engine: {},
+  memoryBytes: 1 << 30,
+  dryRun: false,
+  keepFrom: undefined,
+  graceMs: 0,
+  say: silent,
+}
 
 const before = { ...process.env }
 afterAll(() => {
@@ -25,7 +35,10 @@ afterAll(() => {
 function withoutCounts(table: string): void {
   const log = join(table, '_delta_log')
   for (const name of readdirSync(log).filter((one) => one.endsWith('.json'))) {
-    const actions = readFileSync(join(log, name), 'utf8').trim().split('\n').map((line) => JSON.parse(line))
+    const actions = readFileSync(join(log, name), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
     for (const { add } of actions) if (add !== undefined) delete add.stats
     writeFileSync(join(log, name), actions.map((action) => `${JSON.stringify(action)}\n`).join(''))
   }
@@ -46,10 +59,24 @@ test('batch, replay of the decoding and compaction keep each row of files withou
     const lines = Array.from({ length: 40 }, (_, i) => `{"id":"${n}-${i}","title":"t${n}"}`)
     writeFileSync(join(home, 'in', `${n}.ndjson`), lines.join('\n'))
     const signal = new AbortController().signal
-    await app.stream(path, { engine: {}, untilCaughtUp: true, metricsPort: undefined, signal, onCommit: silent, say: silent })
+    await app.stream(path, {
+      engine: {},
+      untilCaughtUp: true,
+      metricsPort: undefined,
+      signal,
+      onCommit: silent,
+      say: silent,
+    })
   }
   withoutCounts(raw)
-  await app.batch(path, { engine: {}, memoryBytes: 1 << 30, dryRun: false, hold: [], release: [], say: silent })
+  await app.batch(path, {
+    engine: {},
+    memoryBytes: 1 << 30,
+    dryRun: false,
+    hold: [],
+    release: [],
+    say: silent,
+  })
   expect(await ids()).toEqual({ n: 200, ids: 200, first: 't0' })
   const replayed = await app.reprocess(path, { ...UPKEEP, from: undefined, to: undefined })
   expect(replayed).toMatchObject({ rows: 200, accepted: 200 })

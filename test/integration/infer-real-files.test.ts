@@ -1,6 +1,7 @@
 /**
- * Real files that packages ship, each from `dataset infer` to published rows: nothing is lost and nothing changes, compared cell by cell
- * with Python's own readers. Twelve of them a run, in turn; the long suite `values` takes all.
+ * Real files that packages ship, each from `dataset infer` to published rows: nothing is lost and nothing
+ * changes, compared cell by cell with Python's own readers. Twelve of them a run, in turn; the long suite
+ * `values` takes all.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -61,23 +62,55 @@ const FILES: RealFile[] = [
   vega('penguins.json', 'keys with brackets and blanks'),
   vega('weather.json', 'objects in objects that half of the records have'),
   vega('wheat.json', 'years in quotes'),
-  { name: 'npm:world-countries/dist/countries.csv', has: 'every field in quotes, points in names, 50 scripts' },
-  { name: 'npm:world-countries/dist/countries.json', has: 'arrays, objects whose keys are data, null and empty texts' },
+  {
+    name: 'npm:world-countries/dist/countries.csv',
+    has: 'every field in quotes, points in names, 50 scripts',
+  },
+  {
+    name: 'npm:world-countries/dist/countries.json',
+    has: 'arrays, objects whose keys are data, null and empty texts',
+  },
   { name: 'npm:world-countries/dist/countries.xml', has: 'attributes only, empty ones too' },
   { name: 'npm:color-name-list/dist/colornames.csv', has: 'all is text: nothing proves the header' },
   { name: 'npm:color-name-list/dist/colornames.short.xml', has: 'a flat list' },
   { name: 'npm:unicode-emoji-json/data-by-group.json', has: 'an array of objects in each record, emoji' },
-  { name: 'npm:unicode-emoji-json/data-by-emoji.json', has: 'a map', refused: /11,\d\d\d fields .* at most 2,000 columns/ },
-  { name: 'npm:mime-db/db.json', has: 'a map with points and slashes in its keys', refused: /fields .* at most 2,000 columns/ },
+  {
+    name: 'npm:unicode-emoji-json/data-by-emoji.json',
+    has: 'a map',
+    refused: /11,\d\d\d fields .* at most 2,000 columns/,
+  },
+  {
+    name: 'npm:mime-db/db.json',
+    has: 'a map with points and slashes in its keys',
+    refused: /fields .* at most 2,000 columns/,
+  },
   { name: 'npm:language-subtag-registry/data/json/registry.json', has: 'arrays of texts, no key' },
-  { name: 'npm:node-releases/data/processed/envs.json', has: 'booleans beside texts, versions, lines of JSON', lines: true },
-  { name: 'npm:currency-codes/iso-4217-list-one.xml', has: 'codes with zeros, N.A. among numbers, an attribute on a text' },
-  { name: 'pypi:country-converter/country_converter/country_data.tsv', has: 'regular expressions as values, years with .0' },
+  {
+    name: 'npm:node-releases/data/processed/envs.json',
+    has: 'booleans beside texts, versions, lines of JSON',
+    lines: true,
+  },
+  {
+    name: 'npm:currency-codes/iso-4217-list-one.xml',
+    has: 'codes with zeros, N.A. among numbers, an attribute on a text',
+  },
+  {
+    name: 'pypi:country-converter/country_converter/country_data.tsv',
+    has: 'regular expressions as values, years with .0',
+  },
   { name: 'debian:/usr/share/iso-codes/json/iso_3166-1.json', has: 'a key that looks like a number' },
   { name: 'debian:/usr/share/iso-codes/json/iso_639-3.json', has: '7,900 records' },
   { name: 'debian:/usr/share/zoneinfo/iso3166.tab', has: 'comments above the table', from: 30 },
-  { name: 'debian:/usr/share/zoneinfo/zone1970.tab', has: 'comments above, lines without their last field', from: 38 },
-  { name: 'debian:/usr/share/mime/packages/freedesktop.org.xml', has: 'a DOCTYPE with definitions', unloadable: /Refused once .*DOCTYPE/ },
+  {
+    name: 'debian:/usr/share/zoneinfo/zone1970.tab',
+    has: 'comments above, lines without their last field',
+    from: 38,
+  },
+  {
+    name: 'debian:/usr/share/mime/packages/freedesktop.org.xml',
+    has: 'a DOCTYPE with definitions',
+    unloadable: /Refused once .*DOCTYPE/,
+  },
   { name: 'debian:/usr/share/X11/xkb/rules/evdev.xml', has: 'a DOCTYPE, arrays of objects, arrays in them' },
   { name: 'debian:/usr/share/distro-info/debian.csv', has: 'lines without their last fields' },
 ]
@@ -109,9 +142,21 @@ async function placeFile(one: RealFile, home: string): Promise<string> {
   writeFileSync(file, readFileSync(source))
   if (one.from !== undefined) {
     expect(await refusal(file), one.name).toMatch(new RegExp(`the table begins in line ${one.from} `))
-    writeFileSync(file, readFileSync(file, 'utf8').split('\n').slice(one.from - 1).join('\n'))
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8')
+        .split('\n')
+        .slice(one.from - 1)
+        .join('\n'),
+    )
   }
-  if (one.lines === true) writeFileSync(file, (JSON.parse(readFileSync(file, 'utf8')) as object[]).map((record) => `${JSON.stringify(record)}\n`).join(''))
+  if (one.lines === true)
+    writeFileSync(
+      file,
+      (JSON.parse(readFileSync(file, 'utf8')) as object[])
+        .map((record) => `${JSON.stringify(record)}\n`)
+        .join(''),
+    )
   return file
 }
 
@@ -137,11 +182,22 @@ async function load(one: RealFile): Promise<Job | undefined> {
   const tables = join(home, 'tables', draft.declaration.dataset as string)
   const hasKey = draft.declaration.processed !== undefined
   let failed = ''
-  for (const job of [['stream', declaration, '--until-caught-up'], ...(hasKey ? [['batch', declaration]] : [])]) {
+  for (const job of [
+    ['stream', declaration, '--until-caught-up'],
+    ...(hasKey ? [['batch', declaration]] : []),
+  ]) {
     const { code, stderr } = failed === '' ? await cli(where, job) : { code: 0, stderr: '' }
     if (code !== 0) failed = `${job[0]}: ${stderr}`
   }
-  return { name: one.name, home, file, declaration: draft.declaration, raw: join(tables, 'raw'), processed: hasKey ? join(tables, 'processed') : '', failed }
+  return {
+    name: one.name,
+    home,
+    file,
+    declaration: draft.declaration,
+    raw: join(tables, 'raw'),
+    processed: hasKey ? join(tables, 'processed') : '',
+    failed,
+  }
 }
 
 /** The files of this run: all, or a dozen that begins elsewhere each time. */
@@ -151,7 +207,10 @@ function chosen(): RealFile[] {
   process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
   const only = process.env.HEADRACE_REAL_FILES ?? ''
   if (only !== '') return FILES.filter((one) => one.name.includes(only))
-  return FILES.map((one) => ({ one, order: chance() })).toSorted((a, b) => a.order - b.order).slice(0, 12).map(({ one }) => one)
+  return FILES.map((one) => ({ one, order: chance() }))
+    .toSorted((a, b) => a.order - b.order)
+    .slice(0, 12)
+    .map(({ one }) => one)
 }
 
 interface Verdict {
@@ -176,13 +235,24 @@ test('real files load as they are: infer, check, stream, batch', async () => {
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
   expect(jobs.filter((job) => job.failed !== '').map(({ name, failed }) => ({ name, failed }))).toEqual([])
-  const judged = spawnSync(PYTHON, ['test/support/read_beside.py'], { input: JSON.stringify(jobs), maxBuffer: 1 << 28, encoding: 'utf8' })
+  const judged = spawnSync(PYTHON, ['test/support/read_beside.py'], {
+    input: JSON.stringify(jobs),
+    maxBuffer: 1 << 28,
+    encoding: 'utf8',
+  })
   expect(judged.status, judged.stderr).toBe(0)
   const verdicts = JSON.parse(judged.stdout) as Verdict[]
   const cells = verdicts.reduce((sum, one) => sum + one.cells, 0)
   process.stderr.write(`${files.length} files, ${cells} cells compared\n`)
   expect(cells).toBeGreaterThan(0)
   const wrong = verdicts.filter((one) => one.problems.length > 0 || one.rejects.length !== one.broken)
-  expect(wrong.map(({ name, broken, rejects, problems }) => ({ name, broken, rejects: rejects.slice(0, 3), problems }))).toEqual([])
+  expect(
+    wrong.map(({ name, broken, rejects, problems }) => ({
+      name,
+      broken,
+      rejects: rejects.slice(0, 3),
+      problems,
+    })),
+  ).toEqual([])
   for (const { home } of jobs) rmSync(home, { recursive: true, force: true })
 }, 900_000)

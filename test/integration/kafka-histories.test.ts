@@ -66,7 +66,9 @@ function linesOf(messages: Messages): string[] {
     length < 0 ? null : slab.bytes.toString('utf8', start, start + length)
   return Array.from({ length: messages.count }, (_, i) => {
     const value = text(valueStart[i], valueLength[i])
-    const headers = JSON.parse(text(messages.headersStart[i], messages.headersLength[i]) || '[]') as string[][]
+    const headers = JSON.parse(
+      text(messages.headersStart[i], messages.headersLength[i]) || '[]',
+    ) as string[][]
     const joined = headers.map(([name, held]) => `${name}=${held};`).join('')
     const hash = value === null ? null : hashOf(value)
     return `${partition[i]} ${offset[i]} ${time[i]} ${text(keyStart[i], keyLength[i])} ${hash} ${hashOf(joined)}`
@@ -172,7 +174,8 @@ test(
       expect(records.toSorted(), history.topic).toEqual(history.records)
       expect(rounds, history.topic).toBeLessThanOrEqual(MOST_ROUNDS)
     }
-    for (const history of sampled(histories, LANDED)) expect(await landed(address, history)).toEqual(placesOf(history))
+    for (const history of sampled(histories, LANDED))
+      expect(await landed(address, history)).toEqual(placesOf(history))
   },
   limitMs(150_000 + HISTORIES * 10_000),
 )

@@ -22,14 +22,28 @@ afterAll(() => void (process.env = before))
 
 test('rows of another writer, who left out what a reject is, stay in the quarantine', async () => {
   const { home, cleanUp } = smallHome()
-  Object.assign(process.env, { HEADRACE_HOME: home, HEADRACE_LOG: 'warn', HEADRACE_TABLES: join(home, 'tables') })
+  Object.assign(process.env, {
+    HEADRACE_HOME: home,
+    HEADRACE_LOG: 'warn',
+    HEADRACE_TABLES: join(home, 'tables'),
+  })
   mkdirSync(join(home, 'in'))
   const path = join(home, 'shared.yaml')
   writeFileSync(path, declaration(''))
-  writeFileSync(join(home, 'in', '1.ndjson'), ['{"id":"a","n":"five"}', '{"id":"b","n":"six"}', '{"id":"c","n":7}'].join('\n'))
+  writeFileSync(
+    join(home, 'in', '1.ndjson'),
+    ['{"id":"a","n":"five"}', '{"id":"b","n":"six"}', '{"id":"c","n":7}'].join('\n'),
+  )
   const app = createApp('test')
   const { signal } = new AbortController()
-  await app.stream(path, { engine: {}, untilCaughtUp: true, metricsPort: undefined, signal, onCommit: silent, say: silent })
+  await app.stream(path, {
+    engine: {},
+    untilCaughtUp: true,
+    metricsPort: undefined,
+    signal,
+    onCommit: silent,
+    say: silent,
+  })
   const raw = join(home, 'tables', 'shared', 'raw')
   const theirs = `import pyarrow as pa, datetime
 from deltalake import DeltaTable, write_deltalake
@@ -40,8 +54,17 @@ DeltaTable(${JSON.stringify(raw)}).optimize.compact()
 print('{}')`
   await deltalake(raw, theirs)
   writeFileSync(path, declaration('five'))
-  expect(await app.replayQuarantine(path, { rule: undefined, dryRun: false })).toMatchObject({ read: 2, accepted: 1, quarantined: 1, notKept: 0 })
-  const rows = await app.query('shared/raw', 'SELECT outcome, id, reject_value FROM t ORDER BY outcome, id, reject_value', undefined)
+  expect(await app.replayQuarantine(path, { rule: undefined, dryRun: false })).toMatchObject({
+    read: 2,
+    accepted: 1,
+    quarantined: 1,
+    notKept: 0,
+  })
+  const rows = await app.query(
+    'shared/raw',
+    'SELECT outcome, id, reject_value FROM t ORDER BY outcome, id, reject_value',
+    undefined,
+  )
   expect(rows.map(({ outcome, id, reject_value: value }) => [outcome, id, value])).toEqual([
     ['accepted', 'a', null],
     ['accepted', 'c', null],
@@ -54,12 +77,15 @@ print('{}')`
 test('large messages come a few at a time, small ones by the thousand, each once', async () => {
   const { home, cleanUp } = smallHome()
   const session = await openSession({ memoryBytes: 1 << 29, threads: 1, spillFolder: home })
-  const rows = 'SELECT i AS file_row_number, encode(repeat(\'x\', CASE WHEN i < 200 THEN 1048576 ELSE 3 END)) AS original FROM range(60000) r(i)'
+  const rows =
+    "SELECT i AS file_row_number, encode(repeat('x', CASE WHEN i < 200 THEN 1048576 ELSE 3 END)) AS original FROM range(60000) r(i)"
   await session.run(`CREATE TABLE kept AS ${rows}`)
   const windows = await rowWindows(session, 'kept', 'file_row_number % 2 = 0')
   const counts: number[] = []
   for (const window of windows) {
-    const [[count, bytes]] = await session.rows(`SELECT count(*), sum(octet_length(original)) FROM kept WHERE file_row_number % 2 = 0 AND ${window}`)
+    const [[count, bytes]] = await session.rows(
+      `SELECT count(*), sum(octet_length(original)) FROM kept WHERE file_row_number % 2 = 0 AND ${window}`,
+    )
     counts.push(Number(count))
     expect(Number(bytes)).toBeLessThanOrEqual(65 * 1024 * 1024)
   }

@@ -21,13 +21,24 @@ processed:
   partition_by: [{ column: part }]
 `
 const silent = (): void => undefined
-const UPKEEP = { engine: {}, memoryBytes: 1 << 30, dryRun: false, keepFrom: undefined, graceMs: 0, say: silent }
+const UPKEEP = {
+  engine: {},
+  memoryBytes: 1 << 30,
+  dryRun: false,
+  keepFrom: undefined,
+  graceMs: 0,
+  say: silent,
+}
 const before = { ...process.env }
 afterAll(() => void (process.env = before))
 
 function world() {
   const { home, cleanUp } = smallHome()
-  Object.assign(process.env, { HEADRACE_HOME: home, HEADRACE_LOG: 'warn', HEADRACE_TABLES: join(home, 'tables') })
+  Object.assign(process.env, {
+    HEADRACE_HOME: home,
+    HEADRACE_LOG: 'warn',
+    HEADRACE_TABLES: join(home, 'tables'),
+  })
   mkdirSync(join(home, 'in'))
   const path = join(home, 'shared.yaml')
   writeFileSync(path, DECLARATION)
@@ -39,13 +50,33 @@ function world() {
     cleanUp,
     processed: join(home, 'tables', 'shared', 'processed'),
     async land(id: string, part = 'a'): Promise<void> {
-      writeFileSync(join(home, 'in', `${(files += 1)}.ndjson`), JSON.stringify({ id, title: `of ${id}`, part }))
+      writeFileSync(
+        join(home, 'in', `${(files += 1)}.ndjson`),
+        JSON.stringify({ id, title: `of ${id}`, part }),
+      )
       const { signal } = new AbortController()
-      await app.stream(path, { engine: {}, untilCaughtUp: true, metricsPort: undefined, signal, onCommit: silent, say: silent })
+      await app.stream(path, {
+        engine: {},
+        untilCaughtUp: true,
+        metricsPort: undefined,
+        signal,
+        onCommit: silent,
+        say: silent,
+      })
     },
-    batch: () => app.batch(path, { engine: {}, memoryBytes: 1 << 30, dryRun: false, hold: [], release: [], say: silent }),
+    batch: () =>
+      app.batch(path, {
+        engine: {},
+        memoryBytes: 1 << 30,
+        dryRun: false,
+        hold: [],
+        release: [],
+        say: silent,
+      }),
     published: async (column: string): Promise<unknown[]> =>
-      (await app.query('shared/processed', `SELECT ${column} FROM t ORDER BY id`, undefined)).map((row) => row[column]),
+      (await app.query('shared/processed', `SELECT ${column} FROM t ORDER BY id`, undefined)).map(
+        (row) => row[column],
+      ),
   }
 }
 

@@ -33,7 +33,12 @@ async function withFiles(files: Record<string, string>): Promise<Table> {
   return table
 }
 
-const added = (path: string, size: number) => ({ path, size, partitionValues: OLD, stats: '{"numRecords":1}' })
+const added = (path: string, size: number) => ({
+  path,
+  size,
+  partitionValues: OLD,
+  stats: '{"numRecords":1}',
+})
 const requestOf = (raw: Table, archive: Table): Parameters<typeof retain>[0] => ({
   raw,
   archive,
@@ -44,11 +49,14 @@ const requestOf = (raw: Table, archive: Table): Parameters<typeof retain>[0] => 
   progress: () => undefined,
 })
 const twin = async (table: Table): Promise<Table> => (await openTable(table.store)) as Table
-const pathsOf = async (table: Table): Promise<string[]> => [...(await table.refresh()).files.keys()].toSorted()
+const pathsOf = async (table: Table): Promise<string[]> =>
+  [...(await table.refresh()).files.keys()].toSorted()
 
 /** An entry as Spark writes it. */
 function append(table: Table, version: number, actions: object[]): void {
-  const info = { commitInfo: { timestamp: Date.now(), operation: 'WRITE', engineInfo: 'Apache-Spark/4.0.0', txnId: 'x' } }
+  const info = {
+    commitInfo: { timestamp: Date.now(), operation: 'WRITE', engineInfo: 'Apache-Spark/4.0.0', txnId: 'x' },
+  }
   writeFileSync(
     join(table.store.root, '_delta_log', `${String(version).padStart(20, '0')}.json`),
     [info, ...actions].map((action) => `${JSON.stringify(action)}\n`).join(''),
@@ -65,7 +73,10 @@ test('what others append to the archive, and what a deletion wrote anew, stays w
   expect(await pathsOf(archive)).toEqual(['anew.parquet', 'theirs.parquet'])
   // The next move brings it again, and is done.
   await retain(requestOf(raw, archive))
-  expect([await pathsOf(archive), await pathsOf(raw)]).toEqual([['anew.parquet', 'old.parquet', 'theirs.parquet'], []])
+  expect([await pathsOf(archive), await pathsOf(raw)]).toEqual([
+    ['anew.parquet', 'old.parquet', 'theirs.parquet'],
+    [],
+  ])
   expect(raw.snapshot.marks.get(archiveMark())).toBe(archive.snapshot.version)
   await undoUnfinished(raw, archive, Date.now())
   expect(await pathsOf(archive)).toEqual(['anew.parquet', 'old.parquet', 'theirs.parquet'])
@@ -74,12 +85,18 @@ test('what others append to the archive, and what a deletion wrote anew, stays w
 test.each([
   ['missing', 'path_not_found', (path: string) => rmSync(path)],
   ['cut short', 'storage_failed', (path: string) => truncateSync(path, 2)],
-] as const)('a RAW file that is %s ends the move by its name, and both tables are as before', async (_, code, damage) => {
-  const [raw, archive] = [await withFiles({ 'a.parquet': 'aaa', 'b.parquet': 'bbb' }), await openNew()]
-  damage(join(raw.store.root, 'b.parquet'))
-  await expect(retain(requestOf(raw, archive))).rejects.toMatchObject({ code, message: expect.stringContaining('b.parquet') as string })
-  expect([await pathsOf(raw), await pathsOf(archive)]).toEqual([['a.parquet', 'b.parquet'], []])
-})
+] as const)(
+  'a RAW file that is %s ends the move by its name, and both tables are as before',
+  async (_, code, damage) => {
+    const [raw, archive] = [await withFiles({ 'a.parquet': 'aaa', 'b.parquet': 'bbb' }), await openNew()]
+    damage(join(raw.store.root, 'b.parquet'))
+    await expect(retain(requestOf(raw, archive))).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining('b.parquet') as string,
+    })
+    expect([await pathsOf(raw), await pathsOf(archive)]).toEqual([['a.parquet', 'b.parquet'], []])
+  },
+)
 
 test.each([
   ['another file', 'other', 0],
@@ -98,7 +115,10 @@ test.each([
 
 /** A move that was killed between its two commits. */
 async function killedMove(): Promise<[raw: Table, archive: Table]> {
-  const [raw, archive] = [await withFiles({ 'old.parquet': 'old', 'older.parquet': 'older' }), await openNew()]
+  const [raw, archive] = [
+    await withFiles({ 'old.parquet': 'old', 'older.parquet': 'older' }),
+    await openNew(),
+  ]
   const killed = { ...raw, commit: () => Promise.reject(new Error('killed')) }
   await expect(retain(requestOf(killed, archive))).rejects.toThrow('killed')
   return [raw, archive]
@@ -107,9 +127,17 @@ async function killedMove(): Promise<[raw: Table, archive: Table]> {
 test('what another writer merged with an unfinished move is refused by name, not brought twice', async () => {
   const [raw, archive] = await killedMove()
   const { version, files } = await archive.refresh()
-  const removes = [...files.keys()].map((path) => ({ remove: { path, deletionTimestamp: 1, dataChange: false } }))
-  append(archive, version + 1, [...removes, { add: { ...added('merged.parquet', 8), modificationTime: 1, dataChange: false } }])
-  await expect(retain(requestOf(raw, archive))).rejects.toMatchObject({ code: 'table_unsupported', message: expect.stringContaining('to version 0') as string })
+  const removes = [...files.keys()].map((path) => ({
+    remove: { path, deletionTimestamp: 1, dataChange: false },
+  }))
+  append(archive, version + 1, [
+    ...removes,
+    { add: { ...added('merged.parquet', 8), modificationTime: 1, dataChange: false } },
+  ])
+  await expect(retain(requestOf(raw, archive))).rejects.toMatchObject({
+    code: 'table_unsupported',
+    message: expect.stringContaining('to version 0') as string,
+  })
   expect(await pathsOf(archive)).toEqual(['merged.parquet'])
 })
 
@@ -124,19 +152,24 @@ test('where all moves are finished, a log that others cleaned up stops nobody', 
   expect(await pathsOf(archive)).toEqual(['a.parquet', 'theirs-2.parquet', 'theirs.parquet'])
 })
 
-test.each(['a retention', 'a deletion'])('of two moves at once, on two machines, rows are in one of the tables: %s beside one that slept', async (other) => {
-  const [raw, archive] = [await withFiles({ 'a.parquet': 'aaa', 'b.parquet': 'bbb' }), await openNew()]
-  const sleeper = await twin(raw)
-  const wakes: typeof raw.commit = async (...args) => {
-    if (other === 'a retention') await retain(requestOf(raw, archive))
-    else await undoUnfinished(raw, archive, Date.now())
-    return sleeper.commit(...args)
-  }
-  const slept = requestOf({ ...sleeper, commit: wakes }, await twin(archive))
-  await expect(retain(slept)).rejects.toMatchObject({ code: 'marks_moved' })
-  const names = ['a.parquet', 'b.parquet']
-  expect([await pathsOf(raw), (await pathsOf(archive)).length]).toEqual(other === 'a retention' ? [[], 2] : [names, 0])
-})
+test.each(['a retention', 'a deletion'])(
+  'of two moves at once, on two machines, rows are in one of the tables: %s beside one that slept',
+  async (other) => {
+    const [raw, archive] = [await withFiles({ 'a.parquet': 'aaa', 'b.parquet': 'bbb' }), await openNew()]
+    const sleeper = await twin(raw)
+    const wakes: typeof raw.commit = async (...args) => {
+      if (other === 'a retention') await retain(requestOf(raw, archive))
+      else await undoUnfinished(raw, archive, Date.now())
+      return sleeper.commit(...args)
+    }
+    const slept = requestOf({ ...sleeper, commit: wakes }, await twin(archive))
+    await expect(retain(slept)).rejects.toMatchObject({ code: 'marks_moved' })
+    const names = ['a.parquet', 'b.parquet']
+    expect([await pathsOf(raw), (await pathsOf(archive)).length]).toEqual(
+      other === 'a retention' ? [[], 2] : [names, 0],
+    )
+  },
+)
 
 test('of two moves that copy at once the second to commit gives up, and takes nothing away from the first', async () => {
   const [raw, archive] = [await withFiles({ 'a.parquet': 'aaa', 'b.parquet': 'bbb' }), await openNew()]
@@ -145,6 +178,8 @@ test('of two moves that copy at once the second to commit gives up, and takes no
     await retain(requestOf(raw, archive))
     return sleeper.commit(...args)
   }
-  await expect(retain(requestOf(await twin(raw), { ...sleeper, commit: wakes }))).rejects.toMatchObject({ code: 'marks_moved' })
+  await expect(retain(requestOf(await twin(raw), { ...sleeper, commit: wakes }))).rejects.toMatchObject({
+    code: 'marks_moved',
+  })
   expect([await pathsOf(raw), await pathsOf(archive)]).toEqual([[], ['a.parquet', 'b.parquet']])
 })

@@ -1,4 +1,7 @@
-/** What others may do to a table's log and properties: read, honoured, or refused by name; never taken for no table. */
+/**
+ * What others may do to a table's log and properties: read, honoured, or refused by name; never taken for no
+ * table.
+ */
 import { mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,7 +54,10 @@ async function inParts(whole: string, parts: string[]): Promise<void> {
   connection.closeSync()
 }
 
-/** A table of five versions with a checkpoint at the last, its entries gone, under the name that `named` gives it. */
+/**
+ * A table of five versions with a checkpoint at the last, its entries gone, under the name that `named` gives
+ * it.
+ */
 async function cleaned(named: string): Promise<Opened> {
   const made = place()
   const table = await made.open()
@@ -78,21 +84,29 @@ test.each([
 })
 
 test('a checkpoint in parts is read whole, its removed files too, and cleaned up like any other', async () => {
-  const { root, open } = place({ 'delta.logRetentionDuration': 'interval 0 seconds', 'delta.checkpointInterval': '4' })
+  const { root, open } = place({
+    'delta.logRetentionDuration': 'interval 0 seconds',
+    'delta.checkpointInterval': '4',
+  })
   const table = await open()
-  for (const path of ['a', 'b', 'c']) await table.commit({ ...NOTHING, adds: [file(path)], marks: { m: 7 } }, 1)
+  for (const path of ['a', 'b', 'c'])
+    await table.commit({ ...NOTHING, adds: [file(path)], marks: { m: 7 } }, 1)
   await table.commit({ ...NOTHING, removes: ['b'] }, 2)
   await writeCheckpoint(table.store, table.snapshot)
   const log = join(root, '_delta_log')
   const whole = join(log, '00000000000000000004.checkpoint.parquet')
-  const part = (n: number): string => join(log, `00000000000000000004.checkpoint.000000000${n}.0000000003.parquet`)
+  const part = (n: number): string =>
+    join(log, `00000000000000000004.checkpoint.000000000${n}.0000000003.parquet`)
   await inParts(whole, [part(1), part(2), part(3)])
   for (const name of readdirSync(log)) if (name.endsWith('.json')) rmSync(join(log, name))
   rmSync(whole)
   writeFileSync(join(log, '_last_checkpoint'), JSON.stringify({ version: 4, size: 7, parts: 3 }))
   const opened = await open()
-  expect([opened.snapshot.version, [...opened.snapshot.files.keys()].toSorted(), opened.snapshot.marks.get('m')])
-    .toEqual([4, ['a', 'c'], 7])
+  expect([
+    opened.snapshot.version,
+    [...opened.snapshot.files.keys()].toSorted(),
+    opened.snapshot.marks.get('m'),
+  ]).toEqual([4, ['a', 'c'], 7])
   await loadTombstones(opened.store, opened.snapshot)
   expect([...opened.snapshot.tombstones.keys()]).toEqual(['b'])
   for (let n = 0; n < 12; n += 1) await opened.commit(NOTHING, Date.now() + 60_000)
@@ -120,17 +134,20 @@ test('a damaged checkpoint is refused by name', async () => {
   })
 })
 
-test.each(['s3://other/x.parquet', 'file:/elsewhere/x.parquet', '/elsewhere/x.parquet', '../other/x.parquet', 'a/%2E%2E/x'])(
-  'a table with the file %s, outside of its folder, is refused by name',
-  async (path) => {
-    const { open, append } = place()
-    const table = await open()
-    append(1, [{ add: { ...file(path), modificationTime: 1, dataChange: true } }])
-    const refused = { code: 'table_unsupported', message: expect.stringContaining('outside of its folder') }
-    await expect(table.refresh()).rejects.toMatchObject(refused)
-    await expect(open()).rejects.toMatchObject(refused)
-  },
-)
+test.each([
+  's3://other/x.parquet',
+  'file:/elsewhere/x.parquet',
+  '/elsewhere/x.parquet',
+  '../other/x.parquet',
+  'a/%2E%2E/x',
+])('a table with the file %s, outside of its folder, is refused by name', async (path) => {
+  const { open, append } = place()
+  const table = await open()
+  append(1, [{ add: { ...file(path), modificationTime: 1, dataChange: true } }])
+  const refused = { code: 'table_unsupported', message: expect.stringContaining('outside of its folder') }
+  await expect(table.refresh()).rejects.toMatchObject(refused)
+  await expect(open()).rejects.toMatchObject(refused)
+})
 
 test('rows are not added where a column has invariants that we cannot check; they are read and put together', async () => {
   const { open, append, root } = place()

@@ -21,7 +21,11 @@ function sorted(keys: number[]): ArrivedKeys {
   const collector = createKeyCollector(1)
   for (let from = 0; from < keys.length; from += 70) {
     const part = keys.slice(from, from + 70)
-    collector.add(wordsOf(part), Float64Array.from(part, (_, i) => from + i), part.length)
+    collector.add(
+      wordsOf(part),
+      Float64Array.from(part, (_, i) => from + i),
+      part.length,
+    )
   }
   return collector.sorted()
 }
@@ -43,20 +47,29 @@ test('sorts by all four words and keeps the first row of each key', () => {
 
 test('finds exactly the keys that some run holds, before and after merging', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.uniqueArray(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 80 }), { minLength: 1, maxLength: 6 }), fc.uniqueArray(fc.integer({ min: 0, max: 400 }), { maxLength: 120 }), async (runs, asked) => {
-      let written: KeyRun[] = []
-      for (const keys of runs) {
-        written.push(await writeRun(store, sorted(keys), 0))
-      }
-      const published = new Set(runs.flat())
-      const wanted = sorted(asked)
-      for (let pass = 0; pass < 2; pass += 1) {
-        const found = new Uint8Array(asked.length)
-        expect(await probeRuns(store, written, wanted, found)).toBe(true)
-        expect([...wanted.positions].map((at, i) => [asked[at], found[i] === 1])).toEqual([...wanted.positions].map((at) => [asked[at], published.has(asked[at])]))
-        written = (await compactRuns(store, written)).runs
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(fc.uniqueArray(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 80 }), {
+        minLength: 1,
+        maxLength: 6,
+      }),
+      fc.uniqueArray(fc.integer({ min: 0, max: 400 }), { maxLength: 120 }),
+      async (runs, asked) => {
+        let written: KeyRun[] = []
+        for (const keys of runs) {
+          written.push(await writeRun(store, sorted(keys), 0))
+        }
+        const published = new Set(runs.flat())
+        const wanted = sorted(asked)
+        for (let pass = 0; pass < 2; pass += 1) {
+          const found = new Uint8Array(asked.length)
+          expect(await probeRuns(store, written, wanted, found)).toBe(true)
+          expect([...wanted.positions].map((at, i) => [asked[at], found[i] === 1])).toEqual(
+            [...wanted.positions].map((at) => [asked[at], published.has(asked[at])]),
+          )
+          written = (await compactRuns(store, written)).runs
+        }
+      },
+    ),
     { numRuns: 60 },
   )
 })

@@ -1,4 +1,6 @@
-/** Files of ours have the columns that are in them: what stands in their paths adds none and wins over none. */
+/**
+ * Files of ours have the columns that are in them: what stands in their paths adds none and wins over none.
+ */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +10,9 @@ import { literal, parquetRows } from '../../src/engines/duckdb/sql.ts'
 
 test('a file below outcome=accepted/title=x has the title that is in it, and no outcome', async () => {
   const home = mkdtempSync(join(tmpdir(), 'headrace-columns-'))
-  const folders = ['outcome=accepted/title=x', 'outcome=quarantined/title=5', 'data'].map((one) => join(home, one))
+  const folders = ['outcome=accepted/title=x', 'outcome=quarantined/title=5', 'data'].map((one) =>
+    join(home, one),
+  )
   const session = await openSession({ memoryBytes: 1 << 28, threads: 1, spillFolder: join(home, 'spill') })
   const paths = folders.map((folder) => join(folder, 'f.parquet'))
   for (const [i, path] of paths.entries()) {

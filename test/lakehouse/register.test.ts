@@ -4,7 +4,23 @@ import { registerText } from '../../src/lakehouse/register.ts'
 
 const TABLE = {
   name: 'books_raw',
-  columns: [{ name: 'id', type: 'long' }, { name: 'tags', type: { type: 'array', elementType: { type: 'struct', fields: [{ name: 'year', type: 'integer' }, { name: 'n', type: 'long' }] } } }, { name: 'day', type: 'date' }],
+  columns: [
+    { name: 'id', type: 'long' },
+    {
+      name: 'tags',
+      type: {
+        type: 'array',
+        elementType: {
+          type: 'struct',
+          fields: [
+            { name: 'year', type: 'integer' },
+            { name: 'n', type: 'long' },
+          ],
+        },
+      },
+    },
+    { name: 'day', type: 'date' },
+  ],
   partitions: ['day'],
 } as unknown as Parameters<typeof registerText>[1]
 
@@ -22,7 +38,13 @@ test.each([
 
 test('Glue: columns and partition keys apart', () => {
   expect(JSON.parse(registerText('glue', { ...TABLE, address: 's3a://b/raw' }))).toMatchObject({
-    StorageDescriptor: { Location: 's3://b/raw', Columns: [{ Name: 'id', Type: 'bigint' }, { Name: 'tags', Type: 'array<struct<year:int,n:bigint>>' }] },
+    StorageDescriptor: {
+      Location: 's3://b/raw',
+      Columns: [
+        { Name: 'id', Type: 'bigint' },
+        { Name: 'tags', Type: 'array<struct<year:int,n:bigint>>' },
+      ],
+    },
     PartitionKeys: [{ Name: 'day', Type: 'date' }],
   })
 })

@@ -15,7 +15,13 @@ afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, for
 
 const SCHEMA = { columns: [tableColumn('a', 'string')], partitionColumns: [] }
 const HOUR_MS = 3_600_000
-const write = (adds: DataFile[]): CommitRequest => ({ operation: 'WRITE', adds, removes: [], marks: { next: 1 }, expect: {} })
+const write = (adds: DataFile[]): CommitRequest => ({
+  operation: 'WRITE',
+  adds,
+  removes: [],
+  marks: { next: 1 },
+  expect: {},
+})
 
 async function newTable(): Promise<Table> {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-slept-files-'))
@@ -26,7 +32,12 @@ async function newTable(): Promise<Table> {
 /** Files as an engine writes them and a batch places them, two hours ago. */
 async function placedBefore(table: Table, count: number): Promise<DataFile[]> {
   const folder = await makePrivateFolder(table.store)
-  const made = Array.from({ length: count }, (_, i) => ({ path: `${i}.parquet`, size: 1, partitionValues: {}, stats: '{"numRecords":1}' }))
+  const made = Array.from({ length: count }, (_, i) => ({
+    path: `${i}.parquet`,
+    size: 1,
+    partitionValues: {},
+    stats: '{"numRecords":1}',
+  }))
   mkdirSync(join(table.store.root, folder), { recursive: true })
   for (const { path } of made) writeFileSync(join(table.store.root, folder, path), 'x')
   const files = await placed(table, folder, made)

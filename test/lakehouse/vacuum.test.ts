@@ -44,15 +44,25 @@ test('hidden names of others stay; what was data, and what our own batches leave
     mkdirSync(dirname(join(root, name)), { recursive: true })
     writeFileSync(join(root, name), 'x')
   }
-  const schema = { columns: [tableColumn('a', 'string'), tableColumn('_day', 'date')], partitionColumns: ['_day'] }
+  const schema = {
+    columns: [tableColumn('a', 'string'), tableColumn('_day', 'date')],
+    partitionColumns: ['_day'],
+  }
   const table = await openOrCreateTable(createLocalStore(root), schema, {}, 1)
-  const add = (path: string) => ({ path, size: 1, partitionValues: { _day: '2020-01-01' }, stats: '{"numRecords":1}' })
+  const add = (path: string) => ({
+    path,
+    size: 1,
+    partitionValues: { _day: '2020-01-01' },
+    stats: '{"numRecords":1}',
+  })
   const change = { operation: 'WRITE', adds: [], removes: [], marks: {}, expect: {} }
   await table.commit({ ...change, adds: [add('live.parquet'), add('_removed/once.parquet')] }, 1)
   await table.commit({ ...change, removes: ['_removed/once.parquet'] }, 2)
   const request = { table, usedThrough: Infinity, graceMs: 0, nowMs: () => Date.now() + 60_000 }
   expect(await vacuum({ ...request, dryRun: true })).toMatchObject({ files: DEAD.length })
   expect(await vacuum({ ...request, dryRun: false })).toMatchObject({ files: DEAD.length })
-  const left = (await table.store.list('')).map((file) => file.name).filter((name) => !name.startsWith('_delta_log/'))
+  const left = (await table.store.list(''))
+    .map((file) => file.name)
+    .filter((name) => !name.startsWith('_delta_log/'))
   expect(left).toEqual(['live.parquet', ...OTHERS].toSorted())
 })

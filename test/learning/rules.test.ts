@@ -1,13 +1,25 @@
 import { expect, test } from 'vitest'
 import { SOURCE_TYPES, estimateByRule, recommendUnits, sourceType } from '../../src/learning/rules.ts'
 
-test('the sources\' example: 100 GB of PostgreSQL, medium', () => {
-  expect(estimateByRule('postgres', 100, 'medium')).toEqual({ cpu_cores: 12, memory_gb: 24, runtime_minutes: 210 })
-  expect(estimateByRule('mysql', 100, 'medium')).toEqual({ cpu_cores: 12, memory_gb: 24, runtime_minutes: 210 })
+test("the sources' example: 100 GB of PostgreSQL, medium", () => {
+  expect(estimateByRule('postgres', 100, 'medium')).toEqual({
+    cpu_cores: 12,
+    memory_gb: 24,
+    runtime_minutes: 210,
+  })
+  expect(estimateByRule('mysql', 100, 'medium')).toEqual({
+    cpu_cores: 12,
+    memory_gb: 24,
+    runtime_minutes: 210,
+  })
 })
 
 test('4 cores, 8 GB and 25 minutes are 2 units and 2 vCPU-hours', () => {
-  expect(recommendUnits({ cpu_cores: 4, memory_gb: 8, runtime_minutes: 25 })).toEqual({ dedicated_units: 2, vcpu_hours: 2, bare_units: 1 })
+  expect(recommendUnits({ cpu_cores: 4, memory_gb: 8, runtime_minutes: 25 })).toEqual({
+    dedicated_units: 2,
+    vcpu_hours: 2,
+    bare_units: 1,
+  })
 })
 
 test('complexity scales the run time only; floors hold', () => {
@@ -22,7 +34,9 @@ test('complexity scales the run time only; floors hold', () => {
 
 test('a quicker machine changes measured rows only', () => {
   expect(estimateByRule('postgres', 100, 'medium', 2)).toEqual(estimateByRule('postgres', 100, 'medium'))
-  expect(estimateByRule('files', 1_000, 'medium', 2).runtime_minutes).toBeLessThan(estimateByRule('files', 1_000, 'medium').runtime_minutes)
+  expect(estimateByRule('files', 1_000, 'medium', 2).runtime_minutes).toBeLessThan(
+    estimateByRule('files', 1_000, 'medium').runtime_minutes,
+  )
 })
 
 test('an unknown source type lists the known ones', () => {

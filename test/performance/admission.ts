@@ -1,6 +1,7 @@
 /**
- * Durable admissions a second, with 5,000 tenants and 100,000 queued executions: fair order, a balance, slots, ledger entries and
- * an event for each, against a queue written by hand that has none of it. And whether a decision costs more when more is queued.
+ * Durable admissions a second, with 5,000 tenants and 100,000 queued executions: fair order, a balance,
+ * slots, ledger entries and an event for each, against a queue written by hand that has none of it. And
+ * whether a decision costs more when more is queued.
  */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +11,7 @@ import { startPostgres } from '../../src/main/postgres-server.ts'
 import { SLOTS, ensureSlots, gridAt } from '../../src/state/capacity.ts'
 import { openGate, type Gate } from '../../src/state/database.ts'
 import { migrate } from '../../src/state/migrate.ts'
-import { CYCLE_HEADS, runCycle } from '../../src/state/queue.ts'
+import { CYCLE_HEADS, runCycle } from '../../src/state/cycle.ts'
 import type { BenchOptions } from './bench.ts'
 import { load, median, type BenchReport } from './measure.ts'
 import { prepareHandSql, runHandSql } from './rivals/hand-sql.ts'
@@ -35,17 +36,30 @@ export async function benchAdmission({ pairs }: BenchOptions): Promise<BenchRepo
     await admit(server.url, at)
     const [ours, theirs]: [number[], number[]] = [[], []]
     for (let pair = 0; pair < pairs; pair += 1) {
-      const turns = [async () => ours.push(ADMITTED / (await admit(server.url, at))), async () => {
-        await prepareHandSql(server.url, QUEUED)
-        theirs.push(ADMITTED / (await runHandSql(server.url, ADMITTED)))
-      }]
+      const turns = [
+        async () => ours.push(ADMITTED / (await admit(server.url, at))),
+        async () => {
+          await prepareHandSql(server.url, QUEUED)
+          theirs.push(ADMITTED / (await runHandSql(server.url, ADMITTED)))
+        },
+      ]
       for (const turn of pair % 2 === 0 ? turns : turns.toReversed()) await turn()
     }
     const [few, many] = [await decisionMs(server.url, at, 'few'), await decisionMs(server.url, at, 'many')]
     return {
       bench: 'admission',
-      ratios: { 'hand-sql': Number(median(ours.map((one, i) => one / theirs[i])).toFixed(2)), 'decision-time-1000-queued': Number((few / many).toFixed(2)) },
-      figures: { admissions_per_s: Math.round(median(ours)), hand_sql_per_s: Math.round(median(theirs)), decision_ms_of_200_at_1000_queued: Number(few.toFixed(1)), decision_ms_of_200_at_100000_queued: Number(many.toFixed(1)), tenants: TENANTS, queued: QUEUED },
+      ratios: {
+        'hand-sql': Number(median(ours.map((one, i) => one / theirs[i])).toFixed(2)),
+        'decision-time-1000-queued': Number((few / many).toFixed(2)),
+      },
+      figures: {
+        admissions_per_s: Math.round(median(ours)),
+        hand_sql_per_s: Math.round(median(theirs)),
+        decision_ms_of_200_at_1000_queued: Number(few.toFixed(1)),
+        decision_ms_of_200_at_100000_queued: Number(many.toFixed(1)),
+        tenants: TENANTS,
+        queued: QUEUED,
+      },
       load: [before, load()],
     }
   } finally {
@@ -83,14 +97,17 @@ export async function prepare(root: string, url: string, name: string, queued: n
   await gate.close()
 }
 
-const cycle = (gate: Gate, heads: number) => gate.transact((tx) => runCycle(tx, { capacity: ALL, settings: SLOTS, now: new Date(), heads, spillover: true }))
+const cycle = (gate: Gate, heads: number) =>
+  gate.transact((tx) =>
+    runCycle(tx, { capacity: ALL, settings: SLOTS, now: new Date(), heads, spillover: true }),
+  )
 
 /** Seconds for the admissions of a run, on a copy of the prepared database. */
 async function admit(root: string, at: (name: string) => string): Promise<number> {
   await sqlOn(root, 'DROP DATABASE IF EXISTS run', 'CREATE DATABASE run TEMPLATE many')
   const gate = await openGate(at('run'))
   const started = performance.now()
-  for (let done = 0; done < ADMITTED; ) done += (await cycle(gate, CYCLE_HEADS)).booked
+  for (let done = 0; done < ADMITTED;) done += (await cycle(gate, CYCLE_HEADS)).booked
   const seconds = (performance.now() - started) / 1000
   await gate.close()
   return seconds

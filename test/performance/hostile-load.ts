@@ -1,4 +1,7 @@
-/** Entry point of a thread that sends the requests of `hostile-tenant.ts`, and times those of a neighbour beside them. */
+/**
+ * Entry point of a thread that sends the requests of `hostile-tenant.ts`, and times those of a neighbour
+ * beside them.
+ */
 import { Agent, request as open } from 'node:http'
 import { parentPort, workerData } from 'node:worker_threads'
 import { hostileRequests, type HostileIds } from '../support/hostile-tenant.ts'
@@ -26,7 +29,10 @@ const agent = new Agent({ keepAlive: true })
 const end = performance.now() + seconds * 1_000
 
 function send(method: string, path: string, bearer: string, payload: string | undefined): Promise<void> {
-  const headers = { authorization: `Bearer ${bearer}`, ...(payload === undefined ? {} : { 'content-type': 'application/json' }) }
+  const headers = {
+    authorization: `Bearer ${bearer}`,
+    ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
+  }
   return new Promise((done) => {
     const sent = open(`${url}${path}`, { agent, method, headers }, (response) => {
       response.resume()

@@ -1,6 +1,6 @@
 /**
- * The service under its most hostile tenant: the longest stop of its event loop against the 250 ms that are promised, what
- * a neighbour waits for against what it waits for in peace, memory, and leases that were lost.
+ * The service under its most hostile tenant: the longest stop of its event loop against the 250 ms that are
+ * promised, what a neighbour waits for against what it waits for in peace, memory, and leases that were lost.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { isDeepStrictEqual } from 'node:util'
@@ -46,8 +46,12 @@ export async function benchHostile({ pairs }: BenchOptions): Promise<BenchReport
     return {
       bench: 'hostile',
       ratios: {
-        'the 250 ms that are promised (longest stop of the event loop)': Number((PROMISED_MS / worst).toFixed(2)),
-        'peace (99th percentile of what a neighbour waits for)': Number((of(p99, 'peace') / of(p99, 'attack')).toFixed(2)),
+        'the 250 ms that are promised (longest stop of the event loop)': Number(
+          (PROMISED_MS / worst).toFixed(2),
+        ),
+        'peace (99th percentile of what a neighbour waits for)': Number(
+          (of(p99, 'peace') / of(p99, 'attack')).toFixed(2),
+        ),
       },
       figures: {
         longest_stop_ms: Math.round(worst),
@@ -56,7 +60,9 @@ export async function benchHostile({ pairs }: BenchOptions): Promise<BenchReport
         neighbour_p99_in_peace_ms: Number(of(p99, 'peace').toFixed(1)),
         neighbour_most_ms: Math.round(Math.max(...rounds.map(({ attack }) => attack.figures.mostMs))),
         hostile_requests: rounds.reduce((sum, { attack }) => sum + attack.figures.hostile, 0),
-        memory_of_the_service_mb: Math.round(Math.max(...rounds.map(({ attack }) => attack.memoryBytes)) / 1e6),
+        memory_of_the_service_mb: Math.round(
+          Math.max(...rounds.map(({ attack }) => attack.memoryBytes)) / 1e6,
+        ),
         lead_kept: isDeepStrictEqual(await leadOf(service), lead) ? 'yes' : 'no',
       },
       load: [before, load()],
@@ -69,13 +75,17 @@ export async function benchHostile({ pairs }: BenchOptions): Promise<BenchReport
 
 async function parties(service: TestService): Promise<Pick<HostileLoad, 'ids' | 'token' | 'neighbour'>> {
   const [evil, good] = [await service.tenant('evil'), await service.tenant('good')]
-  const made = await service.call<{ job_id: string }>('POST', `/tenants/${evil.id}/jobs`, { token: evil.editor, body: JOB })
+  const made = await service.call<{ job_id: string }>('POST', `/tenants/${evil.id}/jobs`, {
+    token: evil.editor,
+    body: JOB,
+  })
   const neighbour = { path: `/api/v1/tenants/${good.id}/jobs`, token: good.viewer }
   return { ids: { tenant: evil.id, job: made.body.job_id }, token: evil.owner, neighbour }
 }
 
 const leadOf = async (service: TestService): Promise<object | undefined> =>
-  (await sql<object>`SELECT lease_name, holder, generation FROM leases`.execute(service.context.gate.service)).rows[0]
+  (await sql<object>`SELECT lease_name, holder, generation FROM leases`.execute(service.context.gate.service))
+    .rows[0]
 
 /** One round: the load is another thread's, so that only the service's own work stops its event loop. */
 async function measured(request: HostileLoad): Promise<Round> {
@@ -84,7 +94,9 @@ async function measured(request: HostileLoad): Promise<Round> {
   const watch = setInterval(() => (memoryBytes = Math.max(memoryBytes, process.memoryUsage().rss)), 100)
   delay.enable()
   const worker = new Worker(new URL('hostile-load.ts', import.meta.url), { workerData: request })
-  const figures = await new Promise<HostileFigures>((done, failed) => worker.once('message', done).once('error', failed))
+  const figures = await new Promise<HostileFigures>((done, failed) =>
+    worker.once('message', done).once('error', failed),
+  )
   delay.disable()
   clearInterval(watch)
   return { stopMs: delay.max / 1e6, memoryBytes, figures }

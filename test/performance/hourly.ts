@@ -1,6 +1,7 @@
 /**
- * The hourly batch over a delta of one million rows and 5 (or HEADRACE_PUBLISHED) million published keys, against a bare scan
- * and partitioned write without dedup, and against the best hand-written DuckDB query of equal result.
+ * The hourly batch over a delta of one million rows and 5 (or HEADRACE_PUBLISHED) million published keys,
+ * against a bare scan and partitioned write without dedup, and against the best hand-written DuckDB query of
+ * equal result.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +19,10 @@ const DELTA = 1_000_000
 const NODE = [process.execPath, '--disable-warning=ExperimentalWarning']
 const CLI = resolve('src/main/cli.ts')
 
-/** Rows of RAW made in SQL: a key space in which 28 % of the delta's keys are published and 6 % repeat within it. */
+/**
+ * Rows of RAW made in SQL: a key space in which 28 % of the delta's keys are published and 6 % repeat within
+ * it.
+ */
 function rowsSql(from: number, count: number): string {
   return `SELECT printf('%s-%s-4%s-8%s-%s', substr(h, 1, 8), substr(h, 9, 4), substr(h, 13, 3), substr(h, 16, 3), substr(h, 19, 12)) AS record_id,
     'The book of ' || (n % 1000) || ' rivers, volume ' || (n % 40) AS title, 'Author ' || (n % 5000) AS author_name, 'Country ' || (n % 20) AS author_country,
@@ -38,43 +42,77 @@ export async function fill(home: string, from: number, count: number, version: n
   for (let at = 0; at < count; at += 250_000) {
     const path = `data/bench/${version}-${at}.parquet`
     mkdirSync(join(loaded.rawPath, 'data/bench'), { recursive: true })
-    await session.run(`COPY (${rowsSql(from + Math.floor(at * 0.944), Math.min(250_000, count - at))}) TO '${join(loaded.rawPath, path)}' (FORMAT parquet, COMPRESSION zstd)`)
+    await session.run(
+      `COPY (${rowsSql(from + Math.floor(at * 0.944), Math.min(250_000, count - at))}) TO '${join(loaded.rawPath, path)}' (FORMAT parquet, COMPRESSION zstd)`,
+    )
     const size = (await table.store.stat(path))?.size ?? 0
-    adds.push({ path, size, partitionValues: { outcome: 'accepted', ingest_date: '2026-01-01' }, stats: JSON.stringify({ numRecords: Math.min(250_000, count - at) }) })
+    adds.push({
+      path,
+      size,
+      partitionValues: { outcome: 'accepted', ingest_date: '2026-01-01' },
+      stats: JSON.stringify({ numRecords: Math.min(250_000, count - at) }),
+    })
   }
   await session.close()
-  await table.commit({ operation: 'WRITE', adds, removes: [], marks: { [sourceMark('bench', 0)]: version }, expect: {} }, Date.now())
+  await table.commit(
+    { operation: 'WRITE', adds, removes: [], marks: { [sourceMark('bench', 0)]: version }, expect: {} },
+    Date.now(),
+  )
+}
+
+/** Publishes, adds a delta to RAW, and keeps a copy of both zones as they are before the batch. */
+async function prepare(work: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const home = join(work, 'home')
+  mkdirSync(home, { recursive: true })
+  await fill(home, 0, PUBLISHED, 1)
+  await runCommand([...NODE, CLI, 'batch', 'books', '--memory', '3GB', '-o', 'json'], env)
+  await fill(home, Math.floor(PUBLISHED * 0.944) - Math.floor(DELTA * 0.28), DELTA, 2)
+  cpSync(home, join(work, 'saved'), { recursive: true })
+}
+
+/** Our batch, on the published zone as it was before. */
+async function runOurs(work: string, env: NodeJS.ProcessEnv): Promise<Run> {
+  const published = 'tables/books/processed'
+  rmSync(join(work, 'home', published), { recursive: true })
+  cpSync(join(work, 'saved', published), join(work, 'home', published), { recursive: true })
+  return runCommand([...NODE, CLI, 'batch', 'books', '-o', 'json'], env)
+}
+
+function runSql(mode: string, work: string, env: NodeJS.ProcessEnv): Promise<Run> {
+  const program = resolve('test/performance/rivals/hourly-sql.ts')
+  return runCommand([...NODE, program, mode, join(work, 'saved/tables/books'), join(work, 'out')], env)
+}
+
+function runSpark(spark: SparkRival, work: string): Promise<Run> {
+  const books = join(work, 'saved/tables/books')
+  return spark.run(
+    `hourly ${join(books, 'raw/data/bench')} ${join(books, 'processed/publication_year=*')} ${join(work, 'out')}`,
+  )
 }
 
 export async function benchHourly(options: BenchOptions): Promise<BenchReport> {
   const before = load()
   const work = mkdtempSync(join(tmpdir(), 'headrace-bench-'))
-  const home = join(work, 'home')
-  mkdirSync(home, { recursive: true })
-  const env = { ...process.env, HEADRACE_HOME: home }
+  const env = { ...process.env, HEADRACE_HOME: join(work, 'home') }
   let spark: SparkRival | undefined
   try {
-    await fill(home, 0, PUBLISHED, 1)
-    await runCommand([...NODE, CLI, 'batch', 'books', '--memory', '3GB', '-o', 'json'], env)
-    await fill(home, Math.floor(PUBLISHED * 0.944) - Math.floor(DELTA * 0.28), DELTA, 2)
-    cpSync(home, join(work, 'saved'), { recursive: true })
-    const restore = (): void => {
-      rmSync(join(home, 'tables/books/processed'), { recursive: true })
-      cpSync(join(work, 'saved/tables/books/processed'), join(home, 'tables/books/processed'), { recursive: true })
+    await prepare(work, env)
+    const report: BenchReport = {
+      bench: 'hourly',
+      ratios: {},
+      figures: { 'published keys': PUBLISHED, 'delta rows': DELTA },
+      load: [before, 0],
     }
-    const ours = async (): Promise<Run> => {
-      restore()
-      return runCommand([...NODE, CLI, 'batch', 'books', '-o', 'json'], env)
-    }
-    const rival = (mode: string) => (): Promise<Run> => runCommand([...NODE, resolve('test/performance/rivals/hourly-sql.ts'), mode, join(work, 'saved/tables/books'), join(work, 'out')], env)
-    const report: BenchReport = { bench: 'hourly', ratios: {}, figures: { 'published keys': PUBLISHED, 'delta rows': DELTA }, load: [before, 0] }
     const onSpark = async (): Promise<Run> => {
       spark ??= await startSparkRival()
-      return spark.run(`hourly ${join(work, 'saved/tables/books/raw/data/bench')} ${join(work, 'saved/tables/books/processed/publication_year=*')} ${join(work, 'out')}`)
+      return runSpark(spark, work)
     }
-    for (const mode of ['scan-and-write', 'best-sql', 'spark'].filter((one) => options.rival === undefined || one === options.rival)) {
+    for (const mode of ['scan-and-write', 'best-sql', 'spark'].filter(
+      (one) => options.rival === undefined || one === options.rival,
+    )) {
       if (mode === 'spark') for (let i = 0; i < 3; i += 1) await onSpark()
-      const runs = await alternate(options.pairs, ours, mode === 'spark' ? onSpark : rival(mode))
+      const rival = mode === 'spark' ? onSpark : (): Promise<Run> => runSql(mode, work, env)
+      const runs = await alternate(options.pairs, () => runOurs(work, env), rival)
       report.ratios[mode] = ratio(runs, (run) => run.wallS)
       report.ratios[`${mode} (CPU)`] = ratio(runs, (run) => run.cpuS)
       report.figures[`s ours beside ${mode}`] = Number(median(runs.ours.map((run) => run.wallS)).toFixed(2))

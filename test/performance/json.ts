@@ -116,10 +116,8 @@ function rival({ paths, isLines }: Shape): (messages: Buffer[]) => Sum {
     for (const way of steps) {
       let value = record
       for (const step of way) value = (value as Record<string, unknown>)[step]
-      const length = out.write(
-        typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value) : String(value),
-        end,
-      )
+      const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
+      const length = out.write(text, end)
       end = end < SLAB_BYTES / 2 ? end + length : 0
       sum.bytes += length
     }

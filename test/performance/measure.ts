@@ -1,4 +1,7 @@
-/** Alternated pairs on a machine that is as quiet as it gets: medians of ratios, CPU seconds beside wall, load said. */
+/**
+ * Alternated pairs on a machine that is as quiet as it gets: medians of ratios, CPU seconds beside wall, load
+ * said.
+ */
 import { spawn } from 'node:child_process'
 import { loadavg } from 'node:os'
 import { readFileSync } from 'node:fs'
@@ -22,19 +25,30 @@ export function median(values: number[]): number {
   return sorted[Math.floor(sorted.length / 2)]
 }
 
-/** Runs a command to its end; CPU is user + system of the whole tree, by the shell's own accounting. The last stdout line is JSON. */
+/**
+ * Runs a command to its end; CPU is user + system of the whole tree, by the shell's own accounting. The last
+ * stdout line is JSON.
+ */
 export async function runCommand(command: string[], env: NodeJS.ProcessEnv): Promise<Run> {
   await quiet()
   const started = performance.now()
-  const child = spawn('bash', ['-c', "TIMEFORMAT='@@ %U %S'; time \"$@\"", 'bash', ...command], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn('bash', ['-c', 'TIMEFORMAT=\'@@ %U %S\'; time "$@"', 'bash', ...command], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let [out, err] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
   const code = await new Promise<number | null>((done) => child.on('close', done))
   const wallS = (performance.now() - started) / 1000
   const times = /@@ ([\d.]+) ([\d.]+)/.exec(err)
-  if (code !== 0 || times === null) throw new Error(`${command.join(' ')} ended with ${code}\n${err.slice(-2000)}`)
-  return { wallS, cpuS: Number(times[1]) + Number(times[2]), result: JSON.parse(out.slice(out.indexOf('{'))) as Record<string, number> }
+  if (code !== 0 || times === null)
+    throw new Error(`${command.join(' ')} ended with ${code}\n${err.slice(-2000)}`)
+  return {
+    wallS,
+    cpuS: Number(times[1]) + Number(times[2]),
+    result: JSON.parse(out.slice(out.indexOf('{'))) as Record<string, number>,
+  }
 }
 
 /** Waits (at most 20 s) until the machine used less than 0.15 core over a second. */
@@ -48,12 +62,19 @@ async function quiet(): Promise<void> {
 
 /** Busy hundredths of a second of all cores since boot. */
 function busy(): number {
-  const [, user, nice, system, , , irq, soft] = readFileSync('/proc/stat', 'utf8').split('\n')[0].split(/\s+/).map(Number)
+  const [, user, nice, system, , , irq, soft] = readFileSync('/proc/stat', 'utf8')
+    .split('\n')[0]
+    .split(/\s+/)
+    .map(Number)
   return user + nice + system + irq + soft
 }
 
 /** Runs ours and the rival in turn; the order changes with each pair. */
-export async function alternate(pairs: number, ours: () => Promise<Run>, rival: () => Promise<Run>): Promise<{ ours: Run[]; rival: Run[] }> {
+export async function alternate(
+  pairs: number,
+  ours: () => Promise<Run>,
+  rival: () => Promise<Run>,
+): Promise<{ ours: Run[]; rival: Run[] }> {
   const all = { ours: [] as Run[], rival: [] as Run[] }
   for (let pair = 0; pair < pairs; pair += 1) {
     const order = pair % 2 === 0 ? (['ours', 'rival'] as const) : (['rival', 'ours'] as const)

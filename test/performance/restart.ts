@@ -16,8 +16,12 @@ export async function benchRestart(options: BenchOptions): Promise<BenchReport> 
   const broker = await startBroker({ folder: join(work, 'kafka'), fresh: true })
   const env = { ...process.env, HEADRACE_HOME: join(work, 'home'), HEADRACE_BROKERS: broker.address }
   const declaration = join(work, 'books.yaml')
-  writeFileSync(declaration, `${readFileSync('datasets/books.yaml', 'utf8')}\nstream: { commit_interval_ms: 250 }\n`)
-  const run = (...args: string[]): ReturnType<typeof spawn> => spawn(process.execPath, [...NODE, ...args], { env, stdio: 'ignore', detached: true })
+  writeFileSync(
+    declaration,
+    `${readFileSync('datasets/books.yaml', 'utf8')}\nstream: { commit_interval_ms: 250 }\n`,
+  )
+  const run = (...args: string[]): ReturnType<typeof spawn> =>
+    spawn(process.execPath, [...NODE, ...args], { env, stdio: 'ignore', detached: true })
   const log = join(work, 'home/tables/books/raw/_delta_log')
   const versions = (): number => {
     try {
@@ -47,6 +51,15 @@ export async function benchRestart(options: BenchOptions): Promise<BenchReport> 
     await broker.kill()
     rmSync(work, { recursive: true, force: true })
   }
-  const figures = { 'median ms': Math.round(median(times)), 'slowest ms': Math.round(Math.max(...times)), kills: times.length }
-  return { bench: 'restart', ratios: { 'promised / median': Number((PROMISED_MS / median(times)).toFixed(2)) }, figures, load: [before, load()] }
+  const figures = {
+    'median ms': Math.round(median(times)),
+    'slowest ms': Math.round(Math.max(...times)),
+    kills: times.length,
+  }
+  return {
+    bench: 'restart',
+    ratios: { 'promised / median': Number((PROMISED_MS / median(times)).toFixed(2)) },
+    figures,
+    load: [before, load()],
+  }
 }

@@ -3,6 +3,10 @@ import { runTransfer } from '../../src/main/service/transfer-job.ts'
 import type { Work } from '../../src/main/service/work.ts'
 
 const work = JSON.parse(process.argv[2]) as Work
-const { receipt } = await runTransfer(work, () => undefined, () => performance.now() / 1000)
+const { receipt } = await runTransfer(
+  work,
+  () => undefined,
+  () => performance.now() / 1000,
+)
 process.stdout.write(JSON.stringify({ rows: receipt.rows, rejected: receipt.rejected }))
 process.exit()

@@ -1,6 +1,7 @@
 /**
- * The stream on Spark against Spark's own streaming job, on the same topic, both warm: rows a second. And against ourselves: one
- * embedded process, and from how many cores on Spark is quicker than it, measured on few cores and projected to more.
+ * The stream on Spark against Spark's own streaming job, on the same topic, both warm: rows a second. And
+ * against ourselves: one embedded process, and from how many cores on Spark is quicker than it, measured on
+ * few cores and projected to more.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,7 +30,7 @@ export async function benchSpark(options: BenchOptions): Promise<BenchReport> {
     await runCommand([...NODE, 'produce', 'books', '--count', String(MESSAGES), '-o', 'json'], env)
     const server = await startSparkServer({ folder: join(work, 'spark'), master: 'local[2]', memory: '4g' })
     const ours = onSpark(work, env, server)
-    await againstStreaming(report, work, broker.address, ours, options)
+    await againstStreaming({ report, work, address: broker.address, ours, options })
     await againstEmbedded(report, work, env, ours)
     await server.kill()
     report.load[1] = load()
@@ -40,16 +41,29 @@ export async function benchSpark(options: BenchOptions): Promise<BenchReport> {
   }
 }
 
-/** Runs the stream job on a server that stays, so that it is warm; its CPU is the server's, its tasks' and our processes'. */
-function onSpark(work: string, env: NodeJS.ProcessEnv, server: SparkServer): (batchMessages?: number) => Promise<Run> {
+/**
+ * Runs the stream job on a server that stays, so that it is warm; its CPU is the server's, its tasks' and our
+ * processes'.
+ */
+function onSpark(
+  work: string,
+  env: NodeJS.ProcessEnv,
+  server: SparkServer,
+): (batchMessages?: number) => Promise<Run> {
   const tokenFile = join(work, 'token')
   writeFileSync(tokenFile, server.token)
   return async (batchMessages = 200_000) => {
     rmSync(join(work, 'home', 'tables'), { recursive: true, force: true })
     const declaration = join(work, 'books.yaml')
-    writeFileSync(declaration, `${readFileSync('datasets/books.yaml', 'utf8')}\nspark: { batch_messages: ${batchMessages} }\n`)
+    writeFileSync(
+      declaration,
+      `${readFileSync('datasets/books.yaml', 'utf8')}\nspark: { batch_messages: ${batchMessages} }\n`,
+    )
     const cpu = processCpuS(server.pid)
-    const run = await runCommand([...NODE, 'stream', declaration, '--until-caught-up', '--connect', server.address, '-o', 'json'], { ...env, HEADRACE_SPARK_TOKEN_FILE: tokenFile })
+    const run = await runCommand(
+      [...NODE, 'stream', declaration, '--until-caught-up', '--connect', server.address, '-o', 'json'],
+      { ...env, HEADRACE_SPARK_TOKEN_FILE: tokenFile },
+    )
     return { ...run, cpuS: run.cpuS + processCpuS(server.pid) - cpu }
   }
 }
@@ -60,7 +74,19 @@ function processCpuS(pid: number): number {
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100
 }
 
-async function againstStreaming(report: BenchReport, work: string, address: string, ours: () => Promise<Run>, options: BenchOptions): Promise<void> {
+async function againstStreaming({
+  report,
+  work,
+  address,
+  ours,
+  options,
+}: {
+  report: BenchReport
+  work: string
+  address: string
+  ours(): Promise<Run>
+  options: BenchOptions
+}): Promise<void> {
   if (options.rival !== undefined && options.rival !== 'structured-streaming') return
   const rival = await startSparkRival()
   const out = join(work, 'rival')
@@ -75,11 +101,18 @@ async function againstStreaming(report: BenchReport, work: string, address: stri
   }
   const runs = await alternate(options.pairs, ours, streaming)
   rival.close()
-  if (runs.ours[0].result.accepted !== runs.rival[0].result.accepted) throw new Error(`not the same rows out: ours ${runs.ours[0].result.accepted}, structured streaming ${runs.rival[0].result.accepted}`)
+  if (runs.ours[0].result.accepted !== runs.rival[0].result.accepted)
+    throw new Error(
+      `not the same rows out: ours ${runs.ours[0].result.accepted}, structured streaming ${runs.rival[0].result.accepted}`,
+    )
   report.ratios['structured-streaming'] = ratio(runs, (run) => run.wallS)
   report.ratios['structured-streaming (CPU)'] = ratio(runs, (run) => run.cpuS)
   const rate = (all: Run[]): number => Math.round(MESSAGES / median(all.map((run) => run.wallS)))
-  Object.assign(report.figures, { 'messages/s ours on Spark, start of the job included': rate(runs.ours), 'messages/s structured streaming, its query alone': rate(runs.rival), 'rows accepted, by both': runs.ours[0].result.accepted })
+  Object.assign(report.figures, {
+    'messages/s ours on Spark, start of the job included': rate(runs.ours),
+    'messages/s structured streaming, its query alone': rate(runs.rival),
+    'rows accepted, by both': runs.ours[0].result.accepted,
+  })
 }
 
 interface Batch {
@@ -90,14 +123,21 @@ interface Batch {
 /** What the job's commits say of its full batches. */
 async function batchesOf(work: string, least: number): Promise<Batch[]> {
   const versions = await history(createLocalStore(join(work, 'home/tables/books/raw')), 500)
-  return versions.map((one) => one.commit?.headrace?.work as Batch | undefined).filter((one) => one !== undefined && one.units >= least) as Batch[]
+  return versions
+    .map((one) => one.commit?.headrace?.work as Batch | undefined)
+    .filter((one) => one !== undefined && one.units >= least) as Batch[]
 }
 
 /**
- * Time of a batch of m messages on n cores: a + b * m / n. a and b are fitted to two sizes on two cores, and have to foretell a
- * third size; what they miss it by is the projection's error.
+ * Time of a batch of m messages on n cores: a + b * m / n. a and b are fitted to two sizes on two cores, and
+ * have to foretell a third size; what they miss it by is the projection's error.
  */
-async function againstEmbedded(report: BenchReport, work: string, env: NodeJS.ProcessEnv, ours: (batchMessages: number) => Promise<Run>): Promise<void> {
+async function againstEmbedded(
+  report: BenchReport,
+  work: string,
+  env: NodeJS.ProcessEnv,
+  ours: (batchMessages: number) => Promise<Run>,
+): Promise<void> {
   const timeOf = async (size: number): Promise<Batch> => {
     await ours(size)
     const batches = await batchesOf(work, size * 0.9)
@@ -121,8 +161,15 @@ async function againstEmbedded(report: BenchReport, work: string, env: NodeJS.Pr
     'messages/s embedded, one process on 2 cores': Math.round(rate),
     'batch on Spark: fixed cost in ms': Math.round(a),
     'batch on Spark: messages/s and core': Math.round(1000 / b),
-    'messages/s on Spark, 2 cores, batches of 200,000': Math.round((200_000 / (a + (b * 200_000) / cores)) * 1000),
-    ...Object.fromEntries([2, 4, 8, 16].map((n) => [`messages a batch from which Spark on ${n} cores is quicker than one embedded process (projected)`, volume(n)])),
+    'messages/s on Spark, 2 cores, batches of 200,000': Math.round(
+      (200_000 / (a + (b * 200_000) / cores)) * 1000,
+    ),
+    ...Object.fromEntries(
+      [2, 4, 8, 16].map((n) => [
+        `messages a batch from which Spark on ${n} cores is quicker than one embedded process (projected)`,
+        volume(n),
+      ]),
+    ),
     'error of the projection at a size it was not fitted to': `${(error * 100).toFixed(0)} %`,
   })
 }

@@ -4,7 +4,7 @@ import { parse } from 'txml/txml'
 import { createSlab } from '../../src/core/slab.ts'
 import { clearRecords } from '../../src/formats/records.ts'
 import { createXmlScanner } from '../../src/formats/xml/scanner.ts'
-import { compileShape } from '../../src/formats/xml/shape.ts'
+import { compileShape } from '../../src/formats/xml/compile-shape.ts'
 import { sampleMessage } from '../../src/sample/library.ts'
 import type { BenchOptions } from './bench.ts'
 import { load, median, type BenchReport } from './measure.ts'
@@ -17,11 +17,19 @@ const WIDE = /[\u0080-\u00ff]/
 type Parser = (messages: Buffer[]) => { rows: number; bytes: number }
 
 function ours(): Parser {
-  const scanner = createXmlScanner(compileShape({ record: '/library/book', fields: FIELDS.map((path) => ({ path })), ignore: [], namespaces: {} }), { depth: 128, attributes: 256, nameBytes: 1024, textBytes: 1 << 24 })
+  const scanner = createXmlScanner(
+    compileShape({
+      record: '/library/book',
+      fields: FIELDS.map((path) => ({ path })),
+      ignore: [],
+      namespaces: {},
+    }),
+    { depth: 128, attributes: 256, nameBytes: 1024, textBytes: 1 << 24 },
+  )
   const slab = createSlab(4 << 20)
   return (messages) => {
     const sum = { rows: 0, bytes: 0 }
-    for (let i = 0; i < messages.length; ) {
+    for (let i = 0; i < messages.length;) {
       clearRecords(scanner.records)
       let end = 0
       const ends: number[] = []
@@ -37,11 +45,14 @@ function ours(): Parser {
       }
       const { cells, rows, width } = scanner.records
       sum.rows += rows
-      // Values as text, as the others give them: slices of one decoded string, decoded again only where they are not ASCII.
+      // Values as text, as the others give them: slices of one decoded string, decoded again only where they
+      // are not ASCII.
       const text = slab.bytes.toString('latin1', 0, slab.end)
       for (let cell = 0; cell < rows * width * 2; cell += 2) {
         const value = text.substring(cells[cell], cells[cell] + cells[cell + 1])
-        sum.bytes += WIDE.test(value) ? Buffer.byteLength(Buffer.from(value, 'latin1').toString('utf8')) : value.length
+        sum.bytes += WIDE.test(value)
+          ? Buffer.byteLength(Buffer.from(value, 'latin1').toString('utf8'))
+          : value.length
       }
     }
     return sum
@@ -101,16 +112,23 @@ export async function benchXml(options: BenchOptions): Promise<BenchReport> {
     for (const [name, parser] of Object.entries(parsers)) {
       const started = performance.now()
       const found = parser(messages)
-      if (found.rows !== expected.rows || Math.abs(found.bytes - expected.bytes) > expected.bytes * 0.02) throw new Error(`${name} found ${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`)
+      if (found.rows !== expected.rows || Math.abs(found.bytes - expected.bytes) > expected.bytes * 0.02)
+        throw new Error(`${name} found ${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`)
       if (round >= 0) times[name].push((performance.now() - started) / 1000)
     }
   }
-  const against = (rival: string): number => Number(median(times.ours.map((time, i) => times[rival][i] / time)).toFixed(2))
+  const against = (rival: string): number =>
+    Number(median(times.ours.map((time, i) => times[rival][i] / time)).toFixed(2))
   const rate = (name: string): number => Math.round(MESSAGES / median(times[name]))
   return {
     bench: 'xml',
     ratios: { saxes: against('saxes'), txml: against('txml') },
-    figures: { 'messages/s ours': rate('ours'), 'messages/s saxes': rate('saxes'), 'messages/s txml': rate('txml'), records: expected.rows },
+    figures: {
+      'messages/s ours': rate('ours'),
+      'messages/s saxes': rate('saxes'),
+      'messages/s txml': rate('txml'),
+      records: expected.rows,
+    },
     load: [before, load()],
   }
 }

@@ -1,25 +1,37 @@
 /** The window against a model: a list of the newest N identities. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createDedupWindow, fitWindow, hashBytes, hashHigh, hashLow, windowBytes } from '../../src/planning/dedup-window.ts'
+import {
+  createDedupWindow,
+  fitWindow,
+  hashBytes,
+  hashHigh,
+  hashLow,
+  windowBytes,
+} from '../../src/planning/dedup-window.ts'
 
 test('behaves like a list of the newest N, whatever the order', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 40 }), fc.array(fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 1 })), { maxLength: 400 }), (capacity, stream) => {
-      const window = createDedupWindow(capacity)
-      const model: [number, number][] = []
-      for (const [id, content] of stream) {
-        const known = model.find(([one]) => one === id)
-        const expected = known === undefined ? 'new' : known[1] === content ? 'duplicate' : 'conflict'
-        if (known === undefined) {
-          model.push([id, content])
-          if (model.length > capacity) model.shift()
+    fc.property(
+      fc.integer({ min: 1, max: 40 }),
+      fc.array(fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 1 })), { maxLength: 400 }),
+      (capacity, stream) => {
+        const window = createDedupWindow(capacity)
+        const model: [number, number][] = []
+        for (const [id, content] of stream) {
+          const known = model.find(([one]) => one === id)
+          const again = known?.[1] === content ? 'duplicate' : 'conflict'
+          const expected = known === undefined ? 'new' : again
+          if (known === undefined) {
+            model.push([id, content])
+            if (model.length > capacity) model.shift()
+          }
+          // Low words collide on purpose, so that probing and forgetting are exercised.
+          expect(window.see(id, id % 4, content)).toBe(expected)
         }
-        // Low words collide on purpose, so that probing and forgetting are exercised.
-        expect(window.see(id, id % 4, content)).toBe(expected)
-      }
-      expect(window.size).toBe(model.length)
-    }),
+        expect(window.size).toBe(model.length)
+      },
+    ),
   )
 })
 

@@ -22,7 +22,11 @@ function collected(rows: number[][], part = 0, of = 1): string[] {
   collector.begin(part, of)
   for (let from = 0; from < rows.length; from += 1000) {
     const chunk = rows.slice(from, from + 1000)
-    collector.add(Int32Array.from(chunk.flatMap((row) => row.slice(0, 4))), Float64Array.from(chunk.map((row) => row[4])), chunk.length)
+    collector.add(
+      Int32Array.from(chunk.flatMap((row) => row.slice(0, 4))),
+      Float64Array.from(chunk.map((row) => row[4])),
+      chunk.length,
+    )
   }
   const { words, positions, count } = collector.sorted()
   return Array.from({ length: count }, (_, i) => `${words.subarray(i * 4, i * 4 + 4).join()}@${positions[i]}`)
@@ -30,7 +34,10 @@ function collected(rows: number[][], part = 0, of = 1): string[] {
 
 const KINDS: [string, (i: number) => number[]][] = [
   ['hashes', () => [word(), word(), word(), word()]],
-  ['few keys, many times each', () => [word() % 20, 1, 2, 3].map((one, i) => (i === 0 ? one * 100_000_007 : one) | 0)],
+  [
+    'few keys, many times each',
+    () => [word() % 20, 1, 2, 3].map((one, i) => (i === 0 ? one * 100_000_007 : one) | 0),
+  ],
   ['one key', () => [-5, 5, -5, 5]],
   ['keys that differ in their last word only', () => [77, 77, 77, word() % 50]],
 ]
@@ -38,9 +45,14 @@ const KINDS: [string, (i: number) => number[]][] = [
 test.each(KINDS)('%s', (_, make) => {
   for (const size of [1, 2, 100, 30_000]) {
     const rows = Array.from({ length: size }, (_unused, i) => [...make(i), i])
-    const shuffled = rows.map((row) => ({ row, at: chance() })).toSorted((a, b) => a.at - b.at).map(({ row }) => row)
+    const shuffled = rows
+      .map((row) => ({ row, at: chance() }))
+      .toSorted((a, b) => a.at - b.at)
+      .map(({ row }) => row)
     expect(collected(shuffled)).toEqual(oracle(rows))
-    expect([0, 1, 2].flatMap((part) => collected(shuffled, part, 3)).toSorted()).toEqual(oracle(rows).toSorted())
+    expect([0, 1, 2].flatMap((part) => collected(shuffled, part, 3)).toSorted()).toEqual(
+      oracle(rows).toSorted(),
+    )
   }
 })
 
@@ -48,5 +60,9 @@ test('what is published is left out', () => {
   const collector = createKeyCollector(4)
   collector.add(Int32Array.from([3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0]), Float64Array.from([10, 11, 12]), 3)
   const missing = missingKeys(collector.sorted(), Uint8Array.from([0, 1, 0]))
-  expect([missing.count, [...missing.words], [...missing.positions]]).toEqual([2, [1, 0, 0, 0, 3, 0, 0, 0], [11, 10]])
+  expect([missing.count, [...missing.words], [...missing.positions]]).toEqual([
+    2,
+    [1, 0, 0, 0, 3, 0, 0, 0],
+    [11, 10],
+  ])
 })

@@ -21,7 +21,7 @@ function datasetOf(columns: string, more = '', record = JSON_RECORD): Dataset {
 function check(dataset: Dataset, texts: string[]): { rejects: Reject[]; values: (string | null)[] } {
   const checker = compileChecks(dataset, dataset.columns)
   const { text, cells } = laidOut(texts)
-  const rejects = checker.check(text, cells, texts.length, [], new Uint8Array(texts.length))
+  const rejects = checker.check(text, { cells, rows: texts.length, issues: [] }, new Uint8Array(texts.length))
   const { values } = checker.columns[0]
   return {
     rejects,

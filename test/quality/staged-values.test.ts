@@ -1,6 +1,7 @@
 /**
- * From the checks through the casts of DuckDB's COPY into a file and back: each value that a check accepts is in the file as the
- * model in Python has it, as a column, in an array and in an array's objects. No cast fails or changes anything.
+ * From the checks through the casts of DuckDB's COPY into a file and back: each value that a check accepts is
+ * in the file as the model in Python has it, as a column, in an array and in an array's objects. No cast
+ * fails or changes anything.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -47,8 +48,9 @@ async function written(
   const broken: string[] = []
   checks.forEach((check, i) => {
     ensureRows(check.values, rows)
-    check.checkAll(text, cells.subarray(i * rows * 2), 0, 1, rows, new Uint8Array(rows), (row, rule) =>
-      broken.push(`${columns[i].name} ${rule} ${JSON.stringify(textsOf[i][row])}`),
+    check.checkAll(
+      { text, cells: cells.subarray(i * rows * 2), index: 0, width: 1, rows, skip: new Uint8Array(rows) },
+      (row, rule) => broken.push(`${columns[i].name} ${rule} ${JSON.stringify(textsOf[i][row])}`),
     )
   })
   expect(broken).toEqual([])

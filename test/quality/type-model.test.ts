@@ -1,6 +1,7 @@
 /**
- * Every type against a model written apart from the code, in Python: the same verdict and the same value for generated texts, at
- * the top level (in bulk and one by one), as an item of an array and as a sub-field. HEADRACE_TYPE_TEXTS says how many a type.
+ * Every type against a model written apart from the code, in Python: the same verdict and the same value for
+ * generated texts, at the top level (in bulk and one by one), as an item of an array and as a sub-field.
+ * HEADRACE_TYPE_TEXTS says how many a type.
  */
 import { expect, test } from 'vitest'
 import { ensureRows } from '../../src/core/rows.ts'
@@ -22,7 +23,10 @@ import {
 const COUNT = Number(process.env.HEADRACE_TYPE_TEXTS ?? 20_000)
 const SEED = Number(process.env.HEADRACE_SEED ?? Math.floor(Math.random() * 1e6))
 
-/** When Ireland's summers ended before 1940 depends on the edition of the time zone database: Node's and Python's differ. */
+/**
+ * When Ireland's summers ended before 1940 depends on the edition of the time zone database: Node's and
+ * Python's differ.
+ */
 const isDisputed = ({ timezone }: TypeSettings, text: string): boolean =>
   timezone === 'Europe/Dublin' && /19[0-3]\d/.test(text)
 
@@ -44,7 +48,11 @@ test.each(SCALAR_TYPES)('%s: what we read is what the model reads', { timeout: 6
     }
     for (const [i, { text, expected: wanted }] of group.entries())
       for (const [way, verdicts] of Object.entries(judged))
-        if (verdicts[i] !== undefined && !isDisputed(settings, text) && JSON.stringify(verdicts[i]) !== JSON.stringify(wanted))
+        if (
+          verdicts[i] !== undefined &&
+          !isDisputed(settings, text) &&
+          JSON.stringify(verdicts[i]) !== JSON.stringify(wanted)
+        )
           differences.push({ way, settings, text, wanted, found: verdicts[i] })
   }
   expect(differences.slice(0, 10)).toEqual([])
@@ -80,8 +88,9 @@ function checked(
   const { text, cells } = laidOut(texts)
   ensureRows(check.values, texts.length)
   const rules = new Map<number, { rule: string; where: string }>()
-  check.checkAll(text, cells, 0, 1, texts.length, new Uint8Array(texts.length), (row, rule) =>
-    rules.set(row, { rule, where: check.fault?.where ?? '' }),
+  check.checkAll(
+    { text, cells, index: 0, width: 1, rows: texts.length, skip: new Uint8Array(texts.length) },
+    (row, rule) => rules.set(row, { rule, where: check.fault?.where ?? '' }),
   )
   const { values } = check
   const canonicalOf = (row: number): string | undefined => {

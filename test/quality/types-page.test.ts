@@ -1,4 +1,7 @@
-/** docs/reference/types.md, run: every example is judged by the real check, every type is found in a real file. */
+/**
+ * docs/reference/types.md, run: every example is judged by the real check, every type is found in a real
+ * file.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

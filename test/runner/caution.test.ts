@@ -1,6 +1,12 @@
 /** How a range gets narrower after deaths, and wider after commits. */
 import { expect, test } from 'vitest'
-import { NO_CAUTION, afterCommit, afterIsolation, afterSilentDeath, type Caution } from '../../src/runner/caution.ts'
+import {
+  NO_CAUTION,
+  afterCommit,
+  afterIsolation,
+  afterSilentDeath,
+  type Caution,
+} from '../../src/runner/caution.ts'
 
 /** Bounds after each of `count` applications of a step. */
 const bounds = (start: Caution, count: number, step: (caution: Caution) => Caution): number[] => {

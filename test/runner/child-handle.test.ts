@@ -31,12 +31,26 @@ function staged(): Staged {
       onMessage: (handler) => void (hear = handler),
       onEnd: (handler) => void (end = handler),
     },
-    { settings: {} as ChildSettings, onAlive: () => undefined, onTrouble: () => undefined, onAllRead: () => undefined, nowMs: Date.now },
+    {
+      settings: {} as ChildSettings,
+      onAlive: () => undefined,
+      onTrouble: () => undefined,
+      onAllRead: () => undefined,
+      nowMs: Date.now,
+    },
   )
   return { handle, sent, kills, says: (message) => hear(message) }
 }
 
-const ALIVE: ToSupervisor = { type: 'alive', rssBytes: 0, heapBytes: 0, ends: [], positions: [], windowBytes: 0, windowMessages: 0 }
+const ALIVE: ToSupervisor = {
+  type: 'alive',
+  rssBytes: 0,
+  heapBytes: 0,
+  ends: [],
+  positions: [],
+  windowBytes: 0,
+  windowMessages: 0,
+}
 
 test('one that was retired and goes on, its heart beating, is killed when a silent one would be', async () => {
   const { handle, sent, kills, says } = staged()
@@ -57,5 +71,9 @@ test('one that says nothing is killed; one that speaks is not', async () => {
     await vi.advanceTimersByTimeAsync(LIMITS.childHeartbeatMs)
     speaking.says(ALIVE)
   }
-  expect([silent.handle.ended, silent.handle.endReason, speaking.handle.ended]).toEqual([true, 'said nothing for 30 s', false])
+  expect([silent.handle.ended, silent.handle.endReason, speaking.handle.ended]).toEqual([
+    true,
+    'said nothing for 30 s',
+    false,
+  ])
 })

@@ -157,11 +157,9 @@ function run(world: World): { deaths: number; recovery: Recovery } {
         ? slice.from + Math.floor((world.bad.ordinal - slice.from) / slice.rows) * slice.rows
         : 0
     const end = sliced && slice !== undefined ? Math.min(slice.until, from + slice.rows) : world.records
-    const step: Step | undefined = !recovery.careful
-      ? undefined
-      : batchMessages === 1 || sliced
-        ? { doing: 'write', ...at, from, until: end }
-        : { doing: 'write' }
+    const writes: Step =
+      batchMessages === 1 || sliced ? { doing: 'write', ...at, from, until: end } : { doing: 'write' }
+    const step = recovery.careful ? writes : undefined
     const verdict = afterDeath(recovery, {
       ...DEATH,
       step,
@@ -176,12 +174,14 @@ function run(world: World): { deaths: number; recovery: Recovery } {
 test('a record that kills who writes it is found among millions, alone, within the bound', () => {
   fc.assert(
     fc.property(
-      fc.integer({ min: 1, max: 20_000 }),
-      fc.integer({ min: 1, max: 1_000_000 }),
-      fc.nat(),
-      fc.nat(),
-      fc.boolean(),
-      (messages, records, m, r, folder) => {
+      fc.record({
+        messages: fc.integer({ min: 1, max: 20_000 }),
+        records: fc.integer({ min: 1, max: 1_000_000 }),
+        m: fc.nat(),
+        r: fc.nat(),
+        folder: fc.boolean(),
+      }),
+      ({ messages, records, m, r, folder }) => {
         const bad = { offset: m % messages, ordinal: r % records }
         const { deaths, recovery } = run({ messages, records, bad, folder })
         expect([recovery.poison, recovery.refused.map((one) => [one.offset, one.ordinal])]).toEqual([

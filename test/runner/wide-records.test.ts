@@ -1,4 +1,7 @@
-/** Records of many columns with few values each: more of them than have room at a time are read in turns, none is lost or read twice. */
+/**
+ * Records of many columns with few values each: more of them than have room at a time are read in turns, none
+ * is lost or read twice.
+ */
 import { expect, test } from 'vitest'
 import { checkDataset } from '../../src/dataset/check.ts'
 import type { Dataset } from '../../src/dataset/declaration.ts'
@@ -56,7 +59,8 @@ function found({ rows, cells, width, issues }: Records, { bytes }: Slab): string
     if (wrong.has(row)) return 'wrong'
     const values: string[] = []
     for (let column = 0, at = row * width * 2; column < width; column += 1, at += 2)
-      if (cells[at + 1] >= 0) values.push(`c${column}=${bytes.toString('utf8', cells[at], cells[at] + cells[at + 1])}`)
+      if (cells[at + 1] >= 0)
+        values.push(`c${column}=${bytes.toString('utf8', cells[at], cells[at] + cells[at + 1])}`)
     return values.join()
   })
 }

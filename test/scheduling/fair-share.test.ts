@@ -8,14 +8,25 @@ interface Waiting {
   cost: number
 }
 
-/** Every tenant always has work; the smallest tag is served. Returns the core-minutes that each got, and the longest wait in dispatches. */
-function serve(weights: number[], dispatches: number, costOf: (tenant: number) => number, priorityOf: (tenant: number) => Priority = () => 'medium'): number[] {
+/**
+ * Every tenant always has work; the smallest tag is served. Returns the core-minutes that each got, and the
+ * longest wait in dispatches.
+ */
+function serve(
+  weights: number[],
+  dispatches: number,
+  costOf: (tenant: number) => number,
+  priorityOf: (tenant: number) => Priority = () => 'medium',
+): number[] {
   const shares = weights.map((weight): Share => ({ weight, lastTag: 0 }))
   let virtual = 0
   const queue: Waiting[] = []
   const add = (tenant: number): void => {
     const cost = costOf(tenant)
-    const { tag, lastTag } = nextTag(shares[tenant], virtual, { coreMinutes: cost, priority: priorityOf(tenant) })
+    const { tag, lastTag } = nextTag(shares[tenant], virtual, {
+      coreMinutes: cost,
+      priority: priorityOf(tenant),
+    })
     shares[tenant].lastTag = lastTag
     queue.push({ tenant, tag, cost })
   }
@@ -37,11 +48,17 @@ test('after 10,000 dispatches each tenant has its share within 2 %, whatever its
   const served = serve(weights, 10_000, () => 1 + Math.floor(chance() * 120))
   const total = served.reduce((sum, one) => sum + one, 0)
   const bought = weights.reduce((sum, one) => sum + one, 0)
-  for (const [i, got] of served.entries()) expect(Math.abs(got / total - weights[i] / bought), `tenant ${i}`).toBeLessThan(0.02)
+  for (const [i, got] of served.entries())
+    expect(Math.abs(got / total - weights[i] / bought), `tenant ${i}`).toBeLessThan(0.02)
 })
 
 test('a tenant that marks everything high gets no larger share by it', () => {
-  const served = serve([1, 1], 10_000, () => 30, (tenant) => (tenant === 0 ? 'high' : 'low'))
+  const served = serve(
+    [1, 1],
+    10_000,
+    () => 30,
+    (tenant) => (tenant === 0 ? 'high' : 'low'),
+  )
   expect(Math.abs(served[0] / (served[0] + served[1]) - 0.5)).toBeLessThan(0.02)
 })
 

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import { generated } from '../../scripts/generate.ts'
 import { checkErrorPage, findUntidy, readSources } from '../../scripts/tidy.ts'
 
-const rulesOf = (path: string, text: string, more: { path: string; text: string }[] = []): string[] => findUntidy([{ path, text }, ...more]).map((one) => one.rule)
+const rulesOf = (path: string, text: string, more: { path: string; text: string }[] = []): string[] =>
+  findUntidy([{ path, text }, ...more]).map((one) => one.rule)
 const lines = (count: number): string => Array.from({ length: count }, (_, i) => `  work(${i})`).join('\n')
 
 test('the project is tidy, and its error page agrees with the table', () => {
@@ -18,8 +19,18 @@ test('generated files are up to date', () => {
 
 test.each([
   ['an arrow that points up', 'src/core/a.ts', "import { b } from '../dataset/b.ts'\n", 'arrow'],
-  ['an adapter that knows another', 'src/lakehouse/a.ts', "import { b } from '../engines/duckdb/b.ts'\n", 'arrow'],
-  ['a connector that knows its sibling', 'src/connectors/kafka/a.ts', "import { b } from '../files/b.ts'\n", 'arrow'],
+  [
+    'an adapter that knows another',
+    'src/lakehouse/a.ts',
+    "import { b } from '../engines/duckdb/b.ts'\n",
+    'arrow',
+  ],
+  [
+    'a connector that knows its sibling',
+    'src/connectors/kafka/a.ts',
+    "import { b } from '../files/b.ts'\n",
+    'arrow',
+  ],
   ['the world in a pure folder', 'src/formats/a.ts', "import { readFile } from 'node:fs'\n", 'arrow'],
   ['a dependency in core', 'src/core/a.ts', "import { x } from 'yaml'\n", 'arrow'],
   ['src that imports tests', 'src/runner/a.ts', "import { x } from '../../test/x.ts'\n", 'arrow'],
@@ -32,9 +43,16 @@ test.each([
   ['printing past the output', 'src/cli/a.ts', "console.log('x')\n", 'call'],
   ['a lone test', 'test/a.test.ts', `test${'.only'}('x', () => {})\n`, 'call'],
   ['a long file', 'src/core/a.ts', 'const a = 1\n'.repeat(400), 'file-length'],
+  ['a wide line of code', 'src/core/a.ts', `const a = [${'1, '.repeat(40)}1]\n`, 'width'],
+  ['a wide comment', 'src/core/a.ts', `// ${'word '.repeat(30)}\n`, 'width'],
   ['a long function', 'src/core/a.ts', `function a() {\n${lines(80)}\n}\n`, 'function-length'],
 ])('finds %s', (_, path, text, rule) => {
   expect(rulesOf(path, text)).toContain(rule)
+})
+
+test('leaves a text alone that runs over the edge, and what stands before it', () => {
+  expect(rulesOf('src/core/a.ts', `const a = '${'word '.repeat(30)}'\n`)).not.toContain('width')
+  expect(rulesOf('src/core/a.ts', `const a = sql\`SELECT ${'x, '.repeat(50)}\`\n`)).not.toContain('width')
 })
 
 test('finds a cycle, and not one of types only', () => {
@@ -45,6 +63,9 @@ test('finds a cycle, and not one of types only', () => {
 
 test('finds an error that the page lacks, has too much, or says otherwise', () => {
   const page = readFileSync('docs/reference/errors.md', 'utf8')
-  expect(checkErrorPage(page.replace('## `usage`', '## `usag`')).map((one) => one.message)).toEqual(['usage is missing', 'usag is not in the table'])
+  expect(checkErrorPage(page.replace('## `usage`', '## `usag`')).map((one) => one.message)).toEqual([
+    'usage is missing',
+    'usag is not in the table',
+  ])
   expect(checkErrorPage(page.replace('No space left while writing', 'Full:'))).toHaveLength(1)
 })

@@ -1,4 +1,7 @@
-/** What a tenant writes is checked where nothing waits for it: named when it is too much, and others are answered meanwhile. */
+/**
+ * What a tenant writes is checked where nothing waits for it: named when it is too much, and others are
+ * answered meanwhile.
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { HeadraceError } from '../../src/core/errors.ts'
 import { createChecker, type Checker } from '../../src/main/service/checker.ts'

@@ -7,7 +7,10 @@ const TENANTS = 1_100
 let service: TestService
 beforeAll(async () => {
   service = await testService()
-  await run(service.url, `INSERT INTO tenants (tenant_name) SELECT 'tenant ' || i FROM generate_series(1, ${TENANTS}) i`)
+  await run(
+    service.url,
+    `INSERT INTO tenants (tenant_name) SELECT 'tenant ' || i FROM generate_series(1, ${TENANTS}) i`,
+  )
   process.env.HEADRACE_URL = await service.api.listen({ host: '127.0.0.1', port: 0 })
   process.env.HEADRACE_TOKEN = service.operator
 })
@@ -28,19 +31,37 @@ test('a list is all of it, in its order, each thing once; or as many as were ask
 
 test('a tenant is found by its name, among all, in whatever letters', async () => {
   const client = createClient()
-  for (const name of ['tenant 1', 'tenant 700', 'TENANT 1100']) expect(await client.tenant(name)).toMatch(/^[0-9a-f-]{36}$/)
+  for (const name of ['tenant 1', 'tenant 700', 'TENANT 1100'])
+    expect(await client.tenant(name)).toMatch(/^[0-9a-f-]{36}$/)
   await expect(client.tenant('tenant 1101')).rejects.toMatchObject({ code: 'not_found' })
 })
 
 test('a job is found by its name in its own tenant, and no deleted one is', async () => {
   const { id, editor } = await service.tenant('named')
   const other = await service.tenant('other')
-  const make = async (tenant: { id: string; editor: string }, name: string): Promise<string> => (await service.call<{ job_id: string }>('POST', `/tenants/${tenant.id}/jobs`, { token: tenant.editor, body: { ...JOB, job_name: name } })).body.job_id
+  const make = async (tenant: { id: string; editor: string }, name: string): Promise<string> =>
+    (
+      await service.call<{ job_id: string }>('POST', `/tenants/${tenant.id}/jobs`, {
+        token: tenant.editor,
+        body: { ...JOB, job_name: name },
+      })
+    ).body.job_id
   const [gone] = [await make({ id, editor }, 'orders'), await make(other, 'orders')]
   await service.call('DELETE', `/tenants/${id}/jobs/${gone}`, { token: editor })
-  const found = async (name: string): Promise<string[]> => (await service.call<{ items: { job_id: string }[] }>('GET', `/tenants/${id}/jobs?name=${encodeURIComponent(name)}`, { token: editor })).body.items.map((one) => one.job_id)
+  const found = async (name: string): Promise<string[]> =>
+    (
+      await service.call<{ items: { job_id: string }[] }>(
+        'GET',
+        `/tenants/${id}/jobs?name=${encodeURIComponent(name)}`,
+        { token: editor },
+      )
+    ).body.items.map((one) => one.job_id)
   expect(await found('orders')).toEqual([])
   const made = await make({ id, editor }, 'orders')
   await make({ id, editor }, 'orders 2')
-  expect([await found('ORDERS'), await found('order_'), await found("x' OR '1'='1")]).toEqual([[made], [], []])
+  expect([await found('ORDERS'), await found('order_'), await found("x' OR '1'='1")]).toEqual([
+    [made],
+    [],
+    [],
+  ])
 })

@@ -11,15 +11,15 @@ const ids = (found: { execution_id: string }[]): string[] => found.map((one) => 
 test('set back by 50 minutes, no job starts beside itself, and nothing where there is no room', async () => {
   const tenant = await buyer({ hours: 100, jobs: 3 })
   const [long, wide, other] = tenant.jobs
-  const first = await queue(tenant, long) as string
-  const filling = await queue(tenant, wide, { cpuCores: 19, memoryGb: 38 }) as string
+  const first = (await queue(tenant, long)) as string
+  const filling = (await queue(tenant, wide, { cpuCores: 19, memoryGb: 38 })) as string
   await round()
   const claimed = await take()
   expect(ids(claimed)).toEqual([first, filling].toSorted())
   clock.ms -= BACK_MS
   // Slots of the past are free: by this clock the two that come now are booked for now.
   await slowRound(service.context)
-  const [again, beside] = [await queue(tenant, long) as string, await queue(tenant, other) as string]
+  const [again, beside] = [(await queue(tenant, long)) as string, (await queue(tenant, other)) as string]
   await round()
   for (const one of [await row(again), await row(beside)])
     expect([one.status, (one.booked_from as Date).getTime() <= clock.ms]).toEqual(['booked', true])

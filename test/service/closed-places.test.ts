@@ -1,4 +1,7 @@
-/** Where tenants may not reach, whatever is allowed: addresses of this machine and of clouds, private networks by webhook, the home of the service. */
+/**
+ * Where tenants may not reach, whatever is allowed: addresses of this machine and of clouds, private networks
+ * by webhook, the home of the service.
+ */
 import { createServer } from 'node:http'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'

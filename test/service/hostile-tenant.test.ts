@@ -1,4 +1,7 @@
-/** A tenant that sends the most expensive requests there are, beside one that works: answers by name and of bounded size, and no lease is lost. */
+/**
+ * A tenant that sends the most expensive requests there are, beside one that works: answers by name and of
+ * bounded size, and no lease is lost.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'kysely'

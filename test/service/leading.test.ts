@@ -1,4 +1,7 @@
-/** Who leads the scheduling: one at a time, for as long as its round takes, and somebody else soon after it is gone. */
+/**
+ * Who leads the scheduling: one at a time, for as long as its round takes, and somebody else soon after it is
+ * gone.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { expect, test } from 'vitest'
@@ -9,7 +12,8 @@ import { testService } from '../support/service.ts'
 test('a round that takes long keeps the lead; a leader that stops leaves it at once', async () => {
   const service = await testService()
   const { gate } = service.context
-  const other = (): Promise<bigint | undefined> => holdLease(gate.service, { name: 'scheduler', holder: 'other', leaseMs: 1 })
+  const other = (): Promise<bigint | undefined> =>
+    holdLease(gate.service, { name: 'scheduler', holder: 'other', leaseMs: 1 })
   const scheduler = startScheduler(service.context, () => undefined)
   await expect.poll(() => gate.service.selectFrom('leases').select('holder').execute()).toHaveLength(1)
   const blocker = new pg.Client({ connectionString: service.url })

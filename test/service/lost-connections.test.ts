@@ -1,4 +1,7 @@
-/** What the drivers say of a connection that is gone, each in its own way: tried again, and not taken for a mistake of the source. */
+/**
+ * What the drivers say of a connection that is gone, each in its own way: tried again, and not taken for a
+ * mistake of the source.
+ */
 import { expect, test } from 'vitest'
 import { isConnectionLost } from '../../src/connectors/table-source.ts'
 

@@ -50,15 +50,13 @@ const COLUMNS: Declared[] = [
     stream: { type: 'timestamp', timezone: 'Europe/Berlin' },
   },
 ]
+/** Texts of columns whose type does not say all. */
+const CHOSEN: Record<string, string[] | undefined> = {
+  day: ['01.02.2024', '31.02.2024', '-', '2024-01-01', ''],
+  must: ['x', 'y', ''],
+}
 const TEXTS = new Map(
-  COLUMNS.map(({ name, job }) => [
-    name,
-    name === 'day'
-      ? ['01.02.2024', '31.02.2024', '-', '2024-01-01', '']
-      : name === 'must'
-        ? ['x', 'y', '']
-        : textsOf(String(job.type), 2_000, 77),
-  ]),
+  COLUMNS.map(({ name, job }) => [name, CHOSEN[name] ?? textsOf(String(job.type), 2_000, 77)]),
 )
 
 /**
@@ -157,25 +155,25 @@ const sorted = (rows: unknown[]): string[] => rows.map((row) => JSON.stringify(r
 /** Runs a stream over the folder; returns where RAW is. */
 async function streamed(format: keyof typeof FORMATS, folder: string): Promise<string> {
   const text = stringify({
-      dataset: `way_${format}`,
-      source: { files: { path: folder, pattern: `*.${format}` } },
-      record: FORMATS[format].record,
-      columns: COLUMNS.map(({ name, stream }) => ({ name, ...stream })),
-      processed: { key: ['c0'] },
-    })
-    const { dataset, mistakes } = checkDataset(text)
-    expect(mistakes).toEqual([])
-    writeFileSync(join(home, `${format}.yaml`), text)
-    process.env.HEADRACE_HOME = join(home, 'stream')
-    const loaded = placeDataset(dataset as NonNullable<typeof dataset>, join(home, `${format}.yaml`))
-    await streamOf(loaded, {
-      engine: {},
-      untilCaughtUp: true,
-      metricsPort: undefined,
-      signal: new AbortController().signal,
-      onCommit: () => undefined,
-      say: () => undefined,
-    })
+    dataset: `way_${format}`,
+    source: { files: { path: folder, pattern: `*.${format}` } },
+    record: FORMATS[format].record,
+    columns: COLUMNS.map(({ name, stream }) => ({ name, ...stream })),
+    processed: { key: ['c0'] },
+  })
+  const { dataset, mistakes } = checkDataset(text)
+  expect(mistakes).toEqual([])
+  writeFileSync(join(home, `${format}.yaml`), text)
+  process.env.HEADRACE_HOME = join(home, 'stream')
+  const loaded = placeDataset(dataset as NonNullable<typeof dataset>, join(home, `${format}.yaml`))
+  await streamOf(loaded, {
+    engine: {},
+    untilCaughtUp: true,
+    metricsPort: undefined,
+    signal: new AbortController().signal,
+    onCommit: () => undefined,
+    say: () => undefined,
+  })
   return loaded.rawPath
 }
 
@@ -199,7 +197,7 @@ test.each(Object.keys(FORMATS) as (keyof typeof FORMATS)[])(
     )
 
     const rawPath = await streamed(format, folder)
-  const raw = `read_parquet('${rawPath}/**/*.parquet', union_by_name = true)`
+    const raw = `read_parquet('${rawPath}/**/*.parquet', union_by_name = true)`
     expect(sorted(await rowsOf([job.receipt.output[0]], `SELECT ${SELECT} FROM T`))).toEqual(
       sorted(await rowsOf([], `SELECT ${SELECT} FROM ${raw} WHERE reject_kind IS NULL`)),
     )

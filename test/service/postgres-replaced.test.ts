@@ -1,6 +1,6 @@
 /**
- * A cursor is one in rows, and not in a name: tables that take the place of others, partitions that come with rows of
- * long ago, servers that are set up again.
+ * A cursor is one in rows, and not in a name: tables that take the place of others, partitions that come with
+ * rows of long ago, servers that are set up again.
  */
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -25,7 +25,8 @@ beforeAll(async () => {
   process.env.HEADRACE_ALLOW_HOSTS = `127.0.0.1:${url.port}`
   login = { username: url.username, password: url.password }
   settings = { host: '127.0.0.1', port: Number(url.port), database, cursor: 'id' }
-  of = (table) => repeatedReader(home, { sourceType: 'postgres', source: { ...settings, table }, sourceSecret: login })
+  of = (table) =>
+    repeatedReader(home, { sourceType: 'postgres', source: { ...settings, table }, sourceSecret: login })
 })
 afterAll(() => client.end())
 
@@ -95,14 +96,16 @@ test('a position of an earlier version, which knows no tables, is taken over', a
   expect(next.cursor).toMatchObject({ at: { tables } })
 })
 
-test.each(['VACUUM FULL kept', 'CLUSTER kept USING kept_id', 'ANALYZE kept', 'ALTER TABLE kept ADD more int'])(
-  'nothing comes again after %s',
-  async (change) => {
-    await client.query(`DROP TABLE IF EXISTS kept; ${filled('kept', 1, 20)}`)
-    await client.query('CREATE UNIQUE INDEX kept_id ON kept (id)')
-    const read = of('kept')
-    expect(await read()).toEqual(numbers(1, 20))
-    await client.query(change)
-    expect(await read()).toEqual([])
-  },
-)
+test.each([
+  'VACUUM FULL kept',
+  'CLUSTER kept USING kept_id',
+  'ANALYZE kept',
+  'ALTER TABLE kept ADD more int',
+])('nothing comes again after %s', async (change) => {
+  await client.query(`DROP TABLE IF EXISTS kept; ${filled('kept', 1, 20)}`)
+  await client.query('CREATE UNIQUE INDEX kept_id ON kept (id)')
+  const read = of('kept')
+  expect(await read()).toEqual(numbers(1, 20))
+  await client.query(change)
+  expect(await read()).toEqual([])
+})

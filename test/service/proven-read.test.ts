@@ -73,41 +73,63 @@ const TYPES: [string, number][] = [
   ['UUID', 60],
 ]
 
-/** SQL that gives, by the texts of a file's first column, what the second one proves; null when it is not proven. */
+/**
+ * SQL that gives, by the texts of a file's first column, what the second one proves; null when it is not
+ * proven.
+ */
 function proofSql({ columns }: FilePlan, path: string): string {
   const [, { column, duckType }] = columns
   const { cast, value } = proofOf(column, { text: 'c1', cast: 'c' }, { duckType, asWritten: false })
   const fields = columns.map((one) => ({ ...one, asWritten: false }))
-  const source = textFields({ paths: [path], columns: fields, header: true, delimiter: ',', quote: '"' }, false)
+  const source = textFields(
+    { paths: [path], columns: fields, header: true, delimiter: ',', quote: '"' },
+    false,
+  )
   return `SELECT c0 AS n, (${value.replaceAll(`error('${UNPROVEN}')`, 'NULL')}) AS v FROM (SELECT c0, c1, ${cast} AS c FROM ${source})`
 }
 
 const proofsIn = (plan: FilePlan, path: string): Promise<unknown[][]> =>
   session.rows(`SELECT n, v::VARCHAR FROM (${proofSql(plan, path)})`)
 
-test.each(SCALAR_TYPES)('%s: a proven text has the value that the model in Python reads', async (type) => {
-  const cases = typeCases(type, LONG ? 100_000 : 3_000, 20_262)
-  const groups = Object.groupBy(cases, ({ column }) => JSON.stringify(column))
-  let proven = 0
-  for (const [settings, group = []] of Object.entries(groups)) {
-    const columns = [{ name: 'n', type: 'BIGINT' }, { name: 'v', ...(JSON.parse(settings) as TypeSettings) }]
-    const path = written(`n,v\n${group.map(({ text }, i) => `${i},${quoted(text)}`).join('\n')}\n`)
-    const plan = await planFiles({ format: 'csv', columns }, [path])
-    if (!isProvable(plan.columns[1].column)) continue
-    const file = join(home, 'out', 'model.parquet')
-    await session.run(
-      `COPY (SELECT n::BIGINT AS n, v FROM (${proofSql(plan, path)}) WHERE v IS NOT NULL) TO '${file}' (FORMAT parquet)`,
-    )
-    const keys = (await session.rows(`SELECT n FROM read_parquet('${file}')`)).map(([n]) => Number(n))
-    const verdicts = await expectedOf(keys.map((n) => ({ ...group[n], column: { timezone: 'UTC', ...group[n].column } })))
-    const values = keys.flatMap((n, i) => (verdicts[i].verdict === 'value' ? [[n, verdicts[i].value]] : []))
-    const asked = { files: [file], rejected: [], names: ['v'], accepted: keys, values: { v: values }, rejects: null }
-    expect((await readTyped(home, asked)).differences.map((one) => [one, group[one.n ?? 0]])).toEqual([])
-    proven += keys.length
-  }
-  // Of dates and times most have a format or a zone, which are no matter of proofs.
-  expect(proven / cases.length).toBeGreaterThan(type === 'timestamp' || type === 'date' ? 0.001 : 0.2)
-}, 900_000)
+test.each(SCALAR_TYPES)(
+  '%s: a proven text has the value that the model in Python reads',
+  async (type) => {
+    const cases = typeCases(type, LONG ? 100_000 : 3_000, 20_262)
+    const groups = Object.groupBy(cases, ({ column }) => JSON.stringify(column))
+    let proven = 0
+    for (const [settings, group = []] of Object.entries(groups)) {
+      const columns = [
+        { name: 'n', type: 'BIGINT' },
+        { name: 'v', ...(JSON.parse(settings) as TypeSettings) },
+      ]
+      const path = written(`n,v\n${group.map(({ text }, i) => `${i},${quoted(text)}`).join('\n')}\n`)
+      const plan = await planFiles({ format: 'csv', columns }, [path])
+      if (!isProvable(plan.columns[1].column)) continue
+      const file = join(home, 'out', 'model.parquet')
+      await session.run(
+        `COPY (SELECT n::BIGINT AS n, v FROM (${proofSql(plan, path)}) WHERE v IS NOT NULL) TO '${file}' (FORMAT parquet)`,
+      )
+      const keys = (await session.rows(`SELECT n FROM read_parquet('${file}')`)).map(([n]) => Number(n))
+      const verdicts = await expectedOf(
+        keys.map((n) => ({ ...group[n], column: { timezone: 'UTC', ...group[n].column } })),
+      )
+      const values = keys.flatMap((n, i) => (verdicts[i].verdict === 'value' ? [[n, verdicts[i].value]] : []))
+      const asked = {
+        files: [file],
+        rejected: [],
+        names: ['v'],
+        accepted: keys,
+        values: { v: values },
+        rejects: null,
+      }
+      expect((await readTyped(home, asked)).differences.map((one) => [one, group[one.n ?? 0]])).toEqual([])
+      proven += keys.length
+    }
+    // Of dates and times most have a format or a zone, which are no matter of proofs.
+    expect(proven / cases.length).toBeGreaterThan(type === 'timestamp' || type === 'date' ? 0.001 : 0.2)
+  },
+  900_000,
+)
 
 test.each(TYPES)(
   '%s: a proven text is accepted, with the value that the proof gives',
@@ -232,8 +254,17 @@ test('a proven file has the rows that are read record by record, and no reject',
 
 test('a large file with quotes in its fields is proven, wherever it is cut to look for blanks at quotes', async () => {
   const path = join(home, 'large.csv')
-  const lines = Array.from({ length: 60_000 }, (_, i) => `${i},"text, of ""row"" ${i}${'"'.repeat((i % 40) * 2)}"`)
-  const settings: FileSettings = { format: 'csv', columns: [{ name: 'a', type: 'BIGINT' }, { name: 'b', type: 'VARCHAR' }] }
+  const lines = Array.from(
+    { length: 60_000 },
+    (_, i) => `${i},"text, of ""row"" ${i}${'"'.repeat((i % 40) * 2)}"`,
+  )
+  const settings: FileSettings = {
+    format: 'csv',
+    columns: [
+      { name: 'a', type: 'BIGINT' },
+      { name: 'b', type: 'VARCHAR' },
+    ],
+  }
   const rowsOf = async (text: string): Promise<number | undefined> => {
     writeFileSync(path, text)
     return readProven(session, await planFiles(settings, [path]), [path], join(home, 'out', 'large.parquet'))

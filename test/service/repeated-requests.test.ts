@@ -35,8 +35,14 @@ test('each route that takes a key answers a repeat as before, though its checks 
   await call('DELETE', '/secrets/pg')
   await service.call('PUT', '/sla-tiers', { body: { tiers: {} } })
   await call('POST', `/jobs/${made.body.job_id}/pause`)
-  await service.call('PATCH', `/tenants/${tenant.id}`, { body: { policy: { most_jobs: 1, most_waiting: 1 } } })
-  for (const [again, first] of [[create, made], [run, ran], [buy, bought]] as const) {
+  await service.call('PATCH', `/tenants/${tenant.id}`, {
+    body: { policy: { most_jobs: 1, most_waiting: 1 } },
+  })
+  for (const [again, first] of [
+    [create, made],
+    [run, ran],
+    [buy, bought],
+  ] as const) {
     const { status, body } = await again()
     expect([status, body]).toEqual([first.status, first.body])
   }

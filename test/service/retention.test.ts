@@ -16,7 +16,11 @@ test('logs without a line for 30 days go, younger ones stay', async () => {
   const home = openFolder('headrace-logs-')
   const now = Date.now()
   mkdirSync(join(home, 'executions'))
-  for (const [name, days] of [['old', 31], ['young', 29], ['now', 0]] as const) {
+  for (const [name, days] of [
+    ['old', 31],
+    ['young', 29],
+    ['now', 0],
+  ] as const) {
     const path = join(home, 'executions', `${name}.log`)
     writeFileSync(path, 'x')
     utimesSync(path, new Date(now), new Date(now - days * DAY_MS))
@@ -27,8 +31,20 @@ test('logs without a line for 30 days go, younger ones stay', async () => {
 })
 
 test('the oldest events go a part at a time, the others keep their numbers', async () => {
-  await run(service.url, "INSERT INTO events (actor, event, at) SELECT 'test', 'old.event', now() - interval '401 days' FROM generate_series(1, 12000); INSERT INTO events (actor, event, at) SELECT 'test', 'young.event', now() - interval '399 days' FROM generate_series(1, 10050)")
-  const count = async (event: string): Promise<number> => Number((await service.context.gate.service.selectFrom('events').select(({ fn }) => fn.countAll<bigint>().as('n')).where('event', '=', event).executeTakeFirstOrThrow()).n)
+  await run(
+    service.url,
+    "INSERT INTO events (actor, event, at) SELECT 'test', 'old.event', now() - interval '401 days' FROM generate_series(1, 12000); INSERT INTO events (actor, event, at) SELECT 'test', 'young.event', now() - interval '399 days' FROM generate_series(1, 10050)",
+  )
+  const count = async (event: string): Promise<number> =>
+    Number(
+      (
+        await service.context.gate.service
+          .selectFrom('events')
+          .select(({ fn }) => fn.countAll<bigint>().as('n'))
+          .where('event', '=', event)
+          .executeTakeFirstOrThrow()
+      ).n,
+    )
   const drop = (): Promise<number> => dropOldEvents(service.context.gate.service, retentionOf({}), new Date())
   const dropped = [await drop(), await drop(), await drop()]
   expect([dropped[0] > 9_000, dropped[0] + dropped[1], dropped[2]]).toEqual([true, 12_000, 0])
@@ -36,5 +52,7 @@ test('the oldest events go a part at a time, the others keep their numbers', asy
 })
 
 test.each(['0', '-1', '1.5', 'many', '100000'])('%s is no number of days', (text) => {
-  expect(() => retentionOf({ HEADRACE_KEEP_LOGS_DAYS: text })).toThrow(/HEADRACE_KEEP_LOGS_DAYS must be a whole number of days/)
+  expect(() => retentionOf({ HEADRACE_KEEP_LOGS_DAYS: text })).toThrow(
+    /HEADRACE_KEEP_LOGS_DAYS must be a whole number of days/,
+  )
 })

@@ -1,4 +1,7 @@
-/** The sealed secrets and their key: beside them, in a file of its own, or in the credential store of the system. */
+/**
+ * The sealed secrets and their key: beside them, in a file of its own, or in the credential store of the
+ * system.
+ */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { generateX25519Identity } from 'age-encryption'
@@ -15,7 +18,10 @@ test('the key is made beside the secrets the first time, and opens them again; a
   expect(await openSealedSecrets(sealedFileOf(home, {})).get('t', 'login')).toEqual(LOGIN)
   expect(readFileSync(join(home, 'secrets.age'), 'latin1')).not.toContain('"p"')
   rmSync(join(home, 'secrets.key'))
-  await expect(openSealedSecrets(sealedFileOf(home, {})).set('t', 'other', LOGIN)).rejects.toMatchObject({ code: 'secrets_locked', params: { reason: 'there is no key file', keyFile: join(home, 'secrets.key') } })
+  await expect(openSealedSecrets(sealedFileOf(home, {})).set('t', 'other', LOGIN)).rejects.toMatchObject({
+    code: 'secrets_locked',
+    params: { reason: 'there is no key file', keyFile: join(home, 'secrets.key') },
+  })
   expect(existsSync(join(home, 'secrets.key'))).toBe(false)
 })
 
@@ -30,13 +36,23 @@ test('a key of systemd or in a file that is named opens them, is not made, and a
   const named = sealedFileOf(home, { ...env, HEADRACE_SECRETS_KEY_FILE: join(store, 'headrace-secrets-key') })
   expect(await openSealedSecrets(named).get('t', 'login')).toEqual(LOGIN)
   writeFileSync(join(store, 'other'), await generateX25519Identity())
-  await expect(openSealedSecrets(sealedFileOf(home, { HEADRACE_SECRETS_KEY_FILE: join(store, 'other') })).names('t')).rejects.toMatchObject({ code: 'secrets_locked' })
+  await expect(
+    openSealedSecrets(sealedFileOf(home, { HEADRACE_SECRETS_KEY_FILE: join(store, 'other') })).names('t'),
+  ).rejects.toMatchObject({ code: 'secrets_locked' })
   writeFileSync(join(store, 'none'), 'hello')
-  await expect(openSealedSecrets(sealedFileOf(home, { HEADRACE_SECRETS_KEY_FILE: join(store, 'none') })).names('t')).rejects.toThrow('the key file holds no age identity')
+  await expect(
+    openSealedSecrets(sealedFileOf(home, { HEADRACE_SECRETS_KEY_FILE: join(store, 'none') })).names('t'),
+  ).rejects.toThrow('the key file holds no age identity')
 })
 
 test('a service whose key is not there says so at its start', async () => {
   process.env.HEADRACE_SECRETS_KEY_FILE = '/no/such/key'
-  await expect(openService({ databaseUrl: await freshDatabase(), home: openFolder('headrace-sealed-'), version: 'test' })).rejects.toMatchObject({ code: 'secrets_locked' })
+  await expect(
+    openService({
+      databaseUrl: await freshDatabase(),
+      home: openFolder('headrace-sealed-'),
+      version: 'test',
+    }),
+  ).rejects.toMatchObject({ code: 'secrets_locked' })
   delete process.env.HEADRACE_SECRETS_KEY_FILE
 })

@@ -1,4 +1,7 @@
-/** Floods of requests without a valid token: refused before anything is looked up, and nobody else is held up for long. */
+/**
+ * Floods of requests without a valid token: refused before anything is looked up, and nobody else is held up
+ * for long.
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { FastifyInstance } from 'fastify'
 import { createApi } from '../../src/api/server.ts'

@@ -1,4 +1,7 @@
-/** A Kafka topic as a job of the service: drafted, promoted, run all the time, paid a slot at a time, stopped and taken up again. */
+/**
+ * A Kafka topic as a job of the service: drafted, promoted, run all the time, paid a slot at a time, stopped
+ * and taken up again.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -26,7 +29,8 @@ let service: TestService
 let tenant: Awaited<ReturnType<TestService['tenant']>>
 let loops: Loop[] = []
 const log = (event: unknown): void => void process.stderr.write(`${JSON.stringify(event)}\n`)
-const startLoops = (): void => void (loops = [startScheduler(service.context, log), startRunner(service.context, log)])
+const startLoops = (): void =>
+  void (loops = [startScheduler(service.context, log), startRunner(service.context, log)])
 const stopLoops = async (): Promise<void> => {
   for (const loop of loops.toReversed()) await loop.stop()
 }
@@ -38,7 +42,10 @@ beforeAll(async () => {
   // A slot is a minute, and the next one is held two seconds after the first began.
   service = await testService({ slots: { slotMinutes: 1, horizonHours: 2, rollAheadMs: 58_000 } })
   tenant = await service.tenant('acme')
-  await service.call('POST', `/tenants/${tenant.id}/purchases`, { token: tenant.owner, body: purchase('vcpu_hours', 10) })
+  await service.call('POST', `/tenants/${tenant.id}/purchases`, {
+    token: tenant.owner,
+    body: purchase('vcpu_hours', 10),
+  })
   await produce(where, 2_000)
   startLoops()
 })
@@ -49,27 +56,66 @@ afterAll(async () => {
   await service.close()
 })
 
-const declaration = (): string => readFileSync(where.declaration, 'utf8').replace('localhost:9092', kafka.address)
+const declaration = (): string =>
+  readFileSync(where.declaration, 'utf8').replace('localhost:9092', kafka.address)
 const job = (name: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
-  job_name: name, source_type: 'kafka', source_config: { declaration: declaration(), sample_messages: 500 }, destination_config: { type: 'zones' },
-  resource_requirements: { cpu_cores: 1, memory_gb: 2, estimated_runtime_minutes: 1 }, sla_requirements: { max_freshness_seconds: 3_600 }, ...more,
+  job_name: name,
+  source_type: 'kafka',
+  source_config: { declaration: declaration(), sample_messages: 500 },
+  destination_config: { type: 'zones' },
+  resource_requirements: { cpu_cores: 1, memory_gb: 2, estimated_runtime_minutes: 1 },
+  sla_requirements: { max_freshness_seconds: 3_600 },
+  ...more,
 })
 const at = (path: string): string => `/tenants/${tenant.id}/${path}`
-const executions = async (jobId: string, status?: string): Promise<Execution[]> => (await service.call<{ items: Execution[] }>('GET', at(`executions?limit=50&job_id=${jobId}${status === undefined ? '' : `&status=${status}`}`), { token: tenant.viewer })).body.items
-const ended = async (id: string): Promise<Execution> => until(`the end of ${id}`, async () => {
-  const { body } = await service.call<Execution>('GET', at(`executions/${id}`), { token: tenant.viewer })
-  return ['scheduled', 'booked', 'running'].includes(body.status) ? undefined : body
-}, 90_000)
-const tables = (zone: string): string => join(service.context.home, 'tenants', tenant.id, 'tables', 'books', zone)
+const executions = async (jobId: string, status?: string): Promise<Execution[]> =>
+  (
+    await service.call<{ items: Execution[] }>(
+      'GET',
+      at(`executions?limit=50&job_id=${jobId}${status === undefined ? '' : `&status=${status}`}`),
+      { token: tenant.viewer },
+    )
+  ).body.items
+const ended = async (id: string): Promise<Execution> =>
+  until(
+    `the end of ${id}`,
+    async () => {
+      const { body } = await service.call<Execution>('GET', at(`executions/${id}`), { token: tenant.viewer })
+      return ['scheduled', 'booked', 'running'].includes(body.status) ? undefined : body
+    },
+    90_000,
+  )
+const tables = (zone: string): string =>
+  join(service.context.home, 'tenants', tenant.id, 'tables', 'books', zone)
 /** The tenant's tables against what the producer's journal says was acknowledged. */
 const judged = (): ReturnType<typeof verdict> => verdict({ ...where, raw: tables('raw') })
-const promoteByHand = (jobId: string): Promise<unknown> => service.context.gate.service.updateTable('ingestion_jobs').set({ status: 'active', namespace: 'vcpu-hours-ns' }).where('job_id', '=', jobId).execute()
-const streaming = (jobId: string, rows: number): Promise<Execution> => until(`${rows} rows of the stream`, async () => (await executions(jobId, 'running')).find((one) => (one.progress?.rows ?? 0) >= rows), 90_000)
+const promoteByHand = (jobId: string): Promise<unknown> =>
+  service.context.gate.service
+    .updateTable('ingestion_jobs')
+    .set({ status: 'active', namespace: 'vcpu-hours-ns' })
+    .where('job_id', '=', jobId)
+    .execute()
+const streaming = (jobId: string, rows: number): Promise<Execution> =>
+  until(
+    `${rows} rows of the stream`,
+    async () => (await executions(jobId, 'running')).find((one) => (one.progress?.rows ?? 0) >= rows),
+    90_000,
+  )
 
 test('a draft reads a sample into a scratch zone; a scheduled run takes all that is there and publishes it; twice is once', async () => {
-  const made = await service.call<{ job_id: string; continuous: boolean }>('POST', at('jobs'), { token: tenant.editor, body: job('hourly', { schedule_cron: '0 3 1 1 *' }) })
+  const made = await service.call<{ job_id: string; continuous: boolean }>('POST', at('jobs'), {
+    token: tenant.editor,
+    body: job('hourly', { schedule_cron: '0 3 1 1 *' }),
+  })
   expect(made).toMatchObject({ status: 201, body: { continuous: false } })
-  const run = async (): Promise<Execution> => ended((await service.call<{ execution_id: string }>('POST', at(`jobs/${made.body.job_id}/run`), { token: tenant.editor })).body.execution_id)
+  const run = async (): Promise<Execution> =>
+    ended(
+      (
+        await service.call<{ execution_id: string }>('POST', at(`jobs/${made.body.job_id}/run`), {
+          token: tenant.editor,
+        })
+      ).body.execution_id,
+    )
   const draft = await run()
   expect(draft).toMatchObject({ status: 'succeeded', receipt: { published_rows: 0 } })
   expect(draft.receipt?.sample_share).toBeGreaterThan(0)
@@ -85,31 +131,84 @@ test('a draft reads a sample into a scratch zone; a scheduled run takes all that
   await service.call('DELETE', at(`jobs/${made.body.job_id}`), { token: tenant.editor })
 })
 
-test('without a schedule it runs all the time: paid a slot at a time, paused after a commit, taken up where it was, stopped when nothing is left', async () => {
-  const { job_id: id } = (await service.call<{ job_id: string }>('POST', at('jobs'), { token: tenant.editor, body: job('always', { source_config: { declaration: declaration().replace(/schedule: .*/, 'schedule: "*/5 * * * * *"') } }) })).body
-  await promoteByHand(id)
-  const published = async (): Promise<number> => (await deltalake<{ rows: number }>(tables('processed'), "print(json.dumps({'rows': t.num_rows}))").catch(() => ({ rows: 0 }))).rows
-  const before = await published()
-  await produce(where, 1_000)
-  const one = await streaming(id, 1)
-  expect((await service.call('POST', at(`jobs/${id}/run`), { token: tenant.editor })).body).toMatchObject({ code: 'job_state' })
+/** Rows that the tenant's batches have published. */
+async function published(): Promise<number> {
+  const read = deltalake<{ rows: number }>(tables('processed'), "print(json.dumps({'rows': t.num_rows}))")
+  return (await read.catch(() => ({ rows: 0 }))).rows
+}
+
+/** That use is settled while it runs, and that the API says what the ledger has. */
+async function expectPaidWhileItRuns(executionId: string): Promise<void> {
   const lines = await until('use that was settled while it runs', async () => {
-    const rows = await service.context.gate.service.selectFrom('resource_consumption').select(['cpu_microseconds']).where('execution_id', '=', one.execution_id).execute()
+    const rows = await service.context.gate.service
+      .selectFrom('resource_consumption')
+      .select(['cpu_microseconds'])
+      .where('execution_id', '=', executionId)
+      .execute()
     return rows.length > 0 ? rows : undefined
   })
   expect(lines[0].cpu_microseconds).toBeGreaterThan(0n)
-  // Seconds of a core are few thousandths of an hour: what is said is what the ledger has, rounded down, before or after it moves on.
-  const consumed = async (): Promise<bigint> => (await service.context.gate.service.selectFrom('ledger_lots').select('consumed').where('tenant_id', '=', tenant.id).executeTakeFirstOrThrow()).consumed
+  // Seconds of a core are few thousandths of an hour: what is said is what the ledger has, rounded down,
+  // before or after it moves on.
+  const consumed = async (): Promise<bigint> =>
+    (
+      await service.context.gate.service
+        .selectFrom('ledger_lots')
+        .select('consumed')
+        .where('tenant_id', '=', tenant.id)
+        .executeTakeFirstOrThrow()
+    ).consumed
   const least = await consumed()
   expect(least).toBeGreaterThanOrEqual(lines[0].cpu_microseconds)
-  const said = (await service.call<{ current_period: { vcpu_hours: { consumed: number } } }>('GET', at('usage'), { token: tenant.viewer })).body.current_period.vcpu_hours.consumed
+  const said = (
+    await service.call<{ current_period: { vcpu_hours: { consumed: number } } }>('GET', at('usage'), {
+      token: tenant.viewer,
+    })
+  ).body.current_period.vcpu_hours.consumed
   expect([vcpuHours(least), vcpuHours(await consumed())]).toContain(said)
+}
+
+/** What was bought is taken away: nothing can be held, so it ends after a commit, and the next one waits. */
+async function expectStoppedWithoutBalance(jobId: string): Promise<void> {
+  const last = await until('it runs', async () => (await executions(jobId, 'running'))[0])
+  const { items } = (
+    await service.call<{ items: { purchase_id: string }[] }>('GET', at('purchases'), { token: tenant.owner })
+  ).body
+  await service.call('POST', at(`purchases/${items[0].purchase_id}/cancel`), { token: tenant.owner })
+  expect(await ended(last.execution_id)).toMatchObject({
+    status: 'failed',
+    reason: { code: 'hold_exhausted' },
+  })
+  await until('one that waits', async () =>
+    (await executions(jobId, 'scheduled')).some((waiting) => waiting.reason?.code === 'no_balance')
+      ? true
+      : undefined,
+  )
+}
+
+test('without a schedule it runs all the time: paid a slot at a time, paused after a commit, taken up where it was, stopped when nothing is left', async () => {
+  const { job_id: id } = (
+    await service.call<{ job_id: string }>('POST', at('jobs'), {
+      token: tenant.editor,
+      body: job('always', {
+        source_config: { declaration: declaration().replace(/schedule: .*/, 'schedule: "*/5 * * * * *"') },
+      }),
+    })
+  ).body
+  const act = (what: string): ReturnType<TestService['call']> =>
+    service.call('POST', at(`jobs/${id}/${what}`), { token: tenant.editor })
+  await promoteByHand(id)
+  const before = await published()
+  await produce(where, 1_000)
+  const one = await streaming(id, 1)
+  expect((await act('run')).body).toMatchObject({ code: 'job_state' })
+  await expectPaidWhileItRuns(one.execution_id)
   await until('a batch beside the stream', async () => ((await published()) > before ? true : undefined))
-  await service.call('POST', at(`jobs/${id}/pause`), { token: tenant.editor })
+  await act('pause')
   expect(await ended(one.execution_id)).toMatchObject({ status: 'cancelled', sla_met: true })
   expect(await judged()).toMatchObject(PERFECT)
   await produce(where, 1_000)
-  await service.call('POST', at(`jobs/${id}/resume`), { token: tenant.editor })
+  await act('resume')
   await streaming(id, 1)
   // The service ends in the middle: the stream is given back, and goes on with the next runner.
   await stopLoops()
@@ -119,15 +218,11 @@ test('without a schedule it runs all the time: paid a slot at a time, paused aft
   expect(again.attempt).toBe(2)
   await until('the rows of all messages', async () => ((await judged()).lost === 0 ? true : undefined))
   expect(await judged()).toMatchObject(PERFECT)
-  // What was bought is taken away: nothing can be held (soon after it began again), so it ends after a commit, and the next one waits with the reason.
-  await service.call('POST', at(`jobs/${id}/pause`), { token: tenant.editor })
+  // It begins again, so that nothing is held for long when the balance goes.
+  await act('pause')
   await ended(again.execution_id)
-  await service.call('POST', at(`jobs/${id}/resume`), { token: tenant.editor })
-  const last = await until('it runs', async () => (await executions(id, 'running'))[0])
-  const { items } = (await service.call<{ items: { purchase_id: string }[] }>('GET', at('purchases'), { token: tenant.owner })).body
-  await service.call('POST', at(`purchases/${items[0].purchase_id}/cancel`), { token: tenant.owner })
-  expect(await ended(last.execution_id)).toMatchObject({ status: 'failed', reason: { code: 'hold_exhausted' } })
-  await until('one that waits', async () => ((await executions(id, 'scheduled')).some((waiting) => waiting.reason?.code === 'no_balance') ? true : undefined))
+  await act('resume')
+  await expectStoppedWithoutBalance(id)
   await service.call('POST', at(`purchases`), { token: tenant.owner, body: purchase('vcpu_hours', 1) })
   await until('it runs again', async () => ((await executions(id, 'running')).length > 0 ? true : undefined))
   await service.call('DELETE', at(`jobs/${id}`), { token: tenant.editor })
@@ -136,14 +231,35 @@ test('without a schedule it runs all the time: paid a slot at a time, paused aft
 }, 200_000)
 
 test('what may not be is refused before it runs: a broker that is denied, zones elsewhere, Spark, a login without a secret', async () => {
-  const create = async (edit: (text: string) => string): Promise<{ code: string; job_id: string }> => (await service.call<{ code: string; job_id: string }>('POST', at('jobs'), { token: tenant.editor, body: job('refused', { source_config: { declaration: edit(declaration()) } }) })).body
-  expect(await create((text) => `${text}\nraw: { path: "s3://elsewhere/raw" }\n`)).toMatchObject({ code: 'not_supported' })
+  const create = async (edit: (text: string) => string): Promise<{ code: string; job_id: string }> =>
+    (
+      await service.call<{ code: string; job_id: string }>('POST', at('jobs'), {
+        token: tenant.editor,
+        body: job('refused', { source_config: { declaration: edit(declaration()) } }),
+      })
+    ).body
+  expect(await create((text) => `${text}\nraw: { path: "s3://elsewhere/raw" }\n`)).toMatchObject({
+    code: 'not_supported',
+  })
   expect(await create((text) => `${text}\nengine: spark\n`)).toMatchObject({ code: 'not_supported' })
-  expect(await create((text) => text.replace('start: earliest', 'start: earliest\n    sasl: { mechanism: PLAIN, username: me, password_file: /etc/passwd }'))).toMatchObject({ code: 'setting_missing' })
-  expect(await create((text) => text.replace('dataset: books', 'dataset: Books!'))).toMatchObject({ code: 'dataset_invalid' })
+  expect(
+    await create((text) =>
+      text.replace(
+        'start: earliest',
+        'start: earliest\n    sasl: { mechanism: PLAIN, username: me, password_file: /etc/passwd }',
+      ),
+    ),
+  ).toMatchObject({ code: 'setting_missing' })
+  expect(await create((text) => text.replace('dataset: books', 'dataset: Books!'))).toMatchObject({
+    code: 'dataset_invalid',
+  })
   const denied = await create((text) => text.replace(kafka.address, '169.254.169.254:9092'))
   await service.call('POST', at('purchases'), { token: tenant.owner, body: purchase('vcpu_hours', 1) })
-  const { execution_id } = (await service.call<{ execution_id: string }>('POST', at(`jobs/${denied.job_id}/run`), { token: tenant.editor })).body
+  const { execution_id } = (
+    await service.call<{ execution_id: string }>('POST', at(`jobs/${denied.job_id}/run`), {
+      token: tenant.editor,
+    })
+  ).body
   expect(await ended(execution_id)).toMatchObject({ status: 'failed', reason: { code: 'address_denied' } })
   const outside = await create((text) => `${text}\nraw: { path: /etc/headrace }\n`)
   expect(outside).toMatchObject({ code: 'name_taken' })

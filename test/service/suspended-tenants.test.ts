@@ -1,6 +1,9 @@
-/** A tenant that is suspended or deleted: what runs ends, nothing starts, nothing is held; active again, it goes on. */
+/**
+ * A tenant that is suspended or deleted: what runs ends, nothing starts, nothing is held; active again, it
+ * goes on.
+ */
 import { afterAll, expect, test } from 'vitest'
-import { heartbeat } from '../../src/state/runs.ts'
+import { heartbeat } from '../../src/state/runs/heartbeat.ts'
 import { queueWorld, type Buyer } from '../support/queue-world.ts'
 
 const world = await queueWorld()

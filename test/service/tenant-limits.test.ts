@@ -1,4 +1,7 @@
-/** What a tenant may have: refused by name at the limit, and right beside requests that come at the same moment. */
+/**
+ * What a tenant may have: refused by name at the limit, and right beside requests that come at the same
+ * moment.
+ */
 import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { sql } from 'kysely'

@@ -1,4 +1,6 @@
-/** What is fetched into a job's inbox is whole, whatever else is at it: of two attempts one may have slept. */
+/**
+ * What is fetched into a job's inbox is whole, whatever else is at it: of two attempts one may have slept.
+ */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
@@ -24,7 +26,13 @@ beforeAll(async () => {
 
 async function put(name: string, bytes: Buffer): Promise<void> {
   const credentials = { accessKeyId: keys.access_key_id, secretAccessKey: keys.secret_access_key }
-  const place = { bucket: 'lake', prefix: '', endpoint: String(source.endpoint), region: 'us-east-1', credentials }
+  const place = {
+    bucket: 'lake',
+    prefix: '',
+    endpoint: String(source.endpoint),
+    region: 'us-east-1',
+    credentials,
+  }
   await createS3Store(place, createStaging(join(home, 'put'), Date.now)).write(name, bytes)
 }
 
@@ -48,7 +56,9 @@ test('of two attempts that fetch at once one comes into the inbox, whole', async
     await second?.catch(() => undefined)
     const known = await fetchInto(inbox, { ...work, workFolder: `${work.workFolder}-3` }, quiet)
     expect(known.bytes).toBe(sizes.reduce((sum, size) => sum + size))
-    const files = readdirSync(join(inbox, work.executionId)).filter((name) => name.endsWith('.csv')).toSorted()
+    const files = readdirSync(join(inbox, work.executionId))
+      .filter((name) => name.endsWith('.csv'))
+      .toSorted()
     expect(files.map((name) => statSync(join(inbox, work.executionId, name)).size)).toEqual(sizes)
   }
 })

@@ -1,4 +1,7 @@
-/** YAML of few bytes that would be 9 to the power of `levels` items: each list holds the one before nine times. */
+/**
+ * YAML of few bytes that would be 9 to the power of `levels` items: each list holds the one before nine
+ * times.
+ */
 export function aliasBomb(levels: number): string {
   const names = 'abcdefghij'.slice(0, levels)
   const lists = [...names].map((name, i) => {

@@ -1,4 +1,7 @@
-/** What a test process started ends with it, each by itself, so that one which is gone already keeps none of the others alive; then the folders go that they worked in. */
+/**
+ * What a test process started ends with it, each by itself, so that one which is gone already keeps none of
+ * the others alive; then the folders go that they worked in.
+ */
 import { rmSync } from 'node:fs'
 
 interface Ends {
@@ -12,9 +15,11 @@ const ends = (place.headraceEnds ??= listen({ kills: [], folders: [] }))
 
 function listen(all: Ends): Ends {
   process.on('exit', () => {
-    // All of them before the first folder: the runner gives a worker half a second, and a database's folder may take longer to go.
+    // All of them before the first folder: the runner gives a worker half a second, and a database's folder
+    // may take longer to go.
     for (const kill of all.kills.toReversed()) quietly(kill)
-    for (const folder of all.folders.toReversed()) quietly(() => rmSync(folder, { recursive: true, force: true }))
+    for (const folder of all.folders.toReversed())
+      quietly(() => rmSync(folder, { recursive: true, force: true }))
   })
   // The runner ends its workers with SIGTERM, which would skip the handler above.
   process.on('SIGTERM', () => process.exit(143))

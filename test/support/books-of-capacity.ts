@@ -1,4 +1,7 @@
-/** Whether the database's sums are what its rows say: counted by SQL of its own, independent of the code that wrote them. */
+/**
+ * Whether the database's sums are what its rows say: counted by SQL of its own, independent of the code that
+ * wrote them.
+ */
 import pg from 'pg'
 
 export interface Books {
@@ -18,7 +21,8 @@ export const IN_ORDER = { slots: 0, holds: 0, lots: 0, places: 0 }
 export async function booksOf(url: string, now = new Date()): Promise<Books> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
-  const one = async (sql: string, values: unknown[] = []): Promise<number> => Number((await client.query<{ n: string }>(sql, values)).rows[0].n)
+  const one = async (sql: string, values: unknown[] = []): Promise<number> =>
+    Number((await client.query<{ n: string }>(sql, values)).rows[0].n)
   try {
     return {
       slots: await one(
@@ -43,7 +47,9 @@ export async function booksOf(url: string, now = new Date()): Promise<Books> {
         `SELECT count(*) AS n FROM job_executions x FULL JOIN queued_executions q USING (execution_id) FULL JOIN bookings b USING (execution_id)
          WHERE x.execution_id IS NULL OR (x.status = 'scheduled') <> (q.execution_id IS NOT NULL) OR (x.status IN ('booked', 'running')) <> (b.execution_id IS NOT NULL) OR b.booked_from <> x.booked_from`,
       ),
-      open: await one("SELECT count(*) AS n FROM job_executions WHERE status IN ('scheduled', 'booked', 'running')"),
+      open: await one(
+        "SELECT count(*) AS n FROM job_executions WHERE status IN ('scheduled', 'booked', 'running')",
+      ),
     }
   } finally {
     await client.end()

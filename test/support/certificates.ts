@@ -10,12 +10,30 @@ export interface Authority {
   certify(names: string[]): { key: string; certificate: string }
 }
 
-const openssl = (folder: string, ...args: string[]): void => void execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
+const openssl = (folder: string, ...args: string[]): void =>
+  void execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
 
 /** `folder`: where its files lie; readable for all, as servers have users of their own. */
 export function createAuthority(folder: string, name: string): Authority {
   const [key, pem] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)]
-  openssl(folder, 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', `/CN=${name}`, '-keyout', key, '-out', pem)
+  openssl(
+    folder,
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    `/CN=${name}`,
+    '-keyout',
+    key,
+    '-out',
+    pem,
+  )
   let certified = 0
   return {
     pem: readFileSync(pem, 'utf8'),
@@ -23,8 +41,39 @@ export function createAuthority(folder: string, name: string): Authority {
       certified += 1
       const at = (ending: string): string => join(folder, `${name}-${certified}.${ending}`)
       writeFileSync(at('ext'), `subjectAltName=${names.join(',')}`)
-      openssl(folder, 'req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=server', '-keyout', at('key'), '-out', at('csr'))
-      openssl(folder, 'x509', '-req', '-in', at('csr'), '-CA', pem, '-CAkey', key, '-CAcreateserial', '-days', '2', '-extfile', at('ext'), '-out', at('pem'))
+      openssl(
+        folder,
+        'req',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-subj',
+        '/CN=server',
+        '-keyout',
+        at('key'),
+        '-out',
+        at('csr'),
+      )
+      openssl(
+        folder,
+        'x509',
+        '-req',
+        '-in',
+        at('csr'),
+        '-CA',
+        pem,
+        '-CAkey',
+        key,
+        '-CAcreateserial',
+        '-days',
+        '2',
+        '-extfile',
+        at('ext'),
+        '-out',
+        at('pem'),
+      )
       chmodSync(at('key'), 0o644)
       return { key: at('key'), certificate: at('pem') }
     },

@@ -1,4 +1,6 @@
-/** Chance that can be repeated: tests that kill at random print their seed, and HEADRACE_SEED gives it back. */
+/**
+ * Chance that can be repeated: tests that kill at random print their seed, and HEADRACE_SEED gives it back.
+ */
 
 export interface Chance {
   /** A number from 0 up to 1. */

@@ -1,4 +1,7 @@
-/** Readers that count an open table in a loop with deltalake, each in a process of its own, and say at the end what they saw. */
+/**
+ * Readers that count an open table in a loop with deltalake, each in a process of its own, and say at the end
+ * what they saw.
+ */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { PYTHON } from './system.ts'
@@ -34,7 +37,10 @@ def count():
     return dt.to_pyarrow_dataset().count_rows(), stated, dt.version()
 `
 
-/** Accepted rows of RAW and of the archive at the version that RAW names, against the count that RAW's commits carry. */
+/**
+ * Accepted rows of RAW and of the archive at the version that RAW names, against the count that RAW's commits
+ * carry.
+ */
 const WITH_ARCHIVE = `
 accepted = [('outcome', '=', 'accepted')]
 def rows_of(dt):
@@ -56,7 +62,9 @@ export interface Readers {
 /** Starts readers. With an archive, both tables are counted together. */
 export function startReaders(count: number, path: string, archive?: string): Readers {
   const script = LOOP(archive === undefined ? BY_FILES : WITH_ARCHIVE)
-  const readers = Array.from({ length: count }, () => spawn(PYTHON, ['-c', script, path, archive ?? ''], { stdio: ['pipe', 'pipe', 'pipe'] }))
+  const readers = Array.from({ length: count }, () =>
+    spawn(PYTHON, ['-c', script, path, archive ?? ''], { stdio: ['pipe', 'pipe', 'pipe'] }),
+  )
   const different = readers.map(() => 0)
   const said = readers.map((reader, i) => {
     let [last, errors] = ['', '']
@@ -65,7 +73,13 @@ export function startReaders(count: number, path: string, archive?: string): Rea
       different[i] = Number(line) || different[i]
     })
     reader.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
-    return new Promise<Counted>((done, failed) => reader.on('close', () => (last.startsWith('{') ? done(JSON.parse(last) as Counted) : failed(new Error(`a reader died: ${errors}`)))))
+    return new Promise<Counted>((done, failed) =>
+      reader.on('close', () =>
+        last.startsWith('{')
+          ? done(JSON.parse(last) as Counted)
+          : failed(new Error(`a reader died: ${errors}`)),
+      ),
+    )
   })
   return {
     different: () => different,

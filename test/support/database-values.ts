@@ -1,10 +1,23 @@
-/** Every type of PostgreSQL and of MariaDB with its extreme values, and readers that compare what arrived with what the database says. */
+/**
+ * Every type of PostgreSQL and of MariaDB with its extreme values, and readers that compare what arrived with
+ * what the database says.
+ */
 import { execFile } from 'node:child_process'
 import { resolve } from 'node:path'
 import { PYTHON } from './system.ts'
 
 /** How a reader of the file takes a value; `text`: as the database writes it. */
-export type Kind = 'text' | 'bytes' | 'boolean' | 'integer' | 'decimal' | 'real' | 'double' | 'date' | 'timestamp' | 'timestamptz'
+export type Kind =
+  | 'text'
+  | 'bytes'
+  | 'boolean'
+  | 'integer'
+  | 'decimal'
+  | 'real'
+  | 'double'
+  | 'date'
+  | 'timestamp'
+  | 'timestamptz'
 
 export interface TypeCase {
   type: string
@@ -15,9 +28,27 @@ export interface TypeCase {
 
 const quoted = (...values: string[]): string[] => values.map((value) => `'${value}'`)
 const of = (type: string, kind: Kind, ...values: string[]): TypeCase => ({ type, kind, values })
-const TEXTS = ["''", "'NULL'", String.raw`E'\\N'`, String.raw`E'\x01'`, `'"'`, `'a,"b"'`, String.raw`E'\r\n'`, String.raw`E'\n'`, "'🙂 ä 漢'", "' x '", "'\"x'"]
+const TEXTS = [
+  "''",
+  "'NULL'",
+  String.raw`E'\\N'`,
+  String.raw`E'\x01'`,
+  `'"'`,
+  `'a,"b"'`,
+  String.raw`E'\r\n'`,
+  String.raw`E'\n'`,
+  "'🙂 ä 漢'",
+  "' x '",
+  "'\"x'",
+]
 const DATES = quoted('0001-01-01', '9999-12-31', '1582-10-10', '1969-12-31', '2024-02-29')
-const MOMENTS = quoted('0001-01-01 00:00:00', '9999-12-31 23:59:59.999999', '1900-01-01 00:00:00.000001', '1969-12-31 23:59:59.999999', '2024-03-31 02:30:00')
+const MOMENTS = quoted(
+  '0001-01-01 00:00:00',
+  '9999-12-31 23:59:59.999999',
+  '1900-01-01 00:00:00.000001',
+  '1969-12-31 23:59:59.999999',
+  '2024-03-31 02:30:00',
+)
 
 /** What the tables below are made with. */
 export const POSTGRES_TYPES = `
@@ -33,7 +64,13 @@ export const POSTGRES: TypeCase[] = [
   of('smallint', 'integer', '-32768', '32767'),
   of('integer', 'integer', '-2147483648', '2147483647'),
   of('bigint', 'integer', '-9223372036854775808', '9223372036854775807', '9007199254740993'),
-  of('numeric(38,10)', 'decimal', '9999999999999999999999999999.9999999999', '-9999999999999999999999999999.9999999999', '0.0000000001'),
+  of(
+    'numeric(38,10)',
+    'decimal',
+    '9999999999999999999999999999.9999999999',
+    '-9999999999999999999999999999.9999999999',
+    '0.0000000001',
+  ),
   of('numeric(38,0)', 'decimal', '99999999999999999999999999999999999999'),
   of('numeric(10,2)', 'decimal', '1.5', '-99999999.99', '0'),
   of('numeric(2,5)', 'decimal', '0.00012', '-0.00099'),
@@ -47,7 +84,14 @@ export const POSTGRES: TypeCase[] = [
   of('date', 'date', ...DATES),
   of('timestamp', 'timestamp', ...MOMENTS),
   of('timestamp(3)', 'timestamp', "'2026-01-01 12:00:00.1239'"),
-  of('timestamptz', 'timestamptz', "'0001-01-01 00:00:00+00'", "'9999-12-31 23:59:59.999999+00'", "'2026-03-29 02:30:00 Europe/Berlin'", "'2026-10-25 02:30:00+01'"),
+  of(
+    'timestamptz',
+    'timestamptz',
+    "'0001-01-01 00:00:00+00'",
+    "'9999-12-31 23:59:59.999999+00'",
+    "'2026-03-29 02:30:00 Europe/Berlin'",
+    "'2026-10-25 02:30:00+01'",
+  ),
   of('time', 'text', ...quoted('00:00', '24:00', '23:59:59.999999')),
   of('timetz', 'text', ...quoted('24:00:00-15:59', '00:00+05:45')),
   of('interval', 'text', ...quoted('178000000 years', '-1 mon +3 days -04:05:06.789', '0')),
@@ -90,7 +134,18 @@ export const POSTGRES: TypeCase[] = [
 ]
 
 const BYTES = ["X''", "X'00ff220a'"]
-const MARIA_TEXTS = ["''", "'NULL'", String.raw`'\\N'`, String.raw`'\0x'`, `'"'`, `'a,"b"'`, String.raw`'\r\n'`, String.raw`'\n'`, "'🙂 ä 漢'", "' x'"]
+const MARIA_TEXTS = [
+  "''",
+  "'NULL'",
+  String.raw`'\\N'`,
+  String.raw`'\0x'`,
+  `'"'`,
+  `'a,"b"'`,
+  String.raw`'\r\n'`,
+  String.raw`'\n'`,
+  "'🙂 ä 漢'",
+  "' x'",
+]
 
 export const MARIADB: TypeCase[] = [
   of('tinyint', 'integer', '-128', '127'),
@@ -111,8 +166,22 @@ export const MARIADB: TypeCase[] = [
   of('year', 'integer', '1901', '2155', '0'),
   of('date', 'date', ...quoted('0001-01-01', '9999-12-31', '1582-10-10', '2024-02-29')),
   of('datetime', 'timestamp', ...quoted('0001-01-01 00:00:00', '9999-12-31 23:59:59')),
-  of('datetime(6)', 'timestamp', ...quoted('0001-01-01 00:00:00', '9999-12-31 23:59:59.999999', '2026-03-29 02:30:00.000001')),
-  of('timestamp(6) NULL', 'timestamptz', ...quoted('1970-01-01 00:00:01', '2038-01-19 03:14:07.999999', '2026-03-29 01:30:00', '2026-10-25 00:30:00', '2026-10-25 01:30:00')),
+  of(
+    'datetime(6)',
+    'timestamp',
+    ...quoted('0001-01-01 00:00:00', '9999-12-31 23:59:59.999999', '2026-03-29 02:30:00.000001'),
+  ),
+  of(
+    'timestamp(6) NULL',
+    'timestamptz',
+    ...quoted(
+      '1970-01-01 00:00:01',
+      '2038-01-19 03:14:07.999999',
+      '2026-03-29 01:30:00',
+      '2026-10-25 00:30:00',
+      '2026-10-25 01:30:00',
+    ),
+  ),
   of('time(6)', 'text', ...quoted('-838:59:59', '838:59:59', '24:00:00', '23:59:59.999999')),
   of('char(5)', 'text', "'ab'", "''"),
   of('varchar(20)', 'text', ...MARIA_TEXTS),
@@ -138,7 +207,10 @@ export const MARIADB: TypeCase[] = [
 /** Rows of which each has a value of every type, the last none. */
 export function rowsOfCases(cases: TypeCase[]): string[][] {
   const most = Math.max(...cases.map(({ values }) => values.length))
-  const rows = Array.from({ length: most }, (_, i) => [String(i), ...cases.map(({ values }) => values[i % values.length])])
+  const rows = Array.from({ length: most }, (_, i) => [
+    String(i),
+    ...cases.map(({ values }) => values[i % values.length]),
+  ])
   return [...rows, [String(most), ...cases.map(() => 'NULL')]]
 }
 
@@ -146,9 +218,18 @@ export function rowsOfCases(cases: TypeCase[]): string[][] {
 export type Asked = [name: string, kind: Kind, texts: (string | null)[]]
 
 /** What a reader found that is not what the database says. */
-export async function differences(reader: 'pyarrow' | 'polars', file: string, columns: Asked[]): Promise<unknown[]> {
+export async function differences(
+  reader: 'pyarrow' | 'polars',
+  file: string,
+  columns: Asked[],
+): Promise<unknown[]> {
   return new Promise((done, fail) => {
-    const child = execFile(PYTHON, [resolve('test/support/read-values.py')], { maxBuffer: 1 << 26 }, (error, out) => (error === null ? done(JSON.parse(out) as unknown[]) : fail(error)))
+    const child = execFile(
+      PYTHON,
+      [resolve('test/support/read-values.py')],
+      { maxBuffer: 1 << 26 },
+      (error, out) => (error === null ? done(JSON.parse(out) as unknown[]) : fail(error)),
+    )
     child.stdin?.end(JSON.stringify({ reader, file, columns }))
   })
 }

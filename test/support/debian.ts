@@ -3,13 +3,17 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-/** Fetches and unpacks packages once; with stale lists of packages, after renewing them. `program` is there when they are. */
+/**
+ * Fetches and unpacks packages once; with stale lists of packages, after renewing them. `program` is there
+ * when they are.
+ */
 export function unpackDebian(name: string, packages: string[], program: string): string {
   const parts = resolve('.headrace/parts', name)
   if (existsSync(join(parts, program))) return parts
   const folder = `${parts}.${process.pid}`
   mkdirSync(folder, { recursive: true })
-  const download = (): void => void execFileSync('apt-get', ['download', ...packages], { cwd: folder, stdio: 'pipe' })
+  const download = (): void =>
+    void execFileSync('apt-get', ['download', ...packages], { cwd: folder, stdio: 'pipe' })
   try {
     download()
   } catch {
@@ -30,5 +34,8 @@ const INSTALLED = '/usr/lib/postgresql/15/bin'
 /** Folder of the programs of Debian's PostgreSQL 15: the installed ones, else unpacked ones. */
 export function debianPostgres(): string {
   if (existsSync(join(INSTALLED, 'initdb'))) return INSTALLED
-  return join(unpackDebian('postgresql-15', ['postgresql-15', 'libpq5'], 'usr/lib/postgresql/15/bin/initdb'), 'usr/lib/postgresql/15/bin')
+  return join(
+    unpackDebian('postgresql-15', ['postgresql-15', 'libpq5'], 'usr/lib/postgresql/15/bin/initdb'),
+    'usr/lib/postgresql/15/bin',
+  )
 }

@@ -1,7 +1,7 @@
 /**
- * One table, and others who write to it: our stream, batch, upkeep, replay and delete beside deltalake and Spark, in
- * histories made by chance. After each step a model of rows says what every reader finds, or we refuse by name and
- * nothing has changed.
+ * One table, and others who write to it: our stream, batch, upkeep, replay and delete beside deltalake and
+ * Spark, in histories made by chance. After each step a model of rows says what every reader finds, or we
+ * refuse by name and nothing has changed.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -251,9 +251,16 @@ export interface HistoryPlace {
   tables?: string
 }
 
-async function openWorld(chance: Chance, { foreign, tables }: HistoryPlace): Promise<World & { cleanUp(): void }> {
+async function openWorld(
+  chance: Chance,
+  { foreign, tables }: HistoryPlace,
+): Promise<World & { cleanUp(): void }> {
   const { home, cleanUp } = smallHome()
-  Object.assign(process.env, { HEADRACE_HOME: home, HEADRACE_LOG: 'warn', HEADRACE_TABLES: tables ?? join(home, 'tables') })
+  Object.assign(process.env, {
+    HEADRACE_HOME: home,
+    HEADRACE_LOG: 'warn',
+    HEADRACE_TABLES: tables ?? join(home, 'tables'),
+  })
   mkdirSync(join(home, 'in'))
   const path = join(home, 'shared.yaml')
   writeFileSync(path, declaration())

@@ -1,11 +1,15 @@
-/** Spark with delta-spark as another writer and reader of a table: the commands of `delta_foreign.py`, in SQL. */
+/**
+ * Spark with delta-spark as another writer and reader of a table: the commands of `delta_foreign.py`, in SQL.
+ */
 import type { SparkSession } from '../../src/engines/spark/session.ts'
 import type { ForeignAnswer, ForeignWriter } from './delta-foreign.ts'
 
 type Command = (table: string, args: Record<string, never>) => string[]
 
 const text = (value: unknown): string =>
-  value === null || value === undefined ? 'NULL' : `'${String(value).replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+  value === null || value === undefined
+    ? 'NULL'
+    : `'${String(value).replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 const values = (rows: Record<string, unknown>[], columns: string[]): string =>
   rows.map((row) => `(${columns.map((column) => text(row[column])).join(', ')})`).join(', ')
 const COLUMNS = ['id', 'title', 'part']
@@ -20,7 +24,9 @@ const FEATURES: Record<string, Record<string, string>> = {
 }
 
 const alter = (table: string, properties: Record<string, string>): string =>
-  `ALTER TABLE ${table} SET TBLPROPERTIES (${Object.entries(properties).map(([name, value]) => `${text(name)} = ${text(value)}`).join(', ')})`
+  `ALTER TABLE ${table} SET TBLPROPERTIES (${Object.entries(properties)
+    .map(([name, value]) => `${text(name)} = ${text(value)}`)
+    .join(', ')})`
 
 const COMMANDS: Record<string, Command> = {
   append: (table, { rows, more }) => {
@@ -48,7 +54,10 @@ const COMMANDS: Record<string, Command> = {
   feature: (table, { feature }) => [alter(table, FEATURES[feature])],
 }
 
-/** A writer whose commands run one after the other; a command that Spark refuses is an answer, as with the other one. */
+/**
+ * A writer whose commands run one after the other; a command that Spark refuses is an answer, as with the
+ * other one.
+ */
 export function sparkWriter(session: SparkSession): ForeignWriter {
   const run = async (op: string, path: string, args: Record<string, unknown>): Promise<ForeignAnswer> => {
     const table = `delta.\`${path.replace(/^s3:/, 's3a:')}\``
@@ -61,7 +70,10 @@ export function sparkWriter(session: SparkSession): ForeignWriter {
     if (columns.length > 0) {
       const present = await session.sql(`DESCRIBE ${table}`)
       const missing = columns.filter((column) => !present.some((row) => row.col_name === column))
-      if (missing.length > 0) await session.sql(`ALTER TABLE ${table} ADD COLUMNS (${missing.map((name) => `${name} STRING`).join(', ')})`)
+      if (missing.length > 0)
+        await session.sql(
+          `ALTER TABLE ${table} ADD COLUMNS (${missing.map((name) => `${name} STRING`).join(', ')})`,
+        )
     }
     if (COMMANDS[op] === undefined) return { error: `Spark has no ${op} in SQL` }
     for (const statement of COMMANDS[op](table, args as Record<string, never>)) await session.sql(statement)
@@ -70,7 +82,9 @@ export function sparkWriter(session: SparkSession): ForeignWriter {
   return {
     name: 'spark',
     do: (op, path, args = {}) =>
-      run(op, path, args as Record<string, unknown>).catch((error: Error): ForeignAnswer => ({ error: error.message })),
+      run(op, path, args as Record<string, unknown>).catch((error: Error): ForeignAnswer => ({
+        error: error.message,
+      })),
     stop: () => void session.close(),
   }
 }

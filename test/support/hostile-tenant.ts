@@ -1,5 +1,9 @@
-/** The most expensive requests below 1 MB that a tenant can think of: made from the table of routes, their schemas and the schema of declarations. */
-import { PREFIX, ROUTES } from '../../src/api/server.ts'
+/**
+ * The most expensive requests below 1 MB that a tenant can think of: made from the table of routes, their
+ * schemas and the schema of declarations.
+ */
+import { PREFIX } from '../../src/api/route.ts'
+import { ROUTES } from '../../src/api/server.ts'
 import type { Route } from '../../src/api/route.ts'
 import { DATASET_SCHEMA } from '../../src/dataset/schema.ts'
 import { createChance } from './chance.ts'
@@ -23,7 +27,10 @@ const repeat = (text: string, bytes: number): string =>
 const keys = (bytes: number): string =>
   `{${Array.from({ length: Math.floor(bytes / 14) }, (_, i) => `"k${String(i).padStart(7, '0')}":1`).join(',')}}`
 
-/** JSON of about so many bytes, each kind expensive to somebody: who parses, compares, quotes, compiles, walks or copies. */
+/**
+ * JSON of about so many bytes, each kind expensive to somebody: who parses, compares, quotes, compiles, walks
+ * or copies.
+ */
 const COSTLY: Record<string, (bytes: number) => string> = {
   'a long text': (bytes) => JSON.stringify(repeat('x', bytes)),
   blanks: (bytes) => JSON.stringify(repeat(' ', bytes)),
@@ -57,7 +64,9 @@ interface Schema {
   additionalProperties?: unknown
 }
 
-/** Every field of a declaration, as the text of a flow map around it, and with what it needs to be reached. */
+/**
+ * Every field of a declaration, as the text of a flow map around it, and with what it needs to be reached.
+ */
 export function declarationFields(
   schema: Schema = DATASET_SCHEMA as Schema,
   path: string[] = [],
@@ -168,7 +177,10 @@ export interface HostileIds {
   job: string
 }
 
-/** Requests to each route a tenant may ask, and declarations with each field; `share` of the combinations, chosen by the seed. */
+/**
+ * Requests to each route a tenant may ask, and declarations with each field; `share` of the combinations,
+ * chosen by the seed.
+ */
 export function hostileRequests(seed: number, share: number, ids: HostileIds): HostileRequest[] {
   const chance = createChance(seed)
   const costly = Object.entries(COSTLY)

@@ -2,7 +2,10 @@
 import type { OutgoingMessage } from '../../src/core/message-sink.ts'
 import { createChance } from './chance.ts'
 
-/** Every type, every kind of format, arrays of texts and of objects, a namespace, attributes, an element outside of the record. */
+/**
+ * Every type, every kind of format, arrays of texts and of objects, a namespace, attributes, an element
+ * outside of the record.
+ */
 export const XML_DECLARATION = (brokers: string, topic: string, drift: string): string => `
 dataset: books
 source:
@@ -36,7 +39,10 @@ processed:
 
 export const JSON_DECLARATION = (brokers: string, topic: string, drift: string): string =>
   XML_DECLARATION(brokers, topic, drift)
-    .replace('format: xml, path: /library/book, namespaces: { x: "urn:x" }, ignore: [ignored]', 'format: json, path: "$.books[*]", ignore: [ignored]')
+    .replace(
+      'format: xml, path: /library/book, namespaces: { x: "urn:x" }, ignore: [ignored]',
+      'format: json, path: "$.books[*]", ignore: [ignored]',
+    )
     .replace('path: "@kind"', 'path: kind')
     .replace('  - { name: source, path: /library/@source }\n', '')
     .replace('path: "x:extra"', 'path: extra')
@@ -50,24 +56,72 @@ function pick(random: Random, right: () => string, odd: string[]): string {
   return random() < 0.9 ? right() : odd[Math.floor(random() * odd.length)]
 }
 
-const digits = (random: Random, n: number): string => Array.from({ length: n }, () => Math.floor(random() * 10)).join('')
+const digits = (random: Random, n: number): string =>
+  Array.from({ length: n }, () => Math.floor(random() * 10)).join('')
 const two = (random: Random, most: number): string => String(1 + Math.floor(random() * most)).padStart(2, '0')
 
 function fields(random: Random, id: number): Record<string, string> {
   const uuid = `00000000-0000-4000-8000-${String(id).padStart(12, '0')}`
   return {
     record_id: pick(random, () => uuid, [uuid.replace('4000', 'ABCD'), 'no-uuid', '', ` ${uuid} `]),
-    title: pick(random, () => `Title ${id}`, ['', 'x', 'ä𝄞 \u00a0 b', 'a'.repeat(41), '  two   blanks  ', '\\N', 'tab\there']),
+    title: pick(random, () => `Title ${id}`, [
+      '',
+      'x',
+      'ä𝄞 \u00a0 b',
+      'a'.repeat(41),
+      '  two   blanks  ',
+      '\\N',
+      'tab\there',
+    ]),
     kind: pick(random, () => 'novel', ['NOVEL', 'poem', '']),
     isbn: pick(random, () => `${digits(random, 3)}-${digits(random, 5)}`, ['none', 'abc', '']),
-    pages: pick(random, () => String(1 + Math.floor(random() * 900)), ['0', '-3', '2147483647', '2147483648', '1e3', '007', '']),
-    words: pick(random, () => digits(random, 6), ['9223372036854775807', '9223372036854775808', '-9223372036854775808', '9007199254740993']),
-    weight: pick(random, () => `${digits(random, 2)}.${digits(random, 3)}`, ['1e-300', '-0.0', 'NaN', 'Infinity', '.5', '0.1']),
-    price: pick(random, () => `${digits(random, 3)}.${digits(random, 2)}`, ['123456789012345678.99', '1234567890123456789.99', '1.999', '-0.01', '+5']),
+    pages: pick(random, () => String(1 + Math.floor(random() * 900)), [
+      '0',
+      '-3',
+      '2147483647',
+      '2147483648',
+      '1e3',
+      '007',
+      '',
+    ]),
+    words: pick(random, () => digits(random, 6), [
+      '9223372036854775807',
+      '9223372036854775808',
+      '-9223372036854775808',
+      '9007199254740993',
+    ]),
+    weight: pick(random, () => `${digits(random, 2)}.${digits(random, 3)}`, [
+      '1e-300',
+      '-0.0',
+      'NaN',
+      'Infinity',
+      '.5',
+      '0.1',
+    ]),
+    price: pick(random, () => `${digits(random, 3)}.${digits(random, 2)}`, [
+      '123456789012345678.99',
+      '1234567890123456789.99',
+      '1.999',
+      '-0.01',
+      '+5',
+    ]),
     in_print: pick(random, () => 'true', ['false', 'TRUE', 'yes', '1', '']),
-    published: pick(random, () => `${two(random, 28)}.${two(random, 12)}.19${two(random, 98)}`, ['31.02.2020', '29.02.2024', '01.01.0001', '2020-01-01']),
-    seen_at: pick(random, () => `2026-${two(random, 12)}-${two(random, 28)}T${two(random, 22)}:15:30.123456Z`, ['2026-01-01T00:00:00+05:30', '2026-02-30T00:00:00Z', '2026-01-01T03:00:00', '1900-01-01T00:00:00Z']),
-    local_at: pick(random, () => `2026-${two(random, 12)}-${two(random, 28)} 0${Math.floor(random() * 9)}:30:00`, ['2026-03-29 02:30:00', '2026-10-25 02:30:00', '2026-03-29T02:30:00']),
+    published: pick(random, () => `${two(random, 28)}.${two(random, 12)}.19${two(random, 98)}`, [
+      '31.02.2020',
+      '29.02.2024',
+      '01.01.0001',
+      '2020-01-01',
+    ]),
+    seen_at: pick(
+      random,
+      () => `2026-${two(random, 12)}-${two(random, 28)}T${two(random, 22)}:15:30.123456Z`,
+      ['2026-01-01T00:00:00+05:30', '2026-02-30T00:00:00Z', '2026-01-01T03:00:00', '1900-01-01T00:00:00Z'],
+    ),
+    local_at: pick(
+      random,
+      () => `2026-${two(random, 12)}-${two(random, 28)} 0${Math.floor(random() * 9)}:30:00`,
+      ['2026-03-29 02:30:00', '2026-10-25 02:30:00', '2026-03-29T02:30:00'],
+    ),
   }
 }
 
@@ -75,9 +129,18 @@ const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceA
 
 function xmlBook(random: Random, id: number): string {
   const { kind, ...rest } = fields(random, id)
-  const elements = Object.entries(rest).filter(() => random() > 0.04).map(([name, value]) => `<${name}>${escaped(value)}</${name}>`)
-  const authors = Array.from({ length: Math.floor(random() * 3) }, (_, i) => `<author><name>N${i} &amp; co</name><born>${pick(random, () => '1950', ['x', ''])}</born><fee>${digits(random, 2)}.50</fee></author>`)
-  const tags = Array.from({ length: Math.floor(random() * 4) }, (_, i) => `<tag>t${i}${random() < 0.2 ? '"\n\\' : ''}</tag>`)
+  const elements = Object.entries(rest)
+    .filter(() => random() > 0.04)
+    .map(([name, value]) => `<${name}>${escaped(value)}</${name}>`)
+  const authors = Array.from(
+    { length: Math.floor(random() * 3) },
+    (_, i) =>
+      `<author><name>N${i} &amp; co</name><born>${pick(random, () => '1950', ['x', ''])}</born><fee>${digits(random, 2)}.50</fee></author>`,
+  )
+  const tags = Array.from(
+    { length: Math.floor(random() * 4) },
+    (_, i) => `<tag>t${i}${random() < 0.2 ? '"\n\\' : ''}</tag>`,
+  )
   const more = [
     ...(random() < 0.05 ? ['<isbn>2</isbn><isbn>3</isbn>'] : []),
     ...(random() < 0.04 ? ['<unknown><deep>1</deep></unknown>'] : []),
@@ -88,7 +151,9 @@ function xmlBook(random: Random, id: number): string {
 }
 
 function xmlMessage(random: Random, n: number): Buffer {
-  const books = Array.from({ length: Math.floor(random() * 4) }, (_, i) => xmlBook(random, n * 10 + i)).join('\n')
+  const books = Array.from({ length: Math.floor(random() * 4) }, (_, i) => xmlBook(random, n * 10 + i)).join(
+    '\n',
+  )
   const good = `<?xml version="1.0" encoding="UTF-8"?>\n<library source="s${n}">${books}</library>`
   const broken = [
     () => good.slice(0, Math.floor(good.length * random())),
@@ -106,21 +171,46 @@ function xmlMessage(random: Random, n: number): Buffer {
   ]
   if (random() < 0.3) return Buffer.from(broken[Math.floor(random() * broken.length)]())
   if (random() < 0.06) return Buffer.from(`\ufeff${good.replace('UTF-8', 'UTF-16')}`, 'utf16le')
-  if (random() < 0.06) return Buffer.from(good.replace('UTF-8', 'ISO-8859-1').replaceAll('Title', 'Tîtle'), 'latin1')
-  if (random() < 0.04) return Buffer.concat([Buffer.from(good.slice(0, -12)), Buffer.from([0xff, 0xfe]), Buffer.from(good.slice(-12))])
+  if (random() < 0.06)
+    return Buffer.from(good.replace('UTF-8', 'ISO-8859-1').replaceAll('Title', 'Tîtle'), 'latin1')
+  if (random() < 0.04)
+    return Buffer.concat([
+      Buffer.from(good.slice(0, -12)),
+      Buffer.from([0xff, 0xfe]),
+      Buffer.from(good.slice(-12)),
+    ])
   return Buffer.from(good)
 }
 
 function jsonMessage(random: Random, n: number): Buffer {
   const books = Array.from({ length: Math.floor(random() * 4) }, (_, i) => ({
-    ...Object.fromEntries(Object.entries(fields(random, n * 10 + i)).filter(() => random() > 0.04).map(([name, value]) => [name, /^(pages|words|weight)$/.test(name) && Number.isFinite(Number(value)) && value !== '' && random() < 0.5 ? Number(value) : value])),
+    ...Object.fromEntries(
+      Object.entries(fields(random, n * 10 + i))
+        .filter(() => random() > 0.04)
+        .map(([name, value]) => [
+          name,
+          /^(pages|words|weight)$/.test(name) &&
+          Number.isFinite(Number(value)) &&
+          value !== '' &&
+          random() < 0.5
+            ? Number(value)
+            : value,
+        ]),
+    ),
     tags: random() < 0.1 ? 'one' : ['a\u0001b', 'c\nd', null],
     authors: [{ name: 'N', born: random() < 0.2 ? 'x' : 1950, fee: '1.50' }],
     ...(random() < 0.04 ? { unknown: { deep: 1 } } : {}),
     ignored: { any: [1] },
   }))
   const good = JSON.stringify({ books })
-  const broken = [() => good.slice(0, -2), () => `${good}x`, () => '[]', () => good.replace(/"/, "'"), () => 'null', () => good.replace('{', '{"books":1,')]
+  const broken = [
+    () => good.slice(0, -2),
+    () => `${good}x`,
+    () => '[]',
+    () => good.replace(/"/, "'"),
+    () => 'null',
+    () => good.replace('{', '{"books":1,'),
+  ]
   return Buffer.from(random() < 0.2 ? broken[Math.floor(random() * broken.length)]() : good)
 }
 
@@ -129,10 +219,15 @@ export function hostileMessages(format: 'xml' | 'json', count: number, seed: num
   const random = createChance(seed)
   const messages: OutgoingMessage[] = []
   for (let n = 0; n < count; n += 1) {
-    const message = { key: `m${n}${random() < 0.05 ? 'ä' : ''}`, value: format === 'xml' ? xmlMessage(random, n) : jsonMessage(random, n), timeMs: Date.now() - 60_000 + n }
+    const message = {
+      key: `m${n}${random() < 0.05 ? 'ä' : ''}`,
+      value: format === 'xml' ? xmlMessage(random, n) : jsonMessage(random, n),
+      timeMs: Date.now() - 60_000 + n,
+    }
     messages.push(message)
     if (random() < 0.05) messages.push({ ...message, timeMs: message.timeMs + 1 })
-    if (random() < 0.03) messages.push({ ...message, value: Buffer.from(`<library>${'x'.repeat(n)}</library>`) })
+    if (random() < 0.03)
+      messages.push({ ...message, value: Buffer.from(`<library>${'x'.repeat(n)}</library>`) })
   }
   return messages
 }

@@ -1,11 +1,17 @@
-/** A TCP link between a client and a server that can be slowed, silenced and cut: what happens to packets in between. */
+/**
+ * A TCP link between a client and a server that can be slowed, silenced and cut: what happens to packets in
+ * between.
+ */
 import { connect, createServer, type Socket } from 'node:net'
 
 export interface Link {
   readonly port: number
   /** Passes on at most so many bytes a second and direction; Infinity for all there are. */
   limit(bytesPerSecond: number): void
-  /** Nothing arrives any more and nobody is told, as when a firewall drops packets. New connections are taken and stay silent too. */
+  /**
+   * Nothing arrives any more and nobody is told, as when a firewall drops packets. New connections are taken
+   * and stay silent too.
+   */
   silence(on: boolean): void
   /** The most connections that answers came through at the same moment, since it was last asked. */
   mostAtOnce(): number
@@ -38,7 +44,7 @@ export async function openLink(target: () => number): Promise<Link> {
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
         if (isAnswer) most = Math.max(most, (flowing += 1))
-        for (let at = 0; at < chunk.length; ) {
+        for (let at = 0; at < chunk.length;) {
           while (silent && !to.destroyed) await new Promise((resolve) => setTimeout(resolve, STEP_MS))
           const size = Math.min(chunk.length - at, Math.max(1, Math.floor((bytesPerSecond * STEP_MS) / 1000)))
           to.write(chunk.subarray(at, at + size))

@@ -1,4 +1,6 @@
-/** Takes one lock again and again, and says when somebody else had it too. Arguments: folder, milliseconds. */
+/**
+ * Takes one lock again and again, and says when somebody else had it too. Arguments: folder, milliseconds.
+ */
 import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockJob } from '../../src/main/lock.ts'
@@ -7,7 +9,7 @@ const [folder, ms] = process.argv.slice(2)
 process.env.HEADRACE_HOME = folder
 const inside = join(folder, 'inside')
 let [taken, together] = [0, 0]
-for (const end = Date.now() + Number(ms); Date.now() < end; ) {
+for (const end = Date.now() + Number(ms); Date.now() < end;) {
   const unlock = await lockJob('stream one').catch(() => undefined)
   if (unlock === undefined) continue
   taken += 1

@@ -87,7 +87,8 @@ export async function seen(where: Place, byName: boolean): Promise<Seen> {
   const fates = new Map<number, Fate>()
   const rules = new Map<number, string[]>()
   for (const [at, outcome, kind, rule] of rows) {
-    const fate: Fate = outcome === 'accepted' ? 'accepted' : kind === 'note' ? 'note' : 'record'
+    const rejected = kind === 'note' ? 'note' : 'record'
+    const fate: Fate = outcome === 'accepted' ? 'accepted' : rejected
     if (fates.get(at) === undefined || fate !== 'accepted') fates.set(at, fate)
     if (rule !== null) rules.set(at, [...(rules.get(at) ?? []), rule])
   }

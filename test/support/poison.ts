@@ -26,10 +26,13 @@ export interface Kind {
 /** What is seen of a message in RAW. */
 export type Fate = 'record' | 'note' | 'accepted' | 'nothing'
 
+/** What becomes of a record with a field that is not declared. */
+const UNKNOWN: Record<Drift, Fate> = { freeze: 'record', evolve: 'accepted', discard_value: 'note' }
+
 export function fateOf(becomes: Class, drift: Drift): Fate {
   if (becomes === 'broken') return 'record'
   if (becomes === 'type') return drift === 'discard_value' ? 'note' : 'record'
-  if (becomes === 'unknown') return drift === 'freeze' ? 'record' : drift === 'evolve' ? 'accepted' : 'note'
+  if (becomes === 'unknown') return UNKNOWN[drift]
   return becomes === 'fine' ? 'accepted' : 'nothing'
 }
 
@@ -48,10 +51,12 @@ const SCALARS = [
   'word',
 ]
 
+const RECORD_PATHS: Partial<Record<Format, string>> = { xml: ', path: /r/b', json: ', path: $' }
+
 export function declaration(format: Format, drift: Drift, source: string): string {
   return `dataset: poison
 source: ${source}
-record: { format: ${format}${format === 'xml' ? ', path: /r/b' : format === 'json' ? ', path: $' : ''} }
+record: { format: ${format}${RECORD_PATHS[format] ?? ''} }
 columns:
   - { name: id, type: long, required: true }
   - { name: small, type: integer }

@@ -1,12 +1,20 @@
-/** A service with a clock that tests move, and its queue from outside: buyers, executions, rounds, claims and ends. */
+/**
+ * A service with a clock that tests move, and its queue from outside: buyers, executions, rounds, claims and
+ * ends.
+ */
 import { expect } from 'vitest'
 import { schedulerRound } from '../../src/main/service/scheduler.ts'
 import { enqueue } from '../../src/state/queue.ts'
-import { claim, finish, type Claimed } from '../../src/state/runs.ts'
+import { claim, type Claimed } from '../../src/state/runs/claim.ts'
+import { finish } from '../../src/state/runs/ending.ts'
 import { booksOf, IN_ORDER } from './books-of-capacity.ts'
 import { JOB, purchase, testService } from './service.ts'
 
-export const CAPACITY = { 'dedicated-cpu-ns': { cpuCores: 32, memoryGb: 64 }, 'vcpu-hours-ns': { cpuCores: 20, memoryGb: 40 }, 'draft-ingestion-ns': { cpuCores: 8, memoryGb: 16 } }
+export const CAPACITY = {
+  'dedicated-cpu-ns': { cpuCores: 32, memoryGb: 64 },
+  'vcpu-hours-ns': { cpuCores: 20, memoryGb: 40 },
+  'draft-ingestion-ns': { cpuCores: 8, memoryGb: 16 },
+}
 
 export interface Buyer {
   id: string
@@ -27,26 +35,95 @@ export async function queueWorld() {
   const service = await testService({ capacity: CAPACITY, now })
   const { gate } = service.context
   return {
-    service, clock, now,
-    async buyer({ hours = 0, units = 0, jobs = 1, policy = {} }: { hours?: number; units?: number; jobs?: number; policy?: object } = {}): Promise<Buyer> {
+    service,
+    clock,
+    now,
+    async buyer({
+      hours = 0,
+      units = 0,
+      jobs = 1,
+      policy = {},
+    }: { hours?: number; units?: number; jobs?: number; policy?: object } = {}): Promise<Buyer> {
       clock.names += 1
       const { id, owner } = await service.tenant(`buyer ${clock.names}`)
       await service.call('PATCH', `/tenants/${id}`, { body: { policy } })
       const from = new Date(clock.ms - 3_600_000)
-      if (hours > 0) expect((await service.call('POST', `/tenants/${id}/purchases`, { token: owner, body: purchase('vcpu_hours', hours, from) })).status).toBe(201)
-      if (units > 0) expect((await service.call('POST', `/tenants/${id}/purchases`, { token: owner, body: purchase('dedicated_units', units, from) })).status).toBe(201)
+      if (hours > 0)
+        expect(
+          (
+            await service.call('POST', `/tenants/${id}/purchases`, {
+              token: owner,
+              body: purchase('vcpu_hours', hours, from),
+            })
+          ).status,
+        ).toBe(201)
+      if (units > 0)
+        expect(
+          (
+            await service.call('POST', `/tenants/${id}/purchases`, {
+              token: owner,
+              body: purchase('dedicated_units', units, from),
+            })
+          ).status,
+        ).toBe(201)
       const made: string[] = []
-      for (let i = 0; i < jobs; i += 1) made.push((await service.call<{ job_id: string }>('POST', `/tenants/${id}/jobs`, { token: owner, body: { ...JOB, job_name: `job ${i}`, schedule_cron: null } })).body.job_id)
+      for (let i = 0; i < jobs; i += 1)
+        made.push(
+          (
+            await service.call<{ job_id: string }>('POST', `/tenants/${id}/jobs`, {
+              token: owner,
+              body: { ...JOB, job_name: `job ${i}`, schedule_cron: null },
+            })
+          ).body.job_id,
+        )
       return { id, jobs: made }
     },
     queue: (tenant: Buyer, jobId: string, more: Asked = {}): Promise<string | undefined> =>
-      gate.transact((tx) => enqueue(tx, { jobId, tenantId: tenant.id, namespace: more.namespace ?? 'vcpu-hours-ns', cpuCores: more.cpuCores ?? 1, memoryGb: more.memoryGb ?? 2, estimatedMinutes: more.minutes ?? 10, priority: 'medium', preferred: new Date(clock.ms + (more.inMs ?? 0)), deadline: new Date(clock.ms + 24 * 3_600_000) })),
+      gate.transact((tx) =>
+        enqueue(tx, {
+          jobId,
+          tenantId: tenant.id,
+          namespace: more.namespace ?? 'vcpu-hours-ns',
+          cpuCores: more.cpuCores ?? 1,
+          memoryGb: more.memoryGb ?? 2,
+          estimatedMinutes: more.minutes ?? 10,
+          priority: 'medium',
+          preferred: new Date(clock.ms + (more.inMs ?? 0)),
+          deadline: new Date(clock.ms + 24 * 3_600_000),
+        }),
+      ),
     round: (): Promise<void> => schedulerRound(service.context),
-    take: (limit = 100): Promise<Claimed[]> => gate.transact((tx) => claim(tx, { runner: 'test', now: now(), leaseMs: 15_000, limit, capacity: CAPACITY })),
-    done: (one: { execution_id: string; generation: bigint }, cpuMicros = 60_000_000n, outcome: 'succeeded' | 'requeued' | 'failed' = 'succeeded'): Promise<void> =>
-      gate.transact((tx) => finish(tx, { executionId: one.execution_id, generation: one.generation, outcome, used: { cpuMicros, memoryGbSeconds: 1n }, receipt: {}, tryAfter: now() }, { actor: 'test', now: now(), settings: service.context.slots })),
-    row: async (id: string) => gate.service.selectFrom('job_executions').selectAll().where('execution_id', '=', id).executeTakeFirstOrThrow(),
-    lots: async (tenant: Buyer) => gate.service.selectFrom('ledger_lots').selectAll().where('tenant_id', '=', tenant.id).execute(),
+    take: (limit = 100): Promise<Claimed[]> =>
+      gate.transact((tx) =>
+        claim(tx, { runner: 'test', now: now(), leaseMs: 15_000, limit, capacity: CAPACITY }),
+      ),
+    done: (
+      one: { execution_id: string; generation: bigint },
+      cpuMicros = 60_000_000n,
+      outcome: 'succeeded' | 'requeued' | 'failed' = 'succeeded',
+    ): Promise<void> =>
+      gate.transact((tx) =>
+        finish(
+          tx,
+          {
+            executionId: one.execution_id,
+            generation: one.generation,
+            outcome,
+            used: { cpuMicros, memoryGbSeconds: 1n },
+            receipt: {},
+            tryAfter: now(),
+          },
+          { actor: 'test', now: now(), settings: service.context.slots },
+        ),
+      ),
+    row: async (id: string) =>
+      gate.service
+        .selectFrom('job_executions')
+        .selectAll()
+        .where('execution_id', '=', id)
+        .executeTakeFirstOrThrow(),
+    lots: async (tenant: Buyer) =>
+      gate.service.selectFrom('ledger_lots').selectAll().where('tenant_id', '=', tenant.id).execute(),
     inOrder: async (): Promise<void> => expect(await booksOf(service.url, now())).toMatchObject(IN_ORDER),
   }
 }

@@ -64,7 +64,14 @@ export function sealed(all: Buffer): Buffer {
 
 export function read(records: Buffer): { messages: Messages; next: number } {
   const messages = createMessages(createSlab(1024), 4)
-  const next = readBatches(records, [], { messages, topic: 't', partition: 0, from: 0, until: Infinity, end: Infinity })
+  const next = readBatches(records, [], {
+    messages,
+    topic: 't',
+    partition: 0,
+    from: 0,
+    until: Infinity,
+    end: Infinity,
+  })
   return { messages, next }
 }
 

@@ -3,7 +3,10 @@ import type { Outcome, Work } from '../../src/main/service/work.ts'
 import { rowsOf, runWork, workOf } from './transfers.ts'
 
 /** A job that reads a table again and again: each time the ids that came. */
-export function repeatedReader(home: string, { sourceType, source, sourceSecret }: Pick<Work, 'sourceType' | 'source' | 'sourceSecret'>) {
+export function repeatedReader(
+  home: string,
+  { sourceType, source, sourceSecret }: Pick<Work, 'sourceType' | 'source' | 'sourceSecret'>,
+) {
   let cursor: unknown
   return async (more: object = {}): Promise<number[]> => {
     const work = { sourceType, source: { ...source, ...more }, sourceSecret, cursor }

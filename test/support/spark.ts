@@ -32,7 +32,8 @@ export async function testSpark(options: Partial<SparkServerOptions> = {}): Prom
     stop: ended(server.stop),
     kill: ended(server.kill),
     env: { HEADRACE_SPARK: server.address, HEADRACE_SPARK_TOKEN_FILE: tokenFile },
-    session: () => openSparkSession({ address: server.address, tls: false, token: server.token, retryMs: 10_000 }),
+    session: () =>
+      openSparkSession({ address: server.address, tls: false, token: server.token, retryMs: 10_000 }),
   }
 }
 
@@ -45,12 +46,37 @@ export async function standaloneCluster(): Promise<{ master: string; kill(): voi
   const master = `spark://127.0.0.1:${port}`
   const log = openSync(join(folder, 'log'), 'a')
   const start = (main: string, args: string[]): number => {
-    const child = spawn('java', [...SPARK_JVM, '-Xmx256m', '-cp', `${jars}/*`, `org.apache.spark.deploy.${main}`, ...args], { env: { ...process.env, SPARK_HOME: folder, SPARK_SCALA_VERSION: '2.13' }, cwd: folder, stdio: ['ignore', log, log] })
+    const child = spawn(
+      'java',
+      [...SPARK_JVM, '-Xmx256m', '-cp', `${jars}/*`, `org.apache.spark.deploy.${main}`, ...args],
+      {
+        env: { ...process.env, SPARK_HOME: folder, SPARK_SCALA_VERSION: '2.13' },
+        cwd: folder,
+        stdio: ['ignore', log, log],
+      },
+    )
     running.add(child.pid as number)
     return child.pid as number
   }
-  const pids = [start('master.Master', ['--host', '127.0.0.1', '--port', String(port), '--webui-port', String(web)]), start('worker.Worker', ['--host', '127.0.0.1', '--webui-port', String(workerWeb), '--cores', '2', '--memory', '1g', master])]
-  for (const end = Date.now() + 60_000; Date.now() < end && !readFileSync(join(folder, 'log'), 'utf8').includes('Registering worker'); ) await new Promise((done) => setTimeout(done, 200))
+  const pids = [
+    start('master.Master', ['--host', '127.0.0.1', '--port', String(port), '--webui-port', String(web)]),
+    start('worker.Worker', [
+      '--host',
+      '127.0.0.1',
+      '--webui-port',
+      String(workerWeb),
+      '--cores',
+      '2',
+      '--memory',
+      '1g',
+      master,
+    ]),
+  ]
+  for (
+    const end = Date.now() + 60_000;
+    Date.now() < end && !readFileSync(join(folder, 'log'), 'utf8').includes('Registering worker');
+  )
+    await new Promise((done) => setTimeout(done, 200))
   return {
     master,
     kill() {

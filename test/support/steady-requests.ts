@@ -1,4 +1,7 @@
-/** Entry point of a thread that sends one request each so many milliseconds, whether the one before was answered or not, and reports every answer. */
+/**
+ * Entry point of a thread that sends one request each so many milliseconds, whether the one before was
+ * answered or not, and reports every answer.
+ */
 import { Agent, request } from 'node:http'
 import { parentPort, workerData } from 'node:worker_threads'
 
@@ -19,14 +22,23 @@ export interface SteadyRequests {
 const { url, token, everyMs, forMs } = workerData as SteadyRequests
 const agent = new Agent({ keepAlive: true })
 
-const one = (): Promise<SteadyAnswer> => new Promise((done, failed) => {
-  const begun = performance.now()
-  request(url, { agent, headers: { authorization: `Bearer ${token}` } }, (response) => {
-    response.resume()
-    const { 'retry-after': after } = response.headers
-    response.on('end', () => done({ status: response.statusCode ?? 0, ms: performance.now() - begun, ...(after === undefined ? {} : { retryAfter: Number(after) }) }))
-  }).on('error', failed).end()
-})
+const one = (): Promise<SteadyAnswer> =>
+  new Promise((done, failed) => {
+    const begun = performance.now()
+    request(url, { agent, headers: { authorization: `Bearer ${token}` } }, (response) => {
+      response.resume()
+      const { 'retry-after': after } = response.headers
+      response.on('end', () =>
+        done({
+          status: response.statusCode ?? 0,
+          ms: performance.now() - begun,
+          ...(after === undefined ? {} : { retryAfter: Number(after) }),
+        }),
+      )
+    })
+      .on('error', failed)
+      .end()
+  })
 
 const answers: Promise<SteadyAnswer>[] = []
 const end = Date.now() + forMs
@@ -35,5 +47,7 @@ const ticking = setInterval(() => {
   for (const now = Date.now(); due < Math.min(now, end); due += everyMs) answers.push(one())
   if (Date.now() < end) return
   clearInterval(ticking)
-  void Promise.all(answers).then((all) => parentPort?.postMessage(all)).finally(() => agent.destroy())
+  void Promise.all(answers)
+    .then((all) => parentPort?.postMessage(all))
+    .finally(() => agent.destroy())
 }, 1)

@@ -1,4 +1,7 @@
-/** Real storage servers for tests: an S3 server that honours conditional puts, and an HDFS of one name node and one data node. */
+/**
+ * Real storage servers for tests: an S3 server that honours conditional puts, and an HDFS of one name node
+ * and one data node.
+ */
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, openSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +15,11 @@ const BIN = resolve('.headrace/parts/bin')
 /** Builds the S3 server once, with Go. */
 export function fetchS3Server(): string {
   const binary = join(BIN, 'versitygw')
-  if (!existsSync(binary)) execFileSync('go', ['install', '-ldflags', '-s -w', VERSITYGW], { env: { ...process.env, GOBIN: BIN, CGO_ENABLED: '0' }, stdio: 'pipe' })
+  if (!existsSync(binary))
+    execFileSync('go', ['install', '-ldflags', '-s -w', VERSITYGW], {
+      env: { ...process.env, GOBIN: BIN, CGO_ENABLED: '0' },
+      stdio: 'pipe',
+    })
   return binary
 }
 
@@ -30,7 +37,12 @@ export interface StorageServer {
 const running = new Set<number>()
 killAtEnd(running)
 
-function start(command: string, args: string[], env: NodeJS.ProcessEnv, cwd: string): { pid: number; kill(): void } {
+function start(
+  command: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): { pid: number; kill(): void } {
   const log = openSync(join(cwd, 'server.log'), 'a')
   const child = spawn(command, args, { env, cwd, stdio: ['ignore', log, log] })
   const pid = child.pid as number
@@ -40,7 +52,8 @@ function start(command: string, args: string[], env: NodeJS.ProcessEnv, cwd: str
 }
 
 async function waitFor(what: string, asks: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 90_000; Date.now() < end; await new Promise((done) => setTimeout(done, 100))) if (await asks().catch(() => false)) return
+  for (const end = Date.now() + 90_000; Date.now() < end; await new Promise((done) => setTimeout(done, 100)))
+    if (await asks().catch(() => false)) return
   throw new Error(`${what} did not start`)
 }
 
@@ -51,10 +64,21 @@ export async function startS3(again: { folder?: string; port?: number } = {}): P
   // A bucket is a folder; the server makes objects plain files below it.
   mkdirSync(join(folder, 'data', 'lake'), { recursive: true })
   const keys = { access: 'testkey12', secret: 'testsecret12' }
-  const server = start(fetchS3Server(), ['--port', `127.0.0.1:${port}`, 'posix', join(folder, 'data')], { ...process.env, ROOT_ACCESS_KEY: keys.access, ROOT_SECRET_KEY: keys.secret }, folder)
+  const server = start(
+    fetchS3Server(),
+    ['--port', `127.0.0.1:${port}`, 'posix', join(folder, 'data')],
+    { ...process.env, ROOT_ACCESS_KEY: keys.access, ROOT_SECRET_KEY: keys.secret },
+    folder,
+  )
   await waitFor('the S3 server', async () => (await fetch(`http://127.0.0.1:${port}/`)).status > 0)
   return {
-    env: { AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`, AWS_ACCESS_KEY_ID: keys.access, AWS_SECRET_ACCESS_KEY: keys.secret, AWS_REGION: 'us-east-1', AWS_ALLOW_HTTP: 'true' },
+    env: {
+      AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
+      AWS_ACCESS_KEY_ID: keys.access,
+      AWS_SECRET_ACCESS_KEY: keys.secret,
+      AWS_REGION: 'us-east-1',
+      AWS_ALLOW_HTTP: 'true',
+    },
     root: (name) => `s3://lake/${name}`,
     kill: server.kill,
     pause: () => process.kill(server.pid, 'SIGSTOP'),
@@ -65,12 +89,25 @@ export async function startS3(again: { folder?: string; port?: number } = {}): P
 export async function startHdfs(): Promise<StorageServer> {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-hdfs-'))
   const jars = await fetchJars('hdfs')
-  const [rpc, http, data, dataHttp, dataIpc] = [await freePort(), await freePort(), await freePort(), await freePort(), await freePort()]
+  const [rpc, http, data, dataHttp, dataIpc] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ]
   const local = '127.0.0.1'
   // The server jars hold no web pages; their HTTP server insists on the folders.
-  for (const name of ['webapps/hdfs/WEB-INF', 'webapps/datanode/WEB-INF', 'webapps/static']) mkdirSync(join(folder, 'conf', name), { recursive: true })
-  const xml = (properties: Record<string, string>): string => `<configuration>${Object.entries(properties).map(([name, value]) => `<property><name>${name}</name><value>${value}</value></property>`).join('')}</configuration>`
-  writeFileSync(join(folder, 'conf/core-site.xml'), xml({ 'fs.defaultFS': `hdfs://${local}:${rpc}`, 'hadoop.tmp.dir': join(folder, 'tmp') }))
+  for (const name of ['webapps/hdfs/WEB-INF', 'webapps/datanode/WEB-INF', 'webapps/static'])
+    mkdirSync(join(folder, 'conf', name), { recursive: true })
+  const xml = (properties: Record<string, string>): string =>
+    `<configuration>${Object.entries(properties)
+      .map(([name, value]) => `<property><name>${name}</name><value>${value}</value></property>`)
+      .join('')}</configuration>`
+  writeFileSync(
+    join(folder, 'conf/core-site.xml'),
+    xml({ 'fs.defaultFS': `hdfs://${local}:${rpc}`, 'hadoop.tmp.dir': join(folder, 'tmp') }),
+  )
   writeFileSync(
     join(folder, 'conf/hdfs-site.xml'),
     xml({
@@ -91,11 +128,29 @@ export async function startHdfs(): Promise<StorageServer> {
       'dfs.namenode.edits.noeditlogchannelflush': 'true',
     }),
   )
-  const jvm = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xmx192m', '--add-opens=java.base/java.lang=ALL-UNNAMED', '-cp', `${join(folder, 'conf')}:${jars}/*`]
+  const jvm = [
+    '-XX:TieredStopAtLevel=1',
+    '-XX:+UseSerialGC',
+    '-Xmx192m',
+    '--add-opens=java.base/java.lang=ALL-UNNAMED',
+    '-cp',
+    `${join(folder, 'conf')}:${jars}/*`,
+  ]
   const node = 'org.apache.hadoop.hdfs.server'
-  execFileSync('java', [...jvm, `${node}.namenode.NameNode`, '-format', '-nonInteractive', '-force'], { cwd: folder, stdio: 'pipe' })
-  const servers = [`${node}.namenode.NameNode`, `${node}.datanode.DataNode`].map((main) => start('java', [...jvm, main], process.env, folder))
-  await waitFor('HDFS', async () => (await (await fetch(`http://${local}:${http}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState`)).text()).includes('"NumLiveDataNodes" : 1'))
+  execFileSync('java', [...jvm, `${node}.namenode.NameNode`, '-format', '-nonInteractive', '-force'], {
+    cwd: folder,
+    stdio: 'pipe',
+  })
+  const servers = [`${node}.namenode.NameNode`, `${node}.datanode.DataNode`].map((main) =>
+    start('java', [...jvm, main], process.env, folder),
+  )
+  await waitFor('HDFS', async () =>
+    (
+      await (
+        await fetch(`http://${local}:${http}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState`)
+      ).text()
+    ).includes('"NumLiveDataNodes" : 1'),
+  )
   const each = (signal: NodeJS.Signals) => () => servers.forEach((server) => process.kill(server.pid, signal))
   return {
     env: { HEADRACE_WEBHDFS: `http://${local}:${http}`, HADOOP_USER_NAME: process.env.USER ?? 'root' },

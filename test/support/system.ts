@@ -1,6 +1,9 @@
-/** Real parts for system tests: one broker for all files, CLI runs as child processes, and an independent reader of tables. */
+/**
+ * Real parts for system tests: one broker for all files, CLI runs as child processes, and an independent
+ * reader of tables.
+ */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -54,7 +57,9 @@ export function place(address: string, edit: (yaml: string) => string = (yaml) =
   places += 1
   const topic = `t${process.pid}-${places}-${Math.floor(performance.now())}`
   const declaration = join(home, 'books.yaml')
-  const yaml = readFileSync('datasets/books.yaml', 'utf8').replace('book_data_topic', topic).replace('localhost:9092', address)
+  const yaml = readFileSync('datasets/books.yaml', 'utf8')
+    .replace('book_data_topic', topic)
+    .replace('localhost:9092', address)
   writeFileSync(declaration, edit(yaml))
   return {
     home,
@@ -75,18 +80,39 @@ export interface CliResult {
 }
 
 /** Runs the CLI to its end. */
-export async function cli(where: Pick<Place, 'env'>, args: string[], more: NodeJS.ProcessEnv = {}): Promise<CliResult> {
+export async function cli(
+  where: Pick<Place, 'env'>,
+  args: string[],
+  more: NodeJS.ProcessEnv = {},
+): Promise<CliResult> {
   try {
-    const { stdout, stderr } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', ENTRY, ...args], { env: { ...where.env, ...more }, maxBuffer: 1 << 28, timeout: limitMs(300_000), killSignal: 'SIGKILL' })
+    const { stdout, stderr } = await run(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', ENTRY, ...args],
+      {
+        env: { ...where.env, ...more },
+        maxBuffer: 1 << 28,
+        timeout: limitMs(300_000),
+        killSignal: 'SIGKILL',
+      },
+    )
     return { code: 0, stdout, stderr }
   } catch (error) {
     const failed = error as { code?: number; signal?: string; stdout: string; stderr: string }
-    return { code: typeof failed.code === 'number' ? failed.code : -1, stdout: failed.stdout, stderr: failed.stderr }
+    return {
+      code: typeof failed.code === 'number' ? failed.code : -1,
+      stdout: failed.stdout,
+      stderr: failed.stderr,
+    }
   }
 }
 
 /** Runs the CLI with -o json and returns what it printed; throws with its error when it failed. */
-export async function cliJson<T = Record<string, unknown>>(where: Pick<Place, 'env'>, args: string[], more: NodeJS.ProcessEnv = {}): Promise<T> {
+export async function cliJson<T = Record<string, unknown>>(
+  where: Pick<Place, 'env'>,
+  args: string[],
+  more: NodeJS.ProcessEnv = {},
+): Promise<T> {
   const { code, stdout, stderr } = await cli(where, [...args, '-o', 'json'], more)
   if (code !== 0) throw new Error(`headrace ${args.join(' ')}: exit ${code}\n${stderr}`)
   return JSON.parse(stdout) as T
@@ -94,9 +120,24 @@ export async function cliJson<T = Record<string, unknown>>(where: Pick<Place, 'e
 
 /** Starts the CLI in a process group of its own, so that all of it can be killed. */
 /** `under`: a command that runs it, strace for example. */
-export function startCli(where: Pick<Place, 'env'>, args: string[], more: NodeJS.ProcessEnv = {}, under: string[] = []): ChildProcess & { ended: Promise<number | null>; errors: () => string } {
-  const [command, ...rest] = [...under, process.execPath, '--disable-warning=ExperimentalWarning', ENTRY, ...args]
-  const child = spawn(command, rest, { env: { ...where.env, ...more }, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+export function startCli(
+  where: Pick<Place, 'env'>,
+  args: string[],
+  more: NodeJS.ProcessEnv = {},
+  under: string[] = [],
+): ChildProcess & { ended: Promise<number | null>; errors: () => string } {
+  const [command, ...rest] = [
+    ...under,
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    ENTRY,
+    ...args,
+  ]
+  const child = spawn(command, rest, {
+    env: { ...where.env, ...more },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
   let errors = ''
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
   child.stdout.on('data', () => undefined)
@@ -114,18 +155,29 @@ export function killGroup(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL
 
 /** Process ids of the direct children, from /proc. */
 export function childrenOf(pid: number): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((one) => {
-    try {
-      return Number(readFileSync(`/proc/${one}/stat`, 'utf8').split(') ')[1].split(' ')[1]) === pid
-    } catch {
-      return false
-    }
-  })
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((one) => {
+      try {
+        return Number(readFileSync(`/proc/${one}/stat`, 'utf8').split(') ')[1].split(' ')[1]) === pid
+      } catch {
+        return false
+      }
+    })
 }
 
 /** Never by way of Spark, whatever the declaration says: a test of Spark needs a witness that is not. */
 export function produce(where: Place, count: number, more: string[] = []): Promise<Record<string, unknown>> {
-  return cliJson(where, ['produce', where.declaration, '--engine', 'duckdb', '--count', String(count), ...more])
+  return cliJson(where, [
+    'produce',
+    where.declaration,
+    '--engine',
+    'duckdb',
+    '--count',
+    String(count),
+    ...more,
+  ])
 }
 
 export interface Expected {
@@ -135,22 +187,51 @@ export interface Expected {
   quarantined: number
 }
 
-/** What the journal of acknowledged messages says must be there: made again from the seed, not asked of us. */
+/**
+ * What the journal of acknowledged messages says must be there: made again from the seed, not asked of us.
+ */
 export async function expected(where: Place): Promise<Expected> {
   const { header, lines } = await readJournal(where.journal)
   const made = lines.map((line) => sampleMessage(header.seed, line.index, header.shares))
-  return { messages: lines.length, accepted: new Set(made.flatMap((one) => one.accepted)), quarantined: made.reduce((sum, one) => sum + one.quarantined, 0) }
+  return {
+    messages: lines.length,
+    accepted: new Set(made.flatMap((one) => one.accepted)),
+    quarantined: made.reduce((sum, one) => sum + one.quarantined, 0),
+  }
 }
 
-/** Runs Python over a table with deltalake; `code` gets `t` (the table as Arrow) and prints JSON. Ends without clean-up, which aborts at times. */
+/**
+ * Runs Python over a table with deltalake; `code` gets `t` (the table as Arrow) and prints JSON. Ends without
+ * clean-up, which aborts at times.
+ */
 export async function deltalake<T>(path: string, code: string): Promise<T> {
   const script = `import sys, json, deltalake\ndt = deltalake.DeltaTable(sys.argv[1])\nt = dt.to_pyarrow_table()\n${code}\nsys.stdout.flush()\nimport os\nos._exit(0)`
   const { stdout } = await run(PYTHON, ['-c', script, path], { maxBuffer: 1 << 28 })
   return JSON.parse(stdout) as T
 }
 
-/** The independent verdict on RAW: identities lost and doubled, by comparing deltalake's reading with the journal. */
-export async function verdict(where: Place): Promise<{ lost: number; doubled: number; foreign: number; quarantined: number; rows: number }> {
+/** Streams until nothing is left to read; returns the counts of the run. */
+export const catchUp = (where: Place): Promise<Record<string, number>> =>
+  cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+
+/** The version of RAW's last commit, by its log alone; -1 before the first. */
+export const lastVersion = (where: Place): number =>
+  existsSync(`${where.raw}/_delta_log`)
+    ? Math.max(
+        -1,
+        ...readdirSync(`${where.raw}/_delta_log`).map((name) =>
+          Number(/^(\d{20})\.json$/.exec(name)?.[1] ?? -1),
+        ),
+      )
+    : -1
+
+/**
+ * The independent verdict on RAW: identities lost and doubled, by comparing deltalake's reading with the
+ * journal.
+ */
+export async function verdict(
+  where: Place,
+): Promise<{ lost: number; doubled: number; foreign: number; quarantined: number; rows: number }> {
   const found = await deltalake<{ ids: string[]; identities: number; rows: number; quarantined: number }>(
     where.raw,
     `
@@ -185,12 +266,17 @@ export function treeMemory(pid: number): number {
 }
 
 /** A test's time-out: in a long suite, whose drills are many times larger, that of the suite. */
-export const limitMs = (usual: number): number => (process.env.HEADRACE_LONG_SUITE === undefined ? usual : 4_800_000)
+export const limitMs = (usual: number): number =>
+  process.env.HEADRACE_LONG_SUITE === undefined ? usual : 4_800_000
 
 export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
 
 /** Polls until the answer is there. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined> | T | undefined, timeoutMs = 60_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined> | T | undefined,
+  timeoutMs = 60_000,
+): Promise<T> {
   for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(100)) {
     const answer = await ask()
     if (answer !== undefined && answer !== false) return answer

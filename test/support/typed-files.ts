@@ -100,12 +100,18 @@ function jsonText(text: string, turn: number): string {
 
 function jsonCell(cell: Cell, turn: number): string {
   if (typeof cell === 'string') return jsonText(cell, turn)
-  const items = cell.map((item, i) => (typeof item === 'string' ? jsonText(item, turn + i) : jsonObject(item, turn + i)))
+  const items = cell.map((item, i) =>
+    typeof item === 'string' ? jsonText(item, turn + i) : jsonObject(item, turn + i),
+  )
   return `[${items.join(turn % 2 === 0 ? ',' : ' , ')}]`
 }
 
 function jsonObject(fields: Record<string, string>, turn: number): string {
-  const all = Object.entries(fields).map(([name, text]) => ({ name, deep: isDeep(name), json: jsonText(text, turn) }))
+  const all = Object.entries(fields).map(([name, text]) => ({
+    name,
+    deep: isDeep(name),
+    json: jsonText(text, turn),
+  }))
   const member = ({ name, json }: { name: string; json: string }): string => `"${name}":${json}`
   const deep = all.filter((one) => one.deep).map(member)
   const flat = all.filter((one) => !one.deep).map(member)
@@ -134,7 +140,10 @@ function xmlQuoted(text: string, turn: number): string {
   return `${quote}${text.replace(marks, xmlMark)}${quote}`
 }
 
-/** As entities, as numbers, or in CDATA, which holds no carriage return: a reader of XML makes a line feed of it. */
+/**
+ * As entities, as numbers, or in CDATA, which holds no carriage return: a reader of XML makes a line feed of
+ * it.
+ */
 function xmlText(text: string, turn: number): string {
   if (turn % 3 === 1 && !text.includes('\r') && !text.includes(']]>')) return `<![CDATA[${text}]]>`
   const marks = turn % 3 === 2 ? /[^ !#-%(-;=?-~]/gu : /[<>&\r]/g
@@ -149,13 +158,16 @@ const element = (name: string, inner: string): string => `<${name}>${inner}</${n
 function xmlCell(name: string, cell: Cell, turn: number): string {
   if (typeof cell === 'string') return element(name, xmlText(cell, turn))
   return cell
-    .map((item, i) => element(name, typeof item === 'string' ? xmlText(item, turn + i) : xmlObject(item, turn + i)))
+    .map((item, i) =>
+      element(name, typeof item === 'string' ? xmlText(item, turn + i) : xmlObject(item, turn + i)),
+    )
     .join('')
 }
 
 function xmlObject(fields: Record<string, string>, turn: number): string {
   const all = Object.entries(fields).map(([name, text]) => [isDeep(name), element(name, xmlText(text, turn))])
-  const of = (deep: boolean): string => all.flatMap(([isDeepOne, text]) => (isDeepOne === deep ? [text] : [])).join('')
+  const of = (deep: boolean): string =>
+    all.flatMap(([isDeepOne, text]) => (isDeepOne === deep ? [text] : [])).join('')
   const deep = of(true)
   return `${of(false)}${deep === '' ? '' : element('k', deep)}`
 }

@@ -1,6 +1,7 @@
 /**
- * Generated texts of many column settings laid into records: each setting is a column, an array and a sub-field of an
- * array's objects. What a table must hold afterwards is known before a file is written, from the model in Python.
+ * Generated texts of many column settings laid into records: each setting is a column, an array and a
+ * sub-field of an array's objects. What a table must hold afterwards is known before a file is written, from
+ * the model in Python.
  */
 import type { RawColumn } from '../../src/dataset/normalize.ts'
 import { createChance } from './chance.ts'
@@ -83,7 +84,12 @@ interface Layer {
 }
 
 /** A record of its own for a cell with one text that is refused. */
-function refusal(name: string, cell: Cell, path: string, { settings }: Setting, text: string): Omit<TypedRecord, 'n'> {
+function refusal(
+  [name, cell]: [string, Cell],
+  path: string,
+  { settings }: Setting,
+  text: string,
+): Omit<TypedRecord, 'n'> {
   return { cells: new Map([[name, cell]]), refused: { path, rule: `type.${settings.type}`, text } }
 }
 
@@ -92,7 +98,7 @@ const LAYERS: Record<Way, (settings: Setting[]) => Layer> = {
     columns: settings.map((one, i) => ({ name: `c${i}`, ...one.settings })),
     kept: settings.map(({ kept }, i) => ({ name: `c${i}`, cells: kept.map(({ text }) => text) })),
     refused: settings.flatMap((one, i) =>
-      one.refused.map(({ text }) => refusal(`c${i}`, text, `c${i}`, one, text)),
+      one.refused.map(({ text }) => refusal([`c${i}`, text], `c${i}`, one, text)),
     ),
   }),
   item: (settings) => ({
@@ -106,7 +112,7 @@ const LAYERS: Record<Way, (settings: Setting[]) => Layer> = {
     })),
     refused: settings.flatMap((one, i) =>
       one.refused.map(({ text }, at) =>
-        refusal(`i${i}`, [one.kept[at % one.kept.length]?.text ?? '', text], `i${i}[1]`, one, text),
+        refusal([`i${i}`, [one.kept[at % one.kept.length]?.text ?? '', text]], `i${i}[1]`, one, text),
       ),
     ),
   }),
@@ -138,7 +144,7 @@ function objectsLayer(settings: [number, Setting][], group: number): Layer {
   const fields = settings.map(([i, one]) => ({ name: `f${i}`, path: fieldPath(i), ...one.settings }))
   const refused = settings.flatMap(([i, one]) =>
     one.refused.map(({ text }) =>
-      refusal(name, [{ [`f${i}`]: '' }, { [`f${i}`]: text }], `${name}[1]/${fieldPath(i)}`, one, text),
+      refusal([name, [{ [`f${i}`]: '' }, { [`f${i}`]: text }]], `${name}[1]/${fieldPath(i)}`, one, text),
     ),
   )
   return { columns: [{ name, array: true, fields }], kept: [{ name, cells }], refused }

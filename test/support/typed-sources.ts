@@ -1,4 +1,7 @@
-/** A home with generated files of a format, a declaration of them, and the comparison of what landed with what the model reads. */
+/**
+ * A home with generated files of a format, a declaration of them, and the comparison of what landed with what
+ * the model reads.
+ */
 import { execFile } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +11,14 @@ import type { ScalarType } from '../../src/dataset/declaration.ts'
 import { smallHome, type SmallHome } from './small-datasets.ts'
 import { PYTHON, cliJson } from './system.ts'
 import { columnPath, isCarried, typedFiles, type TextFormat, type TypedFile } from './typed-files.ts'
-import { explained, typedRecords, type Difference, type Placed, type TypedRecords, type Way } from './typed-records.ts'
+import {
+  explained,
+  typedRecords,
+  type Difference,
+  type Placed,
+  type TypedRecords,
+  type Way,
+} from './typed-records.ts'
 import { SCALAR_TYPES, expectedOf, typeCases, type TypeCase } from './type-texts.ts'
 
 export const FORMATS: readonly TextFormat[] = ['csv', 'ndjson', 'json', 'xml']
@@ -27,7 +37,10 @@ interface Draw {
 }
 
 /** The cases of some types, in rounds. */
-export function* rounds(types: readonly ScalarType[], { count, seed, most = 10_000 }: Draw): Generator<TypeCase[]> {
+export function* rounds(
+  types: readonly ScalarType[],
+  { count, seed, most = 10_000 }: Draw,
+): Generator<TypeCase[]> {
   process.stderr.write(`seed ${seed}\n`)
   for (let done = 0; done < count; done += most)
     yield types.flatMap((type) => typeCases(type, Math.min(most, count - done), seed + done))
@@ -38,7 +51,10 @@ const ROOTS: Record<TextFormat, string> = { csv: '', ndjson: '', json: ', path: 
 /** CSV has no arrays. */
 export const waysOf = (format: TextFormat): Way[] => (format === 'csv' ? ['top'] : ['top', 'item', 'field'])
 
-/** Records of the cases that a format can carry. `meant`: how a path takes a column, where it is not as it is written. */
+/**
+ * Records of the cases that a format can carry. `meant`: how a path takes a column, where it is not as it is
+ * written.
+ */
 export async function recordsOf(
   cases: TypeCase[],
   format: TextFormat,
@@ -83,14 +99,19 @@ processed: { key: [n] }
   return { ...home, records, format, files, declaration, path }
 }
 
-export const run = ({ where, path }: TypedSource, verb: string, ...more: string[]): Promise<Record<string, unknown>> =>
-  cliJson(where, [verb, path, ...more])
+export const run = (
+  { where, path }: TypedSource,
+  verb: string,
+  ...more: string[]
+): Promise<Record<string, unknown>> => cliJson(where, [verb, path, ...more])
 
 /** How a reject says where its record stands in the file: `none` where there are no rejects. */
 type Places = 'ordinal' | 'line' | 'none'
 type Where = { table: string } | { files: string[]; rejected: string[] }
 
-export const zone = ({ home }: TypedSource, name: 'raw' | 'processed'): Where => ({ table: join(home, 'tables', 'typed', name) })
+export const zone = ({ home }: TypedSource, name: 'raw' | 'processed'): Where => ({
+  table: join(home, 'tables', 'typed', name),
+})
 
 interface Comparison {
   differences: Difference[]
@@ -102,11 +123,17 @@ interface Comparison {
 export async function readTyped(home: string, asked: Record<string, unknown>): Promise<Comparison> {
   const path = join(home, 'asked.json')
   writeFileSync(path, JSON.stringify(asked))
-  const { stdout } = await promisify(execFile)(PYTHON, ['test/support/read_typed.py', path], { maxBuffer: 1 << 28 })
+  const { stdout } = await promisify(execFile)(PYTHON, ['test/support/read_typed.py', path], {
+    maxBuffer: 1 << 28,
+  })
   return JSON.parse(stdout) as Comparison
 }
 
-async function compared({ home, records: all, files, format }: TypedSource, where: Where, by: Places): Promise<Comparison> {
+async function compared(
+  { home, records: all, files, format }: TypedSource,
+  where: Where,
+  by: Places,
+): Promise<Comparison> {
   const { records, values, columns } = all
   const places = new Map<number, Placed>(files.flatMap((file) => file.places))
   // The reason of a reject in RAW names the line where lines are records.

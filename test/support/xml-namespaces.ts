@@ -1,4 +1,6 @@
-/** Made documents in which the same local names stand in several namespaces, and declarations that read them. */
+/**
+ * Made documents in which the same local names stand in several namespaces, and declarations that read them.
+ */
 import { xmlStepText } from '../../src/core/xml-path.ts'
 import type { XmlField, XmlShapeSpec } from '../../src/formats/xml/shape.ts'
 
@@ -35,7 +37,12 @@ export interface Names {
   uris: string[]
 }
 
-const PLAIN: Names = { leaves: ['t', 'u', 'v'], containers: ['c', 'd'], attributes: ['id', 'k'], uris: ['', 'urn:a', 'urn:b', 'urn:c'] }
+const PLAIN: Names = {
+  leaves: ['t', 'u', 'v'],
+  containers: ['c', 'd'],
+  attributes: ['id', 'k'],
+  uris: ['', 'urn:a', 'urn:b', 'urn:c'],
+}
 
 /** `unique`: no two containers of one parent have the same name in the same namespace. */
 export interface Making {
@@ -75,12 +82,18 @@ function fill(making: Making, parent: MadeElement, depth: number): void {
   for (let i = chance.below(5); i > 0; i -= 1) {
     if (depth === 0 || chance.below(3) > 0) {
       const leaf = leafFor(making, parent.uri)
-      // An attribute of the second of two elements would be one that the first has, in another namespace or not at all.
-      if (making.unique === true && parent.children.some((one) => one.local === leaf.local)) leaf.attributes = []
+      // An attribute of the second of two elements would be one that the first has, in another namespace or
+      // not at all.
+      if (making.unique === true && parent.children.some((one) => one.local === leaf.local))
+        leaf.attributes = []
       parent.children.push(leaf)
     } else {
       const container = newElement(chance.pick(names.containers), uriFor(making, parent.uri))
-      if (making.unique === true && parent.children.some((one) => one.local === container.local && one.uri === container.uri)) continue
+      if (
+        making.unique === true &&
+        parent.children.some((one) => one.local === container.local && one.uri === container.uri)
+      )
+        continue
       container.attributes = attributesFor(making)
       fill(making, container, depth - 1)
       parent.children.push(container)
@@ -114,7 +127,11 @@ function uriFor({ chance, names = PLAIN }: Making, parentUri: string): string {
 function attributesFor({ chance, names = PLAIN }: Making): MadeElement['attributes'] {
   const all = new Map<string, MadeElement['attributes'][number]>()
   for (let i = chance.below(4); i > 1; i -= 1) {
-    const one = { local: chance.pick(names.attributes), uri: chance.pick(['', chance.pick(names.uris)]), value: `w${(values += 1)}` }
+    const one = {
+      local: chance.pick(names.attributes),
+      uri: chance.pick(['', chance.pick(names.uris)]),
+      value: `w${(values += 1)}`,
+    }
     all.set(`{${one.uri}}${one.local}`, one)
   }
   return [...all.values()]
@@ -123,7 +140,11 @@ function attributesFor({ chance, names = PLAIN }: Making): MadeElement['attribut
 /** Children and attributes in another order. */
 export function shuffled(element: MadeElement, chance: Chance, isRecord = false): MadeElement {
   const children = isRecord || element.local !== 'root' ? mixed(element.children, chance) : element.children
-  return { ...element, attributes: mixed(element.attributes, chance), children: children.map((child) => shuffled(child, chance, true)) }
+  return {
+    ...element,
+    attributes: mixed(element.attributes, chance),
+    children: children.map((child) => shuffled(child, chance, true)),
+  }
 }
 
 export function mixed<T>(all: readonly T[], chance: Chance): T[] {
@@ -135,8 +156,15 @@ export function mixed<T>(all: readonly T[], chance: Chance): T[] {
   return out
 }
 
-/** Writes a tree down: prefixes are bound where needed, bound again to other namespaces, or left to the default namespace. */
-export function written(element: MadeElement, chance: Chance, scope: Record<string, string> = { '': '' }): string {
+/**
+ * Writes a tree down: prefixes are bound where needed, bound again to other namespaces, or left to the
+ * default namespace.
+ */
+export function written(
+  element: MadeElement,
+  chance: Chance,
+  scope: Record<string, string> = { '': '' },
+): string {
   const inner: Record<string, string> = { ...scope }
   let declared = ''
   const declare = (prefix: string, uri: string): void => {
@@ -151,7 +179,9 @@ export function written(element: MadeElement, chance: Chance, scope: Record<stri
       fresh.add(known)
       return known
     }
-    const candidates = ['p', 'q', 'z', ...(isElement ? [''] : [])].filter((prefix) => !fresh.has(prefix) && (uri !== '' || prefix === ''))
+    const candidates = ['p', 'q', 'z', ...(isElement ? [''] : [])].filter(
+      (prefix) => !fresh.has(prefix) && (uri !== '' || prefix === ''),
+    )
     const prefix = chance.pick(candidates)
     fresh.add(prefix)
     declare(prefix, uri)
@@ -164,18 +194,30 @@ export function written(element: MadeElement, chance: Chance, scope: Record<stri
     return ` ${prefix === '' ? '' : `${prefix}:`}${local}="${escaped(value)}"`
   })
   const name = `${own === '' ? '' : `${own}:`}${element.local}`
-  const parts = element.children.map((child, i) => `${textFor(element.texts[i + 1] ?? '', chance)}${written(child, chance, inner)}`)
+  const parts = element.children.map(
+    (child, i) => `${textFor(element.texts[i + 1] ?? '', chance)}${written(child, chance, inner)}`,
+  )
   const body = `${textFor(element.texts[0] ?? '', chance)}${parts.join('')}`
-  return body === '' && chance.below(2) === 0 ? `<${name}${declared}${attributes.join('')}/>` : `<${name}${attributes.join('')}${declared}>${body}</${name}>`
+  return body === '' && chance.below(2) === 0
+    ? `<${name}${declared}${attributes.join('')}/>`
+    : `<${name}${attributes.join('')}${declared}>${body}</${name}>`
 }
 
 function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;').replaceAll('\r', '&#13;')
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll('\r', '&#13;')
 }
 
 function textFor(text: string, chance: Chance): string {
   if (text === '' || chance.below(4) > 0) return escaped(text)
-  return chance.pick([`<![CDATA[${text.replaceAll('\r', '')}]]>`, `<!-- c -->${escaped(text)}`, `${escaped(text)}<?pi x?>`])
+  return chance.pick([
+    `<![CDATA[${text.replaceAll('\r', '')}]]>`,
+    `<!-- c -->${escaped(text)}`,
+    `${escaped(text)}<?pi x?>`,
+  ])
 }
 
 /** A declaration over the same names: steps plain, with a bound prefix, with a URI, in no namespace. */
@@ -185,8 +227,11 @@ export function makeSpec({ chance, names = PLAIN }: Making): XmlShapeSpec {
     return xmlStepText(local, chance.pick(names.uris), chance.below(2) === 0 ? NAMESPACES : {})
   }
   const path = (): string => {
-    const steps = Array.from({ length: chance.below(3) === 0 ? 1 : 0 }, () => step(chance.pick(names.containers)))
-    const end = chance.below(3) === 0 ? `@${step(chance.pick(names.attributes))}` : step(chance.pick(names.leaves))
+    const steps = Array.from({ length: chance.below(3) === 0 ? 1 : 0 }, () =>
+      step(chance.pick(names.containers)),
+    )
+    const end =
+      chance.below(3) === 0 ? `@${step(chance.pick(names.attributes))}` : step(chance.pick(names.leaves))
     return [...steps, end].join('/')
   }
   const fieldFor = (): XmlField => {
@@ -195,11 +240,19 @@ export function makeSpec({ chance, names = PLAIN }: Making): XmlShapeSpec {
     if (kind === 1) return { path: path(), array: {} }
     if (kind === 2) {
       const two = { name: 'two', path: path(), ...(chance.below(2) === 0 ? { array: {} } : {}) }
-      return { path: step(chance.pick(names.containers)), array: { fields: [{ name: 'one', path: path() }, two] } }
+      return {
+        path: step(chance.pick(names.containers)),
+        array: { fields: [{ name: 'one', path: path() }, two] },
+      }
     }
     return { path: path() }
   }
   const ignore = Array.from({ length: chance.below(3) }, path)
   if (chance.below(4) === 0) ignore.push('*')
-  return { record: '/root/r', fields: Array.from({ length: 1 + chance.below(5) }, fieldFor), ignore, namespaces: NAMESPACES }
+  return {
+    record: '/root/r',
+    fields: Array.from({ length: 1 + chance.below(5) }, fieldFor),
+    ignore,
+    namespaces: NAMESPACES,
+  }
 }

@@ -1,17 +1,23 @@
 /** The oracle: what saxes (xmlns: true) says of a document, and the same records taken out of its events. */
 import { SaxesParser } from 'saxes'
 import { createSlab, reserve } from '../../src/core/slab.ts'
-import { compileShape, type XmlShapeSpec } from '../../src/formats/xml/shape.ts'
+import { compileShape } from '../../src/formats/xml/compile-shape.ts'
+import type { XmlShapeSpec } from '../../src/formats/xml/shape.ts'
 import { createXmlScanner, type XmlScanner } from '../../src/formats/xml/scanner.ts'
 
 export const LIMITS = { depth: 64, attributes: 64, nameBytes: 1024, textBytes: 1 << 20 }
 
-export function scannerFor(spec: Partial<XmlShapeSpec> & { record: string; fields: XmlShapeSpec['fields'] }): XmlScanner {
+export function scannerFor(
+  spec: Partial<XmlShapeSpec> & { record: string; fields: XmlShapeSpec['fields'] },
+): XmlScanner {
   return createXmlScanner(compileShape({ ignore: ['*'], namespaces: {}, ...spec }), LIMITS)
 }
 
 /** Scans one document; rows as arrays of texts (null: absent), or the fault. */
-export function scan(scanner: XmlScanner, document: string | Buffer): { rows: (string | null)[][]; fault: string | undefined; text: Buffer } {
+export function scan(
+  scanner: XmlScanner,
+  document: string | Buffer,
+): { rows: (string | null)[][]; fault: string | undefined; text: Buffer } {
   const bytes = Buffer.from(document)
   const slab = createSlab(bytes.length * 4 + 256)
   slab.bytes.set(bytes, 7)
@@ -25,8 +31,16 @@ export function scan(scanner: XmlScanner, document: string | Buffer): { rows: (s
 }
 
 /** What was wrong with the shape of records, with the values themselves. */
-export function issuesWithText({ records }: XmlScanner, text: Buffer): { row: number; kind: string; path: string; value: string }[] {
-  return records.issues.map(({ row, kind, path, start, length }) => ({ row, kind, path, value: text.toString('utf8', start, start + length) }))
+export function issuesWithText(
+  { records }: XmlScanner,
+  text: Buffer,
+): { row: number; kind: string; path: string; value: string }[] {
+  return records.issues.map(({ row, kind, path, start, length }) => ({
+    row,
+    kind,
+    path,
+    value: text.toString('utf8', start, start + length),
+  }))
 }
 
 export function rowsOf(scanner: XmlScanner, bytes: Buffer): (string | null)[][] {
@@ -34,7 +48,9 @@ export function rowsOf(scanner: XmlScanner, bytes: Buffer): (string | null)[][] 
   return Array.from({ length: records.rows }, (_, row) =>
     Array.from({ length: records.width }, (_, column) => {
       const at = (row * records.width + column) * 2
-      return records.cells[at + 1] < 0 ? null : bytes.toString('utf8', records.cells[at], records.cells[at] + records.cells[at + 1])
+      return records.cells[at + 1] < 0
+        ? null
+        : bytes.toString('utf8', records.cells[at], records.cells[at] + records.cells[at + 1])
     }),
   )
 }
@@ -55,8 +71,9 @@ export function saxesFault(document: string): string | undefined {
 }
 
 /**
- * Texts of the direct children of each <r> below <root>, by local name: what a shape of plain leaves takes. Of several
- * namespaces the children in none have the name, then those in that of <r>, then those of the first.
+ * Texts of the direct children of each <r> below <root>, by local name: what a shape of plain leaves takes.
+ * Of several namespaces the children in none have the name, then those in that of <r>, then those of the
+ * first.
  */
 export function saxesRows(document: string, names: string[]): (string | null)[][] {
   const parser = new SaxesParser({ xmlns: true })
@@ -76,7 +93,15 @@ export function saxesRows(document: string, names: string[]): (string | null)[][
     const [first, second, third] = stack
     if (first.local === 'root' && second?.local === 'r') {
       if (stack.length === 3) children.push(third)
-      if (stack.length === 2) rows.push(names.map((name) => textOfName(children.filter((one) => one.local === name), second.uri)))
+      if (stack.length === 2)
+        rows.push(
+          names.map((name) =>
+            textOfName(
+              children.filter((one) => one.local === name),
+              second.uri,
+            ),
+          ),
+        )
     }
     stack.pop()
   })
@@ -85,7 +110,10 @@ export function saxesRows(document: string, names: string[]): (string | null)[][
 }
 
 function textOfName(candidates: { uri: string; text: string }[], parentUri: string): string | null {
-  const taken = candidates.find((one) => one.uri === '') ?? candidates.find((one) => one.uri === parentUri) ?? candidates[0]
+  const taken =
+    candidates.find((one) => one.uri === '') ??
+    candidates.find((one) => one.uri === parentUri) ??
+    candidates[0]
   return taken?.text ?? null
 }
 
@@ -118,7 +146,11 @@ export function scanInWindows(one: XmlScanner, bytes: Buffer, size: number): InW
     for (let row = 0; row < one.records.rows; row += 1) {
       const around = one.around(row)
       const [before, after] = typeof around === 'function' ? around() : around
-      originals.push(before + slab.bytes.toString('utf8', one.records.extents[row * 2], one.records.extents[row * 2 + 1]) + after)
+      originals.push(
+        before +
+          slab.bytes.toString('utf8', one.records.extents[row * 2], one.records.extents[row * 2 + 1]) +
+          after,
+      )
     }
     if (final) return { rows, fault: undefined, originals }
     slab.bytes.copyWithin(0, consumed, kept)

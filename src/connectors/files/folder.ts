@@ -1,4 +1,7 @@
-/** A watched folder: which files are new and complete, by name and by content, never by time of modification alone. */
+/**
+ * A watched folder: which files are new and complete, by name and by content, never by time of modification
+ * alone.
+ */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readFile, readdir, stat } from 'node:fs/promises'
@@ -14,17 +17,24 @@ export interface FoundFile {
 }
 
 /**
- * Lists the files that match, in order of name. Hidden files and those that still grow are left for later: a file counts
- * when its size is what the listing before saw, or when it has been quiet for `quietMs`.
+ * Lists the files that match, in order of name. Hidden files and those that still grow are left for later: a
+ * file counts when its size is what the listing before saw, or when it has been quiet for `quietMs`.
  */
-export function createFolder(root: string, pattern: string, quietMs: number, nowMs: () => number): { list(): Promise<{ complete: FoundFile[]; growing: number }> } {
+export function createFolder(
+  root: string,
+  pattern: string,
+  quietMs: number,
+  nowMs: () => number,
+): { list(): Promise<{ complete: FoundFile[]; growing: number }> } {
   const matches = globOf(pattern)
   const sizes = new Map<string, number>()
   return {
     async list() {
-      const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
-        throw storageFailure(error, 'list', root)
-      })
+      const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(
+        (error: unknown) => {
+          throw storageFailure(error, 'list', root)
+        },
+      )
       const found: FoundFile[] = []
       let growing = 0
       for (const entry of entries) {
@@ -35,7 +45,13 @@ export function createFolder(root: string, pattern: string, quietMs: number, now
         const steady = sizes.get(path) === facts.size || nowMs() - facts.mtimeMs >= quietMs
         sizes.set(path, facts.size)
         if (!steady) growing += 1
-        else found.push({ name: relative(root, path).split('\\').join('/'), path, size: facts.size, modifiedMs: facts.mtimeMs })
+        else
+          found.push({
+            name: relative(root, path).split('\\').join('/'),
+            path,
+            size: facts.size,
+            modifiedMs: facts.mtimeMs,
+          })
       }
       return { complete: found.toSorted((a, b) => (a.name < b.name ? -1 : 1)), growing }
     },
@@ -44,8 +60,14 @@ export function createFolder(root: string, pattern: string, quietMs: number, now
 
 /** `*` and `?` as in a shell, and `{a,b}` for one of several texts. */
 function globOf(pattern: string): RegExp {
-  const literal = (text: string): string => text.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')
-  const source = pattern.replace(/\{([^{}]*,[^{}]*)\}|[^{]+|\{/g, (text, choice: string | undefined) => (choice === undefined ? literal(text) : `(?:${choice.split(',').map(literal).join('|')})`))
+  const literal = (text: string): string =>
+    text
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')
+  const source = pattern.replace(/\{([^{}]*,[^{}]*)\}|[^{]+|\{/g, (text, choice: string | undefined) =>
+    choice === undefined ? literal(text) : `(?:${choice.split(',').map(literal).join('|')})`,
+  )
   return new RegExp(`^${source}$`, 's')
 }
 

@@ -1,6 +1,7 @@
 /**
- * Connections to a Kafka cluster, over @platformatic/kafka's connection and protocol layer (TLS, SASL, framing). Its
- * consumer is not used: it delivers aborted records and does not check CRCs. Partitions are assigned by us.
+ * Connections to a Kafka cluster, over @platformatic/kafka's connection and protocol layer (TLS, SASL,
+ * framing). Its consumer is not used: it delivers aborted records and does not check CRCs. Partitions are
+ * assigned by us.
  */
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
@@ -8,7 +9,14 @@ import { type HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import type { KafkaSourceSpec } from '../../dataset/declaration.ts'
 import { nearest } from '../../dataset/suggest.ts'
 import { kafkaError } from './errors.ts'
-import { KafkaConnection, ResponseError, listOffsetsV7, metadataV12, type Connection, type ConnectionOptions } from './protocol.ts'
+import {
+  KafkaConnection,
+  ResponseError,
+  listOffsetsV7,
+  metadataV12,
+  type Connection,
+  type ConnectionOptions,
+} from './protocol.ts'
 
 export interface TopicInfo {
   topicId: string
@@ -37,7 +45,10 @@ const REQUEST_TIMEOUT_MS = 20_000
 export type Resolve = (host: string, port: number) => Promise<string>
 
 /** `resolve` is asked about every host before a connection, those that brokers name too. */
-export function createKafkaClient(spec: KafkaSourceSpec, resolve: Resolve = async (host) => host): KafkaClient {
+export function createKafkaClient(
+  spec: KafkaSourceSpec,
+  resolve: Resolve = async (host) => host,
+): KafkaClient {
   const connections = new Map<string, Connection>()
   let nodes = new Map<number, { host: string; port: number }>()
 
@@ -53,17 +64,24 @@ export function createKafkaClient(spec: KafkaSourceSpec, resolve: Resolve = asyn
     return connection
   }
 
-  /** In this order they are asked: who did not answer is asked after the others, those that we were told of last. */
+  /**
+   * In this order they are asked: who did not answer is asked after the others, those that we were told of
+   * last.
+   */
   let bootstrap = spec.brokers.map((broker) => {
     const colon = broker.lastIndexOf(':')
     return { host: broker.slice(0, colon), port: Number(broker.slice(colon + 1)) }
   })
 
-  const metadata = async (topics: string[] | null): Promise<Awaited<ReturnType<typeof metadataV12.api.async>>> => {
+  const metadata = async (
+    topics: string[] | null,
+  ): Promise<Awaited<ReturnType<typeof metadataV12.api.async>>> => {
     let last: unknown
     for (const broker of [...bootstrap, ...nodes.values()]) {
       try {
-        const response = await answered(metadataV12.api.async(await open(broker.host, broker.port), topics, false, false))
+        const response = await answered(
+          metadataV12.api.async(await open(broker.host, broker.port), topics, false, false),
+        )
         nodes = new Map(response.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]))
         return response
       } catch (error) {
@@ -80,11 +98,18 @@ export function createKafkaClient(spec: KafkaSourceSpec, resolve: Resolve = asyn
       const response = await metadata([name])
       const found = response.topics.find((topic) => topic.name === name)
       if (found === undefined || found.errorCode !== 0) throw await missingTopic(name, spec, metadata)
-      return { topicId: found.topicId, leaders: new Map(found.partitions.map((one) => [one.partitionIndex, one.leaderId])) }
+      return {
+        topicId: found.topicId,
+        leaders: new Map(found.partitions.map((one) => [one.partitionIndex, one.leaderId])),
+      }
     },
     async node(id) {
       const node = nodes.get(id)
-      if (node === undefined) throw failure('broker_unreachable', { brokers: spec.brokers.join(','), reason: `the partition has no leader (node ${id})` })
+      if (node === undefined)
+        throw failure('broker_unreachable', {
+          brokers: spec.brokers.join(','),
+          reason: `the partition has no leader (node ${id})`,
+        })
       try {
         return await open(node.host, node.port)
       } catch (error) {
@@ -95,9 +120,16 @@ export function createKafkaClient(spec: KafkaSourceSpec, resolve: Resolve = asyn
       const byNode = Map.groupBy(info.leaders.keys(), (partition) => info.leaders.get(partition) as number)
       const asked = [...byNode].map(async ([node, partitions]) => {
         const connection = await this.node(node)
-        const of = partitions.map((partitionIndex) => ({ partitionIndex, currentLeaderEpoch: -1, timestamp: BigInt(time) }))
+        const of = partitions.map((partitionIndex) => ({
+          partitionIndex,
+          currentLeaderEpoch: -1,
+          timestamp: BigInt(time),
+        }))
         const response = await listOffsetsV7.api.async(connection, -1, 1, [{ name: topic, partitions: of }])
-        return response.topics[0].partitions.map((one): [number, number] => [one.partitionIndex, Number(one.offset)])
+        return response.topics[0].partitions.map((one): [number, number] => [
+          one.partitionIndex,
+          Number(one.offset),
+        ])
       })
       const answers = await Promise.allSettled(asked)
       for (const answer of answers) {
@@ -116,11 +148,16 @@ export function createKafkaClient(spec: KafkaSourceSpec, resolve: Resolve = asyn
 }
 
 async function connectionOptions(spec: KafkaSourceSpec, host: string): Promise<ConnectionOptions> {
-  const options: ConnectionOptions = { connectTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxInflights: 4 }
+  const options: ConnectionOptions = {
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    maxInflights: 4,
+  }
   if (spec.tls !== undefined) {
     const ca = spec.tls.ca === undefined ? undefined : await readSetting(spec.tls.ca)
     options.tls = { rejectUnauthorized: spec.tls.verify, ...(ca === undefined ? {} : { ca }) }
-    // A server name must not be an address (RFC 6066, section 3); certificates are checked against the address then.
+    // A server name must not be an address (RFC 6066, section 3); certificates are checked against the
+    // address then.
     if (isIP(host) === 0) options.tlsServerName = host
   }
   if (spec.sasl !== undefined) {
@@ -148,11 +185,19 @@ async function answered<T>(request: Promise<T>): Promise<T> {
   }
 }
 
-async function missingTopic(topic: string, spec: KafkaSourceSpec, metadata: (topics: null) => Promise<{ topics: { name?: string | null }[] }>): Promise<HeadraceError> {
+async function missingTopic(
+  topic: string,
+  spec: KafkaSourceSpec,
+  metadata: (topics: null) => Promise<{ topics: { name?: string | null }[] }>,
+): Promise<HeadraceError> {
   const names = await metadata(null).then(
     (all) => all.topics.map((one) => one.name ?? '').filter((name) => !name.startsWith('__')),
     (error: unknown) => [`(not known: ${reasonOf(error)})`],
   )
   const near = nearest(topic, names)
-  return failure('topic_not_found', { topic, brokers: spec.brokers.join(','), similar: near ?? (names.slice(0, 10).join(', ') || 'there are no topics') })
+  return failure('topic_not_found', {
+    topic,
+    brokers: spec.brokers.join(','),
+    similar: near ?? (names.slice(0, 10).join(', ') || 'there are no topics'),
+  })
 }

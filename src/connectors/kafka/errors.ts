@@ -28,9 +28,12 @@ export function kafkaError(error: unknown, spec: KafkaSourceSpec): HeadraceError
   if (error instanceof HeadraceError) return error
   const brokers = spec.brokers.join(',')
   const reason = deepest(error)
-  if (isAuthentication(error) || /SASL|authentication|not supported by the server/i.test(reason)) return failure('broker_auth_failed', { brokers, reason }, error)
-  if (error instanceof ResponseError && /UNKNOWN_TOPIC/.test(reason)) return failure('topic_not_found', { brokers, topic: '', similar: '' }, error)
-  if (/Broker requires TLS|certificate|self.signed|wrong version number/i.test(reason)) return failure('broker_auth_failed', { brokers, reason }, error)
+  if (isAuthentication(error) || /SASL|authentication|not supported by the server/i.test(reason))
+    return failure('broker_auth_failed', { brokers, reason }, error)
+  if (error instanceof ResponseError && /UNKNOWN_TOPIC/.test(reason))
+    return failure('topic_not_found', { brokers, topic: '', similar: '' }, error)
+  if (/Broker requires TLS|certificate|self.signed|wrong version number/i.test(reason))
+    return failure('broker_auth_failed', { brokers, reason }, error)
   return failure('broker_unreachable', { brokers, reason }, error)
 }
 
@@ -40,7 +43,8 @@ function isAuthentication(error: unknown): boolean {
 }
 
 function deepest(error: unknown): string {
-  const inner = error instanceof AggregateError ? error.errors[0] : error instanceof Error ? error.cause : undefined
+  const inner =
+    error instanceof AggregateError ? error.errors[0] : error instanceof Error ? error.cause : undefined
   const own = reasonOf(error)
   return inner === undefined || inner === null ? own : `${own} (${deepest(inner)})`
 }

@@ -51,7 +51,8 @@ function readFrame(body: Buffer, from: number, out: Output): number | undefined 
     if (length > LARGEST_BLOCK || at + length > body.length)
       throw new RangeError('an LZ4 block reaches beyond the end')
     const window = isLinked ? frameStart : out.size
-    const fits = head >>> 31 === 1 ? copy(body, at, length, out) : readBlock(body, at, at + length, window, out)
+    const fits =
+      head >>> 31 === 1 ? copy(body, at, length, out) : readBlock(body, at, at + length, window, out)
     if (!fits) return undefined
     at += length + ((flags & 0x10) === 0 ? 0 : 4)
   }
@@ -95,7 +96,8 @@ function readBlock(b: Buffer, from: number, end: number, window: number, out: Ou
     const distance = b[at] | ((b[at + 1] ?? 0) << 8)
     at += 2
     if (match === 19) for (let more = 255; more === 255; match += more) more = at < end ? b[at++] : 0
-    if (distance === 0 || distance > out.size - window) throw new RangeError('an LZ4 match reaches too far back')
+    if (distance === 0 || distance > out.size - window)
+      throw new RangeError('an LZ4 match reaches too far back')
     if (!reserve(out, match)) return false
     out.size = repeat(out.bytes, out.size, distance, match)
   }

@@ -1,17 +1,23 @@
 /**
- * The part of @platformatic/kafka that readers need: connections and the wire format. Its index also loads consumers,
- * schema registries and a compiled JSON Schema per option, half of the time that a child takes to start; the package exports
- * nothing else, so its files are imported by their place. The version is pinned; the connector's suite proves the files right.
+ * The part of @platformatic/kafka that readers need: connections and the wire format. Its index also loads
+ * consumers, schema registries and a compiled JSON Schema per option, half of the time that a child takes to
+ * start; the package exports nothing else, so its files are imported by their place. The version is pinned;
+ * the connector's suite proves the files right.
  */
 type Library = typeof import('@platformatic/kafka')
 export type { Connection, ConnectionOptions, Reader as WireReader } from '@platformatic/kafka'
 
-const load = (file: string): Promise<Library> => import(new URL(file, import.meta.resolve('@platformatic/kafka')).href) as Promise<Library>
+const load = (file: string): Promise<Library> =>
+  import(new URL(file, import.meta.resolve('@platformatic/kafka')).href) as Promise<Library>
 
 export const { Connection: KafkaConnection } = await load('./network/connection.js')
 export const { AuthenticationError, ResponseError } = await load('./errors.js')
 export const { createAPI } = await load('./apis/definitions.js')
 export const { Writer } = await load('./protocol/writer.js')
 export const { protocolErrorsCodesById } = await load('./protocol/errors.js')
-export const metadataV12: Library['metadataV12'] = (await load('./apis/metadata/metadata-v12.js')) as unknown as Library['metadataV12']
-export const listOffsetsV7: Library['listOffsetsV7'] = (await load('./apis/consumer/list-offsets-v7.js')) as unknown as Library['listOffsetsV7']
+export const metadataV12: Library['metadataV12'] = (await load(
+  './apis/metadata/metadata-v12.js',
+)) as unknown as Library['metadataV12']
+export const listOffsetsV7: Library['listOffsetsV7'] = (await load(
+  './apis/consumer/list-offsets-v7.js',
+)) as unknown as Library['listOffsetsV7']

@@ -10,8 +10,8 @@ import { clearMessages, type Messages } from '../../core/messages.ts'
 import type { MessageReader, PartitionPosition, ReadResult } from '../../core/source.ts'
 import type { KafkaClient, TopicInfo } from './client.ts'
 import { CODE, codeName, isRetriableCode, kafkaError } from './errors.ts'
-import { createAPI, Writer, type Connection, type WireReader } from './protocol.ts'
-import { nextOffset, readBatches, type AbortedTransaction } from './record-batch.ts'
+import { fetchFrom, type PartitionAnswer } from './fetch.ts'
+import { nextOffset, readBatches } from './record-batch.ts'
 
 export interface ReaderOptions {
   client: KafkaClient
@@ -23,15 +23,6 @@ export interface ReaderOptions {
   onTrouble(error: HeadraceError): void
 }
 
-interface PartitionAnswer {
-  partition: number
-  errorCode: number
-  end: number
-  aborted: AbortedTransaction[]
-  records: Buffer
-}
-
-const READ_COMMITTED = 1
 const PAUSE_FIRST_MS = 100
 const PAUSE_MAX_MS = 5_000
 const CORRUPT_PAUSE_MS = 300
@@ -136,7 +127,10 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
       const answers = await receive(waitMs)
       const from = new Map(answers.map((answer) => [answer.partition, next.get(answer.partition) as number]))
       for (const { partition, records } of answers)
-        next.set(partition, Math.min(nextOffset(records, from.get(partition) as number), limitOf(options, partition)))
+        next.set(
+          partition,
+          Math.min(nextOffset(records, from.get(partition) as number), limitOf(options, partition)),
+        )
       const served = new Set(answers.filter((one) => one.records.length > 0).map((one) => one.partition))
       order = [...order.filter((partition) => !served.has(partition)), ...served]
       if (served.size > 0 && !closed && leaders.last !== undefined) send(leaders.last, waitMs)
@@ -225,7 +219,13 @@ function limitOf(options: ReaderOptions, partition: number): number {
 /** The topic's leaders; a topic of the same name with another id is not the one we were reading. */
 async function knownTopic(options: ReaderOptions): Promise<TopicInfo> {
   const found = await options.client.topic(options.topic)
-  if (found.topicId !== options.topicId) throw failure('topic_recreated', { topic: options.topic, expected: options.topicId, found: found.topicId, dataset: 'DATASET' })
+  if (found.topicId !== options.topicId)
+    throw failure('topic_recreated', {
+      topic: options.topic,
+      expected: options.topicId,
+      found: found.topicId,
+      dataset: 'DATASET',
+    })
   return found
 }
 
@@ -239,7 +239,10 @@ async function problemOf(
   if (errorCode === CODE.offsetOutOfRange) throw await outOfRange(options, partition, position)
   const isUnknown = errorCode === CODE.unknownTopicId || errorCode === CODE.unknownTopic
   const reason = `Kafka partition ${partition}: ${codeName(errorCode)}`
-  const unreachable = failure('broker_unreachable', { brokers: options.client.spec.brokers.join(','), reason })
+  const unreachable = failure('broker_unreachable', {
+    brokers: options.client.spec.brokers.join(','),
+    reason,
+  })
   if (isUnknown)
     return knownTopic(options).then(
       () => unreachable,
@@ -250,70 +253,23 @@ async function problemOf(
 }
 
 /** Names the exact range that is gone, or that never was. */
-export async function outOfRange(options: Pick<ReaderOptions, 'client' | 'topic'>, partition: number, next: number): Promise<HeadraceError> {
+export async function outOfRange(
+  options: Pick<ReaderOptions, 'client' | 'topic'>,
+  partition: number,
+  next: number,
+): Promise<HeadraceError> {
   const info = await options.client.topic(options.topic)
   const first = (await options.client.offsetsAt(options.topic, info, -2)).get(partition) ?? 0
   const end = (await options.client.offsetsAt(options.topic, info, -1)).get(partition) ?? 0
-  const about = { topic: options.topic, partition, next, first, end, last: first - 1, count: first - next, dataset: 'DATASET' }
+  const about = {
+    topic: options.topic,
+    partition,
+    next,
+    first,
+    end,
+    last: first - 1,
+    count: first - next,
+    dataset: 'DATASET',
+  }
   return next < first ? failure('offsets_expired', about) : failure('offset_ahead', about)
-}
-
-/* Fetch version 13: by topic id, so that a recreated topic can never be mistaken for the old one (KIP-516). */
-const fetchApi = createAPI<[topicId: string, partitions: number[], next: Map<number, number>, waitMs: number], PartitionAnswer[]>(
-  1,
-  13,
-  (topicId: string, partitions: number[], next: Map<number, number>, waitMs: number) =>
-    Writer.create()
-      .appendInt32(-1)
-      .appendInt32(waitMs)
-      .appendInt32(1)
-      .appendInt32(LIMITS.fetchBytes)
-      .appendInt8(READ_COMMITTED)
-      .appendInt32(0)
-      .appendInt32(-1)
-      .appendArray([topicId], (w) => {
-        w.appendUUID(topicId).appendArray(partitions, (inner, partition) => {
-          inner
-            .appendInt32(partition)
-            .appendInt32(-1)
-            .appendInt64(BigInt(next.get(partition) as number))
-            .appendInt32(-1)
-            .appendInt64(-1n)
-            .appendInt32(LIMITS.fetchPartitionBytes)
-        })
-      })
-      .appendArray([], () => undefined)
-      .appendString('')
-      .appendTaggedFields(),
-  (_, __, ___, reader) => parseFetch(reader),
-)
-
-function parseFetch(reader: WireReader): PartitionAnswer[] {
-  reader.readInt32()
-  const errorCode = reader.readInt16()
-  if (errorCode !== 0) throw failure('broker_unreachable', { brokers: 'the broker', reason: codeName(errorCode) })
-  reader.readInt32()
-  const topics = reader.readArray((r) => {
-    r.readUUID()
-    return r.readArray(parsePartition)
-  })
-  return (topics ?? []).flat() as PartitionAnswer[]
-}
-
-function parsePartition(r: WireReader): PartitionAnswer {
-  const partition = r.readInt32()
-  const errorCode = r.readInt16()
-  r.readInt64()
-  const end = Number(r.readInt64())
-  r.readInt64()
-  const aborted = r.readNullableArray((inner) => ({ producerId: inner.readInt64(), firstOffset: inner.readInt64() })) ?? []
-  r.readInt32()
-  const size = Math.max(r.readUnsignedVarInt() - 1, 0)
-  const records = r.buffer.slice(r.position, r.position + size) as Buffer
-  r.skip(size)
-  return { partition, errorCode, end, aborted, records }
-}
-
-function fetchFrom(connection: Connection, topicId: string, partitions: number[], next: Map<number, number>, waitMs: number): Promise<PartitionAnswer[]> {
-  return fetchApi.async(connection, topicId, partitions, next, waitMs)
 }

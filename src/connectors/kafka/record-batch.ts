@@ -30,7 +30,10 @@ export interface BatchTarget {
 
 const HEADER = 61
 const CONTROL = 0x20
-/** The broker notes the end before it reads: what others append between is in the answer, and lies behind that end. */
+/**
+ * The broker notes the end before it reads: what others append between is in the answer, and lies behind that
+ * end.
+ */
 const MEANWHILE = 1_000_000
 const TRANSACTIONAL = 0x10
 const LOG_APPEND_TIME = 0x08
@@ -72,7 +75,8 @@ export function readBatches(
   let before = -1
   for (let at = 0; at + HEADER <= records.length;) {
     const length = records.readInt32BE(at + 8) + 12
-    // A broker may cut the last batch short, never the first (KIP-74); the checksum does not cover the length.
+    // A broker may cut the last batch short, never the first (KIP-74); the checksum does not cover the
+    // length.
     if (length < HEADER || (at === 0 && length > records.length)) {
       const about = { topic: target.topic, partition: target.partition, offset: next }
       onCorrupt(failure('record_batch_corrupt', about))
@@ -83,7 +87,8 @@ export function readBatches(
     at += length
     const base = Number(batch.readBigInt64BE(0))
     const last = base + Math.max(0, batch.readInt32BE(23))
-    // The checksum does not cover the offset either: it must lie between what stands around it, or one of the two lies.
+    // The checksum does not cover the offset either: it must lie between what stands around it, or one of the
+    // two lies.
     const after = at + 8 <= records.length ? Number(records.readBigInt64BE(at)) : target.end + MEANWHILE
     const isPlaced = base > before && last >= target.from && last < Math.min(after, target.end + MEANWHILE)
     before = last

@@ -23,11 +23,20 @@ export async function openKafkaSink(options: SinkOptions): Promise<MessageSink> 
     acks: -1,
     compression: options.compression,
     retries: 5,
-    serializers: { key: (key?: string) => (key === undefined ? undefined : Buffer.from(key)), value: (value?: Buffer) => value },
+    serializers: {
+      key: (key?: string) => (key === undefined ? undefined : Buffer.from(key)),
+      value: (value?: Buffer) => value,
+    },
   })
   return {
     async send(messages) {
-      const placed = messages.map((message) => ({ topic: spec.topic, partition: partitionOf(message.key, partitions), key: message.key, value: message.value, timestamp: BigInt(message.timeMs) }))
+      const placed = messages.map((message) => ({
+        topic: spec.topic,
+        partition: partitionOf(message.key, partitions),
+        key: message.key,
+        value: message.value,
+        timestamp: BigInt(message.timeMs),
+      }))
       try {
         const { offsets } = await producer.send({ messages: placed })
         return acknowledge(placed, new Map((offsets ?? []).map((one) => [one.partition, Number(one.offset)])))
@@ -62,8 +71,17 @@ async function settingsOf(spec: KafkaSourceSpec): Promise<{ clientId: string; bo
 
 async function security(spec: KafkaSourceSpec): Promise<object> {
   const settings: Record<string, unknown> = {}
-  if (spec.tls !== undefined) settings.tls = { rejectUnauthorized: spec.tls.verify, ...(spec.tls.ca === undefined ? {} : { ca: await readFile(spec.tls.ca, 'utf8') }) }
-  if (spec.sasl !== undefined) settings.sasl = { mechanism: spec.sasl.mechanism, username: spec.sasl.username, password: (await readFile(spec.sasl.passwordFile, 'utf8')).trim() }
+  if (spec.tls !== undefined)
+    settings.tls = {
+      rejectUnauthorized: spec.tls.verify,
+      ...(spec.tls.ca === undefined ? {} : { ca: await readFile(spec.tls.ca, 'utf8') }),
+    }
+  if (spec.sasl !== undefined)
+    settings.sasl = {
+      mechanism: spec.sasl.mechanism,
+      username: spec.sasl.username,
+      password: (await readFile(spec.sasl.passwordFile, 'utf8')).trim(),
+    }
   return settings
 }
 
@@ -85,10 +103,14 @@ export async function ensureTopic(options: Pick<SinkOptions, 'spec' | 'partition
     }
     for (let attempt = 0; attempt < 50; attempt += 1) {
       const made = await client.topic(options.spec.topic).catch(() => undefined)
-      if (made !== undefined && [...made.leaders.values()].every((leader) => leader >= 0)) return made.leaders.size
+      if (made !== undefined && [...made.leaders.values()].every((leader) => leader >= 0))
+        return made.leaders.size
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
-    throw failure('broker_unreachable', { brokers: options.spec.brokers.join(','), reason: `topic ${options.spec.topic} was created and has no leader yet` })
+    throw failure('broker_unreachable', {
+      brokers: options.spec.brokers.join(','),
+      reason: `topic ${options.spec.topic} was created and has no leader yet`,
+    })
   } finally {
     await client.close()
   }

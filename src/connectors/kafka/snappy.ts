@@ -50,7 +50,8 @@ function blockOf(body: Buffer, from: number, end: number): Block {
     size += (byte & 0x7f) * 128 ** i
     if (byte >= 0x80) continue
     const start = from + i + 1
-    if (size > (end - start) * LARGEST_RATIO) throw new RangeError(`a snappy block of ${end - from} bytes says ${size}`)
+    if (size > (end - start) * LARGEST_RATIO)
+      throw new RangeError(`a snappy block of ${end - from} bytes says ${size}`)
     return { start, end, size }
   }
   throw new RangeError('a snappy block does not say its size')

@@ -12,7 +12,10 @@ export interface MysqlCursor {
   value: string
   /** 8 bytes a row, in base64. */
   seen: string
-  /** How far back before the value rows are remembered, and by which columns. Earlier versions did not keep it. */
+  /**
+   * How far back before the value rows are remembered, and by which columns. Earlier versions did not keep
+   * it.
+   */
   overlap?: number
   key?: string[]
   /** When the table was made, as the server says it. */
@@ -105,7 +108,12 @@ export function positionOf(
   const taken = since === undefined ? '0' : `${id} <= ${mysql.escape(since.value)}`
   const moved = since === undefined || value === undefined ? Infinity : distance(since.value, value, time)
   const overlap = Math.min(declared, remembered + moved)
-  const extra = [identityBy(key), `${id} >= ${back(value ?? '', overlap)}`, taken, identityBy(since?.key ?? key)]
+  const extra = [
+    identityBy(key),
+    `${id} >= ${back(value ?? '', overlap)}`,
+    taken,
+    identityBy(since?.key ?? key),
+  ]
   return {
     where: [...from, ...to],
     extra: value === undefined ? 'NULL, 0, 0, NULL' : extra.join(', '),
@@ -118,7 +126,8 @@ const overlapOf = (given: number | undefined, usual: number): number =>
 
 /** From one value of a cursor to a later one, in what overlaps are counted in; 0 for what is neither. */
 function distance(from: string, to: string, time: boolean): number {
-  const of = (text: string): number => (time ? Date.parse(`${text.replace(' ', 'T')}Z`) / 1_000 : Number(text))
+  const of = (text: string): number =>
+    time ? Date.parse(`${text.replace(' ', 'T')}Z`) / 1_000 : Number(text)
   const found = Math.floor(of(to) - of(from))
   return found > 0 ? found : 0
 }

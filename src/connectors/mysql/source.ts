@@ -105,7 +105,8 @@ export async function readMysql(
         notes.push(() => note)
         return true
       },
-      cursor: () => cursorOf(moment, notes, { overlap: position.overlap, key: table.key, created: table.created }),
+      cursor: () =>
+        cursorOf(moment, notes, { overlap: position.overlap, key: table.key, created: table.created }),
       failed: (error) => readError(error, at),
       close,
     }
@@ -116,7 +117,11 @@ export async function readMysql(
 }
 
 const marksOf = (since: MysqlCursor | undefined): Set<string> =>
-  new Set(Buffer.from(since?.seen ?? '', 'base64').toString('hex').match(/.{16}/g) ?? [])
+  new Set(
+    Buffer.from(since?.seen ?? '', 'base64')
+      .toString('hex')
+      .match(/.{16}/g) ?? [],
+  )
 
 function cursorOf(
   { value }: Moment,
@@ -229,8 +234,7 @@ async function rangesOf(
     })
   }
   const id = mysql.escapeId(column.name, true)
-  const size =
-    `SELECT CAST(data_length AS CHAR) FROM information_schema.tables
+  const size = `SELECT CAST(data_length AS CHAR) FROM information_schema.tables
     WHERE table_schema = ? AND table_name = ?`
   const [[{ least, greatest, bytes }]] = await connection.query<RowDataPacket[]>(
     `SELECT CAST(MIN(${id}) AS CHAR) AS least, CAST(MAX(${id}) AS CHAR) AS greatest,

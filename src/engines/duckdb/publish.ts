@@ -12,23 +12,36 @@ import { copyWithStats, parquetOptions } from './stage.ts'
 import { deltaStats } from './stats.ts'
 
 /**
- * A Parquet file without rows that has all columns. Read together with RAW's files, which may be older than a column, it makes
- * what they lack null.
+ * A Parquet file without rows that has all columns. Read together with RAW's files, which may be older than a
+ * column, it makes what they lack null.
  */
-export async function emptyFile(session: DuckSession, folder: string, columns: TableColumn[]): Promise<string> {
+export async function emptyFile(
+  session: DuckSession,
+  folder: string,
+  columns: TableColumn[],
+): Promise<string> {
   const path = join(folder, 'empty.parquet')
-  const nulls = columns.map((column) => derivedExpression({ name: column.name, type: column.type, value: null }))
+  const nulls = columns.map((column) =>
+    derivedExpression({ name: column.name, type: column.type, value: null }),
+  )
   await session.run(`COPY (SELECT ${nulls.join(', ')} WHERE false) TO ${literal(path)} (FORMAT parquet)`)
   return path
 }
 
 const POSITION = name(ADDED_COLUMNS.position)
 
-/** SQL of the slices' rows in order, each with its position, its table partition and the columns asked for. */
+/**
+ * SQL of the slices' rows in order, each with its position, its table partition and the columns asked for.
+ */
 export type RowsOf = (slices: RawSlice[], partitions: PartitionRule[], columns: string[]) => string
 
 /** See RowsOf. `empty`: a file without rows that has all columns. */
-export function rowsOfSlices(slices: RawSlice[], empty: string, partitions: PartitionRule[], columns: string[]): string {
+export function rowsOfSlices(
+  slices: RawSlice[],
+  empty: string,
+  partitions: PartitionRule[],
+  columns: string[],
+): string {
   let base = 0
   const parts = slices.map((slice) => {
     const starts = slice.rows.map((rows) => (base += rows) - rows)
@@ -42,15 +55,19 @@ export function rowsOfSlices(slices: RawSlice[], empty: string, partitions: Part
 
 function filterOf(slice: RawSlice, partitions: PartitionRule[]): string {
   const path = partitionPath(partitions)
-  if (slice.onlyPartitions !== undefined) return ` WHERE ${path} IN (${slice.onlyPartitions.map(literal).join(', ') || "''"})`
-  if (slice.exceptPartitions.length > 0) return ` WHERE ${path} NOT IN (${slice.exceptPartitions.map(literal).join(', ')})`
+  if (slice.onlyPartitions !== undefined)
+    return ` WHERE ${path} IN (${slice.onlyPartitions.map(literal).join(', ') || "''"})`
+  if (slice.exceptPartitions.length > 0)
+    return ` WHERE ${path} NOT IN (${slice.exceptPartitions.map(literal).join(', ')})`
   return ''
 }
 
 /** The name of a row's table partition, as users and marks write it: `publication_year=2010`. */
 function partitionPath(partitions: PartitionRule[]): string {
   if (partitions.length === 0) return "''"
-  return partitions.map((rule) => `'${rule.name}=' || coalesce(${partitionValue(rule)}::VARCHAR, 'null')`).join(" || '/' || ")
+  return partitions
+    .map((rule) => `'${rule.name}=' || coalesce(${partitionValue(rule)}::VARCHAR, 'null')`)
+    .join(" || '/' || ")
 }
 
 function partitionValue(rule: PartitionRule): string {
@@ -62,7 +79,11 @@ function partitionValue(rule: PartitionRule): string {
   return `${local}::DATE`
 }
 
-export async function publish(session: DuckSession, request: PublishTarget, rowsOf: RowsOf): Promise<DataFile[]> {
+export async function publish(
+  session: DuckSession,
+  request: PublishTarget,
+  rowsOf: RowsOf,
+): Promise<DataFile[]> {
   const files = await writePartitions(session, request, newRows(request, rowsOf))
   await session.run('DROP TABLE chosen')
   return files
@@ -70,10 +91,15 @@ export async function publish(session: DuckSession, request: PublishTarget, rows
 
 /** The rows of the slices whose positions are in the table `chosen`, as the table's columns. */
 export function newRows(request: PublishTarget, rowsOf: RowsOf): string {
-  const derived = new Set(request.partitions.filter((rule) => rule.transform !== 'identity').map((rule) => rule.name))
-  const stored = request.columns.filter((column) => column.name !== 'processed_date' && !derived.has(column.name)).map((column) => column.name)
+  const derived = new Set(
+    request.partitions.filter((rule) => rule.transform !== 'identity').map((rule) => rule.name),
+  )
+  const stored = request.columns
+    .filter((column) => column.name !== 'processed_date' && !derived.has(column.name))
+    .map((column) => column.name)
   const select = request.columns.map((column) => {
-    if (column.name === 'processed_date') return derivedExpression({ name: column.name, type: column.type, value: request.logicalTime })
+    if (column.name === 'processed_date')
+      return derivedExpression({ name: column.name, type: column.type, value: request.logicalTime })
     const rule = request.partitions.find((one) => one.name === column.name && one.transform !== 'identity')
     return rule === undefined ? name(column.name) : `${partitionValue(rule)} AS ${name(column.name)}`
   })
@@ -81,14 +107,23 @@ export function newRows(request: PublishTarget, rowsOf: RowsOf): string {
 }
 
 /** Writes rows, one folder per table partition. */
-export async function writePartitions(session: DuckSession, request: PublishTarget, source: string): Promise<DataFile[]> {
+export async function writePartitions(
+  session: DuckSession,
+  request: PublishTarget,
+  source: string,
+): Promise<DataFile[]> {
   await mkdir(request.folder, { recursive: true }).catch((error: unknown) => {
     throw storageFailure(error, 'make', request.folder)
   })
   const by = request.partitions.map((rule) => name(rule.name)).join(', ')
   const target = by === '' ? `${request.folder}/part-0.parquet` : request.folder
-  const partitioned = by === '' ? '' : `, PARTITION_BY (${by}), FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE true`
-  return copyWithPartitions(session, `COPY (${source}) TO ${literal(target)} (${parquetOptions(request.compression, request.columns.length)}${partitioned})`, request)
+  const partitioned =
+    by === '' ? '' : `, PARTITION_BY (${by}), FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE true`
+  return copyWithPartitions(
+    session,
+    `COPY (${source}) TO ${literal(target)} (${parquetOptions(request.compression, request.columns.length)}${partitioned})`,
+    request,
+  )
 }
 
 /** Hands the winners to DuckDB as a table of positions: a semi join picks them out of the files again. */
@@ -100,14 +135,24 @@ export async function choose(session: DuckSession, positions: Float64Array): Pro
   for (let from = 0; from < positions.length; from += 2048) {
     const rows = Math.min(2048, positions.length - from)
     duckdb.data_chunk_reset(chunk)
-    duckdb.copy_data_to_vector(duckdb.data_chunk_get_vector(chunk, 0), 0, positions.buffer as ArrayBuffer, positions.byteOffset + from * 8, rows * 8)
+    duckdb.copy_data_to_vector(
+      duckdb.data_chunk_get_vector(chunk, 0),
+      0,
+      positions.buffer as ArrayBuffer,
+      positions.byteOffset + from * 8,
+      rows * 8,
+    )
     duckdb.data_chunk_set_size(chunk, rows)
     duckdb.append_data_chunk(appender, chunk)
   }
   duckdb.appender_close_sync(appender)
 }
 
-async function copyWithPartitions(session: DuckSession, sql: string, request: PublishTarget): Promise<DataFile[]> {
+async function copyWithPartitions(
+  session: DuckSession,
+  sql: string,
+  request: PublishTarget,
+): Promise<DataFile[]> {
   const types = new Map<string, DeltaType>(request.columns.map((column) => [column.name, column.type]))
   const files = await copyWithStats(session, sql, request.folder)
   return files.map((file) => ({

@@ -1,4 +1,7 @@
-/** Latest wins: the newest row of each key is published, and the files that held an older one are written again without it. */
+/**
+ * Latest wins: the newest row of each key is published, and the files that held an older one are written
+ * again without it.
+ */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { Replacement, ReplaceRequest } from '../../core/batch-engine.ts'
 import { newRows, writePartitions, type RowsOf } from './publish.ts'
@@ -6,14 +9,21 @@ import type { DuckSession } from './session.ts'
 import { name } from './sql.ts'
 import { rowsOfFiles, type Place } from './table-view.ts'
 
-const [POSITION, NTH, ROWS_OF_KEY, FILE, ROW] = (['position', 'nth', 'rowsOfKey', 'file', 'row'] as const).map((one) => name(ADDED_COLUMNS[one]))
+const [POSITION, NTH, ROWS_OF_KEY, FILE, ROW] = (
+  ['position', 'nth', 'rowsOfKey', 'file', 'row'] as const
+).map((one) => name(ADDED_COLUMNS[one]))
 
 /**
- * In four steps: the slices' newest row of each key; the published rows of these keys, newer or not; what loses to them leaves;
- * files that hold a row which loses are written again together with the new rows. Reading the published keys costs what is
- * published: unlike the first row of a key, the newest one cannot be told from a hash.
+ * In four steps: the slices' newest row of each key; the published rows of these keys, newer or not; what
+ * loses to them leaves; files that hold a row which loses are written again together with the new rows.
+ * Reading the published keys costs what is published: unlike the first row of a key, the newest one cannot be
+ * told from a hash.
  */
-export async function replace(session: DuckSession, request: ReplaceRequest, rowsOf: RowsOf): Promise<Replacement> {
+export async function replace(
+  session: DuckSession,
+  request: ReplaceRequest,
+  rowsOf: RowsOf,
+): Promise<Replacement> {
   const count = async (sql: string): Promise<number> => Number((await session.rows(sql))[0][0])
   await newestRows(session, request, rowsOf)
   const rows = await count(`SELECT coalesce(sum(${ROWS_OF_KEY}), 0) FROM chosen`)
@@ -22,11 +32,31 @@ export async function replace(session: DuckSession, request: ReplaceRequest, row
   const published = await count('SELECT count(*) FROM chosen')
   const replaced = await count('SELECT count(DISTINCT position) FROM matches')
   const obsolete = (await session.rows('SELECT DISTINCT file FROM matches')).map(([file]) => String(file))
-  const partitions = Object.fromEntries((await session.rows(`SELECT ${name(ADDED_COLUMNS.partitionPath)}, count(*) FROM chosen GROUP BY 1`)).map(([path, total]) => [String(path), Number(total)]))
-  const adds = published === 0 ? [] : await writePartitions(session, request, `${newRows(request, rowsOf)} UNION ALL BY NAME ${survivors(request, obsolete)}`)
+  const partitions = Object.fromEntries(
+    (await session.rows(`SELECT ${name(ADDED_COLUMNS.partitionPath)}, count(*) FROM chosen GROUP BY 1`)).map(
+      ([path, total]) => [String(path), Number(total)],
+    ),
+  )
+  const adds =
+    published === 0
+      ? []
+      : await writePartitions(
+          session,
+          request,
+          `${newRows(request, rowsOf)} UNION ALL BY NAME ${survivors(request, obsolete)}`,
+        )
   await session.run('DROP TABLE matches')
   await session.run('DROP TABLE chosen')
-  return { adds, obsolete, rows, duplicates: rows - distinct, outdated: distinct - published, published, replaced, partitions }
+  return {
+    adds,
+    obsolete,
+    rows,
+    duplicates: rows - distinct,
+    outdated: distinct - published,
+    published,
+    replaced,
+    partitions,
+  }
 }
 
 function newestRows(session: DuckSession, request: ReplaceRequest, rowsOf: RowsOf): Promise<void> {
@@ -34,18 +64,30 @@ function newestRows(session: DuckSession, request: ReplaceRequest, rowsOf: RowsO
   const columns = [...new Set([...request.key, request.latestBy])]
   const order = `${name(request.latestBy)} DESC NULLS LAST, ${POSITION}`
   const ranked = `SELECT *, row_number() OVER (PARTITION BY ${key} ORDER BY ${order}) AS ${NTH}, count(*) OVER (PARTITION BY ${key}) AS ${ROWS_OF_KEY} FROM (${rowsOf(request.slices, request.partitions, columns)})`
-  return session.run(`CREATE TEMP TABLE chosen AS SELECT * EXCLUDE (${NTH}) FROM (${ranked}) WHERE ${NTH} = 1`)
+  return session.run(
+    `CREATE TEMP TABLE chosen AS SELECT * EXCLUDE (${NTH}) FROM (${ranked}) WHERE ${NTH} = 1`,
+  )
 }
 
-/** Published rows with a chosen row's key. Keys that have one as new leave `chosen`; what is left in `matches` is replaced. */
+/**
+ * Published rows with a chosen row's key. Keys that have one as new leave `chosen`; what is left in `matches`
+ * is replaced.
+ */
 async function publishedMatches(session: DuckSession, request: ReplaceRequest): Promise<void> {
   const by = name(request.latestBy)
-  const same = request.key.map((column) => `p.${name(column)} IS NOT DISTINCT FROM c.${name(column)}`).join(' AND ')
+  const same = request.key
+    .map((column) => `p.${name(column)} IS NOT DISTINCT FROM c.${name(column)}`)
+    .join(' AND ')
   const newer = `coalesce(c.${by} > p.${by}, p.${by} IS NULL AND c.${by} IS NOT NULL)`
   await session.run(`CREATE TEMP TABLE matches (file VARCHAR, row BIGINT, position BIGINT, newer BOOLEAN)`)
   if (request.published.length === 0) return
-  const published = rowsOfFiles(request.columns, partitionColumns(request), request.published, ['file', 'row'])
-  await session.run(`INSERT INTO matches SELECT p.${FILE}, p.${ROW}, c.${POSITION}, ${newer} FROM (${published}) p JOIN chosen c ON ${same}`)
+  const published = rowsOfFiles(request.columns, partitionColumns(request), request.published, [
+    'file',
+    'row',
+  ])
+  await session.run(
+    `INSERT INTO matches SELECT p.${FILE}, p.${ROW}, c.${POSITION}, ${newer} FROM (${published}) p JOIN chosen c ON ${same}`,
+  )
   await session.run(`DELETE FROM chosen WHERE ${POSITION} IN (SELECT position FROM matches WHERE NOT newer)`)
   await session.run(`DELETE FROM matches WHERE position NOT IN (SELECT ${POSITION} FROM chosen)`)
 }
@@ -55,7 +97,10 @@ function survivors(request: ReplaceRequest, obsolete: string[]): string {
   const files = request.published.filter((file) => obsolete.includes(file.path))
   const columns = request.columns.map((column) => name(column.name)).join(', ')
   const extras: Place[] = files.length === 0 ? [] : ['file', 'row']
-  const lost = files.length === 0 ? '' : ` WHERE NOT EXISTS (SELECT 1 FROM matches m WHERE m.file = t.${FILE} AND m.row = t.${ROW})`
+  const lost =
+    files.length === 0
+      ? ''
+      : ` WHERE NOT EXISTS (SELECT 1 FROM matches m WHERE m.file = t.${FILE} AND m.row = t.${ROW})`
   return `SELECT ${columns} FROM (${rowsOfFiles(request.columns, partitionColumns(request), files, extras)}) t${lost}`
 }
 

@@ -21,7 +21,14 @@ export async function openRewriteEngine(options: SessionOptions): Promise<Rewrit
   let keyParts = 0
   return {
     access: BY_LOCAL_PATH,
-    merge: (table, files, folder, orderBy) => copy(session, table, `FROM (${rowsOfFiles(table.columns, table.partitionColumns, files)})${orderBy.length === 0 ? '' : ` ORDER BY ${orderBy.map(name).join(', ')}`}`, folder, files[0]),
+    merge: (table, files, folder, orderBy) =>
+      copy(
+        session,
+        table,
+        `FROM (${rowsOfFiles(table.columns, table.partitionColumns, files)})${orderBy.length === 0 ? '' : ` ORDER BY ${orderBy.map(name).join(', ')}`}`,
+        folder,
+        files[0],
+      ),
     findKeys(table, files, keys) {
       keyParts = keys.columns.length
       return findKeys(session, table, files, keys)
@@ -41,27 +48,47 @@ export async function openRewriteEngine(options: SessionOptions): Promise<Rewrit
 
 const MERGED = 'part-0.parquet'
 
-/** Copies rows to a file that holds all columns but those of the table's partitions, which live in the log. */
-async function copy(session: DuckSession, table: RewriteTable, from: string, folder: string, like: PublishedFile, original = name('original')): Promise<DataFile> {
+/**
+ * Copies rows to a file that holds all columns but those of the table's partitions, which live in the log.
+ */
+async function copy(
+  session: DuckSession,
+  table: RewriteTable,
+  from: string,
+  folder: string,
+  like: PublishedFile,
+  original = name('original'),
+): Promise<DataFile> {
   const path = `${folder}/${MERGED}`
   const stored = table.columns.filter((column) => !table.partitionColumns.includes(column.name))
   const selected = stored.map((column) => (column.name === 'original' ? original : name(column.name)))
-  const [written] = await copyWithStats(session, `COPY (SELECT ${selected.join(', ')} ${from}) TO ${literal(path)} (${parquetOptions(table.compression, stored.length)})`, path)
+  const [written] = await copyWithStats(
+    session,
+    `COPY (SELECT ${selected.join(', ')} ${from}) TO ${literal(path)} (${parquetOptions(table.compression, stored.length)})`,
+    path,
+  )
   const types = new Map(stored.map((column) => [column.name, column.type]))
-  return { path: MERGED, size: written.size, partitionValues: like.partitionValues, stats: deltaStats(written, types) }
+  return {
+    path: MERGED,
+    size: written.size,
+    partitionValues: like.partitionValues,
+    stats: deltaStats(written, types),
+  }
 }
 
 /**
- * A row may keep the bytes of its whole message (`ordinal` -1), which hold all records, or those of its own record with what
- * stands around it: of a message that is touched, it keeps them only where the key is not in them. A file is one message, too.
+ * A row may keep the bytes of its whole message (`ordinal` -1), which hold all records, or those of its own
+ * record with what stands around it: of a message that is touched, it keeps them only where the key is not in
+ * them. A file is one message, too.
  */
 const keptOriginal = (keyParts: number): string =>
   `CASE WHEN (topic_id, kafka_partition, kafka_offset) IN (SELECT (topic_id, kafka_partition, kafka_offset) FROM doomed_messages)
       AND (t.ordinal < 0 OR EXISTS (SELECT 1 FROM doomed d WHERE ${holdsKey(keyParts)})) THEN NULL ELSE t.original END AS original`
 
 /**
- * Whether the original bytes of a row hold the texts of a doomed key, each by itself. A blob as text shows some bytes escaped (a
- * quote is \x22), so that `contains` finds what is not there, but misses nothing: it is quick and leaves little to the pattern.
+ * Whether the original bytes of a row hold the texts of a doomed key, each by itself. A blob as text shows
+ * some bytes escaped (a quote is \x22), so that `contains` finds what is not there, but misses nothing: it is
+ * quick and leaves little to the pattern.
  */
 function holdsKey(keyParts: number): string {
   const parts = Array.from({ length: keyParts }, (_, i) => i)
@@ -69,21 +96,40 @@ function holdsKey(keyParts: number): string {
   return [...mayHold, ...parts.map((i) => `regexp_matches(hex(t.original), d.p${i})`)].join(' AND ')
 }
 
-async function findKeys(session: DuckSession, table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<{ path: string; rows: number }[]> {
-  const types = keys.columns.map((column) => duckType(table.columns.find((one) => one.name === column)?.type ?? 'string'))
+async function findKeys(
+  session: DuckSession,
+  table: RewriteTable,
+  files: PublishedFile[],
+  keys: DoomedKeys,
+): Promise<{ path: string; rows: number }[]> {
+  const types = keys.columns.map((column) =>
+    duckType(table.columns.find((one) => one.name === column)?.type ?? 'string'),
+  )
   const values = keys.values
     .map((tuple) => `(${[...tuple, ...tuple.map(hexPattern)].map(literal).join(', ')})`)
     .join(', ')
   const texts = keys.columns.map((_, i) => `k${i}`)
   const patterns = keys.columns.map((_, i) => `p${i}`)
-  await session.run(`CREATE OR REPLACE TEMP TABLE doomed AS SELECT * FROM (VALUES ${values}) AS v(${[...texts, ...patterns].join(', ')})`)
-  const sameKey = keys.columns.map((column, i) => `t.${name(column)} = TRY_CAST(d.k${i} AS ${types[i]})`).join(' AND ')
+  await session.run(
+    `CREATE OR REPLACE TEMP TABLE doomed AS SELECT * FROM (VALUES ${values}) AS v(${[...texts, ...patterns].join(', ')})`,
+  )
+  const sameKey = keys.columns
+    .map((column, i) => `t.${name(column)} = TRY_CAST(d.k${i} AS ${types[i]})`)
+    .join(' AND ')
   const isRaw = table.partitionColumns.includes('outcome')
-  const matches = isRaw ? `((t.outcome = 'accepted' AND ${sameKey}) OR (t.outcome = 'quarantined' AND (${sameKey} OR (${holdsKey(texts.length)}))))` : sameKey
+  const matches = isRaw
+    ? `((t.outcome = 'accepted' AND ${sameKey}) OR (t.outcome = 'quarantined' AND (${sameKey} OR (${holdsKey(texts.length)}))))`
+    : sameKey
   const source = rowsOfFiles(table.columns, table.partitionColumns, files, ['file', 'row'])
-  const message = isRaw ? 't.topic_id, t.kafka_partition, t.kafka_offset' : 'NULL::VARCHAR AS topic_id, NULL::INTEGER AS kafka_partition, NULL::BIGINT AS kafka_offset'
-  await session.run(`CREATE OR REPLACE TEMP TABLE doomed_rows AS SELECT DISTINCT t.${FILE} AS file, t.${ROW} AS row, ${message} FROM (${source}) t JOIN doomed d ON ${matches}`)
-  await session.run('CREATE OR REPLACE TEMP TABLE doomed_messages AS SELECT DISTINCT topic_id, kafka_partition, kafka_offset FROM doomed_rows')
+  const message = isRaw
+    ? 't.topic_id, t.kafka_partition, t.kafka_offset'
+    : 'NULL::VARCHAR AS topic_id, NULL::INTEGER AS kafka_partition, NULL::BIGINT AS kafka_offset'
+  await session.run(
+    `CREATE OR REPLACE TEMP TABLE doomed_rows AS SELECT DISTINCT t.${FILE} AS file, t.${ROW} AS row, ${message} FROM (${source}) t JOIN doomed d ON ${matches}`,
+  )
+  await session.run(
+    'CREATE OR REPLACE TEMP TABLE doomed_messages AS SELECT DISTINCT topic_id, kafka_partition, kafka_offset FROM doomed_rows',
+  )
   const found = await session.rows('SELECT file, count(*) FROM doomed_rows GROUP BY 1')
   return found.map(([file, rows]) => ({ path: String(file), rows: Number(rows) }))
 }

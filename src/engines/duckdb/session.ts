@@ -66,8 +66,16 @@ async function connect(database: Database): Promise<DuckSession> {
   return {
     raw,
     run: (sql) => guard(sql, async () => void (await duckdb.query(raw, sql))),
-    rows: (sql) => guard(sql, async () => (await new DuckDBResult(await duckdb.query(raw, sql)).getRowsJson()) as unknown[][]),
-    objects: (sql) => guard(sql, async () => (await connection.runAndReadAll(sql)).getRowObjectsJson() as Record<string, unknown>[]),
+    rows: (sql) =>
+      guard(
+        sql,
+        async () => (await new DuckDBResult(await duckdb.query(raw, sql)).getRowsJson()) as unknown[][],
+      ),
+    objects: (sql) =>
+      guard(
+        sql,
+        async () => (await connection.runAndReadAll(sql)).getRowObjectsJson() as Record<string, unknown>[],
+      ),
     connect: () => connect(database),
     async close() {
       connection.closeSync()
@@ -75,7 +83,10 @@ async function connect(database: Database): Promise<DuckSession> {
   }
 }
 
-/** Closes the instance's doors for SQL that users write: only these folders can be read, nothing written or changed. */
+/**
+ * Closes the instance's doors for SQL that users write: only these folders can be read, nothing written or
+ * changed.
+ */
 export async function lockDown(session: DuckSession, folders: string[]): Promise<void> {
   const allowed = folders
     .map((folder) => (folder.endsWith('/') ? folder : `${folder}/`))

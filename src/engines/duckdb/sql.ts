@@ -31,8 +31,8 @@ export function fileList(paths: string[]): string {
 }
 
 /**
- * The rows of Parquet files of ours. What a file lacks is null. Values that stand in its path are none of its columns: DuckDB would
- * add them by itself, and let `.../title=x/...` win over a column title.
+ * The rows of Parquet files of ours. What a file lacks is null. Values that stand in its path are none of its
+ * columns: DuckDB would add them by itself, and let `.../title=x/...` win over a column title.
  */
 export function parquetRows(paths: string[], ...options: string[]): string {
   return `read_parquet(${[fileList(paths), 'union_by_name = true', 'hive_partitioning = false', ...options].join(', ')})`

@@ -20,7 +20,8 @@ export function deltaStats(statistics: FileStatistics, types: Map<string, DeltaT
   for (const [quoted, values] of Object.entries(statistics.columns)) {
     const column = quoted.slice(1, -1).replaceAll('""', '"')
     const type = types.get(column)
-    if (type === undefined || typeof type !== 'string' || type === 'binary' || indexed?.has(column) === false) continue
+    if (type === undefined || typeof type !== 'string' || type === 'binary' || indexed?.has(column) === false)
+      continue
     if (values.null_count !== undefined) nullCount[column] = Number(values.null_count)
     const min = boundOf(values.min, type, false)
     const max = boundOf(values.max, type, true)
@@ -36,11 +37,13 @@ const FIRST_COLUMNS = 32
 const ORIGINS = [...ORIGIN_COLUMNS, ...REJECT_COLUMNS].map((column) => column.name)
 
 /**
- * Of a wide table only the first columns have statistics, as other Delta writers do it: those of 2,000 columns are 400 KB a file, and
- * each reader of the log holds them for all files. Undefined: all have.
+ * Of a wide table only the first columns have statistics, as other Delta writers do it: those of 2,000
+ * columns are 400 KB a file, and each reader of the log holds them for all files. Undefined: all have.
  */
 function indexedColumns(types: Map<string, DeltaType>): Set<string> | undefined {
-  return types.size <= MOST_COLUMNS ? undefined : new Set([...[...types.keys()].slice(0, FIRST_COLUMNS), ...ORIGINS])
+  return types.size <= MOST_COLUMNS
+    ? undefined
+    : new Set([...[...types.keys()].slice(0, FIRST_COLUMNS), ...ORIGINS])
 }
 
 function boundOf(value: string | undefined, type: string, upper: boolean): unknown {
@@ -50,7 +53,8 @@ function boundOf(value: string | undefined, type: string, upper: boolean): unkno
   if (type === 'timestamp') return timestampBound(value, upper)
   const number = Number(value)
   if (type === 'double') return Number.isFinite(number) ? number : undefined
-  // A rounded bound would hide rows from readers. Exact as JSON numbers are 53 bits, and decimals of 15 digits.
+  // A rounded bound would hide rows from readers. Exact as JSON numbers are 53 bits, and decimals of 15
+  // digits.
   if (!type.startsWith('decimal')) return Number.isSafeInteger(number) ? number : undefined
   return value.replace(/^-?0*\.?0*|\./g, '').length <= 15 ? number : undefined
 }

@@ -8,27 +8,52 @@ import { listLiteral, literal, name, parquetRows, partitionExpression } from './
 export type Place = 'file' | 'row'
 
 /**
- * SQL of a relation over files. Partition columns live in the log only, so each combination of their values is a branch; a
- * column that a file lacks (it was added later) is null. `extras`: what else to say of each row.
+ * SQL of a relation over files. Partition columns live in the log only, so each combination of their values
+ * is a branch; a column that a file lacks (it was added later) is null. `extras`: what else to say of each
+ * row.
  */
-export function rowsOfFiles(columns: TableColumn[], partitionColumns: string[], files: PublishedFile[], extras: Place[] = []): string {
-  const groups = Map.groupBy(files, (file) => JSON.stringify(partitionColumns.map((one) => file.partitionValues[one] ?? null)))
+export function rowsOfFiles(
+  columns: TableColumn[],
+  partitionColumns: string[],
+  files: PublishedFile[],
+  extras: Place[] = [],
+): string {
+  const groups = Map.groupBy(files, (file) =>
+    JSON.stringify(partitionColumns.map((one) => file.partitionValues[one] ?? null)),
+  )
   const branches = [...groups.values()].map((group) => branch(columns, partitionColumns, group, extras))
-  const places = extras.map((one) => `NULL::${one === 'file' ? 'VARCHAR' : 'BIGINT'} AS ${name(ADDED_COLUMNS[one])}`)
+  const places = extras.map(
+    (one) => `NULL::${one === 'file' ? 'VARCHAR' : 'BIGINT'} AS ${name(ADDED_COLUMNS[one])}`,
+  )
   const nulls = columns.map((column) => partitionExpression(column.name, column.type, null))
   const empty = `SELECT ${[...nulls, ...places].join(', ')} WHERE false`
   return [empty, ...branches].join(' UNION ALL BY NAME ')
 }
 
-function branch(columns: TableColumn[], partitionColumns: string[], files: PublishedFile[], extras: Place[]): string {
-  const constants = columns.filter((column) => partitionColumns.includes(column.name)).map((column) => partitionExpression(column.name, column.type, files[0].partitionValues[column.name] ?? null))
-  // Only the table's columns: files that Spark or delta-rs wrote may hold others, partition columns among them.
+function branch(
+  columns: TableColumn[],
+  partitionColumns: string[],
+  files: PublishedFile[],
+  extras: Place[],
+): string {
+  const constants = columns
+    .filter((column) => partitionColumns.includes(column.name))
+    .map((column) =>
+      partitionExpression(column.name, column.type, files[0].partitionValues[column.name] ?? null),
+    )
+  // Only the table's columns: files that Spark or delta-rs wrote may hold others, partition columns among
+  // them.
   const own = columns.filter((column) => !partitionColumns.includes(column.name)).map((column) => column.name)
   const options = [
     ...(extras.includes('file') ? [`filename = ${literal(ADDED_COLUMNS.file)}`] : []),
     ...(extras.includes('row') ? ['file_row_number = true'] : []),
   ]
-  const places = extras.map((one) => (one === 'file' ? name(ADDED_COLUMNS.file) : `file_row_number AS ${name(ADDED_COLUMNS.row)}`))
+  const places = extras.map((one) =>
+    one === 'file' ? name(ADDED_COLUMNS.file) : `file_row_number AS ${name(ADDED_COLUMNS.row)}`,
+  )
   const selected = [`COLUMNS(c -> list_contains(${listLiteral(own)}, c))`, ...constants, ...places]
-  return `SELECT ${selected.join(', ')} FROM ${parquetRows(files.map((file) => file.path), ...options)}`
+  return `SELECT ${selected.join(', ')} FROM ${parquetRows(
+    files.map((file) => file.path),
+    ...options,
+  )}`
 }

@@ -20,7 +20,10 @@ export interface TransferInput {
   limit?: number
   /** Expressions instead of `*`, for types that text has no form of. */
   select?: string
-  /** A line may have so many bytes, and lines are read one after the other: the reader takes a few times as much memory. */
+  /**
+   * A line may have so many bytes, and lines are read one after the other: the reader takes a few times as
+   * much memory.
+   */
   maxLineBytes?: number
 }
 
@@ -30,7 +33,11 @@ export interface TransferResult {
 }
 
 /** Reads the input and writes it. Text is cast as it is: only what we wrote ourselves is read like that. */
-export async function transfer(session: DuckSession, input: TransferInput, output: string): Promise<TransferResult> {
+export async function transfer(
+  session: DuckSession,
+  input: TransferInput,
+  output: string,
+): Promise<TransferResult> {
   const limit = input.limit === undefined ? '' : ` LIMIT ${Math.floor(input.limit)}`
   const select = `SELECT ${input.select ?? '*'} FROM ${relation(input)}${limit}`
   await session.run(`COPY (${select}) TO ${literal(output)} (FORMAT parquet, COMPRESSION zstd)`)
@@ -42,12 +49,19 @@ export async function transfer(session: DuckSession, input: TransferInput, outpu
 function relation(input: TransferInput): string {
   const files = fileList(input.paths)
   if (input.format === 'parquet') return `read_parquet(${files})`
-  const columns = input.columns === undefined ? '' : `, columns = {${Object.entries(input.columns).map(([column, type]) => `${literal(column)}: ${literal(type)}`).join(', ')}}`
-  const option = (key: string, value: string | undefined): string => (value === undefined ? '' : `, ${key} = ${literal(value)}`)
+  const columns =
+    input.columns === undefined
+      ? ''
+      : `, columns = {${Object.entries(input.columns)
+          .map(([column, type]) => `${literal(column)}: ${literal(type)}`)
+          .join(', ')}}`
+  const option = (key: string, value: string | undefined): string =>
+    value === undefined ? '' : `, ${key} = ${literal(value)}`
   // A declared shape is not sniffed: what a file looks like must not change how it is read.
   const sniff = input.columns === undefined ? '' : ', auto_detect = false'
   const { maxLineBytes: most } = input
-  const long = most === undefined ? '' : `, max_line_size = ${most}, buffer_size = ${2 * most}, parallel = false`
+  const long =
+    most === undefined ? '' : `, max_line_size = ${most}, buffer_size = ${2 * most}, parallel = false`
   return `read_csv(${files}, header = ${input.header ?? true}${option('delim', input.delimiter ?? (input.columns === undefined ? undefined : ','))}${option('quote', input.quote ?? (input.columns === undefined ? undefined : '"'))}${option('escape', input.columns === undefined ? undefined : (input.quote ?? '"'))}${option('new_line', input.newLine?.replace('\r', '\\r').replace('\n', '\\n'))}${option('nullstr', input.nullText)}${input.nullText === undefined ? '' : ', allow_quoted_nulls = false'}${columns}${sniff}${long})`
 }
 

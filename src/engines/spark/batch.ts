@@ -17,21 +17,42 @@ const POSITION = name(ADDED_COLUMNS.position)
 export function openSparkBatchEngine(options: SparkBatchOptions): BatchEngine {
   const { session, rawColumns, columns, partitionColumns, store } = options
   const chosen: string[] = []
-  const rowsOf = (slices: RawSlice[], partitions: PartitionRule[], picked: string[]): Query => rowsOfSlices('raw', slices, partitions, rawColumns, picked)
+  const rowsOf = (slices: RawSlice[], partitions: PartitionRule[], picked: string[]): Query =>
+    rowsOfSlices('raw', slices, partitions, rawColumns, picked)
   return {
     access: BY_ADDRESS,
     async readKeys(slices, key, partitions, visit) {
       const rows = rowsOf(slices, partitions, key)
-      await visitKeys(session, { sql: `SELECT ${keyHash(key, rawColumns)} AS h, ${POSITION} AS position FROM (${rows.sql})`, sources: rows.sources }, visit)
+      await visitKeys(
+        session,
+        {
+          sql: `SELECT ${keyHash(key, rawColumns)} AS h, ${POSITION} AS position FROM (${rows.sql})`,
+          sources: rows.sources,
+        },
+        visit,
+      )
     },
     async readPublishedKeys(files, key, visit) {
       if (files.length === 0) return
       const rows = rowsOfFiles('published', columns, partitionColumns, files)
-      await visitKeys(session, { sql: `SELECT ${keyHash(key, columns)} AS h, 0L AS position FROM (${rows.sql})`, sources: rows.sources }, visit)
+      await visitKeys(
+        session,
+        {
+          sql: `SELECT ${keyHash(key, columns)} AS h, 0L AS position FROM (${rows.sql})`,
+          sources: rows.sources,
+        },
+        visit,
+      )
     },
     async countPartitions(slices, partitions) {
       const rows = rowsOf(slices, partitions, [])
-      const found = await session.rows(relationOf({ sql: `SELECT ${name(ADDED_COLUMNS.partitionPath)} AS partition_path, count(*) AS n FROM (${rows.sql}) GROUP BY 1`, sources: rows.sources }), { action: 'count rows by partition' })
+      const found = await session.rows(
+        relationOf({
+          sql: `SELECT ${name(ADDED_COLUMNS.partitionPath)} AS partition_path, count(*) AS n FROM (${rows.sql}) GROUP BY 1`,
+          sources: rows.sources,
+        }),
+        { action: 'count rows by partition' },
+      )
       return new Map(found.map((row) => [String(row.partition_path), Number(row.n)]))
     },
     async choose(positions) {
@@ -43,7 +64,17 @@ export function openSparkBatchEngine(options: SparkBatchOptions): BatchEngine {
       const rows = rowsOf(request.slices, request.partitions, storedColumns(request))
       const picked: Query['sources'] = { chosen: parquetFiles([...chosen], 'position DOUBLE') }
       const sql = `SELECT ${tableColumns(request)} FROM (${rows.sql}) r WHERE EXISTS (SELECT 1 FROM chosen c WHERE CAST(c.position AS BIGINT) = r.${POSITION})`
-      const files = chosen.length === 0 ? [] : await writeFiles(options, { sql, sources: { ...rows.sources, ...picked } }, request.folder, request.partitions.map((rule) => rule.name), request.compression, 'publish rows')
+      const files =
+        chosen.length === 0
+          ? []
+          : await writeFiles(
+              options,
+              { sql, sources: { ...rows.sources, ...picked } },
+              request.folder,
+              request.partitions.map((rule) => rule.name),
+              request.compression,
+              'publish rows',
+            )
       chosen.length = 0
       return files
     },
@@ -58,20 +89,35 @@ export function openSparkBatchEngine(options: SparkBatchOptions): BatchEngine {
 /** Positions as a Parquet file: plain doubles, exact up to 2^53. */
 function positionFile(positions: Float64Array): Uint8Array {
   const writer = new ByteWriter()
-  parquetWrite({ writer, columnData: [{ name: 'position', data: positions, type: 'DOUBLE' }], statistics: false })
+  parquetWrite({
+    writer,
+    columnData: [{ name: 'position', data: positions, type: 'DOUBLE' }],
+    statistics: false,
+  })
   return new Uint8Array(writer.getBuffer())
 }
 
 /** Why keys of this type cannot be told on Spark as DuckDB tells them; undefined when they can. */
 function keyProblem(key: string[], columns: TableColumn[]): string | undefined {
-  const odd = columns.find((column) => key.includes(column.name) && (typeof column.type !== 'string' || column.type === 'double'))
-  return odd === undefined ? undefined : `a key with a column of type ${typeof odd.type === 'string' ? odd.type : odd.type.type} (${odd.name})`
+  const odd = columns.find(
+    (column) => key.includes(column.name) && (typeof column.type !== 'string' || column.type === 'double'),
+  )
+  return odd === undefined
+    ? undefined
+    : `a key with a column of type ${typeof odd.type === 'string' ? odd.type : odd.type.type} (${odd.name})`
 }
 
-/** The 128 bits that DuckDB makes of a key, from the same text: both engines share one index of published keys. */
+/**
+ * The 128 bits that DuckDB makes of a key, from the same text: both engines share one index of published
+ * keys.
+ */
 function keyHash(key: string[], columns: TableColumn[]): string {
   const problem = keyProblem(key, columns)
-  if (problem !== undefined) throw failure('not_supported', { feature: `${problem} on Spark`, instead: 'Use engine: duckdb for this dataset.' })
+  if (problem !== undefined)
+    throw failure('not_supported', {
+      feature: `${problem} on Spark`,
+      instead: 'Use engine: duckdb for this dataset.',
+    })
   const parts = key.map((column) => {
     const text = keyText(column, columns)
     return `coalesce(concat(octet_length(${text}), ':', ${text}), '-')`
@@ -99,4 +145,3 @@ async function visitKeys(session: SparkSession, query: Query, visit: VisitKeys):
     visit(words, positions, batch.rows)
   }
 }
-

@@ -1,4 +1,6 @@
-/** Spark's errors in the words of our table: which can be tried again, and what a user does about the others. */
+/**
+ * Spark's errors in the words of our table: which can be tried again, and what a user does about the others.
+ */
 import { status, type ServiceError } from '@grpc/grpc-js'
 import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import type { ErrorDetails } from './protocol.ts'
@@ -13,29 +15,48 @@ export function classOf(error: unknown): string {
 }
 
 /**
- * The server cannot be reached, or went away: trying the same call again may help. A connection that a server ends because it was asked
- * too often (HTTP/2's ENHANCE_YOUR_CALM) is such a one, though gRPC gives it the code of a message that is too large.
+ * The server cannot be reached, or went away: trying the same call again may help. A connection that a server
+ * ends because it was asked too often (HTTP/2's ENHANCE_YOUR_CALM) is such a one, though gRPC gives it the
+ * code of a message that is too large.
  */
 export function isUnavailable(error: unknown): boolean {
-  return isServiceError(error) && (error.code === status.UNAVAILABLE || (error.code === status.RESOURCE_EXHAUSTED && error.details.startsWith('Bandwidth exhausted')))
+  return (
+    isServiceError(error) &&
+    (error.code === status.UNAVAILABLE ||
+      (error.code === status.RESOURCE_EXHAUSTED && error.details.startsWith('Bandwidth exhausted')))
+  )
 }
 
 /**
- * Classifies what a call threw. `details`: what the server says of the error when asked, if it could be asked. `action`
- * completes "Spark could not ...".
+ * Classifies what a call threw. `details`: what the server says of the error when asked, if it could be
+ * asked. `action` completes "Spark could not ...".
  */
-export function sparkError(error: unknown, address: string, action: string, details?: ErrorDetails): HeadraceError {
+export function sparkError(
+  error: unknown,
+  address: string,
+  action: string,
+  details?: ErrorDetails,
+): HeadraceError {
   if (error instanceof HeadraceError) return error
   const name = classOf(error)
   const reason = messageOf(error, details)
   if (isUnavailable(error)) return failure('spark_unreachable', { address, reason }, error)
-  if (isServiceError(error) && error.code === status.UNAUTHENTICATED) return failure('spark_auth_failed', { address, reason }, error)
-  if (isServiceError(error) && error.code === status.CANCELLED) return failure('spark_interrupted', { action }, error)
-  if (/^INVALID_HANDLE\.(SESSION_|OPERATION_)|^INVALID_CURSOR/.test(name)) return failure('spark_session_lost', { address, reason: name }, error)
+  if (isServiceError(error) && error.code === status.UNAUTHENTICATED)
+    return failure('spark_auth_failed', { address, reason }, error)
+  if (isServiceError(error) && error.code === status.CANCELLED)
+    return failure('spark_interrupted', { action }, error)
+  if (/^INVALID_HANDLE\.(SESSION_|OPERATION_)|^INVALID_CURSOR/.test(name))
+    return failure('spark_session_lost', { address, reason: name }, error)
   if (name === 'OPERATION_CANCELED') return failure('spark_interrupted', { action }, error)
   if (/No space left on device/i.test(reason)) return failure('storage_full', { path: action }, error)
-  if (/OutOfMemoryError|Container killed|exceeding memory limits/i.test(reason)) return failure('memory_exceeded', { limit: "Spark's memory", reason: firstLine(reason) }, error)
-  if (/ExecutorLost|FetchFailed|Job aborted due to stage failure.*(lost|exited)|SparkContext was shut down|has been shutdown/is.test(reason)) return failure('spark_executor_lost', { action, reason: firstLine(reason) }, error)
+  if (/OutOfMemoryError|Container killed|exceeding memory limits/i.test(reason))
+    return failure('memory_exceeded', { limit: "Spark's memory", reason: firstLine(reason) }, error)
+  if (
+    /ExecutorLost|FetchFailed|Job aborted due to stage failure.*(lost|exited)|SparkContext was shut down|has been shutdown/is.test(
+      reason,
+    )
+  )
+    return failure('spark_executor_lost', { action, reason: firstLine(reason) }, error)
   return failure('spark_failed', { action, reason: firstLine(reason) }, error)
 }
 

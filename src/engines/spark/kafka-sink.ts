@@ -15,19 +15,42 @@ export interface SparkSinkOptions {
 const BATCH_MESSAGES = 20_000
 
 /**
- * Acknowledged by all replicas before `send` resolves. Spark does not say at which offsets, and gives messages the time at which it
- * sends them.
+ * Acknowledged by all replicas before `send` resolves. Spark does not say at which offsets, and gives
+ * messages the time at which it sends them.
  */
-export function openSparkSink({ session, brokers, topic, partitionOf, close }: SparkSinkOptions): MessageSink {
-  const options = { 'kafka.bootstrap.servers': brokers.join(','), topic, 'kafka.acks': 'all', 'kafka.enable.idempotence': 'true' }
+export function openSparkSink({
+  session,
+  brokers,
+  topic,
+  partitionOf,
+  close,
+}: SparkSinkOptions): MessageSink {
+  const options = {
+    'kafka.bootstrap.servers': brokers.join(','),
+    topic,
+    'kafka.acks': 'all',
+    'kafka.enable.idempotence': 'true',
+  }
   return {
     batchMessages: BATCH_MESSAGES,
     async send(messages) {
       const partitions = messages.map((message) => partitionOf(message.key))
-      const data = arrowTable({ key: messages.map((one) => one.key), value: messages.map((one) => one.value.toString('base64')), place: Int32Array.from(partitions) })
+      const data = arrowTable({
+        key: messages.map((one) => one.key),
+        value: messages.map((one) => one.value.toString('base64')),
+        place: Int32Array.from(partitions),
+      })
       const query = 'SELECT key, unbase64(value) AS value, place AS partition FROM messages'
-      const input = { with_relations: { root: { sql: { query } }, references: [{ subquery_alias: { input: { local_relation: { data } }, alias: 'messages' } }] } }
-      await session.run({ write_operation: { input, source: 'kafka', mode: 'SAVE_MODE_APPEND', options } }, { action: `send messages to ${topic}` })
+      const input = {
+        with_relations: {
+          root: { sql: { query } },
+          references: [{ subquery_alias: { input: { local_relation: { data } }, alias: 'messages' } }],
+        },
+      }
+      await session.run(
+        { write_operation: { input, source: 'kafka', mode: 'SAVE_MODE_APPEND', options } },
+        { action: `send messages to ${topic}` },
+      )
       return partitions.map((partition) => ({ partition, offset: UNKNOWN_OFFSET }))
     },
     close,

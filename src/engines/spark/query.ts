@@ -1,4 +1,7 @@
-/** SQL text together with the relations it reads: plans that need no views and leave nothing behind in a session. */
+/**
+ * SQL text together with the relations it reads: plans that need no views and leave nothing behind in a
+ * session.
+ */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import { failure } from '../../core/errors.ts'
 import type { PublishedFile } from '../../core/batch-engine.ts'
@@ -14,7 +17,12 @@ export interface Query {
 }
 
 export function relationOf({ sql, sources }: Query): Relation {
-  return { with_relations: { root: { sql: { query: sql } }, references: Object.entries(sources).map(([alias, input]) => ({ subquery_alias: { input, alias } })) } }
+  return {
+    with_relations: {
+      root: { sql: { query: sql } },
+      references: Object.entries(sources).map(([alias, input]) => ({ subquery_alias: { input, alias } })),
+    },
+  }
 }
 
 /** The sources of several queries; the same name stands for the same relation. */
@@ -23,27 +31,48 @@ export function sourcesOf(...queries: Query[]): Query['sources'] {
 }
 
 /**
- * Parquet files by their names. Spark takes a path for a pattern where it has `[`, `{`, `*` or `?` in it, as a table's
- * folder may: it would read other files, or none. (Delta's own option against it, `__globPaths__`, is not heard here.)
+ * Parquet files by their names. Spark takes a path for a pattern where it has `[`, `{`, `*` or `?` in it, as
+ * a table's folder may: it would read other files, or none. (Delta's own option against it, `__globPaths__`,
+ * is not heard here.)
  */
 export function parquetFiles(paths: string[], schema?: string): Relation {
   const names = paths.map((path) => path.replace(/[\\*?[\]{}]/g, '\\$&'))
   return { read: { data_source: { format: 'parquet', schema, paths: names } } }
 }
 
-/** Rows of Parquet files, columns that a file lacks being null, with where each stands (ADDED_COLUMNS: file and row). */
+/**
+ * Rows of Parquet files, columns that a file lacks being null, with where each stands (ADDED_COLUMNS: file
+ * and row).
+ */
 export function parquetRows(paths: string[], columns: TableColumn[]): Relation {
   const schema = columns.map((column) => `${name(column.name)} ${sparkType(column.type)}`).join(', ')
   const read = parquetFiles(paths, schema)
-  return { project: { input: read, expressions: ['*', `_metadata.file_path AS ${name(ADDED_COLUMNS.file)}`, `_metadata.row_index AS ${name(ADDED_COLUMNS.row)}`].map((expression) => ({ expression_string: { expression } })) } }
+  return {
+    project: {
+      input: read,
+      expressions: [
+        '*',
+        `_metadata.file_path AS ${name(ADDED_COLUMNS.file)}`,
+        `_metadata.row_index AS ${name(ADDED_COLUMNS.row)}`,
+      ].map((expression) => ({ expression_string: { expression } })),
+    },
+  }
 }
 
-/** What is known of each file, to be joined by `file`. A file that is not among them is an error, never a row less. */
-export function fileFacts(facts: { path: string; values: (string | number | null)[] }[], names: string[]): Relation {
+/**
+ * What is known of each file, to be joined by `file`. A file that is not among them is an error, never a row
+ * less.
+ */
+export function fileFacts(
+  facts: { path: string; values: (string | number | null)[] }[],
+  names: string[],
+): Relation {
   const columns: Record<string, string[] | BigInt64Array> = { file: facts.map((one) => sparkPath(one.path)) }
   names.forEach((column, i) => {
     const values = facts.map((one) => one.values[i])
-    columns[column] = values.some((value) => typeof value === 'number') ? BigInt64Array.from(values, (value) => BigInt(value ?? 0)) : values.map((value) => (value === null ? NULL_TEXT : String(value)))
+    columns[column] = values.some((value) => typeof value === 'number')
+      ? BigInt64Array.from(values, (value) => BigInt(value ?? 0))
+      : values.map((value) => (value === null ? NULL_TEXT : String(value)))
   })
   return { local_relation: { data: arrowTable(columns) } }
 }
@@ -53,18 +82,45 @@ const NULL_TEXT = '\u0000null'
 
 const factText = (column: string): string => `nullif(${column}, ${literal(NULL_TEXT)})`
 
-/** All rows of a table's files with all its columns; partition columns, which live in the log only, among them. */
-export function rowsOfFiles(alias: string, columns: TableColumn[], partitionColumns: string[], files: PublishedFile[], extras: ('file' | 'row')[] = []): Query {
+/**
+ * All rows of a table's files with all its columns; partition columns, which live in the log only, among
+ * them.
+ */
+export function rowsOfFiles(
+  alias: string,
+  columns: TableColumn[],
+  partitionColumns: string[],
+  files: PublishedFile[],
+  extras: ('file' | 'row')[] = [],
+): Query {
   const stored = columns.filter((column) => !partitionColumns.includes(column.name))
   const select = columns.map((column) => {
     const at = partitionColumns.indexOf(column.name)
-    return at < 0 ? `f.${name(column.name)}` : `CAST(${factText(`m.p${at}`)} AS ${sparkType(column.type)}) AS ${name(column.name)}`
+    return at < 0
+      ? `f.${name(column.name)}`
+      : `CAST(${factText(`m.p${at}`)} AS ${sparkType(column.type)}) AS ${name(column.name)}`
   })
-  if (files.length === 0) return { sql: `SELECT ${[...columns.map((column) => `CAST(NULL AS ${sparkType(column.type)}) AS ${name(column.name)}`), ...extras.map((one) => `${one === 'file' ? "''" : '0L'} AS ${name(ADDED_COLUMNS[one])}`)].join(', ')} WHERE false`, sources: {} }
-  const facts = fileFacts(files.map((file) => ({ path: file.path, values: partitionColumns.map((column) => file.partitionValues[column] ?? null) })), partitionColumns.map((_, i) => `p${i}`))
+  if (files.length === 0)
+    return {
+      sql: `SELECT ${[...columns.map((column) => `CAST(NULL AS ${sparkType(column.type)}) AS ${name(column.name)}`), ...extras.map((one) => `${one === 'file' ? "''" : '0L'} AS ${name(ADDED_COLUMNS[one])}`)].join(', ')} WHERE false`,
+      sources: {},
+    }
+  const facts = fileFacts(
+    files.map((file) => ({
+      path: file.path,
+      values: partitionColumns.map((column) => file.partitionValues[column] ?? null),
+    })),
+    partitionColumns.map((_, i) => `p${i}`),
+  )
   return {
     sql: `SELECT ${[...select, ...extras.map((one) => `f.${name(ADDED_COLUMNS[one])}`)].join(', ')} FROM ${alias}_rows f LEFT JOIN ${alias}_facts m ON f.${name(ADDED_COLUMNS.file)} = m.file WHERE ${knownFile('m')}`,
-    sources: { [`${alias}_rows`]: parquetRows(files.map((file) => file.path), stored), [`${alias}_facts`]: facts },
+    sources: {
+      [`${alias}_rows`]: parquetRows(
+        files.map((file) => file.path),
+        stored,
+      ),
+      [`${alias}_facts`]: facts,
+    },
   }
 }
 
@@ -74,11 +130,17 @@ export function knownFile(facts: string): string {
 }
 
 /**
- * A path as Spark writes it in `_metadata.file_path`: java.net.URI's quoting of illegal characters, that is of all but these and
- * those beyond ASCII.
+ * A path as Spark writes it in `_metadata.file_path`: java.net.URI's quoting of illegal characters, that is
+ * of all but these and those beyond ASCII.
  */
 export function sparkPath(path: string): string {
   const match = /^([a-z0-9]+:\/\/[^/]*)(\/.*)$/.exec(path)
   if (match === null) throw failure('internal', { reason: `${path} is no address` })
-  return (match[1] === 'file://' ? 'file:' : match[1]) + match[2].replace(/[^A-Za-z0-9_\-!.~'()*,;:$&+=/@\u0080-\uffff]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+  return (
+    (match[1] === 'file://' ? 'file:' : match[1]) +
+    match[2].replace(
+      /[^A-Za-z0-9_\-!.~'()*,;:$&+=/@\u0080-\uffff]/g,
+      (one) => `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+    )
+  )
 }

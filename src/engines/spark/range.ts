@@ -1,7 +1,8 @@
 /**
- * Ranges of a topic on Spark: a table of ranges goes through a script transform, whose script is our own task. Spark decides
- * where tasks run, starts them again where they fail, and hands back what those said that got through; what others wrote nobody
- * ever names. No record passes through the JVM: docs/decisions/0009 has the measurements.
+ * Ranges of a topic on Spark: a table of ranges goes through a script transform, whose script is our own
+ * task. Spark decides where tasks run, starts them again where they fail, and hands back what those said that
+ * got through; what others wrote nobody ever names. No record passes through the JVM: docs/decisions/0009 has
+ * the measurements.
  */
 import { ERRORS, HeadraceError, failure, reasonOf, type ErrorCode } from '../../core/errors.ts'
 import type { OffsetRange } from '../../core/engine.ts'
@@ -16,20 +17,41 @@ export interface RangeEngineOptions {
   /** Shell command of a task. */
   task(work: 'heads' | 'files', request: Pick<DecodeRequest, 'poison' | 'ingestMs'>): string
   /** Reads one of the lines of heads. */
-  unpackHeads(line: string): { partition: number; offset: number; high: number; low: number; content: number }[]
+  unpackHeads(
+    line: string,
+  ): { partition: number; offset: number; high: number; low: number; content: number }[]
   signal: AbortSignal
 }
 
 export function createRangeEngine(options: RangeEngineOptions): RangeEngine {
   return {
     async readHeads(ranges, visit) {
-      const lines = await runTasks(options, options.task('heads', { poison: [], ingestMs: 0 }), ranges.map((range) => ({ ...range, verdicts: [] })), 'read the keys of messages')
-      visitInOrder(lines.flatMap((line) => options.unpackHeads(line)), visit)
+      const lines = await runTasks(
+        options,
+        options.task('heads', { poison: [], ingestMs: 0 }),
+        ranges.map((range) => ({ ...range, verdicts: [] })),
+        'read the keys of messages',
+      )
+      visitInOrder(
+        lines.flatMap((line) => options.unpackHeads(line)),
+        visit,
+      )
     },
     async decode(request) {
       const byPartition = Map.groupBy(request.verdicts, (one) => one.partition)
-      const tasks = request.ranges.map((range) => ({ ...range, verdicts: (byPartition.get(range.partition) ?? []).filter((one) => one.offset >= range.from && one.offset < range.until) }))
-      const decoded: DecodedRange = { files: [], counts: emptyCounts(), newestMs: 0, discovered: [], tasks: 0 }
+      const tasks = request.ranges.map((range) => ({
+        ...range,
+        verdicts: (byPartition.get(range.partition) ?? []).filter(
+          (one) => one.offset >= range.from && one.offset < range.until,
+        ),
+      }))
+      const decoded: DecodedRange = {
+        files: [],
+        counts: emptyCounts(),
+        newestMs: 0,
+        discovered: [],
+        tasks: 0,
+      }
       for (const line of await runTasks(options, options.task('files', request), tasks, 'decode messages')) {
         const part = JSON.parse(line) as DecodedRange
         decoded.files.push(...part.files)
@@ -53,17 +75,41 @@ function visitInOrder(heads: ReturnType<RangeEngineOptions['unpackHeads']>, visi
 /** No text in a line holds this: lines are JSON or base64. */
 const SEPARATOR = '\u0001'
 
-async function runTasks(options: RangeEngineOptions, command: string, tasks: (OffsetRange & object)[], action: string): Promise<string[]> {
+async function runTasks(
+  options: RangeEngineOptions,
+  command: string,
+  tasks: (OffsetRange & object)[],
+  action: string,
+): Promise<string[]> {
   const form = `ROW FORMAT DELIMITED FIELDS TERMINATED BY ${literal(SEPARATOR)}`
   const query = `SELECT TRANSFORM(task) ${form} USING ${literal(command)} AS (line STRING) ${form} FROM tasks`
-  const relation = { with_relations: { root: { sql: { query } }, references: [{ subquery_alias: { input: { local_relation: { data: arrowTable({ task: tasks.map((task) => JSON.stringify(task)) }) } }, alias: 'tasks' } }] } }
-  const rows = await options.session.rows(relation, { action, signal: options.signal }).catch((error: unknown) => {
-    throw taskError(error)
-  })
+  const relation = {
+    with_relations: {
+      root: { sql: { query } },
+      references: [
+        {
+          subquery_alias: {
+            input: {
+              local_relation: { data: arrowTable({ task: tasks.map((task) => JSON.stringify(task)) }) },
+            },
+            alias: 'tasks',
+          },
+        },
+      ],
+    },
+  }
+  const rows = await options.session
+    .rows(relation, { action, signal: options.signal })
+    .catch((error: unknown) => {
+      throw taskError(error)
+    })
   return rows.map((row) => String(row.line))
 }
 
-/** What a task said last, by its own name. One that said nothing was killed: by a message, by the system, or by its limit of memory. */
+/**
+ * What a task said last, by its own name. One that said nothing was killed: by a message, by the system, or
+ * by its limit of memory.
+ */
 function taskError(error: unknown): unknown {
   if (!(error instanceof HeadraceError)) return error
   const reason = `${String(error.params.reason ?? '')}\n${reasonOf(error.cause)}`
@@ -75,5 +121,9 @@ function taskError(error: unknown): unknown {
   const status = /Subprocess exited with status (\d+)/.exec(reason)?.[1]
   if (status === undefined) return error
   // 127: the shell found no such command; 126: it may not run it.
-  return failure(status === '126' || status === '127' ? 'spark_task_missing' : 'decoder_crashed', { reason: reason.slice(0, 300) }, error)
+  return failure(
+    status === '126' || status === '127' ? 'spark_task_missing' : 'decoder_crashed',
+    { reason: reason.slice(0, 300) },
+    error,
+  )
 }

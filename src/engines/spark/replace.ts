@@ -1,4 +1,7 @@
-/** Latest wins, on Spark: the newest row of each key is published, and files that held an older one are written again without it. */
+/**
+ * Latest wins, on Spark: the newest row of each key is published, and files that held an older one are
+ * written again without it.
+ */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { Replacement, ReplaceRequest } from '../../core/batch-engine.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
@@ -8,7 +11,9 @@ import { parquetFiles, relationOf, rowsOfFiles, sourcesOf, sparkPath, type Query
 import type { SparkSession } from './session.ts'
 import { name, sparkType } from './sql.ts'
 
-const [POSITION, NTH, ROWS_OF_KEY, FILE, ROW] = (['position', 'nth', 'rowsOfKey', 'file', 'row'] as const).map((one) => name(ADDED_COLUMNS[one]))
+const [POSITION, NTH, ROWS_OF_KEY, FILE, ROW] = (
+  ['position', 'nth', 'rowsOfKey', 'file', 'row'] as const
+).map((one) => name(ADDED_COLUMNS[one]))
 
 export interface SparkBatchOptions {
   session: SparkSession
@@ -21,32 +26,96 @@ export interface SparkBatchOptions {
   workFolder: string
 }
 
-/** The steps of the embedded engine (engines/duckdb/replace.ts); what one step hands to the next is a file in the work folder. */
+/**
+ * The steps of the embedded engine (engines/duckdb/replace.ts); what one step hands to the next is a file in
+ * the work folder.
+ */
 export async function replace(options: SparkBatchOptions, request: ReplaceRequest): Promise<Replacement> {
   const { session } = options
-  const count = async (sql: string, sources: Query['sources']): Promise<number> => Number((await session.rows(relationOf({ sql, sources }), { action: 'count rows' }))[0].n ?? 0)
-  const newest = await keep(options, 'newest', newestRows(options, request), 'find the newest row of each key')
+  const count = async (sql: string, sources: Query['sources']): Promise<number> =>
+    Number((await session.rows(relationOf({ sql, sources }), { action: 'count rows' }))[0].n ?? 0)
+  const newest = await keep(
+    options,
+    'newest',
+    newestRows(options, request),
+    'find the newest row of each key',
+  )
   const rows = await count(`SELECT sum(${ROWS_OF_KEY}) AS n FROM newest`, newest)
   const distinct = await count('SELECT count(*) AS n FROM newest', newest)
-  const matches = await keep(options, 'matches', publishedMatches(options, request, newest), 'compare with what is published')
+  const matches = await keep(
+    options,
+    'matches',
+    publishedMatches(options, request, newest),
+    'compare with what is published',
+  )
   // What has a newer one published leaves; what is left replaces.
   const winners = `SELECT * FROM newest c WHERE NOT EXISTS (SELECT 1 FROM matches m WHERE m.position = c.${POSITION} AND NOT m.newer)`
   const losers = `SELECT m.* FROM matches m LEFT SEMI JOIN (${winners}) w ON m.position = w.${POSITION}`
   const both = { ...newest, ...matches }
   const published = await count(`SELECT count(*) AS n FROM (${winners})`, both)
   const replaced = await count(`SELECT count(DISTINCT position) AS n FROM (${losers})`, both)
-  const hit = new Set((await session.rows(relationOf({ sql: `SELECT DISTINCT file FROM (${losers})`, sources: both }), { action: 'find files to write again' })).map((row) => String(row.file)))
+  const hit = new Set(
+    (
+      await session.rows(relationOf({ sql: `SELECT DISTINCT file FROM (${losers})`, sources: both }), {
+        action: 'find files to write again',
+      })
+    ).map((row) => String(row.file)),
+  )
   const obsolete = request.published.filter((file) => hit.has(sparkPath(file.path)))
-  const partitions = Object.fromEntries((await session.rows(relationOf({ sql: `SELECT ${name(ADDED_COLUMNS.partitionPath)} AS partition_path, count(*) AS n FROM (${winners}) GROUP BY 1`, sources: both }), { action: 'count rows' })).map((row) => [String(row.partition_path), Number(row.n)]))
-  const adds = published === 0 ? [] : await writeFiles(options, newFiles(options, request, { winners, losers, both, obsolete }), request.folder, request.partitions.map((rule) => rule.name), request.compression, 'publish rows')
-  return { adds, obsolete: obsolete.map((file) => file.path), rows, duplicates: rows - distinct, outdated: distinct - published, published, replaced, partitions }
+  const partitions = Object.fromEntries(
+    (
+      await session.rows(
+        relationOf({
+          sql: `SELECT ${name(ADDED_COLUMNS.partitionPath)} AS partition_path, count(*) AS n FROM (${winners}) GROUP BY 1`,
+          sources: both,
+        }),
+        { action: 'count rows' },
+      )
+    ).map((row) => [String(row.partition_path), Number(row.n)]),
+  )
+  const adds =
+    published === 0
+      ? []
+      : await writeFiles(
+          options,
+          newFiles(options, request, { winners, losers, both, obsolete }),
+          request.folder,
+          request.partitions.map((rule) => rule.name),
+          request.compression,
+          'publish rows',
+        )
+  return {
+    adds,
+    obsolete: obsolete.map((file) => file.path),
+    rows,
+    duplicates: rows - distinct,
+    outdated: distinct - published,
+    published,
+    replaced,
+    partitions,
+  }
 }
 
 /** Writes a query's rows into the work folder and returns them as a source of that name. */
-async function keep(options: SparkBatchOptions, alias: string, query: Query, action: string): Promise<Record<string, Relation>> {
+async function keep(
+  options: SparkBatchOptions,
+  alias: string,
+  query: Query,
+  action: string,
+): Promise<Record<string, Relation>> {
   const path = `${options.workFolder}/${alias}`
   await options.store.clear(path)
-  await options.session.run({ write_operation: { input: relationOf(query), source: 'parquet', path, mode: 'SAVE_MODE_ERROR_IF_EXISTS' } }, { action })
+  await options.session.run(
+    {
+      write_operation: {
+        input: relationOf(query),
+        source: 'parquet',
+        path,
+        mode: 'SAVE_MODE_ERROR_IF_EXISTS',
+      },
+    },
+    { action },
+  )
   return { [alias]: parquetFiles([path]) }
 }
 
@@ -58,12 +127,22 @@ function newestRows(options: SparkBatchOptions, request: ReplaceRequest): Query 
   return { sql: `SELECT * EXCEPT (${NTH}) FROM (${ranked}) WHERE ${NTH} = 1`, sources: rows.sources }
 }
 
-function publishedMatches(options: SparkBatchOptions, request: ReplaceRequest, newest: Record<string, Relation>): Query {
+function publishedMatches(
+  options: SparkBatchOptions,
+  request: ReplaceRequest,
+  newest: Record<string, Relation>,
+): Query {
   const by = name(request.latestBy)
   const same = request.key.map((column) => `p.${name(column)} <=> c.${name(column)}`).join(' AND ')
   const newer = `coalesce(c.${by} > p.${by}, p.${by} IS NULL AND c.${by} IS NOT NULL)`
-  const published = rowsOfFiles('published', options.columns, options.partitionColumns, request.published, ['file', 'row'])
-  return { sql: `SELECT p.${FILE} AS file, p.${ROW} AS row, c.${POSITION} AS position, ${newer} AS newer FROM (${published.sql}) p JOIN newest c ON ${same}`, sources: { ...published.sources, ...newest } }
+  const published = rowsOfFiles('published', options.columns, options.partitionColumns, request.published, [
+    'file',
+    'row',
+  ])
+  return {
+    sql: `SELECT p.${FILE} AS file, p.${ROW} AS row, c.${POSITION} AS position, ${newer} AS newer FROM (${published.sql}) p JOIN newest c ON ${same}`,
+    sources: { ...published.sources, ...newest },
+  }
 }
 
 interface Found {
@@ -74,11 +153,26 @@ interface Found {
 }
 
 /** The winners as the table's columns, and what stays of the files that are written again. */
-function newFiles(options: SparkBatchOptions, request: ReplaceRequest, { winners, losers, both, obsolete }: Found): Query {
-  const raw = rowsOfSlices('raw', request.slices, request.partitions, options.rawColumns, storedColumns(request))
+function newFiles(
+  options: SparkBatchOptions,
+  request: ReplaceRequest,
+  { winners, losers, both, obsolete }: Found,
+): Query {
+  const raw = rowsOfSlices(
+    'raw',
+    request.slices,
+    request.partitions,
+    options.rawColumns,
+    storedColumns(request),
+  )
   const kept = rowsOfFiles('kept', options.columns, options.partitionColumns, obsolete, ['file', 'row'])
-  const columns = request.columns.map((column) => `CAST(${name(column.name)} AS ${sparkType(column.type)}) AS ${name(column.name)}`).join(', ')
+  const columns = request.columns
+    .map((column) => `CAST(${name(column.name)} AS ${sparkType(column.type)}) AS ${name(column.name)}`)
+    .join(', ')
   const fresh = `SELECT ${tableColumns(request)} FROM (${raw.sql}) r WHERE EXISTS (SELECT 1 FROM (${winners}) w WHERE w.${POSITION} = r.${POSITION})`
   const stays = `SELECT * EXCEPT (${FILE}, ${ROW}) FROM (${kept.sql}) t WHERE NOT EXISTS (SELECT 1 FROM (${losers}) m WHERE m.file = t.${FILE} AND m.row = t.${ROW})`
-  return { sql: `SELECT ${columns} FROM (${fresh}) UNION ALL SELECT ${columns} FROM (${stays})`, sources: { ...sourcesOf(raw, kept), ...both } }
+  return {
+    sql: `SELECT ${columns} FROM (${fresh}) UNION ALL SELECT ${columns} FROM (${stays})`,
+    sources: { ...sourcesOf(raw, kept), ...both },
+  }
 }

@@ -1,13 +1,29 @@
-/** Upkeep's engine on Spark: merges data files, writes them again without the rows of some keys, publishes keys anew. */
+/**
+ * Upkeep's engine on Spark: merges data files, writes them again without the rows of some keys, publishes
+ * keys anew.
+ */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import { hexPattern } from '../../core/byte-search.ts'
 import type { PublishedFile, RawSlice } from '../../core/batch-engine.ts'
 import { failure } from '../../core/errors.ts'
 import { BY_ADDRESS } from '../../core/object-store.ts'
-import type { DoomedKeys, RepublishRequest, Republished, RewriteEngine, RewriteTable } from '../../core/rewrite-engine.ts'
+import type {
+  DoomedKeys,
+  RepublishRequest,
+  Republished,
+  RewriteEngine,
+  RewriteTable,
+} from '../../core/rewrite-engine.ts'
 import type { DataFile, TableColumn } from '../../core/table-schema.ts'
 import { arrowTable } from './arrow-rows.ts'
-import { rowsOfSlices, storedColumns, tableColumns, writeFiles, written, type StoreByAddress } from './publish.ts'
+import {
+  rowsOfSlices,
+  storedColumns,
+  tableColumns,
+  writeFiles,
+  written,
+  type StoreByAddress,
+} from './publish.ts'
 import type { Relation } from './protocol.ts'
 import { fileFacts, relationOf, rowsOfFiles, sourcesOf, sparkPath, type Query } from './query.ts'
 import type { SparkSession } from './session.ts'
@@ -48,40 +64,107 @@ export function openSparkRewriteEngine(options: SparkRewriteOptions): RewriteEng
 }
 
 /** Columns of a data file: what the log carries is not in it. */
-const storedIn = (table: RewriteTable): TableColumn[] => table.columns.filter((column) => !table.partitionColumns.includes(column.name))
+const storedIn = (table: RewriteTable): TableColumn[] =>
+  table.columns.filter((column) => !table.partitionColumns.includes(column.name))
 
-async function oneFile(options: SparkRewriteOptions, query: Query, folder: string, like: PublishedFile, compression: string, action: string): Promise<DataFile | undefined> {
+async function oneFile(
+  options: SparkRewriteOptions,
+  query: Query,
+  folder: string,
+  like: PublishedFile,
+  compression: string,
+  action: string,
+): Promise<DataFile | undefined> {
   const files = await written(options, relationOf(query), folder, [], compression, action)
-  if (files.length > 1) throw failure('internal', { reason: `Spark made ${files.length} files of what is to be one` })
+  if (files.length > 1)
+    throw failure('internal', { reason: `Spark made ${files.length} files of what is to be one` })
   return files[0] === undefined ? undefined : { ...files[0], partitionValues: like.partitionValues }
 }
 
-async function merge(options: SparkRewriteOptions, table: RewriteTable, files: PublishedFile[], folder: string, orderBy: string[]): Promise<DataFile> {
+async function merge(
+  options: SparkRewriteOptions,
+  table: RewriteTable,
+  files: PublishedFile[],
+  folder: string,
+  orderBy: string[],
+): Promise<DataFile> {
   const stored = storedIn(table)
   const rows = rowsOfFiles('merged', stored, [], files, ['file', 'row'])
-  const order = fileFacts(files.map((file, i) => ({ path: file.path, values: [i] })), ['nth'])
-  const by = orderBy.length === 0 ? `o.nth, r.${ROW}` : orderBy.map((column) => `r.${name(column)}`).join(', ')
+  const order = fileFacts(
+    files.map((file, i) => ({ path: file.path, values: [i] })),
+    ['nth'],
+  )
+  const by =
+    orderBy.length === 0 ? `o.nth, r.${ROW}` : orderBy.map((column) => `r.${name(column)}`).join(', ')
   const columns = stored.map((column) => `r.${name(column.name)}`).join(', ')
   // One task, and its rows sorted: COALESCE would not keep what an ORDER BY before it did.
   const sql = `SELECT /*+ REPARTITION(1) */ ${columns} FROM (${rows.sql}) r JOIN merge_order o ON r.${FILE} = o.file SORT BY ${by}`
-  const made = await oneFile(options, { sql, sources: { ...rows.sources, merge_order: order } }, folder, files[0], table.compression, 'merge files')
+  const made = await oneFile(
+    options,
+    { sql, sources: { ...rows.sources, merge_order: order } },
+    folder,
+    files[0],
+    table.compression,
+    'merge files',
+  )
   if (made === undefined) throw failure('internal', { reason: 'merged files have no rows' })
   return made
 }
 
-async function findDoomed(options: SparkRewriteOptions, table: RewriteTable, files: PublishedFile[], keys: DoomedKeys): Promise<Doomed> {
+async function findDoomed(
+  options: SparkRewriteOptions,
+  table: RewriteTable,
+  files: PublishedFile[],
+  keys: DoomedKeys,
+): Promise<Doomed> {
   const isRaw = table.partitionColumns.includes('outcome')
-  const types = keys.columns.map((column) => sparkType(table.columns.find((one) => one.name === column)?.type ?? 'string'))
-  const doomed: Relation = { local_relation: { data: arrowTable(Object.fromEntries(keys.columns.flatMap((_, i) => [[`k${i}`, keys.values.map((tuple) => tuple[i])], [`p${i}`, keys.values.map((tuple) => hexPattern(tuple[i]))]]))) } }
-  const sameKey = keys.columns.map((column, i) => `t.${name(column)} = TRY_CAST(d.k${i} AS ${types[i]})`).join(' AND ')
-  const inOriginal = keys.columns.map((_, i) => `(contains(t.original, CAST(d.k${i} AS BINARY)) AND hex(t.original) RLIKE d.p${i})`).join(' AND ')
-  const matches = isRaw ? `((t.outcome = 'accepted' AND ${sameKey}) OR (t.outcome = 'quarantined' AND (${sameKey} OR ${inOriginal})))` : sameKey
-  const message = isRaw ? 't.topic_id, t.kafka_partition, t.kafka_offset' : "'' AS topic_id, 0 AS kafka_partition, 0L AS kafka_offset"
+  const types = keys.columns.map((column) =>
+    sparkType(table.columns.find((one) => one.name === column)?.type ?? 'string'),
+  )
+  const doomed: Relation = {
+    local_relation: {
+      data: arrowTable(
+        Object.fromEntries(
+          keys.columns.flatMap((_, i) => [
+            [`k${i}`, keys.values.map((tuple) => tuple[i])],
+            [`p${i}`, keys.values.map((tuple) => hexPattern(tuple[i]))],
+          ]),
+        ),
+      ),
+    },
+  }
+  const sameKey = keys.columns
+    .map((column, i) => `t.${name(column)} = TRY_CAST(d.k${i} AS ${types[i]})`)
+    .join(' AND ')
+  const inOriginal = keys.columns
+    .map((_, i) => `(contains(t.original, CAST(d.k${i} AS BINARY)) AND hex(t.original) RLIKE d.p${i})`)
+    .join(' AND ')
+  const matches = isRaw
+    ? `((t.outcome = 'accepted' AND ${sameKey}) OR (t.outcome = 'quarantined' AND (${sameKey} OR ${inOriginal})))`
+    : sameKey
+  const message = isRaw
+    ? 't.topic_id, t.kafka_partition, t.kafka_offset'
+    : "'' AS topic_id, 0 AS kafka_partition, 0L AS kafka_offset"
   const rows = rowsOfFiles('held', table.columns, table.partitionColumns, files, ['file', 'row'])
   const sql = `SELECT DISTINCT t.${FILE} AS file, t.${ROW} AS row, ${message} FROM (${rows.sql}) t JOIN doomed d ON ${matches}`
-  const found = await options.session.rows(relationOf({ sql, sources: { ...rows.sources, doomed } }), { action: 'find the rows of keys' })
-  const each = found.map((row) => row as unknown as { file: string; row: bigint; topic_id: string; kafka_partition: number; kafka_offset: bigint })
-  return { rows: each.map(({ file, row }) => ({ file, row })), messages: isRaw ? each : [], keys: keys.values }
+  const found = await options.session.rows(relationOf({ sql, sources: { ...rows.sources, doomed } }), {
+    action: 'find the rows of keys',
+  })
+  const each = found.map(
+    (row) =>
+      row as unknown as {
+        file: string
+        row: bigint
+        topic_id: string
+        kafka_partition: number
+        kafka_offset: bigint
+      },
+  )
+  return {
+    rows: each.map(({ file, row }) => ({ file, row })),
+    messages: isRaw ? each : [],
+    keys: keys.values,
+  }
 }
 
 /** Whether bytes hold all texts of one of the keys, each by itself. */
@@ -91,21 +174,52 @@ function holdsAny(bytes: string, keys: string[][]): string {
   return `exists(array(${structs.join(', ')}), k -> ${parts.join(' AND ')})`
 }
 
-async function without(options: SparkRewriteOptions, table: RewriteTable, file: PublishedFile, folder: string, doomed: Doomed): Promise<DataFile | undefined> {
+async function without(
+  options: SparkRewriteOptions,
+  table: RewriteTable,
+  file: PublishedFile,
+  folder: string,
+  doomed: Doomed,
+): Promise<DataFile | undefined> {
   const gone = doomed.rows.filter((one) => one.file === sparkPath(file.path))
-  const sources: Query['sources'] = { gone: { local_relation: { data: arrowTable({ row: BigInt64Array.from(gone, (one) => one.row) }) } } }
+  const sources: Query['sources'] = {
+    gone: { local_relation: { data: arrowTable({ row: BigInt64Array.from(gone, (one) => one.row) }) } },
+  }
   const stored = storedIn(table)
   const rows = rowsOfFiles('kept', stored, [], [file], ['row'])
   const cleared = doomed.messages.length > 0 && stored.some((column) => column.name === 'original')
   // As the embedded engine: bytes of a whole message, or those of one record that hold the key.
   if (cleared) {
     const { messages } = doomed
-    sources.silenced = { local_relation: { data: arrowTable({ topic: messages.map((one) => one.topic_id), kp: Int32Array.from(messages, (one) => one.kafka_partition), ko: BigInt64Array.from(messages, (one) => one.kafka_offset) }) } }
+    sources.silenced = {
+      local_relation: {
+        data: arrowTable({
+          topic: messages.map((one) => one.topic_id),
+          kp: Int32Array.from(messages, (one) => one.kafka_partition),
+          ko: BigInt64Array.from(messages, (one) => one.kafka_offset),
+        }),
+      },
+    }
   }
-  const columns = stored.map((column) => (cleared && column.name === 'original' ? `IF(s.topic IS NULL OR NOT (r.ordinal < 0 OR ${holdsAny('r.original', doomed.keys)}), r.original, NULL) AS original` : `r.${name(column.name)}`)).join(', ')
-  const join = cleared ? ' LEFT JOIN (SELECT DISTINCT * FROM silenced) s ON r.topic_id = s.topic AND r.kafka_partition = s.kp AND r.kafka_offset = s.ko' : ''
+  const columns = stored
+    .map((column) =>
+      cleared && column.name === 'original'
+        ? `IF(s.topic IS NULL OR NOT (r.ordinal < 0 OR ${holdsAny('r.original', doomed.keys)}), r.original, NULL) AS original`
+        : `r.${name(column.name)}`,
+    )
+    .join(', ')
+  const join = cleared
+    ? ' LEFT JOIN (SELECT DISTINCT * FROM silenced) s ON r.topic_id = s.topic AND r.kafka_partition = s.kp AND r.kafka_offset = s.ko'
+    : ''
   const sql = `SELECT /*+ REPARTITION(1) */ ${columns} FROM (${rows.sql}) r${join} WHERE NOT EXISTS (SELECT 1 FROM gone g WHERE g.row = r.${ROW}) SORT BY r.${ROW}`
-  return oneFile(options, { sql, sources: { ...rows.sources, ...sources } }, folder, file, table.compression, 'write rows again')
+  return oneFile(
+    options,
+    { sql, sources: { ...rows.sources, ...sources } },
+    folder,
+    file,
+    table.compression,
+    'write rows again',
+  )
 }
 
 /** The order in which records of one key arrived, whatever files they lie in by now. */
@@ -115,26 +229,74 @@ const ARRIVAL = ['ingest_time', 'topic_id', 'kafka_partition', 'kafka_offset', '
 async function republish(options: SparkRewriteOptions, request: RepublishRequest): Promise<Republished> {
   const { session } = options
   const raw = rawColumns(request)
-  const count = async (query: Query): Promise<number> => Number((await session.rows(relationOf({ sql: `SELECT count(*) AS n FROM (${query.sql})`, sources: query.sources }), { action: 'count rows' }))[0].n)
-  const rowsOf = (alias: string, slices: RawSlice[], columns: string[]): Query => rowsOfSlices(alias, slices, request.partitions, raw, columns)
+  const count = async (query: Query): Promise<number> =>
+    Number(
+      (
+        await session.rows(
+          relationOf({ sql: `SELECT count(*) AS n FROM (${query.sql})`, sources: query.sources }),
+          { action: 'count rows' },
+        )
+      )[0].n,
+    )
+  const rowsOf = (alias: string, slices: RawSlice[], columns: string[]): Query =>
+    rowsOfSlices(alias, slices, request.partitions, raw, columns)
   const keys = request.key.map(name).join(', ')
   const changed = rowsOf('changed', [...request.before, ...request.after], request.key)
   const affected = `SELECT DISTINCT ${keys} FROM (${changed.sql})`
-  const isAffected = (alias: string): string => `EXISTS (SELECT 1 FROM (${affected}) a WHERE ${request.key.map((column) => `a.${name(column)} <=> ${alias}.${name(column)}`).join(' AND ')})`
-  const order = [...(request.latestBy === undefined ? [] : [`${name(request.latestBy)} DESC NULLS LAST`]), ...ARRIVAL.map(name)].join(', ')
-  const all = rowsOf('all', request.slices, [...new Set([...storedColumns(request), ...request.key, ...ARRIVAL, ...(request.latestBy === undefined ? [] : [request.latestBy])])])
+  const isAffected = (alias: string): string =>
+    `EXISTS (SELECT 1 FROM (${affected}) a WHERE ${request.key.map((column) => `a.${name(column)} <=> ${alias}.${name(column)}`).join(' AND ')})`
+  const order = [
+    ...(request.latestBy === undefined ? [] : [`${name(request.latestBy)} DESC NULLS LAST`]),
+    ...ARRIVAL.map(name),
+  ].join(', ')
+  const all = rowsOf('all', request.slices, [
+    ...new Set([
+      ...storedColumns(request),
+      ...request.key,
+      ...ARRIVAL,
+      ...(request.latestBy === undefined ? [] : [request.latestBy]),
+    ]),
+  ])
   const ranked = `SELECT *, row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS ${NTH} FROM (${all.sql}) r WHERE ${isAffected('r')}`
-  const winners: Query = { sql: `SELECT * FROM (${ranked}) WHERE ${NTH} = 1`, sources: sourcesOf(all, changed) }
+  const winners: Query = {
+    sql: `SELECT * FROM (${ranked}) WHERE ${NTH} = 1`,
+    sources: sourcesOf(all, changed),
+  }
   const partitionNames = request.partitions.map((rule) => rule.name)
   const live = rowsOfFiles('live', request.columns, partitionNames, request.published, ['file'])
-  const hit = new Set((await session.rows(relationOf({ sql: `SELECT DISTINCT ${FILE} AS file FROM (${live.sql}) p WHERE ${isAffected('p')}`, sources: sourcesOf(live, changed) }), { action: 'find files to write again' })).map((row) => String(row.file)))
+  const hit = new Set(
+    (
+      await session.rows(
+        relationOf({
+          sql: `SELECT DISTINCT ${FILE} AS file FROM (${live.sql}) p WHERE ${isAffected('p')}`,
+          sources: sourcesOf(live, changed),
+        }),
+        { action: 'find files to write again' },
+      )
+    ).map((row) => String(row.file)),
+  )
   const touched = request.published.filter((file) => hit.has(sparkPath(file.path)))
   const kept = rowsOfFiles('kept', request.columns, partitionNames, touched)
   const published = await count(winners)
-  const replaced = await count({ sql: `SELECT 1 FROM (${kept.sql}) p WHERE ${isAffected('p')}`, sources: sourcesOf(kept, changed) })
-  const columns = request.columns.map((column) => `CAST(${name(column.name)} AS ${sparkType(column.type)}) AS ${name(column.name)}`).join(', ')
+  const replaced = await count({
+    sql: `SELECT 1 FROM (${kept.sql}) p WHERE ${isAffected('p')}`,
+    sources: sourcesOf(kept, changed),
+  })
+  const columns = request.columns
+    .map((column) => `CAST(${name(column.name)} AS ${sparkType(column.type)}) AS ${name(column.name)}`)
+    .join(', ')
   const sql = `SELECT ${columns} FROM (SELECT ${tableColumns(request)} FROM (${winners.sql})) UNION ALL SELECT ${columns} FROM (${kept.sql}) p WHERE NOT ${isAffected('p')}`
-  const adds = published + touched.length === 0 ? [] : await writeFiles(options, { sql, sources: sourcesOf(winners, kept) }, request.folder, partitionNames, request.compression, 'publish rows')
+  const adds =
+    published + touched.length === 0
+      ? []
+      : await writeFiles(
+          options,
+          { sql, sources: sourcesOf(winners, kept) },
+          request.folder,
+          partitionNames,
+          request.compression,
+          'publish rows',
+        )
   return { adds, obsolete: touched.map((file) => file.path), published, replaced }
 }
 
@@ -147,5 +309,8 @@ function rawColumns(request: RepublishRequest): TableColumn[] {
     { name: 'kafka_offset', type: 'long' as const },
     { name: 'ordinal', type: 'integer' as const },
   ].map((column) => ({ ...column, nullable: true, metadata: {} }))
-  return [...request.columns, ...origin.filter((column) => !request.columns.some((one) => one.name === column.name))]
+  return [
+    ...request.columns,
+    ...origin.filter((column) => !request.columns.some((one) => one.name === column.name)),
+  ]
 }

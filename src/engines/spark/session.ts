@@ -1,13 +1,25 @@
 /**
- * A Spark Connect session: runs plans, streams their rows back, survives a connection that is cut. The server may go away at any
- * moment; then the session ends with a named error and a new one must be opened, for nothing of it lives on.
+ * A Spark Connect session: runs plans, streams their rows back, survives a connection that is cut. The server
+ * may go away at any moment; then the session ends with a named error and a new one must be opened, for
+ * nothing of it lives on.
  */
 import { Metadata, type ClientReadableStream } from '@grpc/grpc-js'
 import { randomUUID } from 'node:crypto'
 import { failure, type HeadraceError } from '../../core/errors.ts'
 import { arrowRows, type SparkRow } from './arrow-rows.ts'
 import { classOf, isServiceError, isUnavailable, sparkError } from './errors.ts'
-import { errorInfo, openService, type Command, type ErrorDetails, type ExecuteResponse, type Plan, type Relation, type RequestHead, type SparkService, type StageProgress } from './protocol.ts'
+import {
+  errorInfo,
+  openService,
+  type Command,
+  type ErrorDetails,
+  type ExecuteResponse,
+  type Plan,
+  type Relation,
+  type RequestHead,
+  type SparkService,
+  type StageProgress,
+} from './protocol.ts'
 
 export interface SparkOptions {
   /** `host:port`. */
@@ -46,8 +58,9 @@ const UNARY_MS = 30_000
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 3_000
 /**
- * How long an operation that was told to stop may take to say that it has. Spark 4.0.0 never says so when it was told before its thread
- * ran: 6 of 20 that were told within 40 ms, and telling it again changes nothing. Then we leave, and releasing it ends it on the server.
+ * How long an operation that was told to stop may take to say that it has. Spark 4.0.0 never says so when it
+ * was told before its thread ran: 6 of 20 that were told within 40 ms, and telling it again changes nothing.
+ * Then we leave, and releasing it ends it on the server.
  */
 const INTERRUPT_MS = 3_000
 /** Responses between two messages that let the server forget what arrived. */
@@ -57,12 +70,21 @@ export function openSparkSession(options: SparkOptions): SparkSession {
   const service = openService(options.address, options.tls)
   const metadata = new Metadata()
   if (options.token !== undefined) metadata.set('authorization', `Bearer ${options.token}`)
-  const head: RequestHead = { session_id: randomUUID(), user_context: { user_id: 'headrace', user_name: 'headrace' }, client_type: 'headrace' }
+  const head: RequestHead = {
+    session_id: randomUUID(),
+    user_context: { user_id: 'headrace', user_name: 'headrace' },
+    client_type: 'headrace',
+  }
   const wire: Wire = { options, service, metadata, head }
   const session: SparkSession = {
     sessionId: head.session_id,
     async version() {
-      const answer = await unary<{ server_side_session_id: string; spark_version: { version: string } }>(wire, 'analyzePlan', { spark_version: {} }, 'say its version')
+      const answer = await unary<{ server_side_session_id: string; spark_version: { version: string } }>(
+        wire,
+        'analyzePlan',
+        { spark_version: {} },
+        'say its version',
+      )
       return answer.spark_version.version
     },
     async rows(relation, execution) {
@@ -71,7 +93,9 @@ export function openSparkSession(options: SparkOptions): SparkSession {
       return found
     },
     async *batches(relation, execution) {
-      for await (const response of responses(wire, { root: relation }, execution)) if (response.arrow_batch !== undefined && response.arrow_batch !== null) yield response.arrow_batch.data
+      for await (const response of responses(wire, { root: relation }, execution))
+        if (response.arrow_batch !== undefined && response.arrow_batch !== null)
+          yield response.arrow_batch.data
     },
     async run(command, execution) {
       for await (const response of responses(wire, { command }, execution)) void response
@@ -80,12 +104,21 @@ export function openSparkSession(options: SparkOptions): SparkSession {
       const named = { action: `run ${query.trim().slice(0, 80)}`, ...execution }
       let result: Relation | undefined
       const command: Command = { sql_command: { input: { sql: { query } } } }
-      // A query comes back as a relation that is still to be run, a statement as rows that lie in the relation itself.
-      for await (const response of responses(wire, { command }, named)) result = response.sql_command_result?.relation ?? result
-      if (result?.local_relation?.data !== undefined && result.local_relation.data !== null) return [...arrowRows(result.local_relation.data)]
+      // A query comes back as a relation that is still to be run, a statement as rows that lie in the
+      // relation itself.
+      for await (const response of responses(wire, { command }, named))
+        result = response.sql_command_result?.relation ?? result
+      if (result?.local_relation?.data !== undefined && result.local_relation.data !== null)
+        return [...arrowRows(result.local_relation.data)]
       return result === undefined ? [] : session.rows(result, named)
     },
-    configure: async (settings) => void (await unary(wire, 'config', { operation: { set: { pairs: Object.entries(settings).map(([key, value]) => ({ key, value })) } } }, 'take settings')),
+    configure: async (settings) =>
+      void (await unary(
+        wire,
+        'config',
+        { operation: { set: { pairs: Object.entries(settings).map(([key, value]) => ({ key, value })) } } },
+        'take settings',
+      )),
     async close() {
       await unary(wire, 'releaseSession', {}, 'end the session', 2_000).catch(() => undefined)
       service.close()
@@ -101,13 +134,38 @@ interface Wire {
   head: RequestHead
 }
 
-type UnaryName = 'analyzePlan' | 'config' | 'interrupt' | 'releaseExecute' | 'releaseSession' | 'fetchErrorDetails'
+type UnaryName =
+  | 'analyzePlan'
+  | 'config'
+  | 'interrupt'
+  | 'releaseExecute'
+  | 'releaseSession'
+  | 'fetchErrorDetails'
 
 /** One call with one answer, tried again while the server cannot be reached. */
-async function unary<Response>(wire: Wire, name: UnaryName, request: object, action: string, retryMs = wire.options.retryMs): Promise<Response> {
-  const call = wire.service[name] as unknown as (all: object, metadata: Metadata, options: object, answer: (error: Error | null, response?: Response) => void) => void
+async function unary<Response>(
+  wire: Wire,
+  name: UnaryName,
+  request: object,
+  action: string,
+  retryMs = wire.options.retryMs,
+): Promise<Response> {
+  const call = wire.service[name] as unknown as (
+    all: object,
+    metadata: Metadata,
+    options: object,
+    answer: (error: Error | null, response?: Response) => void,
+  ) => void
   const once = (): Promise<Response> =>
-    new Promise((done, failed) => call.call(wire.service, { ...wire.head, ...request }, wire.metadata, { deadline: Date.now() + UNARY_MS }, (error, response) => (error === null ? done(response as Response) : failed(error))))
+    new Promise((done, failed) =>
+      call.call(
+        wire.service,
+        { ...wire.head, ...request },
+        wire.metadata,
+        { deadline: Date.now() + UNARY_MS },
+        (error, response) => (error === null ? done(response as Response) : failed(error)),
+      ),
+    )
   const pause = pauses(retryMs)
   for (;;) {
     try {
@@ -120,7 +178,10 @@ async function unary<Response>(wire: Wire, name: UnaryName, request: object, act
   }
 }
 
-/** From its first answer on, the server is held to be the one it was: a restarted one has an empty session, which must not be used unnoticed. */
+/**
+ * From its first answer on, the server is held to be the one it was: a restarted one has an empty session,
+ * which must not be used unnoticed.
+ */
 function observe(wire: Wire, id: string | undefined): void {
   if (id) wire.head.client_observed_server_side_session_id = id
 }
@@ -138,16 +199,26 @@ function pauses(totalMs: number): () => Promise<boolean> {
 }
 
 /**
- * The responses of a plan, each once, whatever happens to the connection. The end of a stream is not the end: only the
- * message that says so is, and until it comes the operation is attached again behind the last response.
+ * The responses of a plan, each once, whatever happens to the connection. The end of a stream is not the end:
+ * only the message that says so is, and until it comes the operation is attached again behind the last
+ * response.
  */
-async function* responses(wire: Wire, plan: Plan, execution: ExecuteOptions): AsyncGenerator<ExecuteResponse> {
+async function* responses(
+  wire: Wire,
+  plan: Plan,
+  execution: ExecuteOptions,
+): AsyncGenerator<ExecuteResponse> {
   const operation: Operation = { id: randomUUID(), plan, last: undefined, received: 0 }
   const interrupted = (): HeadraceError => failure('spark_interrupted', { action: execution.action })
   if (execution.signal?.aborted) throw interrupted()
   let leaving: NodeJS.Timeout | undefined
   const onAbort = (): void => {
-    unary(wire, 'interrupt', { interrupt_type: 'INTERRUPT_TYPE_OPERATION_ID', operation_id: operation.id }, 'stop').catch(() => undefined)
+    unary(
+      wire,
+      'interrupt',
+      { interrupt_type: 'INTERRUPT_TYPE_OPERATION_ID', operation_id: operation.id },
+      'stop',
+    ).catch(() => undefined)
     leaving = setTimeout(() => stream.cancel(), INTERRUPT_MS)
   }
   execution.signal?.addEventListener('abort', onAbort, { once: true })
@@ -164,7 +235,8 @@ async function* responses(wire: Wire, plan: Plan, execution: ExecuteOptions): As
           if (response.result_complete) return
           if (response.execution_progress) execution.onProgress?.(response.execution_progress.stages)
           else yield response
-          if (operation.received % RELEASE_EVERY === 0) forget(wire, operation, { release_until: { response_id: operation.last } })
+          if (operation.received % RELEASE_EVERY === 0)
+            forget(wire, operation, { release_until: { response_id: operation.last } })
         }
         if (execution.signal?.aborted) throw interrupted()
         stream = attach(wire, operation)
@@ -191,27 +263,61 @@ interface Operation {
 }
 
 function start(wire: Wire, operation: Operation): ClientReadableStream<ExecuteResponse> {
-  return wire.service.executePlan({ ...wire.head, operation_id: operation.id, plan: operation.plan, tags: [], request_options: [{ reattach_options: { reattachable: true } }] }, wire.metadata)
+  return wire.service.executePlan(
+    {
+      ...wire.head,
+      operation_id: operation.id,
+      plan: operation.plan,
+      tags: [],
+      request_options: [{ reattach_options: { reattachable: true } }],
+    },
+    wire.metadata,
+  )
 }
 
 function attach(wire: Wire, operation: Operation): ClientReadableStream<ExecuteResponse> {
-  return wire.service.reattachExecute({ ...wire.head, operation_id: operation.id, ...(operation.last === undefined ? {} : { last_response_id: operation.last }) }, wire.metadata)
+  return wire.service.reattachExecute(
+    {
+      ...wire.head,
+      operation_id: operation.id,
+      ...(operation.last === undefined ? {} : { last_response_id: operation.last }),
+    },
+    wire.metadata,
+  )
 }
 
-/** What follows an error on the stream: attached again, started again if the server never heard of it, or thrown by name. */
-async function again(wire: Wire, operation: Operation, execution: ExecuteOptions, error: unknown, pause: () => Promise<boolean>): Promise<ClientReadableStream<ExecuteResponse>> {
+/**
+ * What follows an error on the stream: attached again, started again if the server never heard of it, or
+ * thrown by name.
+ */
+async function again(
+  wire: Wire,
+  operation: Operation,
+  execution: ExecuteOptions,
+  error: unknown,
+  pause: () => Promise<boolean>,
+): Promise<ClientReadableStream<ExecuteResponse>> {
   if (isUnavailable(error) && (await pause())) return attach(wire, operation)
-  if (classOf(error) === 'INVALID_HANDLE.OPERATION_NOT_FOUND' && operation.received === 0) return start(wire, operation)
+  if (classOf(error) === 'INVALID_HANDLE.OPERATION_NOT_FOUND' && operation.received === 0)
+    return start(wire, operation)
   throw sparkError(error, wire.options.address, execution.action, await detailsOf(wire, error))
 }
 
 /** Asks the server what was behind an error; the trailer holds one line of it. */
 async function detailsOf(wire: Wire, error: unknown): Promise<ErrorDetails | undefined> {
   const id = isServiceError(error) ? errorInfo(error).errorId : undefined
-  return id === undefined ? undefined : unary<ErrorDetails>(wire, 'fetchErrorDetails', { error_id: id }, 'explain an error', 0).catch(() => undefined)
+  return id === undefined
+    ? undefined
+    : unary<ErrorDetails>(wire, 'fetchErrorDetails', { error_id: id }, 'explain an error', 0).catch(
+        () => undefined,
+      )
 }
 
-/** Lets the server forget responses. Nobody waits for it: what it keeps too long costs memory, nothing else. */
+/**
+ * Lets the server forget responses. Nobody waits for it: what it keeps too long costs memory, nothing else.
+ */
 function forget(wire: Wire, operation: Operation, what: object): void {
-  unary(wire, 'releaseExecute', { operation_id: operation.id, ...what }, 'release a result', 0).catch(() => undefined)
+  unary(wire, 'releaseExecute', { operation_id: operation.id, ...what }, 'release a result', 0).catch(
+    () => undefined,
+  )
 }

@@ -1,6 +1,7 @@
 /**
- * What Spark wrote: a Delta table of its own in the batch's private folder. Its one log entry names the files of the attempts
- * that won, with statistics, whatever retries and speculation there were; the files then enter our table's log.
+ * What Spark wrote: a Delta table of its own in the batch's private folder. Its one log entry names the files
+ * of the attempts that won, with statistics, whatever retries and speculation there were; the files then
+ * enter our table's log.
  */
 import type { DataFile } from '../../core/table-schema.ts'
 
@@ -16,6 +17,14 @@ interface AddAction {
 
 /** Files of a staging table's entry. Paths are as the log has them: URI-encoded, relative to the folder. */
 export function stagedFiles(entry: Buffer): DataFile[] {
-  const actions = entry.toString('utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as { add?: AddAction })
-  return actions.flatMap(({ add }) => (add === undefined ? [] : [{ path: add.path, size: add.size, partitionValues: add.partitionValues, stats: add.stats ?? '' }]))
+  const actions = entry
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { add?: AddAction })
+  return actions.flatMap(({ add }) =>
+    add === undefined
+      ? []
+      : [{ path: add.path, size: add.size, partitionValues: add.partitionValues, stats: add.stats ?? '' }],
+  )
 }

@@ -12,7 +12,10 @@ type Kind = 'number' | 'temporal' | 'uuid' | 'word' | 'text'
 
 export function judgeHeader(first: (string | undefined)[], below: (string | undefined)[][]): HeaderVerdict {
   const rows = below.slice(0, SEARCHED)
-  if (rows.length === 0 || areNames(first)) return first.every((field) => kindOf(field) === 'text' || field === undefined) || areNames(first) ? 'header' : 'data'
+  if (rows.length === 0 || areNames(first))
+    return first.every((field) => kindOf(field) === 'text' || field === undefined) || areNames(first)
+      ? 'header'
+      : 'data'
   let fits = 0
   for (const [i, field] of first.entries()) {
     const kinds = new Set(rows.filter((row) => (row[i] ?? '').trim() !== '').map((row) => kindOf(row[i])))
@@ -23,7 +26,9 @@ export function judgeHeader(first: (string | undefined)[], below: (string | unde
   }
   if (fits > 0) return 'data'
   // All is text: a value that comes again below its own place is no name.
-  const again = first.some((field, i) => field !== undefined && field !== '' && rows.some((row) => row[i] === field))
+  const again = first.some(
+    (field, i) => field !== undefined && field !== '' && rows.some((row) => row[i] === field),
+  )
   return again ? 'data' : 'unsure'
 }
 
@@ -35,10 +40,15 @@ function kindOf(field: string | undefined): Kind {
   return WORD.test(text) ? 'word' : 'text'
 }
 
-/** Numbers that are names: years in a row behind other names, or 0, 1, 2 behind the empty name of an index. */
+/**
+ * Numbers that are names: years in a row behind other names, or 0, 1, 2 behind the empty name of an index.
+ */
 function areNames(first: (string | undefined)[]): boolean {
   const numbers = first.filter((field) => kindOf(field) === 'number').map(Number)
   if (numbers.length < 2 || numbers.length === first.length) return false
   const inRow = numbers.every((one, i) => i === 0 || one === numbers[i - 1] + 1)
-  return inRow && (numbers.every((one) => one >= 1500 && one <= 2200) || (first[0] === undefined && numbers[0] === 0))
+  return (
+    inRow &&
+    (numbers.every((one) => one >= 1500 && one <= 2200) || (first[0] === undefined && numbers[0] === 0))
+  )
 }

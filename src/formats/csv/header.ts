@@ -16,15 +16,18 @@ export function headerOf(text: string, delimiter = ',', quote = '"'): Header | u
     if (quoted) {
       if (char !== quote) field += char
       else if (text[at + 1] === quote) field += text[(at += 1)]
-      else if (text[at + 1] === '\n' || text[at + 1] === '\r' || text.startsWith(delimiter, at + 1)) quoted = false
+      else if (text[at + 1] === '\n' || text[at + 1] === '\r' || text.startsWith(delimiter, at + 1))
+        quoted = false
       else return undefined
     } else if (char === quote && field === '') quoted = true
     else if (text.startsWith(delimiter, at)) {
       names.push(field)
       field = ''
       at += delimiter.length - 1
-    } else if (char === '\n' || char === '\r') return { names: [...names, field], newLine: char === '\n' ? char : text[at + 1] === '\n' ? '\r\n' : char }
-    else field += char
+    } else if (char === '\n' || char === '\r') {
+      const newLine = char === '\r' && text[at + 1] === '\n' ? '\r\n' : char
+      return { names: [...names, field], newLine }
+    } else field += char
   }
   return undefined
 }

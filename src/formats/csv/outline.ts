@@ -1,5 +1,11 @@
 /** The outline of a CSV sample: its delimiter and quote, the names of its header and what values they had. */
-import { createField, type Outline, type OutlineFault, type SampleField, type SampleText } from '../../core/outline.ts'
+import {
+  createField,
+  type Outline,
+  type OutlineFault,
+  type SampleField,
+  type SampleText,
+} from '../../core/outline.ts'
 import { addressesOf } from './columns.ts'
 import { findDialect, type CsvDialect } from './sample-dialect.ts'
 import { judgeHeader } from './header-line.ts'
@@ -19,28 +25,57 @@ export function outlineCsv(samples: SampleText[]): Outline | OutlineFault {
   const dialect = findDialect(sample.text, sample.cut)
   const tables = samples.map(({ text, cut }) => tableOf(text, cut, dialect))
   const [table] = tables
-  if (table === undefined) return { reason: 'it has no line', instead: 'Name a sample that has a header and some rows.' }
+  if (table === undefined)
+    return { reason: 'it has no line', instead: 'Name a sample that has a header and some rows.' }
   const fault = faultOf(table, dialect)
   if (fault !== undefined) return fault
-  const notes = dialect.proven ? [] : [dialect.width > 1 ? `Only ${percent(dialect.agreeing)} of the lines have ${dialect.width} fields; check the delimiter` : 'No delimiter is proven, so that each line is one field']
-  const verdict = judgeHeader(table.first.fields, table.rows.map((row) => row.fields))
-  const same = tables.filter((one): one is Table => one !== undefined && (verdict === 'data' || String(one.first.fields) === String(table.first.fields)))
+  const notes = dialect.proven
+    ? []
+    : [
+        dialect.width > 1
+          ? `Only ${percent(dialect.agreeing)} of the lines have ${dialect.width} fields; check the delimiter`
+          : 'No delimiter is proven, so that each line is one field',
+      ]
+  const verdict = judgeHeader(
+    table.first.fields,
+    table.rows.map((row) => row.fields),
+  )
+  const same = tables.filter(
+    (one): one is Table =>
+      one !== undefined && (verdict === 'data' || String(one.first.fields) === String(table.first.fields)),
+  )
   const headerless = verdict === 'data'
-  const names = headerless ? table.first.fields.map((_, i) => String(i + 1)) : table.first.fields.map((field) => field ?? '')
+  const names = headerless
+    ? table.first.fields.map((_, i) => String(i + 1))
+    : table.first.fields.map((field) => field ?? '')
   const rows = same.flatMap((one) => (headerless ? [one.first, ...one.rows] : one.rows))
   const fields = fieldsOf(names, rows, headerless)
   const ragged = same.flatMap((one) => one.ragged)
   notes.push(...headerNotes(verdict, names, fields), ...raggedNotes(ragged, names.length, rows.length))
-  if (rows.length === 0) notes.push('The sample has a header and no row: all columns are texts until you say otherwise')
-  return { record: '', records: rows.length, fields, settings: settingsOf(dialect, headerless), documents: same.map((one) => one.text), notes }
+  if (rows.length === 0)
+    notes.push('The sample has a header and no row: all columns are texts until you say otherwise')
+  return {
+    record: '',
+    records: rows.length,
+    fields,
+    settings: settingsOf(dialect, headerless),
+    documents: same.map((one) => one.text),
+    notes,
+  }
 }
 
 function tableOf(text: string, cut: boolean, dialect: CsvDialect): Table | undefined {
   const { lines, behind } = readCsv(text, dialect.delimiter, dialect.quote, cut)
   const [first, ...others] = lines
   if (first === undefined) return undefined
-  const isRow = (line: CsvLine): boolean => line.wrong === undefined && line.fields.length === first.fields.length
-  return { text: cut ? text.slice(0, behind) : text, first, rows: others.filter(isRow), ragged: others.filter((line) => !isRow(line)) }
+  const isRow = (line: CsvLine): boolean =>
+    line.wrong === undefined && line.fields.length === first.fields.length
+  return {
+    text: cut ? text.slice(0, behind) : text,
+    first,
+    rows: others.filter(isRow),
+    ragged: others.filter((line) => !isRow(line)),
+  }
 }
 
 function settingsOf(dialect: CsvDialect, headerless: boolean): Record<string, unknown> {
@@ -54,12 +89,20 @@ function settingsOf(dialect: CsvDialect, headerless: boolean): Record<string, un
 /** A first line that is none of the table, and rows that the header does not fit. */
 function faultOf(table: Table, { width }: CsvDialect): OutlineFault | undefined {
   const { first, ragged } = table
-  if (first.wrong !== undefined) return { reason: `its first line cannot be read: ${first.wrong}`, instead: 'Correct the first line: it must have the names of the columns.' }
+  if (first.wrong !== undefined)
+    return {
+      reason: `its first line cannot be read: ${first.wrong}`,
+      instead: 'Correct the first line: it must have the names of the columns.',
+    }
   // A header with more names than most lines have fields: lines that leave out what is empty at their end.
   if (width < 2 || first.fields.length >= width) return undefined
   const count = ragged.filter((line) => line.wrong === undefined && line.fields.length === width).length
   if (first.fields.length === width - 1 && first.fields.length > 1)
-    return { reason: `the header has ${width - 1} names, and ${count} lines below it have ${width} fields`, instead: 'Give the field without a name one (R: write.csv, or col.names = NA; otherwise a name for the first or last column).' }
+    return {
+      reason: `the header has ${width - 1} names, and ${count} lines below it have ${width} fields`,
+      instead:
+        'Give the field without a name one (R: write.csv, or col.names = NA; otherwise a name for the first or last column).',
+    }
   const begin = ragged.find((line) => line.wrong === undefined && line.fields.length === width)
   if (begin === undefined) return undefined
   const above = begin.line - 1
@@ -69,12 +112,16 @@ function faultOf(table: Table, { width }: CsvDialect): OutlineFault | undefined 
   }
 }
 
-/** Columns of the header. One that has neither a name nor a value (a delimiter at the end of each line) is none. */
+/**
+ * Columns of the header. One that has neither a name nor a value (a delimiter at the end of each line) is
+ * none.
+ */
 function fieldsOf(names: string[], rows: CsvLine[], headerless: boolean): SampleField[] {
   const addresses = addressesOf(names)
   return names.flatMap((name, column) => {
     const field = createField(addresses[column], headerless ? [] : [name], 'text')
-    if (name !== '' && addresses[column] !== name) field.notes.push(`the header has ${quoted(name)} more than once: this is column ${column + 1}`)
+    if (name !== '' && addresses[column] !== name)
+      field.notes.push(`the header has ${quoted(name)} more than once: this is column ${column + 1}`)
     rows.forEach((row, i) => {
       const value = row.fields[column]
       if (value === undefined) return
@@ -87,17 +134,28 @@ function fieldsOf(names: string[], rows: CsvLine[], headerless: boolean): Sample
 
 function headerNotes(verdict: string, names: string[], fields: SampleField[]): string[] {
   const notes: string[] = []
-  if (verdict === 'data') notes.push('The first line has values and no names, by the types of the columns below it. If it is a header: remove header: false and name the columns by it')
-  if (verdict === 'unsure') notes.push('Nothing proves that the first line is a header, because all values are texts. If it is none: header: false, and paths "1", "2" ...')
+  if (verdict === 'data')
+    notes.push(
+      'The first line has values and no names, by the types of the columns below it. If it is a header: remove header: false and name the columns by it',
+    )
+  if (verdict === 'unsure')
+    notes.push(
+      'Nothing proves that the first line is a header, because all values are texts. If it is none: header: false, and paths "1", "2" ...',
+    )
   const left = names.length - fields.length
-  if (left > 0) notes.push(`${left} column(s) without a name and without a value are left out: lines end with a delimiter`)
+  if (left > 0)
+    notes.push(
+      `${left} column(s) without a name and without a value are left out: lines end with a delimiter`,
+    )
   return notes
 }
 
 function raggedNotes(ragged: CsvLine[], width: number, rows: number): string[] {
   if (ragged.length === 0) return []
   const [first] = ragged
-  return [`${ragged.length} of ${ragged.length + rows} lines do not fit and will be quarantined. The first: line ${first.line}: ${first.wrong ?? `${first.fields.length} fields instead of ${width}`}`]
+  return [
+    `${ragged.length} of ${ragged.length + rows} lines do not fit and will be quarantined. The first: line ${first.line}: ${first.wrong ?? `${first.fields.length} fields instead of ${width}`}`,
+  ]
 }
 
 function percent(share: number): string {

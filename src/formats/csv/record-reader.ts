@@ -187,7 +187,9 @@ class Reader implements RecordReader {
     close: number,
     { end, hardEnd, final }: { end: number; hardEnd: number; final: boolean },
   ): Reading {
-    const seenTo = close === UNCLOSED ? end : close === GIVEN_UP ? this.#gaveUpAt : close
+    let seenTo = close
+    if (close === UNCLOSED) seenTo = end
+    else if (close === GIVEN_UP) seenTo = this.#gaveUpAt
     if (seenTo > hardEnd) return tooFar(end, hardEnd, final)
     const lineEnd = lineEndFrom(bytes, open, end)
     if (lineEnd > hardEnd) return tooFar(end, hardEnd, final)

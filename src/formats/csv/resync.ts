@@ -11,34 +11,29 @@ import { behindLineEnd, hasRest, lineEndFrom, type Dialect } from './dialect.ts'
  */
 const PROOF_DELIMITERS = 64
 
+/** What a line must be to be a record of the file: of so many fields, in this dialect. */
+export interface Fitting {
+  width: number
+  dialect: Dialect
+}
+
 /**
  * Whether a line that begins in (from, to) is a record in itself: its quotes are closed in it, and its fields
  * are `width`.
  */
-export function holdsFittingLine(
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  width: number,
-  dialect: Dialect,
-): boolean {
+export function holdsFittingLine(bytes: Uint8Array, from: number, to: number, fitting: Fitting): boolean {
   let at = behindLineEnd(bytes, lineEndFrom(bytes, from, to), to)
   while (at < to) {
     const end = lineEndFrom(bytes, at, to)
-    if (end > at && fits(bytes, at, end, width, dialect)) return true
+    if (end > at && fits(bytes, at, end, fitting)) return true
     at = behindLineEnd(bytes, end, to)
   }
   return false
 }
 
 /** Whether the line [start, end) has `width` fields and no quote but around whole fields. */
-function fits(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  width: number,
-  { delimiter, quote }: Dialect,
-): boolean {
+function fits(bytes: Uint8Array, start: number, end: number, { width, dialect }: Fitting): boolean {
+  const { delimiter, quote } = dialect
   let count = 0
   for (let at = start; ; at += delimiter.length) {
     if (isAt(bytes, at, end, quote)) {

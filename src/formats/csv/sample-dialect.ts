@@ -13,7 +13,10 @@ export interface CsvDialect {
 
 /** In the order in which they are preferred. */
 const USUAL = [',', '\t', ';', '|']
-/** What separates in some files and stands in values of others: the first group that has a proven delimiter decides. */
+/**
+ * What separates in some files and stands in values of others: the first group that has a proven delimiter
+ * decides.
+ */
 const UNUSUAL = [/[^\x20-\x7e\p{L}\p{N}\s\u0085]|[~^]/u, /[!#$%&*+:=?@\\]/, / /]
 const SEARCHED = 256 * 1024
 const SEARCHED_LINES = 1_000
@@ -35,7 +38,10 @@ export function findDialect(text: string, cut: boolean): CsvDialect {
 }
 
 function best(found: CsvDialect[]): CsvDialect | undefined {
-  return found.reduce<CsvDialect | undefined>((most, one) => (one.width > 1 && (most === undefined || score(one) > score(most)) ? one : most), undefined)
+  return found.reduce<CsvDialect | undefined>(
+    (most, one) => (one.width > 1 && (most === undefined || score(one) > score(most)) ? one : most),
+    undefined,
+  )
 }
 
 /** Lines that agree count most; of equal ones, the delimiter that makes more fields. */
@@ -47,26 +53,44 @@ function dialectBy(head: string, delimiter: string, cut: boolean): CsvDialect {
   const double = measured(head, delimiter, '"', cut)
   if (double.agreeing < 1) {
     const none = measured(head, delimiter, '', cut)
-    if (none.agreeing > double.agreeing && none.width >= double.width && !areQuotes(head, delimiter, cut)) return none
+    if (none.agreeing > double.agreeing && none.width >= double.width && !areQuotes(head, delimiter, cut))
+      return none
   }
   return head.includes("'") ? singleQuoted(head, delimiter, cut, double) : double
 }
 
-/** Whether what begins with a quote ends with one: then a line that disagrees has a stray quote, and the file has quotes. */
+/**
+ * Whether what begins with a quote ends with one: then a line that disagrees has a stray quote, and the file
+ * has quotes.
+ */
 function areQuotes(head: string, delimiter: string, cut: boolean): boolean {
-  const fields = readCsv(head, delimiter, '', cut).lines.slice(0, SEARCHED_LINES).flatMap((line) => line.fields)
+  const fields = readCsv(head, delimiter, '', cut)
+    .lines.slice(0, SEARCHED_LINES)
+    .flatMap((line) => line.fields)
   const begun = fields.filter((field) => field?.startsWith('"') === true)
-  return begun.length >= 2 && begun.filter((field) => field !== undefined && field.length > 1 && field.endsWith('"')).length >= begun.length * 0.9
+  return (
+    begun.length >= 2 &&
+    begun.filter((field) => field !== undefined && field.length > 1 && field.endsWith('"')).length >=
+      begun.length * 0.9
+  )
 }
 
-/** A single quote is also an apostrophe: it is a quote when fields begin and end with it, and some hold the delimiter or all are so. */
+/**
+ * A single quote is also an apostrophe: it is a quote when fields begin and end with it, and some hold the
+ * delimiter or all are so.
+ */
 function singleQuoted(head: string, delimiter: string, cut: boolean, double: CsvDialect): CsvDialect {
   const single = measured(head, delimiter, "'", cut)
   if (single.agreeing < double.agreeing || single.width < 2) return double
   const plain = readCsv(head, delimiter, '', cut).lines.slice(0, SEARCHED_LINES)
   const fields = plain.flatMap((line) => line.fields).filter((field) => field?.startsWith("'") === true)
-  const whole = fields.filter((field) => field !== undefined && field.length > 1 && field.endsWith("'")).length
-  const isProven = single.agreeing > double.agreeing ? whole > 0 : fields.length >= 2 && whole === fields.length && everyRowHas(plain)
+  const whole = fields.filter(
+    (field) => field !== undefined && field.length > 1 && field.endsWith("'"),
+  ).length
+  const isProven =
+    single.agreeing > double.agreeing
+      ? whole > 0
+      : fields.length >= 2 && whole === fields.length && everyRowHas(plain)
   return isProven ? single : double
 }
 
@@ -77,7 +101,8 @@ function everyRowHas(lines: CsvLine[]): boolean {
 function measured(head: string, delimiter: string, quote: string, cut: boolean): CsvDialect {
   const lines = readCsv(head, delimiter, quote, cut).lines.slice(0, SEARCHED_LINES)
   const counts = new Map<number, number>()
-  for (const line of lines) if (line.wrong === undefined) counts.set(line.fields.length, (counts.get(line.fields.length) ?? 0) + 1)
+  for (const line of lines)
+    if (line.wrong === undefined) counts.set(line.fields.length, (counts.get(line.fields.length) ?? 0) + 1)
   const [width, agreeing] = [...counts].reduce((most, one) => (one[1] > most[1] ? one : most), [0, 0])
   return { delimiter, quote, width, agreeing: lines.length === 0 ? 0 : agreeing / lines.length, proven: true }
 }
@@ -86,5 +111,7 @@ function measured(head: string, delimiter: string, quote: string, cut: boolean):
 function singleColumn(head: string, cut: boolean): CsvDialect {
   const delimiter = [...USUAL, '\u001f'].find((one) => !head.includes(one)) ?? '\u001f'
   const double = measured(head, delimiter, '"', cut)
-  return double.agreeing === 1 ? { ...double, proven: delimiter === ',' } : { ...measured(head, delimiter, '', cut), proven: delimiter === ',' }
+  return double.agreeing === 1
+    ? { ...double, proven: delimiter === ',' }
+    : { ...measured(head, delimiter, '', cut), proven: delimiter === ',' }
 }

@@ -1,4 +1,7 @@
-/** CSV as it stands in a sample, read by one pair of delimiter and quote. For drafts: the scanner reads what is ingested. */
+/**
+ * CSV as it stands in a sample, read by one pair of delimiter and quote. For drafts: the scanner reads what
+ * is ingested.
+ */
 
 export interface CsvLine {
   /** Undefined: nothing between two delimiters. A quoted nothing is an empty text. */
@@ -35,21 +38,27 @@ export function readCsv(text: string, delimiter: string, quote: string, cut: boo
       continue
     }
     const one: CsvLine = { fields: [], line: number, start: at, end: at, wrong: undefined }
-    at = readLine(text, at, delimiter, quote, one, found)
+    at = readLine(text, one, found, { delimiter, quote })
     one.end = at
     const ended = at < text.length
     if (!ended && cut && (one.wrong === undefined || at - one.start < OPEN_QUOTE)) break
     found.lines.push(one)
     found.behind = at
-    for (let i = one.start; i < at; i += 1) if (text[i] === '\n' || (text[i] === '\r' && text[i + 1] !== '\n')) number += 1
+    for (let i = one.start; i < at; i += 1)
+      if (text[i] === '\n' || (text[i] === '\r' && text[i + 1] !== '\n')) number += 1
   }
   return found
 }
 
-/** Reads the fields of the line at `from`; returns where the line ends. */
-function readLine(text: string, from: number, delimiter: string, quote: string, one: CsvLine, found: CsvLines): number {
+/** Reads the fields of the line into it; returns where the line ends. */
+function readLine(
+  text: string,
+  one: CsvLine,
+  found: CsvLines,
+  { delimiter, quote }: { delimiter: string; quote: string },
+): number {
   const isEnd = (at: number): boolean => at >= text.length || text[at] === '\n' || text[at] === '\r'
-  for (let at = from; ; at += 1) {
+  for (let at = one.start; ; at += 1) {
     const start = at
     if (quote !== '' && text[at] === quote) {
       const close = closingQuote(text, at + 1, quote)
@@ -71,6 +80,7 @@ function readLine(text: string, from: number, delimiter: string, quote: string, 
 }
 
 function closingQuote(text: string, from: number, quote: string): number {
-  for (let at = text.indexOf(quote, from); at >= 0; at = text.indexOf(quote, at + 2)) if (text[at + 1] !== quote) return at
+  for (let at = text.indexOf(quote, from); at >= 0; at = text.indexOf(quote, at + 2))
+    if (text[at + 1] !== quote) return at
   return -1
 }

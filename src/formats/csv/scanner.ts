@@ -175,20 +175,20 @@ class CsvScanner implements DocumentScanner {
         this.#judge(bytes, at, reading, position) ??
         (isValid ? undefined : invalidIn(bytes, at, extent.end, position))
       const isHeader = this.#map === undefined && this.#shape.header
-      if (this.#map === undefined) {
-        const fault =
-          isHeader && wrong !== undefined
-            ? `the header: ${wrong}`
-            : wrong === undefined
-              ? this.#learn(slab, at)
-              : undefined
-        if (fault !== undefined) return { consumed: at, fault: { rule: 'wrong_root', reason: fault, at: -1 }, isFull: false }
-      }
+      const fault = this.#map === undefined ? this.#begin(slab, at, wrong) : undefined
+      if (fault !== undefined)
+        return { consumed: at, fault: { rule: 'wrong_root', reason: fault, at: -1 }, isFull: false }
       if (!isHeader) this.#take(slab, at, wrong)
       this.#line += extent.lines
       at = extent.next
     }
     return { consumed: at, fault: undefined, isFull: records.rows >= room }
+  }
+
+  /** The first record says what the columns are; returns why none can be read. */
+  #begin(slab: Slab, at: number, wrong: string | undefined): string | undefined {
+    if (wrong === undefined) return this.#learn(slab, at)
+    return this.#shape.header ? `the header: ${wrong}` : undefined
   }
 
   /** Sets the extent of the record at `at`; returns what is wrong with it. */
@@ -235,7 +235,11 @@ class CsvScanner implements DocumentScanner {
    * replayed.
    */
   #isCut(bytes: Uint8Array, at: number, to: number, position: number): boolean {
-    if (this.#map === undefined || !holdsFittingLine(bytes, at, to, this.#width, this.#dialect)) return false
+    if (
+      this.#map === undefined ||
+      !holdsFittingLine(bytes, at, to, { width: this.#width, dialect: this.#dialect })
+    )
+      return false
     const end = this.#reader.firstBreak
     const next = behindLineEnd(bytes, end, to)
     Object.assign(this.#extent, { end, next, lines: 1 })

@@ -6,7 +6,11 @@ import type { RecordPath } from './record-path.ts'
 import type { JsonNode } from './sample.ts'
 
 /** A field for each, with a value for each record of its document. */
-export function envelopeFields(documents: { root: JsonNode }[], path: RecordPath, documentOf: number[]): SampleField[] {
+export function envelopeFields(
+  documents: { root: JsonNode }[],
+  path: RecordPath,
+  documentOf: number[],
+): SampleField[] {
   const found = new Map<string, { names: string[]; nodes: (JsonNode | undefined)[] }>()
   documents.forEach(({ root }, document) => {
     for (const [text, names, node] of scalarsAround(root, path)) {
@@ -16,7 +20,11 @@ export function envelopeFields(documents: { root: JsonNode }[], path: RecordPath
     }
   })
   return [...found].map(([text, { names, nodes }]) => {
-    const field = createField(text, names, writingOf(nodes.filter((node) => node !== undefined).map((node) => node.kind)))
+    const field = createField(
+      text,
+      names,
+      writingOf(nodes.filter((node) => node !== undefined).map((node) => node.kind)),
+    )
     documentOf.forEach((document, row) => {
       const node = nodes[document]
       if (node === undefined) return
@@ -36,7 +44,8 @@ function scalarsAround(root: JsonNode, path: RecordPath): [text: string, names: 
     if (node?.kind !== 'object') break
     node.items.forEach((item, i) => {
       const key = (node as JsonNode).keys[i]
-      if (item.kind === 'string' || item.kind === 'number' || item.kind === 'boolean') found.push([appendJsonStep(text, key), [...names, key], item])
+      if (item.kind === 'string' || item.kind === 'number' || item.kind === 'boolean')
+        found.push([appendJsonStep(text, key), [...names, key], item])
     })
     text = appendJsonStep(text, step)
     names.push(step)
@@ -48,6 +57,8 @@ function scalarsAround(root: JsonNode, path: RecordPath): [text: string, names: 
 /** A file has its envelope once: as columns it would be the same in each row. */
 export function envelopeNote(envelope: SampleField[]): string | undefined {
   if (envelope.length === 0) return undefined
-  const some = envelope.slice(0, 5).map((field) => `${field.path} = ${JSON.stringify((field.values[0] ?? '').slice(0, 40))}`)
+  const some = envelope
+    .slice(0, 5)
+    .map((field) => `${field.path} = ${JSON.stringify((field.values[0] ?? '').slice(0, 40))}`)
   return `Not loaded, because it stands outside of the records: ${some.join(', ')}${envelope.length > 5 ? ` and ${envelope.length - 5} more` : ''}. A column takes it with its path`
 }

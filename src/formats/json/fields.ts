@@ -50,23 +50,35 @@ export function fieldsOf(spot: Spot, records: number): SampleField[] {
 
 function fieldsAt(spot: Spot, records: number): SampleField[] {
   const kinds = new Set(spot.nodes.map((node) => node.kind))
-  const found = kinds.size === 1 && kinds.has('object') ? objectFields(spot, records) : [kinds.size === 1 && kinds.has('array') ? arrayField(spot) : plainField(spot, kinds)]
-  if (spot.repeated > 0) found[0]?.notes.push(`the key stands more than once in ${spot.repeated} of the objects; such records are refused`)
+  const found =
+    kinds.size === 1 && kinds.has('object')
+      ? objectFields(spot, records)
+      : [kinds.size === 1 && kinds.has('array') ? arrayField(spot) : plainField(spot, kinds)]
+  if (spot.repeated > 0)
+    found[0]?.notes.push(
+      `the key stands more than once in ${spot.repeated} of the objects; such records are refused`,
+    )
   return found
 }
 
 function objectFields(spot: Spot, records: number): SampleField[] {
   const keys = spot.children.size
-  const each = [...spot.children.values()].reduce((sum, child) => sum + child.nodes.length + child.nulls, 0) / spot.nodes.length
+  const each =
+    [...spot.children.values()].reduce((sum, child) => sum + child.nodes.length + child.nulls, 0) /
+    spot.nodes.length
   if (keys === 0) return [jsonField(spot, 'objects without keys, as JSON text')]
-  if (keys > MAP_KEYS && each < keys * MAP_SHARE) return [jsonField(spot, `${keys} keys, of which a record has ${Math.round(each)}: kept as JSON text`)]
+  if (keys > MAP_KEYS && each < keys * MAP_SHARE)
+    return [jsonField(spot, `${keys} keys, of which a record has ${Math.round(each)}: kept as JSON text`)]
   const fields = fieldsOf(spot, records)
-  return fields.length > COLUMNS_OF_ONE_KEY ? [jsonField(spot, `${fields.length} fields: kept as JSON text`)] : fields
+  return fields.length > COLUMNS_OF_ONE_KEY
+    ? [jsonField(spot, `${fields.length} fields: kept as JSON text`)]
+    : fields
 }
 
 /** Scalars, or values of several kinds. */
 function plainField(spot: Spot, kinds: Set<JsonKind>): SampleField {
-  if (kinds.has('object') || kinds.has('array')) return jsonField(spot, `${[...kinds].toSorted().join(' and ')} values, as text`)
+  if (kinds.has('object') || kinds.has('array'))
+    return jsonField(spot, `${[...kinds].toSorted().join(' and ')} values, as text`)
   const field = fieldAt(spot, writingOf(kinds))
   field.rows = spot.rows
   field.values = spot.nodes.map((node) => node.text)
@@ -93,14 +105,17 @@ function jsonField(spot: Spot, note: string): SampleField {
 }
 
 function wholeOf(spot: Spot): { rows: number[]; values: string[] } {
-  const values = spot.nodes.map((node, i) => (node.kind === 'object' || node.kind === 'array' ? spot.texts[i].slice(node.start, node.end) : node.text))
+  const values = spot.nodes.map((node, i) =>
+    node.kind === 'object' || node.kind === 'array' ? spot.texts[i].slice(node.start, node.end) : node.text,
+  )
   return { rows: spot.rows, values }
 }
 
 function arrayField(spot: Spot): SampleField {
   const items = spot.nodes.flatMap((node) => node.items)
   const kinds = new Set(items.map((item) => item.kind).filter((kind) => kind !== 'null'))
-  if (kinds.has('array') || (kinds.has('object') && kinds.size > 1)) return jsonField(spot, `arrays of ${[...kinds].toSorted().join(' and ')} values, as JSON text`)
+  if (kinds.has('array') || (kinds.has('object') && kinds.size > 1))
+    return jsonField(spot, `arrays of ${[...kinds].toSorted().join(' and ')} values, as JSON text`)
   const field = fieldAt(spot, kinds.has('object') ? 'json' : writingOf(kinds))
   field.lists = { rows: spot.rows, lengths: spot.nodes.map((node) => node.items.length) }
   field.whole = wholeOf(spot)

@@ -42,7 +42,8 @@ export function createJsonLineScanner(
     },
     scanWindow(slab, start, end, final) {
       clearRecords(records)
-      if (isAtStart && !final && end - start < MARK_BYTES) return { consumed: start, fault: undefined, isFull: false }
+      if (isAtStart && !final && end - start < MARK_BYTES)
+        return { consumed: start, fault: undefined, isFull: false }
       let from = isAtStart ? behindMark(slab.bytes, start) : start
       isAtStart = false
       if (isInLongLine) {

@@ -25,8 +25,7 @@ export function noteValue(
   s: ScanState,
   kind: ShapeIssueKind,
   path: string,
-  [p, end]: [number, number],
-  reason?: string,
+  { from: p, end, reason }: { from: number; end: number; reason?: string },
 ): void {
   if (s.row < 0) return
   s.findings += 1

@@ -19,7 +19,8 @@ export function outlineJson(samples: SampleText[], wanted: string | undefined): 
     const root = readJsonValue(text, 0, cut)
     const behind = isFault(root) ? 0 : skipBlanks(text, root.end)
     if (isFault(root)) broken.push(`${root.reason} (${placeOf(text, root.at)})`)
-    else if (!root.cut && behind < text.length) broken.push(`more text follows behind the first value (${placeOf(text, behind)})`)
+    else if (!root.cut && behind < text.length)
+      broken.push(`more text follows behind the first value (${placeOf(text, behind)})`)
     else documents.push({ text, root })
   }
   if (documents.length === 0) return { reason: `it is no JSON: ${broken[0]}`, instead: BROKEN }
@@ -27,7 +28,9 @@ export function outlineJson(samples: SampleText[], wanted: string | undefined): 
   if ('reason' in path) return path
   const outline = outlineOf(documents, path)
   if ('reason' in outline || broken.length === 0) return outline
-  outline.notes.push(`${broken.length} of ${samples.length} messages are no JSON and will be quarantined. The first: ${broken[0]}`)
+  outline.notes.push(
+    `${broken.length} of ${samples.length} messages are no JSON and will be quarantined. The first: ${broken[0]}`,
+  )
   return outline
 }
 
@@ -46,7 +49,8 @@ export function outlineJsonLines(samples: SampleText[]): Outline | OutlineFault 
       const root = readJsonValue(line, 0, false)
       if (isFault(root)) wrong.push(`line ${number}: ${root.reason}`)
       else if (skipBlanks(line, root.end) < line.length) wrong.push(`line ${number}: text behind the value`)
-      else if (root.kind !== 'object') wrong.push(`line ${number}: ${kindText(root)}, and a record is an object`)
+      else if (root.kind !== 'object')
+        wrong.push(`line ${number}: ${kindText(root)}, and a record is an object`)
       else documents.push({ text: line, root })
     }
   }
@@ -58,7 +62,10 @@ export function outlineJsonLines(samples: SampleText[]): Outline | OutlineFault 
   if ('reason' in outline) return outline
   outline.record = ''
   outline.documents = whole
-  if (wrong.length > 0) outline.notes.push(`${wrong.length} of ${number} lines are no records and will be quarantined. The first: ${wrong[0]}`)
+  if (wrong.length > 0)
+    outline.notes.push(
+      `${wrong.length} of ${number} lines are no records and will be quarantined. The first: ${wrong[0]}`,
+    )
   return outline
 }
 
@@ -80,16 +87,32 @@ function outlineOf(documents: Document[], path: RecordPath): Outline | OutlineFa
   })
   const records = documentOf.length
   if (records === 0) return nothingFound(documents, path, others)
-  for (const [kind, count] of others) notes.push(`${count} items of ${path.text} are no records but ${kind}: a record is an object, so they are refused`)
-  const { fields, envelope } = { fields: fieldsOf(spot, records), envelope: envelopeFields(documents, path, documentOf) }
+  for (const [kind, count] of others)
+    notes.push(
+      `${count} items of ${path.text} are no records but ${kind}: a record is an object, so they are refused`,
+    )
+  const { fields, envelope } = {
+    fields: fieldsOf(spot, records),
+    envelope: envelopeFields(documents, path, documentOf),
+  }
   const left = documents.length === 1 ? envelopeNote(envelope) : undefined
   if (left !== undefined) notes.push(left)
   if (!path.each && records === 1 && looksLikeMap(spot.children.size, documents[0].root)) notes.push(MAP)
-  const closed = documents.map(({ root, text }) => closedText(text, root, path.each ? listAt(root, path) : undefined))
-  return { record: path.text, records, fields: documents.length === 1 ? fields : [...fields, ...envelope], settings: {}, documents: closed, notes }
+  const closed = documents.map(({ root, text }) =>
+    closedText(text, root, path.each ? listAt(root, path) : undefined),
+  )
+  return {
+    record: path.text,
+    records,
+    fields: documents.length === 1 ? fields : [...fields, ...envelope],
+    settings: {},
+    documents: closed,
+    notes,
+  }
 }
 
-const MAP = 'The record looks like a map: its keys are data, and each becomes columns. As a list of objects it would have a row for each key.'
+const MAP =
+  'The record looks like a map: its keys are data, and each becomes columns. As a list of objects it would have a row for each key.'
 
 function looksLikeMap(columns: number, root: JsonNode): boolean {
   return columns >= 10 && root.items.every((item) => item.kind === 'object')
@@ -98,10 +121,26 @@ function looksLikeMap(columns: number, root: JsonNode): boolean {
 function nothingFound(documents: Document[], path: RecordPath, others: Map<string, number>): OutlineFault {
   const [kind] = others.keys()
   const [{ root }] = documents
-  if (kind === undefined && root.items.length === 0 && path.text !== '$') return { reason: `there is no item at ${path.text}`, instead: 'Name a sample that has records, or the path of the records: --record $.path[*].' }
-  if (kind === undefined) return { reason: `there is nothing at ${path.text}`, instead: 'Name the records with --record: $ is the document, $.path[*] each item of an array.' }
-  if (kind === 'an array') return { reason: `the items of ${path.text} are arrays, and a record is an object with named fields`, instead: "Make objects or CSV of them, for example: jq -r '.[] | @csv'." }
-  return { reason: `${path.text} holds ${kind}, and a record is an object with named fields`, instead: "Make objects of the values, for example: jq 'map({value: .})'; or name another path with --record." }
+  if (kind === undefined && root.items.length === 0 && path.text !== '$')
+    return {
+      reason: `there is no item at ${path.text}`,
+      instead: 'Name a sample that has records, or the path of the records: --record $.path[*].',
+    }
+  if (kind === undefined)
+    return {
+      reason: `there is nothing at ${path.text}`,
+      instead: 'Name the records with --record: $ is the document, $.path[*] each item of an array.',
+    }
+  if (kind === 'an array')
+    return {
+      reason: `the items of ${path.text} are arrays, and a record is an object with named fields`,
+      instead: "Make objects or CSV of them, for example: jq -r '.[] | @csv'.",
+    }
+  return {
+    reason: `${path.text} holds ${kind}, and a record is an object with named fields`,
+    instead:
+      "Make objects of the values, for example: jq 'map({value: .})'; or name another path with --record.",
+  }
 }
 
 function kindText(node: JsonNode): string {
@@ -114,7 +153,10 @@ function wantedPath(text: string): RecordPath | OutlineFault {
   const path = parseJsonPath(each ? text.slice(0, -3) : text)
   if (typeof path !== 'string' && path.fromRoot) return { steps: path.steps, each, text }
   const why = typeof path === 'string' ? `: ${path}` : ''
-  return { reason: `${text} is no path of a record${why}`, instead: 'Paths of records look like $, $.books[*] or $["a.b"][*].' }
+  return {
+    reason: `${text} is no path of a record${why}`,
+    instead: 'Paths of records look like $, $.books[*] or $["a.b"][*].',
+  }
 }
 
 function placeOf(text: string, at: number): string {

@@ -1,4 +1,7 @@
-/** Which array or object of sample JSON is the record: the array of objects that most of the text is in, else the document. */
+/**
+ * Which array or object of sample JSON is the record: the array of objects that most of the text is in, else
+ * the document.
+ */
 import { appendJsonStep } from '../../core/json-path.ts'
 import type { JsonNode } from './sample.ts'
 
@@ -29,8 +32,13 @@ export function findRecord(roots: JsonNode[]): RecordPath {
   }
   if (roots.every((root) => root.kind === 'array')) return recordPath([], true)
   const lists = [...sizes.values()].filter((one) => one.objects > 0)
-  const largest = lists.reduce<(typeof lists)[number] | undefined>((most, one) => (most === undefined || one.size > most.size ? one : most), undefined)
-  return largest !== undefined && largest.size >= total * SHARE ? recordPath(largest.steps, true) : recordPath([], false)
+  const largest = lists.reduce<(typeof lists)[number] | undefined>(
+    (most, one) => (most === undefined || one.size > most.size ? one : most),
+    undefined,
+  )
+  return largest !== undefined && largest.size >= total * SHARE
+    ? recordPath(largest.steps, true)
+    : recordPath([], false)
 }
 
 function recordPath(steps: string[], each: boolean): RecordPath {
@@ -45,9 +53,13 @@ function visit(node: JsonNode, steps: string[], onArray: (steps: string[], node:
   })
 }
 
-/** What stands at the path: the array whose items are the records, or the record. Undefined when there is no such thing. */
+/**
+ * What stands at the path: the array whose items are the records, or the record. Undefined when there is no
+ * such thing.
+ */
 export function listAt(root: JsonNode, path: RecordPath): JsonNode | undefined {
   let node: JsonNode | undefined = root
-  for (const step of path.steps) node = node?.kind === 'object' ? node.items[node.keys.indexOf(step)] : undefined
+  for (const step of path.steps)
+    node = node?.kind === 'object' ? node.items[node.keys.indexOf(step)] : undefined
   return path.each && node?.kind !== 'array' ? undefined : node
 }

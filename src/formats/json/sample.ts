@@ -1,6 +1,7 @@
 /**
- * JSON as it stands in a sample: keys in their order and as often as they come, numbers by their digits, and a document that was cut off
- * in the middle. The platform's parser keeps none of these, and drafts are made of them. Not for the ingest path.
+ * JSON as it stands in a sample: keys in their order and as often as they come, numbers by their digits, and
+ * a document that was cut off in the middle. The platform's parser keeps none of these, and drafts are made
+ * of them. Not for the ingest path.
  */
 
 export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null'
@@ -36,7 +37,10 @@ interface Reader {
   mayBeCut: boolean
 }
 
-/** Reads the value at `from`. With `mayBeCut`, the end of the text may come early: what stood there whole is kept. */
+/**
+ * Reads the value at `from`. With `mayBeCut`, the end of the text may come early: what stood there whole is
+ * kept.
+ */
 export function readJsonValue(text: string, from: number, mayBeCut: boolean): JsonNode | JsonFault {
   const reader: Reader = { text, at: skipBlanks(text, from), mayBeCut }
   try {
@@ -60,7 +64,8 @@ export function skipBlanks(text: string, from: number): number {
 
 function fail(reader: Reader, reason: string): never {
   const fault: JsonFault = { reason, at: reader.at }
-  // oxlint-disable-next-line no-throw-literal -- caught in this file; a fault of the sample is no error of the product
+  // oxlint-disable-next-line no-throw-literal -- caught in this file; a fault of the sample is no error of
+  // the product
   throw fault
 }
 
@@ -81,11 +86,16 @@ function readValue(reader: Reader, depth: number): JsonNode | typeof CUT {
   if (word !== undefined) return scalar(word === 'null' ? 'null' : 'boolean', start, reader.at, word)
   const digits = match(reader, NUMBER)
   if (digits === undefined) {
-    const isOpen = reader.mayBeCut && /^(?:-|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)$/.test(text.slice(start, start + 5))
+    const isOpen =
+      reader.mayBeCut && /^(?:-|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)$/.test(text.slice(start, start + 5))
     return isOpen ? CUT : fail(reader, `${JSON.stringify(char)} begins no value`)
   }
   // The rest of a number may have been cut off, in the middle of its fraction too.
-  const isOpen = reader.mayBeCut && depth > 0 && /^[\d.eE+-]*$/.test(text.slice(reader.at, reader.at + 3)) && reader.at + 3 > text.length
+  const isOpen =
+    reader.mayBeCut &&
+    depth > 0 &&
+    /^[\d.eE+-]*$/.test(text.slice(reader.at, reader.at + 3)) &&
+    reader.at + 3 > text.length
   return isOpen ? CUT : scalar('number', start, reader.at, digits)
 }
 
@@ -133,7 +143,8 @@ function readContainer(reader: Reader, kind: 'object' | 'array', depth: number):
     reader.at = skipBlanks(text, reader.at)
     const next = text[reader.at]
     if (next === undefined && reader.mayBeCut) return cutHere()
-    if (next !== ',' && next !== close) fail(reader, `${next === undefined ? 'the end' : JSON.stringify(next)} stands where , or ${close} must`)
+    if (next !== ',' && next !== close)
+      fail(reader, `${next === undefined ? 'the end' : JSON.stringify(next)} stands where , or ${close} must`)
     reader.at += 1
     if (next === close) return Object.assign(node, { end: reader.at })
     reader.at = skipBlanks(text, reader.at)
@@ -154,8 +165,8 @@ function readKey(reader: Reader): string | typeof CUT {
 }
 
 /**
- * A cut document as a whole one: up to the last item of `list` that is complete, or to the last complete value when the cut came behind
- * that list; then what was open is closed.
+ * A cut document as a whole one: up to the last item of `list` that is complete, or to the last complete
+ * value when the cut came behind that list; then what was open is closed.
  */
 export function closedText(text: string, root: JsonNode, list: JsonNode | undefined): string {
   if (!root.cut) return text.slice(0, root.end)
@@ -175,6 +186,7 @@ export function closedText(text: string, root: JsonNode, list: JsonNode | undefi
 
 /** Whether two JSON texts say the same: white space aside, numbers by their digits, keys in their order. */
 export function sameJson(one: JsonNode, other: JsonNode): boolean {
-  if (one.kind !== other.kind || one.text !== other.text || one.items.length !== other.items.length) return false
+  if (one.kind !== other.kind || one.text !== other.text || one.items.length !== other.items.length)
+    return false
   return one.items.every((item, i) => one.keys[i] === other.keys[i] && sameJson(item, other.items[i]))
 }

@@ -8,6 +8,7 @@
  * memory.
  */
 import { isUtf8 } from 'node:buffer'
+import { announcedLength } from '../utf8.ts'
 import { appendBytes, reserve, type Slab } from '../../core/slab.ts'
 import { behindMark } from '../encoding.ts'
 import { clearRecords, roomOf, truncateRows, type DocumentFault, type DocumentScanner } from '../records.ts'
@@ -40,7 +41,7 @@ export function createJsonScanner(spec: JsonShapeSpec, limits: JsonLimits): Docu
       s.firstRow = records.rows
       const from = behindMark(slab.bytes, start)
       const problem = isUtf8(slab.bytes.subarray(from, end))
-        ? guarded(s, slab, from, end, true)
+        ? guarded(s, slab, { start: from, end, final: true })
         : invalid(start)
       if (problem !== undefined) truncateRows(records, s.firstRow)
       else spread(s)
@@ -56,14 +57,16 @@ export function createJsonScanner(spec: JsonShapeSpec, limits: JsonLimits): Docu
     scanWindow(slab, start, end, final) {
       clearRecords(records)
       s.firstRow = 0
-      if (isAtStart && !final && end - start < MARK_BYTES) return { consumed: start, fault: undefined, isFull: false }
+      if (isAtStart && !final && end - start < MARK_BYTES)
+        return { consumed: start, fault: undefined, isFull: false }
       const from = isAtStart ? behindMark(slab.bytes, start) : start
       isAtStart = false
       markSafe(s, from)
       const whole = final ? end : characterEnd(slab.bytes, from, end)
-      if (!isUtf8(slab.bytes.subarray(from, whole))) return { consumed: start, fault: invalid(start), isFull: false }
+      if (!isUtf8(slab.bytes.subarray(from, whole)))
+        return { consumed: start, fault: invalid(start), isFull: false }
       resume(s, slab, held)
-      const problem = guarded(s, slab, from, whole, final)
+      const problem = guarded(s, slab, { start: from, end: whole, final })
       const isFull = s.safeRows >= s.room
       if (problem === undefined && (!final || isFull)) rewind(s)
       if (problem === undefined) spread(s)
@@ -90,7 +93,7 @@ function characterEnd(b: Uint8Array, start: number, end: number): number {
   for (let at = end - 1; at >= start && at >= end - 4; at -= 1) {
     const c = b[at]
     if (c < 0x80) return end
-    if (c >= 0xc0) return at + (c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2) > end ? at : end
+    if (c >= 0xc0) return at + announcedLength(c) > end ? at : end
   }
   return end
 }
@@ -99,12 +102,11 @@ function invalid(at: number): DocumentFault {
   return { rule: 'malformed', reason: 'invalid UTF-8', at }
 }
 
+/** Scans bytes of the slab; `final` says whether the document ends with them. */
 function guarded(
   s: ScanState,
   slab: Slab,
-  start: number,
-  end: number,
-  final: boolean,
+  { start, end, final }: { start: number; end: number; final: boolean },
 ): DocumentFault | undefined {
   const saved = openInput(s, slab, end, final)
   try {
@@ -168,7 +170,13 @@ function rewind(s: ScanState): void {
   s.level = s.safeLevel
   s.row = -1
   s.isInItems = false
-  s.depth = s.where === 'value' ? s.level : s.where === 'done' ? 0 : s.level + 1
+  s.depth = depthAt(s)
+}
+
+/** How many values are open where the scan stands. */
+function depthAt({ where, level }: ScanState): number {
+  if (where === 'done') return 0
+  return where === 'value' ? level : level + 1
 }
 
 /** Gives the values from outside of the records to all records of the document. */

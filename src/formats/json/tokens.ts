@@ -130,11 +130,17 @@ function writePoint(out: Uint8Array, at: number, point: number): number {
     out[at] = point
     return at + 1
   }
-  const more = point < 0x800 ? 1 : point < 0x10000 ? 2 : 3
+  const more = bytesBehindFirst(point)
   // The leading byte says by its ones how many follow: 110, 1110, 11110.
   out[at] = ((0xf00 >> (more + 1)) & 0xff) | (point >> (6 * more))
   for (let i = 1; i <= more; i += 1) out[at + i] = 0x80 | ((point >> (6 * (more - i))) & 0x3f)
   return at + more + 1
+}
+
+/** How many bytes follow the first one of a character of several. */
+function bytesBehindFirst(point: number): number {
+  if (point < 0x800) return 1
+  return point < 0x10000 ? 2 : 3
 }
 
 /** The position behind the number at `p`. */

@@ -17,7 +17,7 @@ export function reportUnknown(s: ScanState, p: number, path: string, isInItem: b
   if (s.bytes[p] === OPEN && s.bytes[skipSpace(s, p + 1)] !== CLOSE) return reportFields(s, p, path, isInItem)
   const end = skipHeld(s, p, path)
   if (s.bytes[p] !== LETTER_N)
-    noteValue(s, 'unexpected', path, [p, end], isInItem ? `${path} ${IN_ITEM}` : undefined)
+    noteValue(s, 'unexpected', path, { from: p, end, reason: isInItem ? `${path} ${IN_ITEM}` : undefined })
   return end
 }
 
@@ -42,6 +42,6 @@ function reportFields(s: ScanState, from: number, path: string, isInItem: boolea
 /** Reports the second value of a key; the first one counts. */
 export function reportRepeated(s: ScanState, p: number, path: string): number {
   const end = skipValue(s, p, false)
-  noteValue(s, 'repeated', path, [p, end])
+  noteValue(s, 'repeated', path, { from: p, end })
   return end
 }

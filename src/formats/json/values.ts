@@ -47,7 +47,7 @@ function skipObject(s: ScanState, from: number, checks: boolean): number {
         s.trailLength[s.depth] = s.keyLength
       }
       const end = skipValue(s, p, checks)
-      if (isRepeated) noteValue(s, 'repeated', innerPath(s), [p, end])
+      if (isRepeated) noteValue(s, 'repeated', innerPath(s), { from: p, end })
       p = skipSpace(s, end)
       if (b[p] === CLOSE) break
       if (b[p] !== COMMA) throw unexpected(s, p, 'a comma or }')

@@ -1,6 +1,7 @@
 /**
- * Thrift's compact protocol, both ways, without a schema: what is not understood is kept as it is. Parquet's footer is written in it.
- * Source: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
+ * Thrift's compact protocol, both ways, without a schema: what is not understood is kept as it is. Parquet's
+ * footer is written in it. Source:
+ * https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
  */
 
 export type ThriftValue = boolean | bigint | Uint8Array | ThriftList | ThriftStruct
@@ -11,7 +12,20 @@ export interface ThriftList {
   items: ThriftValue[]
 }
 
-const TYPE = { stop: 0, true: 1, false: 2, byte: 3, i16: 4, i32: 5, i64: 6, double: 7, binary: 8, list: 9, set: 10, struct: 12 } as const
+const TYPE = {
+  stop: 0,
+  true: 1,
+  false: 2,
+  byte: 3,
+  i16: 4,
+  i32: 5,
+  i64: 6,
+  double: 7,
+  binary: 8,
+  list: 9,
+  set: 10,
+  struct: 12,
+} as const
 export const { i64: I64, binary: BINARY, list: LIST, struct: STRUCT } = TYPE
 
 interface Input {
@@ -26,12 +40,15 @@ export function readStruct(bytes: Uint8Array): ThriftStruct {
 
 function structOf(input: Input): ThriftStruct {
   const fields: ThriftStruct = new Map()
-  for (let id = 0; ; ) {
+  for (let id = 0; ;) {
     const head = byteOf(input)
     const type = head & 15
     if (type === TYPE.stop) return fields
     id = head >> 4 === 0 ? Number(signed(varint(input))) : id + (head >> 4)
-    fields.set(id, { type, value: type === TYPE.true || type === TYPE.false ? type === TYPE.true : valueOf(input, type) })
+    fields.set(id, {
+      type,
+      value: type === TYPE.true || type === TYPE.false ? type === TYPE.true : valueOf(input, type),
+    })
   }
 }
 
@@ -49,7 +66,8 @@ function valueOf(input: Input, type: number): ThriftValue {
 }
 
 function take(input: Input, length: number): Uint8Array {
-  if (input.at + length > input.bytes.length) throw new RangeError(`the end is missing after byte ${input.at}`)
+  if (input.at + length > input.bytes.length)
+    throw new RangeError(`the end is missing after byte ${input.at}`)
   input.at += length
   return input.bytes.subarray(input.at - length, input.at)
 }
@@ -79,10 +97,15 @@ interface Output {
   end: number
 }
 
+/** The compact protocol keeps a boolean in the type that it writes. */
+function typeOf(value: boolean): number {
+  return value ? TYPE.true : TYPE.false
+}
+
 function putStruct(out: Output, struct: ThriftStruct): void {
   let last = 0
   for (const [id, { type, value }] of [...struct].toSorted(([a], [b]) => a - b)) {
-    const written = typeof value === 'boolean' ? (value ? TYPE.true : TYPE.false) : type
+    const written = typeof value === 'boolean' ? typeOf(value) : type
     if (id - last < 16) put(out, [((id - last) << 4) | written])
     else putVarint(put(out, [written]), BigInt(id) << 1n)
     last = id
@@ -92,10 +115,11 @@ function putStruct(out: Output, struct: ThriftStruct): void {
 }
 
 function putValue(out: Output, type: number, value: ThriftValue): void {
-  if (typeof value === 'boolean') put(out, [value ? TYPE.true : TYPE.false])
+  if (typeof value === 'boolean') put(out, [typeOf(value)])
   else if (typeof value === 'bigint' && type === TYPE.byte) put(out, [Number(value)])
   else if (typeof value === 'bigint') putVarint(out, BigInt.asUintN(64, (value << 1n) ^ (value >> 63n)))
-  else if (value instanceof Uint8Array) put(type === TYPE.binary ? putVarint(out, BigInt(value.length)) : out, value)
+  else if (value instanceof Uint8Array)
+    put(type === TYPE.binary ? putVarint(out, BigInt(value.length)) : out, value)
   else if (value instanceof Map) putStruct(out, value)
   else {
     const { of, items } = value
@@ -112,7 +136,8 @@ function putVarint(out: Output, value: bigint): Output {
 }
 
 function put(out: Output, bytes: ArrayLike<number>): Output {
-  if (out.end + bytes.length > out.bytes.length) out.bytes = Buffer.concat([out.bytes, Buffer.alloc(Math.max(out.bytes.length, bytes.length))])
+  if (out.end + bytes.length > out.bytes.length)
+    out.bytes = Buffer.concat([out.bytes, Buffer.alloc(Math.max(out.bytes.length, bytes.length))])
   out.bytes.set(bytes, out.end)
   out.end += bytes.length
   return out

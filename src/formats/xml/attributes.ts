@@ -1,4 +1,7 @@
-/** Attributes of a start tag: checked (quotes, references, doubles, namespaces), captured where a column wants one. */
+/**
+ * Attributes of a start tag: checked (quotes, references, doubles, namespaces), captured where a column wants
+ * one.
+ */
 import { ATTRIBUTE, PLAIN, SPACE } from './chars.ts'
 import { bind, lookup } from './namespaces.ts'
 import { lastColon, matches, scanName, textOf } from './names.ts'
@@ -24,8 +27,8 @@ const GT = 0x3e
 const SLASH = 0x2f
 
 /**
- * Scans all attributes from `p` (behind the element's name) up to `>` or `/>`; returns the position of that end.
- * Namespace declarations are bound at once, for the element itself is already in their scope.
+ * Scans all attributes from `p` (behind the element's name) up to `>` or `/>`; returns the position of that
+ * end. Namespace declarations are bound at once, for the element itself is already in their scope.
  */
 export function scanAttributes(s: ScanState, p: number): number {
   found = 0
@@ -35,7 +38,8 @@ export function scanAttributes(s: ScanState, p: number): number {
     while (SPACE[b[p]] === 1) p += 1
     if (p >= s.end) throw atEnd(s, s.end, 'a tag')
     if (b[p] === GT || b[p] === SLASH) return p
-    if (p === before) throw fault(s, found > 0 ? 'no whitespace between attributes' : 'disallowed character in a tag', p)
+    if (p === before)
+      throw fault(s, found > 0 ? 'no whitespace between attributes' : 'disallowed character in a tag', p)
     if (found >= s.limits.attributes) throw fault(s, `more than ${s.limits.attributes} attributes`, p)
     p = scanAttribute(s, p)
   }
@@ -55,9 +59,11 @@ function scanAttribute(s: ScanState, p: number): number {
   let valueLength = end - valueStart
   if (valueNeedsDecoding) {
     valueStart = s.slab.end
-    valueLength = decodeInto(s, p + 1, end, true)
+    valueLength = decodeInto(s, p + 1, end, 'attribute')
   }
-  const slot = attributes[found] ?? (attributes[found] = { nameStart: 0, nameEnd: 0, colon: 0, valueStart: 0, valueLength: 0 })
+  const slot =
+    attributes[found] ??
+    (attributes[found] = { nameStart: 0, nameEnd: 0, colon: 0, valueStart: 0, valueLength: 0 })
   slot.nameStart = nameStart
   slot.nameEnd = nameEnd
   slot.colon = colon
@@ -110,7 +116,10 @@ function isDeclaration(s: ScanState, a: Attribute): boolean {
   return name === 'xmlns' || name.startsWith('xmlns:')
 }
 
-/** Doubles by expanded name, and unbound prefixes: only possible to say once all declarations of the tag are known. */
+/**
+ * Doubles by expanded name, and unbound prefixes: only possible to say once all declarations of the tag are
+ * known.
+ */
 export function checkAttributes(s: ScanState): void {
   if (found === 1 && attributes[0].colon < 0) return
   const seen = new Set<string>()
@@ -130,10 +139,14 @@ export function checkAttributes(s: ScanState): void {
 }
 
 /**
- * What the declaration has for attribute `index` of the tag, if anything: the name with its namespace, else the plain name,
- * which takes one attribute of the tag (see `bestOf`). Namespace declarations are nobody's.
+ * What the declaration has for attribute `index` of the tag, if anything: the name with its namespace, else
+ * the plain name, which takes one attribute of the tag (see `bestOf`). Namespace declarations are nobody's.
  */
-export function declaredAttribute(s: ScanState, index: number, declared: AttributeNode[]): AttributeNode | undefined {
+export function declaredAttribute(
+  s: ScanState,
+  index: number,
+  declared: AttributeNode[],
+): AttributeNode | undefined {
   const a = attributes[index]
   const local = a.colon < 0 ? a.nameStart : a.colon + 1
   let plain: AttributeNode | undefined
@@ -152,23 +165,33 @@ function isNamed(s: ScanState, a: Attribute, { name }: AttributeNode): boolean {
   return a.nameEnd - local === name.length && matches(s.bytes, local, name)
 }
 
-/** Of the attributes that a plain name can mean: the one in no namespace, in that of the element, or the first. */
+/**
+ * Of the attributes that a plain name can mean: the one in no namespace, in that of the element, or the
+ * first.
+ */
 function bestOf(s: ScanState, name: string, declared: AttributeNode[]): number {
   const same = declared.filter((one) => one.uri !== undefined && Buffer.from(one.name).toString() === name)
   let best = -1
   let bestRank = -1
   for (let i = 0; i < found; i += 1) {
     const a = attributes[i]
-    if (textOf(s.bytes, a.colon < 0 ? a.nameStart : a.colon + 1, a.nameEnd) !== name || isDeclaration(s, a)) continue
+    if (textOf(s.bytes, a.colon < 0 ? a.nameStart : a.colon + 1, a.nameEnd) !== name || isDeclaration(s, a))
+      continue
     const uri = uriOf(s, a)
     if (same.some((one) => one.uri === uri)) continue
-    const rank = uri === '' ? 2 : uri === s.uris[s.depth] ? 1 : 0
+    const rank = rankOf(s, uri)
     if (rank > bestRank) {
       best = i
       bestRank = rank
     }
   }
   return best
+}
+
+/** An attribute of no namespace comes before one of its element's, and that before any other. */
+function rankOf(s: ScanState, uri: string): number {
+  if (uri === '') return 2
+  return uri === s.uris[s.depth] ? 1 : 0
 }
 
 /** True for attributes that steer the parser and carry no data: `xmlns:*`, `xml:*`, `xsi:*`. */

@@ -1,4 +1,7 @@
-/** Where values go: cells of the open record, items of array columns, and envelope values that all records share. */
+/**
+ * Where values go: cells of the open record, items of array columns, and envelope values that all records
+ * share.
+ */
 import { addRow } from '../records.ts'
 import { appendText } from '../../core/slab.ts'
 import type { Attribute } from './attributes.ts'
@@ -22,7 +25,8 @@ export function storeCell(s: ScanState, column: number, start: number, length: n
 
 /** Puts the text of an element where the declaration wants it. */
 export function storeText(s: ScanState, node: ElementNode, start: number, length: number): void {
-  if (node.column >= 0 && !storeValue(s, node, node.column, start, length)) reportRepeated(s, pathOf(node), start, length)
+  if (node.column >= 0 && !storerOf(node)(s, node.column, start, length))
+    reportRepeated(s, pathOf(node), start, length)
   if (node.member !== undefined && !storeMember(s, node.member, start, length))
     reportRepeated(s, pathOf(node), start, length)
 }
@@ -31,25 +35,38 @@ export function storeAttribute(s: ScanState, owner: ElementNode, node: Attribute
   const { column, member, step } = node
   const { valueStart: start, valueLength: length } = a
   const isStored =
-    member === undefined
-      ? storeValue(s, owner, column, start, length)
-      : storeMember(s, member, start, length)
+    member === undefined ? storerOf(owner)(s, column, start, length) : storeMember(s, member, start, length)
   if (isStored) return
   const path = pathOf(owner)
   reportRepeated(s, path === '.' ? step : `${path}/${step}`, start, length)
 }
 
-/** A value of a column: an item of its array, of the envelope, or of the record; false when there is one already. */
-function storeValue(s: ScanState, node: ElementNode, column: number, start: number, length: number): boolean {
+/** Puts a value of a column where values of an element go; false when there is one already. */
+type Storer = (s: ScanState, column: number, start: number, length: number) => boolean
+
+function storerOf(node: ElementNode): Storer {
+  return node.inRecord ? storeInRecord : storeInEnvelope
+}
+
+/** As an item of the column's array, or as the record's cell. */
+function storeInRecord(s: ScanState, column: number, start: number, length: number): boolean {
   const list = s.shape.listOf[column]
-  if (list >= 0) listOf(s, list).push(valueText(s, start, length))
-  else if (node.inRecord) return storeCell(s, column, start, length)
-  else {
-    if (s.windowed) refuseBehindRecords(s, column)
-    if (s.envelopeLength[column] >= 0) s.envelopeSeconds.set(column, start)
-    s.envelopeStart[column] = start
-    s.envelopeLength[column] = length
+  if (list < 0) return storeCell(s, column, start, length)
+  listOf(s, list).push(valueText(s, start, length))
+  return true
+}
+
+/** As an item too, or as the document's value: a second one takes its place, and is remembered. */
+function storeInEnvelope(s: ScanState, column: number, start: number, length: number): boolean {
+  const list = s.shape.listOf[column]
+  if (list >= 0) {
+    listOf(s, list).push(valueText(s, start, length))
+    return true
   }
+  if (s.windowed) refuseBehindRecords(s, column)
+  if (s.envelopeLength[column] >= 0) s.envelopeSeconds.set(column, start)
+  s.envelopeStart[column] = start
+  s.envelopeLength[column] = length
   return true
 }
 
@@ -74,7 +91,9 @@ export function beginRecord(s: ScanState, at: number): void {
   if (s.lists.size > 0) s.lists.clear()
 }
 
-/** Closes the record: arrays become JSON text behind the slab, one cell each. Throws `AGAIN` (see claims.ts). */
+/**
+ * Closes the record: arrays become JSON text behind the slab, one cell each. Throws `AGAIN` (see claims.ts).
+ */
 export function endRecord(s: ScanState, at: number): void {
   if (s.again) throw AGAIN
   forgetWinners(s)
@@ -91,8 +110,8 @@ export function endRecord(s: ScanState, at: number): void {
 }
 
 /**
- * Inherits nothing: a sub-field may have any name. Objects of Object.create(null) are hash tables, which took JSON.stringify
- * twice the time.
+ * Inherits nothing: a sub-field may have any name. Objects of Object.create(null) are hash tables, which took
+ * JSON.stringify twice the time.
  */
 const Item = function Item() {} as unknown as new () => ListObject
 Item.prototype = Object.create(null)
@@ -108,7 +127,10 @@ export function endItem(s: ScanState, list: number): void {
   listOf(s, list).push(item)
 }
 
-/** An element of values around the records opens. A window may end inside of it: then it is read again from its start. */
+/**
+ * An element of values around the records opens. A window may end inside of it: then it is read again from
+ * its start.
+ */
 export function beginAround(s: ScanState): void {
   s.aroundDepth = s.depth
   if (!s.windowed) return
@@ -125,8 +147,9 @@ export function takeBackAround(s: ScanState): void {
 }
 
 /**
- * At the end of `owner`: gives its envelope values to all records read since it opened. One that came twice is a fault:
- * nobody can say which of the two the records have. Not before the end, as a claim may pass on (see claims.ts).
+ * At the end of `owner`: gives its envelope values to all records read since it opened. One that came twice
+ * is a fault: nobody can say which of the two the records have. Not before the end, as a claim may pass on
+ * (see claims.ts).
  */
 export function closeEnvelope(s: ScanState, owner: ElementNode, firstRow: number): void {
   if (s.envelopeSeconds.size > 0) {

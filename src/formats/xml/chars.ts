@@ -1,7 +1,7 @@
 /**
- * Character classes of XML 1.0 (fifth edition) over UTF-8 bytes. Tables of 256 bytes answer for ASCII; only bytes from
- * 0x80 up take the slow way, where the sequence is also checked to be valid UTF-8 (RFC 3629: no overlong forms, no
- * surrogates), because one bad byte can invalidate a whole DuckDB instance.
+ * Character classes of XML 1.0 (fifth edition) over UTF-8 bytes. Tables of 256 bytes answer for ASCII; only
+ * bytes from 0x80 up take the slow way, where the sequence is also checked to be valid UTF-8 (RFC 3629: no
+ * overlong forms, no surrogates), because one bad byte can invalidate a whole DuckDB instance.
  */
 
 /** What a text or attribute scan must stop at. */
@@ -11,9 +11,14 @@ export const WIDE = 2
 
 /** Text content: stops at markup, references, `]`, carriage returns and characters that XML forbids. */
 export const TEXT = new Uint8Array(256)
-/** Attribute values: stops at quotes, `<`, references, white space other than a blank, and forbidden characters. */
+/**
+ * Attribute values: stops at quotes, `<`, references, white space other than a blank, and forbidden
+ * characters.
+ */
 export const ATTRIBUTE = new Uint8Array(256)
-/** Comments, CDATA and processing instructions: only forbidden characters and the closing characters matter. */
+/**
+ * Comments, CDATA and processing instructions: only forbidden characters and the closing characters matter.
+ */
 export const RAW = new Uint8Array(256)
 /** 1: may start a name, 2: may go on in a name, 3: colon, 4: beyond ASCII. */
 export const NAME = new Uint8Array(256)
@@ -22,10 +27,9 @@ export const SPACE = new Uint8Array(256)
 const code = (character: string): number => character.charCodeAt(0)
 
 for (let c = 0; c < 256; c += 1) {
-  const forbidden = c < 0x20 && c !== 9 && c !== 10 && c !== 13
-  const wide = c >= 0x80
-  TEXT[c] = RAW[c] = ATTRIBUTE[c] = wide ? WIDE : forbidden ? STOP : PLAIN
-  NAME[c] = wide ? 4 : 0
+  TEXT[c] = RAW[c] = ATTRIBUTE[c] = c >= 0x80 ? WIDE : PLAIN
+  if (c < 0x20 && c !== 9 && c !== 10 && c !== 13) TEXT[c] = RAW[c] = ATTRIBUTE[c] = STOP
+  NAME[c] = c >= 0x80 ? 4 : 0
 }
 for (const c of '<&]\r') TEXT[code(c)] = STOP
 for (const c of '<&"\'\t\n\r') ATTRIBUTE[code(c)] = STOP
@@ -36,16 +40,23 @@ for (const c of '0123456789-.') NAME[code(c)] = 2
 NAME[code(':')] = 3
 
 /**
- * Position of the first byte from `p` on that is not PLAIN in TEXT. Four bytes are judged by one word: a high bit is left
- * standing where a byte is wide, a control character, or equal to `<`, `&` or `]` (the zero-byte test of Mycroft, 1987;
- * borrows reach only bytes above a hit, and the lowest one is taken). Bytes behind the input must be readable.
+ * Position of the first byte from `p` on that is not PLAIN in TEXT. Four bytes are judged by one word: a high
+ * bit is left standing where a byte is wide, a control character, or equal to `<`, `&` or `]` (the zero-byte
+ * test of Mycroft, 1987; borrows reach only bytes above a hit, and the lowest one is taken). Bytes behind the
+ * input must be readable.
  */
 export function plainEnd(view: DataView, b: Uint8Array, p: number): number {
   for (;;) {
     let hits = 0
     for (;;) {
       const w = view.getInt32(p, true)
-      hits = (w | (w - 0x20202020) | ((w ^ 0x3c3c3c3c) - 0x01010101) | ((w ^ 0x26262626) - 0x01010101) | ((w ^ 0x5d5d5d5d) - 0x01010101)) & 0x80808080
+      hits =
+        (w |
+          (w - 0x20202020) |
+          ((w ^ 0x3c3c3c3c) - 0x01010101) |
+          ((w ^ 0x26262626) - 0x01010101) |
+          ((w ^ 0x5d5d5d5d) - 0x01010101)) &
+        0x80808080
       if (hits !== 0) break
       p += 4
     }
@@ -55,7 +66,10 @@ export function plainEnd(view: DataView, b: Uint8Array, p: number): number {
   }
 }
 
-/** Position of the first byte from `p` on that is no ordinary text (ASCII as in plainEnd, or a valid character beyond it); -1 for an invalid one. */
+/**
+ * Position of the first byte from `p` on that is no ordinary text (ASCII as in plainEnd, or a valid character
+ * beyond it); -1 for an invalid one.
+ */
 export function textEnd(view: DataView, b: Uint8Array, p: number): number {
   for (;;) {
     p = plainEnd(view, b, p)
@@ -67,8 +81,8 @@ export function textEnd(view: DataView, b: Uint8Array, p: number): number {
 }
 
 /**
- * Reads the UTF-8 sequence at `p` (a byte >= 0x80). Returns code point * 8 + byte count, or -1 when it is invalid.
- * The caller guarantees a readable sentinel behind its input, so no bound is checked here.
+ * Reads the UTF-8 sequence at `p` (a byte >= 0x80). Returns code point * 8 + byte count, or -1 when it is
+ * invalid. The caller guarantees a readable sentinel behind its input, so no bound is checked here.
  */
 export function readWide(b: Uint8Array, p: number): number {
   const c = b[p]
@@ -97,8 +111,8 @@ export function isXmlChar(point: number): boolean {
 
 /** Production [4] NameStartChar beyond ASCII, as pairs of bounds. */
 const NAME_START = [
-  0xc0, 0xd6, 0xd8, 0xf6, 0xf8, 0x2ff, 0x370, 0x37d, 0x37f, 0x1fff, 0x200c, 0x200d, 0x2070, 0x218f, 0x2c00, 0x2fef,
-  0x3001, 0xd7ff, 0xf900, 0xfdcf, 0xfdf0, 0xfffd, 0x10000, 0xeffff,
+  0xc0, 0xd6, 0xd8, 0xf6, 0xf8, 0x2ff, 0x370, 0x37d, 0x37f, 0x1fff, 0x200c, 0x200d, 0x2070, 0x218f, 0x2c00,
+  0x2fef, 0x3001, 0xd7ff, 0xf900, 0xfdcf, 0xfdf0, 0xfffd, 0x10000, 0xeffff,
 ]
 
 /** Production [4a] NameChar beyond ASCII adds these. */

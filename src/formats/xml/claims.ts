@@ -1,12 +1,14 @@
 /**
- * Which elements a plain step (one without a namespace) takes. Its name counts in any namespace, so several elements of
- * one parent can mean it; then those of one namespace have it: no namespace before the parent's namespace before any other,
- * and of the others the first. The rest are elements that the declaration does not know. An element that a sibling step
- * names with its namespace never competes. The steps of record.path take all elements of their name: none is to be lost.
+ * Which elements a plain step (one without a namespace) takes. Its name counts in any namespace, so several
+ * elements of one parent can mean it; then those of one namespace have it: no namespace before the parent's
+ * namespace before any other, and of the others the first. The rest are elements that the declaration does
+ * not know. An element that a sibling step names with its namespace never competes. The steps of record.path
+ * take all elements of their name: none is to be lost.
  *
- * Nothing is looked up ahead: whoever comes first claims the step for its namespace. When a better one follows, the claim
- * passes on. Outside of records what the first one left is cleared. A record is read a second time, now with what is known
- * (`winners`), so the order of elements does not decide, and no document is read more than three times.
+ * Nothing is looked up ahead: whoever comes first claims the step for its namespace. When a better one
+ * follows, the claim passes on. Outside of records what the first one left is cleared. A record is read a
+ * second time, now with what is known (`winners`), so the order of elements does not decide, and no document
+ * is read more than three times.
  */
 import { truncateRows } from '../records.ts'
 import type { ScanState } from './scan-state.ts'
@@ -16,8 +18,8 @@ import type { ElementNode } from './shape.ts'
 export const AGAIN = Symbol('read the record again')
 
 /**
- * Whether an element without prefix, child of the open element at depth `parent`, is the node's, as far as can be said at
- * once; it is claimed then. False: the general way decides.
+ * Whether an element without prefix, child of the open element at depth `parent`, is the node's, as far as
+ * can be said at once; it is claimed then. False: the general way decides.
  */
 export function takesPlain(s: ScanState, node: ElementNode, parent: number): boolean {
   const uri = s.defaultUri
@@ -32,13 +34,17 @@ export function takesPlain(s: ScanState, node: ElementNode, parent: number): boo
   return true
 }
 
-/** Claims a plain node for the element that is being opened, of namespace `uri`; false when another namespace has it. */
+/**
+ * Claims a plain node for the element that is being opened, of namespace `uri`; false when another namespace
+ * has it.
+ */
 export function claim(s: ScanState, node: ElementNode, uri: string): boolean {
   const parent = s.depth - 1
   if (node.onPath) return true
   const { index } = node
   const known = s.winners.size === 0 ? undefined : s.winners.get(node)?.get(s.opened[parent])
-  if (known !== undefined && known !== uri && rank(uri, s.uris[parent]) <= rank(known, s.uris[parent])) return false
+  if (known !== undefined && known !== uri && rank(uri, s.uris[parent]) <= rank(known, s.uris[parent]))
+    return false
   if (s.claims[index] !== s.instances[parent]) {
     s.claims[index] = s.instances[parent]
     s.claimUris[index] = uri

@@ -1,6 +1,7 @@
 /**
- * A document type declaration: read over when all it does is name a type or a DTD elsewhere, which is never fetched. One
- * with an internal subset is refused: the entities it can define are how small documents become huge ones.
+ * A document type declaration: read over when all it does is name a type or a DTD elsewhere, which is never
+ * fetched. One with an internal subset is refused: the entities it can define are how small documents become
+ * huge ones.
  */
 import { SPACE } from './chars.ts'
 import { scanName } from './names.ts'
@@ -16,15 +17,16 @@ export function scanDoctype(s: ScanState, p: number): number {
   if (s.doctypeSeen) throw fault(s, 'a second <!DOCTYPE>', p)
   if (s.rootSeen) throw fault(s, 'a <!DOCTYPE> must stand before the root element', p)
   let q = skipBlank(s, scanName(s, blank(s, p + 9), INSIDE))
-  const kind = startsWith(s, q, 'SYSTEM') ? 'SYSTEM' : startsWith(s, q, 'PUBLIC') ? 'PUBLIC' : ''
-  if (kind !== '') {
+  const kind = ['SYSTEM', 'PUBLIC'].find((word) => startsWith(s, q, word))
+  if (kind !== undefined) {
     if (SPACE[s.bytes[q - 1]] === 0) throw fault(s, `malformed <!DOCTYPE>: no white space before ${kind}`, q)
     q = scanLiteral(s, blank(s, q + 6), kind === 'PUBLIC')
     if (kind === 'PUBLIC') q = scanLiteral(s, blank(s, q), false)
     q = skipBlank(s, q)
   }
   const c = byteAt(s, q)
-  if (c === 0x5b) throw fault(s, 'a DTD inside of <!DOCTYPE> is refused: entities it defines can be attacks', p)
+  if (c === 0x5b)
+    throw fault(s, 'a DTD inside of <!DOCTYPE> is refused: entities it defines can be attacks', p)
   if (c !== 0x3e) throw fault(s, 'malformed <!DOCTYPE>', q)
   s.doctypeSeen = true
   return q + 1
@@ -56,7 +58,8 @@ function scanLiteral(s: ScanState, p: number, isPublic: boolean): number {
   if (!QUOTES.includes(quote)) throw fault(s, 'malformed <!DOCTYPE>: an identifier stands in quotes', p)
   const end = literalEnd(s, p + 1, quote)
   const text = isPublic ? s.bytes.toString('latin1', p + 1, end) : ''
-  if (isPublic && !PUBLIC_ID.test(text)) throw fault(s, 'malformed <!DOCTYPE>: disallowed character in a public identifier', p)
+  if (isPublic && !PUBLIC_ID.test(text))
+    throw fault(s, 'malformed <!DOCTYPE>: disallowed character in a public identifier', p)
   return end + 1
 }
 

@@ -1,7 +1,27 @@
-/** Start and end tags: matching against the declared tree, well-formedness, and what opening and closing means. */
+/**
+ * Start and end tags: matching against the declared tree, well-formedness, and what opening and closing
+ * means.
+ */
 import { SPACE } from './chars.ts'
-import { attributes, checkAttributes, declaredAttribute, found, isTechnical, scanAttributes } from './attributes.ts'
-import { beginAround, beginItem, beginRecord, endItem, endRecord, reportUnexpected, closeEnvelope, storeAttribute, storeText } from './capture.ts'
+import {
+  attributes,
+  checkAttributes,
+  declaredAttribute,
+  found,
+  isTechnical,
+  scanAttributes,
+} from './attributes.ts'
+import {
+  beginAround,
+  beginItem,
+  beginRecord,
+  endItem,
+  endRecord,
+  reportUnexpected,
+  closeEnvelope,
+  storeAttribute,
+  storeText,
+} from './capture.ts'
 import { claim, takesPlain } from './claims.ts'
 import { lastColon, matches, matchesTag, scanName, textOf } from './names.ts'
 import { lookup, unbind } from './namespaces.ts'
@@ -40,7 +60,9 @@ export function openElement(s: ScanState, p: number): number {
     q = scanAttributes(s, q)
     count = found
     if (s.bytes[q] === SLASH && s.bytes[q + 1] !== GT)
-      throw q + 1 >= s.end ? atEnd(s, s.end, 'a tag') : fault(s, 'forward slash in a tag not followed by >', q)
+      throw q + 1 >= s.end
+        ? atEnd(s, s.end, 'a tag')
+        : fault(s, 'forward slash in a tag not followed by >', q)
   }
   if (node === undefined || !takesPlain(s, node, s.depth - 1)) node = identify(s, p + 1, nameEnd, colon)
   else {
@@ -60,9 +82,12 @@ function identify(s: ScanState, from: number, nameEnd: number, colon: number): E
   const uri = colon < 0 ? s.defaultUri : prefixUri(s, from, colon)
   s.uris[s.depth] = uri
   const node = findChild(s, colon < 0 ? from : colon + 1, nameEnd, uri)
-  rememberName(s, node, from, nameEnd, colon)
+  // A declared name without prefix is compared with the declaration at the end tag.
+  if (node !== undefined && colon < 0) s.nameEnds[s.depth] = s.nameEnds[s.depth - 1]
+  else rememberName(s, from, nameEnd)
   const parent = s.nodes[s.depth - 1]
-  if (node !== undefined && parent !== undefined && s.depth > 1 && s.previous[s.depth - 1] === undefined) parent.first = node
+  if (node !== undefined && parent !== undefined && s.depth > 1 && s.previous[s.depth - 1] === undefined)
+    parent.first = node
   return node
 }
 
@@ -90,7 +115,10 @@ function prefixUri(s: ScanState, from: number, colon: number): string {
   return uri
 }
 
-/** The declared node for a name: one that names its namespace before a plain one, if that is not another namespace's. */
+/**
+ * The declared node for a name: one that names its namespace before a plain one, if that is not another
+ * namespace's.
+ */
 function findChild(s: ScanState, from: number, to: number, uri: string): ElementNode | undefined {
   const candidates = s.depth === 1 ? [s.shape.root] : s.nodes[s.depth - 1]?.children
   if (candidates === undefined || s.ignoredDepth > 0) return undefined
@@ -103,13 +131,9 @@ function findChild(s: ScanState, from: number, to: number, uri: string): Element
   return plain !== undefined && claim(s, plain, uri) ? plain : undefined
 }
 
-/** Declared names without prefix are compared with the declaration at the end tag; all others are kept as written. */
-function rememberName(s: ScanState, node: ElementNode | undefined, from: number, to: number, colon: number): void {
+/** Keeps the name of the open element as it is written. */
+function rememberName(s: ScanState, from: number, to: number): void {
   const at = s.nameEnds[s.depth - 1]
-  if (node !== undefined && colon < 0) {
-    s.nameEnds[s.depth] = at
-    return
-  }
   if (at + to - from > s.names.length) s.names = Buffer.concat([s.names], (at + to - from) * 2)
   s.names.set(s.bytes.subarray(from, to), at)
   s.nameEnds[s.depth] = at + to - from
@@ -160,7 +184,11 @@ export function closeElement(s: ScanState, p: number): number {
   const { bytes: b, depth } = s
   if (depth === 0) throw fault(s, 'unexpected closing tag', p)
   const node = s.nodes[depth]
-  if (node !== undefined && s.nameEnds[depth] === s.nameEnds[depth - 1] && matchesTag(s.slab.view, p, node.closeTag)) {
+  if (
+    node !== undefined &&
+    s.nameEnds[depth] === s.nameEnds[depth - 1] &&
+    matchesTag(s.slab.view, p, node.closeTag)
+  ) {
     const behind = p + node.closeTag.length
     if (behind > s.end) throw atEnd(s, s.end, 'a closing tag')
     close(s, behind)
@@ -217,7 +245,9 @@ function closeDeclared(s: ScanState, node: ElementNode, behind: number): void {
   learn(s, depth - 1, node)
 }
 
-/** Remembers which sibling came after which: the next document of the same kind is then predicted throughout. */
+/**
+ * Remembers which sibling came after which: the next document of the same kind is then predicted throughout.
+ */
 function learn(s: ScanState, parentDepth: number, node: ElementNode): void {
   const before = s.previous[parentDepth]
   if (before !== undefined && before !== node && before.parent === node.parent) before.follow = node
@@ -244,7 +274,9 @@ function textIsBlank(s: ScanState): boolean {
   return isBlank(s.slab.bytes, start, start + s.textLength[s.depth])
 }
 
-/** An unknown element is a field that the declaration lacks: one without children, or with text beside them. */
+/**
+ * An unknown element is a field that the declaration lacks: one without children, or with text beside them.
+ */
 function closeUnknown(s: ScanState): void {
   s.expected = undefined
   if (s.ignoredDepth > 0 || s.row < 0) return

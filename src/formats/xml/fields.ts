@@ -21,7 +21,18 @@ export interface Place {
 }
 
 export function createPlace(local = '', uri = '', attribute = false): Place {
-  return { local, uri, attribute, children: new Map(), rows: [], values: [], nodes: [], most: 0, isParent: false, hasText: false }
+  return {
+    local,
+    uri,
+    attribute,
+    children: new Map(),
+    rows: [],
+    values: [],
+    nodes: [],
+    most: 0,
+    isParent: false,
+    hasText: false,
+  }
 }
 
 /** Adds an element and what it holds: a record, or an item of an array. */
@@ -33,7 +44,8 @@ export function collectItem(place: Place, node: XmlNode, row: number): void {
 function collectElement(place: Place, node: XmlNode, row: number): void {
   place.isParent ||= node.children.length > 0
   place.hasText ||= node.text.trim() !== ''
-  for (const { local, uri, value } of node.attributes) add(childOf(place, local, uri, true), row, value, undefined)
+  for (const { local, uri, value } of node.attributes)
+    add(childOf(place, local, uri, true), row, value, undefined)
   const counts = new Map<Place, number>()
   for (const child of node.children) {
     const inner = childOf(place, child.local, child.uri, false)
@@ -77,12 +89,17 @@ interface At {
 
 function walk(place: Place, at: At, naming: XmlNaming, found: Found): void {
   const children = [...place.children.values()]
-  if (place.hasText && at.path !== '' && (place.isParent || place.children.size > 0)) found.fields.push(textField(place, at.path, at.names))
+  if (place.hasText && at.path !== '' && (place.isParent || place.children.size > 0))
+    found.fields.push(textField(place, at.path, at.names))
   if (place.hasText && at.path === '') found.fields.push(textField(place, '.', ['text']))
-  if (place.hasText && place.isParent) found.notes.push(`${at.path === '' ? 'The record' : at.path} has text beside its elements: the order of the two is not kept`)
+  if (place.hasText && place.isParent)
+    found.notes.push(
+      `${at.path === '' ? 'The record' : at.path} has text beside its elements: the order of the two is not kept`,
+    )
   for (const child of children) {
     const inner = below(at, child, stepOf(child, children, naming))
-    if (child.attribute || (!child.isParent && child.children.size === 0 && child.most <= 1)) found.fields.push(leafField(child, inner))
+    if (child.attribute || (!child.isParent && child.children.size === 0 && child.most <= 1))
+      found.fields.push(leafField(child, inner))
     else if (child.most > 1) repeating(child, inner, naming, found)
     else walk(child, inner, naming, found)
   }
@@ -93,7 +110,9 @@ function below(at: At, child: Place, step: string): At {
 }
 
 function stepOf(child: Place, beside: Place[], naming: XmlNaming): string {
-  const ambiguous = beside.some((one) => one !== child && one.attribute === child.attribute && one.local === child.local)
+  const ambiguous = beside.some(
+    (one) => one !== child && one.attribute === child.attribute && one.local === child.local,
+  )
   return `${child.attribute ? '@' : ''}${naming.step(child.local, child.uri, ambiguous)}`
 }
 
@@ -115,7 +134,9 @@ function textField(place: Place, path: string, names: string[]): SampleField {
   return field
 }
 
-/** An element that repeats: an array of texts, or of objects when it has attributes or elements of its own. */
+/**
+ * An element that repeats: an array of texts, or of objects when it has attributes or elements of its own.
+ */
 function repeating(place: Place, at: At, naming: XmlNaming, found: Found): void {
   const field = createField(at.path, at.names, 'text')
   field.lists = { rows: [], lengths: [] }

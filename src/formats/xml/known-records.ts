@@ -1,9 +1,10 @@
 /**
- * Records that look like one before them. Between its values a producer's record is the same bytes again and again: tags,
- * indentation, comments. A record that was scanned in general leaves those stretches behind as a path of a small tree; the
- * next record is compared with the tree, stretch by stretch, and only its values are scanned. The bytes of a stretch were
- * found well-formed once, and values hold no markup, so a match is well-formed too. Anything else goes the general way.
- * Measured on the sample: the scanner takes half the time.
+ * Records that look like one before them. Between its values a producer's record is the same bytes again and
+ * again: tags, indentation, comments. A record that was scanned in general leaves those stretches behind as a
+ * path of a small tree; the next record is compared with the tree, stretch by stretch, and only its values
+ * are scanned. The bytes of a stretch were found well-formed once, and values hold no markup, so a match is
+ * well-formed too. Anything else goes the general way. Measured on the sample: the scanner takes half the
+ * time.
  */
 import { truncateRows, addRow } from '../records.ts'
 import { textEnd } from './chars.ts'
@@ -12,15 +13,24 @@ import type { Binding, KnownRecords, ScanState, Stretch } from './scan-state.ts'
 import { tagWords } from './shape.ts'
 import { noteSurroundings } from './surroundings.ts'
 
-/** Optional fields make branches; records that differ more than this in what is not a value are scanned in general. */
+/**
+ * Optional fields make branches; records that differ more than this in what is not a value are scanned in
+ * general.
+ */
 const BRANCHES = 4
 const STRETCHES = 512
 const STRETCH_BYTES = 4096
-/** After this many tries with fewer matches than misses, comparing costs more than it saves: begin anew, and in the end give up. */
+/**
+ * After this many tries with fewer matches than misses, comparing costs more than it saves: begin anew, and
+ * in the end give up.
+ */
 const TRIES = 1_000
 const RESTARTS = 16
 
-/** Reads the record that begins at `p`, if it is of a known form; returns the position behind it, or 0 and has changed nothing. */
+/**
+ * Reads the record that begins at `p`, if it is of a known form; returns the position behind it, or 0 and has
+ * changed nothing.
+ */
 export function readKnownRecord(s: ScanState, p: number): number {
   const { known, records } = s
   if (known.first.length === 0 || s.ignoredDepth > 0) return 0
@@ -47,7 +57,8 @@ function readValues(s: ScanState, p: number, cell: number): number {
   let stretches = s.known.first
   for (;;) {
     let found: Stretch | undefined
-    for (let i = 0; i < stretches.length && found === undefined; i += 1) if (matchesTag(view, p, stretches[i].bytes)) found = stretches[i]
+    for (let i = 0; i < stretches.length && found === undefined; i += 1)
+      if (matchesTag(view, p, stretches[i].bytes)) found = stretches[i]
     if (found === undefined) return 0
     p += found.bytes.length
     if (found.column < 0) return p
@@ -73,13 +84,14 @@ function restart(known: KnownRecords): void {
 
 function sameBindings(some: Binding[], others: Binding[]): boolean {
   if (some.length !== others.length) return false
-  for (let i = 0; i < some.length; i += 1) if (some[i].prefix !== others[i].prefix || some[i].uri !== others[i].uri) return false
+  for (let i = 0; i < some.length; i += 1)
+    if (some[i].prefix !== others[i].prefix || some[i].uri !== others[i].uri) return false
   return true
 }
 
 /**
- * Learns the form of the record that was just scanned in general, when each of its values is one stretch of text right
- * between two tags: not a copy, not an attribute, not an item of a list.
+ * Learns the form of the record that was just scanned in general, when each of its values is one stretch of
+ * text right between two tags: not a copy, not an attribute, not an item of a list.
  */
 export function learnRecord(s: ScanState, row: number): void {
   const { known, records, bytes: b } = s
@@ -91,7 +103,14 @@ export function learnRecord(s: ScanState, row: number): void {
   for (let column = 0; column < records.width; column += 1) {
     const [start, length] = spanOf(s, row, column)
     if (length < 0) continue
-    if (length === 0 || start <= from || start + length >= to || b[start - 1] !== GT || b[start + length] !== LT) return
+    if (
+      length === 0 ||
+      start <= from ||
+      start + length >= to ||
+      b[start - 1] !== GT ||
+      b[start + length] !== LT
+    )
+      return
     columns.push(column)
   }
   columns.sort((one, other) => spanOf(s, row, one)[0] - spanOf(s, row, other)[0])
@@ -103,7 +122,8 @@ export function learnRecord(s: ScanState, row: number): void {
   let stretches = known.first
   for (const column of [...columns, -1]) {
     const [start, length] = column < 0 ? [to, 0] : spanOf(s, row, column)
-    const stretch = stretchFor(known, stretches, b, at, start, column)
+    const bytes = start - at > STRETCH_BYTES ? undefined : Uint8Array.from(b.subarray(at, start))
+    const stretch = bytes && stretchFor(known, stretches, bytes, column)
     if (stretch === undefined) return
     stretches = stretch.next
     at = start + length
@@ -118,11 +138,20 @@ function spanOf(s: ScanState, row: number, column: number): [start: number, leng
   return [s.records.cells[at], s.records.cells[at + 1]]
 }
 
-function stretchFor(known: KnownRecords, among: Stretch[], b: Uint8Array, from: number, to: number, column: number): Stretch | undefined {
-  if (to - from > STRETCH_BYTES) return undefined
-  const bytes = Uint8Array.from(b.subarray(from, to))
+/** The stretch of these bytes before a column, known or new; undefined when there are too many already. */
+function stretchFor(
+  known: KnownRecords,
+  among: Stretch[],
+  bytes: Uint8Array,
+  column: number,
+): Stretch | undefined {
   const words = tagWords(bytes)
-  const same = among.find((one) => one.column === column && one.bytes.length === words.length && one.bytes.words.every((word, i) => word === words.words[i]))
+  const same = among.find(
+    (one) =>
+      one.column === column &&
+      one.bytes.length === words.length &&
+      one.bytes.words.every((word, i) => word === words.words[i]),
+  )
   if (same !== undefined) return same
   if (among.length >= BRANCHES || known.stretches >= STRETCHES) return undefined
   const made: Stretch = { bytes: words, column, next: [] }

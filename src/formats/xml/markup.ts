@@ -39,7 +39,7 @@ function scanCdata(s: ScanState, p: number): number {
   if (s.textLength[s.depth] === 0 && !needsDecoding) {
     s.textStart[s.depth] = p + 9
     s.textLength[s.depth] = end - p - 9
-  } else addText(s, p + 9, end, needsDecoding, true)
+  } else addText(s, p + 9, end, 'cdata')
   return end + 3
 }
 
@@ -49,14 +49,19 @@ export function scanInstruction(s: ScanState, p: number): number {
   const nameEnd = scanName(s, p + 2, 'a processing instruction')
   if (lastColon >= 0) throw fault(s, 'a processing instruction may not have a colon in its name', p)
   const name = textOf(s.bytes, p + 2, nameEnd)
-  if (SPACE[s.bytes[nameEnd]] === 0 && s.bytes[nameEnd] !== 0x3f) throw fault(s, 'malformed processing instruction', nameEnd)
+  if (SPACE[s.bytes[nameEnd]] === 0 && s.bytes[nameEnd] !== 0x3f)
+    throw fault(s, 'malformed processing instruction', nameEnd)
   const end = scanUntil(s, nameEnd, '?>', 'a processing instruction')
   if (name === 'xml') checkDeclaration(s, p, end + 2)
-  else if (SPACE[s.bytes[nameEnd]] === 0 && end !== nameEnd) throw fault(s, 'malformed processing instruction', nameEnd)
+  else if (SPACE[s.bytes[nameEnd]] === 0 && end !== nameEnd)
+    throw fault(s, 'malformed processing instruction', nameEnd)
   return end + 2
 }
 
-/** The declaration at the start, when it is byte for byte the one checked before: messages of a topic begin alike. */
+/**
+ * The declaration at the start, when it is byte for byte the one checked before: messages of a topic begin
+ * alike.
+ */
 export function skipKnownDeclaration(s: ScanState, p: number): number {
   const { declaration: known } = s
   if (known.length === 0 || p + known.length >= s.end) return p

@@ -1,4 +1,7 @@
-/** Names (productions 4 to 7 of XML 1.0, and QName of Namespaces in XML): where one ends and what it is made of. */
+/**
+ * Names (productions 4 to 7 of XML 1.0, and QName of Namespaces in XML): where one ends and what it is made
+ * of.
+ */
 import { NAME, isWideNameChar, isWideNameStart, readWide } from './chars.ts'
 import { atEnd, fault, type ScanState } from './scan-state.ts'
 import type { TagWords } from './shape.ts'

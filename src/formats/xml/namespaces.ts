@@ -8,9 +8,11 @@ const XMLNS_URI = 'http://www.w3.org/2000/xmlns/'
 export function bind(s: ScanState, prefix: string, value: string, at: number): void {
   const uri = value.trim()
   if (prefix === 'xml' && uri !== XML_URI) throw fault(s, `xml prefix must be bound to ${XML_URI}`, at)
-  if (prefix === 'xmlns' && uri !== XMLNS_URI) throw fault(s, `xmlns prefix must be bound to ${XMLNS_URI}`, at)
+  if (prefix === 'xmlns' && uri !== XMLNS_URI)
+    throw fault(s, `xmlns prefix must be bound to ${XMLNS_URI}`, at)
   if (uri === XMLNS_URI) throw fault(s, `no prefix may be bound to ${XMLNS_URI}`, at)
-  if (uri === XML_URI && prefix !== 'xml') throw fault(s, 'the xml namespace may not be bound to another prefix', at)
+  if (uri === XML_URI && prefix !== 'xml')
+    throw fault(s, 'the xml namespace may not be bound to another prefix', at)
   if (uri === '' && prefix !== '') throw fault(s, 'a prefix cannot be undeclared in XML 1.0', at)
   s.bindings.push({ prefix, uri, depth: s.depth })
   if (prefix === '') s.defaultUri = uri
@@ -18,7 +20,8 @@ export function bind(s: ScanState, prefix: string, value: string, at: number): v
 
 /** The URI of a prefix, '' for no namespace, undefined when the prefix is unbound. */
 export function lookup(s: ScanState, prefix: string): string | undefined {
-  for (let i = s.bindings.length - 1; i >= 0; i -= 1) if (s.bindings[i].prefix === prefix) return s.bindings[i].uri
+  for (let i = s.bindings.length - 1; i >= 0; i -= 1)
+    if (s.bindings[i].prefix === prefix) return s.bindings[i].uri
   if (prefix === '') return ''
   if (prefix === 'xml') return XML_URI
   return prefix === 'xmlns' ? XMLNS_URI : undefined

@@ -1,4 +1,7 @@
-/** Steps of paths for the names of a sample: plain where one name is meant, with its namespace where two differ in nothing else. */
+/**
+ * Steps of paths for the names of a sample: plain where one name is meant, with its namespace where two
+ * differ in nothing else.
+ */
 import { xmlStepText } from '../../core/xml-path.ts'
 
 export interface XmlNaming {
@@ -10,7 +13,9 @@ export interface XmlNaming {
 
 export function createNaming(prefixes: Map<string, string>[]): XmlNaming {
   const known: Record<string, string> = {}
-  for (const one of prefixes) for (const [prefix, uri] of one) if (/^[A-Za-z_][\w.-]*$/.test(prefix) && !(prefix in known)) known[prefix] = uri
+  for (const one of prefixes)
+    for (const [prefix, uri] of one)
+      if (/^[A-Za-z_][\w.-]*$/.test(prefix) && !(prefix in known)) known[prefix] = uri
   const used: Record<string, string> = {}
   return {
     step(local, uri, ambiguous) {

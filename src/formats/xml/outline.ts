@@ -1,4 +1,7 @@
-/** The outline of sample XML documents: which element is the record, and what its fields hold. For drafts only. */
+/**
+ * The outline of sample XML documents: which element is the record, and what its fields hold. For drafts
+ * only.
+ */
 import type { Outline, OutlineFault, SampleText } from '../../core/outline.ts'
 import { parseXmlPath, type XmlStep } from '../../core/xml-path.ts'
 import { createPlace, collectItem, fieldsOf } from './fields.ts'
@@ -14,28 +17,40 @@ export function outlineXml(samples: SampleText[], wanted: string | undefined): O
     const tree = readXml(text)
     return tree === undefined ? [] : [{ ...tree, text }]
   })
-  if (documents.length === 0) return { reason: 'it has no element', instead: 'Name a sample of XML, JSON, lines of JSON or CSV.' }
+  if (documents.length === 0)
+    return { reason: 'it has no element', instead: 'Name a sample of XML, JSON, lines of JSON or CSV.' }
   const naming = createNaming(documents.map((one) => one.prefixes))
-  const path = wanted === undefined ? findRecord(documents.map((one) => one.root)) : wantedPath(wanted, documents)
+  const path =
+    wanted === undefined ? findRecord(documents.map((one) => one.root)) : wantedPath(wanted, documents)
   if ('reason' in path) return path
   const text = wanted ?? `/${path.map((step) => step.local).join('/')}`
   const records = documents.flatMap(({ root }) => {
     withoutCut(root, (nodes) => nodes.length === path.length && nodes.every((node, i) => fits(node, path[i])))
     return recordsAt([root], path)
   })
-  if (records.length === 0) return { reason: `there is no element at ${text}; the root is <${documents[0].root.name}>`, instead: 'Name the records with --record /root/element.' }
+  if (records.length === 0)
+    return {
+      reason: `there is no element at ${text}; the root is <${documents[0].root.name}>`,
+      instead: 'Name the records with --record /root/element.',
+    }
   const place = createPlace()
   records.forEach((record, row) => {
     collectItem(place, record, row)
   })
   const { fields, ignored, notes } = fieldsOf(place, naming)
-  notes.push(...besides(documents, path, records), ...broken(samples.length - documents.length, samples.length))
+  notes.push(
+    ...besides(documents, path, records),
+    ...broken(samples.length - documents.length, samples.length),
+  )
   const namespaces = naming.used()
   return {
     record: text,
     records: records.length,
     fields,
-    settings: { ...(Object.keys(namespaces).length === 0 ? {} : { namespaces }), ...(ignored.length === 0 ? {} : { ignore: ignored }) },
+    settings: {
+      ...(Object.keys(namespaces).length === 0 ? {} : { namespaces }),
+      ...(ignored.length === 0 ? {} : { ignore: ignored }),
+    },
     documents: documents.map((one) => closedXml(one.text, one.root)),
     notes,
   }
@@ -50,7 +65,10 @@ function wantedPath(text: string, documents: Document[]): Step[] | OutlineFault 
   const prefixes = Object.fromEntries(documents.flatMap((one) => [...one.prefixes]))
   const path = parseXmlPath(text, prefixes)
   if (typeof path === 'string' || !path.fromRoot || path.steps.some((step: XmlStep) => step.attribute))
-    return { reason: `${text} is no path of a record${typeof path === 'string' ? `: ${path}` : ''}`, instead: 'Paths of records look like /library/book.' }
+    return {
+      reason: `${text} is no path of a record${typeof path === 'string' ? `: ${path}` : ''}`,
+      instead: 'Paths of records look like /library/book.',
+    }
   return path.steps
 }
 
@@ -63,7 +81,9 @@ function recordsAt(nodes: XmlNode[], [step, ...rest]: Step[]): XmlNode[] {
   return rest.length === 0 ? found : found.flatMap((node) => recordsAt(node.children, rest))
 }
 
-/** Below this share of the text, what repeats is a part of the record: a message with a few tags, for example. */
+/**
+ * Below this share of the text, what repeats is a part of the record: a message with a few tags, for example.
+ */
 const SHARE = 0.3
 /** Elements that hold a text and nothing else are values of a record, unless there is little else. */
 const SHARE_OF_TEXTS = 0.8
@@ -84,8 +104,13 @@ function findRecord(roots: XmlNode[]): Step[] {
     })
   }
   const repeating = [...sizes.values()].filter((one) => one.most > 1)
-  const largest = repeating.reduce<(typeof repeating)[number] | undefined>((most, one) => (most === undefined || one.size > most.size ? one : most), undefined)
-  return largest !== undefined && largest.size >= total * (largest.isText ? SHARE_OF_TEXTS : SHARE) ? largest.path : [{ local: roots[0].local, uri: undefined }]
+  const largest = repeating.reduce<(typeof repeating)[number] | undefined>(
+    (most, one) => (most === undefined || one.size > most.size ? one : most),
+    undefined,
+  )
+  return largest !== undefined && largest.size >= total * (largest.isText ? SHARE_OF_TEXTS : SHARE)
+    ? largest.path
+    : [{ local: roots[0].local, uri: undefined }]
 }
 
 interface Group {
@@ -108,7 +133,10 @@ function visit(node: XmlNode, path: Step[], onGroup: (path: Step[], group: Group
   for (const [local, group] of groups) onGroup([...path, { local, uri: undefined }], group)
 }
 
-/** What stands in the documents beside the records: other elements below the same parents, and attributes around. */
+/**
+ * What stands in the documents beside the records: other elements below the same parents, and attributes
+ * around.
+ */
 function besides(documents: Document[], path: Step[], records: XmlNode[]): string[] {
   const taken = new Set(records)
   const others = new Map<string, number>()
@@ -125,11 +153,16 @@ function besides(documents: Document[], path: Step[], records: XmlNode[]): strin
   if (others.size === 0) return []
   const some = [...others].toSorted((one, other) => other[1] - one[1]).slice(0, 6)
   const text = some.map(([name, count]) => (count === 1 ? name : `${name} (${count} times)`)).join(', ')
-  return [`Not loaded, because it stands outside of the records: ${text}${others.size > 6 ? ` and ${others.size - 6} more` : ''}. A column takes an attribute or element that stands once with its path`]
+  return [
+    `Not loaded, because it stands outside of the records: ${text}${others.size > 6 ? ` and ${others.size - 6} more` : ''}. A column takes an attribute or element that stands once with its path`,
+  ]
 }
 
 function pathText(path: Step[], depth: number): string {
-  return `/${path.slice(0, depth + 1).map((step) => step.local).join('/')}`
+  return `/${path
+    .slice(0, depth + 1)
+    .map((step) => step.local)
+    .join('/')}`
 }
 
 function broken(count: number, all: number): string[] {

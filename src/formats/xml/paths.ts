@@ -9,18 +9,23 @@ import type { ElementNode } from './shape.ts'
 /** Path of a declared element below its record; `.` for the record itself. */
 export function pathOf(node: ElementNode): string {
   const steps: string[] = []
-  for (let at: ElementNode | undefined = node; at !== undefined && !at.isRecord; at = at.parent) steps.unshift(at.step)
+  for (let at: ElementNode | undefined = node; at !== undefined && !at.isRecord; at = at.parent)
+    steps.unshift(at.step)
   return steps.length === 0 ? '.' : steps.join('/')
 }
 
 /** Path of the open element below its record; `.` for the record itself. */
 export function openPath(s: ScanState): string {
   const steps: string[] = []
-  for (let depth = s.shape.recordDepth + 1; depth <= s.depth; depth += 1) steps.push(s.nodes[depth]?.step ?? stepOf(s, depth))
+  for (let depth = s.shape.recordDepth + 1; depth <= s.depth; depth += 1)
+    steps.push(s.nodes[depth]?.step ?? stepOf(s, depth))
   return steps.length === 0 ? '.' : steps.join('/')
 }
 
-/** Path of an attribute of the open element. One without prefix is in no namespace, and a plain step prefers that. */
+/**
+ * Path of an attribute of the open element. One without prefix is in no namespace, and a plain step prefers
+ * that.
+ */
 export function attributePath(s: ScanState, a: Attribute): string {
   const local = textOf(s.bytes, a.colon < 0 ? a.nameStart : a.colon + 1, a.nameEnd)
   const uri = a.colon < 0 ? undefined : lookup(s, textOf(s.bytes, a.nameStart, a.colon))
@@ -29,18 +34,24 @@ export function attributePath(s: ScanState, a: Attribute): string {
   return path === '.' ? step : `${path}/${step}`
 }
 
-/** An element that the declaration does not know: plain where a plain step would take it, else with its namespace. */
+/**
+ * An element that the declaration does not know: plain where a plain step would take it, else with its
+ * namespace.
+ */
 function stepOf(s: ScanState, depth: number): string {
   const local = localName(s, depth)
   const uri = s.uris[depth]
   if (uri === '') return local
-  const isNative = uri === s.uris[depth - 1] && !s.ambiguous.has(keyOf(s, depth)) && !isTaken(s.nodes[depth - 1], local)
+  const isNative =
+    uri === s.uris[depth - 1] && !s.ambiguous.has(keyOf(s, depth)) && !isTaken(s.nodes[depth - 1], local)
   return isNative ? local : xmlStepText(local, uri, s.shape.namespaces)
 }
 
 /** Whether a plain step is declared for the name: then it is an element of another namespace that has it. */
 function isTaken(parent: ElementNode | undefined, local: string): boolean {
-  return parent !== undefined && parent.children.some((child) => child.uri === undefined && child.local === local)
+  return (
+    parent !== undefined && parent.children.some((child) => child.uri === undefined && child.local === local)
+  )
 }
 
 function localName(s: ScanState, depth: number): string {
@@ -49,8 +60,8 @@ function localName(s: ScanState, depth: number): string {
 }
 
 /**
- * Two unknown elements of one parent with the same local name, one in no namespace and one in the parent's, would have the
- * same plain path. The record is read again, and then the one in a namespace is named with it.
+ * Two unknown elements of one parent with the same local name, one in no namespace and one in the parent's,
+ * would have the same plain path. The record is read again, and then the one in a namespace is named with it.
  */
 export function noteUnknown(s: ScanState): void {
   const parentUri = s.uris[s.depth - 1]

@@ -1,6 +1,7 @@
 /**
- * References (`&amp;`, `&#x41;`) and line ends: the values that are not a plain stretch of the input are decoded into
- * the slab behind it. DTDs are not read, so only the five predefined entities exist and nothing can expand.
+ * References (`&amp;`, `&#x41;`) and line ends: the values that are not a plain stretch of the input are
+ * decoded into the slab behind it. DTDs are not read, so only the five predefined entities exist and nothing
+ * can expand.
  */
 import { reserve } from '../../core/slab.ts'
 import { isXmlName } from '../../core/xml-path.ts'
@@ -11,17 +12,35 @@ const SEMICOLON = 0x3b
 /** White space, quotes, `&`, `<`, `>`: no reference goes on behind these. */
 const ENDS_REFERENCE = new Set([9, 10, 13, 32, 0x22, 0x26, 0x27, 0x3c, 0x3e])
 
-const PREDEFINED = new Map([['amp', 0x26], ['lt', 0x3c], ['gt', 0x3e], ['apos', 0x27], ['quot', 0x22]])
+const PREDEFINED = new Map([
+  ['amp', 0x26],
+  ['lt', 0x3c],
+  ['gt', 0x3e],
+  ['apos', 0x27],
+  ['quot', 0x22],
+])
 
 /** Checks the reference at `p` (an ampersand) and returns its code point. Length via `referenceEnd`. */
 export function referenceAt(s: ScanState, p: number): number {
-  if (s.bytes[p + 1] === 0x61 && s.bytes[p + 2] === 0x6d && s.bytes[p + 3] === 0x70 && s.bytes[p + 4] === SEMICOLON) return 0x26
+  if (
+    s.bytes[p + 1] === 0x61 &&
+    s.bytes[p + 2] === 0x6d &&
+    s.bytes[p + 3] === 0x70 &&
+    s.bytes[p + 4] === SEMICOLON
+  )
+    return 0x26
   const end = referenceEnd(s, p)
   const name = s.bytes.toString('utf8', p + 1, end - 1)
   const point = name.startsWith('#') ? numeric(name) : (PREDEFINED.get(name) ?? -1)
   if (point >= 0 && isXmlChar(point)) return point
   if (!isXmlName(name)) throw fault(s, `malformed reference &${name};`, p)
-  throw fault(s, s.doctypeSeen ? `entity &${name}; is declared in a DTD, which Headrace does not read` : `reference to the entity &${name};, which XML does not define`, p)
+  throw fault(
+    s,
+    s.doctypeSeen
+      ? `entity &${name}; is declared in a DTD, which Headrace does not read`
+      : `reference to the entity &${name};, which XML does not define`,
+    p,
+  )
 }
 
 /** Position behind the semicolon of the reference at `p`. */
@@ -40,11 +59,17 @@ function numeric(name: string): number {
   return -1
 }
 
+/** Character data, an attribute's value, or a CDATA section, in which `&` is no reference. */
+export type DecodedText = 'text' | 'attribute' | 'cdata'
+
 /**
- * Decodes [from, to) of the input into the slab: references become characters, CR and CRLF become LF, and in attributes
- * white space becomes a blank (XML 1.0 sections 2.11, 3.3.3). Returns the length; the value starts at the old slab end.
+ * Decodes [from, to) of the input into the slab: references become characters, CR and CRLF become LF, and in
+ * attributes white space becomes a blank (XML 1.0 sections 2.11, 3.3.3). Returns the length; the value starts
+ * at the old slab end.
  */
-export function decodeInto(s: ScanState, from: number, to: number, isAttribute: boolean, keepReferences = false): number {
+export function decodeInto(s: ScanState, from: number, to: number, of: DecodedText): number {
+  const isAttribute = of === 'attribute'
+  const keepReferences = of === 'cdata'
   reserve(s.slab, to - from)
   const out = s.slab.bytes
   const b = s.bytes

@@ -1,6 +1,6 @@
 /**
- * XML as it stands in a sample: a tree of elements, read leniently, of a document that may have been cut off. Enough for drafting, nowhere
- * near a parser: the scanner judges what is ingested.
+ * XML as it stands in a sample: a tree of elements, read leniently, of a document that may have been cut off.
+ * Enough for drafting, nowhere near a parser: the scanner judges what is ingested.
  */
 
 export interface XmlNode {
@@ -61,7 +61,10 @@ export function readXml(text: string): XmlTree | undefined {
   return top.children.length === 0 ? undefined : { root: top.children[0], prefixes }
 }
 
-/** Behind a comment, an instruction, a CDATA section or a DOCTYPE; -1 when a tag stands here, 0 when the text ends before. */
+/**
+ * Behind a comment, an instruction, a CDATA section or a DOCTYPE; -1 when a tag stands here, 0 when the text
+ * ends before.
+ */
 function markupEnd(text: string, open: number, node: XmlNode): number {
   const after = (mark: string): number => {
     const found = text.indexOf(mark, open)
@@ -79,7 +82,12 @@ function markupEnd(text: string, open: number, node: XmlNode): number {
   return subset === null ? after('>') : after(']>') || after(']')
 }
 
-function readTag(text: string, open: number, outer: Bindings, prefixes: Map<string, string>): { node: XmlNode; bindings: Bindings; empty: boolean } | undefined {
+function readTag(
+  text: string,
+  open: number,
+  outer: Bindings,
+  prefixes: Map<string, string>,
+): { node: XmlNode; bindings: Bindings; empty: boolean } | undefined {
   NAME.lastIndex = open + 1
   const name = NAME.exec(text)?.[0]
   if (name === undefined) return undefined
@@ -102,7 +110,9 @@ function readTag(text: string, open: number, outer: Bindings, prefixes: Map<stri
     if (!prefixes.has(prefix)) prefixes.set(prefix, value)
   }
   const node = newNode(name, resolved(name, bindings, true), open)
-  node.attributes = pairs.filter(([key]) => key !== 'xmlns' && !key.startsWith('xmlns:')).map(([key, value]) => ({ ...resolved(key, bindings, false), value }))
+  node.attributes = pairs
+    .filter(([key]) => key !== 'xmlns' && !key.startsWith('xmlns:'))
+    .map(([key, value]) => ({ ...resolved(key, bindings, false), value }))
   node.end = close + 1
   return { node, bindings, empty: text[close - 1] === '/' }
 }
@@ -123,18 +133,26 @@ const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"'
 function decoded(text: string): string {
   const plain = lineEnds(text)
   if (!plain.includes('&')) return plain
-  return plain.replace(/&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|([\w.-]+));/g, (all, hex?: string, digits?: string, name?: string) => {
-    if (name !== undefined) return ENTITIES[name] ?? all
-    const code = hex === undefined ? Number(digits) : Number.parseInt(hex, 16)
-    return code > 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? String.fromCodePoint(code) : all
-  })
+  return plain.replace(
+    /&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|([\w.-]+));/g,
+    (all, hex?: string, digits?: string, name?: string) => {
+      if (name !== undefined) return ENTITIES[name] ?? all
+      const code = hex === undefined ? Number(digits) : Number.parseInt(hex, 16)
+      return code > 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff)
+        ? String.fromCodePoint(code)
+        : all
+    },
+  )
 }
 
 function lineEnds(text: string): string {
   return text.replace(/\r\n?/g, '\n')
 }
 
-/** A cut document as a whole one: up to the last child of `parent` that is complete, with the end tags of what is open. */
+/**
+ * A cut document as a whole one: up to the last child of `parent` that is complete, with the end tags of what
+ * is open.
+ */
 export function closedXml(text: string, root: XmlNode): string {
   if (!root.cut) return text
   const open: XmlNode[] = []

@@ -1,13 +1,15 @@
 /**
- * What the scanner knows between two tokens. One object lives as long as its scanner and is reset for each document, so
- * a message costs no allocation. A broken document ends with a thrown constant and its reason in the state: an
- * exception object with a stack would cost more than the whole message.
+ * What the scanner knows between two tokens. One object lives as long as its scanner and is reset for each
+ * document, so a message costs no allocation. A broken document ends with a thrown constant and its reason in
+ * the state: an exception object with a stack would cost more than the whole message.
  */
 import type { Slab } from '../../core/slab.ts'
 import type { DocumentFault, Records } from '../records.ts'
 import type { ElementNode, TagWords, XmlShape } from './shape.ts'
 
-/** Thrown when the document is not well-formed or breaks a limit; `reason` and `faultAt` of the state say why. */
+/**
+ * Thrown when the document is not well-formed or breaks a limit; `reason` and `faultAt` of the state say why.
+ */
 export const FAULT = Symbol('xml fault')
 /** Thrown when a window of a file ends inside a token; the state goes back to the last safe point. */
 export const NEED_MORE = Symbol('need more')
@@ -61,10 +63,16 @@ export interface ScanState {
   final: boolean
   depth: number
   nodes: (ElementNode | undefined)[]
-  /** Names of elements the declaration does not know, kept apart from the input: end tags are compared with them. */
+  /**
+   * Names of elements the declaration does not know, kept apart from the input: end tags are compared with
+   * them.
+   */
   names: Buffer
   nameEnds: Int32Array
-  /** Qualified name lengths differ from the declared local name when a prefix was used: then the name is in `names`. */
+  /**
+   * Qualified name lengths differ from the declared local name when a prefix was used: then the name is in
+   * `names`.
+   */
   textStart: Int32Array
   textLength: Int32Array
   hasChild: Uint8Array
@@ -74,7 +82,9 @@ export interface ScanState {
   aroundDepth: number
   row: number
   expected: ElementNode | undefined
-  /** By depth of the parent, the declared child that closed last: what comes next is learned as its follower. */
+  /**
+   * By depth of the parent, the declared child that closed last: what comes next is learned as its follower.
+   */
   previous: (ElementNode | undefined)[]
   /** The last XML declaration that was checked. */
   declaration: Uint8Array
@@ -89,21 +99,36 @@ export interface ScanState {
   bindings: Binding[]
   /** The default namespace in force; empty for none. */
   defaultUri: string
-  /** By depth: the namespace of the open element, where its start tag begins, and a number that no other element has. */
+  /**
+   * By depth: the namespace of the open element, where its start tag begins, and a number that no other
+   * element has.
+   */
   uris: string[]
   opened: Int32Array
   instances: Int32Array
   lastInstance: number
-  /** By node of the shape, for plain steps: the parent (its number) in which it is claimed, and for which namespace. */
+  /**
+   * By node of the shape, for plain steps: the parent (its number) in which it is claimed, and for which
+   * namespace.
+   */
   claims: Int32Array
   claimUris: string[]
-  /** The record must be read again (see claims.ts), with these winners: by node, by the position of the parent's start tag. */
+  /**
+   * The record must be read again (see claims.ts), with these winners: by node, by the position of the
+   * parent's start tag.
+   */
   again: boolean
   winners: Map<ElementNode, Map<number, string>>
-  /** Unknown elements of the record by parent and name, and those whose plain path would mean two (see paths.ts). */
+  /**
+   * Unknown elements of the record by parent and name, and those whose plain path would mean two (see
+   * paths.ts).
+   */
   unknown: Map<string, string>
   ambiguous: Set<string>
-  /** Of a document in windows: what stands around records, which of it around each row, and around the next (-1: look). */
+  /**
+   * Of a document in windows: what stands around records, which of it around each row, and around the next
+   * (-1: look).
+   */
   windowed: boolean
   /** Rows after which a window ends. */
   room: number
@@ -199,7 +224,12 @@ export function createState(shape: XmlShape, records: Records, limits: XmlLimits
 }
 
 /** Records why and where; `throw fault(...)` ends the document. */
-export function fault(s: ScanState, reason: string, at: number, rule: DocumentFault['rule'] = 'malformed'): symbol {
+export function fault(
+  s: ScanState,
+  reason: string,
+  at: number,
+  rule: DocumentFault['rule'] = 'malformed',
+): symbol {
   s.rule = rule
   s.reason = reason
   s.faultAt = at

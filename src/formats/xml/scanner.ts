@@ -1,24 +1,32 @@
 /**
- * The XML scanner: one pass over UTF-8 bytes, guided by the declared shape. It checks what a conforming processor
- * checks (well-formedness, characters, namespaces, doubled attributes); DTDs are never read. Measured against saxes, which
- * is also its oracle in test/formats/xml-oracle.test.ts.
+ * The XML scanner: one pass over UTF-8 bytes, guided by the declared shape. It checks what a conforming
+ * processor checks (well-formedness, characters, namespaces, doubled attributes); DTDs are never read.
+ * Measured against saxes, which is also its oracle in test/formats/xml-oracle.test.ts.
  *
- * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than memory.
+ * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than
+ * memory.
  */
 import { behindMark } from '../encoding.ts'
-import { clearRecords, createRecords, roomOf, truncateRows, type DocumentFault, type DocumentScanner } from '../records.ts'
+import {
+  clearRecords,
+  createRecords,
+  roomOf,
+  truncateRows,
+  type DocumentFault,
+  type DocumentScanner,
+} from '../records.ts'
 import { createSlab, reserve, type Slab } from '../../core/slab.ts'
 import { textEnd } from './chars.ts'
-import { spreadEnvelope, storeText, takeBackAround } from './capture.ts'
-import { AGAIN, forgetWinners, startAgain, takesPlain } from './claims.ts'
+import { storeText } from './capture.ts'
+import { AGAIN, startAgain, takesPlain } from './claims.ts'
 import { closeElement, openElement, openPlain } from './elements.ts'
 import { readKnownRecord } from './known-records.ts'
 import { checkOutside, scanBang, scanInstruction, skipKnownDeclaration } from './markup.ts'
 import { matchesTag } from './names.ts'
-import { unbind } from './namespaces.ts'
 import { FAULT, NEED_MORE, atEnd, createState, fault, type ScanState, type XmlLimits } from './scan-state.ts'
 import type { ElementNode, XmlShape } from './shape.ts'
 import { addText, isBlank, scanText, textNeedsDecoding } from './text.ts'
+import { begin, markSafe, resumeEnvelope, rewind, suspendEnvelope } from './window.ts'
 
 const LT = 0x3c
 const SLASH = 0x2f
@@ -37,7 +45,7 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
       s.windowed = false
       s.room = Infinity
       const rows = records.rows
-      const problem = guarded(s, slab, start, end, true)
+      const problem = guarded(s, slab, { start, end, final: true })
       if (problem !== undefined) truncateRows(records, rows)
       return problem
     },
@@ -55,7 +63,7 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
       s.surrounds = []
       s.surroundings = -1
       markSafe(s, start)
-      const problem = guarded(s, slab, start, end, final)
+      const problem = guarded(s, slab, { start, end, final })
       const isFull = problem === undefined && s.safeRows >= s.room
       if (problem === undefined && (!final || isFull)) rewind(s)
       held = suspendEnvelope(s)
@@ -64,34 +72,12 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
   }
 }
 
-function begin(s: ScanState): void {
-  s.depth = 0
-  s.row = -1
-  s.ignoredDepth = s.aroundDepth = 0
-  s.expected = s.shape.root
-  s.rootSeen = s.rootDone = s.rootChecked = s.doctypeSeen = s.begun = false
-  unbind(s, 0)
-  forgetWinners(s)
-  numberInstances(s)
-  if (s.items.length > 0) s.items.length = 0
-  if (s.lists.size > 0) s.lists.clear()
-  if (s.shape.hasEnvelope) {
-    s.envelopeLength.fill(-1)
-    s.envelopeSeconds.clear()
-  }
-}
-
-/** The document is a parent as well. Numbers stay small, and one that a claim remembers never comes again. */
-function numberInstances(s: ScanState): void {
-  if (s.lastInstance > 1_000_000_000) {
-    s.claims.fill(0)
-    s.lastInstance = 0
-  }
-  s.lastInstance += 1
-  s.instances[0] = s.lastInstance
-}
-
-function guarded(s: ScanState, slab: Slab, start: number, end: number, final: boolean): DocumentFault | undefined {
+/** Scans bytes of the slab; `final` says whether the document ends with them. */
+function guarded(
+  s: ScanState,
+  slab: Slab,
+  { start, end, final }: { start: number; end: number; final: boolean },
+): DocumentFault | undefined {
   // The byte behind the input is ours for the time of the call: what is decoded is written after it.
   if (slab.end <= end) {
     reserve(slab, end + 1 - slab.end)
@@ -194,7 +180,7 @@ function textToken(s: ScanState, p: number): number {
   const q = scanText(s, p)
   if (q >= s.end && !s.final && s.depth > 0) throw NEED_MORE
   if (s.depth === 0) checkOutside(s, p, q)
-  else if (takesText(s) || isStray(s, p, q)) addText(s, p, q, textNeedsDecoding)
+  else if (takesText(s) || isStray(s, p, q)) addText(s, p, q, textNeedsDecoding ? 'text' : undefined)
   return q
 }
 
@@ -207,10 +193,18 @@ function takesText(s: ScanState): boolean {
 
 /** Text that no column takes, inside of a record: it is not lost without a word. */
 function isStray(s: ScanState, from: number, to: number): boolean {
-  return s.row >= 0 && s.ignoredDepth === 0 && !s.shape.ignoreAll && s.nodes[s.depth] !== undefined && !isBlank(s.bytes, from, to)
+  return (
+    s.row >= 0 &&
+    s.ignoredDepth === 0 &&
+    !s.shape.ignoreAll &&
+    s.nodes[s.depth] !== undefined &&
+    !isBlank(s.bytes, from, to)
+  )
 }
 
-/** Indentation between tags is most of the text tokens of a document: blanks and line feeds, nothing to check. */
+/**
+ * Indentation between tags is most of the text tokens of a document: blanks and line feeds, nothing to check.
+ */
 function skipIndent(s: ScanState, p: number): number {
   const { bytes: b } = s
   const { view } = s.slab
@@ -221,8 +215,9 @@ function skipIndent(s: ScanState, p: number): number {
 }
 
 /**
- * The text and end tag of the predicted leaf, whose plain start tag ends at `from`: nothing is pushed, no state is
- * touched but the cell. Anything out of the ordinary (references, children, comments) returns 0 and goes the general way.
+ * The text and end tag of the predicted leaf, whose plain start tag ends at `from`: nothing is pushed, no
+ * state is touched but the cell. Anything out of the ordinary (references, children, comments) returns 0 and
+ * goes the general way.
  */
 function quickLeaf(s: ScanState, from: number, node: ElementNode): number {
   const b = s.bytes
@@ -260,50 +255,4 @@ function finish(s: ScanState): void {
   if (s.depth > 0) throw fault(s, 'unexpected end: elements are still open', s.end)
   s.safePosition = s.end
   s.safeRows = s.records.rows
-}
-
-function markSafe(s: ScanState, p: number): void {
-  if (p > s.safePosition) s.begun = true
-  s.safePosition = p
-  s.safeDepth = s.depth
-  s.safeRows = s.records.rows
-}
-
-/** Goes back to the last point outside of any record; what was read of an unfinished one is read again. */
-function rewind(s: ScanState): void {
-  truncateRows(s.records, s.safeRows)
-  s.depth = s.safeDepth
-  s.row = -1
-  if (s.items.length > 0) s.items.length = 0
-  if (s.ignoredDepth > s.depth) s.ignoredDepth = 0
-  takeBackAround(s)
-  forgetWinners(s)
-  unbind(s, s.depth)
-  for (let depth = 1; depth <= s.depth; depth += 1) {
-    const node = s.nodes[depth]
-    if (node !== undefined && node.envelope.length > 0) spreadKnown(s, node, s.firstRow[depth])
-  }
-}
-
-function spreadKnown(s: ScanState, node: ElementNode, firstRow: number): void {
-  const lengths = s.envelopeLength.slice()
-  spreadEnvelope(s, node, firstRow)
-  s.envelopeLength.set(lengths)
-}
-
-function suspendEnvelope(s: ScanState): (Buffer | undefined)[] {
-  if (!s.shape.hasEnvelope) return []
-  return Array.from(s.envelopeLength, (length, column) => {
-    const start = s.envelopeStart[column]
-    return length < 0 ? undefined : Buffer.from(s.slab.bytes.subarray(start, start + length))
-  })
-}
-
-function resumeEnvelope(s: ScanState, slab: Slab, held: (Buffer | undefined)[]): void {
-  held.forEach((bytes, column) => {
-    if (bytes === undefined) return
-    s.envelopeStart[column] = slab.end
-    slab.bytes.set(bytes, slab.end)
-    slab.end += bytes.length
-  })
 }

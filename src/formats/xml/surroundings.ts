@@ -1,7 +1,7 @@
 /**
- * What stands around a record of a large file: the start tags of its ancestors as they were written, with the namespaces
- * they bound, and the declared values around the records. Between them the record's own bytes are a document that is read
- * as the file was.
+ * What stands around a record of a large file: the start tags of its ancestors as they were written, with the
+ * namespaces they bound, and the declared values around the records. Between them the record's own bytes are
+ * a document that is read as the file was.
  */
 import { textOf } from './names.ts'
 import { fault, type ScanState } from './scan-state.ts'
@@ -58,12 +58,14 @@ function surroundingsOf(s: ScanState): readonly [string, string] {
 
 function declarationsAt(s: ScanState, depth: number): string {
   const bound = s.bindings.filter((one) => one.depth === depth)
-  return bound.map(({ prefix, uri }) => ` xmlns${prefix === '' ? '' : ':'}${prefix}="${escaped(uri)}"`).join('')
+  return bound
+    .map(({ prefix, uri }) => ` xmlns${prefix === '' ? '' : ':'}${prefix}="${escaped(uri)}"`)
+    .join('')
 }
 
 /**
- * The declared attributes that were found. A prefix is bound for each that names its namespace: one that the file
- * has not.
+ * The declared attributes that were found. A prefix is bound for each that names its namespace: one that the
+ * file has not.
  */
 function attributesOf(s: ScanState, node: ElementNode): string {
   let prefix = 'v'
@@ -73,8 +75,11 @@ function attributesOf(s: ScanState, node: ElementNode): string {
     const value = valueOf(s, column)
     if (value === undefined) return
     const local = Buffer.from(name).toString()
-    // A plain name takes an attribute of any namespace that no other path names; without a namespace it is taken first.
-    const isNamed = node.attributes.some((other) => other.uri === '' && other.name.toString() === name.toString())
+    // A plain name takes an attribute of any namespace that no other path names; without a namespace it is
+    // taken first.
+    const isNamed = node.attributes.some(
+      (other) => other.uri === '' && other.name.toString() === name.toString(),
+    )
     const space = uri === undefined && isNamed ? 'urn:any' : (uri ?? '')
     if (space === '') written += ` ${local}="${escaped(value)}"`
     else written += ` xmlns:${prefix}${i}="${escaped(space)}" ${prefix}${i}:${local}="${escaped(value)}"`

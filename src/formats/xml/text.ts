@@ -32,7 +32,8 @@ export function scanText(s: ScanState, p: number): number {
       p += 1
     } else if (c === BRACKET) {
       if (p + 2 >= s.end && !s.final) return s.end
-      if (b[p + 1] === BRACKET && b[p + 2] === GT && p + 2 < s.end) throw fault(s, 'the string "]]>" is disallowed in text', p)
+      if (b[p + 1] === BRACKET && b[p + 2] === GT && p + 2 < s.end)
+        throw fault(s, 'the string "]]>" is disallowed in text', p)
       p += 1
     } else throw fault(s, 'disallowed character in text', p)
   }
@@ -77,14 +78,19 @@ export function isBlank(b: Uint8Array, from: number, to: number): boolean {
 }
 
 /**
- * Adds a stretch of character data to the text of the open element. The first plain stretch stays a span of the input;
- * a second one (after a comment, a CDATA section, a child) makes the value a copy behind the slab.
+ * Adds a stretch of character data to the text of the open element. The first plain stretch stays a span of
+ * the input; a second one (after a comment, a CDATA section, a child) makes the value a copy behind the slab.
  */
-export function addText(s: ScanState, from: number, to: number, decode: boolean, keepReferences = false): void {
+export function addText(
+  s: ScanState,
+  from: number,
+  to: number,
+  decodeAs: 'text' | 'cdata' | undefined,
+): void {
   if (from === to) return
   const d = s.depth
   const before = s.textLength[d]
-  if (before < 0 && !decode) {
+  if (before < 0 && decodeAs === undefined) {
     s.textStart[d] = from
     s.textLength[d] = to - from
     return
@@ -94,10 +100,11 @@ export function addText(s: ScanState, from: number, to: number, decode: boolean,
     if (s.textStart[d] + before === start) start = s.textStart[d]
     else copyBehind(s, s.textStart[d], before)
   }
-  decodeInto(s, from, to, false, keepReferences)
+  decodeInto(s, from, to, decodeAs ?? 'text')
   s.textStart[d] = start
   s.textLength[d] = s.slab.end - start
-  if (s.textLength[d] > s.limits.textBytes) throw fault(s, `text longer than ${s.limits.textBytes} bytes`, from)
+  if (s.textLength[d] > s.limits.textBytes)
+    throw fault(s, `text longer than ${s.limits.textBytes} bytes`, from)
 }
 
 function copyBehind(s: ScanState, from: number, length: number): void {

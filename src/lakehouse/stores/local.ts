@@ -1,9 +1,22 @@
 /**
- * Local disk. A commit is `link(2)` of a synced temporary file: it either creates the name with all its bytes or fails
- * with EEXIST, on every POSIX file system; rename would overwrite, and an exclusive create can be torn by a crash.
+ * Local disk. A commit is `link(2)` of a synced temporary file: it either creates the name with all its bytes
+ * or fails with EEXIST, on every POSIX file system; rename would overwrite, and an exclusive create can be
+ * torn by a crash.
  */
 import { randomUUID } from 'node:crypto'
-import { constants, copyFile, open, link, mkdir, readFile, readdir, rm, rmdir, stat, rename } from 'node:fs/promises'
+import {
+  constants,
+  copyFile,
+  open,
+  link,
+  mkdir,
+  readFile,
+  readdir,
+  rm,
+  rmdir,
+  stat,
+  rename,
+} from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { failure, storageFailure } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
@@ -15,7 +28,8 @@ export function createLocalStore(folder: string): ObjectStore {
   const root = resolve(folder)
   const full = (name: string): string => {
     const path = resolve(root, name)
-    if (path !== root && !path.startsWith(`${root}/`)) throw failure('internal', { reason: `${name} leaves ${root}` })
+    if (path !== root && !path.startsWith(`${root}/`))
+      throw failure('internal', { reason: `${name} leaves ${root}` })
     return path
   }
   return {
@@ -23,13 +37,16 @@ export function createLocalStore(folder: string): ObjectStore {
     localPath: full,
     stage: async () => undefined,
     address: (name) => `file://${full(name)}`,
-    makeFolder: (name) => guard(() => inFolder(join(full(name), 'any'), async () => undefined), 'make', full(name)),
+    makeFolder: (name) =>
+      guard(() => inFolder(join(full(name), 'any'), async () => undefined), 'make', full(name)),
     async dropFolder(name) {
       await rm(full(name), { recursive: true, force: true }).catch(() => undefined)
       await removeEmpty(root, dirname(full(name)))
     },
-    move: (from, to) => guard(() => inFolder(full(to), () => rename(full(from), full(to))), 'move', full(from)),
-    copy: (from, to) => guard(() => inFolder(full(to), () => copyFile(full(from), full(to), TWIN)), 'copy', full(from)),
+    move: (from, to) =>
+      guard(() => inFolder(full(to), () => rename(full(from), full(to))), 'move', full(from)),
+    copy: (from, to) =>
+      guard(() => inFolder(full(to), () => copyFile(full(from), full(to), TWIN)), 'copy', full(from)),
     read: (name) => orMissing(() => readFile(full(name)), 'read', full(name)),
     readRange: (name, start, end) => orMissing(() => readPart(full(name), start, end), 'read', full(name)),
     stat: (name) => orMissing(() => describe(root, name), 'look at', full(name)),
@@ -69,14 +86,17 @@ export function createLocalStore(folder: string): ObjectStore {
       if (!isKept(name)) await removeEmpty(root, dirname(full(name)))
     },
     async sweep(beforeMs) {
-      for (const path of await walk(root)) if (basename(path).startsWith(TEMPORARY) && (await stat(path)).mtimeMs < beforeMs) await rm(path, { force: true })
+      for (const path of await walk(root))
+        if (basename(path).startsWith(TEMPORARY) && (await stat(path)).mtimeMs < beforeMs)
+          await rm(path, { force: true })
       await sweepFolders(root, beforeMs)
     },
     async sync(names) {
       await syncAll(names.map(full), syncFile)
       failpoint('file.synced')
       const folders = new Set<string>()
-      for (const name of names) for (let at = dirname(full(name)); at.startsWith(root); at = dirname(at)) folders.add(at)
+      for (const name of names)
+        for (let at = dirname(full(name)); at.startsWith(root); at = dirname(at)) folders.add(at)
       await syncAll([...folders], syncFolder)
       failpoint('folder.synced')
     },
@@ -91,15 +111,22 @@ async function guard<T>(action: () => Promise<T>, verb: string, path: string): P
   }
 }
 
-/** So often a folder may vanish between our making it and our writing into it. Removers are few, and each needs a file to delete. */
+/**
+ * So often a folder may vanish between our making it and our writing into it. Removers are few, and each
+ * needs a file to delete.
+ */
 const FOLDER_ATTEMPTS = 100
 
-/** What comes of it. Node's recursive mkdir looks again at a folder that was there, and calls one that is gone by then no directory. */
+/**
+ * What comes of it. Node's recursive mkdir looks again at a folder that was there, and calls one that is gone
+ * by then no directory.
+ */
 const VANISHED = ['ENOENT', 'ENOTDIR']
 
 /**
- * Creates something in a folder, which is made as well. Whoever deletes the last file of a folder removes it, and that may be just
- * before the creation, which then fails and is done again. Once something is in it nobody can remove it: rmdir(2) refuses.
+ * Creates something in a folder, which is made as well. Whoever deletes the last file of a folder removes it,
+ * and that may be just before the creation, which then fails and is done again. Once something is in it
+ * nobody can remove it: rmdir(2) refuses.
  */
 async function inFolder<T>(path: string, create: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
@@ -107,12 +134,16 @@ async function inFolder<T>(path: string, create: () => Promise<T>): Promise<T> {
       await mkdir(dirname(path), { recursive: true })
       return await create()
     } catch (error) {
-      if (!VANISHED.includes((error as NodeJS.ErrnoException).code ?? '') || attempt === FOLDER_ATTEMPTS) throw error
+      if (!VANISHED.includes((error as NodeJS.ErrnoException).code ?? '') || attempt === FOLDER_ATTEMPTS)
+        throw error
     }
   }
 }
 
-/** Shares the blocks where the file system can. A link would not do: it is as old as the file, and vacuum spares what is young. */
+/**
+ * Shares the blocks where the file system can. A link would not do: it is as old as the file, and vacuum
+ * spares what is young.
+ */
 const TWIN = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
 
 /** Folders whose owners write into them by themselves: see inFolder. */
@@ -120,7 +151,10 @@ const KEPT = ['_delta_log', '_key_index']
 
 const isKept = (name: string): boolean => KEPT.includes(name.split('/')[0])
 
-/** Removes a folder and those above it as long as they are empty, but never the root. What is not empty refuses. */
+/**
+ * Removes a folder and those above it as long as they are empty, but never the root. What is not empty
+ * refuses.
+ */
 async function removeEmpty(root: string, folder: string): Promise<void> {
   for (let at = folder; at.startsWith(`${root}/`); at = dirname(at)) {
     const left = await rmdir(at).then(
@@ -131,9 +165,13 @@ async function removeEmpty(root: string, folder: string): Promise<void> {
   }
 }
 
-/** Removes folders that a writer left empty, once they are older: a private one may be about to be written into. */
+/**
+ * Removes folders that a writer left empty, once they are older: a private one may be about to be written
+ * into.
+ */
 async function sweepFolders(root: string, beforeMs: number): Promise<void> {
-  const entries = (await orMissing(() => readdir(root, { recursive: true, withFileTypes: true }), 'list', root)) ?? []
+  const entries =
+    (await orMissing(() => readdir(root, { recursive: true, withFileTypes: true }), 'list', root)) ?? []
   for (const entry of entries.toReversed()) {
     const path = join(entry.parentPath, entry.name)
     if (!entry.isDirectory() || isKept(path.slice(root.length + 1))) continue
@@ -163,7 +201,10 @@ async function describe(root: string, name: string): Promise<StoredObject> {
   return { name, size, modifiedMs: mtimeMs }
 }
 
-/** Writes and syncs a hidden file beside `path`. A failed sync is a failure: the file is given up, never synced again. */
+/**
+ * Writes and syncs a hidden file beside `path`. A failed sync is a failure: the file is given up, never
+ * synced again.
+ */
 async function writeTemporary(path: string, bytes: Uint8Array): Promise<string> {
   const temporary = join(dirname(path), `${TEMPORARY}${randomUUID()}`)
   try {
@@ -221,12 +262,19 @@ async function syncPath(path: string, flags: 'r' | 'r+'): Promise<void> {
 const syncFile = (path: string): Promise<void> => syncPath(path, 'r+')
 const syncFolder = (path: string): Promise<void> => syncPath(path, 'r')
 
-/** Files that are open at once: a batch over years of days has thousands, and a process may have a thousand open. */
+/**
+ * Files that are open at once: a batch over years of days has thousands, and a process may have a thousand
+ * open.
+ */
 const SYNCED_AT_ONCE = 64
 
-/** Several at once: the file system writes its journal once for them, where one after the other waits for each. */
+/**
+ * Several at once: the file system writes its journal once for them, where one after the other waits for
+ * each.
+ */
 async function syncAll(paths: string[], sync: (path: string) => Promise<void>): Promise<void> {
-  for (let from = 0; from < paths.length; from += SYNCED_AT_ONCE) await Promise.all(paths.slice(from, from + SYNCED_AT_ONCE).map(sync))
+  for (let from = 0; from < paths.length; from += SYNCED_AT_ONCE)
+    await Promise.all(paths.slice(from, from + SYNCED_AT_ONCE).map(sync))
 }
 
 async function listFolder(root: string, folder: string, after: string | undefined): Promise<StoredObject[]> {
@@ -241,6 +289,7 @@ async function listFolder(root: string, folder: string, after: string | undefine
 
 /** Paths of all files below a folder. */
 async function walk(folder: string): Promise<string[]> {
-  const entries = (await orMissing(() => readdir(folder, { recursive: true, withFileTypes: true }), 'list', folder)) ?? []
+  const entries =
+    (await orMissing(() => readdir(folder, { recursive: true, withFileTypes: true }), 'list', folder)) ?? []
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
 }

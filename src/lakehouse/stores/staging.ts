@@ -1,6 +1,7 @@
 /**
- * Where a store that is not this machine's disk meets an engine that only opens files: copies of objects, below a folder. Data
- * files never change under a name, so a copy is as good as the object, in every process that shares the folder.
+ * Where a store that is not this machine's disk meets an engine that only opens files: copies of objects,
+ * below a folder. Data files never change under a name, so a copy is as good as the object, in every process
+ * that shares the folder.
  */
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
@@ -29,18 +30,25 @@ const FULL_BYTES = 8 * 1024 * 1024 * 1024
 const FETCHED_AT_ONCE = 8
 
 /** `fileOf`: how the copy of an object is called, where names of objects may be no paths. */
-export function createStaging(folder: string, nowMs: () => number, fileOf = (name: string): string => name): Staging {
+export function createStaging(
+  folder: string,
+  nowMs: () => number,
+  fileOf = (name: string): string => name,
+): Staging {
   const root = resolve(folder)
   const path = (name: string): string => {
     const full = resolve(root, fileOf(name))
-    if (!full.startsWith(`${root}/`) && full !== root) throw failure('internal', { reason: `${name} leaves ${root}` })
+    if (!full.startsWith(`${root}/`) && full !== root)
+      throw failure('internal', { reason: `${name} leaves ${root}` })
     return full
   }
   const fetchOne = async (name: string, read: Fetch): Promise<void> => {
     const target = path(name)
-    if (await exists(target)) return void (await utimes(target, nowMs() / 1000, nowMs() / 1000).catch(() => undefined))
+    if (await exists(target))
+      return void (await utimes(target, nowMs() / 1000, nowMs() / 1000).catch(() => undefined))
     const bytes = await read(name)
-    if (bytes === undefined) throw failure('path_not_found', { path: name, base: 'the table, whose log names it' })
+    if (bytes === undefined)
+      throw failure('path_not_found', { path: name, base: 'the table, whose log names it' })
     const temporary = `${target}.${randomUUID()}.tmp`
     try {
       await mkdir(dirname(target), { recursive: true })
@@ -55,7 +63,8 @@ export function createStaging(folder: string, nowMs: () => number, fileOf = (nam
     path,
     async stage(names, read) {
       await makeRoom(root, new Set(names.map(path)), nowMs())
-      for (let at = 0; at < names.length; at += FETCHED_AT_ONCE) await Promise.all(names.slice(at, at + FETCHED_AT_ONCE).map((name) => fetchOne(name, read)))
+      for (let at = 0; at < names.length; at += FETCHED_AT_ONCE)
+        await Promise.all(names.slice(at, at + FETCHED_AT_ONCE).map((name) => fetchOne(name, read)))
     },
     holds: (name) => exists(path(name)),
     makeFolder: async (name) => {
@@ -86,7 +95,14 @@ async function exists(path: string): Promise<boolean> {
 /** Bounds the copies: the least recently used go first, never one that is about to be used. */
 async function makeRoom(root: string, wanted: ReadonlySet<string>, nowMs: number): Promise<void> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => [])
-  const files = await Promise.all(entries.filter((entry) => entry.isFile()).map(async (entry) => ({ path: join(entry.parentPath, entry.name), ...(await stat(join(entry.parentPath, entry.name)).catch(() => ({ size: 0, mtimeMs: nowMs }))) })))
+  const files = await Promise.all(
+    entries
+      .filter((entry) => entry.isFile())
+      .map(async (entry) => ({
+        path: join(entry.parentPath, entry.name),
+        ...(await stat(join(entry.parentPath, entry.name)).catch(() => ({ size: 0, mtimeMs: nowMs }))),
+      })),
+  )
   let bytes = files.reduce((sum, file) => sum + file.size, 0)
   for (const file of files.toSorted((a, b) => a.mtimeMs - b.mtimeMs)) {
     if (bytes <= FULL_BYTES || file.mtimeMs > nowMs - IDLE_MS) return

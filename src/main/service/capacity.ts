@@ -5,7 +5,7 @@ import { UNIT } from '../../core/amounts.ts'
 import { failure } from '../../core/errors.ts'
 import { DEDICATED, NAMESPACES, type OfferedCapacity } from '../../core/namespaces.ts'
 import { ensureSlots, gridAt, readCapacity, writeCapacity } from '../../state/capacity.ts'
-import { soldUnits } from '../../state/purchases.ts'
+import { soldUnits } from '../../state/units-sold.ts'
 import type { Context } from './context.ts'
 
 /** Takes over what an operator set, here or through another process. */
@@ -22,13 +22,24 @@ export function capacityCases(context: Context): Pick<Service, 'capacity' | 'set
     },
     async setCapacity(by, body) {
       await refreshCapacity(context)
-      const next = { ...context.capacity, ...Object.fromEntries(Object.entries(body).map(([namespace, one]) => [namespace, { cpuCores: one.cpu_cores, memoryGb: one.memory_gb }])) } as OfferedCapacity
+      const next = {
+        ...context.capacity,
+        ...Object.fromEntries(
+          Object.entries(body).map(([namespace, one]) => [
+            namespace,
+            { cpuCores: one.cpu_cores, memoryGb: one.memory_gb },
+          ]),
+        ),
+      } as OfferedCapacity
       const at = now()
       await gate.transact(async (tx) => {
         // Units are sold for months ahead: less than that cannot be offered.
         const sold = await soldUnits(tx, at, new Date(at.getTime() + 10 * 365 * 86_400_000))
         const { cpuCores, memoryGb } = next[DEDICATED]
-        if (sold * UNIT.cpuCores > cpuCores || sold * UNIT.memoryGb > memoryGb) throw failure('request_invalid', { reason: `${sold} dedicated units are sold (${sold * UNIT.cpuCores} cores, ${sold * UNIT.memoryGb} GB); ${DEDICATED} cannot be smaller than that.` })
+        if (sold * UNIT.cpuCores > cpuCores || sold * UNIT.memoryGb > memoryGb)
+          throw failure('request_invalid', {
+            reason: `${sold} dedicated units are sold (${sold * UNIT.cpuCores} cores, ${sold * UNIT.memoryGb} GB); ${DEDICATED} cannot be smaller than that.`,
+          })
         await writeCapacity(tx, next, by.name)
       })
       Object.assign(context.capacity, next)
@@ -41,10 +52,19 @@ export function capacityCases(context: Context): Pick<Service, 'capacity' | 'set
 /** With the overcommit that it is: what all namespaces offer, in multiples of the machine that answers. */
 function shown(capacity: OfferedCapacity): Answer {
   const machine = { cpu_cores: availableParallelism(), memory_gb: Math.floor(totalmem() / 1024 ** 3) }
-  const sum = (of: (one: OfferedCapacity[keyof OfferedCapacity]) => number): number => NAMESPACES.reduce((total, namespace) => total + of(capacity[namespace]), 0)
+  const sum = (of: (one: OfferedCapacity[keyof OfferedCapacity]) => number): number =>
+    NAMESPACES.reduce((total, namespace) => total + of(capacity[namespace]), 0)
   return {
-    namespaces: Object.fromEntries(NAMESPACES.map((namespace) => [namespace, { cpu_cores: capacity[namespace].cpuCores, memory_gb: capacity[namespace].memoryGb }])),
+    namespaces: Object.fromEntries(
+      NAMESPACES.map((namespace) => [
+        namespace,
+        { cpu_cores: capacity[namespace].cpuCores, memory_gb: capacity[namespace].memoryGb },
+      ]),
+    ),
     machine,
-    overcommit: { cpu: Math.round((sum((one) => one.cpuCores) / machine.cpu_cores) * 100) / 100, memory: Math.round((sum((one) => one.memoryGb) / Math.max(1, machine.memory_gb)) * 100) / 100 },
+    overcommit: {
+      cpu: Math.round((sum((one) => one.cpuCores) / machine.cpu_cores) * 100) / 100,
+      memory: Math.round((sum((one) => one.memoryGb) / Math.max(1, machine.memory_gb)) * 100) / 100,
+    },
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Checks the settings of jobs in processes of their own, kept warm, with a deadline and a bound of memory: a
  * declaration is text that a tenant wrote, and requests of others, leases and the scheduler must not wait for
- * it. Not in threads: V8 ends the whole process when a thread runs out of memory in the wrong moment. A tenant
- * has one check at a time, so that the other process is there for others.
+ * it. Not in threads: V8 ends the whole process when a thread runs out of memory in the wrong moment. A
+ * tenant has one check at a time, so that the other process is there for others.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'

@@ -52,6 +52,7 @@ export function found<T>(row: T | undefined, what: string, id: string, list: str
 
 export function timeOf(text: string, field: string): Date {
   const at = new Date(text)
-  if (Number.isNaN(at.getTime())) throw failure('request_invalid', { reason: `${field} is not a time: ${text.slice(0, 40)}.` })
+  if (Number.isNaN(at.getTime()))
+    throw failure('request_invalid', { reason: `${field} is not a time: ${text.slice(0, 40)}.` })
   return at
 }

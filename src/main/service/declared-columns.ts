@@ -44,8 +44,8 @@ const wrong = (setting: string, example: string): Error =>
   failure('setting_missing', { where: 'source_config', setting, example })
 
 /**
- * Throws `setting_missing` for what is no list of columns, for a column that cannot be read, and for an encoding
- * that is none, by name.
+ * Throws `setting_missing` for what is no list of columns, for a column that cannot be read, and for an
+ * encoding that is none, by name.
  */
 export function checkColumns({ columns, format, header, encoding }: Record<string, unknown>): void {
   if (encoding !== undefined && encodingNamed(String(encoding)) === undefined)
@@ -119,7 +119,8 @@ function fileColumn(written: Written, format: string, position: number | undefin
     scale: type.scale,
     max_length: written.max_length ?? type.maxLength,
   }
-  // An instant without an offset is meant in UTC, unless the column says otherwise. A count since 1970 has no zone.
+  // An instant without an offset is meant in UTC, unless the column says otherwise. A count since 1970 has no
+  // zone.
   if (type.type === 'timestamp' && !Object.hasOwn(EPOCH_PLACES, raw.format ?? 'iso')) raw.timezone ??= 'UTC'
   checkSettings(raw, format)
   return { column: normalizeColumn(raw), duckType: type.duckType, narrow: type.narrow }

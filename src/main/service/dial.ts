@@ -1,4 +1,7 @@
-/** The one door out: resolves a name once, checks every address that came of it, and gives the one to connect to. */
+/**
+ * The one door out: resolves a name once, checks every address that came of it, and gives the one to connect
+ * to.
+ */
 import { lookup } from 'node:dns/promises'
 import { Agent as HttpAgent, type AgentOptions } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
@@ -9,14 +12,22 @@ import { failure, reasonOf } from '../../core/errors.ts'
 import { deniedReason, isAllowedByName, isInAllowedNet, type EgressPolicy } from './egress.ts'
 
 /**
- * HEADRACE_ALLOW_HOSTS: names and addresses, with or without a port, and networks, that jobs and webhooks may reach though they are
- * this machine, link-local or, for webhooks, private.
+ * HEADRACE_ALLOW_HOSTS: names and addresses, with or without a port, and networks, that jobs and webhooks may
+ * reach though they are this machine, link-local or, for webhooks, private.
  */
 export function egressPolicy(text = process.env.HEADRACE_ALLOW_HOSTS ?? ''): EgressPolicy {
-  return { allow: text.split(',').map((one) => one.trim()).filter((one) => one !== '') }
+  return {
+    allow: text
+      .split(',')
+      .map((one) => one.trim())
+      .filter((one) => one !== ''),
+  }
 }
 
-/** The address of a host. Connect to it and to nothing else: a name may resolve to another address a moment later. */
+/**
+ * The address of a host. Connect to it and to nothing else: a name may resolve to another address a moment
+ * later.
+ */
 export async function allowedAddress(policy: EgressPolicy, host: string, port: number): Promise<string> {
   const found = await lookup(host, { all: true }).catch((error: unknown) => {
     throw failure('source_unreachable', { address: `${host}:${port}`, reason: reasonOf(error) }, error)
@@ -36,8 +47,8 @@ function ownAddresses(): string[] {
 }
 
 /**
- * What connectors of a job ask before each connection. Undefined outside of an execution: who runs a job by hand on their own machine
- * reaches what they reach. Processes that an execution starts inherit the mark.
+ * What connectors of a job ask before each connection. Undefined outside of an execution: who runs a job by
+ * hand on their own machine reaches what they reach. Processes that an execution starts inherit the mark.
  */
 export function executionResolver(): Resolve | undefined {
   if (process.env[EXECUTION_MARK] === undefined) return undefined
@@ -47,13 +58,22 @@ export function executionResolver(): Resolve | undefined {
 /** Set in the environment of an execution and of all that it starts. */
 export const EXECUTION_MARK = 'HEADRACE_EXECUTION'
 
-/** Agents for clients of HTTP that connect by themselves: every connection, to a name or an address, redirected or not, goes through the door. */
+/**
+ * Agents for clients of HTTP that connect by themselves: every connection, to a name or an address,
+ * redirected or not, goes through the door.
+ */
 export function guardedAgents(policy: EgressPolicy): { http: HttpAgent; https: HttpsAgent } {
   const options: AgentOptions = { keepAlive: true, maxSockets: 16 }
-  return { http: guarded(new HttpAgent(options), policy, 80), https: guarded(new HttpsAgent(options), policy, 443) }
+  return {
+    http: guarded(new HttpAgent(options), policy, 80),
+    https: guarded(new HttpsAgent(options), policy, 443),
+  }
 }
 
-type Connect = (options: { host?: string; port?: number; servername?: string }, done?: (error: Error | null, stream: Duplex) => void) => Duplex | null | undefined
+type Connect = (
+  options: { host?: string; port?: number; servername?: string },
+  done?: (error: Error | null, stream: Duplex) => void,
+) => Duplex | null | undefined
 
 function guarded<Agent extends HttpAgent>(agent: Agent, policy: EgressPolicy, defaultPort: number): Agent {
   const connect = agent.createConnection.bind(agent) as Connect

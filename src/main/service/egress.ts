@@ -1,4 +1,7 @@
-/** Which addresses a tenant's job may connect to. Pure: main/ resolves names and asks here about every address that came of it. */
+/**
+ * Which addresses a tenant's job may connect to. Pure: main/ resolves names and asks here about every address
+ * that came of it.
+ */
 import { BlockList, isIP } from 'node:net'
 import { groupsOf } from '../../core/ip-address.ts'
 
@@ -31,7 +34,10 @@ const DENIED: Net[] = [
 
 const PRIVATE_REASON = 'it is in a private network'
 
-/** Databases lie there, and receivers of the operator's own: for a tenant's webhook, not unless allowed by name. */
+/**
+ * Databases lie there, and receivers of the operator's own: for a tenant's webhook, not unless allowed by
+ * name.
+ */
 const PRIVATE: Net[] = [
   ['10.0.0.0', 8, 'ipv4', PRIVATE_REASON],
   ['172.16.0.0', 12, 'ipv4', PRIVATE_REASON],
@@ -57,7 +63,10 @@ export interface Surroundings {
 }
 
 /** Why an address must not be reached; undefined when it may. */
-export function deniedReason(address: string, { own, publicOnly }: Surroundings = { own: [], publicOnly: false }): string | undefined {
+export function deniedReason(
+  address: string,
+  { own, publicOnly }: Surroundings = { own: [], publicOnly: false },
+): string | undefined {
   const plain = unmapped(address)
   const family = isIP(plain)
   if (family === 0) return 'it is no address'
@@ -70,7 +79,8 @@ export function deniedReason(address: string, { own, publicOnly }: Surroundings 
 /** Compared as addresses: an IPv6 one is written in many ways. */
 function isOneOf(address: string, type: 'ipv4' | 'ipv6', own: string[]): boolean {
   const list = new BlockList()
-  for (const one of own.map(unmapped)) if (isIP(one) !== 0) list.addAddress(one, isIP(one) === 4 ? 'ipv4' : 'ipv6')
+  for (const one of own.map(unmapped))
+    if (isIP(one) !== 0) list.addAddress(one, isIP(one) === 4 ? 'ipv4' : 'ipv6')
   return list.check(address, type)
 }
 
@@ -93,16 +103,23 @@ export function isInAllowedNet({ allow }: EgressPolicy, address: string): boolea
 }
 
 /**
- * The IPv4 address that an IPv6 one stands for, else the address itself: mapped and compatible ones (RFC 4291, 2.5.5), translated ones
- * (::ffff:0:0:0/96 of RFC 2765, 64:ff9b::/96 of RFC 6052) and those of 6to4 (RFC 3056).
+ * The IPv4 address that an IPv6 one stands for, else the address itself: mapped and compatible ones (RFC
+ * 4291, 2.5.5), translated ones (::ffff:0:0:0/96 of RFC 2765, 64:ff9b::/96 of RFC 6052) and those of 6to4
+ * (RFC 3056).
  */
 function unmapped(address: string): string {
   const text = address.replace(/%.*$/, '')
   if (isIP(text) !== 6) return text
   const groups = groupsOf(text)
   if (groups[0] === 0x2002) return quad(groups[1], groups[2])
-  const start = groups.slice(0, 6).map((group) => group.toString(16)).join(':')
-  const wraps = /^0:0:0:0:(0:ffff|ffff:0)$/.test(start) || start === '64:ff9b:0:0:0:0' || (start === '0:0:0:0:0:0' && groups[6] !== 0)
+  const start = groups
+    .slice(0, 6)
+    .map((group) => group.toString(16))
+    .join(':')
+  const wraps =
+    /^0:0:0:0:(0:ffff|ffff:0)$/.test(start) ||
+    start === '64:ff9b:0:0:0:0' ||
+    (start === '0:0:0:0:0:0' && groups[6] !== 0)
   return wraps ? quad(groups[6], groups[7]) : text
 }
 

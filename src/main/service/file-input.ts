@@ -65,15 +65,32 @@ async function freshOf(work: Work): Promise<Fresh> {
   const place = work.sourceType === 's3' ? await bucketOf(work) : folderOf(work)
   const taken = (work.cursor as { taken?: Record<string, string> } | null | undefined)?.taken ?? {}
   const { files: found, covers } = await place.matching(config.path)
-  if (found.length === 0) throw failure('path_not_found', { path: config.path, base: work.sourceType === 's3' ? `the bucket ${String(work.source.bucket)}` : 'the tenant\'s folder' })
+  if (found.length === 0)
+    throw failure('path_not_found', {
+      path: config.path,
+      base: work.sourceType === 's3' ? `the bucket ${String(work.source.bucket)}` : "the tenant's folder",
+    })
   // What another pattern took stays taken. What this one would find and does not is gone, and is forgotten.
   const elsewhere = Object.entries(taken).filter(([name]) => !covers(name))
   const cursor = { taken: Object.fromEntries([...elsewhere, ...found.map((file) => [file.name, file.mark])]) }
-  return { place, found, fresh: work.draft ? firstOf(found) : config.mode === 'full' ? found : found.filter((file) => !isTaken(taken[file.name], file.mark)), cursor }
+  return {
+    place,
+    found,
+    fresh: work.draft
+      ? firstOf(found)
+      : config.mode === 'full'
+        ? found
+        : found.filter((file) => !isTaken(taken[file.name], file.mark)),
+    cursor,
+  }
 }
 
 /** Copies what is new as it is, in the order of its names. */
-export async function copyFresh(work: Work, folder: string, progress: Progress): Promise<{ of: unknown; bytes: number; share: number }> {
+export async function copyFresh(
+  work: Work,
+  folder: string,
+  progress: Progress,
+): Promise<{ of: unknown; bytes: number; share: number }> {
   const { place, found, fresh, cursor } = await freshOf(work)
   let bytes = 0
   for (const [i, path] of (await place.bring(fresh)).entries()) {
@@ -110,26 +127,62 @@ export async function bringFresh(work: Work): Promise<BroughtFiles> {
   const { place, found, fresh, cursor } = await freshOf(work)
   const paths = fresh.length === 0 ? [] : await place.bring(fresh)
   const [bytes, all] = [sizeOf(fresh), sizeOf(found)]
-  return { files: paths.map((path, i) => ({ path, name: fresh[i].name })), bytes, cursor, share: all === 0 ? 1 : bytes / all, found }
+  return {
+    files: paths.map((path, i) => ({ path, name: fresh[i].name })),
+    bytes,
+    cursor,
+    share: all === 0 ? 1 : bytes / all,
+    found,
+  }
 }
 
 const sizeOf = (files: InputFile[]): number => files.reduce((total, file) => total + file.size, 0)
 
 /** Files that match, each taken once unless the mode is `full`. Nothing new is a success. */
-export async function readFiles(work: Work, session: DuckSession, { staged, rejects, progress, now }: Target): Promise<Read> {
+export async function readFiles(
+  work: Work,
+  session: DuckSession,
+  { staged, rejects, progress, now }: Target,
+): Promise<Read> {
   const begun = now()
   const config = work.source as unknown as FilesConfig
   checkColumns(work.source)
   const { files, bytes, cursor, found } = await bringFresh(work)
-  if (files.length === 0) return { rows: 0, rejected: 0, bytes: 0, totalRows: 0, cursor, startupSeconds: now() - begun, nothingNew: true }
+  if (files.length === 0)
+    return {
+      rows: 0,
+      rejected: 0,
+      bytes: 0,
+      totalRows: 0,
+      cursor,
+      startupSeconds: now() - begun,
+      nothingNew: true,
+    }
   const paths = files.map((file) => file.path)
   await lockDown(session, [...new Set(paths.map((path) => dirname(path))), work.workFolder])
   progress(0, bytes, 'reading')
   const startupSeconds = now() - begun
   const limit = limitOf(work)
   const { format } = config
-  const result = format === 'parquet' ? await transfer(session, { format, paths, limit }, staged) : await readTexts(session, { settings: { ...config, format }, files, limit, staged, rejects, memoryBytes: sessionBytes(work), progress })
-  return { ...result, bytes: work.draft ? 0 : bytes, totalRows: work.draft ? await rowsOf(paths[0], found) : result.rows, cursor, startupSeconds }
+  const result =
+    format === 'parquet'
+      ? await transfer(session, { format, paths, limit }, staged)
+      : await readTexts(session, {
+          settings: { ...config, format },
+          files,
+          limit,
+          staged,
+          rejects,
+          memoryBytes: sessionBytes(work),
+          progress,
+        })
+  return {
+    ...result,
+    bytes: work.draft ? 0 : bytes,
+    totalRows: work.draft ? await rowsOf(paths[0], found) : result.rows,
+    cursor,
+    startupSeconds,
+  }
 }
 
 function firstOf(files: InputFile[]): InputFile[] {
@@ -164,10 +217,13 @@ function folderOf(work: Work): FilePlace {
       for (const one of names.toSorted()) {
         const path = await tenantPath(join(base, one), { ...roots, allowed: [...work.allowedPaths, base] })
         const info = await stat(path).catch(() => undefined)
-        if (info?.isFile() === true) files.push({ name: path, size: info.size, mark: `${info.size}:${Math.floor(info.mtimeMs)}` })
+        if (info?.isFile() === true)
+          files.push({ name: path, size: info.size, mark: `${info.size}:${Math.floor(info.mtimeMs)}` })
       }
       const covers = (name: string): boolean =>
-        rest === '' ? name === base : name.startsWith(`${base}/`) && matchesGlob(name.slice(base.length + 1), rest)
+        rest === ''
+          ? name === base
+          : name.startsWith(`${base}/`) && matchesGlob(name.slice(base.length + 1), rest)
       return { files, covers }
     },
   }
@@ -175,7 +231,12 @@ function folderOf(work: Work): FilePlace {
 
 /** Objects of a bucket, copied to the execution's folder before they are read. */
 async function bucketOf(work: Work): Promise<FilePlace> {
-  const store = await openTenantStore({ ...(work.source as unknown as StoreConfig), type: 's3', path: '' }, work.sourceSecret, join(work.workFolder, 'objects'), copyName)
+  const store = await openTenantStore(
+    { ...(work.source as unknown as StoreConfig), type: 's3', path: '' },
+    work.sourceSecret,
+    join(work.workFolder, 'objects'),
+    copyName,
+  )
   return {
     async matching(pattern) {
       const path = pattern.replace(/^\/+/, '')
@@ -184,7 +245,11 @@ async function bucketOf(work: Work): Promise<FilePlace> {
       // A key with a slash at its end is how consoles show an empty folder.
       const isMeant = ({ name }: { name: string }): boolean => !name.endsWith('/') && matchesGlob(name, path)
       const objects = one === undefined ? (await store.list(fixed)).filter(isMeant) : [one]
-      const files = objects.map(({ name, size, modifiedMs, tag }) => ({ name, size, mark: [size, modifiedMs, ...(tag === undefined ? [] : [tag])].join(':') }))
+      const files = objects.map(({ name, size, modifiedMs, tag }) => ({
+        name,
+        size,
+        mark: [size, modifiedMs, ...(tag === undefined ? [] : [tag])].join(':'),
+      }))
       return { files, covers: (name) => name === path || matchesGlob(name, path) }
     },
     async bring(files) {

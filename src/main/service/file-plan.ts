@@ -51,7 +51,8 @@ export async function planFiles(settings: FileSettings, paths: string[]): Promis
       : fileColumns(settings.columns, settings.format, settings.header !== false)
   if (settings.format === 'csv') return planCsv(settings, paths, declared)
   const path =
-    settings.format === 'json' && /^\s*\[/.test((await headOf(paths[0], datasetOf(settings, '', []))).bytes.toString())
+    settings.format === 'json' &&
+    /^\s*\[/.test((await headOf(paths[0], datasetOf(settings, '', []))).bytes.toString())
       ? '$[*]'
       : '$'
   const dataset = datasetOf(settings, path, declared === undefined ? [] : ['*'])
@@ -133,7 +134,8 @@ function withHeader(dataset: Dataset, declared: FileColumn[], names: string[], p
     })
   const byPath = Map.groupBy(declared, ({ column }) => column.path)
   const taken = new Set(declared.map(({ column }) => column.name.toLowerCase()))
-  const other = (address: string): FileColumn => textColumn(freeName(nameOf(dataset, address), taken), address)
+  const other = (address: string): FileColumn =>
+    textColumn(freeName(nameOf(dataset, address), taken), address)
   return [...names.flatMap((one) => byPath.get(one) ?? [other(one)]), ...missing]
 }
 
@@ -163,7 +165,10 @@ function firstNames(
   if (!header) {
     const first = firstRecordOf(bytes, { delimiter, quote, isAll })
     if (first === undefined) return undefined
-    return { names: Array.from({ length: first.fields }, (_, i) => String(i + 1)), isOneLine: first.isOneLine }
+    return {
+      names: Array.from({ length: first.fields }, (_, i) => String(i + 1)),
+      isOneLine: first.isOneLine,
+    }
   }
   const text = `${bytes.toString('utf8')}${isAll ? '\n' : ''}`.replace(/^[\r\n]+/, '')
   const names = headerOf(text, delimiter, quote)?.names

@@ -116,7 +116,8 @@ async function valuesOf(dataset: Dataset, columns: Column[], paths: string[]): P
       for (let i = 0; i < columns.length; i += 1) {
         const cell = (row * columns.length + i) * 2
         const [start, length] = [records.cells[cell], records.cells[cell + 1]]
-        if (length > 0 && values[i].length < SAMPLE_VALUES) values[i].push(slab.bytes.toString('utf8', start, start + length))
+        if (length > 0 && values[i].length < SAMPLE_VALUES)
+          values[i].push(slab.bytes.toString('utf8', start, start + length))
       }
     }
   })

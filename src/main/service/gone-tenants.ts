@@ -1,6 +1,6 @@
 /** Ends what still waits or runs for jobs that are deleted and tenants that are suspended or deleted. */
-import { openOfTheGone } from '../../state/jobs.ts'
-import { cancel } from '../../state/runs.ts'
+import { openOfTheGone } from '../../state/executions.ts'
+import { cancel } from '../../state/runs/cancellation.ts'
 import type { Context } from './context.ts'
 
 /** All there is, of one tenant or of all; what cannot be cancelled now is left to the next round. */

@@ -20,47 +20,97 @@ interface Setting {
 }
 
 const SOURCE_SETTINGS: Record<string, Setting[]> = {
-  postgres: [{ name: 'host', example: '"host": "pg.example.com"' }, { name: 'database', example: '"database": "shop"' }, { name: 'table', example: '"table": "public.orders"' }],
-  mysql: [{ name: 'host', example: '"host": "db.example.com"' }, { name: 'database', example: '"database": "shop"' }, { name: 'table', example: '"table": "orders"' }],
-  s3: [{ name: 'bucket', example: '"bucket": "landing"' }, { name: 'path', example: '"path": "orders/*.csv"' }, { name: 'format', example: '"format": "csv"' }],
-  files: [{ name: 'path', example: '"path": "/data/orders/*.csv"' }, { name: 'format', example: '"format": "csv"' }],
+  postgres: [
+    { name: 'host', example: '"host": "pg.example.com"' },
+    { name: 'database', example: '"database": "shop"' },
+    { name: 'table', example: '"table": "public.orders"' },
+  ],
+  mysql: [
+    { name: 'host', example: '"host": "db.example.com"' },
+    { name: 'database', example: '"database": "shop"' },
+    { name: 'table', example: '"table": "orders"' },
+  ],
+  s3: [
+    { name: 'bucket', example: '"bucket": "landing"' },
+    { name: 'path', example: '"path": "orders/*.csv"' },
+    { name: 'format', example: '"format": "csv"' },
+  ],
+  files: [
+    { name: 'path', example: '"path": "/data/orders/*.csv"' },
+    { name: 'format', example: '"format": "csv"' },
+  ],
   sftp: [{ name: 'host', example: '"host": "sftp.example.com"' }],
   kafka: [],
 }
 const DESTINATION_SETTINGS: Record<string, Setting[]> = {
   local: [{ name: 'path', example: '"path": "/data/lake/orders"' }],
-  s3: [{ name: 'bucket', example: '"bucket": "data-lake"' }, { name: 'path', example: '"path": "/ingestion/orders/"' }],
-  hdfs: [{ name: 'host', example: '"host": "namenode.example.com"' }, { name: 'path', example: '"path": "/ingestion/orders"' }],
+  s3: [
+    { name: 'bucket', example: '"bucket": "data-lake"' },
+    { name: 'path', example: '"path": "/ingestion/orders/"' },
+  ],
+  hdfs: [
+    { name: 'host', example: '"host": "namenode.example.com"' },
+    { name: 'path', example: '"path": "/ingestion/orders"' },
+  ],
   zones: [],
 }
 
 const LEAST_ZONES_GB = 2
 
 /** Throws the first thing that is wrong, by name and with an example. */
-export async function checkJob({ secrets, now, checker }: Context, tenantId: string, job: JobFields): Promise<void> {
+export async function checkJob(
+  { secrets, now, checker }: Context,
+  tenantId: string,
+  job: JobFields,
+): Promise<void> {
   await checker.check(tenantId, job, now())
   for (const config of [job.source_config, job.destination_config]) {
     const name = config.credentials_secret
-    if (name !== undefined && !(await secrets.names(tenantId)).includes(String(name))) throw failure('secret_not_found', { name: String(name).slice(0, 100) })
+    if (name !== undefined && !(await secrets.names(tenantId)).includes(String(name)))
+      throw failure('secret_not_found', { name: String(name).slice(0, 100) })
   }
 }
 
-/** What can be said by the settings alone. Takes as long as a tenant's text makes it: call it where nothing else waits. */
+/**
+ * What can be said by the settings alone. Takes as long as a tenant's text makes it: call it where nothing
+ * else waits.
+ */
 export function checkSettings(job: JobFields, now: Date): void {
   const type = String(job.destination_config.type ?? '').slice(0, 40)
   if (type === 'zones') {
     declaredDataset(job.source_type, job.source_config)
-    if (isFetched(job.source_type, job.source_config)) need('source_config', job.source_config, (SOURCE_SETTINGS[job.source_type] ?? []).filter((one) => one.name !== 'format'))
-  } else if (job.source_type === 'kafka') throw failure('setting_missing', { where: 'destination_config', setting: 'type zones: messages land in RAW, exactly once', example: '"destination_config": { "type": "zones" }' })
+    if (isFetched(job.source_type, job.source_config))
+      need(
+        'source_config',
+        job.source_config,
+        (SOURCE_SETTINGS[job.source_type] ?? []).filter((one) => one.name !== 'format'),
+      )
+  } else if (job.source_type === 'kafka')
+    throw failure('setting_missing', {
+      where: 'destination_config',
+      setting: 'type zones: messages land in RAW, exactly once',
+      example: '"destination_config": { "type": "zones" }',
+    })
   else need('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
-  if (!Object.hasOwn(DESTINATION_SETTINGS, type)) throw failure('setting_missing', { where: 'destination_config', setting: type === '' ? 'a type' : `a type that is known, not ${type}`, example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}` })
+  if (!Object.hasOwn(DESTINATION_SETTINGS, type))
+    throw failure('setting_missing', {
+      where: 'destination_config',
+      setting: type === '' ? 'a type' : `a type that is known, not ${type}`,
+      example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}`,
+    })
   need('destination_config', job.destination_config, DESTINATION_SETTINGS[type])
   if (job.source_type === 'postgres' || job.source_type === 'mysql') checkDatabase(job.source_config)
-  const documents = ['files', 's3'].includes(job.source_type) && type !== 'zones' && isDocuments(job.source_config)
+  const documents =
+    ['files', 's3'].includes(job.source_type) && type !== 'zones' && isDocuments(job.source_config)
   if (documents) declaredDataset(job.source_type, job.source_config, true)
   else if (['files', 's3'].includes(job.source_type) && type !== 'zones') checkColumns(job.source_config)
   const { memory_gb: memory } = job.resource_requirements as unknown as ResourceRequirements
-  if (type === 'zones' && memory < LEAST_ZONES_GB) throw failure('setting_missing', { where: 'resource_requirements', setting: `memory_gb of ${LEAST_ZONES_GB} or more: a stream and the batch beside it take 1.3 GB`, example: `"memory_gb": ${LEAST_ZONES_GB}` })
+  if (type === 'zones' && memory < LEAST_ZONES_GB)
+    throw failure('setting_missing', {
+      where: 'resource_requirements',
+      setting: `memory_gb of ${LEAST_ZONES_GB} or more: a stream and the batch beside it take 1.3 GB`,
+      example: `"memory_gb": ${LEAST_ZONES_GB}`,
+    })
   nextTick(job.schedule_cron, now)
   timingOf(job.resource_requirements as unknown as ResourceRequirements, now)
 }
@@ -72,5 +122,7 @@ function checkDatabase(config: Record<string, unknown>): void {
 }
 
 function need(where: string, config: Record<string, unknown>, settings: Setting[]): void {
-  for (const { name, example } of settings) if (typeof config[name] !== 'string' || config[name] === '') throw failure('setting_missing', { where, setting: name, example })
+  for (const { name, example } of settings)
+    if (typeof config[name] !== 'string' || config[name] === '')
+      throw failure('setting_missing', { where, setting: name, example })
 }

@@ -41,7 +41,10 @@ export interface OpenOptions {
 
 export interface OpenService {
   service: Service
-  /** The same use cases for dry runs: they check all that is checked, answer what would be answered, and change nothing. */
+  /**
+   * The same use cases for dry runs: they check all that is checked, answer what would be answered, and
+   * change nothing.
+   */
   rehearsal: Service
   context: Context
   close(): Promise<void>
@@ -77,22 +80,49 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
   }
   await refreshCapacity(context)
   await gate.transact((tx) => ensureSlots(tx, context.capacity, gridAt(now().getTime(), context.slots)))
-  const rehearsal = { ...context, gate: rehearsing(gate), capacity: { ...context.capacity }, secrets: rehearsingSecrets(context.secrets) }
-  return { service: casesOf(context), rehearsal: casesOf(rehearsal), context, close: async () => {
-    await context.learner.close()
-    await context.checker.close()
-    await gate.close()
-  } }
+  const rehearsal = {
+    ...context,
+    gate: rehearsing(gate),
+    capacity: { ...context.capacity },
+    secrets: rehearsingSecrets(context.secrets),
+  }
+  return {
+    service: casesOf(context),
+    rehearsal: casesOf(rehearsal),
+    context,
+    close: async () => {
+      await context.learner.close()
+      await context.checker.close()
+      await gate.close()
+    },
+  }
 }
 
 function casesOf(context: Context): Service {
-  return { version: context.version, ready: () => readiness(context.gate), serviceMetrics: context.metrics.text, answered: context.metrics.answered, ...tenantCases(context), ...purchaseCases(context), ...jobCases(context), ...executionCases(context), ...estimationCases(context), ...secretCases(context), ...webhookCases(context), ...tierCases(context), ...planCases(context), ...capacityCases(context) }
+  return {
+    version: context.version,
+    ready: () => readiness(context.gate),
+    serviceMetrics: context.metrics.text,
+    answered: context.metrics.answered,
+    ...tenantCases(context),
+    ...purchaseCases(context),
+    ...jobCases(context),
+    ...executionCases(context),
+    ...estimationCases(context),
+    ...secretCases(context),
+    ...webhookCases(context),
+    ...tierCases(context),
+    ...planCases(context),
+    ...capacityCases(context),
+  }
 }
 
 /** Ready: the database answers and the slots reach ahead. */
 async function readiness(gate: Gate): Promise<{ ready: boolean; checks: Record<string, string> }> {
   try {
-    const { rows } = await sql<{ slots: number }>`SELECT count(*)::int AS slots FROM capacity_slots WHERE time_slot > now()`.execute(gate.service)
+    const { rows } = await sql<{
+      slots: number
+    }>`SELECT count(*)::int AS slots FROM capacity_slots WHERE time_slot > now()`.execute(gate.service)
     const slots = rows[0].slots >= NAMESPACES.length
     return { ready: slots, checks: { database: 'ok', slots: slots ? 'ok' : 'none ahead: no scheduler runs' } }
   } catch (error) {

@@ -1,4 +1,7 @@
-/** Parquet files as bytes: several of one schema into one, by copying their row groups, and a text of ours in a footer. Nothing is decoded. */
+/**
+ * Parquet files as bytes: several of one schema into one, by copying their row groups, and a text of ours in
+ * a footer. Nothing is decoded.
+ */
 import { open, type FileHandle } from 'node:fs/promises'
 import { failure } from '../../core/errors.ts'
 import { createFooterJoin, MAGIC, noteOf, TAIL_BYTES, withNote } from '../../formats/parquet/footer.ts'
@@ -12,9 +15,15 @@ export async function joinFiles(parts: string[], output: string): Promise<void> 
   for (const path of parts) {
     await using from = await open(path)
     const { footer, at } = await lastOf(from, path)
-    if (!join.add(footer, end - MAGIC.length)) throw failure('internal', { reason: `${path} has another schema than ${parts[0]}` })
+    if (!join.add(footer, end - MAGIC.length))
+      throw failure('internal', { reason: `${path} has another schema than ${parts[0]}` })
     if (at === MAGIC.length) continue
-    for await (const chunk of from.createReadStream({ start: MAGIC.length, end: at - 1, autoClose: false, highWaterMark: 1 << 20 })) {
+    for await (const chunk of from.createReadStream({
+      start: MAGIC.length,
+      end: at - 1,
+      autoClose: false,
+      highWaterMark: 1 << 20,
+    })) {
       await to.appendFile(chunk as Buffer)
       end += (chunk as Buffer).length
     }
@@ -32,7 +41,10 @@ export async function noteInto(path: string, text: string): Promise<void> {
 }
 
 /** The text under our key, read through `range` ([start, end) of the file). */
-export async function noteFrom(size: number, range: (start: number, end: number) => Promise<Buffer | undefined>): Promise<string | undefined> {
+export async function noteFrom(
+  size: number,
+  range: (start: number, end: number) => Promise<Buffer | undefined>,
+): Promise<string | undefined> {
   const tail = await range(Math.max(0, size - TAIL_BYTES), size)
   if (tail?.length !== TAIL_BYTES || tail.toString('latin1', 4) !== MAGIC) return undefined
   const footer = await range(size - TAIL_BYTES - tail.readUInt32LE(), size - TAIL_BYTES)
@@ -51,7 +63,8 @@ async function lastOf(file: FileHandle, path: string): Promise<{ footer: Buffer;
   const tail = Buffer.alloc(TAIL_BYTES)
   await file.read(tail, 0, TAIL_BYTES, size - TAIL_BYTES)
   const length = tail.readUInt32LE()
-  if (tail.toString('latin1', 4) !== MAGIC || length > size - TAIL_BYTES - MAGIC.length) throw failure('internal', { reason: `${path} is no Parquet file` })
+  if (tail.toString('latin1', 4) !== MAGIC || length > size - TAIL_BYTES - MAGIC.length)
+    throw failure('internal', { reason: `${path} is no Parquet file` })
   const footer = Buffer.alloc(length)
   await file.read(footer, 0, length, size - TAIL_BYTES - length)
   return { footer, at: size - TAIL_BYTES - length }

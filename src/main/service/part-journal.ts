@@ -1,4 +1,7 @@
-/** Which parts of a table this execution has read, kept beside their files: an attempt that breaks is gone on with by the next one. */
+/**
+ * Which parts of a table this execution has read, kept beside their files: an attempt that breaks is gone on
+ * with by the next one.
+ */
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ReadMoment } from '../../connectors/table-source.ts'
@@ -54,8 +57,8 @@ export async function openPartJournal(workFolder: string): Promise<PartJournal> 
 }
 
 /**
- * Moves what one attempt has kept to the folder of the next, each finished part by itself: what is half written stays behind, for whoever
- * wrote it may still do so.
+ * Moves what one attempt has kept to the folder of the next, each finished part by itself: what is half
+ * written stays behind, for whoever wrote it may still do so.
  */
 export async function adoptParts(from: string, to: string): Promise<void> {
   const [old, own] = [join(from, PARTS_FOLDER), join(to, PARTS_FOLDER)]
@@ -96,6 +99,10 @@ async function appendLine(path: string, value: unknown, flags = 'a'): Promise<vo
 /** A last line that was cut off is none. */
 async function readJournal(path: string): Promise<PartJournal['earlier']> {
   const text = await readFile(path, 'utf8').catch(() => '')
-  const [moment, ...parts] = text.slice(0, text.lastIndexOf('\n') + 1).split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as unknown)
+  const [moment, ...parts] = text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as unknown)
   return moment === undefined ? undefined : { moment: moment as ReadMoment, parts: parts as DonePart[] }
 }

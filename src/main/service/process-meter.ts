@@ -9,7 +9,10 @@ export interface Measured {
 /** Ticks of /proc/PID/stat are hundredths of a second on Linux (sysconf(_SC_CLK_TCK)). */
 const TICK_MICROS = 10_000n
 
-/** CPU time so far, of ended descendants too, and resident memory now. Undefined when the process is gone or there is no /proc. */
+/**
+ * CPU time so far, of ended descendants too, and resident memory now. Undefined when the process is gone or
+ * there is no /proc.
+ */
 export function measure(pid: number): Measured | undefined {
   const own = statOf(pid)
   if (own === undefined) return undefined
@@ -26,7 +29,8 @@ export function measure(pid: number): Measured | undefined {
 function statOf(pid: number): { ticks: bigint; memoryBytes: number } | undefined {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
-    // Fields 14 to 17: its own user and system time and those of children it has waited for; 24: resident pages.
+    // Fields 14 to 17: its own user and system time and those of children it has waited for; 24: resident
+    // pages.
     const ticks = BigInt(fields[11]) + BigInt(fields[12]) + BigInt(fields[13]) + BigInt(fields[14])
     return { ticks, memoryBytes: Number(fields[21]) * 4_096 }
   } catch {
@@ -36,7 +40,13 @@ function statOf(pid: number): { ticks: bigint; memoryBytes: number } | undefined
 
 function childrenOf(pid: number): number[] {
   try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter((one) => one !== '').map(Number))
+    return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8')
+        .trim()
+        .split(' ')
+        .filter((one) => one !== '')
+        .map(Number),
+    )
   } catch {
     return []
   }

@@ -62,7 +62,8 @@ async function isPlainText(path: string): Promise<boolean> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0)
   const head = buffer.subarray(0, bytesRead)
   const first = head[0] === 0xef ? head[3] : head[0]
-  const isMarked = packingOf(head, 0, head.length) !== undefined || foreignKind(head) !== undefined || isUtf16(head)
+  const isMarked =
+    packingOf(head, 0, head.length) !== undefined || foreignKind(head) !== undefined || isUtf16(head)
   return bytesRead > 0 && !isMarked && !head.includes(0) && first !== 0x0a && first !== 0x0d
 }
 

@@ -17,31 +17,39 @@ import { startRunner } from './runner.ts'
 import { startScheduler, type Loop } from './scheduler.ts'
 import { ensureSelfBenchmark } from './self-benchmark.ts'
 
+type Api = Awaited<ReturnType<typeof createApi>>
+type Log = (event: Record<string, unknown>) => void
+
 /** How long requests that are under way may take to get their answers when the service stops. */
 const CLOSE_MS = 10_000
 
-/** Starts it; resolves when requests are answered. `stop` ends it after what runs has ended or was given back. */
+/**
+ * Starts it; resolves when requests are answered. `stop` ends it after what runs has ended or was given back.
+ */
 export async function serve(version: string, { roles, listen, databaseUrl }: ServeOptions): Promise<Served> {
   const home = homeFolder()
   await mkdir(home, { recursive: true })
   const unlock = databaseUrl === undefined ? await lockJob('serve') : async (): Promise<void> => undefined
   const logger = createLogger()
-  const log = ({ level, ...event }: Record<string, unknown>): void => void (level === 'error' ? logger.error(event) : logger.warn(event))
+  const log: Log = ({ level, ...event }) =>
+    void (level === 'error' ? logger.error(event) : logger.warn(event))
   let postgres: PostgresServer | undefined
   try {
     postgres = databaseUrl === undefined ? await startPostgres({ home }) : undefined
-    const opened = await openService({ databaseUrl: databaseUrl ?? (postgres as PostgresServer).url, home, version })
+    const opened = await openService({
+      databaseUrl: databaseUrl ?? (postgres as PostgresServer).url,
+      home,
+      version,
+    })
     const tokenFile = await operatorToken(opened.context)
     const loops: Loop[] = []
     const api = roles.includes('api') ? await createApi({ ...opened, log }) : undefined
-    const address = await api?.listen({ host: listen.host, port: listen.port }).catch(async (error: NodeJS.ErrnoException) => {
-      await opened.close()
-      throw error.code === 'EADDRINUSE' ? failure('port_in_use', { port: listen.port, option: '--listen' }, error) : error
-    })
+    const address = api === undefined ? undefined : await listenAt(api, listen, opened)
     if (roles.includes('scheduler')) loops.push(startScheduler(opened.context, log))
-    // Estimates by rule do without it until it is known.
     const stopping = new AbortController()
-    const measuring = roles.includes('scheduler') ? ensureSelfBenchmark(opened.context.gate.service, home, stopping.signal).catch((error: unknown) => stopping.signal.aborted || log({ level: 'warn', event: 'self_benchmark.failed', reason: reasonOf(error) })) : undefined
+    const measuring = roles.includes('scheduler')
+      ? measureMachine(opened.context, log, stopping.signal)
+      : undefined
     if (roles.includes('runner')) loops.push(startRunner(opened.context, log))
     const place = join(home, 'service.json')
     if (address !== undefined) await writeFile(place, JSON.stringify({ address, pid: process.pid }))
@@ -71,14 +79,46 @@ export async function serve(version: string, { roles, listen, databaseUrl }: Ser
   }
 }
 
+/** Returns the address. What was opened for the API is closed when it cannot be had. */
+async function listenAt(
+  api: Api,
+  { host, port }: ServeOptions['listen'],
+  opened: { close(): Promise<void> },
+): Promise<string> {
+  try {
+    return await api.listen({ host, port })
+  } catch (error) {
+    await opened.close()
+    throw (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      ? failure('port_in_use', { port, option: '--listen' }, error)
+      : error
+  }
+}
+
+/** Beside everything else: estimates by rule do without it until it is known. */
+async function measureMachine({ gate, home }: Context, log: Log, stopping: AbortSignal): Promise<void> {
+  try {
+    await ensureSelfBenchmark(gate.service, home, stopping)
+  } catch (error) {
+    if (!stopping.aborted) log({ level: 'warn', event: 'self_benchmark.failed', reason: reasonOf(error) })
+  }
+}
+
 /** The first operator's token, made once and kept where only the user of this installation can read it. */
 async function operatorToken({ gate, home }: Context): Promise<string> {
   const path = join(home, 'operator.token')
   if (existsSync(path)) {
-    const known = await gate.service.selectFrom('access_tokens').select('token_id').where('role', '=', 'operator').limit(1).executeTakeFirst()
+    const known = await gate.service
+      .selectFrom('access_tokens')
+      .select('token_id')
+      .where('role', '=', 'operator')
+      .limit(1)
+      .executeTakeFirst()
     if (known !== undefined && readFileSync(path, 'utf8').startsWith('hr_')) return path
   }
-  const { token } = await gate.transact((tx) => createToken(tx, { tenantId: undefined, name: 'operator', role: 'operator', actor: 'installation' }))
+  const { token } = await gate.transact((tx) =>
+    createToken(tx, { tenantId: undefined, name: 'operator', role: 'operator', actor: 'installation' }),
+  )
   await writeWhole(path, `${token}\n`)
   return path
 }

@@ -8,7 +8,9 @@ import type { Context } from './context.ts'
 import { logFolder, logPath } from './executions.ts'
 
 const GB = 1024 ** 3
-/** A folder is measured again when so much time has gone by, and a hundred times as long as measuring it took. */
+/**
+ * A folder is measured again when so much time has gone by, and a hundred times as long as measuring it took.
+ */
 const MEASURE = { againMs: 30_000, times: 100 }
 
 export interface StorageMeter {

@@ -1,4 +1,7 @@
-/** One execution of a transfer: from its source into one Parquet file, published whole under the execution's name or not at all. */
+/**
+ * One execution of a transfer: from its source into one Parquet file, published whole under the execution's
+ * name or not at all.
+ */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { thousandths } from '../../core/amounts.ts'
@@ -18,23 +21,45 @@ export async function runTransfer(asked: Work, progress: Progress, now: () => nu
   if (before !== undefined) return before
   const unknown = asked.draft ? undefined : await unknownOutput(place, asked)
   const source = sourceName(asked.sourceType, asked.source)
-  const work: Work = { ...asked, cursor: positionIn(source, newestIn(source, [unknown?.cursor, asked.cursor])) }
-  if (unknown?.cursor !== undefined) process.stdout.write(`reads on from ${unknown.receipt.output[0]}, which the service did not know of\n`)
+  const work: Work = {
+    ...asked,
+    cursor: positionIn(source, newestIn(source, [unknown?.cursor, asked.cursor])),
+  }
+  if (unknown?.cursor !== undefined)
+    process.stdout.write(`reads on from ${unknown.receipt.output[0]}, which the service did not know of\n`)
   const staged = join(work.workFolder, 'data.parquet')
   const rejects = join(work.workFolder, 'rejects.parquet')
   await mkdir(work.workFolder, { recursive: true })
   const read = await readSource(work, { staged, rejects, progress, now })
   const share = read.totalRows > 0 ? Math.min(1, read.rows / read.totalRows) : 1
-  const seconds = (): Pick<Receipt, 'work_seconds' | 'startup_seconds'> => ({ work_seconds: thousandths(now() - started - read.startupSeconds), startup_seconds: thousandths(read.startupSeconds) })
+  const seconds = (): Pick<Receipt, 'work_seconds' | 'startup_seconds'> => ({
+    work_seconds: thousandths(now() - started - read.startupSeconds),
+    startup_seconds: thousandths(read.startupSeconds),
+  })
   const receipt: Receipt = {
-    rows: read.rows, rejected: read.rejected, bytes_read: read.bytes, bytes_written: 0, output: [], ...seconds(),
+    rows: read.rows,
+    rejected: read.rejected,
+    bytes_read: read.bytes,
+    bytes_written: 0,
+    output: [],
+    ...seconds(),
     ...(read.partsKept === undefined || read.partsKept === 0 ? {} : { parts_kept: read.partsKept }),
-    ...(work.draft ? { sample_share: share, estimated_seconds: Math.max(1, thousandths(work.estimatedMinutes * 60 * share)) } : {}),
+    ...(work.draft
+      ? {
+          sample_share: share,
+          estimated_seconds: Math.max(1, thousandths(work.estimatedMinutes * 60 * share)),
+        }
+      : {}),
   }
-  const cursor: JobPosition | undefined = work.draft || read.cursor === undefined ? undefined : { source, at: read.cursor, by: work.executionId }
+  const cursor: JobPosition | undefined =
+    work.draft || read.cursor === undefined ? undefined : { source, at: read.cursor, by: work.executionId }
   const outcome: Outcome = { receipt, cursor }
   if (read.nothingNew === true) return outcome
-  const published = await publish(place, work, { staged, rejects: read.rejected > 0 ? rejects : undefined, outcome })
+  const published = await publish(place, work, {
+    staged,
+    rejects: read.rejected > 0 ? rejects : undefined,
+    outcome,
+  })
   return { ...published, receipt: { ...published.receipt, ...seconds() } }
 }
 
@@ -48,6 +73,10 @@ export async function readSource(work: Work, target: Target): Promise<Read> {
     const { readDocuments } = await import('./document-input.ts')
     return readDocuments(work, target)
   }
-  if (work.sourceType === 'files' || work.sourceType === 's3') return inSession(work, (session) => readFiles(work, session, target))
-  throw failure('not_supported', { feature: `${work.sourceType} as source of an execution`, instead: 'Use postgres, mysql, s3 or files; kafka goes into the zones.' })
+  if (work.sourceType === 'files' || work.sourceType === 's3')
+    return inSession(work, (session) => readFiles(work, session, target))
+  throw failure('not_supported', {
+    feature: `${work.sourceType} as source of an execution`,
+    instead: 'Use postgres, mysql, s3 or files; kafka goes into the zones.',
+  })
 }

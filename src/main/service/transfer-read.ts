@@ -34,7 +34,11 @@ export const sessionBytes = (work: Work): number => Math.floor(work.memoryBytes 
 
 /** A session of the execution for as long as the action takes. */
 export async function inSession<T>(work: Work, action: (session: DuckSession) => Promise<T>): Promise<T> {
-  const session = await openSession({ memoryBytes: sessionBytes(work), threads: work.threads, spillFolder: join(work.workFolder, 'spill') })
+  const session = await openSession({
+    memoryBytes: sessionBytes(work),
+    threads: work.threads,
+    spillFolder: join(work.workFolder, 'spill'),
+  })
   try {
     return await action(session)
   } finally {
@@ -45,4 +49,5 @@ export async function inSession<T>(work: Work, action: (session: DuckSession) =>
 const DEFAULT_SAMPLE_ROWS = 10_000
 
 /** Rows that a draft takes at most. */
-export const limitOf = (work: Work): number | undefined => (work.draft ? Number(work.source.sample_rows ?? DEFAULT_SAMPLE_ROWS) : undefined)
+export const limitOf = (work: Work): number | undefined =>
+  work.draft ? Number(work.source.sample_rows ?? DEFAULT_SAMPLE_ROWS) : undefined

@@ -1,4 +1,7 @@
-/** What goes to the child that runs an execution, and what it says. By IPC only: secrets are never in arguments or environment. */
+/**
+ * What goes to the child that runs an execution, and what it says. By IPC only: secrets are never in
+ * arguments or environment.
+ */
 export interface Work {
   executionId: string
   jobId: string
@@ -10,7 +13,10 @@ export interface Work {
   destinationSecret: Record<string, string> | undefined
   /** The job's position (job-position.ts), as it is kept; for who reads the source, its own. */
   cursor: unknown
-  /** The job's last execution that succeeded, or what an id as old as the job begins with: what was published after it, the database does not know. */
+  /**
+   * The job's last execution that succeeded, or what an id as old as the job begins with: what was published
+   * after it, the database does not know.
+   */
   knownUntil: string
   /** A draft: on a sample, into a scratch folder. */
   draft: boolean
@@ -43,7 +49,10 @@ export interface Receipt {
   /** Of a draft: how much of the whole the sample is, and what the estimate gives for it. */
   sample_share?: number
   estimated_seconds?: number
-  /** Into the zones: messages (files) read, what came twice, RAW's version at the end, rows of Processed, and how old the newest message ever was when readers saw it. */
+  /**
+   * Into the zones: messages (files) read, what came twice, RAW's version at the end, rows of Processed, and
+   * how old the newest message ever was when readers saw it.
+   */
   messages?: number
   duplicates?: number
   raw_version?: number
@@ -57,7 +66,9 @@ export interface Outcome {
   cursor?: unknown
 }
 
-/** Tells how far it is; `freshnessMs` of a stream: the age of the newest message when readers could see it. */
+/**
+ * Tells how far it is; `freshnessMs` of a stream: the age of the newest message when readers could see it.
+ */
 export type Progress = (rows: number, bytes: number, phase: string, freshnessMs?: number) => void
 
 export type FromChild =

@@ -1,7 +1,8 @@
 /**
- * Sources that are not folders or topics, on their way into the zones: what is new is fetched into a folder of its own in the job's inbox,
- * whole or not at all, with the cursor that goes with it; from there it is a folder like any other, each file once. A next attempt finds
- * what was fetched, and reads on; a next execution takes up what one before it left.
+ * Sources that are not folders or topics, on their way into the zones: what is new is fetched into a folder
+ * of its own in the job's inbox, whole or not at all, with the cursor that goes with it; from there it is a
+ * folder like any other, each file once. A next attempt finds what was fetched, and reads on; a next
+ * execution takes up what one before it left.
  */
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'

@@ -1,6 +1,7 @@
 /**
- * Who may see what, decided by the database again: `headrace_app` serves tenants and sees the rows of the tenant that its session
- * names, none when it names none; `headrace_service` runs the scheduler and serves operators. Neither owns anything.
+ * Who may see what, decided by the database again: `headrace_app` serves tenants and sees the rows of the
+ * tenant that its session names, none when it names none; `headrace_service` runs the scheduler and serves
+ * operators. Neither owns anything.
  */
 export const sql = String.raw`
 DO $$ BEGIN CREATE ROLE headrace_app NOLOGIN NOSUPERUSER NOBYPASSRLS NOINHERIT; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;

@@ -1,6 +1,7 @@
 /**
- * Only topics and folders can be read all the time; what must be fetched (tables, buckets, Parquet) is read when it is run, also without
- * a schedule. The form of source-kinds.ts's isFetched in SQL. Dropping the column drops its index.
+ * Only topics and folders can be read all the time; what must be fetched (tables, buckets, Parquet) is read
+ * when it is run, also without a schedule. The form of source-kinds.ts's isFetched in SQL. Dropping the
+ * column drops its index.
  */
 export const sql = `
 ALTER TABLE ingestion_jobs DROP COLUMN continuous;

@@ -1,6 +1,8 @@
 /**
- * The rival to reach: what an engineer writes by hand for this one topic. One fixed text around the values, no
- * configuration, no declaration, one process: fetch, compare, check the typed fields, drop repeated keys, fill the same columns, Parquet, fsync, and a manifest with the offsets. It shares our Kafka reader and our way into DuckDB.
+ * The rival to reach: what an engineer writes by hand for this one topic. One fixed text around the values,
+ * no configuration, no declaration, one process: fetch, compare, check the typed fields, drop repeated keys,
+ * fill the same columns, Parquet, fsync, and a manifest with the offsets. It shares our Kafka reader and our
+ * way into DuckDB.
  */
 import { mkdirSync, openSync, fsyncSync, closeSync, writeFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,14 +18,42 @@ import { createDedupWindow, hashBytes, hashHigh, hashLow } from '../../../src/pl
 
 const [, , brokers, topic, out] = process.argv
 const ROWS_PER_FILE = 245_760
-const client = createKafkaClient({ kind: 'kafka', brokers: [brokers], topic, start: 'earliest', tls: undefined, sasl: undefined })
+const client = createKafkaClient({
+  kind: 'kafka',
+  brokers: [brokers],
+  topic,
+  start: 'earliest',
+  tls: undefined,
+  sasl: undefined,
+})
 const info = await client.topic(topic)
 const ends = await client.offsetsAt(topic, info, -1)
-const reader = createKafkaReader({ client, topic, topicId: info.topicId, positions: [...ends].map(([partition]) => ({ partition, next: 0 })), onTrouble: () => undefined })
+const reader = createKafkaReader({
+  client,
+  topic,
+  topicId: info.topicId,
+  positions: [...ends].map(([partition]) => ({ partition, next: 0 })),
+  onTrouble: () => undefined,
+})
 const engine = await openStageEngine({ memoryBytes: 256 << 20, threads: 1, spillFolder: join(out, 'spill') })
 const text = (name: string) => ({ name, kind: 'text' as const, type: 'string' as const })
-const COLUMNS = [text('record_id'), text('title'), text('author_name'), text('author_country'), { name: 'publication_year', kind: 'int32' as const, type: 'integer' as const }, text('message_key'), { name: 'kafka_partition', kind: 'int32' as const, type: 'integer' as const }, { name: 'kafka_offset', kind: 'int64' as const, type: 'long' as const }, { name: 'ordinal', kind: 'int32' as const, type: 'integer' as const }, { name: 'message_time', kind: 'int64' as const, type: 'timestamp' as const }]
-const CONSTANTS = [{ name: 'topic', type: 'string' as const, value: topic }, { name: 'message_id', type: 'string' as const, sameAs: 'message_key' }, { name: 'ingest_time', type: 'timestamp' as const, value: new Date().toISOString() }]
+const COLUMNS = [
+  text('record_id'),
+  text('title'),
+  text('author_name'),
+  text('author_country'),
+  { name: 'publication_year', kind: 'int32' as const, type: 'integer' as const },
+  text('message_key'),
+  { name: 'kafka_partition', kind: 'int32' as const, type: 'integer' as const },
+  { name: 'kafka_offset', kind: 'int64' as const, type: 'long' as const },
+  { name: 'ordinal', kind: 'int32' as const, type: 'integer' as const },
+  { name: 'message_time', kind: 'int64' as const, type: 'timestamp' as const },
+]
+const CONSTANTS = [
+  { name: 'topic', type: 'string' as const, value: topic },
+  { name: 'message_id', type: 'string' as const, sameAs: 'message_key' },
+  { name: 'ingest_time', type: 'timestamp' as const, value: new Date().toISOString() },
+]
 const ORDER = [...COLUMNS, ...CONSTANTS].map((column) => column.name)
 const stage = await engine.createStage(COLUMNS)
 const columns = COLUMNS.map((column) => createColumn(column.kind))
@@ -33,7 +63,13 @@ const windows = new Map([...ends].map(([partition]) => [partition, createDedupWi
 /** The one document there is, cut at its values: everything between them must be these bytes. */
 const HEAD = segment('<?xml version="1.0" encoding="UTF-8"?>\n<library>\n')
 const BOOK = segment('  <book>\n    <record_id>')
-const BEHIND = ['</record_id>\n    <title>', '</title>\n    <author>\n      <name>', '</name>\n      <country>', '</country>\n    </author>\n    <publication_year>', '</publication_year>\n  </book>\n'].map(segment)
+const BEHIND = [
+  '</record_id>\n    <title>',
+  '</title>\n    <author>\n      <name>',
+  '</name>\n      <country>',
+  '</country>\n    </author>\n    <publication_year>',
+  '</publication_year>\n  </book>\n',
+].map(segment)
 const TAIL = segment('</library>\n')
 let selection = new Int32Array(0)
 const totals = { accepted: 0, duplicates: 0, rejected: 0, messages: 0 }
@@ -56,7 +92,12 @@ interface Segment {
 
 function segment(text: string): Segment {
   const bytes = Buffer.from(text)
-  return { length: bytes.length, words: Int32Array.from({ length: Math.ceil(bytes.length / 4) }, (_, i) => bytes.readInt32LE(Math.min(i * 4, bytes.length - 4))) }
+  return {
+    length: bytes.length,
+    words: Int32Array.from({ length: Math.ceil(bytes.length / 4) }, (_, i) =>
+      bytes.readInt32LE(Math.min(i * 4, bytes.length - 4)),
+    ),
+  }
 }
 
 function stands(view: DataView, p: number, s: Segment): boolean {
@@ -82,15 +123,20 @@ function value(b: Buffer, p: number, field: number): number {
   starts[field] = p
   lengths[field] = q - p
   if (references) {
-    starts[field] = appendText(messages.slab, b.toString('utf8', p, q).replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&'))
+    starts[field] = appendText(
+      messages.slab,
+      b.toString('utf8', p, q).replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&'),
+    )
     lengths[field] = messages.slab.end - starts[field]
   }
   return q
 }
 
-/** Rows of one message, or -1 when it is not as expected. */
-function scan(b: Buffer, start: number, end: number, row: number, m: number): number {
+/** Rows of message `m`, or -1 when it is not as expected; the first of them is row `row`. */
+function scan(b: Buffer, m: number, row: number): number {
   const { view } = messages.slab
+  const start = messages.valueStart[m]
+  const end = start + messages.valueLength[m]
   if (!stands(view, start, HEAD)) return -1
   let rows = 0
   let rejected = 0
@@ -103,8 +149,19 @@ function scan(b: Buffer, start: number, end: number, row: number, m: number): nu
       p += BEHIND[field].length
     }
     const r = row + rows
-    const y = (b[starts[4]] - 48) * 1000 + (b[starts[4] + 1] - 48) * 100 + (b[starts[4] + 2] - 48) * 10 + b[starts[4] + 3] - 48
-    if (uuidKind(b, starts[0], lengths[0]) !== 1 || lengths[4] !== 4 || lengths[1] < 2 || !(y >= 2000 && y <= 2023)) rejected += 1
+    const y =
+      (b[starts[4]] - 48) * 1000 +
+      (b[starts[4] + 1] - 48) * 100 +
+      (b[starts[4] + 2] - 48) * 10 +
+      b[starts[4] + 3] -
+      48
+    if (
+      uuidKind(b, starts[0], lengths[0]) !== 1 ||
+      lengths[4] !== 4 ||
+      lengths[1] < 2 ||
+      !(y >= 2000 && y <= 2023)
+    )
+      rejected += 1
     else {
       span(id, r, starts[0], 36)
       span(title, r, starts[1], lengths[1])
@@ -165,7 +222,7 @@ for (;;) {
       totals.duplicates += 1
       continue
     }
-    const found = scan(b, messages.valueStart[m], messages.valueStart[m] + messages.valueLength[m], rows, m)
+    const found = scan(b, m, rows)
     if (found < 0) totals.rejected += 1
     else rows += found
   }

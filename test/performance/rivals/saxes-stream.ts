@@ -1,6 +1,6 @@
 /**
- * The straightforward way: saxes, an object a record, a Set of keys, DuckDB's row appender. One process, our Kafka reader,
- * Parquet, fsync and a manifest, as its hard-coded sibling has them.
+ * The straightforward way: saxes, an object a record, a Set of keys, DuckDB's row appender. One process, our
+ * Kafka reader, Parquet, fsync and a manifest, as its hard-coded sibling has them.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,12 +14,27 @@ import { createSlab } from '../../../src/core/slab.ts'
 const [, , brokers, topic, out] = process.argv
 const ROWS_PER_FILE = 245_760
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-const client = createKafkaClient({ kind: 'kafka', brokers: [brokers], topic, start: 'earliest', tls: undefined, sasl: undefined })
+const client = createKafkaClient({
+  kind: 'kafka',
+  brokers: [brokers],
+  topic,
+  start: 'earliest',
+  tls: undefined,
+  sasl: undefined,
+})
 const info = await client.topic(topic)
 const ends = await client.offsetsAt(topic, info, -1)
-const reader = createKafkaReader({ client, topic, topicId: info.topicId, positions: [...ends].map(([partition]) => ({ partition, next: 0 })), onTrouble: () => undefined })
+const reader = createKafkaReader({
+  client,
+  topic,
+  topicId: info.topicId,
+  positions: [...ends].map(([partition]) => ({ partition, next: 0 })),
+  onTrouble: () => undefined,
+})
 const connection = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect()
-await connection.run('CREATE TABLE rows (record_id VARCHAR, title VARCHAR, author_name VARCHAR, author_country VARCHAR, publication_year INTEGER, message_id VARCHAR, kafka_partition INTEGER, kafka_offset BIGINT, ordinal INTEGER, message_time TIMESTAMPTZ)')
+await connection.run(
+  'CREATE TABLE rows (record_id VARCHAR, title VARCHAR, author_name VARCHAR, author_country VARCHAR, publication_year INTEGER, message_id VARCHAR, kafka_partition INTEGER, kafka_offset BIGINT, ordinal INTEGER, message_time TIMESTAMPTZ)',
+)
 const messages = createMessages(createSlab(4 << 20), 8192)
 const seen = [...ends].map(() => new Set<string>())
 const totals = { accepted: 0, duplicates: 0, rejected: 0, messages: 0 }
@@ -53,7 +68,14 @@ function parse(xml: string): Book[] {
 
 function append(book: Book, m: number, ordinal: number): void {
   const year = Number(book.publication_year)
-  if (!UUID.test(book.record_id ?? '') || !book.title || !book.name || !/^\d+$/.test(book.publication_year ?? '') || year < 2000 || year > 2023) {
+  if (
+    !UUID.test(book.record_id ?? '') ||
+    !book.title ||
+    !book.name ||
+    !/^\d+$/.test(book.publication_year ?? '') ||
+    year < 2000 ||
+    year > 2023
+  ) {
     totals.rejected += 1
     return
   }
@@ -62,7 +84,9 @@ function append(book: Book, m: number, ordinal: number): void {
   appender.appendVarchar(book.name)
   appender.appendVarchar(book.country ?? '')
   appender.appendInteger(year)
-  appender.appendVarchar(messages.slab.bytes.toString('utf8', messages.keyStart[m], messages.keyStart[m] + messages.keyLength[m]))
+  appender.appendVarchar(
+    messages.slab.bytes.toString('utf8', messages.keyStart[m], messages.keyStart[m] + messages.keyLength[m]),
+  )
   appender.appendInteger(messages.partition[m])
   appender.appendBigInt(BigInt(messages.offset[m]))
   appender.appendInteger(ordinal)
@@ -98,7 +122,9 @@ for (;;) {
     }
     keys.add(key)
     try {
-      parse(bytes.toString('utf8', messages.valueStart[m], messages.valueStart[m] + messages.valueLength[m])).forEach((book, i) => append(book, m, i))
+      parse(
+        bytes.toString('utf8', messages.valueStart[m], messages.valueStart[m] + messages.valueLength[m]),
+      ).forEach((book, i) => append(book, m, i))
     } catch {
       totals.rejected += 1
     }

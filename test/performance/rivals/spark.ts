@@ -14,14 +14,26 @@ export interface SparkRival {
 export async function startSparkRival(): Promise<SparkRival> {
   const jars = await fetchJars('spark')
   const jvm = [...SPARK_JVM.filter((flag) => !/^-X|GC$/.test(flag)), '-Xmx4g', '-XX:+UseParallelGC']
-  const child = spawn('java', [...jvm, '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', `${jars}/*`, resolve('test/performance/rivals/SparkRival.java')], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(
+    'java',
+    [
+      ...jvm,
+      '-Dorg.slf4j.simpleLogger.defaultLogLevel=error',
+      '-cp',
+      `${jars}/*`,
+      resolve('test/performance/rivals/SparkRival.java'),
+    ],
+    { stdio: ['pipe', 'pipe', 'pipe'] },
+  )
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4000)))
   const waiting: { done: (line: string) => void; failed: (error: Error) => void }[] = []
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (line.startsWith('{')) waiting.shift()?.done(line)
   })
-  child.on('exit', (code) => waiting.splice(0).forEach((one) => one.failed(new Error(`Spark ended with ${code}\n${said}`))))
+  child.on('exit', (code) =>
+    waiting.splice(0).forEach((one) => one.failed(new Error(`Spark ended with ${code}\n${said}`))),
+  )
   const answer = (): Promise<string> => new Promise((done, failed) => waiting.push({ done, failed }))
   await answer()
   return {

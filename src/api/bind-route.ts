@@ -1,0 +1,144 @@
+/**
+ * Binds a route of the list to the server: its schema and what it says of itself, who is let in, and the
+ * handler that runs it.
+ */
+import { STATUS_CODES } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Type, type TSchema } from 'typebox'
+import type { Service } from '../control/service.ts'
+import { failure } from '../core/errors.ts'
+import type { Principal } from '../core/service-nouns.ts'
+import { admit, tenantOf, type Door } from './auth.ts'
+import { PREFIX, hasDryRun, type Asked, type Route } from './route.ts'
+
+export interface Services {
+  door: Door
+  /** Answers dry runs: like the service, but changes nothing. */
+  rehearsal: Service
+}
+
+const DRY_RUN = {
+  dry_run: Type.Optional(
+    Type.Boolean({ description: 'Check everything and answer what would be answered, but change nothing.' }),
+  ),
+}
+
+const ERRORS_OF = (route: Route): number[] => [
+  400,
+  429,
+  ...(route.needs === 'anyone' ? [] : [401, 403, 404, 409, 422]),
+  ...(route.versioned ? [412] : []),
+  413,
+  415,
+  500,
+  503,
+]
+
+const IDEMPOTENCY_KEY = Type.Optional(
+  Type.String({
+    minLength: 1,
+    maxLength: 255,
+    description: 'The same request again gives the first answer again.',
+  }),
+)
+
+const IF_MATCH = Type.Optional(
+  Type.String({ maxLength: 40, description: 'The ETag that the change is based on.' }),
+)
+
+/** Adds a route to the server. `limited` counts requests, and refuses those that are too many. */
+export function bindRoute(app: FastifyInstance, services: Services, route: Route, limited: unknown): void {
+  app.route({
+    method: route.method,
+    url: `${PREFIX}${route.path}`,
+    schema: {
+      operationId: operationOf(route),
+      summary: route.summary,
+      tags: [route.tag],
+      ...(route.needs === 'anyone'
+        ? {}
+        : { security: [{ token: [] }], description: `Needs the role ${route.needs}.` }),
+      ...(route.params === undefined ? {} : { params: route.params }),
+      ...queryOf(route),
+      ...(route.body === undefined ? {} : { body: route.body }),
+      headers: headersOf(route),
+      response: { ...successOf(route), ...problemsOf(route) },
+    },
+    // Who it is comes before anything else is said: a stranger learns nothing from our validation.
+    onRequest: [
+      async (request: FastifyRequest): Promise<void> => {
+        if (route.needs !== 'anyone') await admit(services.door, request, route)
+      },
+      // Before the body is read.
+      limited as never,
+    ],
+    handler: (request, reply) => handle(services, route, request, reply),
+  })
+}
+
+/** `postTenantsTenantIdJobs` for POST /tenants/:tenant_id/jobs. */
+function operationOf({ method, path }: Route): string {
+  const words = path.replace(/[/:_-]+(\w)?/g, (_, letter: string | undefined) => (letter ?? '').toUpperCase())
+  return `${method.toLowerCase()}${words}`
+}
+
+function headersOf(route: Route): TSchema {
+  return Type.Object({
+    ...(route.repeatable ? { 'idempotency-key': IDEMPOTENCY_KEY } : {}),
+    ...(route.versioned && route.method !== 'GET' ? { 'if-match': IF_MATCH } : {}),
+  })
+}
+
+function successOf({ status, summary, answer }: Route): Record<number, object> {
+  if (status === 204) return { 204: Type.Null({ description: 'Done.' }) }
+  return {
+    [status]: { description: summary, content: { 'application/json': { schema: answer as object } } },
+  }
+}
+
+function problemsOf(route: Route): Record<number, object> {
+  const content = { 'application/problem+json': { schema: { $ref: 'Problem#' } } }
+  return Object.fromEntries(
+    ERRORS_OF(route).map((status) => [status, { description: STATUS_CODES[status] ?? '', content }]),
+  )
+}
+
+function queryOf(route: Route): { querystring?: TSchema } {
+  if (hasDryRun(route)) return { querystring: Type.Object(DRY_RUN) }
+  return route.query === undefined ? {} : { querystring: route.query }
+}
+
+async function handle(
+  { door: { service }, rehearsal }: Services,
+  route: Route,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const path = (request.params ?? {}) as Record<string, string>
+  const asked: Asked = {
+    by: request.principal as Principal,
+    tenantId: route.needs === 'anyone' ? '' : tenantOf(request, path.tenant_id),
+    path,
+    query: (request.query ?? {}) as Asked['query'],
+    body: request.body as never,
+    key: route.repeatable ? (request.headers['idempotency-key'] as string | undefined) : undefined,
+    version: versionOf(request.headers['if-match']),
+  }
+  // An operator may name any tenant; one that is not there is said so before anything is tried with it.
+  if (path.tenant_id !== undefined && asked.by.tenantId === undefined) await service.getTenant(asked.tenantId)
+  const dry = hasDryRun(route) && (request.query as { dry_run?: boolean }).dry_run === true
+  const { status, body, version } = await route.run(dry ? rehearsal : service, asked)
+  if (dry) reply.header('headrace-dry-run', 'true')
+  if (version !== undefined) reply.header('etag', `"${version}"`)
+  reply.code(status ?? route.status)
+  return body
+}
+
+/** `"3"` or `W/"3"`; `*` matches what there is. */
+function versionOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === '*') return undefined
+  const match = /^(?:W\/)?"(\d{1,9})"$/.exec(text)
+  if (match === null)
+    throw failure('request_invalid', { reason: 'If-Match is not an ETag that this service gave.' })
+  return Number(match[1])
+}

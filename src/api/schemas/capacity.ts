@@ -1,0 +1,77 @@
+/** Capacity: what the installation offers, what is booked of it, and how well it is used. */
+import { Type } from 'typebox'
+import { Count, Time, Id, nullable } from './fields.ts'
+
+export const Slot = Type.Object({
+  slot_id: Id('Its id.'),
+  namespace: Type.String(),
+  time_slot: Time('Its start.'),
+  slot_duration_minutes: Type.Integer(),
+  total_cpu_capacity: Type.Integer(),
+  total_memory_capacity: Type.Integer(),
+  allocated_cpu: Type.Integer(),
+  allocated_memory: Type.Integer(),
+  region: Type.String(),
+})
+
+const Figure = nullable(Type.Number())
+
+export const Metrics = Type.Object({
+  resource_utilization: Type.Object({
+    dedicated_units_usage_percent: Figure,
+    vcpu_hours_consumption_rate: Type.Number(),
+    peak_usage_times: Type.Array(Type.String()),
+  }),
+  job_performance: Type.Object({
+    average_runtime: Figure,
+    sla_compliance_rate: Figure,
+    failure_rate: Figure,
+  }),
+  cost_efficiency: Type.Object({ cost_per_gb_processed: Figure, idle_resource_percentage: Figure }),
+})
+
+const Offer = Type.Object(
+  { cpu_cores: Count('Cores.', 1_000_000), memory_gb: Count('GB.', 10_000_000) },
+  { additionalProperties: false },
+)
+
+export const CapacityChange = Type.Partial(
+  Type.Object({ 'dedicated-cpu-ns': Offer, 'vcpu-hours-ns': Offer, 'draft-ingestion-ns': Offer }),
+  { additionalProperties: false, minProperties: 1 },
+)
+
+export const CapacityOffer = Type.Object({
+  namespaces: Type.Object({ 'dedicated-cpu-ns': Offer, 'vcpu-hours-ns': Offer, 'draft-ingestion-ns': Offer }),
+  machine: Type.Object({ cpu_cores: Type.Integer(), memory_gb: Type.Integer() }),
+  overcommit: Type.Object({ cpu: Type.Number(), memory: Type.Number() }),
+})
+
+export const CapacityPlan = Type.Object({
+  horizon_days: Type.Integer(),
+  namespaces: Type.Array(
+    Type.Object({
+      namespace: Type.String(),
+      total_cpu_cores: Type.Integer(),
+      days_of_history: Type.Integer(),
+      peak_now: Type.Optional(Type.Number()),
+      growth_per_day: Type.Optional(Type.Number()),
+      peak_at_horizon: Type.Optional(Type.Number()),
+      full_on: Type.Optional(
+        Type.String({ description: 'The day on which what is needed reaches what there is.' }),
+      ),
+      add_cpu_cores: Type.Optional(Type.Integer()),
+      reason: Type.Optional(Type.String()),
+    }),
+  ),
+  advice: Type.Array(
+    Type.Object({
+      tenant_id: Id('The tenant.'),
+      tenant_name: Type.String(),
+      what: Type.String(),
+      has: Type.Number(),
+      needs: Type.Number(),
+      why: Type.String(),
+      saves_cents_a_month: Type.Optional(Type.Number()),
+    }),
+  ),
+})

@@ -1,0 +1,41 @@
+/** headrace quote and estimate: what a job would need and cost, before there is one. */
+import { Option, type Command } from 'commander'
+import type { Client } from '../control/client.ts'
+import { jobOfFile } from './job-file.ts'
+import { TENANT, type OfTenant } from './options.ts'
+import type { Output } from './output.ts'
+import { showOne } from './service-output.ts'
+
+export function addEstimates(program: Command, client: Client, output: () => Output): void {
+  addQuote(program, client, output)
+  addEstimate(program, client, output)
+}
+
+function addQuote(program: Command, client: Client, output: () => Output): void {
+  program
+    .command('quote')
+    .description('what would happen to a job if it were submitted now')
+    .requiredOption('-f, --file <path>', 'the job (- for standard input)')
+    .option(...TENANT)
+    .action(async (flags: OfTenant & { file: string }) => {
+      const quotes = `/tenants/${await client.tenant(flags.tenant)}/quotes`
+      showOne(output(), await client.call('POST', quotes, { body: jobOfFile(flags.file) }))
+    })
+}
+
+function addEstimate(program: Command, client: Client, output: () => Output): void {
+  program
+    .command('estimate')
+    .description('cores, memory and time that a job will need, and what to buy for it')
+    .requiredOption('--source <type>', 'postgres, mysql, s3, files, sftp or kafka')
+    .option('--gb <n>', 'data volume in GB', Number)
+    .addOption(new Option('--complexity <level>', 'of its transformation').choices(['low', 'medium', 'high']))
+    .action(async (flags: { source: string; gb?: number; complexity?: string }) => {
+      const body = {
+        source_type: flags.source,
+        ...(flags.gb === undefined ? {} : { data_volume_gb: flags.gb }),
+        ...(flags.complexity === undefined ? {} : { transformation_complexity: flags.complexity }),
+      }
+      showOne(output(), await client.call('POST', '/estimation/calculate', { body }))
+    })
+}

@@ -1,0 +1,27 @@
+/** Jobs are given by name or by id; the API knows them by id. */
+import type { Client } from '../control/client.ts'
+import { failure } from '../core/errors.ts'
+import { isId } from '../core/service-nouns.ts'
+import type { OfTenant } from './options.ts'
+
+/** Path of all jobs of the tenant. */
+export async function jobsPath(client: Client, { tenant }: OfTenant): Promise<string> {
+  return `/tenants/${await client.tenant(tenant)}/jobs`
+}
+
+/** Path of one job. */
+export async function jobPath(client: Client, flags: OfTenant, named: string): Promise<string> {
+  return `${await jobsPath(client, flags)}/${await jobId(client, flags, named)}`
+}
+
+/** Id of a job that is named or given by its id. */
+export async function jobId(client: Client, flags: OfTenant, named: string): Promise<string> {
+  if (isId(named)) return named
+  const {
+    items: [found],
+  } = await client.call<{ items: { job_id: string }[] }>('GET', await jobsPath(client, flags), {
+    query: { name: named },
+  })
+  if (found === undefined) throw failure('not_found', { what: 'job', id: named, list: 'headrace jobs list' })
+  return found.job_id
+}

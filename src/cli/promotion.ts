@@ -1,0 +1,24 @@
+/** headrace promote and demote: a job between the drafts and production. */
+import type { Command } from 'commander'
+import type { Client } from '../control/client.ts'
+import { dryRunOf } from './dry-run.ts'
+import { jobPath } from './job-name.ts'
+import { TENANT, type OfTenant } from './options.ts'
+import type { Output } from './output.ts'
+import { showOne } from './service-output.ts'
+
+export function addPromotion(program: Command, client: Client, output: () => Output): void {
+  const changing = dryRunOf(client, output)
+  changing(program.command('promote <job>'))
+    .description('move a draft to production')
+    .option(...TENANT)
+    .action(async (job: string, flags: OfTenant) =>
+      showOne(output(), await client.call('POST', `${await jobPath(client, flags, job)}/promote`)),
+    )
+  changing(program.command('demote <job>'))
+    .description('move a job back to the drafts')
+    .option(...TENANT)
+    .action(async (job: string, flags: OfTenant) =>
+      showOne(output(), await client.call('POST', `${await jobPath(client, flags, job)}/demote`)),
+    )
+}

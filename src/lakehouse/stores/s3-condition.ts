@@ -1,0 +1,46 @@
+/**
+ * The conditional put (`If-None-Match: *`): the server creates an object whole or answers that it is there. A
+ * server that ignores the condition is found out before it is trusted.
+ */
+import { DeleteObjectCommand } from '@aws-sdk/client-s3'
+import { randomUUID } from 'node:crypto'
+import { failure } from '../../core/errors.ts'
+import { ATTEMPTS, statusOf, type Bucket } from './s3-bucket.ts'
+
+/** Names of objects that only try the server begin so. */
+export const PROBE = '_delta_log/.probe-'
+
+/** Sends what has the condition `If-None-Match: *`; false when the name is taken. */
+export async function unlessTaken(send: () => Promise<unknown>): Promise<boolean> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await send()
+      return true
+    } catch (error) {
+      if (isTaken(error)) return false
+      // Two conditional puts met, and neither is decided: who tries again finds the other's object, or gets
+      // through.
+      if (statusOf(error) !== 409 || attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+const isTaken = (error: unknown): boolean => statusOf(error) === 412
+
+/** Once in a process: the second of two conditional puts must be refused. */
+export async function trust(
+  { spec, client, at }: Bucket,
+  createOnce: (name: string, bytes: Uint8Array) => Promise<boolean>,
+): Promise<void> {
+  const probe = `${PROBE}${randomUUID()}`
+  const [first, second] = [
+    await createOnce(probe, Buffer.from('a')),
+    await createOnce(probe, Buffer.from('b')),
+  ]
+  await client.send(new DeleteObjectCommand(at(probe)))
+  if (!first || second)
+    throw failure('not_supported', {
+      feature: `the S3 server at ${spec.endpoint ?? 'Amazon'} without conditional writes (If-None-Match)`,
+      instead: 'Use a server that has them: Amazon S3, MinIO, Ceph from Squid on, versitygw.',
+    })
+}

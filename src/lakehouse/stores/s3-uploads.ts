@@ -1,0 +1,106 @@
+/**
+ * Objects of any size on their way into a bucket: uploads in parts, with or without the condition that the
+ * name is free, and copies from name to name.
+ */
+import {
+  AbortMultipartUploadCommand,
+  CopyObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  type MultipartUpload,
+} from '@aws-sdk/client-s3'
+import { Upload } from '@aws-sdk/lib-storage'
+import { createReadStream } from 'node:fs'
+import { encodePath } from '../../core/table-schema.ts'
+import { guard, lookAt, statusOf, unquoted, type Bucket } from './s3-bucket.ts'
+import { unlessTaken } from './s3-condition.ts'
+
+/** Parts of a large upload: the least that S3 takes is 5 MiB. Two on their way bound the memory. */
+const PART_BYTES = 8 * 1024 * 1024
+const PARTS_AT_ONCE = 2
+
+/** Creates an object from a file; false when the name is taken by the end of the upload. */
+export async function createFromFile(bucket: Bucket, path: string, name: string): Promise<boolean> {
+  const { client, at } = bucket
+  let tag: string | undefined
+  const created = await guard(bucket, 'upload', name, () =>
+    unlessTaken(async () => void (tag = await uploadIfAbsent(bucket, path, name))),
+  ).catch(async (error: unknown) => {
+    // The answer to the end of an upload was lost: asked again, the server knows no such upload any more.
+    // What took the name counts.
+    if ((await lookAt(bucket, name)) !== undefined) return false
+    throw error
+  })
+  // A login that may upload may perhaps not list: what is left then is the bucket's own rule to tidy.
+  await endUploads(bucket, at(name).Key, (one) => one.Key === at(name).Key).catch(() => undefined)
+  if (!created || tag === undefined) return created
+  // Some servers call an upload done that another attempt has ended here, as long as something has the name:
+  // what is there counts.
+  const there = await guard(bucket, 'look at', name, () => client.send(new HeadObjectCommand(at(name))))
+  return unquoted(there.ETag) === unquoted(tag)
+}
+
+/**
+ * The condition is decided with the last request of an upload. A server that has none for uploads (501) takes
+ * the file as it comes.
+ */
+function uploadIfAbsent(bucket: Bucket, path: string, name: string): Promise<string | undefined> {
+  return upload(bucket, path, name, { IfNoneMatch: '*' }).catch((error: unknown) => {
+    if (statusOf(error) !== 501) throw error
+    return upload(bucket, path, name)
+  })
+}
+
+/** Gives the tag of what it made. */
+export async function upload(
+  { client, at }: Bucket,
+  path: string,
+  name: string,
+  condition: { IfNoneMatch?: '*' } = {},
+): Promise<string | undefined> {
+  const body = createReadStream(path, { highWaterMark: PART_BYTES })
+  return (
+    await new Upload({
+      client,
+      params: { ...at(name), ...condition, Body: body },
+      partSize: PART_BYTES,
+      queueSize: PARTS_AT_ONCE,
+    }).done()
+  ).ETag
+}
+
+/** More than this a server does not copy in one request; such a file comes through here. */
+const COPIED_BYTES = 5 * 1024 * 1024 * 1024
+
+export async function copyObject({ client, at }: Bucket, from: string, to: string): Promise<void> {
+  const { Bucket: bucket, Key: key } = at(from)
+  const { ContentLength: size } = await client.send(new HeadObjectCommand(at(from)))
+  if ((size ?? 0) <= COPIED_BYTES) {
+    await client.send(new CopyObjectCommand({ ...at(to), CopySource: `${bucket}/${encodePath(key)}` }))
+    return
+  }
+  const { Body: body } = await client.send(new GetObjectCommand(at(from)))
+  await new Upload({
+    client,
+    params: { ...at(to), Body: body },
+    partSize: PART_BYTES * 8,
+    queueSize: PARTS_AT_ONCE,
+  }).done()
+}
+
+/** Uploads that were broken off are invisible, and cost money. */
+export async function endUploads(
+  { client, spec }: Bucket,
+  prefix: string,
+  which: (upload: MultipartUpload) => boolean,
+): Promise<void> {
+  const { Uploads = [] } = await client.send(
+    new ListMultipartUploadsCommand({ Bucket: spec.bucket, Prefix: prefix }),
+  )
+  for (const one of Uploads)
+    if (which(one))
+      await client.send(
+        new AbortMultipartUploadCommand({ Bucket: spec.bucket, Key: one.Key, UploadId: one.UploadId }),
+      )
+}

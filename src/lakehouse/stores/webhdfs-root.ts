@@ -1,0 +1,47 @@
+/**
+ * The calls of WebHDFS below one root, by name: those that the name node answers by itself, and those whose
+ * bytes a data node takes or gives.
+ */
+import { encodePath } from '../../core/table-schema.ts'
+import { again, callOnce, orMissing, type Body, type WebHdfsSpec } from './webhdfs-call.ts'
+
+export interface WebHdfs {
+  spec: WebHdfsSpec
+  root: string
+  ask(method: string, name: string, op: string, more?: Record<string, string>): Promise<Buffer>
+  /** Creates or replaces, in two steps: the name node says which data node takes the bytes. */
+  create(name: string, body: Body): Promise<void>
+  open(name: string, more?: Record<string, string>): Promise<Buffer | undefined>
+}
+
+export function openRoot(spec: WebHdfsSpec): WebHdfs {
+  const root = `hdfs://${spec.nameNode}${spec.path}`
+  const url = (name: string, op: string, more: Record<string, string> = {}): string => {
+    const path = [spec.path, name].filter((part) => part !== '').join('/')
+    return `${spec.http}/webhdfs/v1${encodePath(path)}?${new URLSearchParams({ op, 'user.name': spec.user, ...more }).toString()}`
+  }
+  const askOnce: WebHdfs['ask'] = (method, name, op, more) =>
+    callOnce(spec, { method, url: url(name, op, more), path: `${root}/${name}`, op })
+  /** Where a data node takes or gives the bytes. */
+  const placed: (...of: Parameters<WebHdfs['ask']>) => Promise<string> = async (method, name, op, more) =>
+    json<{ Location: string }>(await askOnce(method, name, op, { noredirect: 'true', ...more })).Location
+  return {
+    spec,
+    root,
+    ask: (method, name, op, more) => again(() => askOnce(method, name, op, more)),
+    create: (name, body) =>
+      again(async () => {
+        const place = await placed('PUT', name, 'CREATE', { overwrite: 'true' })
+        await callOnce(spec, { method: 'PUT', url: place, body, path: `${root}/${name}`, op: 'CREATE' })
+      }),
+    open: (name, more = {}) =>
+      orMissing(() =>
+        again(async () => {
+          const place = await placed('GET', name, 'OPEN', more)
+          return callOnce(spec, { method: 'GET', url: place, path: `${root}/${name}`, op: 'OPEN' })
+        }),
+      ),
+  }
+}
+
+export const json = <T>(bytes: Buffer): T => JSON.parse(bytes.toString('utf8')) as T

@@ -1,0 +1,120 @@
+/**
+ * Bookings that change after they were decided: moved forward into room that became free, or made longer for
+ * a run that outruns its own. Pure, as cycle.ts is.
+ */
+import type { Namespace } from '../core/namespaces.ts'
+import {
+  findPlacement,
+  lastFull,
+  occupy,
+  type Lane,
+  type Need,
+  type Placement,
+  type SlotGrid,
+} from './slots.ts'
+import { ownLane, type Room } from './snapshot.ts'
+
+/** A booking for later of something that may start now. */
+export interface Later {
+  executionId: string
+  namespace: Namespace
+  owner: string | undefined
+  cpuCores: number
+  memoryGb: number
+  preferredMs: number
+  fromMs: number
+  untilMs: number
+  /** The latest start of the lots it holds from: a hold cannot be used before. */
+  paidFromMs: number
+}
+
+export interface Advance {
+  executionId: string
+  fromMs: number
+  untilMs: number
+}
+
+/**
+ * Bookings that can begin earlier, because what was before them ended early: in the order given, each into
+ * the room that is free now and by giving up its own later one. Whoever was booked keeps at least what it
+ * had.
+ */
+export function advance(snapshot: Room, booked: Later[]): Advance[] {
+  const own = new Map<string, Lane>()
+  const moves: Advance[] = []
+  for (const one of booked) {
+    const lanes = lanesOf(snapshot, own, one)
+    const need: Need = {
+      cpuCores: one.cpuCores,
+      memoryGb: one.memoryGb,
+      durationMs: one.untilMs - one.fromMs,
+    }
+    const held = touched(snapshot.grid, one)
+    for (const lane of lanes) occupy(lane, need, held, -1)
+    // Just before its own time at the latest: where it is, it fits.
+    const found = findPlacement(snapshot.grid, lanes, need, {
+      earliestMs: Math.max(snapshot.nowMs, one.preferredMs, one.paidFromMs),
+      deadlineMs: one.untilMs - 1,
+    })
+    const better = found !== undefined && found.fromMs < one.fromMs ? found : undefined
+    if (better !== undefined)
+      moves.push({ executionId: one.executionId, fromMs: better.fromMs, untilMs: better.untilMs })
+    for (const lane of lanes) occupy(lane, need, better ?? held)
+  }
+  return moves
+}
+
+/** A run whose booking ends soon. */
+export type Outrunning = Pick<
+  Later,
+  'executionId' | 'namespace' | 'owner' | 'cpuCores' | 'memoryGb' | 'untilMs'
+>
+
+/** The slots that a longer booking adds: none when it ends inside of one that it has. */
+export interface Extension {
+  executionId: string
+  fromMs: number
+  untilMs: number
+}
+
+/** Bookings that can reach to the end of the next slot: those for which it is free, in the order given. */
+export function extendRunning(snapshot: Room, running: Outrunning[]): Extension[] {
+  const { grid, nowMs } = snapshot
+  const own = new Map<string, Lane>()
+  return running.flatMap((one) => {
+    const endedMs = Math.max(one.untilMs, grid.originMs)
+    const untilMs = (Math.floor(Math.max(endedMs, nowMs) / grid.slotMs) + 1) * grid.slotMs
+    // A slot that the booking touches is its own already: only whole ones after it are new.
+    const first = Math.ceil((endedMs - grid.originMs) / grid.slotMs)
+    const span: Placement = {
+      fromMs: grid.originMs + first * grid.slotMs,
+      untilMs,
+      first,
+      last: Math.ceil((untilMs - grid.originMs) / grid.slotMs) - 1,
+    }
+    const need: Need = { cpuCores: one.cpuCores, memoryGb: one.memoryGb, durationMs: 0 }
+    const lanes = lanesOf(snapshot, own, one)
+    if (lastFull(lanes, need, span.first, span.last) >= 0) return []
+    for (const lane of lanes) occupy(lane, need, span)
+    return [{ executionId: one.executionId, fromMs: span.fromMs, untilMs }]
+  })
+}
+
+/** What must have room for a booking: its namespace, and its owner's units when it uses somebody's. */
+function lanesOf(
+  snapshot: Room,
+  own: Map<string, Lane>,
+  { namespace, owner }: Pick<Later, 'namespace' | 'owner'>,
+): Lane[] {
+  return [snapshot.free[namespace], ...(owner === undefined ? [] : [ownLane(snapshot, own, owner)])]
+}
+
+/** The slots of the grid that a booking touches. */
+function touched(grid: SlotGrid, { fromMs, untilMs }: { fromMs: number; untilMs: number }): Placement {
+  return {
+    fromMs,
+    untilMs,
+    first: Math.max(0, Math.floor((fromMs - grid.originMs) / grid.slotMs)),
+    last: Math.min(grid.count, Math.ceil((untilMs - grid.originMs) / grid.slotMs)) - 1,
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * What a decision is made of: who waits, what is free, what tenants own and have left; and what it makes of
+ * it, a booking.
+ */
+import { UNIT, type CpuMicros } from '../core/amounts.ts'
+import type { Capacity, Namespace } from '../core/namespaces.ts'
+import { emptyLane, type Lane, type Placement, type SlotGrid } from './slots.ts'
+
+export interface Queued {
+  executionId: string
+  tenantId: string
+  /** Where the job belongs; drafts stay in theirs. */
+  namespace: Namespace
+  cpuCores: number
+  memoryGb: number
+  estimatedMinutes: number
+  preferredMs: number
+  deadlineMs: number
+}
+
+export interface Lot {
+  lotId: string
+  available: CpuMicros
+  fromMs: number
+  untilMs: number
+}
+
+export interface TenantState {
+  /** Dedicated units it owns in each slot. */
+  units: Int32Array
+  /** Dedicated capacity of its own that bookings already use, slot by slot. */
+  used: Lane
+  /** Open lots of vCPU-hours, the one that ends first at the front. */
+  lots: Lot[]
+  /** Whether others may use its idle dedicated capacity. */
+  lends: boolean
+}
+
+export interface Snapshot {
+  nowMs: number
+  grid: SlotGrid
+  free: Record<Namespace, Lane>
+  total: Record<Namespace, Capacity>
+  tenants: Map<string, TenantState>
+  queue: Queued[]
+  /** Whether idle capacity of another namespace may be used at all. */
+  spillover: boolean
+}
+
+/** What moving a booking needs of a snapshot: nothing is queued and nothing is paid. */
+export type Room = Pick<Snapshot, 'nowMs' | 'grid' | 'free' | 'tenants'>
+
+export interface Booking extends Placement {
+  executionId: string
+  tenantId: string
+  namespace: Namespace
+  cpuCores: number
+  memoryGb: number
+  holds: { lotId: string; amount: CpuMicros }[]
+  /** Whose dedicated capacity it uses: its own tenant, another (a lender), or nobody's. */
+  owner: string | undefined
+  lender: string | undefined
+}
+
+/**
+ * What is left of a tenant's dedicated units, kept for the whole cycle so that what one execution takes the
+ * next one misses.
+ */
+export function ownLane(snapshot: Room, own: Map<string, Lane>, tenantId: string): Lane {
+  const known = own.get(tenantId)
+  if (known !== undefined) return known
+  const state = snapshot.tenants.get(tenantId)
+  const lane = emptyLane(snapshot.grid.count)
+  for (let slot = 0; state !== undefined && slot < snapshot.grid.count; slot += 1) {
+    lane.cpu[slot] = state.units[slot] * UNIT.cpuCores - state.used.cpu[slot]
+    lane.memory[slot] = state.units[slot] * UNIT.memoryGb - state.used.memory[slot]
+  }
+  own.set(tenantId, lane)
+  return lane
+}

@@ -1,0 +1,133 @@
+/**
+ * A cycle of the scheduler in the database: the snapshot that scheduling/cycle.ts decides on is read, and
+ * what it decides is entered, in one transaction. Its locks are the snapshot's truth, so that a second
+ * scheduler, or one that slept for an hour, can decide nothing twice.
+ */
+import { sql } from 'kysely'
+import { failpoint } from '../core/failpoint.ts'
+import { DEDICATED, type Namespace, type OfferedCapacity } from '../core/namespaces.ts'
+import { decide } from '../scheduling/cycle.ts'
+import type { Queued } from '../scheduling/snapshot.ts'
+import { allocate, spanOf } from './allocation.ts'
+import { gridAt, readSlots, type SlotSettings } from './capacity.ts'
+import type { Tx } from './database.ts'
+import { bookAll, endMissed, letWait } from './decisions.ts'
+import { readTenants } from './tenant-capacity.ts'
+
+/**
+ * Executions that a cycle decides on at most: the cost of a lot is shared by more bookings of its tenant the
+ * more there are, and the locks are held for 0.3 s then.
+ */
+export const CYCLE_HEADS = 4_000
+
+export interface CycleReport {
+  booked: number
+  waiting: number
+}
+
+/**
+ * One cycle: takes the heads of the queue, reads what is free, decides, and enters all of it: bookings,
+ * holds, slots, reasons, events.
+ */
+export async function runCycle(
+  tx: Tx,
+  {
+    capacity,
+    settings,
+    now,
+    heads,
+    spillover,
+  }: { capacity: OfferedCapacity; settings: SlotSettings; now: Date; heads: number; spillover: boolean },
+): Promise<CycleReport> {
+  await wakeUp(tx, now)
+  const rows = await lockHeads(tx, heads)
+  if (rows.length === 0) return { booked: 0, waiting: 0 }
+  const grid = gridAt(now.getTime(), settings)
+  const tenantIds = rows.map((row) => row.tenant_id)
+  const dedicated = rows.filter((row) => row.namespace === DEDICATED).map((row) => row.tenant_id)
+  const tenants = await readTenants(tx, grid, tenantIds, { nowMs: now.getTime(), lock: true, dedicated })
+  const { bookings, waits } = decide({
+    nowMs: now.getTime(),
+    grid,
+    free: await readSlots(tx, grid),
+    total: capacity,
+    tenants,
+    queue: rows.map(queuedOf),
+    spillover,
+  })
+  await bookAll(tx, bookings, new Map(rows.map((row) => [row.execution_id, row.place])), now)
+  if (bookings.length > 0) await allocate(tx, grid, bookings.map(spanOf), 1)
+  const missed = waits.filter((one) => one.over)
+  const waiting = waits.filter((one) => !one.over)
+  await letWait(tx, waiting)
+  await endMissed(tx, missed, now)
+  const served = new Set(bookings.map((one) => one.executionId))
+  const servedTags = rows.filter((row) => served.has(row.execution_id)).map((row) => row.fair_tag)
+  await moveVirtualTime(tx, servedTags)
+  if (bookings.length > 0) failpoint('cycle.deciding')
+  return { booked: bookings.length, waiting: waits.length }
+}
+
+/** Those that slept and whose time to try has come are looked at again. */
+async function wakeUp(tx: Tx, now: Date): Promise<void> {
+  await sql`
+    UPDATE queued_executions
+    SET ready = true
+    WHERE execution_id IN (
+      SELECT execution_id
+      FROM queued_executions
+      WHERE NOT ready
+        AND try_after <= ${now}
+      ORDER BY execution_id
+      LIMIT 5000
+      FOR UPDATE SKIP LOCKED
+    )
+  `.execute(tx)
+}
+
+/** The executions whose turn it is, locked. `place` is where the row lies, which the lock keeps there. */
+async function lockHeads(tx: Tx, heads: number) {
+  return tx
+    .selectFrom('queued_executions')
+    .select([
+      sql<string>`ctid`.as('place'),
+      'execution_id',
+      'tenant_id',
+      'namespace',
+      'cpu_cores',
+      'memory_gb',
+      'estimated_minutes',
+      'preferred',
+      'deadline',
+      'fair_tag',
+    ])
+    .where('ready', '=', true)
+    .orderBy('fair_tag')
+    .orderBy('execution_id')
+    .limit(heads)
+    .forUpdate()
+    .skipLocked()
+    .execute()
+}
+
+function queuedOf(row: Awaited<ReturnType<typeof lockHeads>>[number]): Queued {
+  return {
+    executionId: row.execution_id,
+    tenantId: row.tenant_id,
+    namespace: row.namespace as Namespace,
+    cpuCores: row.cpu_cores,
+    memoryGb: row.memory_gb,
+    estimatedMinutes: row.estimated_minutes,
+    preferredMs: row.preferred.getTime(),
+    deadlineMs: row.deadline.getTime(),
+  }
+}
+
+/** Virtual time is where the queue has been served up to: who comes anew begins there. */
+async function moveVirtualTime(tx: Tx, servedTags: number[]): Promise<void> {
+  if (servedTags.length === 0) return
+  await sql`
+    UPDATE installation
+    SET virtual_time = greatest(virtual_time, ${Math.max(0, ...servedTags)}::float8)
+  `.execute(tx)
+}

@@ -1,0 +1,46 @@
+/** What runs used, as entered for reports and bills: one row for each span of each run. */
+import type { CpuMicros } from '../../core/amounts.ts'
+import type { Tx } from '../database.ts'
+
+export interface Used {
+  /** Measured by the operating system. */
+  cpuMicros: CpuMicros
+  memoryGbSeconds: bigint
+}
+
+/** Enters a span of use; a clock that was set back meanwhile makes it an empty one. */
+export async function consume(
+  tx: Tx,
+  of: { job_id: string; tenant_id: string; execution_id: string; namespace: string },
+  { cpuMicros, memoryGbSeconds }: Used,
+  { from, until }: { from: Date; until: Date },
+): Promise<void> {
+  const { job_id, tenant_id, execution_id, namespace } = of
+  await tx
+    .insertInto('resource_consumption')
+    .values({
+      job_id,
+      tenant_id,
+      execution_id,
+      namespace,
+      cpu_seconds: (cpuMicros + 999_999n) / 1_000_000n,
+      cpu_microseconds: cpuMicros,
+      memory_gb_seconds: memoryGbSeconds,
+      start_time: from,
+      end_time: until < from ? from : until,
+    })
+    .execute()
+}
+
+/** All that an execution used: in earlier attempts and slots too. */
+export async function consumedBy(tx: Tx, executionId: string): Promise<Used> {
+  const { cpu, memory } = await tx
+    .selectFrom('resource_consumption')
+    .select(({ fn }) => [
+      fn.sum<string>('cpu_microseconds').as('cpu'),
+      fn.sum<string>('memory_gb_seconds').as('memory'),
+    ])
+    .where('execution_id', '=', executionId)
+    .executeTakeFirstOrThrow()
+  return { cpuMicros: BigInt(cpu), memoryGbSeconds: BigInt(memory) }
+}

@@ -1,0 +1,201 @@
+/**
+ * How a run ends, whatever its outcome: what it used is settled, its capacity given back, and its outcome
+ * entered, in one transaction.
+ */
+import { sql } from 'kysely'
+import { thousandths, vcpuHours, type CpuMicros } from '../../core/amounts.ts'
+import { failpoint } from '../../core/failpoint.ts'
+import { failure } from '../../core/errors.ts'
+import type { ServiceReason } from '../../scheduling/reasons.ts'
+import { giveBack, unbook } from '../bookings.ts'
+import { lockCapacity, type SlotSettings } from '../capacity.ts'
+import type { Tx } from '../database.ts'
+import { record } from '../events.ts'
+import { holdsOf, isPaid } from '../holds.ts'
+import { settle } from '../settlement.ts'
+import { queueUp } from '../queue.ts'
+import { consume, consumedBy, type Used } from './consumption.ts'
+
+export interface Ending {
+  executionId: string
+  generation: bigint
+  outcome: 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'requeued'
+  /** Since the last time it was entered. */
+  used: Used
+  reason?: ServiceReason
+  errorMessage?: string
+  receipt: Record<string, unknown>
+  /** Where the job goes on: entered with the success or not at all. */
+  cursor?: unknown
+  /** When a requeued one may be tried again. */
+  tryAfter?: Date
+  /** Whether it kept its promise, where that is not its run time. */
+  slaMet?: boolean
+}
+
+/** Ends a run. Throws `lease_lost` when it is not this run any more. */
+export async function finish(
+  tx: Tx,
+  ending: Ending,
+  { actor, now, settings }: { actor: string; now: Date; settings: SlotSettings },
+): Promise<void> {
+  const run = await lockRun(tx, ending)
+  const debt = await settleRun(tx, run, ending.used.cpuMicros, now)
+  await lockCapacity(tx)
+  await giveBack(tx, run, now, settings)
+  const started = run.actual_start_time ?? now
+  const ended = now < started ? started : now
+  const minutes = (ended.getTime() - started.getTime()) / 60_000
+  await consume(tx, run, ending.used, { from: run.rolled_at ?? started, until: ended })
+  const total = await consumedBy(tx, run.execution_id)
+  const { outcome, reason } = outcomeOf(run, ending)
+  await tx
+    .updateTable('job_executions')
+    .set({
+      ...(outcome === 'requeued'
+        ? anotherAttempt(run, now)
+        : {
+            status: outcome,
+            actual_end_time: ended,
+            sla_met: ending.slaMet ?? (outcome === 'succeeded' && isInTime(run, minutes)),
+          }),
+      ...NOT_RUNNING,
+      reason: reason === undefined ? null : JSON.stringify(reason),
+      error_message: ending.errorMessage ?? null,
+      resource_used: resourceUsed(total),
+      receipt: JSON.stringify({
+        ...ending.receipt,
+        runtime_minutes: thousandths(minutes),
+        ...(debt > 0n ? { debt_vcpu_hours: vcpuHours(debt) } : {}),
+      }),
+    })
+    .where('execution_id', '=', run.execution_id)
+    .execute()
+  await unbook(tx, run)
+  if (outcome === 'requeued') await queueUp(tx, run.execution_id, ending.tryAfter ?? now)
+  await tellJob(tx, run.job_id, ending)
+  await record(tx, {
+    tenantId: run.tenant_id,
+    actor,
+    event: `execution.${outcome}`,
+    subject: run.execution_id,
+    data: { job_id: run.job_id, ...(reason === undefined ? {} : { reason }) },
+  })
+  failpoint('run.settling')
+}
+
+const RUN = [
+  'x.execution_id',
+  'x.job_id',
+  'x.tenant_id',
+  'x.namespace',
+  'x.status',
+  'x.generation',
+  'x.runner',
+  'x.holds',
+  'x.actual_start_time',
+  'x.rolled_at',
+  'x.booked_from',
+  'x.booked_until',
+  'x.cpu_cores',
+  'x.memory_gb',
+  'x.unit_owner',
+  'x.attempt',
+  'x.cancel_requested',
+  'j.sla_requirements',
+  'j.namespace as home',
+] as const
+
+/** The run with its job's promise, locked. Throws `lease_lost` when it is another run by now. */
+async function lockRun(tx: Tx, { executionId, generation }: Ending) {
+  const run = await tx
+    .selectFrom('job_executions as x')
+    .innerJoin('ingestion_jobs as j', 'j.job_id', 'x.job_id')
+    .select(RUN)
+    .where('x.execution_id', '=', executionId)
+    .forUpdate('x')
+    .executeTakeFirst()
+  if (run !== undefined && run.generation === generation && run.status === 'running') return run
+  throw failure('lease_lost', {
+    what: `execution ${executionId}`,
+    holder: run?.runner ?? 'nobody',
+    found: String(run?.generation ?? 'none'),
+    expected: String(generation),
+  })
+}
+
+type Run = Awaited<ReturnType<typeof lockRun>>
+
+/** Returns what the run's hold and its tenant's balance did not cover. */
+async function settleRun(tx: Tx, run: Run, used: CpuMicros, at: Date): Promise<CpuMicros> {
+  if (!isPaid(run)) return 0n
+  const { tenant_id: tenantId, execution_id: executionId } = run
+  return settle(tx, { tenantId, executionId, holds: holdsOf(run.holds), used, at })
+}
+
+/** Who asked it to end while it failed for a moment is not asked again by another attempt. */
+function outcomeOf(run: Run, ending: Ending): Pick<Ending, 'outcome' | 'reason'> {
+  if (ending.outcome !== 'requeued' || !run.cancel_requested)
+    return { outcome: ending.outcome, reason: ending.reason }
+  return {
+    outcome: 'cancelled',
+    reason: { code: 'cancelled', params: { actor: 'request', job: run.job_id } },
+  }
+}
+
+/** What is true of no run that has ended. */
+const NOT_RUNNING = {
+  holds: JSON.stringify([]),
+  lease_until: null,
+  progress: null,
+  cancel_requested: false,
+  recalled: false,
+}
+
+/** Back to the queue of its job's own namespace. Its window begins anew: what was lost was not its fault. */
+function anotherAttempt(run: Run, now: Date) {
+  return {
+    status: 'scheduled',
+    deadline: sql<Date>`greatest(deadline, ${now}::timestamptz + interval '24 hours')`,
+    attempt: run.attempt + 1,
+    namespace: run.home,
+    actual_start_time: null,
+    rolled_at: null,
+    booked_from: null,
+    booked_until: null,
+    lender: null,
+    unit_owner: null,
+  }
+}
+
+function isInTime(run: Run, minutes: number): boolean {
+  const most = (run.sla_requirements as { max_runtime_minutes?: number }).max_runtime_minutes
+  return most === undefined || minutes <= most
+}
+
+function resourceUsed({ cpuMicros, memoryGbSeconds }: Used): string {
+  return JSON.stringify({
+    cpu_seconds: Number(cpuMicros) / 1e6,
+    memory_gb_seconds: Number(memoryGbSeconds),
+    vcpu_hours: vcpuHours(cpuMicros),
+  })
+}
+
+/** A success moves the job's cursor and forgets its failures; a failure counts. */
+async function tellJob(tx: Tx, jobId: string, ending: Ending): Promise<void> {
+  if (ending.outcome === 'succeeded')
+    await tx
+      .updateTable('ingestion_jobs')
+      .set({
+        failures_in_a_row: 0,
+        ...(ending.cursor === undefined ? {} : { cursor: JSON.stringify(ending.cursor) }),
+      })
+      .where('job_id', '=', jobId)
+      .execute()
+  else if (ending.outcome === 'failed' || ending.outcome === 'timed_out')
+    await tx
+      .updateTable('ingestion_jobs')
+      .set((row) => ({ failures_in_a_row: row('failures_in_a_row', '+', 1) }))
+      .where('job_id', '=', jobId)
+      .execute()
+}

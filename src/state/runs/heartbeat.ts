@@ -1,0 +1,59 @@
+/** How a runner says that its runs live, and learns which of them must stop. */
+import { sql } from 'kysely'
+import type { Tx } from '../database.ts'
+
+/**
+ * Why a runner must end a run: its tenant cancelled it, the owner of its units wants them back, or it is not
+ * this runner's any more.
+ */
+export type StopAsked = 'cancelled' | 'recalled' | 'lost'
+
+interface Renewed {
+  execution_id: string
+  cancel_requested: boolean
+  recalled: boolean
+}
+
+/** Renews leases and keeps what was measured; returns those that must stop. */
+export async function heartbeat(
+  tx: Tx,
+  {
+    runner,
+    now,
+    leaseMs,
+    alive,
+  }: {
+    runner: string
+    now: Date
+    leaseMs: number
+    alive: { executionId: string; generation: bigint; progress: object }[]
+  },
+): Promise<{ execution_id: string; why: StopAsked }[]> {
+  const { rows } = await sql<Renewed>`
+    UPDATE job_executions x
+    SET
+      lease_until = ${new Date(now.getTime() + leaseMs)},
+      progress = a.progress
+    FROM unnest(
+      ${alive.map((one) => one.executionId)}::uuid[],
+      ${alive.map((one) => String(one.generation))}::bigint[],
+      ${alive.map((one) => JSON.stringify(one.progress))}::jsonb[]
+    ) AS a (execution_id, generation, progress)
+    WHERE x.execution_id = a.execution_id
+      AND x.generation = a.generation
+      AND x.status = 'running'
+      AND x.runner = ${runner}
+    RETURNING x.execution_id, x.cancel_requested, x.recalled
+  `.execute(tx)
+  const renewed = new Map(rows.map((row) => [row.execution_id, row]))
+  return alive.flatMap(({ executionId }) => {
+    const why = whyStop(renewed.get(executionId))
+    return why === undefined ? [] : [{ execution_id: executionId, why }]
+  })
+}
+
+function whyStop(renewed: Renewed | undefined): StopAsked | undefined {
+  if (renewed === undefined) return 'lost'
+  if (renewed.cancel_requested) return 'cancelled'
+  return renewed.recalled ? 'recalled' : undefined
+}

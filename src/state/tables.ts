@@ -1,0 +1,239 @@
+/**
+ * The tables of the control database as types, by area. Times come as Date, amounts and ids of 64 bits as
+ * bigint. The migrations make them; what columns mean stands there.
+ */
+import type { ColumnType, Generated } from 'kysely'
+
+type Json = ColumnType<unknown, string, string>
+type Id = Generated<string>
+type Time = ColumnType<Date, Date | string, Date | string>
+type Since = ColumnType<Date, Date | undefined, Date>
+type Micros = ColumnType<bigint, bigint, bigint>
+
+export interface Database
+  extends TenantTables, PurchaseTables, ExecutionTables, CapacityTables, ServiceTables {}
+
+/** Who may use the service, and how often they may repeat a request. */
+interface TenantTables {
+  tenants: {
+    tenant_id: Id
+    tenant_name: string
+    created_at: Since
+    status: Generated<string>
+    policy: Json
+    version: Generated<number>
+  }
+  access_tokens: {
+    token_id: Id
+    tenant_id: string | null
+    token_name: string
+    role: string
+    token_hash: Buffer
+    created_at: Since
+    expires_at: Date | null
+    revoked_at: Date | null
+  }
+  idempotency_keys: {
+    tenant_id: string
+    idempotency_key: string
+    request_hash: Buffer
+    status: number
+    body: Json
+    created_at: Since
+  }
+}
+
+/** What tenants buy, and the ledger of what is left of it. */
+interface PurchaseTables {
+  price_lists: {
+    price_list_id: Generated<bigint>
+    valid_from: Since
+    currency: string
+    prices: Json
+    created_by: string
+  }
+  resource_purchases: {
+    purchase_id: Id
+    tenant_id: string
+    resource_type: string
+    quantity: number
+    time_period: string
+    valid_from: Time
+    valid_until: Time
+    status: Generated<string>
+    created_at: Since
+    price: Json
+    version: Generated<number>
+  }
+  ledger_lots: {
+    lot_id: Id
+    tenant_id: string
+    purchase_id: string | null
+    valid_from: Time
+    valid_until: Time
+    granted: Micros
+    available: Micros
+    held: Micros
+    consumed: Micros
+    expired: Micros
+    closed: Generated<boolean>
+  }
+  ledger_entries: {
+    entry_id: Generated<bigint>
+    tenant_id: string
+    lot_id: string
+    act: string
+    debit: string
+    credit: string
+    amount: Micros
+    execution_id: string | null
+    at: Time
+  }
+}
+
+/** Jobs and their executions: queued, then booked, then run, with what they used. */
+interface ExecutionTables {
+  ingestion_jobs: {
+    job_id: Id
+    tenant_id: string
+    job_name: string
+    source_type: string
+    source_config: Json
+    destination_config: Json
+    schedule_cron: string | null
+    resource_requirements: Json
+    sla_requirements: Json
+    status: Generated<string>
+    namespace: Generated<string>
+    created_at: Since
+    version: Generated<number>
+    next_run_at: Date | null
+    failures_in_a_row: Generated<number>
+    cursor: Json | null
+    evaluation: Json | null
+    continuous: ColumnType<boolean, never, never>
+  }
+  job_executions: {
+    execution_id: Id
+    job_id: string
+    scheduled_time: Time
+    actual_start_time: Date | null
+    actual_end_time: Date | null
+    status: Generated<string>
+    resource_used: Json | null
+    sla_met: boolean | null
+    error_message: string | null
+    namespace: string
+    created_at: Since
+    tenant_id: string
+    cpu_cores: number
+    memory_gb: number
+    estimated_minutes: number
+    fair_tag: number
+    deadline: Time
+    reason: Json | null
+    attempt: Generated<number>
+    rolled_at: Date | null
+    booked_from: Date | null
+    booked_until: Date | null
+    lender: string | null
+    unit_owner: string | null
+    holds: Generated<unknown>
+    runner: string | null
+    generation: Generated<bigint>
+    lease_until: Date | null
+    cancel_requested: Generated<boolean>
+    recalled: Generated<boolean>
+    warned: Generated<string[]>
+    progress: Json | null
+    receipt: Json | null
+    tick: Date | null
+  }
+  queued_executions: {
+    execution_id: string
+    tenant_id: string
+    namespace: string
+    cpu_cores: number
+    memory_gb: number
+    estimated_minutes: number
+    preferred: Time
+    deadline: Time
+    fair_tag: number
+    ready: Generated<boolean>
+    try_after: Generated<Date>
+    warn_at: Time
+  }
+  bookings: { booked_from: Time; execution_id: string; tenant_id: string }
+  resource_consumption: {
+    consumption_id: Id
+    job_id: string
+    tenant_id: string
+    execution_id: string
+    cpu_seconds: Micros
+    memory_gb_seconds: Micros
+    start_time: Time
+    end_time: Time
+    namespace: string
+    created_at: Since
+    cpu_microseconds: Micros
+  }
+}
+
+/** Capacity slot by slot, in all and of each owner of units, and the order in which tenants come. */
+interface CapacityTables {
+  capacity_slots: {
+    slot_id: Id
+    namespace: string
+    time_slot: Time
+    slot_duration_minutes: number
+    total_cpu_capacity: number
+    total_memory_capacity: number
+    allocated_cpu: Generated<number>
+    allocated_memory: Generated<number>
+    created_at: Since
+    region: Generated<string>
+  }
+  tenant_slots: {
+    slot_id: string
+    tenant_id: string
+    entitled_cpu: number
+    entitled_memory: number
+    allocated_cpu: Generated<number>
+    allocated_memory: Generated<number>
+  }
+  tenant_shares: { tenant_id: string; weight: Generated<number>; last_tag: Generated<number> }
+}
+
+/** What happened and who is told, who leads, and what is set for the whole installation. */
+interface ServiceTables {
+  events: {
+    event_id: Generated<bigint>
+    tenant_id: string | null
+    at: Since
+    actor: string
+    event: string
+    subject: string | null
+    data: Json
+  }
+  webhooks: {
+    webhook_id: Id
+    tenant_id: string | null
+    url: string
+    events: string[]
+    secret_name: string | null
+    created_at: Since
+    next_event_id: Generated<bigint>
+    failures: Generated<number>
+    try_after: Generated<Date>
+    last_error: string | null
+  }
+  leases: { lease_name: string; holder: string; generation: bigint; lease_until: Time }
+  installation: {
+    only_row: Generated<boolean>
+    capacity: Json
+    sla_tiers: Json
+    virtual_time: Generated<number>
+    claimed_until: Generated<Date>
+    self_benchmark: Json | null
+  }
+}

@@ -1,0 +1,42 @@
+/** Object stores for tests: a folder, S3 and HDFS, each with its real server. */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll } from 'vitest'
+import type { ObjectStore } from '../../src/core/object-store.ts'
+import { openStore } from '../../src/main/stores.ts'
+import { startHdfs, startS3, type StorageServer } from './storage.ts'
+
+export const REMOTE = ['s3', 'hdfs']
+export const KINDS = ['local', ...REMOTE]
+/** What a store is told of where its server is. */
+export const ADDRESS: Record<string, string> = { s3: 'AWS_ENDPOINT_URL', hdfs: 'HEADRACE_WEBHDFS' }
+
+export interface StoreServers {
+  folder: string
+  servers: Record<string, StorageServer>
+  /** The store `main` of a kind. */
+  storeOf(kind: string): ObjectStore
+  open(kind: string, name: string): Promise<ObjectStore>
+}
+
+/** Servers and the environment that names them, from before the first test of a file until its last. */
+export function storeServers(): StoreServers {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-stores-'))
+  const servers: Record<string, StorageServer> = {}
+  const stores: Record<string, ObjectStore> = {}
+  const before = { ...process.env }
+  const open = (kind: string, name: string): Promise<ObjectStore> =>
+    openStore(kind === 'local' ? join(folder, name) : servers[kind].root(name))
+  beforeAll(async () => {
+    ;[servers.s3, servers.hdfs] = await Promise.all([startS3(), startHdfs()])
+    Object.assign(process.env, { HEADRACE_HOME: join(folder, 'home') }, servers.s3.env, servers.hdfs.env)
+    for (const kind of KINDS) stores[kind] = await open(kind, 'main')
+  })
+  afterAll(() => {
+    for (const server of Object.values(servers)) server.kill()
+    for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
+    Object.assign(process.env, before)
+  })
+  return { folder, servers, storeOf: (kind) => stores[kind], open }
+}
