@@ -57,7 +57,7 @@ async function drill(
   let errors = ''
   try {
     for (let i = 0; i < kills; i += 1) {
-      await commitAfter(lastVersion(where), where, job)
+      await commitAfter(lastVersion(where), where, job, 90_000)
       await sleep(chance() * 2_000)
       await kill(job)
       if (job.exitCode === null && job.signalCode === null) continue

@@ -77,11 +77,12 @@ export function commitAfter(
   version: number,
   where: Place,
   job: ReturnType<typeof startCli>,
+  waitMs = 60_000,
 ): Promise<unknown> {
   return within(
     'a commit',
-    90_000,
-    until('a commit', () => lastVersion(where) > version || undefined, 100_000),
+    waitMs,
+    until('a commit', () => lastVersion(where) > version || undefined, waitMs + 10_000),
     job,
   )
 }
