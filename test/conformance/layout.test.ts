@@ -12,16 +12,8 @@ import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
 import { openTable } from '../../src/lakehouse/table.ts'
 import { createChance, type Chance } from '../support/chance.ts'
 import { allAlike } from '../support/layout-readers.ts'
-import {
-  DECLARATION,
-  PARTS,
-  TYPED,
-  UPKEEP,
-  asBefore,
-  namesIn,
-  records,
-  world,
-} from '../support/odd-partitions.ts'
+import { DECLARATION, PARTS, TYPED, asBefore, namesIn, records, world } from '../support/odd-partitions.ts'
+import { UPKEEP } from '../support/small-app.ts'
 import { testSpark, type TestSpark } from '../support/spark.ts'
 import { limitMs } from '../support/system.ts'
 

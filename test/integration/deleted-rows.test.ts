@@ -1,15 +1,12 @@
 /** A deleted row stays deleted, whatever happened to its file before and whoever was about to publish it. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { entryName } from '../../src/lakehouse/actions.ts'
 import { writeCheckpoint } from '../../src/lakehouse/checkpoint.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
 import { openTable } from '../../src/lakehouse/table.ts'
-import { createApp } from '../../src/main/app.ts'
 import { startForeignWriter, type ForeignWriter } from '../support/delta-foreign.ts'
-import { smallHome } from '../support/small-datasets.ts'
+import { UPKEEP, openSmallApp } from '../support/small-app.ts'
 import { ENTRY } from '../support/system.ts'
 
 const DECLARATION = `dataset: shared
@@ -24,68 +21,28 @@ processed:
   key: [id]
   partition_by: [{ column: part }]
 `
-const silent = (): void => undefined
-const UPKEEP = {
-  engine: {},
-  memoryBytes: 1 << 30,
-  dryRun: false,
-  keepFrom: undefined,
-  graceMs: 0,
-  say: silent,
-}
-type Holds = { hold?: string[]; release?: string[]; say?: (text: string) => void }
-
-const before = { ...process.env }
 let theirs: ForeignWriter
 beforeAll(() => void (theirs = startForeignWriter()))
-afterAll(() => {
-  theirs.stop()
-  process.env = before
-})
+afterAll(() => theirs.stop())
 
 function world(more = '') {
-  const { home, cleanUp } = smallHome()
-  Object.assign(process.env, {
-    HEADRACE_HOME: home,
-    HEADRACE_LOG: 'warn',
-    HEADRACE_TABLES: join(home, 'tables'),
-  })
-  mkdirSync(join(home, 'in'))
-  const path = join(home, 'shared.yaml')
-  writeFileSync(path, `${DECLARATION}${more}`)
-  const app = createApp('test')
-  let files = 0
-  const write = (keys: string[], part = 'a'): void => {
-    const lines = keys.map((id) => JSON.stringify({ id, title: `of ${id}`, part }))
-    writeFileSync(join(home, 'in', `${(files += 1)}.ndjson`), lines.join('\n'))
-  }
+  const small = openSmallApp(`${DECLARATION}${more}`)
+  const { app, path } = small
+  const write = (keys: string[], part = 'a'): void =>
+    small.write(keys.map((id) => ({ id, title: `of ${id}`, part })))
   return {
-    app,
-    path,
+    ...small,
     write,
-    cleanUp,
-    raw: join(home, 'tables', 'shared', 'raw'),
     /** Lands keys in table partition `part`, in a file of their own. */
     async land(keys: string[], part = 'a'): Promise<void> {
       write(keys, part)
-      const { signal } = new AbortController()
-      await app.stream(path, {
-        engine: {},
-        untilCaughtUp: true,
-        metricsPort: undefined,
-        signal,
-        onCommit: silent,
-        say: silent,
-      })
+      await small.stream()
     },
-    batch: ({ hold = [], release = [], say = silent }: Holds = {}) =>
-      app.batch(path, { engine: {}, memoryBytes: 1 << 30, dryRun: false, hold, release, say }),
     compact: () => app.compact(path, UPKEEP),
     remove: (id: string) => app.deleteRows(path, { ...UPKEEP, keys: [{ id }], reason: 'asked' }),
     async published(): Promise<unknown[]> {
-      return (await app.query('shared/processed', 'SELECT id FROM t ORDER BY id', undefined)).map(
-        (row) => row.id,
-      )
+      const rows = await app.query('shared/processed', 'SELECT id FROM t ORDER BY id', undefined)
+      return rows.map((row) => row.id)
     },
   }
 }

@@ -1,24 +1,22 @@
 /** Histories of one table and its writers, on local disk: deltalake writes beside us, polars reads too. */
 import { afterAll, beforeAll, test } from 'vitest'
 import { startForeignWriter, type ForeignWriter } from '../support/delta-foreign.ts'
-import { runHistory } from '../support/delta-history.ts'
+import { PARTS, runHistory } from '../support/delta-history.ts'
 import { limitMs } from '../support/system.ts'
 
 const HISTORIES = Number(process.env.HEADRACE_DELTA_HISTORIES ?? 5)
 const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
 
 let foreign: ForeignWriter
-const before = { ...process.env }
 beforeAll(() => {
   foreign = startForeignWriter()
 })
 afterAll(() => {
   foreign.stop()
-  process.env = before
 })
 
 test.each(Array.from({ length: HISTORIES }, (_, i) => SEED + i))(
   'history %s: every reader finds the rows, or we refuse by name',
-  async (seed) => runHistory(seed, { foreign: [foreign], steps: 14 }),
+  async (seed) => runHistory(seed, { foreign: [foreign], parts: PARTS, steps: 14 }),
   limitMs(120_000),
 )

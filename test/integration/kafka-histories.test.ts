@@ -15,10 +15,9 @@ import { createSlab } from '../../src/core/slab.ts'
 import type { Broker } from '../../src/main/kafka-broker.ts'
 import type { KafkaSourceSpec } from '../../src/dataset/declaration.ts'
 import { java } from '../support/java.ts'
-import { createApp } from '../../src/main/app.ts'
 import { sampled } from '../support/chance.ts'
-import { smallHome } from '../support/small-datasets.ts'
-import { broker, limitMs, ownBroker, writeFileIn } from '../support/system.ts'
+import { openSmallApp } from '../support/small-app.ts'
+import { broker, limitMs, ownBroker } from '../support/system.ts'
 
 const HISTORIES = Number(process.env.HEADRACE_KAFKA_HISTORIES ?? 10)
 const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
@@ -136,19 +135,12 @@ const placesOf = ({ records }: History): string[] =>
 
 /** Streams the topic and returns "partition offset key" of what came into RAW, accepted or quarantined. */
 async function landed(address: string, { topic }: History): Promise<string[]> {
-  const { home, cleanUp } = smallHome()
-  const before = process.env
-  process.env = { ...before, HEADRACE_HOME: home, HEADRACE_LOG: 'warn' }
+  const { app, stream, cleanUp } = openSmallApp(declarationOf(address, topic))
   try {
-    const path = writeFileIn(home, 'history.yaml', declarationOf(address, topic))
-    const app = createApp('test')
-    const signal = new AbortController().signal
-    const quiet = { onCommit: () => undefined, say: () => undefined }
-    await app.stream(path, { engine: {}, untilCaughtUp: true, metricsPort: undefined, signal, ...quiet })
+    await stream()
     const rows = await app.query('history/raw', PLACES, undefined)
     return rows.map(({ place }) => String(place)).toSorted()
   } finally {
-    process.env = before
     cleanUp()
   }
 }

@@ -1,10 +1,9 @@
 /** What a replay decodes anew, what it leaves as it is, and what it holds in memory. */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
-import { createApp } from '../../src/main/app.ts'
+import { writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
 import { rowWindows } from '../../src/main/row-windows.ts'
 import { openSession } from '../../src/engines/duckdb/session.ts'
+import { openSmallApp } from '../support/small-app.ts'
 import { smallHome } from '../support/small-datasets.ts'
 import { deltalake } from '../support/system.ts'
 
@@ -16,35 +15,11 @@ columns:
   - { name: id, required: true }
   - { name: n, type: integer, nulls: [${nulls}] }
 `
-const silent = (): void => undefined
-const before = { ...process.env }
-afterAll(() => void (process.env = before))
 
 test('rows of another writer, who left out what a reject is, stay in the quarantine', async () => {
-  const { home, cleanUp } = smallHome()
-  Object.assign(process.env, {
-    HEADRACE_HOME: home,
-    HEADRACE_LOG: 'warn',
-    HEADRACE_TABLES: join(home, 'tables'),
-  })
-  mkdirSync(join(home, 'in'))
-  const path = join(home, 'shared.yaml')
-  writeFileSync(path, declaration(''))
-  writeFileSync(
-    join(home, 'in', '1.ndjson'),
-    ['{"id":"a","n":"five"}', '{"id":"b","n":"six"}', '{"id":"c","n":7}'].join('\n'),
-  )
-  const app = createApp('test')
-  const { signal } = new AbortController()
-  await app.stream(path, {
-    engine: {},
-    untilCaughtUp: true,
-    metricsPort: undefined,
-    signal,
-    onCommit: silent,
-    say: silent,
-  })
-  const raw = join(home, 'tables', 'shared', 'raw')
+  const { app, path, raw, write, stream, cleanUp } = openSmallApp(declaration(''))
+  write(['{"id":"a","n":"five"}', '{"id":"b","n":"six"}', '{"id":"c","n":7}'])
+  await stream()
   const theirs = `import pyarrow as pa, datetime
 from deltalake import DeltaTable, write_deltalake
 day = t.to_pylist()[0]['ingest_date']

@@ -1,10 +1,8 @@
 /** Upkeep while a batch or another writer changes what it has just looked at. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
-import { createApp } from '../../src/main/app.ts'
-import { smallHome } from '../support/small-datasets.ts'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { UPKEEP, openSmallApp } from '../support/small-app.ts'
 import { ENTRY, PYTHON } from '../support/system.ts'
 
 const DECLARATION = `dataset: shared
@@ -20,63 +18,18 @@ processed:
   key: [id]
   partition_by: [{ column: part }]
 `
-const silent = (): void => undefined
-const UPKEEP = {
-  engine: {},
-  memoryBytes: 1 << 30,
-  dryRun: false,
-  keepFrom: undefined,
-  graceMs: 0,
-  say: silent,
-}
-const before = { ...process.env }
-afterAll(() => void (process.env = before))
-
 function world() {
-  const { home, cleanUp } = smallHome()
-  Object.assign(process.env, {
-    HEADRACE_HOME: home,
-    HEADRACE_LOG: 'warn',
-    HEADRACE_TABLES: join(home, 'tables'),
-  })
-  mkdirSync(join(home, 'in'))
-  const path = join(home, 'shared.yaml')
-  writeFileSync(path, DECLARATION)
-  const app = createApp('test')
-  let files = 0
+  const small = openSmallApp(DECLARATION)
   return {
-    app,
-    path,
-    cleanUp,
-    processed: join(home, 'tables', 'shared', 'processed'),
+    ...small,
     async land(id: string, part = 'a'): Promise<void> {
-      writeFileSync(
-        join(home, 'in', `${(files += 1)}.ndjson`),
-        JSON.stringify({ id, title: `of ${id}`, part }),
-      )
-      const { signal } = new AbortController()
-      await app.stream(path, {
-        engine: {},
-        untilCaughtUp: true,
-        metricsPort: undefined,
-        signal,
-        onCommit: silent,
-        say: silent,
-      })
+      small.write([{ id, title: `of ${id}`, part }])
+      await small.stream()
     },
-    batch: () =>
-      app.batch(path, {
-        engine: {},
-        memoryBytes: 1 << 30,
-        dryRun: false,
-        hold: [],
-        release: [],
-        say: silent,
-      }),
-    published: async (column: string): Promise<unknown[]> =>
-      (await app.query('shared/processed', `SELECT ${column} FROM t ORDER BY id`, undefined)).map(
-        (row) => row[column],
-      ),
+    async published(column: string): Promise<unknown[]> {
+      const rows = await small.app.query('shared/processed', `SELECT ${column} FROM t ORDER BY id`, undefined)
+      return rows.map((row) => row[column])
+    },
   }
 }
 

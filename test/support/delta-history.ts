@@ -3,15 +3,11 @@
  * Spark, in histories made by chance. After each step a model of rows says what every reader finds, or we
  * refuse by name and nothing has changed.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect } from 'vitest'
-import type { App } from '../../src/control/app.ts'
 import { HeadraceError } from '../../src/core/errors.ts'
-import { createApp } from '../../src/main/app.ts'
 import { createChance, type Chance } from './chance.ts'
 import type { ForeignWriter, Row } from './delta-foreign.ts'
-import { smallHome } from './small-datasets.ts'
+import { UPKEEP, openSmallApp, type SmallApp } from './small-app.ts'
 
 const declaration = (columns = ''): string => `dataset: shared
 source: { files: { path: in, pattern: "*" } }
@@ -28,15 +24,19 @@ processed:
   partition_by: [{ column: part }]
 `
 
-/** What is not wrong with a record: its rows by key, and what waits in RAW. */
-interface World {
-  app: App
-  home: string
-  path: string
-  processed: string
-  chance: Chance
+export interface HistoryPlace {
+  steps: number
   foreign: ForeignWriter[]
-  files: number
+  /** Values of the table partition. */
+  parts: readonly string[]
+  /** Root of the tables, where it is not the home folder's. */
+  tables?: string
+}
+
+/** What is not wrong with a record: its rows by key, and what waits in RAW. */
+interface World extends Omit<HistoryPlace, 'steps' | 'tables'> {
+  small: SmallApp
+  chance: Chance
   /** Rows of Processed. */
   rows: Row[]
   /** Accepted records of RAW that no batch has published yet, in order. */
@@ -47,12 +47,13 @@ interface World {
 
 const upTo = (chance: Chance, most: number): number => Math.floor(chance() * most)
 const pick = <T>(chance: Chance, all: readonly T[]): T => all[upTo(chance, all.length)]
-const PARTS = ['a', 'b c', 'd/e=f', 'ü%41']
-const rowsBy = ({ chance }: World, by: string): Row[] =>
+/** Partition values with what paths escape. */
+export const PARTS: readonly string[] = ['a', 'b c', 'd/e=f', 'ü%41']
+const rowsBy = ({ chance, parts }: Pick<World, 'chance' | 'parts'>, by: string): Row[] =>
   Array.from({ length: 1 + upTo(chance, 6) }, () => [
     `k${upTo(chance, 40)}`,
     `${by} ${upTo(chance, 1000)}`,
-    pick(chance, PARTS),
+    pick(chance, parts),
     null,
   ])
 const asRows = (all: Row[], more: string[] = []): object[] =>
@@ -62,62 +63,28 @@ const asRows = (all: Row[], more: string[] = []): object[] =>
     part,
     ...Object.fromEntries(more.map((name) => [name, title])),
   }))
-const silent = (): void => undefined
-const UPKEEP = {
-  engine: {},
-  memoryBytes: 1 << 30,
-  dryRun: false,
-  keepFrom: undefined,
-  graceMs: 0,
-  say: silent,
-}
 
 /** Steps of ours; what they do to the model is done when they have not thrown. */
 const OURS: Record<string, (world: World) => Promise<void>> = {
-  async stream(world) {
-    const { app, home, path, chance } = world
-    const all = rowsBy(world, 'ours')
-    const lines = all.map(([id, title, part]) => ({
-      id,
-      title,
-      part,
-      n: 1,
-      ...(chance() < 0.1 ? { extra: 'x' } : {}),
-    }))
-    world.files += 1
-    writeFileSync(
-      join(home, 'in', `${world.files}.ndjson`),
-      lines.map((one) => JSON.stringify(one)).join('\n'),
+  async stream({ small, chance, parts, waiting }) {
+    const all = rowsBy({ chance, parts }, 'ours')
+    small.write(
+      all.map(([id, title, part]) => ({ id, title, part, n: 1, ...(chance() < 0.1 ? { extra: 'x' } : {}) })),
     )
-    const signal = new AbortController().signal
-    await app.stream(path, {
-      engine: {},
-      untilCaughtUp: true,
-      metricsPort: undefined,
-      signal,
-      onCommit: silent,
-      say: silent,
-    })
-    world.waiting.push(...all)
+    await small.stream()
+    waiting.push(...all)
   },
   async batch(world) {
-    const { app, path } = world
-    await app.batch(path, {
-      engine: {},
-      memoryBytes: 1 << 30,
-      dryRun: false,
-      hold: [],
-      release: [],
-      say: silent,
-    })
+    await world.small.batch()
     for (const row of world.waiting) if (!world.rows.some(([id]) => id === row[0])) world.rows.push(row)
     world.waiting = []
   },
-  compact: async ({ app, path }) => void (await app.compact(path, UPKEEP)),
-  vacuum: async ({ app, path }) => void (await app.vacuum(path, UPKEEP)),
+  compact: async ({ small: { app, path } }) => void (await app.compact(path, UPKEEP)),
+  vacuum: async ({ small: { app, path } }) => void (await app.vacuum(path, UPKEEP)),
   async delete(world) {
+    const { app, path } = world.small
     const id = `k${upTo(world.chance, 40)}`
-    await world.app.deleteRows(world.path, { ...UPKEEP, keys: [{ id }], reason: 'asked' })
+    await app.deleteRows(path, { ...UPKEEP, keys: [{ id }], reason: 'asked' })
     for (const zone of ['rows', 'waiting'] as const) world[zone] = world[zone].filter((row) => row[0] !== id)
   },
 }
@@ -146,8 +113,8 @@ const FOREIGN: Record<string, (world: World) => ForeignStep> = {
       rows: (rows) => rows.filter((row) => row[0] !== id),
     }
   },
-  update({ chance }) {
-    const [part, title] = [pick(chance, PARTS), `changed ${upTo(chance, 100)}`]
+  update({ chance, parts }) {
+    const [part, title] = [pick(chance, parts), `changed ${upTo(chance, 100)}`]
     return {
       op: 'update',
       args: { predicate: `part = '${part}'`, title: `'${title}'` },
@@ -156,7 +123,7 @@ const FOREIGN: Record<string, (world: World) => ForeignStep> = {
   },
   merge(world) {
     const [id, title] = [`k${upTo(world.chance, 40)}`, `merged ${upTo(world.chance, 100)}`]
-    const row: Row = [id, title, pick(world.chance, PARTS), null]
+    const row: Row = [id, title, pick(world.chance, world.parts), null]
     return {
       op: 'merge',
       args: { rows: asRows([row]) },
@@ -209,7 +176,7 @@ async function ourStep(world: World, name: string): Promise<string> {
 
 async function foreignStep(world: World, { op, args, rows, appendOnly }: ForeignStep): Promise<string> {
   const writer = pick(world.chance, world.foreign)
-  const { ok, error } = await writer.do(op, world.processed, args)
+  const { ok, error } = await writer.do(op, world.small.processed, args)
   if (ok === undefined) return `failed: ${error}`.slice(0, 200)
   if (rows !== undefined) world.rows = rows(world.rows)
   if (appendOnly !== undefined) world.appendOnly = appendOnly
@@ -219,7 +186,7 @@ async function foreignStep(world: World, { op, args, rows, appendOnly }: Foreign
 const sorted = (rows: Row[]): string[] => rows.map((row) => JSON.stringify(row)).toSorted()
 
 /** What our reader finds, or the code by which it refuses. */
-async function ourRows({ app }: World): Promise<string[] | string> {
+async function ourRows({ small: { app } }: World): Promise<string[] | string> {
   try {
     const found = await app.query('shared/processed', 'SELECT * FROM t', undefined)
     return sorted(
@@ -234,7 +201,7 @@ async function ourRows({ app }: World): Promise<string[] | string> {
 async function checkReaders(world: World, told: string): Promise<string> {
   const expected = sorted(world.rows)
   for (const foreign of world.foreign) {
-    const { ok } = await foreign.do('rows', world.processed)
+    const { ok } = await foreign.do('rows', world.small.processed)
     // deltalake's own readers do not take every feature; then the others are compared.
     for (const [reader, rows] of Object.entries(ok ?? {}))
       expect(sorted(rows as Row[]), `${reader} after ${told}`).toEqual(expected)
@@ -244,32 +211,12 @@ async function checkReaders(world: World, told: string): Promise<string> {
   return typeof ours === 'string' ? ours : ''
 }
 
-export interface HistoryPlace {
-  steps: number
-  foreign: ForeignWriter[]
-  /** Root of the tables, where it is not the home folder's. */
-  tables?: string
-}
-
-async function openWorld(
-  chance: Chance,
-  { foreign, tables }: HistoryPlace,
-): Promise<World & { cleanUp(): void }> {
-  const { home, cleanUp } = smallHome()
-  Object.assign(process.env, {
-    HEADRACE_HOME: home,
-    HEADRACE_LOG: 'warn',
-    HEADRACE_TABLES: tables ?? join(home, 'tables'),
-  })
-  mkdirSync(join(home, 'in'))
-  const path = join(home, 'shared.yaml')
-  writeFileSync(path, declaration())
-  const processed = `${tables ?? join(home, 'tables')}/shared/processed`
-  const empty = { files: 0, rows: [], waiting: [], appendOnly: false }
-  const world: World = { app: createApp('test'), home, path, processed, chance, foreign, ...empty }
+async function openWorld(chance: Chance, { foreign, parts, tables }: HistoryPlace): Promise<World> {
+  const small = openSmallApp(declaration(), tables)
+  const world: World = { small, chance, foreign, parts, rows: [], waiting: [], appendOnly: false }
   await OURS.stream(world)
   await OURS.batch(world)
-  return { ...world, cleanUp }
+  return world
 }
 
 function nextStep({ chance }: World): string {
@@ -302,5 +249,5 @@ export async function runHistory(seed: number, place: HistoryPlace): Promise<voi
     tell(`our ${name}: ${await ourStep(world, name)}`)
     tell(`reading: ${(await checkReaders(world, told.join('; '))) || 'right'}`)
   }
-  rmSync(world.home, { recursive: true, force: true })
+  world.small.cleanUp()
 }

@@ -1,14 +1,12 @@
 /** A dataset whose table partitions have odd values, and its tables as older versions laid them out. */
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { App } from '../../src/control/app.ts'
 import { isLaidOut } from '../../src/core/data-path.ts'
 import { encodePath } from '../../src/core/table-schema.ts'
 import { decodePath, type Action } from '../../src/lakehouse/actions.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
 import { openTable, type Table } from '../../src/lakehouse/table.ts'
-import { createApp } from '../../src/main/app.ts'
-import { smallHome } from './small-datasets.ts'
+import { openSmallApp, type SmallApp } from './small-app.ts'
 
 export const TYPED = ['day', 'flag', 'n', 'x', 'price', 'at']
 export const DECLARATION = `dataset: odd
@@ -66,64 +64,18 @@ export function records(first: number): Rec[] {
   }))
 }
 
-const silent = (): void => undefined
-export const UPKEEP = {
-  engine: {},
-  memoryBytes: 1 << 30,
-  dryRun: false,
-  keepFrom: undefined,
-  graceMs: 0,
-  say: silent,
-}
-
-export interface World {
-  app: App
-  path: string
-  home: string
-  raw: string
-  processed: string
+export interface World extends SmallApp {
   send(records: Rec[]): Promise<void>
-  batch(): Promise<void>
-  cleanUp(): void
 }
 
 export function world(declaration = DECLARATION): World {
-  const { home, cleanUp } = smallHome()
-  Object.assign(process.env, { HEADRACE_HOME: home, HEADRACE_LOG: 'warn' })
-  mkdirSync(join(home, 'in'))
-  const path = join(home, 'odd.yaml')
-  writeFileSync(path, declaration)
-  const app = createApp('test')
-  let files = 0
+  const small = openSmallApp(declaration)
   return {
-    app,
-    path,
-    home,
-    raw: join(home, 'tables/odd/raw'),
-    processed: join(home, 'tables/odd/processed'),
+    ...small,
     async send(all) {
-      files += 1
-      writeFileSync(join(home, 'in', `${files}.ndjson`), all.map((one) => JSON.stringify(one)).join('\n'))
-      const { signal } = new AbortController()
-      await app.stream(path, {
-        engine: {},
-        untilCaughtUp: true,
-        metricsPort: undefined,
-        signal,
-        onCommit: silent,
-        say: silent,
-      })
+      small.write(all)
+      await small.stream()
     },
-    batch: async () =>
-      void (await app.batch(path, {
-        engine: {},
-        memoryBytes: 1 << 30,
-        dryRun: false,
-        hold: [],
-        release: [],
-        say: silent,
-      })),
-    cleanUp,
   }
 }
 
