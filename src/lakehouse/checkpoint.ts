@@ -197,11 +197,11 @@ export async function pointedVersion(store: ObjectStore): Promise<number | undef
 export function checkpointsAmong(names: string[], until = Infinity): Checkpoint[] {
   const found = new Map<string, { version: number; parts: number; names: string[] }>()
   for (const name of names) {
-    const [, version, , parts] = /^(\d{20})\.checkpoint\.(?:(\d{10})\.(\d{10})\.)?parquet$/.exec(name) ?? []
+    const [, version, parts] = /\/(\d{20})\.checkpoint\.(?:\d{10}\.(\d{10})\.)?parquet$/.exec(name) ?? []
     if (version === undefined || Number(version) > until) continue
     const key = `${version} ${parts ?? ''}`
     const checkpoint = found.get(key) ?? { version: Number(version), parts: Number(parts ?? 1), names: [] }
-    checkpoint.names.push(`_delta_log/${name}`)
+    checkpoint.names.push(name)
     found.set(key, checkpoint)
   }
   return [...found.values()]

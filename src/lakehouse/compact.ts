@@ -49,15 +49,7 @@ export async function compact(request: CompactRequest): Promise<CompactResult> {
     .filter((file) => !unread.has(file.path))
     .map((file): KnownFile => ({ ...file, rows: rowsOf(file) }))
   const groups = compactionGroups(known, request.target)
-  const result: CompactResult = {
-    filesBefore: files.size,
-    filesAfter: files.size,
-    rows: 0,
-    bytesBefore: 0,
-    bytesAfter: 0,
-    moved: 0,
-    conflicts: 0,
-  }
+  const result = nothingDone(files.size)
   for (const [i, group] of groups.entries()) {
     request.progress(`compacting group ${i + 1} of ${groups.length}: ${group.length} files`)
     const sources = group.map((file) => files.get(file.path)).filter((file) => file !== undefined)
@@ -85,31 +77,24 @@ export async function compact(request: CompactRequest): Promise<CompactResult> {
   )
 }
 
+function nothingDone(files: number): CompactResult {
+  const none = { rows: 0, bytesBefore: 0, bytesAfter: 0, moved: 0, conflicts: 0 }
+  return { filesBefore: files, filesAfter: files, ...none }
+}
+
 /** The archive is not merged: RAW's log names its versions, and days come to it merged. */
 export async function moveOnly(request: MoveRequest): Promise<CompactResult> {
   const { files } = await request.table.refresh()
-  const result: CompactResult = {
-    filesBefore: files.size,
-    filesAfter: files.size,
-    rows: 0,
-    bytesBefore: 0,
-    bytesAfter: 0,
-    moved: 0,
-    conflicts: 0,
-  }
+  const result = nothingDone(files.size)
   return moveMisplaced(request, [...files.keys()], result)
 }
 
-/**
- * Files that are not where a writer of today puts them. One with an address of its own belongs to another
- * table.
- */
+/** Files that are not where a writer of today puts them. */
 export function misplaced({ metadata, files }: Table['snapshot'], among: string[]): AddAction[] {
   return among
     .flatMap((path) => files.get(path) ?? [])
     .filter(
       (file) =>
-        !/^[a-z0-9]+:\//i.test(file.path) &&
         !isLaidOut(
           decodePath(file.path),
           metadata.partitionColumns,

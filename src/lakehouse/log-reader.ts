@@ -9,6 +9,7 @@ import { failure } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import { checkPaths, checkProtocol, entryName, readEntry } from './actions.ts'
 import { checkpointsAmong, pointedVersion, readCheckpoint, type Checkpoint } from './checkpoint.ts'
+import { listLog, nameInLog, versionOf } from './log-files.ts'
 import type { LogGrowth } from './log-upkeep.ts'
 import { applyActions, emptySnapshot, type Snapshot } from './snapshot.ts'
 
@@ -32,7 +33,6 @@ export interface LogReader {
   refresh(): Promise<void>
 }
 
-const LOG = '_delta_log/'
 /**
  * A listing is no snapshot: it may lack what came while it was made, or name what was cleaned up since. A gap
  * that stays is one.
@@ -163,13 +163,6 @@ function remember(committed: Map<string, number>, id: string, version: number): 
   if (committed.size > REMEMBERED) committed.delete(committed.keys().next().value as string)
 }
 
-/** Names of the log's files that belong to a version, without the folder, in order. */
-async function logNames(store: ObjectStore, from?: number): Promise<string[]> {
-  const after = from === undefined ? undefined : `${LOG}${String(from).padStart(20, '0')}`
-  const found = await store.list('_delta_log', after)
-  return found.map((object) => object.name.slice(LOG.length)).filter((name) => /^\d{20}\./.test(name))
-}
-
 /**
  * The newest checkpoint up to a version, found by listing. The pointer says only where the listing may begin:
  * a writer that slept before it wrote the pointer sets it back to a state that is long past.
@@ -180,13 +173,16 @@ async function newestCheckpoint(
 ): Promise<{ checkpoint?: Checkpoint; names: string[] }> {
   const pointed = await pointedVersion(store)
   if (pointed !== undefined && pointed <= until) {
-    const names = await logNames(store, pointed)
+    const names = await namesFrom(store, pointed)
     const checkpoint = checkpointsAmong(names, until).at(-1)
     if (checkpoint !== undefined) return { checkpoint, names }
   }
-  const names = await logNames(store)
+  const names = await namesFrom(store)
   return { checkpoint: checkpointsAmong(names, until).at(-1), names }
 }
+
+const namesFrom = async (store: ObjectStore, version?: number): Promise<string[]> =>
+  (await listLog(store, version)).map(({ name }) => name)
 
 /**
  * Undefined when a log that was read up to a version has nothing later. Where the next entry is gone and
@@ -194,12 +190,12 @@ async function newestCheckpoint(
  * missing.
  */
 function gapAfter(store: ObjectStore, names: string[], version: number): Error | undefined {
-  const later = names.filter((name) => Number(name.slice(0, 20)) > version)
+  const later = names.filter((name) => versionOf(name) > version)
   if (later.length === 0) return undefined
   const foreign = later.find((name) => name.includes('.checkpoint.'))
   if (foreign !== undefined)
-    return failure('table_unsupported', { path: store.root, feature: `the checkpoint ${foreign}` })
-  return corrupt(store, version + 1, `it is missing, and ${later[0]} is there`)
+    return failure('table_unsupported', { path: store.root, feature: `the checkpoint ${nameInLog(foreign)}` })
+  return corrupt(store, version + 1, `it is missing, and ${nameInLog(later[0])} is there`)
 }
 
 function corrupt(store: ObjectStore, version: number, reason: string): Error {

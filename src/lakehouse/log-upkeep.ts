@@ -2,6 +2,7 @@
 import { LIMITS } from '../core/limits.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import { checkpointsAmong, durationMs, writeCheckpoint, type Checkpoint } from './checkpoint.ts'
+import { listLog, versionOf } from './log-files.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /**
@@ -53,12 +54,6 @@ export async function tidyLog(
 }
 
 /**
- * Version that a file of the log belongs to, whoever wrote it and in whatever form; NaN for the pointer and
- * for folders of others.
- */
-const versionOf = (name: string): number => Number(/^_delta_log\/(\d{20})\./.exec(name)?.[1] ?? NaN)
-
-/**
  * Deletes what lies before the newest checkpoint that is older than the retention or further back than the
  * entries we keep: versions behind it stay replayable, for time travel and for consumers. A stream that
  * commits each second would else write 86,400 entries a day. From old to new, as the listing comes: a writer
@@ -72,9 +67,9 @@ async function cleanLog(
 ): Promise<void> {
   const { configuration } = snapshot.metadata
   if (configuration['delta.enableExpiredLogCleanup'] === 'false') return
-  const all = await store.list('_delta_log')
+  const all = await listLog(store)
   const modifiedMs = new Map(all.map((file) => [file.name, file.modifiedMs]))
-  const checkpoints = checkpointsAmong(all.map((file) => file.name.slice('_delta_log/'.length)))
+  const checkpoints = checkpointsAmong(all.map(({ name }) => name))
   const declaredMs = durationMs(configuration['delta.logRetentionDuration'])
   const oldestMs = nowMs - (declaredMs ?? LOG_RETENTION_MS)
   // Who declares a duration is promised it; only without one is the number of entries a bound, too.

@@ -15,7 +15,6 @@ import { expiredFiles } from '../planning/upkeep.ts'
 import { decodePath, ENGINE, type AddAction, type CommitInfo } from './actions.ts'
 import { checkRemovable } from './commit-checks.ts'
 import { countRows } from './file-rows.ts'
-import { rowsOf } from './snapshot.ts'
 import type { Table } from './table.ts'
 import { throughOf } from './through.ts'
 import { filesAfter, versionsAfter, type Version } from './versions.ts'
@@ -41,8 +40,7 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
   const unused = await filesAfter(raw.store, request.usedThrough, raw.snapshot)
   const needed = (file: AddAction): boolean =>
     unused.has(file.path) || (throughOf(file) ?? -1) > request.usedThrough
-  const known = [...raw.snapshot.files.values()].map((file) => ({ ...file, rows: rowsOf(file) }))
-  const { expired, waiting } = expiredFiles(known, request.keepFromDate, needed)
+  const { expired, waiting } = expiredFiles([...raw.snapshot.files.values()], request.keepFromDate, needed)
   const result: RetainResult = {
     keepFrom: request.keepFromDate,
     files: expired.length,

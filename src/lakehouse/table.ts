@@ -14,6 +14,7 @@ import { entryName, writeEntry } from './actions.ts'
 import { checkCommit } from './commit-checks.ts'
 import { commitActions, creationActions, type CommitRequest } from './commit-entry.ts'
 import { proveContinues } from './commit-proof.ts'
+import { isEntry, listLog, versionOf } from './log-files.ts'
 import { createLogReader, type LogReader } from './log-reader.ts'
 import { tidyLog } from './log-upkeep.ts'
 import { columnsOf, type Snapshot } from './snapshot.ts'
@@ -94,12 +95,8 @@ export async function snapshotAt(store: ObjectStore, version: number): Promise<S
 }
 
 async function firstVersion(store: ObjectStore): Promise<number> {
-  const entries = await store.list('_delta_log')
-  return Math.min(
-    ...entries
-      .filter((entry) => entry.name.endsWith('.json'))
-      .map((entry) => Number(/(\d+)\.json$/.exec(entry.name)?.[1])),
-  )
+  const entry = (await listLog(store)).find(({ name }) => isEntry(name))
+  return entry === undefined ? Infinity : versionOf(entry.name)
 }
 
 function tableOver(store: ObjectStore, reader: LogReader, options: TableOptions): Table {

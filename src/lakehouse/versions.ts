@@ -3,6 +3,7 @@ import { failure } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import { entryName, readEntry, type AddAction, type CommitInfo } from './actions.ts'
 import { checkpointsAmong } from './checkpoint.ts'
+import { isEntry, listLog, versionOf } from './log-files.ts'
 import { createLogReader } from './log-reader.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -34,7 +35,7 @@ export async function versionsAfter(store: ObjectStore, version: number, until: 
 
 /** From the oldest state that can still be read. */
 async function fromCheckpoint(store: ObjectStore, until: number): Promise<Version[]> {
-  const names = (await store.list('_delta_log')).map(({ name }) => name.slice('_delta_log/'.length))
+  const names = (await listLog(store)).map(({ name }) => name)
   for (const { version } of checkpointsAmong(names, until)) {
     const reader = createLogReader(store)
     await reader.load(version)
@@ -48,13 +49,11 @@ async function fromCheckpoint(store: ObjectStore, until: number): Promise<Versio
 
 /** All versions whose entries are still there, newest first, for people. */
 export async function history(store: ObjectStore, limit: number): Promise<Version[]> {
-  const entries = (await store.list('_delta_log'))
-    .filter((one) => /\/\d{20}\.json$/.test(one.name))
-    .toReversed()
+  const entries = (await listLog(store)).filter(({ name }) => isEntry(name)).toReversed()
   const found: Version[] = []
-  for (const entry of entries.slice(0, limit)) {
-    const version = Number(/(\d{20})\.json$/.exec(entry.name)?.[1])
-    const bytes = await store.read(entry.name)
+  for (const { name } of entries.slice(0, limit)) {
+    const version = versionOf(name)
+    const bytes = await store.read(name)
     if (bytes !== undefined) found.push(toVersion(version, readEntry(bytes, store.root, version)))
   }
   return found

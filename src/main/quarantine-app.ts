@@ -17,9 +17,9 @@ import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
 import { homeFolder } from './home-folder.ts'
 import { loadDataset } from './home.ts'
-import { addColumns, evolveRaw, openRaw, type RawTable } from './raw-table.ts'
+import { addColumns, evolveRaw, filesOf, openRaw, type RawTable } from './raw-table.ts'
 import { createRedecoder, type Redecoder } from './redecode.ts'
-import { rowWindows } from './row-windows.ts'
+import { numberedRows, rowWindows } from './row-windows.ts'
 
 type QuarantineApp = Pick<App, 'listQuarantine' | 'showQuarantined' | 'exportQuarantine' | 'replayQuarantine'>
 
@@ -33,7 +33,7 @@ export function createQuarantineApp(): QuarantineApp {
       const columns = `${POSITION} AS position, reject_kind AS kind, reject_rule AS rule, reject_path AS path, reject_value AS value, reject_reason AS reason, ingest_time`
       return read(
         raw,
-        `SELECT ${columns} FROM q ${where(filter.rule)} ORDER BY ingest_time DESC, position LIMIT ${filter.limit}`,
+        `SELECT ${columns} FROM q WHERE ${isOfRule(filter.rule)} ORDER BY ingest_time DESC, position LIMIT ${filter.limit}`,
       )
     },
     async showQuarantined(dataset, position) {
@@ -56,7 +56,7 @@ export function createQuarantineApp(): QuarantineApp {
       await mkdir(folder, { recursive: true })
       const rows = await read(
         raw,
-        `SELECT ${POSITION} AS position, reject_rule, base64(original) AS bytes FROM q ${where(filter.rule)} LIMIT ${filter.limit}`,
+        `SELECT ${POSITION} AS position, reject_rule, base64(original) AS bytes FROM q WHERE ${isOfRule(filter.rule)} LIMIT ${filter.limit}`,
       )
       for (const row of rows)
         await writeFile(
@@ -76,16 +76,10 @@ async function open(
   return { loaded, raw: await openRaw(loaded.dataset, loaded.rawPath, Date.now()) }
 }
 
-function where(rule: string | undefined): string {
-  return rule === undefined
-    ? ''
-    : `WHERE reject_rule = ${literal(rule)} OR starts_with(reject_rule, ${literal(`${rule}.`)})`
-}
-
-function quarantineFiles(raw: RawTable): AddAction[] {
-  return [...raw.table.snapshot.files.values()].filter(
-    (file) => file.partitionValues.outcome === 'quarantined',
-  )
+/** Whether a reject is of a rule, or of one below it: a condition in SQL. */
+function isOfRule(rule: string | undefined): string {
+  if (rule === undefined) return 'true'
+  return `(reject_rule = ${literal(rule)} OR starts_with(reject_rule, ${literal(`${rule}.`)}))`
 }
 
 async function withQuarantine<T>(raw: RawTable, action: (session: DuckSession) => Promise<T>): Promise<T> {
@@ -95,7 +89,7 @@ async function withQuarantine<T>(raw: RawTable, action: (session: DuckSession) =
     spillFolder: join(homeFolder(), 'spill', `quarantine-${process.pid}`),
   })
   try {
-    const names = quarantineFiles(raw).map((file) => decodePath(file.path))
+    const names = filesOf(raw.table, 'quarantined').map((file) => decodePath(file.path))
     await raw.table.store.stage(names)
     const paths = names.map((name) => raw.table.store.localPath(name))
     await session.run(`CREATE VIEW q AS SELECT * FROM ${parquetRows(paths, 'filename = true')}`)
@@ -106,18 +100,13 @@ async function withQuarantine<T>(raw: RawTable, action: (session: DuckSession) =
 }
 
 async function read(raw: RawTable, sql: string): Promise<Record<string, unknown>[]> {
-  if (quarantineFiles(raw).length === 0) return []
+  if (filesOf(raw.table, 'quarantined').length === 0) return []
   return withQuarantine(raw, (session) => session.objects(sql))
 }
 
 /** Rows that a replay decodes: others have nothing to decode, or are notes. */
-function isReplayed(rule: string | undefined): string {
-  const rules =
-    rule === undefined
-      ? ''
-      : ` AND (reject_rule = ${literal(rule)} OR starts_with(reject_rule, ${literal(`${rule}.`)}))`
-  return `reject_kind = 'record' AND octet_length(original) > 0${rules}`
-}
+const isReplayed = (rule: string | undefined): string =>
+  `reject_kind = 'record' AND octet_length(original) > 0 AND ${isOfRule(rule)}`
 
 interface Replay {
   raw: RawTable
@@ -136,10 +125,8 @@ async function filesToReplay({
   const counted = await session.rows(`SELECT filename, count(*) FROM q WHERE ${isReplayed(rule)} GROUP BY 1`)
   const counts = new Map(counted.map(([path, rows]) => [String(path), Number(rows)]))
   const empty = `reject_kind = 'record' AND coalesce(octet_length(original), 0) = 0`
-  const [[notKept]] = await session.rows(
-    `SELECT count(*) FROM (SELECT * FROM q ${where(rule)}) WHERE ${empty}`,
-  )
-  const files = quarantineFiles(raw).filter((file) => counts.has(pathOf(raw, file)))
+  const [[notKept]] = await session.rows(`SELECT count(*) FROM q WHERE ${isOfRule(rule)} AND ${empty}`)
+  const files = filesOf(raw.table, 'quarantined').filter((file) => counts.has(pathOf(raw, file)))
   return { files, rows: [...counts.values()].reduce((sum, rows) => sum + rows, 0), notKept: Number(notKept) }
 }
 
@@ -150,7 +137,7 @@ async function* rowsToReplay(
   { raw, session, rule }: Replay,
   file: AddAction,
 ): AsyncGenerator<Record<string, unknown>[]> {
-  const source = parquetRows([pathOf(raw, file)], 'file_row_number = true')
+  const source = numberedRows(raw.table.store, file)
   for (const window of await rowWindows(session, source, isReplayed(rule)))
     yield await session.objects(`SELECT ${REPLAYED} FROM ${source} WHERE ${isReplayed(rule)} AND ${window}`)
 }
@@ -165,7 +152,7 @@ async function replay(
   options: { rule: string | undefined; dryRun: boolean },
 ): Promise<ReplayResult> {
   const { loaded, raw } = await open(dataset)
-  if (quarantineFiles(raw).length === 0)
+  if (filesOf(raw.table, 'quarantined').length === 0)
     return { read: 0, accepted: 0, quarantined: 0, notKept: 0, version: null }
   return withQuarantine(raw, async (session) => {
     const all: Replay = { raw, session, rule: options.rule }

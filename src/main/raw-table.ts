@@ -1,5 +1,6 @@
 /** Opens (or creates) the RAW table of a dataset and brings its schema up to the declaration. */
 import { RESERVED_COLUMNS, type Column, type Dataset } from '../dataset/declaration.ts'
+import type { AddAction } from '../lakehouse/actions.ts'
 import { columnsOf } from '../lakehouse/snapshot.ts'
 import { addTableColumns, openOrCreateTable, type Table } from '../lakehouse/table.ts'
 import { effectiveColumns, evolve, rawSchema, schemaChange } from '../planning/table-layout.ts'
@@ -33,6 +34,10 @@ export async function openRaw(
   await applySchema(dataset, table, columns, nowMs)
   return { table, columns }
 }
+
+/** The files of RAW, or of its archive, with rows of this outcome. */
+export const filesOf = ({ snapshot }: Table, outcome: 'accepted' | 'quarantined'): AddAction[] =>
+  [...snapshot.files.values()].filter(({ partitionValues }) => partitionValues.outcome === outcome)
 
 /** Adds to the table what the columns in force have more; refuses renames, drops and type changes by name. */
 async function applySchema(dataset: Dataset, table: Table, columns: Column[], nowMs: number): Promise<void> {

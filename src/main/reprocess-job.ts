@@ -15,7 +15,7 @@ import { emptyCounts, type ReprocessResult } from '../core/results.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
 import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
-import { literal, parquetRows } from '../engines/duckdb/sql.ts'
+import { literal } from '../engines/duckdb/sql.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
@@ -27,11 +27,11 @@ import { filesAfter } from '../lakehouse/versions.ts'
 import { openProcessed } from './batch-job.ts'
 import { homeFolder } from './home-folder.ts'
 import type { LoadedDataset } from './home.ts'
-import { evolveRaw, openRaw, type RawTable } from './raw-table.ts'
+import { evolveRaw, filesOf, openRaw, type RawTable } from './raw-table.ts'
 import { fenceBatches } from './raw-consumers.ts'
 import { CONSUMER } from '../runner/batch-plan.ts'
 import { createRedecoder } from './redecode.ts'
-import { rowWindows } from './row-windows.ts'
+import { numberedRows, rowWindows } from './row-windows.ts'
 import { openStore } from './stores.ts'
 
 const DECODE_MEMORY = 512 * 1024 * 1024
@@ -52,9 +52,7 @@ export async function reprocess(parts: ReprocessParts, options: ReprocessOptions
   const { loaded } = parts
   const deletions = await deletionsOf(loaded)
   const raw = await openRaw(loaded.dataset, loaded.rawPath, Date.now())
-  const old = [...raw.table.snapshot.files.values()].filter(
-    (file) => file.partitionValues.outcome === 'accepted' && within(file, options),
-  )
+  const old = filesOf(raw.table, 'accepted').filter((file) => within(file, options))
   await raw.table.store.stage(old.map((file) => decodePath(file.path)))
   const session = await openSession({
     memoryBytes: DECODE_MEMORY,
@@ -102,9 +100,6 @@ function within(file: AddAction, { from, to }: ReprocessOptions): boolean {
   return (from === undefined || day >= from) && (to === undefined || day <= to)
 }
 
-const sourceOf = (raw: RawTable, file: AddAction): string =>
-  parquetRows([raw.table.store.localPath(decodePath(file.path))], 'file_row_number = true')
-
 /** Rows whose message was not kept cannot be decoded again: nothing is done by halves. */
 async function checkOriginals(
   session: DuckSession,
@@ -117,11 +112,11 @@ async function checkOriginals(
   for (const file of files) {
     const kept = (
       await session.rows(
-        `SELECT count(*) FROM (DESCRIBE SELECT * FROM ${sourceOf(raw, file)}) WHERE column_name = 'original'`,
+        `SELECT count(*) FROM (DESCRIBE SELECT * FROM ${numberedRows(raw.table.store, file)}) WHERE column_name = 'original'`,
       )
     )[0][0]
     const [[without, all]] = await session.rows(
-      `SELECT count(*) ${Number(kept) > 0 ? 'FILTER (original IS NULL)' : ''}, count(*) FROM ${sourceOf(raw, file)}`,
+      `SELECT count(*) ${Number(kept) > 0 ? 'FILTER (original IS NULL)' : ''}, count(*) FROM ${numberedRows(raw.table.store, file)}`,
     )
     rows += Number(all)
     if (Number(without) === 0) continue
@@ -154,7 +149,7 @@ async function decodeFiles(
   try {
     for (const [i, file] of old.entries()) {
       options.say(`decoding file ${i + 1} of ${old.length}`)
-      const source = sourceOf(raw, file)
+      const source = numberedRows(raw.table.store, file)
       const topics = await session.objects(
         `SELECT topic_id, topic, epoch_ms(max(ingest_time))::DOUBLE AS ingest_ms FROM ${source} GROUP BY ALL`,
       )
@@ -238,9 +233,6 @@ interface Swap extends Change {
   adds: DataFile[]
 }
 
-const acceptedIn = (table: Table): AddAction[] =>
-  [...table.snapshot.files.values()].filter((file) => file.partitionValues.outcome === 'accepted')
-
 async function publishAnew(
   parts: ReprocessParts,
   { raw, old, table, unread, adds: made, deletions }: Swap,
@@ -254,7 +246,9 @@ async function publishAnew(
   const { marks, expect } = fenceBatches(table)
   const fence = { operation: 'REPROCESS', marks, expect: { ...expect, [deletionMark()]: deletions } }
   const replaced = new Set(old.map((file) => file.path))
-  const stays = acceptedIn(raw.table).filter((file) => !replaced.has(file.path) && !unread.has(file.path))
+  const stays = filesOf(raw.table, 'accepted').filter(
+    (file) => !replaced.has(file.path) && !unread.has(file.path),
+  )
   const fresh = made.filter((file) => file.partitionValues.outcome === 'accepted' && file.dataChange !== true)
   const read = old.filter((file) => !unread.has(file.path))
   if (read.length + fresh.length === 0) {
@@ -265,7 +259,7 @@ async function publishAnew(
   const sliced = (of: Table, files: (AddAction | DataFile)[]): Promise<RawSlice> =>
     sliceOf(of, engine.access, files)
   const all = [
-    ...(parts.archive === undefined ? [] : [await sliced(parts.archive, acceptedIn(parts.archive))]),
+    ...(parts.archive === undefined ? [] : [await sliced(parts.archive, filesOf(parts.archive, 'accepted'))]),
     await sliced(raw.table, stays),
     await sliced(raw.table, fresh),
   ]

@@ -1,5 +1,12 @@
 /** Rows of RAW, a part at a time: their messages are in memory together, and a message may have megabytes. */
+import type { ObjectStore } from '../core/object-store.ts'
 import type { DuckSession } from '../engines/duckdb/session.ts'
+import { parquetRows } from '../engines/duckdb/sql.ts'
+import { decodePath, type AddAction } from '../lakehouse/actions.ts'
+
+/** The rows of one data file, staged before, with their numbers in it. */
+export const numberedRows = (store: ObjectStore, file: Pick<AddAction, 'path'>): string =>
+  parquetRows([store.localPath(decodePath(file.path))], 'file_row_number = true')
 
 const WINDOW_BYTES = 64 * 1024 * 1024
 /** At most 20,000 rows fit into a window: a row costs about this, whatever its message has. */

@@ -92,7 +92,7 @@ function merged(group: KnownFile[]): { size: number; rows: number } {
 }
 
 /** RAW files of days before `keepFromDate` (`2026-11-01`) that nobody needs any more. */
-export function expiredFiles<F extends KnownFile>(
+export function expiredFiles<F extends Pick<KnownFile, 'partitionValues'>>(
   files: F[],
   keepFromDate: string,
   needed: (file: F) => boolean,

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { KEY_PAIRS } from '../support/key-texts.ts'
 import { testSpark, type TestSpark } from '../support/spark.ts'
 import { cliJson, deltalake, place, writeFileIn } from '../support/system.ts'
 
@@ -24,29 +25,6 @@ columns:
 processed:
   key: [a, b]
 `
-/**
- * Each tells a way of joining the parts that is wrong: with a sign between them, with null as a text, with
- * lengths in the wrong unit.
- */
-const TEXTS = [
-  null,
-  '',
-  '-',
-  '0:',
-  '1:x',
-  'x',
-  '\u0000',
-  '\u001f',
-  'x\u001fy',
-  'y',
-  'y\u001fz',
-  'z',
-  '3:',
-  '-1:x',
-  'ä',
-  '\u{1f600}',
-  'null',
-]
 
 test.each([
   ['duckdb', 'spark'],
@@ -56,17 +34,18 @@ test.each([
   async (first, second) => {
     const made = place('localhost:1', () => DECLARATION)
     const where = { ...made, env: { ...made.env, ...spark.env } }
-    const pairs = TEXTS.flatMap((a) => TEXTS.map((b) => ({ a, b })))
     const bring = async (name: string, rows: object[], engine: string): Promise<Record<string, number>> => {
       writeFileIn(join(where.home, 'incoming'), name, JSON.stringify(rows))
       await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
       return cliJson(where, ['batch', where.declaration, '--engine', engine])
     }
     // One pair is new to the second: had it seen nothing, or everything, the numbers would be others.
-    expect(await bring('first.json', pairs.slice(1), first)).toMatchObject({ published: pairs.length - 1 })
-    expect(await bring('second.json', pairs, second)).toMatchObject({
+    expect(await bring('first.json', KEY_PAIRS.slice(1), first)).toMatchObject({
+      published: KEY_PAIRS.length - 1,
+    })
+    expect(await bring('second.json', KEY_PAIRS, second)).toMatchObject({
       published: 1,
-      duplicatesPublished: pairs.length - 1,
+      duplicatesPublished: KEY_PAIRS.length - 1,
     })
     const processed = join(where.home, 'tables/pairs/processed')
     const landed = await deltalake<object[]>(
@@ -74,7 +53,7 @@ test.each([
       "print(json.dumps([{'a': r['a'], 'b': r['b']} for r in t.to_pylist()]))",
     )
     const sorted = (all: object[]): string[] => all.map((pair) => JSON.stringify(pair)).toSorted()
-    expect(sorted(landed)).toEqual(sorted(pairs))
+    expect(sorted(landed)).toEqual(sorted(KEY_PAIRS))
     where.cleanUp()
   },
   180_000,

@@ -7,6 +7,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { FAILPOINTS } from '../../src/core/failpoint.ts'
 import type { Broker } from '../../src/main/kafka-broker.ts'
 import { createChance } from '../support/chance.ts'
+import { SERVICE_FAILPOINTS } from '../support/service-failpoints.ts'
 import {
   PERFECT,
   catchUp,
@@ -57,18 +58,6 @@ const UPKEEP = [
   'reprocess.published',
 ] as const
 
-/** Met in service-steps.test.ts. */
-const STEPS = [
-  'cycle.deciding',
-  'cycle.booked',
-  'run.claiming',
-  'run.claimed',
-  'run.started',
-  'run.ended',
-  'run.settling',
-  'run.settled',
-] as const
-
 test('every failpoint is met by one of the drills', () => {
   const drilled = new Set<string>([
     ...CHILD,
@@ -76,7 +65,7 @@ test('every failpoint is met by one of the drills', () => {
     ...BATCH,
     ...CHECKPOINT,
     ...UPKEEP,
-    ...STEPS,
+    ...SERVICE_FAILPOINTS,
     'decode.message',
   ])
   expect(FAILPOINTS.filter((name) => !drilled.has(name))).toEqual([])

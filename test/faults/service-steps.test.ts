@@ -11,19 +11,10 @@ import { freePort } from '../../src/main/jvm-servers.ts'
 import { IN_ORDER, booksOf } from '../support/books-of-capacity.ts'
 import { createChance } from '../support/chance.ts'
 import { openFolder, run } from '../support/service.ts'
+import { SERVICE_FAILPOINTS } from '../support/service-failpoints.ts'
 import { inHome, ownerUrl, postgresPid, startServing } from '../support/serving.ts'
 import { cliJson, limitMs, until } from '../support/system.ts'
 
-const STEPS: Failpoint[] = [
-  'cycle.deciding',
-  'cycle.booked',
-  'run.claiming',
-  'run.claimed',
-  'run.started',
-  'run.ended',
-  'run.settling',
-  'run.settled',
-]
 const JOBS = 10
 const KILLS = Number(process.env.HEADRACE_STEP_KILLS ?? 3)
 /** Services that are killed side by side, each in a home of its own: a kill waits more than it computes. */
@@ -34,7 +25,7 @@ const SERVICES = Math.min(3, KILLS)
 const DECIDES_MS = 5_000
 const chance = createChance()
 /** In CI some of them, others each run. */
-const steps = STEPS.toSorted(() => chance() - 0.5)
+const steps = SERVICE_FAILPOINTS.toSorted(() => chance() - 0.5)
 
 test(
   `killed ${KILLS} times at the steps between hold and release: holds equal what runs, each execution ends once, its output is there once`,

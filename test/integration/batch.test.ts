@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { fill } from '../performance/hourly.ts'
+import { KEY_PAIRS } from '../support/key-texts.ts'
 import {
   cliJson,
   deltalake,
@@ -230,28 +231,11 @@ test('keys of several columns are equal when each part is: no separator and no n
     .replace(COLUMNS, `columns:\n${parts}`)
     .replace('key: [id]', 'key: [a, b]')
   writeFileSync(where.declaration, declared)
-  const texts = [
-    null,
-    '',
-    '-',
-    '0:',
-    '1:x',
-    'x',
-    '\u0000',
-    '\u001f',
-    'x\u001fy',
-    'y',
-    'y\u001fz',
-    'z',
-    '3:',
-    '-1:x',
-  ]
-  const pairs = texts.flatMap((a) => texts.map((b) => ({ a, b })))
   for (const name of ['first.json', 'second.json']) {
-    writeFileIn(where.incoming, name, JSON.stringify(pairs))
+    writeFileIn(where.incoming, name, JSON.stringify(KEY_PAIRS))
     await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
     expect(await batch(where)).toMatchObject(
-      name === 'first.json' ? { published: pairs.length } : { published: 0 },
+      name === 'first.json' ? { published: KEY_PAIRS.length } : { published: 0 },
     )
   }
   const landed = await deltalake<object[]>(
@@ -259,7 +243,7 @@ test('keys of several columns are equal when each part is: no separator and no n
     "print(json.dumps([{'a': r['a'], 'b': r['b']} for r in t.to_pylist()]))",
   )
   const sorted = (all: object[]): string[] => all.map((pair) => JSON.stringify(pair)).toSorted()
-  expect(sorted(landed)).toEqual(sorted(pairs))
+  expect(sorted(landed)).toEqual(sorted(KEY_PAIRS))
   where.cleanUp()
 })
 

@@ -10,7 +10,7 @@ import { deltaType, evolve } from '../../planning/table-layout.ts'
 import { declaredDataset } from './declared-dataset.ts'
 import { readExactly } from './exact-read.ts'
 import { bringFresh } from './file-input.ts'
-import { inSession, sessionBytes, type Read, type Target } from './transfer-read.ts'
+import { inSession, nothingNew, sessionBytes, type Read, type Target } from './transfer-read.ts'
 import type { Work } from './work.ts'
 
 /** Documents that are new, each once. */
@@ -18,16 +18,7 @@ export async function readDocuments(work: Work, { staged, rejects, progress, now
   const begun = now()
   const declared = declaredDataset(work.sourceType, work.source, true)
   const { files, bytes, cursor, share } = await bringFresh(work)
-  if (files.length === 0)
-    return {
-      rows: 0,
-      rejected: 0,
-      bytes: 0,
-      totalRows: 0,
-      cursor,
-      startupSeconds: now() - begun,
-      nothingNew: true,
-    }
+  if (files.length === 0) return nothingNew(cursor, now() - begun)
   const startupSeconds = now() - begun
   return inSession(work, async (session) => {
     await lockDown(session, [

@@ -10,7 +10,7 @@ import type { FileSettings } from './file-plan.ts'
 import { openTenantStore, type StoreConfig } from './tenant-store.ts'
 import { rootsOf, tenantPath } from './tenant-paths.ts'
 import { readTexts } from './text-read.ts'
-import { limitOf, sessionBytes, type Read, type Target } from './transfer-read.ts'
+import { limitOf, nothingNew, sessionBytes, type Read, type Target } from './transfer-read.ts'
 import type { Progress, Work } from './work.ts'
 
 type FilesConfig = Omit<FileSettings, 'format'> & {
@@ -73,16 +73,8 @@ async function freshOf(work: Work): Promise<Fresh> {
   // What another pattern took stays taken. What this one would find and does not is gone, and is forgotten.
   const elsewhere = Object.entries(taken).filter(([name]) => !covers(name))
   const cursor = { taken: Object.fromEntries([...elsewhere, ...found.map((file) => [file.name, file.mark])]) }
-  return {
-    place,
-    found,
-    fresh: work.draft
-      ? firstOf(found)
-      : config.mode === 'full'
-        ? found
-        : found.filter((file) => !isTaken(taken[file.name], file.mark)),
-    cursor,
-  }
+  const untaken = found.filter((file) => config.mode === 'full' || !isTaken(taken[file.name], file.mark))
+  return { place, found, fresh: work.draft ? firstOf(found) : untaken, cursor }
 }
 
 /** Copies what is new as it is, in the order of its names. */
@@ -148,16 +140,7 @@ export async function readFiles(
   const config = work.source as unknown as FilesConfig
   checkColumns(work.source)
   const { files, bytes, cursor, found } = await bringFresh(work)
-  if (files.length === 0)
-    return {
-      rows: 0,
-      rejected: 0,
-      bytes: 0,
-      totalRows: 0,
-      cursor,
-      startupSeconds: now() - begun,
-      nothingNew: true,
-    }
+  if (files.length === 0) return nothingNew(cursor, now() - begun)
   const paths = files.map((file) => file.path)
   await lockDown(session, [...new Set(paths.map((path) => dirname(path))), work.workFolder])
   progress(0, bytes, 'reading')

@@ -26,6 +26,17 @@ export interface Read extends TransferResult {
   numberTexts?: string[]
 }
 
+/** What an incremental read gives that found nothing. */
+export const nothingNew = (cursor: unknown, startupSeconds: number): Read => ({
+  rows: 0,
+  rejected: 0,
+  bytes: 0,
+  totalRows: 0,
+  cursor,
+  startupSeconds,
+  nothingNew: true,
+})
+
 /** DuckDB's part of the memory of an execution; the rest is the process's own. */
 const SESSION_SHARE = 0.6
 
