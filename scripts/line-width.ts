@@ -1,6 +1,6 @@
 /** No line is wider than one can read beside another. The formatter wraps code; this finds what it leaves alone. */
 import { parseSync } from 'oxc-parser'
-import type { Finding, SourceFile } from './tidy.ts'
+import type { Finding, SourceFile } from './findings.ts'
 
 const LINE_WIDTH = 120
 /** Columns of a text from which on a line may be wider. */

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Service } from '../control/service.ts'
 import { failure, HeadraceError } from '../core/errors.ts'
-import type { Principal } from '../core/service-nouns.ts'
+import type { Principal } from '../core/service/nouns.ts'
 import { mayRole, type Route } from './route.ts'
 import type { Strangers } from './strangers.ts'
 

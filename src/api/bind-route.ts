@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type TSchema } from 'typebox'
 import type { Service } from '../control/service.ts'
 import { failure } from '../core/errors.ts'
-import type { Principal } from '../core/service-nouns.ts'
+import type { Principal } from '../core/service/nouns.ts'
 import { admit, tenantOf, type Door } from './auth.ts'
 import { PREFIX, hasDryRun, type Asked, type Route } from './route.ts'
 

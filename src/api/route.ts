@@ -4,7 +4,7 @@
  */
 import type { TSchema } from 'typebox'
 import type { Service } from '../control/service.ts'
-import type { Principal, Role } from '../core/service-nouns.ts'
+import type { Principal, Role } from '../core/service/nouns.ts'
 
 /** All of the API lies below it. */
 export const PREFIX = '/api/v1'

@@ -1,6 +1,6 @@
 /** headrace batch: publish what is new in RAW, once or on the dataset's schedule. */
 import type { Command } from 'commander'
-import type { App } from '../control/app.ts'
+import type { App } from '../operations/app.ts'
 import {
   CONNECT,
   MASTER,
@@ -11,7 +11,8 @@ import {
   stopSignal,
   type EngineFlags,
 } from './options.ts'
-import { bytesText, printError, type Output } from './output.ts'
+import { printError, type Output } from './output.ts'
+import { bytesText } from '../core/bytes-text.ts'
 
 interface Flags extends EngineFlags {
   memory: number

@@ -1,6 +1,6 @@
 /** headrace slots and capacity: what there is, what is booked of it, and when it will be short. */
 import type { Command } from 'commander'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import { dryRunOf } from './dry-run.ts'
 import { wholeNumber } from './options.ts'
 import type { Output } from './output.ts'

@@ -1,6 +1,6 @@
 /** headrace dataset: check and infer declarations, print their JSON Schema. */
 import type { Command } from 'commander'
-import type { App } from '../control/app.ts'
+import type { App } from '../operations/app.ts'
 import { mistakeText } from '../dataset/check.ts'
 import { DATASET_SCHEMA } from '../dataset/schema.ts'
 import { engineChoice, engineOption, type EngineFlags } from './options.ts'

@@ -3,7 +3,7 @@
  * it would.
  */
 import type { Command } from 'commander'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import type { Output } from './output.ts'
 
 /** Gives a verb the option. */

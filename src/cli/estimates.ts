@@ -1,6 +1,6 @@
 /** headrace quote and estimate: what a job would need and cost, before there is one. */
 import { Option, type Command } from 'commander'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import { jobOfFile } from './job-file.ts'
 import { TENANT, type OfTenant } from './options.ts'
 import type { Output } from './output.ts'

@@ -1,8 +1,8 @@
 /** headrace executions and why: runs of jobs, and why one waits, is late, failed or cost what it did. */
 import type { Command } from 'commander'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import { failure } from '../core/errors.ts'
-import { isId } from '../core/service-nouns.ts'
+import { isId } from '../core/service/nouns.ts'
 import { dryRunOf } from './dry-run.ts'
 import { jobId } from './job-name.ts'
 import { TENANT, wholeNumber, type OfTenant } from './options.ts'

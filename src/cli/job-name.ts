@@ -1,7 +1,7 @@
 /** Jobs are given by name or by id; the API knows them by id. */
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import { failure } from '../core/errors.ts'
-import { isId } from '../core/service-nouns.ts'
+import { isId } from '../core/service/nouns.ts'
 import type { OfTenant } from './options.ts'
 
 /** Path of all jobs of the tenant. */

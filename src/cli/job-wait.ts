@@ -1,6 +1,6 @@
 /** Waits for an execution (`headrace jobs run --wait`) and says meanwhile what it does. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import type { Output } from './output.ts'
 import type { Body } from './service-output.ts'
 

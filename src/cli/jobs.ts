@@ -1,7 +1,7 @@
 /** headrace jobs: create, list, show, change, pause, run and delete the jobs of a tenant. */
 import { randomUUID } from 'node:crypto'
 import type { Command } from 'commander'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import { dryRunOf } from './dry-run.ts'
 import { EXECUTION } from './executions.ts'
 import { JOB_HELP, jobOfFile } from './job-file.ts'

@@ -1,6 +1,6 @@
 /** headrace offsets: where a stream stands, and moving it. */
 import type { Command } from 'commander'
-import type { App, OffsetsRequest } from '../control/app.ts'
+import type { App, OffsetsRequest } from '../operations/app.ts'
 import { failure } from '../core/errors.ts'
 import { wholeNumber } from './options.ts'
 import type { Output } from './output.ts'

@@ -1,7 +1,7 @@
 /** Arguments that several verbs share, and how mistakes in them are said. */
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, Option } from 'commander'
-import type { EngineChoice } from '../control/app.ts'
+import type { EngineChoice } from '../operations/app.ts'
 import { failure } from '../core/errors.ts'
 import type { EngineName } from '../dataset/declaration.ts'
 

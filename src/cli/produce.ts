@@ -1,6 +1,6 @@
 /** headrace produce: sample messages to a topic or a folder. */
 import { Option, type Command } from 'commander'
-import type { App } from '../control/app.ts'
+import type { App } from '../operations/app.ts'
 import {
   CONNECT,
   MASTER,

@@ -1,6 +1,6 @@
 /** headrace promote and demote: a job between the drafts and production. */
 import type { Command } from 'commander'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import { dryRunOf } from './dry-run.ts'
 import { jobPath } from './job-name.ts'
 import { TENANT, type OfTenant } from './options.ts'

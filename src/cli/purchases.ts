@@ -1,7 +1,7 @@
 /** headrace purchases: what a tenant has bought. */
 import { randomUUID } from 'node:crypto'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import { TIME_PERIODS, periodStart, type TimePeriod } from '../core/periods.ts'
 import { dryRunOf } from './dry-run.ts'
 import { TENANT, wholeNumber, type OfTenant } from './options.ts'

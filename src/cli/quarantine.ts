@@ -1,6 +1,6 @@
 /** headrace quarantine: rejected records, why, and healing them. */
 import type { Command } from 'commander'
-import type { App } from '../control/app.ts'
+import type { App } from '../operations/app.ts'
 import { wholeNumber } from './options.ts'
 import type { Output } from './output.ts'
 

@@ -1,6 +1,6 @@
 /** headrace secrets: logins that a tenant's sources and destinations need. */
 import type { Command } from 'commander'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import { dryRunOf } from './dry-run.ts'
 import { TENANT, jsonFile, type OfTenant } from './options.ts'
 import type { Output } from './output.ts'

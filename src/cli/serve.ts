@@ -1,7 +1,7 @@
 /** headrace serve and headrace login. */
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import { SERVE_ROLES, type ServeOptions, type ServeRole, type Served } from '../control/serve.ts'
 import { failure } from '../core/errors.ts'
 import { repeatable, stopSignal } from './options.ts'

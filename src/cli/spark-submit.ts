@@ -1,6 +1,6 @@
 /** headrace spark-submit: a Spark application of the right size for a job, and the job on it. */
 import { Option, type Command } from 'commander'
-import type { App, SubmitOptions } from '../control/app.ts'
+import type { App, SubmitOptions } from '../operations/app.ts'
 import { stopSignal, wholeNumber } from './options.ts'
 import type { Output } from './output.ts'
 

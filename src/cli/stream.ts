@@ -1,6 +1,6 @@
 /** headrace stream: run a stream job. */
 import type { Command } from 'commander'
-import type { App } from '../control/app.ts'
+import type { App } from '../operations/app.ts'
 import type { CommitEvent } from '../core/results.ts'
 import {
   CONNECT,
@@ -11,7 +11,8 @@ import {
   wholeNumber,
   type EngineFlags,
 } from './options.ts'
-import { bytesText, type Output } from './output.ts'
+import type { Output } from './output.ts'
+import { bytesText } from '../core/bytes-text.ts'
 
 export function addStream(program: Command, app: App, output: () => Output): void {
   program

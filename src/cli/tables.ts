@@ -1,8 +1,9 @@
 /** headrace tables: look at open tables. */
 import { Option, type Command } from 'commander'
-import type { App } from '../control/app.ts'
+import type { App } from '../operations/app.ts'
 import { wholeNumber } from './options.ts'
-import { bytesText, tableText, type Output } from './output.ts'
+import { tableText, type Output } from './output.ts'
+import { bytesText } from '../core/bytes-text.ts'
 
 export function addTables(program: Command, app: App, output: () => Output): void {
   const tables = program

@@ -1,6 +1,6 @@
 /** headrace tenants: who uses the service, and the tokens with which they do. */
 import { Option, type Command } from 'commander'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import { failure } from '../core/errors.ts'
 import { wholeNumber } from './options.ts'
 import { dryRunOf } from './dry-run.ts'

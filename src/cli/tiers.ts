@@ -1,6 +1,6 @@
 /** headrace tiers: what the operator promises under a name. */
 import type { Command } from 'commander'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import { dryRunOf } from './dry-run.ts'
 import { jsonFile } from './options.ts'
 import type { Output } from './output.ts'

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, type Command } from 'commander'
-import type { App, UpkeepOptions } from '../control/app.ts'
+import type { App, UpkeepOptions } from '../operations/app.ts'
 import {
   CONNECT,
   MASTER,
@@ -16,7 +16,8 @@ import {
   stopSignal,
   type EngineFlags,
 } from './options.ts'
-import { bytesText, printError, type Output } from './output.ts'
+import { printError, type Output } from './output.ts'
+import { bytesText } from '../core/bytes-text.ts'
 
 interface Flags extends EngineFlags {
   memory: number

@@ -1,6 +1,6 @@
 /** headrace usage: what a tenant has used of what it bought, and the ledger behind the figures. */
 import type { Command } from 'commander'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import { TENANT, type OfTenant } from './options.ts'
 import type { Output } from './output.ts'
 import { showList, type Body } from './service-output.ts'

@@ -1,6 +1,6 @@
 /** headrace webhooks: who is told of what happens, at a URL or by mail. */
 import type { Command } from 'commander'
-import type { Client } from '../control/client.ts'
+import type { Client } from './client.ts'
 import { TENANT, repeatable } from './options.ts'
 import { dryRunOf } from './dry-run.ts'
 import type { Output } from './output.ts'

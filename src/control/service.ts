@@ -14,7 +14,7 @@ import type {
   Quote,
   Role,
   SlaTier,
-} from '../core/service-nouns.ts'
+} from '../core/service/nouns.ts'
 
 export type Answer = Record<string, unknown>
 export interface Listed {

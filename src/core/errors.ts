@@ -9,7 +9,7 @@ import { DECLARATION_ERRORS } from './errors/declaration.ts'
 import { SYSTEM_ERRORS } from './errors/systems.ts'
 import { TABLE_ERRORS } from './errors/tables.ts'
 import { WORK_ERRORS } from './errors/work.ts'
-import { SERVICE_ERRORS } from './service-errors.ts'
+import { SERVICE_ERRORS } from './errors/service.ts'
 
 /** The table, area by area (errors/). `{name}` is replaced by the parameter of that name. */
 export const ERRORS = {

@@ -10,6 +10,7 @@ import { failpoint } from '../core/failpoint.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import { asLogged, checkpointName, spelledAlike, type Action } from './actions.ts'
 import type { Snapshot } from './snapshot.ts'
+import type { Checkpoint } from './log-files.ts'
 
 const POINTER = '_delta_log/_last_checkpoint'
 /**
@@ -167,16 +168,6 @@ export function durationMs(setting: string | undefined): number | undefined {
 
 function long(value: number | null | undefined): bigint | null {
   return value === null || value === undefined ? null : BigInt(value)
-}
-
-/**
- * A checkpoint: one file, or all parts of one that another writer cut in pieces (Delta protocol, "Multi-part
- * checkpoint").
- */
-export interface Checkpoint {
-  version: number
-  /** Names of its files in the store. */
-  names: string[]
 }
 
 /** Version of the newest checkpoint that the pointer names, whatever its form, if any. */

@@ -13,6 +13,7 @@ import { failpoint } from '../core/failpoint.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { SortedKeys } from '../planning/sorted-keys.ts'
 import { mergeRuns } from './key-runs.ts'
+import type { KeyRun } from './key-run.ts'
 
 const FOLDER = '_key_index'
 const MANIFEST = `${FOLDER}/manifest.json`
@@ -21,13 +22,6 @@ const BLOCK_BYTES = 4 * 1024 * 1024
 /** Runs of about the same size before they are merged: each key is then rewritten a few times in its life. */
 const RUNS_PER_TIER = 4
 const SMALLEST_TIER = 65_536
-
-export interface KeyRun {
-  name: string
-  count: number
-  /** Logical time of the newest batch in it, for a declared horizon. */
-  newestMs: number
-}
 
 export interface KeyIndexManifest {
   /** 1 hashed the parts of a key with a separator between them: such an index is built anew. */

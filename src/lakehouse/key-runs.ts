@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { rename } from 'node:fs/promises'
 import type { ObjectStore } from '../core/object-store.ts'
 import { compareKeys } from '../planning/sorted-keys.ts'
-import type { KeyRun } from './key-index.ts'
+import type { KeyRun } from './key-run.ts'
 
 interface Cursor {
   next(): Promise<boolean>

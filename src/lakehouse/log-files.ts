@@ -19,3 +19,13 @@ export async function listLog(store: ObjectStore, from?: number): Promise<Stored
   const after = from === undefined ? undefined : `${FOLDER}/${String(from).padStart(20, '0')}`
   return (await store.list(FOLDER, after)).filter(({ name }) => !Number.isNaN(versionOf(name)))
 }
+
+/**
+ * A checkpoint: one file, or all parts of one that another writer cut in pieces (Delta protocol, "Multi-part
+ * checkpoint").
+ */
+export interface Checkpoint {
+  version: number
+  /** Names of its files in the store. */
+  names: string[]
+}

@@ -8,10 +8,11 @@ import { createHash } from 'node:crypto'
 import { failure } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import { checkPaths, checkProtocol, entryName, readEntry } from './actions.ts'
-import { checkpointsAmong, pointedVersion, readCheckpoint, type Checkpoint } from './checkpoint.ts'
+import { checkpointsAmong, pointedVersion, readCheckpoint } from './checkpoint.ts'
 import { listLog, nameInLog, versionOf } from './log-files.ts'
 import type { LogGrowth } from './log-upkeep.ts'
 import { applyActions, emptySnapshot, type Snapshot } from './snapshot.ts'
+import type { Checkpoint } from './log-files.ts'
 
 export interface LogReader {
   readonly snapshot: Snapshot

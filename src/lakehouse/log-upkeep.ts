@@ -1,9 +1,10 @@
 /** The log's own upkeep after a commit: checkpoints by size, and entries that nobody needs any more. */
 import { LIMITS } from '../core/limits.ts'
 import type { ObjectStore } from '../core/object-store.ts'
-import { checkpointsAmong, durationMs, writeCheckpoint, type Checkpoint } from './checkpoint.ts'
+import { checkpointsAmong, durationMs, writeCheckpoint } from './checkpoint.ts'
 import { listLog, versionOf } from './log-files.ts'
 import type { Snapshot } from './snapshot.ts'
+import type { Checkpoint } from './log-files.ts'
 
 /**
  * Entries since the last checkpoint before a new one is written (unless the table's delta.checkpointInterval

@@ -11,7 +11,7 @@ import {
   type ProtocolAction,
   type RemoveAction,
 } from './actions.ts'
-import type { Checkpoint } from './checkpoint.ts'
+import type { Checkpoint } from './log-files.ts'
 
 export interface Snapshot {
   version: number

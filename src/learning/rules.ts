@@ -4,7 +4,7 @@
  * says how) and are scaled by the machine's self-benchmark.
  */
 import { failure } from '../core/errors.ts'
-import { UNIT } from '../core/amounts.ts'
+import { UNIT } from '../core/service/amounts.ts'
 
 export interface Rule {
   baseCpu: number

@@ -1,43 +1,44 @@
 /** The composition root of the CLI: every use case, wired with the real parts. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { App } from '../control/app.ts'
+import type { App } from '../operations/app.ts'
 import { failure, storageFailure } from '../core/errors.ts'
 import { checkDataset } from '../dataset/check.ts'
 import { unsupportedOnSpark } from '../planning/engine-support.ts'
 import { runAtTicks } from '../runner/ticks.ts'
-import { pause } from '../runner/waiting.ts'
-import { dropChildAhead, startChildAhead } from './fork-child.ts'
-import { homeFolder } from './home-folder.ts'
-import { loadDataset } from './home.ts'
-import { setHolds } from './partition-holds.ts'
+import { pause } from '../core/waiting.ts'
+import { dropChildAhead, startChildAhead } from '../operations/fork-child.ts'
+import { homeFolder } from '../host/home-folder.ts'
+import { loadDataset } from '../operations/datasets.ts'
+import { setHolds } from '../operations/partition-holds.ts'
 
 export function createApp(version: string): App {
   const app: App = {
     version,
     home: homeFolder(),
     ...lazily(
-      () => import('./tables-app.ts').then((one) => one.createTablesApp()),
+      () => import('../operations/tables.ts').then((one) => one.createTablesApp()),
       ['listTables', 'showTable', 'tableVersions', 'tableFiles', 'query', 'verify', 'register'],
     ),
     ...lazily(
-      () => import('./offsets-app.ts').then((one) => one.createOffsetsApp()),
+      () => import('../operations/offsets.ts').then((one) => one.createOffsetsApp()),
       ['offsets', 'setOffsets'],
     ),
     ...lazily(
-      () => import('./quarantine-app.ts').then((one) => one.createQuarantineApp()),
+      () => import('../operations/quarantine.ts').then((one) => one.createQuarantineApp()),
       ['listQuarantine', 'showQuarantined', 'exportQuarantine', 'replayQuarantine'],
     ),
     ...lazily(
-      () => import('./upkeep-app.ts').then((one) => one.createUpkeepApp()),
+      () => import('../operations/upkeep.ts').then((one) => one.createUpkeepApp()),
       ['compact', 'retain', 'vacuum', 'deleteRows', 'reprocess'],
     ),
-    ...lazily(() => import('./infer.ts'), ['inferDataset']),
+    ...lazily(() => import('../operations/infer.ts'), ['inferDataset']),
     checkDataset: checkFile,
-    produce: async (request) => (await import('./produce-job.ts')).runProducer(request),
+    produce: async (request) => (await import('../operations/produce.ts')).runProducer(request),
     stream,
     batch,
-    sparkSubmit: async (dataset, options) => (await import('./submit-job.ts')).submit(dataset, options, app),
+    sparkSubmit: async (dataset, options) =>
+      (await import('../operations/spark-submit.ts')).submit(dataset, options, app),
     atTicks,
   }
   return app
@@ -74,7 +75,7 @@ const stream: App['stream'] = async (name, options) => {
   // The first child loads its parts while this process loads its own.
   startChildAhead()
   try {
-    const { streamOf } = await import('./stream-run.ts')
+    const { streamOf } = await import('../operations/stream.ts')
     return await streamOf(await loadDataset(name, options.engine), options)
   } finally {
     dropChildAhead()
@@ -84,7 +85,7 @@ const stream: App['stream'] = async (name, options) => {
 const batch: App['batch'] = async (name, { engine, hold, release, memoryBytes, dryRun, say }) => {
   const loaded = await loadDataset(name, engine)
   if (hold.length + release.length > 0) await setHolds(loaded, hold, release)
-  const { runBatch } = await import('./batch-job.ts')
+  const { runBatch } = await import('../operations/batch.ts')
   return runBatch(loaded, { memoryBytes, dryRun, progress: say })
 }
 

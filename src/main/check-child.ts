@@ -4,14 +4,8 @@
  */
 import { HeadraceError, reasonOf } from '../core/errors.ts'
 import type { JobFields } from '../state/jobs.ts'
-import { checkSettings } from './service/job-check.ts'
-
-export interface ToChecker {
-  job: JobFields
-  nowMs: number
-}
-
-export type FromChecker = { code?: HeadraceError['code']; params?: Record<string, unknown> }
+import type { FromChecker, ToChecker } from '../control/checker.ts'
+import { checkSettings } from '../control/job-check.ts'
 
 process.on('message', ({ job, nowMs }: ToChecker) => process.send?.(answerTo(job, nowMs)))
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { armFailpoint } from '../core/failpoint.ts'
-import { PACKAGE_ROOT } from './package-root.ts'
+import { PACKAGE_ROOT } from '../host/package-root.ts'
 
 const version = (JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string })
   .version
@@ -16,7 +16,7 @@ else {
     process.stderr.write(`Unknown failpoint ${process.env.HEADRACE_FAILPOINT}\n`)
   // A reader that went away (headrace ... | head) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
-  if (process.argv[2] === 'stream') (await import('./fork-child.ts')).startChildAhead()
+  if (process.argv[2] === 'stream') (await import('../operations/fork-child.ts')).startChildAhead()
   const { runCli } = await import('./program.ts')
   await runCli(version)
 }

@@ -7,10 +7,10 @@ import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../core/errors.ts'
-import { canRunBroker, startBroker } from './kafka-broker.ts'
-import { freePort } from './jvm-servers.ts'
-import { entryOf } from './package-root.ts'
-import { textOf } from './system-file.ts'
+import { canRunBroker, startBroker } from '../host/kafka-broker.ts'
+import { freePort } from '../host/jvm-servers.ts'
+import { entryOf } from '../host/package-root.ts'
+import { textOf } from '../host/system-file.ts'
 
 export const ENTRY = entryOf('cli')
 export const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']

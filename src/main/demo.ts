@@ -18,9 +18,9 @@ import {
   stopServers,
   type DemoServers,
 } from './demo-service.ts'
-import { reconcile, type Ask, type Receipt } from './demo-table.ts'
-import { homeFolder } from './home-folder.ts'
-import { PACKAGE_ROOT } from './package-root.ts'
+import { reconcile, type Ask, type Receipt } from '../sample/reconciliation.ts'
+import { homeFolder } from '../host/home-folder.ts'
+import { PACKAGE_ROOT } from '../host/package-root.ts'
 
 const run = promisify(execFile)
 

@@ -4,7 +4,7 @@
  */
 import { fork } from 'node:child_process'
 import { HeadraceError, reasonOf } from '../core/errors.ts'
-import type { FromChild, Outcome, Progress, ToExecution, Work } from './service/work.ts'
+import type { FromChild, Outcome, Progress, ToExecution, Work } from '../executions/work.ts'
 
 const PROGRESS_MS = 500
 const stopped = new AbortController()
@@ -33,7 +33,7 @@ const now = (): number => performance.now() / 1000
 async function run({ type, work }: Exclude<ToExecution, { type: 'stop' }>): Promise<void> {
   try {
     if (type === 'batch') {
-      const { publishZones } = await import('./service/zone-job.ts')
+      const { publishZones } = await import('../executions/zone-job.ts')
       for (const one of await publishZones(work))
         say(`published ${one.published} rows of RAW versions ${one.fromVersion} to ${one.toVersion}`)
     } else {
@@ -65,8 +65,8 @@ async function execute(work: Work): Promise<Outcome> {
     send({ type: 'progress', rows, bytes, phase, freshnessMs })
   }
   if (work.destination.type !== 'zones')
-    return (await import('./service/transfer-job.ts')).runTransfer(work, progress, now)
-  return (await import('./service/zone-job.ts')).runZones(work, {
+    return (await import('../executions/transfer-job.ts')).runTransfer(work, progress, now)
+  return (await import('../executions/zone-job.ts')).runZones(work, {
     progress,
     signal: stopped.signal,
     now,

@@ -3,13 +3,9 @@
  * wait for.
  */
 import { parentPort } from 'node:worker_threads'
-import { estimate, learn, type Model, type PastRun, type RunFeatures } from '../learning/estimate.ts'
+import { estimate, learn, type Model } from '../learning/estimate.ts'
 import type { SourceType } from '../learning/rules.ts'
-
-export type ToLearner = { id: number; source: SourceType } & (
-  | { kind: 'learn'; runs: PastRun[] }
-  | { kind: 'estimate'; features: RunFeatures; speed: number }
-)
+import type { ToLearner } from '../control/loops/learner.ts'
 
 const models = new Map<SourceType, Model>()
 

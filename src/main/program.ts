@@ -27,9 +27,9 @@ import { addUsage } from '../cli/usage.ts'
 import { addTiers } from '../cli/tiers.ts'
 import { addWebhooks } from '../cli/webhooks.ts'
 import { addUpkeep } from '../cli/upkeep.ts'
-import { createClient } from './api-client.ts'
-import type { App } from '../control/app.ts'
-import { homeFolder } from './home-folder.ts'
+import { createClient } from '../cli/api-client.ts'
+import type { App } from '../operations/app.ts'
+import { homeFolder } from '../host/home-folder.ts'
 import { runScript } from './project-scripts.ts'
 
 export async function runCli(version: string): Promise<void> {
@@ -67,16 +67,11 @@ function addCommands(program: Command, version: string, output: () => Output): v
   addTest(program, runScript)
   for (const add of OF_THE_APP) add(program, app, output)
   const client = createClient()
-  addServe(
-    program,
-    async (options) => (await import('./service/serve.ts')).serve(version, options),
-    client,
-    output,
-  )
+  addServe(program, async (options) => (await import('./serve.ts')).serve(version, options), client, output)
   addBackup(
     program,
     async (verb, folder, { dryRun, say }) => {
-      const { backup, restore } = await import('./service/backup.ts')
+      const { backup, restore } = await import('../host/backup.ts')
       return verb === 'backup'
         ? backup({ home: homeFolder(), target: folder, version, say })
         : restore({ home: homeFolder(), source: folder, dryRun, say })

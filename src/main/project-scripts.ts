@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure } from '../core/errors.ts'
-import { PACKAGE_ROOT } from './package-root.ts'
+import { PACKAGE_ROOT } from '../host/package-root.ts'
 
 export async function runScript(script: string, args: string[]): Promise<number> {
   const path = join(PACKAGE_ROOT, script)

@@ -7,10 +7,10 @@ import { createRangeEngine } from '../engines/spark/range.ts'
 import type { ChildSettings, SparkAddress, ToChild, ToSupervisor } from '../runner/protocol.ts'
 import { runRangeChild } from '../runner/range-child.ts'
 import { unpackHeads } from '../runner/range-task.ts'
-import { pause } from '../runner/waiting.ts'
+import { pause } from '../core/waiting.ts'
 import { mayArm } from './failpoint-once.ts'
-import type { RawTable } from './raw-table.ts'
-import { openSession, taskCommand } from './spark-engine.ts'
+import type { RawTable } from '../operations/raw-table.ts'
+import { openSession, taskCommand } from '../operations/spark-engine.ts'
 
 export interface SparkChildParts {
   settings: ChildSettings & { spark: SparkAddress }

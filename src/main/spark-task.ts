@@ -22,7 +22,7 @@ import {
   type TaskSettings,
 } from '../runner/range-task.ts'
 import { failedMessage } from '../runner/stream-child.ts'
-import { openStore } from './stores.ts'
+import { openStore } from '../operations/stores.ts'
 
 const STDOUT = 1
 const spill = join(tmpdir(), `headrace-task-${process.pid}`)

@@ -16,11 +16,11 @@ import { failedMessage, runStreamChild } from '../runner/stream-child.ts'
 import { isSilent } from '../runner/range-child.ts'
 import type { ChildSettings, ToChild, ToSupervisor } from '../runner/protocol.ts'
 import { mayArm } from './failpoint-once.ts'
-import { folderSource } from './folder-source.ts'
-import { homeFolder } from './home-folder.ts'
-import { openRaw } from './raw-table.ts'
-import { executionResolver } from './service/dial.ts'
-import { openStore } from './stores.ts'
+import { folderSource } from '../operations/folder-source.ts'
+import { homeFolder } from '../host/home-folder.ts'
+import { openRaw } from '../operations/raw-table.ts'
+import { executionResolver } from '../net/dial.ts'
+import { openStore } from '../operations/stores.ts'
 
 type Handler = (message: ToChild) => void
 

@@ -10,23 +10,16 @@ import { parseJsonPath } from '../core/json-path.ts'
 import { ensureRows } from '../core/rows.ts'
 import type { Column } from '../dataset/declaration.ts'
 import { canonicalText } from './canonical.ts'
-import type { ColumnCheck } from './column-check.ts'
 import { hasEscape, jsonItems, jsonMembers, jsonValue, stringOf, type JsonSpan } from './json-items.ts'
 import { read, type TextBytes } from './text-bytes.ts'
+import type { ColumnCheck } from './column.ts'
+import type { ItemFault } from './column.ts'
 
 /**
  * How members of an array's objects are named: as the source has them (JSON), or by the sub-field (the XML
  * scanner's own objects).
  */
 export type MemberNames = 'path' | 'name'
-
-/** What in an array is wrong, and where below the column: `[1]`, `[1].price`. Items count from 0. */
-export interface ItemFault {
-  rule: string
-  where: string
-  column: Column
-  value: string
-}
 
 /** Canonical JSON text of an item, or what is wrong with it. */
 type ItemCheck = (text: TextBytes, span: JsonSpan) => string | ItemFault

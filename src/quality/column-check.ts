@@ -4,7 +4,7 @@
  */
 import type { Column } from '../dataset/declaration.ts'
 import { createColumn, type ColumnValues } from '../core/rows.ts'
-import { compileArray, type ItemFault, type MemberNames } from './array-check.ts'
+import { compileArray, type MemberNames } from './array-check.ts'
 import { plainLoop, type TemporalReaders } from './plain-loops.ts'
 import { dateReader, timestampReader } from './temporal.ts'
 import { read, type TextBytes } from './text-bytes.ts'
@@ -19,30 +19,8 @@ import {
   longInto,
   uuidKind,
 } from './values.ts'
-
-/** The cells of one column: number `index` of `width`, in `rows` rows of (start, length) pairs, row-major. */
-export interface ColumnCells {
-  text: TextBytes
-  cells: Int32Array
-  index: number
-  width: number
-  rows: number
-  skip: Uint8Array
-}
-
-export interface ColumnCheck {
-  readonly column: Column
-  readonly values: ColumnValues
-  /** Of the value that was checked last, when an item of its array was wrong. */
-  readonly fault: ItemFault | undefined
-  /**
-   * Checks the value of `row`, a span of the text (length -1: absent), and stores it. Returns undefined, or
-   * the rule it breaks; then the row has no value in this column.
-   */
-  check(text: TextBytes, row: number, start: number, length: number): string | undefined
-  /** Checks the cells of all rows whose `skip` is 0; calls `onBroken` for each that breaks a rule. */
-  checkAll(cells: ColumnCells, onBroken: (row: number, rule: string) => void): void
-}
+import type { ColumnCheck } from './column.ts'
+import type { ItemFault } from './column.ts'
 
 /** Stores a value and returns undefined, or the rule it breaks. */
 type Typed = (text: TextBytes, row: number, start: number, length: number) => string | undefined

@@ -6,7 +6,7 @@
 import { LIMITS } from '../core/limits.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { pathMeaning } from '../dataset/paths.ts'
-import type { ShapeFinding } from './record-check.ts'
+import type { ShapeFinding } from './findings.ts'
 
 export interface Discovery {
   /** Paths to make columns of. */

@@ -5,9 +5,9 @@
  */
 import type { ColumnValues } from '../core/rows.ts'
 import type { Column } from '../dataset/declaration.ts'
-import type { ColumnCheck } from './column-check.ts'
 import { isoDate, type DateReader, type TimestampReader } from './temporal.ts'
 import { SPAN_OF_TEXT, booleanOf, decimalInto, doubleOf, integerOf, longInto, uuidKind } from './values.ts'
+import type { ColumnCheck } from './column.ts'
 
 type Check = ColumnCheck['check']
 type Loop = ColumnCheck['checkAll']

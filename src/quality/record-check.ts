@@ -6,10 +6,12 @@
 import { ensureRows } from '../core/rows.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { quoted } from './array-check.ts'
-import { compileColumn, type ColumnCheck } from './column-check.ts'
+import { compileColumn } from './column-check.ts'
 import { createDiscovery, type Discovery } from './discovery.ts'
 import { compileRule, ruleValue, type RuleCheck } from './rules.ts'
 import type { TextBytes } from './text-bytes.ts'
+import type { ColumnCheck } from './column.ts'
+import type { ShapeFinding } from './findings.ts'
 
 export interface Reject {
   row: number
@@ -19,17 +21,6 @@ export interface Reject {
   path: string
   value: string
   reason: string
-}
-
-/** What a decoder found wrong with the shape of a record. */
-export interface ShapeFinding {
-  row: number
-  kind: 'repeated' | 'unexpected' | 'malformed'
-  path: string
-  start: number
-  length: number
-  /** Why it is malformed; of an unexpected field, why it can become no column. */
-  reason?: string | undefined
 }
 
 /** Records as a decoder found them in a text. */

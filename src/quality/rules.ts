@@ -7,9 +7,9 @@ import { bigFromWords } from '../core/rows.ts'
 import type { Rule } from '../dataset/declaration.ts'
 import { boundOf, type Bound } from '../dataset/rule-bounds.ts'
 import { canonicalText, compareDecimals } from './canonical.ts'
-import type { ColumnCheck } from './column-check.ts'
 import type { TextBytes } from './text-bytes.ts'
 import { decimalText } from './values.ts'
+import type { ColumnCheck } from './column.ts'
 
 export interface RuleCheck {
   readonly rule: Rule

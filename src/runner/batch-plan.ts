@@ -4,7 +4,7 @@
  */
 import { OPERATOR_HOLD, consumerMark, heldPartitions } from '../core/marks.ts'
 import type { RawSlice } from '../core/batch-engine.ts'
-import type { BatchOptions, RawVersion } from './hourly-batch.ts'
+import type { BatchOptions, RawVersion } from './batch-options.ts'
 
 export const CONSUMER = 'processed'
 

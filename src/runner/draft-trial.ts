@@ -11,10 +11,10 @@ import { plainNumber } from '../dataset/infer-number.ts'
 import { instantOf } from '../dataset/infer-temporal.ts'
 import { trimmed } from '../dataset/infer-type.ts'
 import { isFault, readJsonValue, sameJson, type JsonNode } from '../formats/json/sample.ts'
-import type { ColumnCheck } from '../quality/column-check.ts'
 import { compileChecks, type Reject } from '../quality/record-check.ts'
 import { read, type TextBytes } from '../quality/text-bytes.ts'
 import { createDecoder } from './decoder.ts'
+import type { ColumnCheck } from '../quality/column.ts'
 
 export interface TriedColumn {
   column: Column

@@ -21,7 +21,7 @@ import { createIdentifier } from './message-ids.ts'
 import { folderOf } from './positions.ts'
 import type { ChildParts } from './stream-child.ts'
 import type { Prepared, RefusedRecord } from './protocol.ts'
-import { pause } from './waiting.ts'
+import { pause } from '../core/waiting.ts'
 
 export interface FolderParts extends Omit<ChildParts, 'openReader' | 'filesFrom'> {
   source: FileSource

@@ -5,7 +5,7 @@ import { addCounts, emptyCounts, type Counts } from '../core/results.ts'
 import { folderOf } from './positions.ts'
 import type { Prepared } from './protocol.ts'
 import type { SupervisorOptions } from './supervisor-options.ts'
-import { whenStorageAllows } from './waiting.ts'
+import { whenStorageAllows } from '../core/waiting.ts'
 
 /** What a job has committed so far. */
 export interface Committed {

@@ -12,7 +12,7 @@ import type { Dataset } from '../dataset/declaration.ts'
 import { fitWindow } from '../planning/dedup-window.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 import type { ChildSettings, Prepared, ToChild, ToSupervisor } from './protocol.ts'
-import { pause, type Sleeper } from './waiting.ts'
+import { pause, type Sleeper } from '../core/waiting.ts'
 import { rebuildWindow } from './window-rebuild.ts'
 
 export interface RangeChildParts {

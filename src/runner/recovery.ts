@@ -11,7 +11,7 @@ import { LIMITS } from '../core/limits.ts'
 import { NO_CAUTION, afterCommit, afterIsolation, afterSilentDeath, type Caution } from './caution.ts'
 import { isSamePlace } from './intake.ts'
 import type { MessagePlace, PoisonMessage, RefusedRecord, Slice, Step } from './protocol.ts'
-import { STORAGE_PAUSE_MS, STORAGE_WAITS } from './waiting.ts'
+import { STORAGE_PAUSE_MS, STORAGE_WAITS } from '../core/waiting.ts'
 
 /** What is known of one child's share of the source, over all its children. */
 export interface Recovery {

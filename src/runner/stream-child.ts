@@ -19,7 +19,7 @@ import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 import { emptyCounts } from '../core/results.ts'
 import type { KnownRow } from './quarantine-rows.ts'
 import type { ChildSettings, ToChild, ToSupervisor } from './protocol.ts'
-import { pause } from './waiting.ts'
+import { pause } from '../core/waiting.ts'
 import { rebuildWindow } from './window-rebuild.ts'
 
 /** What main/ wires a child with. */

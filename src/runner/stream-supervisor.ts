@@ -19,7 +19,7 @@ import {
   type Verdict,
 } from './recovery.ts'
 import type { SupervisorOptions } from './supervisor-options.ts'
-import { pause } from './waiting.ts'
+import { pause } from '../core/waiting.ts'
 
 const PARTITION_CHECK_MS = 10_000
 

@@ -2,7 +2,7 @@
  * Bookings that change after they were decided: moved forward into room that became free, or made longer for
  * a run that outruns its own. Pure, as cycle.ts is.
  */
-import type { Namespace } from '../core/namespaces.ts'
+import type { Namespace } from '../core/service/namespaces.ts'
 import {
   findPlacement,
   lastFull,

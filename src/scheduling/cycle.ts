@@ -10,7 +10,7 @@
  * 5. pay: whether the ledger holds what it needs then.
  * 6. admit into the working copy, or say why not and when to look again.
  */
-import { SHARED } from '../core/namespaces.ts'
+import { SHARED } from '../core/service/namespaces.ts'
 import { neverFits, noCapacity, nominate, windowMissed, type Offer } from './offers.ts'
 import { pay } from './payment.ts'
 import type { ServiceReason } from './reasons.ts'

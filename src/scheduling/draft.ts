@@ -1,5 +1,5 @@
 /** What a draft run says of a job: whether it may go to production, and with what. */
-import type { Namespace } from '../core/namespaces.ts'
+import type { Namespace } from '../core/service/namespaces.ts'
 
 export interface DraftRun {
   /** Seconds of the run without start-up: connecting, compiling, the first fetch. */

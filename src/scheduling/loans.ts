@@ -2,7 +2,7 @@
  * Which lent units are called back: pure. An owner that has work for its units gets them back, the newest
  * loan first, and no more than it needs.
  */
-import { UNIT } from '../core/amounts.ts'
+import { UNIT } from '../core/service/amounts.ts'
 
 export interface Size {
   cpuCores: number

@@ -1,6 +1,6 @@
 /** Where an execution may run and with whose capacity; and why it can run nowhere, or not yet. */
-import { UNIT } from '../core/amounts.ts'
-import { DEDICATED, DRAFT, SHARED, type Namespace } from '../core/namespaces.ts'
+import { UNIT } from '../core/service/amounts.ts'
+import { DEDICATED, DRAFT, SHARED, type Namespace } from '../core/service/namespaces.ts'
 import type { ServiceReason } from './reasons.ts'
 import type { Lane } from './slots.ts'
 import { ownLane, type Queued, type Snapshot } from './snapshot.ts'

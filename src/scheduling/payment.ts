@@ -1,5 +1,5 @@
 /** What an execution holds of its tenant's lots before it may run. */
-import { estimateOf, vcpuHours, vcpuHoursUp, type CpuMicros } from '../core/amounts.ts'
+import { estimateOf, vcpuHours, vcpuHoursUp, type CpuMicros } from '../core/service/amounts.ts'
 import type { ServiceReason } from './reasons.ts'
 import type { Placement } from './slots.ts'
 import type { Lot, Queued } from './snapshot.ts'

@@ -1,6 +1,6 @@
 /** Why an execution waits, was refused or ended as it did: a code of the error table with its numbers. */
 import { failure } from '../core/errors.ts'
-import type { SERVICE_ERRORS } from '../core/service-errors.ts'
+import type { SERVICE_ERRORS } from '../core/errors/service.ts'
 
 export interface ServiceReason {
   code: keyof typeof SERVICE_ERRORS

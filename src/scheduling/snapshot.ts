@@ -2,8 +2,8 @@
  * What a decision is made of: who waits, what is free, what tenants own and have left; and what it makes of
  * it, a booking.
  */
-import { UNIT, type CpuMicros } from '../core/amounts.ts'
-import type { Capacity, Namespace } from '../core/namespaces.ts'
+import { UNIT, type CpuMicros } from '../core/service/amounts.ts'
+import type { Capacity, Namespace } from '../core/service/namespaces.ts'
 import { emptyLane, type Lane, type Placement, type SlotGrid } from './slots.ts'
 
 export interface Queued {

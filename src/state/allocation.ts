@@ -3,8 +3,8 @@
  * and checked against the bookings themselves.
  */
 import { sql, type RawBuilder } from 'kysely'
-import { UNIT } from '../core/amounts.ts'
-import { DEDICATED } from '../core/namespaces.ts'
+import { UNIT } from '../core/service/amounts.ts'
+import { DEDICATED } from '../core/service/namespaces.ts'
 import type { Booking } from '../scheduling/snapshot.ts'
 import type { SlotGrid } from '../scheduling/slots.ts'
 import { lockCapacity } from './capacity.ts'

@@ -3,7 +3,7 @@
  * outrun them, and given back. Each keeps the slots of the capacity in step.
  */
 import { sql } from 'kysely'
-import type { Namespace } from '../core/namespaces.ts'
+import type { Namespace } from '../core/service/namespaces.ts'
 import { advance, extendRunning, type Advance, type Later, type Outrunning } from '../scheduling/booked.ts'
 import { allocate } from './allocation.ts'
 import { gridAt, lockCapacity, readSlots, type SlotSettings } from './capacity.ts'

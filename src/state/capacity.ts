@@ -2,7 +2,7 @@
  * Capacity over time in the database: what an operator offers, and slots computed in advance from it.
  */
 import { sql } from 'kysely'
-import { NAMESPACES, type Namespace, type OfferedCapacity } from '../core/namespaces.ts'
+import { NAMESPACES, type Namespace, type OfferedCapacity } from '../core/service/namespaces.ts'
 import type { Snapshot } from '../scheduling/snapshot.ts'
 import { emptyLane, type SlotGrid } from '../scheduling/slots.ts'
 import type { Db, Tx } from './database.ts'

@@ -5,7 +5,7 @@
  */
 import { sql } from 'kysely'
 import { failpoint } from '../core/failpoint.ts'
-import { DEDICATED, type Namespace, type OfferedCapacity } from '../core/namespaces.ts'
+import { DEDICATED, type Namespace, type OfferedCapacity } from '../core/service/namespaces.ts'
 import { decide } from '../scheduling/cycle.ts'
 import type { Queued } from '../scheduling/snapshot.ts'
 import { allocate, spanOf } from './allocation.ts'

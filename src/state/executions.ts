@@ -1,6 +1,6 @@
 /** Executions, as requests and other parts of the service read them. What changes them is queue.ts and runs/. */
 import { sql } from 'kysely'
-import { DRAFT } from '../core/namespaces.ts'
+import { DRAFT } from '../core/service/namespaces.ts'
 import type { Db } from './database.ts'
 import { timeOrderedId } from './ids.ts'
 

@@ -1,6 +1,6 @@
 /** What an execution holds of its tenant's lots, as it stands in the execution's row. */
-import type { CpuMicros } from '../core/amounts.ts'
-import { SHARED } from '../core/namespaces.ts'
+import type { CpuMicros } from '../core/service/amounts.ts'
+import { SHARED } from '../core/service/namespaces.ts'
 import type { Hold } from './ledger.ts'
 
 /** Holds for a row of executions: amounts as text, which JSON's numbers could not hold. */

@@ -1,8 +1,8 @@
 /** Jobs of a tenant, as requests read and change them, and those whose time has come. */
 import { sql } from 'kysely'
 import { failure } from '../core/errors.ts'
-import { DRAFT } from '../core/namespaces.ts'
-import type { NamedPage } from '../core/service-nouns.ts'
+import { DRAFT } from '../core/service/namespaces.ts'
+import type { NamedPage } from '../core/service/nouns.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
 import { isUniqueViolation } from './postgres-errors.ts'

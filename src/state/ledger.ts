@@ -4,7 +4,7 @@
  * constraints keep them from going below zero.
  */
 import { sql, type RawBuilder } from 'kysely'
-import type { CpuMicros } from '../core/amounts.ts'
+import type { CpuMicros } from '../core/service/amounts.ts'
 import { failure } from '../core/errors.ts'
 import { arrayOf } from './array-literal.ts'
 import type { Db, Tx } from './database.ts'

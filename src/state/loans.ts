@@ -3,7 +3,7 @@
  * and it waits again.
  */
 import { sql } from 'kysely'
-import { DEDICATED } from '../core/namespaces.ts'
+import { DEDICATED } from '../core/service/namespaces.ts'
 import { loansToRecall, type Owner } from '../scheduling/loans.ts'
 import type { Tx } from './database.ts'
 import { record } from './events.ts'

@@ -1,5 +1,5 @@
 /** Lots of the ledger: opened by a purchase for each of its periods, and closed when their time is over. */
-import type { CpuMicros } from '../core/amounts.ts'
+import type { CpuMicros } from '../core/service/amounts.ts'
 import type { Tx } from './database.ts'
 import { enter, type Act, type Move } from './ledger.ts'
 

@@ -3,9 +3,9 @@
  * they reserve.
  */
 import { sql } from 'kysely'
-import { VCPU_HOUR } from '../core/amounts.ts'
+import { VCPU_HOUR } from '../core/service/amounts.ts'
 import { failure } from '../core/errors.ts'
-import type { OfferedCapacity } from '../core/namespaces.ts'
+import type { OfferedCapacity } from '../core/service/namespaces.ts'
 import { periodStart, wholePeriods, type TimePeriod } from '../core/periods.ts'
 import { FIRST_PRICE_LIST, priceOf, type Price, type PriceList } from '../scheduling/prices.ts'
 import type { Db, Tx } from './database.ts'

@@ -2,7 +2,7 @@
  * The queue of executions: entered with a fair-share tag, in whose order they are decided on (see cycle.ts).
  */
 import { sql } from 'kysely'
-import type { Namespace } from '../core/namespaces.ts'
+import type { Namespace } from '../core/service/namespaces.ts'
 import { nextTag, type Priority } from '../scheduling/fair-share.ts'
 import type { Tx } from './database.ts'
 import { timeOrderedId } from './ids.ts'

@@ -2,7 +2,7 @@
  * What executions take from the lots of their tenant: the use of an ended one, or more for one that goes on.
  * Lots that end first are taken from first; what no lot covers becomes a debt.
  */
-import type { CpuMicros } from '../core/amounts.ts'
+import type { CpuMicros } from '../core/service/amounts.ts'
 import type { Db, Tx } from './database.ts'
 import { enter, type Hold, type Move } from './ledger.ts'
 import { debtLot, lockLots, type Lot } from './lots.ts'

@@ -3,7 +3,7 @@
  * whether they lend.
  */
 import { sql } from 'kysely'
-import { DEDICATED } from '../core/namespaces.ts'
+import { DEDICATED } from '../core/service/namespaces.ts'
 import type { TenantState } from '../scheduling/snapshot.ts'
 import { emptyLane, type SlotGrid } from '../scheduling/slots.ts'
 import { lockCapacity } from './capacity.ts'

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { failure } from '../core/errors.ts'
-import type { NamedPage, Principal, Role } from '../core/service-nouns.ts'
+import type { NamedPage, Principal, Role } from '../core/service/nouns.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
 import { isUniqueViolation } from './postgres-errors.ts'

@@ -1,8 +1,8 @@
 /** Dedicated units are sold once: what is sold already, and whether so many more may be. */
 import { sql } from 'kysely'
-import { UNIT } from '../core/amounts.ts'
+import { UNIT } from '../core/service/amounts.ts'
 import { failure } from '../core/errors.ts'
-import { DEDICATED, type OfferedCapacity } from '../core/namespaces.ts'
+import { DEDICATED, type OfferedCapacity } from '../core/service/namespaces.ts'
 import type { Db, Tx } from './database.ts'
 
 /** Refuses units that are not free at some moment of the time: units are sold once. One sale at a time. */

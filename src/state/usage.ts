@@ -3,7 +3,7 @@
  * them.
  */
 import { sql } from 'kysely'
-import { unitsOf, vcpuHours } from '../core/amounts.ts'
+import { unitsOf, vcpuHours } from '../core/service/amounts.ts'
 import type { Db } from './database.ts'
 
 export interface Usage {

@@ -1,6 +1,6 @@
 /** The demo as a new user runs it: all counts agree, the service goes on, and it can be ended. */
 import { expect, test } from 'vitest'
-import { freePort } from '../../src/main/jvm-servers.ts'
+import { freePort } from '../../src/host/jvm-servers.ts'
 import { openFolder } from '../support/service.ts'
 import { cli } from '../support/system.ts'
 

@@ -7,7 +7,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import type { Broker } from '../../src/main/kafka-broker.ts'
+import type { Broker } from '../../src/host/kafka-broker.ts'
 import { broker, cli, killGroup, place, produce, startCli, until } from '../support/system.ts'
 
 let kafka: Broker

@@ -5,8 +5,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startRunner } from '../../src/main/service/runner.ts'
-import { startScheduler, type Loop } from '../../src/main/service/scheduler.ts'
+import { startRunner } from '../../src/control/loops/runner.ts'
+import { startScheduler, type Loop } from '../../src/control/loops/scheduler.ts'
 import { openFolder, purchase, testService, type TestService } from '../support/service.ts'
 import { childrenOf, deltalake, sleep, until } from '../support/system.ts'
 

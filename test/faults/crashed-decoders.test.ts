@@ -4,7 +4,7 @@
  */
 import { Producer } from '@platformatic/kafka'
 import { beforeAll, expect, test } from 'vitest'
-import type { Broker } from '../../src/main/kafka-broker.ts'
+import type { Broker } from '../../src/host/kafka-broker.ts'
 import {
   PERFECT,
   catchUp,

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import type { Broker } from '../../src/main/kafka-broker.ts'
+import type { Broker } from '../../src/host/kafka-broker.ts'
 import { fillUp, loopDisk } from '../support/disk.ts'
 import { createChance } from '../support/chance.ts'
 import {

@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { FAILPOINTS } from '../../src/core/failpoint.ts'
-import type { Broker } from '../../src/main/kafka-broker.ts'
+import type { Broker } from '../../src/host/kafka-broker.ts'
 import { createChance } from '../support/chance.ts'
 import { SERVICE_FAILPOINTS } from '../support/service-failpoints.ts'
 import {

@@ -9,7 +9,7 @@ import { gzipSync } from 'node:zlib'
 import { Admin, Producer } from '@platformatic/kafka'
 import { beforeAll, expect, test } from 'vitest'
 import { LIMITS } from '../../src/core/limits.ts'
-import type { Broker } from '../../src/main/kafka-broker.ts'
+import type { Broker } from '../../src/host/kafka-broker.ts'
 import { createChance } from '../support/chance.ts'
 import { deathsIn, folderOf, seen, stream, topicWith, type Sent } from '../support/poison-places.ts'
 import {
@@ -22,9 +22,9 @@ import {
   kindsOf,
   message,
   type Drift,
-  type Format,
 } from '../support/poison.ts'
 import { broker, startCli, treeMemory, writeFileIn, type Place } from '../support/system.ts'
+import type { Format } from '../support/poison-classes.ts'
 
 const ALL = process.env.HEADRACE_POISON === 'all'
 const chance = createChance()

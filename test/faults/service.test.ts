@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freePort } from '../../src/main/jvm-servers.ts'
+import { freePort } from '../../src/host/jvm-servers.ts'
 import { IN_ORDER, booksOf } from '../support/books-of-capacity.ts'
 import { openFolder, run } from '../support/service.ts'
 import { inHome, ownerUrl, postgresPid, startServing } from '../support/serving.ts'

@@ -6,7 +6,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freePort } from '../../src/main/jvm-servers.ts'
+import { freePort } from '../../src/host/jvm-servers.ts'
 import { startS3 } from '../support/storage.ts'
 import {
   broker,

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { afterAll, expect, test } from 'vitest'
-import { joinFiles, noteFrom, noteInto } from '../../src/main/service/parquet-file.ts'
+import { joinFiles, noteFrom, noteInto } from '../../src/executions/parquet-file.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-parquet-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { DatasetDraft } from '../../src/control/app.ts'
+import type { DatasetDraft } from '../../src/operations/app.ts'
 import { HeadraceError } from '../../src/core/errors.ts'
 import { checkDataset, mistakeText } from '../../src/dataset/check.ts'
 import type { RawDeclaration } from '../../src/dataset/normalize.ts'
-import { inferDataset } from '../../src/main/infer.ts'
+import { inferDataset } from '../../src/operations/infer.ts'
 import { cli } from '../support/system.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-infer-'))

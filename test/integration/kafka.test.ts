@@ -2,7 +2,7 @@
 import { Admin } from '@platformatic/kafka'
 import { beforeAll, expect, test } from 'vitest'
 import { sampled } from '../support/chance.ts'
-import type { Broker } from '../../src/main/kafka-broker.ts'
+import type { Broker } from '../../src/host/kafka-broker.ts'
 import { java } from '../support/java.ts'
 import {
   catchUp,

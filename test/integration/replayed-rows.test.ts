@@ -1,7 +1,7 @@
 /** What a replay decodes anew, what it leaves as it is, and what it holds in memory. */
 import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { rowWindows } from '../../src/main/row-windows.ts'
+import { rowWindows } from '../../src/operations/row-windows.ts'
 import { openSession } from '../../src/engines/duckdb/session.ts'
 import { openSmallApp } from '../support/small-app.ts'
 import { smallHome } from '../support/small-datasets.ts'

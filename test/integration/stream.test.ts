@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
-import type { Broker } from '../../src/main/kafka-broker.ts'
+import type { Broker } from '../../src/host/kafka-broker.ts'
 import { readJournal } from '../../src/sample/journal.ts'
 import { sampleMessage } from '../../src/sample/library.ts'
 import {

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
-import { compactRuns, probeRuns, writeRun, type KeyRun } from '../../src/lakehouse/key-index.ts'
+import { compactRuns, probeRuns, writeRun } from '../../src/lakehouse/key-index.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
 import { createKeyCollector, type ArrivedKeys } from '../../src/planning/sorted-keys.ts'
+import type { KeyRun } from '../../src/lakehouse/key-run.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-keys-'))
 const store = createLocalStore(folder)

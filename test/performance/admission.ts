@@ -7,14 +7,14 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { startPostgres } from '../../src/main/postgres-server.ts'
+import { startPostgres } from '../../src/host/postgres-server.ts'
 import { SLOTS, ensureSlots, gridAt } from '../../src/state/capacity.ts'
 import { openGate, type Gate } from '../../src/state/database.ts'
 import { migrate } from '../../src/state/migrate.ts'
 import { CYCLE_HEADS, runCycle } from '../../src/state/cycle.ts'
-import type { BenchOptions } from './bench.ts'
 import { load, median, type BenchReport } from './measure.ts'
 import { prepareHandSql, runHandSql } from './rivals/hand-sql.ts'
+import type { BenchOptions } from './measure.ts'
 
 const TENANTS = 5_000
 const QUEUED = 100_000

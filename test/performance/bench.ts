@@ -14,11 +14,7 @@ import { benchSpark } from './spark.ts'
 import { benchStream } from './stream.ts'
 import { benchTransfer } from './transfer.ts'
 import { benchXml } from './xml.ts'
-
-export interface BenchOptions {
-  rival: string | undefined
-  pairs: number
-}
+import type { BenchOptions } from './measure.ts'
 
 const BENCHES: Record<
   string,

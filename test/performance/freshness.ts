@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { spawn } from 'node:child_process'
-import { startBroker } from '../../src/main/kafka-broker.ts'
+import { startBroker } from '../../src/host/kafka-broker.ts'
 import { openSession } from '../../src/engines/duckdb/session.ts'
 import { load, runCommand, type BenchReport, type Run } from './measure.ts'
 

@@ -6,13 +6,13 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { isDeepStrictEqual } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { sql } from 'kysely'
-import { startRunner } from '../../src/main/service/runner.ts'
-import { startScheduler } from '../../src/main/service/scheduler.ts'
+import { startRunner } from '../../src/control/loops/runner.ts'
+import { startScheduler } from '../../src/control/loops/scheduler.ts'
 import { JOB, testService, type TestService } from '../support/service.ts'
 import { until } from '../support/system.ts'
-import type { BenchOptions } from './bench.ts'
 import type { HostileLoad, HostileFigures } from './hostile-load.ts'
 import { load, median, type BenchReport } from './measure.ts'
+import type { BenchOptions } from './measure.ts'
 
 const PROMISED_MS = 250
 const ATTACK_S = 60

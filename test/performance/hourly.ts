@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { sourceMark } from '../../src/core/marks.ts'
 import { openSession } from '../../src/engines/duckdb/session.ts'
-import { loadDataset } from '../../src/main/home.ts'
-import { openRaw } from '../../src/main/raw-table.ts'
-import type { BenchOptions } from './bench.ts'
+import { loadDataset } from '../../src/operations/datasets.ts'
+import { openRaw } from '../../src/operations/raw-table.ts'
 import { alternate, load, median, ratio, runCommand, type BenchReport, type Run } from './measure.ts'
 import { startSparkRival, type SparkRival } from './rivals/spark.ts'
+import type { BenchOptions } from './measure.ts'
 
 const PUBLISHED = Number(process.env.HEADRACE_PUBLISHED ?? 5_000_000)
 const DELTA = 1_000_000

@@ -7,8 +7,8 @@ import { createSlab } from '../../src/core/slab.ts'
 import { createJsonLineScanner } from '../../src/formats/json/lines.ts'
 import { createJsonScanner } from '../../src/formats/json/scanner.ts'
 import { clearRecords, type DocumentScanner } from '../../src/formats/records.ts'
-import type { BenchOptions } from './bench.ts'
 import { load, median, type BenchReport } from './measure.ts'
+import type { BenchOptions } from './measure.ts'
 
 const RECORDS = 50_000
 const BOOKS_A_MESSAGE = 4

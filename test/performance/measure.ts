@@ -89,3 +89,8 @@ export function ratio(runs: { ours: Run[]; rival: Run[] }, of: (run: Run) => num
 }
 
 export const load = (): number => Number(loadavg()[0].toFixed(2))
+
+export interface BenchOptions {
+  rival: string | undefined
+  pairs: number
+}

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { startBroker } from '../../src/main/kafka-broker.ts'
-import type { BenchOptions } from './bench.ts'
+import { startBroker } from '../../src/host/kafka-broker.ts'
 import { load, median, runCommand, type BenchReport } from './measure.ts'
+import type { BenchOptions } from './measure.ts'
 
 const PROMISED_MS = 2_000
 const NODE = ['--disable-warning=ExperimentalWarning', resolve('src/main/cli.ts')]

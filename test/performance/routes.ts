@@ -4,16 +4,16 @@
  */
 import { Worker } from 'node:worker_threads'
 import { createApi } from '../../src/api/server.ts'
-import { openService } from '../../src/main/service/open.ts'
-import { startPostgres } from '../../src/main/postgres-server.ts'
+import { openService } from '../../src/control/open.ts'
+import { startPostgres } from '../../src/host/postgres-server.ts'
 import { createToken } from '../../src/state/tenants.ts'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import type { BenchOptions } from './bench.ts'
 import { load, median, type BenchReport } from './measure.ts'
 import { startBare } from './rivals/bare-fastify.ts'
+import type { BenchOptions } from './measure.ts'
 
 const TENANT = '00000000-0000-4000-8000-000000000001'
 const LOAD = { connections: 8, seconds: 3 }

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
 import { history } from '../../src/lakehouse/versions.ts'
-import { startBroker } from '../../src/main/kafka-broker.ts'
-import { startSparkServer, type SparkServer } from '../../src/main/spark-server.ts'
-import type { BenchOptions } from './bench.ts'
+import { startBroker } from '../../src/host/kafka-broker.ts'
+import { startSparkServer, type SparkServer } from '../../src/host/spark-server.ts'
 import { alternate, load, median, ratio, runCommand, type BenchReport, type Run } from './measure.ts'
 import { startSparkRival } from './rivals/spark.ts'
+import type { BenchOptions } from './measure.ts'
 
 const MESSAGES = Number(process.env.HEADRACE_MESSAGES ?? 400_000)
 const NODE = [process.execPath, '--disable-warning=ExperimentalWarning', resolve('src/main/cli.ts')]

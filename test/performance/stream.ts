@@ -5,10 +5,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { startBroker } from '../../src/main/kafka-broker.ts'
-import type { BenchOptions } from './bench.ts'
+import { startBroker } from '../../src/host/kafka-broker.ts'
 import { alternate, load, median, ratio, runCommand, type BenchReport, type Run } from './measure.ts'
 import { startSparkRival, type SparkRival } from './rivals/spark.ts'
+import type { BenchOptions } from './measure.ts'
 
 const MESSAGES = Number(process.env.HEADRACE_MESSAGES ?? 1_000_000)
 const NODE = [process.execPath, '--disable-warning=ExperimentalWarning']

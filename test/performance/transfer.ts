@@ -9,12 +9,12 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import pg from 'pg'
-import { startPostgres } from '../../src/main/postgres-server.ts'
-import { EXECUTION_FLAGS } from '../../src/main/service/execution-process.ts'
-import type { Work } from '../../src/main/service/work.ts'
-import type { BenchOptions } from './bench.ts'
+import { startPostgres } from '../../src/host/postgres-server.ts'
+import { EXECUTION_FLAGS } from '../../src/control/loops/execution-process.ts'
+import type { Work } from '../../src/executions/work.ts'
 import { workOf } from '../support/transfers.ts'
 import { alternate, load, ratio, runCommand, type BenchReport, type Run } from './measure.ts'
+import type { BenchOptions } from './measure.ts'
 
 const ROWS = 4_000_000
 const FLAGS = [process.execPath, '--disable-warning=ExperimentalWarning']

@@ -6,8 +6,8 @@ import { clearRecords } from '../../src/formats/records.ts'
 import { createXmlScanner } from '../../src/formats/xml/scanner.ts'
 import { compileShape } from '../../src/formats/xml/compile-shape.ts'
 import { sampleMessage } from '../../src/sample/library.ts'
-import type { BenchOptions } from './bench.ts'
 import { load, median, type BenchReport } from './measure.ts'
+import type { BenchOptions } from './measure.ts'
 
 const MESSAGES = 50_000
 const FIELDS = ['record_id', 'title', 'author/name', 'author/country', 'publication_year']

@@ -15,7 +15,8 @@ import { openStageEngine } from '../../src/engines/duckdb/stage.ts'
 import { deltaType } from '../../src/planning/table-layout.ts'
 import { columnKind, compileColumn } from '../../src/quality/column-check.ts'
 import { laidOut } from '../support/laid-out-texts.ts'
-import { SCALAR_TYPES, expectedOf, typeCases, type TypeSettings } from '../support/type-texts.ts'
+import { SCALAR_TYPES, expectedOf, typeCases } from '../support/type-texts.ts'
+import type { TypeSettings } from '../support/type-settings.ts'
 
 const COUNT = Number(process.env.HEADRACE_TYPE_TEXTS ?? 2_000)
 const SEED = Number(process.env.HEADRACE_SEED ?? Math.floor(Math.random() * 1e6))

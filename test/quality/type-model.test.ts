@@ -11,14 +11,8 @@ import { canonicalText } from '../../src/quality/canonical.ts'
 import { compileColumn } from '../../src/quality/column-check.ts'
 import { read } from '../../src/quality/text-bytes.ts'
 import { laidOut } from '../support/laid-out-texts.ts'
-import {
-  SCALAR_TYPES,
-  expectedOf,
-  typeCases,
-  type TypeCase,
-  type TypeSettings,
-  type Verdict,
-} from '../support/type-texts.ts'
+import { SCALAR_TYPES, expectedOf, typeCases, type TypeCase, type Verdict } from '../support/type-texts.ts'
+import type { TypeSettings } from '../support/type-settings.ts'
 
 const COUNT = Number(process.env.HEADRACE_TYPE_TEXTS ?? 20_000)
 const SEED = Number(process.env.HEADRACE_SEED ?? Math.floor(Math.random() * 1e6))

@@ -33,6 +33,15 @@ test.each([
   ],
   ['the world in a pure folder', 'src/formats/a.ts', "import { readFile } from 'node:fs'\n", 'arrow'],
   ['a dependency in core', 'src/core/a.ts', "import { x } from 'yaml'\n", 'arrow'],
+  ['the root under a room', 'src/control/a.ts', "import { b } from '../main/b.ts'\n", 'arrow'],
+  [
+    'a loop under an operation',
+    'src/operations/a.ts',
+    "import { b } from '../control/loops/b.ts'\n",
+    'arrow',
+  ],
+  ['a use case in the API', 'src/api/a.ts', "import { b } from '../control/jobs.ts'\n", 'arrow'],
+  ['an operation in the CLI', 'src/cli/a.ts', "import { b } from '../operations/batch.ts'\n", 'arrow'],
   ['src that imports tests', 'src/runner/a.ts', "import { x } from '../../test/x.ts'\n", 'arrow'],
   ['a junk drawer', 'src/core/utils.ts', '', 'name'],
   ['an error outside the table', 'src/core/a.ts', "throw new Error('x')\n", 'call'],
@@ -55,10 +64,21 @@ test('leaves a text alone that runs over the edge, and what stands before it', (
   expect(rulesOf('src/core/a.ts', `const a = sql\`SELECT ${'x, '.repeat(50)}\`\n`)).not.toContain('width')
 })
 
-test('finds a cycle, and not one of types only', () => {
+test('finds a cycle, one of types too', () => {
   const other = { path: 'src/core/b.ts', text: "import { a } from './a.ts'\n" }
   expect(rulesOf('src/core/a.ts', "import { b } from './b.ts'\n", [other])).toContain('cycle')
-  expect(rulesOf('src/core/a.ts', "import type { b } from './b.ts'\n", [other])).not.toContain('cycle')
+  expect(rulesOf('src/core/a.ts', "import type { b } from './b.ts'\n", [other])).toContain('cycle')
+  expect(rulesOf('src/core/a.ts', "import { c } from './c.ts'\n", [other])).not.toContain('cycle')
+})
+
+test('finds a composition root that has grown, in lines or in files', () => {
+  const wiring = (count: number, text: string): { path: string; text: string }[] =>
+    Array.from({ length: count }, (_, i) => ({ path: `src/main/a${i}.ts`, text }))
+  const rules = (files: { path: string; text: string }[]): string[] =>
+    findUntidy(files).map((finding) => finding.rule)
+  expect(rules(wiring(21, ''))).toContain('main-size')
+  expect(rules(wiring(6, 'const a = 1\n'.repeat(300)))).toContain('main-size')
+  expect(rules(wiring(20, 'const a = 1\n'.repeat(75)))).not.toContain('main-size')
 })
 
 test('finds an error that the page lacks, has too much, or says otherwise', () => {

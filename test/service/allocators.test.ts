@@ -3,7 +3,7 @@
  * stay in order.
  */
 import { afterAll, expect, test } from 'vitest'
-import { slowRound } from '../../src/main/service/scheduler.ts'
+import { slowRound } from '../../src/control/loops/scheduler.ts'
 import { holdLease } from '../../src/state/leases.ts'
 import { auditLedger } from '../../src/state/ledger.ts'
 import { queueWorld } from '../support/queue-world.ts'

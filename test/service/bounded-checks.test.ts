@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { HeadraceError } from '../../src/core/errors.ts'
-import { createChecker, type Checker } from '../../src/main/service/checker.ts'
+import { createChecker, type Checker } from '../../src/control/checker.ts'
 import type { JobFields } from '../../src/state/jobs.ts'
 import { aliasBomb } from '../support/alias-bomb.ts'
 import { openFolder, testService, type TestService } from '../support/service.ts'

@@ -1,6 +1,6 @@
 /** The CLI's client: lists that are longer than a page, and names among thousands. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createClient } from '../../src/main/api-client.ts'
+import { createClient } from '../../src/cli/api-client.ts'
 import { JOB, run, testService, type TestService } from '../support/service.ts'
 
 const TENANTS = 1_100

@@ -1,6 +1,6 @@
 /** A clock that is set back, in a real PostgreSQL: what runs is still seen to run. */
 import { afterAll, expect, test } from 'vitest'
-import { slowRound } from '../../src/main/service/scheduler.ts'
+import { slowRound } from '../../src/control/loops/scheduler.ts'
 import { queueWorld } from '../support/queue-world.ts'
 
 const { service, clock, buyer, queue, round, take, done, row, inOrder } = await queueWorld()

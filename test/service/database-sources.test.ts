@@ -1,7 +1,7 @@
 /** What a database source names and what is found: tables, columns, and views, which are run once. */
 import pg from 'pg'
 import { afterAll, expect, test } from 'vitest'
-import type { Outcome, Work } from '../../src/main/service/work.ts'
+import type { Outcome, Work } from '../../src/executions/work.ts'
 import { openFolder } from '../support/service.ts'
 import { until } from '../support/system.ts'
 import { rowsOf, runWork } from '../support/transfers.ts'

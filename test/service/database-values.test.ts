@@ -2,7 +2,7 @@
  * Tables with every type and its extreme values, read by others than us: they find what the database says.
  */
 import { describe, expect, test } from 'vitest'
-import type { Outcome } from '../../src/main/service/work.ts'
+import type { Outcome } from '../../src/executions/work.ts'
 import {
   differences,
   MARIADB,

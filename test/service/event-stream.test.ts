@@ -5,7 +5,7 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createApi } from '../../src/api/server.ts'
-import { openService } from '../../src/main/service/open.ts'
+import { openService } from '../../src/control/open.ts'
 import { record } from '../../src/state/events.ts'
 import { createChance } from '../support/chance.ts'
 import { openFolder, testService, type TestService } from '../support/service.ts'

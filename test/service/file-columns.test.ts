@@ -2,7 +2,7 @@
  * Types of columns in files: what they hold exactly, what is refused by name, and what arrives without any.
  */
 import { expect, test } from 'vitest'
-import { checkColumns } from '../../src/main/service/declared-columns.ts'
+import { checkColumns } from '../../src/executions/declared-columns.ts'
 import { rowsOf } from '../support/transfers.ts'
 import { fileTransfers } from '../support/file-transfers.ts'
 

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { named, newestIn, positionIn, reachedBy, sourceName } from '../../src/main/service/job-position.ts'
-import { startRunner } from '../../src/main/service/runner.ts'
-import { startScheduler, type Loop } from '../../src/main/service/scheduler.ts'
+import { named, newestIn, positionIn, reachedBy, sourceName } from '../../src/executions/job-position.ts'
+import { startRunner } from '../../src/control/loops/runner.ts'
+import { startScheduler, type Loop } from '../../src/control/loops/scheduler.ts'
 import {
   freshDatabase,
   openFolder,

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { expect, test } from 'vitest'
-import { startScheduler } from '../../src/main/service/scheduler.ts'
+import { startScheduler } from '../../src/control/loops/scheduler.ts'
 import { holdLease } from '../../src/state/leases.ts'
 import { testService } from '../support/service.ts'
 

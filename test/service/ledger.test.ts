@@ -3,8 +3,8 @@
  * owed.
  */
 import { afterAll, expect, test } from 'vitest'
-import { estimateOf, vcpuHours } from '../../src/core/amounts.ts'
-import { createLeaseWatch } from '../../src/main/service/scheduler.ts'
+import { estimateOf, vcpuHours } from '../../src/core/service/amounts.ts'
+import { createLeaseWatch } from '../../src/control/loops/scheduler.ts'
 import { leasesOf, reap } from '../../src/state/runs/lost.ts'
 import { turnPeriods } from '../../src/state/purchases.ts'
 import { purchase } from '../support/service.ts'

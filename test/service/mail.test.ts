@@ -4,7 +4,7 @@
  */
 import { afterAll, expect, test } from 'vitest'
 import { SMTPServer } from 'smtp-server'
-import { mailerOf } from '../../src/main/service/mail.ts'
+import { mailerOf } from '../../src/net/mail.ts'
 import { record } from '../../src/state/events.ts'
 import { webhookWorld } from '../support/webhook-world.ts'
 

@@ -4,7 +4,7 @@
  */
 import mysql, { type Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Outcome, Work } from '../../src/main/service/work.ts'
+import type { Outcome, Work } from '../../src/executions/work.ts'
 import { createChance } from '../support/chance.ts'
 import { lateWriter, startMariaDb, type MariaDb } from '../support/mariadb.ts'
 import { openFolder } from '../support/service.ts'

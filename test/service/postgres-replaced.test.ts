@@ -4,7 +4,7 @@
  */
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Outcome } from '../../src/main/service/work.ts'
+import type { Outcome } from '../../src/executions/work.ts'
 import { numbers, repeatedReader } from '../support/repeated-reads.ts'
 import { openFolder, postgres, run } from '../support/service.ts'
 import { runWork, workOf } from '../support/transfers.ts'

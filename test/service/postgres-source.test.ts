@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Outcome, Work } from '../../src/main/service/work.ts'
+import type { Outcome, Work } from '../../src/executions/work.ts'
 import { createChance } from '../support/chance.ts'
 import { openFolder, postgres, run } from '../support/service.ts'
 import {

@@ -3,7 +3,7 @@
  * promise is in danger.
  */
 import { afterAll, expect, test } from 'vitest'
-import { slowRound } from '../../src/main/service/scheduler.ts'
+import { slowRound } from '../../src/control/loops/scheduler.ts'
 import { cancel } from '../../src/state/runs/cancellation.ts'
 import { heartbeat } from '../../src/state/runs/heartbeat.ts'
 import { run } from '../support/service.ts'

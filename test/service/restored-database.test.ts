@@ -5,8 +5,8 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startRunner } from '../../src/main/service/runner.ts'
-import { startScheduler } from '../../src/main/service/scheduler.ts'
+import { startRunner } from '../../src/control/loops/runner.ts'
+import { startScheduler } from '../../src/control/loops/scheduler.ts'
 import { booksOf, IN_ORDER } from '../support/books-of-capacity.ts'
 import {
   freshDatabase,

@@ -2,8 +2,10 @@
 import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { dropOldEvents, dropOldLogs, retentionOf } from '../../src/main/service/retention.ts'
+import { dropOldEvents } from '../../src/control/loops/retention.ts'
 import { openFolder, run, testService, type TestService } from '../support/service.ts'
+import { retentionOf } from '../../src/control/retention.ts'
+import { dropOldLogs } from '../../src/control/execution-logs.ts'
 
 const DAY_MS = 86_400_000
 let service: TestService

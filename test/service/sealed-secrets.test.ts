@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { generateX25519Identity } from 'age-encryption'
 import { expect, test } from 'vitest'
-import { openService } from '../../src/main/service/open.ts'
+import { openService } from '../../src/control/open.ts'
 import { openSealedSecrets, sealedFileOf } from '../../src/secrets/sealed-file.ts'
 import { freshDatabase, openFolder } from '../support/service.ts'
 

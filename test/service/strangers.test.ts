@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { FastifyInstance } from 'fastify'
 import { createApi } from '../../src/api/server.ts'
 import { createStrangers } from '../../src/api/strangers.ts'
-import { openService, type OpenService } from '../../src/main/service/open.ts'
+import { openService, type OpenService } from '../../src/control/open.ts'
 import { createToken } from '../../src/state/tenants.ts'
 import { freshDatabase, openFolder } from '../support/service.ts'
 

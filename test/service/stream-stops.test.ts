@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { stop, type Running } from '../../src/main/service/running-execution.ts'
+import { stop, type Running } from '../../src/control/loops/running-execution.ts'
 import { openFolder } from '../support/service.ts'
 
 /** A runner hears of it with its next heartbeat (3 s), and its loop turns each half second. */

@@ -6,13 +6,13 @@ import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSyn
 import { dirname, join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { TENANT_LIMITS, tenantLimits } from '../../src/core/tenant-limits.ts'
-import { logPath } from '../../src/main/service/executions.ts'
-import { startRunner } from '../../src/main/service/runner.ts'
-import { schedulerRound, startScheduler } from '../../src/main/service/scheduler.ts'
-import { boundLog, dropLogsBeyond } from '../../src/main/service/tenant-storage.ts'
+import { TENANT_LIMITS, tenantLimits } from '../../src/core/service/tenant-limits.ts'
+import { startRunner } from '../../src/control/loops/runner.ts'
+import { schedulerRound, startScheduler } from '../../src/control/loops/scheduler.ts'
 import { purchase, run, testService, type TestService } from '../support/service.ts'
 import { until } from '../support/system.ts'
+import { logPath } from '../../src/control/execution-logs.ts'
+import { boundLog, dropLogsBeyond } from '../../src/control/execution-logs.ts'
 
 let service: TestService
 let tenant: Awaited<ReturnType<TestService['tenant']>>

@@ -4,7 +4,7 @@
  */
 import { createHmac } from 'node:crypto'
 import { afterAll, expect, test } from 'vitest'
-import { createDiskWatch } from '../../src/main/service/disk-watch.ts'
+import { createDiskWatch } from '../../src/control/loops/disk-watch.ts'
 import { record } from '../../src/state/events.ts'
 import { purchase, run } from '../support/service.ts'
 import { webhookWorld } from '../support/webhook-world.ts'

@@ -4,8 +4,8 @@
  * here, by hand, and compared at every step.
  */
 import { expect, test } from 'vitest'
-import { estimateOf } from '../../src/core/amounts.ts'
-import { DEDICATED, DRAFT, NAMESPACES, SHARED, type Namespace } from '../../src/core/namespaces.ts'
+import { estimateOf } from '../../src/core/service/amounts.ts'
+import { DEDICATED, DRAFT, NAMESPACES, SHARED, type Namespace } from '../../src/core/service/namespaces.ts'
 import { decide } from '../../src/scheduling/cycle.ts'
 import type { Booking, Lot, Queued, Snapshot, TenantState } from '../../src/scheduling/snapshot.ts'
 import { nextTag, type Share } from '../../src/scheduling/fair-share.ts'

@@ -4,7 +4,7 @@
  * printed and bounded here.
  */
 import { expect, test } from 'vitest'
-import { DEDICATED, DRAFT, SHARED } from '../../src/core/namespaces.ts'
+import { DEDICATED, DRAFT, SHARED } from '../../src/core/service/namespaces.ts'
 import { decide } from '../../src/scheduling/cycle.ts'
 import type { Booking, Queued, Snapshot } from '../../src/scheduling/snapshot.ts'
 import { nextTag, type Share } from '../../src/scheduling/fair-share.ts'

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import type { Work } from '../../src/main/service/work.ts'
+import type { Work } from '../../src/executions/work.ts'
 import type { Link } from './link.ts'
 import { until } from './system.ts'
 import { runWork } from './transfers.ts'

@@ -1,7 +1,7 @@
 /** Databases as sources: a server with a client of its own, and executions that read from it. */
 import type { Connection } from 'mysql2/promise'
 import pg from 'pg'
-import type { Work } from '../../src/main/service/work.ts'
+import type { Work } from '../../src/executions/work.ts'
 import { openLink, type Link } from './link.ts'
 import { connectTo, startMariaDb, type MariaDb } from './mariadb.ts'
 import { postgres, run } from './service.ts'

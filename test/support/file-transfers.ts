@@ -1,7 +1,7 @@
 /** Transfers of a tenant's files, in folders of their own: a file is laid down, and read into Parquet. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Outcome, Work } from '../../src/main/service/work.ts'
+import type { Outcome, Work } from '../../src/executions/work.ts'
 import { openFolder } from './service.ts'
 import { runWork, workOf } from './transfers.ts'
 

@@ -5,9 +5,9 @@
 import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { startRunner } from '../../src/main/service/runner.ts'
-import { startScheduler } from '../../src/main/service/scheduler.ts'
-import type { Work } from '../../src/main/service/work.ts'
+import { startRunner } from '../../src/control/loops/runner.ts'
+import { startScheduler } from '../../src/control/loops/scheduler.ts'
+import type { Work } from '../../src/executions/work.ts'
 import { openFolder, testService, type TestService } from './service.ts'
 import { workOf } from './transfers.ts'
 

@@ -1,7 +1,7 @@
 /** Runs a single-file Java program of test/support/java against fetched jars. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { SPARK_OPENS, fetchJars } from '../../src/main/jvm-servers.ts'
+import { SPARK_OPENS, fetchJars } from '../../src/host/jvm-servers.ts'
 
 /** What Spark needs opened on Java 17 and newer, and a bounded heap. */
 export const SPARK_JVM = [

@@ -3,7 +3,7 @@
  */
 import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { lockJob } from '../../src/main/lock.ts'
+import { lockJob } from '../../src/host/lock.ts'
 
 const [folder, ms] = process.argv.slice(2)
 process.env.HEADRACE_HOME = folder

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import mysql, { type Connection, type ResultSetHeader } from 'mysql2/promise'
-import { freePort } from '../../src/main/jvm-servers.ts'
+import { freePort } from '../../src/host/jvm-servers.ts'
 import { unpackDebian } from './debian.ts'
 import type { LateWriter } from './transfers.ts'
 import { atEnd, removeAtEnd } from './at-end.ts'

@@ -3,7 +3,7 @@
  * is none.
  */
 import type { Draw } from './draw.ts'
-import type { TypeSettings } from './type-texts.ts'
+import type { TypeSettings } from './type-settings.ts'
 
 export const EDGES_32 = [
   '2147483647',

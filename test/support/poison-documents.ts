@@ -1,5 +1,5 @@
 /** Documents that are broken, foreign, too deep, too wide or odd, in each format. */
-import type { Class, Format } from './poison.ts'
+import type { Class, Format } from './poison-classes.ts'
 
 export type Add = (name: string, becomes: Class, bytes: Buffer | string) => void
 

@@ -5,8 +5,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Admin, Producer } from '@platformatic/kafka'
-import { GOOD, declaration, type Drift, type Fate, type Format } from './poison.ts'
+import { GOOD, declaration, type Drift, type Fate } from './poison.ts'
 import { cli, deltalake, place, writeFileIn, type Place } from './system.ts'
+import type { Format } from './poison-classes.ts'
 
 export interface Clients {
   address: string

@@ -4,17 +4,11 @@
  * wide or odd.
  */
 import { addDocuments } from './poison-documents.ts'
+import type { Format, Class } from './poison-classes.ts'
 
-export type Format = 'xml' | 'json' | 'ndjson' | 'csv'
 export const FORMATS: Format[] = ['xml', 'json', 'ndjson', 'csv']
 export const DRIFTS = ['freeze', 'evolve', 'discard_value'] as const
 export type Drift = (typeof DRIFTS)[number]
-
-/**
- * broken: the message or its record is quarantined. type: the record is, or with discard_value its value.
- * unknown: a field that is not declared. fine: odd, and right. nothing: no record at all.
- */
-export type Class = 'broken' | 'type' | 'unknown' | 'fine' | 'nothing'
 
 export interface Kind {
   name: string

@@ -3,7 +3,7 @@
  * ends.
  */
 import { expect } from 'vitest'
-import { schedulerRound } from '../../src/main/service/scheduler.ts'
+import { schedulerRound } from '../../src/control/loops/scheduler.ts'
 import { enqueue } from '../../src/state/queue.ts'
 import { claim, type Claimed } from '../../src/state/runs/claim.ts'
 import { finish } from '../../src/state/runs/ending.ts'

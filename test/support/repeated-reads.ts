@@ -1,5 +1,5 @@
 /** One job that reads a table of a database again and again. */
-import type { Outcome, Work } from '../../src/main/service/work.ts'
+import type { Outcome, Work } from '../../src/executions/work.ts'
 import { rowsOf, runWork, workOf } from './transfers.ts'
 
 /** A job that reads a table again and again: each time the ids that came. */

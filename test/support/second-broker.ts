@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Admin } from '@platformatic/kafka'
-import { fetchJars, freePort } from '../../src/main/jvm-servers.ts'
+import { fetchJars, freePort } from '../../src/host/jvm-servers.ts'
 import { killAtEnd } from './at-end.ts'
 import { until } from './system.ts'
 

@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort } from '../../src/main/jvm-servers.ts'
+import { freePort } from '../../src/host/jvm-servers.ts'
 import { atEnd } from './at-end.ts'
 import { killGroup, startCli, until } from './system.ts'
 

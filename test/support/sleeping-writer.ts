@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ObjectStore } from '../../src/core/object-store.ts'
 import { HeadraceError } from '../../src/core/errors.ts'
 import { openTable } from '../../src/lakehouse/table.ts'
-import { openStore } from '../../src/main/stores.ts'
+import { openStore } from '../../src/operations/stores.ts'
 import { createChance } from './chance.ts'
 
 const [address, name, seed] = process.argv.slice(2)

@@ -1,7 +1,7 @@
 /** A small dataset over a folder, in a home of its own, with what the CLI's commands call in this process. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { App, BatchOptions } from '../../src/control/app.ts'
+import type { App, BatchOptions } from '../../src/operations/app.ts'
 import { createApp } from '../../src/main/app.ts'
 import { smallHome } from './small-datasets.ts'
 

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { App } from '../../src/control/app.ts'
+import type { App } from '../../src/operations/app.ts'
 import { createApp } from '../../src/main/app.ts'
 import { cli, writeFileIn } from './system.ts'
 

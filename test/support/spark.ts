@@ -4,8 +4,8 @@ import { mkdtempSync, openSync, readFileSync, symlinkSync, writeFileSync } from 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openSparkSession, type SparkSession } from '../../src/engines/spark/session.ts'
-import { fetchJars, freePort } from '../../src/main/jvm-servers.ts'
-import { startSparkServer, type SparkServer, type SparkServerOptions } from '../../src/main/spark-server.ts'
+import { fetchJars, freePort } from '../../src/host/jvm-servers.ts'
+import { startSparkServer, type SparkServer, type SparkServerOptions } from '../../src/host/spark-server.ts'
 import { SPARK_JVM } from './java.ts'
 import { killAtEnd } from './at-end.ts'
 

@@ -6,7 +6,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, openSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { fetchJars, freePort } from '../../src/main/jvm-servers.ts'
+import { fetchJars, freePort } from '../../src/host/jvm-servers.ts'
 import { killAtEnd } from './at-end.ts'
 
 const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'

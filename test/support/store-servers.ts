@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import type { ObjectStore } from '../../src/core/object-store.ts'
-import { openStore } from '../../src/main/stores.ts'
+import { openStore } from '../../src/operations/stores.ts'
 import { startHdfs, startS3, type StorageServer } from './storage.ts'
 
 export const REMOTE = ['s3', 'hdfs']

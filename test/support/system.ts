@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { startBroker, type Broker, type BrokerOptions } from '../../src/main/kafka-broker.ts'
+import { startBroker, type Broker, type BrokerOptions } from '../../src/host/kafka-broker.ts'
 import { readJournal } from '../../src/sample/journal.ts'
 import { killAtEnd } from './at-end.ts'
 import { sampleMessage } from '../../src/sample/library.ts'

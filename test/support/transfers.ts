@@ -5,8 +5,8 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openSession } from '../../src/engines/duckdb/session.ts'
-import { runTransfer } from '../../src/main/service/transfer-job.ts'
-import type { Outcome, Work } from '../../src/main/service/work.ts'
+import { runTransfer } from '../../src/executions/transfer-job.ts'
+import type { Outcome, Work } from '../../src/executions/work.ts'
 
 let executions = 0
 

@@ -5,16 +5,11 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import type { ScalarType } from '../../src/dataset/declaration.ts'
-import type { RawColumn } from '../../src/dataset/normalize.ts'
 import { createChance } from './chance.ts'
 import { type Draw, createDraw } from './draw.ts'
 import { EDGES_32, EDGES_64, wholeLike, decimalLike, doubleLike, epochLike } from './number-texts.ts'
 import { DATE_FORMATS, TIME_FORMATS, ZONES, temporalLike } from './time-texts.ts'
-
-/** Settings of a column beside its name. */
-export type TypeSettings = Pick<RawColumn, 'precision' | 'scale' | 'format' | 'timezone' | 'trim'> & {
-  type: ScalarType
-}
+import type { TypeSettings } from './type-settings.ts'
 
 export interface TypeCase {
   column: TypeSettings

@@ -5,7 +5,8 @@
  */
 import type { RawColumn } from '../../src/dataset/normalize.ts'
 import { createChance } from './chance.ts'
-import type { TypeCase, TypeSettings, Verdict } from './type-texts.ts'
+import type { TypeCase, Verdict } from './type-texts.ts'
+import type { TypeSettings } from './type-settings.ts'
 
 /** Where a text stands: the value of a column, an item of an array, a field of an object in an array. */
 export type Way = 'top' | 'item' | 'field'

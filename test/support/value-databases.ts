@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll } from 'vitest'
 import pg from 'pg'
-import type { Work } from '../../src/main/service/work.ts'
+import type { Work } from '../../src/executions/work.ts'
 import { connectTo, startMariaDb } from './mariadb.ts'
 import { debianPostgres } from './debian.ts'
 import { ownPostgres } from './service.ts'

@@ -2,7 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { createLeaseWatch, schedulerRound } from '../../src/main/service/scheduler.ts'
+import { createLeaseWatch, schedulerRound } from '../../src/control/loops/scheduler.ts'
 import { killAtEnd } from './at-end.ts'
 import { freshDatabase, openFolder, testService, type TestService } from './service.ts'
 

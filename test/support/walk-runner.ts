@@ -1,9 +1,9 @@
 /** A scheduler and a runner in a process of their own, so that a walk can kill them. */
 import { enableCompileCache } from 'node:module'
 import { armFailpoint } from '../../src/core/failpoint.ts'
-import { openService } from '../../src/main/service/open.ts'
-import { startRunner } from '../../src/main/service/runner.ts'
-import { startScheduler } from '../../src/main/service/scheduler.ts'
+import { openService } from '../../src/control/open.ts'
+import { startRunner } from '../../src/control/loops/runner.ts'
+import { startScheduler } from '../../src/control/loops/scheduler.ts'
 
 enableCompileCache()
 const [databaseUrl, home] = process.argv.slice(2)

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { expect } from 'vitest'
-import { createDeliveries, type Deliveries } from '../../src/main/service/webhooks.ts'
+import { createDeliveries, type Deliveries } from '../../src/control/loops/deliveries.ts'
 import { testService, type TestService } from './service.ts'
 
 /** Webhooks of a tenant that are delivered to at once. */

@@ -1,9 +1,17 @@
 /** Jobs, quotes and executions. */
 import { Type } from 'typebox'
 import { nothing, versioned, type Route } from '../route.ts'
-import { Execution, Quote, Why } from '../schemas/executions.ts'
-import { Id, NamedPageQuery, PageQuery, TenantPath, page } from '../schemas/fields.ts'
-import { Demotion, Evaluation, Job, JobChange, JobRequest, Promotion, Queued } from '../schemas/jobs.ts'
+import { Execution, Quote, Why } from '../../control/schemas/executions.ts'
+import { Id, NamedPageQuery, PageQuery, TenantPath, page } from '../../control/schemas/fields.ts'
+import {
+  Demotion,
+  Evaluation,
+  Job,
+  JobChange,
+  JobRequest,
+  Promotion,
+  Queued,
+} from '../../control/schemas/jobs.ts'
 
 const tenantPath = Type.Object(TenantPath)
 const jobPath = Type.Object({ ...TenantPath, job_id: Id('The job.') })

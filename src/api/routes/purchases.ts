@@ -1,10 +1,10 @@
 /** Purchases, prices, usage and the ledger behind it, metrics, capacity and estimation. */
 import { Type } from 'typebox'
 import type { Route } from '../route.ts'
-import { CapacityChange, CapacityOffer, CapacityPlan, Metrics, Slot } from '../schemas/capacity.ts'
-import { Id, PageQuery, TenantPath, page } from '../schemas/fields.ts'
-import { Estimation, EstimationRequest, SlaTiers } from '../schemas/jobs.ts'
-import { LedgerEntry, Prices, Purchase, PurchaseRequest, Usage } from '../schemas/purchases.ts'
+import { CapacityChange, CapacityOffer, CapacityPlan, Metrics, Slot } from '../../control/schemas/capacity.ts'
+import { Id, PageQuery, TenantPath, page } from '../../control/schemas/fields.ts'
+import { Estimation, EstimationRequest, SlaTiers } from '../../control/schemas/jobs.ts'
+import { LedgerEntry, Prices, Purchase, PurchaseRequest, Usage } from '../../control/schemas/purchases.ts'
 
 const tenantPath = Type.Object(TenantPath)
 const purchasePath = Type.Object({ ...TenantPath, purchase_id: Id('The purchase.') })

@@ -1,8 +1,8 @@
 /** Health, readiness and events. */
 import { Type } from 'typebox'
 import type { Route } from '../route.ts'
-import { Event } from '../schemas/events.ts'
-import { TenantPath, page } from '../schemas/fields.ts'
+import { Event } from '../../control/schemas/events.ts'
+import { TenantPath, page } from '../../control/schemas/fields.ts'
 
 const eventQuery = Type.Object({
   after: Type.Optional(Type.String({ pattern: '^[0-9]{1,18}$', default: '0' })),

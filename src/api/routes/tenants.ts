@@ -1,8 +1,8 @@
 /** Tenants, tokens, webhooks and secrets. */
 import { Type } from 'typebox'
 import { nothing, versioned, type Route } from '../route.ts'
-import { AlertRequest, Webhook, WebhookRequest } from '../schemas/events.ts'
-import { Id, NamedPageQuery, TenantPath, page } from '../schemas/fields.ts'
+import { AlertRequest, Webhook, WebhookRequest } from '../../control/schemas/events.ts'
+import { Id, NamedPageQuery, TenantPath, page } from '../../control/schemas/fields.ts'
 import {
   NewToken,
   SecretName,
@@ -12,7 +12,7 @@ import {
   TenantRequest,
   Token,
   TokenRequest,
-} from '../schemas/tenants.ts'
+} from '../../control/schemas/tenants.ts'
 
 const tenantPath = Type.Object(TenantPath)
 const tokenPath = Type.Object({ ...TenantPath, token_id: Id('The token.') })

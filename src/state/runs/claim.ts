@@ -5,7 +5,7 @@
  */
 import { sql } from 'kysely'
 import { failpoint } from '../../core/failpoint.ts'
-import type { OfferedCapacity } from '../../core/namespaces.ts'
+import type { OfferedCapacity } from '../../core/service/namespaces.ts'
 import { lockCapacity } from '../capacity.ts'
 import type { Tx } from '../database.ts'
 import { record } from '../events.ts'

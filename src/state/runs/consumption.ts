@@ -1,5 +1,5 @@
 /** What runs used, as entered for reports and bills: one row for each span of each run. */
-import type { CpuMicros } from '../../core/amounts.ts'
+import type { CpuMicros } from '../../core/service/amounts.ts'
 import type { Tx } from '../database.ts'
 
 export interface Used {

@@ -3,7 +3,7 @@
  * entered, in one transaction.
  */
 import { sql } from 'kysely'
-import { thousandths, vcpuHours, type CpuMicros } from '../../core/amounts.ts'
+import { thousandths, vcpuHours, type CpuMicros } from '../../core/service/amounts.ts'
 import { failpoint } from '../../core/failpoint.ts'
 import { failure } from '../../core/errors.ts'
 import type { ServiceReason } from '../../scheduling/reasons.ts'

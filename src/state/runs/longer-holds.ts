@@ -1,5 +1,5 @@
 /** What a run that goes on holds: a stream slot by slot, another one when it outruns its estimate. */
-import { vcpuHours, type CpuMicros } from '../../core/amounts.ts'
+import { vcpuHours, type CpuMicros } from '../../core/service/amounts.ts'
 import type { Tx } from '../database.ts'
 import { record } from '../events.ts'
 import { holdsOf, holdsText, isPaid, sumOf } from '../holds.ts'

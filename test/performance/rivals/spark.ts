@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { resolve } from 'node:path'
-import { fetchJars } from '../../../src/main/jvm-servers.ts'
+import { fetchJars } from '../../../src/host/jvm-servers.ts'
 import { SPARK_JVM } from '../../support/java.ts'
 import type { Run } from '../measure.ts'
 

@@ -1,0 +1,135 @@
+/**
+ * Checks the settings of jobs in processes of their own, kept warm, with a deadline and a bound of memory: a
+ * declaration is text that a tenant wrote, and requests of others, leases and the scheduler must not wait for
+ * it. Not in threads: V8 ends the whole process when a thread runs out of memory in the wrong moment. A
+ * tenant has one check at a time, so that the other process is there for others.
+ */
+import { fork, type ChildProcess } from 'node:child_process'
+import { getCompileCacheDir } from 'node:module'
+import { failure, type HeadraceError } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { JobFields } from '../state/jobs.ts'
+import { entryOf } from '../host/package-root.ts'
+
+/** What a checking process (main/check-child.ts) is asked. */
+export interface ToChecker {
+  job: JobFields
+  nowMs: number
+}
+
+/** What it found; nothing, if the settings are right. */
+export type FromChecker = { code?: HeadraceError['code']; params?: Record<string, unknown> }
+
+export interface Checker {
+  /** Throws what is wrong with the settings, `declaration_too_large`, `check_too_long` or `check_busy`. */
+  check(tenantId: string, job: JobFields, now: Date): Promise<void>
+  close(): Promise<void>
+}
+
+export interface CheckLimits {
+  processes: number
+  /** For one check, from when a process was given it. */
+  deadlineMs: number
+  memoryMib: number
+  /** Checks of one tenant that wait for its turn. */
+  waiting: number
+}
+
+const CHECK_LIMITS: CheckLimits = { processes: 2, deadlineMs: 10_000, memoryMib: 256, waiting: 8 }
+
+interface Asked {
+  tenantId: string
+  message: ToChecker
+  done(answer: FromChecker): void
+}
+
+interface Desk {
+  child: ChildProcess
+  busy: Asked | undefined
+  timer: NodeJS.Timeout | undefined
+}
+
+export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
+  const desks = new Set<Desk>()
+  const queue: Asked[] = []
+  const tooLong: FromChecker = {
+    code: 'check_too_long',
+    params: { seconds: limits.deadlineMs / 1_000, memory: limits.memoryMib },
+  }
+  const settle = (desk: Desk, answer: FromChecker): void => {
+    const asked = desk.busy
+    clearTimeout(desk.timer)
+    desk.busy = undefined
+    asked?.done(answer)
+    work()
+  }
+  const start = (): Desk => {
+    const child = fork(entryOf('check-child'), [], {
+      execArgv: [`--max-old-space-size=${limits.memoryMib}`, '--disable-warning=ExperimentalWarning'],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      serialization: 'advanced',
+      env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' },
+    })
+    const desk: Desk = { child, busy: undefined, timer: undefined }
+    // It ends with this process, which does not wait for it.
+    child.unref()
+    child.channel?.unref()
+    child.on('message', (answer: FromChecker) => settle(desk, answer))
+    const ended = (): void => {
+      desks.delete(desk)
+      settle(desk, tooLong)
+    }
+    child.on('error', ended)
+    child.on('exit', ended)
+    desks.add(desk)
+    return desk
+  }
+  const begin = (desk: Desk, asked: Asked): void => {
+    desk.busy = asked
+    // A new one is started for the next.
+    desk.timer = setTimeout(() => desk.child.kill('SIGKILL'), limits.deadlineMs)
+    desk.child.send(asked.message, () => undefined)
+  }
+  const work = (): void => {
+    for (;;) {
+      const idle = [...desks].find((one) => one.busy === undefined)
+      if (idle === undefined && desks.size >= limits.processes) return
+      const busy = new Set([...desks].map((one) => one.busy?.tenantId))
+      const next = queue.findIndex((one) => !busy.has(one.tenantId))
+      if (next === -1) return
+      begin(idle ?? start(), queue.splice(next, 1)[0])
+    }
+  }
+  return {
+    async check(tenantId, job, now) {
+      checkSize(job)
+      const count = queue.filter((one) => one.tenantId === tenantId).length
+      if (count >= limits.waiting) throw failure('check_busy', { count, seconds: 1 })
+      const answer = await new Promise<FromChecker>((done) => {
+        queue.push({ tenantId, message: { job, nowMs: now.getTime() }, done })
+        work()
+      })
+      if (answer.code !== undefined) throw failure(answer.code, answer.params)
+    },
+    async close() {
+      for (const { child } of desks) child.kill('SIGKILL')
+    },
+  }
+}
+
+/** Cheap, and before anything is handed on. */
+function checkSize(job: JobFields): void {
+  const { declaration } = job.source_config
+  const bytes = typeof declaration === 'string' ? Buffer.byteLength(declaration) : 0
+  if (bytes > LIMITS.declarationBytes)
+    throw failure('declaration_too_large', {
+      what: 'source_config.declaration',
+      bytes,
+      most: LIMITS.declarationBytes,
+    })
+  for (const name of ['source_config', 'destination_config'] as const) {
+    const size = Buffer.byteLength(JSON.stringify(job[name]))
+    if (size > LIMITS.jobConfigBytes)
+      throw failure('declaration_too_large', { what: name, bytes: size, most: LIMITS.jobConfigBytes })
+  }
+}

@@ -1,0 +1,58 @@
+/** What all use cases of the service share. */
+import { failure } from '../core/errors.ts'
+import type { OfferedCapacity } from '../core/service/namespaces.ts'
+import type { TenantLimits } from '../core/service/tenant-limits.ts'
+import type { Answer, Listed } from './service.ts'
+import type { SealedSecrets } from '../secrets/sealed-file.ts'
+import type { SlotSettings } from '../state/capacity.ts'
+import type { Gate } from '../state/database.ts'
+import type { Checker } from './checker.ts'
+import type { Learner } from './loops/learner.ts'
+import type { Mailer } from '../net/mail.ts'
+import type { ServiceMetrics } from './metrics.ts'
+import type { JwtVerifier } from '../net/oidc.ts'
+import type { StorageMeter } from './tenant-storage.ts'
+import type { Retention } from './retention.ts'
+
+export interface Context {
+  gate: Gate
+  version: string
+  home: string
+  capacity: OfferedCapacity
+  slots: SlotSettings
+  /** Whether idle capacity of another namespace may be used. */
+  spillover: boolean
+  now: () => Date
+  /** Values go to the child that runs an execution and nowhere else. */
+  secrets: SealedSecrets
+  /** Events up to this number are all there (state/events.ts). */
+  settledEvents: () => Promise<bigint>
+  retention: Retention
+  learner: Learner
+  /** Of each tenant, where its policy says nothing else. */
+  limits: TenantLimits
+  storage: StorageMeter
+  checker: Checker
+  metrics: ServiceMetrics
+  /** Undefined: no mail is sent. */
+  mail: Mailer | undefined
+  /** Undefined: only tokens of our own. */
+  oidc: JwtVerifier | undefined
+}
+
+export function listed(items: Answer[], limit: number, key: (item: Answer) => string): Listed {
+  return { items, next: items.length < limit ? undefined : key(items.at(-1) as Answer) }
+}
+
+/** The row, or `not_found`. */
+export function found<T>(row: T | undefined, what: string, id: string, list: string): T {
+  if (row === undefined) throw failure('not_found', { what, id, list })
+  return row
+}
+
+export function timeOf(text: string, field: string): Date {
+  const at = new Date(text)
+  if (Number.isNaN(at.getTime()))
+    throw failure('request_invalid', { reason: `${field} is not a time: ${text.slice(0, 40)}.` })
+  return at
+}

@@ -1,0 +1,97 @@
+/** Logs of executions: where they lie, and how much of them is kept. */
+import { join } from 'node:path'
+import { readdir, rm, stat, truncate } from 'node:fs/promises'
+import { limitsOf, type TenantLimits } from '../core/service/tenant-limits.ts'
+import type { Db } from '../state/database.ts'
+import type { Context } from './context.ts'
+import type { Retention } from './retention.ts'
+
+/** Where the logs of executions lie. */
+export const logFolder = (home: string): string => join(home, 'executions')
+
+export function logPath(home: string, executionId: string): string {
+  return join(logFolder(home), `${executionId}.log`)
+}
+
+/** A log that has grown too long begins anew: who writes on goes on behind what is left of it. */
+export async function boundLog(
+  home: string,
+  executionId: string,
+  { execution_log_kb: most }: TenantLimits,
+): Promise<void> {
+  const path = logPath(home, executionId)
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0
+  if (size > most * 1024) await truncate(path, 0)
+}
+
+/** Removes the oldest logs of tenants that have more than they may. Returns how many. */
+export async function dropLogsBeyond({
+  gate,
+  home,
+  limits,
+}: Pick<Context, 'gate' | 'home' | 'limits'>): Promise<number> {
+  const folder = logFolder(home)
+  const logs: { id: string; size: number; atMs: number }[] = []
+  for (const name of await readdir(folder).catch(() => [])) {
+    const found = await stat(join(folder, name)).catch(() => undefined)
+    if (found !== undefined && /^[0-9a-f-]{36}\.log$/.test(name))
+      logs.push({ id: name.slice(0, -'.log'.length), size: found.size, atMs: found.mtimeMs })
+  }
+  const owners = await ownersOf(
+    gate.service,
+    logs.map(({ id }) => id),
+  )
+  const left = new Map<string, number>()
+  let dropped = 0
+  for (const { id, size } of logs.toSorted((a, b) => b.atMs - a.atMs)) {
+    const owner = owners.get(id)
+    if (owner === undefined) continue
+    const room = (left.get(owner.tenantId) ?? limitsOf(limits, owner.policy).logs_mb * 1024 ** 2) - size
+    left.set(owner.tenantId, room)
+    if (room >= 0 || !owner.ended) continue
+    await rm(join(folder, `${id}.log`), { force: true })
+    dropped += 1
+  }
+  return dropped
+}
+
+/** Executions that are asked for at a time. */
+export const ASKED = 1_000
+
+export async function ownersOf(
+  db: Db,
+  ids: string[],
+): Promise<Map<string, { tenantId: string; policy: unknown; ended: boolean }>> {
+  const owners = new Map<string, { tenantId: string; policy: unknown; ended: boolean }>()
+  for (let at = 0; at < ids.length; at += ASKED) {
+    const rows = await db
+      .selectFrom('job_executions as x')
+      .innerJoin('tenants as t', 't.tenant_id', 'x.tenant_id')
+      .select(['x.execution_id', 'x.tenant_id', 'x.status', 't.policy'])
+      .where('x.execution_id', 'in', ids.slice(at, at + ASKED))
+      .execute()
+    for (const row of rows)
+      owners.set(row.execution_id, {
+        tenantId: row.tenant_id,
+        policy: row.policy,
+        ended: !['scheduled', 'booked', 'running'].includes(row.status),
+      })
+  }
+  return owners
+}
+
+export const DAY_MS = 86_400_000
+
+/** Removes logs that nothing was written to for so many days. Returns how many. */
+export async function dropOldLogs(home: string, { logsDays }: Retention, nowMs: number): Promise<number> {
+  const folder = logFolder(home)
+  let dropped = 0
+  for (const name of await readdir(folder).catch(() => [])) {
+    const path = join(folder, name)
+    const found = await stat(path).catch(() => undefined)
+    if (found === undefined || found.mtimeMs >= nowMs - logsDays * DAY_MS) continue
+    await rm(path, { force: true })
+    dropped += 1
+  }
+  return dropped
+}

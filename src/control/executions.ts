@@ -1,0 +1,280 @@
+/** Use cases of executions: lists, logs, cancel, why; quotes and the calendar of capacity. */
+import { open } from 'node:fs/promises'
+import type { Answer, Service } from './service.ts'
+import { estimateOf, vcpuHoursUp } from '../core/service/amounts.ts'
+import { failure } from '../core/errors.ts'
+import type { Namespace } from '../core/service/namespaces.ts'
+import type { JobRequest, Quote } from '../core/service/nouns.ts'
+import { decide } from '../scheduling/cycle.ts'
+import type { Queued, Snapshot } from '../scheduling/snapshot.ts'
+import { reasonText, type ServiceReason } from '../scheduling/reasons.ts'
+import { timingOf } from '../scheduling/requirements.ts'
+import { sourceType } from '../learning/rules.ts'
+import { gridAt, readSlots } from '../state/capacity.ts'
+import { readTenants } from '../state/tenant-capacity.ts'
+import { findExecution, listExecutions, type ExecutionRow } from '../state/executions.ts'
+import { currentPrices } from '../state/purchases.ts'
+import { cancel } from '../state/runs/cancellation.ts'
+import { found, listed, timeOf, type Context } from './context.ts'
+import { targetOf } from './job-promotion.ts'
+import { withTier } from './sla-tiers.ts'
+import { isFetched } from '../executions/source-kinds.ts'
+import { logPath } from './execution-logs.ts'
+
+type Part = Pick<
+  Service,
+  'listExecutions' | 'getExecution' | 'executionLog' | 'cancelExecution' | 'why' | 'quote' | 'slots'
+>
+
+/** The newest part of a log that an answer holds. */
+const LOG_BYTES = 256 * 1024
+
+export function executionCases(context: Context): Part {
+  const { gate, now, slots } = context
+  const get = async (tenantId: string, id: string): Promise<ExecutionRow> =>
+    found(
+      await gate.readAs(tenantId, (db) => findExecution(db, tenantId, id)),
+      'execution',
+      id,
+      `GET /api/v1/tenants/${tenantId}/executions`,
+    )
+  return {
+    async listExecutions(tenantId, { after, limit, jobId, status }) {
+      const rows = await gate.readAs(tenantId, (db) =>
+        listExecutions(db, tenantId, { jobId, status, after: cursorOf(after), limit }),
+      )
+      return listed(
+        rows.map(shown),
+        limit,
+        (one) => `${(one.created_at as Date).toISOString()}_${String(one.execution_id)}`,
+      )
+    },
+    getExecution: async (tenantId, id) => shown(await get(tenantId, id)),
+    async executionLog(tenantId, id) {
+      await get(tenantId, id)
+      return readEnd(logPath(context.home, id), LOG_BYTES)
+    },
+    async cancelExecution(by, tenantId, id) {
+      // As the service: what it gives back may be capacity that all share.
+      return gate.transact(async (tx) => {
+        await cancel(tx, { tenantId, executionId: id, actor: by.name, now: now(), settings: slots })
+        return shown((await findExecution(tx, tenantId, id)) as ExecutionRow)
+      })
+    },
+    async why(tenantId, id) {
+      const row = await get(tenantId, id)
+      return { execution_id: id, status: row.status, ...(await whyOf(context, row)) }
+    },
+    quote: (tenantId, body) => quote(context, tenantId, body),
+    async slots({ namespace, from, hours }) {
+      const start =
+        from === undefined ? new Date(gridAt(now().getTime(), slots).originMs) : timeOf(from, 'from')
+      let query = gate.service
+        .selectFrom('capacity_slots')
+        .select([
+          'slot_id',
+          'namespace',
+          'time_slot',
+          'slot_duration_minutes',
+          'total_cpu_capacity',
+          'total_memory_capacity',
+          'allocated_cpu',
+          'allocated_memory',
+          'region',
+        ])
+        .where('time_slot', '>=', start)
+        .where('time_slot', '<', new Date(start.getTime() + hours * 3_600_000))
+        .orderBy('namespace')
+        .orderBy('time_slot')
+        .limit(2_000)
+      if (namespace !== undefined) query = query.where('namespace', '=', namespace)
+      return { items: await query.execute(), next: undefined }
+    },
+  }
+}
+
+function cursorOf(after: string | undefined): { at: Date; id: string } | undefined {
+  if (after === undefined) return undefined
+  const [at, id] = after.split('_')
+  if (!/^[0-9a-f-]{36}$/.test(id ?? ''))
+    throw failure('request_invalid', { reason: 'after is not a cursor that a list gave.' })
+  return { at: timeOf(at, 'after'), id }
+}
+
+/** A row as answers show it: the reason with its words and next step. */
+export function shown(row: ExecutionRow): Answer {
+  return { ...row, reason: row.reason === null ? null : reasonText(row.reason as ServiceReason) }
+}
+
+async function whyOf({ gate, now }: Context, row: ExecutionRow): Promise<Answer> {
+  if (row.reason !== null) return reasonText(row.reason as ServiceReason)
+  if (row.status === 'booked' && row.booked_from !== null && row.booked_from > now())
+    return reasonText({ code: 'waits_for_time', params: { at: row.booked_from.toISOString() } })
+  if (row.status === 'scheduled' || row.status === 'booked') {
+    const ahead = await gate.service
+      .selectFrom('queued_executions as x')
+      .innerJoin('queued_executions as me', (join) => join.on('me.execution_id', '=', row.execution_id))
+      .select(({ fn }) => fn.countAll<bigint>().as('count'))
+      .where('x.ready', '=', true)
+      .whereRef('x.fair_tag', '<', 'me.fair_tag')
+      .executeTakeFirstOrThrow()
+    return reasonText({ code: 'waits_in_queue', params: { ahead: Number(ahead.count) } })
+  }
+  const used = row.resource_used as { vcpu_hours?: number } | null
+  return {
+    code: row.status,
+    message:
+      row.status === 'running'
+        ? 'It is running.'
+        : `It ${row.status} and used ${used?.vcpu_hours ?? 0} vCPU-hours.`,
+    next: 'headrace executions show gives its receipt.',
+  }
+}
+
+const MINUTES_A_DAY = 1_440
+
+/**
+ * What would happen to a job that is submitted now: decided by the scheduler's own step over a snapshot that
+ * is thrown away.
+ */
+async function quote(
+  { gate, now, slots, capacity, spillover }: Context,
+  tenantId: string,
+  body: JobRequest,
+): Promise<Quote> {
+  sourceType(body.source_type)
+  const requirements = body.resource_requirements
+  const sla = await withTier(gate.service, body.sla_requirements ?? {})
+  const at = now()
+  const prices = await currentPrices(gate.service)
+  // A stream holds a slot at a time and is never done: what it costs at most is said for a day.
+  const continuous =
+    body.destination_config.type === 'zones' &&
+    (body.schedule_cron ?? null) === null &&
+    !isFetched(body.source_type, body.source_config)
+  const minutes = continuous ? slots.slotMinutes : requirements.estimated_runtime_minutes
+  const hours = vcpuHoursUp(estimateOf(requirements.cpu_cores, continuous ? MINUTES_A_DAY : minutes))
+  const cost: Quote['cost'] = {
+    vcpu_hours: hours,
+    amount_cents: Math.ceil(hours * prices.vcpu_hours.monthly),
+    currency: prices.currency,
+    per: continuous ? 'day' : 'run',
+  }
+  const keeps = continuous || sla.max_runtime_minutes === undefined || minutes <= sla.max_runtime_minutes
+  let namespace: Namespace
+  try {
+    namespace = await gate.readAs(tenantId, (db) =>
+      targetOf(db, { tenant_id: tenantId, resource_requirements: requirements }, at),
+    )
+  } catch (error) {
+    const { code, params } = error as { code: 'no_purchase'; params: ServiceReason['params'] }
+    if (code !== 'no_purchase') throw error
+    return {
+      fits: false,
+      cost,
+      keeps_sla: false,
+      reason: reasonText({ code, params }),
+      cheapest_change: { change: `Buy ${Math.ceil(hours)} vCPU-hours.` },
+    }
+  }
+  const grid = gridAt(at.getTime(), slots)
+  const { preferred, deadline } = timingOf(requirements, at)
+  const snapshot = async (): Promise<Snapshot> => ({
+    nowMs: at.getTime(),
+    grid,
+    free: await readSlots(gate.service, grid),
+    total: capacity,
+    tenants: await readTenants(gate.service, grid, [tenantId], { nowMs: at.getTime(), lock: false }),
+    queue: [],
+    spillover,
+  })
+  const asked: Queued = {
+    executionId: 'quote',
+    tenantId,
+    namespace,
+    cpuCores: requirements.cpu_cores,
+    memoryGb: requirements.memory_gb,
+    estimatedMinutes: minutes,
+    preferredMs: preferred.getTime(),
+    deadlineMs: deadline.getTime(),
+  }
+  const base = await snapshot()
+  const { bookings, waits } = decide({ ...base, queue: [asked] })
+  if (bookings.length > 0) {
+    const [one] = bookings
+    const paid = one.holds.length > 0 ? cost : { ...cost, amount_cents: 0 }
+    return {
+      fits: true,
+      namespace: one.namespace,
+      start: new Date(one.fromMs).toISOString(),
+      end: new Date(one.untilMs).toISOString(),
+      cost: paid,
+      keeps_sla: keeps,
+      ...(keeps
+        ? {}
+        : {
+            cheapest_change: {
+              change: `Set max_runtime_minutes to ${requirements.estimated_runtime_minutes} or give it more cores.`,
+            },
+          }),
+    }
+  }
+  return {
+    fits: false,
+    namespace,
+    cost,
+    keeps_sla: false,
+    reason: reasonText(waits[0].reason),
+    cheapest_change: cheapestChange(base, asked, waits[0].reason),
+  }
+}
+
+/** Tries changes from the one that costs nothing to the dearest; the first that would fit. */
+function cheapestChange(
+  snapshot: Snapshot,
+  asked: Queued,
+  reason: ServiceReason,
+): NonNullable<Quote['cheapest_change']> {
+  const horizonMs = snapshot.grid.originMs + snapshot.grid.count * snapshot.grid.slotMs
+  const tries: [string, Partial<Queued>][] = [
+    [
+      `Allow a later start: sla_window_hours ${Math.ceil((horizonMs - asked.preferredMs) / 3_600_000)}`,
+      { deadlineMs: horizonMs },
+    ],
+    ...[0.75, 0.5, 0.25].map((share): [string, Partial<Queued>] => {
+      const cpuCores = Math.max(1, Math.floor(asked.cpuCores * share))
+      const memoryGb = Math.max(2, Math.floor(asked.memoryGb * share))
+      return [
+        `Ask for ${cpuCores} cores and ${memoryGb} GB`,
+        {
+          cpuCores,
+          memoryGb,
+          estimatedMinutes: Math.ceil((asked.estimatedMinutes * asked.cpuCores) / cpuCores),
+        },
+      ]
+    }),
+  ]
+  for (const [change, difference] of tries) {
+    const [booking] = decide({ ...snapshot, queue: [{ ...asked, ...difference }] }).bookings
+    if (booking !== undefined)
+      return {
+        change,
+        start: new Date(booking.fromMs).toISOString(),
+        end: new Date(booking.untilMs).toISOString(),
+      }
+  }
+  return { change: reasonText(reason).next }
+}
+
+async function readEnd(path: string, bytes: number): Promise<string> {
+  try {
+    await using file = await open(path)
+    const { size } = await file.stat()
+    const buffer = Buffer.alloc(Math.min(size, bytes))
+    await file.read(buffer, 0, buffer.length, size - buffer.length)
+    return buffer.toString('utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    throw error
+  }
+}

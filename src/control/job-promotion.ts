@@ -1,0 +1,179 @@
+/**
+ * From draft to production and back: what a job's last draft run says of it, the namespace that its tenant's
+ * purchases allow, and the way back when it has become slow.
+ */
+import type { Answer } from './service.ts'
+import { thousandths, unitsOf } from '../core/service/amounts.ts'
+import { failure } from '../core/errors.ts'
+import { DEDICATED, DRAFT, SHARED, type Namespace } from '../core/service/namespaces.ts'
+import type { ResourceRequirements } from '../core/service/nouns.ts'
+import {
+  evaluateDraft,
+  performanceRatio,
+  LEAST_SAMPLE_SECONDS,
+  MOST_RATIO,
+  type Evaluation,
+} from '../scheduling/draft.ts'
+import type { Db, Tx } from '../state/database.ts'
+import { changeJob, findJob, lockJobRow, type JobRow } from '../state/jobs.ts'
+import type { Context } from './context.ts'
+import { nextTick } from './ticks.ts'
+
+/** The last draft run against its estimate, and the namespace that the tenant's purchases allow. */
+export async function evaluate(
+  db: Db,
+  row: JobRow,
+  now: Date,
+): Promise<{ evaluation: Evaluation; evidence: Record<string, string | number> }> {
+  const run = await db
+    .selectFrom('job_executions')
+    .select(['execution_id', 'receipt'])
+    .where('job_id', '=', row.job_id)
+    .where('namespace', '=', DRAFT)
+    .where('status', '=', 'succeeded')
+    .orderBy('actual_end_time', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (run === undefined) throw failure('draft_missing', { job: row.job_name })
+  const receipt = run.receipt as { work_seconds: number; estimated_seconds: number }
+  const requirements = row.resource_requirements as unknown as ResourceRequirements
+  const measured = { actualSeconds: receipt.work_seconds, estimatedSeconds: receipt.estimated_seconds }
+  const evaluation = evaluateDraft({
+    ...measured,
+    cpuCores: requirements.cpu_cores,
+    memoryGb: requirements.memory_gb,
+    target: await targetOf(db, row, now),
+  })
+  const evidence = {
+    job: row.job_name,
+    execution_id: run.execution_id,
+    actual: measured.actualSeconds,
+    estimated: measured.estimatedSeconds,
+    ratio: thousandths(performanceRatio(measured)),
+    least: LEAST_SAMPLE_SECONDS,
+  }
+  return { evaluation, evidence }
+}
+
+/**
+ * Dedicated units when the tenant has enough of them for the job, else the pool of vCPU-hours. Throws
+ * `no_purchase` when it has neither.
+ */
+export async function targetOf(
+  db: Db,
+  row: { tenant_id: string; resource_requirements: unknown },
+  now: Date,
+): Promise<Namespace> {
+  const { cpu_cores, memory_gb } = row.resource_requirements as ResourceRequirements
+  const bought = await db
+    .selectFrom('resource_purchases')
+    .select(['resource_type', ({ fn }) => fn.sum<bigint>('quantity').as('quantity')])
+    .where('tenant_id', '=', row.tenant_id)
+    .where('status', 'in', ['active', 'scheduled'])
+    .where('valid_from', '<=', now)
+    .where('valid_until', '>', now)
+    .groupBy('resource_type')
+    .execute()
+  const units = Number(bought.find((one) => one.resource_type === 'dedicated_units')?.quantity ?? 0)
+  if (units >= unitsOf(cpu_cores, memory_gb)) return DEDICATED
+  if (bought.some((one) => one.resource_type === 'vcpu_hours')) return SHARED
+  throw failure('no_purchase', { at: now.toISOString(), cores: cpu_cores, memory: memory_gb })
+}
+
+/** Into production, with what its draft run has shown that it needs. Throws why it may not go there. */
+export async function promote(tx: Tx, row: JobRow, actor: string, now: Date): Promise<Answer> {
+  if (row.namespace !== DRAFT)
+    throw failure('job_state', {
+      job: row.job_name,
+      status: row.status,
+      action: 'promoted',
+      instead: 'It is in production already.',
+    })
+  const { evaluation, evidence } = await evaluate(tx, row, now)
+  if (!evaluation.promotion_eligible)
+    throw failure(evaluation.reason ?? 'performance_below_threshold', evidence)
+  const requirements = {
+    ...(row.resource_requirements as unknown as ResourceRequirements),
+    ...evaluation.resource_adjustment,
+  }
+  const namespace = evaluation.recommended_namespace as Namespace
+  await changeJob(tx, row, {
+    change: {
+      status: 'active',
+      namespace,
+      resource_requirements: { ...requirements },
+      evaluation: { ...evaluation, evidence, at: now.toISOString() },
+      next_run_at: nextTick(row.schedule_cron, now),
+      failures_in_a_row: 0,
+    },
+    event: 'job.promoted',
+    actor,
+  })
+  return { status: 'promoted', namespace, updated_requirements: requirements }
+}
+
+/** Back to the drafts, with why; what is queued of it runs no more. */
+export async function demote(tx: Tx, row: JobRow, actor: string, reason: string): Promise<Answer> {
+  if (row.namespace === DRAFT)
+    throw failure('job_state', {
+      job: row.job_name,
+      status: row.status,
+      action: 'demoted',
+      instead: 'It is a draft already.',
+    })
+  await changeJob(tx, row, {
+    change: {
+      status: 'draft',
+      namespace: DRAFT,
+      next_run_at: null,
+      evaluation: { ...(row.evaluation as object | null), demoted: reason },
+    },
+    event: 'job.demoted',
+    actor,
+  })
+  return { status: 'demoted', namespace: DRAFT, reason }
+}
+
+/**
+ * So many runs in a row that took longer than a draft may (draft.ts), and the job is a draft again: what it
+ * needs has changed.
+ */
+const DECAYED_RUNS = 3
+
+/** Demotes a job that has become slow since its promotion. Returns whether it did. */
+export async function demoteIfDecayed(
+  { gate }: Pick<Context, 'gate'>,
+  tenantId: string,
+  jobId: string,
+): Promise<boolean> {
+  return gate.transact(async (tx) => {
+    const row = await findJob(tx, tenantId, jobId)
+    if (row === undefined || row.status !== 'active' || row.namespace === DRAFT || row.continuous)
+      return false
+    const since = (row.evaluation as { at?: string } | null)?.at ?? row.created_at
+    const runs = await tx
+      .selectFrom('job_executions')
+      .select(['estimated_minutes', 'actual_start_time', 'actual_end_time'])
+      .where('job_id', '=', jobId)
+      .where('status', '=', 'succeeded')
+      .where('namespace', '<>', DRAFT)
+      .where('created_at', '>', new Date(since))
+      .orderBy('created_at', 'desc')
+      .limit(DECAYED_RUNS)
+      .execute()
+    const ratios = runs.map(
+      (run) =>
+        ((run.actual_end_time?.getTime() ?? 0) - (run.actual_start_time?.getTime() ?? 0)) /
+        60_000 /
+        run.estimated_minutes,
+    )
+    if (ratios.length < DECAYED_RUNS || ratios.some((ratio) => ratio <= MOST_RATIO)) return false
+    await demote(
+      tx,
+      await lockJobRow(tx, tenantId, jobId),
+      'scheduler',
+      `its last ${DECAYED_RUNS} runs took ${ratios.map((ratio) => ratio.toFixed(1)).join(', ')} times what is estimated`,
+    )
+    return true
+  })
+}

@@ -1,0 +1,31 @@
+/** A job's way into the queue: what a run of it asks for. */
+import { DRAFT, type Namespace } from '../core/service/namespaces.ts'
+import type { ResourceRequirements, SlaRequirements } from '../core/service/nouns.ts'
+import { priorityOf, timingOf } from '../scheduling/requirements.ts'
+import type { SlotSettings } from '../state/capacity.ts'
+import type { Tx } from '../state/database.ts'
+import type { JobRow } from '../state/jobs.ts'
+import { enqueue } from '../state/queue.ts'
+
+/** Puts an execution of a job into the queue of its namespace. */
+export async function enqueueJob(
+  tx: Tx,
+  row: JobRow,
+  { slots, from, tick }: { slots: SlotSettings; from: Date; tick?: Date },
+): Promise<string | undefined> {
+  const requirements = row.resource_requirements as unknown as ResourceRequirements
+  // A stream holds a slot at a time; its draft is a run like any other.
+  const minutes =
+    row.continuous && row.namespace !== DRAFT ? slots.slotMinutes : requirements.estimated_runtime_minutes
+  return enqueue(tx, {
+    jobId: row.job_id,
+    tenantId: row.tenant_id,
+    namespace: row.namespace as Namespace,
+    cpuCores: requirements.cpu_cores,
+    memoryGb: requirements.memory_gb,
+    estimatedMinutes: minutes,
+    priority: priorityOf(row.sla_requirements as SlaRequirements),
+    tick,
+    ...timingOf(requirements, from),
+  })
+}

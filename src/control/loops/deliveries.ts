@@ -1,0 +1,241 @@
+/**
+ * Delivers events to the URLs that tenants gave: in order, each at least once (the delivery's number is the
+ * event's, so that a receiver can tell a second time), signed when the webhook has a secret. A receiver that
+ * fails is tried again with growing pauses.
+ */
+import { setTimeout } from 'node:timers/promises'
+import { sql, type RawBuilder } from 'kysely'
+import { failure, reasonOf } from '../../core/errors.ts'
+import { eventsAfter } from '../../state/events.ts'
+import type { Context } from '../context.ts'
+import { needMailer } from '../../net/mail.ts'
+import { postEvent } from '../../net/webhook-post.ts'
+
+/**
+ * `hooks`: how many are delivered to at once, and `ofTenant` of one tenant: receivers of one that are slow
+ * must not keep those of others waiting.
+ */
+const DELIVERY = {
+  hooks: 100,
+  ofTenant: 8,
+  events: 50,
+  looked: 10_000n,
+  turnMs: 10_000,
+  stopMs: 3_000,
+  longestPauseMs: 3_600_000,
+}
+
+export interface Deliveries {
+  /**
+   * Begins with the webhooks for which something is there, those that are furthest behind first, but for
+   * those that are still at it. Resolves when what it began has ended, with the number of events that were
+   * delivered.
+   */
+  round(): Promise<number>
+  /** Breaks off what is under way; what no receiver took is delivered again. */
+  stop(): Promise<void>
+}
+
+/** `failed` is told when what happened could not be noted. */
+export function createDeliveries(context: Context, failed: (error: unknown) => void): Deliveries {
+  const stopping = new AbortController()
+  const busy = new Map<string, Promise<number>>()
+  let looking: Promise<Promise<number>[]> | undefined
+  const begin = (hook: Hook, through: bigint): Promise<number> => {
+    const ended = deliver(context, hook, through, stopping.signal)
+      .catch((error: unknown) => (failed(error), 0))
+      .finally(() => busy.delete(hook.webhook_id))
+    busy.set(hook.webhook_id, ended)
+    return ended
+  }
+  const look = async (): Promise<Promise<number>[]> => {
+    const through = await context.settledEvents()
+    await passOver(context, through)
+    const due = await dueHooks(context, through, [...busy.keys()])
+    return stopping.signal.aborted ? [] : due.map((hook) => begin(hook, through))
+  }
+  return {
+    async round() {
+      if (looking !== undefined) return 0
+      looking = look().finally(() => (looking = undefined))
+      return (await Promise.all(await looking)).reduce((sum, one) => sum + one, 0)
+    },
+    async stop() {
+      stopping.abort()
+      await looking?.catch(() => undefined)
+      // A mail cannot be broken off: its server may take its time.
+      await Promise.race([Promise.all(busy.values()), setTimeout(DELIVERY.stopMs, undefined, { ref: false })])
+    },
+  }
+}
+
+/** Who waits for what seldom comes does not look at the same events again and again. */
+async function passOver({ gate }: Context, through: bigint): Promise<void> {
+  await sql`
+    UPDATE webhooks w
+    SET next_event_id = ${through}
+    WHERE w.failures = 0
+      AND w.next_event_id < ${through - DELIVERY.looked}
+      AND NOT (${isPending(through)})`.execute(gate.service)
+}
+
+async function dueHooks({ gate, now }: Context, through: bigint, busy: string[]): Promise<Hook[]> {
+  const isBusy = sql<boolean>`w.webhook_id = ANY(${busy}::uuid[])`
+  const { rows } = await sql<Hook>`
+    SELECT webhook_id, tenant_id, url, events, secret_name, next_event_id, failures
+    FROM (
+      SELECT
+        w.*,
+        ${isBusy} AS busy,
+        row_number() OVER (
+          PARTITION BY w.tenant_id
+          ORDER BY ${isBusy} DESC, w.next_event_id, w.webhook_id
+        ) AS place
+      FROM webhooks w
+      LEFT JOIN tenants t USING (tenant_id)
+      WHERE ${isBusy}
+        OR (
+          w.try_after <= ${now()}
+          AND (w.tenant_id IS NULL OR t.status = 'active')
+          AND ${isPending(through)}
+        )
+    ) due
+    WHERE NOT busy
+      AND place <= ${DELIVERY.ofTenant}
+    ORDER BY next_event_id, webhook_id
+    LIMIT ${DELIVERY.hooks - busy.length}`.execute(gate.service)
+  return rows
+}
+
+/** Whether there are events for a webhook `w`. A tenant's are found by its own index. */
+const isPending = (through: bigint): RawBuilder<boolean> => sql<boolean>`
+  CASE
+    WHEN w.tenant_id IS NULL THEN EXISTS (
+      SELECT 1
+      FROM events e
+      WHERE e.event_id > w.next_event_id
+        AND e.event_id <= ${through}
+        AND w.events && ARRAY['*', e.event::text]
+    )
+    ELSE EXISTS (
+      SELECT 1
+      FROM events e
+      WHERE e.tenant_id = w.tenant_id
+        AND e.event_id > w.next_event_id
+        AND e.event_id <= ${through}
+        AND w.events && ARRAY['*', e.event::text]
+    )
+  END`
+
+interface Hook {
+  webhook_id: string
+  /** Null: the installation's. */
+  tenant_id: string | null
+  url: string
+  events: string[]
+  secret_name: string | null
+  next_event_id: bigint
+  failures: number
+}
+
+/** `next_event_id` is the last event that is done with: delivered, or not asked for. */
+async function deliver(
+  context: Context,
+  hook: Hook,
+  through: bigint,
+  stopping: AbortSignal,
+): Promise<number> {
+  const { gate, now } = context
+  const events = await eventsAfter(gate.service, {
+    after: hook.next_event_id,
+    through,
+    tenantId: hook.tenant_id ?? undefined,
+    names: hook.events.includes('*') ? undefined : hook.events,
+    limit: DELIVERY.events,
+  })
+  if (events.length === 0) return 0
+  // What lies behind the last of a part is not looked at yet; when it was not a whole part, all of it was.
+  const end = events.length < DELIVERY.events ? through : idOf(events[events.length - 1])
+  const taken: Taken = { done: hook.next_event_id, count: 0 }
+  try {
+    if (hook.url.startsWith('mailto:')) {
+      await needMailer(context.mail).send(hook.url.slice('mailto:'.length), events)
+      Object.assign(taken, { done: end, count: events.length })
+    } else await postEach(context, hook, { events, end, stopping }, taken)
+    await note(context, hook, { next_event_id: taken.done, failures: 0, last_error: null })
+  } catch (error) {
+    const pauseMs = Math.min(DELIVERY.longestPauseMs, 1_000 * 2 ** hook.failures)
+    // What a stop broke off did not fail.
+    const failed = stopping.aborted
+      ? {}
+      : {
+          failures: hook.failures + 1,
+          last_error: reasonOf(error).slice(0, 300),
+          try_after: new Date(now().getTime() + pauseMs),
+        }
+    await note(context, hook, { next_event_id: taken.done, ...failed })
+  }
+  return taken.count
+}
+
+/** How far a receiver came, also when it fails on the way. */
+interface Taken {
+  done: bigint
+  count: number
+}
+
+interface Part {
+  events: Record<string, unknown>[]
+  /** What is done with once all of them are taken. */
+  end: bigint
+  stopping: AbortSignal
+}
+
+const idOf = (event: Record<string, unknown>): bigint => BigInt(String(event.event_id))
+
+/** One after the other; `taken` goes along, so that it is known when one throws. */
+async function postEach(
+  context: Context,
+  hook: Hook,
+  { events, end, stopping }: Part,
+  taken: Taken,
+): Promise<void> {
+  const begun = performance.now()
+  const key = await keyOf(context, hook)
+  for (const event of events) {
+    await postEvent(hook.url, JSON.stringify(event), {
+      id: String(event.event_id),
+      name: String(event.event),
+      key,
+      // An operator may have things told to this machine itself.
+      anywhere: hook.tenant_id === null,
+      stopping,
+    })
+    taken.count += 1
+    taken.done = taken.count === events.length ? end : idOf(event)
+    // A slow receiver goes on in the next round: what it took is noted before it gets much more.
+    if (performance.now() - begun > DELIVERY.turnMs) break
+  }
+}
+
+async function note({ gate }: Context, hook: Hook, change: Noted): Promise<void> {
+  await gate.service.updateTable('webhooks').set(change).where('webhook_id', '=', hook.webhook_id).execute()
+}
+
+interface Noted {
+  next_event_id: bigint
+  failures?: number
+  last_error?: string | null
+  try_after?: Date
+}
+
+/** What signs the deliveries; undefined when the webhook names no secret. */
+async function keyOf(
+  { secrets }: Context,
+  { tenant_id: tenantId, secret_name: name }: Hook,
+): Promise<string | undefined> {
+  if (name === null || tenantId === null) return undefined
+  const key = (await secrets.get(tenantId, name))?.key
+  if (key === undefined) throw failure('secret_not_found', { name: `${name} with a field key` })
+  return key
+}

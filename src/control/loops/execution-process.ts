@@ -1,0 +1,103 @@
+/** Starts one execution's process, with all it needs and nothing else. */
+import { fork, type ChildProcess } from 'node:child_process'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { getCompileCacheDir } from 'node:module'
+import { dirname } from 'node:path'
+import { limitsOf, type TenantLimits } from '../../core/service/tenant-limits.ts'
+import type { Claimed } from '../../state/runs/claim.ts'
+import { entryOf } from '../../host/package-root.ts'
+import type { Context } from '../context.ts'
+import { EXECUTION_MARK } from '../../net/dial.ts'
+import { memoryBytesOf, orderOf, workOf, type Order } from './execution-work.ts'
+import type { Running } from './running-execution.ts'
+import { rollingOf } from './stream-slots.ts'
+import { keepStorage } from '../tenant-storage.ts'
+import type { FromChild, ToExecution } from '../../executions/work.ts'
+import { logPath } from '../execution-logs.ts'
+
+/** Each lane of a read holds one for its query; libuv's usual four would be the most that read at once. */
+const POOL_THREADS = 20
+
+const ENTRY = entryOf('execution-child')
+
+/**
+ * What a database sends lies in buffers outside of V8's heap: with a small nursery they go before V8 counts
+ * them as old and marks all of it (a tenth of our own CPU).
+ */
+export const EXECUTION_FLAGS = [
+  '--max-old-space-size=512',
+  '--max-semi-space-size=1',
+  '--disable-warning=ExperimentalWarning',
+]
+
+export async function startProcess(context: Context, claimed: Claimed): Promise<Running> {
+  const order = await orderOf(context, claimed)
+  const quota = limitsOf(context.limits, order.policy)
+  await keepStorage(context.storage, quota, claimed.tenant_id)
+  const work = await workOf(context, claimed, order)
+  const child = forkChild(context.home, claimed.execution_id)
+  const running: Running = {
+    claimed,
+    child,
+    startedMs: performance.now(),
+    cpuMicros: 0n,
+    memoryByteMs: 0,
+    measuredMs: performance.now(),
+    peakBytes: 0,
+    progress: undefined,
+    result: undefined,
+    stopFor: undefined,
+    held: order.holds.reduce((sum, one) => sum + BigInt(one.amount), 0n),
+    rolling: order.streams ? rollingOf(context, claimed) : undefined,
+    worstFreshnessMs: 0,
+    limits: runLimits(claimed, order, quota),
+    ended: new Promise((done) => (child.once('exit', () => done()), child.once('error', () => done()))),
+  }
+  child.on('message', (message: FromChild) => {
+    if (message.type === 'progress') running.progress = message
+    else running.result = message
+    if (message.type === 'progress')
+      running.worstFreshnessMs = Math.max(running.worstFreshnessMs, message.freshnessMs ?? 0)
+  })
+  child.send({ type: 'run', work } satisfies ToExecution, () => undefined)
+  return running
+}
+
+/** What it writes goes into the execution's log. */
+function forkChild(home: string, executionId: string): ChildProcess {
+  const path = logPath(home, executionId)
+  mkdirSync(dirname(path), { recursive: true })
+  const file = openSync(path, 'a', 0o600)
+  // Nothing of our own environment but what finding programs and names needs: a tenant's job must not read
+  // it.
+  const inherited = Object.fromEntries(
+    ['PATH', 'HOME', 'TMPDIR', 'LANG', 'HEADRACE_ALLOW_HOSTS', 'NODE_EXTRA_CA_CERTS'].flatMap((name) =>
+      process.env[name] === undefined ? [] : [[name, process.env[name]]],
+    ),
+  )
+  const child = fork(ENTRY, [], {
+    execArgv: EXECUTION_FLAGS,
+    stdio: ['ignore', file, file, 'ipc'],
+    serialization: 'advanced',
+    env: {
+      ...inherited,
+      [EXECUTION_MARK]: executionId,
+      NODE_COMPILE_CACHE: getCompileCacheDir() ?? '',
+      UV_THREADPOOL_SIZE: String(POOL_THREADS),
+    },
+  })
+  closeSync(file)
+  return child
+}
+
+/** What the job's SLA, its tenant's policy and its capacity let it take. */
+function runLimits(claimed: Claimed, order: Order, quota: TenantLimits): Running['limits'] {
+  const { max_runtime_minutes: most, max_freshness_seconds: freshness } = order.sla_requirements
+  return {
+    memoryBytes: memoryBytesOf(claimed),
+    runtimeMs: most === undefined || order.streams ? Infinity : most * 60_000,
+    freshnessMs: freshness === undefined ? Infinity : freshness * 1_000,
+    overage: order.policy.overage ?? 'stop',
+    quota,
+  }
+}

@@ -1,0 +1,94 @@
+/** What an execution's process is told to do: its job's settings, its logins, its limits and its folders. */
+import { mkdirSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { DRAFT } from '../../core/service/namespaces.ts'
+import type { SlaRequirements } from '../../core/service/nouns.ts'
+import { lastSuccess } from '../../state/executions.ts'
+import type { Claimed } from '../../state/runs/claim.ts'
+import { beginAttempt } from '../../executions/attempt-folder.ts'
+import type { Context } from '../context.ts'
+import { allowedPaths, closedPaths } from '../../executions/tenant-paths.ts'
+import type { Work } from '../../executions/work.ts'
+
+/** What a claimed execution's job and tenant say when it starts, and what is booked for it. */
+export interface Order {
+  source_type: string
+  source_config: Record<string, unknown>
+  destination_config: Record<string, unknown>
+  cursor: Work['cursor']
+  sla_requirements: SlaRequirements
+  policy: { overage?: 'stop' | 'debt' }
+  /** Whether it goes on without an end; the draft of a stream is a run like any other. */
+  streams: boolean
+  estimated_minutes: number
+  holds: { amount: string }[]
+}
+
+export async function orderOf({ gate }: Context, claimed: Claimed): Promise<Order> {
+  const job = await gate.service
+    .selectFrom('ingestion_jobs as j')
+    .innerJoin('tenants as t', 't.tenant_id', 'j.tenant_id')
+    .select([
+      'j.source_type',
+      'j.source_config',
+      'j.destination_config',
+      'j.cursor',
+      'j.sla_requirements',
+      'j.continuous',
+      't.policy',
+    ])
+    .where('j.job_id', '=', claimed.job_id)
+    .executeTakeFirstOrThrow()
+  const row = await gate.service
+    .selectFrom('job_executions')
+    .select(['holds', 'estimated_minutes'])
+    .where('execution_id', '=', claimed.execution_id)
+    .executeTakeFirstOrThrow()
+  return {
+    source_type: job.source_type,
+    source_config: job.source_config as Record<string, unknown>,
+    destination_config: job.destination_config as Record<string, unknown>,
+    cursor: job.cursor,
+    sla_requirements: job.sla_requirements as SlaRequirements,
+    policy: job.policy as Order['policy'],
+    streams: job.continuous && claimed.namespace !== DRAFT,
+    estimated_minutes: row.estimated_minutes,
+    holds: row.holds as Order['holds'],
+  }
+}
+
+export const memoryBytesOf = (claimed: Claimed): number => claimed.memory_gb * 1024 ** 3
+
+/** Makes the folders that it works in, too: what an attempt before it left there is taken over. */
+export async function workOf(context: Context, claimed: Claimed, order: Order): Promise<Work> {
+  const { gate, home, secrets } = context
+  const secretOf = async (config: Record<string, unknown>): Promise<Record<string, string> | undefined> =>
+    config.credentials_secret === undefined
+      ? undefined
+      : secrets.get(claimed.tenant_id, String(config.credentials_secret))
+  const tenantFolder = join(home, 'tenants', claimed.tenant_id)
+  mkdirSync(tenantFolder, { recursive: true })
+  return {
+    executionId: claimed.execution_id,
+    jobId: claimed.job_id,
+    knownUntil: await lastSuccess(gate.service, claimed.job_id),
+    tenantId: claimed.tenant_id,
+    sourceType: order.source_type,
+    source: order.source_config,
+    destination: order.destination_config,
+    sourceSecret: await secretOf(order.source_config),
+    destinationSecret: await secretOf(order.destination_config),
+    cursor: order.cursor,
+    draft: claimed.namespace === DRAFT,
+    continuous: order.streams,
+    estimatedMinutes: order.estimated_minutes,
+    memoryBytes: memoryBytesOf(claimed),
+    threads: Math.min(claimed.cpu_cores, cpus().length),
+    workFolder: await beginAttempt(home, claimed),
+    tenantFolder,
+    scratchFolder: join(home, 'drafts', claimed.tenant_id, claimed.job_id),
+    allowedPaths: allowedPaths(),
+    closedPaths: closedPaths(home),
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Metrics of the service for Prometheus. What the database knows is asked at each scrape; what a process does
+ * is counted where it does it.
+ */
+import { sql } from 'kysely'
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { VCPU_HOUR } from '../core/service/amounts.ts'
+import type { Db } from '../state/database.ts'
+
+export interface ServiceMetrics {
+  text(): Promise<{ type: string; text: string }>
+  /** A request was answered. `route` is its pattern, never its path. */
+  answered(route: string, status: number, seconds: number): void
+  cycle(seconds: number, booked: number): void
+  ended(outcome: string, code: string | undefined): void
+  failed(loop: 'scheduler' | 'runner'): void
+}
+
+export function createServiceMetrics(db: Db, now: () => Date): ServiceMetrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry, prefix: 'headrace_' })
+  const requests = new Histogram({
+    name: 'headrace_http_request_seconds',
+    help: 'Requests by route and status',
+    labelNames: ['route', 'status'],
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2, 10],
+    registers,
+  })
+  const cycles = new Histogram({
+    name: 'headrace_scheduler_cycle_seconds',
+    help: 'Cycles of the scheduler that decided something',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    registers,
+  })
+  const admissions = new Counter({ name: 'headrace_admissions_total', help: 'Executions booked', registers })
+  const ends = new Counter({
+    name: 'headrace_executions_ended_total',
+    help: 'Ends of executions on this process, by outcome and reason',
+    labelNames: ['outcome', 'reason'],
+    registers,
+  })
+  const failures = new Counter({
+    name: 'headrace_loop_failures_total',
+    help: 'Rounds of a loop that failed and were tried again',
+    labelNames: ['loop'],
+    registers,
+  })
+  const gauges: AskedGauge[] = [
+    {
+      name: 'headrace_queued_executions',
+      help: 'Executions that wait, by namespace and by why',
+      labels: ['namespace', 'reason'],
+      query: () =>
+        sql`SELECT q.namespace, coalesce(x.reason->>'code', 'waits_in_queue') AS reason, count(*)::float8 AS value FROM queued_executions q JOIN job_executions x USING (execution_id) GROUP BY 1, 2`,
+    },
+    {
+      name: 'headrace_queue_oldest_seconds',
+      help: 'How long the oldest execution that may start has waited',
+      labels: [],
+      query: (at) =>
+        sql`SELECT coalesce(extract(epoch FROM ${at}::timestamptz - min(preferred)), 0)::float8 AS value FROM queued_executions WHERE preferred <= ${at}::timestamptz`,
+    },
+    {
+      name: 'headrace_open_bookings',
+      help: 'Executions that are booked or run',
+      labels: ['namespace', 'status'],
+      query: () =>
+        sql`SELECT x.namespace, x.status, count(*)::float8 AS value FROM bookings JOIN job_executions x USING (execution_id) GROUP BY 1, 2`,
+    },
+    {
+      name: 'headrace_capacity_cpu_cores',
+      help: 'Cores of the present slot',
+      labels: ['namespace', 'kind'],
+      query: (at) =>
+        sql`SELECT namespace, kind, sum(value)::float8 AS value FROM capacity_slots, LATERAL (VALUES ('total', total_cpu_capacity), ('allocated', allocated_cpu)) v (kind, value) WHERE time_slot <= ${at}::timestamptz AND time_slot + make_interval(mins => slot_duration_minutes) > ${at}::timestamptz GROUP BY 1, 2`,
+    },
+    {
+      name: 'headrace_tenant_vcpu_hours',
+      help: 'vCPU-hours of tenants in lots that are valid now',
+      labels: ['tenant', 'account'],
+      query: (at) =>
+        sql`SELECT t.tenant_name AS tenant, v.account, sum(v.amount)::float8 / ${String(VCPU_HOUR)}::float8 AS value FROM ledger_lots l JOIN tenants t USING (tenant_id), LATERAL (VALUES ('available', l.available), ('held', l.held), ('consumed', l.consumed)) v (account, amount) WHERE NOT l.closed AND l.valid_from <= ${at}::timestamptz AND l.valid_until > ${at}::timestamptz GROUP BY 1, 2`,
+    },
+  ]
+  for (const one of gauges) addAsked(registry, db, now, one)
+  return {
+    text: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+    answered: (route, status, seconds) => requests.observe({ route, status: String(status) }, seconds),
+    cycle(seconds, booked) {
+      cycles.observe(seconds)
+      admissions.inc(booked)
+    },
+    ended: (outcome, code) => ends.inc({ outcome, reason: code ?? '' }),
+    failed: (loop) => failures.inc({ loop }),
+  }
+}
+
+interface AskedGauge {
+  name: string
+  help: string
+  labels: string[]
+  query: (at: Date) => ReturnType<typeof sql>
+}
+
+function addAsked(
+  registry: Registry,
+  db: Db,
+  now: () => Date,
+  { name, help, labels, query }: AskedGauge,
+): void {
+  const gauge: Gauge = new Gauge({
+    name,
+    help,
+    labelNames: labels,
+    registers: [registry],
+    async collect() {
+      const { rows } = await query(now()).execute(db)
+      gauge.reset()
+      for (const row of rows as Record<string, string | number>[])
+        gauge.set(Object.fromEntries(labels.map((label) => [label, String(row[label])])), Number(row.value))
+    },
+  })
+}

@@ -1,0 +1,101 @@
+/** Tenants, their tokens, and the secrets they store. */
+import { Type, type TSchema } from 'typebox'
+import { TENANT_LIMITS, variableOf, type TenantLimit } from '../../core/service/tenant-limits.ts'
+import { Count, Free, Name, Time, Id, nullable } from './fields.ts'
+
+const LIMIT_FIELDS = Object.entries(TENANT_LIMITS).map(([name, { what, usual }]) => [
+  name,
+  Type.Optional(
+    Count(
+      `Most ${what}; ${usual} when neither this nor ${variableOf(name as TenantLimit)} says it.`,
+      999_999_999,
+    ),
+  ),
+])
+
+const Limits = Type.Object(Object.fromEntries(LIMIT_FIELDS) as Record<string, TSchema>, {
+  additionalProperties: false,
+  description: 'What the tenant may have, instead of what the installation says.',
+})
+
+export const TenantRequest = Type.Object(
+  {
+    tenant_name: Name('Unique among tenants.'),
+    policy: Type.Optional(
+      Type.Object(
+        {
+          overage: Type.Optional(
+            Type.Union([Type.Literal('stop'), Type.Literal('debt')], {
+              description: 'What happens to a run that outruns its hold when no balance is left.',
+            }),
+          ),
+          lends: Type.Optional(
+            Type.Boolean({
+              description: 'Whether others may use its idle dedicated units until it needs them.',
+            }),
+          ),
+          requests_per_minute: Type.Optional(Count('Limit of API requests.')),
+          limits: Type.Optional(Limits),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const TenantChange = Type.Partial(
+  Type.Object({
+    ...TenantRequest.properties,
+    status: Type.Union([Type.Literal('active'), Type.Literal('suspended'), Type.Literal('deleted')]),
+  }),
+  { additionalProperties: false, minProperties: 1 },
+)
+
+export const Tenant = Type.Object({
+  tenant_id: Id('Its id.'),
+  tenant_name: Type.String(),
+  created_at: Time('When it was made.'),
+  status: Type.String(),
+  policy: Free,
+  version: Type.Integer(),
+})
+
+export const TokenRequest = Type.Object(
+  {
+    token_name: Name('For the audit log.'),
+    role: Type.Union([Type.Literal('owner'), Type.Literal('editor'), Type.Literal('viewer')]),
+    expires_at: Type.Optional(Time('After that it is refused.')),
+  },
+  { additionalProperties: false },
+)
+
+export const NewToken = Type.Object({
+  token_id: Id('Its id, to revoke it.'),
+  tenant_id: Id('Its tenant.'),
+  token_name: Type.String(),
+  role: Type.String(),
+  token: Type.String({ description: 'Shown once.' }),
+})
+
+export const Token = Type.Object({
+  token_id: Id('Its id.'),
+  token_name: Type.String(),
+  role: Type.String(),
+  created_at: Time('When it was made.'),
+  expires_at: nullable(Time('Its end.')),
+  revoked_at: nullable(Time('When it was revoked.')),
+})
+
+export const SecretRequest = Type.Object(
+  {
+    value: Type.Record(Type.String({ pattern: '^[a-z_]{1,40}$' }), Type.String({ maxLength: 65_536 }), {
+      minProperties: 1,
+      maxProperties: 20,
+      additionalProperties: false,
+    }),
+  },
+  { additionalProperties: false },
+)
+
+export const SecretName = Type.Object({ name: Type.String() })

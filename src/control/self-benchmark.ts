@@ -1,0 +1,65 @@
+/**
+ * How quick this machine is, measured once at the first start: a few seconds of the work that executions do
+ * (parse text, hash, sort, write Parquet) on one core, against the machine that the measured rows of the
+ * rules come from (learning/rules.ts).
+ */
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { thousandths } from '../core/service/amounts.ts'
+import type { Db } from '../state/database.ts'
+import { entryOf } from '../host/package-root.ts'
+
+export interface SelfBenchmark {
+  seconds: number
+  /** 2: twice as quick as the reference. */
+  speed: number
+  at: string
+}
+
+/** The same work took so long on the reference: one of two virtual cores of 2025, the median of five. */
+const REFERENCE_SECONDS = 0.9
+/** A machine that is too busy to end a round until then counts as one that needed so long. */
+const MOST_SECONDS = 55
+
+/**
+ * Measured once per installation; later starts read it. The best round counts: others on the machine can only
+ * make it slower. Rejects when the signal ends it.
+ */
+export async function ensureSelfBenchmark(db: Db, home: string, signal: AbortSignal): Promise<SelfBenchmark> {
+  const known = (await db.selectFrom('installation').select('self_benchmark').executeTakeFirstOrThrow())
+    .self_benchmark as SelfBenchmark | null
+  if (known !== null) return known
+  const seconds = await measured(home, signal)
+  const found: SelfBenchmark = {
+    seconds: thousandths(seconds),
+    speed: Math.round((REFERENCE_SECONDS / seconds) * 100) / 100,
+    at: new Date().toISOString(),
+  }
+  await db
+    .updateTable('installation')
+    .set({ self_benchmark: JSON.stringify(found) })
+    .execute()
+  return found
+}
+
+/**
+ * In a process of its own: what DuckDB took is given back when it ends, and it can be ended at any moment.
+ */
+async function measured(home: string, signal: AbortSignal): Promise<number> {
+  const folder = await mkdtemp(join(home, 'self-benchmark-'))
+  try {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', entryOf('benchmark-child'), folder],
+      { timeout: MOST_SECONDS * 1_000, killSignal: 'SIGKILL', signal },
+    )
+    return Number(stdout)
+  } catch (error) {
+    if ((error as { killed?: boolean }).killed === true && !signal.aborted) return MOST_SECONDS
+    throw error
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}

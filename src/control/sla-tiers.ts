@@ -1,0 +1,42 @@
+/**
+ * Tiers of service: what an operator promises under a name, so that a job says `"tier": "gold"` and not its
+ * numbers.
+ */
+import type { Service } from './service.ts'
+import { failure } from '../core/errors.ts'
+import type { SlaRequirements, SlaTier } from '../core/service/nouns.ts'
+import type { Db } from '../state/database.ts'
+import { record } from '../state/events.ts'
+import type { Context } from './context.ts'
+
+export function tierCases({ gate }: Context): Pick<Service, 'slaTiers' | 'setSlaTiers'> {
+  return {
+    slaTiers: async () => ({ tiers: await tiersOf(gate.service) }),
+    setSlaTiers: (by, body) =>
+      gate.transact(async (tx) => {
+        await tx
+          .updateTable('installation')
+          .set({ sla_tiers: JSON.stringify(body.tiers) })
+          .execute()
+        await record(tx, { tenantId: null, actor: by.name, event: 'sla_tiers.changed', data: { ...body } })
+        return { tiers: await tiersOf(tx) }
+      }),
+  }
+}
+
+/**
+ * What a job asks for, with what its tier promises where it says nothing itself. Taken over when a job is
+ * created or changed: a tier that changes later changes no job that is there. Throws `tier_unknown`.
+ */
+export async function withTier(db: Db, sla: SlaRequirements): Promise<SlaRequirements> {
+  if (sla.tier === undefined) return sla
+  const tiers = await tiersOf(db)
+  if (!Object.hasOwn(tiers, sla.tier))
+    throw failure('tier_unknown', { tier: sla.tier, known: Object.keys(tiers).join(', ') || 'none' })
+  return { ...tiers[sla.tier], ...sla }
+}
+
+async function tiersOf(db: Db): Promise<Record<string, SlaTier>> {
+  return (await db.selectFrom('installation').select('sla_tiers').executeTakeFirstOrThrow())
+    .sla_tiers as Record<string, SlaTier>
+}

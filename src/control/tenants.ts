@@ -1,0 +1,177 @@
+/** Use cases of tenants, their tokens and webhooks. */
+import type { Answer, Service } from './service.ts'
+import { failure } from '../core/errors.ts'
+import { eventsAfter, tenantsWithEvents } from '../state/events.ts'
+import {
+  changeTenant,
+  createTenant,
+  createToken,
+  findTenant,
+  listTenants,
+  principalOf,
+  revokeToken,
+} from '../state/tenants.ts'
+import { found, listed, timeOf, type Context } from './context.ts'
+import { endOfTheGone } from './gone-tenants.ts'
+import { isJwt } from '../net/oidc.ts'
+import { keepTokens } from './tenant-quota.ts'
+
+type Part = Pick<
+  Service,
+  | 'principal'
+  | 'requestLimit'
+  | 'createTenant'
+  | 'listTenants'
+  | 'getTenant'
+  | 'changeTenant'
+  | 'createToken'
+  | 'listTokens'
+  | 'revokeToken'
+  | 'events'
+  | 'news'
+>
+
+/** Requests a minute, when the tenant's policy says nothing else. */
+const REQUESTS_PER_MINUTE = 600
+const KNOWN_FOR_MS = 2_000
+/** The newest: those that were revoked are kept for ever. */
+const TOKENS_SHOWN = 1_000
+
+export function tenantCases(context: Context): Part {
+  const { gate, now, oidc, settledEvents } = context
+  /**
+   * Of a token of ours, or of one that an identity provider signed: that tenant must be one of ours all the
+   * same.
+   */
+  const lookUp = async (token: string): Promise<Awaited<ReturnType<typeof principalOf>>> => {
+    if (oidc === undefined || !isJwt(token)) return principalOf(gate.service, token)
+    const principal = await oidc.principal(token)
+    if (principal.tenantId === undefined) return { ...principal, tenantStatus: 'active' }
+    const tenant = await findTenant(gate.service, principal.tenantId)
+    return tenant === undefined ? undefined : { ...principal, tenantStatus: tenant.status }
+  }
+  const known = new Map<string, { until: number; principal: ReturnType<typeof lookUp> }>()
+  const limits = new Map<string, { until: number; limit: number }>()
+  const getTenant = async (tenantId: string): Promise<Answer> =>
+    found(
+      await gate.readAs(tenantId, (db) => findTenant(db, tenantId)),
+      'tenant',
+      tenantId,
+      'GET /api/v1/tenants',
+    )
+  return {
+    async principal(token) {
+      const at = now().getTime()
+      let entry = known.get(token)
+      // A revoked token works for two seconds more in this process; each request would else cost a query
+      // before its own.
+      if (entry === undefined || entry.until < at) {
+        if (known.size > 10_000) known.clear()
+        // Many requests at once are one look-up. One that fails is asked again.
+        entry = { until: at + KNOWN_FOR_MS, principal: lookUp(token) }
+        known.set(token, entry)
+        entry.principal.catch(() => known.delete(token))
+      }
+      const holder = await entry.principal
+      if (holder === undefined)
+        throw failure('unauthenticated', { reason: 'it is unknown, was revoked or has expired' })
+      const { tenantStatus, ...principal } = holder
+      if (tenantStatus === 'suspended')
+        throw failure('tenant_suspended', { tenant: principal.tenantId, status: tenantStatus })
+      return principal
+    },
+    async requestLimit(tenantId) {
+      const at = now().getTime()
+      const cached = limits.get(tenantId)
+      if (cached !== undefined && cached.until > at) return cached.limit
+      const row = await gate.readAs(tenantId, (db) => findTenant(db, tenantId))
+      const limit = Number(
+        (row?.policy as { requests_per_minute?: number } | undefined)?.requests_per_minute ??
+          REQUESTS_PER_MINUTE,
+      )
+      limits.set(tenantId, { until: at + 10_000, limit })
+      return limit
+    },
+    async createTenant(by, body) {
+      return gate.transact(async (tx) => {
+        const { tenant_id } = await createTenant(tx, {
+          name: body.tenant_name,
+          policy: body.policy ?? {},
+          actor: by.name,
+        })
+        return (await findTenant(tx, tenant_id)) as Answer
+      })
+    },
+    async listTenants(page) {
+      return listed(await listTenants(gate.service, page), page.limit, (one) => String(one.tenant_id))
+    },
+    getTenant,
+    async changeTenant(by, tenantId, version, body) {
+      const changed = await gate.transact(async (tx) => {
+        await changeTenant(tx, { tenantId, version, change: body, actor: by.name })
+        return findTenant(tx, tenantId)
+      })
+      limits.delete(tenantId)
+      if (body.status !== undefined) known.clear()
+      // What is queued in this moment, the scheduler ends within half a minute.
+      if (body.status !== undefined && body.status !== 'active')
+        await endOfTheGone(context, by.name, tenantId)
+      return changed ?? { tenant_id: tenantId, status: 'deleted' }
+    },
+    async createToken(by, tenantId, body) {
+      await getTenant(tenantId)
+      const expiresAt = body.expires_at === undefined ? undefined : timeOf(body.expires_at, 'expires_at')
+      const made = await gate.transact(async (tx) => {
+        const token = await createToken(tx, {
+          tenantId,
+          name: body.token_name,
+          role: body.role,
+          expiresAt,
+          actor: by.name,
+        })
+        await keepTokens(context, tx, tenantId)
+        return token
+      })
+      return { ...made, tenant_id: tenantId, token_name: body.token_name, role: body.role }
+    },
+    async listTokens(tenantId) {
+      const rows = await gate.readAs(tenantId, (db) =>
+        db
+          .selectFrom('access_tokens')
+          .select(['token_id', 'token_name', 'role', 'created_at', 'expires_at', 'revoked_at'])
+          .where('tenant_id', '=', tenantId)
+          .orderBy('created_at', 'desc')
+          .limit(TOKENS_SHOWN)
+          .execute(),
+      )
+      rows.reverse()
+      return { items: rows, next: undefined }
+    },
+    async revokeToken(by, tenantId, tokenId) {
+      if (!(await gate.transact((tx) => revokeToken(tx, { tenantId, tokenId, actor: by.name }))))
+        throw failure('not_found', {
+          what: 'token',
+          id: tokenId,
+          list: `GET /api/v1/tenants/${tenantId}/tokens`,
+        })
+      known.clear()
+    },
+    async news(after) {
+      const through = await settledEvents()
+      return {
+        newest: String(through),
+        tenants:
+          after === undefined || BigInt(after) >= through
+            ? []
+            : await tenantsWithEvents(gate.service, { after: BigInt(after), through }),
+      }
+    },
+    async events(tenantId, after, limit) {
+      const from = /^\d{1,18}$/.test(after) ? BigInt(after) : 0n
+      const range = { after: from, through: await settledEvents(), limit }
+      return tenantId === undefined
+        ? eventsAfter(gate.service, range)
+        : gate.readAs(tenantId, (db) => eventsAfter(db, { ...range, tenantId }))
+    },
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The dataset of a job: the text of a declaration in its source_config, completed by what the job says
+ * itself.
+ */
+import { failure } from '../core/errors.ts'
+import { checkDataset, mistakeText } from '../dataset/check.ts'
+import type { Dataset } from '../dataset/declaration.ts'
+import { isConverted, isDocuments, isFetched } from './source-kinds.ts'
+
+/**
+ * The dataset of a job, as its `declaration` says; `fetched`: what it reads stands in the job and not in the
+ * declaration. Throws `setting_missing`, `dataset_invalid` and `not_supported` by name.
+ */
+export function declaredDataset(
+  sourceType: string,
+  config: Record<string, unknown>,
+  fetched = isFetched(sourceType, config),
+): Dataset {
+  const { declaration } = config
+  const where = 'source_config'
+  if (typeof declaration !== 'string' || declaration === '')
+    throw failure('setting_missing', {
+      where,
+      setting: 'declaration, the text of a dataset declaration',
+      example:
+        '"declaration": "dataset: books\\nsource: ..." (headrace jobs create takes "declaration_file": "books.yaml" and puts its text there)',
+    })
+  const { dataset, mistakes } = checkDataset(
+    fetched ? completed(declaration, sourceType, config) : declaration,
+  )
+  if (dataset === undefined)
+    throw failure('dataset_invalid', {
+      path: 'source_config.declaration',
+      count: mistakes.length,
+      mistakes: mistakes.map(mistakeText).join('\n'),
+    })
+  if (!fetched && dataset.source.kind !== sourceType)
+    throw failure('setting_missing', {
+      where,
+      setting: `a declaration whose source is ${sourceType}; this one reads ${dataset.source.kind}`,
+      example: `"source_type": "${dataset.source.kind}"`,
+    })
+  if (dataset.engine === 'spark')
+    throw failure('not_supported', {
+      feature: 'engine: spark in a job of the service',
+      instead: 'Leave engine out, or run it with headrace stream --engine spark.',
+    })
+  if (
+    dataset.source.kind === 'kafka' &&
+    dataset.source.sasl !== undefined &&
+    config.credentials_secret === undefined
+  )
+    throw failure('setting_missing', {
+      where,
+      setting: 'credentials_secret for the login of the broker',
+      example: '"credentials_secret": "kafka" (headrace secrets set kafka --from-file kafka.json)',
+    })
+  for (const path of [dataset.raw.path, dataset.raw.archive, dataset.processed.path])
+    if (path.includes('://'))
+      throw failure('not_supported', {
+        feature: `zones at ${path} for a job of the service`,
+        instead: 'Leave path out: zones lie in the folder of the tenant.',
+      })
+  return dataset
+}
+
+/**
+ * What a declaration leaves out whose source is the job's: where it lies meanwhile, and that rows come as
+ * lines of JSON.
+ */
+function completed(declaration: string, sourceType: string, config: Record<string, unknown>): string {
+  if (/^source:/m.test(declaration))
+    throw failure('setting_missing', {
+      where: 'source_config',
+      setting: `a declaration without source: what is read from ${sourceType} stands in source_config`,
+      example: '"declaration": "dataset: orders\\ncolumns: ..."',
+    })
+  const converted = isConverted(sourceType, config) && !isDocuments(config)
+  if (converted && /^record:/m.test(declaration))
+    throw failure('setting_missing', {
+      where: 'source_config',
+      setting: 'a declaration without record: rows of tables have columns by their names',
+      example: '"declaration": "dataset: orders\\ncolumns: ..."',
+    })
+  // Columns that nobody declared are left out, unless new ones are wanted.
+  const ignore = /^drift:\s*["']?evolve/m.test(declaration) ? '' : ', ignore: ["*"]'
+  return `${declaration}\nsource: { files: { path: inbox, pattern: "*" } }\n${converted ? `record: { format: ndjson${ignore} }\n` : ''}`
+}

@@ -1,0 +1,256 @@
+/**
+ * What a job's settings and the heads of its files make of them: which columns there are, and how a record is
+ * read.
+ */
+import { isUtf8 } from 'node:buffer'
+import { failure } from '../core/errors.ts'
+import type { Dataset } from '../dataset/declaration.ts'
+import { freeName } from '../dataset/column-names.ts'
+import { normalize } from '../dataset/normalize.ts'
+import { mapFields } from '../formats/csv/columns.ts'
+import { firstRecordOf } from '../formats/csv/scanner.ts'
+import { headerOf } from '../formats/csv/header.ts'
+import { findDialect } from '../formats/csv/sample-dialect.ts'
+import { openText } from '../formats/document.ts'
+import { documentSettings } from '../runner/decoder.ts'
+import type { DocumentWindow } from '../runner/document-windows.ts'
+import { fileColumns, textColumn, type FileColumn } from './declared-columns.ts'
+import { openDocument } from './file-bytes.ts'
+import { columnsOfKeys, columnsOfNames, wholeTextColumn } from './file-sample.ts'
+
+export interface FileSettings {
+  format: 'csv' | 'json' | 'ndjson'
+  /** A list of columns, in the order of the file that is written. */
+  columns?: unknown
+  header?: boolean
+  delimiter?: string
+  quote?: string
+  encoding?: string
+  /** Stands for a missing value of CSV; in quotes it is that text. */
+  null_text?: string
+}
+
+export interface FilePlan {
+  dataset: Dataset
+  columns: FileColumn[]
+  /** Nobody declared types: they are guesses. */
+  inferred: boolean
+  /** The first line has the same names in all files, so that a field's position says its column. */
+  sameHeaders: boolean
+  prepare?: (window: DocumentWindow) => void
+}
+
+/** How much of a file is looked at for its header. */
+const HEAD_BYTES = 1024 * 1024
+
+/** Throws `source_not_found` for a declared column that none of the files has. */
+export async function planFiles(settings: FileSettings, paths: string[]): Promise<FilePlan> {
+  const declared =
+    settings.columns === undefined
+      ? undefined
+      : fileColumns(settings.columns, settings.format, settings.header !== false)
+  if (settings.format === 'csv') return planCsv(settings, paths, declared)
+  const path =
+    settings.format === 'json' &&
+    /^\s*\[/.test((await headOf(paths[0], datasetOf(settings, '', []))).bytes.toString())
+      ? '$[*]'
+      : '$'
+  const dataset = datasetOf(settings, path, declared === undefined ? [] : ['*'])
+  if (declared !== undefined) return { dataset, columns: declared, inferred: false, sameHeaders: true }
+  // A key that only later records have becomes a column as well.
+  return {
+    dataset: { ...dataset, drift: 'evolve' },
+    columns: await columnsOfKeys(dataset, paths),
+    inferred: true,
+    sameHeaders: true,
+  }
+}
+
+async function planCsv(
+  settings: FileSettings,
+  paths: string[],
+  declared: FileColumn[] | undefined,
+): Promise<FilePlan> {
+  const delimiter =
+    settings.delimiter ??
+    (declared === undefined ? await delimiterOf(paths[0], datasetOf(settings, '', [])) : ',')
+  const dataset = datasetOf({ ...settings, delimiter }, '', [])
+  const headings = await headersOf(paths, dataset, declared?.map((one) => one.column.path) ?? [])
+  const headers = headings.map((one) => one.addresses)
+  const names = [...new Set(headers.flat())]
+  const columns =
+    declared === undefined
+      ? await undeclared(dataset, names, paths)
+      : withHeader(dataset, declared, names, paths[0])
+  const { null_text: nullText } = settings
+  return {
+    dataset,
+    columns: nullText === undefined ? columns : columns.map(keepEmptyTexts),
+    inferred: declared === undefined,
+    // A field may be that of two columns, and a column without a header that of no field.
+    sameHeaders:
+      headers.length === paths.length &&
+      // DuckDB loses all rows behind a header that has a line end of another kind than the file.
+      headings.every((one) => one.isOneLine) &&
+      headers.every((one) => one.join('\0') === headers[0].join('\0')) &&
+      columns.length === names.length &&
+      columns.every(({ column }, i) => column.path === names[i]),
+    prepare: nullText === undefined ? undefined : missingText(nullText, settings.quote ?? '"'),
+  }
+}
+
+function undeclared(dataset: Dataset, names: string[], paths: string[]): Promise<FileColumn[]> {
+  const taken = new Set<string>()
+  return columnsOfNames(
+    dataset,
+    names.map((path) => ({ name: freeName(nameOf(dataset, path), taken), path })),
+    paths,
+  )
+}
+
+/** The first record of a file. */
+interface Heading {
+  /** How its fields are addressed. */
+  addresses: string[]
+  isOneLine: boolean
+}
+
+/** What a field is called that nobody named. */
+const nameOf = ({ record }: Dataset, path: string): string =>
+  record.header ? path : `column${Number(path) - 1}`
+
+/**
+ * In the order of the fields; what nobody declared is kept as text: a column is not lost because nobody
+ * named it.
+ */
+function withHeader(dataset: Dataset, declared: FileColumn[], names: string[], path: string): FileColumn[] {
+  if (names.length === 0) return declared
+  const missing = declared.filter((one) => !names.includes(one.column.path))
+  if (missing.length > 0 && dataset.record.header)
+    throw failure('source_not_found', {
+      address: path,
+      what: `column ${missing[0].column.path}`,
+      known: `its header has ${names.join(', ').slice(0, 200)}.`,
+    })
+  const byPath = Map.groupBy(declared, ({ column }) => column.path)
+  const taken = new Set(declared.map(({ column }) => column.name.toLowerCase()))
+  const other = (address: string): FileColumn =>
+    textColumn(freeName(nameOf(dataset, address), taken), address)
+  return [...names.flatMap((one) => byPath.get(one) ?? [other(one)]), ...missing]
+}
+
+/**
+ * How the fields of each file are addressed, by the columns that are declared first; a file is left out that
+ * has no header, or one that cannot be used: it is refused when it is read.
+ */
+async function headersOf(paths: string[], dataset: Dataset, declared: string[]): Promise<Heading[]> {
+  const found: Heading[] = []
+  for (const path of paths) {
+    const first = firstNames(await headOf(path, dataset), dataset)
+    if (first === undefined) continue
+    const map = mapFields(first.names, { paths: declared, required: [], ignore: [] })
+    if (typeof map === 'string') continue
+    const addresses = [...map.paths]
+    for (const [column, field] of map.fieldOf.entries()) if (field >= 0) addresses[field] = declared[column]
+    found.push({ addresses, isOneLine: first.isOneLine })
+  }
+  return found
+}
+
+/** What the first record of a file calls its fields. */
+function firstNames(
+  { bytes, isAll }: Head,
+  { record: { delimiter, quote, header } }: Dataset,
+): { names: string[]; isOneLine: boolean } | undefined {
+  if (!header) {
+    const first = firstRecordOf(bytes, { delimiter, quote, isAll })
+    if (first === undefined) return undefined
+    return {
+      names: Array.from({ length: first.fields }, (_, i) => String(i + 1)),
+      isOneLine: first.isOneLine,
+    }
+  }
+  const text = `${bytes.toString('utf8')}${isAll ? '\n' : ''}`.replace(/^[\r\n]+/, '')
+  const names = headerOf(text, delimiter, quote)?.names
+  if (names === undefined || (!isUtf8(bytes) && names.join('').includes('\uFFFD'))) return undefined
+  return { names, isOneLine: !names.some((name) => /[\r\n]/.test(name)) }
+}
+
+async function delimiterOf(path: string, dataset: Dataset): Promise<string> {
+  return findDialect((await headOf(path, dataset)).bytes.toString(), true).delimiter
+}
+
+/** The beginning of a file, in UTF-8. */
+interface Head {
+  bytes: Buffer
+  /** It ends where the file does. */
+  isAll: boolean
+}
+
+async function headOf(path: string, dataset: Dataset): Promise<Head> {
+  const pieces: Buffer[] = []
+  let size = 0
+  const document = openText((await openDocument(path)).chunks(), documentSettings(dataset))
+  for await (const piece of document.chunks) {
+    pieces.push(Buffer.from(piece))
+    size += piece.length
+    if (size >= HEAD_BYTES) break
+  }
+  return { bytes: Buffer.concat(pieces).subarray(0, HEAD_BYTES), isAll: size < HEAD_BYTES }
+}
+
+function datasetOf(
+  { format, encoding, delimiter, quote, header }: FileSettings,
+  path: string,
+  ignore: string[],
+): Dataset {
+  const csv = format === 'csv' ? { delimiter, quote, header } : {}
+  return normalize({
+    dataset: 'files',
+    source: { files: { path: '.' } },
+    record: { format, encoding, ignore, ...(path === '' ? {} : { path }), ...csv },
+    columns: [],
+    drift: 'freeze',
+  })
+}
+
+/**
+ * Where a word of the job stands for a missing value, an empty field is an empty text; no other type has one.
+ */
+function keepEmptyTexts(one: FileColumn): FileColumn {
+  const { column } = one
+  return column.type === 'string' && column.clean.nulls.join() === ''
+    ? { ...one, column: { ...column, clean: { ...column.clean, nulls: [] } } }
+    : one
+}
+
+/** Takes the word, where no quotes stand around it, as absent, and an empty field as an empty text. */
+function missingText(word: string, quote: string): (window: DocumentWindow) => void {
+  const [wanted, mark] = [Buffer.from(word), quote === '' ? -1 : quote.charCodeAt(0)]
+  return ({ slab: { bytes }, records: { cells, extents, rows, width } }) => {
+    for (let row = 0; row < rows; row += 1) {
+      for (let cell = row * width * 2, end = cell + width * 2; cell < end; cell += 2) {
+        const [start, length] = [cells[cell], cells[cell + 1]]
+        if (
+          length === wanted.length &&
+          length > 0 &&
+          start > 0 &&
+          bytes[start - 1] !== mark &&
+          start < extents[row * 2 + 1] &&
+          bytes.compare(wanted, 0, length, start, start + length) === 0
+        )
+          cells[cell + 1] = -1
+        else if (length < 0 && start >= extents[row * 2] && start <= extents[row * 2 + 1]) cells[cell + 1] = 0
+      }
+    }
+  }
+}
+
+/** A column whose guessed type a value did not fit. */
+export function asText(plan: FilePlan, paths: string[]): FileColumn[] {
+  return plan.columns.map((one) =>
+    paths.includes(one.column.path)
+      ? wholeTextColumn(one.column.name, one.column.path, plan.dataset.record.format)
+      : one,
+  )
+}

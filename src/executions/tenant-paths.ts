@@ -1,0 +1,88 @@
+/**
+ * Paths of a tenant on this machine: relative ones lie in its own folder, absolute ones where the operator
+ * allows. Links are followed first.
+ */
+import { realpath } from 'node:fs/promises'
+import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
+import { failure } from '../core/errors.ts'
+import type { Work } from './work.ts'
+
+/** HEADRACE_ALLOW_PATHS: folders, separated by a colon, in which absolute paths of tenants may lie. */
+export function allowedPaths(text = process.env.HEADRACE_ALLOW_PATHS ?? ''): string[] {
+  return text
+    .split(':')
+    .filter((one) => one !== '')
+    .map((one) => resolve(one))
+}
+
+/**
+ * Where no tenant may be, whatever is allowed: the home of the service (but for the tenant's own folder in
+ * it), which holds tokens, secrets, the database and other tenants' folders, and keys and data of the service
+ * that lie elsewhere.
+ */
+export function closedPaths(home: string, env: NodeJS.ProcessEnv = process.env): string[] {
+  const { HEADRACE_SECRETS_KEY_FILE: key, CREDENTIALS_DIRECTORY: credentials } = env
+  return [home, '/var/lib/headrace', key, credentials]
+    .filter((one) => one !== undefined && one !== '')
+    .map((one) => resolve(one as string))
+}
+
+export interface TenantRoots {
+  tenantFolder: string
+  allowed: string[]
+  closed: string[]
+}
+
+/** Of an execution. */
+export function rootsOf({
+  tenantFolder,
+  allowedPaths: allowed,
+  closedPaths: closed,
+}: Pick<Work, 'tenantFolder' | 'allowedPaths' | 'closedPaths'>): TenantRoots {
+  return { tenantFolder, allowed, closed }
+}
+
+/**
+ * The path that is meant, whole. Throws `permission_denied` when it leads out of what the tenant may use;
+ * with `below` also when something lies below it that the tenant may not.
+ */
+export async function tenantPath(
+  path: string,
+  { tenantFolder, allowed, closed }: TenantRoots,
+  below = false,
+): Promise<string> {
+  if (path.includes('\0'))
+    throw failure('permission_denied', {
+      action: 'use',
+      path: path.replaceAll('\0', '?'),
+      user: 'this tenant',
+    })
+  const whole = isAbsolute(path) ? resolve(path) : resolve(join(tenantFolder, path))
+  const real = await realOf(whole)
+  const own = await realOf(tenantFolder)
+  const [roots, shut] = await Promise.all(
+    [allowed, closed].map((folders) => Promise.all(folders.map(realOf))),
+  )
+  const refused = shut.some((folder) => isWithin(real, folder) || (below && isWithin(folder, real)))
+  const open = isWithin(real, own) || (!refused && roots.some((root) => isWithin(real, root)))
+  if (!open)
+    throw failure('permission_denied', {
+      action: 'use',
+      path,
+      user: 'this tenant (an operator allows folders with HEADRACE_ALLOW_PATHS)',
+    })
+  return real
+}
+
+const isWithin = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
+
+/** With all links followed, as far as the path exists. */
+async function realOf(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(path) === path) return path
+    return join(await realOf(dirname(path)), path.slice(dirname(path).length).replace(/^\//, ''))
+  }
+}

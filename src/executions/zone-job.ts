@@ -1,0 +1,209 @@
+/**
+ * One execution of a dataset: its source into RAW, exactly once, and from there into Processed. A job with a
+ * schedule takes what is there and publishes it; one without reads until it is told to stop and publishes by
+ * the dataset's own schedule.
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createFolder } from '../connectors/files/folder.ts'
+import { createKafkaClient } from '../connectors/kafka/client.ts'
+import { thousandths } from '../core/service/amounts.ts'
+import { failure } from '../core/errors.ts'
+import type { BatchResult, CommitEvent } from '../core/results.ts'
+import type { Dataset } from '../dataset/declaration.ts'
+import { pause } from '../core/waiting.ts'
+import { runAtTicks } from '../runner/ticks.ts'
+import { placeDataset, type LoadedDataset } from '../operations/datasets.ts'
+import { streamOf } from '../operations/stream.ts'
+import { executionResolver } from '../net/dial.ts'
+import { declaredDataset } from './declared-dataset.ts'
+import { isFetched } from './source-kinds.ts'
+import { rootsOf, tenantPath } from './tenant-paths.ts'
+import { fetchInto, tidyInbox } from './zone-input.ts'
+import type { Outcome, Progress, Receipt, Work } from './work.ts'
+
+const DEFAULT_SAMPLE_MESSAGES = 100_000
+
+/**
+ * Several jobs may fill one dataset: one that is due at the same time waits for about as long as it was to
+ * take itself.
+ */
+const lockWaitMs = ({ estimatedMinutes }: Work): number => Math.max(1, estimatedMinutes) * 60_000
+
+/**
+ * Runs it until it is done, or until the signal: then it ends after a commit. `now` in seconds, monotonic.
+ */
+export async function runZones(
+  work: Work,
+  {
+    progress,
+    signal,
+    now,
+    batch,
+  }: { progress: Progress; signal: AbortSignal; now: () => number; batch(): Promise<void> },
+): Promise<Outcome> {
+  const started = now()
+  const loaded = await place(work)
+  const stopped = new AbortController()
+  signal.addEventListener('abort', () => stopped.abort(), { once: true })
+  if (signal.aborted) stopped.abort()
+  const inbox =
+    isFetched(work.sourceType, work.source) && loaded.dataset.source.kind === 'files'
+      ? loaded.dataset.source.path
+      : undefined
+  const fetched = inbox === undefined ? undefined : await fetchInto(inbox, work, { progress, now })
+  const total = work.draft && fetched === undefined ? await messagesOf(loaded.dataset) : undefined
+  const most = Number(work.source.sample_messages ?? DEFAULT_SAMPLE_MESSAGES)
+  const sum = {
+    messages: 0,
+    accepted: 0,
+    rejected: 0,
+    duplicates: 0,
+    read: 0,
+    written: 0,
+    worstFreshnessMs: 0,
+  }
+  let firstCommit: number | undefined
+  const onCommit = (event: CommitEvent): void => {
+    firstCommit ??= now()
+    sum.messages += event.counts.messages
+    sum.accepted += event.counts.accepted
+    sum.rejected += event.counts.quarantined
+    sum.duplicates += event.counts.duplicate
+    sum.read += event.counts.bytes
+    sum.written += event.bytes
+    sum.worstFreshnessMs = Math.max(sum.worstFreshnessMs, event.freshnessMs)
+    progress(sum.accepted, sum.read, 'streaming', event.freshnessMs)
+    if (work.draft && sum.messages >= most) stopped.abort()
+  }
+  const stream = streamOf(loaded, {
+    engine: {},
+    untilCaughtUp: !work.continuous,
+    lockWaitMs: lockWaitMs(work),
+    metricsPort: undefined,
+    signal: stopped.signal,
+    onCommit,
+    say: (text) => process.stdout.write(`${new Date().toISOString()} ${text}\n`),
+  }).finally(() => stopped.abort())
+  const publishing =
+    work.continuous && publishes(loaded.dataset)
+      ? runAtTicks({
+          schedule: loaded.dataset.processed.schedule,
+          action: batch,
+          nowMs: Date.now,
+          pause: (ms) => pause(ms, stopped.signal),
+          signal: stopped.signal,
+        })
+      : undefined
+  const [{ version }] = await Promise.all([stream, publishing])
+  if (inbox !== undefined && !signal.aborted) await tidyInbox(inbox)
+  const published = work.continuous || work.draft ? [] : await publishZones(work, loaded)
+  const seconds = now() - started
+  const share = fetched?.share ?? (total === undefined || total === 0 ? 1 : Math.min(1, sum.messages / total))
+  const startup = Math.max(
+    0,
+    (firstCommit ?? now()) - started - loaded.dataset.stream.commitIntervalMs / 1_000,
+  )
+  const receipt: Receipt = {
+    rows: sum.accepted,
+    rejected: sum.rejected,
+    bytes_read: fetched?.bytes ?? sum.read,
+    bytes_written: sum.written,
+    work_seconds: thousandths(seconds - startup),
+    startup_seconds: thousandths(startup),
+    output: [loaded.rawPath, ...(published.length > 0 ? [loaded.processedPath] : [])],
+    messages: sum.messages,
+    duplicates: sum.duplicates,
+    raw_version: version,
+    published_rows: published.reduce((rows, one) => rows + one.published, 0),
+    worst_freshness_seconds: thousandths(sum.worstFreshnessMs / 1_000),
+    ...(work.draft
+      ? {
+          sample_share: share,
+          estimated_seconds: Math.max(1, thousandths(work.estimatedMinutes * 60 * share)),
+        }
+      : {}),
+  }
+  return { receipt, cursor: fetched?.cursor }
+}
+
+/** The batch alone, in a process of its own beside a stream that goes on. */
+export async function publishZones(work: Work, loaded?: LoadedDataset): Promise<BatchResult[]> {
+  const of = loaded ?? (await place(work))
+  if (!publishes(of.dataset)) return []
+  const { LEAST_BYTES, runBatch } = await import('../operations/batch.ts')
+  return runBatch(of, {
+    memoryBytes: Math.max(LEAST_BYTES, Math.floor(work.memoryBytes / 2)),
+    dryRun: false,
+    progress: (text) => process.stdout.write(`${new Date().toISOString()} ${text}\n`),
+  })
+}
+
+const publishes = (dataset: Dataset): boolean => dataset.processed.key.length > 0
+
+/**
+ * The dataset with everything in its tenant's folder, a draft's in the scratch folder. Paths that lead out of
+ * it are refused.
+ */
+async function place(work: Work): Promise<LoadedDataset> {
+  const dataset = declaredDataset(work.sourceType, work.source)
+  const roots = rootsOf(work)
+  // Locks, spills and tables lie below the home that the parts of a stream ask for; processes below this one
+  // inherit it.
+  process.env.HEADRACE_HOME = work.draft ? work.scratchFolder : work.tenantFolder
+  if (work.draft) Object.assign(dataset.raw, { path: '', archive: '' })
+  if (work.draft) dataset.processed.path = ''
+  await Promise.all(
+    [work.workFolder, process.env.HEADRACE_HOME].map((folder) => mkdir(folder, { recursive: true })),
+  )
+  const loaded = placeDataset(dataset, join(work.tenantFolder, 'declaration.yaml'))
+  if (!work.draft)
+    for (const path of [loaded.rawPath, loaded.processedPath, loaded.archivePath])
+      if (path !== undefined) await tenantPath(path, roots)
+  const { source } = dataset
+  // Of the job, not of the dataset: several jobs may fill one, and a job that is gone leaves nothing to
+  // another.
+  if (isFetched(work.sourceType, work.source) && source.kind === 'files')
+    source.path = join(work.draft ? work.scratchFolder : work.tenantFolder, 'inbox', work.jobId)
+  else if (source.kind === 'files') source.path = await tenantPath(source.path, roots, true)
+  else {
+    if (source.sasl !== undefined) source.sasl.passwordFile = await secretFile(work, 'password')
+    if (source.tls?.ca !== undefined)
+      source.tls.ca =
+        work.sourceSecret?.ca === undefined
+          ? await tenantPath(source.tls.ca, roots)
+          : await secretFile(work, 'ca')
+  }
+  return loaded
+}
+
+/** A field of the job's secret, in the execution's own folder, which is removed when it ends. */
+async function secretFile(work: Work, field: string): Promise<string> {
+  const value = work.sourceSecret?.[field]
+  if (value === undefined)
+    throw failure('setting_missing', {
+      where: `the secret ${String(work.source.credentials_secret)}`,
+      setting: field,
+      example: `headrace secrets set ${String(work.source.credentials_secret)} --from-file FILE, a JSON object with the field ${field}`,
+    })
+  const path = join(work.workFolder, field)
+  await writeFile(path, value, { mode: 0o600 })
+  return path
+}
+
+/** How many messages (files) there are now: what a sample is a part of. */
+async function messagesOf({ source }: Dataset): Promise<number> {
+  if (source.kind === 'files')
+    return (await createFolder(source.path, source.pattern, 0, Date.now).list()).complete.length
+  const client = createKafkaClient(source, executionResolver())
+  try {
+    const info = await client.topic(source.topic)
+    const [first, last] = [
+      await client.offsetsAt(source.topic, info, -2),
+      await client.offsetsAt(source.topic, info, -1),
+    ]
+    return [...last].reduce((sum, [partition, end]) => sum + end - (first.get(partition) ?? 0), 0)
+  } finally {
+    await client.close()
+  }
+}

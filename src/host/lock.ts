@@ -1,0 +1,148 @@
+/**
+ * One job of a kind per dataset on this machine: a friendly refusal before two writers meet at the table,
+ * where marks would stop one of them anyway. The lock of a dead process is taken over.
+ */
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { HeadraceError, failure, storageFailure } from '../core/errors.ts'
+import { pause } from '../core/waiting.ts'
+import { homeFolder } from './home-folder.ts'
+
+export async function lockJob(job: string): Promise<() => Promise<void>> {
+  const folder = join(homeFolder(), 'locks')
+  const path = join(folder, `${job.replaceAll(' ', '-')}.lock`)
+  const own = `${path}.${randomUUID()}`
+  const holder: Holder = { pid: process.pid, since: new Date().toISOString(), started: startOf(process.pid) }
+  try {
+    await mkdir(folder, { recursive: true })
+    await writeFile(own, JSON.stringify(holder))
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      if (await take(own, path)) return () => rm(path, { force: true })
+      const other = await readHolder(path)
+      if (other !== undefined && other !== 'unreadable' && isAlive(other))
+        throw failure('job_running', { job, pid: other.pid, since: other.since })
+      if (other !== undefined) await removeDead(path, own)
+    }
+  } catch (error) {
+    throw error instanceof HeadraceError ? error : storageFailure(error, 'write', path)
+  } finally {
+    await rm(own, { force: true })
+  }
+  throw failure('job_running', { job, pid: 'unknown', since: 'just now' })
+}
+
+/** Others may take over the same dead one's lock, and let go of theirs, meanwhile. */
+const ATTEMPTS = 5
+
+/** A second name of a whole file: a lock that is there says whose it is. False when the name is taken. */
+async function take(own: string, path: string): Promise<boolean> {
+  try {
+    await link(own, path)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+/**
+ * One at a time removes what a dead process left: between a look at it and its removal nobody else can have
+ * put a live one in its place.
+ */
+async function removeDead(path: string, own: string): Promise<void> {
+  const guard = `${path}.takeover`
+  if (!(await take(own, guard))) {
+    if (await isDead(guard)) await rm(guard, { force: true })
+    return
+  }
+  try {
+    if (await isDead(path)) await rm(path, { force: true })
+  } finally {
+    await rm(guard, { force: true })
+  }
+}
+
+async function isDead(path: string): Promise<boolean> {
+  const holder = await readHolder(path)
+  return holder === 'unreadable' || (holder !== undefined && !isAlive(holder))
+}
+
+const POLL_MS = 500
+
+/**
+ * Takes the lock when its holder lets go of it, within `waitMs`: jobs of the service that fill one dataset
+ * run one after the other. Throws `job_running` after that time, or at the signal.
+ */
+export async function lockJobWithin(
+  job: string,
+  waitMs: number,
+  { signal, say }: Waiter,
+): Promise<() => Promise<void>> {
+  const end = performance.now() + waitMs
+  let isSaid = false
+  for (;;) {
+    try {
+      return await lockJob(job)
+    } catch (error) {
+      const isHeld = error instanceof HeadraceError && error.code === 'job_running'
+      if (!isHeld || performance.now() >= end || signal.aborted) throw error
+      if (!isSaid) say(`${error.message} Waiting for its end.`)
+      isSaid = true
+    }
+    await pause(POLL_MS, signal)
+  }
+}
+
+interface Waiter {
+  signal: AbortSignal
+  say(text: string): void
+}
+
+interface Holder {
+  pid: number
+  since: string
+  started?: string
+}
+
+/** Undefined when there is none. Earlier versions left one unreadable when they died at the wrong moment. */
+async function readHolder(path: string): Promise<Holder | 'unreadable' | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Holder
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'unreadable'
+  }
+}
+
+/**
+ * Whether the holder still runs. A number alone does not say: it may be another process by now (then it
+ * started at another time), or a dead one that nobody has waited for (a zombie answers signals).
+ */
+function isAlive({ pid, started }: Holder): boolean {
+  if (pid === process.pid) return false
+  const now = startOf(pid)
+  if (now !== undefined) return now !== DEAD && (started === undefined || now === started)
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+const DEAD = 'dead'
+
+/**
+ * When a process started, in ticks since boot (proc(5), fields 3 and 22 of stat); undefined where there is no
+ * /proc.
+ */
+function startOf(pid: number): string | undefined {
+  if (!existsSync('/proc/self/stat')) return undefined
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+    return fields[0] === 'Z' || fields[0] === 'X' ? DEAD : fields[19]
+  } catch {
+    return DEAD
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The one door out: resolves a name once, checks every address that came of it, and gives the one to connect
+ * to.
+ */
+import { lookup } from 'node:dns/promises'
+import { Agent as HttpAgent, type AgentOptions } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { networkInterfaces } from 'node:os'
+import type { Duplex } from 'node:stream'
+import type { Resolve } from '../connectors/kafka/client.ts'
+import { failure, reasonOf } from '../core/errors.ts'
+import { deniedReason, isAllowedByName, isInAllowedNet, type EgressPolicy } from './egress.ts'
+
+/**
+ * HEADRACE_ALLOW_HOSTS: names and addresses, with or without a port, and networks, that jobs and webhooks may
+ * reach though they are this machine, link-local or, for webhooks, private.
+ */
+export function egressPolicy(text = process.env.HEADRACE_ALLOW_HOSTS ?? ''): EgressPolicy {
+  return {
+    allow: text
+      .split(',')
+      .map((one) => one.trim())
+      .filter((one) => one !== ''),
+  }
+}
+
+/**
+ * The address of a host. Connect to it and to nothing else: a name may resolve to another address a moment
+ * later.
+ */
+export async function allowedAddress(policy: EgressPolicy, host: string, port: number): Promise<string> {
+  const found = await lookup(host, { all: true }).catch((error: unknown) => {
+    throw failure('source_unreachable', { address: `${host}:${port}`, reason: reasonOf(error) }, error)
+  })
+  if (isAllowedByName(policy, host, port)) return found[0].address
+  for (const { address } of found) {
+    if (isAllowedByName(policy, address, port) || isInAllowedNet(policy, address)) continue
+    const reason = deniedReason(address, { own: ownAddresses(), publicOnly: policy.publicOnly === true })
+    if (reason !== undefined) throw failure('address_denied', { host, address, reason })
+  }
+  return found[0].address
+}
+
+/** Of all interfaces, each time: they come and go while a service runs. */
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((found = []) => found.map(({ address }) => address))
+}
+
+/**
+ * What connectors of a job ask before each connection. Undefined outside of an execution: who runs a job by
+ * hand on their own machine reaches what they reach. Processes that an execution starts inherit the mark.
+ */
+export function executionResolver(): Resolve | undefined {
+  if (process.env[EXECUTION_MARK] === undefined) return undefined
+  return (host, port) => allowedAddress(egressPolicy(), host, port)
+}
+
+/** Set in the environment of an execution and of all that it starts. */
+export const EXECUTION_MARK = 'HEADRACE_EXECUTION'
+
+/**
+ * Agents for clients of HTTP that connect by themselves: every connection, to a name or an address,
+ * redirected or not, goes through the door.
+ */
+export function guardedAgents(policy: EgressPolicy): { http: HttpAgent; https: HttpsAgent } {
+  const options: AgentOptions = { keepAlive: true, maxSockets: 16 }
+  return {
+    http: guarded(new HttpAgent(options), policy, 80),
+    https: guarded(new HttpsAgent(options), policy, 443),
+  }
+}
+
+type Connect = (
+  options: { host?: string; port?: number; servername?: string },
+  done?: (error: Error | null, stream: Duplex) => void,
+) => Duplex | null | undefined
+
+function guarded<Agent extends HttpAgent>(agent: Agent, policy: EgressPolicy, defaultPort: number): Agent {
+  const connect = agent.createConnection.bind(agent) as Connect
+  const checked: Connect = (options, done) => {
+    const host = (options.host ?? 'localhost').replace(/^\[(.*)\]$/, '$1')
+    allowedAddress(policy, host, Number(options.port ?? defaultPort)).then(
+      (address) => done?.(null, connect({ ...options, host: address }) as Duplex),
+      (error: Error) => done?.(error, undefined as unknown as Duplex),
+    )
+    return undefined
+  }
+  return Object.assign(agent, { createConnection: checked })
+}

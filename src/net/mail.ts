@@ -1,0 +1,79 @@
+/**
+ * Mail, for who wants to be told of events without a receiver of their own: through the operator's SMTP
+ * server, one mail for what came since the last.
+ */
+import { failure, reasonOf } from '../core/errors.ts'
+
+export interface Mailer {
+  /** Throws `source_unreachable` when the server does not take it. */
+  send(to: string, events: Record<string, unknown>[]): Promise<void>
+}
+
+/** The mailer, or `setting_missing` where the operator has set none. */
+export function needMailer(mail: Mailer | undefined): Mailer {
+  if (mail === undefined)
+    throw failure('setting_missing', {
+      where: 'the environment of the service',
+      setting: 'HEADRACE_SMTP_URL',
+      example: 'HEADRACE_SMTP_URL=smtp://USER:PASSWORD@HOST:587 HEADRACE_MAIL_FROM=headrace@example.com',
+    })
+  return mail
+}
+
+/**
+ * HEADRACE_SMTP_URL (smtp://USER:PASSWORD@HOST:587, smtps://HOST) and HEADRACE_MAIL_FROM; undefined: no mail
+ * is sent.
+ */
+export function mailerOf(env: NodeJS.ProcessEnv = process.env): Mailer | undefined {
+  const { HEADRACE_SMTP_URL: url, HEADRACE_MAIL_FROM: from } = env
+  if (url === undefined || url === '') return undefined
+  if (!/^smtps?:\/\/./.test(url))
+    throw failure('usage', {
+      reason: 'HEADRACE_SMTP_URL must be like smtp://USER:PASSWORD@HOST:587 or smtps://HOST',
+    })
+  if (from === undefined || from === '')
+    throw failure('usage', {
+      reason: 'HEADRACE_SMTP_URL is set, HEADRACE_MAIL_FROM is not: a mail needs a sender',
+    })
+  const { host } = new URL(url)
+  return {
+    async send(to, events) {
+      // Loaded with the first mail: most installations send none.
+      const { createTransport } = await import('nodemailer')
+      const transport = createTransport(url, {
+        connectionTimeout: 10_000,
+        greetingTimeout: 10_000,
+        socketTimeout: 30_000,
+      } as never)
+      // The same mail again, when the answer was lost, is known by its id.
+      const messageId = `<events-${String(events[0].event_id)}-${String(events.at(-1)?.event_id)}.${to.replace(/[^\w.-]/g, '_')}@headrace>`
+      await transport
+        .sendMail({ from, to, messageId, subject: subjectOf(events), text: events.map(lineOf).join('\n\n') })
+        .catch((error: unknown) => {
+          throw failure('source_unreachable', { address: host, reason: reasonOf(error) }, error)
+        })
+        .finally(() => transport.close())
+    },
+  }
+}
+
+function subjectOf(events: Record<string, unknown>[]): string {
+  const names = [...new Set(events.map((one) => String(one.event)))]
+  return `[headrace] ${events.length === 1 ? names[0] : `${events.length} events: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' ...' : ''}`}`
+}
+
+/** When, what, of which tenant; then the numbers. */
+function lineOf({ at, event, tenant_id: tenant, subject, data }: Record<string, unknown>): string {
+  const facts = Object.entries(data as object).map(
+    ([name, value]) => `  ${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+  )
+  const why =
+    event === 'execution.failed' || event === 'execution.sla_warning'
+      ? [`  headrace why ${String(subject)}${tenant === null ? '' : ` --tenant ${String(tenant)}`}`]
+      : []
+  return [
+    `${(at as Date).toISOString()} ${String(event)}${tenant === null ? '' : ` of tenant ${String(tenant)}`}${subject === null ? '' : `: ${String(subject)}`}`,
+    ...facts,
+    ...why,
+  ].join('\n')
+}

@@ -1,0 +1,116 @@
+/**
+ * JSON Web Tokens of an identity provider (OpenID Connect): signed by a key that it publishes, meant for us,
+ * not expired. The role and the tenant are claims; what a token does not say clearly it does not grant.
+ */
+import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from 'jose'
+import { failure, reasonOf } from '../core/errors.ts'
+import { isId, ROLES, type Principal, type Role } from '../core/service/nouns.ts'
+
+export interface OidcSettings {
+  /** `iss` of its tokens; `/.well-known/openid-configuration` below it says where its keys are. */
+  issuer: string
+  /** `aud` that tokens for this service have. */
+  audience: string
+  /** Claims that hold the role and the tenant's id. */
+  roleClaim: string
+  tenantClaim: string
+}
+
+/** Signatures with a public key only: a shared secret would let every holder make tokens. */
+const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
+const CLOCK_SKEW_S = 60
+
+/** HEADRACE_OIDC_ISSUER and HEADRACE_OIDC_AUDIENCE; undefined when no provider is set. */
+export function oidcSettings(env: NodeJS.ProcessEnv = process.env): OidcSettings | undefined {
+  const { HEADRACE_OIDC_ISSUER: issuer, HEADRACE_OIDC_AUDIENCE: audience } = env
+  if (issuer === undefined || issuer === '') return undefined
+  if (audience === undefined || audience === '')
+    throw failure('usage', {
+      reason:
+        'HEADRACE_OIDC_ISSUER is set, HEADRACE_OIDC_AUDIENCE is not: tokens for other services must not be taken',
+    })
+  return {
+    issuer: issuer.replace(/\/+$/, ''),
+    audience,
+    roleClaim: env.HEADRACE_OIDC_ROLE_CLAIM ?? 'headrace_role',
+    tenantClaim: env.HEADRACE_OIDC_TENANT_CLAIM ?? 'headrace_tenant',
+  }
+}
+
+/** Whether a bearer token is meant to be a JWT: three parts, with dots. */
+export const isJwt = (token: string): boolean => /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)
+
+export interface JwtVerifier {
+  /** Who a token speaks for. Throws `unauthenticated`. */
+  principal(token: string): Promise<Principal>
+}
+
+export function createJwtVerifier(settings: OidcSettings): JwtVerifier {
+  let keys: Promise<ReturnType<typeof createRemoteJWKSet>> | undefined
+  const keySet = (): Promise<ReturnType<typeof createRemoteJWKSet>> =>
+    (keys ??= discover(settings.issuer).catch((error: unknown) => {
+      // Asked again with the next token: a provider may start after us.
+      keys = undefined
+      throw error
+    }))
+  return {
+    async principal(token) {
+      const set = await keySet().catch((error: unknown) => {
+        throw failure(
+          'unauthenticated',
+          { reason: `the keys of ${settings.issuer} cannot be had: ${reasonOf(error)}` },
+          error,
+        )
+      })
+      const { payload } = await jwtVerify(token, set, {
+        issuer: [settings.issuer, `${settings.issuer}/`],
+        audience: settings.audience,
+        algorithms: ALGORITHMS,
+        clockTolerance: CLOCK_SKEW_S,
+        requiredClaims: ['exp', 'sub'],
+      }).catch((error: unknown) => {
+        throw failure(
+          'unauthenticated',
+          {
+            reason:
+              error instanceof errors.JOSEError
+                ? `its token is not valid (${error.code}: ${error.message})`
+                : reasonOf(error),
+          },
+          error,
+        )
+      })
+      return principalFrom(payload, settings)
+    },
+  }
+}
+
+async function discover(issuer: string): Promise<ReturnType<typeof createRemoteJWKSet>> {
+  const answer = await fetch(`${issuer}/.well-known/openid-configuration`, {
+    signal: AbortSignal.timeout(10_000),
+  })
+  if (!answer.ok)
+    throw failure('unauthenticated', {
+      reason: `${issuer}/.well-known/openid-configuration answers ${answer.status}`,
+    })
+  const { jwks_uri: uri } = (await answer.json()) as { jwks_uri?: string }
+  if (uri === undefined) throw failure('unauthenticated', { reason: `${issuer} publishes no jwks_uri` })
+  return createRemoteJWKSet(new URL(uri), { cooldownDuration: 30_000, cacheMaxAge: 600_000 })
+}
+
+function principalFrom(payload: JWTPayload, { roleClaim, tenantClaim }: OidcSettings): Principal {
+  const [role, tenant] = [payload[roleClaim], payload[tenantClaim]]
+  if (typeof role !== 'string' || !(ROLES as readonly string[]).includes(role))
+    throw failure('unauthenticated', { reason: `its claim ${roleClaim} is none of ${ROLES.join(', ')}` })
+  const named = typeof tenant === 'string' && isId(tenant) ? tenant.toLowerCase() : undefined
+  if ((role === 'operator') !== (tenant === undefined))
+    throw failure('unauthenticated', {
+      reason:
+        role === 'operator'
+          ? `an operator belongs to no tenant, and its claim ${tenantClaim} names one`
+          : `it has no claim ${tenantClaim}`,
+    })
+  if (role !== 'operator' && named === undefined)
+    throw failure('unauthenticated', { reason: `its claim ${tenantClaim} is not the id of a tenant` })
+  return { name: `oidc ${String(payload.sub).slice(0, 200)}`, role: role as Role, tenantId: named }
+}

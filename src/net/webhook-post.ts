@@ -1,0 +1,103 @@
+/** One delivery of a webhook: an event posted to its receiver, signed, within a time. */
+import { createHmac } from 'node:crypto'
+import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { isIPv6 } from 'node:net'
+import { failure } from '../core/errors.ts'
+import { allowedAddress, egressPolicy } from './dial.ts'
+
+const TIMEOUT_MS = 10_000
+
+export interface Delivery {
+  id: string
+  name: string
+  key: string | undefined
+  /** To this machine and its network too. */
+  anywhere: boolean
+  stopping: AbortSignal
+}
+
+/** Posts to the address that was checked and to no other; redirects are not followed. */
+export async function postEvent(target: string, body: string, delivery: Delivery): Promise<void> {
+  const url = new URL(target)
+  const secure = url.protocol === 'https:'
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const port = Number(url.port || (secure ? 443 : 80))
+  const address = await allowedAddress(
+    delivery.anywhere ? { allow: [host] } : { ...egressPolicy(), publicOnly: true },
+    host,
+    port,
+  )
+  await send({
+    url,
+    address,
+    headers: headersOf(body, delivery),
+    body,
+    stopping: delivery.stopping,
+  })
+}
+
+/** Signed over its number too, so that nobody can send a body again as another delivery. */
+function headersOf(body: string, { id, name, key }: Delivery): OutgoingHttpHeaders {
+  const signature =
+    key === undefined
+      ? {}
+      : { 'headrace-signature': `sha256=${createHmac('sha256', key).update(`${id}.${body}`).digest('hex')}` }
+  return {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'headrace-event': name,
+    'headrace-delivery': id,
+    ...signature,
+  }
+}
+
+interface Sending {
+  url: URL
+  /** The one that was checked: the name is not looked up a second time. */
+  address: string
+  headers: OutgoingHttpHeaders
+  body: string
+  stopping: AbortSignal
+}
+
+/** Resolves when the receiver has taken it. */
+async function send({ url, address, headers, body, stopping }: Sending): Promise<void> {
+  // From first to last, whatever comes in between: a receiver that sends a byte now and then never falls
+  // silent.
+  const late = AbortSignal.timeout(TIMEOUT_MS)
+  await new Promise<void>((resolve, reject) => {
+    const sent = (url.protocol === 'https:' ? httpsRequest : httpRequest)(
+      url,
+      {
+        method: 'POST',
+        headers,
+        signal: AbortSignal.any([late, stopping]),
+        agent: false,
+        lookup: (_, options, done) =>
+          options.all
+            ? done(null, [{ address, family: isIPv6(address) ? 6 : 4 }])
+            : done(null, address, isIPv6(address) ? 6 : 4),
+      },
+      (response) => {
+        // What it says is not read, but neither is it an error that it says too much.
+        response.on('error', () => undefined).resume()
+        const status = response.statusCode ?? 0
+        if (status >= 200 && status < 300) resolve()
+        else reject(failure('source_unreachable', { address: url.host, reason: `it answered ${status}` }))
+      },
+    )
+    sent.on('error', (error) =>
+      reject(
+        late.aborted
+          ? failure(
+              'source_unreachable',
+              { address: url.host, reason: `no answer within ${TIMEOUT_MS / 1000} s` },
+              error,
+            )
+          : error,
+      ),
+    )
+    sent.end(body)
+  })
+}

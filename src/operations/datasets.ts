@@ -1,0 +1,119 @@
+/** How datasets are found by name, and where their tables lie. */
+import { access, readFile, readdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { homeFolder } from '../host/home-folder.ts'
+import { PACKAGE_ROOT } from '../host/package-root.ts'
+import { below, isRemote } from './stores.ts'
+import { failure } from '../core/errors.ts'
+import { checkDataset, mistakeText } from '../dataset/check.ts'
+import type { EngineChoice } from './app.ts'
+import type { Dataset } from '../dataset/declaration.ts'
+
+export interface LoadedDataset {
+  dataset: Dataset
+  path: string
+  rawPath: string
+  processedPath: string
+  /** Undefined: rows whose time is over are deleted. */
+  archivePath: string | undefined
+}
+
+/** Loads a declaration by path, or by name from ./datasets and the package's own. */
+export async function loadDataset(nameOrPath: string, engine?: EngineChoice): Promise<LoadedDataset> {
+  const path = await findDeclaration(nameOrPath)
+  const text = await readFile(path, 'utf8')
+  const { dataset, mistakes } = checkDataset(text)
+  if (dataset === undefined)
+    throw failure('dataset_invalid', {
+      path: nameOrPath,
+      count: mistakes.length,
+      mistakes: mistakes.map(mistakeText).join('\n'),
+    })
+  return placeDataset(withEngine(dataset, engine), path)
+}
+
+/**
+ * What a run says of its engine goes before what the declaration says; naming a place for Spark means Spark.
+ */
+function withEngine(dataset: Dataset, choice: EngineChoice = {}): Dataset {
+  const { engine, master, connect = process.env.HEADRACE_SPARK } = choice
+  const placed = choice.master !== undefined || choice.connect !== undefined
+  const tokenFile = choice.tokenFile ?? process.env.HEADRACE_SPARK_TOKEN_FILE ?? dataset.spark.tokenFile
+  const spark = {
+    ...dataset.spark,
+    tokenFile,
+    ...(master === undefined ? {} : { master, connect: '' }),
+    ...(connect === undefined || master !== undefined ? {} : { connect: connect.replace(/^sc:\/\//, '') }),
+  }
+  return { ...dataset, engine: engine ?? (placed ? 'spark' : dataset.engine), spark }
+}
+
+/** Where the tables of a dataset lie; `path` is its declaration's, from which relative paths go. */
+export function placeDataset(dataset: Dataset, path: string): LoadedDataset {
+  const tables = below(tablesRoot(), dataset.name)
+  const base = dirname(path)
+  if (dataset.source.kind === 'files') dataset.source.path = resolve(base, dataset.source.path)
+  applyOverrides(dataset)
+  return {
+    dataset,
+    path,
+    rawPath: dataset.raw.path === '' ? below(tables, 'raw') : placed(base, dataset.raw.path),
+    archivePath: dataset.raw.archive === '' ? undefined : placed(base, dataset.raw.archive),
+    processedPath:
+      dataset.processed.path === '' ? below(tables, 'processed') : placed(base, dataset.processed.path),
+  }
+}
+
+/** Paths of a declaration are relative to it. */
+const placed = (base: string, path: string): string => (isRemote(path) ? path : resolve(base, path))
+
+/**
+ * Where tables lie that no declaration places: HEADRACE_TABLES (a folder, s3://..., hdfs://...), else tables/
+ * in the home.
+ */
+export function tablesRoot(): string {
+  return process.env.HEADRACE_TABLES ?? join(homeFolder(), 'tables')
+}
+
+/** Settings that differ between machines, not between datasets: the broker's address, the watched folder. */
+function applyOverrides(dataset: Dataset): void {
+  const brokers = process.env.HEADRACE_BROKERS
+  if (dataset.source.kind === 'kafka' && brokers) dataset.source.brokers = brokers.split(',')
+  const folder = process.env.HEADRACE_FOLDER
+  if (dataset.source.kind === 'files' && folder) dataset.source.path = resolve(folder)
+}
+
+async function findDeclaration(nameOrPath: string): Promise<string> {
+  const candidates = /\.ya?ml$|\//.test(nameOrPath)
+    ? [resolve(nameOrPath)]
+    : [
+        resolve('datasets', `${nameOrPath}.yaml`),
+        join(PACKAGE_ROOT, 'datasets', `${nameOrPath}.yaml`),
+        resolve(nameOrPath),
+      ]
+  for (const candidate of candidates) if (await exists(candidate)) return candidate
+  throw failure('dataset_not_found', {
+    path: nameOrPath,
+    known: (await knownDatasets()).join(', ') || 'none',
+  })
+}
+
+export async function knownDatasets(): Promise<string[]> {
+  const folders = [...new Set([resolve('datasets'), join(PACKAGE_ROOT, 'datasets')])]
+  const names = await Promise.all(folders.map((folder) => readdir(folder).catch((): string[] => [])))
+  return [
+    ...new Set(
+      names
+        .flat()
+        .filter((name) => name.endsWith('.yaml'))
+        .map((name) => name.replace(/\.yaml$/, '')),
+    ),
+  ]
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}

@@ -1,0 +1,268 @@
+/**
+ * `dataset infer`: a sample is outlined, a declaration is drafted, checked, and tried on the sample until it
+ * loads as it is.
+ */
+import { parse } from 'yaml'
+import type { App } from './app.ts'
+import { failure, reasonOf } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
+import { isOutlineFault, type Outline, type OutlineFault, type SampleText } from '../core/outline.ts'
+import { checkDataset, mistakeText } from '../dataset/check.ts'
+import { datasetName } from '../dataset/column-names.ts'
+import { draftYaml } from '../dataset/draft-yaml.ts'
+import type { Dataset, RecordFormat } from '../dataset/declaration.ts'
+import {
+  createTrials,
+  draftDataset,
+  type Draft,
+  type DraftColumn,
+  type DraftInput,
+  type Trials,
+} from '../dataset/infer.ts'
+import { DATASET_SCHEMA } from '../dataset/schema.ts'
+import { outlineCsv } from '../formats/csv/outline.ts'
+import { outlineJson, outlineJsonLines } from '../formats/json/outline.ts'
+import { isFault, readJsonValue, skipBlanks } from '../formats/json/sample.ts'
+import { textOfSample, type DecodedSample } from '../formats/sample-text.ts'
+import { outlineXml } from '../formats/xml/outline.ts'
+import { tryDraft, type TrialLoss, type TrialResult } from '../runner/draft-trial.ts'
+import { fileSample, topicSample, type Sample } from './sample-source.ts'
+
+/** Drafts get more careful with each try; after these, what is lost is said. */
+const TRIES = 6
+
+export const inferDataset: App['inferDataset'] = async (source, options) => {
+  const sample = (await fileSample(source)) ?? (await topicSample(source, options.brokers))
+  const { texts, encoding, broken } = decode(source, sample)
+  const format = formatOf(source, texts)
+  const outline = outlineOf(format, texts, options.record)
+  const refused = isOutlineFault(outline) ? outline : columnsFault(outline)
+  if (refused !== undefined || isOutlineFault(outline))
+    throw failure('sample_unusable', { source, ...refused })
+  const name =
+    options.name ||
+    datasetName(
+      source
+        .split('/')
+        .at(-1)
+        ?.replace(/\.[a-z0-9.]{1,12}$/i, '') ?? '',
+    )
+  const { record, notes } = encodingSetting(encoding)
+  const input = { name, source: sample.source, format, record, outline }
+  return draftAndTry(source, input, [
+    ...sample.notes,
+    ...notes,
+    ...(broken === 0
+      ? []
+      : [
+          `${broken.toLocaleString('en-US')} places of the sample are no valid UTF-8: such records are refused`,
+        ]),
+    ...outline.notes,
+  ])
+}
+
+function decode(
+  source: string,
+  { documents }: Sample,
+): { texts: SampleText[]; encoding: string; broken: number } {
+  const decoded = documents.map(({ bytes, cut }) => textOfSample(bytes, cut))
+  const texts = decoded.filter((one): one is DecodedSample => !('reason' in one))
+  const [fault] = decoded
+  if (texts.length === 0 && 'reason' in fault) throw failure('sample_unusable', { source, ...fault })
+  if (texts.every((one) => one.text.trim() === ''))
+    throw failure('sample_unusable', {
+      source,
+      reason: 'it has nothing but white space',
+      instead: 'Name a sample that has some records.',
+    })
+  return {
+    texts,
+    encoding: texts.find((one) => one.encoding !== '')?.encoding ?? '',
+    broken: texts.reduce((sum, one) => sum + one.broken, 0),
+  }
+}
+
+/** A declaration says the encoding only where a reader cannot find it out. */
+function encodingSetting(encoding: string): { record: Record<string, unknown>; notes: string[] } {
+  if (encoding === '') return { record: {}, notes: [] }
+  const { properties } = DATASET_SCHEMA as unknown as { properties: { record: { properties: object } } }
+  if ('encoding' in properties.record.properties)
+    return {
+      record: { encoding },
+      notes: [`The encoding is a guess: the sample is no UTF-8 and reads as ${encoding}`],
+    }
+  return {
+    record: {},
+    notes: [
+      `The sample is no UTF-8 and reads as ${encoding}: convert it first (iconv -f ${encoding} -t UTF-8)`,
+    ],
+  }
+}
+
+/** By what a sample holds; the ending of its name decides only between what both could be. */
+function formatOf(source: string, texts: SampleText[]): RecordFormat {
+  const [{ text }] = texts
+  const begin = skipBlanks(text, 0)
+  if (text[begin] === '<') return 'xml'
+  const ending =
+    /\.(csv|tsv|tab|ndjson|jsonl|json|geojson)(\.(gz|zst))?$/i.exec(source)?.[1].toLowerCase() ?? ''
+  if (ending === 'ndjson' || ending === 'jsonl') return 'ndjson'
+  if ('{['.includes(text[begin] ?? ' ')) {
+    if (isByLines(text)) return 'ndjson'
+    const isTable =
+      (ending === 'csv' || ending === 'tsv' || ending === 'tab') &&
+      isFault(readJsonValue(text, 0, texts[0].cut))
+    return isTable ? 'csv' : 'json'
+  }
+  return ending === 'json' || ending === 'geojson' ? 'json' : 'csv'
+}
+
+/** More than one line, and most of the first ones are a JSON value each. */
+function isByLines(text: string): boolean {
+  const lines = text
+    .slice(0, LIMITS.inferSampleBytes)
+    .split('\n', 21)
+    .slice(0, 20)
+    .filter((line) => line.trim() !== '')
+  const whole = lines.filter((line) => {
+    const value = readJsonValue(line, 0, false)
+    return (
+      !isFault(value) &&
+      (value.kind === 'object' || value.kind === 'array') &&
+      skipBlanks(line, value.end) === line.length
+    )
+  })
+  return (
+    (lines.length > 1 && whole.length * 2 > lines.length && whole.includes(lines[0])) ||
+    (whole.length > 2 && whole.length * 2 > lines.length)
+  )
+}
+
+function outlineOf(
+  format: RecordFormat,
+  texts: SampleText[],
+  record: string | undefined,
+): Outline | OutlineFault {
+  if (format === 'csv') return outlineCsv(texts)
+  if (format === 'ndjson') return outlineJsonLines(texts)
+  return format === 'json' ? outlineJson(texts, record) : outlineXml(texts, record)
+}
+
+function columnsFault(outline: Outline): OutlineFault | undefined {
+  const { properties } = DATASET_SCHEMA as unknown as { properties: { columns: { maxItems: number } } }
+  const [most, count] = [properties.columns.maxItems, outline.fields.length]
+  if (count === 0)
+    return {
+      reason: `its ${outline.records} record(s) have no field`,
+      instead: 'Name a sample with values, or other records with --record.',
+    }
+  if (count <= most) return undefined
+  const example = outline.fields
+    .slice(0, 3)
+    .map((field) => field.path)
+    .join(', ')
+  return {
+    reason: `its records have ${count.toLocaleString('en-US')} fields (${example} ...), and a dataset has at most ${most.toLocaleString('en-US')} columns`,
+    instead:
+      'If the names are data, make a list of objects of them (jq "to_entries"); else declare the columns that you need, with ignore: ["*"].',
+  }
+}
+
+interface Tried {
+  draft: Draft
+  result: TrialResult
+}
+
+function draftAndTry(
+  source: string,
+  input: Omit<DraftInput, 'trials'>,
+  notes: string[],
+): Awaited<ReturnType<App['inferDataset']>> {
+  const trials = createTrials()
+  let tried = tryOnce(source, { ...input, trials })
+  for (let n = 1; n < TRIES && learn(trials, tried); n += 1) tried = tryOnce(source, { ...input, trials })
+  for (const loss of tried.result.losses) noteLoss(tried.draft, loss)
+  const said = [...notes, ...problemNotes(tried)]
+  const yaml = draftYaml(tried.draft, said)
+  return {
+    yaml,
+    declaration: parse(yaml) as Record<string, unknown>,
+    records: tried.draft.records,
+    loaded: tried.result.rows,
+    notes: said,
+    columns: tried.draft.columns.map((one) => ({ name: one.settings.name as string, notes: one.notes })),
+  }
+}
+
+function tryOnce(source: string, input: DraftInput): Tried {
+  const draft = draftDataset(input)
+  const { dataset, mistakes } = checkDataset(draftYaml(draft, []))
+  if (dataset === undefined)
+    throw failure('sample_unusable', {
+      source,
+      reason: `the draft does not pass its own check:\n${mistakes.map(mistakeText).join('\n')}`,
+      instead: 'Correct --name, --brokers or --record if one of them is named there.',
+    })
+  return { draft, result: tryOn(dataset, draft, input.outline) }
+}
+
+function tryOn(dataset: Dataset, draft: Draft, outline: Outline): TrialResult {
+  try {
+    return tryDraft(
+      dataset,
+      draft.columns.map(({ field }, i) => ({ field, column: dataset.columns[i] })),
+      outline.documents,
+      outline.records,
+    )
+  } catch (error) {
+    return {
+      losses: [],
+      problems: [{ what: `the sample could not be read: ${reasonOf(error)}`, count: 1 }],
+      rows: 0,
+    }
+  }
+}
+
+/** Takes note of what each loss calls for; false when there is nothing left to be more careful about. */
+function learn(trials: Trials, { draft, result }: Tried): boolean {
+  let learned = false
+  for (const loss of result.losses) {
+    const column = draft.columns.find((one) => one.field.path === loss.path)
+    if (column !== undefined && learnOf(trials, column, loss)) learned = true
+  }
+  return learned
+}
+
+function learnOf(trials: Trials, column: DraftColumn, loss: TrialLoss): boolean {
+  const sub = column.fields?.find((one) => one.field.path === `${loss.path} ${loss.field}`)
+  const { type } = (sub ?? column).type
+  if (type !== 'string') {
+    const path = (sub ?? column).field.path
+    trials.barred.set(path, new Set([...(trials.barred.get(path) ?? []), type]))
+    return true
+  }
+  if (column.field.whole === undefined || trials.asText.has(loss.path)) return false
+  trials.asText.add(loss.path)
+  return true
+}
+
+function noteLoss(draft: Draft, loss: TrialLoss): void {
+  const column = draft.columns.find((one) => one.field.path === loss.path)
+  column?.notes.push(
+    `DOES NOT LOAD AS IT IS in ${loss.count.toLocaleString('en-US')} of ${draft.records.toLocaleString('en-US')} records: ${loss.what}`,
+  )
+}
+
+function problemNotes({ draft, result }: Tried): string[] {
+  const some = result.problems
+    .slice(0, 5)
+    .map(
+      ({ what, count }) =>
+        `Refused ${count === 1 ? 'once' : `${count.toLocaleString('en-US')} times`} when this draft was tried on the sample: ${what}`,
+    )
+  const more = result.problems.length > 5 ? [`and ${result.problems.length - 5} other reasons`] : []
+  const isWhole = result.problems.length === 0 && result.losses.length === 0 && draft.records > 0
+  return isWhole
+    ? [`Tried on the sample: all ${draft.records.toLocaleString('en-US')} records load, and no value changes`]
+    : [...some, ...more]
+}

@@ -1,0 +1,68 @@
+/**
+ * The store behind a table's path: a folder of this machine, `s3://bucket/prefix`,
+ * `hdfs://namenode:8020/path`.
+ */
+import { createHash } from 'node:crypto'
+import { userInfo } from 'node:os'
+import { join } from 'node:path'
+import { failure } from '../core/errors.ts'
+import type { ObjectStore } from '../core/object-store.ts'
+import { createLocalStore } from '../lakehouse/stores/local.ts'
+import { createStaging, type Staging } from '../lakehouse/stores/staging.ts'
+import { homeFolder } from '../host/home-folder.ts'
+
+const REMOTE = /^(s3|s3a|hdfs):\/\/([^/]+)(\/.*)?$/
+const WEB_PORT = 9870
+
+export function isRemote(path: string): boolean {
+  return /^[a-z0-9]+:\/\//.test(path)
+}
+
+/** Clients of remote storage are loaded when a table lies there. */
+export async function openStore(path: string): Promise<ObjectStore> {
+  if (!isRemote(path)) return createLocalStore(path)
+  const match = REMOTE.exec(path)
+  if (match === null)
+    throw failure('not_supported', {
+      feature: `storage at ${path}`,
+      instead: 'Use a folder, s3://bucket/prefix or hdfs://namenode:8020/path.',
+    })
+  const [, scheme, host, rest = ''] = match
+  const inside = rest.replace(/\/+$/, '')
+  if (scheme === 'hdfs') {
+    const { createWebHdfsStore } = await import('../lakehouse/stores/webhdfs.ts')
+    const http = process.env.HEADRACE_WEBHDFS ?? `http://${host.replace(/:\d+$/, '')}:${WEB_PORT}`
+    return createWebHdfsStore(
+      {
+        nameNode: host,
+        http: http.replace(/\/+$/, ''),
+        path: inside,
+        user: process.env.HADOOP_USER_NAME ?? userInfo().username,
+      },
+      stagingOf(path),
+    )
+  }
+  const { createS3Store } = await import('../lakehouse/stores/s3.ts')
+  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION, AWS_DEFAULT_REGION } = process.env
+  return createS3Store(
+    {
+      bucket: host,
+      prefix: inside.replace(/^\//, ''),
+      endpoint: AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL,
+      region: AWS_REGION ?? AWS_DEFAULT_REGION ?? 'us-east-1',
+    },
+    stagingOf(path),
+  )
+}
+
+function stagingOf(path: string): Staging {
+  return createStaging(
+    join(homeFolder(), 'staging', createHash('sha256').update(path).digest('hex').slice(0, 16)),
+    Date.now,
+  )
+}
+
+/** A path below a table root or a folder of tables, wherever that is. */
+export function below(base: string, ...names: string[]): string {
+  return isRemote(base) ? [base.replace(/\/+$/, ''), ...names].join('/') : join(base, ...names)
+}

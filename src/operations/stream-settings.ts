@@ -1,0 +1,55 @@
+/** What every stream job gives its supervisor, whatever it reads. */
+import type { StreamSummary } from '../core/results.ts'
+import type { ChildProcess } from '../runner/child-handle.ts'
+import type { SparkAddress } from '../runner/protocol.ts'
+import { superviseStream } from '../runner/stream-supervisor.ts'
+import type { StreamObserver, SupervisorOptions } from '../runner/supervisor-options.ts'
+import type { LoadedDataset } from './datasets.ts'
+import { evolveRaw, type RawTable } from './raw-table.ts'
+
+export interface StreamRun {
+  spawn(): ChildProcess
+  /** The server on which children work; undefined: they do it themselves. */
+  spark: SparkAddress | undefined
+  untilCaughtUp: boolean
+  signal: AbortSignal
+  observer: StreamObserver & { evolved(names: string[]): void }
+}
+
+/** The source as the supervisor sees it; a folder is one topic with one partition. */
+export type StreamedSource = Pick<
+  SupervisorOptions,
+  'topicId' | 'partitions' | 'children' | 'ends' | 'partitionsNow'
+> & { topic: string }
+
+export function superviseJob(
+  { dataset, rawPath, archivePath }: LoadedDataset,
+  raw: RawTable,
+  source: StreamedSource,
+  run: StreamRun,
+): Promise<StreamSummary> {
+  const { topic, ...given } = source
+  return superviseStream({
+    ...given,
+    ...run,
+    job: `stream ${dataset.name}`,
+    table: raw.table,
+    commitIntervalMs: dataset.stream.commitIntervalMs,
+    firstOffsets: new Map(),
+    childSettings: {
+      dataset,
+      rawPath,
+      archivePath,
+      topicId: source.topicId,
+      topic,
+      threads: 1,
+      spark: run.spark,
+    },
+    async evolve(paths) {
+      const names = await evolveRaw(dataset, raw, paths, Date.now())
+      run.observer.evolved(names)
+      return names.length
+    },
+    nowMs: Date.now,
+  })
+}
