@@ -71,6 +71,11 @@ const BANNED_CALLS: Ban[] = [
     where: (path) => CLOCKLESS.test(path),
     instead: 'the clock or chance that main/ passes in',
   },
+  {
+    pattern: /new Promise.*\bsetTimeout\(|\bsetTimeout\b.*timers\/promises/,
+    where: inSource,
+    instead: 'pause() or retry() of core/waiting.ts',
+  },
   { pattern: /console\.(log|error|warn)\(/, where: inSource, instead: 'cli/output.ts or the logger' },
   {
     pattern: /\b(it|test|describe)\.(only|todo)\(/,

@@ -4,7 +4,7 @@
  * something for then read it, each with its own rights.
  */
 import type { ServerResponse } from 'node:http'
-import { setTimeout } from 'node:timers/promises'
+import { pause } from '../core/waiting.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Service } from '../control/service.ts'
 import { failure } from '../core/errors.ts'
@@ -106,7 +106,7 @@ async function stream(door: Door, bell: Bell, { request, raw, tenantId, after }:
   }
   if (raw.destroyed) return
   raw.end()
-  await setTimeout(END_MS, undefined, { ref: false })
+  await pause(END_MS, { keepsProcess: false })
   raw.destroy()
 }
 
@@ -145,7 +145,7 @@ function createBell(service: Service): Bell {
   const look = async (): Promise<void> => {
     if (looking) return
     looking = true
-    for (let seen: string | undefined; seats.size > 0 && !closed; await setTimeout(LOOK_MS)) {
+    for (let seen: string | undefined; seats.size > 0 && !closed; await pause(LOOK_MS)) {
       const news = await service.news(seen).catch(() => undefined)
       if (news === undefined) continue
       const whose = new Set(news.tenants)
@@ -174,7 +174,7 @@ function createBell(service: Service): Bell {
           if (fresh || closed) return
           const waiting = new AbortController()
           heard = () => waiting.abort()
-          await setTimeout(mostMs, undefined, { signal: waiting.signal }).catch(() => undefined)
+          await pause(mostMs, { signal: waiting.signal })
         },
         wake: seat.wake,
         [Symbol.dispose]: () => void seats.delete(seat),

@@ -1,5 +1,5 @@
 /** Waits for an execution (`headrace jobs run --wait`) and says meanwhile what it does. */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { pause } from '../core/waiting.ts'
 import type { Client } from './client.ts'
 import type { Output } from './output.ts'
 import type { Body } from './service-output.ts'
@@ -9,7 +9,7 @@ const OPEN = ['scheduled', 'booked', 'running']
 
 /** The execution at this path of the API, once it has ended. */
 export async function waitForEnd(client: Client, path: string, out: Output): Promise<Body> {
-  for (let shown = ''; ; await sleep(POLL_MS)) {
+  for (let shown = ''; ; await pause(POLL_MS)) {
     const body = await client.call<Body>('GET', path)
     if (!OPEN.includes(String(body.status))) return body
     const text = stateText(body)

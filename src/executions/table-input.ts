@@ -10,7 +10,7 @@ import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { setTimeout } from 'node:timers/promises'
+import { pause } from '../core/waiting.ts'
 import { promisify } from 'node:util'
 import type { MysqlConfig, MysqlCursor } from '../connectors/mysql/source.ts'
 import type { PostgresConfig, PostgresCursor } from '../connectors/postgres/source.ts'
@@ -271,7 +271,8 @@ async function writerOf(pipe: string, given: AbortSignal): Promise<Socket> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw storageFailure(error, 'write', pipe)
     }
-    await setTimeout(OPEN_AGAIN_MS, undefined, { signal: given })
+    await pause(OPEN_AGAIN_MS, { signal: given })
+    given.throwIfAborted()
   }
 }
 

@@ -91,7 +91,7 @@ export async function runZones(
           schedule: loaded.dataset.processed.schedule,
           action: batch,
           nowMs: Date.now,
-          pause: (ms) => pause(ms, stopped.signal),
+          pause: (ms) => pause(ms, { signal: stopped.signal }),
           signal: stopped.signal,
         })
       : undefined

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { failure } from '../core/errors.ts'
 import { endProcess, fetchJars, freePort, jarFolder } from './jvm-servers.ts'
+import { waitUntil } from '../core/waiting.ts'
 
 const run = promisify(execFile)
 const CLUSTER_ID = '5L6g3nShT-eMCtK--X86sw'
@@ -136,11 +137,9 @@ function properties(folder: string, port: number, controller: number, more: stri
 }
 
 async function waitForPort(port: number, child: ChildProcess, log: Buffer[]): Promise<void> {
-  for (const started = Date.now(); Date.now() - started < START_MS;) {
-    if (child.exitCode !== null) break
-    if (await answers(port)) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  const hasEnded = (): boolean => child.exitCode !== null
+  await waitUntil(() => hasEnded() || answers(port), { everyMs: 50, withinMs: START_MS })
+  if (!hasEnded() && (await answers(port))) return
   child.kill('SIGKILL')
   const reason = Buffer.concat(log)
     .toString('utf8')

@@ -6,8 +6,8 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { HeadraceError, failure, storageFailure } from '../core/errors.ts'
-import { pause } from '../core/waiting.ts'
+import { HeadraceError, failure, reasonOf, storageFailure } from '../core/errors.ts'
+import { hasCode, retry } from '../core/waiting.ts'
 import { homeFolder } from './home-folder.ts'
 
 export async function lockJob(job: string): Promise<() => Promise<void>> {
@@ -80,19 +80,17 @@ export async function lockJobWithin(
   waitMs: number,
   { signal, say }: Waiter,
 ): Promise<() => Promise<void>> {
-  const end = performance.now() + waitMs
   let isSaid = false
-  for (;;) {
-    try {
-      return await lockJob(job)
-    } catch (error) {
-      const isHeld = error instanceof HeadraceError && error.code === 'job_running'
-      if (!isHeld || performance.now() >= end || signal.aborted) throw error
-      if (!isSaid) say(`${error.message} Waiting for its end.`)
+  return retry(() => lockJob(job), {
+    mayPass: (error) => hasCode(error, 'job_running'),
+    withinMs: waitMs,
+    firstPauseMs: POLL_MS,
+    signal,
+    onFailure(error) {
+      if (!isSaid) say(`${reasonOf(error)} Waiting for its end.`)
       isSaid = true
-    }
-    await pause(POLL_MS, signal)
-  }
+    },
+  })
 }
 
 interface Waiter {

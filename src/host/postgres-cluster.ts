@@ -9,6 +9,7 @@ import { failure, reasonOf } from '../core/errors.ts'
 import { writeWhole } from '../secrets/whole-file.ts'
 import type { ServerUser } from './postgres-user.ts'
 import { textOf } from './system-file.ts'
+import { waitUntil } from '../core/waiting.ts'
 
 const run = promisify(execFile)
 
@@ -90,14 +91,15 @@ export function runningServer(data: string): { pid: number; port: string } | und
   return pid > 0 && textOf(`/proc/${pid}/cmdline`).includes(data) ? { pid, port: port.trim() } : undefined
 }
 
+const END_MS = 30_000
+
 /** Ends a server that outlived the process that started it. */
 export async function endLeftover(data: string): Promise<void> {
   const running = runningServer(data)
   if (running === undefined) return
   try {
     process.kill(running.pid, 'SIGINT')
-    for (let i = 0; i < 600 && existsSync(join(data, 'postmaster.pid')); i += 1)
-      await new Promise((done) => setTimeout(done, 50))
+    await waitUntil(() => !existsSync(join(data, 'postmaster.pid')), { everyMs: 50, withinMs: END_MS })
   } catch {
     // It ended meanwhile.
   }

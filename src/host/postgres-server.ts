@@ -15,6 +15,7 @@ import { failure } from '../core/errors.ts'
 import { freePort } from './jvm-servers.ts'
 import { OWNER, createCluster, endLeftover, runningServer } from './postgres-cluster.ts'
 import { packagedPrograms, reachableFolder, reachablePrograms, serverUser } from './postgres-user.ts'
+import { waitUntil } from '../core/waiting.ts'
 
 const run = promisify(execFile)
 
@@ -127,26 +128,14 @@ const SETTINGS: Record<string, string> = {
   timezone: 'UTC',
 }
 
+const START_MS = 60_000
+
 async function waitUntilReady(child: ChildProcess, port: number, log: string): Promise<void> {
-  for (let i = 0; i < 1_200; i += 1) {
-    if (child.exitCode !== null || child.pid === undefined) break
-    const client = new pg.Client({
-      host: '127.0.0.1',
-      port,
-      user: OWNER,
-      database: 'postgres',
-      password: 'not-the-password',
-    })
-    const answer = await client.connect().then(
-      () => 'in',
-      (error: { code?: string }) => error.code ?? '',
-    )
-    await client.end().catch(() => undefined)
-    // A refused password is an answer of a server that is ready; 57P03 is one of a server that is starting or
-    // recovering.
-    if (answer === '28P01') return
-    await new Promise((done) => setTimeout(done, 50))
-  }
+  const hasEnded = (): boolean => child.exitCode !== null || child.pid === undefined
+  let isReady = false
+  const look = async (): Promise<boolean> => hasEnded() || (isReady = await refusesPassword(port))
+  await waitUntil(look, { everyMs: 50, withinMs: START_MS })
+  if (isReady) return
   const tail = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n').slice(-3).join(' ')
   throw failure('missing_part', {
     part: 'The built-in PostgreSQL',
@@ -154,6 +143,18 @@ async function waitUntilReady(child: ChildProcess, port: number, log: string): P
     reason: `it did not start: ${tail}`,
     instead: `Look at ${log}, or give a PostgreSQL with --database.`,
   })
+}
+
+/** A server that is ready refuses a wrong password; one that starts or recovers says so instead (57P03). */
+async function refusesPassword(port: number): Promise<boolean> {
+  const login = { user: OWNER, database: 'postgres', password: 'not-the-password' }
+  const client = new pg.Client({ host: '127.0.0.1', port, ...login })
+  const answer = await client.connect().then(
+    () => 'in',
+    (error: { code?: string }) => error.code ?? '',
+  )
+  await client.end().catch(() => undefined)
+  return answer === '28P01'
 }
 
 async function createDatabase(port: number, password: string): Promise<void> {

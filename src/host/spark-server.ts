@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { failure, reasonOf } from '../core/errors.ts'
 import { openSparkSession } from '../engines/spark/session.ts'
 import { SPARK_OPENS, endProcess, fetchJars, freePort } from './jvm-servers.ts'
+import { retry } from '../core/waiting.ts'
 
 export interface SparkServer {
   readonly address: string
@@ -173,24 +174,23 @@ export async function waitForServer(
   token: string,
   more = '',
 ): Promise<void> {
-  let reason = 'it did not answer in time'
-  for (const end = Date.now() + START_MS; Date.now() < end && child.exitCode === null;) {
+  const ask = async (): Promise<void> => {
     const session = openSparkSession({ address, tls: false, token, retryMs: 1_000 })
     try {
       await session.version()
+    } finally {
       await session.close()
-      return
-    } catch (error) {
-      reason = reasonOf(error)
-      await session.close()
-      await new Promise((resolve) => setTimeout(resolve, 200))
     }
   }
-  child.kill('SIGKILL')
-  throw failure('missing_part', {
-    part: 'the Spark Connect server',
-    purpose: 'this run',
-    reason: `${reason} ${more}`.trim(),
-    instead: 'Free some memory, check that Java 17 is on the PATH, then try again.',
-  })
+  try {
+    await retry(ask, { mayPass: () => child.exitCode === null, withinMs: START_MS, firstPauseMs: 200 })
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw failure('missing_part', {
+      part: 'the Spark Connect server',
+      purpose: 'this run',
+      reason: `${reasonOf(error)} ${more}`.trim(),
+      instead: 'Free some memory, check that Java 17 is on the PATH, then try again.',
+    })
+  }
 }

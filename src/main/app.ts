@@ -92,5 +92,5 @@ const batch: App['batch'] = async (name, { engine, hold, release, memoryBytes, d
 const atTicks: App['atTicks'] = async (name, of, { signal, begun, action }) => {
   const { schedule } = (await loadDataset(name)).dataset[of]
   begun(`${schedule.cron} (${schedule.timezone})`)
-  await runAtTicks({ schedule, action, nowMs: Date.now, pause: (ms) => pause(ms, signal), signal })
+  await runAtTicks({ schedule, action, nowMs: Date.now, pause: (ms) => pause(ms, { signal }), signal })
 }

@@ -11,6 +11,7 @@ import { canRunBroker, startBroker } from '../host/kafka-broker.ts'
 import { freePort } from '../host/jvm-servers.ts'
 import { entryOf } from '../host/package-root.ts'
 import { textOf } from '../host/system-file.ts'
+import { waitUntil, pause } from '../core/waiting.ts'
 
 export const ENTRY = entryOf('cli')
 export const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']
@@ -67,14 +68,17 @@ async function startService(home: string, wanted: number): Promise<DemoServers['
   })
   closeSync(log)
   const address = `http://127.0.0.1:${port}`
-  for (const deadline = Date.now() + START_MS; ; await new Promise((done) => setTimeout(done, 100))) {
-    if ((await fetch(`${address}/api/v1/ready`).catch(() => undefined))?.ok === true) break
-    if (child.exitCode !== null || Date.now() > deadline)
-      throw failure('service_unreachable', {
-        url: address,
-        reason: `it did not start; ${join(home, 'service.log')} says why: ${lastLine(join(home, 'service.log'))}`,
-      })
-  }
+  const isReady = async (): Promise<boolean> =>
+    (await fetch(`${address}/api/v1/ready`).catch(() => undefined))?.ok === true
+  await waitUntil(async () => child.exitCode !== null || (await isReady()), {
+    everyMs: 100,
+    withinMs: START_MS,
+  })
+  if (!(await isReady()))
+    throw failure('service_unreachable', {
+      url: address,
+      reason: `it did not start; ${join(home, 'service.log')} says why: ${lastLine(join(home, 'service.log'))}`,
+    })
   child.unref()
   return { address, pid: child.pid as number }
 }
@@ -115,6 +119,6 @@ async function end(pid: number): Promise<void> {
     } catch {
       return
     }
-    await new Promise((done) => setTimeout(done, 100))
+    await pause(100)
   }
 }

@@ -21,6 +21,7 @@ import {
 import { reconcile, type Ask, type Receipt } from '../sample/reconciliation.ts'
 import { homeFolder } from '../host/home-folder.ts'
 import { PACKAGE_ROOT } from '../host/package-root.ts'
+import { pause } from '../core/waiting.ts'
 
 const run = promisify(execFile)
 
@@ -189,7 +190,7 @@ async function killInTheMiddle(
     if (versionsOf(raw) > Math.max(before, 1) + (before === 0 ? 1 : 0) && pids.filter(killed).length > 0)
       return true
     if (look % 20 === 19 && ended(await show(ask, id))) return false
-    await new Promise((done) => setTimeout(done, 25))
+    await pause(25)
   }
 }
 
@@ -219,7 +220,7 @@ async function receiptOf(ask: Ask, id: string): Promise<Receipt> {
       throw failure('internal', {
         reason: `execution ${id} ${one.status}: ${one.reason?.message ?? 'no reason'}`,
       })
-    await new Promise((done) => setTimeout(done, 200))
+    await pause(200)
   }
 }
 

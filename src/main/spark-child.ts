@@ -7,7 +7,7 @@ import { createRangeEngine } from '../engines/spark/range.ts'
 import type { ChildSettings, SparkAddress, ToChild, ToSupervisor } from '../runner/protocol.ts'
 import { runRangeChild } from '../runner/range-child.ts'
 import { unpackHeads } from '../runner/range-task.ts'
-import { pause } from '../core/waiting.ts'
+import { retry, isTransient } from '../core/waiting.ts'
 import { mayArm } from './failpoint-once.ts'
 import type { RawTable } from '../operations/raw-table.ts'
 import { openSession, taskCommand } from '../operations/spark-engine.ts'
@@ -99,13 +99,14 @@ async function patiently<T>(
   signal: AbortSignal,
   action: () => Promise<T>,
 ): Promise<T> {
-  for (let wait = 100; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
-    try {
-      return await action()
-    } catch (error) {
-      if (!(error instanceof HeadraceError) || error.errorClass !== 'transient' || signal.aborted) throw error
-      parts.send({ type: 'trouble', code: error.code, message: error.message })
-      await pause(wait, signal)
-    }
-  }
+  return retry(action, {
+    mayPass: isTransient,
+    firstPauseMs: 100,
+    longestPauseMs: LONGEST_PAUSE_MS,
+    signal,
+    onFailure(error) {
+      const { code, message } = error as HeadraceError
+      parts.send({ type: 'trouble', code, message })
+    },
+  })
 }

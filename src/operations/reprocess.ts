@@ -6,7 +6,7 @@
  */
 import { join } from 'node:path'
 import type { ReprocessOptions } from './app.ts'
-import { HeadraceError, failure } from '../core/errors.ts'
+import { failure } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
 import { consumerMark, deletionMark, heldPartitions } from '../core/marks.ts'
 import type { RawSlice } from '../core/batch-engine.ts'
@@ -33,6 +33,7 @@ import { CONSUMER } from '../runner/batch-plan.ts'
 import { createRedecoder } from './redecode.ts'
 import { numberedRows, rowWindows } from './row-windows.ts'
 import { openStore } from './stores.ts'
+import { retry, hasCode } from '../core/waiting.ts'
 
 const DECODE_MEMORY = 512 * 1024 * 1024
 
@@ -211,20 +212,16 @@ async function swapProcessed(
   const { raw, made } = change
   if (dataset.processed.key.length === 0)
     return { version: null, adds: made.map(({ file }) => ({ ...file, dataChange: false })) }
-  for (let attempt = 1; ; attempt += 1) {
+  const swap = async (): Promise<{ version: number | null; adds: DataFile[] }> => {
     const { table } = await openProcessed(dataset, processedPath, raw.table)
     // Asked only now: decoding takes long, and what a batch has read meanwhile is published.
     const read = table.snapshot.marks.get(consumerMark(CONSUMER)) ?? -1
     const unread = await filesAfter(raw.table.store, read, await raw.table.refresh())
     // What is new to the batch stays new, what it has read does not come again.
     const adds = made.map(({ file, from }) => ({ ...file, dataChange: unread.has(from.path) }))
-    try {
-      return { version: await publishAnew(parts, { ...change, table, unread, adds }, result), adds }
-    } catch (error) {
-      if (!(error instanceof HeadraceError) || error.code !== 'marks_moved' || attempt === ATTEMPTS)
-        throw error
-    }
+    return { version: await publishAnew(parts, { ...change, table, unread, adds }, result), adds }
   }
+  return retry(swap, { mayPass: (error) => hasCode(error, 'marks_moved'), attempts: ATTEMPTS })
 }
 
 interface Swap extends Change {

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { App, UpkeepOptions } from './app.ts'
-import { HeadraceError, failure } from '../core/errors.ts'
+import { failure } from '../core/errors.ts'
 import type { TableColumn, TableSchema } from '../core/table-schema.ts'
 import type { CompactResult, DeleteResult, VacuumResult } from '../core/results.ts'
 import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
@@ -25,6 +25,7 @@ import { lockJob } from '../host/lock.ts'
 import { reprocess } from './reprocess.ts'
 import { consumerPositions, fenceBatches, type ConsumerPositions } from './raw-consumers.ts'
 import { openStore } from './stores.ts'
+import { retry, hasCode } from '../core/waiting.ts'
 
 type UpkeepApp = Pick<App, 'compact' | 'retain' | 'vacuum' | 'deleteRows' | 'reprocess'>
 type Zone = 'raw' | 'processed' | 'archive'
@@ -260,28 +261,20 @@ function deleteRows(
         dryRun: options.dryRun,
         nowMs: Date.now,
       }
-      const done = await patiently(() =>
+      const action = (): Promise<DeleteResult> =>
         deleteKeys({
           ...request,
           ...(zone === 'processed' ? fenceBatches(table) : { marks: {}, expect: {} }),
-        }),
-      )
+        })
+      const done = await retry(action, {
+        mayPass: (error) => hasCode(error, 'marks_moved'),
+        attempts: ATTEMPTS,
+      })
       results.push({ table: `${dataset.name}/${zone}`, ...done })
     }
     if (archive !== undefined && !options.dryRun) await followArchive(raw, archive, Date.now())
     return results
   })
-}
-
-async function patiently<T>(action: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await action()
-    } catch (error) {
-      if (!(error instanceof HeadraceError) || error.code !== 'marks_moved' || attempt === ATTEMPTS)
-        throw error
-    }
-  }
 }
 
 /** Checks keys against the table's columns: all name the same ones. */

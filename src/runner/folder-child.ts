@@ -212,7 +212,7 @@ async function rest(
 ): Promise<void> {
   await reportIfAsked(parts, state, writer)
   if (growing === 0 && !state.reported) parts.send({ type: state.next === state.start ? 'idle' : 'all-read' })
-  await pause(parts.pollMs, undefined, state)
+  await pause(parts.pollMs, { sleeper: state })
 }
 
 async function reportIfAsked(parts: FolderParts, state: FolderState, writer: BatchWriter): Promise<void> {

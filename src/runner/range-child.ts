@@ -113,8 +113,8 @@ async function loop(
       Object.assign(state, { cut: false, ready: undefined, reported: batch.ranges.length > 0 })
       announced = false
       parts.send({ type: 'prepared', batch })
-    } else if (state.ready !== undefined || waiting === 0) await pause(POLL_MS, undefined, state)
-    else await pause(20, undefined, state)
+    } else if (state.ready !== undefined || waiting === 0) await pause(POLL_MS, { sleeper: state })
+    else await pause(20, { sleeper: state })
   }
 }
 

@@ -167,7 +167,7 @@ async function loop(
     if (mustWait(state, writer.stagedBytes, until)) {
       if (!boundSaid && !state.reported && hasProgress(state))
         parts.send({ type: 'all-read', bound: (boundSaid = true) })
-      await pause(POLL_MS, undefined, state)
+      await pause(POLL_MS, { sleeper: state })
       continue
     }
     reading ??= startRead(reader, messages)

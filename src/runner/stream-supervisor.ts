@@ -207,7 +207,7 @@ const LONG_LIFE_MS = 300_000
 
 async function act(options: SupervisorOptions, state: State, verdict: Verdict): Promise<void> {
   if (verdict.stop !== undefined) state.fatal = verdict.stop
-  else if (verdict.pauseMs > 0) await pause(verdict.pauseMs, options.signal)
+  else if (verdict.pauseMs > 0) await pause(verdict.pauseMs, { signal: options.signal })
 }
 
 /** Waits one interval (or until a stop), then asks the children that have something for their batches. */
@@ -219,7 +219,7 @@ async function waitForWork(options: SupervisorOptions, state: State, stopping: b
         state.nextCutMs === undefined ? options.commitIntervalMs : state.nextCutMs - options.nowMs(),
       )
   if (wait > 0 && !state.hurry && !state.slots.some((slot) => slot.child?.ended))
-    await pause(wait, options.signal, state)
+    await pause(wait, { signal: options.signal, sleeper: state })
   state.hurry = false
   state.nextCutMs = options.nowMs() + options.commitIntervalMs
   const asked = state.slots

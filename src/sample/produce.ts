@@ -5,6 +5,7 @@
 import type { MessageSink } from '../core/message-sink.ts'
 import { sampleMessage, type MessageKind, type SampleMessage } from './library.ts'
 import type { Journal } from './journal.ts'
+import { pause } from '../core/waiting.ts'
 
 export interface ProduceOptions {
   journal: Journal
@@ -85,5 +86,5 @@ async function keepRate(options: ProduceOptions, started: number, sent: number):
   if (options.ratePerSecond === 0) return
   const due = started + (sent / options.ratePerSecond) * 1000
   const wait = due - options.nowMs()
-  if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+  if (wait > 0) await pause(wait)
 }

@@ -4,6 +4,7 @@
  */
 import { sql } from 'kysely'
 import type { Db, Tx } from './database.ts'
+import { pause } from '../core/waiting.ts'
 
 export interface NewEvent {
   tenantId: string | null
@@ -138,7 +139,7 @@ export function createEventHorizon(
   return async () => {
     const wanted = await look()
     for (const end = nowMs() + WAIT.mostMs; settled < wanted && nowMs() < end; await look())
-      await new Promise((done) => setTimeout(done, WAIT.stepMs))
+      await pause(WAIT.stepMs)
     return settled
   }
 }

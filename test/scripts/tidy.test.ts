@@ -50,6 +50,13 @@ test.each([
   ['an enum', 'src/core/a.ts', 'enum A { B }\n', 'call'],
   ['the clock outside main', 'src/runner/a.ts', 'const now = Date.now()\n', 'call'],
   ['printing past the output', 'src/cli/a.ts', "console.log('x')\n", 'call'],
+  ['a pause of its own', 'src/runner/a.ts', 'await new Promise((done) => setTimeout(done, 50))\n', 'call'],
+  [
+    'a pause of the platform',
+    'src/runner/a.ts',
+    "import { setTimeout } from 'node:timers/promises'\n",
+    'call',
+  ],
   ['a lone test', 'test/a.test.ts', `test${'.only'}('x', () => {})\n`, 'call'],
   ['a long file', 'src/core/a.ts', 'const a = 1\n'.repeat(400), 'file-length'],
   ['a wide line of code', 'src/core/a.ts', `const a = [${'1, '.repeat(40)}1]\n`, 'width'],

@@ -293,11 +293,13 @@ test('a stream ends while the answer to a roll is lost: what that roll entered i
     ahead: estimateOf(4, 15),
     entered: { cpuMicros: 0n, memoryByteMs: 0 },
     last: null,
-    trying: {
-      used: { cpuMicros: 100_000_000n, memoryGbSeconds: 5n },
-      measured: { cpuMicros: 100_000_000n, memoryByteMs: 5_000 * 1024 ** 3 },
+    entry: {
+      name: 'unanswered',
+      use: {
+        used: { cpuMicros: 100_000_000n, memoryGbSeconds: 5n },
+        measured: { cpuMicros: 100_000_000n, memoryByteMs: 5_000 * 1024 ** 3 },
+      },
     },
-    busy: false,
   }
   const running = {
     claimed,
@@ -306,7 +308,7 @@ test('a stream ends while the answer to a roll is lost: what that roll entered i
     rolling,
     held: estimateOf(4, 15),
     limits: { overage: 'stop' },
-    stopFor: undefined,
+    state: { name: 'running' },
   } as unknown as Running
   clock.ms += 600_000
   await expect(settleRoll(losing, running, rolling)).rejects.toMatchObject({ code: 'database_unreachable' })

@@ -18,8 +18,8 @@ test('a stream that does not end when it is told to is ended within 30 s of the 
   // A stream's process sits in the middle of a system call and hears nothing.
   process.kill(child.pid as number, 'SIGSTOP')
   const begun = performance.now()
-  const one = { child, rolling: {}, stopFor: undefined, result: undefined } as unknown as Running
-  stop(one, 'cancelled')
+  const run = { child, rolling: {}, state: { name: 'running' } } as unknown as Running
+  stop(run, 'cancelled')
   const [, signal] = await once(child, 'exit')
   expect(signal).toBe('SIGKILL')
   expect(performance.now() - begun).toBeLessThan(30_000 - HEARD_MS)

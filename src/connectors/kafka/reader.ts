@@ -3,7 +3,7 @@
  * messages are decoded, so that the network works while we do. Each broker's answer counts for itself: one
  * that dies, or says nothing, takes along what it leads and nothing else.
  */
-import { setTimeout } from 'node:timers/promises'
+import { pause } from '../../core/waiting.ts'
 import { failure, type HeadraceError } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
 import { clearMessages, type Messages } from '../../core/messages.ts'
@@ -114,7 +114,7 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
       if (info !== undefined) send(info, waitMs)
       const left = unread().map((one) => (resting.get(one)?.untilMs ?? 0) - performance.now())
       const pauses = left.filter((one) => one > 0)
-      const wake = pauses.length === 0 ? [] : [setTimeout(Math.min(...pauses))]
+      const wake = pauses.length === 0 ? [] : [pause(Math.min(...pauses))]
       await Promise.race([...[...flights.values()].map((one) => one.done), ...wake])
       const answers = await landed()
       if (answers.length > 0) return answers
@@ -136,7 +136,7 @@ export function createKafkaReader(options: ReaderOptions): MessageReader {
       if (served.size > 0 && !closed && leaders.last !== undefined) send(leaders.last, waitMs)
       clearMessages(messages)
       for (const answer of answers) decode(messages, answer, from.get(answer.partition) as number)
-      if (corrupt.size > 0) await setTimeout(CORRUPT_PAUSE_MS)
+      if (corrupt.size > 0) await pause(CORRUPT_PAUSE_MS)
       return {
         positions: [...next].map(([partition, offset]) => ({ partition, next: offset })),
         ends: answers.map((answer) => ({ partition: answer.partition, end: answer.end })),

@@ -6,6 +6,10 @@ import type { Acknowledged, MessageSink } from '../../core/message-sink.ts'
 import type { KafkaSourceSpec } from '../../dataset/declaration.ts'
 import { createKafkaClient } from './client.ts'
 import { kafkaError } from './errors.ts'
+import { waitUntil } from '../../core/waiting.ts'
+
+/** A topic that was just created has leaders within so long, or something is wrong. */
+const LEADERS_MS = 5_000
 
 export interface SinkOptions {
   spec: KafkaSourceSpec
@@ -101,12 +105,13 @@ export async function ensureTopic(options: Pick<SinkOptions, 'spec' | 'partition
     } finally {
       await admin.close()
     }
-    for (let attempt = 0; attempt < 50; attempt += 1) {
+    let partitions = 0
+    const hasLeaders = async (): Promise<boolean> => {
       const made = await client.topic(options.spec.topic).catch(() => undefined)
-      if (made !== undefined && [...made.leaders.values()].every((leader) => leader >= 0))
-        return made.leaders.size
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      partitions = made?.leaders.size ?? 0
+      return made !== undefined && [...made.leaders.values()].every((leader) => leader >= 0)
     }
+    if (await waitUntil(hasLeaders, { everyMs: 100, withinMs: LEADERS_MS })) return partitions
     throw failure('broker_unreachable', {
       brokers: options.spec.brokers.join(','),
       reason: `topic ${options.spec.topic} was created and has no leader yet`,

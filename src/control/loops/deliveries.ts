@@ -3,7 +3,7 @@
  * event's, so that a receiver can tell a second time), signed when the webhook has a secret. A receiver that
  * fails is tried again with growing pauses.
  */
-import { setTimeout } from 'node:timers/promises'
+import { pause } from '../../core/waiting.ts'
 import { sql, type RawBuilder } from 'kysely'
 import { failure, reasonOf } from '../../core/errors.ts'
 import { eventsAfter } from '../../state/events.ts'
@@ -64,7 +64,7 @@ export function createDeliveries(context: Context, failed: (error: unknown) => v
       stopping.abort()
       await looking?.catch(() => undefined)
       // A mail cannot be broken off: its server may take its time.
-      await Promise.race([Promise.all(busy.values()), setTimeout(DELIVERY.stopMs, undefined, { ref: false })])
+      await Promise.race([Promise.all(busy.values()), pause(DELIVERY.stopMs, { keepsProcess: false })])
     },
   }
 }

@@ -9,7 +9,7 @@ import { entryOf } from '../../host/package-root.ts'
 import type { Context } from '../context.ts'
 import { EXECUTION_MARK } from '../../net/dial.ts'
 import { memoryBytesOf, orderOf, workOf, type Order } from './execution-work.ts'
-import type { Running } from './running-execution.ts'
+import { hear, type Running } from './running-execution.ts'
 import { rollingOf } from './stream-slots.ts'
 import { keepStorage } from '../tenant-storage.ts'
 import type { FromChild, ToExecution } from '../../executions/work.ts'
@@ -36,31 +36,25 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   await keepStorage(context.storage, quota, claimed.tenant_id)
   const work = await workOf(context, claimed, order)
   const child = forkChild(context.home, claimed.execution_id)
-  const running: Running = {
+  const run: Running = {
     claimed,
     child,
+    state: { name: 'running' },
     startedMs: performance.now(),
     cpuMicros: 0n,
     memoryByteMs: 0,
     measuredMs: performance.now(),
     peakBytes: 0,
     progress: undefined,
-    result: undefined,
-    stopFor: undefined,
-    held: order.holds.reduce((sum, one) => sum + BigInt(one.amount), 0n),
+    held: order.holds.reduce((sum, { amount }) => sum + BigInt(amount), 0n),
     rolling: order.streams ? rollingOf(context, claimed) : undefined,
     worstFreshnessMs: 0,
     limits: runLimits(claimed, order, quota),
     ended: new Promise((done) => (child.once('exit', () => done()), child.once('error', () => done()))),
   }
-  child.on('message', (message: FromChild) => {
-    if (message.type === 'progress') running.progress = message
-    else running.result = message
-    if (message.type === 'progress')
-      running.worstFreshnessMs = Math.max(running.worstFreshnessMs, message.freshnessMs ?? 0)
-  })
+  child.on('message', (message: FromChild) => hear(run, message))
   child.send({ type: 'run', work } satisfies ToExecution, () => undefined)
-  return running
+  return run
 }
 
 /** What it writes goes into the execution's log. */

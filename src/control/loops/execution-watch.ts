@@ -8,46 +8,41 @@ import { reachedParams } from '../../core/service/tenant-limits.ts'
 import { extendHold } from '../../state/runs/longer-holds.ts'
 import type { Context } from '../context.ts'
 import { measure } from '../../host/process-meter.ts'
-import { mib, stop, unentered, type Running } from './running-execution.ts'
+import { isEntering, mib, stop, stopCauseOf, unentered, type Running } from './running-execution.ts'
 import { rollOn } from './stream-slots.ts'
 import { keepStorage } from '../tenant-storage.ts'
 import { boundLog } from '../execution-logs.ts'
 
 /** Measures, and ends what takes more than it may. */
-export function watch(context: Context, one: Running): void {
-  const measured = one.child.pid === undefined ? undefined : measure(one.child.pid)
+export function watch(context: Context, run: Running): void {
+  const measured = run.child.pid === undefined ? undefined : measure(run.child.pid)
   const at = performance.now()
   if (measured !== undefined) {
-    if (measured.cpuMicros > one.cpuMicros) one.cpuMicros = measured.cpuMicros
-    one.memoryByteMs += measured.memoryBytes * (at - one.measuredMs)
-    one.peakBytes = Math.max(one.peakBytes, measured.memoryBytes)
-    if (measured.memoryBytes > one.limits.memoryBytes)
-      stop(one, {
+    if (measured.cpuMicros > run.cpuMicros) run.cpuMicros = measured.cpuMicros
+    run.memoryByteMs += measured.memoryBytes * (at - run.measuredMs)
+    run.peakBytes = Math.max(run.peakBytes, measured.memoryBytes)
+    if (measured.memoryBytes > run.limits.memoryBytes)
+      stop(run, {
         code: 'execution_memory_exceeded',
-        params: { used: mib(measured.memoryBytes), limit: mib(one.limits.memoryBytes) },
+        params: { used: mib(measured.memoryBytes), limit: mib(run.limits.memoryBytes) },
       })
   }
-  one.measuredMs = at
-  if (at - one.startedMs > one.limits.runtimeMs)
-    stop(one, { code: 'runtime_exceeded', params: { minutes: Math.round(one.limits.runtimeMs / 60_000) } })
-  if (one.rolling !== undefined && at >= one.rolling.atMs && one.stopFor === undefined)
-    void rollOn(context, one, one.rolling)
-  else if (
-    one.claimed.namespace === SHARED &&
-    unentered(one).cpuMicros > one.held &&
-    one.stopFor === undefined &&
-    one.rolling?.busy !== true
-  )
-    void outran(context, one)
+  run.measuredMs = at
+  if (at - run.startedMs > run.limits.runtimeMs)
+    stop(run, { code: 'runtime_exceeded', params: { minutes: Math.round(run.limits.runtimeMs / 60_000) } })
+  if (stopCauseOf(run) !== undefined) return
+  if (run.rolling !== undefined && at >= run.rolling.atMs) void rollOn(context, run, run.rolling)
+  else if (run.claimed.namespace === SHARED && unentered(run).cpuMicros > run.held && !isEntering(run))
+    void holdMore(context, run)
 }
 
-/** Bounds what one writes: its log, and its tenant's folder. */
-export async function watchDisk({ home, storage }: Context, one: Running): Promise<void> {
-  const { execution_id: id, tenant_id: tenantId } = one.claimed
-  const { quota } = one.limits
+/** Bounds what a run writes: its log, and its tenant's folder. */
+export async function watchDisk({ home, storage }: Context, run: Running): Promise<void> {
+  const { execution_id: id, tenant_id: tenantId } = run.claimed
+  const { quota } = run.limits
   await boundLog(home, id, quota)
   await keepStorage(storage, quota, tenantId).catch(() =>
-    stop(one, { code: 'limit_reached', params: reachedParams(quota, 'storage_gb') }),
+    stop(run, { code: 'limit_reached', params: reachedParams(quota, 'storage_gb') }),
   )
 }
 
@@ -55,15 +50,15 @@ export async function watchDisk({ home, storage }: Context, one: Running): Promi
  * Holds a tenth of the estimate more (ten core-minutes at least); when nothing is left, it stops or runs into
  * debt, as the tenant chose.
  */
-async function outran(context: Context, one: Running): Promise<void> {
-  const step = [estimateOf(1, 10), one.held / 10n].reduce((most, amount) => (amount > most ? amount : most))
-  const before = one.held
+async function holdMore(context: Context, run: Running): Promise<void> {
+  const step = [estimateOf(1, 10), run.held / 10n].reduce((most, amount) => (amount > most ? amount : most))
+  const before = run.held
   // Counted at once, so that the next measure does not ask a second time.
-  one.held += step
-  const { execution_id: executionId, generation } = one.claimed
+  run.held += step
+  const { execution_id: executionId, generation } = run.claimed
   const more = await context.gate
     .transact((tx) => extendHold(tx, { executionId, generation, amount: step, now: context.now() }))
     .catch(() => true)
-  if (!more && one.limits.overage === 'stop')
-    stop(one, { code: 'hold_exhausted', params: { held: Number(before / 3_600_000n) / 1_000 } })
+  if (!more && run.limits.overage === 'stop')
+    stop(run, { code: 'hold_exhausted', params: { held: Number(before / 3_600_000n) / 1_000 } })
 }

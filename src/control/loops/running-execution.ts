@@ -1,16 +1,32 @@
-/** An execution whose process runs: what is known of it, what it used, and how it is told to end. */
+/** An execution whose process runs: where it stands, what it used, and how it is told to end. */
 import type { ChildProcess } from 'node:child_process'
 import type { CpuMicros } from '../../core/service/amounts.ts'
 import type { TenantLimits } from '../../core/service/tenant-limits.ts'
+import type { FromChild, ToExecution } from '../../executions/work.ts'
 import type { ServiceReason } from '../../scheduling/reasons.ts'
 import type { Claimed } from '../../state/runs/claim.ts'
 import type { Used } from '../../state/runs/consumption.ts'
 import type { StopAsked } from '../../state/runs/heartbeat.ts'
-import type { FromChild, ToExecution } from '../../executions/work.ts'
+
+/** The last message of a run's process: how it ended. */
+export type RunReport = Exclude<FromChild, { type: 'progress' }>
+
+/** Why a run is told to end: it took too much, somebody asked for it, or this runner itself ends. */
+export type StopCause = ServiceReason | StopAsked | 'handover'
+
+/**
+ * Where a run stands, as its runner knows it. It goes from `running` to `stopping`, to `reported`, or to both
+ * in this order. A process that exits without a report died.
+ */
+export type RunState =
+  | { name: 'running' }
+  | { name: 'stopping'; cause: StopCause }
+  | { name: 'reported'; report: RunReport; cause: StopCause | undefined }
 
 export interface Running {
   claimed: Claimed
   child: ChildProcess
+  state: RunState
   startedMs: number
   /** The most seen: it never goes back when a child of the child ends. */
   cpuMicros: bigint
@@ -18,10 +34,8 @@ export interface Running {
   measuredMs: number
   peakBytes: number
   progress: Extract<FromChild, { type: 'progress' }> | undefined
-  result: Exclude<FromChild, { type: 'progress' }> | undefined
-  stopFor: ServiceReason | StopAsked | 'handover' | undefined
   held: CpuMicros
-  /** Of a stream: when it holds the next slot, and what was entered until the last time. */
+  /** Only a stream has them. */
   rolling: Rolling | undefined
   worstFreshnessMs: number
   limits: {
@@ -34,15 +48,34 @@ export interface Running {
   ended: Promise<void>
 }
 
+interface Measured {
+  cpuMicros: bigint
+  memoryByteMs: number
+}
+
+/** What a stream used, on its way into the ledger. */
+export interface SlotUse {
+  used: Used
+  measured: Measured
+}
+
+/**
+ * Whether a stream's use is being entered. After an answer that was lost, the next attempt enters the same
+ * use again, so that it counts once.
+ */
+export type SlotEntry =
+  | { name: 'none' }
+  | { name: 'entering'; use: SlotUse }
+  | { name: 'unanswered'; use: SlotUse }
+
+/** The slots of a stream: when it holds the next one, and what was entered until the last one. */
 export interface Rolling {
   /** Monotonic. */
   atMs: number
   ahead: CpuMicros
-  entered: { cpuMicros: bigint; memoryByteMs: number }
+  entered: Measured
   last: Date | null
-  /** What a try entered whose answer was lost: the next one says the same. */
-  trying: { used: Used; measured: Rolling['entered'] } | undefined
-  busy: boolean
+  entry: SlotEntry
 }
 
 /**
@@ -51,29 +84,45 @@ export interface Rolling {
  */
 const STOP_MS = 25_000
 
+export const stopCauseOf = ({ state }: Pick<Running, 'state'>): StopCause | undefined =>
+  state.name === 'running' ? undefined : state.cause
+
+export const reportOf = ({ state }: Pick<Running, 'state'>): RunReport | undefined =>
+  state.name === 'reported' ? state.report : undefined
+
+export const isEntering = ({ rolling }: Pick<Running, 'rolling'>): boolean =>
+  rolling?.entry.name === 'entering'
+
 /** What it used since use was last entered: all of it, unless it is a stream. */
-export function unentered(one: Running): Used {
-  const entered = one.rolling?.entered ?? { cpuMicros: 0n, memoryByteMs: 0 }
+export function unentered(run: Running): Used {
+  const entered = run.rolling?.entered ?? { cpuMicros: 0n, memoryByteMs: 0 }
   return {
-    cpuMicros: one.cpuMicros - entered.cpuMicros,
-    memoryGbSeconds: BigInt(Math.ceil((one.memoryByteMs - entered.memoryByteMs) / 1_000 / 1024 ** 3)),
+    cpuMicros: run.cpuMicros - entered.cpuMicros,
+    memoryGbSeconds: BigInt(Math.ceil((run.memoryByteMs - entered.memoryByteMs) / 1_000 / 1024 ** 3)),
   }
 }
 
+/** Takes what the process says. */
+export function hear(run: Running, message: FromChild): void {
+  if (message.type === 'progress') {
+    run.progress = message
+    run.worstFreshnessMs = Math.max(run.worstFreshnessMs, message.freshnessMs ?? 0)
+  } else run.state = { name: 'reported', report: message, cause: stopCauseOf(run) }
+}
+
 /** Ends it: a stream after a commit, anything else, and a stream that takes too much, at once. */
-export function stop(one: Running, why: Running['stopFor']): void {
-  if (one.stopFor !== undefined || one.result !== undefined) return
-  one.stopFor = why
-  if (
-    one.rolling === undefined ||
-    why === 'lost' ||
-    (typeof why === 'object' && why.code === 'execution_memory_exceeded')
-  ) {
-    one.child.kill('SIGKILL')
+export function stop(run: Running, cause: StopCause): void {
+  if (run.state.name !== 'running') return
+  run.state = { name: 'stopping', cause }
+  if (run.rolling === undefined || endsAtOnce(cause)) {
+    run.child.kill('SIGKILL')
     return
   }
-  one.child.send({ type: 'stop' } satisfies ToExecution, () => undefined)
-  setTimeout(() => one.child.kill('SIGKILL'), STOP_MS).unref()
+  run.child.send({ type: 'stop' } satisfies ToExecution, () => undefined)
+  setTimeout(() => run.child.kill('SIGKILL'), STOP_MS).unref()
 }
+
+const endsAtOnce = (cause: StopCause): boolean =>
+  cause === 'lost' || (typeof cause === 'object' && cause.code === 'execution_memory_exceeded')
 
 export const mib = (bytes: number): number => Math.round(bytes / 1024 / 1024)

@@ -26,6 +26,7 @@ import { roomInQueue } from '../tenant-quota.ts'
 import { nextTick } from '../ticks.ts'
 import { warn } from '../../state/warnings.ts'
 import { createDeliveries } from './deliveries.ts'
+import { type Sleeper, pause } from '../../core/waiting.ts'
 
 export interface Loop {
   /** Does the next round now. */
@@ -219,23 +220,19 @@ export function startLoop(
   end: () => Promise<void> = async () => undefined,
 ): Loop {
   let stopped = false
-  let wake = (): void => undefined
+  const sleeper: Sleeper = { wake: () => undefined }
   const running = (async () => {
     while (!stopped) {
       await round().catch(failed)
-      await new Promise<void>((done) => {
-        const timer = setTimeout(done, everyMs)
-        wake = () => (clearTimeout(timer), done())
-        if (stopped) wake()
-      })
+      if (!stopped) await pause(everyMs, { sleeper })
     }
     await end().catch(() => undefined)
   })()
   return {
-    wake: () => wake(),
+    wake: () => sleeper.wake(),
     async stop() {
       stopped = true
-      wake()
+      sleeper.wake()
       await running
     },
   }

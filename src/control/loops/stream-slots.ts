@@ -4,7 +4,14 @@ import { failure } from '../../core/errors.ts'
 import type { Claimed } from '../../state/runs/claim.ts'
 import { roll } from '../../state/runs/longer-holds.ts'
 import type { Context } from '../context.ts'
-import { stop, unentered, type Rolling, type Running } from './running-execution.ts'
+import {
+  stop,
+  stopCauseOf,
+  unentered,
+  type Rolling,
+  type Running,
+  type SlotUse,
+} from './running-execution.ts'
 
 /** As it begins: the first slot is held with its claim. */
 export function rollingOf({ now, slots }: Context, claimed: Claimed): Rolling {
@@ -14,8 +21,7 @@ export function rollingOf({ now, slots }: Context, claimed: Claimed): Rolling {
     ahead: estimateOf(claimed.cpu_cores, slots.slotMinutes),
     entered: { cpuMicros: 0n, memoryByteMs: 0 },
     last: null,
-    trying: undefined,
-    busy: false,
+    entry: { name: 'none' },
   }
 }
 
@@ -23,37 +29,49 @@ export function rollingOf({ now, slots }: Context, claimed: Claimed): Rolling {
  * A stream settles the last slot and holds the next. With nothing left to hold it stops after a commit, or
  * runs into debt, as the tenant chose.
  */
-export async function rollOn(context: Context, one: Running, rolling: Rolling): Promise<void> {
-  if (rolling.busy) return
-  rolling.busy = true
-  const { execution_id: executionId, generation } = one.claimed
-  const trying = (rolling.trying ??= {
-    used: unentered(one),
-    measured: { cpuMicros: one.cpuMicros, memoryByteMs: one.memoryByteMs },
-  })
-  try {
-    const rolled = await context.gate.transact((tx) =>
-      roll(tx, {
-        executionId,
-        generation,
-        used: trying.used,
-        ahead: rolling.ahead,
-        last: rolling.last,
-        now: context.now(),
-      }),
-    )
-    if (rolled === undefined) return stop(one, 'lost')
-    const before = one.held
-    Object.assign(rolling, { entered: trying.measured, last: rolled.at, trying: undefined })
-    rolling.atMs += context.slots.slotMinutes * 60_000
-    one.held = rolled.held
-    if (rolled.held === 0n && one.limits.overage === 'stop')
-      stop(one, { code: 'hold_exhausted', params: { held: Number(before / 3_600_000n) / 1_000 } })
-  } catch {
+export async function rollOn(context: Context, run: Running, rolling: Rolling): Promise<void> {
+  const { entry } = rolling
+  if (entry.name === 'entering') return
+  const use: SlotUse =
+    entry.name === 'unanswered'
+      ? entry.use
+      : {
+          used: unentered(run),
+          measured: { cpuMicros: run.cpuMicros, memoryByteMs: run.memoryByteMs },
+        }
+  rolling.entry = { name: 'entering', use }
+  const rolled = await enter(context, run, rolling, use)
+  if (rolled === 'unanswered') {
     // The database is away: what was used is entered when it is back; the lease says whether that is in time.
+    rolling.entry = { name: 'unanswered', use }
     rolling.atMs = performance.now() + 1_000
-  } finally {
-    rolling.busy = false
+    return
+  }
+  if (rolled === 'lost') {
+    rolling.entry = { name: 'unanswered', use }
+    return stop(run, 'lost')
+  }
+  const before = run.held
+  Object.assign(rolling, { entered: use.measured, last: rolled.at, entry: { name: 'none' } })
+  rolling.atMs += context.slots.slotMinutes * 60_000
+  run.held = rolled.held
+  if (rolled.held === 0n && run.limits.overage === 'stop')
+    stop(run, { code: 'hold_exhausted', params: { held: Number(before / 3_600_000n) / 1_000 } })
+}
+
+async function enter(
+  context: Context,
+  run: Running,
+  rolling: Rolling,
+  { used }: SlotUse,
+): Promise<{ held: bigint; at: Date } | 'lost' | 'unanswered'> {
+  const { execution_id: executionId, generation } = run.claimed
+  const { ahead, last } = rolling
+  const slot = { executionId, generation, used, ahead, last, now: context.now() }
+  try {
+    return (await context.gate.transact((tx) => roll(tx, slot))) ?? 'lost'
+  } catch {
+    return 'unanswered'
   }
 }
 
@@ -61,8 +79,8 @@ export async function rollOn(context: Context, one: Running, rolling: Rolling): 
  * What a roll entered whose answer was lost is known before anything else is entered: it would be counted
  * twice. Throws while the database is away.
  */
-export async function settleRoll(context: Context, one: Running, rolling: Rolling): Promise<void> {
-  if (rolling.trying !== undefined) await rollOn(context, one, rolling)
-  if (rolling.trying !== undefined && one.stopFor !== 'lost')
+export async function settleRoll(context: Context, run: Running, rolling: Rolling): Promise<void> {
+  if (rolling.entry.name === 'unanswered') await rollOn(context, run, rolling)
+  if (rolling.entry.name === 'unanswered' && stopCauseOf(run) !== 'lost')
     throw failure('database_unreachable', { address: 'its address', reason: 'a slot could not be settled' })
 }

@@ -20,6 +20,7 @@ import {
   type SparkService,
   type StageProgress,
 } from './protocol.ts'
+import { retry, type Pauses, backoff } from '../../core/waiting.ts'
 
 export interface SparkOptions {
   /** `host:port`. */
@@ -166,15 +167,12 @@ async function unary<Response>(
         (error, response) => (error === null ? done(response as Response) : failed(error)),
       ),
     )
-  const pause = pauses(retryMs)
-  for (;;) {
-    try {
-      const response = await once()
-      observe(wire, (response as { server_side_session_id?: string }).server_side_session_id)
-      return response
-    } catch (error) {
-      if (!isUnavailable(error) || !(await pause())) throw sparkError(error, wire.options.address, action)
-    }
+  try {
+    const response = await retry(once, { mayPass: isUnavailable, ...pausesOf(retryMs) })
+    observe(wire, (response as { server_side_session_id?: string }).server_side_session_id)
+    return response
+  } catch (error) {
+    throw sparkError(error, wire.options.address, action)
   }
 }
 
@@ -186,17 +184,12 @@ function observe(wire: Wire, id: string | undefined): void {
   if (id) wire.head.client_observed_server_side_session_id = id
 }
 
-/** Waits a little longer each time; false when the time is over. */
-function pauses(totalMs: number): () => Promise<boolean> {
-  const end = Date.now() + totalMs
-  let next = FIRST_PAUSE_MS
-  return async () => {
-    if (Date.now() + next > end) return false
-    await new Promise((resolve) => setTimeout(resolve, next))
-    next = Math.min(next * 2, LONGEST_PAUSE_MS)
-    return true
-  }
-}
+/** A server that does not answer is asked again, a little later each time, for so long. */
+const pausesOf = (withinMs: number): Pauses => ({
+  withinMs,
+  firstPauseMs: FIRST_PAUSE_MS,
+  longestPauseMs: LONGEST_PAUSE_MS,
+})
 
 /**
  * The responses of a plan, each once, whatever happens to the connection. The end of a stream is not the end:
@@ -222,7 +215,7 @@ async function* responses(
     leaving = setTimeout(() => stream.cancel(), INTERRUPT_MS)
   }
   execution.signal?.addEventListener('abort', onAbort, { once: true })
-  let pause = pauses(wire.options.retryMs)
+  let pause = backoff(pausesOf(wire.options.retryMs))
   let stream = start(wire, operation)
   try {
     for (;;) {
@@ -231,7 +224,7 @@ async function* responses(
           observe(wire, response.server_side_session_id)
           operation.last = response.response_id
           operation.received += 1
-          pause = pauses(wire.options.retryMs)
+          pause = backoff(pausesOf(wire.options.retryMs))
           if (response.result_complete) return
           if (response.execution_progress) execution.onProgress?.(response.execution_progress.stages)
           else yield response

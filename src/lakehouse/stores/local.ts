@@ -21,6 +21,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { failure, storageFailure } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
 import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
+import { retry } from '../../core/waiting.ts'
 
 const TEMPORARY = '.tmp-'
 
@@ -129,15 +130,14 @@ const VANISHED = ['ENOENT', 'ENOTDIR']
  * nobody can remove it: rmdir(2) refuses.
  */
 async function inFolder<T>(path: string, create: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await mkdir(dirname(path), { recursive: true })
-      return await create()
-    } catch (error) {
-      if (!VANISHED.includes((error as NodeJS.ErrnoException).code ?? '') || attempt === FOLDER_ATTEMPTS)
-        throw error
-    }
+  const makeBoth = async (): Promise<T> => {
+    await mkdir(dirname(path), { recursive: true })
+    return create()
   }
+  return retry(makeBoth, {
+    mayPass: (error) => VANISHED.includes((error as NodeJS.ErrnoException).code ?? ''),
+    attempts: FOLDER_ATTEMPTS,
+  })
 }
 
 /**

@@ -6,22 +6,21 @@ import { DeleteObjectCommand } from '@aws-sdk/client-s3'
 import { randomUUID } from 'node:crypto'
 import { failure } from '../../core/errors.ts'
 import { ATTEMPTS, statusOf, type Bucket } from './s3-bucket.ts'
+import { retry } from '../../core/waiting.ts'
 
 /** Names of objects that only try the server begin so. */
 export const PROBE = '_delta_log/.probe-'
 
 /** Sends what has the condition `If-None-Match: *`; false when the name is taken. */
 export async function unlessTaken(send: () => Promise<unknown>): Promise<boolean> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await send()
-      return true
-    } catch (error) {
-      if (isTaken(error)) return false
-      // Two conditional puts met, and neither is decided: who tries again finds the other's object, or gets
-      // through.
-      if (statusOf(error) !== 409 || attempt === ATTEMPTS) throw error
-    }
+  try {
+    // Two conditional puts met, and neither is decided: who tries again finds the other's object, or gets
+    // through.
+    await retry(send, { mayPass: (error) => statusOf(error) === 409, attempts: ATTEMPTS })
+    return true
+  } catch (error) {
+    if (isTaken(error)) return false
+    throw error
   }
 }
 

@@ -8,6 +8,7 @@ import { request as httpsRequest, type Agent as HttpsAgent } from 'node:https'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
+import { retry, hasCode } from '../../core/waiting.ts'
 
 export interface WebHdfsSpec {
   /** Address of the name node for Hadoop's own clients: `host:8020`. */
@@ -23,7 +24,7 @@ export interface WebHdfsSpec {
 }
 
 const ATTEMPTS = 6
-const FIRST_PAUSE_MS = 100
+const FIRST_PAUSE_MS = 200
 const TIMEOUT_MS = 60_000
 
 /** Bytes, or a file that is read anew at each attempt. */
@@ -58,22 +59,19 @@ export async function callOnce(spec: WebHdfsSpec, call: Call): Promise<Buffer> {
 
 /** Tries again while the cluster cannot be reached. */
 export async function again<T>(action: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await action()
-    } catch (error) {
-      if (attempt >= ATTEMPTS || !(error instanceof HeadraceError) || error.code !== 'store_unreachable')
-        throw error
-      await new Promise((resolve) => setTimeout(resolve, FIRST_PAUSE_MS * 2 ** attempt))
-    }
-  }
+  return retry(action, {
+    mayPass: (error) => hasCode(error, 'store_unreachable'),
+    attempts: ATTEMPTS,
+    firstPauseMs: FIRST_PAUSE_MS,
+    longestPauseMs: Infinity,
+  })
 }
 
 export async function orMissing<T>(action: () => Promise<T>): Promise<T | undefined> {
   try {
     return await action()
   } catch (error) {
-    if (error instanceof HeadraceError && error.code === 'path_not_found') return undefined
+    if (hasCode(error, 'path_not_found')) return undefined
     throw error
   }
 }
