@@ -6,8 +6,8 @@ import { failure } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import type { DataFile } from '../core/table-schema.ts'
 import { decodePath } from './actions.ts'
-import type { CommitRequest } from './commit-entry.ts'
 import { columnsOf, type Snapshot } from './snapshot.ts'
+import type { CommitRequest } from '../core/commit-request.ts'
 
 /** Throws what forbids that the request becomes the next entry after this state. */
 export async function checkCommit(

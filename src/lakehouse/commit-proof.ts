@@ -6,8 +6,9 @@ import { HeadraceError } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import { entryName, readEntry } from './actions.ts'
 import { loadTombstones } from './checkpoint.ts'
-import type { CommitRequest, NamedCommit } from './commit-entry.ts'
+import type { NamedCommit } from './commit-entry.ts'
 import { createLogReader, overtakenAt, type LogReader } from './log-reader.ts'
+import type { CommitRequest } from '../core/commit-request.ts'
 
 /**
  * Proves that the entry which was just created continues the log: whoever slept between the last look and the

@@ -12,14 +12,13 @@ import type { ObjectStore } from '../core/object-store.ts'
 import type { TableColumn, TableSchema } from '../core/table-schema.ts'
 import { entryName, writeEntry } from './actions.ts'
 import { checkCommit } from './commit-checks.ts'
-import { commitActions, creationActions, type CommitRequest } from './commit-entry.ts'
+import { commitActions, creationActions } from './commit-entry.ts'
 import { proveContinues } from './commit-proof.ts'
 import { isEntry, listLog, versionOf } from './log-files.ts'
 import { createLogReader, type LogReader } from './log-reader.ts'
 import { tidyLog } from './log-upkeep.ts'
 import { columnsOf, type Snapshot } from './snapshot.ts'
-
-export type { CommitRequest } from './commit-entry.ts'
+import type { CommitRequest } from '../core/commit-request.ts'
 
 export interface Table {
   readonly store: ObjectStore

@@ -1,4 +1,5 @@
 /** What the hourly batch is given: its tables, engine, keys and gate, behind ports. */
+import type { CommitRequest } from '../core/commit-request.ts'
 import type { BatchEngine, PublishedFile } from '../core/batch-engine.ts'
 import type { DataFile, TableColumn } from '../core/table-schema.ts'
 import type { Dataset } from '../dataset/declaration.ts'
@@ -29,17 +30,7 @@ export interface PublishedKeys {
 
 export interface BatchTable {
   readonly snapshot: { version: number; marks: ReadonlyMap<string, number> }
-  commit(
-    request: {
-      operation: string
-      adds: DataFile[]
-      removes: string[]
-      marks: Record<string, number>
-      expect: Record<string, number | undefined>
-      info?: Record<string, unknown>
-    },
-    nowMs: number,
-  ): Promise<number>
+  commit(request: CommitRequest, nowMs: number): Promise<number>
 }
 
 export interface BatchOptions {

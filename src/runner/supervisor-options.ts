@@ -1,6 +1,6 @@
 /** What a supervisor of a stream is given: the table, the source, who starts children and who is told. */
 import type { CommitEvent } from '../core/results.ts'
-import type { DataFile } from '../core/table-schema.ts'
+import type { CommitRequest } from '../core/commit-request.ts'
 import type { ChildProcess } from './child-handle.ts'
 import type { ChildSettings } from './protocol.ts'
 
@@ -8,19 +8,7 @@ import type { ChildSettings } from './protocol.ts'
 export interface StreamTable {
   readonly snapshot: { version: number; marks: ReadonlyMap<string, number> }
   refresh(): Promise<unknown>
-  commit(
-    request: {
-      id?: string
-      operation: string
-      adds: DataFile[]
-      removes: string[]
-      marks: Record<string, number>
-      counts?: Record<string, number>
-      expect: Record<string, number | undefined>
-      info?: Record<string, unknown>
-    },
-    nowMs: number,
-  ): Promise<number>
+  commit(request: CommitRequest, nowMs: number): Promise<number>
 }
 
 export interface StreamObserver {

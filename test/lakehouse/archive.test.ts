@@ -9,7 +9,8 @@ import { entryName } from '../../src/lakehouse/actions.ts'
 import { writeCheckpoint } from '../../src/lakehouse/checkpoint.ts'
 import { retain, undoUnfinished } from '../../src/lakehouse/retain.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
-import { openOrCreateTable, openTable, type CommitRequest, type Table } from '../../src/lakehouse/table.ts'
+import type { CommitRequest } from '../../src/core/commit-request.ts'
+import { openOrCreateTable, openTable, type Table } from '../../src/lakehouse/table.ts'
 
 const folders: string[] = []
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))

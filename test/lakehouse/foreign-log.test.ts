@@ -12,7 +12,8 @@ import { durationMs, loadTombstones, writeCheckpoint } from '../../src/lakehouse
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
 import { retain } from '../../src/lakehouse/retain.ts'
 import { columnsOf } from '../../src/lakehouse/snapshot.ts'
-import { openOrCreateTable, openTable, type CommitRequest, type Table } from '../../src/lakehouse/table.ts'
+import type { CommitRequest } from '../../src/core/commit-request.ts'
+import { openOrCreateTable, openTable, type Table } from '../../src/lakehouse/table.ts'
 
 const folders: string[] = []
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))

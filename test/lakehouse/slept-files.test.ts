@@ -7,7 +7,8 @@ import type { ObjectStore } from '../../src/core/object-store.ts'
 import { tableColumn, type DataFile } from '../../src/core/table-schema.ts'
 import { makePrivateFolder, placed } from '../../src/lakehouse/placement.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
-import { openOrCreateTable, openTable, type CommitRequest, type Table } from '../../src/lakehouse/table.ts'
+import type { CommitRequest } from '../../src/core/commit-request.ts'
+import { openOrCreateTable, openTable, type Table } from '../../src/lakehouse/table.ts'
 import { vacuum } from '../../src/lakehouse/vacuum.ts'
 
 const folders: string[] = []

@@ -6,13 +6,8 @@ import { dirname, join, resolve } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { tableColumn, type TableSchema } from '../../src/core/table-schema.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
-import {
-  openOrCreateTable,
-  openTable,
-  snapshotAt,
-  type CommitRequest,
-  type Table,
-} from '../../src/lakehouse/table.ts'
+import type { CommitRequest } from '../../src/core/commit-request.ts'
+import { openOrCreateTable, openTable, snapshotAt, type Table } from '../../src/lakehouse/table.ts'
 import { versionsAfter } from '../../src/lakehouse/versions.ts'
 
 const SCHEMA: TableSchema = {
