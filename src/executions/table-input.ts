@@ -12,8 +12,8 @@ import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { pause } from '../core/waiting.ts'
 import { promisify } from 'node:util'
-import type { MysqlConfig, MysqlCursor } from '../connectors/mysql/source.ts'
-import type { PostgresConfig, PostgresCursor } from '../connectors/postgres/source.ts'
+import type { MysqlCursor } from '../connectors/mysql/source.ts'
+import type { PostgresCursor } from '../connectors/postgres/source.ts'
 import {
   NULL_TEXT,
   type DatabaseLogin,
@@ -31,6 +31,8 @@ import { addPieces, createTableAside, writeRejects } from './table-aside.ts'
 import { openPartJournal, type DonePart, type PartJournal } from './part-journal.ts'
 import { limitOf, type Read, type Target } from './transfer-read.ts'
 import type { Work } from './work.ts'
+import type { MysqlConfig } from '../connectors/mysql/config.ts'
+import type { PostgresConfig } from '../connectors/postgres/config.ts'
 
 /** Connections to a tenant's database that one execution opens without being asked to. */
 const USUAL_LANES = 4

@@ -5,7 +5,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createFolder } from '../connectors/files/folder.ts'
+import { createFolder } from '../connectors/files/source.ts'
 import { createKafkaClient } from '../connectors/kafka/client.ts'
 import { thousandths } from '../core/service/amounts.ts'
 import { failure } from '../core/errors.ts'

@@ -1,5 +1,5 @@
 /** Wires the child of a stream job on Spark. */
-import { outOfRange } from '../connectors/kafka/reader.ts'
+import { outOfRange } from '../connectors/kafka/source.ts'
 import { createKafkaClient, type KafkaClient } from '../connectors/kafka/client.ts'
 import { HeadraceError, failure } from '../core/errors.ts'
 import type { CommittedFiles, StageEngine } from '../core/engine.ts'

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createKafkaClient } from '../connectors/kafka/client.ts'
-import { createKafkaReader } from '../connectors/kafka/reader.ts'
+import { createKafkaReader } from '../connectors/kafka/source.ts'
 import type { CommittedFiles } from '../core/engine.ts'
 import { failure, reasonOf } from '../core/errors.ts'
 import { armFailpoint, armTrap } from '../core/failpoint.ts'

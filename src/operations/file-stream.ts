@@ -2,7 +2,7 @@
 import { failure } from '../core/errors.ts'
 import { sourceMark } from '../core/marks.ts'
 import type { StreamSummary } from '../core/results.ts'
-import { createFolder } from '../connectors/files/folder.ts'
+import { createFolder } from '../connectors/files/source.ts'
 import type { LoadedDataset } from './datasets.ts'
 import { openRaw } from './raw-table.ts'
 import { superviseJob, type StreamRun } from './stream-settings.ts'

@@ -6,7 +6,7 @@ import {
   readChunks,
   readWhole,
   type FoundFile,
-} from '../connectors/files/folder.ts'
+} from '../connectors/files/source.ts'
 import type { FileSource } from '../core/file-source.ts'
 import type { FilesSourceSpec } from '../dataset/declaration.ts'
 

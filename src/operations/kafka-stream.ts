@@ -1,7 +1,7 @@
 /** Wires and runs a stream job: table, source, children, metrics. */
 import { availableParallelism } from 'node:os'
 import { createKafkaClient, type KafkaClient } from '../connectors/kafka/client.ts'
-import { outOfRange } from '../connectors/kafka/reader.ts'
+import { outOfRange } from '../connectors/kafka/source.ts'
 import { failure } from '../core/errors.ts'
 import { sourceMark, sourcePositions } from '../core/marks.ts'
 import type { StreamSummary } from '../core/results.ts'

@@ -88,7 +88,7 @@ async function open(dataset: string): Promise<Place> {
 
 /** Seconds since the next message, by its own clock; one ahead of ours is said as 0, never believed. */
 async function ageOf(place: Place, partition: number, next: number, nowMs: number): Promise<number | null> {
-  const { createKafkaReader } = await import('../connectors/kafka/reader.ts')
+  const { createKafkaReader } = await import('../connectors/kafka/source.ts')
   const { createMessages } = await import('../core/messages.ts')
   const { createSlab } = await import('../core/slab.ts')
   const client = createKafkaClient(place.client.spec)

@@ -3,20 +3,12 @@
  * framing). Its consumer is not used: it delivers aborted records and does not check CRCs. Partitions are
  * assigned by us.
  */
-import { readFile } from 'node:fs/promises'
-import { isIP } from 'node:net'
 import { type HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import type { KafkaSourceSpec } from '../../dataset/declaration.ts'
 import { nearest } from '../../dataset/suggest.ts'
 import { kafkaError } from './errors.ts'
-import {
-  KafkaConnection,
-  ResponseError,
-  listOffsetsV7,
-  metadataV12,
-  type Connection,
-  type ConnectionOptions,
-} from './protocol.ts'
+import { KafkaConnection, ResponseError, listOffsetsV7, metadataV12, type Connection } from './protocol.ts'
+import { connectionOptions } from './config.ts'
 
 export interface TopicInfo {
   topicId: string
@@ -37,9 +29,6 @@ export interface KafkaClient {
   offsetsAt(topic: string, info: TopicInfo, time: number, partly?: boolean): Promise<Map<number, number>>
   close(): Promise<void>
 }
-
-const CONNECT_TIMEOUT_MS = 5_000
-const REQUEST_TIMEOUT_MS = 20_000
 
 /** Gives the address to connect to, or refuses the host. */
 export type Resolve = (host: string, port: number) => Promise<string>
@@ -144,34 +133,6 @@ export function createKafkaClient(
       await Promise.allSettled([...connections.values()].map((connection) => connection.close()))
       connections.clear()
     },
-  }
-}
-
-async function connectionOptions(spec: KafkaSourceSpec, host: string): Promise<ConnectionOptions> {
-  const options: ConnectionOptions = {
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    maxInflights: 4,
-  }
-  if (spec.tls !== undefined) {
-    const ca = spec.tls.ca === undefined ? undefined : await readSetting(spec.tls.ca)
-    options.tls = { rejectUnauthorized: spec.tls.verify, ...(ca === undefined ? {} : { ca }) }
-    // A server name must not be an address (RFC 6066, section 3); certificates are checked against the
-    // address then.
-    if (isIP(host) === 0) options.tlsServerName = host
-  }
-  if (spec.sasl !== undefined) {
-    const password = (await readSetting(spec.sasl.passwordFile)).trim()
-    options.sasl = { mechanism: spec.sasl.mechanism, username: spec.sasl.username, password }
-  }
-  return options
-}
-
-async function readSetting(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    throw failure('path_not_found', { path, base: 'the current folder' }, error)
   }
 }
 

@@ -6,10 +6,9 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import mysql, { type Connection as PromisedConnection, type RowDataPacket } from 'mysql2/promise'
-import { failure, reasonOf } from '../../core/errors.ts'
-import { tlsError, tlsOf, type DatabaseTls, type TlsConfig } from '../database-tls.ts'
+import { failure } from '../../core/errors.ts'
+import { tlsOf, type DatabaseTls } from '../database-tls.ts'
 import {
-  isConnectionLost,
   KEEP_ALIVE_MS,
   PART_BYTES,
   treatmentOf,
@@ -17,40 +16,12 @@ import {
   type DatabaseLogin,
   type ReadOptions,
   type TableRead,
-  type Unrepresentable,
 } from '../table-source.ts'
 import { describeTable, type Table } from './describe.ts'
 import { createWindow, goingOn, greatestOf, positionOf, type MysqlCursor } from './position.ts'
 import { csvOf } from './rows.ts'
-
-export interface MysqlConfig extends TlsConfig {
-  port?: number
-  database: string
-  table: string
-  /** Only these columns. */
-  columns?: string[]
-  /** A column that only grows: reads take what came since the last. */
-  cursor?: string
-  /** What makes a row unique; its primary key when not given. */
-  key?: string[]
-  /**
-   * How far back an incremental read looks for rows that committed late: seconds for a time, values for a
-   * number.
-   */
-  overlap?: number
-  /** What becomes of a value that no file can hold. */
-  unrepresentable?: Unrepresentable
-  /** 0000-00-00 as a missing value, whatever becomes of other dates that are none. */
-  zero_dates?: 'null'
-  /**
-   * `one` (usual): all rows as of one moment, by one connection. `per_part`: ranges of a whole-number primary
-   * key, each as of its own moment, beside each other and kept when a read breaks. Each row comes once either
-   * way.
-   */
-  snapshot?: 'one' | 'per_part'
-  /** With `per_part`: about so many bytes of the table are read at a time. */
-  part_bytes?: number
-}
+import type { MysqlConfig } from './config.ts'
+import { readError, connectError } from './errors.ts'
 
 export type { MysqlCursor } from './position.ts'
 
@@ -184,13 +155,6 @@ function socketTo(address: string, port: number, host: string): Socket {
 const begin = (connection: PromisedConnection): Promise<unknown> =>
   connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
 
-function readError(error: unknown, at: string): Error {
-  if (isConnectionLost(error))
-    return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
-  if ((error as { sqlState?: string }).sqlState === undefined) return error as Error
-  return failure('source_failed', { address: at, reason: reasonOf(error) }, error)
-}
-
 interface Moment {
   /** The greatest value of the cursor when the read began: what is above it comes with the next read. */
   value?: string
@@ -263,22 +227,4 @@ function secured({ mode, ca }: DatabaseTls): mysql.SslOptions | undefined {
   if (mode === 'disable') return undefined
   const checked = mode === 'verify-full'
   return { rejectUnauthorized: checked, verifyIdentity: checked, ...(ca === undefined ? {} : { ca }) }
-}
-
-function connectError(error: unknown, at: string, config: MysqlConfig): Error {
-  const { code } = error as { code?: string }
-  const reason = reasonOf(error)
-  const insecure = tlsError(error, at)
-  if (insecure !== undefined) return insecure
-  if (code === 'ER_ACCESS_DENIED_ERROR' || code === 'ER_DBACCESS_DENIED_ERROR') {
-    return failure('source_auth_failed', { address: at, reason, secret: 'credentials_secret' }, error)
-  }
-  if (code === 'ER_BAD_DB_ERROR') {
-    return failure(
-      'source_not_found',
-      { address: at, what: `database ${config.database}`, known: 'SHOW DATABASES lists what there is.' },
-      error,
-    )
-  }
-  return failure('source_unreachable', { address: at, reason }, error)
 }

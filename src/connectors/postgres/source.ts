@@ -5,10 +5,8 @@
  */
 import { isIP } from 'node:net'
 import pg from 'pg'
-import { failure, reasonOf } from '../../core/errors.ts'
-import { tlsError, tlsOf, type DatabaseTls, type TlsConfig } from '../database-tls.ts'
+import { tlsOf, type DatabaseTls } from '../database-tls.ts'
 import {
-  isConnectionLost,
   KEEP_ALIVE_MS,
   LARGE_ROW_BYTES,
   NULL_TEXT,
@@ -26,21 +24,8 @@ import { brokenText, createMark, rejectOf, saidBy, type Mark } from './marked-ro
 import { fromPages, pagesOf } from './pages.ts'
 import { isLate, positionOf, viewPosition, type PostgresCursor, type Position } from './position.ts'
 import { markedList, mayReject, plainList, type PostgresColumn } from './file-type.ts'
-
-export interface PostgresConfig extends TlsConfig {
-  port?: number
-  database: string
-  /** `orders`, `public.orders`, `"Odd.Name"`. */
-  table: string
-  /** Only these columns. */
-  columns?: string[]
-  /** A column that only grows: reads take what came since the last. */
-  cursor?: string
-  /** What becomes of a value that no file can hold. */
-  unrepresentable?: Unrepresentable
-  /** About so many bytes of the table are read at a time. */
-  part_bytes?: number
-}
+import type { PostgresConfig } from './config.ts'
+import { readError, connectError } from './errors.ts'
 
 export type { PostgresCursor } from './position.ts'
 
@@ -254,34 +239,9 @@ async function sameSnapshot(connection: Connection, exported: string): Promise<C
   return connection
 }
 
-/** What failed while rows were read, by the table of errors. */
-function readError(error: unknown, at: string): Error {
-  if (isConnectionLost(error))
-    return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
-  return error instanceof pg.DatabaseError
-    ? failure('source_failed', { address: at, reason: reasonOf(error) }, error)
-    : (error as Error)
-}
-
 /** The host stands in the certificate, not the address that was found for it. */
 function secured({ mode, ca }: DatabaseTls, host: string): pg.ClientConfig['ssl'] {
   if (mode === 'disable') return false
   const name = isIP(host) === 0 ? { host, servername: host } : { host }
   return { ...name, rejectUnauthorized: mode === 'verify-full', ...(ca === undefined ? {} : { ca }) }
-}
-
-function connectError(error: unknown, at: string): Error {
-  const { code } = error as { code?: string }
-  const reason = reasonOf(error)
-  const insecure = tlsError(error, at)
-  if (insecure !== undefined) return insecure
-  if (code === '28P01' || code === '28000')
-    return failure('source_auth_failed', { address: at, reason, secret: 'credentials_secret' }, error)
-  if (code === '3D000')
-    return failure(
-      'source_not_found',
-      { address: at, what: 'such database', known: 'psql -l lists what there is.' },
-      error,
-    )
-  return failure('source_unreachable', { address: at, reason }, error)
 }

@@ -7,7 +7,7 @@
 import { mkdirSync, openSync, fsyncSync, closeSync, writeFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { createKafkaClient } from '../../../src/connectors/kafka/client.ts'
-import { createKafkaReader } from '../../../src/connectors/kafka/reader.ts'
+import { createKafkaReader } from '../../../src/connectors/kafka/source.ts'
 import { createMessages } from '../../../src/core/messages.ts'
 import { createColumn, ensureRows, setWords } from '../../../src/core/rows.ts'
 import { appendText, createSlab } from '../../../src/core/slab.ts'

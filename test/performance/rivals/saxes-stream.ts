@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { DuckDBInstance, DuckDBTimestampTZValue } from '@duckdb/node-api'
 import { SaxesParser } from 'saxes'
 import { createKafkaClient } from '../../../src/connectors/kafka/client.ts'
-import { createKafkaReader } from '../../../src/connectors/kafka/reader.ts'
+import { createKafkaReader } from '../../../src/connectors/kafka/source.ts'
 import { createMessages } from '../../../src/core/messages.ts'
 import { createSlab } from '../../../src/core/slab.ts'
 

@@ -1,0 +1,32 @@
+/** What a MySQL server answers, and what becomes of its connection, in the words of our error table. */
+import { failure, reasonOf } from '../../core/errors.ts'
+import { tlsError } from '../database-tls.ts'
+import { isConnectionLost } from '../table-source.ts'
+import type { MysqlConfig } from './config.ts'
+
+/** What failed while rows were read. */
+export function readError(error: unknown, at: string): Error {
+  if (isConnectionLost(error))
+    return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
+  if ((error as { sqlState?: string }).sqlState === undefined) return error as Error
+  return failure('source_failed', { address: at, reason: reasonOf(error) }, error)
+}
+
+/** What failed before there was a connection. */
+export function connectError(error: unknown, at: string, config: MysqlConfig): Error {
+  const { code } = error as { code?: string }
+  const reason = reasonOf(error)
+  const insecure = tlsError(error, at)
+  if (insecure !== undefined) return insecure
+  if (code === 'ER_ACCESS_DENIED_ERROR' || code === 'ER_DBACCESS_DENIED_ERROR') {
+    return failure('source_auth_failed', { address: at, reason, secret: 'credentials_secret' }, error)
+  }
+  if (code === 'ER_BAD_DB_ERROR') {
+    return failure(
+      'source_not_found',
+      { address: at, what: `database ${config.database}`, known: 'SHOW DATABASES lists what there is.' },
+      error,
+    )
+  }
+  return failure('source_unreachable', { address: at, reason }, error)
+}
