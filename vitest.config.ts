@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config'
+import { limitMs, measureTimeFactor } from './test/support/time-limits.ts'
+
+process.env.HEADRACE_TIME_FACTOR ??= String(measureTimeFactor())
 
 /** Real parts may be slow to start; what waits for them is no use of a core: two files at a time on two cores. */
-const system = { pool: 'forks', testTimeout: 180_000, maxWorkers: 2 } as const
+const system = { pool: 'forks', testTimeout: limitMs(180_000), maxWorkers: 2 } as const
 
 /** Drills whose outcome is a time, or a disk of its own. */
 const ALONE = ['bad-files', 'disk', 'flood', 'service-steps'].map((name) => `test/faults/${name}.test.ts`)
@@ -13,8 +16,8 @@ const ALONE = ['bad-files', 'disk', 'flood', 'service-steps'].map((name) => `tes
 export default defineConfig({
   test: {
     isolate: false,
-    testTimeout: 20_000,
-    hookTimeout: 120_000,
+    testTimeout: limitMs(20_000),
+    hookTimeout: limitMs(120_000),
     projects: [
       {
         extends: true,

@@ -9,7 +9,7 @@ import { PARTS, runHistory } from '../support/delta-history.ts'
 import { sparkWriter } from '../support/delta-spark.ts'
 import { testSpark, type TestSpark } from '../support/spark.ts'
 import { startS3, type StorageServer } from '../support/storage.ts'
-import { limitMs } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 /** Histories on each place. Spark takes seconds for each step, so that CI takes one of eight. */
 const HISTORIES = Number(process.env.HEADRACE_DELTA_HISTORIES ?? 1)
@@ -27,7 +27,7 @@ beforeAll(async () => {
   Object.assign(process.env, s3.env)
   spark = await testSpark()
   foreign = [startForeignWriter(), sparkWriter(spark.session())]
-}, 180_000)
+}, limitMs(180_000))
 
 afterAll(async () => {
   for (const writer of foreign) writer.stop()

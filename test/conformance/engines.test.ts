@@ -20,13 +20,14 @@ import {
   verdict,
   type Place,
 } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 let spark: TestSpark
 let address = ''
 
 beforeAll(async () => {
   ;[spark, { address }] = await Promise.all([testSpark(), broker()])
-}, 180_000)
+}, limitMs(180_000))
 
 afterAll(() => spark.kill())
 

@@ -7,11 +7,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { KEY_PAIRS } from '../support/key-texts.ts'
 import { testSpark, type TestSpark } from '../support/spark.ts'
 import { cliJson, deltalake, place, writeFileIn } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 let spark: TestSpark
 beforeAll(async () => {
   spark = await testSpark()
-}, 180_000)
+}, limitMs(180_000))
 afterAll(() => spark.kill())
 
 const DECLARATION = `dataset: pairs
@@ -29,35 +30,31 @@ processed:
 test.each([
   ['duckdb', 'spark'],
   ['spark', 'duckdb'],
-])(
-  'what %s has published, %s knows',
-  async (first, second) => {
-    const made = place('localhost:1', () => DECLARATION)
-    const where = { ...made, env: { ...made.env, ...spark.env } }
-    const bring = async (name: string, rows: object[], engine: string): Promise<Record<string, number>> => {
-      writeFileIn(join(where.home, 'incoming'), name, JSON.stringify(rows))
-      await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
-      return cliJson(where, ['batch', where.declaration, '--engine', engine])
-    }
-    // One pair is new to the second: had it seen nothing, or everything, the numbers would be others.
-    expect(await bring('first.json', KEY_PAIRS.slice(1), first)).toMatchObject({
-      published: KEY_PAIRS.length - 1,
-    })
-    expect(await bring('second.json', KEY_PAIRS, second)).toMatchObject({
-      published: 1,
-      duplicatesPublished: KEY_PAIRS.length - 1,
-    })
-    const processed = join(where.home, 'tables/pairs/processed')
-    const landed = await deltalake<object[]>(
-      processed,
-      "print(json.dumps([{'a': r['a'], 'b': r['b']} for r in t.to_pylist()]))",
-    )
-    const sorted = (all: object[]): string[] => all.map((pair) => JSON.stringify(pair)).toSorted()
-    expect(sorted(landed)).toEqual(sorted(KEY_PAIRS))
-    where.cleanUp()
-  },
-  180_000,
-)
+])('what %s has published, %s knows', async (first, second) => {
+  const made = place('localhost:1', () => DECLARATION)
+  const where = { ...made, env: { ...made.env, ...spark.env } }
+  const bring = async (name: string, rows: object[], engine: string): Promise<Record<string, number>> => {
+    writeFileIn(join(where.home, 'incoming'), name, JSON.stringify(rows))
+    await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
+    return cliJson(where, ['batch', where.declaration, '--engine', engine])
+  }
+  // One pair is new to the second: had it seen nothing, or everything, the numbers would be others.
+  expect(await bring('first.json', KEY_PAIRS.slice(1), first)).toMatchObject({
+    published: KEY_PAIRS.length - 1,
+  })
+  expect(await bring('second.json', KEY_PAIRS, second)).toMatchObject({
+    published: 1,
+    duplicatesPublished: KEY_PAIRS.length - 1,
+  })
+  const processed = join(where.home, 'tables/pairs/processed')
+  const landed = await deltalake<object[]>(
+    processed,
+    "print(json.dumps([{'a': r['a'], 'b': r['b']} for r in t.to_pylist()]))",
+  )
+  const sorted = (all: object[]): string[] => all.map((pair) => JSON.stringify(pair)).toSorted()
+  expect(sorted(landed)).toEqual(sorted(KEY_PAIRS))
+  where.cleanUp()
+})
 
 const SHORT_KEYS = `dataset: short
 source: { files: { path: incoming, pattern: '*.ndjson' } }

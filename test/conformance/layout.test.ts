@@ -15,13 +15,13 @@ import { allAlike } from '../support/layout-readers.ts'
 import { DECLARATION, PARTS, TYPED, asBefore, namesIn, records, world } from '../support/odd-partitions.ts'
 import { UPKEEP } from '../support/small-app.ts'
 import { testSpark, type TestSpark } from '../support/spark.ts'
-import { limitMs } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 let spark: TestSpark
 const before = { ...process.env }
 beforeAll(async () => {
   spark = await testSpark()
-}, 180_000)
+}, limitMs(180_000))
 afterAll(async () => {
   await spark.kill()
   process.env = before

@@ -159,7 +159,6 @@ test.each(KINDS)(
     }
     expect(await leftovers(kind, 'published')).toEqual([])
   },
-  60_000,
 )
 
 /** What an upload that did not end leaves where users do not look. */

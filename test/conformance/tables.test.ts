@@ -9,6 +9,7 @@ import { sampled } from '../support/chance.ts'
 import { testSpark, type TestSpark } from '../support/spark.ts'
 import { startHdfs, startS3, type StorageServer } from '../support/storage.ts'
 import { PYTHON, broker, cli, cliJson, place, produce, type Place } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const run = promisify(execFile)
 let spark: TestSpark
@@ -23,7 +24,7 @@ beforeAll(async () => {
   // The server inherits where storage is from this process, as one that a job starts does from the job.
   Object.assign(process.env, s3.env, hdfs.env)
   spark = await testSpark()
-}, 180_000)
+}, limitMs(180_000))
 
 afterAll(async () => {
   await spark.kill()

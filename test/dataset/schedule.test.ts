@@ -5,6 +5,7 @@
  */
 import { expect, test } from 'vitest'
 import { nextTick, scheduleProblem } from '../../src/dataset/schedule.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const MINUTE = 60_000
 const DAY = 86_400_000
@@ -175,7 +176,7 @@ test.each(ZONES)(
         }).toEqual({ zone, form, ticks: oracle(form, minutes).map((at) => new Date(at).toISOString()) })
     }
   },
-  600_000,
+  limitMs(600_000),
 )
 
 test.each([

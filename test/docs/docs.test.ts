@@ -94,7 +94,7 @@ test('every command of the page on the service works as written, in order', asyn
     process.kill(pid, 'SIGTERM')
     await until('the service to end', () => !existsSync(join(home, 'service.json')) || undefined, 30_000)
   }
-}, 120_000)
+})
 
 test("the README's own-data commands work on a sample", async () => {
   const kafka = await broker()

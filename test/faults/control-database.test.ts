@@ -17,7 +17,8 @@ import { createChance } from '../support/chance.ts'
 import { loopDisk } from '../support/disk.ts'
 import { JOB, openFolder, purchase, testService } from '../support/service.ts'
 import { inHome, startServing } from '../support/serving.ts'
-import { cliJson, killGroup, limitMs, sleep } from '../support/system.ts'
+import { cliJson, killGroup, sleep } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const CUTS = Number(process.env.HEADRACE_CONTROL_CUTS ?? 3)
 const chance = createChance()
@@ -152,7 +153,7 @@ test('100 identical purchases at once with one key, the service killed in the mi
   expect(items).toHaveLength(3)
   serving.kill('SIGTERM')
   await serving.ended
-}, 180_000)
+})
 
 test('a scheduler that cannot read what is free books nothing; when it can again, it has counted what is booked before it books more', async () => {
   const capacity = {

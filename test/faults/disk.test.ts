@@ -14,7 +14,6 @@ import {
   cli,
   cliJson,
   killGroup,
-  limitMs,
   place,
   produce,
   sleep,
@@ -24,6 +23,7 @@ import {
   verdict,
   type Place,
 } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const CUTS = Number(process.env.HEADRACE_CUTS ?? 3)
 /** How long the disk is full, and how many messages a second arrive meanwhile. */

@@ -16,7 +16,6 @@ import {
   cli,
   cliJson,
   killGroup,
-  limitMs,
   ownBroker,
   place,
   sleep,
@@ -25,6 +24,7 @@ import {
   verdict,
   type Place,
 } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const chance = createChance()
 

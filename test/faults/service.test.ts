@@ -11,7 +11,8 @@ import { IN_ORDER, booksOf } from '../support/books-of-capacity.ts'
 import { openFolder, run } from '../support/service.ts'
 import { inHome, ownerUrl, postgresPid, startServing } from '../support/serving.ts'
 import { createChance } from '../support/chance.ts'
-import { cliJson, killGroup, limitMs, sleep, until } from '../support/system.ts'
+import { cliJson, killGroup, sleep, until } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const KILLS = Number(process.env.HEADRACE_SERVICE_KILLS ?? 2)
 const chance = createChance()

@@ -15,13 +15,13 @@ import {
   cli,
   cliJson,
   killGroup,
-  limitMs,
   produce,
   sleep,
   startCli,
   until,
   verdict,
 } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 import { commitAfter, sparkAndBroker, within } from '../support/spark-drills.ts'
 
 const chance = createChance()

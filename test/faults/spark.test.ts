@@ -15,7 +15,6 @@ import {
   cli,
   cliJson,
   killGroup,
-  limitMs,
   produce,
   sleep,
   startCli,
@@ -23,6 +22,7 @@ import {
   verdict,
   type Place,
 } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 import { commitAfter, sparkAndBroker, within } from '../support/spark-drills.ts'
 
 const chance = createChance()

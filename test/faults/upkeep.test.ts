@@ -16,7 +16,6 @@ import {
   deltalake,
   expected,
   killGroup,
-  limitMs,
   place,
   produce,
   sleep,
@@ -24,6 +23,7 @@ import {
   until,
   type Place,
 } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const KILLS = Number(process.env.HEADRACE_UPKEEP_KILLS ?? 2)
 const chance = createChance()

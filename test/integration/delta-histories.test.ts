@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, test } from 'vitest'
 import { startForeignWriter, type ForeignWriter } from '../support/delta-foreign.ts'
 import { PARTS, runHistory } from '../support/delta-history.ts'
-import { limitMs } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const HISTORIES = Number(process.env.HEADRACE_DELTA_HISTORIES ?? 5)
 const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)

@@ -13,7 +13,8 @@ import { generateFile, type GeneratedFile } from '../support/generated-files.ts'
 import type { GeneratedColumn } from '../support/generated-parts.ts'
 import { streamWithin } from '../support/inner-stream.ts'
 import { openFolder } from '../support/service.ts'
-import { limitMs, PYTHON } from '../support/system.ts'
+import { PYTHON } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 import { runWork, workOf } from '../support/transfers.ts'
 
 const FILES = Number(process.env.HEADRACE_GENERATED_FILES ?? 45)

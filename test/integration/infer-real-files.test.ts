@@ -13,6 +13,7 @@ import { inferDataset } from '../../src/operations/infer.ts'
 import { createChance } from '../support/chance.ts'
 import { fetchSampleFiles, sampleFile } from '../support/sample-files.ts'
 import { cli, PYTHON } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 interface RealFile {
   name: string
@@ -222,37 +223,41 @@ interface Verdict {
   problems: string[]
 }
 
-test('real files load as they are: infer, check, stream, batch', async () => {
-  fetchSampleFiles()
-  const files = chosen()
-  const waiting = [...files]
-  const jobs: Job[] = []
-  const work = async (): Promise<void> => {
-    for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
-      const job = await load(one)
-      if (job !== undefined) jobs.push(job)
+test(
+  'real files load as they are: infer, check, stream, batch',
+  async () => {
+    fetchSampleFiles()
+    const files = chosen()
+    const waiting = [...files]
+    const jobs: Job[] = []
+    const work = async (): Promise<void> => {
+      for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+        const job = await load(one)
+        if (job !== undefined) jobs.push(job)
+      }
     }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
-  expect(jobs.filter((job) => job.failed !== '').map(({ name, failed }) => ({ name, failed }))).toEqual([])
-  const judged = spawnSync(PYTHON, ['test/support/read_beside.py'], {
-    input: JSON.stringify(jobs),
-    maxBuffer: 1 << 28,
-    encoding: 'utf8',
-  })
-  expect(judged.status, judged.stderr).toBe(0)
-  const verdicts = JSON.parse(judged.stdout) as Verdict[]
-  const cells = verdicts.reduce((sum, one) => sum + one.cells, 0)
-  process.stderr.write(`${files.length} files, ${cells} cells compared\n`)
-  expect(cells).toBeGreaterThan(0)
-  const wrong = verdicts.filter((one) => one.problems.length > 0 || one.rejects.length !== one.broken)
-  expect(
-    wrong.map(({ name, broken, rejects, problems }) => ({
-      name,
-      broken,
-      rejects: rejects.slice(0, 3),
-      problems,
-    })),
-  ).toEqual([])
-  for (const { home } of jobs) rmSync(home, { recursive: true, force: true })
-}, 900_000)
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    expect(jobs.filter((job) => job.failed !== '').map(({ name, failed }) => ({ name, failed }))).toEqual([])
+    const judged = spawnSync(PYTHON, ['test/support/read_beside.py'], {
+      input: JSON.stringify(jobs),
+      maxBuffer: 1 << 28,
+      encoding: 'utf8',
+    })
+    expect(judged.status, judged.stderr).toBe(0)
+    const verdicts = JSON.parse(judged.stdout) as Verdict[]
+    const cells = verdicts.reduce((sum, one) => sum + one.cells, 0)
+    process.stderr.write(`${files.length} files, ${cells} cells compared\n`)
+    expect(cells).toBeGreaterThan(0)
+    const wrong = verdicts.filter((one) => one.problems.length > 0 || one.rejects.length !== one.broken)
+    expect(
+      wrong.map(({ name, broken, rejects, problems }) => ({
+        name,
+        broken,
+        rejects: rejects.slice(0, 3),
+        problems,
+      })),
+    ).toEqual([])
+    for (const { home } of jobs) rmSync(home, { recursive: true, force: true })
+  },
+  limitMs(900_000),
+)

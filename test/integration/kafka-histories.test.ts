@@ -17,7 +17,8 @@ import type { KafkaSourceSpec } from '../../src/dataset/declaration.ts'
 import { java } from '../support/java.ts'
 import { sampled } from '../support/chance.ts'
 import { openSmallApp } from '../support/small-app.ts'
-import { broker, limitMs, ownBroker } from '../support/system.ts'
+import { broker, ownBroker } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const HISTORIES = Number(process.env.HEADRACE_KAFKA_HISTORIES ?? 10)
 const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, test } from 'vitest'
 import { openKafkaSink } from '../../src/connectors/kafka/sink.ts'
 import type { KafkaSourceSpec } from '../../src/dataset/declaration.ts'
 import { testSpark, type TestSpark } from '../support/spark.ts'
-import { broker, limitMs } from '../support/system.ts'
+import { broker } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 import type { TextFormat } from '../support/typed-files.ts'
 import {
   FAMILIES,
@@ -32,7 +33,7 @@ let address = ''
 
 beforeAll(async () => {
   ;[spark, { address }] = await Promise.all([testSpark(), broker()])
-}, 180_000)
+}, limitMs(180_000))
 
 afterAll(() => spark.kill())
 

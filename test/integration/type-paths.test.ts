@@ -5,7 +5,7 @@
  * test/service/proven-read.test.ts holds against the same model.
  */
 import { expect, test } from 'vitest'
-import { limitMs } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 import { runWork, workOf } from '../support/transfers.ts'
 import type { TextFormat } from '../support/typed-files.ts'
 import type { Way } from '../support/typed-records.ts'

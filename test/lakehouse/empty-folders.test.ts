@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { privateFolder } from '../../src/core/data-path.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'headrace-folders-'))
 afterAll(() => rmSync(base, { recursive: true, force: true }))
@@ -100,23 +101,27 @@ test('a twin has the bytes, is young, and takes no name that is taken', async ()
 const WRITERS = 8
 const ROUNDS = 150
 
-test(`${WRITERS} writers move, copy and write files into folders that others are just removing: none fails, none is lost`, async () => {
-  const { store, seen } = place()
-  const writer = async (own: number): Promise<void> => {
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const id = `${own}-${round}`
-      const names = ['moved', 'copied', 'written'].map((how) => `a=1/b=${round % 2}/${id}-${how}`)
-      await store.makeFolder(privateFolder(id))
-      writeFileSync(store.localPath(`${privateFolder(id)}/x`), id)
-      await store.copy(`${privateFolder(id)}/x`, names[1])
-      await store.move(`${privateFolder(id)}/x`, names[0])
-      await store.write(names[2], Buffer.from(id))
-      await store.dropFolder(privateFolder(id))
-      await store.sync(names)
-      for (const name of names) expect(String(await store.read(name))).toBe(id)
-      for (const name of names) await store.delete(name)
+test(
+  `${WRITERS} writers move, copy and write files into folders that others are just removing: none fails, none is lost`,
+  async () => {
+    const { store, seen } = place()
+    const writer = async (own: number): Promise<void> => {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const id = `${own}-${round}`
+        const names = ['moved', 'copied', 'written'].map((how) => `a=1/b=${round % 2}/${id}-${how}`)
+        await store.makeFolder(privateFolder(id))
+        writeFileSync(store.localPath(`${privateFolder(id)}/x`), id)
+        await store.copy(`${privateFolder(id)}/x`, names[1])
+        await store.move(`${privateFolder(id)}/x`, names[0])
+        await store.write(names[2], Buffer.from(id))
+        await store.dropFolder(privateFolder(id))
+        await store.sync(names)
+        for (const name of names) expect(String(await store.read(name))).toBe(id)
+        for (const name of names) await store.delete(name)
+      }
     }
-  }
-  await Promise.all(Array.from({ length: WRITERS }, (_, own) => writer(own)))
-  expect(seen()).toEqual([])
-}, 60_000)
+    await Promise.all(Array.from({ length: WRITERS }, (_, own) => writer(own)))
+    expect(seen()).toEqual([])
+  },
+  limitMs(60_000),
+)

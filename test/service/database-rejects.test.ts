@@ -74,7 +74,7 @@ test('rejects are counted once: by incremental reads, and by parts of a read tha
     `,
   )
   expect(ids).toEqual([{ rows: 300, ids: 300, rest: 0 }])
-}, 60_000)
+})
 
 test('MariaDB: rejects beside parts and an overlap are counted once', async () => {
   await own.query(
@@ -130,7 +130,7 @@ test('a row of any length arrives, or is a reject when it is more than the execu
       'SELECT count(*)::INT AS rows, sum(length(text))::INT AS text FROM T',
     ),
   ).toEqual([{ rows: 100, text: 3_000_000 + 99 * 5 }])
-}, 60_000)
+})
 
 test('a text that is none, of a database that does not check them, costs its row', async () => {
   await client.query("CREATE DATABASE unchecked ENCODING 'SQL_ASCII' TEMPLATE template0 LOCALE 'C'")

@@ -16,6 +16,7 @@ import { openFolder, ownPostgres } from '../support/service.ts'
 import { runWork, workOf } from '../support/transfers.ts'
 import type { MysqlConfig } from '../../src/connectors/mysql/config.ts'
 import type { PostgresConfig } from '../../src/connectors/postgres/config.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const folder = openFolder('headrace-tls-')
 const LOOPBACK = '127.0.0.1'
@@ -110,7 +111,7 @@ beforeAll(async () => {
       plain: await postgresServer(programs, undefined),
     })
   servers.set(NAMES[2], { secure: await mariaServer(certified()), plain: await mariaServer(undefined) })
-}, 180_000)
+}, limitMs(180_000))
 
 describe.each(NAMES)('%s', (name) => {
   const secure = (): Server => servers.get(name)?.secure as Server

@@ -16,6 +16,7 @@ import { openFolder } from '../support/service.ts'
 import { testSpark } from '../support/spark.ts'
 import { runWork } from '../support/transfers.ts'
 import { SERVERS, isMaria, openDatabases, type ServerName } from '../support/value-databases.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const on = openDatabases(openFolder('headrace-values-'))
 
@@ -73,26 +74,30 @@ describe.each(SERVERS)('%s', (name) => {
   )
 })
 
-test('Spark reads the same values from the same files', async () => {
-  const spark = await testSpark({ memory: '800m' })
-  const session = spark.session()
-  await session.configure({ 'spark.sql.session.timeZone': 'UTC' })
-  for (const name of SERVERS.filter((one) => one !== 'PostgreSQL 15')) {
-    const { outcome, asked } = await everyType(name)
-    const rows = await session.sql(
-      `SELECT ${asked.map(([column, kind]) => `${sparkTold(column, kind)} AS ${column}`).join(', ')} FROM parquet.\`${outcome.receipt.output[0]}\` ORDER BY CAST(id AS INT)`,
-    )
-    for (const [column, kind, texts] of asked) {
-      const plain = (text: string | null): unknown => (text === null ? null : sparkText(kind, text))
-      expect(
-        rows.map((row) => plain(row[column] as string | null)),
-        `${name}: ${column} ${kind}`,
-      ).toEqual(texts.map(plain))
+test(
+  'Spark reads the same values from the same files',
+  async () => {
+    const spark = await testSpark({ memory: '800m' })
+    const session = spark.session()
+    await session.configure({ 'spark.sql.session.timeZone': 'UTC' })
+    for (const name of SERVERS.filter((one) => one !== 'PostgreSQL 15')) {
+      const { outcome, asked } = await everyType(name)
+      const rows = await session.sql(
+        `SELECT ${asked.map(([column, kind]) => `${sparkTold(column, kind)} AS ${column}`).join(', ')} FROM parquet.\`${outcome.receipt.output[0]}\` ORDER BY CAST(id AS INT)`,
+      )
+      for (const [column, kind, texts] of asked) {
+        const plain = (text: string | null): unknown => (text === null ? null : sparkText(kind, text))
+        expect(
+          rows.map((row) => plain(row[column] as string | null)),
+          `${name}: ${column} ${kind}`,
+        ).toEqual(texts.map(plain))
+      }
     }
-  }
-  await session.close()
-  await spark.stop()
-}, 300_000)
+    await session.close()
+    await spark.stop()
+  },
+  limitMs(300_000),
+)
 
 /** How a query of Spark asks a column for its text. */
 function sparkTold(column: string, kind: string): string {

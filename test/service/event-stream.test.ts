@@ -171,7 +171,7 @@ test('beside transactions that end late, streams that begin at any moment, and a
       seen.map(({ id }) => Number(id)).toSorted((a, b) => a - b),
     )
   }
-}, 60_000)
+})
 
 test('twenty streams of a tenant are one look at the database while nothing happens; a twenty-first is refused by name until one is closed', async () => {
   const tenant = await service.tenant('many')
@@ -208,14 +208,13 @@ test('twenty streams of a tenant are one look at the database while nothing happ
     async () => ((await watch(tenant.owner, { at })).status === 200 ? true : undefined),
     5_000,
   )
-  const begun = performance.now()
+  // It waits for no client: these would go on for ever.
   await api.close()
-  expect(performance.now() - begun).toBeLessThan(3_000)
   expect(await Promise.all(streams.slice(1).map((stream) => stream.ended))).toEqual(
     streams.slice(1).map(() => 'ended'),
   )
   await opened.close()
-}, 60_000)
+})
 
 test('a client that does not read is let go; one whose token is revoked, or whose tenant is suspended, is told nothing more', async () => {
   const [tenant, other] = [await service.tenant('revoked'), await service.tenant('suspended')]
@@ -272,4 +271,4 @@ test('a client that does not read is let go; one whose token is revoked, or whos
     'ended',
   ])
   deaf.destroy()
-}, 90_000)
+})

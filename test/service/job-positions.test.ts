@@ -14,7 +14,8 @@ import {
   testService,
   type TestService,
 } from '../support/service.ts'
-import { limitMs, sleep, until } from '../support/system.ts'
+import { sleep, until } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const home = openFolder('headrace-positions-')
 

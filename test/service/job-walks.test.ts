@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createChance } from '../support/chance.ts'
 import { startForeignWriter, type ForeignWriter } from '../support/delta-foreign.ts'
-import { limitMs } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 import { KINDS, startKinds, type Kind, type OpenSource } from '../support/walk-kinds.ts'
 import { judge } from '../support/walk-oracle.ts'
 import { openWalkPlace, type WalkPlace } from '../support/walk-place.ts'

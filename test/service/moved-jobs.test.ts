@@ -80,7 +80,7 @@ test('a job that goes from one dataset to another, to files and back brings each
     [4, 5, 6],
     [7, 8, 9],
   ])
-}, 120_000)
+})
 
 test('a job that is tried again with another table reads that from its beginning', async () => {
   await fill('published', 100)
@@ -92,7 +92,7 @@ test('a job that is tried again with another table reads that from its beginning
   expect(again.receipt.output).toEqual(published.receipt.output)
   expect((await runWork(execution('other', { cursor: again.cursor }))).receipt.rows).toBe(3)
   expect((await runWork(execution('published', { cursor: again.cursor }))).receipt.rows).toBe(0)
-}, 60_000)
+})
 
 test('what an execution published that was given up is no position in another table', async () => {
   await fill('given_up', 100)
@@ -102,7 +102,7 @@ test('what an execution published that was given up is no position in another ta
   expect(lost.receipt.rows).toBe(3)
   const next = { cursor: undefined, knownUntil: known.executionId }
   expect((await runWork(execution('wanted', next))).receipt.rows).toBe(3)
-}, 60_000)
+})
 
 test('files of another folder that have the same names are other files', async () => {
   const read = (folder: string): Promise<Outcome> => {
@@ -124,4 +124,4 @@ test('files of another folder that have the same names are other files', async (
     [1, 1, 0],
     [1, 2],
   ])
-}, 60_000)
+})

@@ -30,7 +30,7 @@ beforeAll(async () => {
       source: { ...source, table, ...more },
       sourceSecret: { ...login },
     })
-}, 90_000)
+})
 afterAll(() => client.end())
 
 const filled = (table: string, from: number, to: number): string =>

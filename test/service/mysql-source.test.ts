@@ -37,7 +37,7 @@ beforeAll(async () => {
   server = await startMariaDb()
   client = await connect()
   process.env.HEADRACE_ALLOW_HOSTS = `127.0.0.1:${server.port},127.0.0.1:1`
-}, 90_000)
+})
 afterAll(() => client.end())
 
 function transferOf(source: Record<string, unknown>, more: Partial<Work> = {}): Promise<Outcome> {

@@ -244,7 +244,7 @@ test("logins of the installation are never a tenant's; addresses go through the 
     ).rejects.toMatchObject({ code: 'address_denied' })
   }
   for (const name of Object.keys(s3.env)) delete process.env[name]
-}, 60_000)
+})
 
 test('HDFS as destination: the file is there, whole; data nodes are reached through the door too', async () => {
   const hdfs = await startHdfs()
@@ -268,4 +268,4 @@ test('HDFS as destination: the file is there, whole; data nodes are reached thro
   writeFileSync(join(home, 'fetched.parquet'), answer.stdout)
   expect(await count(join(home, 'fetched.parquet'))).toBe(1_000)
   hdfs.kill()
-}, 90_000)
+})

@@ -220,5 +220,4 @@ test.each(Object.keys(FORMATS) as (keyof typeof FORMATS)[])(
     ).toEqual(sorted(quarantined))
     expect([job.receipt.rows > FILES, refused.length > FILES]).toEqual([true, true])
   },
-  120_000,
 )

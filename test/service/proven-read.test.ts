@@ -18,6 +18,7 @@ import { textsOf } from '../support/column-texts.ts'
 import { SCALAR_TYPES, expectedOf, typeCases } from '../support/type-texts.ts'
 import { readTyped } from '../support/typed-sources.ts'
 import type { TypeSettings } from '../support/type-settings.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const home = openFolder('headrace-proven-')
 const LONG = process.env.HEADRACE_VALUES_LONG !== undefined
@@ -129,7 +130,7 @@ test.each(SCALAR_TYPES)(
     // Of dates and times most have a format or a zone, which are no matter of proofs.
     expect(proven / cases.length).toBeGreaterThan(type === 'timestamp' || type === 'date' ? 0.001 : 0.2)
   },
-  900_000,
+  limitMs(900_000),
 )
 
 test.each(TYPES)(
@@ -232,26 +233,30 @@ const file = fc
     return bytes
   })
 
-test('a proven file has the rows that are read record by record, and no reject', async () => {
-  const settings: FileSettings = { format: 'csv', columns: COLUMNS }
-  let [tried, proven] = [0, 0]
-  await fc.assert(
-    fc.asyncProperty(file, async (bytes) => {
-      const path = written(bytes)
-      const plan = await planFiles(settings, [path])
-      tried += 1
-      if (!(await mayBeProven(plan, settings, [path]))) return
-      const count = await readProven(session, plan, [path], join(home, 'out', 'proven.parquet'))
-      if (count === undefined) return
-      proven += 1
-      const exact = await exactly(plan, path)
-      expect([exact.rows, exact.rejected]).toEqual([count, 0])
-      expect(await rows('proven.parquet')).toEqual(await rows('exact.parquet'))
-    }),
-    { numRuns: LONG ? 20_000 : 200, seed: 14, endOnFailure: true },
-  )
-  expect(proven / tried).toBeGreaterThan(0.15)
-}, 900_000)
+test(
+  'a proven file has the rows that are read record by record, and no reject',
+  async () => {
+    const settings: FileSettings = { format: 'csv', columns: COLUMNS }
+    let [tried, proven] = [0, 0]
+    await fc.assert(
+      fc.asyncProperty(file, async (bytes) => {
+        const path = written(bytes)
+        const plan = await planFiles(settings, [path])
+        tried += 1
+        if (!(await mayBeProven(plan, settings, [path]))) return
+        const count = await readProven(session, plan, [path], join(home, 'out', 'proven.parquet'))
+        if (count === undefined) return
+        proven += 1
+        const exact = await exactly(plan, path)
+        expect([exact.rows, exact.rejected]).toEqual([count, 0])
+        expect(await rows('proven.parquet')).toEqual(await rows('exact.parquet'))
+      }),
+      { numRuns: LONG ? 20_000 : 200, seed: 14, endOnFailure: true },
+    )
+    expect(proven / tried).toBeGreaterThan(0.15)
+  },
+  limitMs(900_000),
+)
 
 test('a large file with quotes in its fields is proven, wherever it is cut to look for blanks at quotes', async () => {
   const path = join(home, 'large.csv')

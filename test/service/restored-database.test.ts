@@ -174,4 +174,4 @@ test('restored to before two executions: the next ones read on from what those p
       ),
       zone,
     ).toEqual([4, [1, 2, 3, 4]])
-}, 120_000)
+})

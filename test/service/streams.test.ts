@@ -12,6 +12,7 @@ import { startScheduler, type Loop } from '../../src/control/loops/scheduler.ts'
 import { booksOf, IN_ORDER } from '../support/books-of-capacity.ts'
 import { purchase, testService, type TestService } from '../support/service.ts'
 import { PERFECT, broker, deltalake, place, produce, until, verdict, type Place } from '../support/system.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 interface Execution {
   execution_id: string
@@ -186,49 +187,55 @@ async function expectStoppedWithoutBalance(jobId: string): Promise<void> {
   )
 }
 
-test('without a schedule it runs all the time: paid a slot at a time, paused after a commit, taken up where it was, stopped when nothing is left', async () => {
-  const { job_id: id } = (
-    await service.call<{ job_id: string }>('POST', at('jobs'), {
-      token: tenant.editor,
-      body: job('always', {
-        source_config: { declaration: declaration().replace(/schedule: .*/, 'schedule: "*/5 * * * * *"') },
-      }),
-    })
-  ).body
-  const act = (what: string): ReturnType<TestService['call']> =>
-    service.call('POST', at(`jobs/${id}/${what}`), { token: tenant.editor })
-  await promoteByHand(id)
-  const before = await published()
-  await produce(where, 1_000)
-  const one = await streaming(id, 1)
-  expect((await act('run')).body).toMatchObject({ code: 'job_state' })
-  await expectPaidWhileItRuns(one.execution_id)
-  await until('a batch beside the stream', async () => ((await published()) > before ? true : undefined))
-  await act('pause')
-  expect(await ended(one.execution_id)).toMatchObject({ status: 'cancelled', sla_met: true })
-  expect(await judged()).toMatchObject(PERFECT)
-  await produce(where, 1_000)
-  await act('resume')
-  await streaming(id, 1)
-  // The service ends in the middle: the stream is given back, and goes on with the next runner.
-  await stopLoops()
-  startLoops()
-  await produce(where, 1_000)
-  const again = await streaming(id, 1)
-  expect(again.attempt).toBe(2)
-  await until('the rows of all messages', async () => ((await judged()).lost === 0 ? true : undefined))
-  expect(await judged()).toMatchObject(PERFECT)
-  // It begins again, so that nothing is held for long when the balance goes.
-  await act('pause')
-  await ended(again.execution_id)
-  await act('resume')
-  await expectStoppedWithoutBalance(id)
-  await service.call('POST', at(`purchases`), { token: tenant.owner, body: purchase('vcpu_hours', 1) })
-  await until('it runs again', async () => ((await executions(id, 'running')).length > 0 ? true : undefined))
-  await service.call('DELETE', at(`jobs/${id}`), { token: tenant.editor })
-  await until('its end', async () => ((await executions(id, 'running')).length === 0 ? true : undefined))
-  expect(await booksOf(service.url)).toMatchObject(IN_ORDER)
-}, 200_000)
+test(
+  'without a schedule it runs all the time: paid a slot at a time, paused after a commit, taken up where it was, stopped when nothing is left',
+  async () => {
+    const { job_id: id } = (
+      await service.call<{ job_id: string }>('POST', at('jobs'), {
+        token: tenant.editor,
+        body: job('always', {
+          source_config: { declaration: declaration().replace(/schedule: .*/, 'schedule: "*/5 * * * * *"') },
+        }),
+      })
+    ).body
+    const act = (what: string): ReturnType<TestService['call']> =>
+      service.call('POST', at(`jobs/${id}/${what}`), { token: tenant.editor })
+    await promoteByHand(id)
+    const before = await published()
+    await produce(where, 1_000)
+    const one = await streaming(id, 1)
+    expect((await act('run')).body).toMatchObject({ code: 'job_state' })
+    await expectPaidWhileItRuns(one.execution_id)
+    await until('a batch beside the stream', async () => ((await published()) > before ? true : undefined))
+    await act('pause')
+    expect(await ended(one.execution_id)).toMatchObject({ status: 'cancelled', sla_met: true })
+    expect(await judged()).toMatchObject(PERFECT)
+    await produce(where, 1_000)
+    await act('resume')
+    await streaming(id, 1)
+    // The service ends in the middle: the stream is given back, and goes on with the next runner.
+    await stopLoops()
+    startLoops()
+    await produce(where, 1_000)
+    const again = await streaming(id, 1)
+    expect(again.attempt).toBe(2)
+    await until('the rows of all messages', async () => ((await judged()).lost === 0 ? true : undefined))
+    expect(await judged()).toMatchObject(PERFECT)
+    // It begins again, so that nothing is held for long when the balance goes.
+    await act('pause')
+    await ended(again.execution_id)
+    await act('resume')
+    await expectStoppedWithoutBalance(id)
+    await service.call('POST', at(`purchases`), { token: tenant.owner, body: purchase('vcpu_hours', 1) })
+    await until('it runs again', async () =>
+      (await executions(id, 'running')).length > 0 ? true : undefined,
+    )
+    await service.call('DELETE', at(`jobs/${id}`), { token: tenant.editor })
+    await until('its end', async () => ((await executions(id, 'running')).length === 0 ? true : undefined))
+    expect(await booksOf(service.url)).toMatchObject(IN_ORDER)
+  },
+  limitMs(200_000),
+)
 
 test('what may not be is refused before it runs: a broker that is denied, zones elsewhere, Spark, a login without a secret', async () => {
   const create = async (edit: (text: string) => string): Promise<{ code: string; job_id: string }> =>

@@ -106,7 +106,7 @@ test('a table with a cursor: every value exact, wrong rows quarantined one by on
       .receipt,
   ).toMatchObject({ rows: 0, rejected: 0 })
   expect(readdirSync(join(home, 'inbox', 'orders'))).toHaveLength(1)
-}, 120_000)
+})
 
 test('an attempt that broke after it fetched, and an execution that was given up: every row once', async () => {
   const declaration = `dataset: feed\n${COLUMNS}processed: { key: [id] }\n`
@@ -131,7 +131,7 @@ test('an attempt that broke after it fetched, and an execution that was given up
   expect(
     await inZone('feed', 'raw', "ids = t['id'].to_pylist()\nprint(json.dumps([len(ids), sorted(set(ids))]))"),
   ).toEqual([20, Array.from({ length: 20 }, (_, i) => i + 1)])
-}, 120_000)
+})
 
 const VALUES =
   "columns:\n  - { name: id, type: long, required: true }\n  - { name: exact, type: decimal, precision: 38, scale: 10 }\n  - { name: text }\n  - { name: d, type: date }\n  - { name: f, type: double }\n  - { name: f_text }\n  - { name: at, type: timestamp }\n  - { name: t }\n  - { name: odd, path: 'odd \"name' }\n"
@@ -188,7 +188,7 @@ test('values that no type of a file holds are judged by the declaration: exact n
     kept.map((row) => row.map((value) => (value === 'NaN' || value === 'Infinity' ? null : value))),
   )
   expect(missing[1]).toEqual(['2', null, '1.0000000000', ...usual.slice(2)])
-}, 120_000)
+})
 
 test('objects of a bucket as they are, Parquet as rows; a draft takes a sample into the scratch folder', async () => {
   const keys = { access_key_id: s3.env.AWS_ACCESS_KEY_ID, secret_access_key: s3.env.AWS_SECRET_ACCESS_KEY }
@@ -245,7 +245,7 @@ test('objects of a bucket as they are, Parquet as rows; a draft takes a sample i
       "r = [x for x in t.to_pylist() if x['id'] == 999][0]\nprint(json.dumps([str(r['price']), str(r['seen'])]))",
     ),
   ).toEqual(['124.875', '2026-01-01 00:00:00.500000+00:00'])
-}, 120_000)
+})
 
 test('XML into Parquet at a destination: by a declaration, each file once, what is wrong beside it', async () => {
   mkdirSync(join(home, 'xml'))
@@ -292,7 +292,7 @@ test('XML into Parquet at a destination: by a declaration, each file once, what 
   })
   file('0.xml', '<book id="3"/>')
   expect((await runWork(broken)).receipt).toMatchObject({ rows: 3, rejected: 2 })
-}, 120_000)
+})
 
 test('what stands in the wrong place is refused by name', () => {
   expect(() =>

@@ -11,6 +11,7 @@ import type { Booking, Lot, Queued, Snapshot, TenantState } from '../../src/sche
 import { nextTag, type Share } from '../../src/scheduling/fair-share.ts'
 import { emptyLane, type Lane, type SlotGrid } from '../../src/scheduling/slots.ts'
 import { createChance } from '../support/chance.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const HISTORIES = Number(process.env.HEADRACE_HISTORIES ?? 100)
 const JOBS = 200
@@ -222,28 +223,32 @@ function step(world: World, chance: () => number): void {
   world.nowMs += 5 * 60_000
 }
 
-test(`${HISTORIES} histories of ${JOBS} jobs on ${SLOTS} slots: nothing over-allocated, negative, leaked, started twice or starved`, () => {
-  const first = createChance().seed
-  for (let i = 0; i < HISTORIES; i += 1) {
-    const seed = first + i
-    const chance = createChance(seed)
-    const world = newWorld(chance)
-    try {
-      for (
-        let steps = 0;
-        steps < 700 &&
-        world.jobs.some(
-          (job) => job.state === 'waiting' || job.state === 'booked' || job.state === 'running',
-        );
-        steps += 1
-      )
-        step(world, chance)
-      check(world)
-    } catch (error) {
-      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
+test(
+  `${HISTORIES} histories of ${JOBS} jobs on ${SLOTS} slots: nothing over-allocated, negative, leaked, started twice or starved`,
+  () => {
+    const first = createChance().seed
+    for (let i = 0; i < HISTORIES; i += 1) {
+      const seed = first + i
+      const chance = createChance(seed)
+      const world = newWorld(chance)
+      try {
+        for (
+          let steps = 0;
+          steps < 700 &&
+          world.jobs.some(
+            (job) => job.state === 'waiting' || job.state === 'booked' || job.state === 'running',
+          );
+          steps += 1
+        )
+          step(world, chance)
+        check(world)
+      } catch (error) {
+        throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
+      }
     }
-  }
-}, 1_200_000)
+  },
+  limitMs(1_200_000),
+)
 
 function check(world: World): void {
   const open = world.jobs.filter((one) => one.state === 'booked' || one.state === 'running').length

@@ -10,6 +10,7 @@ import type { Booking, Queued, Snapshot } from '../../src/scheduling/snapshot.ts
 import { nextTag, type Share } from '../../src/scheduling/fair-share.ts'
 import { emptyLane, occupy, type Lane, type SlotGrid } from '../../src/scheduling/slots.ts'
 import { createChance, type Chance } from '../support/chance.ts'
+import { limitMs } from '../support/time-limits.ts'
 
 const TENANTS = Number(process.env.HEADRACE_GROWTH_TENANTS ?? 5_000)
 const JOBS = Number(process.env.HEADRACE_GROWTH_JOBS ?? 20_000)
@@ -158,5 +159,5 @@ test.each([1.33, 2, 4])(
     expect(waits.filter((one) => one.waitMs >= DAY_MS)).toEqual([])
     expect(small).toBeLessThan(Math.max(30, large * 1.5))
   },
-  600_000,
+  limitMs(600_000),
 )

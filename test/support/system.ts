@@ -2,6 +2,7 @@
  * Real parts for system tests: one broker for all files, CLI runs as child processes, and an independent
  * reader of tables.
  */
+import { limitMs } from './time-limits.ts'
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -265,23 +266,19 @@ export function treeMemory(pid: number): number {
   return childrenOf(pid).reduce((sum, child) => sum + treeMemory(child), own)
 }
 
-/** A test's time-out: in a long suite, whose drills are many times larger, that of the suite. */
-export const limitMs = (usual: number): number =>
-  process.env.HEADRACE_LONG_SUITE === undefined ? usual : 4_800_000
-
 export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
 
-/** Polls until the answer is there. */
+/** Polls until the answer is there; the time-out grows with the machine's load (time-limits.ts). */
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined> | T | undefined,
   timeoutMs = 60_000,
 ): Promise<T> {
-  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(100)) {
+  for (const end = Date.now() + limitMs(timeoutMs); Date.now() < end; await sleep(100)) {
     const answer = await ask()
     if (answer !== undefined && answer !== false) return answer
   }
-  throw new Error(`waited ${timeoutMs} ms for ${what}`)
+  throw new Error(`waited ${limitMs(timeoutMs)} ms for ${what}`)
 }
 
 export function writeFileIn(folder: string, name: string, text: string | Buffer): string {
