@@ -13,6 +13,7 @@ import { debianPostgres } from '../test/support/debian.ts'
 import { fetchMariaDb } from '../test/support/mariadb.ts'
 import { fetchSampleFiles } from '../test/support/sample-files.ts'
 import { fetchS3Server } from '../test/support/storage.ts'
+import { endLeftovers } from './leftovers.ts'
 
 /** `files`: what names of test files must contain, any of them. */
 const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string> }> = {
@@ -230,6 +231,8 @@ async function main(): Promise<void> {
     env,
     suite === undefined ? RUN_LIMIT_MS : 5 * 3_600_000,
   )
+  const left = endLeftovers(leftovers)
+  if (left.length > 0) process.stdout.write(`Ended, since tests left it running:\n${left.join('\n')}\n`)
   const inCi = process.env.CI === 'true'
   const failed =
     report.numFailedTests + (inCi ? missing.length + report.numPendingTests + report.numTodoTests : 0)
