@@ -5,9 +5,9 @@ import type { Service } from './service.ts'
 import { DEFAULT_VOLUME_GB, recommendUnits, sourceType } from '../learning/rules.ts'
 import { currentPrices } from '../state/purchases.ts'
 import type { Db } from '../state/database.ts'
+import { readSelfBenchmark } from '../state/installation.ts'
 import { usageOf } from '../state/usage.ts'
 import type { Context } from './context.ts'
-import type { SelfBenchmark } from './self-benchmark.ts'
 
 /**
  * What says that two jobs read the same: all of it that a request names. Of a database that is only named by
@@ -53,9 +53,7 @@ export function estimationCases({ gate, now, learner }: Context): Pick<Service, 
       const type = sourceType(body.source_type)
       const volume = body.data_volume_gb ?? DEFAULT_VOLUME_GB
       const tables = (body.source_config as { tables?: unknown[] } | undefined)?.tables
-      const machine = (
-        await gate.service.selectFrom('installation').select('self_benchmark').executeTakeFirstOrThrow()
-      ).self_benchmark as SelfBenchmark | null
+      const machine = await readSelfBenchmark(gate.service)
       const similar =
         tenantId === ''
           ? undefined
