@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { keepTo, limitsOf, type TenantLimits } from '../core/service/tenant-limits.ts'
 import type { Db, Tx } from '../state/database.ts'
 import { findTenant } from '../state/tenants.ts'
+import { countWebhooks } from '../state/webhooks.ts'
 import type { Context } from './context.ts'
 
 export async function limitsFor(
@@ -63,11 +64,7 @@ export async function keepQueue(context: Context, tx: Tx, tenantId: string): Pro
 /** After a webhook was made. */
 export async function keepWebhooks(context: Context, tx: Tx, tenantId: string): Promise<void> {
   await inTurn(tx, tenantId)
-  const {
-    rows: [{ count }],
-  } = await sql<{
-    count: number
-  }>`SELECT count(*)::int AS count FROM webhooks WHERE tenant_id = ${tenantId}`.execute(tx)
+  const count = await countWebhooks(tx, tenantId)
   keepTo(await limitsFor(context, tx, tenantId), 'webhooks', count)
 }
 
