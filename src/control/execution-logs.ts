@@ -80,7 +80,7 @@ export async function ownersOf(
   return owners
 }
 
-export const DAY_MS = 86_400_000
+const DAY_MS = 86_400_000
 
 /** Removes logs that nothing was written to for so many days. Returns how many. */
 export async function dropOldLogs(home: string, { logsDays }: Retention, nowMs: number): Promise<number> {

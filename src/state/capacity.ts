@@ -105,3 +105,49 @@ export async function readSlots(db: Db, grid: SlotGrid): Promise<Snapshot['free'
   }
   return free
 }
+
+/** Slots that begin in `from` to `until`, of one namespace or of all. */
+export async function listSlots(
+  db: Db,
+  {
+    namespace,
+    from,
+    until,
+    limit,
+  }: { namespace: string | undefined; from: Date; until: Date; limit: number },
+) {
+  let query = db
+    .selectFrom('capacity_slots')
+    .select([
+      'slot_id',
+      'namespace',
+      'time_slot',
+      'slot_duration_minutes',
+      'total_cpu_capacity',
+      'total_memory_capacity',
+      'allocated_cpu',
+      'allocated_memory',
+      'region',
+    ])
+    .where('time_slot', '>=', from)
+    .where('time_slot', '<', until)
+    .orderBy('namespace')
+    .orderBy('time_slot')
+    .limit(limit)
+  if (namespace !== undefined) query = query.where('namespace', '=', namespace)
+  return query.execute()
+}
+
+/** Slots of all namespaces that have not begun: none where no scheduler runs. */
+export async function countSlotsAhead(db: Db): Promise<number> {
+  const { rows } = await sql<{ slots: number }>`
+    SELECT count(*)::int AS slots
+    FROM capacity_slots
+    WHERE time_slot > now()
+  `.execute(db)
+  return rows[0].slots
+}
+
+export async function dropSlotsBefore(db: Db, before: Date): Promise<void> {
+  await db.deleteFrom('capacity_slots').where('time_slot', '<', before).execute()
+}
