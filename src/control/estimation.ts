@@ -6,7 +6,7 @@ import { DEFAULT_VOLUME_GB, recommendUnits, sourceType } from '../learning/rules
 import { currentPrices } from '../state/purchases.ts'
 import type { Db } from '../state/database.ts'
 import { readSelfBenchmark } from '../state/installation.ts'
-import { usageOf } from '../state/usage.ts'
+import { cpuUse, runTotals, usageOf } from '../state/usage.ts'
 import type { Context } from './context.ts'
 
 /**
@@ -96,27 +96,8 @@ export function estimationCases({ gate, now, learner }: Context): Pick<Service, 
         const at = now()
         const since = new Date(at.getTime() - 30 * 86_400_000)
         const usage = await usageOf(db, tenantId, at)
-        const {
-          rows: [runs],
-        } = await sql<{
-          runs: number
-          minutes: number | null
-          kept: number
-          judged: number
-          failed: number
-          bytes: number | null
-        }>`
-        SELECT count(*)::int AS runs, avg(extract(epoch FROM actual_end_time - actual_start_time) / 60)::float8 AS minutes, count(*) FILTER (WHERE sla_met)::int AS kept, count(*) FILTER (WHERE sla_met IS NOT NULL AND status <> 'cancelled')::int AS judged,
-          count(*) FILTER (WHERE status IN ('failed', 'timed_out'))::int AS failed, sum((receipt->>'bytes_read')::float8)::float8 AS bytes
-        FROM job_executions WHERE tenant_id = ${tenantId} AND actual_end_time > ${since} AND status NOT IN ('scheduled', 'booked', 'running')`.execute(
-          db,
-        )
-        const {
-          rows: [used],
-        } = await sql<{ hours: number; peak: number[] | null }>`
-        SELECT coalesce(sum(cpu_microseconds), 0)::float8 / 3.6e9 AS hours,
-          (SELECT array_agg(hour ORDER BY hour) FROM (SELECT extract(hour FROM start_time AT TIME ZONE 'UTC')::int AS hour FROM resource_consumption WHERE tenant_id = ${tenantId} AND start_time > ${since} GROUP BY 1 ORDER BY sum(cpu_microseconds) DESC LIMIT 3) top) AS peak
-        FROM resource_consumption WHERE tenant_id = ${tenantId} AND start_time > ${since}`.execute(db)
+        const runs = await runTotals(db, tenantId, since)
+        const used = await cpuUse(db, tenantId, since)
         const { dedicated_units: units, vcpu_hours: hours } = usage.current_period
         const prices = await currentPrices(db)
         const gigabytes = (runs.bytes ?? 0) / 1e9

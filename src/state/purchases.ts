@@ -113,6 +113,17 @@ export async function currentPrices(db: Db): Promise<PriceList> {
     : ({ ...(row.prices as object), currency: row.currency } as PriceList)
 }
 
+/** Enters a list of prices, which holds from now on. Purchases of before keep the price that they had. */
+export async function enterPrices(
+  tx: Tx,
+  { currency, prices, actor }: { currency: string; prices: object; actor: string },
+): Promise<void> {
+  await tx
+    .insertInto('price_lists')
+    .values({ currency, prices: JSON.stringify(prices), created_by: actor })
+    .execute()
+}
+
 /** Opens the lots of a purchase whose periods begin soon. Safe to repeat. */
 export async function openLots(
   tx: Tx,
