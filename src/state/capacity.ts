@@ -151,3 +151,27 @@ export async function countSlotsAhead(db: Db): Promise<number> {
 export async function dropSlotsBefore(db: Db, before: Date): Promise<void> {
   await db.deleteFrom('capacity_slots').where('time_slot', '<', before).execute()
 }
+
+export interface DailyPeak {
+  namespace: string
+  /** As YYYY-MM-DD, of UTC. */
+  day: string
+  /** The most cores that were allocated in one slot. */
+  peak: number
+}
+
+/** Each namespace's peaks of the days from `from` to `until`, in the order of days. */
+export async function dailyPeaks(db: Db, from: Date, until: Date): Promise<DailyPeak[]> {
+  const { rows } = await sql<DailyPeak>`
+    SELECT
+      namespace,
+      to_char(time_slot AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day,
+      max(allocated_cpu)::int AS peak
+    FROM capacity_slots
+    WHERE time_slot >= ${from}
+      AND time_slot < ${until}
+    GROUP BY 1, 2
+    ORDER BY 2
+  `.execute(db)
+  return rows
+}
