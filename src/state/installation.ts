@@ -1,4 +1,4 @@
-/** What an installation keeps for all tenants, in the one row of its table: tiers of service, its own speed. */
+/** Values of the whole installation, in the one row of its table: tiers of service and its own speed. */
 import type { SlaTier } from '../core/service/nouns.ts'
 import type { Db, Tx } from './database.ts'
 

@@ -62,7 +62,7 @@ interface PastRunRow {
   memory: number
 }
 
-/** The newest runs of a source, from the oldest of them on, each with what was known of its job when it ran. */
+/** The newest runs of a source, oldest first, each with what was known of its job when it ran. */
 export async function readPastRuns(db: Db, source: SourceType): Promise<PastRun[]> {
   const { rows } = await sql<PastRunRow>`
     SELECT *

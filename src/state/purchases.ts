@@ -258,7 +258,11 @@ export async function turnPeriods(tx: Tx, now: Date): Promise<string[]> {
     .where(
       sql<boolean>`
         coalesce(
-          (SELECT max(l.valid_until) FROM ledger_lots l WHERE l.purchase_id = p.purchase_id),
+          (
+            SELECT max(l.valid_until)
+            FROM ledger_lots l
+            WHERE l.purchase_id = p.purchase_id
+          ),
           p.valid_from
         ) < least(p.valid_until, ${new Date(now.getTime() + AHEAD_MS)}::timestamptz)`,
     )

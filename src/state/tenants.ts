@@ -80,7 +80,7 @@ export async function revokeToken(
   return numUpdatedRows > 0n
 }
 
-/** The newest tokens of a tenant, from the oldest of them on; those that were revoked too. */
+/** The newest tokens of a tenant, oldest first, with those that were revoked. */
 export async function listTokens(db: Db, tenantId: string, limit: number) {
   const rows = await db
     .selectFrom('access_tokens')

@@ -1,6 +1,6 @@
 /**
- * Webhooks as their owners see them. The owner is a tenant, or the installation where `tenantId` is undefined:
- * its webhooks are told of every tenant's events.
+ * Webhooks as their owners see them. The owner is a tenant, or the installation where `tenantId` is
+ * undefined: its webhooks are told of every tenant's events.
  */
 import type { Db, Tx } from './database.ts'
 
