@@ -76,6 +76,11 @@ const BANNED_CALLS: Ban[] = [
     where: inSource,
     instead: 'pause() or retry() of core/waiting.ts',
   },
+  {
+    pattern: /'kysely'|\b(selectFrom|insertInto|updateTable|deleteFrom)\(/,
+    where: (path) => inSource(path) && !path.startsWith('src/state/'),
+    instead: 'a function of state/, where all SQL of the control database is',
+  },
   { pattern: /console\.(log|error|warn)\(/, where: inSource, instead: 'cli/output.ts or the logger' },
   {
     pattern: /\b(it|test|describe)\.(only|todo)\(/,

@@ -1,51 +1,12 @@
 /** Use cases of estimation and metrics. */
-import { sql } from 'kysely'
 import { thousandths } from '../core/service/amounts.ts'
 import type { Service } from './service.ts'
 import { DEFAULT_VOLUME_GB, recommendUnits, sourceType } from '../learning/rules.ts'
 import { currentPrices } from '../state/purchases.ts'
-import type { Db } from '../state/database.ts'
-import { usageOf } from '../state/usage.ts'
+import { readSelfBenchmark } from '../state/installation.ts'
+import { similarRuns } from '../state/past-runs.ts'
+import { cpuUse, runTotals, usageOf } from '../state/usage.ts'
 import type { Context } from './context.ts'
-import type { SelfBenchmark } from './self-benchmark.ts'
-
-/**
- * What says that two jobs read the same: all of it that a request names. Of a database that is only named by
- * its host, the latency is known.
- */
-const SAME_SOURCE = ['host', 'database', 'table', 'bucket', 'path'] as const
-
-interface SimilarRuns {
-  runs: number
-  minutesPerGb: number | null
-  startupMs: number
-}
-
-/**
- * A tenant's newest runs of the same source, as the model knows them: minutes a GB, and how long it took
- * until the first byte.
- */
-async function similarRuns(
-  db: Db,
-  tenantId: string,
-  type: string,
-  source: Record<string, unknown>,
-): Promise<SimilarRuns | undefined> {
-  const named = SAME_SOURCE.filter((key) => typeof source[key] === 'string')
-  if (named.length === 0) return undefined
-  const same = sql.join(
-    named.map((key) => sql`j.source_config->>${sql.lit(key)} = ${String(source[key])}`),
-    sql` AND `,
-  )
-  const { rows } = await sql<{ runs: number; minutes_per_gb: number | null; startup_ms: number }>`
-    SELECT count(*)::int AS runs, avg(minutes / gb)::float8 AS minutes_per_gb, coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY startup_ms), 0)::float8 AS startup_ms FROM (
-      SELECT greatest(extract(epoch FROM x.actual_end_time - x.actual_start_time)::float8 / 60, 1e-3) AS minutes, greatest((x.receipt->>'bytes_read')::float8 / 1e9, 1e-6) AS gb, coalesce((x.receipt->>'startup_seconds')::float8 * 1000, 0) AS startup_ms
-      FROM job_executions x JOIN ingestion_jobs j USING (job_id) WHERE x.tenant_id = ${tenantId} AND j.source_type = ${type} AND ${same} AND x.status = 'succeeded' AND x.namespace <> 'draft-ingestion-ns' AND x.receipt ? 'bytes_read'
-      ORDER BY x.created_at DESC LIMIT 50
-    ) newest`.execute(db)
-  const [{ runs, minutes_per_gb: minutesPerGb, startup_ms: startupMs }] = rows
-  return { runs, minutesPerGb, startupMs }
-}
 
 export function estimationCases({ gate, now, learner }: Context): Pick<Service, 'estimate' | 'metrics'> {
   return {
@@ -53,9 +14,7 @@ export function estimationCases({ gate, now, learner }: Context): Pick<Service, 
       const type = sourceType(body.source_type)
       const volume = body.data_volume_gb ?? DEFAULT_VOLUME_GB
       const tables = (body.source_config as { tables?: unknown[] } | undefined)?.tables
-      const machine = (
-        await gate.service.selectFrom('installation').select('self_benchmark').executeTakeFirstOrThrow()
-      ).self_benchmark as SelfBenchmark | null
+      const machine = await readSelfBenchmark(gate.service)
       const similar =
         tenantId === ''
           ? undefined
@@ -98,27 +57,8 @@ export function estimationCases({ gate, now, learner }: Context): Pick<Service, 
         const at = now()
         const since = new Date(at.getTime() - 30 * 86_400_000)
         const usage = await usageOf(db, tenantId, at)
-        const {
-          rows: [runs],
-        } = await sql<{
-          runs: number
-          minutes: number | null
-          kept: number
-          judged: number
-          failed: number
-          bytes: number | null
-        }>`
-        SELECT count(*)::int AS runs, avg(extract(epoch FROM actual_end_time - actual_start_time) / 60)::float8 AS minutes, count(*) FILTER (WHERE sla_met)::int AS kept, count(*) FILTER (WHERE sla_met IS NOT NULL AND status <> 'cancelled')::int AS judged,
-          count(*) FILTER (WHERE status IN ('failed', 'timed_out'))::int AS failed, sum((receipt->>'bytes_read')::float8)::float8 AS bytes
-        FROM job_executions WHERE tenant_id = ${tenantId} AND actual_end_time > ${since} AND status NOT IN ('scheduled', 'booked', 'running')`.execute(
-          db,
-        )
-        const {
-          rows: [used],
-        } = await sql<{ hours: number; peak: number[] | null }>`
-        SELECT coalesce(sum(cpu_microseconds), 0)::float8 / 3.6e9 AS hours,
-          (SELECT array_agg(hour ORDER BY hour) FROM (SELECT extract(hour FROM start_time AT TIME ZONE 'UTC')::int AS hour FROM resource_consumption WHERE tenant_id = ${tenantId} AND start_time > ${since} GROUP BY 1 ORDER BY sum(cpu_microseconds) DESC LIMIT 3) top) AS peak
-        FROM resource_consumption WHERE tenant_id = ${tenantId} AND start_time > ${since}`.execute(db)
+        const runs = await runTotals(db, tenantId, since)
+        const used = await cpuUse(db, tenantId, since)
         const { dedicated_units: units, vcpu_hours: hours } = usage.current_period
         const prices = await currentPrices(db)
         const gigabytes = (runs.bytes ?? 0) / 1e9

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { readdir, rm, stat, truncate } from 'node:fs/promises'
 import { limitsOf, type TenantLimits } from '../core/service/tenant-limits.ts'
-import type { Db } from '../state/database.ts'
+import { ownersOf } from '../state/executions.ts'
 import type { Context } from './context.ts'
 import type { Retention } from './retention.ts'
 
@@ -55,32 +55,7 @@ export async function dropLogsBeyond({
   return dropped
 }
 
-/** Executions that are asked for at a time. */
-export const ASKED = 1_000
-
-export async function ownersOf(
-  db: Db,
-  ids: string[],
-): Promise<Map<string, { tenantId: string; policy: unknown; ended: boolean }>> {
-  const owners = new Map<string, { tenantId: string; policy: unknown; ended: boolean }>()
-  for (let at = 0; at < ids.length; at += ASKED) {
-    const rows = await db
-      .selectFrom('job_executions as x')
-      .innerJoin('tenants as t', 't.tenant_id', 'x.tenant_id')
-      .select(['x.execution_id', 'x.tenant_id', 'x.status', 't.policy'])
-      .where('x.execution_id', 'in', ids.slice(at, at + ASKED))
-      .execute()
-    for (const row of rows)
-      owners.set(row.execution_id, {
-        tenantId: row.tenant_id,
-        policy: row.policy,
-        ended: !['scheduled', 'booked', 'running'].includes(row.status),
-      })
-  }
-  return owners
-}
-
-export const DAY_MS = 86_400_000
+const DAY_MS = 86_400_000
 
 /** Removes logs that nothing was written to for so many days. Returns how many. */
 export async function dropOldLogs(home: string, { logsDays }: Retention, nowMs: number): Promise<number> {

@@ -10,10 +10,11 @@ import type { Queued, Snapshot } from '../scheduling/snapshot.ts'
 import { reasonText, type ServiceReason } from '../scheduling/reasons.ts'
 import { timingOf } from '../scheduling/requirements.ts'
 import { sourceType } from '../learning/rules.ts'
-import { gridAt, readSlots } from '../state/capacity.ts'
+import { gridAt, listSlots, readSlots } from '../state/capacity.ts'
 import { readTenants } from '../state/tenant-capacity.ts'
 import { findExecution, listExecutions, type ExecutionRow } from '../state/executions.ts'
 import { currentPrices } from '../state/purchases.ts'
+import { countAhead } from '../state/queue.ts'
 import { cancel } from '../state/runs/cancellation.ts'
 import { found, listed, timeOf, type Context } from './context.ts'
 import { targetOf } from './job-promotion.ts'
@@ -69,26 +70,9 @@ export function executionCases(context: Context): Part {
     async slots({ namespace, from, hours }) {
       const start =
         from === undefined ? new Date(gridAt(now().getTime(), slots).originMs) : timeOf(from, 'from')
-      let query = gate.service
-        .selectFrom('capacity_slots')
-        .select([
-          'slot_id',
-          'namespace',
-          'time_slot',
-          'slot_duration_minutes',
-          'total_cpu_capacity',
-          'total_memory_capacity',
-          'allocated_cpu',
-          'allocated_memory',
-          'region',
-        ])
-        .where('time_slot', '>=', start)
-        .where('time_slot', '<', new Date(start.getTime() + hours * 3_600_000))
-        .orderBy('namespace')
-        .orderBy('time_slot')
-        .limit(2_000)
-      if (namespace !== undefined) query = query.where('namespace', '=', namespace)
-      return { items: await query.execute(), next: undefined }
+      const until = new Date(start.getTime() + hours * 3_600_000)
+      const rows = await listSlots(gate.service, { namespace, from: start, until, limit: 2_000 })
+      return { items: rows, next: undefined }
     },
   }
 }
@@ -111,14 +95,8 @@ async function whyOf({ gate, now }: Context, row: ExecutionRow): Promise<Answer>
   if (row.status === 'booked' && row.booked_from !== null && row.booked_from > now())
     return reasonText({ code: 'waits_for_time', params: { at: row.booked_from.toISOString() } })
   if (row.status === 'scheduled' || row.status === 'booked') {
-    const ahead = await gate.service
-      .selectFrom('queued_executions as x')
-      .innerJoin('queued_executions as me', (join) => join.on('me.execution_id', '=', row.execution_id))
-      .select(({ fn }) => fn.countAll<bigint>().as('count'))
-      .where('x.ready', '=', true)
-      .whereRef('x.fair_tag', '<', 'me.fair_tag')
-      .executeTakeFirstOrThrow()
-    return reasonText({ code: 'waits_in_queue', params: { ahead: Number(ahead.count) } })
+    const ahead = await countAhead(gate.service, row.execution_id)
+    return reasonText({ code: 'waits_in_queue', params: { ahead } })
   }
   const used = row.resource_used as { vcpu_hours?: number } | null
   return {

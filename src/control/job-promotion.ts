@@ -15,7 +15,9 @@ import {
   type Evaluation,
 } from '../scheduling/draft.ts'
 import type { Db, Tx } from '../state/database.ts'
+import { lastDraftRun, newestRuns } from '../state/executions.ts'
 import { changeJob, findJob, lockJobRow, type JobRow } from '../state/jobs.ts'
+import { boughtAt } from '../state/usage.ts'
 import type { Context } from './context.ts'
 import { nextTick } from './ticks.ts'
 
@@ -25,15 +27,7 @@ export async function evaluate(
   row: JobRow,
   now: Date,
 ): Promise<{ evaluation: Evaluation; evidence: Record<string, string | number> }> {
-  const run = await db
-    .selectFrom('job_executions')
-    .select(['execution_id', 'receipt'])
-    .where('job_id', '=', row.job_id)
-    .where('namespace', '=', DRAFT)
-    .where('status', '=', 'succeeded')
-    .orderBy('actual_end_time', 'desc')
-    .limit(1)
-    .executeTakeFirst()
+  const run = await lastDraftRun(db, row.job_id)
   if (run === undefined) throw failure('draft_missing', { job: row.job_name })
   const receipt = run.receipt as { work_seconds: number; estimated_seconds: number }
   const requirements = row.resource_requirements as unknown as ResourceRequirements
@@ -65,18 +59,9 @@ export async function targetOf(
   now: Date,
 ): Promise<Namespace> {
   const { cpu_cores, memory_gb } = row.resource_requirements as ResourceRequirements
-  const bought = await db
-    .selectFrom('resource_purchases')
-    .select(['resource_type', ({ fn }) => fn.sum<bigint>('quantity').as('quantity')])
-    .where('tenant_id', '=', row.tenant_id)
-    .where('status', 'in', ['active', 'scheduled'])
-    .where('valid_from', '<=', now)
-    .where('valid_until', '>', now)
-    .groupBy('resource_type')
-    .execute()
-  const units = Number(bought.find((one) => one.resource_type === 'dedicated_units')?.quantity ?? 0)
-  if (units >= unitsOf(cpu_cores, memory_gb)) return DEDICATED
-  if (bought.some((one) => one.resource_type === 'vcpu_hours')) return SHARED
+  const bought = await boughtAt(db, row.tenant_id, now)
+  if (bought.dedicated_units >= unitsOf(cpu_cores, memory_gb)) return DEDICATED
+  if (bought.vcpu_hours > 0) return SHARED
   throw failure('no_purchase', { at: now.toISOString(), cores: cpu_cores, memory: memory_gb })
 }
 
@@ -151,16 +136,7 @@ export async function demoteIfDecayed(
     if (row === undefined || row.status !== 'active' || row.namespace === DRAFT || row.continuous)
       return false
     const since = (row.evaluation as { at?: string } | null)?.at ?? row.created_at
-    const runs = await tx
-      .selectFrom('job_executions')
-      .select(['estimated_minutes', 'actual_start_time', 'actual_end_time'])
-      .where('job_id', '=', jobId)
-      .where('status', '=', 'succeeded')
-      .where('namespace', '<>', DRAFT)
-      .where('created_at', '>', new Date(since))
-      .orderBy('created_at', 'desc')
-      .limit(DECAYED_RUNS)
-      .execute()
+    const runs = await newestRuns(tx, jobId, { since: new Date(since), limit: DECAYED_RUNS })
     const ratios = runs.map(
       (run) =>
         ((run.actual_end_time?.getTime() ?? 0) - (run.actual_start_time?.getTime() ?? 0)) /

@@ -2,10 +2,9 @@
  * Metrics of the service for Prometheus. What the database knows is asked at each scrape; what a process does
  * is counted where it does it.
  */
-import { sql } from 'kysely'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import { VCPU_HOUR } from '../core/service/amounts.ts'
 import type { Db } from '../state/database.ts'
+import { coresAt, oldestWait, openBookings, vcpuHoursAt, waitingByReason } from '../state/metrics.ts'
 
 export interface ServiceMetrics {
   text(): Promise<{ type: string; text: string }>
@@ -51,36 +50,31 @@ export function createServiceMetrics(db: Db, now: () => Date): ServiceMetrics {
       name: 'headrace_queued_executions',
       help: 'Executions that wait, by namespace and by why',
       labels: ['namespace', 'reason'],
-      query: () =>
-        sql`SELECT q.namespace, coalesce(x.reason->>'code', 'waits_in_queue') AS reason, count(*)::float8 AS value FROM queued_executions q JOIN job_executions x USING (execution_id) GROUP BY 1, 2`,
+      query: waitingByReason,
     },
     {
       name: 'headrace_queue_oldest_seconds',
       help: 'How long the oldest execution that may start has waited',
       labels: [],
-      query: (at) =>
-        sql`SELECT coalesce(extract(epoch FROM ${at}::timestamptz - min(preferred)), 0)::float8 AS value FROM queued_executions WHERE preferred <= ${at}::timestamptz`,
+      query: oldestWait,
     },
     {
       name: 'headrace_open_bookings',
       help: 'Executions that are booked or run',
       labels: ['namespace', 'status'],
-      query: () =>
-        sql`SELECT x.namespace, x.status, count(*)::float8 AS value FROM bookings JOIN job_executions x USING (execution_id) GROUP BY 1, 2`,
+      query: openBookings,
     },
     {
       name: 'headrace_capacity_cpu_cores',
       help: 'Cores of the present slot',
       labels: ['namespace', 'kind'],
-      query: (at) =>
-        sql`SELECT namespace, kind, sum(value)::float8 AS value FROM capacity_slots, LATERAL (VALUES ('total', total_cpu_capacity), ('allocated', allocated_cpu)) v (kind, value) WHERE time_slot <= ${at}::timestamptz AND time_slot + make_interval(mins => slot_duration_minutes) > ${at}::timestamptz GROUP BY 1, 2`,
+      query: coresAt,
     },
     {
       name: 'headrace_tenant_vcpu_hours',
       help: 'vCPU-hours of tenants in lots that are valid now',
       labels: ['tenant', 'account'],
-      query: (at) =>
-        sql`SELECT t.tenant_name AS tenant, v.account, sum(v.amount)::float8 / ${String(VCPU_HOUR)}::float8 AS value FROM ledger_lots l JOIN tenants t USING (tenant_id), LATERAL (VALUES ('available', l.available), ('held', l.held), ('consumed', l.consumed)) v (account, amount) WHERE NOT l.closed AND l.valid_from <= ${at}::timestamptz AND l.valid_until > ${at}::timestamptz GROUP BY 1, 2`,
+      query: vcpuHoursAt,
     },
   ]
   for (const one of gauges) addAsked(registry, db, now, one)
@@ -100,7 +94,7 @@ interface AskedGauge {
   name: string
   help: string
   labels: string[]
-  query: (at: Date) => ReturnType<typeof sql>
+  query: (db: Db, at: Date) => Promise<Record<string, string | number>[]>
 }
 
 function addAsked(
@@ -115,9 +109,9 @@ function addAsked(
     labelNames: labels,
     registers: [registry],
     async collect() {
-      const { rows } = await query(now()).execute(db)
+      const rows = await query(db, now())
       gauge.reset()
-      for (const row of rows as Record<string, string | number>[])
+      for (const row of rows)
         gauge.set(Object.fromEntries(labels.map((label) => [label, String(row[label])])), Number(row.value))
     },
   })

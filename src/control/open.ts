@@ -1,11 +1,10 @@
 /** Opens the service over a database: all use cases, wired. */
 import { cpus, totalmem } from 'node:os'
-import { sql } from 'kysely'
 import type { Service } from './service.ts'
 import { NAMESPACES, machineCapacity, type OfferedCapacity } from '../core/service/namespaces.ts'
 import { tenantLimits } from '../core/service/tenant-limits.ts'
 import { openSealedSecrets, sealedFileOf } from '../secrets/sealed-file.ts'
-import { SLOTS, ensureSlots, gridAt, type SlotSettings } from '../state/capacity.ts'
+import { SLOTS, countSlotsAhead, ensureSlots, gridAt, type SlotSettings } from '../state/capacity.ts'
 import { openGate, rehearsing, type Gate } from '../state/database.ts'
 import { createEventHorizon } from '../state/events.ts'
 import { migrate } from '../state/migrate.ts'
@@ -120,10 +119,7 @@ function casesOf(context: Context): Service {
 /** Ready: the database answers and the slots reach ahead. */
 async function readiness(gate: Gate): Promise<{ ready: boolean; checks: Record<string, string> }> {
   try {
-    const { rows } = await sql<{
-      slots: number
-    }>`SELECT count(*)::int AS slots FROM capacity_slots WHERE time_slot > now()`.execute(gate.service)
-    const slots = rows[0].slots >= NAMESPACES.length
+    const slots = (await countSlotsAhead(gate.service)) >= NAMESPACES.length
     return { ready: slots, checks: { database: 'ok', slots: slots ? 'ok' : 'none ahead: no scheduler runs' } }
   } catch (error) {
     return { ready: false, checks: { database: (error as Error).message.split('\n')[0] } }

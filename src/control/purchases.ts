@@ -8,6 +8,7 @@ import {
   buy,
   cancelPurchase,
   currentPrices,
+  enterPrices,
   findPurchase,
   listPurchases,
   wakeTenants,
@@ -75,10 +76,7 @@ export function purchaseCases({ gate, capacity, now }: Context): Part {
     async setPrices(by, body) {
       const { currency, ...prices } = body
       return gate.transact(async (tx) => {
-        await tx
-          .insertInto('price_lists')
-          .values({ currency: String(currency), prices: JSON.stringify(prices), created_by: by.name })
-          .execute()
+        await enterPrices(tx, { currency: String(currency), prices, actor: by.name })
         await record(tx, { tenantId: null, actor: by.name, event: 'prices.changed', data: body })
         return { ...(await currentPrices(tx)) }
       })

@@ -9,14 +9,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { thousandths } from '../core/service/amounts.ts'
 import type { Db } from '../state/database.ts'
+import { readSelfBenchmark, writeSelfBenchmark, type SelfBenchmark } from '../state/installation.ts'
 import { entryOf } from '../host/package-root.ts'
-
-export interface SelfBenchmark {
-  seconds: number
-  /** 2: twice as quick as the reference. */
-  speed: number
-  at: string
-}
 
 /** The same work took so long on the reference: one of two virtual cores of 2025, the median of five. */
 const REFERENCE_SECONDS = 0.9
@@ -28,8 +22,7 @@ const MOST_SECONDS = 55
  * make it slower. Rejects when the signal ends it.
  */
 export async function ensureSelfBenchmark(db: Db, home: string, signal: AbortSignal): Promise<SelfBenchmark> {
-  const known = (await db.selectFrom('installation').select('self_benchmark').executeTakeFirstOrThrow())
-    .self_benchmark as SelfBenchmark | null
+  const known = await readSelfBenchmark(db)
   if (known !== null) return known
   const seconds = await measured(home, signal)
   const found: SelfBenchmark = {
@@ -37,10 +30,7 @@ export async function ensureSelfBenchmark(db: Db, home: string, signal: AbortSig
     speed: Math.round((REFERENCE_SECONDS / seconds) * 100) / 100,
     at: new Date().toISOString(),
   }
-  await db
-    .updateTable('installation')
-    .set({ self_benchmark: JSON.stringify(found) })
-    .execute()
+  await writeSelfBenchmark(db, found)
   return found
 }
 

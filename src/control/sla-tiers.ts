@@ -4,22 +4,20 @@
  */
 import type { Service } from './service.ts'
 import { failure } from '../core/errors.ts'
-import type { SlaRequirements, SlaTier } from '../core/service/nouns.ts'
+import type { SlaRequirements } from '../core/service/nouns.ts'
 import type { Db } from '../state/database.ts'
 import { record } from '../state/events.ts'
+import { readSlaTiers, writeSlaTiers } from '../state/installation.ts'
 import type { Context } from './context.ts'
 
 export function tierCases({ gate }: Context): Pick<Service, 'slaTiers' | 'setSlaTiers'> {
   return {
-    slaTiers: async () => ({ tiers: await tiersOf(gate.service) }),
+    slaTiers: async () => ({ tiers: await readSlaTiers(gate.service) }),
     setSlaTiers: (by, body) =>
       gate.transact(async (tx) => {
-        await tx
-          .updateTable('installation')
-          .set({ sla_tiers: JSON.stringify(body.tiers) })
-          .execute()
+        await writeSlaTiers(tx, body.tiers)
         await record(tx, { tenantId: null, actor: by.name, event: 'sla_tiers.changed', data: { ...body } })
-        return { tiers: await tiersOf(tx) }
+        return { tiers: await readSlaTiers(tx) }
       }),
   }
 }
@@ -30,13 +28,8 @@ export function tierCases({ gate }: Context): Pick<Service, 'slaTiers' | 'setSla
  */
 export async function withTier(db: Db, sla: SlaRequirements): Promise<SlaRequirements> {
   if (sla.tier === undefined) return sla
-  const tiers = await tiersOf(db)
+  const tiers = await readSlaTiers(db)
   if (!Object.hasOwn(tiers, sla.tier))
     throw failure('tier_unknown', { tier: sla.tier, known: Object.keys(tiers).join(', ') || 'none' })
   return { ...tiers[sla.tier], ...sla }
-}
-
-async function tiersOf(db: Db): Promise<Record<string, SlaTier>> {
-  return (await db.selectFrom('installation').select('sla_tiers').executeTakeFirstOrThrow())
-    .sla_tiers as Record<string, SlaTier>
 }

@@ -8,6 +8,7 @@ import {
   createToken,
   findTenant,
   listTenants,
+  listTokens,
   principalOf,
   revokeToken,
 } from '../state/tenants.ts'
@@ -135,16 +136,7 @@ export function tenantCases(context: Context): Part {
       return { ...made, tenant_id: tenantId, token_name: body.token_name, role: body.role }
     },
     async listTokens(tenantId) {
-      const rows = await gate.readAs(tenantId, (db) =>
-        db
-          .selectFrom('access_tokens')
-          .select(['token_id', 'token_name', 'role', 'created_at', 'expires_at', 'revoked_at'])
-          .where('tenant_id', '=', tenantId)
-          .orderBy('created_at', 'desc')
-          .limit(TOKENS_SHOWN)
-          .execute(),
-      )
-      rows.reverse()
+      const rows = await gate.readAs(tenantId, (db) => listTokens(db, tenantId, TOKENS_SHOWN))
       return { items: rows, next: undefined }
     },
     async revokeToken(by, tenantId, tokenId) {

@@ -3,6 +3,7 @@ import type { Service } from './service.ts'
 import { failure } from '../core/errors.ts'
 import type { Db, Tx } from '../state/database.ts'
 import { record } from '../state/events.ts'
+import { countWebhooks, createWebhook, deleteWebhook, listWebhooks } from '../state/webhooks.ts'
 import type { Context } from './context.ts'
 import { needMailer } from '../net/mail.ts'
 import { keepWebhooks } from './tenant-quota.ts'
@@ -12,12 +13,7 @@ const WEBHOOKS_MAX = 100
 
 /** After one of the installation was made. */
 async function keepOwnWebhooks(tx: Tx): Promise<void> {
-  const { count } = await tx
-    .selectFrom('webhooks')
-    .select(({ fn }) => fn.countAll<number>().as('count'))
-    .where('tenant_id', 'is', null)
-    .executeTakeFirstOrThrow()
-  if (Number(count) > WEBHOOKS_MAX)
+  if ((await countWebhooks(tx, undefined)) > WEBHOOKS_MAX)
     throw failure('limit_reached', {
       count: WEBHOOKS_MAX,
       what: 'webhooks',
@@ -37,50 +33,25 @@ export function webhookCases(
     async createWebhook(by, tenantId, body) {
       if (body.url.startsWith('mailto:')) needMailer(context.mail)
       return write(tenantId, async (tx) => {
-        const row = await tx
-          .insertInto('webhooks')
-          .values((value) => ({
-            tenant_id: tenantId ?? null,
-            url: body.url,
-            events: body.events,
-            secret_name: body.secret_name ?? null,
-            last_error: null,
-            next_event_id: value
-              .selectFrom('events')
-              .select(({ fn }) => fn.coalesce(fn.max('event_id'), value.val(0n)).as('last')) as never,
-          }))
-          .returning(['webhook_id', 'url', 'events', 'secret_name', 'created_at'])
-          .executeTakeFirstOrThrow()
+        const { url, events, secret_name: secretName } = body
+        const row = await createWebhook(tx, { tenantId, url, events, secretName })
         await (tenantId === undefined ? keepOwnWebhooks(tx) : keepWebhooks(context, tx, tenantId))
         await record(tx, {
           tenantId: tenantId ?? null,
           actor: by.name,
           event: 'webhook.created',
           subject: row.webhook_id,
-          data: { url: body.url },
+          data: { url },
         })
         return row
       })
     },
     async listWebhooks(tenantId) {
-      const rows = await read(tenantId, (db) =>
-        db
-          .selectFrom('webhooks')
-          .select(['webhook_id', 'url', 'events', 'secret_name', 'created_at', 'failures', 'last_error'])
-          .where('tenant_id', tenantId === undefined ? 'is' : '=', tenantId ?? null)
-          .orderBy('created_at')
-          .execute(),
-      )
-      return { items: rows, next: undefined }
+      return { items: await read(tenantId, (db) => listWebhooks(db, tenantId)), next: undefined }
     },
     async deleteWebhook(by, tenantId, webhookId) {
       await write(tenantId, async (tx) => {
-        const { numDeletedRows } = await tx
-          .deleteFrom('webhooks')
-          .where('tenant_id', tenantId === undefined ? 'is' : '=', tenantId ?? null)
-          .where('webhook_id', '=', webhookId)
-          .executeTakeFirst()
-        if (numDeletedRows === 0n)
+        if (!(await deleteWebhook(tx, tenantId, webhookId)))
           throw failure('not_found', {
             what: 'webhook',
             id: webhookId,

@@ -6,7 +6,7 @@ import { createApi } from '../api/server.ts'
 import type { ServeOptions, Served } from '../control/serve.ts'
 import { failure, reasonOf } from '../core/errors.ts'
 import { writeWhole } from '../secrets/whole-file.ts'
-import { createToken } from '../state/tenants.ts'
+import { createToken, hasOperatorToken } from '../state/tenants.ts'
 import { homeFolder } from '../host/home-folder.ts'
 import { lockJob } from '../host/lock.ts'
 import { startPostgres, type PostgresServer } from '../host/postgres-server.ts'
@@ -108,13 +108,8 @@ async function measureMachine({ gate, home }: Context, log: Log, stopping: Abort
 async function operatorToken({ gate, home }: Context): Promise<string> {
   const path = join(home, 'operator.token')
   if (existsSync(path)) {
-    const known = await gate.service
-      .selectFrom('access_tokens')
-      .select('token_id')
-      .where('role', '=', 'operator')
-      .limit(1)
-      .executeTakeFirst()
-    if (known !== undefined && readFileSync(path, 'utf8').startsWith('hr_')) return path
+    const known = await hasOperatorToken(gate.service)
+    if (known && readFileSync(path, 'utf8').startsWith('hr_')) return path
   }
   const { token } = await gate.transact((tx) =>
     createToken(tx, { tenantId: undefined, name: 'operator', role: 'operator', actor: 'installation' }),

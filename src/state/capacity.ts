@@ -105,3 +105,73 @@ export async function readSlots(db: Db, grid: SlotGrid): Promise<Snapshot['free'
   }
   return free
 }
+
+/** Slots that begin in `from` to `until`, of one namespace or of all. */
+export async function listSlots(
+  db: Db,
+  {
+    namespace,
+    from,
+    until,
+    limit,
+  }: { namespace: string | undefined; from: Date; until: Date; limit: number },
+) {
+  let query = db
+    .selectFrom('capacity_slots')
+    .select([
+      'slot_id',
+      'namespace',
+      'time_slot',
+      'slot_duration_minutes',
+      'total_cpu_capacity',
+      'total_memory_capacity',
+      'allocated_cpu',
+      'allocated_memory',
+      'region',
+    ])
+    .where('time_slot', '>=', from)
+    .where('time_slot', '<', until)
+    .orderBy('namespace')
+    .orderBy('time_slot')
+    .limit(limit)
+  if (namespace !== undefined) query = query.where('namespace', '=', namespace)
+  return query.execute()
+}
+
+/** Slots of all namespaces that have not begun: none where no scheduler runs. */
+export async function countSlotsAhead(db: Db): Promise<number> {
+  const { rows } = await sql<{ slots: number }>`
+    SELECT count(*)::int AS slots
+    FROM capacity_slots
+    WHERE time_slot > now()
+  `.execute(db)
+  return rows[0].slots
+}
+
+export async function dropSlotsBefore(db: Db, before: Date): Promise<void> {
+  await db.deleteFrom('capacity_slots').where('time_slot', '<', before).execute()
+}
+
+export interface DailyPeak {
+  namespace: string
+  /** As YYYY-MM-DD, of UTC. */
+  day: string
+  /** The most cores that were allocated in one slot. */
+  peak: number
+}
+
+/** Each namespace's peaks of the days from `from` to `until`, in the order of days. */
+export async function dailyPeaks(db: Db, from: Date, until: Date): Promise<DailyPeak[]> {
+  const { rows } = await sql<DailyPeak>`
+    SELECT
+      namespace,
+      to_char(time_slot AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day,
+      max(allocated_cpu)::int AS peak
+    FROM capacity_slots
+    WHERE time_slot >= ${from}
+      AND time_slot < ${until}
+    GROUP BY 1, 2
+    ORDER BY 2
+  `.execute(db)
+  return rows
+}

@@ -92,6 +92,35 @@ export async function tenantsWithEvents(
   ).map((row) => row.tenant_id)
 }
 
+/** Events that are removed at once at most: the transaction stays short, and the next one goes on. */
+const DROPPED_AT_ONCE = 10_000
+
+/**
+ * Removes events that are older than `eventsDays`. It looks at the 10,000 oldest only. Returns how many it
+ * removed.
+ */
+export async function dropOldEvents(
+  db: Db,
+  { eventsDays }: { eventsDays: number },
+  now: Date,
+): Promise<number> {
+  const before = new Date(now.getTime() - eventsDays * 86_400_000)
+  const { numAffectedRows } = await sql`
+    DELETE FROM events
+    WHERE event_id IN (
+      SELECT event_id
+      FROM (
+        SELECT event_id, at
+        FROM events
+        ORDER BY event_id
+        LIMIT ${DROPPED_AT_ONCE}
+      ) oldest
+      WHERE at < ${before}
+    )
+  `.execute(db)
+  return Number(numAffectedRows ?? 0)
+}
+
 /**
  * Nothing of ours is open for so long: an older transaction is somebody else's, in another database of the
  * server.

@@ -108,6 +108,63 @@ export async function lastSuccess(db: Db, jobId: string): Promise<string> {
   return timeOrderedId(job.created_at.getTime()).slice(0, 13)
 }
 
+/** A job's newest draft run that succeeded, with what it measured. */
+export async function lastDraftRun(db: Db, jobId: string) {
+  return db
+    .selectFrom('job_executions')
+    .select(['execution_id', 'receipt'])
+    .where('job_id', '=', jobId)
+    .where('namespace', '=', DRAFT)
+    .where('status', '=', 'succeeded')
+    .orderBy('actual_end_time', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
+
+/** A job's runs in production that were queued after a time and succeeded, the newest first. */
+export async function newestRuns(db: Db, jobId: string, { since, limit }: { since: Date; limit: number }) {
+  return db
+    .selectFrom('job_executions')
+    .select(['estimated_minutes', 'actual_start_time', 'actual_end_time'])
+    .where('job_id', '=', jobId)
+    .where('status', '=', 'succeeded')
+    .where('namespace', '<>', DRAFT)
+    .where('created_at', '>', since)
+    .orderBy('created_at', 'desc')
+    .limit(limit)
+    .execute()
+}
+
+/** Executions that are asked for at a time. */
+const ASKED = 1_000
+
+export interface ExecutionOwner {
+  tenantId: string
+  policy: unknown
+  /** Whether the execution has ended. */
+  ended: boolean
+}
+
+/** Whose executions these are, with the tenant's policy; an id that no execution has is left out. */
+export async function ownersOf(db: Db, ids: string[]): Promise<Map<string, ExecutionOwner>> {
+  const owners = new Map<string, ExecutionOwner>()
+  for (let at = 0; at < ids.length; at += ASKED) {
+    const rows = await db
+      .selectFrom('job_executions as x')
+      .innerJoin('tenants as t', 't.tenant_id', 'x.tenant_id')
+      .select(['x.execution_id', 'x.tenant_id', 'x.status', 't.policy'])
+      .where('x.execution_id', 'in', ids.slice(at, at + ASKED))
+      .execute()
+    for (const row of rows)
+      owners.set(row.execution_id, {
+        tenantId: row.tenant_id,
+        policy: row.policy,
+        ended: !OPEN.includes(row.status),
+      })
+  }
+  return owners
+}
+
 /** Those of these ids that no execution has which has not ended. */
 export async function endedAmong(db: Db, ids: string[]): Promise<string[]> {
   if (ids.length === 0) return []

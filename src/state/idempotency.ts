@@ -66,3 +66,8 @@ export async function once(tx: Tx, repeatable: Repeatable, work: () => Promise<A
     .execute()
   return answer
 }
+
+/** Removes answers to requests that came before a time: a repeat of such a request is a new one. */
+export async function forgetAnswers(db: Db, before: Date): Promise<void> {
+  await db.deleteFrom('idempotency_keys').where('created_at', '<', before).execute()
+}

@@ -146,6 +146,23 @@ export async function listJobs(db: Db, tenantId: string, { after, limit, name }:
   return { rows, more: rows.length > 0 && (rows.length === limit || rows.length < found[0].found) }
 }
 
+/** Jobs of a tenant, and the size of their settings together. */
+export async function countJobs(db: Db, tenantId: string): Promise<{ jobs: number; settingsBytes: number }> {
+  const { rows } = await sql<{ jobs: number; bytes: number }>`
+    SELECT
+      count(*)::int AS jobs,
+      coalesce(
+        sum(octet_length(source_config::text) + octet_length(destination_config::text)),
+        0
+      )::float8 AS bytes
+    FROM ingestion_jobs
+    WHERE tenant_id = ${tenantId}
+      AND status <> 'deleted'
+  `.execute(db)
+  const [{ jobs, bytes }] = rows
+  return { jobs, settingsBytes: bytes }
+}
+
 /**
  * Changes what is given and counts the version up. Throws `version_moved` when the caller saw an older one.
  */

@@ -113,6 +113,17 @@ export async function currentPrices(db: Db): Promise<PriceList> {
     : ({ ...(row.prices as object), currency: row.currency } as PriceList)
 }
 
+/** Enters a list of prices, which holds from now on. Purchases of before keep the price that they had. */
+export async function enterPrices(
+  tx: Tx,
+  { currency, prices, actor }: { currency: string; prices: object; actor: string },
+): Promise<void> {
+  await tx
+    .insertInto('price_lists')
+    .values({ currency, prices: JSON.stringify(prices), created_by: actor })
+    .execute()
+}
+
 /** Opens the lots of a purchase whose periods begin soon. Safe to repeat. */
 export async function openLots(
   tx: Tx,
@@ -247,7 +258,11 @@ export async function turnPeriods(tx: Tx, now: Date): Promise<string[]> {
     .where(
       sql<boolean>`
         coalesce(
-          (SELECT max(l.valid_until) FROM ledger_lots l WHERE l.purchase_id = p.purchase_id),
+          (
+            SELECT max(l.valid_until)
+            FROM ledger_lots l
+            WHERE l.purchase_id = p.purchase_id
+          ),
           p.valid_from
         ) < least(p.valid_until, ${new Date(now.getTime() + AHEAD_MS)}::timestamptz)`,
     )

@@ -4,7 +4,7 @@
 import { sql } from 'kysely'
 import type { Namespace } from '../core/service/namespaces.ts'
 import { nextTag, type Priority } from '../scheduling/fair-share.ts'
-import type { Tx } from './database.ts'
+import type { Db, Tx } from './database.ts'
 import { timeOrderedId } from './ids.ts'
 
 export interface NewExecution {
@@ -90,4 +90,26 @@ export async function queueUp(tx: Tx, executionId: string, tryAfter?: Date): Pro
     FROM job_executions
     WHERE execution_id = ${executionId}
   `.execute(tx)
+}
+
+/** Executions of a tenant that wait. */
+export async function countWaiting(db: Db, tenantId: string): Promise<number> {
+  const { rows } = await sql<{ waiting: number }>`
+    SELECT count(*)::int AS waiting
+    FROM queued_executions
+    WHERE tenant_id = ${tenantId}
+  `.execute(db)
+  return rows[0].waiting
+}
+
+/** Executions of all tenants that the scheduler decides on before this one, which waits as well. */
+export async function countAhead(db: Db, executionId: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('queued_executions as x')
+    .innerJoin('queued_executions as me', (join) => join.on('me.execution_id', '=', executionId))
+    .select(({ fn }) => fn.countAll<bigint>().as('count'))
+    .where('x.ready', '=', true)
+    .whereRef('x.fair_tag', '<', 'me.fair_tag')
+    .executeTakeFirstOrThrow()
+  return Number(count)
 }

@@ -3,22 +3,26 @@ import { sql } from 'kysely'
 import { weightOf } from '../scheduling/fair-share.ts'
 import type { Tx } from './database.ts'
 
+/** What purchases of vCPU-hours come to in a day: a column of a statement that sums up purchases. */
+export const VCPU_HOURS_PER_DAY = sql<number>`
+  coalesce(
+    sum(
+      quantity * CASE time_period
+        WHEN 'hourly' THEN 24.0
+        WHEN 'daily' THEN 1.0
+        WHEN 'monthly' THEN 1 / 30.0
+        ELSE 1 / 365.0
+      END
+    ) FILTER (WHERE resource_type = 'vcpu_hours'),
+    0
+  )::float8`
+
 /** The tenant's weight in the queue is what it bought. */
 export async function weigh(tx: Tx, tenantId: string, now: Date): Promise<void> {
   const { rows } = await sql<{ units: number; per_day: number }>`
     SELECT
       coalesce(sum(quantity) FILTER (WHERE resource_type = 'dedicated_units'), 0)::float8 AS units,
-      coalesce(
-        sum(
-          quantity * CASE time_period
-            WHEN 'hourly' THEN 24.0
-            WHEN 'daily' THEN 1.0
-            WHEN 'monthly' THEN 1 / 30.0
-            ELSE 1 / 365.0
-          END
-        ) FILTER (WHERE resource_type = 'vcpu_hours'),
-        0
-      )::float8 AS per_day
+      ${VCPU_HOURS_PER_DAY} AS per_day
     FROM resource_purchases
     WHERE tenant_id = ${tenantId}
       AND status IN ('active', 'scheduled')

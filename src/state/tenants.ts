@@ -80,6 +80,41 @@ export async function revokeToken(
   return numUpdatedRows > 0n
 }
 
+/** The newest tokens of a tenant, oldest first, with those that were revoked. */
+export async function listTokens(db: Db, tenantId: string, limit: number) {
+  const rows = await db
+    .selectFrom('access_tokens')
+    .select(['token_id', 'token_name', 'role', 'created_at', 'expires_at', 'revoked_at'])
+    .where('tenant_id', '=', tenantId)
+    .orderBy('created_at', 'desc')
+    .limit(limit)
+    .execute()
+  return rows.toReversed()
+}
+
+/** Tokens of a tenant that can be used now. */
+export async function countTokens(db: Db, tenantId: string): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    SELECT count(*)::int AS count
+    FROM access_tokens
+    WHERE tenant_id = ${tenantId}
+      AND revoked_at IS NULL
+      AND (expires_at IS NULL OR expires_at > now())
+  `.execute(db)
+  return rows[0].count
+}
+
+/** Whether an operator's token was ever made, also one that has been revoked since. */
+export async function hasOperatorToken(db: Db): Promise<boolean> {
+  const token = await db
+    .selectFrom('access_tokens')
+    .select('token_id')
+    .where('role', '=', 'operator')
+    .limit(1)
+    .executeTakeFirst()
+  return token !== undefined
+}
+
 export async function createTenant(
   tx: Tx,
   { name, policy, actor }: { name: string; policy: object; actor: string },
@@ -198,5 +233,18 @@ async function revokeTokens(tx: Tx, tenantId: string): Promise<void> {
     .set({ revoked_at: new Date() })
     .where('tenant_id', '=', tenantId)
     .where('revoked_at', 'is', null)
+    .execute()
+}
+
+/**
+ * Locks what a tenant may have so many of, until the transaction ends: jobs, waiting executions, webhooks and
+ * tokens. Two transactions that count at once would both find room.
+ */
+export async function lockCounts(tx: Tx, tenantId: string): Promise<void> {
+  await tx
+    .selectFrom('tenant_shares')
+    .select('tenant_id')
+    .where('tenant_id', '=', tenantId)
+    .forUpdate()
     .execute()
 }

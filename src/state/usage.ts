@@ -4,6 +4,7 @@
  */
 import { sql } from 'kysely'
 import { unitsOf, vcpuHours } from '../core/service/amounts.ts'
+import type { ResourceType } from '../core/service/nouns.ts'
 import type { Db } from './database.ts'
 
 export interface Usage {
@@ -68,6 +69,83 @@ export async function usageOf(db: Db, tenantId: string, now: Date): Promise<Usag
       },
     },
   }
+}
+
+/** What a tenant's purchases that are valid at a time add up to, by what was bought. */
+export async function boughtAt(db: Db, tenantId: string, at: Date): Promise<Record<ResourceType, number>> {
+  const rows = await db
+    .selectFrom('resource_purchases')
+    .select(['resource_type', ({ fn }) => fn.sum<bigint>('quantity').as('quantity')])
+    .where('tenant_id', '=', tenantId)
+    .where('status', 'in', ['active', 'scheduled'])
+    .where('valid_from', '<=', at)
+    .where('valid_until', '>', at)
+    .groupBy('resource_type')
+    .execute()
+  const bought = { dedicated_units: 0, vcpu_hours: 0 }
+  for (const row of rows) bought[row.resource_type as ResourceType] = Number(row.quantity)
+  return bought
+}
+
+export interface RunTotals {
+  runs: number
+  /** Of a run, on average; null without runs. */
+  minutes: number | null
+  /** Runs that kept their promise, of those that are `judged` by it. */
+  kept: number
+  judged: number
+  failed: number
+  /** Read from sources; null when no run says. */
+  bytes: number | null
+}
+
+/** A tenant's runs that ended after a time. */
+export async function runTotals(db: Db, tenantId: string, since: Date): Promise<RunTotals> {
+  const { rows } = await sql<RunTotals>`
+    SELECT
+      count(*)::int AS runs,
+      avg(extract(epoch FROM actual_end_time - actual_start_time) / 60)::float8 AS minutes,
+      count(*) FILTER (WHERE sla_met)::int AS kept,
+      count(*) FILTER (WHERE sla_met IS NOT NULL AND status <> 'cancelled')::int AS judged,
+      count(*) FILTER (WHERE status IN ('failed', 'timed_out'))::int AS failed,
+      sum((receipt->>'bytes_read')::float8)::float8 AS bytes
+    FROM job_executions
+    WHERE tenant_id = ${tenantId}
+      AND actual_end_time > ${since}
+      AND status NOT IN ('scheduled', 'booked', 'running')
+  `.execute(db)
+  return rows[0]
+}
+
+export interface CpuUse {
+  /** vCPU-hours. */
+  hours: number
+  /** Up to three hours of the day (UTC) with the most use, in order; null without use. */
+  peak: number[] | null
+}
+
+/** What a tenant's runs used after a time. */
+export async function cpuUse(db: Db, tenantId: string, since: Date): Promise<CpuUse> {
+  const { rows } = await sql<CpuUse>`
+    SELECT
+      coalesce(sum(cpu_microseconds), 0)::float8 / 3.6e9 AS hours,
+      (
+        SELECT array_agg(hour ORDER BY hour)
+        FROM (
+          SELECT extract(hour FROM start_time AT TIME ZONE 'UTC')::int AS hour
+          FROM resource_consumption
+          WHERE tenant_id = ${tenantId}
+            AND start_time > ${since}
+          GROUP BY 1
+          ORDER BY sum(cpu_microseconds) DESC
+          LIMIT 3
+        ) top
+      ) AS peak
+    FROM resource_consumption
+    WHERE tenant_id = ${tenantId}
+      AND start_time > ${since}
+  `.execute(db)
+  return rows[0]
 }
 
 /** Entries of the ledger, the newest first, each with the execution that it opens onto. */

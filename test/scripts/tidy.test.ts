@@ -49,6 +49,8 @@ test.each([
   ['a default export', 'src/core/a.ts', 'export default 1\n', 'call'],
   ['an enum', 'src/core/a.ts', 'enum A { B }\n', 'call'],
   ['the clock outside main', 'src/runner/a.ts', 'const now = Date.now()\n', 'call'],
+  ['SQL outside state', 'src/control/a.ts', "import { sql } from 'kysely'\n", 'call'],
+  ['a statement outside state', 'src/main/a.ts', "await gate.service.selectFrom('tenants')\n", 'call'],
   ['printing past the output', 'src/cli/a.ts', "console.log('x')\n", 'call'],
   ['a pause of its own', 'src/runner/a.ts', 'await new Promise((done) => setTimeout(done, 50))\n', 'call'],
   [

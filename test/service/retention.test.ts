@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { dropOldEvents } from '../../src/control/loops/retention.ts'
+import { dropOldEvents } from '../../src/state/events.ts'
 import { openFolder, run, testService, type TestService } from '../support/service.ts'
 import { retentionOf } from '../../src/control/retention.ts'
 import { dropOldLogs } from '../../src/control/execution-logs.ts'

@@ -4,8 +4,8 @@
  * fails is tried again with growing pauses.
  */
 import { pause } from '../../core/waiting.ts'
-import { sql, type RawBuilder } from 'kysely'
 import { failure, reasonOf } from '../../core/errors.ts'
+import { dueWebhooks, noteDelivery, passOverEvents, type DueWebhook } from '../../state/deliveries.ts'
 import { eventsAfter } from '../../state/events.ts'
 import type { Context } from '../context.ts'
 import { needMailer } from '../../net/mail.ts'
@@ -41,7 +41,7 @@ export function createDeliveries(context: Context, failed: (error: unknown) => v
   const stopping = new AbortController()
   const busy = new Map<string, Promise<number>>()
   let looking: Promise<Promise<number>[]> | undefined
-  const begin = (hook: Hook, through: bigint): Promise<number> => {
+  const begin = (hook: DueWebhook, through: bigint): Promise<number> => {
     const ended = deliver(context, hook, through, stopping.signal)
       .catch((error: unknown) => (failed(error), 0))
       .finally(() => busy.delete(hook.webhook_id))
@@ -50,8 +50,14 @@ export function createDeliveries(context: Context, failed: (error: unknown) => v
   }
   const look = async (): Promise<Promise<number>[]> => {
     const through = await context.settledEvents()
-    await passOver(context, through)
-    const due = await dueHooks(context, through, [...busy.keys()])
+    await passOverEvents(context.gate.service, { through, behind: DELIVERY.looked })
+    const due = await dueWebhooks(context.gate.service, {
+      through,
+      now: context.now(),
+      busy: [...busy.keys()],
+      ofTenant: DELIVERY.ofTenant,
+      limit: DELIVERY.hooks - busy.size,
+    })
     return stopping.signal.aborted ? [] : due.map((hook) => begin(hook, through))
   }
   return {
@@ -69,79 +75,9 @@ export function createDeliveries(context: Context, failed: (error: unknown) => v
   }
 }
 
-/** Who waits for what seldom comes does not look at the same events again and again. */
-async function passOver({ gate }: Context, through: bigint): Promise<void> {
-  await sql`
-    UPDATE webhooks w
-    SET next_event_id = ${through}
-    WHERE w.failures = 0
-      AND w.next_event_id < ${through - DELIVERY.looked}
-      AND NOT (${isPending(through)})`.execute(gate.service)
-}
-
-async function dueHooks({ gate, now }: Context, through: bigint, busy: string[]): Promise<Hook[]> {
-  const isBusy = sql<boolean>`w.webhook_id = ANY(${busy}::uuid[])`
-  const { rows } = await sql<Hook>`
-    SELECT webhook_id, tenant_id, url, events, secret_name, next_event_id, failures
-    FROM (
-      SELECT
-        w.*,
-        ${isBusy} AS busy,
-        row_number() OVER (
-          PARTITION BY w.tenant_id
-          ORDER BY ${isBusy} DESC, w.next_event_id, w.webhook_id
-        ) AS place
-      FROM webhooks w
-      LEFT JOIN tenants t USING (tenant_id)
-      WHERE ${isBusy}
-        OR (
-          w.try_after <= ${now()}
-          AND (w.tenant_id IS NULL OR t.status = 'active')
-          AND ${isPending(through)}
-        )
-    ) due
-    WHERE NOT busy
-      AND place <= ${DELIVERY.ofTenant}
-    ORDER BY next_event_id, webhook_id
-    LIMIT ${DELIVERY.hooks - busy.length}`.execute(gate.service)
-  return rows
-}
-
-/** Whether there are events for a webhook `w`. A tenant's are found by its own index. */
-const isPending = (through: bigint): RawBuilder<boolean> => sql<boolean>`
-  CASE
-    WHEN w.tenant_id IS NULL THEN EXISTS (
-      SELECT 1
-      FROM events e
-      WHERE e.event_id > w.next_event_id
-        AND e.event_id <= ${through}
-        AND w.events && ARRAY['*', e.event::text]
-    )
-    ELSE EXISTS (
-      SELECT 1
-      FROM events e
-      WHERE e.tenant_id = w.tenant_id
-        AND e.event_id > w.next_event_id
-        AND e.event_id <= ${through}
-        AND w.events && ARRAY['*', e.event::text]
-    )
-  END`
-
-interface Hook {
-  webhook_id: string
-  /** Null: the installation's. */
-  tenant_id: string | null
-  url: string
-  events: string[]
-  secret_name: string | null
-  next_event_id: bigint
-  failures: number
-}
-
-/** `next_event_id` is the last event that is done with: delivered, or not asked for. */
 async function deliver(
   context: Context,
-  hook: Hook,
+  hook: DueWebhook,
   through: bigint,
   stopping: AbortSignal,
 ): Promise<number> {
@@ -162,7 +98,11 @@ async function deliver(
       await needMailer(context.mail).send(hook.url.slice('mailto:'.length), events)
       Object.assign(taken, { done: end, count: events.length })
     } else await postEach(context, hook, { events, end, stopping }, taken)
-    await note(context, hook, { next_event_id: taken.done, failures: 0, last_error: null })
+    await noteDelivery(gate.service, hook.webhook_id, {
+      next_event_id: taken.done,
+      failures: 0,
+      last_error: null,
+    })
   } catch (error) {
     const pauseMs = Math.min(DELIVERY.longestPauseMs, 1_000 * 2 ** hook.failures)
     // What a stop broke off did not fail.
@@ -173,7 +113,7 @@ async function deliver(
           last_error: reasonOf(error).slice(0, 300),
           try_after: new Date(now().getTime() + pauseMs),
         }
-    await note(context, hook, { next_event_id: taken.done, ...failed })
+    await noteDelivery(gate.service, hook.webhook_id, { next_event_id: taken.done, ...failed })
   }
   return taken.count
 }
@@ -196,7 +136,7 @@ const idOf = (event: Record<string, unknown>): bigint => BigInt(String(event.eve
 /** One after the other; `taken` goes along, so that it is known when one throws. */
 async function postEach(
   context: Context,
-  hook: Hook,
+  hook: DueWebhook,
   { events, end, stopping }: Part,
   taken: Taken,
 ): Promise<void> {
@@ -218,21 +158,10 @@ async function postEach(
   }
 }
 
-async function note({ gate }: Context, hook: Hook, change: Noted): Promise<void> {
-  await gate.service.updateTable('webhooks').set(change).where('webhook_id', '=', hook.webhook_id).execute()
-}
-
-interface Noted {
-  next_event_id: bigint
-  failures?: number
-  last_error?: string | null
-  try_after?: Date
-}
-
 /** What signs the deliveries; undefined when the webhook names no secret. */
 async function keyOf(
   { secrets }: Context,
-  { tenant_id: tenantId, secret_name: name }: Hook,
+  { tenant_id: tenantId, secret_name: name }: DueWebhook,
 ): Promise<string | undefined> {
   if (name === null || tenantId === null) return undefined
   const key = (await secrets.get(tenantId, name))?.key

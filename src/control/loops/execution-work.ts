@@ -6,6 +6,7 @@ import { DRAFT } from '../../core/service/namespaces.ts'
 import type { SlaRequirements } from '../../core/service/nouns.ts'
 import { lastSuccess } from '../../state/executions.ts'
 import type { Claimed } from '../../state/runs/claim.ts'
+import { bookedFor, jobToRun } from '../../state/runs/order.ts'
 import { beginAttempt } from '../../executions/attempt-folder.ts'
 import type { Context } from '../context.ts'
 import { allowedPaths, closedPaths } from '../../executions/tenant-paths.ts'
@@ -26,25 +27,8 @@ export interface Order {
 }
 
 export async function orderOf({ gate }: Context, claimed: Claimed): Promise<Order> {
-  const job = await gate.service
-    .selectFrom('ingestion_jobs as j')
-    .innerJoin('tenants as t', 't.tenant_id', 'j.tenant_id')
-    .select([
-      'j.source_type',
-      'j.source_config',
-      'j.destination_config',
-      'j.cursor',
-      'j.sla_requirements',
-      'j.continuous',
-      't.policy',
-    ])
-    .where('j.job_id', '=', claimed.job_id)
-    .executeTakeFirstOrThrow()
-  const row = await gate.service
-    .selectFrom('job_executions')
-    .select(['holds', 'estimated_minutes'])
-    .where('execution_id', '=', claimed.execution_id)
-    .executeTakeFirstOrThrow()
+  const job = await jobToRun(gate.service, claimed.job_id)
+  const booked = await bookedFor(gate.service, claimed.execution_id)
   return {
     source_type: job.source_type,
     source_config: job.source_config as Record<string, unknown>,
@@ -53,8 +37,8 @@ export async function orderOf({ gate }: Context, claimed: Claimed): Promise<Orde
     sla_requirements: job.sla_requirements as SlaRequirements,
     policy: job.policy as Order['policy'],
     streams: job.continuous && claimed.namespace !== DRAFT,
-    estimated_minutes: row.estimated_minutes,
-    holds: row.holds as Order['holds'],
+    estimated_minutes: booked.estimated_minutes,
+    holds: booked.holds as Order['holds'],
   }
 }
 

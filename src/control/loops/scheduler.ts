@@ -9,19 +9,19 @@ import type { Context } from '../context.ts'
 import { reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
 import { correctSlots } from '../../state/allocation.ts'
-import { ensureSlots, gridAt } from '../../state/capacity.ts'
+import { dropSlotsBefore, ensureSlots, gridAt } from '../../state/capacity.ts'
+import { forgetAnswers } from '../../state/idempotency.ts'
 import { changeJob, dueJobs, reviveContinuousJobs } from '../../state/jobs.ts'
 import { recallLoans } from '../../state/loans.ts'
 import { holdLease, leaveLease } from '../../state/leases.ts'
 import { turnPeriods, wakeTenants } from '../../state/purchases.ts'
 import { advanceBookings } from '../../state/bookings.ts'
 import { CYCLE_HEADS, runCycle } from '../../state/cycle.ts'
-import { record } from '../../state/events.ts'
+import { dropOldEvents, record } from '../../state/events.ts'
 import { extendBookings } from '../../state/bookings.ts'
 import { leasesOf, reap } from '../../state/runs/lost.ts'
 import { endOfTheGone } from '../gone-tenants.ts'
 import { enqueueJob } from '../job-queueing.ts'
-import { dropOldEvents } from './retention.ts'
 import { roomInQueue } from '../tenant-quota.ts'
 import { nextTick } from '../ticks.ts'
 import { warn } from '../../state/warnings.ts'
@@ -104,15 +104,9 @@ export async function slowRound(context: Context): Promise<void> {
     )
   })
   await endOfTheGone(context, 'scheduler')
-  await gate.service
-    .deleteFrom('idempotency_keys')
-    .where('created_at', '<', new Date(at.getTime() - 7 * 86_400_000))
-    .execute()
+  await forgetAnswers(gate.service, new Date(at.getTime() - 7 * 86_400_000))
   await dropOldEvents(gate.service, retention, at)
-  await gate.service
-    .deleteFrom('capacity_slots')
-    .where('time_slot', '<', new Date(at.getTime() - 90 * 86_400_000))
-    .execute()
+  await dropSlotsBefore(gate.service, new Date(at.getTime() - 90 * 86_400_000))
 }
 
 /** One round: ticks, lost runs, then cycles until nothing is left that could be placed. */

@@ -41,7 +41,8 @@ CREATE TABLE resource_purchases (
   time_period varchar(20) NOT NULL CHECK (time_period IN ('hourly', 'daily', 'monthly', 'yearly')),
   valid_from timestamptz NOT NULL,
   valid_until timestamptz NOT NULL CHECK (valid_until > valid_from),
-  status varchar(50) NOT NULL DEFAULT 'active' CHECK (status IN ('scheduled', 'active', 'expired', 'cancelled')),
+  status varchar(50) NOT NULL DEFAULT 'active'
+    CHECK (status IN ('scheduled', 'active', 'expired', 'cancelled')),
   created_at timestamptz NOT NULL DEFAULT now(),
   price jsonb NOT NULL DEFAULT '{}',
   version integer NOT NULL DEFAULT 1
@@ -49,8 +50,9 @@ CREATE TABLE resource_purchases (
 CREATE INDEX resource_purchases_tenant ON resource_purchases (tenant_id, valid_from, purchase_id);
 CREATE INDEX resource_purchases_due ON resource_purchases (status, valid_from, valid_until);
 
--- One period of one purchase of vCPU-hours. Amounts are microseconds of CPU. Each ledger entry moves an amount between two
--- accounts of a lot; the sums stand here under constraints, and a check compares them with the entries.
+-- One period of one purchase of vCPU-hours. Amounts are microseconds of CPU. Each ledger entry moves an
+-- amount between two accounts of a lot; the sums stand here under constraints, and a check compares them
+-- with the entries.
 CREATE TABLE ledger_lots (
   lot_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   tenant_id uuid NOT NULL REFERENCES tenants (tenant_id),
@@ -75,7 +77,8 @@ CREATE INDEX ledger_lots_due ON ledger_lots (valid_until) WHERE NOT closed;
 CREATE TABLE ledger_entries (
   entry_id bigint GENERATED ALWAYS AS IDENTITY,
   tenant_id uuid NOT NULL,
-  -- No foreign key: an entry and its lot change in one statement, which counts the lots (state/ledger.ts); a trigger a row costs as much as the row.
+  -- No foreign key: an entry and its lot change in one statement, which counts the lots (state/ledger.ts); a
+  -- trigger a row costs as much as the row.
   lot_id uuid NOT NULL,
   act varchar(10) NOT NULL CHECK (act IN ('grant', 'hold', 'settle', 'release', 'expire', 'cancel', 'repay')),
   debit varchar(10) NOT NULL CHECK (debit IN ('granted', 'available', 'held', 'consumed', 'expired')),
@@ -87,8 +90,13 @@ CREATE TABLE ledger_entries (
   PRIMARY KEY (tenant_id, entry_id)
 );
 CREATE INDEX ledger_entries_execution ON ledger_entries (execution_id) WHERE execution_id IS NOT NULL;
-CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$;
-CREATE TRIGGER ledger_entries_append_only BEFORE UPDATE OR DELETE ON ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER ledger_entries_append_only
+  BEFORE UPDATE OR DELETE ON ledger_entries
+  FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE ingestion_jobs (
   job_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -110,10 +118,17 @@ CREATE TABLE ingestion_jobs (
   cursor jsonb,
   evaluation jsonb,
   -- Into the zones without a schedule: one execution that goes on until it is stopped.
-  continuous boolean NOT NULL GENERATED ALWAYS AS (schedule_cron IS NULL AND coalesce(destination_config->>'type', '') = 'zones') STORED
+  continuous boolean NOT NULL GENERATED ALWAYS AS (
+    schedule_cron IS NULL
+    AND coalesce(destination_config->>'type', '') = 'zones'
+  ) STORED
 );
-CREATE INDEX ingestion_jobs_continuous ON ingestion_jobs (job_id) WHERE continuous AND status = 'active' AND next_run_at IS NULL;
-CREATE UNIQUE INDEX ingestion_jobs_name ON ingestion_jobs (tenant_id, lower(job_name)) WHERE status <> 'deleted';
+CREATE INDEX ingestion_jobs_continuous ON ingestion_jobs (job_id)
+  WHERE continuous
+    AND status = 'active'
+    AND next_run_at IS NULL;
+CREATE UNIQUE INDEX ingestion_jobs_name ON ingestion_jobs (tenant_id, lower(job_name))
+  WHERE status <> 'deleted';
 CREATE INDEX ingestion_jobs_tenant ON ingestion_jobs (tenant_id, created_at, job_id);
 CREATE INDEX ingestion_jobs_due ON ingestion_jobs (next_run_at) WHERE next_run_at IS NOT NULL;
 
@@ -123,7 +138,9 @@ CREATE TABLE job_executions (
   scheduled_time timestamptz NOT NULL,
   actual_start_time timestamptz,
   actual_end_time timestamptz,
-  status varchar(50) NOT NULL DEFAULT 'scheduled' CHECK (status IN ('scheduled', 'booked', 'running', 'succeeded', 'failed', 'cancelled', 'timed_out')),
+  status varchar(50) NOT NULL DEFAULT 'scheduled' CHECK (
+    status IN ('scheduled', 'booked', 'running', 'succeeded', 'failed', 'cancelled', 'timed_out')
+  ),
   resource_used jsonb,
   sla_met boolean,
   error_message text,
@@ -166,8 +183,8 @@ CREATE INDEX job_executions_tenant ON job_executions (tenant_id, created_at DESC
 CREATE INDEX job_executions_job ON job_executions (job_id, created_at DESC, execution_id);
 CREATE UNIQUE INDEX job_executions_tick ON job_executions (job_id, tick) WHERE tick IS NOT NULL;
 
--- Executions that wait, with what a decision about them needs. An execution waits when it has a row here, and who changes one that waits
--- holds that row: the long row of the execution needs no lock of its own then.
+-- Executions that wait, with what a decision about them needs. An execution waits when it has a row here, and
+-- who changes one that waits holds that row: the long row of the execution needs no lock of its own then.
 CREATE TABLE queued_executions (
   execution_id uuid PRIMARY KEY,
   tenant_id uuid NOT NULL,
@@ -178,7 +195,8 @@ CREATE TABLE queued_executions (
   preferred timestamptz NOT NULL,
   deadline timestamptz NOT NULL,
   fair_tag double precision NOT NULL,
-  -- Whether the scheduler looks at it: one that cannot be placed sleeps until then, or until what it lacks is there.
+  -- Whether the scheduler looks at it: one that cannot be placed sleeps until then, or until what it lacks is
+  -- there.
   ready boolean NOT NULL DEFAULT true,
   try_after timestamptz NOT NULL DEFAULT '-infinity',
   -- When its tenant is warned that the window nears its end.
@@ -267,7 +285,9 @@ CREATE TABLE events (
   data jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX events_tenant ON events (tenant_id, event_id);
-CREATE TRIGGER events_append_only BEFORE UPDATE ON events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER events_append_only
+  BEFORE UPDATE ON events
+  FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE webhooks (
   webhook_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
