@@ -138,7 +138,6 @@ async function handle(
 function versionOf(text: string | undefined): number | undefined {
   if (text === undefined || text === '*') return undefined
   const match = /^(?:W\/)?"(\d{1,9})"$/.exec(text)
-  if (match === null)
-    throw failure('request_invalid', { reason: 'If-Match is not an ETag that this service gave.' })
+  if (match === null) throw failure('request_invalid', { reason: 'If-Match is not an ETag of this service.' })
   return Number(match[1])
 }

@@ -44,8 +44,8 @@ export function addEventStream(app: FastifyInstance, door: Door, limited: unknow
       if (count >= STREAMS_MAX)
         throw failure('limit_reached', {
           count,
-          what: 'streams of events open',
-          how: 'close those that nobody reads; one shows all events',
+          what: 'open event streams',
+          how: 'close streams that nobody reads; one stream carries all events',
         })
       open.set(whose, count + 1)
       try {

@@ -23,7 +23,7 @@ function declarationOf(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw failure('path_not_found', { path, base: "the folder of the job's file" }, error)
+    throw failure('path_not_found', { path, base: 'the folder of the job file' }, error)
   }
 }
 

@@ -34,7 +34,7 @@ export function addOffsets(program: Command, app: App, output: () => Output): vo
       .option('--dry-run', 'only say what it would do')
   const act = (rewindOnly: boolean) => async (dataset: string, flags: Flags) => {
     if (flags.toOffset === undefined && flags.toTime === undefined && !flags.newTopic)
-      throw failure('usage', { reason: 'say where to: --to-offset or --to-time' })
+      throw failure('usage', { reason: 'Give the new position with --to-offset or --to-time' })
     const request: OffsetsRequest = {
       partition: flags.partition,
       toOffset: flags.toOffset,

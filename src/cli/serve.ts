@@ -45,8 +45,8 @@ export function addServe(
       await served.stop()
       if (lost)
         throw failure('database_unreachable', {
-          address: 'this machine',
-          reason: 'the built-in PostgreSQL ended; postgres.log in the home has its last words',
+          address: 'its local address',
+          reason: 'the built-in PostgreSQL exited; see postgres.log in HEADRACE_HOME',
         })
       process.exit()
     })

@@ -80,7 +80,7 @@ export function addTenants(program: Command, client: Client, output: () => Outpu
         ...policyOf(flags),
       }
       if (Object.keys(body).length === 0)
-        throw failure('usage', { reason: 'nothing to change; see the options in --help' })
+        throw failure('usage', { reason: 'Nothing to change. Give at least one option; --help lists them' })
       showOne(output(), await client.call('PATCH', `/tenants/${await client.tenant(name)}`, { body }))
     },
   )

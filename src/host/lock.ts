@@ -88,7 +88,7 @@ export async function lockJobWithin(
     } catch (error) {
       const isHeld = error instanceof HeadraceError && error.code === 'job_running'
       if (!isHeld || performance.now() >= end || signal.aborted) throw error
-      if (!isSaid) say(`${error.message} Waiting for its end.`)
+      if (!isSaid) say(`${error.message} Waiting for it to end.`)
       isSaid = true
     }
     await pause(POLL_MS, signal)

@@ -72,7 +72,7 @@ async function startService(home: string, wanted: number): Promise<DemoServers['
     if (child.exitCode !== null || Date.now() > deadline)
       throw failure('service_unreachable', {
         url: address,
-        reason: `it did not start; ${join(home, 'service.log')} says why: ${lastLine(join(home, 'service.log'))}`,
+        reason: `it did not start: ${lastLine(join(home, 'service.log'))} (log: ${join(home, 'service.log')})`,
       })
   }
   child.unref()

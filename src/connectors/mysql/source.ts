@@ -230,7 +230,7 @@ async function rangesOf(
     const feature = `snapshot: per_part for ${config.table}, ${what}`
     throw failure('not_supported', {
       feature,
-      instead: 'Leave snapshot out, or declare key with the column to cut by.',
+      instead: 'Remove snapshot, or set key to the column by which to split the table.',
     })
   }
   const id = mysql.escapeId(column.name, true)
@@ -276,7 +276,7 @@ function connectError(error: unknown, at: string, config: MysqlConfig): Error {
   if (code === 'ER_BAD_DB_ERROR') {
     return failure(
       'source_not_found',
-      { address: at, what: `database ${config.database}`, known: 'SHOW DATABASES lists what there is.' },
+      { address: at, what: `database ${config.database}`, known: 'SHOW DATABASES lists the databases.' },
       error,
     )
   }

@@ -64,5 +64,8 @@ export async function rollOn(context: Context, one: Running, rolling: Rolling): 
 export async function settleRoll(context: Context, one: Running, rolling: Rolling): Promise<void> {
   if (rolling.trying !== undefined) await rollOn(context, one, rolling)
   if (rolling.trying !== undefined && one.stopFor !== 'lost')
-    throw failure('database_unreachable', { address: 'its address', reason: 'a slot could not be settled' })
+    throw failure('database_unreachable', {
+      address: 'its configured address',
+      reason: 'a slot could not be settled',
+    })
 }
