@@ -34,17 +34,26 @@ import { runScript } from './project-scripts.ts'
 
 export async function runCli(version: string): Promise<void> {
   const program = createProgram(version)
-  const format = (): OutputFormat => (program.opts<{ output: string }>().output === 'json' ? 'json' : 'table')
-  addCommands(program, version, () => createOutput(format()))
-  letOutputFollow(program)
   try {
     await program.parseAsync()
   } catch (error) {
-    process.exitCode = exitCodeOf(error, format())
+    process.exitCode = exitCodeOf(error, formatOf(program))
   }
 }
 
-function createProgram(version: string): Command {
+/** The whole command line: every command with its options and help. */
+export function createProgram(version: string): Command {
+  const program = createRoot(version)
+  addCommands(program, version, () => createOutput(formatOf(program)))
+  letOutputFollow(program)
+  return program
+}
+
+function formatOf(program: Command): OutputFormat {
+  return program.opts<{ output: string }>().output === 'json' ? 'json' : 'table'
+}
+
+function createRoot(version: string): Command {
   return new Command('headrace')
     .description(
       'Data ingestion into open tables, exactly once: Kafka topics and files to RAW, then Processed.',
