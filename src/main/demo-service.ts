@@ -41,10 +41,12 @@ export async function startServers(
   await stopServers(home)
   mkdirSync(home, { recursive: true })
   const withKafka = !files && (await canRunBroker())
-  if (withKafka) say('Starting a Kafka broker (the first time its jars are fetched) ...')
+  if (withKafka) say('Starting a Kafka broker (the first start downloads its jars) ...')
   else
     say(
-      `No Kafka broker: ${files ? 'asked for files.' : 'Java and Maven are not on this machine. The demo uses a folder of files instead.'}`,
+      files
+        ? 'Using a folder of files.'
+        : 'Java or Maven is missing, so there is no Kafka broker. Using a folder of files instead.',
     )
   const broker = withKafka ? await startBroker({ folder: join(home, 'kafka'), keep: true }) : undefined
   const servers: DemoServers = {

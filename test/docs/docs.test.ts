@@ -24,7 +24,7 @@ test('every command of the tutorial works as written, in order', async () => {
   const env = { HEADRACE_HOME: home, HEADRACE_FOLDER: join(home, 'incoming') }
   const outputs: string[] = []
   for (const command of commandsOf('docs/tutorial.md')) outputs.push(await shell(command, env))
-  expect(outputs[1]).toContain('is right')
+  expect(outputs[1]).toContain('is valid')
   expect(outputs.filter((text) => text.includes('nothing_new'))).toHaveLength(1)
   expect(outputs.filter((text) => /state +published/.test(text))).toHaveLength(2)
 })
@@ -34,7 +34,7 @@ test('every command of the page on Spark works as written, in order', async () =
   const env = { HEADRACE_HOME: home, HEADRACE_BROKERS: (await broker()).address }
   const outputs: string[] = []
   for (const command of commandsOf('docs/spark.md')) outputs.push(await shell(command, env))
-  expect(outputs[0]).toContain('is right')
+  expect(outputs[0]).toContain('is valid')
   expect(outputs[2]).toContain('accepted')
   expect(outputs[3]).toMatch(/state +published/)
   expect(outputs[5]).toMatch(/spark-submit --class[\s\S]*(measured runs|No advice yet)/)

@@ -18,7 +18,7 @@ export const EXECUTION_ERRORS = {
     'conflict',
     409,
     'The draft run took {actual} s. Below {least} s, start-up time hides how fast the job is.',
-    'Raise sample_rows in source_config, then run the draft again: headrace jobs run {job}',
+    'Raise sample_rows (into the zones: sample_messages) in source_config, then run the draft again: headrace jobs run {job}',
   ),
   no_purchase: row(
     'configuration',
