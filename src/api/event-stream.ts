@@ -29,7 +29,8 @@ export function addEventStream(app: FastifyInstance, door: Door, limited: unknow
   const open = new Map<string, number>()
   app.addHook('preClose', async () => bell.close())
   const schema = {
-    summary: "Events as they happen (text/event-stream): the tenant's, or all for an operator",
+    summary:
+      'Stream events as they happen (text/event-stream): of the tenant, or of all tenants for an operator',
     tags: ['events'],
     security: [{ token: [] }],
     hide: true,
