@@ -1,4 +1,4 @@
-/** headrace backup and restore: an installation of one machine, whole. */
+/** headrace backup and restore: a whole installation of one machine. */
 import type { Command } from 'commander'
 import type { Output } from './output.ts'
 

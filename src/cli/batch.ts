@@ -1,4 +1,4 @@
-/** headrace batch: publish what is new in RAW, once or on the dataset's schedule. */
+/** headrace batch: publish new rows of RAW, once or on the dataset's schedule. */
 import type { Command } from 'commander'
 import type { App } from '../operations/app.ts'
 import {

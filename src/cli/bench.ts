@@ -1,4 +1,4 @@
-/** headrace bench: ratios against stated rivals, run in turn. */
+/** headrace bench: ratios against stated rivals, measured alternately. */
 import type { Command } from 'commander'
 
 export function addBench(program: Command, run: (script: string, args: string[]) => Promise<number>): void {

@@ -1,4 +1,4 @@
-/** headrace slots and capacity: what there is, what is booked of it, and when it will be short. */
+/** headrace slots and capacity: total and booked capacity, and when it will be full. */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import { dryRunOf } from './dry-run.ts'

@@ -1,4 +1,4 @@
-/** headrace demo: the whole chain on sample data. */
+/** headrace demo: the whole service on sample data. */
 import type { Command } from 'commander'
 import { wholeNumber } from './options.ts'
 import type { Output } from './output.ts'

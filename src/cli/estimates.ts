@@ -1,4 +1,4 @@
-/** headrace quote and estimate: what a job would need and cost, before there is one. */
+/** headrace quote and estimate: the needs and the cost of a job, before it is created. */
 import { Option, type Command } from 'commander'
 import type { Client } from './client.ts'
 import { jobOfFile } from './job-file.ts'

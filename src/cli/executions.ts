@@ -1,4 +1,4 @@
-/** headrace executions and why: runs of jobs, and why one waits, is late, failed or cost what it did. */
+/** headrace executions and why: the runs of jobs, and why one waits, is late, failed or cost what it did. */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import { failure } from '../core/errors.ts'

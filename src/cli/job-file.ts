@@ -1,4 +1,4 @@
-/** The JSON file of a job, for create, change and quote: how it looks, and the declaration that it names. */
+/** The JSON file of a job, for create, change and quote: an example, and the declaration that it names. */
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { failure } from '../core/errors.ts'

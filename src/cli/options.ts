@@ -1,4 +1,4 @@
-/** Arguments that several verbs share, and how mistakes in them are said. */
+/** Arguments that several verbs share, and the messages for mistakes in them. */
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, Option } from 'commander'
 import type { EngineChoice } from '../operations/app.ts'

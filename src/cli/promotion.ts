@@ -1,4 +1,4 @@
-/** headrace promote and demote: a job between the drafts and production. */
+/** headrace promote and demote: moves a job between draft and production. */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import { dryRunOf } from './dry-run.ts'

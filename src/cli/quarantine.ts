@@ -1,4 +1,4 @@
-/** headrace quarantine: rejected records, why, and healing them. */
+/** headrace quarantine: rejected records, the reasons, and their replay. */
 import type { Command } from 'commander'
 import type { App } from '../operations/app.ts'
 import { wholeNumber } from './options.ts'

@@ -1,4 +1,4 @@
-/** headrace tenants: who uses the service, and the tokens with which they do. */
+/** headrace tenants: the tenants of the service, and their tokens. */
 import { Option, type Command } from 'commander'
 import type { Client } from './client.ts'
 import { failure } from '../core/errors.ts'

@@ -1,4 +1,4 @@
-/** headrace tiers: what the operator promises under a name. */
+/** headrace tiers: SLA promises that an operator defines under a name. */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import { dryRunOf } from './dry-run.ts'

@@ -1,4 +1,4 @@
-/** headrace usage: what a tenant has used of what it bought, and the ledger behind the figures. */
+/** headrace usage: what a tenant bought, used and has left, and the ledger entries behind it. */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import { TENANT, type OfTenant } from './options.ts'

@@ -1,4 +1,4 @@
-/** headrace webhooks: who is told of what happens, at a URL or by mail. */
+/** headrace webhooks: sends events to a URL or by mail. */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import { TENANT, repeatable } from './options.ts'
@@ -11,7 +11,7 @@ interface Of {
   allTenants?: boolean
 }
 
-/** What somebody should look at. */
+/** Events that need attention. */
 const ALERTS = [
   'execution.failed',
   'execution.sla_warning',

@@ -124,12 +124,6 @@ test("the README's own-data commands work on a sample", async () => {
   expect(await shell(command(lines[4]), env)).toMatch(/2/)
 })
 
-test('every command that the README and the pages name exists', async () => {
-  const help = await shell('./headrace --help', {})
-  for (const [, verb] of readFileSync('README.md', 'utf8').matchAll(/headrace ([\w-]+)/g))
-    if (!['It', 'is'].includes(verb)) expect(help, verb).toMatch(new RegExp(`^ {2}${verb} `, 'm'))
-})
-
 test('the long suites are those that there are, each with what it does, and their test files are there', async () => {
   const listed = (await shell('./headrace test --list', {}))
     .trim()
