@@ -24,8 +24,8 @@ export async function principalOf(
     throw failure('unauthenticated', {
       reason:
         header === undefined
-          ? 'there is no Authorization header'
-          : 'the Authorization header is not Bearer TOKEN',
+          ? 'the Authorization header is missing'
+          : 'the Authorization header is not of the form Bearer TOKEN',
     })
   const principal = await service.principal(match[1]).catch((error: unknown) => {
     if (error instanceof HeadraceError && error.code === 'unauthenticated') entry.failed()

@@ -19,7 +19,7 @@ export interface Services {
 
 const DRY_RUN = {
   dry_run: Type.Optional(
-    Type.Boolean({ description: 'Check everything and answer what would be answered, but change nothing.' }),
+    Type.Boolean({ description: 'Check everything and return the same answer, but change nothing.' }),
   ),
 }
 
@@ -38,12 +38,12 @@ const IDEMPOTENCY_KEY = Type.Optional(
   Type.String({
     minLength: 1,
     maxLength: 255,
-    description: 'The same request again gives the first answer again.',
+    description: 'A repeated request with the same key gets the first answer again and changes nothing more.',
   }),
 )
 
 const IF_MATCH = Type.Optional(
-  Type.String({ maxLength: 40, description: 'The ETag that the change is based on.' }),
+  Type.String({ maxLength: 40, description: 'ETag of the version that the change is based on.' }),
 )
 
 /** Adds a route to the server. `limited` counts requests, and refuses those that are too many. */
@@ -138,7 +138,6 @@ async function handle(
 function versionOf(text: string | undefined): number | undefined {
   if (text === undefined || text === '*') return undefined
   const match = /^(?:W\/)?"(\d{1,9})"$/.exec(text)
-  if (match === null)
-    throw failure('request_invalid', { reason: 'If-Match is not an ETag that this service gave.' })
+  if (match === null) throw failure('request_invalid', { reason: 'If-Match is not an ETag of this service.' })
   return Number(match[1])
 }

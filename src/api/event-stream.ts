@@ -29,7 +29,8 @@ export function addEventStream(app: FastifyInstance, door: Door, limited: unknow
   const open = new Map<string, number>()
   app.addHook('preClose', async () => bell.close())
   const schema = {
-    summary: "Events as they happen (text/event-stream): the tenant's, or all for an operator",
+    summary:
+      'Stream events as they happen (text/event-stream): of the tenant, or of all tenants for an operator',
     tags: ['events'],
     security: [{ token: [] }],
     hide: true,
@@ -44,8 +45,8 @@ export function addEventStream(app: FastifyInstance, door: Door, limited: unknow
       if (count >= STREAMS_MAX)
         throw failure('limit_reached', {
           count,
-          what: 'streams of events open',
-          how: 'close those that nobody reads; one shows all events',
+          what: 'open event streams',
+          how: 'close streams that nobody reads; one stream carries all events',
         })
       open.set(whose, count + 1)
       try {

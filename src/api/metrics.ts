@@ -14,7 +14,7 @@ export function addMetrics(app: FastifyInstance, door: Door): void {
     '/api/v1/metrics',
     {
       schema: {
-        summary: 'Metrics of the service (Prometheus)',
+        summary: 'Get the metrics of the service (Prometheus)',
         tags: ['service'],
         security: [{ token: [] }],
         hide: true,

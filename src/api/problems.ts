@@ -33,9 +33,17 @@ export function problemOf(error: unknown): HeadraceError {
     return failure('request_invalid', { reason: message, status: statusCode }, error)
   // Class 22 of PostgreSQL's codes: a value that no column can hold, a zero byte in a text for example.
   if (/^22[0-9A-Z]{3}$/.test(String(code ?? '')))
-    return failure('request_invalid', { reason: `a value cannot be stored: ${reasonOf(error)}.` }, error)
+    return failure(
+      'request_invalid',
+      { reason: `the database cannot store a value: ${reasonOf(error)}.` },
+      error,
+    )
   if (/^(08|57P0|ECONN)/.test(String(code ?? '')))
-    return failure('database_unreachable', { address: 'its address', reason: reasonOf(error) }, error)
+    return failure(
+      'database_unreachable',
+      { address: 'its configured address', reason: reasonOf(error) },
+      error,
+    )
   return failure('internal', { reason: reasonOf(error) }, error)
 }
 

@@ -125,7 +125,7 @@ const OPENAPI = (version: string) => ({
     title: 'Headrace',
     version,
     description:
-      'Data ingestion inside capacity that a tenant has bought. Send Authorization: Bearer TOKEN. Errors are application/problem+json with a stable code and the next step.',
+      'Run ingestion jobs in capacity that a tenant has bought. Send Authorization: Bearer TOKEN. Errors are application/problem+json with a stable code and the next step.',
   },
   components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
 })

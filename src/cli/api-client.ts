@@ -72,8 +72,8 @@ export function createClient(): Client {
       throw failure('usage', {
         reason:
           items.length === 0
-            ? 'there is no tenant yet; make one with headrace tenants add NAME'
-            : `which tenant? Give --tenant: ${items
+            ? 'There is no tenant yet. Create one: headrace tenants add NAME'
+            : `There are several tenants. Choose one with --tenant: ${items
                 .map((one) => one.tenant_name)
                 .join(', ')
                 .slice(0, 200)}`,
@@ -108,7 +108,9 @@ async function findProfile(): Promise<Profile> {
   const profiles = await readProfiles()
   if (named !== undefined) {
     if (profiles[named] === undefined)
-      throw failure('usage', { reason: `there is no profile ${named}; headrace login makes one` })
+      throw failure('usage', {
+        reason: `There is no profile ${named}. Create it: headrace login URL --token-file FILE --profile ${named}`,
+      })
     return profiles[named]
   }
   const local = await readFile(join(homeFolder(), 'service.json'), 'utf8').catch(() => undefined)
@@ -119,7 +121,8 @@ async function findProfile(): Promise<Profile> {
     }
   if (profiles.default !== undefined) return profiles.default
   throw failure('usage', {
-    reason: 'no service is known here; start one with headrace serve, or name one with headrace login URL',
+    reason:
+      'No service is known here. Start one with headrace serve, or connect to one with headrace login URL --token-file FILE',
   })
 }
 
@@ -155,6 +158,6 @@ async function request(
     throw failure(problem.code as ErrorCode, problem.params ?? { reason: problem.detail ?? '' })
   throw failure('service_unreachable', {
     url: profile.url,
-    reason: `it answered ${response.status}: ${problem.detail ?? ''}`,
+    reason: `HTTP status ${response.status}: ${problem.detail ?? ''}`,
   })
 }

@@ -1,4 +1,4 @@
-/** headrace backup and restore: an installation of one machine, whole. */
+/** headrace backup and restore: a whole installation of one machine. */
 import type { Command } from 'commander'
 import type { Output } from './output.ts'
 
@@ -13,21 +13,19 @@ export function addBackup(
 ): void {
   program
     .command('backup <folder>')
-    .description(
-      'copy database, tables and secrets into a new folder, beside a running service; every file is hashed',
-    )
+    .description('copy the database, tables and secrets to a new folder; the service can keep running')
     .addHelpText(
       'after',
-      '\nThe folder holds the key of the sealed secrets: keep it where only you can read it.',
+      '\nEvery file is hashed. The folder contains the key of the sealed secrets: store it where only you can read it.\n\nExample:\n  headrace backup /backups/2026-11-25',
     )
     .action(async (folder: string) =>
       output().object(await run('backup', folder, { dryRun: false, say: output().say })),
     )
   program
     .command('restore <folder>')
-    .description('check a backup and make this (empty) home out of it')
+    .description('check a backup and restore it into this (empty) HEADRACE_HOME')
     .addHelpText('after', '\nExample:\n  HEADRACE_HOME=/data/headrace headrace restore /backups/2026-11-25')
-    .option('--dry-run', 'check every file of the backup and the place, but restore nothing')
+    .option('--dry-run', 'check the backup and the target, but restore nothing')
     .action(async (folder: string, flags: { dryRun?: boolean }) =>
       output().object(await run('restore', folder, { dryRun: flags.dryRun === true, say: output().say })),
     )

@@ -1,4 +1,4 @@
-/** headrace batch: publish what is new in RAW, once or on the dataset's schedule. */
+/** headrace batch: publish new rows of RAW, once or on the dataset's schedule. */
 import type { Command } from 'commander'
 import type { App } from '../operations/app.ts'
 import {
@@ -25,15 +25,17 @@ interface Flags extends EngineFlags {
 export function addBatch(program: Command, app: App, output: () => Output): void {
   program
     .command('batch <dataset>')
-    .description('publish what is new in RAW to Processed: deduplicated by key, partitioned, in one commit')
+    .description('publish new RAW rows to Processed: deduplicated by key, partitioned, in one commit')
     .addOption(memoryOption())
-    .option('--dry-run', 'say what would be read, write nothing')
+    .option('--dry-run', 'show what would be read, but write nothing')
     .addOption(engineOption())
     .option('--master <url>', MASTER)
     .option('--connect <host:port>', CONNECT)
-    .option('--schedule', "stay and run on the dataset's cron schedule")
-    .addOption(repeatable('--hold <partition>', 'hold a table partition, e.g. publication_year=2010', 'none'))
-    .addOption(repeatable('--release <partition>', 'publish a held table partition again', 'none'))
+    .option('--schedule', "keep running, on the dataset's cron schedule (processed.schedule)")
+    .addOption(
+      repeatable('--hold <partition>', 'hold back a table partition, e.g. publication_year=2010', 'none'),
+    )
+    .addOption(repeatable('--release <partition>', 'publish a held table partition', 'none'))
     .addHelpText(
       'after',
       '\nExamples:\n  headrace batch books\n  headrace batch books --hold publication_year=2010\n  headrace batch books --schedule',
@@ -67,7 +69,7 @@ async function once(dataset: string, flags: Flags, app: App, out: Output): Promi
 async function onSchedule(dataset: string, flags: Flags, app: App, out: Output): Promise<void> {
   await app.atTicks(dataset, 'processed', {
     signal: stopSignal(),
-    begun: (schedule) => out.say(`Batch of ${dataset} on ${schedule}; stop with Ctrl-C.`),
+    begun: (schedule) => out.say(`The batch of ${dataset} runs on ${schedule}. Stop with Ctrl-C.`),
     // A batch that fails says why; the next tick tries again.
     action: () =>
       once(dataset, { ...flags, hold: [], release: [] }, app, out).catch(

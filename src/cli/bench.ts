@@ -1,14 +1,14 @@
-/** headrace bench: ratios against stated rivals, run in turn. */
+/** headrace bench: ratios against stated rivals, measured alternately. */
 import type { Command } from 'commander'
 
 export function addBench(program: Command, run: (script: string, args: string[]) => Promise<number>): void {
   program
     .command('bench [name]')
     .description(
-      'measure against rivals run in turn: stream, xml, freshness, hourly, restart, spark, admission, routes, transfer',
+      'measure against rivals, alternately: stream, xml, freshness, hourly, restart, spark, admission, routes, transfer',
     )
-    .option('--rival <name>', 'only this rival')
-    .option('--pairs <n>', 'alternated pairs')
+    .option('--rival <name>', 'compare with this rival only')
+    .option('--pairs <n>', 'number of pairs of runs')
     .action(
       async (name: string | undefined, options: { rival?: string; pairs?: string }, command: Command) => {
         const json = (command.optsWithGlobals() as { output?: string }).output === 'json'

@@ -1,4 +1,4 @@
-/** headrace slots and capacity: what there is, what is booked of it, and when it will be short. */
+/** headrace slots and capacity: total and booked capacity, and when it will be full. */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import { dryRunOf } from './dry-run.ts'
@@ -9,9 +9,9 @@ import { showList, type Body } from './service-output.ts'
 export function addSlots(program: Command, client: Client, output: () => Output): void {
   program
     .command('slots')
-    .description('capacity over time: what is there and what is booked')
-    .option('--namespace <name>', 'only of this one')
-    .option('--hours <n>', 'how far', wholeNumber, 4)
+    .description('show capacity over time: total and booked')
+    .option('--namespace <name>', 'show this namespace only')
+    .option('--hours <n>', 'hours to show, from now on', wholeNumber, 4)
     .action(async (flags: { namespace?: string; hours: number }) =>
       showList(
         output(),
@@ -25,7 +25,7 @@ export function addSlots(program: Command, client: Client, output: () => Output)
           'total_memory_capacity',
           'allocated_memory',
         ],
-        'No slots; does a scheduler run?',
+        'No slots. Check that a scheduler runs (headrace serve).',
       ),
     )
 }
@@ -33,24 +33,24 @@ export function addSlots(program: Command, client: Client, output: () => Output)
 export function addCapacity(program: Command, client: Client, output: () => Output): void {
   const capacity = program
     .command('capacity')
-    .description('what the installation offers, and when it will be short')
+    .description('show, set and plan the capacity of the installation')
   const changing = dryRunOf(client, output)
   const show = (body: { namespaces: Record<string, Body>; machine: Body; overcommit: Body }): void => {
     const out = output()
     if (out.format === 'json') return out.object(body)
     out.rows(Object.entries(body.namespaces).map(([namespace, one]) => ({ namespace, ...one })))
     out.say(
-      `This machine has ${String(body.machine.cpu_cores)} cores and ${String(body.machine.memory_gb)} GB: an overcommit of ${String(body.overcommit.cpu)} in cores and ${String(body.overcommit.memory)} in memory.`,
+      `This machine has ${String(body.machine.cpu_cores)} cores and ${String(body.machine.memory_gb)} GB. The namespaces offer ${String(body.overcommit.cpu)} times its cores and ${String(body.overcommit.memory)} times its memory.`,
     )
   }
   capacity
     .command('show')
-    .description('what each namespace offers')
+    .description('show the capacity of each namespace')
     .action(async () => show(await client.call('GET', '/capacity')))
   changing(capacity.command('set <namespace>'))
-    .description('set what a namespace offers; bookings that are there stay')
-    .requiredOption('--cores <n>', 'cores', wholeNumber)
-    .requiredOption('--memory-gb <n>', 'memory', wholeNumber)
+    .description('set the capacity of a namespace; existing bookings stay')
+    .requiredOption('--cores <n>', 'CPU cores', wholeNumber)
+    .requiredOption('--memory-gb <n>', 'memory in GB', wholeNumber)
     .action(async (namespace: string, flags: { cores: number; memoryGb: number }) =>
       show(
         await client.call('PUT', '/capacity', {
@@ -60,10 +60,8 @@ export function addCapacity(program: Command, client: Client, output: () => Outp
     )
   capacity
     .command('plan')
-    .description(
-      'when capacity will be short, by its own history, and what tenants could buy instead of what they have',
-    )
-    .option('--days <n>', 'how far to look', wholeNumber, 90)
+    .description('forecast when a namespace will be full, and suggest better purchases for tenants')
+    .option('--days <n>', 'days to forecast', wholeNumber, 90)
     .action(async (flags: { days: number }) => {
       const plan = await client.call<{ namespaces: Body[]; advice: Body[] }>('GET', '/capacity/plan', {
         query: { days: flags.days },

@@ -7,12 +7,12 @@ import { engineChoice, engineOption, type EngineFlags } from './options.ts'
 import type { Output } from './output.ts'
 
 export function addDataset(program: Command, app: App, output: () => Output): void {
-  const dataset = program.command('dataset').description('check, draft and describe dataset declarations')
+  const dataset = program.command('dataset').description('check and draft dataset declarations')
   dataset
     .command('check <file>')
-    .description('say everything that is wrong with a declaration, with line and column')
+    .description('list all mistakes in a declaration, with line and column')
     .addOption(engineOption())
-    .addHelpText('after', '\nWith --engine spark it also says what of the declaration Spark cannot do.')
+    .addHelpText('after', '\nWith --engine spark, it also lists the settings that Spark does not support.')
     .action(async (file: string, flags: EngineFlags) => {
       const result = await app.checkDataset(file, engineChoice(flags))
       const out = output()
@@ -25,7 +25,7 @@ export function addDataset(program: Command, app: App, output: () => Output): vo
         })
       else if (result.dataset !== undefined)
         out.text(
-          `${file} is right: dataset ${result.dataset.name}, ${result.dataset.columns.length} columns, ${result.dataset.source.kind} source.`,
+          `${file} is valid: dataset ${result.dataset.name}, ${result.dataset.columns.length} columns, ${result.dataset.source.kind} source.`,
         )
       else
         out.text(
@@ -38,10 +38,10 @@ export function addDataset(program: Command, app: App, output: () => Output): vo
     })
   dataset
     .command('infer <file-or-topic>')
-    .description('draft a declaration from a sample file or the newest messages of a topic')
+    .description('draft a declaration from a sample file, or from the newest messages of a topic')
     .option('--name <name>', 'name of the dataset', '')
     .option('--brokers <list>', 'brokers of the topic', process.env.HEADRACE_BROKERS ?? 'localhost:9092')
-    .option('--record <path>', 'path of the record, when the guess is wrong')
+    .option('--record <path>', 'path of the record, if the guess is wrong')
     .action(async (source: string, options: { name: string; brokers: string; record?: string }) => {
       const draft = await app.inferDataset(source, {
         name: options.name,
@@ -54,6 +54,6 @@ export function addDataset(program: Command, app: App, output: () => Output): vo
     })
   dataset
     .command('schema')
-    .description('print the JSON Schema of declarations, for editors')
+    .description('print the JSON Schema of declarations (for editors)')
     .action(() => output().text(JSON.stringify(DATASET_SCHEMA, undefined, 2)))
 }

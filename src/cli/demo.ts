@@ -1,4 +1,4 @@
-/** headrace demo: the whole chain on sample data. */
+/** headrace demo: the whole service on sample data. */
 import type { Command } from 'commander'
 import { wholeNumber } from './options.ts'
 import type { Output } from './output.ts'
@@ -20,12 +20,12 @@ export function addDemo(
   program
     .command('demo')
     .description(
-      'run the whole chain on sample data through the service: buy, draft, promote, stream (killed once on purpose), publish, reconcile',
+      'run the service on sample data: buy, draft, promote, stream (killed once on purpose), publish, reconcile',
     )
     .option('--messages <n>', 'messages to produce', wholeNumber, 50_000)
-    .option('--files', 'use a folder of files even where a Kafka broker could run')
-    .option('--port <n>', 'of the service; another is taken when it is not free', wholeNumber, 8480)
-    .option('--stop', 'end the service and the broker that a demo left running')
+    .option('--files', 'use a folder of files even if a Kafka broker could run')
+    .option('--port <n>', 'port of the service; if it is in use, another port is chosen', wholeNumber, 8480)
+    .option('--stop', 'stop the service and the broker of an earlier demo')
     .action((options: { messages: number; files?: boolean; port: number; stop?: boolean }) =>
       run(
         {

@@ -11,8 +11,8 @@ export function dryRunOf(client: Client, output: () => Output): (command: Comman
   return (command) => {
     const dry = (): boolean => command.opts<{ dryRun?: boolean }>().dryRun === true
     return command
-      .option('--dry-run', 'check everything and show what would come of it, but change nothing')
+      .option('--dry-run', 'check everything and show the result, but change nothing')
       .hook('preAction', () => void (dry() && client.rehearse()))
-      .hook('postAction', () => void (dry() && output().say('A dry run: nothing was changed.')))
+      .hook('postAction', () => void (dry() && output().say('Dry run: nothing was changed.')))
   }
 }

@@ -1,4 +1,4 @@
-/** headrace quote and estimate: what a job would need and cost, before there is one. */
+/** headrace quote and estimate: the needs and the cost of a job, before it is created. */
 import { Option, type Command } from 'commander'
 import type { Client } from './client.ts'
 import { jobOfFile } from './job-file.ts'
@@ -14,8 +14,8 @@ export function addEstimates(program: Command, client: Client, output: () => Out
 function addQuote(program: Command, client: Client, output: () => Output): void {
   program
     .command('quote')
-    .description('what would happen to a job if it were submitted now')
-    .requiredOption('-f, --file <path>', 'the job (- for standard input)')
+    .description('show when a job would run and what it would cost if you submitted it now')
+    .requiredOption('-f, --file <path>', 'JSON file of the job (- for standard input)')
     .option(...TENANT)
     .action(async (flags: OfTenant & { file: string }) => {
       const quotes = `/tenants/${await client.tenant(flags.tenant)}/quotes`
@@ -26,10 +26,16 @@ function addQuote(program: Command, client: Client, output: () => Output): void 
 function addEstimate(program: Command, client: Client, output: () => Output): void {
   program
     .command('estimate')
-    .description('cores, memory and time that a job will need, and what to buy for it')
-    .requiredOption('--source <type>', 'postgres, mysql, s3, files, sftp or kafka')
-    .option('--gb <n>', 'data volume in GB', Number)
-    .addOption(new Option('--complexity <level>', 'of its transformation').choices(['low', 'medium', 'high']))
+    .description('estimate the cores, memory and time of a job, and what to buy for it')
+    .requiredOption('--source <type>', 'source type: postgres, mysql, s3, files, sftp or kafka')
+    .option('--gb <n>', 'data volume in GB (default 10)', Number)
+    .addOption(
+      new Option('--complexity <level>', 'complexity of the transformation').choices([
+        'low',
+        'medium',
+        'high',
+      ]),
+    )
     .action(async (flags: { source: string; gb?: number; complexity?: string }) => {
       const body = {
         source_type: flags.source,

@@ -1,4 +1,4 @@
-/** headrace executions and why: runs of jobs, and why one waits, is late, failed or cost what it did. */
+/** headrace executions and why: the runs of jobs, and why one waits, is late, failed or cost what it did. */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import { failure } from '../core/errors.ts'
@@ -39,7 +39,7 @@ const COLUMNS = [
 ]
 
 export function addExecutions(program: Command, client: Client, output: () => Output): void {
-  const executions = program.command('executions').description('runs of jobs: state, log, receipt')
+  const executions = program.command('executions').description('show the runs of jobs: status, log, receipt')
   addList(executions, client, output)
   addShow(executions, client, output)
   addLog(executions, client, output)
@@ -50,7 +50,7 @@ export function addWhy(program: Command, client: Client, output: () => Output): 
   program
     .command('why <execution>')
     .description(
-      'why an execution (its id, or the name of its job) waits, is late, was refused, failed or cost what it did',
+      'explain why an execution waits, is late, failed or cost what it did; give its ID, or a job name for the newest execution',
     )
     .option(...TENANT)
     .action(async (id: string, flags: OfTenant) =>
@@ -62,9 +62,9 @@ function addList(executions: Command, client: Client, output: () => Output): voi
   executions
     .command('list')
     .description('list executions, newest first')
-    .option('--job <job>', 'only of this job')
-    .option('--status <status>', 'only in this state')
-    .option('--limit <n>', 'how many', wholeNumber, 50)
+    .option('--job <job>', 'only executions of this job')
+    .option('--status <status>', 'only executions with this status')
+    .option('--limit <n>', 'number of executions to show', wholeNumber, 50)
     .option(...TENANT)
     .action(async (flags: OfTenant & { job?: string; status?: string; limit: number }) => {
       const found = await client.list(await allPath(client, flags), {
@@ -81,7 +81,7 @@ function addList(executions: Command, client: Client, output: () => Output): voi
 function addShow(executions: Command, client: Client, output: () => Output): void {
   executions
     .command('show <execution>')
-    .description('an execution with its receipt, by its id or the name of its job (the newest)')
+    .description('show an execution and its receipt; give its ID, or a job name for the newest execution')
     .option(...TENANT)
     .action(async (id: string, flags: OfTenant) =>
       showOne(output(), await client.call('GET', await pathOf(client, flags, id)), EXECUTION),
@@ -91,7 +91,7 @@ function addShow(executions: Command, client: Client, output: () => Output): voi
 function addLog(executions: Command, client: Client, output: () => Output): void {
   executions
     .command('log <execution>')
-    .description('the newest part of its log')
+    .description('show the newest part of the log')
     .option(...TENANT)
     .action(async (id: string, flags: OfTenant) => {
       const body = await client.call<{ log: string }>('GET', `${await pathOf(client, flags, id)}/log`)
@@ -103,7 +103,7 @@ function addLog(executions: Command, client: Client, output: () => Output): void
 function addCancel(executions: Command, client: Client, output: () => Output): void {
   const changing = dryRunOf(client, output)
   changing(executions.command('cancel <id>'))
-    .description('cancel it')
+    .description('cancel an execution')
     .option(...TENANT)
     .action(async (id: string, flags: OfTenant) =>
       showOne(output(), await client.call('POST', `${await allPath(client, flags)}/${id}/cancel`), EXECUTION),

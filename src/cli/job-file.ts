@@ -1,4 +1,4 @@
-/** The JSON file of a job, for create, change and quote: how it looks, and the declaration that it names. */
+/** The JSON file of a job, for create, change and quote: an example, and the declaration that it names. */
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { failure } from '../core/errors.ts'
@@ -23,12 +23,12 @@ function declarationOf(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw failure('path_not_found', { path, base: "the folder of the job's file" }, error)
+    throw failure('path_not_found', { path, base: 'the folder of the job file' }, error)
   }
 }
 
 export const JOB_HELP = `
-Example of a job:
+Example:
   {
     "job_name": "orders-daily",
     "source_type": "postgres",
@@ -38,7 +38,9 @@ Example of a job:
     "resource_requirements": { "cpu_cores": 2, "memory_gb": 4, "estimated_runtime_minutes": 30 },
     "sla_requirements": { "max_runtime_minutes": 60, "priority": "medium" }
   }
-Into the zones, exactly once, all the time (with a schedule_cron: at its ticks, and published each time):
+Continuous stream into the zones (with schedule_cron, it runs on schedule and publishes after each run):
   { "job_name": "books", "source_type": "kafka", "source_config": { "declaration_file": "datasets/books.yaml" },
     "destination_config": { "type": "zones" }, "resource_requirements": { "cpu_cores": 2, "memory_gb": 2, "estimated_runtime_minutes": 10 } }
-Then: headrace jobs run orders-daily --wait, headrace promote orders-daily`
+Then run the draft and promote the job:
+  headrace jobs run orders-daily --wait
+  headrace promote orders-daily`

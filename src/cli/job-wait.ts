@@ -1,4 +1,4 @@
-/** Waits for an execution (`headrace jobs run --wait`) and says meanwhile what it does. */
+/** Waits for an execution (`headrace jobs run --wait`) and shows its status while it waits. */
 import { pause } from '../core/waiting.ts'
 import type { Client } from './client.ts'
 import type { Output } from './output.ts'

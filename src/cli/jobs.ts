@@ -12,7 +12,7 @@ import type { Output } from './output.ts'
 import { showList, showOne } from './service-output.ts'
 
 export function addJobs(program: Command, client: Client, output: () => Output): void {
-  const jobs = program.command('jobs').description('ingestion jobs of a tenant: create, draft, run, pause')
+  const jobs = program.command('jobs').description('create, change, run and pause the jobs of a tenant')
   addCreate(jobs, client, output)
   addList(jobs, client, output)
   addPlainVerbs(jobs, client, output)
@@ -23,8 +23,8 @@ export function addJobs(program: Command, client: Client, output: () => Output):
 function addCreate(jobs: Command, client: Client, output: () => Output): void {
   const changing = dryRunOf(client, output)
   changing(jobs.command('create'))
-    .description('create a job from a JSON file; it begins as a draft')
-    .requiredOption('-f, --file <path>', 'the job (- for standard input)')
+    .description('create a job from a JSON file; it starts as a draft')
+    .requiredOption('-f, --file <path>', 'JSON file of the job (- for standard input)')
     .option(...TENANT)
     .addHelpText('after', JOB_HELP)
     .action(async (flags: OfTenant & { file: string }) => {
@@ -49,7 +49,7 @@ function addList(jobs: Command, client: Client, output: () => Output): void {
         output(),
         await client.list(await jobsPath(client, flags)),
         ['job_name', 'job_id', 'source_type', 'status', 'namespace', 'schedule_cron', 'next_run_at'],
-        'No jobs; see headrace jobs create --help.',
+        'No jobs. To create one, see headrace jobs create --help.',
       ),
     )
 }
@@ -65,16 +65,16 @@ function addPlainVerbs(jobs: Command, client: Client, output: () => Output): voi
   verb(jobs.command('show <job>'), 'show a job', async (at) =>
     showOne(output(), await client.call('GET', at)),
   )
-  verb(changing(jobs.command('pause <job>')), 'stop its schedule', async (at) =>
+  verb(changing(jobs.command('pause <job>')), 'pause a job: stop its schedule or its stream', async (at) =>
     showOne(output(), await client.call('POST', `${at}/pause`), ['job_name', 'status']),
   )
-  verb(changing(jobs.command('resume <job>')), 'take its schedule up again', async (at) =>
+  verb(changing(jobs.command('resume <job>')), 'resume a paused job', async (at) =>
     showOne(output(), await client.call('POST', `${at}/resume`), ['job_name', 'status', 'next_run_at']),
   )
-  verb(jobs.command('evaluate <job>'), 'what its last draft run says', async (at) =>
+  verb(jobs.command('evaluate <job>'), 'show whether the last draft run allows promotion', async (at) =>
     showOne(output(), await client.call('GET', `${at}/evaluation`)),
   )
-  verb(changing(jobs.command('delete <job>')), 'delete it and cancel what is open of it', async (at) => {
+  verb(changing(jobs.command('delete <job>')), 'delete a job and cancel its open executions', async (at) => {
     await client.call('DELETE', at)
     output().object({ deleted: true })
   })
@@ -83,8 +83,8 @@ function addPlainVerbs(jobs: Command, client: Client, output: () => Output): voi
 function addChange(jobs: Command, client: Client, output: () => Output): void {
   const changing = dryRunOf(client, output)
   changing(jobs.command('change <job>'))
-    .description('change fields of a job, from a JSON file that holds only these')
-    .requiredOption('-f, --file <path>', 'the fields (- for standard input)')
+    .description('change fields of a job, from a JSON file with only these fields')
+    .requiredOption('-f, --file <path>', 'JSON file of the fields (- for standard input)')
     .option(...TENANT)
     .action(async (job: string, flags: OfTenant & { file: string }) => {
       const at = await jobPath(client, flags, job)
@@ -95,8 +95,8 @@ function addChange(jobs: Command, client: Client, output: () => Output): void {
 function addRun(jobs: Command, client: Client, output: () => Output): void {
   const changing = dryRunOf(client, output)
   changing(jobs.command('run <job>'))
-    .description('queue an execution now; of a draft, on a sample')
-    .option('--wait', 'until it has ended; exit code 1 when it did not succeed')
+    .description('queue an execution now; a draft reads a sample only')
+    .option('--wait', 'wait for the execution to finish; exit 1 if it fails')
     .option(...TENANT)
     .action(async (job: string, flags: OfTenant & { wait?: boolean; dryRun?: boolean }) => {
       const at = await jobPath(client, flags, job)

@@ -14,10 +14,10 @@ interface Flags {
 }
 
 export function addOffsets(program: Command, app: App, output: () => Output): void {
-  const offsets = program.command('offsets').description('show and move the position of a stream')
+  const offsets = program.command('offsets').description('show or move the position of a stream')
   offsets
     .command('show <dataset>')
-    .description('position, lag in records and seconds, per Kafka partition')
+    .description('show position and lag (records, seconds) of each Kafka partition')
     .action(async (dataset: string) => {
       const out = output()
       const info = await app.offsets(dataset)
@@ -30,11 +30,14 @@ export function addOffsets(program: Command, app: App, output: () => Output): vo
       .description(description)
       .option('--partition <n>', 'only this Kafka partition', wholeNumber)
       .option('--to-offset <n>', 'next offset to read', wholeNumber)
-      .option('--to-time <time>', 'first message not older than this, e.g. 2026-11-21T08:00:00Z')
-      .option('--dry-run', 'only say what it would do')
+      .option(
+        '--to-time <time>',
+        'start at the first message of this time or later, e.g. 2026-11-21T08:00:00Z',
+      )
+      .option('--dry-run', 'show what would change, but change nothing')
   const act = (rewindOnly: boolean) => async (dataset: string, flags: Flags) => {
     if (flags.toOffset === undefined && flags.toTime === undefined && !flags.newTopic)
-      throw failure('usage', { reason: 'say where to: --to-offset or --to-time' })
+      throw failure('usage', { reason: 'Give the new position with --to-offset or --to-time' })
     const request: OffsetsRequest = {
       partition: flags.partition,
       toOffset: flags.toOffset,
@@ -52,17 +55,17 @@ export function addOffsets(program: Command, app: App, output: () => Output): vo
         from,
         to,
         'read again': reread,
-        'skipped for ever': skipped,
+        'skipped permanently': skipped,
       })),
     )
     out.say(
       change.committed
-        ? `Committed as version ${change.version}. Rows that are in RAW already will not double.`
+        ? `Committed as version ${change.version}. Rows already in RAW are not duplicated.`
         : 'Dry run: nothing was changed.',
     )
   }
-  move('set', 'set the next offset, back or forward')
-    .option('--new-topic', 'accept a recreated topic and start it from its beginning')
+  move('set', 'set the next offset to read, backward or forward')
+    .option('--new-topic', 'accept a recreated topic and read it from the beginning')
     .action(act(false))
-  move('rewind', 'read a range again; identities already in RAW never double').action(act(true))
+  move('rewind', 'read a range again; rows already in RAW are not duplicated').action(act(true))
 }

@@ -1,4 +1,4 @@
-/** Arguments that several verbs share, and how mistakes in them are said. */
+/** Arguments that several verbs share, and the messages for mistakes in them. */
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, Option } from 'commander'
 import type { EngineChoice } from '../operations/app.ts'
@@ -8,7 +8,7 @@ import type { EngineName } from '../dataset/declaration.ts'
 /** The option of verbs that act for a tenant. */
 export const TENANT: [string, string] = [
   '--tenant <name>',
-  'name or id of the tenant, when there are several',
+  'name or ID of the tenant (needed if there are several)',
 ]
 
 export interface OfTenant {
@@ -18,22 +18,20 @@ export interface OfTenant {
 export function wholeNumber(text: string): number {
   const value = Number(text.replaceAll('_', '').replaceAll(',', ''))
   if (!Number.isSafeInteger(value) || value < 0)
-    throw new InvalidArgumentError('It must be a whole number of 0 or more.')
+    throw new InvalidArgumentError('It must be a whole number, 0 or more.')
   return value
 }
 
 export function share(text: string): number {
   const value = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text)
   if (!(value >= 0 && value <= 1))
-    throw new InvalidArgumentError('It must be a share between 0 and 1, or a percentage.')
+    throw new InvalidArgumentError('It must be a share from 0 to 1, or a percentage.')
   return value
 }
 
 /** Memory of a batch or of upkeep, when nothing else is said. */
 export function memoryOption(): Option {
-  return new Option('--memory <size>', 'memory limit of the engine')
-    .default(1_073_741_824, '1GiB')
-    .argParser(byteSize)
+  return new Option('--memory <size>', 'memory limit').default(1_073_741_824, '1GiB').argParser(byteSize)
 }
 
 /** `512MB`, `1GiB`, plain bytes. */
@@ -93,13 +91,13 @@ export interface EngineFlags {
   connect?: string
 }
 
-export const MASTER = 'start Spark for this run with this master, e.g. local[2] or spark://host:7077'
-export const CONNECT = 'run on this Spark Connect server'
+export const MASTER = 'start Spark for this run, with this master, e.g. local[2] or spark://host:7077'
+export const CONNECT = 'use this Spark Connect server'
 
 export function engineOption(): Option {
   return new Option(
     '--engine <engine>',
-    'what makes the files, instead of what the declaration says',
+    'engine for this run, instead of the engine in the declaration',
   ).choices(['duckdb', 'spark'])
 }
 

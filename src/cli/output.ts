@@ -36,7 +36,7 @@ export function createOutput(format: OutputFormat): Output {
   const json = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`)
   return {
     format,
-    rows(rows, empty = 'nothing') {
+    rows(rows, empty = 'No results.') {
       endProgress()
       if (format === 'json') json(rows)
       else process.stdout.write(rows.length === 0 ? `${empty}\n` : tableText(rows))

@@ -9,19 +9,19 @@ import { showOne } from './service-output.ts'
 export function addPrices(program: Command, client: Client, output: () => Output): void {
   const prices = program
     .command('prices')
-    .description('the price list: cents of a unit and a vCPU-hour, and discounts')
+    .description('show or set the price list: prices in cents, and discounts')
   prices
     .command('show')
-    .description('the list that holds now')
+    .description('show the current price list')
     .action(async () => showOne(output(), await client.call('GET', '/prices')))
   dryRunOf(
     client,
     output,
   )(prices.command('set'))
-    .description('set a new list; what was bought keeps its price')
+    .description('set a new price list; earlier purchases keep their price')
     .requiredOption(
       '-f, --file <path>',
-      'the list (- for standard input), as headrace prices show -o json gives it',
+      'JSON file of the list (- for standard input), in the format of headrace prices show -o json',
     )
     .action(async ({ file }: { file: string }) =>
       showOne(output(), await client.call('PUT', '/prices', { body: jsonFile(file) })),

@@ -32,23 +32,18 @@ interface Flags extends EngineFlags {
 export function addProduce(program: Command, app: App, output: () => Output): void {
   program
     .command('produce [dataset]')
-    .description('send sample messages (XML libraries of books), keep a journal of what was acknowledged')
-    .option('-n, --count <n>', 'how many messages (default 10000)', wholeNumber)
-    .option('--continuous', 'go on until stopped')
-    .option('--rate <n>', 'messages a second; 0 is flat out', wholeNumber, 0)
-    .option(
-      '--seed <n>',
-      'seed of a new sequence; a journal that exists goes on with its own',
-      wholeNumber,
-      1,
-    )
+    .description('produce sample messages (XML, books) and record the acknowledged ones in a journal')
+    .option('-n, --count <n>', 'number of messages (default 10000)', wholeNumber)
+    .option('--continuous', 'produce until stopped')
+    .option('--rate <n>', 'messages per second; 0 means no limit', wholeNumber, 0)
+    .option('--seed <n>', 'seed of a new sequence; an existing journal keeps its seed', wholeNumber, 1)
     .addOption(
-      new Option('--to <place>', 'where to (default: what the dataset reads)').choices(['kafka', 'files']),
+      new Option('--to <place>', 'target (default: the source of the dataset)').choices(['kafka', 'files']),
     )
-    .option('--folder <path>', 'folder for files (default: the one the dataset watches, else incoming)')
+    .option('--folder <path>', 'folder for files (default: the folder that the dataset watches, or incoming)')
     .option('--journal <file>', 'journal file (default: HEADRACE_HOME/journals/<topic>.tsv)', '')
-    .option('--partitions <n>', 'Kafka partitions of a topic that has to be created', wholeNumber, 4)
-    .option('--compression <codec>', 'none, gzip, snappy, lz4 or zstd', 'none')
+    .option('--partitions <n>', 'Kafka partitions, if the topic must be created', wholeNumber, 4)
+    .option('--compression <codec>', 'compression: none, gzip, snappy, lz4 or zstd', 'none')
     .option('--duplicates <share>', 'share of messages sent again', share, 0.02)
     .option('--malformed <share>', 'share of broken XML', share, 0.003)
     .option('--late <share>', 'share with an old timestamp', share, 0.01)

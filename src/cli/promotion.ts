@@ -1,4 +1,4 @@
-/** headrace promote and demote: a job between the drafts and production. */
+/** headrace promote and demote: moves a job between draft and production. */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import { dryRunOf } from './dry-run.ts'
@@ -10,13 +10,13 @@ import { showOne } from './service-output.ts'
 export function addPromotion(program: Command, client: Client, output: () => Output): void {
   const changing = dryRunOf(client, output)
   changing(program.command('promote <job>'))
-    .description('move a draft to production')
+    .description('move a draft to production, if its last draft run was fast enough')
     .option(...TENANT)
     .action(async (job: string, flags: OfTenant) =>
       showOne(output(), await client.call('POST', `${await jobPath(client, flags, job)}/promote`)),
     )
   changing(program.command('demote <job>'))
-    .description('move a job back to the drafts')
+    .description('make a job a draft again')
     .option(...TENANT)
     .action(async (job: string, flags: OfTenant) =>
       showOne(output(), await client.call('POST', `${await jobPath(client, flags, job)}/demote`)),

@@ -18,7 +18,7 @@ interface BuyFlags extends OfTenant {
 }
 
 export function addPurchases(program: Command, client: Client, output: () => Output): void {
-  const purchases = program.command('purchases').description('what a tenant has bought')
+  const purchases = program.command('purchases').description('buy, list and cancel the capacity of a tenant')
   addBuy(purchases, client, output)
   addList(purchases, client, output)
   addCancel(purchases, client, output)
@@ -29,15 +29,15 @@ function addBuy(purchases: Command, client: Client, output: () => Output): void 
   changing(purchases.command('add'))
     .description('buy dedicated units or vCPU-hours')
     .addOption(
-      new Option('--type <type>', 'a dedicated unit is 4 CPU and 8 GB')
+      new Option('--type <type>', 'what to buy; a dedicated unit is 4 CPU cores and 8 GB')
         .choices(['dedicated_units', 'vcpu_hours'])
         .makeOptionMandatory(),
     )
-    .requiredOption('--quantity <n>', 'per period', wholeNumber)
+    .requiredOption('--quantity <n>', 'units or vCPU-hours per period', wholeNumber)
     .addOption(new Option('--period <period>', 'length of a period').choices(TIME_PERIODS).default('monthly'))
-    .option('--from <time>', 'start, like 2026-12-01 or 2026-12-01T00:00:00Z; now when not given', time)
-    .option('--until <time>', 'end; one period after the start when not given', time)
-    .option('--key <text>', 'the same key again gives the first answer again, and buys nothing')
+    .option('--from <time>', 'start, e.g. 2026-12-01 or 2026-12-01T00:00:00Z (default: now)', time)
+    .option('--until <time>', 'end, a whole number of periods after the start (default: one period)', time)
+    .option('--key <text>', 'idempotency key: a repeated command with the same key buys nothing more')
     .option(...TENANT)
     .addHelpText(
       'after',
@@ -69,7 +69,7 @@ function addList(purchases: Command, client: Client, output: () => Output): void
           'price.total_cents',
           'price.currency',
         ],
-        'Nothing was bought; see headrace purchases add --help.',
+        'No purchases. To buy, see headrace purchases add --help.',
       ),
     )
 }
@@ -77,7 +77,7 @@ function addList(purchases: Command, client: Client, output: () => Output): void
 function addCancel(purchases: Command, client: Client, output: () => Output): void {
   const changing = dryRunOf(client, output)
   changing(purchases.command('cancel <id>'))
-    .description('end a purchase; what is left of it is gone')
+    .description('end a purchase; its remaining vCPU-hours or units are lost')
     .option(...TENANT)
     .action(async (id: string, flags: OfTenant) =>
       showOne(output(), await client.call('POST', `${await pathOf(client, flags)}/${id}/cancel`)),

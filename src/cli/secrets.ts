@@ -9,10 +9,10 @@ import { showList } from './service-output.ts'
 export function addSecrets(program: Command, client: Client, output: () => Output): void {
   const secrets = program
     .command('secrets')
-    .description('logins of sources and destinations; they can be stored, never read')
+    .description('store the logins of sources and destinations; stored values are never shown')
   const changing = dryRunOf(client, output)
   changing(secrets.command('set <name>'))
-    .description('store a secret: fields like username and password, from a JSON file or standard input')
+    .description('store a secret (fields such as username and password) from a JSON file or standard input')
     .option('--from-file <path>', 'JSON object with text fields (- for standard input)', '-')
     .option(...TENANT)
     .addHelpText(
@@ -30,7 +30,7 @@ export function addSecrets(program: Command, client: Client, output: () => Outpu
     })
   secrets
     .command('list')
-    .description('names of secrets')
+    .description('list the names of secrets')
     .option(...TENANT)
     .action(async (flags: OfTenant) =>
       showList(

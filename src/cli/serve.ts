@@ -15,14 +15,19 @@ export function addServe(
 ): void {
   program
     .command('serve')
-    .description('run the service: API, scheduler and runners, with a PostgreSQL of its own')
+    .description('run the service: API, scheduler, runners and a built-in PostgreSQL')
     .addOption(
-      new Option('--listen <host:port>', 'where the API answers')
+      new Option('--listen <host:port>', 'address of the API')
         .default({ host: '127.0.0.1', port: 8480 }, '127.0.0.1:8480')
         .argParser(listenAddress),
     )
-    .option('--database <url>', 'a PostgreSQL 15 or newer instead of the built-in one (HEADRACE_DATABASE)')
-    .addOption(repeatable('--role <role>', `only this role: ${SERVE_ROLES.join(', ')}`, 'all of them', role))
+    .option(
+      '--database <url>',
+      'use this PostgreSQL (15 or newer) instead of the built-in one (HEADRACE_DATABASE)',
+    )
+    .addOption(
+      repeatable('--role <role>', `run only this role: ${SERVE_ROLES.join(', ')}`, 'all roles', role),
+    )
     .addHelpText(
       'after',
       '\nExamples:\n  headrace serve\n  headrace serve --listen 0.0.0.0:8480 --database postgres://user:password@host/headrace\n\nThen, in another terminal: headrace tenants add acme',
@@ -45,17 +50,17 @@ export function addServe(
       await served.stop()
       if (lost)
         throw failure('database_unreachable', {
-          address: 'this machine',
-          reason: 'the built-in PostgreSQL ended; postgres.log in the home has its last words',
+          address: 'its local address',
+          reason: 'the built-in PostgreSQL exited; see postgres.log in HEADRACE_HOME',
         })
       process.exit()
     })
   program
     .command('login <url>')
-    .description('remember a service: its address and a token, under a profile name')
-    .requiredOption('--token-file <path>', 'file that holds the token (- for standard input)')
-    .option('--profile <name>', 'HEADRACE_PROFILE chooses one later', 'default')
-    .option('--tenant <name>', 'tenant that commands are about, for an operator')
+    .description('store the address and a token of a service in a profile')
+    .requiredOption('--token-file <path>', 'file with the token (- for standard input)')
+    .option('--profile <name>', 'name of the profile; HEADRACE_PROFILE selects it', 'default')
+    .option('--tenant <name>', 'default tenant of commands (for an operator)')
     .action(async (url: string, flags: { tokenFile: string; profile: string; tenant?: string }) => {
       const token = readFileSync(flags.tokenFile === '-' ? 0 : flags.tokenFile, 'utf8').trim()
       output().object(await client.login({ name: flags.profile, url, token, tenant: flags.tenant }))
@@ -73,7 +78,7 @@ function readyText({ address, tokenFile, databaseFolder }: Served, seconds: numb
     `Ready after ${seconds.toFixed(1)} s.`,
     ...(address === undefined ? [] : api),
     ...(databaseFolder === undefined ? [] : [`  Database   ${databaseFolder}`]),
-    'Stop with Ctrl-C; what runs is finished or given back first.',
+    'Stop with Ctrl-C. Running executions finish or return to the queue first.',
   ].join('\n')
 }
 
@@ -81,7 +86,7 @@ function listenAddress(text: string): ServeOptions['listen'] {
   const match = /^(?:(.+):)?(\d{1,5})$/.exec(text)
   const port = Number(match?.[2])
   if (match === null || port > 65_535)
-    throw new InvalidArgumentError('It must be host:port, like 127.0.0.1:8480.')
+    throw new InvalidArgumentError('It must be host:port, e.g. 127.0.0.1:8480.')
   return { host: match[1] ?? '127.0.0.1', port }
 }
 

@@ -12,33 +12,34 @@ type Flags = Omit<SubmitOptions, 'print' | 'untilCaughtUp' | 'signal' | 'say'> &
 export function addSparkSubmit(program: Command, app: App, output: () => Output): void {
   program
     .command('spark-submit <dataset>')
-    .description('submit a Spark application of the size a job needs, and run the job on it')
-    .addOption(new Option('--job <job>', 'which job').choices(['stream', 'batch']).default('stream'))
+    .description('submit a Spark application sized for a job, and run the job on it')
+    .addOption(new Option('--job <job>', 'job to run').choices(['stream', 'batch']).default('stream'))
     .option(
       '--master <url>',
-      'local[n], spark://host:7077, yarn or k8s://... (default: what the declaration says)',
+      'local[n], spark://host:7077, yarn or k8s://... (default: spark.master of the declaration)',
     )
     .addOption(
       new Option(
         '--deploy-mode <mode>',
-        'client: the driver runs here; cluster: in the cluster, and the job attaches with --connect',
+        'client: the driver runs here; cluster: it runs in the cluster, and the job attaches with --connect',
       )
         .choices(['client', 'cluster'])
         .default('client'),
     )
+    .option('--properties <file>', 'properties file (spark-defaults.conf); its sizing overrides the default')
+    .option('--executors <n>', 'number of executors (default: stream 5, batch 10)', wholeNumber)
+    .option('--executor-cores <n>', 'cores per executor (default: stream 2, batch 4)', wholeNumber)
+    .option('--executor-memory <size>', 'heap per executor (default 4g)')
     .option(
-      '--properties <file>',
-      'a properties file (spark-defaults.conf); its sizing goes before the default one',
+      '--rate <n>',
+      'target rate for the sizing advice: messages (stream) or rows (batch) per second',
+      wholeNumber,
     )
-    .option('--executors <n>', 'executors (default: stream 5, batch 10)', wholeNumber)
-    .option('--executor-cores <n>', 'cores of each (default: stream 2, batch 4)', wholeNumber)
-    .option('--executor-memory <size>', 'heap of each (default 4g)')
-    .option('--rate <n>', 'messages (stream) or rows (batch) a second that the advice is for', wholeNumber)
-    .option('--until-caught-up', 'stream: stop when everything that was there at the start is committed')
-    .option('--print', 'only print the submission, and the advice')
+    .option('--until-caught-up', 'stream: stop when everything present at the start is committed')
+    .option('--print', 'print the submission and the advice, but submit nothing')
     .addHelpText(
       'after',
-      '\nExamples:\n  headrace spark-submit books --print\n  headrace spark-submit books --master spark://host:7077 --properties prod.conf\n  headrace spark-submit books --job batch --deploy-mode cluster --master k8s://https://host:6443 --print\n\nThe login of the server travels in the environment (SPARK_CONNECT_AUTHENTICATE_TOKEN), never among the arguments.',
+      '\nExamples:\n  headrace spark-submit books --print\n  headrace spark-submit books --master spark://host:7077 --properties prod.conf\n  headrace spark-submit books --job batch --deploy-mode cluster --master k8s://https://host:6443 --print\n\nThe token of the server is passed in the environment (SPARK_CONNECT_AUTHENTICATE_TOKEN), never as an argument.',
     )
     .action(async (dataset: string, flags: Flags) => {
       const out = output()
@@ -52,9 +53,9 @@ export function addSparkSubmit(program: Command, app: App, output: () => Output)
       if (out.format === 'json') out.object({ ...result })
       else {
         out.text(result.command)
-        out.text(result.advice ?? 'No advice yet: no run of this dataset on Spark has been measured.')
+        out.text(result.advice ?? 'No advice yet: no run of this dataset on Spark was measured.')
         if (result.attach !== null)
-          out.text(`Then, where the server's port can be reached:\n  ${result.attach}`)
+          out.text(`Then, on a machine that reaches the port of the server:\n  ${result.attach}`)
         if (result.result !== null) out.object(result.result)
       }
     })

@@ -17,10 +17,10 @@ import { bytesText } from '../core/bytes-text.ts'
 export function addStream(program: Command, app: App, output: () => Output): void {
   program
     .command('stream <dataset>')
-    .description('read the source into RAW, exactly once, until stopped (SIGTERM ends after a commit)')
-    .option('--until-caught-up', 'stop when everything that was there at the start is committed')
+    .description('read the source into RAW, exactly once, until stopped (SIGTERM stops after a commit)')
+    .option('--until-caught-up', 'stop when everything present at the start is committed')
     .option('--metrics-port <port>', 'serve Prometheus metrics on 127.0.0.1:<port>/metrics', wholeNumber)
-    .option('--dry-run', 'say what would be read, read nothing')
+    .option('--dry-run', 'show position and lag, but read nothing')
     .addOption(engineOption())
     .option('--master <url>', MASTER)
     .option('--connect <host:port>', CONNECT)

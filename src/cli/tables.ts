@@ -6,9 +6,7 @@ import { tableText, type Output } from './output.ts'
 import { bytesText } from '../core/bytes-text.ts'
 
 export function addTables(program: Command, app: App, output: () => Output): void {
-  const tables = program
-    .command('tables')
-    .description('look at tables: list, show, versions, files, query, verify, register')
+  const tables = program.command('tables').description('list, inspect, query and verify tables')
   addList(tables, app, output)
   addShow(tables, app, output)
   addVersions(tables, app, output)
@@ -21,7 +19,7 @@ export function addTables(program: Command, app: App, output: () => Output): voi
 function addList(tables: Command, app: App, output: () => Output): void {
   tables
     .command('list')
-    .description('all tables')
+    .description('list all tables')
     .action(async () => {
       const out = output()
       const found = await app.listTables()
@@ -46,7 +44,7 @@ function addList(tables: Command, app: App, output: () => Output): void {
             size: bytesText(table.bytes),
             path: table.path,
           })),
-          `No tables in ${app.home} yet; headrace stream DATASET makes one.`,
+          `No tables in ${app.home} yet. To create one: headrace stream DATASET`,
         )
     })
 }
@@ -54,8 +52,8 @@ function addList(tables: Command, app: App, output: () => Output): void {
 function addShow(tables: Command, app: App, output: () => Output): void {
   tables
     .command('show <table>')
-    .description('columns, size and marks of a table (books/raw, books/processed, or a folder)')
-    .option('--version-at <n>', 'an older version', wholeNumber)
+    .description('show columns, size and marks of a table (books/raw, books/processed, or a folder)')
+    .option('--version-at <n>', 'show this older version', wholeNumber)
     .action(async (table: string, flags: { versionAt?: number }) => {
       const out = output()
       const info = await app.showTable(table, flags.versionAt)
@@ -71,8 +69,8 @@ function addShow(tables: Command, app: App, output: () => Output): void {
 function addVersions(tables: Command, app: App, output: () => Output): void {
   tables
     .command('versions <table>')
-    .description('what changed, newest first')
-    .option('--limit <n>', 'how many', wholeNumber, 20)
+    .description('list the versions of a table and their changes, newest first')
+    .option('--limit <n>', 'number of versions to show', wholeNumber, 20)
     .action(async (table: string, flags: { limit: number }) => {
       const out = output()
       const versions = await app.tableVersions(table, flags.limit)
@@ -90,8 +88,8 @@ function addVersions(tables: Command, app: App, output: () => Output): void {
 function addFiles(tables: Command, app: App, output: () => Output): void {
   tables
     .command('files <table>')
-    .description('data files of a version')
-    .option('--version-at <n>', 'an older version', wholeNumber)
+    .description('list the data files of a version')
+    .option('--version-at <n>', 'show this older version', wholeNumber)
     .action(async (table: string, flags: { versionAt?: number }) =>
       output().rows(await app.tableFiles(table, flags.versionAt)),
     )
@@ -100,8 +98,8 @@ function addFiles(tables: Command, app: App, output: () => Output): void {
 function addQuery(tables: Command, app: App, output: () => Output): void {
   tables
     .command('query <table> <sql>')
-    .description('run SQL (DuckDB) over a table, which is called t')
-    .option('--version-at <n>', 'an older version', wholeNumber)
+    .description('query a table with SQL (DuckDB); the table is named t')
+    .option('--version-at <n>', 'show this older version', wholeNumber)
     .addHelpText(
       'after',
       "\nExample:\n  headrace tables query books 'SELECT publication_year, count(*) FROM t GROUP BY 1 ORDER BY 1'",
@@ -114,7 +112,9 @@ function addQuery(tables: Command, app: App, output: () => Output): void {
 function addVerify(tables: Command, app: App, output: () => Output): void {
   tables
     .command('verify <table>')
-    .description('read everything: files, counts, and a hash of the content that does not depend on order')
+    .description(
+      'read the whole table: check files and counts, and compute a hash of the content (in any row order)',
+    )
     .action(async (table: string) => {
       const result = await app.verify(table)
       output().object({ ...result })
@@ -125,9 +125,9 @@ function addVerify(tables: Command, app: App, output: () => Output): void {
 function addRegister(tables: Command, app: App, output: () => Output): void {
   tables
     .command('register <table>')
-    .description('print what another engine must be told to read the table')
+    .description('print the statement with which another engine reads the table')
     .addOption(
-      new Option('--engine <name>', 'which one')
+      new Option('--engine <name>', 'engine')
         .choices(['trino', 'hive', 'glue', 'spark', 'duckdb'])
         .default('spark'),
     )

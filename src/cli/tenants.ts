@@ -1,4 +1,4 @@
-/** headrace tenants: who uses the service, and the tokens with which they do. */
+/** headrace tenants: the tenants of the service, and their tokens. */
 import { Option, type Command } from 'commander'
 import type { Client } from './client.ts'
 import { failure } from '../core/errors.ts'
@@ -16,18 +16,15 @@ interface PolicyFlags {
 const withPolicy = (command: Command): Command =>
   command
     .addOption(
-      new Option('--overage <policy>', 'what happens to a run that outruns its hold').choices([
-        'stop',
-        'debt',
-      ]),
+      new Option(
+        '--overage <policy>',
+        'when a run uses more than its hold and no balance is left: stop it, or let it run into debt',
+      ).choices(['stop', 'debt']),
     )
     .addOption(
-      new Option('--lends <yes|no>', 'whether others may use its idle dedicated units').choices([
-        'yes',
-        'no',
-      ]),
+      new Option('--lends <yes|no>', 'let others use its idle dedicated units').choices(['yes', 'no']),
     )
-    .option('--requests-per-minute <n>', 'limit of API requests', wholeNumber)
+    .option('--requests-per-minute <n>', 'limit of API requests per minute', wholeNumber)
 
 /** What was said of the policy, for a body; nothing when nothing was said. */
 function policyOf({ overage, lends, requestsPerMinute }: PolicyFlags): { policy?: object } {
@@ -40,9 +37,9 @@ function policyOf({ overage, lends, requestsPerMinute }: PolicyFlags): { policy?
 }
 
 export function addTenants(program: Command, client: Client, output: () => Output): void {
-  const tenants = program.command('tenants').description('tenants of the service and their tokens')
+  const tenants = program.command('tenants').description('manage tenants and their tokens')
   const changing = dryRunOf(client, output)
-  withPolicy(changing(tenants.command('add <name>')).description('make a tenant')).action(
+  withPolicy(changing(tenants.command('add <name>')).description('create a tenant')).action(
     async (name: string, flags: PolicyFlags) =>
       showOne(
         output(),
@@ -57,7 +54,7 @@ export function addTenants(program: Command, client: Client, output: () => Outpu
         output(),
         await client.list('/tenants'),
         ['tenant_name', 'tenant_id', 'status', 'created_at'],
-        'No tenants; make one with headrace tenants add NAME.',
+        'No tenants. To create one: headrace tenants add NAME',
       ),
     )
   tenants
@@ -69,9 +66,13 @@ export function addTenants(program: Command, client: Client, output: () => Outpu
   const change = changing(tenants.command('change <name>'))
     .description('change a tenant')
     .addOption(
-      new Option('--status <status>', 'deleted is for good').choices(['active', 'suspended', 'deleted']),
+      new Option('--status <status>', 'new status; deleted cannot be undone').choices([
+        'active',
+        'suspended',
+        'deleted',
+      ]),
     )
-    .option('--rename <name>', 'a new name')
+    .option('--rename <name>', 'new name')
   withPolicy(change).action(
     async (name: string, flags: PolicyFlags & { status?: string; rename?: string }) => {
       const body = {
@@ -80,16 +81,21 @@ export function addTenants(program: Command, client: Client, output: () => Outpu
         ...policyOf(flags),
       }
       if (Object.keys(body).length === 0)
-        throw failure('usage', { reason: 'nothing to change; see the options in --help' })
+        throw failure('usage', { reason: 'Nothing to change. Give at least one option; --help lists them' })
       showOne(output(), await client.call('PATCH', `/tenants/${await client.tenant(name)}`, { body }))
     },
   )
+  addToken(tenants, client, output)
+}
+
+function addToken(tenants: Command, client: Client, output: () => Output): void {
+  const changing = dryRunOf(client, output)
   changing(tenants.command('token <name>'))
-    .description('make a token for a tenant; it is shown once')
+    .description('create a token for a tenant; it is shown once')
     .addOption(
-      new Option('--as <role>', 'what it may do').choices(['owner', 'editor', 'viewer']).default('editor'),
+      new Option('--as <role>', 'role of the token').choices(['owner', 'editor', 'viewer']).default('editor'),
     )
-    .option('--label <text>', 'for the audit log', 'cli')
+    .option('--label <text>', 'name of the token in the audit log', 'cli')
     .action(async (name: string, flags: { as: string; label: string }) =>
       showOne(
         output(),

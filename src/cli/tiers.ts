@@ -1,4 +1,4 @@
-/** headrace tiers: what the operator promises under a name. */
+/** headrace tiers: SLA promises that an operator defines under a name. */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import { dryRunOf } from './dry-run.ts'
@@ -9,7 +9,7 @@ import type { Body } from './service-output.ts'
 export function addTiers(program: Command, client: Client, output: () => Output): void {
   const tiers = program
     .command('tiers')
-    .description('tiers of service: promises under a name, for "tier" in a job\'s sla_requirements')
+    .description('list and set SLA tiers: named promises for "tier" in the sla_requirements of a job')
   const show = (body: { tiers: Record<string, Body> }): void => {
     if (output().format === 'json') output().object(body)
     else
@@ -22,22 +22,22 @@ export function addTiers(program: Command, client: Client, output: () => Output)
             max_freshness_seconds,
           }),
         ),
-        'No tiers; see headrace tiers set --help.',
+        'No tiers. To define some, see headrace tiers set --help.',
       )
   }
   tiers
     .command('list')
-    .description('list them')
+    .description('list the tiers')
     .action(async () => show(await client.call('GET', '/sla-tiers')))
   dryRunOf(
     client,
     output,
   )(tiers.command('set'))
-    .description('set all of them, from a JSON file; jobs that are there keep what they took over')
-    .requiredOption('-f, --file <path>', 'the tiers (- for standard input)')
+    .description('replace all tiers, from a JSON file; existing jobs keep the promises of their tier')
+    .requiredOption('-f, --file <path>', 'JSON file of the tiers (- for standard input)')
     .addHelpText(
       'after',
-      '\nExample of a file:\n  { "gold": { "priority": "high", "max_runtime_minutes": 60 }, "live": { "priority": "high", "max_freshness_seconds": 30 } }',
+      '\nExample file:\n  { "gold": { "priority": "high", "max_runtime_minutes": 60 }, "live": { "priority": "high", "max_freshness_seconds": 30 } }',
     )
     .action(async ({ file }: { file: string }) =>
       show(await client.call('PUT', '/sla-tiers', { body: { tiers: jsonFile(file) } })),

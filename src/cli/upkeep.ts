@@ -39,7 +39,7 @@ export function addUpkeep(program: Command, app: App, output: () => Output): voi
     program
       .command(`${name} <dataset>`)
       .description(description)
-      .option('--dry-run', 'only say files, rows and bytes')
+      .option('--dry-run', 'show files, rows and bytes, but change nothing')
       .addOption(memoryOption())
       .addOption(engineOption())
       .option('--master <url>', MASTER)
@@ -61,26 +61,23 @@ export function addUpkeep(program: Command, app: App, output: () => Output): voi
   addAll(desk)
 }
 
-const KEEP = ['--keep-from <day>', 'first day of ingest that stays, instead of raw.retention_days'] as const
+const KEEP = ['--keep-from <day>', 'first day of ingest to keep, instead of raw.retention_days'] as const
 const GRACE = [
   '--grace <time>',
-  'how long replaced files stay, instead of upkeep.grace_hours; less than the longest read loses readers their files',
+  'how long to keep replaced files, e.g. 24h, instead of upkeep.grace_hours; must be longer than the longest read',
 ] as const
 
 function addCompact({ app, output, verb, options }: Desk): void {
   verb(
     'compact',
-    'merge small files of RAW and Processed, and move those that an older version put elsewhere; readers see the same rows before and after',
+    'merge small files of RAW and Processed, and move files of older layouts; readers see the same rows',
   ).action(async (dataset: string, flags: Flags) =>
     shown(output(), await app.compact(dataset, options(flags))),
   )
 }
 
 function addRetain({ app, output, verb, options }: Desk): void {
-  verb(
-    'retain',
-    'move days older than raw.retention_days to the archive, or delete them, once the batch has used them',
-  )
+  verb('retain', 'archive or delete days older than raw.retention_days, once the batch has read them')
     .option(...KEEP, day)
     .action(async (dataset: string, flags: Flags) =>
       shown(output(), [await app.retain(dataset, options(flags))]),
@@ -88,7 +85,7 @@ function addRetain({ app, output, verb, options }: Desk): void {
 }
 
 function addVacuum({ app, output, verb, options }: Desk): void {
-  verb('vacuum', 'delete files that no version, reader or consumer can need any more')
+  verb('vacuum', 'delete files that no version, reader or consumer needs')
     .option(...GRACE, duration)
     .action(async (dataset: string, flags: Flags) =>
       shown(output(), await app.vacuum(dataset, options(flags))),
@@ -102,18 +99,18 @@ interface DeleteFlags extends Flags {
 }
 
 function addDelete({ app, output, verb, options }: Desk): void {
-  verb('delete', 'delete rows by key from RAW (quarantine too), Processed and the archive')
+  verb('delete', 'delete rows by key from RAW (also quarantined ones), Processed and the archive')
     .option(
       '--key <column=value>',
-      'a record, e.g. record_id=8f0c...; columns of a longer key are separated by commas (repeatable)',
+      'key of a record, e.g. record_id=8f0c...; separate several columns with commas (repeatable)',
       keyOption,
       [],
     )
-    .option('--keys-file <path>', 'a JSON object a line: {"record_id":"8f0c..."}')
-    .option('--reason <text>', "kept in the tables' logs", 'not given')
+    .option('--keys-file <path>', 'file with one JSON object per line: {"record_id":"8f0c..."}')
+    .option('--reason <text>', 'reason, stored in the logs of the tables', 'not given')
     .addHelpText(
       'after',
-      '\nThe log keeps the reason and SHA-256 of each key. Bytes leave the disk when vacuum runs after upkeep.grace_hours.',
+      '\nThe log stores the reason and the SHA-256 of each key. The bytes stay on disk until vacuum runs after upkeep.grace_hours.',
     )
     .action(async (dataset: string, flags: DeleteFlags) => {
       const keys = [...flags.key, ...(flags.keysFile === undefined ? [] : keysOfFile(flags.keysFile))]
@@ -124,7 +121,7 @@ function addDelete({ app, output, verb, options }: Desk): void {
 function addReprocess({ app, output, verb, options }: Desk): void {
   verb(
     'reprocess',
-    'decode kept messages again with the declaration of today, and publish what changed (needs raw.keep_original)',
+    'decode kept messages again with the current declaration, and publish the changes (needs raw.keep_original)',
   )
     .option('--from <day>', 'first day of ingest', day)
     .option('--to <day>', 'last day of ingest', day)
@@ -136,15 +133,15 @@ function addReprocess({ app, output, verb, options }: Desk): void {
 /** `headrace upkeep`: the steps that can run unasked, one after the other. */
 function addAll(desk: Desk): void {
   const { app, output, verb } = desk
-  verb('upkeep', 'compact, retain and vacuum, once or on upkeep.schedule')
+  verb('upkeep', 'run compact, retain and vacuum, once or on upkeep.schedule')
     .option(...KEEP, day)
     .option(...GRACE, duration)
-    .option('--schedule', 'stay and run on the schedule')
+    .option('--schedule', 'keep running, on the schedule (upkeep.schedule)')
     .action(async (dataset: string, flags: Flags & { schedule?: boolean }) => {
       if (!flags.schedule) return runAll(desk, dataset, flags)
       await app.atTicks(dataset, 'upkeep', {
         signal: stopSignal(),
-        begun: (schedule) => output().say(`Upkeep of ${dataset} on ${schedule}; stop with Ctrl-C.`),
+        begun: (schedule) => output().say(`Upkeep of ${dataset} runs on ${schedule}. Stop with Ctrl-C.`),
         action: () =>
           runAll(desk, dataset, flags).catch((error: unknown) => void printError(error, output().format)),
       })
@@ -182,7 +179,7 @@ function keyOption(text: string, before: Record<string, string>[]): Record<strin
     .split(',')
     .map((part) => [part.slice(0, Math.max(0, part.indexOf('='))), part.slice(part.indexOf('=') + 1)])
   if (parts.some(([column]) => column === ''))
-    throw new InvalidArgumentError('It must be column=value; values with commas go into --keys-file.')
+    throw new InvalidArgumentError('It must be column=value. Put values with commas into --keys-file.')
   return [...before, Object.fromEntries(parts) as Record<string, string>]
 }
 

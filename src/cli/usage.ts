@@ -1,4 +1,4 @@
-/** headrace usage: what a tenant has used of what it bought, and the ledger behind the figures. */
+/** headrace usage: what a tenant bought, used and has left, and the ledger entries behind it. */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import { TENANT, type OfTenant } from './options.ts'
@@ -13,9 +13,9 @@ interface UsageFlags extends OfTenant {
 export function addUsage(program: Command, client: Client, output: () => Output): void {
   program
     .command('usage')
-    .description('what is bought, used and left; --ledger shows the entries behind it')
-    .option('--ledger', 'entries of the ledger, newest first')
-    .option('--execution <id>', 'with --ledger: only entries of this execution')
+    .description('show what a tenant bought, used and has left')
+    .option('--ledger', 'show the ledger entries instead, newest first')
+    .option('--execution <id>', 'with --ledger: only the entries of this execution')
     .option(...TENANT)
     .action(async ({ ledger, execution, tenant }: UsageFlags) => {
       const path = `/tenants/${await client.tenant(tenant)}`

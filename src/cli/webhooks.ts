@@ -1,4 +1,4 @@
-/** headrace webhooks: who is told of what happens, at a URL or by mail. */
+/** headrace webhooks: sends events to a URL or by mail. */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import { TENANT, repeatable } from './options.ts'
@@ -11,7 +11,7 @@ interface Of {
   allTenants?: boolean
 }
 
-/** What somebody should look at. */
+/** Events that need attention. */
 const ALERTS = [
   'execution.failed',
   'execution.sla_warning',
@@ -21,19 +21,19 @@ const ALERTS = [
 ]
 const ALL_TENANTS: [string, string] = [
   '--all-tenants',
-  "every tenant's and the service's own, for an operator",
+  'events of all tenants and of the service (for an operator)',
 ]
 const COLUMNS = ['webhook_id', 'url', 'events', 'failures', 'last_error']
 
 export function addWebhooks(program: Command, client: Client, output: () => Output): void {
-  const webhooks = program.command('webhooks').description('be told of what happens, at a URL or by mail')
+  const webhooks = program.command('webhooks').description('send events to a URL or by mail')
   const changing = dryRunOf(client, output)
   const path = async (flags: Of): Promise<string> =>
     flags.allTenants === true ? '/webhooks' : `/tenants/${await client.tenant(flags.tenant)}/webhooks`
   changing(webhooks.command('add <url>'))
-    .description('tell a URL (POST) or mailto:ADDRESS of events; what failed is told again')
-    .addOption(repeatable('--event <name>', 'only these, * for all', ALERTS.join(', ')))
-    .option('--secret <name>', 'a secret of the tenant whose field `key` signs each delivery')
+    .description('send events to a URL (POST) or to mailto:ADDRESS; failed deliveries are retried')
+    .addOption(repeatable('--event <name>', 'event to send, * for all', ALERTS.join(', ')))
+    .option('--secret <name>', 'secret of the tenant; its field `key` signs each delivery')
     .option(...TENANT)
     .option(...ALL_TENANTS)
     .addHelpText(
@@ -54,7 +54,7 @@ export function addWebhooks(program: Command, client: Client, output: () => Outp
     )
   webhooks
     .command('list')
-    .description('list webhooks and what the last delivery met')
+    .description('list webhooks and their last errors')
     .option(...TENANT)
     .option(...ALL_TENANTS)
     .action(async (flags: Of) =>
@@ -62,11 +62,11 @@ export function addWebhooks(program: Command, client: Client, output: () => Outp
         output(),
         await client.call('GET', await path(flags)),
         COLUMNS,
-        'Nobody is told; see headrace webhooks add --help.',
+        'No webhooks. To add one, see headrace webhooks add --help.',
       ),
     )
   changing(webhooks.command('delete <id>'))
-    .description('tell it nothing any more')
+    .description('delete a webhook')
     .option(...TENANT)
     .option(...ALL_TENANTS)
     .action(async (id: string, flags: Of) => {

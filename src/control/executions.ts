@@ -81,7 +81,7 @@ function cursorOf(after: string | undefined): { at: Date; id: string } | undefin
   if (after === undefined) return undefined
   const [at, id] = after.split('_')
   if (!/^[0-9a-f-]{36}$/.test(id ?? ''))
-    throw failure('request_invalid', { reason: 'after is not a cursor that a list gave.' })
+    throw failure('request_invalid', { reason: 'after is not the next value of a list.' })
   return { at: timeOf(at, 'after'), id }
 }
 
@@ -103,9 +103,9 @@ async function whyOf({ gate, now }: Context, row: ExecutionRow): Promise<Answer>
     code: row.status,
     message:
       row.status === 'running'
-        ? 'It is running.'
-        : `It ${row.status} and used ${used?.vcpu_hours ?? 0} vCPU-hours.`,
-    next: 'headrace executions show gives its receipt.',
+        ? 'The execution is running.'
+        : `The execution ${row.status.replace('_', ' ')} and used ${used?.vcpu_hours ?? 0} vCPU-hours.`,
+    next: `To see its receipt: headrace executions show ${row.execution_id}`,
   }
 }
 

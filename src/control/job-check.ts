@@ -88,14 +88,14 @@ export function checkSettings(job: JobFields, now: Date): void {
   } else if (job.source_type === 'kafka')
     throw failure('setting_missing', {
       where: 'destination_config',
-      setting: 'type zones: messages land in RAW, exactly once',
+      setting: 'type zones, because Kafka is read into the zones only',
       example: '"destination_config": { "type": "zones" }',
     })
   else need('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
   if (!Object.hasOwn(DESTINATION_SETTINGS, type))
     throw failure('setting_missing', {
       where: 'destination_config',
-      setting: type === '' ? 'a type' : `a type that is known, not ${type}`,
+      setting: type === '' ? 'a type' : `a known type instead of ${type}`,
       example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}`,
     })
   need('destination_config', job.destination_config, DESTINATION_SETTINGS[type])
@@ -108,7 +108,7 @@ export function checkSettings(job: JobFields, now: Date): void {
   if (type === 'zones' && memory < LEAST_ZONES_GB)
     throw failure('setting_missing', {
       where: 'resource_requirements',
-      setting: `memory_gb of ${LEAST_ZONES_GB} or more: a stream and the batch beside it take 1.3 GB`,
+      setting: `memory_gb of ${LEAST_ZONES_GB} or more, because a stream and its batch need 1.3 GB`,
       example: `"memory_gb": ${LEAST_ZONES_GB}`,
     })
   nextTick(job.schedule_cron, now)

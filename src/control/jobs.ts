@@ -173,9 +173,9 @@ export function jobCases(context: Context): Part {
           if (row.continuous && row.status === 'active')
             throw failure('job_state', {
               job: row.job_name,
-              status: 'running all the time',
+              status: 'running continuously',
               action: 'run',
-              instead: `It reads what comes as it comes; headrace executions list --job ${row.job_name} shows it.`,
+              instead: `It reads new data as it arrives. To see its execution: headrace executions list --job ${row.job_name}`,
             })
           await keepQueue(context, tx, tenantId)
           const executionId = await enqueueJob(tx, row, { slots, from: now() })

@@ -17,7 +17,7 @@ async function keepOwnWebhooks(tx: Tx): Promise<void> {
     throw failure('limit_reached', {
       count: WEBHOOKS_MAX,
       what: 'webhooks',
-      how: 'headrace webhooks list shows them',
+      how: 'headrace webhooks delete ID',
     })
 }
 

@@ -19,14 +19,20 @@ export const DATASET_SCHEMA = {
   ...object(
     'Source, shape, checks and zones of one dataset.',
     {
-      dataset: text('Name; also the folder of its tables.', { pattern: '^[a-z][a-z0-9_]{0,62}$' }),
-      description: text('For people and catalogues.'),
+      dataset: text('Name of the dataset, and of the folder of its tables.', {
+        pattern: '^[a-z][a-z0-9_]{0,62}$',
+      }),
+      description: text('Description for people and catalogs.'),
       source: SOURCE,
       record: RECORD,
       message_id: MESSAGE_ID,
-      columns: { ...list('Columns in order.', COLUMN), minItems: 1, maxItems: LIMITS.declaredColumns },
+      columns: {
+        ...list('Columns of the tables, in order.', COLUMN),
+        minItems: 1,
+        maxItems: LIMITS.declaredColumns,
+      },
       rules: {
-        ...list('Checks of single records beyond types.', {
+        ...list('Checks of each record, beyond types.', {
           type: 'object',
           properties: RULES,
           additionalProperties: false,
@@ -37,14 +43,15 @@ export const DATASET_SCHEMA = {
       },
       drift: {
         enum: ['evolve', 'freeze', 'discard_row', 'discard_value'],
-        description: 'What an unknown field, a repeated one or a wrong type leads to. Default freeze.',
+        description:
+          'What happens to a record with an unknown field, a repeated field or a value of the wrong type (docs/reference/paths.md). Default freeze.',
       },
-      dedup: object('Duplicates of the producer.', {
+      dedup: object('Detection of duplicates that the producer sent.', {
         window: {
           type: 'integer',
           minimum: 0,
           maximum: 10_000_000,
-          description: `Newest messages per Kafka partition that are remembered. Default ${LIMITS.dedupWindowMessages}.`,
+          description: `Number of newest messages per Kafka partition to compare with. Default ${LIMITS.dedupWindowMessages}.`,
         },
       }),
       stream: STREAM,

@@ -21,9 +21,9 @@ export function declaredDataset(
   if (typeof declaration !== 'string' || declaration === '')
     throw failure('setting_missing', {
       where,
-      setting: 'declaration, the text of a dataset declaration',
+      setting: 'declaration (the text of a dataset declaration)',
       example:
-        '"declaration": "dataset: books\\nsource: ..." (headrace jobs create takes "declaration_file": "books.yaml" and puts its text there)',
+        '"declaration": "dataset: books\\nsource: ..." (headrace jobs create also takes "declaration_file": "books.yaml" and inserts its text)',
     })
   const { dataset, mistakes } = checkDataset(
     fetched ? completed(declaration, sourceType, config) : declaration,
@@ -37,13 +37,14 @@ export function declaredDataset(
   if (!fetched && dataset.source.kind !== sourceType)
     throw failure('setting_missing', {
       where,
-      setting: `a declaration whose source is ${sourceType}; this one reads ${dataset.source.kind}`,
+      setting: `a declaration whose source is ${sourceType}, not ${dataset.source.kind}`,
       example: `"source_type": "${dataset.source.kind}"`,
     })
   if (dataset.engine === 'spark')
     throw failure('not_supported', {
       feature: 'engine: spark in a job of the service',
-      instead: 'Leave engine out, or run it with headrace stream --engine spark.',
+      instead:
+        'Remove engine, or run the dataset without the service: headrace stream DATASET --engine spark',
     })
   if (
     dataset.source.kind === 'kafka' &&
@@ -58,8 +59,8 @@ export function declaredDataset(
   for (const path of [dataset.raw.path, dataset.raw.archive, dataset.processed.path])
     if (path.includes('://'))
       throw failure('not_supported', {
-        feature: `zones at ${path} for a job of the service`,
-        instead: 'Leave path out: zones lie in the folder of the tenant.',
+        feature: `a zone at ${path} in a job of the service`,
+        instead: 'Remove path: the zones of a job are in the folder of the tenant.',
       })
   return dataset
 }
@@ -72,14 +73,14 @@ function completed(declaration: string, sourceType: string, config: Record<strin
   if (/^source:/m.test(declaration))
     throw failure('setting_missing', {
       where: 'source_config',
-      setting: `a declaration without source: what is read from ${sourceType} stands in source_config`,
+      setting: `a declaration without source, because source_config describes the ${sourceType} source`,
       example: '"declaration": "dataset: orders\\ncolumns: ..."',
     })
   const converted = isConverted(sourceType, config) && !isDocuments(config)
   if (converted && /^record:/m.test(declaration))
     throw failure('setting_missing', {
       where: 'source_config',
-      setting: 'a declaration without record: rows of tables have columns by their names',
+      setting: 'a declaration without record, because columns of tables are found by name',
       example: '"declaration": "dataset: orders\\ncolumns: ..."',
     })
   // Columns that nobody declared are left out, unless new ones are wanted.

@@ -130,7 +130,7 @@ function withHeader(dataset: Dataset, declared: FileColumn[], names: string[], p
     throw failure('source_not_found', {
       address: path,
       what: `column ${missing[0].column.path}`,
-      known: `its header has ${names.join(', ').slice(0, 200)}.`,
+      known: `Its header has ${names.join(', ').slice(0, 200)}.`,
     })
   const byPath = Map.groupBy(declared, ({ column }) => column.path)
   const taken = new Set(declared.map(({ column }) => column.name.toLowerCase()))

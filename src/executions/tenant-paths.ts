@@ -69,7 +69,7 @@ export async function tenantPath(
     throw failure('permission_denied', {
       action: 'use',
       path,
-      user: 'this tenant (an operator allows folders with HEADRACE_ALLOW_PATHS)',
+      user: 'this tenant (an operator sets HEADRACE_ALLOW_PATHS)',
     })
   return real
 }

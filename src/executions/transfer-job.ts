@@ -76,7 +76,7 @@ export async function readSource(work: Work, target: Target): Promise<Read> {
   if (work.sourceType === 'files' || work.sourceType === 's3')
     return inSession(work, (session) => readFiles(work, session, target))
   throw failure('not_supported', {
-    feature: `${work.sourceType} as source of an execution`,
-    instead: 'Use postgres, mysql, s3 or files; kafka goes into the zones.',
+    feature: `${work.sourceType} as the source of an execution`,
+    instead: 'Use postgres, mysql, s3 or files. Kafka is read into the zones.',
   })
 }

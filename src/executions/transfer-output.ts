@@ -91,8 +91,8 @@ export async function outputPlace(work: Work): Promise<Place> {
     )
   if (type !== 'local')
     throw failure('not_supported', {
-      feature: `${type} as destination of a transfer`,
-      instead: 'Use local, s3 or hdfs; zones take a dataset declaration.',
+      feature: `${type} as the destination of a transfer`,
+      instead: 'Use local, s3 or hdfs. The zones need a dataset declaration.',
     })
   return folderPlace(
     work.draft ? work.scratchFolder : await tenantPath(String(work.destination.path), rootsOf(work)),

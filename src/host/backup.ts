@@ -64,10 +64,10 @@ export async function backup({
   const folder = resolve(target)
   await needEmpty(folder)
   if (relative(home, folder) !== '' && !relative(home, folder).startsWith('..'))
-    throw failure('usage', { reason: `${folder} lies in the home that is backed up` })
+    throw failure('usage', { reason: `${folder} is inside of HEADRACE_HOME, which is to be backed up` })
   await mkdir(join(folder, 'postgres'), { recursive: true, mode: 0o700 })
   const asOf = await copyDatabase(home, join(folder, 'postgres'), say)
-  say('The database is copied; now the files ...')
+  say('The database is copied. Copying the files ...')
   for (const name of await readdir(home))
     if (!LEFT_OUT.has(name))
       await cp(join(home, name), join(folder, name), {
@@ -104,7 +104,7 @@ export async function restore({
   const data = databaseFolder(home)
   if (existsSync(data))
     throw failure('usage', {
-      reason: `there is a database at ${data} already; restore into another HEADRACE_HOME`,
+      reason: `There is already a database at ${data}. Restore into another HEADRACE_HOME`,
     })
   if (dryRun) return report(folder, manifest.as_of, manifest.files, started)
   await mkdir(home, { recursive: true })
@@ -119,7 +119,7 @@ export async function restore({
   await cp(join(folder, 'postgres'), data, { recursive: true, preserveTimestamps: true })
   if (join(home, 'postgres') !== data) await cp(join(folder, 'postgres.login'), `${data}.login`)
   await giveToServer(data)
-  say('Everything is copied; the database recovers ...')
+  say('Everything is copied. Recovering the database ...')
   const server = await startPostgres({ home })
   await server.stop()
   return report(home, manifest.as_of, manifest.files, started)
@@ -130,7 +130,7 @@ export async function verifyBackup(folder: string): Promise<Manifest> {
   const text = await readFile(join(folder, MANIFEST), 'utf8').catch((error: unknown) => {
     throw failure(
       'backup_damaged',
-      { folder, reason: `it has no ${MANIFEST}: it was not finished (${reasonOf(error)})` },
+      { folder, reason: `it has no ${MANIFEST}, so it was not finished (${reasonOf(error)})` },
       error,
     )
   })
@@ -140,7 +140,7 @@ export async function verifyBackup(folder: string): Promise<Manifest> {
     if (info?.size !== bytes || (await hashOf(join(folder, name))) !== sha256)
       throw failure('backup_damaged', {
         folder,
-        reason: info === undefined ? `${name} is missing` : `${name} is not what was written`,
+        reason: info === undefined ? `${name} is missing` : `${name} was changed since the backup`,
       })
   }
   return manifest
@@ -154,7 +154,7 @@ async function copyDatabase(home: string, target: string, say: (text: string) =>
   const data = databaseFolder(home)
   if (!existsSync(data))
     throw failure('usage', {
-      reason: `there is no built-in database at ${data}; a PostgreSQL of your own is backed up with its own tools`,
+      reason: `There is no built-in database at ${data}. Back up your own PostgreSQL with its own tools`,
     })
   const running = await ownerUrl(home)
   const server = running === undefined ? await startPostgres({ home }) : undefined
@@ -195,7 +195,7 @@ async function copyDatabase(home: string, target: string, say: (text: string) =>
 
 async function needEmpty(folder: string): Promise<void> {
   if (existsSync(folder) && (await readdir(folder)).length > 0)
-    throw failure('usage', { reason: `${folder} is not empty; give a new folder` })
+    throw failure('usage', { reason: `${folder} is not empty. Give a new folder` })
 }
 
 async function hashesOf(folder: string): Promise<Manifest['files']> {

@@ -87,7 +87,7 @@ export async function lockJobWithin(
     firstPauseMs: POLL_MS,
     signal,
     onFailure(error) {
-      if (!isSaid) say(`${reasonOf(error)} Waiting for its end.`)
+      if (!isSaid) say(`${reasonOf(error)} Waiting for it to end.`)
       isSaid = true
     },
   })

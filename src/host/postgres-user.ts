@@ -26,9 +26,9 @@ export function serverUser(): ServerUser {
   if (found === undefined)
     throw failure('missing_part', {
       part: 'An unprivileged system user',
-      purpose: 'PostgreSQL, which refuses to run as root',
+      purpose: 'PostgreSQL, which does not run as root',
       reason: 'neither headrace, postgres nor nobody exists',
-      instead: 'Run useradd --system headrace, or start headrace as another user.',
+      instead: 'Run useradd --system headrace, or start the service as another user.',
     })
   return found
 }

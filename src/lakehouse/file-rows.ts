@@ -31,7 +31,7 @@ async function footerRows(
     if (bytes === undefined)
       throw failure('table_corrupt', {
         path: store.root,
-        version: 'its newest',
+        version: 'newest',
         reason: `${name} is missing`,
       })
     return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer
@@ -40,6 +40,6 @@ async function footerRows(
     return Number((await parquetMetadataAsync({ byteLength: size, slice })).num_rows)
   } catch (error) {
     const reason = `${name}: ${(error as Error).message}`
-    throw failure('table_corrupt', { path: store.root, version: 'its newest', reason }, error)
+    throw failure('table_corrupt', { path: store.root, version: 'newest', reason }, error)
   }
 }

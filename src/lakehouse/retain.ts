@@ -144,12 +144,13 @@ async function copyObject({ raw, nowMs }: RetainRequest, archive: Table, file: A
   const source = decodePath(file.path)
   const path = `${from.root}/${source}`
   const found = await from.stat(source)
-  if (found === undefined) throw failure('path_not_found', { path, base: 'the table, whose log names it' })
+  if (found === undefined)
+    throw failure('path_not_found', { path, base: 'the folder of the table, whose log lists this file' })
   if (found.size !== file.size)
     throw failure('storage_failed', {
       action: 'archive',
       path,
-      reason: `${found.size} bytes are there, and the log says ${file.size}`,
+      reason: `it has ${found.size} bytes, but the log says ${file.size}`,
     })
   await from.stage([source])
   const name = archivedName(archive, file)
@@ -167,7 +168,7 @@ async function copyObject({ raw, nowMs }: RetainRequest, archive: Table, file: A
   throw failure('storage_failed', {
     action: 'archive',
     path: `${to.root}/${other}`,
-    reason: 'its name is taken',
+    reason: 'another file has this name',
   })
 }
 

@@ -42,10 +42,12 @@ export async function startServers(
   await stopServers(home)
   mkdirSync(home, { recursive: true })
   const withKafka = !files && (await canRunBroker())
-  if (withKafka) say('Starting a Kafka broker (the first time its jars are fetched) ...')
+  if (withKafka) say('Starting a Kafka broker (the first start downloads its jars) ...')
   else
     say(
-      `No Kafka broker: ${files ? 'asked for files.' : 'Java and Maven are not on this machine. The demo uses a folder of files instead.'}`,
+      files
+        ? 'Using a folder of files.'
+        : 'Java or Maven is missing, so there is no Kafka broker. Using a folder of files instead.',
     )
   const broker = withKafka ? await startBroker({ folder: join(home, 'kafka'), keep: true }) : undefined
   const servers: DemoServers = {
@@ -77,7 +79,7 @@ async function startService(home: string, wanted: number): Promise<DemoServers['
   if (!(await isReady()))
     throw failure('service_unreachable', {
       url: address,
-      reason: `it did not start; ${join(home, 'service.log')} says why: ${lastLine(join(home, 'service.log'))}`,
+      reason: `it did not start: ${lastLine(join(home, 'service.log'))} (log: ${join(home, 'service.log')})`,
     })
   child.unref()
   return { address, pid: child.pid as number }

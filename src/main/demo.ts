@@ -30,7 +30,9 @@ export async function runDemo(options: DemoOptions, out: Output): Promise<void> 
   if (options.stop) {
     const stopped = await stopServers(home)
     out.say(
-      stopped ? 'Stopped. The tables stay: ./headrace demo carries on with them.' : 'Nothing of a demo runs.',
+      stopped
+        ? 'Stopped. The tables stay: run ./headrace demo to continue with them.'
+        : 'No demo is running.',
     )
     return
   }
@@ -73,17 +75,15 @@ async function chain({ options, out, ask, servers, folder, dataset }: Story): Pr
   const target = files ? ['--to', 'files', '--folder', join(folder, 'incoming')] : []
   if (files) mkdirSync(join(folder, 'incoming'), { recursive: true })
   out.say(
-    `1. Producing ${count.toLocaleString('en-US')} messages, with duplicates, malformed, late and invalid ones ...`,
+    `1. Producing ${count.toLocaleString('en-US')} messages, among them duplicate, malformed, late and invalid ones ...`,
   )
   const half = Math.ceil(count / 2)
   await ask(['produce', dataset, '--count', String(half), ...target])
   out.say(
-    '2. The tenant demo buys 100 vCPU-hours and declares an hourly job; its draft reads a sample in a scratch zone, and it is promoted ...',
+    '2. The tenant demo buys 100 vCPU-hours and creates an hourly job. A draft run reads a sample, then the job is promoted ...',
   )
   await promotedJob(ask, folder, dataset, servers)
-  out.say(
-    '3. It runs in capacity that was bought; its process is killed (SIGKILL) in the middle, on purpose ...',
-  )
+  out.say('3. The job runs in the capacity that was bought. The demo kills its process (SIGKILL) halfway ...')
   // The other half arrives while it runs: there is a middle to be killed in, however fast it is.
   const producing = ask([
     'produce',
@@ -100,12 +100,12 @@ async function chain({ options, out, ask, servers, folder, dataset }: Story): Pr
   const killed = await killInTheMiddle(ask, id, { servicePid: servers.service.pid, raw, before })
   out.say(
     killed
-      ? '   Killed. What it held went back, and it was queued again: it goes on from the last commit, then publishes.'
-      : '   It was quicker than the kill; nothing was in the middle.',
+      ? '   Killed. Its hold was released and it was queued again. It continues from the last commit, then publishes.'
+      : '   The run finished before it could be killed.',
   )
   await producing
   const first = await receiptOf(ask, id)
-  out.say('4. A little more arrives; it runs again and publishes only that; a third run finds nothing ...')
+  out.say('4. More messages arrive. A second run publishes only these; a third run finds nothing new ...')
   await ask(['produce', dataset, '--count', String(Math.ceil(count / 20)), ...target])
   const again = async (): Promise<Receipt> =>
     receiptOf(ask, ((await ask(['jobs', 'run', dataset])) as { execution_id: string }).execution_id)
@@ -245,13 +245,13 @@ async function cli(env: NodeJS.ProcessEnv, args: string[]): Promise<Record<strin
 function lookAt(home: string, folder: string, dataset: string, { service }: DemoServers): string {
   return [
     '',
-    `The service goes on, and runs the job at five past every hour: ${service.address}/api/v1/reference`,
-    'Look at it yourself:',
+    `The service keeps running and runs the job at five past every hour. API reference: ${service.address}/api/v1/reference`,
+    'Look at the results:',
     `  HEADRACE_HOME=${home} ./headrace executions list`,
     `  HEADRACE_HOME=${home} ./headrace usage --ledger`,
     `  HEADRACE_HOME=${folder} ./headrace tables query ${dataset} 'SELECT title, author_name FROM t LIMIT 5'`,
     `  HEADRACE_HOME=${folder} ./headrace tables versions ${dataset}/raw`,
     `  HEADRACE_HOME=${folder} ./headrace quarantine list ${dataset}`,
-    'Run ./headrace demo again: it carries on where this one ended. ./headrace demo --stop ends the service.',
+    'Run ./headrace demo again to continue. Stop the service with ./headrace demo --stop',
   ].join('\n')
 }

@@ -34,29 +34,36 @@ import { runScript } from './project-scripts.ts'
 
 export async function runCli(version: string): Promise<void> {
   const program = createProgram(version)
-  const format = (): OutputFormat => (program.opts<{ output: string }>().output === 'json' ? 'json' : 'table')
-  addCommands(program, version, () => createOutput(format()))
-  letOutputFollow(program)
   try {
     await program.parseAsync()
   } catch (error) {
-    process.exitCode = exitCodeOf(error, format())
+    process.exitCode = exitCodeOf(error, formatOf(program))
   }
 }
 
-function createProgram(version: string): Command {
+/** The whole command line: every command with its options and help. */
+export function createProgram(version: string): Command {
+  const program = createRoot(version)
+  addCommands(program, version, () => createOutput(formatOf(program)))
+  letOutputFollow(program)
+  return program
+}
+
+function formatOf(program: Command): OutputFormat {
+  return program.opts<{ output: string }>().output === 'json' ? 'json' : 'table'
+}
+
+function createRoot(version: string): Command {
   return new Command('headrace')
-    .description(
-      'Data ingestion into open tables, exactly once: Kafka topics and files to RAW, then Processed.',
-    )
+    .description('Ingest Kafka topics and files into open tables, exactly once.')
     .version(`headrace ${version}`)
     .option('-o, --output <format>', 'table or json', 'table')
     .enablePositionalOptions(false)
-    .showHelpAfterError('(headrace --help shows all commands)')
+    .showHelpAfterError('(headrace --help lists all commands)')
     .exitOverride()
     .addHelpText(
       'after',
-      '\nFirst time? ./headrace demo runs the whole chain on sample data.\nErrors end with a line that says what to do next. Exit codes: 0 done, 1 failed, 2 usage.',
+      '\nFirst time? Run ./headrace demo: it runs the service on sample data.\nEvery error ends with the next step. Exit codes: 0 success, 1 failure, 2 wrong usage.',
     )
 }
 
@@ -118,7 +125,7 @@ function letOutputFollow(program: Command): void {
   for (const command of allCommands(program))
     command
       .exitOverride()
-      .showHelpAfterError('(add --help for the arguments)')
+      .showHelpAfterError('(add --help to see the arguments)')
       .option('-o, --output <format>', 'table or json')
   program.hook('preAction', (_, action) => {
     const own = action.opts<{ output?: string }>().output

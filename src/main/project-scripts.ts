@@ -13,7 +13,7 @@ export async function runScript(script: string, args: string[]): Promise<number>
     throw failure('missing_part', {
       part: script,
       purpose: 'this command',
-      reason: 'an installed package does not carry it',
+      reason: 'an installed package does not contain it',
       instead: 'Run it in a clone of the project.',
     })
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', path, ...args], {

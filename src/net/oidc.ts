@@ -58,7 +58,7 @@ export function createJwtVerifier(settings: OidcSettings): JwtVerifier {
       const set = await keySet().catch((error: unknown) => {
         throw failure(
           'unauthenticated',
-          { reason: `the keys of ${settings.issuer} cannot be had: ${reasonOf(error)}` },
+          { reason: `the keys of ${settings.issuer} cannot be fetched: ${reasonOf(error)}` },
           error,
         )
       })
@@ -74,7 +74,7 @@ export function createJwtVerifier(settings: OidcSettings): JwtVerifier {
           {
             reason:
               error instanceof errors.JOSEError
-                ? `its token is not valid (${error.code}: ${error.message})`
+                ? `the token is not valid (${error.code}: ${error.message})`
                 : reasonOf(error),
           },
           error,
@@ -91,7 +91,7 @@ async function discover(issuer: string): Promise<ReturnType<typeof createRemoteJ
   })
   if (!answer.ok)
     throw failure('unauthenticated', {
-      reason: `${issuer}/.well-known/openid-configuration answers ${answer.status}`,
+      reason: `${issuer}/.well-known/openid-configuration answers with HTTP status ${answer.status}`,
     })
   const { jwks_uri: uri } = (await answer.json()) as { jwks_uri?: string }
   if (uri === undefined) throw failure('unauthenticated', { reason: `${issuer} publishes no jwks_uri` })
@@ -101,13 +101,13 @@ async function discover(issuer: string): Promise<ReturnType<typeof createRemoteJ
 function principalFrom(payload: JWTPayload, { roleClaim, tenantClaim }: OidcSettings): Principal {
   const [role, tenant] = [payload[roleClaim], payload[tenantClaim]]
   if (typeof role !== 'string' || !(ROLES as readonly string[]).includes(role))
-    throw failure('unauthenticated', { reason: `its claim ${roleClaim} is none of ${ROLES.join(', ')}` })
+    throw failure('unauthenticated', { reason: `its claim ${roleClaim} is not one of ${ROLES.join(', ')}` })
   const named = typeof tenant === 'string' && isId(tenant) ? tenant.toLowerCase() : undefined
   if ((role === 'operator') !== (tenant === undefined))
     throw failure('unauthenticated', {
       reason:
         role === 'operator'
-          ? `an operator belongs to no tenant, and its claim ${tenantClaim} names one`
+          ? `an operator belongs to no tenant, but its claim ${tenantClaim} names one`
           : `it has no claim ${tenantClaim}`,
     })
   if (role !== 'operator' && named === undefined)

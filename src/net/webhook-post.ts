@@ -84,7 +84,7 @@ async function send({ url, address, headers, body, stopping }: Sending): Promise
         response.on('error', () => undefined).resume()
         const status = response.statusCode ?? 0
         if (status >= 200 && status < 300) resolve()
-        else reject(failure('source_unreachable', { address: url.host, reason: `it answered ${status}` }))
+        else reject(failure('source_unreachable', { address: url.host, reason: `HTTP status ${status}` }))
       },
     )
     sent.on('error', (error) =>

@@ -48,7 +48,9 @@ const TWO_THREADS_BYTES = 352 * 1024 * 1024
 export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<BatchResult[]> {
   const { dataset } = loaded
   if (dataset.processed.key.length === 0)
-    throw failure('usage', { reason: `${dataset.name} declares no processed.key, so nothing is published` })
+    throw failure('usage', {
+      reason: `${dataset.name} declares no processed.key. A batch publishes by key`,
+    })
   if (run.memoryBytes < LEAST_BYTES)
     throw failure('usage', {
       reason: `--memory ${run.memoryBytes} is less than the ${LEAST_BYTES} bytes (768MiB) that a batch needs`,

@@ -72,7 +72,7 @@ function decode(
   if (texts.every((one) => one.text.trim() === ''))
     throw failure('sample_unusable', {
       source,
-      reason: 'it has nothing but white space',
+      reason: 'it contains only white space',
       instead: 'Name a sample that has some records.',
     })
   return {

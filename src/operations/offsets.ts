@@ -59,7 +59,7 @@ async function open(dataset: string): Promise<Place> {
   const loaded = await loadDataset(dataset)
   const { source } = loaded.dataset
   if (source.kind !== 'kafka')
-    throw failure('usage', { reason: `${dataset} reads a folder; offsets belong to Kafka topics` })
+    throw failure('usage', { reason: `${dataset} reads a folder. Only Kafka topics have offsets` })
   const client = createKafkaClient(source)
   try {
     const info = await client.topic(source.topic)
@@ -131,7 +131,7 @@ async function change(place: Place, request: OffsetsRequest): Promise<OffsetsCha
       })
     if (request.rewindOnly && from !== undefined && to > from)
       throw failure('usage', {
-        reason: `rewind goes back only: Kafka partition ${partition} is at ${from}, ${to} lies ahead (use offsets set to skip)`,
+        reason: `rewind only moves back: Kafka partition ${partition} is at ${from}, and ${to} is ahead of it. To skip messages, use headrace offsets set`,
       })
     marks[mark] = to
     expect[mark] = from

@@ -55,7 +55,7 @@ async function openTopic(
   source: { kind: string },
 ): Promise<Awaited<ReturnType<typeof openKafkaSink>>> {
   if (source.kind !== 'kafka')
-    throw failure('usage', { reason: 'this dataset reads a folder; produce into one with --to files' })
+    throw failure('usage', { reason: 'This dataset reads a folder. Produce files with --to files' })
   return openKafkaSink({
     spec: source as Parameters<typeof openKafkaSink>[0]['spec'],
     partitions: request.partitions,
@@ -65,11 +65,11 @@ async function openTopic(
 
 async function openOnSpark(request: ProduceRequest, { source, spark }: Dataset): Promise<MessageSink> {
   if (source.kind !== 'kafka')
-    throw failure('usage', { reason: 'this dataset reads a folder; produce into one with --to files' })
+    throw failure('usage', { reason: 'This dataset reads a folder. Produce files with --to files' })
   if (source.tls !== undefined || source.sasl !== undefined)
     throw failure('not_supported', {
       feature: 'producing from Spark to a broker with TLS or SASL',
-      instead: 'Produce with --engine duckdb, which is not on Spark.',
+      instead: 'Produce without Spark: --engine duckdb',
     })
   const { findSpark, openSession } = await import('./spark-engine.ts')
   const { openSparkSink } = await import('../engines/spark/kafka-sink.ts')

@@ -44,7 +44,7 @@ export function createQuarantineApp(): QuarantineApp {
       )
       if (found === undefined)
         throw failure('usage', {
-          reason: `nothing is quarantined at ${position}; headrace quarantine list ${dataset} shows positions`,
+          reason: `Nothing is quarantined at ${position}. To see the positions: headrace quarantine list ${dataset}`,
         })
       // What was rejected for its encoding is shown as well as it can be; export gives the bytes.
       const original =

@@ -87,8 +87,8 @@ async function readToken(file: string): Promise<string | undefined> {
   // Said without a word of it: the wrong file may hold another secret.
   if (!/^[\x21-\x7e]+$/.test(token))
     throw failure('spark_auth_failed', {
-      address: 'hand',
-      reason: `${file} holds no token, which is one word of printable characters`,
+      address: 'its configured address',
+      reason: `${file} holds no token. A token is one word of printable characters`,
     })
   return token
 }

@@ -75,8 +75,8 @@ async function propertiesOf(file: string | undefined): Promise<Record<string, st
   const secret = Object.keys(properties).find(isSecretSetting)
   if (secret !== undefined)
     throw failure('not_supported', {
-      feature: `the secret ${secret} among the settings, which Spark shows to everybody who may look at a job,`,
-      instead: 'Leave logins in the environment and in files that AWS tools and Kafka clients read.',
+      feature: `the secret ${secret} in the settings, which Spark shows to everyone who can see the job,`,
+      instead: 'Keep logins in the environment and in the files that AWS tools and Kafka clients read.',
     })
   return properties
 }
@@ -120,7 +120,7 @@ async function handedOver({ ended, log }: Application): Promise<void> {
       part: 'the Spark application',
       purpose: 'this job',
       reason: `spark-submit failed (${log})`,
-      instead: 'Correct the submission; --print shows it.',
+      instead: 'Fix the submission; --print shows it.',
     })
 }
 
@@ -187,8 +187,8 @@ async function submitCommand(
     throw failure('missing_part', {
       part: 'spark-submit',
       purpose: '--deploy-mode cluster',
-      reason: 'SPARK_HOME names no Spark installation',
-      instead: 'Set SPARK_HOME, or run what --print shows where Spark is installed.',
+      reason: 'SPARK_HOME is not the folder of a Spark installation',
+      instead: 'Set SPARK_HOME, or run the command that --print shows on a machine with Spark.',
     })
   return localSubmit(folder, memory)
 }

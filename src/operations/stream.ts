@@ -49,12 +49,12 @@ export async function streamOf(loaded: LoadedDataset, options: StreamOptions): P
           },
           childDied(event) {
             metrics.childDied(event)
-            options.say(`A child ended (${event.reason}); another goes on from the last commit.`)
+            options.say(`A child ended (${event.reason}). Another one continues from the last commit.`)
           },
           evolved: (names) =>
             options.say(
               names.length === 0
-                ? 'A new field was seen; the limit of added columns is reached.'
+                ? 'There is a new field, but the limit of added columns is reached.'
                 : `New columns in RAW: ${names.join(', ')}.`,
             ),
         },

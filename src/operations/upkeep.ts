@@ -282,7 +282,7 @@ function doomedKeys(tables: Tables, keys: Record<string, string>[]): DoomedKeys 
   const known = columnsOf(tables.raw.snapshot.metadata).map((column) => column.name)
   if (keys.length === 0)
     throw failure('usage', {
-      reason: 'name the rows by --key column=value, or by --keys-file with one JSON object a line',
+      reason: 'Name the rows with --key column=value, or with --keys-file (one JSON object per line)',
     })
   const columns = Object.keys(keys[0])
   for (const column of columns)
@@ -293,7 +293,7 @@ function doomedKeys(tables: Tables, keys: Record<string, string>[]): DoomedKeys 
   for (const key of keys)
     if (Object.keys(key).join() !== columns.join())
       throw failure('usage', {
-        reason: `all keys must name the same columns: ${columns.join(', ')} and ${Object.keys(key).join(', ')} do not`,
+        reason: `All keys must name the same columns: ${columns.join(', ')} and ${Object.keys(key).join(', ')} do not`,
       })
   return { columns, values: keys.map((key) => Object.values(key)) }
 }

@@ -15,15 +15,15 @@ export interface Unsupported {
 export const SPARK_LIMITS = {
   files: {
     what: 'a watched folder as source',
-    instead: 'engine: duckdb streams it; batches and upkeep may still run on Spark (--engine)',
+    instead: 'stream it with engine: duckdb; batches and upkeep can still run on Spark (--engine spark)',
   },
   doubleKey: {
     what: 'a key with a column of type double, or with an array',
-    instead: 'engine: duckdb, or a key of texts, whole numbers, decimals, dates or timestamps',
+    instead: 'engine: duckdb, or a key of strings, whole numbers, decimals, dates or timestamps',
   },
   settings: {
-    what: 'a secret among spark.settings, which Spark shows to everybody who may look at a job',
-    instead: 'the files and the environment where AWS tools, Kafka clients and spark.token_file look',
+    what: 'a secret in spark.settings, which Spark shows to everyone who can see the job',
+    instead: 'the environment, and the files that AWS tools, Kafka clients and spark.token_file read',
   },
 } as const
 

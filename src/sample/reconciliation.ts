@@ -52,11 +52,11 @@ export async function reconcile(
       what: 'CPU seconds paid',
       records: Math.round(cpu.paid),
       agrees: yes(Math.abs(cpu.paid - cpu.measured) < 0.01),
-      note: 'the ledger against what runs measured; a draft is free',
+      note: 'the ledger equals the measured CPU time; drafts are free',
     },
     {
       what: 'freshness p50 / p99',
-      note: `${freshness.p50.toFixed(1)} s / ${freshness.p99.toFixed(1)} s from production to visible, backlog included`,
+      note: `${freshness.p50.toFixed(1)} s / ${freshness.p99.toFixed(1)} s from produced to visible, backlog included`,
     },
   ]
 }
@@ -75,14 +75,14 @@ function readLines(expected: Expectation, raw: RawFigures, files: boolean): Line
       what: '  accepted',
       records: accepted,
       agrees: yes(files ? raw.ids === expected.ids : accepted === expected.accepted),
-      note: files ? 'files sent twice included: the batch drops their records' : 'the journal says so',
+      note: files ? 'includes files sent twice; the batch drops their records' : 'equals the journal',
     },
     { what: '  duplicate (dropped)', records: duplicate, agrees: '' },
     {
       what: '  quarantined',
       records: quarantined,
       agrees: yes(quarantined === expected.quarantined),
-      note: 'the journal says so',
+      note: 'equals the journal',
     },
     ...raw.reasons.map((one) => ({ what: `    ${String(one.rule)}`, records: Number(one.n) })),
   ]
@@ -118,14 +118,14 @@ function runLines([first, second, third]: Receipt[]): Line[] {
       what: 'first run',
       records: first.published_rows,
       agrees: '',
-      note: first.attempt > 1 ? `killed, and taken up again by attempt ${first.attempt}` : 'in one attempt',
+      note: first.attempt > 1 ? `killed, then continued by attempt ${first.attempt}` : 'in one attempt',
     },
-    { what: 'second run', records: second.published_rows, note: 'only what was new' },
+    { what: 'second run', records: second.published_rows, note: 'only new records' },
     {
       what: 'third run',
       records: third.published_rows,
       agrees: yes(third.rows === 0 && third.published_rows === 0),
-      note: 'nothing was new',
+      note: 'nothing new',
     },
   ]
 }

@@ -32,7 +32,7 @@ export function pay(
       needed: vcpuHoursUp(needed),
       available: vcpuHours(needed - left),
       missing: vcpuHoursUp(left),
-      until: last === undefined ? 'now' : new Date(last.untilMs).toISOString(),
+      until: new Date(last?.untilMs ?? placement.fromMs).toISOString(),
     },
   }
 }

@@ -44,7 +44,7 @@ test('draft, evaluate, promote, run, pause, resume, demote, delete', async () =>
     job_name: 'orders',
     status: 'draft',
   })
-  expect((await refused('promote', 'orders', ...of))[0]).toContain('no finished draft execution')
+  expect((await refused('promote', 'orders', ...of))[0]).toContain('no finished draft run')
   const ran = async (): Promise<{ status: string }> => {
     const { execution_id: id } = await say<{ execution_id: string }>('jobs', 'run', 'orders', ...of)
     return until('the execution to end', async () => {
@@ -76,8 +76,8 @@ test('draft, evaluate, promote, run, pause, resume, demote, delete', async () =>
   expect(await say('jobs', 'show', 'orders', ...of)).toMatchObject({ status: 'draft', next_run_at: null })
   expect(await say('jobs', 'delete', 'orders', ...of)).toEqual({ deleted: true })
   expect(await refused('why', 'orders', ...of)).toEqual([
-    'Error: There is no job orders here.',
-    'Try: List what there is: headrace jobs list',
+    'Error: There is no job orders.',
+    'Try: List what exists: headrace jobs list',
   ])
 })
 

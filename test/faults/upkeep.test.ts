@@ -282,6 +282,6 @@ test('messages that were not kept cannot be decoded again, and nothing is done b
   await produce(where, 100)
   await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
   const { code, stderr } = await cli(where, ['reprocess', where.declaration])
-  expect([code, stderr]).toEqual([1, expect.stringContaining('has not kept the messages')])
+  expect([code, stderr]).toEqual([1, expect.stringContaining('did not keep the messages')])
   where.cleanUp()
 })

@@ -142,7 +142,7 @@ test('what does not load is said, in a draft that passes its check', async () =>
 
 test.each<[string, string | Buffer, RegExp]>([
   ['a.csv', '', /it is empty/],
-  ['a.csv', ' \n\n', /nothing but white space/],
+  ['a.csv', ' \n\n', /only white space/],
   ['a.json', '[1,2,3]', /\$\[\*\] holds a number/],
   ['a.json', '"x"', /\$ holds a string/],
   ['a.json', '[[1,2],[3,4]]', /items of \$\[\*\] are arrays/],

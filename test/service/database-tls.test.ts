@@ -125,7 +125,7 @@ describe.each(NAMES)('%s', (name) => {
   })
 
   test('another authority, one that nobody knows, and the certificate of another host are refused by name', async () => {
-    const refused = { code: 'source_not_trusted', next: expect.stringContaining('ca (PEM text)') }
+    const refused = { code: 'source_not_trusted', next: expect.stringContaining('Set ca to the PEM text') }
     await expect(secure().read({ host: 'db.test', ssl: 'verify-full', ca: wrong.pem })).rejects.toMatchObject(
       refused,
     )

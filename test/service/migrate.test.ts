@@ -31,7 +31,7 @@ test('a database that a newer headrace changed is refused by name', async () => 
   await migrate(url)
   await run(url, "INSERT INTO migrations (id, name, breaking) VALUES (999, 'from-the-future', true)")
   await expect(migrate(url)).rejects.toThrow(
-    'A newer headrace has changed the database (migration 999 from-the-future).',
+    'A newer version of Headrace changed the database (migration 999 from-the-future).',
   )
   await run(url, 'UPDATE migrations SET breaking = false WHERE id = 999')
   expect(await migrate(url)).toEqual({ applied: [] })

@@ -64,7 +64,7 @@ test('validity that is no whole number of periods says which ends would do', asy
   expect(answer.status).toBe(422)
   expect(answer.body).toMatchObject({
     code: 'validity_not_whole',
-    next: 'From that start, these ends are: 2024-02-01T00:00:00.000Z or 2024-03-01T00:00:00.000Z.',
+    next: 'Set valid_until to 2024-02-01T00:00:00.000Z or 2024-03-01T00:00:00.000Z.',
   })
   expect(answer.headers['content-type']).toContain('application/problem+json')
 })

@@ -59,7 +59,7 @@ test('a tier that is not there is refused by name, with those that are', async (
   ]) {
     expect(answer).toMatchObject({
       status: 422,
-      body: { code: 'tier_unknown', detail: 'There is no tier platinum; there are: gold, silver.' },
+      body: { code: 'tier_unknown', detail: 'There is no tier platinum. Known tiers: gold, silver.' },
     })
   }
   expect(

@@ -14,12 +14,12 @@ import {
 } from '../../control/schemas/jobs.ts'
 
 const tenantPath = Type.Object(TenantPath)
-const jobPath = Type.Object({ ...TenantPath, job_id: Id('The job.') })
-const executionPath = Type.Object({ ...TenantPath, execution_id: Id('The execution.') })
+const jobPath = Type.Object({ ...TenantPath, job_id: Id('ID of the job.') })
+const executionPath = Type.Object({ ...TenantPath, execution_id: Id('ID of the execution.') })
 const executionQuery = Type.Object({
   ...PageQuery,
   after: Type.Optional(Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT[0-9:.]{8,12}Z_[0-9a-f-]{36}$' })),
-  job_id: Type.Optional(Id('Only of this job.')),
+  job_id: Type.Optional(Id('Only executions of this job.')),
   status: Type.Optional(Type.String({ pattern: '^[a-z_]{1,20}$' })),
 })
 const jobs = '/tenants/:tenant_id/jobs'
@@ -28,7 +28,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'POST',
     path: jobs,
-    summary: 'Create a job; it begins as a draft',
+    summary: 'Create a job as a draft',
     tag: 'jobs',
     needs: 'editor',
     params: tenantPath,
@@ -53,7 +53,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'GET',
     path: `${jobs}/:job_id`,
-    summary: 'A job',
+    summary: 'Get a job',
     tag: 'jobs',
     needs: 'viewer',
     params: jobPath,
@@ -79,7 +79,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'DELETE',
     path: `${jobs}/:job_id`,
-    summary: 'Delete a job and cancel what is open of it',
+    summary: 'Delete a job and cancel its open executions',
     tag: 'jobs',
     needs: 'editor',
     params: jobPath,
@@ -89,7 +89,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'POST',
     path: `${jobs}/:job_id/pause`,
-    summary: 'Stop its schedule',
+    summary: 'Pause a job',
     tag: 'jobs',
     needs: 'editor',
     params: jobPath,
@@ -102,7 +102,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'POST',
     path: `${jobs}/:job_id/resume`,
-    summary: 'Take its schedule up again',
+    summary: 'Resume a paused job',
     tag: 'jobs',
     needs: 'editor',
     params: jobPath,
@@ -115,7 +115,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'POST',
     path: `${jobs}/:job_id/run`,
-    summary: 'Queue an execution now; of a draft, on a sample',
+    summary: 'Queue an execution now (a draft reads a sample)',
     tag: 'jobs',
     needs: 'editor',
     params: jobPath,
@@ -127,7 +127,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'GET',
     path: `${jobs}/:job_id/evaluation`,
-    summary: 'What its last draft run says',
+    summary: 'Get the evaluation of the last draft run',
     tag: 'jobs',
     needs: 'viewer',
     params: jobPath,
@@ -138,7 +138,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'POST',
     path: `${jobs}/:job_id/promote`,
-    summary: 'Move it to production',
+    summary: 'Promote a draft to production',
     tag: 'jobs',
     needs: 'editor',
     params: jobPath,
@@ -151,7 +151,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'POST',
     path: `${jobs}/:job_id/demote`,
-    summary: 'Move it back to the drafts',
+    summary: 'Demote a job to a draft',
     tag: 'jobs',
     needs: 'editor',
     params: jobPath,
@@ -164,7 +164,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'POST',
     path: '/tenants/:tenant_id/quotes',
-    summary: 'What would happen to a job if it were submitted now',
+    summary: 'Quote when a job would run and what it would cost',
     tag: 'jobs',
     needs: 'viewer',
     params: tenantPath,
@@ -191,7 +191,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/tenants/:tenant_id/executions/:execution_id',
-    summary: 'An execution with its plan and receipt',
+    summary: 'Get an execution with its booking and receipt',
     tag: 'executions',
     needs: 'viewer',
     params: executionPath,
@@ -204,7 +204,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/tenants/:tenant_id/executions/:execution_id/log',
-    summary: 'The newest part of its log',
+    summary: 'Get the newest part of the log of an execution',
     tag: 'executions',
     needs: 'viewer',
     params: executionPath,
@@ -217,7 +217,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/tenants/:tenant_id/executions/:execution_id/why',
-    summary: 'Why it waits, is late, failed or cost what it did',
+    summary: 'Explain why an execution waits, is late, failed or cost what it did',
     tag: 'executions',
     needs: 'viewer',
     params: executionPath,
@@ -228,7 +228,7 @@ export const JOB_ROUTES: Route[] = [
   {
     method: 'POST',
     path: '/tenants/:tenant_id/executions/:execution_id/cancel',
-    summary: 'Cancel it',
+    summary: 'Cancel an execution',
     tag: 'executions',
     needs: 'editor',
     params: executionPath,

@@ -7,7 +7,7 @@ import { Estimation, EstimationRequest, SlaTiers } from '../../control/schemas/j
 import { LedgerEntry, Prices, Purchase, PurchaseRequest, Usage } from '../../control/schemas/purchases.ts'
 
 const tenantPath = Type.Object(TenantPath)
-const purchasePath = Type.Object({ ...TenantPath, purchase_id: Id('The purchase.') })
+const purchasePath = Type.Object({ ...TenantPath, purchase_id: Id('ID of the purchase.') })
 const ledgerQuery = Type.Object({
   ...PageQuery,
   after: Type.Optional(Type.String({ pattern: '^[0-9]{1,18}$' })),
@@ -21,7 +21,7 @@ const slotQuery = Type.Object({
 
 const planQuery = Type.Object({
   days: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 365, default: 90, description: 'How far to look.' }),
+    Type.Integer({ minimum: 1, maximum: 365, default: 90, description: 'Days to forecast.' }),
   ),
 })
 
@@ -56,7 +56,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/tenants/:tenant_id/purchases/:purchase_id',
-    summary: 'A purchase',
+    summary: 'Get a purchase',
     tag: 'purchases',
     needs: 'viewer',
     params: purchasePath,
@@ -69,7 +69,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'POST',
     path: '/tenants/:tenant_id/purchases/:purchase_id/cancel',
-    summary: 'End a purchase; what is left of it is gone',
+    summary: 'Cancel a purchase and lose what is left of it',
     tag: 'purchases',
     needs: 'owner',
     params: purchasePath,
@@ -82,7 +82,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/tenants/:tenant_id/usage',
-    summary: 'What is bought, used and left now',
+    summary: 'Get what is bought, used and left now',
     tag: 'purchases',
     needs: 'viewer',
     params: tenantPath,
@@ -93,7 +93,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/tenants/:tenant_id/ledger',
-    summary: 'Entries behind the usage, newest first',
+    summary: 'List ledger entries, newest first',
     tag: 'purchases',
     needs: 'viewer',
     params: tenantPath,
@@ -110,7 +110,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/tenants/:tenant_id/metrics',
-    summary: 'Utilization, job performance and cost of 30 days',
+    summary: 'Get utilization, job performance and cost of the last 30 days',
     tag: 'purchases',
     needs: 'viewer',
     params: tenantPath,
@@ -121,7 +121,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/prices',
-    summary: 'The price list',
+    summary: 'Get the price list',
     tag: 'purchases',
     needs: 'viewer',
     answer: Prices,
@@ -131,7 +131,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'PUT',
     path: '/prices',
-    summary: 'Set a new price list; old ones are kept',
+    summary: 'Set a new price list (old ones are kept)',
     tag: 'purchases',
     needs: 'operator',
     body: Prices,
@@ -142,7 +142,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/slots',
-    summary: 'Capacity over time',
+    summary: 'List capacity slots',
     tag: 'capacity',
     needs: 'viewer',
     query: slotQuery,
@@ -153,7 +153,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/capacity',
-    summary: 'What the installation offers, and the overcommit that it is',
+    summary: 'Get the capacity of each namespace and the overcommit of the machine',
     tag: 'capacity',
     needs: 'operator',
     answer: CapacityOffer,
@@ -163,7 +163,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'PUT',
     path: '/capacity',
-    summary: 'Set what namespaces offer; those that are not named stay',
+    summary: 'Set the capacity of namespaces (others keep theirs)',
     tag: 'capacity',
     needs: 'operator',
     body: CapacityChange,
@@ -174,7 +174,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/sla-tiers',
-    summary: 'Tiers of service that jobs may name',
+    summary: 'Get the SLA tiers',
     tag: 'jobs',
     needs: 'viewer',
     answer: SlaTiers,
@@ -184,7 +184,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'PUT',
     path: '/sla-tiers',
-    summary: 'Set all tiers; jobs that are there keep what they took over',
+    summary: 'Replace all SLA tiers (existing jobs keep their promises)',
     tag: 'jobs',
     needs: 'operator',
     body: SlaTiers,
@@ -195,7 +195,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/capacity/plan',
-    summary: 'When capacity will be short, and what tenants could buy instead',
+    summary: 'Forecast when capacity is full and suggest better purchases',
     tag: 'capacity',
     needs: 'operator',
     query: planQuery,
@@ -208,7 +208,7 @@ export const PURCHASE_ROUTES: Route[] = [
   {
     method: 'POST',
     path: '/estimation/calculate',
-    summary: 'What a job will need',
+    summary: 'Estimate the cores, memory and time of a job',
     tag: 'capacity',
     needs: 'viewer',
     body: EstimationRequest,

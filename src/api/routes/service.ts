@@ -15,7 +15,7 @@ export const SERVICE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/health',
-    summary: 'The process lives',
+    summary: 'Check that the process is alive',
     tag: 'service',
     needs: 'anyone',
     answer: Type.Object({ status: Type.String(), version: Type.String() }),
@@ -25,7 +25,7 @@ export const SERVICE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/ready',
-    summary: 'It can work: database and roles',
+    summary: 'Check that the service is ready (database and roles)',
     tag: 'service',
     needs: 'anyone',
     answer: Type.Object({ ready: Type.Boolean(), checks: Type.Object({}, { additionalProperties: true }) }),
@@ -38,7 +38,7 @@ export const SERVICE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/me',
-    summary: 'Who the token speaks for',
+    summary: 'Get the name, role and tenant of the token',
     tag: 'service',
     needs: 'viewer',
     answer: Type.Object({
@@ -52,7 +52,7 @@ export const SERVICE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/events',
-    summary: 'Events of all tenants, oldest first',
+    summary: 'List events of all tenants, oldest first',
     tag: 'events',
     needs: 'operator',
     query: eventQuery,
@@ -66,7 +66,7 @@ export const SERVICE_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/tenants/:tenant_id/events',
-    summary: 'Events of the tenant, oldest first: its audit log',
+    summary: 'List events of a tenant (its audit log), oldest first',
     tag: 'events',
     needs: 'viewer',
     params: Type.Object(TenantPath),

@@ -15,8 +15,8 @@ import {
 } from '../../control/schemas/tenants.ts'
 
 const tenantPath = Type.Object(TenantPath)
-const tokenPath = Type.Object({ ...TenantPath, token_id: Id('The token.') })
-const hookPath = Type.Object({ ...TenantPath, webhook_id: Id('The webhook.') })
+const tokenPath = Type.Object({ ...TenantPath, token_id: Id('ID of the token.') })
+const hookPath = Type.Object({ ...TenantPath, webhook_id: Id('ID of the webhook.') })
 const secretPath = Type.Object({
   ...TenantPath,
   name: Type.String({ pattern: '^[A-Za-z0-9._-]{1,100}$', description: 'Name of the secret.' }),
@@ -26,7 +26,7 @@ export const TENANT_ROUTES: Route[] = [
   {
     method: 'POST',
     path: '/tenants',
-    summary: 'Make a tenant',
+    summary: 'Create a tenant',
     tag: 'tenants',
     needs: 'operator',
     body: TenantRequest,
@@ -48,7 +48,7 @@ export const TENANT_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/tenants/:tenant_id',
-    summary: 'A tenant',
+    summary: 'Get a tenant',
     tag: 'tenants',
     needs: 'viewer',
     params: tenantPath,
@@ -74,7 +74,7 @@ export const TENANT_ROUTES: Route[] = [
   {
     method: 'POST',
     path: '/tenants/:tenant_id/tokens',
-    summary: 'Make a token; it is shown once',
+    summary: 'Create a token (its value is shown once)',
     tag: 'tenants',
     needs: 'owner',
     params: tenantPath,
@@ -86,7 +86,7 @@ export const TENANT_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/tenants/:tenant_id/tokens',
-    summary: 'List tokens, without their values',
+    summary: 'List tokens without their values',
     tag: 'tenants',
     needs: 'owner',
     params: tenantPath,
@@ -107,7 +107,7 @@ export const TENANT_ROUTES: Route[] = [
   {
     method: 'POST',
     path: '/tenants/:tenant_id/webhooks',
-    summary: 'Be told of events at a URL',
+    summary: 'Create a webhook that sends events to a URL or by mail',
     tag: 'events',
     needs: 'owner',
     params: tenantPath,
@@ -142,7 +142,7 @@ export const TENANT_ROUTES: Route[] = [
   {
     method: 'POST',
     path: '/webhooks',
-    summary: "Be told of every tenant's events and the service's own, at a URL or by mail",
+    summary: 'Create a webhook for the events of all tenants and of the service',
     tag: 'events',
     needs: 'operator',
     body: AlertRequest,
@@ -153,7 +153,7 @@ export const TENANT_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/webhooks',
-    summary: "List the installation's webhooks",
+    summary: 'List webhooks of the installation',
     tag: 'events',
     needs: 'operator',
     answer: page(Webhook),
@@ -166,14 +166,14 @@ export const TENANT_ROUTES: Route[] = [
     summary: 'Delete a webhook of the installation',
     tag: 'events',
     needs: 'operator',
-    params: Type.Object({ webhook_id: Id('The webhook.') }),
+    params: Type.Object({ webhook_id: Id('ID of the webhook.') }),
     status: 204,
     run: (service, { by, path }) => nothing(service.deleteWebhook(by, undefined, path.webhook_id)),
   },
   {
     method: 'PUT',
     path: '/tenants/:tenant_id/secrets/:name',
-    summary: 'Store a secret; it is never given back',
+    summary: 'Store a secret (its value is never returned)',
     tag: 'secrets',
     needs: 'editor',
     params: secretPath,
@@ -185,7 +185,7 @@ export const TENANT_ROUTES: Route[] = [
   {
     method: 'GET',
     path: '/tenants/:tenant_id/secrets',
-    summary: 'Names of secrets',
+    summary: 'List the names of secrets',
     tag: 'secrets',
     needs: 'viewer',
     params: tenantPath,

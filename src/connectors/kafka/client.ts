@@ -159,6 +159,6 @@ async function missingTopic(
   return failure('topic_not_found', {
     topic,
     brokers: spec.brokers.join(','),
-    similar: near ?? (names.slice(0, 10).join(', ') || 'there are no topics'),
+    similar: near ?? (names.slice(0, 10).join(', ') || 'none, the broker has no topics'),
   })
 }

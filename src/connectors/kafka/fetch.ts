@@ -52,7 +52,10 @@ function parseFetch(reader: WireReader): PartitionAnswer[] {
   reader.readInt32()
   const errorCode = reader.readInt16()
   if (errorCode !== 0)
-    throw failure('broker_unreachable', { brokers: 'the broker', reason: codeName(errorCode) })
+    throw failure('broker_unreachable', {
+      brokers: 'the leader of the partition',
+      reason: codeName(errorCode),
+    })
   reader.readInt32()
   const topics = reader.readArray((r) => {
     r.readUUID()

@@ -249,7 +249,10 @@ async function problemOf(
       (error: unknown) => kafkaError(error, options.client.spec),
     )
   if (isRetriableCode(errorCode)) return unreachable
-  throw failure('not_supported', { feature: `answer ${reason}`, instead: 'Look at the log of the broker.' })
+  throw failure('not_supported', {
+    feature: `the answer ${reason} of the broker`,
+    instead: 'See the log of the broker.',
+  })
 }
 
 /** Names the exact range that is gone, or that never was. */

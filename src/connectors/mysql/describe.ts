@@ -61,7 +61,7 @@ export async function describeTable(
     const row = own.find((one) => one.name === name)
     if (row !== undefined)
       return { ...mysqlColumn(name, String(row.kind), String(row.whole), treatment), place: i }
-    const known = `it has ${own
+    const known = `It has the columns ${own
       .map((one) => one.name)
       .join(', ')
       .slice(0, 200)}.`
@@ -97,7 +97,7 @@ function notFound(tables: Found[], { database, table }: TableConfig, at: string)
     table,
     tables.map((one) => ({ schema: database, table: one.name, written: one.name })),
   )
-  const known = near.length > 0 ? `near are ${near.join(', ')}.` : 'SHOW TABLES lists what there is.'
+  const known = near.length > 0 ? `Similar: ${near.join(', ')}.` : 'SHOW TABLES lists the tables.'
   return failure('source_not_found', { address: at, what: `table ${table} that this user can see`, known })
 }
 

@@ -24,7 +24,7 @@ export function connectError(error: unknown, at: string, config: MysqlConfig): E
   if (code === 'ER_BAD_DB_ERROR') {
     return failure(
       'source_not_found',
-      { address: at, what: `database ${config.database}`, known: 'SHOW DATABASES lists what there is.' },
+      { address: at, what: `database ${config.database}`, known: 'SHOW DATABASES lists the databases.' },
       error,
     )
   }

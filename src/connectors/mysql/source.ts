@@ -194,7 +194,7 @@ async function rangesOf(
     const feature = `snapshot: per_part for ${config.table}, ${what}`
     throw failure('not_supported', {
       feature,
-      instead: 'Leave snapshot out, or declare key with the column to cut by.',
+      instead: 'Remove snapshot, or set key to the column by which to split the table.',
     })
   }
   const id = mysql.escapeId(column.name, true)

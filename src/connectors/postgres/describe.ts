@@ -72,8 +72,8 @@ async function notFound(client: pg.Client, table: string, at: string): Promise<E
   const near = nearNames(table, rows)
   const known =
     near.length > 0
-      ? `near are ${near.join(', ')}.`
-      : 'name it with its schema: public.orders, or "Odd.Name" in quotes.'
+      ? `Similar: ${near.join(', ')}.`
+      : 'Give the schema too: public.orders, or "Odd.Name" in quotes.'
   return failure('source_not_found', { address: at, what: `table ${table} that this user can see`, known })
 }
 
@@ -100,7 +100,7 @@ export async function describeColumns(
   const columns = (config.columns ?? rows.map((row) => row.name)).map((column) => {
     const row = rows.find((one) => one.name === column)
     if (row !== undefined) return postgresColumn(row.name, row.type, treatment)
-    const known = `it has ${rows
+    const known = `It has the columns ${rows
       .map((one) => one.name)
       .join(', ')
       .slice(0, 200)}.`

@@ -25,7 +25,7 @@ export function connectError(error: unknown, at: string): Error {
   if (code === '3D000')
     return failure(
       'source_not_found',
-      { address: at, what: 'such database', known: 'psql -l lists what there is.' },
+      { address: at, what: 'such database', known: 'psql -l lists the databases.' },
       error,
     )
   return failure('source_unreachable', { address: at, reason }, error)

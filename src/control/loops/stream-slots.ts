@@ -82,5 +82,8 @@ async function enter(
 export async function settleRoll(context: Context, run: Running, rolling: Rolling): Promise<void> {
   if (rolling.entry.name === 'unanswered') await rollOn(context, run, rolling)
   if (rolling.entry.name === 'unanswered' && stopCauseOf(run) !== 'lost')
-    throw failure('database_unreachable', { address: 'its address', reason: 'a slot could not be settled' })
+    throw failure('database_unreachable', {
+      address: 'its configured address',
+      reason: 'a slot could not be settled',
+    })
 }

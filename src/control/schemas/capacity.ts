@@ -3,9 +3,9 @@ import { Type } from 'typebox'
 import { Count, Time, Id, nullable } from './fields.ts'
 
 export const Slot = Type.Object({
-  slot_id: Id('Its id.'),
+  slot_id: Id('ID of the slot.'),
   namespace: Type.String(),
-  time_slot: Time('Its start.'),
+  time_slot: Time('Start of the slot.'),
   slot_duration_minutes: Type.Integer(),
   total_cpu_capacity: Type.Integer(),
   total_memory_capacity: Type.Integer(),
@@ -31,7 +31,7 @@ export const Metrics = Type.Object({
 })
 
 const Offer = Type.Object(
-  { cpu_cores: Count('Cores.', 1_000_000), memory_gb: Count('GB.', 10_000_000) },
+  { cpu_cores: Count('CPU cores.', 1_000_000), memory_gb: Count('Memory in GB.', 10_000_000) },
   { additionalProperties: false },
 )
 
@@ -57,7 +57,7 @@ export const CapacityPlan = Type.Object({
       growth_per_day: Type.Optional(Type.Number()),
       peak_at_horizon: Type.Optional(Type.Number()),
       full_on: Type.Optional(
-        Type.String({ description: 'The day on which what is needed reaches what there is.' }),
+        Type.String({ description: 'Day on which the forecast peak reaches the capacity.' }),
       ),
       add_cpu_cores: Type.Optional(Type.Integer()),
       reason: Type.Optional(Type.String()),
@@ -65,7 +65,7 @@ export const CapacityPlan = Type.Object({
   ),
   advice: Type.Array(
     Type.Object({
-      tenant_id: Id('The tenant.'),
+      tenant_id: Id('ID of the tenant.'),
       tenant_name: Type.String(),
       what: Type.String(),
       has: Type.Number(),

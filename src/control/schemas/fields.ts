@@ -19,23 +19,27 @@ export const Problem = Type.Object(
     title: Type.String(),
     status: Type.Integer(),
     detail: Type.String(),
-    code: Type.String({ description: 'Stable: docs/reference/errors.md lists them all.' }),
-    next: Type.String({ description: 'What to do about it.' }),
+    code: Type.String({ description: 'Stable error code. docs/reference/errors.md lists all codes.' }),
+    next: Type.String({ description: 'The next step to take.' }),
     params: Type.Optional(Free),
   },
-  { $id: 'Problem', description: 'RFC 9457, with a stable code and the next step.' },
+  { $id: 'Problem', description: 'Problem details (RFC 9457) with a stable code and the next step.' },
 )
 
 export const page = <T extends TSchema>(item: T) =>
   Type.Object({
     items: Type.Array(item),
-    next: Type.Optional(Type.String({ description: 'Give it as `after` for the next page.' })),
+    next: Type.Optional(
+      Type.String({ description: 'Send it as `after` to get the next page. Absent on the last page.' }),
+    ),
   })
 
 export const PageQuery = {
-  after: Type.Optional(Type.String({ format: 'uuid', description: 'The `next` of the page before.' })),
+  after: Type.Optional(Type.String({ format: 'uuid', description: 'Value of `next` of the previous page.' })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })),
 }
 
-export const NamedPageQuery = { ...PageQuery, name: Type.Optional(Name('Only the one of this name.')) }
-export const TenantPath = { tenant_id: Id("The tenant; it must be the token's own.") }
+export const NamedPageQuery = { ...PageQuery, name: Type.Optional(Name('Only the item with this name.')) }
+export const TenantPath = {
+  tenant_id: Id('ID of the tenant. It must be the tenant of the token; an operator may give any.'),
+}

@@ -4,27 +4,32 @@ import { Count, Free, Name, Time, Id, nullable } from './fields.ts'
 
 export const Requirements = Type.Object(
   {
-    cpu_cores: Count('Whole cores.', 10_000),
-    memory_gb: Count('Whole GB.', 100_000),
-    estimated_runtime_minutes: Count('For all of its data.', 10_080),
+    cpu_cores: Count('CPU cores.', 10_000),
+    memory_gb: Count('Memory in GB.', 100_000),
+    estimated_runtime_minutes: Count('Estimated minutes for all data of one run.', 10_080),
     sla_window_hours: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 48,
-        description: 'How late after the preferred time it may end; 24 when not given.',
+        description: 'Hours after the preferred time within which an execution must end. Default 24.',
       }),
     ),
     preferred_time: Type.Optional(
-      Type.String({ maxLength: 40, description: 'A time of day in UTC (02:30) or a moment.' }),
+      Type.String({
+        maxLength: 40,
+        description: 'Preferred start: a time of day in UTC (02:30), or a date and time.',
+      }),
     ),
   },
   { additionalProperties: false },
 )
 
 const Promises = {
-  max_runtime_minutes: Type.Optional(Count('More is a miss, and ends the run.', 10_080)),
+  max_runtime_minutes: Type.Optional(
+    Count('Most minutes of a run. A longer run is ended and misses its SLA.', 10_080),
+  ),
   max_freshness_seconds: Type.Optional(
-    Count('Of a stream: age of the newest message when readers see it.', 86_400),
+    Count('For a stream: greatest age of the newest message when readers see it.', 86_400),
   ),
   priority: Type.Optional(Type.Union([Type.Literal('low'), Type.Literal('medium'), Type.Literal('high')])),
 }
@@ -35,7 +40,7 @@ export const Sla = Type.Object(
     tier: Type.Optional(
       Type.String({
         maxLength: 40,
-        description: 'A tier that the operator defined: what is not said here is as it promises.',
+        description: 'SLA tier that an operator defined. It gives the values that are not set here.',
       }),
     ),
   },
@@ -55,12 +60,18 @@ export const SlaTiers = Type.Object(
 
 export const JobRequest = Type.Object(
   {
-    job_name: Name('Unique in the tenant.'),
+    job_name: Name('Name of the job, unique in the tenant.'),
     source_type: Type.String({ minLength: 1, maxLength: 50 }),
     source_config: Free,
     destination_config: Free,
     schedule_cron: Type.Optional(
-      nullable(Type.String({ maxLength: 100, description: 'Five fields, UTC; null or left out: by hand.' })),
+      nullable(
+        Type.String({
+          maxLength: 100,
+          description:
+            'Cron schedule in UTC, five fields. Without it you start each run; a stream into the zones runs continuously.',
+        }),
+      ),
     ),
     resource_requirements: Requirements,
     sla_requirements: Type.Optional(Sla),
@@ -71,8 +82,8 @@ export const JobRequest = Type.Object(
 export const JobChange = Type.Partial(JobRequest, { additionalProperties: false, minProperties: 1 })
 
 export const Job = Type.Object({
-  job_id: Id('Its id.'),
-  tenant_id: Id('Its tenant.'),
+  job_id: Id('ID of the job.'),
+  tenant_id: Id('ID of the tenant.'),
   job_name: Type.String(),
   source_type: Type.String(),
   source_config: Free,
@@ -82,19 +93,19 @@ export const Job = Type.Object({
   sla_requirements: Free,
   status: Type.String(),
   namespace: Type.String(),
-  created_at: Time('When it was made.'),
+  created_at: Time('When the job was created.'),
   version: Type.Integer(),
-  next_run_at: nullable(Time('Its next tick.')),
+  next_run_at: nullable(Time('Next run of the schedule.')),
   failures_in_a_row: Type.Integer(),
   evaluation: nullable(Free),
   continuous: Type.Boolean({
-    description: 'Into the zones without a schedule: it runs until it is stopped.',
+    description: 'True for a job into the zones without a schedule: it runs until it is stopped.',
   }),
 })
 
 export const Queued = Type.Object({
-  execution_id: Id('Follow it with GET.'),
-  job_id: Id('Its job.'),
+  execution_id: Id('ID of the execution.'),
+  job_id: Id('ID of the job.'),
   namespace: Type.String(),
   status: Type.String(),
 })

@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { Count, Time, Id, nullable } from './fields.ts'
 
 const ResourceType = Type.Union([Type.Literal('dedicated_units'), Type.Literal('vcpu_hours')], {
-  description: 'A dedicated unit is 4 CPU and 8 GB.',
+  description: 'What is bought. A dedicated unit is 4 CPU cores and 8 GB.',
 })
 
 const Period = Type.Union([
@@ -16,24 +16,24 @@ const Period = Type.Union([
 export const PurchaseRequest = Type.Object(
   {
     resource_type: ResourceType,
-    quantity: Count('Per period.', 10_000_000),
+    quantity: Count('Units or vCPU-hours per period.', 10_000_000),
     time_period: Type.Optional(Period),
-    valid_from: Time('Start, inclusive.'),
-    valid_until: Time('End, exclusive; a whole number of periods after the start.'),
+    valid_from: Time('Start (inclusive).'),
+    valid_until: Time('End (exclusive), a whole number of periods after the start.'),
   },
   { additionalProperties: false },
 )
 
 export const Purchase = Type.Object({
-  purchase_id: Id('Its id.'),
-  tenant_id: Id('Its tenant.'),
+  purchase_id: Id('ID of the purchase.'),
+  tenant_id: Id('ID of the tenant.'),
   resource_type: Type.String(),
   quantity: Type.Integer(),
   time_period: Type.String(),
-  valid_from: Time('Start.'),
-  valid_until: Time('End.'),
+  valid_from: Time('Start (inclusive).'),
+  valid_until: Time('End (exclusive).'),
   status: Type.String(),
-  created_at: Time('When it was bought.'),
+  created_at: Time('When the purchase was made.'),
   price: Type.Object({
     currency: Type.String(),
     list_cents: Type.Number(),
@@ -43,7 +43,7 @@ export const Purchase = Type.Object({
 })
 
 export const Usage = Type.Object({
-  tenant_id: Id('The tenant.'),
+  tenant_id: Id('ID of the tenant.'),
   current_period: Type.Object({
     dedicated_units: Type.Object({
       purchased: Type.Number(),
@@ -56,16 +56,16 @@ export const Usage = Type.Object({
 
 export const LedgerEntry = Type.Object({
   entry_id: Type.String(),
-  at: Time('When.'),
+  at: Time('When the entry was made.'),
   act: Type.String(),
   debit: Type.String(),
   credit: Type.String(),
-  cpu_microseconds: Type.String({ description: 'Exact.' }),
+  cpu_microseconds: Type.String({ description: 'Exact amount in microseconds of CPU time.' }),
   vcpu_hours: Type.Number(),
-  execution_id: nullable(Id('What it was for.')),
-  purchase_id: nullable(Id('What it came from.')),
-  valid_from: Time('Start of the period.'),
-  valid_until: Time('End of the period.'),
+  execution_id: nullable(Id('Execution that the entry belongs to.')),
+  purchase_id: nullable(Id('Purchase that the amount came from.')),
+  valid_from: Time('Start of the period of the purchase.'),
+  valid_until: Time('End of the period of the purchase.'),
 })
 
 const Cents = Type.Object(
@@ -86,11 +86,17 @@ export const Prices = Type.Object(
     dedicated_units: Cents,
     vcpu_hours: Cents,
     volume_discounts: Type.Array(
-      Type.Object({ from_quantity: Count('From.'), percent: Percent }, { additionalProperties: false }),
+      Type.Object(
+        { from_quantity: Count('Smallest quantity that gets the discount.'), percent: Percent },
+        { additionalProperties: false },
+      ),
       { maxItems: 50 },
     ),
     term_discounts: Type.Array(
-      Type.Object({ from_periods: Count('From.'), percent: Percent }, { additionalProperties: false }),
+      Type.Object(
+        { from_periods: Count('Smallest number of periods that gets the discount.'), percent: Percent },
+        { additionalProperties: false },
+      ),
       { maxItems: 50 },
     ),
   },

@@ -6,35 +6,33 @@ import { Count, Free, Name, Time, Id, nullable } from './fields.ts'
 const LIMIT_FIELDS = Object.entries(TENANT_LIMITS).map(([name, { what, usual }]) => [
   name,
   Type.Optional(
-    Count(
-      `Most ${what}; ${usual} when neither this nor ${variableOf(name as TenantLimit)} says it.`,
-      999_999_999,
-    ),
+    Count(`Limit of ${what}. Default: ${variableOf(name as TenantLimit)}, or ${usual}.`, 999_999_999),
   ),
 ])
 
 const Limits = Type.Object(Object.fromEntries(LIMIT_FIELDS) as Record<string, TSchema>, {
   additionalProperties: false,
-  description: 'What the tenant may have, instead of what the installation says.',
+  description: 'Limits of this tenant. They override the limits of the installation.',
 })
 
 export const TenantRequest = Type.Object(
   {
-    tenant_name: Name('Unique among tenants.'),
+    tenant_name: Name('Name of the tenant, unique in the installation.'),
     policy: Type.Optional(
       Type.Object(
         {
           overage: Type.Optional(
             Type.Union([Type.Literal('stop'), Type.Literal('debt')], {
-              description: 'What happens to a run that outruns its hold when no balance is left.',
+              description:
+                'What happens to a run that uses more than its hold when no balance is left: stop it, or let it run into debt.',
             }),
           ),
           lends: Type.Optional(
             Type.Boolean({
-              description: 'Whether others may use its idle dedicated units until it needs them.',
+              description: 'Whether other tenants may use its idle dedicated units until it needs them.',
             }),
           ),
-          requests_per_minute: Type.Optional(Count('Limit of API requests.')),
+          requests_per_minute: Type.Optional(Count('Limit of API requests per minute. Default 600.')),
           limits: Type.Optional(Limits),
         },
         { additionalProperties: false },
@@ -53,9 +51,9 @@ export const TenantChange = Type.Partial(
 )
 
 export const Tenant = Type.Object({
-  tenant_id: Id('Its id.'),
+  tenant_id: Id('ID of the tenant.'),
   tenant_name: Type.String(),
-  created_at: Time('When it was made.'),
+  created_at: Time('When the tenant was created.'),
   status: Type.String(),
   policy: Free,
   version: Type.Integer(),
@@ -63,28 +61,28 @@ export const Tenant = Type.Object({
 
 export const TokenRequest = Type.Object(
   {
-    token_name: Name('For the audit log.'),
+    token_name: Name('Name of the token in the audit log.'),
     role: Type.Union([Type.Literal('owner'), Type.Literal('editor'), Type.Literal('viewer')]),
-    expires_at: Type.Optional(Time('After that it is refused.')),
+    expires_at: Type.Optional(Time('When the token expires. Default: never.')),
   },
   { additionalProperties: false },
 )
 
 export const NewToken = Type.Object({
-  token_id: Id('Its id, to revoke it.'),
-  tenant_id: Id('Its tenant.'),
+  token_id: Id('ID of the token, needed to revoke it.'),
+  tenant_id: Id('ID of the tenant.'),
   token_name: Type.String(),
   role: Type.String(),
-  token: Type.String({ description: 'Shown once.' }),
+  token: Type.String({ description: 'The token. It is shown only once.' }),
 })
 
 export const Token = Type.Object({
-  token_id: Id('Its id.'),
+  token_id: Id('ID of the token.'),
   token_name: Type.String(),
   role: Type.String(),
-  created_at: Time('When it was made.'),
-  expires_at: nullable(Time('Its end.')),
-  revoked_at: nullable(Time('When it was revoked.')),
+  created_at: Time('When the token was created.'),
+  expires_at: nullable(Time('When the token expires.')),
+  revoked_at: nullable(Time('When the token was revoked.')),
 })
 
 export const SecretRequest = Type.Object(

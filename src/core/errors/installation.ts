@@ -1,47 +1,35 @@
-/** Errors of an installation of the service: its leases, database, backups and readiness. */
+/** Errors of an installation of the service: its leases, database and backups. */
 import { row, type ErrorRow } from '../error-row.ts'
 
 export const INSTALLATION_ERRORS = {
   lease_lost: row(
     'conflict',
     409,
-    'The lease on {what} is held by {holder} with generation {found}; this process has {expected}.',
-    'Nothing was changed. It happens when a process was stopped for long; the other one carries on.',
+    'The lease on {what} belongs to {holder} with generation {found}. This process has generation {expected}.',
+    'Nothing was changed, and the current holder continues. This happens when a process was paused for a long time.',
   ),
   database_unreachable: row(
     'transient',
     503,
     'PostgreSQL at {address} does not answer: {reason}.',
-    'Check that it runs; the service goes on by itself when it answers.',
+    'Check that PostgreSQL runs. The service continues as soon as it answers.',
   ),
   database_newer: row(
     'configuration',
     503,
-    'A newer headrace has changed the database (migration {migration}).',
-    'Use that version, or restore the backup that was made before it.',
-  ),
-  database_setup: row(
-    'configuration',
-    503,
-    'The database cannot be set up: {reason}.',
-    'Give a user that may create roles and owns the database, or run what docs/service.md lists once as an administrator.',
+    'A newer version of Headrace changed the database (migration {migration}).',
+    'Use that version, or restore the backup that you made before the upgrade: headrace restore FOLDER',
   ),
   service_unreachable: row(
     'transient',
     503,
-    'No headrace service answers at {url}: {reason}.',
-    'Start one with headrace serve, or check the address of the profile.',
+    'No Headrace service answers at {url}: {reason}.',
+    'Start one with headrace serve, or check the address in HEADRACE_URL or in the profile (headrace login).',
   ),
   backup_damaged: row(
     'data',
     422,
     'The backup in {folder} cannot be used: {reason}.',
-    'Use the one before it; nothing was restored.',
-  ),
-  not_ready: row(
-    'transient',
-    503,
-    'Not ready: {reason}.',
-    'Try again in a few seconds; /api/v1/ready says when.',
+    'Nothing was restored. Use an earlier backup.',
   ),
 } as const satisfies Record<string, ErrorRow>

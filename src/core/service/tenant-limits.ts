@@ -8,16 +8,20 @@ export const TENANT_LIMITS = {
   jobs: { usual: 1_000, what: 'jobs', how: 'headrace jobs delete JOB' },
   job_settings_kb: {
     usual: 32_768,
-    what: 'KB of settings of jobs',
-    how: 'headrace jobs delete JOB, or shorter declarations',
+    what: 'KB of job settings',
+    how: 'headrace jobs delete JOB, or shorten declarations',
   },
-  waiting_executions: { usual: 1_000, what: 'executions that wait', how: 'headrace executions cancel ID' },
-  webhooks: { usual: 100, what: 'webhooks', how: 'headrace webhooks list shows them' },
+  waiting_executions: { usual: 1_000, what: 'waiting executions', how: 'headrace executions cancel ID' },
+  webhooks: { usual: 100, what: 'webhooks', how: 'headrace webhooks delete ID' },
   secrets: { usual: 200, what: 'secrets', how: 'headrace secrets delete NAME' },
-  secret_kb: { usual: 64, what: 'KB in a secret', how: 'store what a login needs and nothing else' },
-  tokens: { usual: 200, what: 'tokens that are valid', how: 'headrace tenants revoke TOKEN' },
-  execution_log_kb: { usual: 65_536, what: 'KB in the log of an execution', how: 'it begins anew' },
-  logs_mb: { usual: 4_096, what: 'MB of logs', how: 'the oldest are removed' },
+  secret_kb: { usual: 64, what: 'KB in a secret', how: 'store only what the login needs' },
+  tokens: { usual: 200, what: 'valid tokens', how: 'DELETE /api/v1/tenants/TENANT/tokens/TOKEN' },
+  execution_log_kb: {
+    usual: 65_536,
+    what: 'KB in the log of an execution',
+    how: 'none needed, the log starts over',
+  },
+  logs_mb: { usual: 4_096, what: 'MB of logs', how: 'none needed, the oldest logs are removed' },
   storage_gb: {
     usual: 1_000,
     what: 'GB in the folder of the tenant',
@@ -64,7 +68,7 @@ export function reachedParams(
   return {
     count: limits[name],
     what,
-    how: `${how}; an operator raises ${name} of the tenant, or ${variableOf(name)}`,
+    how: `${how}; or ask an operator to raise ${name} of the tenant (or ${variableOf(name)})`,
     limit: name,
   }
 }

@@ -4,19 +4,25 @@ import { list, object, text } from './nodes.ts'
 const KAFKA = object(
   'A Kafka topic.',
   {
-    brokers: list('host:port of one or more brokers.', { type: 'string', pattern: '^[^:]+:[0-9]+$' }),
-    topic: text('Topic name.'),
-    start: { enum: ['earliest', 'latest'], description: 'Where a first start begins. Default earliest.' },
-    tls: object('TLS to the broker.', {
-      ca: text('File with the CA certificate.'),
-      verify: { type: 'boolean', description: 'Default true.' },
+    brokers: list('Addresses (host:port) of one or more brokers.', {
+      type: 'string',
+      pattern: '^[^:]+:[0-9]+$',
+    }),
+    topic: text('Name of the topic.'),
+    start: {
+      enum: ['earliest', 'latest'],
+      description: 'Where the first start begins to read. Default earliest.',
+    },
+    tls: object('TLS to the brokers.', {
+      ca: text('File with the certificate of the authority (PEM).'),
+      verify: { type: 'boolean', description: 'Check the certificate of the broker. Default true.' },
     }),
     sasl: object(
-      'Login.',
+      'Login to the brokers.',
       {
         mechanism: { enum: ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'], description: 'SASL mechanism.' },
         username: text('User name.'),
-        password_file: text('File that holds the password (mode 600).'),
+        password_file: text('File with the password (mode 600).'),
       },
       ['mechanism', 'username', 'password_file'],
     ),
@@ -25,14 +31,14 @@ const KAFKA = object(
 )
 
 export const SOURCE = {
-  ...object('Exactly one source.', {
+  ...object('Source of the records. Exactly one of these.', {
     kafka: KAFKA,
     files: object(
       'A watched folder.',
       {
-        path: text('Folder, relative to the declaration.'),
+        path: text('Folder to watch, relative to the declaration.'),
         pattern: text(
-          'Files to take, with *, ? and {a,b}. Default: the format as ending, *.csv for example, also with .gz or .zst behind it.',
+          'File names to read, with *, ? and {a,b}. Default: the format as extension, e.g. *.csv, also followed by .gz or .zst.',
         ),
       },
       ['path'],

@@ -7,60 +7,63 @@ const COMPRESSION = {
 }
 
 const PARTITION = object(
-  'A partition of the Processed table.',
+  'A partition column of the Processed table.',
   {
     column: text('A declared column, or message_time.'),
-    transform: { enum: ['identity', 'year', 'month', 'day'], description: 'Default identity.' },
-    timezone: text('Zone in which a timestamp is cut. Default UTC.'),
+    transform: {
+      enum: ['identity', 'year', 'month', 'day'],
+      description: 'How to derive the partition from the value. Default identity.',
+    },
+    timezone: text('Time zone in which a timestamp is cut to a year, month or day. Default UTC.'),
   },
   ['column'],
 )
 
 export const RAW = object('The RAW zone.', {
-  path: text('Folder of the table. Default HEADRACE_HOME/tables/<dataset>/raw.'),
+  path: text('Location of the table. Default HEADRACE_HOME/tables/<dataset>/raw.'),
   retention_days: {
     type: 'integer',
     minimum: 1,
-    description: 'Days of ingest that stay in RAW, once the batch has used them. Default 30.',
+    description: 'Days to keep in RAW. Days that the batch has not read yet stay longer. Default 30.',
   },
-  archive: text('Folder of the archive table to which older days move. Default: they are deleted.'),
+  archive: text('Location of the archive table, which gets the older days. Default: older days are deleted.'),
   keep_original: {
     type: 'boolean',
-    description: 'Keep the bytes of accepted messages as well. Default false.',
+    description: 'Keep the original bytes of accepted messages too. Default false.',
   },
-  cluster_by: list('Compaction orders rows by these columns, so that readers skip files.'),
+  cluster_by: list('Compaction sorts rows by these columns, so that readers can skip files.'),
   compression: COMPRESSION,
 })
 
 export const PROCESSED = object(
   'The Processed zone and the batch that fills it.',
   {
-    path: text('Folder of the table. Default HEADRACE_HOME/tables/<dataset>/processed.'),
-    key: list('Columns that make a record unique.'),
+    path: text('Location of the table. Default HEADRACE_HOME/tables/<dataset>/processed.'),
+    key: list('Columns that identify a record.'),
     keep: {
       enum: ['first', 'latest'],
       description:
-        'Which of several records with one key is published: the first that arrived, or the one with the greatest latest_by, which rewrites the files that held an older one. Default first.',
+        'Which of several records with the same key is published: the first that arrived, or the one with the greatest latest_by. latest rewrites the files that have an older record. Default first.',
     },
-    latest_by: text('keep: latest: the column whose greatest value wins. Default message_time.'),
-    partition_by: list('Partitions of the table.', PARTITION),
+    latest_by: text('For keep: latest: the column whose greatest value wins. Default message_time.'),
+    partition_by: list('Partition columns of the table.', PARTITION),
     horizon_days: {
       type: 'integer',
       minimum: 1,
-      description: 'Look for duplicates only among keys published in so many days.',
+      description: 'Compare keys only with those published within this number of days. Default: with all.',
     },
     schedule: text(
-      'Cron of the batch: minute hour day month weekday, or six fields with seconds first. Default 5 * * * *. When clocks change, one time of day runs once (at the end of the gap, or the first of two times); lists, ranges, steps and * run whenever the local clock matches. Ticks that were missed are made good by one batch.',
+      'Cron schedule of the batch: minute hour day month weekday, or six fields with seconds first. Default 5 * * * *. When clocks change, a single time of day runs once (at the end of the gap, or at the first of two times); lists, ranges, steps and * run whenever the local clock matches. One batch makes up for all missed runs.',
     ),
     schedule_timezone: text('Time zone of the schedule, e.g. Europe/Berlin. Default UTC.'),
-    cluster_by: list('Compaction orders rows by these columns, so that readers skip files.'),
+    cluster_by: list('Compaction sorts rows by these columns, so that readers can skip files.'),
     compression: COMPRESSION,
-    gate: object('Hold a table partition whose delta looks wrong.', {
+    gate: object('When to hold back a table partition instead of publishing it.', {
       max_reject_ratio: {
         type: 'number',
         minimum: 0,
         maximum: 1,
-        description: 'Greatest share of quarantined records.',
+        description: 'Maximum share of quarantined records, from 0 to 1.',
       },
     }),
   },

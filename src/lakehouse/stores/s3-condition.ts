@@ -40,6 +40,6 @@ export async function trust(
   if (!first || second)
     throw failure('not_supported', {
       feature: `the S3 server at ${spec.endpoint ?? 'Amazon'} without conditional writes (If-None-Match)`,
-      instead: 'Use a server that has them: Amazon S3, MinIO, Ceph from Squid on, versitygw.',
+      instead: 'Use a server that has them: Amazon S3, MinIO, Ceph Squid or newer, versitygw.',
     })
 }

@@ -126,7 +126,7 @@ async function settle(bucket: Bucket, staging: Staging, name: string): Promise<v
     throw failure('storage_failed', {
       action: 'upload',
       path: `${bucket.root}/${name}`,
-      reason: `${there ?? 'no'} bytes are there of ${size ?? 'some'}`,
+      reason: `${there ?? 0} of ${size ?? 'some'} bytes arrived`,
     })
 }
 

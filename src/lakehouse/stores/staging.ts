@@ -48,7 +48,10 @@ export function createStaging(
       return void (await utimes(target, nowMs() / 1000, nowMs() / 1000).catch(() => undefined))
     const bytes = await read(name)
     if (bytes === undefined)
-      throw failure('path_not_found', { path: name, base: 'the table, whose log names it' })
+      throw failure('path_not_found', {
+        path: name,
+        base: 'the folder of the table, whose log lists this file',
+      })
     const temporary = `${target}.${randomUUID()}.tmp`
     try {
       await mkdir(dirname(target), { recursive: true })

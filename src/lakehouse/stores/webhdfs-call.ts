@@ -115,7 +115,7 @@ function hdfsError(spec: WebHdfsSpec, { path, op }: Call, { status, bytes }: Ans
   const { exception = '', message = text } = parse(text)
   const reason = `${exception} ${message}`.trim().split('\n')[0].slice(0, 300)
   if (exception === 'FileNotFoundException' || status === 404)
-    return failure('path_not_found', { path, base: 'the HDFS' })
+    return failure('path_not_found', { path, base: 'the root of HDFS' })
   if (/AccessControl|SecurityException/.test(exception) || status === 401)
     return failure('store_auth_failed', { store: spec.http, action: op, path, reason })
   if (/DSQuotaExceeded|NSQuotaExceeded|QuotaByStorageType|could only be written to 0|No space/i.test(reason))

@@ -33,7 +33,7 @@ export async function moveWithin({ ask, spec, root }: WebHdfs, from: string, to:
   throw failure('storage_failed', {
     action: 'move',
     path: `${root}/${from}`,
-    reason: `the name node does not rename it to ${to}`,
+    reason: `the name node refused to rename it to ${to}`,
   })
 }
 

@@ -64,7 +64,7 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectS
         throw failure('storage_failed', {
           action: 'rename',
           path: `${root}/${name}`,
-          reason: 'what was to get this name is gone, and the name has other bytes',
+          reason: 'the file is gone, and the new name holds other bytes',
         })
     },
     async writeIfAbsent(name, bytes) {
@@ -135,7 +135,7 @@ async function* inParts({ root, open }: WebHdfs, name: string, size: number): As
       throw failure('storage_failed', {
         action: 'read',
         path: `${root}/${name}`,
-        reason: `${part?.length ?? 'no'} bytes came of the ${length} from ${at} on`,
+        reason: `${part?.length ?? 0} of ${length} bytes arrived, from offset ${at}`,
       })
     yield part
   }
@@ -150,6 +150,6 @@ async function upload(hdfs: WebHdfs, staging: Staging, name: string): Promise<vo
     throw failure('storage_failed', {
       action: 'upload',
       path: `${hdfs.root}/${name}`,
-      reason: `${there ?? 'no'} bytes are there of ${size ?? 'some'}`,
+      reason: `${there ?? 0} of ${size ?? 'some'} bytes arrived`,
     })
 }
