@@ -15,8 +15,7 @@ const LONGEST_ID = 10 * PIECE
 export async function readMessageIds(
   session: DuckSession,
   { files, inOrder }: CommittedFiles,
-  topicId: string,
-  ranges: OffsetRange[],
+  { topicId, ranges }: { topicId: string; ranges: OffsetRange[] },
   visit: VisitMessageId,
 ): Promise<void> {
   if (files.length === 0 || ranges.length === 0) return
