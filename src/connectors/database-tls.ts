@@ -41,7 +41,7 @@ export interface DatabaseTls {
  */
 export function tlsOf({ ssl, ca: own }: TlsConfig, address: string, secret: { ca?: string }): DatabaseTls {
   const ca = own ?? secret.ca
-  const mode = ssl ?? (ca !== undefined ? 'verify-full' : isLoopback(address) ? 'disable' : 'require')
+  const mode = ssl ?? usualMode(ca, address)
   const where = 'source_config'
   if (!TLS_MODES.includes(mode)) {
     throw failure('setting_missing', {
@@ -59,6 +59,11 @@ export function tlsOf({ ssl, ca: own }: TlsConfig, address: string, secret: { ca
     })
   }
   return { mode, ...(ca === undefined ? {} : { ca }) }
+}
+
+function usualMode(ca: string | undefined, address: string): TlsMode {
+  if (ca !== undefined) return 'verify-full'
+  return isLoopback(address) ? 'disable' : 'require'
 }
 
 const CERTIFICATE_CODES =

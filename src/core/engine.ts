@@ -83,12 +83,10 @@ export interface OffsetRange {
   until: number
 }
 
-/** Called for every message of the window: an object for each would be garbage by the million. */
-// oxlint-disable-next-line max-params
+/** Called for every message of the window; its id is the first `length` bytes. */
 export type VisitMessageId = (
   partition: number,
   bytes: Uint8Array,
-  start: number,
   length: number,
   contentHash: number,
 ) => void

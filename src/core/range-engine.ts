@@ -16,18 +16,14 @@ export interface Verdict {
   known: number[]
 }
 
-/**
- * A message without its content: 64 bits of the hash of its identity, 32 of its content's. Called for every
- * message of a range: an object for each would be garbage by the million.
- */
-// oxlint-disable-next-line max-params
-export type VisitHead = (
-  partition: number,
-  offset: number,
-  high: number,
-  low: number,
-  content: number,
-) => void
+/** A message without its content: 64 bits of the hash of its identity, 32 of its content's. */
+export interface MessageHead {
+  partition: number
+  offset: number
+  high: number
+  low: number
+  content: number
+}
 
 export interface DecodeRequest {
   ranges: OffsetRange[]
@@ -55,7 +51,7 @@ export interface RangeEngine {
    * Visits all messages of the ranges that have an identity and a value, in order of offset within each Kafka
    * partition.
    */
-  readHeads(ranges: OffsetRange[], visit: VisitHead): Promise<void>
+  readHeads(ranges: OffsetRange[], visit: (head: MessageHead) => void): Promise<void>
   /**
    * Decodes, checks and writes. Throws decoder_crashed when a task ended without a word: some message of the
    * ranges kills it. Other errors of tasks come out by their own names.

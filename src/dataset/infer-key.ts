@@ -93,13 +93,18 @@ const SINGLE = 5
 function rank(column: KeyCandidate): number {
   if (column.type === 'uuid') return 0
   if (NEVER_KEY.test(column.name)) return Infinity
-  const isNumber = column.type === 'integer' || column.type === 'long' || column.type === 'decimal'
   if (/(^|_)id$/.test(column.name) && column.name.length <= 3) return 1
   if (NAMED_ID.test(column.name) && (column.type !== 'decimal' || column.name.endsWith('id'))) return 2
-  if (isNumber && column.position === 0 && column.type !== 'decimal') return 3
-  if (isNumber) return NAMED_PART.test(column.name) ? SINGLE + 1 : Infinity
+  if (NUMBERS.includes(column.type)) return rankOfNumber(column)
   if ((column.values ?? []).some((value) => value.length > LONGEST)) return Infinity
   return column.type === 'string' ? 4 : 5
+}
+
+const NUMBERS: readonly string[] = ['integer', 'long', 'decimal']
+
+function rankOfNumber({ name, type, position }: KeyCandidate): number {
+  if (position === 0 && type !== 'decimal') return 3
+  return NAMED_PART.test(name) ? SINGLE + 1 : Infinity
 }
 
 function distinct(column: KeyCandidate): number {

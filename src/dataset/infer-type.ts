@@ -36,19 +36,29 @@ export function inferType(values: readonly string[], options: Partial<TypeOption
     writing === 'text' ? [...new Set(distinct.map(trimmed))].filter((text) => text !== '') : distinct
   if (texts.length === 0) return textDraft(distinct, values.length === 0 ? [] : ['all values are empty'])
   if (writing === 'boolean' && !isBarred('boolean')) return { type: 'boolean', settings: {}, notes: [] }
+  const number = writing === 'string' ? quotedNumbers(texts) : numberDraft(texts, writing, name, isBarred)
+  if (typeof number === 'string') return textDraft(distinct, [number])
   const notes: string[] = []
-  if (writing !== 'string') {
-    const temporal = writing === 'text' ? compactDate(texts, name, isBarred) : undefined
-    if (temporal !== undefined) return temporal
-    const number = inferNumber(texts, writing, name, isBarred)
-    if (typeof number === 'object') return number
-    if (number !== undefined) return textDraft(distinct, [number])
-  } else if (texts.every((text) => NUMBER_LIKE.test(text)))
-    return textDraft(distinct, ['numbers in quotes: kept as text'])
   return (
+    number ??
     wordDraft(texts, name, isBarred, notes) ??
     textDraft(distinct, [...notes, ...numbersAmong(values, distinct)])
   )
+}
+
+/** Why texts that are all numbers stay texts. */
+const quotedNumbers = (texts: string[]): string | undefined =>
+  texts.every((text) => NUMBER_LIKE.test(text)) ? 'numbers in quotes: kept as text' : undefined
+
+/** A draft of numbers, or of dates that are written as numbers; a text says why numbers stay texts. */
+function numberDraft(
+  texts: string[],
+  writing: Writing,
+  name: string,
+  isBarred: (type: ScalarType) => boolean,
+): TypeDraft | string | undefined {
+  const temporal = writing === 'text' ? compactDate(texts, name, isBarred) : undefined
+  return temporal ?? inferNumber(texts, writing, name, isBarred)
 }
 
 function compactDate(

@@ -122,13 +122,17 @@ function draftColumn(
   if (fields !== undefined) settings.fields = fields.map((one) => one.settings)
   const original = field.names.join(' / ')
   if (lost && original !== '') settings.description = original
-  const seen = field.lists?.rows.length ?? field.values.length
-  const counted =
-    seen > 0 && seen < records
-      ? [`seen in ${seen.toLocaleString('en-US')} of ${records.toLocaleString('en-US')} records`]
-      : []
-  const none = seen === 0 && records > 0 && field.notes.length === 0 ? ['no value in the sample'] : []
-  return { settings, type, field, fields, notes: [...type.notes, ...field.notes, ...none, ...counted] }
+  const notes = [...type.notes, ...field.notes, ...countNotes(field, records)]
+  return { settings, type, field, fields, notes }
+}
+
+/** Whether a column has a value in few or none of the records. */
+function countNotes({ lists, values, notes }: SampleField, records: number): string[] {
+  const seen = lists?.rows.length ?? values.length
+  if (seen >= records) return []
+  if (seen > 0)
+    return [`seen in ${seen.toLocaleString('en-US')} of ${records.toLocaleString('en-US')} records`]
+  return notes.length === 0 ? ['no value in the sample'] : []
 }
 
 function asText(field: SampleField): SampleField {

@@ -80,6 +80,17 @@ function fromStrftime(format: string): string | undefined {
   return known ? meant : undefined
 }
 
+/** Letter runs that mean the same wherever they stand. */
+const LETTERS: readonly [run: RegExp, meant: (run: string) => string][] = [
+  [/^(YYYY|uuuu|y|Y|u)$/, () => 'yyyy'],
+  [/^D{1,2}$/, (run) => run.toLowerCase()],
+  [/^L+$/, (run) => run.replaceAll('L', 'M')],
+  [/^(d{3,4}|E|EE)$/, (run) => (run.length === 4 ? 'EEEE' : 'EEE')],
+  [/^(z+|x+|O+|V+|ZZ+)$/, () => 'Z'],
+  [/^[Ap]$/, () => 'a'],
+  [/^T$/, () => "'T'"],
+]
+
 /** Letter runs read in order, with what came before them in mind: MM behind an hour is minutes. */
 function fromLetters(format: string, type: 'date' | 'timestamp'): string {
   const tokens = format.match(/'(?:[^']|'')*'|([A-Za-z])\1*|[^A-Za-z']+|'/g) ?? []
@@ -89,10 +100,8 @@ function fromLetters(format: string, type: 'date' | 'timestamp'): string {
   let [hour, minutes, seconds] = [false, false, false]
   return tokens
     .map((token) => {
-      if (/^(YYYY|uuuu|y|Y|u)$/.test(token)) return 'yyyy'
-      if (/^D{1,2}$/.test(token)) return token.toLowerCase()
-      if (/^L+$/.test(token)) return token.replaceAll('L', 'M')
-      if (/^(d{3,4}|E|EE)$/.test(token)) return token.length === 4 ? 'EEEE' : 'EEE'
+      const same = LETTERS.find(([run]) => run.test(token))
+      if (same !== undefined) return same[1](token)
       if (/^[HhkK]{1,2}$/.test(token)) {
         hour = true
         return hasHalf ? token.toLowerCase().replaceAll('k', 'h') : token.toUpperCase().replaceAll('K', 'H')
@@ -108,9 +117,7 @@ function fromLetters(format: string, type: 'date' | 'timestamp'): string {
         seconds = true
         return token.toLowerCase()
       }
-      if (/^(z+|x+|O+|V+|ZZ+)$/.test(token)) return 'Z'
-      if (/^[Ap]$/.test(token)) return 'a'
-      return token === 'T' ? "'T'" : token
+      return token
     })
     .join('')
 }

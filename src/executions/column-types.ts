@@ -90,9 +90,14 @@ export function columnType(written: string): ColumnType | string {
   const item = DECIMALS.includes(word) ? decimalType(first, second) : plainType(word, first)
   if (typeof item === 'string' || brackets === '') return item
   if (brackets !== '[]') return 'a list of values; VARCHAR holds lists of lists as their JSON text'
-  if (item.narrow !== undefined || item.maxLength !== undefined)
-    return `a list of ${item.narrow?.name === 'real' ? 'DOUBLE' : item.narrow === undefined ? 'VARCHAR' : 'INTEGER'}`
+  if (item.narrow !== undefined || item.maxLength !== undefined) return `a list of ${widened(item)}`
   return { ...item, array: true, duckType: `${item.duckType}[]` }
+}
+
+/** What holds the values of a narrow number or of a text with a length. */
+function widened({ narrow }: ColumnType): string {
+  if (narrow === undefined) return 'VARCHAR'
+  return narrow.name === 'real' ? 'DOUBLE' : 'INTEGER'
 }
 
 function decimalType(first: string | undefined, second = '0'): ColumnType | string {

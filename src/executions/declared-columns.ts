@@ -104,14 +104,9 @@ function fileColumn(written: Written, format: string, position: number | undefin
       `a type for column ${name} that a field of CSV can hold, not the list ${written.type}`,
       '"type": "VARCHAR"',
     )
-  const path =
-    format === 'csv'
-      ? position === undefined
-        ? written.name
-        : String(position)
-      : jsonPathText([written.name])
+  const field = String(position ?? written.name)
   const raw: RawColumn = {
-    path,
+    path: format === 'csv' ? field : jsonPathText([written.name]),
     ...written,
     type: type.type,
     array: type.array,

@@ -6,7 +6,7 @@
 import { LIMITS } from '../core/limits.ts'
 import { appendBytes, type Slab } from '../core/slab.ts'
 import { createConverter, encodingNamed, type Converter } from './charset.ts'
-import { createEncodingFinder, type Encoding, type TextFormat } from './encoding.ts'
+import { createEncodingFinder, type TextFormat } from './encoding.ts'
 import { HEAD_BYTES, foreignKind, isHtml, packingOf } from './signature.ts'
 import { unpackChunks, unpackWhole, type Unpacking } from './unpack.ts'
 
@@ -181,6 +181,19 @@ async function withHead(source: AsyncIterable<Buffer>): Promise<Opened> {
   return { head, chunks: all(), close }
 }
 
+/** How a document that begins so becomes UTF-8: undefined when it is; or why it cannot. */
+function conversionOf(
+  head: Buffer,
+  settings: DocumentSettings,
+): { converter: Converter | undefined; mark: number } | ReadFault {
+  const foreign = foreignFault(head, settings)
+  if (foreign !== undefined) return foreign
+  const { label, mark } = createEncodingFinder(settings.format, settings.encoding)(head, 0, head.length)
+  const converter = converterOf(label === '' ? 'utf-8' : label, mark)
+  if (converter !== undefined && 'reason' in converter) return { rule: 'malformed', ...converter }
+  return { converter, mark }
+}
+
 type StreamState = { fault: ReadFault | undefined; isConverted: boolean }
 
 async function* convertChunks(
@@ -188,19 +201,14 @@ async function* convertChunks(
   settings: DocumentSettings,
   state: StreamState,
 ): AsyncGenerator<Buffer> {
-  state.fault = foreignFault(head, settings)
-  const { label, mark }: Encoding = createEncodingFinder(settings.format, settings.encoding)(
-    head,
-    0,
-    head.length,
-  )
-  const converter = converterOf(label === '' ? 'utf-8' : label, mark)
-  if (state.fault === undefined && converter !== undefined && 'reason' in converter)
-    state.fault = { rule: 'malformed', ...converter }
-  if (state.fault !== undefined || (converter !== undefined && 'reason' in converter)) {
+  const conversion = conversionOf(head, settings)
+  if ('rule' in conversion) {
+    state.fault = conversion
     await close()
     return
   }
+  const { converter, mark } = conversion
+  state.fault = undefined
   state.isConverted ||= converter !== undefined || mark > 0
   let isEmpty = true
   let skip = mark
@@ -214,10 +222,12 @@ async function* convertChunks(
     const text = piece(chunk.subarray(skip), false)
     skip = 0
     if (text === undefined) return
-    if (text.length > 0) isEmpty = false
-    if (text.length > 0) yield text
+    if (text.length === 0) continue
+    isEmpty = false
+    yield text
   }
   const last = piece(Buffer.alloc(0), true)
-  if (last !== undefined && last.length > 0) yield last
-  if (last !== undefined && isEmpty && last.length === 0 && !settings.mayBeEmpty) state.fault = EMPTY
+  if (last === undefined) return
+  if (last.length > 0) yield last
+  else if (isEmpty && !settings.mayBeEmpty) state.fault = EMPTY
 }

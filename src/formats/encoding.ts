@@ -35,10 +35,9 @@ export function createEncodingFinder(
     return found
   }
   return (b, start, end) => {
+    const marked = markedEncoding(b, start, end)
+    if (marked !== undefined) return marked
     const [c0, c1] = [b[start], b[start + 1]]
-    if (c0 === 0xef && behindMark(b, start) > start) return say('', 3)
-    if (end - start > 1 && c0 === 0xff && c1 === 0xfe) return say('utf-16le', 2)
-    if (end - start > 1 && c0 === 0xfe && c1 === 0xff) return say('utf-16be', 2)
     if (declared !== '') return say(declared, 0)
     if (c0 === 0 || c1 === 0 || format === 'csv') {
       const label = zerosOf(b, start, end, format)
@@ -46,6 +45,19 @@ export function createEncodingFinder(
     }
     return say(format === 'xml' && c0 === 0x3c && c1 === 0x3f ? declaredInXml(b, start, end, memory) : '', 0)
   }
+}
+
+const UTF_8: Encoding = { label: '', mark: 3 }
+const UTF_16LE: Encoding = { label: 'utf-16le', mark: 2 }
+const UTF_16BE: Encoding = { label: 'utf-16be', mark: 2 }
+
+/** What a byte order mark says. */
+function markedEncoding(b: Buffer, start: number, end: number): Encoding | undefined {
+  const [c0, c1] = [b[start], b[start + 1]]
+  if (c0 === 0xef && behindMark(b, start) > start) return UTF_8
+  if (end - start < 2) return undefined
+  if (c0 === 0xff && c1 === 0xfe) return UTF_16LE
+  return c0 === 0xfe && c1 === 0xff ? UTF_16BE : undefined
 }
 
 /** How much of a document is searched for the zeros of UTF-16. */

@@ -40,94 +40,119 @@ export interface LogReader {
  */
 const LOAD_ATTEMPTS = 5
 
-export function createLogReader(store: ObjectStore): LogReader {
-  const snapshot = emptySnapshot()
-  const sinceCheckpoint = { entries: 0, bytes: 0 }
-  const committed = new Map<string, number>()
+/** What was read of a log so far. */
+interface ReadLog {
+  store: ObjectStore
+  snapshot: Snapshot
+  committed: Map<string, number>
+  sinceCheckpoint: LogGrowth
   /**
    * Digest of the entry that was read last; undefined when the state comes from a checkpoint whose entry is
    * not there.
    */
-  let newest: string | undefined
-  let base: Checkpoint | undefined
-  let pointed: number | undefined
+  newest: string | undefined
+  /** The checkpoint that the state comes from. */
+  base: Checkpoint | undefined
+  pointed: number | undefined
+}
 
-  const apply = (bytes: Buffer): void => {
-    const version = snapshot.version + 1
-    const actions = readEntry(bytes, store.root, version)
-    checkPaths(actions, store.root)
-    applyActions(snapshot, actions)
-    // A writer may raise the protocol of a table that has been open for weeks.
-    checkProtocol(snapshot.protocol, store.root)
-    snapshot.version = version
-    newest = digest(bytes)
-    if (snapshot.lastCommit?.txnId !== undefined) remember(committed, snapshot.lastCommit.txnId, version)
-    sinceCheckpoint.entries += 1
-    sinceCheckpoint.bytes += bytes.length
+export function createLogReader(store: ObjectStore): LogReader {
+  const log: ReadLog = {
+    store,
+    snapshot: emptySnapshot(),
+    committed: new Map(),
+    sinceCheckpoint: { entries: 0, bytes: 0 },
+    newest: undefined,
+    base: undefined,
+    pointed: undefined,
   }
-
-  const follow = async (until = Infinity): Promise<void> => {
-    while (snapshot.version < until) {
-      const bytes = await store.read(entryName(snapshot.version + 1))
-      if (bytes === undefined) return
-      apply(bytes)
-    }
-  }
-
-  const start = async (checkpoint: Checkpoint | undefined): Promise<boolean> => {
-    Object.assign(snapshot, emptySnapshot())
-    Object.assign(sinceCheckpoint, { entries: 0, bytes: 0 })
-    newest = undefined
-    base = checkpoint
-    if (checkpoint === undefined) return true
-    const actions = await readCheckpoint(store, checkpoint)
-    if (actions === undefined) return false
-    checkPaths(actions, store.root)
-    applyActions(snapshot, actions)
-    checkProtocol(snapshot.protocol, store.root)
-    snapshot.version = checkpoint.version
-    snapshot.unreadTombstones = checkpoint
-    const entry = await store.read(entryName(checkpoint.version))
-    newest = entry === undefined ? undefined : digest(entry)
-    return true
-  }
-
+  const { snapshot, committed, sinceCheckpoint } = log
   return {
     snapshot,
     committed,
     sinceCheckpoint,
     get pointed() {
-      return pointed
+      return log.pointed
     },
-    async load(until = Infinity) {
-      for (let attempt = 1; ; attempt += 1) {
-        const { checkpoint, names } = await newestCheckpoint(store, until)
-        const isRead = await start(checkpoint)
-        if (isRead) await follow(until)
-        if (isRead && until !== Infinity) return
-        const gap = isRead ? gapAfter(store, names, snapshot.version) : undefined
-        if (isRead && gap === undefined) return
-        if (attempt === LOAD_ATTEMPTS)
-          throw gap ?? corrupt(store, checkpoint?.version ?? 0, 'its checkpoint is gone')
-      }
-    },
-    async refresh() {
-      const before = snapshot.version
-      // At once, since on a remote store each costs a journey.
-      const [version, there, next] = await Promise.all([
-        pointedVersion(store),
-        store.read(entryName(before)),
-        store.read(entryName(before + 1)),
-      ])
-      pointed = version
-      const isThere =
-        there === undefined ? newest === undefined && (await isAt(store, base)) : digest(there) === newest
-      if (!isThere) throw await overtakenAt(store, snapshot)
-      if (next !== undefined) apply(next)
-      if (next !== undefined || isAhead(version, snapshot)) await follow()
-      if (isAhead(version, snapshot)) throw await overtakenAt(store, snapshot)
-    },
+    load: (until) => load(log, until),
+    refresh: () => refresh(log),
   }
+}
+
+async function load(log: ReadLog, until = Infinity): Promise<void> {
+  const { store, snapshot } = log
+  for (let attempt = 1; ; attempt += 1) {
+    const { checkpoint, names } = await newestCheckpoint(store, until)
+    const isRead = await start(log, checkpoint)
+    if (isRead) await follow(log, until)
+    if (isRead && until !== Infinity) return
+    const gap = isRead ? gapAfter(store, names, snapshot.version) : undefined
+    if (isRead && gap === undefined) return
+    if (attempt === LOAD_ATTEMPTS)
+      throw gap ?? corrupt(store, checkpoint?.version ?? 0, 'its checkpoint is gone')
+  }
+}
+
+async function refresh(log: ReadLog): Promise<void> {
+  const { store, snapshot } = log
+  const before = snapshot.version
+  // At once, since on a remote store each costs a journey.
+  const [version, there, next] = await Promise.all([
+    pointedVersion(store),
+    store.read(entryName(before)),
+    store.read(entryName(before + 1)),
+  ])
+  log.pointed = version
+  const { newest, base } = log
+  const isThere =
+    there === undefined ? newest === undefined && (await isAt(store, base)) : digest(there) === newest
+  if (!isThere) throw await overtakenAt(store, snapshot)
+  if (next !== undefined) apply(log, next)
+  if (next !== undefined || isAhead(version, snapshot)) await follow(log)
+  if (isAhead(version, snapshot)) throw await overtakenAt(store, snapshot)
+}
+
+/** Begins anew, with the state of a checkpoint; false when it is gone. */
+async function start(log: ReadLog, checkpoint: Checkpoint | undefined): Promise<boolean> {
+  const { store, snapshot, sinceCheckpoint } = log
+  Object.assign(snapshot, emptySnapshot())
+  Object.assign(sinceCheckpoint, { entries: 0, bytes: 0 })
+  log.newest = undefined
+  log.base = checkpoint
+  if (checkpoint === undefined) return true
+  const actions = await readCheckpoint(store, checkpoint)
+  if (actions === undefined) return false
+  checkPaths(actions, store.root)
+  applyActions(snapshot, actions)
+  checkProtocol(snapshot.protocol, store.root)
+  snapshot.version = checkpoint.version
+  snapshot.unreadTombstones = checkpoint
+  const entry = await store.read(entryName(checkpoint.version))
+  log.newest = entry === undefined ? undefined : digest(entry)
+  return true
+}
+
+async function follow(log: ReadLog, until = Infinity): Promise<void> {
+  while (log.snapshot.version < until) {
+    const bytes = await log.store.read(entryName(log.snapshot.version + 1))
+    if (bytes === undefined) return
+    apply(log, bytes)
+  }
+}
+
+function apply(log: ReadLog, bytes: Buffer): void {
+  const { store, snapshot, committed, sinceCheckpoint } = log
+  const version = snapshot.version + 1
+  const actions = readEntry(bytes, store.root, version)
+  checkPaths(actions, store.root)
+  applyActions(snapshot, actions)
+  // A writer may raise the protocol of a table that has been open for weeks.
+  checkProtocol(snapshot.protocol, store.root)
+  snapshot.version = version
+  log.newest = digest(bytes)
+  if (snapshot.lastCommit?.txnId !== undefined) remember(committed, snapshot.lastCommit.txnId, version)
+  sinceCheckpoint.entries += 1
+  sinceCheckpoint.bytes += bytes.length
 }
 
 /** Whether the pointer names a state beyond what was read: its entries were there when it was written. */

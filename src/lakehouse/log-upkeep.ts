@@ -37,8 +37,7 @@ export interface LogGrowth {
  */
 export async function tidyLog(
   store: ObjectStore,
-  snapshot: Snapshot,
-  since: LogGrowth,
+  { snapshot, sinceCheckpoint: since }: { snapshot: Snapshot; sinceCheckpoint: LogGrowth },
   usedThrough: () => Promise<number>,
   nowMs: number,
 ): Promise<void> {

@@ -47,12 +47,17 @@ export async function openTable(store: ObjectStore, options: TableOptions = {}):
   return reader.snapshot.version < 0 ? undefined : tableOver(store, reader, options)
 }
 
+/** What a table is created with. */
+export interface NewTable {
+  schema: TableSchema
+  configuration: Record<string, string>
+  nowMs: number
+}
+
 /** Opens the table, or creates it when there is none. Two creators at once: one wins, both get the table. */
 export async function openOrCreateTable(
   store: ObjectStore,
-  schema: TableSchema,
-  configuration: Record<string, string>,
-  nowMs: number,
+  { schema, configuration, nowMs }: NewTable,
   options: TableOptions = {},
 ): Promise<Table> {
   const known = await openTable(store, options)
@@ -132,13 +137,7 @@ function tableOver(store: ObjectStore, reader: LogReader, options: TableOptions)
         if (!created) continue
         await proveContinues(store, reader, version, named)
         failpoint('commit.done')
-        await tidyLog(
-          store,
-          snapshot,
-          reader.sinceCheckpoint,
-          options.usedThrough ?? (async () => Infinity),
-          nowMs,
-        )
+        await tidyLog(store, reader, options.usedThrough ?? (async () => Infinity), nowMs)
         return version
       }
       throw failure('commit_conflict', {

@@ -107,12 +107,11 @@ export async function openProcessed(
   raw: Table,
 ): Promise<{ table: Table; columns: TableColumn[] }> {
   const wanted = processedSchema(dataset, effectiveColumns(dataset, columnsOf(raw.snapshot.metadata)))
-  const table = await openOrCreateTable(
-    await openStore(path),
-    wanted,
-    { 'headrace.dataset': dataset.name, 'headrace.zone': 'processed' },
-    Date.now(),
-  )
+  const table = await openOrCreateTable(await openStore(path), {
+    schema: wanted,
+    configuration: { 'headrace.dataset': dataset.name, 'headrace.zone': 'processed' },
+    nowMs: Date.now(),
+  })
   await addTableColumns(table, (existing) => schemaChange(dataset, existing, wanted, path), Date.now())
   return { table, columns: columnsOf(table.snapshot.metadata) }
 }

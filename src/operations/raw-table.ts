@@ -22,9 +22,11 @@ export async function openRaw(
   const store = await openStore(path)
   const table = await openOrCreateTable(
     store,
-    rawSchema(dataset.columns),
-    { 'headrace.dataset': dataset.name, 'headrace.zone': 'raw' },
-    nowMs,
+    {
+      schema: rawSchema(dataset.columns),
+      configuration: { 'headrace.dataset': dataset.name, 'headrace.zone': 'raw' },
+      nowMs,
+    },
     {
       usedThrough: async () =>
         processedPath === undefined ? -1 : (await consumerPositions(dataset, processedPath)).used,

@@ -187,12 +187,11 @@ async function createArchive(dataset: string, raw: Table, path: string): Promise
     columns: columnsOf(raw.snapshot.metadata),
     partitionColumns: rawSchema([]).partitionColumns,
   }
-  return openOrCreateTable(
-    await openStore(path),
+  return openOrCreateTable(await openStore(path), {
     schema,
-    { 'headrace.dataset': dataset, 'headrace.zone': 'archive' },
-    Date.now(),
-  )
+    configuration: { 'headrace.dataset': dataset, 'headrace.zone': 'archive' },
+    nowMs: Date.now(),
+  })
 }
 
 /** RAW may have got columns since the archive was made. */

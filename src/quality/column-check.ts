@@ -31,16 +31,14 @@ export function compileColumn(column: Column, members: MemberNames = 'path'): Co
   const { trim } = column.clean
   const readers = temporalReaders(column)
   const missing = column.required ? 'schema.missing' : undefined
-  // An array's items are cleaned and limited one by one; its own text is JSON, which cleaning would change.
-  const array = column.array
-    ? compileArray(column, members, (item) => compileColumn(item, members))
-    : undefined
   const emptyIsNull = column.clean.nulls.includes('')
-  const nullWords = new Set(array === undefined ? column.clean.nulls.filter((word) => word !== '') : [])
-  const rewrites = array === undefined && (column.clean.collapse || column.clean.case !== 'keep')
-  const typed = array === undefined ? compileType(column, values, readers) : undefined
-  const limits = array === undefined ? compileLimits(column) : undefined
+  // An array's items are cleaned and limited one by one; its own text is JSON, which cleaning would change.
+  const nullWords = new Set(column.array ? [] : column.clean.nulls.filter((word) => word !== ''))
+  const rewrites = !column.array && (column.clean.collapse || column.clean.case !== 'keep')
   let fault: ItemFault | undefined
+  const store = column.array
+    ? arrayStore(column, values, members, (found) => void (fault = found))
+    : singleStore(column, values, readers)
   const check: ColumnCheck['check'] = (text, row, start, length) => {
     if (trim && length > 0) {
       const b = text.bytes
@@ -55,16 +53,9 @@ export function compileColumn(column: Column, members: MemberNames = 'path'): Co
     if (length < 0 || (length === 0 && emptyIsNull)) return missing
     if (rewrites) ({ start, length } = rewrite(column, text, start, length))
     if (nullWords.size > 0 && nullWords.has(read(text, start, length))) return missing
-    if (array !== undefined) {
-      const checked = array(text, start, length)
-      if (typeof checked !== 'string') return (fault = checked).rule
-      setSpan(values, row, text.append(checked))
-    } else {
-      const broken = typed?.(text, row, start, length) ?? limits?.(text, start, length)
-      if (broken !== undefined) return broken
-    }
-    values.valid[row] = 1
-    return undefined
+    const broken = store(text, row, start, length)
+    if (broken === undefined) values.valid[row] = 1
+    return broken
   }
   const each: ColumnCheck['checkAll'] = ({ text, cells, index, width, rows, skip }, onBroken) => {
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
@@ -74,7 +65,7 @@ export function compileColumn(column: Column, members: MemberNames = 'path'): Co
     }
   }
   const isPlain =
-    array === undefined &&
+    !column.array &&
     !rewrites &&
     nullWords.size === 0 &&
     column.pattern === undefined &&
@@ -108,6 +99,31 @@ function temporalReaders({ type, format, timezone, fields }: Column): TemporalRe
   return type === 'timestamp' ? { timestamp: timestampReader(format, timezone) } : {}
 }
 
+function arrayStore(
+  column: Column,
+  values: ColumnValues,
+  members: MemberNames,
+  onFault: (fault: ItemFault) => void,
+): Typed {
+  const array = compileArray(column, members, (item) => compileColumn(item, members))
+  return (text, row, start, length) => {
+    const checked = array(text, start, length)
+    if (typeof checked === 'string') {
+      setSpan(values, row, text.append(checked))
+      return undefined
+    }
+    onFault(checked)
+    return checked.rule
+  }
+}
+
+function singleStore(column: Column, values: ColumnValues, readers: TemporalReaders): Typed {
+  const typed = compileType(column, values, readers)
+  const limits = compileLimits(column)
+  if (limits === undefined) return typed
+  return (text, row, start, length) => typed(text, row, start, length) ?? limits(text, start, length)
+}
+
 function setSpan(values: ColumnValues, row: number, span: { start: number; length: number }): void {
   values.spans[row * 2] = span.start
   values.spans[row * 2 + 1] = span.length
@@ -132,7 +148,7 @@ function compileType(column: Column, values: ColumnValues, readers: TemporalRead
       }
     case 'long':
       return (t, row, start, length) =>
-        longInto(t.bytes, start, length, values.words, row) ? undefined : broken
+        longInto(t.bytes, start, length, { words: values.words, row }) ? undefined : broken
     case 'double':
       return (t, row, start, length) =>
         Number.isNaN((values.double[row] = doubleOf(t.bytes, start, length))) ? broken : undefined
@@ -152,7 +168,7 @@ function compileType(column: Column, values: ColumnValues, readers: TemporalRead
       }
     case 'timestamp':
       return (t, row, start, length) =>
-        timestamp?.(t.bytes, start, length, values.words, row) === true ? undefined : broken
+        timestamp?.(t.bytes, start, length, { words: values.words, row }) === true ? undefined : broken
   }
 }
 
@@ -171,7 +187,8 @@ function uuid(values: ColumnValues, broken: string): Typed {
  */
 function decimal({ precision, scale }: Column, values: ColumnValues, broken: string): Typed {
   return (t, row, start, length) => {
-    const kind = decimalInto(t.bytes, start, length, precision - scale, scale, values.spans, row)
+    const cell = { whole: precision - scale, scale, spans: values.spans, row }
+    const kind = decimalInto(t.bytes, start, length, cell)
     if (kind === NO_DECIMAL) return broken
     if (kind === NEEDS_TEXT) setSpan(values, row, t.append(decimalText(t.bytes, start, length)))
     return undefined

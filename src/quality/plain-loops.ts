@@ -112,10 +112,12 @@ function plainLongs(values: ColumnValues, check: Check): Loop {
   return ({ text, cells, index, width, rows, skip }, onBroken) => {
     const b = text.bytes
     const { words, valid } = values
+    const target = { words, row: 0 }
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
       if (skip[row] !== 0) continue
       const length = cells[cell + 1]
-      if (length > 0 && longInto(b, cells[cell], length, words, row)) {
+      target.row = row
+      if (length > 0 && longInto(b, cells[cell], length, target)) {
         valid[row] = 1
         continue
       }
@@ -149,10 +151,12 @@ function plainDecimals({ precision, scale }: Column, values: ColumnValues, check
   return ({ text, cells, index, width, rows, skip }, onBroken) => {
     const b = text.bytes
     const { spans, valid } = values
+    const target = { whole, scale, spans, row: 0 }
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
       if (skip[row] !== 0) continue
       const length = cells[cell + 1]
-      if (length > 0 && decimalInto(b, cells[cell], length, whole, scale, spans, row) === SPAN_OF_TEXT) {
+      target.row = row
+      if (length > 0 && decimalInto(b, cells[cell], length, target) === SPAN_OF_TEXT) {
         valid[row] = 1
         continue
       }
@@ -203,10 +207,12 @@ function plainTimestamps(reader: TimestampReader, values: ColumnValues, check: C
   return ({ text, cells, index, width, rows, skip }, onBroken) => {
     const b = text.bytes
     const { words, valid } = values
+    const target = { words, row: 0 }
     for (let row = 0, cell = index * 2; row < rows; row += 1, cell += width * 2) {
       if (skip[row] !== 0) continue
       const length = cells[cell + 1]
-      if (length > 0 && reader(b, cells[cell], length, words, row)) {
+      target.row = row
+      if (length > 0 && reader(b, cells[cell], length, target)) {
         valid[row] = 1
         continue
       }

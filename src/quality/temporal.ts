@@ -8,19 +8,13 @@ import { DAY_SECONDS, END_SECOND, FIRST_SECOND, daysOf, weekdayOf } from '../cor
 import { failure } from '../core/errors.ts'
 import { openZone, type Zone } from '../core/zones.ts'
 import { EPOCH_PLACES, parseTemporalFormat, type TemporalStep } from '../dataset/temporal-format.ts'
-import { asciiText, isWord, wordsInto } from './values.ts'
+import { asciiText, digitsEnd, isWord, negate, wordsInto, type WordCell } from './values.ts'
 
 /**
- * Reads the text in [start, start + length) and writes microseconds since 1970 to words of `row`; false when
- * it is none.
+ * Reads the text in [start, start + length) and writes microseconds since 1970 to the cell; false when it is
+ * none.
  */
-export type TimestampReader = (
-  b: Uint8Array,
-  start: number,
-  length: number,
-  words: Int32Array,
-  row: number,
-) => boolean
+export type TimestampReader = (b: Uint8Array, start: number, length: number, cell: WordCell) => boolean
 
 /** Days since 1970-01-01 of the text in [start, start + length), or NaN. */
 export type DateReader = (b: Uint8Array, start: number, length: number) => number
@@ -30,25 +24,25 @@ const [CAPITAL_T, CAPITAL_Z] = [0x54, 0x5a]
 
 export function dateReader(format: string): DateReader {
   if (format === 'iso') return isoDate
-  const { readers, fields } = compileSteps(format, 'date')
-  return (b, start, length) => (readSteps(readers, fields, b, start, start + length) ? dayOf(fields) : NaN)
+  const steps = compileSteps(format, 'date')
+  return (b, start, length) => (readSteps(steps, b, start, start + length) ? dayOf(steps.fields) : NaN)
 }
 
 /** `timezone` is what a text without an offset means; empty: such texts are refused. */
 export function timestampReader(format: string, timezone: string): TimestampReader {
   if (Object.hasOwn(EPOCH_PLACES, format)) return epochReader(EPOCH_PLACES[format])
   const zone = timezone === '' ? undefined : openZone(timezone)
-  if (format === 'iso')
-    return (b, start, length, words, row) => isoTimestamp(b, start, length, zone, words, row)
-  const { readers, fields } = compileSteps(format, 'timestamp')
-  return (b, start, length, words, row) => {
-    if (!readSteps(readers, fields, b, start, start + length)) return false
+  if (format === 'iso') return isoTimestamp(zone)
+  const steps = compileSteps(format, 'timestamp')
+  const { fields } = steps
+  return (b, start, length, cell) => {
+    if (!readSteps(steps, b, start, start + length)) return false
     const days = dayOf(fields)
     if (Number.isNaN(days) || fields.minute > 59 || fields.second > 59) return false
     const hour = hourOf(fields)
     if (hour < 0 || hour > 23) return false
     const local = days * DAY_SECONDS + hour * 3600 + fields.minute * 60 + fields.second
-    return instantInto(local, fields.year, fields.micros, fields.offset, zone, words, row)
+    return microsInto(utcOf(local, fields.year, fields.offset, zone), fields.micros, cell)
   }
 }
 
@@ -69,50 +63,44 @@ export function isoDate(b: Uint8Array, start: number, length: number): number {
  * `yyyy-MM-dd`, then `T` or a blank, `HH:mm`, `:ss`, a fraction, an offset: each part only behind the one
  * before.
  */
-export function isoTimestamp(
-  b: Uint8Array,
-  start: number,
-  length: number,
-  zone: Zone | undefined,
-  words: Int32Array,
-  row: number,
-): boolean {
-  const days = isoDate(b, start, length < 10 ? length : 10)
-  if (Number.isNaN(days)) return false
-  let local = days * DAY_SECONDS
-  const end = start + length
-  let at = start + 10
-  let micros = 0
-  if (at < end) {
-    if (end - at < 6 || (b[at] !== CAPITAL_T && b[at] !== BLANK) || b[at + 3] !== COLON) return false
-    const hour = two(b, at + 1)
-    const minute = two(b, at + 4)
-    if (hour < 0 || hour > 23 || minute < 0 || minute > 59) return false
-    local += hour * 3600 + minute * 60
-    at += 6
-    if (end - at >= 3 && b[at] === COLON) {
-      const second = two(b, at + 1)
-      if (second < 0 || second > 59) return false
-      local += second
-      at += 3
-      if (at < end && (b[at] === POINT || b[at] === COMMA)) {
-        const from = at + 1
-        at = digitsEnd(b, from, end, 9)
-        if (at === from) return false
-        micros = microsOf(b, from, at)
-      }
-    }
+function isoTimestamp(zone: Zone | undefined): TimestampReader {
+  return (b, start, length, cell) => {
+    const days = isoDate(b, start, length < 10 ? length : 10)
+    const end = start + length
+    if (Number.isNaN(days) || !readClock(b, start + 10, end)) return false
+    const offset = clock.end === end ? NaN : offsetOf(b, clock.end, end)
+    if (offset === REFUSED) return false
+    const year = two(b, start) * 100 + two(b, start + 2)
+    return microsInto(utcOf(days * DAY_SECONDS + clock.seconds, year, offset, zone), clock.micros, cell)
   }
-  const offset = at === end ? NaN : offsetOf(b, at, end)
-  if (offset === REFUSED) return false
-  return instantInto(local, two(b, start) * 100 + two(b, start + 2), micros, offset, zone, words, row)
 }
 
-function digitsEnd(b: Uint8Array, from: number, end: number, most: number): number {
-  const limit = Math.min(end, from + most)
-  let at = from
-  while (at < limit && b[at] >= 48 && b[at] <= 57) at += 1
-  return at
+/** The time of day that was read last, and where it ends. One thread, and no object per value. */
+const clock = { seconds: 0, micros: 0, end: 0 }
+
+/** Reads what stands behind an ISO date, up to an offset; nothing is midnight. */
+function readClock(b: Uint8Array, from: number, end: number): boolean {
+  clock.seconds = clock.micros = 0
+  clock.end = from
+  if (from >= end) return true
+  if (end - from < 6 || (b[from] !== CAPITAL_T && b[from] !== BLANK) || b[from + 3] !== COLON) return false
+  const hour = two(b, from + 1)
+  const minute = two(b, from + 4)
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59) return false
+  clock.seconds = hour * 3600 + minute * 60
+  clock.end = from + 6
+  return end - from < 9 || b[from + 6] !== COLON || readSeconds(b, from + 7, end)
+}
+
+function readSeconds(b: Uint8Array, from: number, end: number): boolean {
+  const second = two(b, from)
+  if (second < 0 || second > 59) return false
+  clock.seconds += second
+  clock.end = from + 2
+  if (from + 2 >= end || (b[from + 2] !== POINT && b[from + 2] !== COMMA)) return true
+  clock.end = digitsEnd(b, from + 3, Math.min(end, from + 12))
+  clock.micros = microsOf(b, from + 3, clock.end)
+  return clock.end > from + 3
 }
 
 /** Microseconds of the digits of a fraction; those beyond the sixth are cut. */
@@ -143,31 +131,26 @@ function offsetOf(b: Uint8Array, at: number, end: number): number {
 }
 
 /**
- * From local time to an instant, into words. `offset` is NaN where the text has none: then the zone says it.
+ * From local time to an instant, in seconds. `offset` is NaN where the text has none: then the zone says it;
+ * NaN where there is no zone either.
  */
-function instantInto(
-  local: number,
-  year: number,
-  micros: number,
-  offset: number,
-  zone: Zone | undefined,
-  words: Int32Array,
-  row: number,
-): boolean {
-  let seconds = local - offset
-  if (Number.isNaN(offset)) {
-    if (zone === undefined) return false
-    seconds = local - zone.offsetAt(local, year)
-  }
-  return microsInto(seconds, micros, words, row)
+function utcOf(local: number, year: number, offset: number, zone: Zone | undefined): number {
+  if (!Number.isNaN(offset)) return local - offset
+  return zone === undefined ? NaN : local - zone.offsetAt(local, year)
 }
 
-function microsInto(seconds: number, micros: number, words: Int32Array, row: number): boolean {
-  if (seconds < FIRST_SECOND || seconds >= END_SECOND) return false
-  if (seconds >= 0) return wordsInto(seconds, 1e6, micros, false, words, row)
-  if (micros === 0) return wordsInto(-seconds, 1e6, 0, true, words, row)
-  return wordsInto(-seconds - 1, 1e6, 1e6 - micros, true, words, row)
+function microsInto(seconds: number, micros: number, cell: WordCell): boolean {
+  if (!(seconds >= FIRST_SECOND && seconds < END_SECOND)) return false
+  if (seconds < 0) return beforeEpochInto(-seconds, micros, cell)
+  wordsInto(seconds, 1e6, micros, cell)
+  return true
 }
+
+/** `micros` behind a second that lies `seconds` before 1970. */
+const beforeEpochInto = (seconds: number, micros: number, cell: WordCell): boolean =>
+  micros === 0
+    ? negate(cell, wordsInto(seconds, 1e6, 0, cell))
+    : negate(cell, wordsInto(seconds - 1, 1e6, 1e6 - micros, cell))
 
 /**
  * A sign, digits, and 1 to 9 digits behind a point; `places` is how far the unit's point stands behind the
@@ -175,17 +158,15 @@ function microsInto(seconds: number, micros: number, words: Int32Array, row: num
  */
 function epochReader(places: number): TimestampReader {
   const shape = /^([+-]?)0*(\d{1,25})(?:\.(\d{1,9}))?$/
-  return (b, start, length, words, row) => {
+  return (b, start, length, cell) => {
     const match = shape.exec(asciiText(b, start, length))
     if (match === null) return false
     const whole = match[2].padStart(places + 1, '0')
     const cut = whole.length - places
     const seconds = Number(whole.slice(0, cut))
     const micros = Number((whole.slice(cut) + (match[3] ?? '')).padEnd(6, '0').slice(0, 6))
-    if (match[1] !== '-') return microsInto(seconds, micros, words, row)
-    return micros === 0
-      ? microsInto(0 - seconds, 0, words, row)
-      : microsInto(-seconds - 1, 1e6 - micros, words, row)
+    if (match[1] !== '-') return microsInto(seconds, micros, cell)
+    return micros === 0 ? microsInto(0 - seconds, 0, cell) : microsInto(-seconds - 1, 1e6 - micros, cell)
   }
 }
 
@@ -208,7 +189,13 @@ interface Fields {
 /** Reads one step at a place; returns where it ends, or -1. */
 type StepReader = (fields: Fields, b: Uint8Array, at: number, end: number) => number
 
-function compileSteps(format: string, type: 'date' | 'timestamp'): { readers: StepReader[]; fields: Fields } {
+/** A format's steps, and what they read last. */
+interface Steps {
+  readers: StepReader[]
+  fields: Fields
+}
+
+function compileSteps(format: string, type: 'date' | 'timestamp'): Steps {
   const steps = parseTemporalFormat(format, type)
   if (!Array.isArray(steps))
     throw failure('internal', { reason: `format ${format} was not checked: ${steps.message}` })
@@ -216,13 +203,7 @@ function compileSteps(format: string, type: 'date' | 'timestamp'): { readers: St
   return { readers: steps.map(stepReader), fields: { year: 0, month: 0, day: 0, weekday: -1, ...time } }
 }
 
-function readSteps(
-  readers: StepReader[],
-  fields: Fields,
-  b: Uint8Array,
-  start: number,
-  end: number,
-): boolean {
+function readSteps({ readers, fields }: Steps, b: Uint8Array, start: number, end: number): boolean {
   let at = start
   for (let i = 0; i < readers.length && at >= 0; i += 1) at = readers[i](fields, b, at, end)
   return at === end
@@ -246,13 +227,13 @@ function stepReader(step: TemporalStep): StepReader {
   const { least, most } = step
   if (step.field === 'fraction')
     return (fields, b, at, end) => {
-      const stop = digitsEnd(b, at, end, most)
+      const stop = digitsEnd(b, at, Math.min(end, at + most))
       fields.micros = microsOf(b, at, stop)
       return stop - at === least ? stop : -1
     }
   const field = step.field as 'year'
   return (fields, b, at, end) => {
-    const stop = digitsEnd(b, at, end, most)
+    const stop = digitsEnd(b, at, Math.min(end, at + most))
     let value = 0
     for (let i = at; i < stop; i += 1) value = value * 10 + b[i] - ZERO
     fields[field] = value

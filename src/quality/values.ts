@@ -61,13 +61,7 @@ function behindZeros(b: Uint8Array, from: number, end: number): number {
  * taken as ten and nine, and their product is put together in halves that a double holds exactly: a BigInt a
  * value costs ten times as much.
  */
-export function longInto(
-  b: Uint8Array,
-  start: number,
-  length: number,
-  words: Int32Array,
-  row: number,
-): boolean {
+export function longInto(b: Uint8Array, start: number, length: number, cell: WordCell): boolean {
   let at = start
   const end = start + length
   const negative = b[at] === DASH
@@ -87,7 +81,14 @@ export function longInto(
     if (digit < 0 || digit > 9) return false
     low = low * 10 + digit
   }
-  return wordsInto(high, 1e9, low, negative, words, row)
+  const highWord = wordsInto(high, 1e9, low, cell)
+  return negative ? negate(cell, highWord) : highWord < TWO_31
+}
+
+/** Where an integer of 64 bits goes: one object a column, whose row moves on. */
+export interface WordCell {
+  words: Int32Array
+  row: number
 }
 
 const TWO_16 = 65_536
@@ -95,17 +96,10 @@ const TWO_31 = 2_147_483_648
 const TWO_32 = 4_294_967_296
 
 /**
- * Writes `high * unit + low`, negated on demand; false beyond 64 bits. All are whole and not negative; `high`
- * times `unit` may have 64 bits, with at most 38 and 30 of their own.
+ * Writes `high * unit + low` and returns its high word, which may have more than 31 bits. All are whole and
+ * not negative; `high` times `unit` may have 64 bits, with at most 38 and 30 of their own.
  */
-export function wordsInto(
-  high: number,
-  unit: number,
-  low: number,
-  negative: boolean,
-  words: Int32Array,
-  row: number,
-): boolean {
+export function wordsInto(high: number, unit: number, low: number, { words, row }: WordCell): number {
   const upper = Math.floor(high / TWO_16)
   const bottom = (high - upper * TWO_16) * unit + low
   // The whole value is top * 2^16 + bottom.
@@ -113,17 +107,18 @@ export function wordsInto(
   const topHigh = Math.floor(top / TWO_16)
   const rest = (top - topHigh * TWO_16) * TWO_16 + bottom
   const carry = Math.floor(rest / TWO_32)
-  const lowWord = rest - carry * TWO_32
   const highWord = topHigh + carry
-  if (highWord >= TWO_31 && !(negative && highWord === TWO_31 && lowWord === 0)) return false
-  if (!negative) {
-    words[row * 2] = lowWord
-    words[row * 2 + 1] = highWord
-  } else {
-    words[row * 2] = -lowWord
-    words[row * 2 + 1] = lowWord === 0 ? -highWord : -highWord - 1
-  }
-  return true
+  words[row * 2] = rest - carry * TWO_32
+  words[row * 2 + 1] = highWord
+  return highWord
+}
+
+/** Negates what `wordsInto` wrote; false beyond 64 bits. */
+export function negate({ words, row }: WordCell, highWord: number): boolean {
+  const low = words[row * 2]
+  words[row * 2] = -low
+  words[row * 2 + 1] = low === 0 ? -highWord : -highWord - 1
+  return highWord < TWO_31 || (highWord === TWO_31 && low === 0)
 }
 
 /** Powers of ten that a double holds exactly. */
@@ -155,16 +150,11 @@ export function doubleOf(b: Uint8Array, start: number, length: number): number {
     else break
   }
   if (digits === 0) return NaN
-  let exponent = 0
-  if (at < end) {
-    exponent = exponentOf(b, at, end)
-    if (Number.isNaN(exponent)) return NaN
-  }
+  const exponent = exponentOf(b, at, end)
+  if (Number.isNaN(exponent)) return NaN
   const tens = exponent - places
-  // A whole number below 2^53 times or by an exact power of ten is rounded once, hence to the nearest double
-  // (Clinger).
-  if (digits < 1e9 && tens >= -22 && tens <= 22) {
-    const value = tens < 0 ? mantissa / TENS[-tens] : mantissa * TENS[tens]
+  if (digits < 1e9 && Math.abs(tens) <= 22) {
+    const value = scaled(mantissa, tens)
     return negative ? 0 - value : value
   }
   const value = Number(asciiText(b, start, length)) + 0
@@ -172,10 +162,18 @@ export function doubleOf(b: Uint8Array, start: number, length: number): number {
 }
 
 /**
- * The exponent in [at, end), which starts with its letter; NaN when it is none, and some large number for all
- * that are large.
+ * A whole number below 2^53 times or by an exact power of ten is rounded once, hence to the nearest double
+ * (Clinger).
+ */
+const scaled = (mantissa: number, tens: number): number =>
+  tens < 0 ? mantissa / TENS[-tens] : mantissa * TENS[tens]
+
+/**
+ * The exponent in [at, end), which starts with its letter: 0 when nothing is there, NaN when it is none, and
+ * some large number for all that are large.
  */
 function exponentOf(b: Uint8Array, start: number, end: number): number {
+  if (start >= end) return 0
   if ((b[start] | 0x20) !== 0x65) return NaN
   let at = start + 1
   const negative = b[at] === DASH
@@ -193,54 +191,61 @@ function exponentOf(b: Uint8Array, start: number, end: number): number {
 /** How a decimal's canonical text (`-12.5`) stands in the bytes. */
 export const [NO_DECIMAL, SPAN_OF_TEXT, NEEDS_TEXT] = [0, 1, 2] as const
 
+/** A decimal of at most `whole` digits before the point and `scale` behind it, and where its text goes. */
+export interface DecimalCell {
+  whole: number
+  scale: number
+  spans: Int32Array
+  row: number
+}
+
 /**
- * Checks a decimal of at most `whole` digits before the point and `scale` behind it; zeros that change
- * nothing do not count. Its canonical text is nearly always a part of the text (`12.50`, `+5`, `007`), which
- * goes to `spans`; otherwise (`.5`, `-007`) `decimalText` writes it.
+ * Checks a decimal; zeros that change nothing do not count. Its canonical text is nearly always a part of the
+ * text (`12.50`, `+5`, `007`), which goes to the cell; otherwise (`.5`, `-007`) `decimalText` writes it.
  */
-export function decimalInto(
-  b: Uint8Array,
-  start: number,
-  length: number,
-  whole: number,
-  scale: number,
-  spans: Int32Array,
-  row: number,
-): 0 | 1 | 2 {
+export function decimalInto(b: Uint8Array, start: number, length: number, cell: DecimalCell): 0 | 1 | 2 {
   const end = start + length
-  let at = start
-  const negative = b[at] === DASH
-  if (negative || b[at] === PLUS) at += 1
-  const digitsFrom = at
-  while (at < end && b[at] === ZERO) at += 1
-  const from = at
-  while (at < end && b[at] >= 48 && b[at] <= 57) at += 1
-  const wholeEnd = at
-  let last = at
-  if (at < end) {
-    if (b[at] !== POINT) return NO_DECIMAL
-    at += 1
-    for (; at < end; at += 1) {
-      if (b[at] === ZERO) continue
-      if (b[at] < 48 || b[at] > 57) return NO_DECIMAL
-      last = at + 1
-    }
-    if (wholeEnd === digitsFrom && end === wholeEnd + 1) return NO_DECIMAL
-  } else if (wholeEnd === digitsFrom) return NO_DECIMAL
-  if (wholeEnd - from > whole || last - wholeEnd - 1 > scale) return NO_DECIMAL
-  if (from === wholeEnd) {
-    // Nothing but zeros before the point: `0.5`, `000`, `.5`.
-    if (from === digitsFrom || (negative && last > wholeEnd && from - digitsFrom > 1)) return NEEDS_TEXT
-    const first = last === wholeEnd || !negative ? from - 1 : from - 2
-    spans[row * 2] = first
-    spans[row * 2 + 1] = last - first
-    return SPAN_OF_TEXT
-  }
-  if (negative && from !== digitsFrom) return NEEDS_TEXT
-  const first = negative ? start : from
-  spans[row * 2] = first
-  spans[row * 2 + 1] = last - first
+  const negative = b[start] === DASH
+  const digitsFrom = negative || b[start] === PLUS ? start + 1 : start
+  const from = zerosEnd(b, digitsFrom, end)
+  const wholeEnd = digitsEnd(b, from, end)
+  const last = wholeEnd < end ? fractionEnd(b, wholeEnd, end) : wholeEnd
+  // Nothing is no number, nor is a point alone.
+  if (last < 0 || (wholeEnd === digitsFrom && end - wholeEnd < 2)) return NO_DECIMAL
+  if (wholeEnd - from > cell.whole || last - wholeEnd - 1 > cell.scale) return NO_DECIMAL
+  const zeros = from - digitsFrom
+  // A zero stands before the point where nothing else does, a sign where not all is zero.
+  const zero = from === wholeEnd ? 1 : 0
+  const sign = negative && (zero === 0 || last > wholeEnd) ? 1 : 0
+  if (zeros < zero || (sign === 1 && zeros > zero)) return NEEDS_TEXT
+  const first = from - zero - sign
+  cell.spans[cell.row * 2] = first
+  cell.spans[cell.row * 2 + 1] = last - first
   return SPAN_OF_TEXT
+}
+
+function zerosEnd(b: Uint8Array, from: number, end: number): number {
+  let at = from
+  while (at < end && b[at] === ZERO) at += 1
+  return at
+}
+
+export function digitsEnd(b: Uint8Array, from: number, end: number): number {
+  let at = from
+  while (at < end && b[at] >= 48 && b[at] <= 57) at += 1
+  return at
+}
+
+/** Where the digits of a fraction end, but for zeros behind them; -1: it is none. */
+function fractionEnd(b: Uint8Array, point: number, end: number): number {
+  if (b[point] !== POINT) return -1
+  let last = point
+  for (let at = point + 1; at < end; at += 1) {
+    if (b[at] === ZERO) continue
+    if (b[at] < 48 || b[at] > 57) return -1
+    last = at + 1
+  }
+  return last
 }
 
 /** The canonical text of a decimal that `decimalInto` took. */

@@ -44,7 +44,7 @@ export async function makePlan(options: BatchOptions): Promise<Plan | undefined>
     released,
     logicalMs: Math.max(0, ...taken.map((version) => version.timestampMs)) || options.nowMs(),
   }
-  const stays = await holds(options, taken, held, operatorHolds, mark)
+  const stays = await holds(options, taken, operatorHolds, (name) => held.get(name) ?? mark + 1)
   const slices: RawSlice[] = []
   for (const name of released) {
     if (stays.has(name)) continue
@@ -94,17 +94,19 @@ function bounded(versions: RawVersion[], rowsPerBatch: number): RawVersion[] {
   return end < 0 ? versions : versions.slice(0, end)
 }
 
-/** Partitions that stay held after this batch: by an operator, or because their delta fails the gate. */
+/**
+ * Partitions that stay held after this batch: by an operator, or because their delta fails the gate.
+ * `heldSince`: the first version that a partition lacks.
+ */
 async function holds(
   options: BatchOptions,
   taken: RawVersion[],
-  held: Map<string, number>,
   operatorHolds: Set<string>,
-  mark: number,
+  heldSince: (name: string) => number,
 ): Promise<Plan['held']> {
   const stays: Plan['held'] = new Map()
   for (const name of operatorHolds)
-    stays.set(name, { version: held.get(name) ?? mark + 1, reason: 'held by an operator' })
+    stays.set(name, { version: heldSince(name), reason: 'held by an operator' })
   if (options.dataset.processed.gate === undefined) return stays
   const files = taken.flatMap((version) => version.files)
   const counts =
@@ -118,8 +120,7 @@ async function holds(
   const quarantined = taken.reduce((sum, version) => sum + version.quarantined, 0)
   for (const [name, rows] of counts) {
     const reason = options.gate(name, { rows, accepted, quarantined })
-    if (reason !== undefined && !stays.has(name))
-      stays.set(name, { version: held.get(name) ?? mark + 1, reason })
+    if (reason !== undefined && !stays.has(name)) stays.set(name, { version: heldSince(name), reason })
   }
   return stays
 }

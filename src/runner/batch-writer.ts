@@ -48,10 +48,11 @@ export interface WriterOptions {
   beforeWrite?: () => void
 }
 
-type Outcome = 'accepted' | 'quarantined'
+const OUTCOMES = ['accepted', 'quarantined'] as const
+type Outcome = (typeof OUTCOMES)[number]
 
 export async function createBatchWriter(options: WriterOptions): Promise<BatchWriter> {
-  const { dataset, engine, store } = options
+  const { dataset, engine } = options
   const data = options.columns.map((column): StageColumn => ({
     name: column.name,
     kind: columnKind(column),
@@ -60,96 +61,120 @@ export async function createBatchWriter(options: WriterOptions): Promise<BatchWr
   const original: StageColumn[] = dataset.raw.keepOriginal
     ? [{ name: 'original', kind: 'text', type: 'binary' }]
     : []
-  const stages: Record<Outcome, Stage> = {
+  return new StagedBatch(options, {
     accepted: await engine.createStage([...data, ...original, ...stagedOrigin(dataset)]),
     quarantined: await engine.createStage([...stagedOrigin(dataset), ...REJECT_COLUMNS]),
-  }
-  const schema = rawSchema(options.columns)
-  const fullBytes = stagedBytesFor(data.length + ORIGIN_COLUMNS.length) / (options.share ?? 1)
-  const fullRows = Math.max(1, Math.floor(dataset.stream.rowsPerFile / (options.share ?? 1)))
-  let batch = newBatch(options.nowMs())
+  })
+}
+
+class StagedBatch implements BatchWriter {
+  readonly #options: WriterOptions
+  readonly #stages: Record<Outcome, Stage>
+  readonly #schema: TableSchema
+  readonly #fullBytes: number
+  readonly #fullRows: number
+  #batch: Batch
   /** Writes wait for each other: DuckDB makes one file at a time, and order is easy to reason about. */
-  let writing: Promise<void> = Promise.resolve()
+  #writing: Promise<void> = Promise.resolve()
   /**
    * Bytes that left the stages and are not in a file yet: more than one full stage would only hide a disk
    * that is too slow.
    */
-  let sealedBytes = 0
+  #sealedBytes = 0
 
-  const seal = async (outcome: Outcome): Promise<void> => {
-    const { bytes } = stages[outcome]
-    const sealed = await stages[outcome].rotate()
+  constructor(options: WriterOptions, stages: Record<Outcome, Stage>) {
+    const { columns, dataset, share = 1 } = options
+    this.#options = options
+    this.#stages = stages
+    this.#schema = rawSchema(columns)
+    this.#fullBytes = stagedBytesFor(columns.length + ORIGIN_COLUMNS.length) / share
+    this.#fullRows = Math.max(1, Math.floor(dataset.stream.rowsPerFile / share))
+    this.#batch = newBatch(options.nowMs())
+  }
+
+  get rows(): number {
+    const { accepted, quarantined } = this.#stages
+    return accepted.rows + quarantined.rows + this.#batch.files.length
+  }
+
+  get stagedBytes(): number {
+    return this.#stages.accepted.bytes + this.#stages.quarantined.bytes
+  }
+
+  async add(block: BlockResult): Promise<void> {
+    for (const outcome of OUTCOMES) this.#stages[outcome].append(block[outcome])
+    for (const outcome of OUTCOMES) {
+      const { rows, bytes } = this.#stages[outcome]
+      if (rows >= this.#fullRows || bytes >= this.#fullBytes) await this.#seal(outcome)
+    }
+    if (this.#sealedBytes > this.#fullBytes || this.#options.beforeWrite !== undefined) await this.#writing
+  }
+
+  async flush(): Promise<void> {
+    await this.#sealAll()
+    await this.#writing
+  }
+
+  async finish(): Promise<{ files: Promise<DataFile[]> }> {
+    const { store, nowMs } = this.#options
+    await this.#sealAll()
+    const { files, id } = this.#batch
+    this.#batch = newBatch(nowMs())
+    const durable = this.#writing.then(async () => {
+      if (files.length > 0) await store.sync(files.map((file) => file.path))
+      if (files.length > 0) await store.dropFolder(privateFolder(id))
+      failpoint('batch.prepared')
+      return files
+    })
+    durable.catch(() => undefined)
+    return { files: durable }
+  }
+
+  async discard(): Promise<void> {
+    const { store, nowMs } = this.#options
+    for (const stage of Object.values(this.#stages)) await stage.rotate()
+    await this.#writing
+    const { files, id } = this.#batch
+    for (const file of files) await store.delete(file.path)
+    if (files.length > 0) await store.dropFolder(privateFolder(id))
+    this.#batch = newBatch(nowMs())
+  }
+
+  async #sealAll(): Promise<void> {
+    for (const outcome of OUTCOMES) await this.#seal(outcome)
+  }
+
+  /** Makes a file of what is staged; it is written when those before it are. */
+  async #seal(outcome: Outcome): Promise<void> {
+    const { dataset, store } = this.#options
+    const { bytes } = this.#stages[outcome]
+    const sealed = await this.#stages[outcome].rotate()
     if (sealed === undefined) return
-    options.beforeWrite?.()
-    const { files, id, date } = batch
+    this.#options.beforeWrite?.()
+    const { files, id, date, ingestTime } = this.#batch
     const partitionValues = { outcome, ingest_date: date }
-    const file = `${id}-${files.length}.parquet`
-    const path = dataPath(schema.partitionColumns, partitionValues, file)
-    files.push({ path, size: 0, partitionValues, stats: '' })
-    const slot = files[files.length - 1]
+    const name = `${id}-${files.length}.parquet`
+    const path = dataPath(this.#schema.partitionColumns, partitionValues, name)
+    const file: DataFile = { path, size: 0, partitionValues, stats: '' }
+    files.push(file)
     await store.makeFolder(privateFolder(id))
-    const derived = derivedOrigin(dataset, { ...options, ingestTime: batch.ingestTime })
-    sealedBytes += bytes
-    writing = writing.then(async () => {
-      const unfinished = `${privateFolder(id)}/${file}`
-      const written = await sealed.write(
-        store.localPath(unfinished),
-        derived,
-        fileOrder(schema),
-        dataset.raw.compression,
-      )
+    const derived = derivedOrigin(dataset, { ...this.#options, ingestTime })
+    this.#sealedBytes += bytes
+    this.#writing = this.#writing.then(async () => {
+      const unfinished = `${privateFolder(id)}/${name}`
+      const order = fileOrder(this.#schema)
+      const { compression } = dataset.raw
+      const written = await sealed.write(store.localPath(unfinished), derived, order, compression)
       // Whole: who reads folders, and not the log, sees no half of a file.
       await store.move(unfinished, path)
-      slot.placed = true
-      slot.size = written.size
-      slot.stats = written.stats
-      sealedBytes -= bytes
+      file.placed = true
+      file.size = written.size
+      file.stats = written.stats
+      this.#sealedBytes -= bytes
     })
     // The next block may fill the stage again while this file is written; an error surfaces at the next
     // await.
-    writing.catch(() => undefined)
-  }
-
-  return {
-    get rows() {
-      return stages.accepted.rows + stages.quarantined.rows + batch.files.length
-    },
-    get stagedBytes() {
-      return stages.accepted.bytes + stages.quarantined.bytes
-    },
-    async add(block) {
-      stages.accepted.append(block.accepted)
-      stages.quarantined.append(block.quarantined)
-      for (const outcome of ['accepted', 'quarantined'] as const)
-        if (stages[outcome].rows >= fullRows || stages[outcome].bytes >= fullBytes) await seal(outcome)
-      if (sealedBytes > fullBytes || options.beforeWrite !== undefined) await writing
-    },
-    async flush() {
-      await seal('accepted')
-      await seal('quarantined')
-      await writing
-    },
-    async finish() {
-      await seal('accepted')
-      await seal('quarantined')
-      const { files, id } = batch
-      batch = newBatch(options.nowMs())
-      const durable = writing.then(async () => {
-        if (files.length > 0) await store.sync(files.map((file) => file.path))
-        if (files.length > 0) await store.dropFolder(privateFolder(id))
-        failpoint('batch.prepared')
-        return files
-      })
-      durable.catch(() => undefined)
-      return { files: durable }
-    },
-    async discard() {
-      for (const stage of Object.values(stages)) await stage.rotate()
-      await writing
-      for (const file of batch.files) await store.delete(file.path)
-      if (batch.files.length > 0) await store.dropFolder(privateFolder(batch.id))
-      batch = newBatch(options.nowMs())
-    },
+    this.#writing.catch(() => undefined)
   }
 }
 

@@ -200,14 +200,6 @@ function createRowLayout(
     if (selection.length < records.rows) selection = new Int32Array(records.rows * 2)
     const count = select(selection, fates, records.rows)
     counts.duplicate += countDuplicates(fates, records.rows)
-    origin.ensure(records.rows)
-    for (let i = 0; i < count; i += 1) {
-      const row = selection[i]
-      origin.set(row, messages, identifier.ids, messageOf[row], ordinalOf(row))
-    }
-    const accepted = checker.columns.map((column) => column.values)
-    if (dataset.raw.keepOriginal)
-      accepted.push(keepOriginal(original, selection, count, (row) => originalOf(messageOf[row], row)))
     const source = {
       messages,
       ids: identifier.ids,
@@ -215,6 +207,14 @@ function createRowLayout(
       ordinalOf: ({ row, message }: MessageReject) => row - firstOf[message] + firstOrdinal(message),
       originalOf: ({ row, message }: MessageReject) => originalOf(message, row),
     }
+    origin.ensure(records.rows)
+    for (let i = 0; i < count; i += 1) {
+      const row = selection[i]
+      origin.set(row, source, messageOf[row], ordinalOf(row))
+    }
+    const accepted = checker.columns.map((column) => column.values)
+    if (dataset.raw.keepOriginal)
+      accepted.push(keepOriginal(original, selection, count, (row) => originalOf(messageOf[row], row)))
     const quarantined = layOutRejects(rejected, rejects, source, counts)
     counts.accepted += count
     counts.read += records.rows

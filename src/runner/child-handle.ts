@@ -50,135 +50,138 @@ export interface HandleOptions {
 }
 
 export function createChildHandle(child: ChildProcess, options: HandleOptions): ChildHandle {
-  const bornMs = options.nowMs()
-  const deadlineMs = options.settings.careful ? LIMITS.childStepDeadlineMs : LIMITS.childDeadlineMs
-  const state = {
-    ended: false,
-    endReason: '',
-    failed: undefined as HeadraceError | undefined,
-    pending: false,
-    idle: false,
-    prepared: undefined as Prepared | undefined,
-    drift: [] as string[],
-    retired: false,
-    begun: false,
-    hung: false,
-    step: undefined as Step | undefined,
-    wake: (): void => undefined,
-    lastWordMs: options.nowMs(),
-  }
-  const watch = setInterval(() => {
-    if (options.nowMs() - state.lastWordMs < deadlineMs) return
-    state.hung = true
-    state.endReason = `said nothing for ${deadlineMs / 1000} s`
-    child.kill()
-  }, LIMITS.childHeartbeatMs)
-  child.onEnd((reason) => {
-    clearInterval(watch)
-    state.ended = true
-    state.endReason ||= reason
-    state.wake()
-  })
-  child.onMessage((message) => {
-    state.lastWordMs = options.nowMs()
-    if (message.type === 'alive') options.onAlive(message)
-    else if (message.type === 'trouble') options.onTrouble(message)
-    else if (message.type === 'all-read') options.onAllRead(message.bound === true)
-    else if (message.type === 'pending') Object.assign(state, { pending: true, idle: false })
-    else if (message.type === 'idle') {
-      state.idle = true
-      options.onAllRead(false)
-    } else if (message.type === 'prepared') state.prepared = message.batch
-    else if (message.type === 'ready') state.begun = true
-    else if (message.type === 'step') state.step = message.step
-    else if (message.type === 'drift') state.drift = message.paths
-    else if (message.type === 'failed') state.failed = errorFrom(message)
-    state.wake()
-  })
-  child.send({ type: 'start', settings: options.settings })
-  return {
-    get ended() {
-      return state.ended && state.prepared === undefined
-    },
-    get endReason() {
-      return state.endReason
-    },
-    get failed() {
-      return state.failed
-    },
-    get pending() {
-      return state.pending && state.prepared === undefined
-    },
-    get idle() {
-      return state.idle && state.prepared === undefined && !state.pending
-    },
-    get prepared() {
-      return state.prepared
-    },
-    get drift() {
-      return state.drift
-    },
-    get begun() {
-      return state.begun
-    },
-    get hung() {
-      return state.hung
-    },
-    livedMs: () => options.nowMs() - bornMs,
-    get step() {
-      return state.step
-    },
-    get retired() {
-      return state.retired
-    },
-    cut: () => cut(child, state),
-    confirm(version) {
-      state.prepared = undefined
-      if (!state.ended) child.send({ type: 'committed', version })
-    },
-    retire() {
-      state.retired = true
-      child.send({ type: 'stop' })
-      // What it is in the middle of may never end, and its heart would beat on: nobody would take its place.
-      setTimeout(() => child.kill(), LIMITS.childDeadlineMs).unref()
-    },
-    stop: () => stop(child, state, watch),
-  }
-}
-
-interface Waiting {
-  ended: boolean
-  pending: boolean
-  prepared: Prepared | undefined
-  wake: () => void
-}
-
-async function cut(child: ChildProcess, state: Waiting): Promise<void> {
-  if (state.prepared !== undefined || state.ended) return
-  // What the child says from here on is about the batch after this one: it reads on while its files are
-  // written.
-  state.pending = false
-  child.send({ type: 'cut' })
-  while (state.prepared === undefined && !state.ended) {
-    await new Promise<void>((resolve) => {
-      state.wake = resolve
-    })
-  }
+  return new WatchedChild(child, options)
 }
 
 const STOP_MS = 5_000
 
-async function stop(child: ChildProcess, state: Waiting, watch: NodeJS.Timeout): Promise<void> {
-  clearInterval(watch)
-  if (state.ended) return
-  child.send({ type: 'stop' })
-  const timer = setTimeout(() => child.kill(), STOP_MS)
-  while (!state.ended) {
-    await new Promise<void>((resolve) => {
-      state.wake = resolve
+class WatchedChild implements ChildHandle {
+  endReason = ''
+  failed: HeadraceError | undefined
+  prepared: Prepared | undefined
+  drift: string[] = []
+  retired = false
+  begun = false
+  hung = false
+  step: Step | undefined
+  readonly #child: ChildProcess
+  readonly #options: HandleOptions
+  readonly #bornMs: number
+  readonly #watch: NodeJS.Timeout
+  #hasEnded = false
+  #hasRows = false
+  #isIdle = false
+  #lastWordMs: number
+  #wake: () => void = () => undefined
+
+  constructor(child: ChildProcess, options: HandleOptions) {
+    this.#child = child
+    this.#options = options
+    this.#bornMs = this.#lastWordMs = options.nowMs()
+    this.#watch = setInterval(() => this.#killWhenSilent(), LIMITS.childHeartbeatMs)
+    child.onEnd((reason) => {
+      clearInterval(this.#watch)
+      this.#hasEnded = true
+      this.endReason ||= reason
+      this.#wake()
+    })
+    child.onMessage((message) => {
+      this.#lastWordMs = options.nowMs()
+      this.#hear(message)
+      this.#wake()
+    })
+    child.send({ type: 'start', settings: options.settings })
+  }
+
+  get ended(): boolean {
+    return this.#hasEnded && this.prepared === undefined
+  }
+
+  get pending(): boolean {
+    return this.#hasRows && this.prepared === undefined
+  }
+
+  get idle(): boolean {
+    return this.#isIdle && this.prepared === undefined && !this.#hasRows
+  }
+
+  livedMs(): number {
+    return this.#options.nowMs() - this.#bornMs
+  }
+
+  async cut(): Promise<void> {
+    if (this.prepared !== undefined || this.#hasEnded) return
+    // What the child says from here on is about the batch after this one: it reads on while its files are
+    // written.
+    this.#hasRows = false
+    this.#child.send({ type: 'cut' })
+    while (this.prepared === undefined && !this.#hasEnded) await this.#nextWord()
+  }
+
+  confirm(version: number): void {
+    this.prepared = undefined
+    if (!this.#hasEnded) this.#child.send({ type: 'committed', version })
+  }
+
+  retire(): void {
+    this.retired = true
+    this.#child.send({ type: 'stop' })
+    // What it is in the middle of may never end, and its heart would beat on: nobody would take its place.
+    setTimeout(() => this.#child.kill(), LIMITS.childDeadlineMs).unref()
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#watch)
+    if (this.#hasEnded) return
+    this.#child.send({ type: 'stop' })
+    const timer = setTimeout(() => this.#child.kill(), STOP_MS)
+    while (!this.#hasEnded) await this.#nextWord()
+    clearTimeout(timer)
+  }
+
+  #hear(message: ToSupervisor): void {
+    switch (message.type) {
+      case 'alive':
+        return this.#options.onAlive(message)
+      case 'trouble':
+        return this.#options.onTrouble(message)
+      case 'all-read':
+        return this.#options.onAllRead(message.bound === true)
+      case 'idle':
+        this.#isIdle = true
+        return this.#options.onAllRead(false)
+      case 'pending':
+        this.#hasRows = true
+        this.#isIdle = false
+        return
+      case 'prepared':
+        return void (this.prepared = message.batch)
+      case 'ready':
+        return void (this.begun = true)
+      case 'step':
+        return void (this.step = message.step)
+      case 'drift':
+        return void (this.drift = message.paths)
+      case 'failed':
+        return void (this.failed = errorFrom(message))
+    }
+  }
+
+  /** Resolves when it says something, or ends. */
+  #nextWord(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
     })
   }
-  clearTimeout(timer)
+
+  #killWhenSilent(): void {
+    const { settings, nowMs } = this.#options
+    const deadlineMs = settings.careful ? LIMITS.childStepDeadlineMs : LIMITS.childDeadlineMs
+    if (nowMs() - this.#lastWordMs < deadlineMs) return
+    this.hung = true
+    this.endReason = `said nothing for ${deadlineMs / 1000} s`
+    this.#child.kill()
+  }
 }
 
 function errorFrom(message: Extract<ToSupervisor, { type: 'failed' }>): HeadraceError {

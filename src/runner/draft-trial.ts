@@ -227,38 +227,38 @@ function compareList(
   }
   node.items.forEach((item, i) => {
     const at = wanted.from + i
-    if (column.fields === undefined)
-      compareItem(column, field, at, item, (what) => tally.loss(column.path, undefined, what))
-    else
+    if (column.fields === undefined) {
+      const changed = changeOf(column, field, at, item)
+      if (changed !== undefined) tally.loss(column.path, undefined, changed)
+    } else
       column.fields.forEach((sub, j) => {
         const inner = item.items[item.keys.indexOf(sub.name)]
-        compareItem(sub, (field.fields as SampleField[])[j], at, inner, (what) =>
-          tally.loss(column.path, (field.fields as SampleField[])[j].path, what),
-        )
+        const subField = (field.fields as SampleField[])[j]
+        const changed = changeOf(sub, subField, at, inner)
+        if (changed !== undefined) tally.loss(column.path, subField.path, changed)
       })
   })
 }
 
-function compareItem(
+/** What became of a value of the sample; undefined when it loaded as it was. */
+function changeOf(
   column: Column,
   field: SampleField,
   at: number,
   item: JsonNode | undefined,
-  onLoss: (what: string) => void,
-): void {
+): string | undefined {
   const wanted = valueAt(field, at)
-  const loaded =
-    item === undefined || item.kind === 'null'
-      ? undefined
-      : item.kind === 'object' || item.kind === 'array'
-        ? '[object]'
-        : item.text
-  if (
+  const loaded = itemText(item)
+  const isSame =
     column.type === 'date' || column.type === 'timestamp'
-      ? !sameInstant(column, wanted, loaded)
-      : !sameValue(column, field, wanted, loaded)
-  )
-    onLoss(changeText(wanted, loaded))
+      ? sameInstant(column, wanted, loaded)
+      : sameValue(column, field, wanted, loaded)
+  return isSame ? undefined : changeText(wanted, loaded)
+}
+
+function itemText(item: JsonNode | undefined): string | undefined {
+  if (item === undefined || item.kind === 'null') return undefined
+  return item.kind === 'object' || item.kind === 'array' ? '[object]' : item.text
 }
 
 /** Items carry times as text, which the engine casts. */

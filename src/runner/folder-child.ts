@@ -274,8 +274,7 @@ async function takeLarge(
   const chunks = hashed(source.chunks(file), hash)
   intake.say({ doing: 'decode', ...place })
   const scan = scanLargeFile(
-    parts.dataset,
-    parts.columns,
+    parts,
     settings.share === 1 ? chunks : piecewise(chunks, bytes),
     async (slab, scanner) => {
       const block = processor.processRecords(messages, slab, scanner, counts)

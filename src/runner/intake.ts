@@ -55,6 +55,11 @@ export function createIntake({ settings, processor, writer, send }: IntakeOption
     }
     named = false
   }
+  /** Undefined: all that are there. */
+  const blockMessages = (): number | undefined => {
+    if (careful) return 1
+    return share > 1 ? Math.max(1, Math.floor(BLOCK_MESSAGES / share)) : undefined
+  }
   return {
     say,
     beforeWrite() {
@@ -62,7 +67,7 @@ export function createIntake({ settings, processor, writer, send }: IntakeOption
     },
     stage,
     async take(messages, counts, known, name) {
-      const most = careful ? 1 : share > 1 ? Math.max(1, Math.floor(BLOCK_MESSAGES / share)) : messages.count
+      const most = blockMessages() ?? messages.count
       for (let from = 0; from < messages.count; from += most) {
         const some =
           most >= messages.count
@@ -103,12 +108,10 @@ interface Piece {
 export function piecesOf(block: BlockResult, slice: Slice | undefined): Piece[] {
   const { accepted, ordinals } = block
   const pieces: Piece[] = []
-  const groupOf = (ordinal: number): number =>
-    slice === undefined || ordinal < slice.from
-      ? -1
-      : ordinal >= slice.until
-        ? Infinity
-        : Math.floor((ordinal - slice.from) / slice.rows)
+  const groupOf = (ordinal: number): number => {
+    if (slice === undefined || ordinal < slice.from) return -1
+    return ordinal >= slice.until ? Infinity : Math.floor((ordinal - slice.from) / slice.rows)
+  }
   for (let from = 0, until = 0; from < accepted.count || pieces.length === 0; from = until) {
     const first = accepted.count === 0 ? 0 : ordinals[accepted.selection[from]]
     let last = first - 1

@@ -21,8 +21,7 @@ const MARGIN_BYTES = 16
 
 /** Calls `onRows` for each window that has records; returns what is wrong with the file, if anything. */
 export async function scanLargeFile(
-  dataset: Dataset,
-  columns: Column[],
+  { dataset, columns }: { dataset: Dataset; columns: Column[] },
   chunks: AsyncIterable<Buffer>,
   onRows: (slab: Slab, scanner: Pick<DocumentScanner, 'records' | 'around'>) => Promise<void>,
   windowBytes: number = LIMITS.slabBytes,

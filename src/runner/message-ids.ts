@@ -1,6 +1,7 @@
 /** A message's identity (its key or a header) and the window that drops what a producer sent twice. */
 import { crc32 } from 'node:zlib'
 import { isUtf8 } from 'node:buffer'
+import type { VisitMessageId } from '../core/engine.ts'
 import type { Messages } from '../core/messages.ts'
 import { appendText } from '../core/slab.ts'
 import type { Dataset } from '../dataset/declaration.ts'
@@ -21,8 +22,8 @@ export interface MessageIdentifier {
   see(messages: Messages, index: number): Sighting
   /** The same for a message of which only hashes are known: 64 bits of its identity, 32 of its content. */
   seeHash(partition: number, high: number, low: number, content: number): Sighting
-  /** Remembers an identity read back from RAW. */
-  remember(partition: number, bytes: Uint8Array, start: number, length: number, contentHash: number): void
+  /** Remembers an identity read back from RAW: the first `length` bytes. */
+  remember: VisitMessageId
   /** As if nothing had been seen. */
   forget(): void
   windowBytes(): number
@@ -58,8 +59,8 @@ export function createIdentifier(dataset: Dataset, capacity: number): MessageIde
       return windowOf(m.partition[i]).see(hashHigh, hashLow, ids.hash[i])
     },
     seeHash: (partition, high, low, content) => windowOf(partition).see(high, low, content),
-    remember(partition, bytes, start, length, contentHash) {
-      hashBytes(bytes, start, length)
+    remember(partition, bytes, length, contentHash) {
+      hashBytes(bytes, 0, length)
       windowOf(partition).see(hashHigh, hashLow, contentHash)
     },
     forget: () => windows.clear(),

@@ -1,11 +1,10 @@
 /** Rejects as rows of the quarantine, with the bytes that they are of. */
 import { ensureRows, type ColumnValues } from '../core/rows.ts'
 import type { StageRows } from '../core/engine.ts'
-import type { Messages } from '../core/messages.ts'
 import type { Counts } from '../core/results.ts'
 import { appendText } from '../core/slab.ts'
 import type { Reject } from '../quality/record-check.ts'
-import { setSpan, type MessageIds, type OriginColumns } from './row-columns.ts'
+import { setSpan, type IdentifiedMessages, type OriginColumns } from './row-columns.ts'
 
 export type MessageReject = Reject & { message: number; line?: number }
 
@@ -18,9 +17,7 @@ export interface QuarantineColumns {
 }
 
 /** Where the identity and the bytes of what was rejected come from. */
-export interface RejectSource {
-  messages: Messages
-  ids: MessageIds
+export interface RejectSource extends IdentifiedMessages {
   ordinalOf(reject: MessageReject): number
   originalOf(reject: MessageReject): [start: number, length: number]
   known: KnownRow | undefined
@@ -33,7 +30,7 @@ export function layOutRejects(
   source: RejectSource,
   counts: Counts,
 ): StageRows {
-  const { messages: m, ids, known } = source
+  const { messages: m, known } = source
   origin.ensure(rejects.length)
   for (const column of columns) ensureRows(column, rejects.length)
   const selection = new Int32Array(rejects.length)
@@ -45,7 +42,7 @@ export function layOutRejects(
       counts.duplicate += 1
       continue
     }
-    origin.set(count, m, ids, reject.message, ordinal)
+    origin.set(count, source, reject.message, ordinal)
     const texts = [reject.kind, reject.rule, reject.path, reject.value, reject.reason]
     texts.forEach((text, i) => {
       const start = appendText(m.slab, text)

@@ -201,7 +201,7 @@ async function judge(
     return one
   }
   if (dedups)
-    await parts.engine.readHeads(ranges, (partition, offset, high, low, content) => {
+    await parts.engine.readHeads(ranges, ({ partition, offset, high, low, content }) => {
       const sighting = identifier.seeHash(partition, high, low, content)
       if (sighting !== 'new') verdictOf(partition, offset).sighting = sighting
     })

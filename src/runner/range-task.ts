@@ -8,7 +8,7 @@ import type { StageEngine } from '../core/engine.ts'
 import { LIMITS } from '../core/limits.ts'
 import { createMessages, type Messages } from '../core/messages.ts'
 import type { ObjectStore } from '../core/object-store.ts'
-import type { DecodedRange, Verdict } from '../core/range-engine.ts'
+import type { DecodedRange, MessageHead, Verdict } from '../core/range-engine.ts'
 import { emptyCounts } from '../core/results.ts'
 import { createSlab } from '../core/slab.ts'
 import type { MessageReader, PartitionPosition } from '../core/source.ts'
@@ -82,16 +82,8 @@ export async function* readHeads(parts: TaskParts): AsyncGenerator<string> {
   }
 }
 
-export interface Heads {
-  partition: number
-  offset: number
-  high: number
-  low: number
-  content: number
-}
-
 /** Reads a block of heads. */
-export function unpackHeads(packed: string): Heads[] {
+export function unpackHeads(packed: string): MessageHead[] {
   const bytes = Buffer.from(packed, 'base64')
   return Array.from({ length: bytes.length / (HEAD_WORDS * 4) }, (_, i) => {
     const word = (k: number): number => bytes.readInt32LE((i * HEAD_WORDS + k) * 4)

@@ -89,14 +89,7 @@ const AGAIN: Verdict = { pauseMs: 0 }
 export function afterDeath(recovery: Recovery, death: Death): Verdict {
   const { failed } = death
   if (failed?.code === 'rows_refused') return refuse(recovery, death, failed)
-  if (failed !== undefined && STORAGE_WAITS.includes(failed.code)) return { pauseMs: STORAGE_PAUSE_MS }
-  if (failed !== undefined && !BLAMES.includes(failed.code)) {
-    if (failed.errorClass !== 'transient' && !CURABLE.includes(failed.code)) return { stop: failed }
-    recovery.outages += 1
-    return recovery.outages > LIMITS.childOutagesMax
-      ? { stop: noProgress(death, recovery.outages) }
-      : { pauseMs: backoff(recovery.outages) }
-  }
+  if (failed !== undefined && !BLAMES.includes(failed.code)) return afterOutage(recovery, death, failed)
   recovery.deaths += 1
   if (recovery.deaths > LIMITS.childDeathsMax)
     return { stop: failed?.code === 'internal' ? failed : noProgress(death, recovery.deaths) }
@@ -107,6 +100,16 @@ export function afterDeath(recovery: Recovery, death: Death): Verdict {
     return AGAIN
   }
   return narrow(recovery, death)
+}
+
+/** No message is to blame for it. */
+function afterOutage(recovery: Recovery, death: Death, failed: HeadraceError): Verdict {
+  if (STORAGE_WAITS.includes(failed.code)) return { pauseMs: STORAGE_PAUSE_MS }
+  if (failed.errorClass !== 'transient' && !CURABLE.includes(failed.code)) return { stop: failed }
+  recovery.outages += 1
+  return recovery.outages > LIMITS.childOutagesMax
+    ? { stop: noProgress(death, recovery.outages) }
+    : { pauseMs: backoff(recovery.outages) }
 }
 
 /**
@@ -228,21 +231,14 @@ function accuse(recovery: Recovery, death: Death, step: MessagePlace & Step): Ve
       ordinal: step.from,
       reason: `writing this record ended the process twice: ${why}`,
     })
-  else {
-    const rule =
-      failed === undefined || failed.code === 'decoder_crashed'
-        ? 'decoder_crashed'
-        : failed.code === 'internal'
-          ? 'decoder_failed'
-          : 'engine_refused'
+  else
     recovery.poison.push({
       partition,
       offset,
       name,
-      rule,
+      rule: ruleOf(failed),
       reason: `decoding this message ended the process twice: ${why}`,
     })
-  }
   Object.assign(recovery, {
     deaths: 0,
     suspect: undefined,
@@ -253,6 +249,11 @@ function accuse(recovery: Recovery, death: Death, step: MessagePlace & Step): Ve
         : afterIsolation(recovery.caution),
   })
   return AGAIN
+}
+
+function ruleOf(failed: HeadraceError | undefined): string {
+  if (failed === undefined || failed.code === 'decoder_crashed') return 'decoder_crashed'
+  return failed.code === 'internal' ? 'decoder_failed' : 'engine_refused'
 }
 
 function noProgress(death: Death, count: number): HeadraceError {

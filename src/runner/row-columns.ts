@@ -35,12 +35,17 @@ export interface MessageIds {
   hash: Int32Array
 }
 
+export interface IdentifiedMessages {
+  messages: Messages
+  ids: MessageIds
+}
+
 export interface OriginColumns {
   readonly columns: ColumnValues[]
   readonly ordinals: Int32Array
   ensure(rows: number): void
   /** Fills `row` from message `index`. */
-  set(row: number, messages: Messages, ids: MessageIds, index: number, ordinal: number): void
+  set(row: number, from: IdentifiedMessages, index: number, ordinal: number): void
 }
 
 export function createOriginColumns(dataset: Dataset): OriginColumns {
@@ -64,7 +69,7 @@ export function createOriginColumns(dataset: Dataset): OriginColumns {
       return ordinals.int32
     },
     ensure: (rows) => columns.forEach((column) => ensureRows(column, rows)),
-    set(row, m, ids, index, ordinal) {
+    set(row, { messages: m, ids }, index, ordinal) {
       if (id !== undefined) setSpan(id, row, ids.start[index], ids.length[index])
       setSpan(key, row, m.keyStart[index], m.keyLength[index])
       setSpan(headers, row, m.headersStart[index], m.headersLength[index] > 0 ? m.headersLength[index] : -1)

@@ -9,7 +9,7 @@ import { createMessages, type Messages } from '../core/messages.ts'
 import { createSlab } from '../core/slab.ts'
 import type { CommittedFiles, OffsetRange, StageEngine } from '../core/engine.ts'
 import type { ObjectStore } from '../core/object-store.ts'
-import type { MessageReader, PartitionPosition } from '../core/source.ts'
+import type { MessageReader, PartitionPosition, ReadResult } from '../core/source.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
 import { fitWindow } from '../planning/dedup-window.ts'
 import { createBlockProcessor } from './block.ts'
@@ -63,7 +63,9 @@ export async function runStreamChild(parts: ChildParts): Promise<void> {
   const heartbeat = setInterval(() => parts.send(alive(state, identifier)), LIMITS.childHeartbeatMs)
   parts.send({ type: 'ready' })
   try {
-    await loop(parts, state, identifier, reader, until)
+    const { writer, intake } = await openIntake(parts, identifier)
+    const said = { pending: false, bound: false, goal: settings.goal.length === 0 }
+    await loop({ parts, state, reader, until, writer, intake, said })
   } finally {
     clearInterval(heartbeat)
     await reader.close()
@@ -141,32 +143,35 @@ async function openIntake(
   return { writer, intake }
 }
 
-async function loop(
-  parts: ChildParts,
-  state: ChildState,
-  identifier: MessageIdentifier,
-  reader: MessageReader,
-  until: Map<number, number> | undefined,
-): Promise<void> {
-  const { settings } = parts
-  const { writer, intake } = await openIntake(parts, identifier)
+/** A child while it reads. */
+interface StreamRun {
+  parts: ChildParts
+  state: ChildState
+  reader: MessageReader
+  /** With a bound on the batch: where each Kafka partition stops until the next commit. */
+  until: Map<number, number> | undefined
+  writer: BatchWriter
+  intake: Intake
+  /** What the supervisor was told: that there are rows, that the bound, or the goal, is reached. */
+  said: { pending: boolean; bound: boolean; goal: boolean }
+}
+
+async function loop(run: StreamRun): Promise<void> {
+  const { parts, state, reader, until, writer, said } = run
   const messages = createMessages(createSlab(LIMITS.slabBytes * 2), 8192)
   /** A read may take long on a quiet topic; a cut does not wait for it. */
   let reading: ReturnType<MessageReader['read']> | undefined
-  let announced = false
-  let boundSaid = false
-  let goalReached = settings.goal.length === 0
   while (!state.stopping) {
     if (state.failure !== undefined) throw state.failure
     if (state.cut && !state.reported) {
-      state.cut = announced = boundSaid = false
+      state.cut = said.pending = said.bound = false
       state.reported = true
       await report(parts, state, writer)
       continue
     }
     if (mustWait(state, writer.stagedBytes, until)) {
-      if (!boundSaid && !state.reported && hasProgress(state))
-        parts.send({ type: 'all-read', bound: (boundSaid = true) })
+      if (!said.bound && !state.reported && hasProgress(state))
+        parts.send({ type: 'all-read', bound: (said.bound = true) })
       await pause(POLL_MS, { sleeper: state })
       continue
     }
@@ -174,25 +179,39 @@ async function loop(
     const result = await Promise.race([reading, word(state)])
     if (result === undefined) continue
     reading = undefined
-    for (const end of result.ends) state.ends.set(end.partition, end.end)
-    if (messages.count > 0) {
-      const known = await knownRows(parts, state, messages)
-      noteNewest(state, messages.time, messages.count)
-      const paths = await intake.take(messages, state.counts, known)
-      if (paths.length > 0) return parts.send({ type: 'drift', paths })
-    }
-    for (const { partition, next } of result.positions) state.positions.set(partition, next)
-    if (!announced && hasProgress(state)) {
-      announced = true
-      parts.send({ type: 'pending', rows: writer.rows })
-    }
-    if (
-      !goalReached &&
-      settings.goal.every(([partition, end]) => (state.positions.get(partition) ?? 0) >= end)
-    ) {
-      goalReached = true
-      parts.send({ type: 'all-read' })
-    }
+    const paths = await take(run, messages, result)
+    if (paths.length > 0) return parts.send({ type: 'drift', paths })
+    tellProgress(run)
+  }
+}
+
+/** Takes what was read; returns the paths that drift wants as columns: then nothing of it counts. */
+async function take(
+  { parts, state, intake }: StreamRun,
+  messages: Messages,
+  read: ReadResult,
+): Promise<string[]> {
+  for (const end of read.ends) state.ends.set(end.partition, end.end)
+  if (messages.count > 0) {
+    const known = await knownRows(parts, state, messages)
+    noteNewest(state, messages.time, messages.count)
+    const paths = await intake.take(messages, state.counts, known)
+    if (paths.length > 0) return paths
+  }
+  for (const { partition, next } of read.positions) state.positions.set(partition, next)
+  return []
+}
+
+/** Once a batch that it has rows, and once that it has read what it was to read. */
+function tellProgress({ parts, state, writer, said }: StreamRun): void {
+  const { goal } = parts.settings
+  if (!said.pending && hasProgress(state)) {
+    said.pending = true
+    parts.send({ type: 'pending', rows: writer.rows })
+  }
+  if (!said.goal && goal.every(([partition, end]) => (state.positions.get(partition) ?? 0) >= end)) {
+    said.goal = true
+    parts.send({ type: 'all-read' })
   }
 }
 

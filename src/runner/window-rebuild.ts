@@ -39,9 +39,9 @@ export async function rebuildWindow(parts: RebuildParts, identifier: MessageIden
   while (ranges.length > 0) {
     const files = await parts.filesFrom(Math.min(...ranges.map((one) => one.from)))
     const counts = new Map(ranges.map((one) => [one.partition, 0]))
-    await identities.readMessageIds(files, topicId, ranges, (partition, ...id) => {
+    await identities.readMessageIds(files, topicId, ranges, (partition, bytes, length, hash) => {
       counts.set(partition, (counts.get(partition) as number) + 1)
-      identifier.remember(partition, ...id)
+      identifier.remember(partition, bytes, length, hash)
     })
     const short = ranges.filter((one) => one.from > 0 && (counts.get(one.partition) as number) < capacity)
     if (short.length === 0) return

@@ -195,7 +195,9 @@ function kindOf(roll: number, index: number, shares: Shares): MessageKind {
   let edge = 0
   for (const kind of ['duplicates', 'malformed', 'late', 'invalid'] as const) {
     edge += shares[kind]
-    if (roll < edge) return kind === 'duplicates' ? (index > 0 ? 'duplicate' : 'good') : kind
+    if (roll >= edge) continue
+    if (kind !== 'duplicates') return kind
+    return index > 0 ? 'duplicate' : 'good'
   }
   return 'good'
 }

@@ -12,7 +12,11 @@ const folder = mkdtempSync(join(tmpdir(), 'headrace-large-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const SCHEMA = { columns: [tableColumn('a', 'string')], partitionColumns: [] }
 const openNew = (name: string): Promise<Table> =>
-  openOrCreateTable(createLocalStore(join(folder, name)), SCHEMA, {}, Date.now())
+  openOrCreateTable(createLocalStore(join(folder, name)), {
+    schema: SCHEMA,
+    configuration: {},
+    nowMs: Date.now(),
+  })
 
 test('a file of more than 2 GiB is moved into the archive, in little memory', async () => {
   const size = 2 ** 31 + 1

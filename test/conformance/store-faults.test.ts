@@ -81,12 +81,11 @@ async function again<T>(action: () => Promise<T>): Promise<T> {
 /** Four writers of one table, each with ten commits. */
 async function commitAtOnce(root: string): Promise<void> {
   const openFaulty = async (): Promise<Table> =>
-    openOrCreateTable(
-      await openStore(root),
-      { columns: [tableColumn('a', 'string')], partitionColumns: [] },
-      {},
-      1,
-    )
+    openOrCreateTable(await openStore(root), {
+      schema: { columns: [tableColumn('a', 'string')], partitionColumns: [] },
+      configuration: {},
+      nowMs: 1,
+    })
   const writers = await Promise.all(Array.from({ length: 4 }, () => again(openFaulty)))
   await Promise.all(
     writers.map(async (table, writer) => {

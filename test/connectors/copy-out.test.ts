@@ -50,8 +50,22 @@ test('rows that begin with the mark, that are long or no UTF-8 go aside whole, e
   const mark = Buffer.from('"\u0001mark')
   const any = (length: number, from = 32): Buffer =>
     Buffer.from(Array.from({ length }, () => from + Math.floor(chance() * 90)))
+  let isChecked = false
+  const anyRow = (): Buffer => {
+    const kind = chance()
+    if (kind < 0.2) return Buffer.concat([mark, any(Math.floor(chance() * 300))])
+    if (kind < 0.3) return mark.subarray(0, Math.floor(chance() * mark.length))
+    if (kind < 0.45) return any(201 + Math.floor(chance() * 300))
+    if (isChecked && kind < 0.6) return Buffer.concat([any(3), Buffer.from([0xe4, 0x20])])
+    return any(1 + Math.floor(chance() * 200))
+  }
+  const wayOf = (row: Buffer): 'marked' | 'large' | 'broken' | 'plain' => {
+    if (row.subarray(0, mark.length).equals(mark)) return 'marked'
+    if (row.length > 200) return 'large'
+    return row.includes(0xe4) ? 'broken' : 'plain'
+  }
   for (let round = 0; round < 300; round += 1) {
-    const isChecked = round % 3 === 0
+    isChecked = round % 3 === 0
     const sent = {
       plain: [] as string[],
       marked: [] as string[],
@@ -59,25 +73,8 @@ test('rows that begin with the mark, that are long or no UTF-8 go aside whole, e
       broken: [] as string[],
     }
     const messages = Array.from({ length: 30 }, () => {
-      const kind = chance()
-      const row =
-        kind < 0.2
-          ? Buffer.concat([mark, any(Math.floor(chance() * 300))])
-          : kind < 0.3
-            ? mark.subarray(0, Math.floor(chance() * mark.length))
-            : kind < 0.45
-              ? any(201 + Math.floor(chance() * 300))
-              : isChecked && kind < 0.6
-                ? Buffer.concat([any(3), Buffer.from([0xe4, 0x20])])
-                : any(1 + Math.floor(chance() * 200))
-      const to = row.subarray(0, mark.length).equals(mark)
-        ? 'marked'
-        : row.length > 200
-          ? 'large'
-          : row.includes(0xe4)
-            ? 'broken'
-            : 'plain'
-      if (row.length > 0) sent[to].push(row.toString('latin1'))
+      const row = anyRow()
+      if (row.length > 0) sent[wayOf(row)].push(row.toString('latin1'))
       return framed('d', row)
     })
     const all = Buffer.concat([...messages, framed('c', Buffer.alloc(0))])

@@ -259,7 +259,7 @@ test('every format that is taken can be read with, and every other has a positio
         if (!Array.isArray(steps)) return steps.position >= 1 && steps.position <= text.length + 1
         taken += 1
         if (type === 'timestamp')
-          timestampReader(text, 'UTC')(Buffer.from('2024-01-01'), 0, 10, new Int32Array(2), 0)
+          timestampReader(text, 'UTC')(Buffer.from('2024-01-01'), 0, 10, { words: new Int32Array(2), row: 0 })
         return true
       },
     ),

@@ -101,7 +101,11 @@ test.each(KINDS)(
     const chance = createChance()
     const address = kind === 'local' ? join(folder, 'table') : servers[kind].root('sleepers')
     const store = await openStore(address)
-    const table = await openOrCreateTable(store, SCHEMA, CLEANED_AT_ONCE, Date.now())
+    const table = await openOrCreateTable(store, {
+      schema: SCHEMA,
+      configuration: CLEANED_AT_ONCE,
+      nowMs: Date.now(),
+    })
     const outcomes: string[] = []
     for (let n = 0; n < sleepsOn(kind); n += 1) {
       const sleeper = await sleepOnce(address, table, `sleeper-${n}`, chance)

@@ -22,7 +22,7 @@ const OLD = { outcome: 'accepted', ingest_date: '2026-01-01' }
 async function openNew(): Promise<Table> {
   const root = mkdtempSync(join(tmpdir(), 'headrace-archive-'))
   folders.push(root)
-  return openOrCreateTable(createLocalStore(root), SCHEMA, {}, Date.now())
+  return openOrCreateTable(createLocalStore(root), { schema: SCHEMA, configuration: {}, nowMs: Date.now() })
 }
 
 /** A table whose files are there. */

@@ -34,7 +34,8 @@ function place(configuration: Record<string, string> = {}): Opened {
   folders.push(root)
   return {
     root,
-    open: async () => openOrCreateTable(createLocalStore(root), SCHEMA, configuration, Date.now()),
+    open: async () =>
+      openOrCreateTable(createLocalStore(root), { schema: SCHEMA, configuration, nowMs: Date.now() }),
     append: (version, actions) =>
       writeFileSync(
         join(root, '_delta_log', `${String(version).padStart(20, '0')}.json`),

@@ -26,9 +26,11 @@ test(
     let used = 0
     const table = await openOrCreateTable(
       createLocalStore(folder),
-      { columns: [tableColumn('id', 'long')], partitionColumns: [] },
-      {},
-      START,
+      {
+        schema: { columns: [tableColumn('id', 'long')], partitionColumns: [] },
+        configuration: {},
+        nowMs: START,
+      },
       { usedThrough: async () => used },
     )
     for (let second = 1; second <= HOURS * 3600; second += 1) {

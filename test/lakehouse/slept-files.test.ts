@@ -27,7 +27,7 @@ const write = (adds: DataFile[]): CommitRequest => ({
 async function newTable(): Promise<Table> {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-slept-files-'))
   folders.push(folder)
-  return openOrCreateTable(createLocalStore(folder), SCHEMA, {}, Date.now())
+  return openOrCreateTable(createLocalStore(folder), { schema: SCHEMA, configuration: {}, nowMs: Date.now() })
 }
 
 /** Files as an engine writes them and a batch places them, two hours ago. */

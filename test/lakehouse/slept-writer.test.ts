@@ -49,7 +49,7 @@ async function newTable(): Promise<ObjectStore> {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-slept-'))
   folders.push(folder)
   const store = createLocalStore(folder)
-  await openOrCreateTable(store, SCHEMA, CLEANED_AT_ONCE, Date.now())
+  await openOrCreateTable(store, { schema: SCHEMA, configuration: CLEANED_AT_ONCE, nowMs: Date.now() })
   return store
 }
 
@@ -137,7 +137,7 @@ test('clean-up in any order: the entry before is still there, and yet the writer
   const sleeper = await opened(sleepsBeforeCreate(store, sleep))
   const commit = outcome(sleeper.commit(append('sleeper'), Date.now()))
   await sleep.reached
-  const other = await openOrCreateTable(store, SCHEMA, {}, Date.now())
+  const other = await openOrCreateTable(store, { schema: SCHEMA, configuration: {}, nowMs: Date.now() })
   await other.commit(append('other'), 0)
   for (let n = 0; n < 12; n += 1) await other.commit(append(`other-${n}`), 0)
   // All entries but the sleeper's are still there: another writer has just begun to delete them.
@@ -176,7 +176,7 @@ test('a reader that slept does not take an entry that was left behind for what f
 test('a reader behind a hole in the log does not take its own version for the newest', async () => {
   const store = await newTable()
   const reader = await opened(store)
-  const other = await openOrCreateTable(store, SCHEMA, {}, Date.now())
+  const other = await openOrCreateTable(store, { schema: SCHEMA, configuration: {}, nowMs: Date.now() })
   for (let n = 0; n < 12; n += 1) await other.commit(append(`other-${n}`), 0)
   await store.delete(entryName(1))
   await expect(reader.refresh()).rejects.toMatchObject({ code: 'writer_overtaken', params: { newest: 12 } })
@@ -186,7 +186,7 @@ test('a table that was replaced by a longer one is gone, not further on', async 
   const store = await newTable()
   const table = await opened(store)
   rmSync(join(store.root, '_delta_log'), { recursive: true })
-  await openOrCreateTable(store, SCHEMA, CLEANED_AT_ONCE, Date.now())
+  await openOrCreateTable(store, { schema: SCHEMA, configuration: CLEANED_AT_ONCE, nowMs: Date.now() })
   await goOn(store, 5)
   expect(await outcome(table.commit(append('old'), Date.now()))).toBe('table_gone')
 })
@@ -194,7 +194,7 @@ test('a table that was replaced by a longer one is gone, not further on', async 
 /** Removes the table and makes another, with so many entries behind its first. */
 async function replace(store: ObjectStore, commits: number): Promise<void> {
   rmSync(join(store.root, '_delta_log'), { recursive: true })
-  await openOrCreateTable(store, SCHEMA, CLEANED_AT_ONCE, Date.now())
+  await openOrCreateTable(store, { schema: SCHEMA, configuration: CLEANED_AT_ONCE, nowMs: Date.now() })
   await goOn(store, commits)
 }
 

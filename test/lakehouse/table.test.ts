@@ -21,7 +21,8 @@ beforeEach(() => {
   return () => rmSync(folder, { recursive: true, force: true })
 })
 
-const open = (): Promise<Table> => openOrCreateTable(createLocalStore(folder), SCHEMA, {}, 1)
+const open = (): Promise<Table> =>
+  openOrCreateTable(createLocalStore(folder), { schema: SCHEMA, configuration: {}, nowMs: 1 })
 const file = (path: string): CommitRequest['adds'][number] => ({
   path,
   size: 1,
@@ -104,12 +105,11 @@ test('checkpoints carry files, marks and tombstones; opening reads them, and nul
 })
 
 test('old entries are cleaned up behind a checkpoint that is older than the retention, and marks stay', async () => {
-  const table = await openOrCreateTable(
-    createLocalStore(folder),
-    SCHEMA,
-    { 'delta.logRetentionDuration': 'interval 1 minutes' },
-    1,
-  )
+  const table = await openOrCreateTable(createLocalStore(folder), {
+    schema: SCHEMA,
+    configuration: { 'delta.logRetentionDuration': 'interval 1 minutes' },
+    nowMs: 1,
+  })
   for (let i = 0; i < 320; i += 1)
     await table.commit(
       request({ adds: [file(`f${i}`)], marks: { m: i } }),

@@ -48,7 +48,7 @@ test('hidden names of others stay; what was data, and what our own batches leave
     columns: [tableColumn('a', 'string'), tableColumn('_day', 'date')],
     partitionColumns: ['_day'],
   }
-  const table = await openOrCreateTable(createLocalStore(root), schema, {}, 1)
+  const table = await openOrCreateTable(createLocalStore(root), { schema, configuration: {}, nowMs: 1 })
   const add = (path: string) => ({
     path,
     size: 1,

@@ -29,14 +29,14 @@ function spanned<T>(text: string, read: (b: Uint8Array, start: number, length: n
 const integer = (text: string): number => spanned(text, integerOf)
 const long = (text: string): bigint | undefined => {
   const words = new Int32Array(4)
-  return spanned(text, (b, start, length) => longInto(b, start, length, words, 1))
+  return spanned(text, (b, start, length) => longInto(b, start, length, { words, row: 1 }))
     ? bigFromWords(words, 1)
     : undefined
 }
 const decimalOf = (text: string, precision: number, scale: number): string | undefined =>
   spanned(text, (b, start, length) => {
     const spans = new Int32Array(2)
-    const kind = decimalInto(b, start, length, precision - scale, scale, spans, 0)
+    const kind = decimalInto(b, start, length, { whole: precision - scale, scale, spans, row: 0 })
     if (kind === NO_DECIMAL) return undefined
     return kind === SPAN_OF_TEXT
       ? Buffer.from(b).toString('utf8', spans[0], spans[0] + spans[1])
@@ -222,7 +222,7 @@ test('timestamps: ISO with offset, patterns, zones, and the clock changes of Ber
   const at = (format: string, zone: string, text: string): string => {
     const words = new Int32Array(2)
     const isRead = spanned(text, (b, start, length) =>
-      timestampReader(format, zone)(b, start, length, words, 0),
+      timestampReader(format, zone)(b, start, length, { words, row: 0 }),
     )
     return isRead ? new Date(Number(bigFromWords(words, 0)) / 1000).toISOString() : 'refused'
   }

@@ -94,9 +94,13 @@ test.each(Object.entries(FORMATS))('%s: a job reads all of them', async (format,
 test.each(Object.entries(FORMATS))('%s: a stream reads all of them', async (format, { record, text }) => {
   const dataset = datasetOf(record)
   const records: string[] = []
-  const fault = await scanLargeFile(dataset, dataset.columns, pieces(text), async (slab, scanner) => {
-    records.push(...found(scanner.records, slab))
-  })
+  const fault = await scanLargeFile(
+    { dataset, columns: dataset.columns },
+    pieces(text),
+    async (slab, scanner) => {
+      records.push(...found(scanner.records, slab))
+    },
+  )
   expect(fault).toBeUndefined()
   expect(records).toEqual(wanted(format))
 })

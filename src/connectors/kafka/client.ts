@@ -33,107 +33,146 @@ export interface KafkaClient {
 /** Gives the address to connect to, or refuses the host. */
 export type Resolve = (host: string, port: number) => Promise<string>
 
+/** A cluster as it is known so far, and the connections to its brokers. */
+interface Cluster {
+  spec: KafkaSourceSpec
+  resolve: Resolve
+  /** By host and port. */
+  connections: Map<string, Connection>
+  /** Of the last metadata, by node id. */
+  nodes: Map<number, Broker>
+  /** In this order they are asked: who did not answer is asked after the others. */
+  bootstrap: Broker[]
+}
+
+interface Broker {
+  host: string
+  port: number
+}
+
 /** `resolve` is asked about every host before a connection, those that brokers name too. */
 export function createKafkaClient(
   spec: KafkaSourceSpec,
   resolve: Resolve = async (host) => host,
 ): KafkaClient {
-  const connections = new Map<string, Connection>()
-  let nodes = new Map<number, { host: string; port: number }>()
-
-  const open = async (host: string, port: number): Promise<Connection> => {
-    const key = `${host}:${port}`
-    const known = connections.get(key)
-    if (known?.isConnected()) return known
-    const connection = new KafkaConnection('headrace', await connectionOptions(spec, host))
-    connection.on('error', () => connections.delete(key))
-    connection.on('close', () => connections.delete(key))
-    await connection.connect(await resolve(host, port), port)
-    connections.set(key, connection)
-    return connection
+  const cluster: Cluster = {
+    spec,
+    resolve,
+    connections: new Map(),
+    nodes: new Map(),
+    bootstrap: spec.brokers.map(brokerOf),
   }
-
-  /**
-   * In this order they are asked: who did not answer is asked after the others, those that we were told of
-   * last.
-   */
-  let bootstrap = spec.brokers.map((broker) => {
-    const colon = broker.lastIndexOf(':')
-    return { host: broker.slice(0, colon), port: Number(broker.slice(colon + 1)) }
-  })
-
-  const metadata = async (
-    topics: string[] | null,
-  ): Promise<Awaited<ReturnType<typeof metadataV12.api.async>>> => {
-    let last: unknown
-    for (const broker of [...bootstrap, ...nodes.values()]) {
-      try {
-        const response = await answered(
-          metadataV12.api.async(await open(broker.host, broker.port), topics, false, false),
-        )
-        nodes = new Map(response.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]))
-        return response
-      } catch (error) {
-        last ??= error
-        if (bootstrap.includes(broker)) bootstrap = [...bootstrap.filter((one) => one !== broker), broker]
-      }
-    }
-    throw kafkaError(last, spec)
-  }
-
   return {
     spec,
-    async topic(name) {
-      const response = await metadata([name])
-      const found = response.topics.find((topic) => topic.name === name)
-      if (found === undefined || found.errorCode !== 0) throw await missingTopic(name, spec, metadata)
-      return {
-        topicId: found.topicId,
-        leaders: new Map(found.partitions.map((one) => [one.partitionIndex, one.leaderId])),
-      }
-    },
-    async node(id) {
-      const node = nodes.get(id)
-      if (node === undefined)
-        throw failure('broker_unreachable', {
-          brokers: spec.brokers.join(','),
-          reason: `the partition has no leader (node ${id})`,
-        })
-      try {
-        return await open(node.host, node.port)
-      } catch (error) {
-        throw kafkaError(error, spec)
-      }
-    },
+    topic: (name) => topicOf(cluster, name),
+    node: (id) => connectionTo(cluster, id),
     async offsetsAt(topic, info, time, partly = false) {
       const byNode = Map.groupBy(info.leaders.keys(), (partition) => info.leaders.get(partition) as number)
-      const asked = [...byNode].map(async ([node, partitions]) => {
-        const connection = await this.node(node)
-        const of = partitions.map((partitionIndex) => ({
-          partitionIndex,
-          currentLeaderEpoch: -1,
-          timestamp: BigInt(time),
-        }))
-        const response = await listOffsetsV7.api.async(connection, -1, 1, [{ name: topic, partitions: of }])
-        return response.topics[0].partitions.map((one): [number, number] => [
-          one.partitionIndex,
-          Number(one.offset),
-        ])
-      })
-      const answers = await Promise.allSettled(asked)
-      for (const answer of answers) {
-        if (answer.status === 'fulfilled') continue
-        const problem = kafkaError(answer.reason, spec)
-        const isAlone = answers.every((one) => one.status === 'rejected')
-        if (!partly || isAlone || problem.errorClass !== 'transient') throw problem
-      }
-      return new Map(answers.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])))
+      const asked = [...byNode].map(async ([node, partitions]) =>
+        offsetsOf(await connectionTo(cluster, node), topic, partitions, time),
+      )
+      return answersOf(await Promise.allSettled(asked), spec, partly)
     },
     async close() {
+      const { connections } = cluster
       await Promise.allSettled([...connections.values()].map((connection) => connection.close()))
       connections.clear()
     },
   }
+}
+
+function brokerOf(address: string): Broker {
+  const colon = address.lastIndexOf(':')
+  return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) }
+}
+
+async function topicOf(cluster: Cluster, name: string): Promise<TopicInfo> {
+  const response = await metadata(cluster, [name])
+  const found = response.topics.find((topic) => topic.name === name)
+  if (found === undefined || found.errorCode !== 0) throw await missingTopic(cluster, name)
+  return {
+    topicId: found.topicId,
+    leaders: new Map(found.partitions.map((one) => [one.partitionIndex, one.leaderId])),
+  }
+}
+
+/** Asks the brokers that were given first, those that we were told of last. */
+async function metadata(
+  cluster: Cluster,
+  topics: string[] | null,
+): Promise<Awaited<ReturnType<typeof metadataV12.api.async>>> {
+  let last: unknown
+  for (const broker of [...cluster.bootstrap, ...cluster.nodes.values()]) {
+    try {
+      const response = await answered(
+        metadataV12.api.async(await open(cluster, broker), topics, false, false),
+      )
+      cluster.nodes = new Map(response.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]))
+      return response
+    } catch (error) {
+      last ??= error
+      if (cluster.bootstrap.includes(broker))
+        cluster.bootstrap = [...cluster.bootstrap.filter((one) => one !== broker), broker]
+    }
+  }
+  throw kafkaError(last, cluster.spec)
+}
+
+async function connectionTo(cluster: Cluster, id: number): Promise<Connection> {
+  const node = cluster.nodes.get(id)
+  if (node === undefined)
+    throw failure('broker_unreachable', {
+      brokers: cluster.spec.brokers.join(','),
+      reason: `the partition has no leader (node ${id})`,
+    })
+  try {
+    return await open(cluster, node)
+  } catch (error) {
+    throw kafkaError(error, cluster.spec)
+  }
+}
+
+async function open({ spec, resolve, connections }: Cluster, { host, port }: Broker): Promise<Connection> {
+  const key = `${host}:${port}`
+  const known = connections.get(key)
+  if (known?.isConnected()) return known
+  const connection = new KafkaConnection('headrace', await connectionOptions(spec, host))
+  connection.on('error', () => connections.delete(key))
+  connection.on('close', () => connections.delete(key))
+  await connection.connect(await resolve(host, port), port)
+  connections.set(key, connection)
+  return connection
+}
+
+/** Offsets of the partitions that one node leads. */
+async function offsetsOf(
+  connection: Connection,
+  topic: string,
+  partitions: number[],
+  time: number,
+): Promise<[partition: number, offset: number][]> {
+  const asked = partitions.map((partitionIndex) => ({
+    partitionIndex,
+    currentLeaderEpoch: -1,
+    timestamp: BigInt(time),
+  }))
+  const response = await listOffsetsV7.api.async(connection, -1, 1, [{ name: topic, partitions: asked }])
+  return response.topics[0].partitions.map((one) => [one.partitionIndex, Number(one.offset)])
+}
+
+/** Throws the first problem; `partly`: only one that trying again cannot cure, or that all nodes have. */
+function answersOf(
+  answers: PromiseSettledResult<[partition: number, offset: number][]>[],
+  spec: KafkaSourceSpec,
+  partly: boolean,
+): Map<number, number> {
+  for (const answer of answers) {
+    if (answer.status === 'fulfilled') continue
+    const problem = kafkaError(answer.reason, spec)
+    const isAlone = answers.every((one) => one.status === 'rejected')
+    if (!partly || isAlone || problem.errorClass !== 'transient') throw problem
+  }
+  return new Map(answers.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])))
 }
 
 /** The client throws when any part of an answer has an error code; the codes are ours to judge. */
@@ -146,19 +185,15 @@ async function answered<T>(request: Promise<T>): Promise<T> {
   }
 }
 
-async function missingTopic(
-  topic: string,
-  spec: KafkaSourceSpec,
-  metadata: (topics: null) => Promise<{ topics: { name?: string | null }[] }>,
-): Promise<HeadraceError> {
-  const names = await metadata(null).then(
+async function missingTopic(cluster: Cluster, topic: string): Promise<HeadraceError> {
+  const names = await metadata(cluster, null).then(
     (all) => all.topics.map((one) => one.name ?? '').filter((name) => !name.startsWith('__')),
     (error: unknown) => [`(not known: ${reasonOf(error)})`],
   )
   const near = nearest(topic, names)
   return failure('topic_not_found', {
     topic,
-    brokers: spec.brokers.join(','),
+    brokers: cluster.spec.brokers.join(','),
     similar: near ?? (names.slice(0, 10).join(', ') || 'none, the broker has no topics'),
   })
 }

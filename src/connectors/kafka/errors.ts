@@ -43,8 +43,12 @@ function isAuthentication(error: unknown): boolean {
 }
 
 function deepest(error: unknown): string {
-  const inner =
-    error instanceof AggregateError ? error.errors[0] : error instanceof Error ? error.cause : undefined
+  const inner = causeOf(error)
   const own = reasonOf(error)
   return inner === undefined || inner === null ? own : `${own} (${deepest(inner)})`
+}
+
+function causeOf(error: unknown): unknown {
+  if (error instanceof AggregateError) return error.errors[0]
+  return error instanceof Error ? error.cause : undefined
 }

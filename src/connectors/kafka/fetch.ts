@@ -13,16 +13,23 @@ export interface PartitionAnswer {
   records: Buffer
 }
 
+/** Which records are asked for. */
+export interface FetchRequest {
+  topicId: string
+  partitions: number[]
+  /** The first offset that is wanted, per Kafka partition. */
+  next: ReadonlyMap<number, number>
+  /** The broker waits so long for some to come. */
+  waitMs: number
+}
+
 const READ_COMMITTED = 1
 
 /* Fetch version 13: by topic id, so that a recreated topic can never be mistaken for the old one (KIP-516). */
-const fetchApi = createAPI<
-  [topicId: string, partitions: number[], next: Map<number, number>, waitMs: number],
-  PartitionAnswer[]
->(
+const fetchApi = createAPI<[FetchRequest], PartitionAnswer[]>(
   1,
   13,
-  (topicId: string, partitions: number[], next: Map<number, number>, waitMs: number) =>
+  ({ topicId, partitions, next, waitMs }: FetchRequest) =>
     Writer.create()
       .appendInt32(-1)
       .appendInt32(waitMs)
@@ -79,13 +86,6 @@ function parsePartition(r: WireReader): PartitionAnswer {
   return { partition, errorCode, end, aborted, records }
 }
 
-/** Asks for records from the given offsets on; the broker waits so long for some to come. */
-export function fetchFrom(
-  connection: Connection,
-  topicId: string,
-  partitions: number[],
-  next: Map<number, number>,
-  waitMs: number,
-): Promise<PartitionAnswer[]> {
-  return fetchApi.async(connection, topicId, partitions, next, waitMs)
+export function fetchFrom(connection: Connection, request: FetchRequest): Promise<PartitionAnswer[]> {
+  return fetchApi.async(connection, request)
 }

@@ -52,7 +52,7 @@ function readFrame(body: Buffer, from: number, out: Output): number | undefined 
       throw new RangeError('an LZ4 block reaches beyond the end')
     const window = isLinked ? frameStart : out.size
     const fits =
-      head >>> 31 === 1 ? copy(body, at, length, out) : readBlock(body, at, at + length, window, out)
+      head >>> 31 === 1 ? copy(body, at, length, out) : readBlock(body.subarray(at, at + length), window, out)
     if (!fits) return undefined
     at += length + ((flags & 0x10) === 0 ? 0 : 4)
   }
@@ -80,8 +80,9 @@ function copy(b: Buffer, at: number, length: number, out: Output): boolean {
 }
 
 /** A match may reach back to `window` in the output. False: beyond the cap. */
-function readBlock(b: Buffer, from: number, end: number, window: number, out: Output): boolean {
-  for (let at = from; ;) {
+function readBlock(b: Buffer, window: number, out: Output): boolean {
+  const end = b.length
+  for (let at = 0; ;) {
     if (at >= end) throw new RangeError('an LZ4 block is cut short')
     const token = b[at++]
     let literals = token >>> 4

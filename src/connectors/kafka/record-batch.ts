@@ -147,7 +147,7 @@ function readBatch(batch: Buffer, base: number, last: number, target: BatchTarge
   const firstTime = Number(batch.readBigInt64BE(27))
   const logTime = (attributes & LOG_APPEND_TIME) !== 0 ? Number(batch.readBigInt64BE(35)) : -1
   const inflated = inflate(batch.subarray(HEADER), attributes & 7, LIMITS.batchInflatedBytes)
-  if ('reason' in inflated) return keepUnread(batch, inflated.reason, base, last, target)
+  if ('reason' in inflated) return keepUnread(batch, inflated.reason, last, target)
   const {
     count,
     slab: { end },
@@ -165,15 +165,16 @@ function readBatch(batch: Buffer, base: number, last: number, target: BatchTarge
   if (reason === undefined) return
   messages.count = count
   messages.slab.end = end
-  keepUnread(batch, reason, base, last, target)
+  keepUnread(batch, reason, last, target)
 }
 
 /**
  * A batch with a right checksum that cannot be read stays so: it becomes one message with the batch's own
  * bytes, to be quarantined.
  */
-function keepUnread(batch: Buffer, reason: string, base: number, last: number, target: BatchTarget): void {
+function keepUnread(batch: Buffer, reason: string, last: number, target: BatchTarget): void {
   const { messages: m } = target
+  const base = Number(batch.readBigInt64BE(0))
   const n = m.count
   ensureMessages(m, n + 1)
   m.partition[n] = target.partition

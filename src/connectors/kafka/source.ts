@@ -41,138 +41,180 @@ interface Rest {
   pauseMs: number
 }
 
-export function createKafkaReader(options: ReaderOptions): MessageReader {
-  const { client, topic } = options
-  const next = new Map(options.positions.map((one) => [one.partition, one.next]))
+/** What a reader knows of its partitions while it reads them. */
+interface Reading {
+  options: ReaderOptions
+  leaders: Leaders
+  /** The first offset that was not fetched yet. */
+  next: Map<number, number>
   /**
    * The order in which partitions are asked for: who was served goes behind the others. The broker fills an
    * answer in this order (KIP-74), and with a backlog the first two fill it.
    */
-  let order = [...next.keys()]
-  const leaders = createLeaders(options)
+  order: number[]
   /** By the broker that was asked. */
-  const flights = new Map<number, Flight>()
-  const resting = new Map<number, Rest>()
-  let closed = false
+  flights: Map<number, Flight>
+  resting: Map<number, Rest>
   /** How often in a row a batch of a partition failed its checksum. */
-  const corrupt = new Map<number, number>()
+  corrupt: Map<number, number>
+  closed: boolean
+}
 
-  const send = (info: TopicInfo, waitMs: number): void => {
-    const asked = new Set([...flights.values()].flatMap((one) => one.partitions))
-    const now = performance.now()
-    const wanted = unread().filter((one) => !asked.has(one) && (resting.get(one)?.untilMs ?? 0) <= now)
-    for (const [node, partitions] of Map.groupBy(wanted, (one) => info.leaders.get(one) ?? -1)) {
-      if (flights.has(node)) continue
-      const flight: Flight = { partitions, done: Promise.resolve() }
-      flights.set(node, flight)
-      flight.done = ask(node, partitions, waitMs).then(
-        (answers) => void (flight.answers = answers),
-        (error: unknown) => void (flight.error = error),
-      )
-    }
+export function createKafkaReader(options: ReaderOptions): MessageReader {
+  const next = new Map(options.positions.map((one) => [one.partition, one.next]))
+  const reading: Reading = {
+    options,
+    leaders: createLeaders(options),
+    next,
+    order: [...next.keys()],
+    flights: new Map(),
+    resting: new Map(),
+    corrupt: new Map(),
+    closed: false,
   }
-
-  const unread = (): number[] => order.filter((one) => (next.get(one) as number) < limitOf(options, one))
-
-  const ask = async (node: number, partitions: number[], waitMs: number): Promise<PartitionAnswer[]> =>
-    fetchFrom(await client.node(node), options.topicId, partitions, next, waitMs)
-
-  /** Leaves partitions alone for a while; who leads them now is asked meanwhile. */
-  const rest = (partitions: number[], problem: HeadraceError): void => {
-    if (closed || problem.errorClass !== 'transient') throw problem
-    options.onTrouble(problem)
-    for (const one of partitions) {
-      const pauseMs = Math.min((resting.get(one)?.pauseMs ?? PAUSE_FIRST_MS / 2) * 2, PAUSE_MAX_MS)
-      resting.set(one, { untilMs: performance.now() + pauseMs, pauseMs })
-    }
-    leaders.ask()
-  }
-
-  const landed = async (): Promise<PartitionAnswer[]> => {
-    const found: PartitionAnswer[] = []
-    for (const [node, flight] of [...flights].filter(([, one]) => 'answers' in one || 'error' in one)) {
-      flights.delete(node)
-      if (flight.answers === undefined) rest(flight.partitions, kafkaError(flight.error, client.spec))
-      for (const answer of flight.answers ?? []) {
-        const problem = await problemOf(options, answer, next.get(answer.partition) as number)
-        if (problem !== undefined) rest([answer.partition], problem)
-        else {
-          resting.delete(answer.partition)
-          found.push(answer)
-        }
-      }
-    }
-    return found
-  }
-
-  const receive = async (waitMs: number): Promise<PartitionAnswer[]> => {
-    while (unread().length > 0) {
-      const info = await leaders.known().catch((error: unknown) => {
-        rest(unread(), kafkaError(error, client.spec))
-        return undefined
-      })
-      if (info !== undefined) send(info, waitMs)
-      const left = unread().map((one) => (resting.get(one)?.untilMs ?? 0) - performance.now())
-      const pauses = left.filter((one) => one > 0)
-      const wake = pauses.length === 0 ? [] : [pause(Math.min(...pauses))]
-      await Promise.race([...[...flights.values()].map((one) => one.done), ...wake])
-      const answers = await landed()
-      if (answers.length > 0) return answers
-    }
-    return []
-  }
-
   return {
-    async read(messages, waitMs): Promise<ReadResult> {
-      const answers = await receive(waitMs)
-      const from = new Map(answers.map((answer) => [answer.partition, next.get(answer.partition) as number]))
-      for (const { partition, records } of answers)
-        next.set(
-          partition,
-          Math.min(nextOffset(records, from.get(partition) as number), limitOf(options, partition)),
-        )
-      const served = new Set(answers.filter((one) => one.records.length > 0).map((one) => one.partition))
-      order = [...order.filter((partition) => !served.has(partition)), ...served]
-      if (served.size > 0 && !closed && leaders.last !== undefined) send(leaders.last, waitMs)
-      clearMessages(messages)
-      for (const answer of answers) decode(messages, answer, from.get(answer.partition) as number)
-      if (corrupt.size > 0) await pause(CORRUPT_PAUSE_MS)
-      return {
-        positions: [...next].map(([partition, offset]) => ({ partition, next: offset })),
-        ends: answers.map((answer) => ({ partition: answer.partition, end: answer.end })),
-      }
-    },
+    read: (messages, waitMs) => read(reading, messages, waitMs),
     async close() {
-      closed = true
-      await client.close()
+      reading.closed = true
+      await options.client.close()
     },
   }
+}
 
-  /**
-   * Where a batch fails its checksum, or there is too much at a time, the partition is read on from there:
-   * what was asked for meanwhile is dropped.
-   */
-  function decode(messages: Messages, answer: PartitionAnswer, from: number): void {
-    const { partition, records, aborted, end } = answer
-    if (records.length === 0) return
-    const limit = limitOf(options, partition)
-    const target = { messages, topic, partition, from, until: limit, end: end < 0 ? Infinity : end }
-    const before = next.get(partition)
-    let isCorrupt = false
-    const reached = readBatches(records, aborted, target, (error) => {
+async function read(reading: Reading, messages: Messages, waitMs: number): Promise<ReadResult> {
+  const { options, leaders, next, corrupt } = reading
+  const answers = await receive(reading, waitMs)
+  const from = new Map(answers.map((answer) => [answer.partition, next.get(answer.partition) as number]))
+  for (const { partition, records } of answers)
+    next.set(
+      partition,
+      Math.min(nextOffset(records, from.get(partition) as number), limitOf(options, partition)),
+    )
+  const served = new Set(answers.filter((one) => one.records.length > 0).map((one) => one.partition))
+  reading.order = [...reading.order.filter((partition) => !served.has(partition)), ...served]
+  if (served.size > 0 && !reading.closed && leaders.last !== undefined) send(reading, leaders.last, waitMs)
+  clearMessages(messages)
+  for (const answer of answers) decode(reading, messages, answer, from.get(answer.partition) as number)
+  if (corrupt.size > 0) await pause(CORRUPT_PAUSE_MS)
+  return {
+    positions: [...next].map(([partition, offset]) => ({ partition, next: offset })),
+    ends: answers.map((answer) => ({ partition: answer.partition, end: answer.end })),
+  }
+}
+
+/** Waits until there are answers; none only when everything that was asked for is read. */
+async function receive(reading: Reading, waitMs: number): Promise<PartitionAnswer[]> {
+  const { options, leaders, flights, resting } = reading
+  while (unread(reading).length > 0) {
+    const info = await leaders.known().catch((error: unknown) => {
+      rest(reading, unread(reading), kafkaError(error, options.client.spec))
+      return undefined
+    })
+    if (info !== undefined) send(reading, info, waitMs)
+    const pauses = unread(reading)
+      .map((one) => (resting.get(one)?.untilMs ?? 0) - performance.now())
+      .filter((one) => one > 0)
+    const wake = pauses.length === 0 ? [] : [pause(Math.min(...pauses))]
+    await Promise.race([...[...flights.values()].map((one) => one.done), ...wake])
+    const answers = await landed(reading)
+    if (answers.length > 0) return answers
+  }
+  return []
+}
+
+const unread = ({ options, order, next }: Reading): number[] =>
+  order.filter((one) => (next.get(one) as number) < limitOf(options, one))
+
+function send(reading: Reading, info: TopicInfo, waitMs: number): void {
+  const { flights, resting } = reading
+  const asked = new Set([...flights.values()].flatMap((one) => one.partitions))
+  const now = performance.now()
+  const wanted = unread(reading).filter((one) => !asked.has(one) && (resting.get(one)?.untilMs ?? 0) <= now)
+  for (const [node, partitions] of Map.groupBy(wanted, (one) => info.leaders.get(one) ?? -1)) {
+    if (flights.has(node)) continue
+    const flight: Flight = { partitions, done: Promise.resolve() }
+    flights.set(node, flight)
+    flight.done = ask(reading, node, partitions, waitMs).then(
+      (answers) => void (flight.answers = answers),
+      (error: unknown) => void (flight.error = error),
+    )
+  }
+}
+
+async function ask(
+  { options, next }: Reading,
+  node: number,
+  partitions: number[],
+  waitMs: number,
+): Promise<PartitionAnswer[]> {
+  const { client, topicId } = options
+  return fetchFrom(await client.node(node), { topicId, partitions, next, waitMs })
+}
+
+async function landed(reading: Reading): Promise<PartitionAnswer[]> {
+  const { options, next, flights, resting } = reading
+  const found: PartitionAnswer[] = []
+  for (const [node, flight] of [...flights].filter(([, one]) => 'answers' in one || 'error' in one)) {
+    flights.delete(node)
+    if (flight.answers === undefined)
+      rest(reading, flight.partitions, kafkaError(flight.error, options.client.spec))
+    for (const answer of flight.answers ?? []) {
+      const problem = await problemOf(options, answer, next.get(answer.partition) as number)
+      if (problem !== undefined) rest(reading, [answer.partition], problem)
+      else {
+        resting.delete(answer.partition)
+        found.push(answer)
+      }
+    }
+  }
+  return found
+}
+
+/** Leaves partitions alone for a while; who leads them now is asked meanwhile. */
+function rest(
+  { options, leaders, resting, closed }: Reading,
+  partitions: number[],
+  problem: HeadraceError,
+): void {
+  if (closed || problem.errorClass !== 'transient') throw problem
+  options.onTrouble(problem)
+  for (const one of partitions) {
+    const pauseMs = Math.min((resting.get(one)?.pauseMs ?? PAUSE_FIRST_MS / 2) * 2, PAUSE_MAX_MS)
+    resting.set(one, { untilMs: performance.now() + pauseMs, pauseMs })
+  }
+  leaders.ask()
+}
+
+/**
+ * Where a batch fails its checksum, or there is too much at a time, the partition is read on from there: what
+ * was asked for meanwhile is dropped.
+ */
+function decode(reading: Reading, messages: Messages, answer: PartitionAnswer, from: number): void {
+  const { options, next, flights, corrupt } = reading
+  const { partition, records, aborted, end } = answer
+  if (records.length === 0) return
+  const until = limitOf(options, partition)
+  const before = next.get(partition)
+  let isCorrupt = false
+  const reached = readBatches(
+    records,
+    aborted,
+    { messages, topic: options.topic, partition, from, until, end: end < 0 ? Infinity : end },
+    (error) => {
       isCorrupt = true
       const count = (corrupt.get(partition) ?? 0) + 1
       corrupt.set(partition, count)
       if (count >= LIMITS.corruptBatchAttempts) throw error
       options.onTrouble(error)
-    })
-    // Fetched, and left because there was too much at a time: it is the first to be read on.
-    if (reached === from && !isCorrupt) order = [partition, ...order.filter((other) => other !== partition)]
-    if (reached === before && !isCorrupt) corrupt.delete(partition)
-    else {
-      next.set(partition, reached)
-      for (const [node, flight] of flights) if (flight.partitions.includes(partition)) flights.delete(node)
-    }
+    },
+  )
+  // Fetched, and left because there was too much at a time: it is the first to be read on.
+  if (reached === from && !isCorrupt)
+    reading.order = [partition, ...reading.order.filter((other) => other !== partition)]
+  if (reached === before && !isCorrupt) corrupt.delete(partition)
+  else {
+    next.set(partition, reached)
+    for (const [node, flight] of flights) if (flight.partitions.includes(partition)) flights.delete(node)
   }
 }
 

@@ -107,5 +107,7 @@ function rejected(columns: MysqlColumn[], i: number, row: Row): Parameters<Aside
   }
 }
 
-const csvValue = (value: string | null, quoted: boolean): string =>
-  value === null ? NULL_TEXT : quoted ? `"${value.replaceAll('"', '""')}"` : value
+function csvValue(value: string | null, quoted: boolean): string {
+  if (value === null) return NULL_TEXT
+  return quoted ? `"${value.replaceAll('"', '""')}"` : value
+}

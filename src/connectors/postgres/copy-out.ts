@@ -83,7 +83,8 @@ export function createUnframer(diversion: Diversion = {}): Unframer {
         }
         at += HEADER_BYTES
         left = size
-        way = !isRow ? 'none' : isAside(chunk, at, size) ? 'aside' : 'row'
+        if (!isRow) way = 'none'
+        else way = isAside(chunk, at, size) ? 'aside' : 'row'
       }
       return { rows: rowsOf(chunk, kept, aside), after: undefined }
     },

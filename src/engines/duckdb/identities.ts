@@ -15,8 +15,7 @@ const LONGEST_ID = 10 * PIECE
 export async function readMessageIds(
   session: DuckSession,
   { files, inOrder }: CommittedFiles,
-  topicId: string,
-  ranges: OffsetRange[],
+  { topicId, ranges }: { topicId: string; ranges: OffsetRange[] },
   visit: VisitMessageId,
 ): Promise<void> {
   if (files.length === 0 || ranges.length === 0) return
@@ -39,7 +38,7 @@ export async function readMessageIds(
   )
   for (const [partition, hash, id] of long) {
     const bytes = Buffer.from(String(id))
-    visit(Number(partition), bytes, 0, bytes.length, Number(hash))
+    visit(Number(partition), bytes, bytes.length, Number(hash))
   }
 }
 
@@ -68,7 +67,7 @@ async function readChunks(
           for (let k = 0; k < size; k += 1) id[length++] = text[row * 16 + 4 + k]
         }
         if (length < LONGEST_ID || pieces * PIECE < LONGEST_ID)
-          visit(partitions.getInt32(row * 4, true), id, 0, length, hashes.getInt32(row * 4, true))
+          visit(partitions.getInt32(row * 4, true), id, length, hashes.getInt32(row * 4, true))
       }
     }
   } catch (error) {

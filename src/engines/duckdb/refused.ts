@@ -35,36 +35,30 @@ export async function findRefused(copy: FailedCopy): Promise<RefusedRow[]> {
   if ((await attempt(copy, 'false')) !== undefined) return []
   const byCast = await castRefused(copy)
   if (byCast.length > 0) return byCast
-  const found: RefusedRow[] = []
-  const end = performance.now() + SEARCH_MS
+  const search: Search = { copy, found: [], endMs: performance.now() + SEARCH_MS }
   const [[rows]] = await copy.session.rows(`SELECT count(*) FROM ${copy.table}`)
-  await search(
-    copy,
-    0,
-    Number(rows),
-    found,
-    () => performance.now() > end || found.length >= LIMITS.refusedAtOnce,
-  )
-  return found
+  await searchBetween(search, 0, Number(rows))
+  return search.found
+}
+
+interface Search {
+  copy: FailedCopy
+  found: RefusedRow[]
+  endMs: number
 }
 
 /** Rows [from, until) are known to hold one that is refused. */
-async function search(
-  copy: FailedCopy,
-  from: number,
-  until: number,
-  found: RefusedRow[],
-  enough: () => boolean,
-): Promise<void> {
+async function searchBetween(search: Search, from: number, until: number): Promise<void> {
+  const { copy, found, endMs } = search
   const middle = from + Math.floor((until - from) / 2)
   for (const [a, b] of [
     [from, middle],
     [middle, until],
   ]) {
-    if (b <= a || enough()) continue
+    if (b <= a || performance.now() > endMs || found.length >= LIMITS.refusedAtOnce) continue
     const reason = await attempt(copy, `rowid >= ${a} AND rowid < ${b}`)
     if (reason === undefined) continue
-    if (b - a > 1) await search(copy, a, b, found, enough)
+    if (b - a > 1) await searchBetween(search, a, b)
     else found.push(...(await identities(copy, `rowid = ${a}`, literal(reason))))
   }
 }

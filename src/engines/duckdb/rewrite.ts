@@ -22,13 +22,11 @@ export async function openRewriteEngine(options: SessionOptions): Promise<Rewrit
   return {
     access: BY_LOCAL_PATH,
     merge: (table, files, folder, orderBy) =>
-      copy(
-        session,
-        table,
-        `FROM (${rowsOfFiles(table.columns, table.partitionColumns, files)})${orderBy.length === 0 ? '' : ` ORDER BY ${orderBy.map(name).join(', ')}`}`,
+      copy(session, table, {
+        rows: `FROM (${rowsOfFiles(table.columns, table.partitionColumns, files)})${orderBy.length === 0 ? '' : ` ORDER BY ${orderBy.map(name).join(', ')}`}`,
         folder,
-        files[0],
-      ),
+        like: files[0],
+      }),
     findKeys(table, files, keys) {
       keyParts = keys.columns.length
       return findKeys(session, table, files, keys)
@@ -37,7 +35,8 @@ export async function openRewriteEngine(options: SessionOptions): Promise<Rewrit
       const source = rowsOfFiles(table.columns, table.partitionColumns, [file], ['file', 'row'])
       const rows = `FROM (${source}) t WHERE NOT EXISTS (SELECT 1 FROM doomed_rows d WHERE d.file = t.${FILE} AND d.row = t.${ROW})`
       const [[left]] = await session.rows(`SELECT count(*) ${rows}`)
-      return Number(left) === 0 ? undefined : copy(session, table, rows, folder, file, keptOriginal(keyParts))
+      if (Number(left) === 0) return undefined
+      return copy(session, table, { rows, folder, like: file, original: keptOriginal(keyParts) })
     },
     async republish(request) {
       return republish(session, request, await emptyFile(session, options.spillFolder, request.columns))
@@ -48,23 +47,30 @@ export async function openRewriteEngine(options: SessionOptions): Promise<Rewrit
 
 const MERGED = 'part-0.parquet'
 
+interface CopiedRows {
+  /** FROM and what follows. */
+  rows: string
+  folder: string
+  /** A file of the same table partition. */
+  like: PublishedFile
+  /** What a row keeps of its original bytes. */
+  original?: string
+}
+
 /**
  * Copies rows to a file that holds all columns but those of the table's partitions, which live in the log.
  */
 async function copy(
   session: DuckSession,
   table: RewriteTable,
-  from: string,
-  folder: string,
-  like: PublishedFile,
-  original = name('original'),
+  { rows, folder, like, original = name('original') }: CopiedRows,
 ): Promise<DataFile> {
   const path = `${folder}/${MERGED}`
   const stored = table.columns.filter((column) => !table.partitionColumns.includes(column.name))
   const selected = stored.map((column) => (column.name === 'original' ? original : name(column.name)))
   const [written] = await copyWithStats(
     session,
-    `COPY (SELECT ${selected.join(', ')} ${from}) TO ${literal(path)} (${parquetOptions(table.compression, stored.length)})`,
+    `COPY (SELECT ${selected.join(', ')} ${rows}) TO ${literal(path)} (${parquetOptions(table.compression, stored.length)})`,
     path,
   )
   const types = new Map(stored.map((column) => [column.name, column.type]))

@@ -9,8 +9,7 @@ import type { StageRows } from '../../core/engine.ts'
 import { LIMITS } from '../../core/limits.ts'
 import type { ColumnValues } from '../../core/rows.ts'
 import type { DeltaType } from '../../core/table-schema.ts'
-import { CHUNK_ROWS, createArena, createChunkWriter } from './chunks.ts'
-import { engineError } from './errors.ts'
+import { appendChunks, createArena, createChunkWriter, type ChunkWriter } from './chunks.ts'
 import type { DuckSession } from './session.ts'
 import { literal, name, stagedExpression, stageType } from './sql.ts'
 import { parquetOptions } from './stage.ts'
@@ -44,6 +43,17 @@ export interface RowsFileOptions {
   tableBytes: number
 }
 
+export async function openRowsFile(
+  session: DuckSession,
+  columns: RowsFileColumn[],
+  options: RowsFileOptions,
+): Promise<RowsFile> {
+  const file = new StagedRowsFile(session, await session.connect(), columns, options)
+  await file.open()
+  return file
+}
+
+/** The table that takes rows. */
 interface Filling {
   table: string
   appender: Appender
@@ -51,90 +61,113 @@ interface Filling {
   bytes: number
 }
 
-export async function openRowsFile(
-  session: DuckSession,
-  columns: RowsFileColumn[],
-  { prefix, tableBytes }: RowsFileOptions,
-): Promise<RowsFile> {
-  const writing = await session.connect()
-  const writer = createChunkWriter(
-    columns.map((column) => duckdb.create_logical_type(LOGICAL[stagedType(column)])),
-    columns.map((column) => column.kind),
-  )
-  const arena = createArena()
-  const definition = columns.map((column, i) => `c${i} ${stagedType(column)}`).join(', ')
-  // Names that differ in case only, or not at all for DuckDB, are two columns of the file all the same: the
-  // staged ones are numbered.
-  const select = columns.map((column, i) => `${valueOf(column, `c${i}`)} AS ${name(column.name)}`).join(', ')
-  const staged = columns.map((column, i) => unpacked(column, `c${i}`)).join(', ')
-  const own = `rows_${(opened += 1)}`
-  const parts: { path: string; rows: number }[] = []
-  let tables = 0
-  let kept = { parts: 0, rows: 0 }
-  let rows = 0
-  let write: Promise<void> = Promise.resolve()
+class StagedRowsFile implements RowsFile {
+  rows = 0
+  private readonly session: DuckSession
+  private readonly writing: DuckSession
+  private readonly options: RowsFileOptions
+  private readonly sql: ColumnSql
+  private readonly writer: ChunkWriter
+  private readonly arena = createArena()
+  private readonly own = `rows_${(opened += 1)}`
+  private readonly parts: string[] = []
+  private tables = 0
+  private filling!: Filling
+  private kept = { parts: 0, rows: 0 }
+  private write: Promise<void> = Promise.resolve()
 
-  const open = async (): Promise<Filling> => {
-    const table = `${own}_${(tables += 1)}`
-    await session.run(`CREATE TABLE ${table} (${definition})`)
-    return { table, appender: duckdb.appender_create(session.raw, 'main', table), rows: 0, bytes: 0 }
+  constructor(
+    session: DuckSession,
+    writing: DuckSession,
+    columns: RowsFileColumn[],
+    options: RowsFileOptions,
+  ) {
+    this.session = session
+    this.writing = writing
+    this.options = options
+    this.sql = sqlOf(columns)
+    this.writer = createChunkWriter(
+      columns.map((column) => duckdb.create_logical_type(LOGICAL[stagedType(column)])),
+      columns.map((column) => column.kind),
+    )
   }
-  let filling = await open()
+
+  /** Takes the next table, whose rows are a part of their own. */
+  async open(): Promise<void> {
+    const table = `${this.own}_${(this.tables += 1)}`
+    await this.session.run(`CREATE TABLE ${table} (${this.sql.definition})`)
+    const appender = duckdb.appender_create(this.session.raw, 'main', table)
+    this.filling = { table, appender, rows: 0, bytes: 0 }
+  }
+
+  async append(batch: StageRows): Promise<void> {
+    const { filling } = this
+    if (batch.count === 0) return
+    filling.bytes += appendChunks(filling.appender, this.writer, this.arena, batch)
+    filling.rows += batch.count
+    this.rows += batch.count
+    if (filling.rows >= LIMITS.rowsPerFile || filling.bytes >= this.options.tableBytes) await this.rotate()
+  }
+
+  async begin(): Promise<void> {
+    if (this.filling.rows > 0) await this.rotate()
+    this.kept = { parts: this.parts.length, rows: this.rows }
+  }
+
+  async takeBack(): Promise<void> {
+    const { filling, kept } = this
+    await this.write
+    for (const path of this.parts.splice(kept.parts)) await rm(path, { force: true })
+    duckdb.appender_close_sync(filling.appender)
+    await this.session.run(`DROP TABLE ${filling.table}`)
+    await this.open()
+    this.rows = kept.rows
+  }
+
+  async finish(): Promise<string[]> {
+    if (this.filling.rows > 0 || this.parts.length === 0) await this.rotate()
+    await this.write
+    await this.writing.close()
+    return this.parts
+  }
 
   /** Hands the table over to the writing connection, which must be done with the one before. */
-  const rotate = async (): Promise<void> => {
-    const { table, appender, rows: count } = filling
+  private async rotate(): Promise<void> {
+    const { table, appender } = this.filling
+    const { select, staged, columns } = this.sql
     duckdb.appender_close_sync(appender)
-    await write
-    const path = `${prefix}-${parts.length + 1}.parquet`
-    parts.push({ path, rows: count })
-    filling = await open()
-    write = writing
+    await this.write
+    const path = `${this.options.prefix}-${this.parts.length + 1}.parquet`
+    this.parts.push(path)
+    await this.open()
+    this.write = this.writing
       .run(
-        `COPY (SELECT ${select} FROM (SELECT ${staged} FROM ${table})) TO ${literal(path)} (${parquetOptions('zstd', columns.length)})`,
+        `COPY (SELECT ${select} FROM (SELECT ${staged} FROM ${table})) TO ${literal(path)} (${parquetOptions('zstd', columns)})`,
       )
-      .then(() => writing.run(`DROP TABLE ${table}`))
+      .then(() => this.writing.run(`DROP TABLE ${table}`))
     // Its error is thrown where it is waited for.
-    write.catch(() => undefined)
+    this.write.catch(() => undefined)
   }
+}
 
+/** Columns as they are declared, taken out of the table, and written. */
+interface ColumnSql {
+  definition: string
+  staged: string
+  select: string
+  columns: number
+}
+
+/**
+ * Names that differ in case only, or not at all for DuckDB, are two columns of the file all the same: the
+ * staged ones are numbered.
+ */
+function sqlOf(columns: RowsFileColumn[]): ColumnSql {
   return {
-    get rows() {
-      return rows
-    },
-    async append(batch) {
-      if (batch.count === 0) return
-      try {
-        arena.load(batch.text)
-        for (let from = 0; from < batch.count; from += CHUNK_ROWS) {
-          filling.bytes += writer.fill(batch, from, Math.min(CHUNK_ROWS, batch.count - from), arena)
-          duckdb.append_data_chunk(filling.appender, writer.chunk)
-        }
-      } catch (error) {
-        throw engineError(error, 'take rows')
-      }
-      filling.rows += batch.count
-      rows += batch.count
-      if (filling.rows >= LIMITS.rowsPerFile || filling.bytes >= tableBytes) await rotate()
-    },
-    async begin() {
-      if (filling.rows > 0) await rotate()
-      kept = { parts: parts.length, rows }
-    },
-    async takeBack() {
-      await write
-      for (const { path } of parts.splice(kept.parts)) await rm(path, { force: true })
-      duckdb.appender_close_sync(filling.appender)
-      await session.run(`DROP TABLE ${filling.table}`)
-      filling = await open()
-      rows = kept.rows
-    },
-    async finish() {
-      if (filling.rows > 0 || parts.length === 0) await rotate()
-      await write
-      await writing.close()
-      return parts.map((part) => part.path)
-    },
+    definition: columns.map((column, i) => `c${i} ${stagedType(column)}`).join(', '),
+    staged: columns.map((column, i) => unpacked(column, `c${i}`)).join(', '),
+    select: columns.map((column, i) => `${valueOf(column, `c${i}`)} AS ${name(column.name)}`).join(', '),
+    columns: columns.length,
   }
 }
 

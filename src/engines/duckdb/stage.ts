@@ -7,13 +7,12 @@ import type {
   Stage,
   StageColumn,
   StageEngine,
-  StageRows,
   WrittenFile,
 } from '../../core/engine.ts'
 import { failure, type HeadraceError } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
 import type { DeltaType } from '../../core/table-schema.ts'
-import { CHUNK_ROWS, createArena, createChunkWriter } from './chunks.ts'
+import { CHUNK_ROWS, appendChunks, createArena, createChunkWriter, type Arena } from './chunks.ts'
 import { engineError } from './errors.ts'
 import { readMessageIds, readRowIds } from './identities.ts'
 import { findRefused } from './refused.ts'
@@ -25,12 +24,11 @@ export async function openStageEngine(options: SessionOptions): Promise<StageEng
   const session = await openSession(options)
   const writing = await session.connect()
   await writing.run('SET preserve_insertion_order = true')
-  const arena = createArena()
-  let tables = 0
+  const staging: Staging = { session, writing, arena: createArena(), tables: 0 }
   return {
-    createStage: (columns) => createStage(session, writing, arena, columns, () => `stage_${(tables += 1)}`),
+    createStage: (columns) => createStage(staging, columns),
     readMessageIds: (committed, topicId, ranges, visit) =>
-      readMessageIds(session, committed, topicId, ranges, visit),
+      readMessageIds(session, committed, { topicId, ranges }, visit),
     readRowIds: (files, topicId, ranges) => readRowIds(session, files, topicId, ranges),
     close() {
       void writing.close()
@@ -39,13 +37,18 @@ export async function openStageEngine(options: SessionOptions): Promise<StageEng
   }
 }
 
-async function createStage(
-  session: DuckSession,
-  writing: DuckSession,
-  arena: ReturnType<typeof createArena>,
-  columns: StageColumn[],
-  nextName: () => string,
-): Promise<Stage> {
+/** What all stages of an engine share. */
+interface Staging {
+  session: DuckSession
+  /** The connection that writes files while the other one takes rows. */
+  writing: DuckSession
+  arena: Arena
+  /** Tables made so far, which are numbered. */
+  tables: number
+}
+
+async function createStage(staging: Staging, columns: StageColumn[]): Promise<Stage> {
+  const { session, writing, arena } = staging
   const definition = columns
     .map((column) => `${name(column.name)} ${stageType(column.kind, column.type)}`)
     .join(', ')
@@ -58,7 +61,7 @@ async function createStage(
   let rows = 0
   let bytes = 0
   const begin = async (): Promise<void> => {
-    table = nextName()
+    table = `stage_${(staging.tables += 1)}`
     await session.run(`CREATE TABLE ${table} (${definition})`)
     appender = duckdb.appender_create(session.raw, 'main', table)
     rows = bytes = 0
@@ -87,7 +90,8 @@ async function createStage(
       await begin()
       return {
         async write(path, derived, order, compression) {
-          const written = await writeFile(writing, full, path, columns, derived, order, compression)
+          const file: NewFile = { path, columns, derived, order, compression }
+          const written = await writeFile(writing, full, file)
           failpoint('file.written')
           await writing.run(`DROP TABLE ${full}`)
           return { ...written, rows: count }
@@ -97,33 +101,20 @@ async function createStage(
   }
 }
 
-function appendChunks(
-  appender: Appender,
-  writer: ReturnType<typeof createChunkWriter>,
-  arena: ReturnType<typeof createArena>,
-  batch: StageRows,
-): number {
-  let bytes = 0
-  try {
-    arena.load(batch.text)
-    for (let from = 0; from < batch.count; from += CHUNK_ROWS) {
-      bytes += writer.fill(batch, from, Math.min(CHUNK_ROWS, batch.count - from), arena)
-      duckdb.append_data_chunk(appender, writer.chunk)
-    }
-    return bytes
-  } catch (error) {
-    throw engineError(error, 'take rows')
-  }
+interface NewFile {
+  path: string
+  /** As they are staged. */
+  columns: StageColumn[]
+  derived: DerivedColumn[]
+  /** Names of all columns, in the order of the file. */
+  order: string[]
+  compression: string
 }
 
 async function writeFile(
   session: DuckSession,
   table: string,
-  path: string,
-  columns: StageColumn[],
-  derived: DerivedColumn[],
-  order: string[],
-  compression: string,
+  { path, columns, derived, order, compression }: NewFile,
 ): Promise<WrittenFile> {
   const expressions = new Map<string, string>()
   for (const column of columns)

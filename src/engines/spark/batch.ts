@@ -1,12 +1,19 @@
 /** The batch's engine on Spark: the same port, the same keys and positions, the same files. */
 import { ByteWriter, parquetWrite } from 'hyparquet-writer'
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
-import type { BatchEngine, PartitionRule, RawSlice, VisitKeys } from '../../core/batch-engine.ts'
+import type { BatchEngine, PublishTarget, VisitKeys } from '../../core/batch-engine.ts'
 import { failure } from '../../core/errors.ts'
 import { BY_ADDRESS } from '../../core/object-store.ts'
-import type { TableColumn } from '../../core/table-schema.ts'
+import type { DataFile, TableColumn } from '../../core/table-schema.ts'
 import { arrowColumns } from './arrow-rows.ts'
-import { rowsOfSlices, storedColumns, tableColumns, writeFiles } from './publish.ts'
+import {
+  countByPartition,
+  rowsOfSlices,
+  storedColumns,
+  tableColumns,
+  targetOf,
+  writeFiles,
+} from './publish.ts'
 import { parquetFiles, relationOf, rowsOfFiles, type Query } from './query.ts'
 import { replace, type SparkBatchOptions } from './replace.ts'
 import type { SparkSession } from './session.ts'
@@ -15,66 +22,30 @@ import { name } from './sql.ts'
 const POSITION = name(ADDED_COLUMNS.position)
 
 export function openSparkBatchEngine(options: SparkBatchOptions): BatchEngine {
-  const { session, rawColumns, columns, partitionColumns, store } = options
+  const { session, rawColumns, columns, store } = options
   const chosen: string[] = []
-  const rowsOf = (slices: RawSlice[], partitions: PartitionRule[], picked: string[]): Query =>
-    rowsOfSlices('raw', slices, partitions, rawColumns, picked)
   return {
     access: BY_ADDRESS,
     async readKeys(slices, key, partitions, visit) {
-      const rows = rowsOf(slices, partitions, key)
-      await visitKeys(
-        session,
-        {
-          sql: `SELECT ${keyHash(key, rawColumns)} AS h, ${POSITION} AS position FROM (${rows.sql})`,
-          sources: rows.sources,
-        },
-        visit,
-      )
+      const rows = rowsOfSlices('raw', slices, { all: rawColumns, columns: key, partitions })
+      const sql = `SELECT ${keyHash(key, rawColumns)} AS h, ${POSITION} AS position FROM (${rows.sql})`
+      await visitKeys(session, { sql, sources: rows.sources }, visit)
     },
     async readPublishedKeys(files, key, visit) {
       if (files.length === 0) return
-      const rows = rowsOfFiles('published', columns, partitionColumns, files)
-      await visitKeys(
-        session,
-        {
-          sql: `SELECT ${keyHash(key, columns)} AS h, 0L AS position FROM (${rows.sql})`,
-          sources: rows.sources,
-        },
-        visit,
-      )
+      const rows = rowsOfFiles('published', options, files)
+      const sql = `SELECT ${keyHash(key, columns)} AS h, 0L AS position FROM (${rows.sql})`
+      await visitKeys(session, { sql, sources: rows.sources }, visit)
     },
-    async countPartitions(slices, partitions) {
-      const rows = rowsOf(slices, partitions, [])
-      const found = await session.rows(
-        relationOf({
-          sql: `SELECT ${name(ADDED_COLUMNS.partitionPath)} AS partition_path, count(*) AS n FROM (${rows.sql}) GROUP BY 1`,
-          sources: rows.sources,
-        }),
-        { action: 'count rows by partition' },
-      )
-      return new Map(found.map((row) => [String(row.partition_path), Number(row.n)]))
-    },
+    countPartitions: (slices, partitions) =>
+      countByPartition(session, rowsOfSlices('raw', slices, { all: rawColumns, columns: [], partitions })),
     async choose(positions) {
       const address = `${options.workFolder}/chosen-${chosen.length}.parquet`
       await store.write(address, positionFile(positions))
       chosen.push(address)
     },
     async publish(request) {
-      const rows = rowsOf(request.slices, request.partitions, storedColumns(request))
-      const picked: Query['sources'] = { chosen: parquetFiles([...chosen], 'position DOUBLE') }
-      const sql = `SELECT ${tableColumns(request)} FROM (${rows.sql}) r WHERE EXISTS (SELECT 1 FROM chosen c WHERE CAST(c.position AS BIGINT) = r.${POSITION})`
-      const files =
-        chosen.length === 0
-          ? []
-          : await writeFiles(
-              options,
-              { sql, sources: { ...rows.sources, ...picked } },
-              request.folder,
-              request.partitions.map((rule) => rule.name),
-              request.compression,
-              'publish rows',
-            )
+      const files = chosen.length === 0 ? [] : await publish(options, request, chosen)
       chosen.length = 0
       return files
     },
@@ -84,6 +55,20 @@ export function openSparkBatchEngine(options: SparkBatchOptions): BatchEngine {
       await session.close()
     },
   }
+}
+
+/** `chosen`: files with the positions of the rows. */
+async function publish(
+  options: SparkBatchOptions,
+  request: PublishTarget,
+  chosen: string[],
+): Promise<DataFile[]> {
+  const { slices, partitions } = request
+  const picked = { all: options.rawColumns, columns: storedColumns(request), partitions }
+  const rows = rowsOfSlices('raw', slices, picked)
+  const sources = { ...rows.sources, chosen: parquetFiles([...chosen], 'position DOUBLE') }
+  const sql = `SELECT ${tableColumns(request)} FROM (${rows.sql}) r WHERE EXISTS (SELECT 1 FROM chosen c WHERE CAST(c.position AS BIGINT) = r.${POSITION})`
+  return writeFiles(options, { sql, sources }, targetOf(request))
 }
 
 /** Positions as a Parquet file: plain doubles, exact up to 2^53. */

@@ -1,8 +1,9 @@
 /** Rows of RAW to data files of Processed, by Spark: which rows, in which table partition, written how. */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
-import type { PartitionRule, PublishTarget, RawSlice } from '../../core/batch-engine.ts'
+import type { PartitionRule, PublishTarget, PublishedFile, RawSlice } from '../../core/batch-engine.ts'
 import { rowsIn, type DataFile, type TableColumn } from '../../core/table-schema.ts'
-import { fileFacts, knownFile, parquetRows, relationOf, type Query } from './query.ts'
+import { fileFacts, knownFile, parquetRows, relationOf, sparkPath, type Query } from './query.ts'
+import type { Relation } from './protocol.ts'
 import type { SparkSession } from './session.ts'
 import { constant, literal, name } from './sql.ts'
 import { STAGING_ENTRY, stagedFiles } from './staging.ts'
@@ -15,19 +16,22 @@ export interface StoreByAddress {
   clear(address: string): Promise<void>
 }
 
+/** What is taken of rows. */
+export interface Picked {
+  /** Columns that the files have. */
+  all: TableColumn[]
+  /** Names of those asked for. */
+  columns: string[]
+  partitions: PartitionRule[]
+}
+
 const [POSITION, PARTITION_PATH] = [name(ADDED_COLUMNS.position), name(ADDED_COLUMNS.partitionPath)]
 
 /**
  * Rows of slices in order, each with its position over all of them, its table partition and the columns asked
  * for.
  */
-export function rowsOfSlices(
-  alias: string,
-  slices: RawSlice[],
-  partitions: PartitionRule[],
-  all: TableColumn[],
-  columns: string[],
-): Query {
+export function rowsOfSlices(alias: string, slices: RawSlice[], { all, columns, partitions }: Picked): Query {
   const wanted = all.filter(
     (column) => columns.includes(column.name) || partitions.some((rule) => rule.column === column.name),
   )
@@ -108,6 +112,22 @@ export interface WriteOptions {
   signal?: AbortSignal
 }
 
+export interface FileTarget {
+  folder: string
+  partitionBy: string[]
+  compression: string
+  /** Says what is done in an error: "Spark could not <action>". */
+  action: string
+}
+
+/** Where the rows of a request go. */
+export const targetOf = ({ folder, partitions, compression }: PublishTarget): FileTarget => ({
+  folder,
+  partitionBy: partitions.map((rule) => rule.name),
+  compression,
+  action: 'publish rows',
+})
+
 /**
  * Writes rows into a folder of their own, one folder below it for each table partition. Rows of one table
  * partition come together first, so that a batch makes few files; Spark splits what is too large for one
@@ -116,24 +136,19 @@ export interface WriteOptions {
 export async function writeFiles(
   { session, store, signal }: WriteOptions,
   query: Query,
-  folder: string,
-  partitionBy: string[],
-  compression: string,
-  action: string,
+  target: FileTarget,
 ): Promise<DataFile[]> {
+  const { partitionBy } = target
   const hint = `/*+ REBALANCE${partitionBy.length === 0 ? '' : `(${partitionBy.map(name).join(', ')})`} */`
   const input = relationOf({ sql: `SELECT ${hint} * FROM (${query.sql})`, sources: query.sources })
-  return written({ session, store, signal }, input, folder, partitionBy, compression, action)
+  return written({ session, store, signal }, input, target)
 }
 
 /** Writes a relation as it is and returns its files, with paths relative to the folder. */
 export async function written(
   { session, store, signal }: WriteOptions,
-  input: ReturnType<typeof relationOf>,
-  folder: string,
-  partitionBy: string[],
-  compression: string,
-  action: string,
+  input: Relation,
+  { folder, partitionBy, compression, action }: FileTarget,
 ): Promise<DataFile[]> {
   await session.run(
     {
@@ -154,4 +169,27 @@ export async function written(
   return files
     .filter((file) => rowsIn(file) > 0)
     .map((file) => ({ ...file, path: decodeURIComponent(file.path) }))
+}
+
+/** How many rows of a query each table partition has, by the partition path that rowsOfSlices adds. */
+export async function countByPartition(session: SparkSession, rows: Query): Promise<Map<string, number>> {
+  const found = await session.rows(
+    relationOf({
+      sql: `SELECT ${PARTITION_PATH} AS partition_path, count(*) AS n FROM (${rows.sql}) GROUP BY 1`,
+      sources: rows.sources,
+    }),
+    { action: 'count rows by partition' },
+  )
+  return new Map(found.map((row) => [String(row.partition_path), Number(row.n)]))
+}
+
+/** Those of the files that a query names, which are to be written again. */
+export async function filesIn(
+  session: SparkSession,
+  query: Query,
+  files: PublishedFile[],
+): Promise<PublishedFile[]> {
+  const found = await session.rows(relationOf(query), { action: 'find files to write again' })
+  const named = new Set(found.map((row) => String(row.file)))
+  return files.filter((file) => named.has(sparkPath(file.path)))
 }

@@ -82,14 +82,19 @@ const NULL_TEXT = '\u0000null'
 
 const factText = (column: string): string => `nullif(${column}, ${literal(NULL_TEXT)})`
 
+/** Columns of a table, and which of them its partitions are. */
+export interface TableShape {
+  columns: TableColumn[]
+  partitionColumns: string[]
+}
+
 /**
  * All rows of a table's files with all its columns; partition columns, which live in the log only, among
  * them.
  */
 export function rowsOfFiles(
   alias: string,
-  columns: TableColumn[],
-  partitionColumns: string[],
+  { columns, partitionColumns }: TableShape,
   files: PublishedFile[],
   extras: ('file' | 'row')[] = [],
 ): Query {

@@ -6,7 +6,7 @@
  */
 import { ERRORS, HeadraceError, failure, reasonOf, type ErrorCode } from '../../core/errors.ts'
 import type { OffsetRange } from '../../core/engine.ts'
-import type { DecodeRequest, DecodedRange, RangeEngine, VisitHead } from '../../core/range-engine.ts'
+import type { DecodeRequest, DecodedRange, MessageHead, RangeEngine } from '../../core/range-engine.ts'
 import { addCounts, emptyCounts } from '../../core/results.ts'
 import { arrowTable } from './arrow-rows.ts'
 import type { SparkSession } from './session.ts'
@@ -17,9 +17,7 @@ export interface RangeEngineOptions {
   /** Shell command of a task. */
   task(work: 'heads' | 'files', request: Pick<DecodeRequest, 'poison' | 'ingestMs'>): string
   /** Reads one of the lines of heads. */
-  unpackHeads(
-    line: string,
-  ): { partition: number; offset: number; high: number; low: number; content: number }[]
+  unpackHeads(line: string): MessageHead[]
   signal: AbortSignal
 }
 
@@ -32,10 +30,11 @@ export function createRangeEngine(options: RangeEngineOptions): RangeEngine {
         ranges.map((range) => ({ ...range, verdicts: [] })),
         'read the keys of messages',
       )
-      visitInOrder(
-        lines.flatMap((line) => options.unpackHeads(line)),
-        visit,
-      )
+      // Tasks answer in any order, and a Kafka partition may be split between two.
+      const heads = lines
+        .flatMap((line) => options.unpackHeads(line))
+        .sort((a, b) => a.partition - b.partition || a.offset - b.offset)
+      for (const head of heads) visit(head)
     },
     async decode(request) {
       const byPartition = Map.groupBy(request.verdicts, (one) => one.partition)
@@ -64,12 +63,6 @@ export function createRangeEngine(options: RangeEngineOptions): RangeEngine {
     },
     close: () => options.session.close(),
   }
-}
-
-/** Tasks answer in any order, and a Kafka partition may be split between two. */
-function visitInOrder(heads: ReturnType<RangeEngineOptions['unpackHeads']>, visit: VisitHead): void {
-  heads.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
-  for (const head of heads) visit(head.partition, head.offset, head.high, head.low, head.content)
 }
 
 /** No text in a line holds this: lines are JSON or base64. */

@@ -5,9 +5,18 @@
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { Replacement, ReplaceRequest } from '../../core/batch-engine.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
-import { rowsOfSlices, storedColumns, tableColumns, writeFiles, type StoreByAddress } from './publish.ts'
+import {
+  countByPartition,
+  filesIn,
+  rowsOfSlices,
+  storedColumns,
+  tableColumns,
+  targetOf,
+  writeFiles,
+  type StoreByAddress,
+} from './publish.ts'
 import type { Relation } from './protocol.ts'
-import { parquetFiles, relationOf, rowsOfFiles, sourcesOf, sparkPath, type Query } from './query.ts'
+import { parquetFiles, relationOf, rowsOfFiles, sourcesOf, type Query } from './query.ts'
 import type { SparkSession } from './session.ts'
 import { name, sparkType } from './sql.ts'
 
@@ -54,35 +63,16 @@ export async function replace(options: SparkBatchOptions, request: ReplaceReques
   const both = { ...newest, ...matches }
   const published = await count(`SELECT count(*) AS n FROM (${winners})`, both)
   const replaced = await count(`SELECT count(DISTINCT position) AS n FROM (${losers})`, both)
-  const hit = new Set(
-    (
-      await session.rows(relationOf({ sql: `SELECT DISTINCT file FROM (${losers})`, sources: both }), {
-        action: 'find files to write again',
-      })
-    ).map((row) => String(row.file)),
-  )
-  const obsolete = request.published.filter((file) => hit.has(sparkPath(file.path)))
-  const partitions = Object.fromEntries(
-    (
-      await session.rows(
-        relationOf({
-          sql: `SELECT ${name(ADDED_COLUMNS.partitionPath)} AS partition_path, count(*) AS n FROM (${winners}) GROUP BY 1`,
-          sources: both,
-        }),
-        { action: 'count rows' },
-      )
-    ).map((row) => [String(row.partition_path), Number(row.n)]),
-  )
+  const touched = { sql: `SELECT DISTINCT file FROM (${losers})`, sources: both }
+  const obsolete = await filesIn(session, touched, request.published)
+  const partitions = Object.fromEntries(await countByPartition(session, { sql: winners, sources: both }))
   const adds =
     published === 0
       ? []
       : await writeFiles(
           options,
           newFiles(options, request, { winners, losers, both, obsolete }),
-          request.folder,
-          request.partitions.map((rule) => rule.name),
-          request.compression,
-          'publish rows',
+          targetOf(request),
         )
   return {
     adds,
@@ -121,7 +111,8 @@ async function keep(
 
 function newestRows(options: SparkBatchOptions, request: ReplaceRequest): Query {
   const columns = [...new Set([...request.key, request.latestBy])]
-  const rows = rowsOfSlices('raw', request.slices, request.partitions, options.rawColumns, columns)
+  const { partitions } = request
+  const rows = rowsOfSlices('raw', request.slices, { all: options.rawColumns, columns, partitions })
   const key = request.key.map(name).join(', ')
   const ranked = `SELECT *, row_number() OVER (PARTITION BY ${key} ORDER BY ${name(request.latestBy)} DESC NULLS LAST, ${POSITION}) AS ${NTH}, count(*) OVER (PARTITION BY ${key}) AS ${ROWS_OF_KEY} FROM (${rows.sql})`
   return { sql: `SELECT * EXCEPT (${NTH}) FROM (${ranked}) WHERE ${NTH} = 1`, sources: rows.sources }
@@ -135,10 +126,7 @@ function publishedMatches(
   const by = name(request.latestBy)
   const same = request.key.map((column) => `p.${name(column)} <=> c.${name(column)}`).join(' AND ')
   const newer = `coalesce(c.${by} > p.${by}, p.${by} IS NULL AND c.${by} IS NOT NULL)`
-  const published = rowsOfFiles('published', options.columns, options.partitionColumns, request.published, [
-    'file',
-    'row',
-  ])
+  const published = rowsOfFiles('published', options, request.published, ['file', 'row'])
   return {
     sql: `SELECT p.${FILE} AS file, p.${ROW} AS row, c.${POSITION} AS position, ${newer} AS newer FROM (${published.sql}) p JOIN newest c ON ${same}`,
     sources: { ...published.sources, ...newest },
@@ -158,14 +146,12 @@ function newFiles(
   request: ReplaceRequest,
   { winners, losers, both, obsolete }: Found,
 ): Query {
-  const raw = rowsOfSlices(
-    'raw',
-    request.slices,
-    request.partitions,
-    options.rawColumns,
-    storedColumns(request),
-  )
-  const kept = rowsOfFiles('kept', options.columns, options.partitionColumns, obsolete, ['file', 'row'])
+  const raw = rowsOfSlices('raw', request.slices, {
+    all: options.rawColumns,
+    columns: storedColumns(request),
+    partitions: request.partitions,
+  })
+  const kept = rowsOfFiles('kept', options, obsolete, ['file', 'row'])
   const columns = request.columns
     .map((column) => `CAST(${name(column.name)} AS ${sparkType(column.type)}) AS ${name(column.name)}`)
     .join(', ')

@@ -4,7 +4,7 @@
  */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import { hexPattern } from '../../core/byte-search.ts'
-import type { PublishedFile, RawSlice } from '../../core/batch-engine.ts'
+import type { PublishedFile } from '../../core/batch-engine.ts'
 import { failure } from '../../core/errors.ts'
 import { BY_ADDRESS } from '../../core/object-store.ts'
 import type {
@@ -17,11 +17,14 @@ import type {
 import type { DataFile, TableColumn } from '../../core/table-schema.ts'
 import { arrowTable } from './arrow-rows.ts'
 import {
+  filesIn,
   rowsOfSlices,
   storedColumns,
   tableColumns,
+  targetOf,
   writeFiles,
   written,
+  type FileTarget,
   type StoreByAddress,
 } from './publish.ts'
 import type { Relation } from './protocol.ts'
@@ -48,7 +51,7 @@ export function openSparkRewriteEngine(options: SparkRewriteOptions): RewriteEng
   let doomed: Doomed = { rows: [], messages: [], keys: [] }
   return {
     access: BY_ADDRESS,
-    merge: (table, files, folder, orderBy) => merge(options, table, files, folder, orderBy),
+    merge: (table, files, folder, orderBy) => merge(options, table, { files, folder, orderBy }),
     async findKeys(table, files, keys) {
       doomed = await findDoomed(options, table, files, keys)
       const counts = Map.groupBy(doomed.rows, (one) => one.file)
@@ -57,7 +60,7 @@ export function openSparkRewriteEngine(options: SparkRewriteOptions): RewriteEng
         return rows === 0 ? [] : [{ path: file.path, rows }]
       })
     },
-    without: (table, file, folder) => without(options, table, file, folder, doomed),
+    without: (table, file, folder) => without(options, doomed, table, { file, folder }),
     republish: (request) => republish(options, request),
     close: () => options.session.close(),
   }
@@ -67,15 +70,14 @@ export function openSparkRewriteEngine(options: SparkRewriteOptions): RewriteEng
 const storedIn = (table: RewriteTable): TableColumn[] =>
   table.columns.filter((column) => !table.partitionColumns.includes(column.name))
 
+/** `like`: a file of the same table partition. */
 async function oneFile(
   options: SparkRewriteOptions,
   query: Query,
-  folder: string,
   like: PublishedFile,
-  compression: string,
-  action: string,
+  target: Omit<FileTarget, 'partitionBy'>,
 ): Promise<DataFile | undefined> {
-  const files = await written(options, relationOf(query), folder, [], compression, action)
+  const files = await written(options, relationOf(query), { ...target, partitionBy: [] })
   if (files.length > 1)
     throw failure('internal', { reason: `Spark made ${files.length} files of what is to be one` })
   return files[0] === undefined ? undefined : { ...files[0], partitionValues: like.partitionValues }
@@ -84,12 +86,10 @@ async function oneFile(
 async function merge(
   options: SparkRewriteOptions,
   table: RewriteTable,
-  files: PublishedFile[],
-  folder: string,
-  orderBy: string[],
+  { files, folder, orderBy }: { files: PublishedFile[]; folder: string; orderBy: string[] },
 ): Promise<DataFile> {
   const stored = storedIn(table)
-  const rows = rowsOfFiles('merged', stored, [], files, ['file', 'row'])
+  const rows = rowsOfFiles('merged', { columns: stored, partitionColumns: [] }, files, ['file', 'row'])
   const order = fileFacts(
     files.map((file, i) => ({ path: file.path, values: [i] })),
     ['nth'],
@@ -99,14 +99,9 @@ async function merge(
   const columns = stored.map((column) => `r.${name(column.name)}`).join(', ')
   // One task, and its rows sorted: COALESCE would not keep what an ORDER BY before it did.
   const sql = `SELECT /*+ REPARTITION(1) */ ${columns} FROM (${rows.sql}) r JOIN merge_order o ON r.${FILE} = o.file SORT BY ${by}`
-  const made = await oneFile(
-    options,
-    { sql, sources: { ...rows.sources, merge_order: order } },
-    folder,
-    files[0],
-    table.compression,
-    'merge files',
-  )
+  const sources = { ...rows.sources, merge_order: order }
+  const target = { folder, compression: table.compression, action: 'merge files' }
+  const made = await oneFile(options, { sql, sources }, files[0], target)
   if (made === undefined) throw failure('internal', { reason: 'merged files have no rows' })
   return made
 }
@@ -145,7 +140,7 @@ async function findDoomed(
   const message = isRaw
     ? 't.topic_id, t.kafka_partition, t.kafka_offset'
     : "'' AS topic_id, 0 AS kafka_partition, 0L AS kafka_offset"
-  const rows = rowsOfFiles('held', table.columns, table.partitionColumns, files, ['file', 'row'])
+  const rows = rowsOfFiles('held', table, files, ['file', 'row'])
   const sql = `SELECT DISTINCT t.${FILE} AS file, t.${ROW} AS row, ${message} FROM (${rows.sql}) t JOIN doomed d ON ${matches}`
   const found = await options.session.rows(relationOf({ sql, sources: { ...rows.sources, doomed } }), {
     action: 'find the rows of keys',
@@ -176,17 +171,16 @@ function holdsAny(bytes: string, keys: string[][]): string {
 
 async function without(
   options: SparkRewriteOptions,
-  table: RewriteTable,
-  file: PublishedFile,
-  folder: string,
   doomed: Doomed,
+  table: RewriteTable,
+  { file, folder }: { file: PublishedFile; folder: string },
 ): Promise<DataFile | undefined> {
   const gone = doomed.rows.filter((one) => one.file === sparkPath(file.path))
   const sources: Query['sources'] = {
     gone: { local_relation: { data: arrowTable({ row: BigInt64Array.from(gone, (one) => one.row) }) } },
   }
   const stored = storedIn(table)
-  const rows = rowsOfFiles('kept', stored, [], [file], ['row'])
+  const rows = rowsOfFiles('kept', { columns: stored, partitionColumns: [] }, [file], ['row'])
   const cleared = doomed.messages.length > 0 && stored.some((column) => column.name === 'original')
   // As the embedded engine: bytes of a whole message, or those of one record that hold the key.
   if (cleared) {
@@ -212,14 +206,8 @@ async function without(
     ? ' LEFT JOIN (SELECT DISTINCT * FROM silenced) s ON r.topic_id = s.topic AND r.kafka_partition = s.kp AND r.kafka_offset = s.ko'
     : ''
   const sql = `SELECT /*+ REPARTITION(1) */ ${columns} FROM (${rows.sql}) r${join} WHERE NOT EXISTS (SELECT 1 FROM gone g WHERE g.row = r.${ROW}) SORT BY r.${ROW}`
-  return oneFile(
-    options,
-    { sql, sources: { ...rows.sources, ...sources } },
-    folder,
-    file,
-    table.compression,
-    'write rows again',
-  )
+  const target = { folder, compression: table.compression, action: 'write rows again' }
+  return oneFile(options, { sql, sources: { ...rows.sources, ...sources } }, file, target)
 }
 
 /** The order in which records of one key arrived, whatever files they lie in by now. */
@@ -228,57 +216,24 @@ const ARRIVAL = ['ingest_time', 'topic_id', 'kafka_partition', 'kafka_offset', '
 /** The steps of the embedded engine: see engines/duckdb/republish.ts. */
 async function republish(options: SparkRewriteOptions, request: RepublishRequest): Promise<Republished> {
   const { session } = options
-  const raw = rawColumns(request)
-  const count = async (query: Query): Promise<number> =>
-    Number(
-      (
-        await session.rows(
-          relationOf({ sql: `SELECT count(*) AS n FROM (${query.sql})`, sources: query.sources }),
-          { action: 'count rows' },
-        )
-      )[0].n,
-    )
-  const rowsOf = (alias: string, slices: RawSlice[], columns: string[]): Query =>
-    rowsOfSlices(alias, slices, request.partitions, raw, columns)
-  const keys = request.key.map(name).join(', ')
-  const changed = rowsOf('changed', [...request.before, ...request.after], request.key)
-  const affected = `SELECT DISTINCT ${keys} FROM (${changed.sql})`
-  const isAffected = (alias: string): string =>
-    `EXISTS (SELECT 1 FROM (${affected}) a WHERE ${request.key.map((column) => `a.${name(column)} <=> ${alias}.${name(column)}`).join(' AND ')})`
-  const order = [
-    ...(request.latestBy === undefined ? [] : [`${name(request.latestBy)} DESC NULLS LAST`]),
-    ...ARRIVAL.map(name),
-  ].join(', ')
-  const all = rowsOf('all', request.slices, [
-    ...new Set([
-      ...storedColumns(request),
-      ...request.key,
-      ...ARRIVAL,
-      ...(request.latestBy === undefined ? [] : [request.latestBy]),
-    ]),
-  ])
-  const ranked = `SELECT *, row_number() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS ${NTH} FROM (${all.sql}) r WHERE ${isAffected('r')}`
-  const winners: Query = {
-    sql: `SELECT * FROM (${ranked}) WHERE ${NTH} = 1`,
-    sources: sourcesOf(all, changed),
+  const { partitions } = request
+  const table = { columns: request.columns, partitionColumns: partitions.map((rule) => rule.name) }
+  const changed = rowsOfSlices('changed', [...request.before, ...request.after], {
+    all: rawColumns(request),
+    columns: request.key,
+    partitions,
+  })
+  const isAffected = affectedBy(changed, request.key)
+  const winners = newestOfKeys(request, changed, isAffected)
+  const live = rowsOfFiles('live', table, request.published, ['file'])
+  const hit = {
+    sql: `SELECT DISTINCT ${FILE} AS file FROM (${live.sql}) p WHERE ${isAffected('p')}`,
+    sources: sourcesOf(live, changed),
   }
-  const partitionNames = request.partitions.map((rule) => rule.name)
-  const live = rowsOfFiles('live', request.columns, partitionNames, request.published, ['file'])
-  const hit = new Set(
-    (
-      await session.rows(
-        relationOf({
-          sql: `SELECT DISTINCT ${FILE} AS file FROM (${live.sql}) p WHERE ${isAffected('p')}`,
-          sources: sourcesOf(live, changed),
-        }),
-        { action: 'find files to write again' },
-      )
-    ).map((row) => String(row.file)),
-  )
-  const touched = request.published.filter((file) => hit.has(sparkPath(file.path)))
-  const kept = rowsOfFiles('kept', request.columns, partitionNames, touched)
-  const published = await count(winners)
-  const replaced = await count({
+  const touched = await filesIn(session, hit, request.published)
+  const kept = rowsOfFiles('kept', table, touched)
+  const published = await countRows(session, winners)
+  const replaced = await countRows(session, {
     sql: `SELECT 1 FROM (${kept.sql}) p WHERE ${isAffected('p')}`,
     sources: sourcesOf(kept, changed),
   })
@@ -289,15 +244,40 @@ async function republish(options: SparkRewriteOptions, request: RepublishRequest
   const adds =
     published + touched.length === 0
       ? []
-      : await writeFiles(
-          options,
-          { sql, sources: sourcesOf(winners, kept) },
-          request.folder,
-          partitionNames,
-          request.compression,
-          'publish rows',
-        )
+      : await writeFiles(options, { sql, sources: sourcesOf(winners, kept) }, targetOf(request))
   return { adds, obsolete: touched.map((file) => file.path), published, replaced }
+}
+
+/** The condition that a row has one of the keys that changed. */
+function affectedBy(changed: Query, key: string[]): (alias: string) => string {
+  const keys = `SELECT DISTINCT ${key.map(name).join(', ')} FROM (${changed.sql})`
+  return (alias) =>
+    `EXISTS (SELECT 1 FROM (${keys}) a WHERE ${key.map((column) => `a.${name(column)} <=> ${alias}.${name(column)}`).join(' AND ')})`
+}
+
+/** Of each key that changed, the row that is to be published. */
+function newestOfKeys(
+  request: RepublishRequest,
+  changed: Query,
+  isAffected: (alias: string) => string,
+): Query {
+  const { key, latestBy, partitions } = request
+  const latest = latestBy === undefined ? [] : [latestBy]
+  const order = [...latest.map((column) => `${name(column)} DESC NULLS LAST`), ...ARRIVAL.map(name)].join(
+    ', ',
+  )
+  const all = rowsOfSlices('all', request.slices, {
+    all: rawColumns(request),
+    columns: [...new Set([...storedColumns(request), ...key, ...ARRIVAL, ...latest])],
+    partitions,
+  })
+  const ranked = `SELECT *, row_number() OVER (PARTITION BY ${key.map(name).join(', ')} ORDER BY ${order}) AS ${NTH} FROM (${all.sql}) r WHERE ${isAffected('r')}`
+  return { sql: `SELECT * FROM (${ranked}) WHERE ${NTH} = 1`, sources: sourcesOf(all, changed) }
+}
+
+async function countRows(session: SparkSession, { sql, sources }: Query): Promise<number> {
+  const counted = relationOf({ sql: `SELECT count(*) AS n FROM (${sql})`, sources })
+  return Number((await session.rows(counted, { action: 'count rows' }))[0].n)
 }
 
 /** RAW's columns, as far as publishing needs them. */

@@ -80,12 +80,11 @@ export function openSparkSession(options: SparkOptions): SparkSession {
   const session: SparkSession = {
     sessionId: head.session_id,
     async version() {
-      const answer = await unary<{ server_side_session_id: string; spark_version: { version: string } }>(
-        wire,
-        'analyzePlan',
-        { spark_version: {} },
-        'say its version',
-      )
+      const answer = await unary<{ spark_version: { version: string } }>(wire, {
+        name: 'analyzePlan',
+        request: { spark_version: {} },
+        action: 'say its version',
+      })
       return answer.spark_version.version
     },
     async rows(relation, execution) {
@@ -103,29 +102,35 @@ export function openSparkSession(options: SparkOptions): SparkSession {
     },
     async sql(query, execution = {}) {
       const named = { action: `run ${query.trim().slice(0, 80)}`, ...execution }
-      let result: Relation | undefined
-      const command: Command = { sql_command: { input: { sql: { query } } } }
-      // A query comes back as a relation that is still to be run, a statement as rows that lie in the
-      // relation itself.
-      for await (const response of responses(wire, { command }, named))
-        result = response.sql_command_result?.relation ?? result
-      if (result?.local_relation?.data !== undefined && result.local_relation.data !== null)
-        return [...arrowRows(result.local_relation.data)]
+      const result = await resultOf(wire, query, named)
+      const rows = result?.local_relation?.data
+      if (rows !== undefined && rows !== null) return [...arrowRows(rows)]
       return result === undefined ? [] : session.rows(result, named)
     },
-    configure: async (settings) =>
-      void (await unary(
-        wire,
-        'config',
-        { operation: { set: { pairs: Object.entries(settings).map(([key, value]) => ({ key, value })) } } },
-        'take settings',
-      )),
+    async configure(settings) {
+      const pairs = Object.entries(settings).map(([key, value]) => ({ key, value }))
+      await unary(wire, {
+        name: 'config',
+        request: { operation: { set: { pairs } } },
+        action: 'take settings',
+      })
+    },
     async close() {
-      await unary(wire, 'releaseSession', {}, 'end the session', 2_000).catch(() => undefined)
+      const release: Call = { name: 'releaseSession', request: {}, action: 'end the session', retryMs: 2_000 }
+      await unary(wire, release).catch(() => undefined)
       service.close()
     },
   }
   return session
+}
+
+/** A query comes back as a relation that is still to be run, a statement with rows in the relation itself. */
+async function resultOf(wire: Wire, query: string, execution: ExecuteOptions): Promise<Relation | undefined> {
+  const command: Command = { sql_command: { input: { sql: { query } } } }
+  let result: Relation | undefined
+  for await (const response of responses(wire, { command }, execution))
+    result = response.sql_command_result?.relation ?? result
+  return result
 }
 
 interface Wire {
@@ -135,21 +140,20 @@ interface Wire {
   head: RequestHead
 }
 
-type UnaryName =
-  | 'analyzePlan'
-  | 'config'
-  | 'interrupt'
-  | 'releaseExecute'
-  | 'releaseSession'
-  | 'fetchErrorDetails'
+/** A call with one answer. */
+interface Call {
+  name: 'analyzePlan' | 'config' | 'interrupt' | 'releaseExecute' | 'releaseSession' | 'fetchErrorDetails'
+  request: object
+  /** Says what is done in an error: "Spark could not <action>". */
+  action: string
+  /** How long it is tried again; as long as the session says where this does not. */
+  retryMs?: number
+}
 
-/** One call with one answer, tried again while the server cannot be reached. */
+/** Makes a call, and again while the server cannot be reached. */
 async function unary<Response>(
   wire: Wire,
-  name: UnaryName,
-  request: object,
-  action: string,
-  retryMs = wire.options.retryMs,
+  { name, request, action, retryMs = wire.options.retryMs }: Call,
 ): Promise<Response> {
   const call = wire.service[name] as unknown as (
     all: object,
@@ -201,17 +205,17 @@ async function* responses(
   plan: Plan,
   execution: ExecuteOptions,
 ): AsyncGenerator<ExecuteResponse> {
-  const operation: Operation = { id: randomUUID(), plan, last: undefined, received: 0 }
-  const interrupted = (): HeadraceError => failure('spark_interrupted', { action: execution.action })
+  const { action } = execution
+  const operation: Operation = { id: randomUUID(), plan, action, last: undefined, received: 0 }
+  const interrupted = (): HeadraceError => failure('spark_interrupted', { action })
   if (execution.signal?.aborted) throw interrupted()
   let leaving: NodeJS.Timeout | undefined
   const onAbort = (): void => {
-    unary(
-      wire,
-      'interrupt',
-      { interrupt_type: 'INTERRUPT_TYPE_OPERATION_ID', operation_id: operation.id },
-      'stop',
-    ).catch(() => undefined)
+    unary(wire, {
+      name: 'interrupt',
+      request: { interrupt_type: 'INTERRUPT_TYPE_OPERATION_ID', operation_id: operation.id },
+      action: 'stop',
+    }).catch(() => undefined)
     leaving = setTimeout(() => stream.cancel(), INTERRUPT_MS)
   }
   execution.signal?.addEventListener('abort', onAbort, { once: true })
@@ -235,7 +239,7 @@ async function* responses(
         stream = attach(wire, operation)
       } catch (error) {
         if (execution.signal?.aborted) throw interrupted()
-        stream = await again(wire, operation, execution, error, pause)
+        stream = await again(wire, operation, error, pause)
       }
     }
   } finally {
@@ -250,6 +254,7 @@ async function* responses(
 interface Operation {
   id: string
   plan: Plan
+  action: string
   /** Id of the last response that arrived. */
   last: string | undefined
   received: number
@@ -286,31 +291,29 @@ function attach(wire: Wire, operation: Operation): ClientReadableStream<ExecuteR
 async function again(
   wire: Wire,
   operation: Operation,
-  execution: ExecuteOptions,
   error: unknown,
   pause: () => Promise<boolean>,
 ): Promise<ClientReadableStream<ExecuteResponse>> {
   if (isUnavailable(error) && (await pause())) return attach(wire, operation)
   if (classOf(error) === 'INVALID_HANDLE.OPERATION_NOT_FOUND' && operation.received === 0)
     return start(wire, operation)
-  throw sparkError(error, wire.options.address, execution.action, await detailsOf(wire, error))
+  throw sparkError(error, wire.options.address, operation.action, await detailsOf(wire, error))
 }
 
 /** Asks the server what was behind an error; the trailer holds one line of it. */
 async function detailsOf(wire: Wire, error: unknown): Promise<ErrorDetails | undefined> {
   const id = isServiceError(error) ? errorInfo(error).errorId : undefined
-  return id === undefined
-    ? undefined
-    : unary<ErrorDetails>(wire, 'fetchErrorDetails', { error_id: id }, 'explain an error', 0).catch(
-        () => undefined,
-      )
+  if (id === undefined) return undefined
+  const request = { error_id: id }
+  const call: Call = { name: 'fetchErrorDetails', request, action: 'explain an error', retryMs: 0 }
+  return unary<ErrorDetails>(wire, call).catch(() => undefined)
 }
 
 /**
  * Lets the server forget responses. Nobody waits for it: what it keeps too long costs memory, nothing else.
  */
 function forget(wire: Wire, operation: Operation, what: object): void {
-  unary(wire, 'releaseExecute', { operation_id: operation.id, ...what }, 'release a result', 0).catch(
-    () => undefined,
-  )
+  const request = { operation_id: operation.id, ...what }
+  const call: Call = { name: 'releaseExecute', request, action: 'release a result', retryMs: 0 }
+  unary(wire, call).catch(() => undefined)
 }

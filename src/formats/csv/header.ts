@@ -9,25 +9,38 @@ export interface Header {
 /** Undefined when the text ends before the record does, and when it has a stray quote. */
 export function headerOf(text: string, delimiter = ',', quote = '"'): Header | undefined {
   const names: string[] = []
-  let field = ''
-  let quoted = false
-  for (let at = text.startsWith('\uFEFF') ? 1 : 0; at < text.length; at += 1) {
-    const char = text[at]
-    if (quoted) {
-      if (char !== quote) field += char
-      else if (text[at + 1] === quote) field += text[(at += 1)]
-      else if (text[at + 1] === '\n' || text[at + 1] === '\r' || text.startsWith(delimiter, at + 1))
-        quoted = false
-      else return undefined
-    } else if (char === quote && field === '') quoted = true
-    else if (text.startsWith(delimiter, at)) {
-      names.push(field)
-      field = ''
-      at += delimiter.length - 1
-    } else if (char === '\n' || char === '\r') {
-      const newLine = char === '\r' && text[at + 1] === '\n' ? '\r\n' : char
-      return { names: [...names, field], newLine }
-    } else field += char
+  for (let at = text.startsWith('\uFEFF') ? 1 : 0; ; at += delimiter.length) {
+    const field = text[at] === quote ? quotedField(text, at, delimiter) : plainField(text, at, delimiter)
+    if (field === undefined) return undefined
+    names.push(field.value)
+    at = field.end
+    if (text.startsWith(delimiter, at)) continue
+    return { names, newLine: text.startsWith('\r\n', at) ? '\r\n' : (text[at] as '\n' | '\r') }
+  }
+}
+
+interface Field {
+  value: string
+  /** Where the delimiter or the line end behind it stands. */
+  end: number
+}
+
+function quotedField(text: string, open: number, delimiter: string): Field | undefined {
+  const quote = text[open]
+  let value = ''
+  for (let at = open + 1; at < text.length; at += 1) {
+    if (text[at] !== quote) value += text[at]
+    else if (text[at + 1] === quote) value += text[(at += 1)]
+    else return endsField(text, at + 1, delimiter) ? { value, end: at + 1 } : undefined
   }
   return undefined
 }
+
+function plainField(text: string, start: number, delimiter: string): Field | undefined {
+  for (let at = start; at < text.length; at += 1)
+    if (endsField(text, at, delimiter)) return { value: text.slice(start, at), end: at }
+  return undefined
+}
+
+const endsField = (text: string, at: number, delimiter: string): boolean =>
+  text[at] === '\n' || text[at] === '\r' || text.startsWith(delimiter, at)

@@ -84,11 +84,16 @@ function readValue(reader: Reader, depth: number): JsonNode | typeof CUT {
   }
   const word = match(reader, WORD)
   if (word !== undefined) return scalar(word === 'null' ? 'null' : 'boolean', start, reader.at, word)
+  return readNumber(reader, depth)
+}
+
+function readNumber(reader: Reader, depth: number): JsonNode | typeof CUT {
+  const { text, at: start } = reader
   const digits = match(reader, NUMBER)
   if (digits === undefined) {
     const isOpen =
       reader.mayBeCut && /^(?:-|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)$/.test(text.slice(start, start + 5))
-    return isOpen ? CUT : fail(reader, `${JSON.stringify(char)} begins no value`)
+    return isOpen ? CUT : fail(reader, `${JSON.stringify(text[start])} begins no value`)
   }
   // The rest of a number may have been cut off, in the middle of its fraction too.
   const isOpen =

@@ -57,30 +57,8 @@ export function createLocalStore(folder: string): ObjectStore {
       await guard(() => rename(temporary, path), 'write', path)
       await syncFolder(dirname(path))
     },
-    async writeIfAbsent(name, bytes) {
-      const path = full(name)
-      const temporary = await writeTemporary(path, bytes)
-      failpoint('commit.temporary_synced')
-      try {
-        const created = await linkOnce(temporary, path, bytes)
-        failpoint('commit.linked')
-        await syncFolder(dirname(path))
-        return created
-      } finally {
-        await rm(temporary, { force: true })
-      }
-    },
-    async createFrom(path, name) {
-      const target = full(name)
-      const temporary = await copyTemporary(path, target)
-      try {
-        const created = await linkNew(temporary, target)
-        await syncFolder(dirname(target))
-        return created
-      } finally {
-        await rm(temporary, { force: true })
-      }
-    },
+    writeIfAbsent: async (name, bytes) => createOnce(full(name), bytes),
+    createFrom: async (path, name) => createFrom(path, full(name)),
     list: (name, after) => listFolder(root, full(name), after),
     async delete(name) {
       await guard(() => rm(full(name), { force: true }), 'delete', full(name))
@@ -101,6 +79,30 @@ export function createLocalStore(folder: string): ObjectStore {
       await syncAll([...folders], syncFolder)
       failpoint('folder.synced')
     },
+  }
+}
+
+async function createOnce(path: string, bytes: Uint8Array): Promise<boolean> {
+  const temporary = await writeTemporary(path, bytes)
+  failpoint('commit.temporary_synced')
+  try {
+    const created = await linkOnce(temporary, path, bytes)
+    failpoint('commit.linked')
+    await syncFolder(dirname(path))
+    return created
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+async function createFrom(source: string, path: string): Promise<boolean> {
+  const temporary = await copyTemporary(source, path)
+  try {
+    const created = await linkNew(temporary, path)
+    await syncFolder(dirname(path))
+    return created
+  } finally {
+    await rm(temporary, { force: true })
   }
 }
 

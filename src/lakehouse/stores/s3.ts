@@ -34,23 +34,6 @@ import type { Staging } from './staging.ts'
 export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
   const bucket = openBucket(spec)
   const { client, root, at } = bucket
-  const read = (name: string, range?: string): Promise<Buffer | undefined> =>
-    guard(bucket, 'read', name, () =>
-      orMissing(async () =>
-        Buffer.from(
-          (await (
-            await client.send(new GetObjectCommand({ ...at(name), Range: range }))
-          ).Body?.transformToByteArray()) ?? [],
-        ),
-      ),
-    )
-  const createOnce = async (name: string, bytes: Uint8Array): Promise<boolean> => {
-    const created = await guard(bucket, 'commit', name, () =>
-      unlessTaken(() => client.send(new PutObjectCommand({ ...at(name), Body: bytes, IfNoneMatch: '*' }))),
-    )
-    // Taken: by another, or by ourselves, when the answer to the first of two attempts was lost.
-    return created || (await read(name))?.equals(bytes) === true
-  }
   const copyTo = (from: string, to: string): Promise<void> =>
     guard(bucket, 'copy', from, () => copyObject(bucket, from, to))
   let trusted: Promise<void> | undefined
@@ -58,14 +41,7 @@ export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
     root,
     localPath: staging.path,
     address: (name) => `s3a://${spec.bucket}/${at(name).Key}`,
-    stage: (names) =>
-      staging.stage(names, (name) =>
-        guard(bucket, 'read', name, () =>
-          orMissing(async () =>
-            fromBody(bucket, name, (await client.send(new GetObjectCommand(at(name)))).Body),
-          ),
-        ),
-      ),
+    stage: (names) => staging.stage(names, (name) => open(bucket, name)),
     makeFolder: staging.makeFolder,
     // There are no folders here; what an engine left in one has no name in the log, and vacuum takes it.
     dropFolder: staging.dropFolder,
@@ -75,20 +51,14 @@ export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
       await client.send(new DeleteObjectCommand(at(from)))
     },
     copy: copyTo,
-    read,
+    read: (name) => read(bucket, name),
     readRange: (name, start, end) =>
-      end <= start ? Promise.resolve(Buffer.alloc(0)) : read(name, `bytes=${start}-${end - 1}`),
-    write: (name, bytes) =>
-      guard(
-        bucket,
-        'write',
-        name,
-        async () => void (await client.send(new PutObjectCommand({ ...at(name), Body: bytes }))),
-      ),
+      end <= start ? Promise.resolve(Buffer.alloc(0)) : read(bucket, name, `bytes=${start}-${end - 1}`),
+    write: (name, bytes) => write(bucket, name, bytes),
     async writeIfAbsent(name, bytes) {
-      await (trusted ??= trust(bucket, createOnce))
+      await (trusted ??= trust(bucket, (probe, content) => createOnce(bucket, probe, content)))
       failpoint('commit.temporary_synced')
-      const created = await createOnce(name, bytes)
+      const created = await createOnce(bucket, name, bytes)
       failpoint('commit.linked')
       return created
     },
@@ -96,12 +66,7 @@ export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
     stat: (name) => lookAt(bucket, name),
     async delete(name) {
       await staging.forget(name)
-      await guard(
-        bucket,
-        'delete',
-        name,
-        async () => void (await client.send(new DeleteObjectCommand(at(name)))),
-      )
+      await guard(bucket, 'delete', name, () => client.send(new DeleteObjectCommand(at(name))))
     },
     sweep: (beforeMs) =>
       guard(bucket, 'sweep', '', () =>
@@ -114,6 +79,38 @@ export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
       failpoint('folder.synced')
     },
   }
+}
+
+function read(bucket: Bucket, name: string, range?: string): Promise<Buffer | undefined> {
+  const { client, at } = bucket
+  return guard(bucket, 'read', name, () =>
+    orMissing(async () => {
+      const { Body } = await client.send(new GetObjectCommand({ ...at(name), Range: range }))
+      return Buffer.from((await Body?.transformToByteArray()) ?? [])
+    }),
+  )
+}
+
+/** An object as it comes: it may be larger than memory. */
+function open(bucket: Bucket, name: string): Promise<AsyncGenerator<Uint8Array> | undefined> {
+  const { client, at } = bucket
+  return guard(bucket, 'read', name, () =>
+    orMissing(async () => fromBody(bucket, name, (await client.send(new GetObjectCommand(at(name)))).Body)),
+  )
+}
+
+async function write(bucket: Bucket, name: string, bytes: Uint8Array): Promise<void> {
+  const put = new PutObjectCommand({ ...bucket.at(name), Body: bytes })
+  await guard(bucket, 'write', name, () => bucket.client.send(put))
+}
+
+async function createOnce(bucket: Bucket, name: string, bytes: Uint8Array): Promise<boolean> {
+  const { client, at } = bucket
+  const created = await guard(bucket, 'commit', name, () =>
+    unlessTaken(() => client.send(new PutObjectCommand({ ...at(name), Body: bytes, IfNoneMatch: '*' }))),
+  )
+  // Taken: by another, or by ourselves, when the answer to the first of two attempts was lost.
+  return created || (await read(bucket, name))?.equals(bytes) === true
 }
 
 /** Uploads what lies in the folder. What an engine wrote into the store by itself must be there. */

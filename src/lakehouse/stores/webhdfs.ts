@@ -20,17 +20,11 @@ const PART_BYTES = 8 * 1024 * 1024
 export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectStore {
   const hdfs = openRoot(spec)
   const { root, ask, create, open } = hdfs
-  const temporary = async (name: string, bytes: Uint8Array): Promise<string> => {
-    const written = `${uploadsOf(name)}${randomUUID()}`
-    await create(written, Buffer.from(bytes))
-    return written
-  }
   const stage = (names: string[]): Promise<void> =>
     staging.stage(names, async (name) => {
       const found = await lookAt(hdfs, name)
       return found && inParts(hdfs, name, found.size)
     })
-  const renameTo = (name: string): Record<string, string> => ({ destination: `${spec.path}/${name}` })
   return {
     root,
     localPath: staging.path,
@@ -53,30 +47,8 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectS
       end <= start
         ? Promise.resolve(Buffer.alloc(0))
         : open(name, { offset: String(start), length: String(end - start) }),
-    async write(name, bytes) {
-      const written = await temporary(name, bytes)
-      const renamed = await orMissing(() =>
-        ask('PUT', written, 'RENAME', { ...renameTo(name), renameoptions: 'OVERWRITE' }),
-      )
-      // The source is gone when the answer to the first of two attempts was lost: what lies under the name
-      // says whether it was done.
-      if (renamed === undefined && (await open(name))?.equals(Buffer.from(bytes)) !== true)
-        throw failure('storage_failed', {
-          action: 'rename',
-          path: `${root}/${name}`,
-          reason: 'the file is gone, and the new name holds other bytes',
-        })
-    },
-    async writeIfAbsent(name, bytes) {
-      const written = await temporary(name, bytes)
-      failpoint('commit.temporary_synced')
-      const answer = json<{ boolean: boolean }>(await ask('PUT', written, 'RENAME', renameTo(name)))
-      failpoint('commit.linked')
-      if (answer.boolean) return true
-      await ask('DELETE', written, 'DELETE')
-      // Taken: by another, or by ourselves, when the answer to the first of two attempts was lost.
-      return (await open(name))?.equals(bytes) === true
-    },
+    write: (name, bytes) => write(hdfs, name, bytes),
+    writeIfAbsent: (name, bytes) => createOnce(hdfs, name, bytes),
     list: async (folder, after) =>
       (await walk(hdfs, folder)).filter(
         (file) => !isTemporary(file.name) && (after === undefined || file.name > after),
@@ -91,21 +63,7 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectS
       for (const file of await walk(hdfs, ''))
         if (isTemporary(file.name) && file.modifiedMs < beforeMs) await ask('DELETE', file.name, 'DELETE')
     },
-    async createFrom(path, name) {
-      const written = `${uploadsOf(name)}${randomUUID()}`
-      try {
-        await create(written, { path, size: (await stat(path)).size })
-        const answer = json<{ boolean: boolean }>(await ask('PUT', written, 'RENAME', renameTo(name)))
-        // Ours when it came too late, and those of attempts that were killed here or still upload.
-        for (const left of await walk(hdfs, folderOf(name).slice(0, -1), false))
-          if (left.name.startsWith(uploadsOf(name))) await ask('DELETE', left.name, 'DELETE')
-        return answer.boolean
-      } catch (error) {
-        // Tidied away by the one that took the name.
-        if ((await lookAt(hdfs, name)) !== undefined) return false
-        throw error
-      }
-    },
+    createFrom: (path, name) => createFrom(hdfs, path, name),
     async sync(names) {
       for (const name of names) await upload(hdfs, staging, name)
       failpoint('file.synced')
@@ -118,6 +76,67 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectS
 const uploadsOf = (name: string): string =>
   `${folderOf(name)}${TEMPORARY}${name.slice(folderOf(name).length)}.`
 const isTemporary = (name: string): boolean => name.slice(name.lastIndexOf('/') + 1).startsWith(TEMPORARY)
+
+async function write(hdfs: WebHdfs, name: string, bytes: Uint8Array): Promise<void> {
+  const { root, ask, open } = hdfs
+  const written = await writeTemporary(hdfs, name, bytes)
+  const renamed = await orMissing(() =>
+    ask('PUT', written, 'RENAME', { ...renameTo(hdfs, name), renameoptions: 'OVERWRITE' }),
+  )
+  // The source is gone when the answer to the first of two attempts was lost: what lies under the name
+  // says whether it was done.
+  if (renamed === undefined && (await open(name))?.equals(Buffer.from(bytes)) !== true)
+    throw failure('storage_failed', {
+      action: 'rename',
+      path: `${root}/${name}`,
+      reason: 'what was to get this name is gone, and the name has other bytes',
+    })
+}
+
+async function createOnce(hdfs: WebHdfs, name: string, bytes: Uint8Array): Promise<boolean> {
+  const { ask, open } = hdfs
+  const written = await writeTemporary(hdfs, name, bytes)
+  failpoint('commit.temporary_synced')
+  const isCreated = await renameNew(hdfs, written, name)
+  failpoint('commit.linked')
+  if (isCreated) return true
+  await ask('DELETE', written, 'DELETE')
+  // Taken: by another, or by ourselves, when the answer to the first of two attempts was lost.
+  return (await open(name))?.equals(bytes) === true
+}
+
+async function createFrom(hdfs: WebHdfs, path: string, name: string): Promise<boolean> {
+  const { ask, create } = hdfs
+  const written = `${uploadsOf(name)}${randomUUID()}`
+  try {
+    await create(written, { path, size: (await stat(path)).size })
+    const isCreated = await renameNew(hdfs, written, name)
+    // Ours when it came too late, and those of attempts that were killed here or still upload.
+    for (const left of await walk(hdfs, folderOf(name).slice(0, -1), false))
+      if (left.name.startsWith(uploadsOf(name))) await ask('DELETE', left.name, 'DELETE')
+    return isCreated
+  } catch (error) {
+    // Tidied away by the one that took the name.
+    if ((await lookAt(hdfs, name)) !== undefined) return false
+    throw error
+  }
+}
+
+async function writeTemporary({ create }: WebHdfs, name: string, bytes: Uint8Array): Promise<string> {
+  const written = `${uploadsOf(name)}${randomUUID()}`
+  await create(written, Buffer.from(bytes))
+  return written
+}
+
+/** False when the name is taken. */
+async function renameNew(hdfs: WebHdfs, written: string, name: string): Promise<boolean> {
+  const answer = await hdfs.ask('PUT', written, 'RENAME', renameTo(hdfs, name))
+  return json<{ boolean: boolean }>(answer).boolean
+}
+
+const renameTo = ({ spec }: WebHdfs, name: string): Record<string, string> => ({
+  destination: `${spec.path}/${name}`,
+})
 
 function lookAt({ ask }: WebHdfs, name: string): Promise<StoredObject | undefined> {
   return orMissing(async () => {
