@@ -71,7 +71,7 @@ export const EXECUTION_ERRORS = {
   runner_lost: row(
     'transient',
     500,
-    'The runner {runner} stopped during attempt {attempt}.',
+    'Attempt {attempt} ended early because its runner stopped: {runner}.',
     'The hold and the booking were released. Headrace tries an execution up to 3 times; after that, start a new one: headrace jobs run JOB',
   ),
   cancelled: row(
@@ -101,7 +101,7 @@ export const EXECUTION_ERRORS = {
   lender_called: row(
     'transient',
     409,
-    'The execution ran on dedicated units of {lender}, who needs them back now.',
+    'The execution ran on dedicated units that {lender} lent and needs back now.',
     'No action is needed. The execution is in the queue again and runs when capacity is free.',
   ),
 } as const satisfies Record<string, ErrorRow>
