@@ -29,65 +29,69 @@ export function createClient(): Client {
   let known: Promise<Profile> | undefined
   const profile = (): Promise<Profile> => (known ??= findProfile())
   let rehearsing = false
-  const call = async <T>(method: string, path: string, options: CallOptions = {}): Promise<T> =>
+  const call: Client['call'] = async <T>(method: string, path: string, options: CallOptions = {}) =>
     (await request(
       await profile(),
       method,
       path,
       rehearsing && method !== 'GET' ? { ...options, query: { ...options.query, dry_run: 'true' } } : options,
     )) as T
-  const list: Client['list'] = async <T>(
-    path: string,
-    { query, limit = Infinity }: { query?: CallOptions['query']; limit?: number } = {},
-  ) => {
-    const items: T[] = []
-    let next: string | undefined
-    do {
-      const page: { items: T[]; next?: string } = await call('GET', path, {
-        query: { ...query, limit: Math.min(PAGE, limit - items.length), after: next },
-      })
-      items.push(...page.items)
-      next = page.next
-    } while (next !== undefined && items.length < limit)
-    return { items, ...(next === undefined ? {} : { next }) }
-  }
   return {
     call,
-    list,
+    list: (path, options) => list(call, path, options),
     rehearse: () => void (rehearsing = true),
     async tenant(named) {
       const { tenant } = await profile()
-      const wanted = named ?? tenant
-      if (wanted !== undefined && isId(wanted)) return wanted
-      const me = await call<{ tenant_id: string | null }>('GET', '/me')
-      if (me.tenant_id !== null) return me.tenant_id
-      const { items } = await call<{ items: { tenant_id: string; tenant_name: string }[] }>(
-        'GET',
-        '/tenants',
-        { query: { name: wanted } },
-      )
-      if (items.length === 1) return items[0].tenant_id
-      if (wanted !== undefined)
-        throw failure('not_found', { what: 'tenant', id: wanted, list: 'headrace tenants list' })
-      throw failure('usage', {
-        reason:
-          items.length === 0
-            ? 'There is no tenant yet. Create one: headrace tenants add NAME'
-            : `There are several tenants. Choose one with --tenant: ${items
-                .map((one) => one.tenant_name)
-                .join(', ')
-                .slice(0, 200)}`,
-      })
+      return tenantOf(call, named ?? tenant)
     },
-    async login({ name, url, token, tenant }) {
-      const me = (await request({ url, token }, 'GET', '/me', {})) as Record<string, unknown>
-      const profiles = await readProfiles()
-      profiles[name] = { url, token, ...(tenant === undefined ? {} : { tenant }) }
-      await mkdir(dirname(profilesFile()), { recursive: true })
-      await writeFile(profilesFile(), JSON.stringify(profiles, undefined, 2), { mode: 0o600 })
-      return { profile: name, url, ...me }
-    },
+    login,
   }
+}
+
+async function list<T>(
+  call: Client['call'],
+  path: string,
+  { query, limit = Infinity }: { query?: CallOptions['query']; limit?: number } = {},
+): Promise<{ items: T[]; next?: string }> {
+  const items: T[] = []
+  let next: string | undefined
+  do {
+    const page: { items: T[]; next?: string } = await call('GET', path, {
+      query: { ...query, limit: Math.min(PAGE, limit - items.length), after: next },
+    })
+    items.push(...page.items)
+    next = page.next
+  } while (next !== undefined && items.length < limit)
+  return { items, ...(next === undefined ? {} : { next }) }
+}
+
+/** The id of the tenant of this name or id, of the token's own, or of the only one that there is. */
+async function tenantOf(call: Client['call'], wanted: string | undefined): Promise<string> {
+  if (wanted !== undefined && isId(wanted)) return wanted
+  const me = await call<{ tenant_id: string | null }>('GET', '/me')
+  if (me.tenant_id !== null) return me.tenant_id
+  const { items } = await call<{ items: { tenant_id: string; tenant_name: string }[] }>('GET', '/tenants', {
+    query: { name: wanted },
+  })
+  if (items.length === 1) return items[0].tenant_id
+  if (wanted !== undefined)
+    throw failure('not_found', { what: 'tenant', id: wanted, list: 'headrace tenants list' })
+  const names = items.map((one) => one.tenant_name).join(', ')
+  throw failure('usage', {
+    reason:
+      items.length === 0
+        ? 'There is no tenant yet. Create one: headrace tenants add NAME'
+        : `There are several tenants. Choose one with --tenant: ${names.slice(0, 200)}`,
+  })
+}
+
+const login: Client['login'] = async ({ name, url, token, tenant }) => {
+  const me = (await request({ url, token }, 'GET', '/me', {})) as Record<string, unknown>
+  const profiles = await readProfiles()
+  profiles[name] = { url, token, ...(tenant === undefined ? {} : { tenant }) }
+  await mkdir(dirname(profilesFile()), { recursive: true })
+  await writeFile(profilesFile(), JSON.stringify(profiles, undefined, 2), { mode: 0o600 })
+  return { profile: name, url, ...me }
 }
 
 function profilesFile(): string {

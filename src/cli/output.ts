@@ -77,21 +77,20 @@ export function createOutput(format: OutputFormat): Output {
  */
 export function printError(error: unknown, format: OutputFormat): number {
   const known = error instanceof HeadraceError ? error : undefined
-  if (format === 'json') {
-    const body = {
-      code: known?.code ?? 'internal',
-      class: known?.errorClass ?? 'bug',
-      message: reasonOf(error),
-      next: known?.next ?? '',
-      params: known?.params ?? {},
-    }
-    process.stderr.write(`${JSON.stringify({ error: body })}\n`)
-  } else {
+  if (format === 'json') process.stderr.write(`${JSON.stringify({ error: errorBody(error, known) })}\n`)
+  else {
     process.stderr.write(`${paint('red', 'Error:')} ${reasonOf(error)}\n`)
     if (known !== undefined) process.stderr.write(`${paint('yellow', 'Try:')} ${known.next}\n`)
     else process.stderr.write(`${(error as Error).stack ?? ''}\n`)
   }
   return known?.code === 'usage' || known?.code === 'dataset_not_found' ? 2 : 1
+}
+
+function errorBody(error: unknown, known: HeadraceError | undefined): Record<string, unknown> {
+  const message = reasonOf(error)
+  if (known === undefined) return { code: 'internal', class: 'bug', message, next: '', params: {} }
+  const { code, errorClass, next, params } = known
+  return { code, class: errorClass, message, next, params }
 }
 
 function paint(color: 'red' | 'yellow' | 'bold', text: string): string {

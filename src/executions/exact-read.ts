@@ -68,12 +68,9 @@ export async function readExactly(
   })
   const reader = createDocumentReader(input.dataset, columns)
   const tableBytes = Math.min(stagedBytesFor(columns.length), memoryBytes * TABLE_SHARE)
-  const shape = input.columns.map((one, i): RowsFileColumn => ({
-    name: one.column.name,
-    kind: judge.kinds[i],
-    type: deltaType(one.column),
-    duckType: one.duckType,
-  }))
+  const shape = input.columns.map(({ column, duckType }, i): RowsFileColumn => {
+    return { name: column.name, kind: judge.kinds[i], type: deltaType(column), duckType }
+  })
   const accepted = await openRowsFile(session, shape, { prefix: `${staged}.part`, tableBytes })
   const refused = await openRowsFile(session, REJECT_FILE, { prefix: `${rejects}.part`, tableBytes })
   const ends = createSlab(LIMITS.slabBytes)

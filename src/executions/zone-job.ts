@@ -19,7 +19,7 @@ import { executionResolver } from '../net/dial.ts'
 import { declaredDataset } from './declared-dataset.ts'
 import { isFetched } from './source-kinds.ts'
 import { rootsOf, tenantPath } from './tenant-paths.ts'
-import { fetchInto, tidyInbox } from './zone-input.ts'
+import { fetchInto, tidyInbox, type Fetched } from './zone-input.ts'
 import type { Outcome, Progress, Receipt, Work } from './work.ts'
 
 const DEFAULT_SAMPLE_MESSAGES = 100_000
@@ -30,101 +30,141 @@ const DEFAULT_SAMPLE_MESSAGES = 100_000
  */
 const lockWaitMs = ({ estimatedMinutes }: Work): number => Math.max(1, estimatedMinutes) * 60_000
 
-/**
- * Runs it until it is done, or until the signal: then it ends after a commit. `now` in seconds, monotonic.
- */
-export async function runZones(
-  work: Work,
-  {
-    progress,
-    signal,
-    now,
-    batch,
-  }: { progress: Progress; signal: AbortSignal; now: () => number; batch(): Promise<void> },
-): Promise<Outcome> {
+interface Run {
+  progress: Progress
+  signal: AbortSignal
+  /** In seconds, monotonic. */
+  now: () => number
+  /** Publishes what RAW has, beside the stream. */
+  batch(): Promise<void>
+}
+
+/** Runs it until it is done, or until the signal: then it ends after a commit. */
+export async function runZones(work: Work, run: Run): Promise<Outcome> {
+  const { signal, now } = run
   const started = now()
   const loaded = await place(work)
   const stopped = new AbortController()
   signal.addEventListener('abort', () => stopped.abort(), { once: true })
   if (signal.aborted) stopped.abort()
-  const inbox =
-    isFetched(work.sourceType, work.source) && loaded.dataset.source.kind === 'files'
-      ? loaded.dataset.source.path
-      : undefined
-  const fetched = inbox === undefined ? undefined : await fetchInto(inbox, work, { progress, now })
+  const inbox = inboxOf(work, loaded.dataset)
+  const fetched = inbox === undefined ? undefined : await fetchInto(inbox, work, run)
   const total = work.draft && fetched === undefined ? await messagesOf(loaded.dataset) : undefined
-  const most = Number(work.source.sample_messages ?? DEFAULT_SAMPLE_MESSAGES)
-  const sum = {
-    messages: 0,
-    accepted: 0,
-    rejected: 0,
-    duplicates: 0,
-    read: 0,
-    written: 0,
-    worstFreshnessMs: 0,
-  }
-  let firstCommit: number | undefined
-  const onCommit = (event: CommitEvent): void => {
-    firstCommit ??= now()
-    sum.messages += event.counts.messages
-    sum.accepted += event.counts.accepted
-    sum.rejected += event.counts.quarantined
-    sum.duplicates += event.counts.duplicate
-    sum.read += event.counts.bytes
-    sum.written += event.bytes
-    sum.worstFreshnessMs = Math.max(sum.worstFreshnessMs, event.freshnessMs)
-    progress(sum.accepted, sum.read, 'streaming', event.freshnessMs)
-    if (work.draft && sum.messages >= most) stopped.abort()
-  }
+  const tally = emptyTally()
   const stream = streamOf(loaded, {
     engine: {},
     untilCaughtUp: !work.continuous,
     lockWaitMs: lockWaitMs(work),
     metricsPort: undefined,
     signal: stopped.signal,
-    onCommit,
+    onCommit(event) {
+      countCommit(tally, event, now())
+      run.progress(tally.accepted, tally.read, 'streaming', event.freshnessMs)
+      if (work.draft && tally.messages >= sampleMessages(work)) stopped.abort()
+    },
     say: (text) => process.stdout.write(`${new Date().toISOString()} ${text}\n`),
   }).finally(() => stopped.abort())
-  const publishing =
-    work.continuous && publishes(loaded.dataset)
-      ? runAtTicks({
-          schedule: loaded.dataset.processed.schedule,
-          action: batch,
-          nowMs: Date.now,
-          pause: (ms) => pause(ms, { signal: stopped.signal }),
-          signal: stopped.signal,
-        })
-      : undefined
+  const publishing = work.continuous ? publishAtTicks(loaded.dataset, run.batch, stopped.signal) : undefined
   const [{ version }] = await Promise.all([stream, publishing])
   if (inbox !== undefined && !signal.aborted) await tidyInbox(inbox)
   const published = work.continuous || work.draft ? [] : await publishZones(work, loaded)
-  const seconds = now() - started
-  const share = fetched?.share ?? (total === undefined || total === 0 ? 1 : Math.min(1, sum.messages / total))
-  const startup = Math.max(
-    0,
-    (firstCommit ?? now()) - started - loaded.dataset.stream.commitIntervalMs / 1_000,
-  )
+  const ended = now()
+  const commitSeconds = loaded.dataset.stream.commitIntervalMs / 1_000
+  const startup = Math.max(0, (tally.firstCommit ?? ended) - started - commitSeconds)
   const receipt: Receipt = {
-    rows: sum.accepted,
-    rejected: sum.rejected,
-    bytes_read: fetched?.bytes ?? sum.read,
-    bytes_written: sum.written,
-    work_seconds: thousandths(seconds - startup),
+    ...countsOf(tally, fetched),
+    work_seconds: thousandths(ended - started - startup),
     startup_seconds: thousandths(startup),
     output: [loaded.rawPath, ...(published.length > 0 ? [loaded.processedPath] : [])],
-    messages: sum.messages,
-    duplicates: sum.duplicates,
     raw_version: version,
     published_rows: published.reduce((rows, one) => rows + one.published, 0),
-    worst_freshness_seconds: thousandths(sum.worstFreshnessMs / 1_000),
-    ...(work.draft
-      ? {
-          sample_share: share,
-          estimated_seconds: Math.max(1, thousandths(work.estimatedMinutes * 60 * share)),
-        }
-      : {}),
+    ...(work.draft ? estimateOf(work, fetched?.share ?? shareOf(tally.messages, total)) : {}),
   }
   return { receipt, cursor: fetched?.cursor }
+}
+
+/** What the stream has committed. */
+interface Tally {
+  messages: number
+  accepted: number
+  rejected: number
+  duplicates: number
+  read: number
+  written: number
+  worstFreshnessMs: number
+  /** When, as `now` says. */
+  firstCommit: number | undefined
+}
+
+const emptyTally = (): Tally => ({
+  messages: 0,
+  accepted: 0,
+  rejected: 0,
+  duplicates: 0,
+  read: 0,
+  written: 0,
+  worstFreshnessMs: 0,
+  firstCommit: undefined,
+})
+
+function countCommit(tally: Tally, { counts, bytes, freshnessMs }: CommitEvent, now: number): void {
+  tally.firstCommit ??= now
+  tally.messages += counts.messages
+  tally.accepted += counts.accepted
+  tally.rejected += counts.quarantined
+  tally.duplicates += counts.duplicate
+  tally.read += counts.bytes
+  tally.written += bytes
+  tally.worstFreshnessMs = Math.max(tally.worstFreshnessMs, freshnessMs)
+}
+
+/** What a receipt says of the stream. */
+function countsOf(
+  tally: Tally,
+  fetched: Fetched | undefined,
+): Pick<Receipt, 'rows' | 'rejected' | 'bytes_read' | 'bytes_written'> & Partial<Receipt> {
+  return {
+    rows: tally.accepted,
+    rejected: tally.rejected,
+    bytes_read: fetched?.bytes ?? tally.read,
+    bytes_written: tally.written,
+    messages: tally.messages,
+    duplicates: tally.duplicates,
+    worst_freshness_seconds: thousandths(tally.worstFreshnessMs / 1_000),
+  }
+}
+
+const sampleMessages = ({ source }: Work): number => Number(source.sample_messages ?? DEFAULT_SAMPLE_MESSAGES)
+
+/** How much of all messages a sample is. */
+const shareOf = (messages: number, total: number | undefined): number =>
+  total === undefined || total === 0 ? 1 : Math.min(1, messages / total)
+
+/** What a draft's receipt says of its estimate for this share of the whole. */
+const estimateOf = ({ estimatedMinutes }: Work, share: number): Partial<Receipt> => ({
+  sample_share: share,
+  estimated_seconds: Math.max(1, thousandths(estimatedMinutes * 60 * share)),
+})
+
+/** Where files of a source that is fetched wait for the stream. */
+function inboxOf(work: Work, { source }: Dataset): string | undefined {
+  return isFetched(work.sourceType, work.source) && source.kind === 'files' ? source.path : undefined
+}
+
+/** Publishes by the dataset's own schedule until the signal. */
+async function publishAtTicks(
+  dataset: Dataset,
+  action: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!publishes(dataset)) return
+  await runAtTicks({
+    schedule: dataset.processed.schedule,
+    action,
+    nowMs: Date.now,
+    pause: (ms) => pause(ms, { signal }),
+    signal,
+  })
 }
 
 /** The batch alone, in a process of its own beside a stream that goes on. */

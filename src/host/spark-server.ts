@@ -49,25 +49,6 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
   const token = options.token ?? randomBytes(24).toString('base64url')
   const folder = (name: string): string => join(options.folder, name)
   for (const name of ['tmp', 'local', 'warehouse']) mkdirSync(folder(name), { recursive: true })
-  const settings: Record<string, string> = {
-    'spark.master': options.master,
-    'spark.connect.grpc.binding.address': '127.0.0.1',
-    'spark.connect.grpc.binding.port': String(port),
-    // Executors of a cluster elsewhere must find the driver: Spark asks the machine for its name then.
-    ...(options.master.startsWith('local')
-      ? { 'spark.driver.bindAddress': '127.0.0.1', 'spark.driver.host': '127.0.0.1' }
-      : {}),
-    'spark.ui.enabled': 'false',
-    'spark.sql.extensions': 'io.delta.sql.DeltaSparkSessionExtension',
-    'spark.sql.catalog.spark_catalog': 'org.apache.spark.sql.delta.catalog.DeltaCatalog',
-    'spark.sql.session.timeZone': 'UTC',
-    ...(options.master.startsWith('local[')
-      ? { 'spark.sql.shuffle.partitions': String(2 * availableParallelism()) }
-      : {}),
-    'spark.sql.warehouse.dir': folder('warehouse'),
-    ...storageSettings(process.env),
-    ...options.settings,
-  }
   const jvm = [
     '-XX:+UseSerialGC',
     `-Xmx${options.memory}`,
@@ -80,7 +61,7 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
     'org.apache.spark.deploy.SparkSubmit',
     '--class',
     'org.apache.spark.sql.connect.service.SparkConnectServer',
-    ...Object.entries(settings).flatMap(([key, value]) => ['--conf', `${key}=${value}`]),
+    ...Object.entries(serverSettings(options, port)).flatMap(([key, value]) => ['--conf', `${key}=${value}`]),
     'spark-internal',
   ]
   // The token travels in the environment: arguments can be read by everybody on the machine.
@@ -107,6 +88,31 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
     ended,
     stop: () => endProcess(child, 'SIGTERM'),
     kill: () => endProcess(child, 'SIGKILL'),
+  }
+}
+
+function serverSettings(
+  { master, folder, settings }: SparkServerOptions,
+  port: number,
+): Record<string, string> {
+  return {
+    'spark.master': master,
+    'spark.connect.grpc.binding.address': '127.0.0.1',
+    'spark.connect.grpc.binding.port': String(port),
+    // Executors of a cluster elsewhere must find the driver: Spark asks the machine for its name then.
+    ...(master.startsWith('local')
+      ? { 'spark.driver.bindAddress': '127.0.0.1', 'spark.driver.host': '127.0.0.1' }
+      : {}),
+    'spark.ui.enabled': 'false',
+    'spark.sql.extensions': 'io.delta.sql.DeltaSparkSessionExtension',
+    'spark.sql.catalog.spark_catalog': 'org.apache.spark.sql.delta.catalog.DeltaCatalog',
+    'spark.sql.session.timeZone': 'UTC',
+    ...(master.startsWith('local[')
+      ? { 'spark.sql.shuffle.partitions': String(2 * availableParallelism()) }
+      : {}),
+    'spark.sql.warehouse.dir': join(folder, 'warehouse'),
+    ...storageSettings(process.env),
+    ...settings,
   }
 }
 

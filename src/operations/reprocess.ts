@@ -11,9 +11,10 @@ import { failpoint } from '../core/failpoint.ts'
 import { consumerMark, deletionMark, heldPartitions } from '../core/marks.ts'
 import type { RawSlice } from '../core/batch-engine.ts'
 import type { EngineAccess } from '../core/object-store.ts'
-import { emptyCounts, type ReprocessResult } from '../core/results.ts'
+import { emptyCounts, type Counts, type ReprocessResult } from '../core/results.ts'
 import type { RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
+import type { Dataset } from '../dataset/declaration.ts'
 import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
 import { literal } from '../engines/duckdb/sql.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
@@ -74,7 +75,8 @@ export async function reprocess(parts: ReprocessParts, options: ReprocessOptions
       processedVersion: null,
     }
     if (options.dryRun || old.length === 0) return result
-    const made = await decodeFiles(session, parts, raw, old, options, result)
+    const { made, counts } = await decodeFiles(session, loaded.dataset, { raw, old }, options.say)
+    Object.assign(result, { accepted: counts.accepted, quarantined: counts.quarantined })
     failpoint('reprocess.decoded')
     const { version, adds } = await swapProcessed(parts, { raw, old, made, deletions }, result)
     result.processedVersion = version
@@ -132,14 +134,10 @@ async function checkOriginals(
 /** Decodes file by file, so that memory is bounded and each row keeps its day. */
 async function decodeFiles(
   session: DuckSession,
-  parts: ReprocessParts,
-  raw: RawTable,
-  old: AddAction[],
-  options: ReprocessOptions,
-  result: ReprocessResult,
-): Promise<Made[]> {
-  const { dataset } = parts.loaded
-  const keeping = { ...dataset, raw: { ...dataset.raw, keepOriginal: true } }
+  dataset: Dataset,
+  { raw, old }: Pick<Change, 'raw' | 'old'>,
+  say: (text: string) => void,
+): Promise<{ made: Made[]; counts: Counts }> {
   const engine = await openStageEngine({
     memoryBytes: DECODE_MEMORY,
     threads: 1,
@@ -149,14 +147,14 @@ async function decodeFiles(
   const made: Made[] = []
   try {
     for (const [i, file] of old.entries()) {
-      options.say(`decoding file ${i + 1} of ${old.length}`)
+      say(`decoding file ${i + 1} of ${old.length}`)
       const source = numberedRows(raw.table.store, file)
       const topics = await session.objects(
         `SELECT topic_id, topic, epoch_ms(max(ingest_time))::DOUBLE AS ingest_ms FROM ${source} GROUP BY ALL`,
       )
       for (const { topic_id: topicId, topic, ingest_ms: ingestMs } of topics) {
         const decoder = await createRedecoder({
-          dataset: keeping,
+          dataset: { ...dataset, raw: { ...dataset.raw, keepOriginal: true } },
           raw,
           engine,
           topicId: String(topicId),
@@ -175,8 +173,7 @@ async function decodeFiles(
   } finally {
     engine.close()
   }
-  Object.assign(result, { accepted: counts.accepted, quarantined: counts.quarantined })
-  return made
+  return { made, counts }
 }
 
 /**

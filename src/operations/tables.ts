@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { failure } from '../core/errors.ts'
 import { BY_LOCAL_PATH } from '../core/object-store.ts'
 import { typeText } from '../core/table-schema.ts'
-import type { App, TableInfo } from './app.ts'
+import type { App, TableInfo, VerifyResult, VersionInfo } from './app.ts'
 import { lockDown, openSession, type DuckSession } from '../engines/duckdb/session.ts'
 import { name, parquetRows } from '../engines/duckdb/sql.ts'
 import { rowsOfFiles } from '../engines/duckdb/table-view.ts'
@@ -13,7 +13,7 @@ import { decodePath } from '../lakehouse/actions.ts'
 import { registerText } from '../lakehouse/register.ts'
 import { columnsOf, engineFiles, rowsOf, type Snapshot } from '../lakehouse/snapshot.ts'
 import { openTable, snapshotAt, type Table } from '../lakehouse/table.ts'
-import { history } from '../lakehouse/versions.ts'
+import { history, type Version } from '../lakehouse/versions.ts'
 import { homeFolder } from '../host/home-folder.ts'
 import { loadDataset, tablesRoot } from './datasets.ts'
 import { below, isRemote, openStore } from './stores.ts'
@@ -43,16 +43,7 @@ export function createTablesApp(): TablesApp {
     },
     async tableVersions(given, limit) {
       const { table } = await find(given)
-      const versions = await history(table.store, limit)
-      return versions.map((one) => ({
-        version: one.version,
-        time: new Date(one.commit?.timestamp ?? 0).toISOString(),
-        operation: one.commit?.operation ?? 'unknown',
-        filesAdded: one.added.length,
-        filesRemoved: one.removed.length,
-        rowsAdded: one.added.reduce((sum, file) => sum + (rowsOf(file) ?? 0), 0),
-        details: one.commit?.headrace ?? {},
-      }))
+      return (await history(table.store, limit)).map(versionInfo)
     },
     async tableFiles(given, version) {
       const { table } = await find(given)
@@ -66,31 +57,11 @@ export function createTablesApp(): TablesApp {
     },
     async query(given, sql, version) {
       const { table } = await find(given)
-      const snapshot = await stateOf(table, version)
-      return withSession(async (session) => {
-        await createView(session, 't', table, snapshot)
-        await lockDown(session, [table.store.localPath('')])
-        return session.objects(sql).catch((error: unknown) => {
-          throw failure('query_failed', { reason: (error as Error).message }, error)
-        })
-      })
+      return query(table, await stateOf(table, version), sql)
     },
     async verify(given) {
       const { table, label } = await find(given)
-      const { snapshot } = table
-      const problems = await missingFiles(table, snapshot)
-      const checked =
-        problems.length > 0
-          ? { rows: 0, hash: '' }
-          : await withSession((session) => hashTable(session, table, snapshot, problems))
-      return {
-        table: label,
-        version: snapshot.version,
-        files: snapshot.files.size,
-        rows: checked.rows,
-        problems,
-        contentHash: checked.hash,
-      }
+      return { table: label, ...(await verify(table)) }
     },
     async register(given, kind) {
       const { table, label } = await find(given)
@@ -101,6 +72,44 @@ export function createTablesApp(): TablesApp {
         partitions: table.snapshot.metadata.partitionColumns,
       })
     },
+  }
+}
+
+async function query(table: Table, snapshot: Snapshot, sql: string): Promise<Record<string, unknown>[]> {
+  return withSession(async (session) => {
+    await createView(session, 't', table, snapshot)
+    await lockDown(session, [table.store.localPath('')])
+    return session.objects(sql).catch((error: unknown) => {
+      throw failure('query_failed', { reason: (error as Error).message }, error)
+    })
+  })
+}
+
+async function verify(table: Table): Promise<Omit<VerifyResult, 'table'>> {
+  const { snapshot } = table
+  const problems = await missingFiles(table, snapshot)
+  const checked =
+    problems.length > 0
+      ? { rows: 0, hash: '' }
+      : await withSession((session) => hashTable(session, table, snapshot, problems))
+  return {
+    version: snapshot.version,
+    files: snapshot.files.size,
+    rows: checked.rows,
+    problems,
+    contentHash: checked.hash,
+  }
+}
+
+function versionInfo({ version, commit, added, removed }: Version): VersionInfo {
+  return {
+    version,
+    time: new Date(commit?.timestamp ?? 0).toISOString(),
+    operation: commit?.operation ?? 'unknown',
+    filesAdded: added.length,
+    filesRemoved: removed.length,
+    rowsAdded: added.reduce((sum, file) => sum + (rowsOf(file) ?? 0), 0),
+    details: commit?.headrace ?? {},
   }
 }
 

@@ -27,100 +27,114 @@ export interface StreamMetrics {
 export function createStreamMetrics(dataset: string): StreamMetrics {
   const registry = new Registry()
   registry.setDefaultLabels({ dataset })
-  const registers = [registry]
-  const records = new Counter({
-    name: 'headrace_records_total',
-    help: 'Records by outcome',
-    labelNames: ['outcome'],
-    registers,
-  })
-  const rejects = new Counter({
-    name: 'headrace_rejects_total',
-    help: 'Quarantined records by rule',
-    labelNames: ['rule'],
-    registers,
-  })
-  const messages = new Counter({ name: 'headrace_messages_total', help: 'Messages read', registers })
-  const bytesIn = new Counter({
-    name: 'headrace_bytes_read_total',
-    help: 'Bytes of message values read',
-    registers,
-  })
-  const bytesOut = new Counter({
-    name: 'headrace_bytes_written_total',
-    help: 'Bytes of data files committed',
-    registers,
-  })
-  const commits = new Counter({ name: 'headrace_commits_total', help: 'Commits', registers })
-  const failures = new Counter({
-    name: 'headrace_trouble_total',
-    help: 'Trouble that is tried again, by error code',
-    labelNames: ['code'],
-    registers,
-  })
-  const deaths = new Counter({
-    name: 'headrace_child_deaths_total',
-    help: 'Children that ended without being asked',
-    registers,
-  })
-  const commitTime = new Histogram({
-    name: 'headrace_commit_seconds',
-    help: 'Time of a commit',
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
-    registers,
-  })
-  const freshness = new Histogram({
-    name: 'headrace_freshness_seconds',
-    help: 'Age of the newest message of a commit when readers can see it',
-    buckets: [0.25, 0.5, 1, 1.5, 2, 5, 10, 60, 3600],
-    registers,
-  })
-  const lag = new Gauge({
-    name: 'headrace_lag_records',
-    help: 'Messages behind the last stable offset',
-    labelNames: ['kafka_partition'],
-    registers,
-  })
-  const memory = new Gauge({
-    name: 'headrace_memory_bytes',
-    help: 'Resident memory',
-    labelNames: ['process'],
-    registers,
-  })
-  const window = new Gauge({
-    name: 'headrace_dedup_window_messages',
-    help: 'Messages in the dedup window',
-    registers,
-  })
-  const windowBytes = new Gauge({
-    name: 'headrace_dedup_window_bytes',
-    help: 'Memory of the dedup window',
-    registers,
-  })
-  const version = new Gauge({ name: 'headrace_table_version', help: 'Last version committed', registers })
+  const counters = createCounters([registry])
+  const gauges = createGauges([registry])
   return {
     registry,
     committed(event) {
       for (const outcome of ['accepted', 'duplicate', 'quarantined'] as const)
-        records.inc({ outcome }, event.counts[outcome])
-      for (const [rule, count] of Object.entries(event.counts.byReason)) rejects.inc({ rule }, count)
-      messages.inc(event.counts.messages)
-      bytesIn.inc(event.counts.bytes)
-      bytesOut.inc(event.bytes)
-      commits.inc()
-      commitTime.observe(event.durationMs / 1000)
-      if (event.freshnessMs > 0) freshness.observe(event.freshnessMs / 1000)
-      version.set(event.version)
+        counters.records.inc({ outcome }, event.counts[outcome])
+      for (const [rule, count] of Object.entries(event.counts.byReason)) counters.rejects.inc({ rule }, count)
+      counters.messages.inc(event.counts.messages)
+      counters.bytesIn.inc(event.counts.bytes)
+      counters.bytesOut.inc(event.bytes)
+      counters.commits.inc()
+      gauges.commitTime.observe(event.durationMs / 1000)
+      if (event.freshnessMs > 0) gauges.freshness.observe(event.freshnessMs / 1000)
+      gauges.version.set(event.version)
     },
     alive(event) {
-      for (const [partition, records] of event.lag) lag.set({ kafka_partition: String(partition) }, records)
-      memory.set({ process: 'child' }, event.rssBytes)
-      memory.set({ process: 'supervisor' }, process.memoryUsage.rss())
-      window.set(event.windowMessages)
-      windowBytes.set(event.windowBytes)
+      for (const [partition, records] of event.lag)
+        gauges.lag.set({ kafka_partition: String(partition) }, records)
+      gauges.memory.set({ process: 'child' }, event.rssBytes)
+      gauges.memory.set({ process: 'supervisor' }, process.memoryUsage.rss())
+      gauges.window.set(event.windowMessages)
+      gauges.windowBytes.set(event.windowBytes)
     },
-    trouble: (event) => failures.inc({ code: event.code }),
-    childDied: () => deaths.inc(),
+    trouble: (event) => counters.failures.inc({ code: event.code }),
+    childDied: () => counters.deaths.inc(),
+  }
+}
+
+/** What a stream has done since it began. */
+function createCounters(registers: Registry[]) {
+  return {
+    records: new Counter({
+      name: 'headrace_records_total',
+      help: 'Records by outcome',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    rejects: new Counter({
+      name: 'headrace_rejects_total',
+      help: 'Quarantined records by rule',
+      labelNames: ['rule'],
+      registers,
+    }),
+    messages: new Counter({ name: 'headrace_messages_total', help: 'Messages read', registers }),
+    bytesIn: new Counter({
+      name: 'headrace_bytes_read_total',
+      help: 'Bytes of message values read',
+      registers,
+    }),
+    bytesOut: new Counter({
+      name: 'headrace_bytes_written_total',
+      help: 'Bytes of data files committed',
+      registers,
+    }),
+    commits: new Counter({ name: 'headrace_commits_total', help: 'Commits', registers }),
+    failures: new Counter({
+      name: 'headrace_trouble_total',
+      help: 'Trouble that is tried again, by error code',
+      labelNames: ['code'],
+      registers,
+    }),
+    deaths: new Counter({
+      name: 'headrace_child_deaths_total',
+      help: 'Children that ended without being asked',
+      registers,
+    }),
+  }
+}
+
+/** How a stream is now. */
+function createGauges(registers: Registry[]) {
+  return {
+    commitTime: new Histogram({
+      name: 'headrace_commit_seconds',
+      help: 'Time of a commit',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+      registers,
+    }),
+    freshness: new Histogram({
+      name: 'headrace_freshness_seconds',
+      help: 'Age of the newest message of a commit when readers can see it',
+      buckets: [0.25, 0.5, 1, 1.5, 2, 5, 10, 60, 3600],
+      registers,
+    }),
+    lag: new Gauge({
+      name: 'headrace_lag_records',
+      help: 'Messages behind the last stable offset',
+      labelNames: ['kafka_partition'],
+      registers,
+    }),
+    memory: new Gauge({
+      name: 'headrace_memory_bytes',
+      help: 'Resident memory',
+      labelNames: ['process'],
+      registers,
+    }),
+    window: new Gauge({
+      name: 'headrace_dedup_window_messages',
+      help: 'Messages in the dedup window',
+      registers,
+    }),
+    windowBytes: new Gauge({
+      name: 'headrace_dedup_window_bytes',
+      help: 'Memory of the dedup window',
+      registers,
+    }),
+    version: new Gauge({ name: 'headrace_table_version', help: 'Last version committed', registers }),
   }
 }
 

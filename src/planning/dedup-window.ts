@@ -22,14 +22,53 @@ export interface DedupWindow {
 const FIRST_ENTRIES = 1024
 
 export function createDedupWindow(capacity: number): DedupWindow {
-  let entries = Math.min(capacity, FIRST_ENTRIES)
-  let ring = new Int32Array(entries * 3)
-  let slots = new Int32Array(tableSize(entries)).fill(-1)
-  let mask = slots.length - 1
-  let next = 0
-  let size = 0
+  return new RingWindow(capacity)
+}
 
-  const find = (high: number, low: number): number => {
+class RingWindow implements DedupWindow {
+  readonly capacity: number
+  size = 0
+  /** Entries that there is room for, three numbers each. */
+  #entries: number
+  #ring: Int32Array
+  /** Entries by their hash; -1: free. */
+  #slots: Int32Array
+  #mask: number
+  /** The entry that is written next, which is the oldest of a full ring. */
+  #next = 0
+
+  constructor(capacity: number) {
+    this.capacity = capacity
+    this.#entries = Math.min(capacity, FIRST_ENTRIES)
+    this.#ring = new Int32Array(this.#entries * 3)
+    this.#slots = new Int32Array(tableSize(this.#entries)).fill(-1)
+    this.#mask = this.#slots.length - 1
+  }
+
+  get bytes(): number {
+    return this.#ring.byteLength + this.#slots.byteLength
+  }
+
+  see(high: number, low: number, content: number): Sighting {
+    if (this.capacity === 0) return 'new'
+    const found = this.#find(high, low)
+    if (found >= 0) return this.#ring[this.#slots[found] * 3 + 2] === content ? 'duplicate' : 'conflict'
+    if (this.size === this.#entries && this.#entries < this.capacity) this.#grow()
+    const next = this.#next
+    if (this.size === this.#entries) this.#forget(next)
+    else this.size += 1
+    const ring = this.#ring
+    ring[next * 3] = high
+    ring[next * 3 + 1] = low
+    ring[next * 3 + 2] = content
+    this.#slots[~this.#find(high, low)] = next
+    this.#next = (next + 1) % Math.max(this.#entries, this.size)
+    return 'new'
+  }
+
+  /** The slot of an identity, or, negated, the one that is free for it. */
+  #find(high: number, low: number): number {
+    const [ring, slots, mask] = [this.#ring, this.#slots, this.#mask]
     let slot = low & mask
     for (;;) {
       const entry = slots[slot]
@@ -42,8 +81,9 @@ export function createDedupWindow(capacity: number): DedupWindow {
   /**
    * Linear probing without tombstones: entries behind a freed slot move up when their home lies before it.
    */
-  const forget = (entry: number): void => {
-    let hole = find(ring[entry * 3], ring[entry * 3 + 1])
+  #forget(entry: number): void {
+    const [ring, slots, mask] = [this.#ring, this.#slots, this.#mask]
+    let hole = this.#find(ring[entry * 3], ring[entry * 3 + 1])
     if (hole < 0 || slots[hole] !== entry) return
     let slot = hole
     for (;;) {
@@ -58,39 +98,16 @@ export function createDedupWindow(capacity: number): DedupWindow {
     slots[hole] = -1
   }
 
-  const grow = (): void => {
-    const wider = new Int32Array(Math.min(capacity, entries * 4) * 3)
-    wider.set(ring)
-    ring = wider
-    entries = ring.length / 3
-    slots = new Int32Array(tableSize(entries)).fill(-1)
-    mask = slots.length - 1
-    next = size
-    for (let entry = 0; entry < size; entry += 1) slots[~find(ring[entry * 3], ring[entry * 3 + 1])] = entry
-  }
-
-  return {
-    capacity,
-    get size() {
-      return size
-    },
-    get bytes() {
-      return ring.byteLength + slots.byteLength
-    },
-    see(high, low, content) {
-      if (capacity === 0) return 'new'
-      const found = find(high, low)
-      if (found >= 0) return ring[slots[found] * 3 + 2] === content ? 'duplicate' : 'conflict'
-      if (size === entries && entries < capacity) grow()
-      if (size === entries) forget(next)
-      else size += 1
-      ring[next * 3] = high
-      ring[next * 3 + 1] = low
-      ring[next * 3 + 2] = content
-      slots[~find(high, low)] = next
-      next = (next + 1) % Math.max(entries, size)
-      return 'new'
-    },
+  #grow(): void {
+    const ring = new Int32Array(Math.min(this.capacity, this.#entries * 4) * 3)
+    ring.set(this.#ring)
+    this.#ring = ring
+    this.#entries = ring.length / 3
+    this.#slots = new Int32Array(tableSize(this.#entries)).fill(-1)
+    this.#mask = this.#slots.length - 1
+    this.#next = this.size
+    for (let entry = 0; entry < this.size; entry += 1)
+      this.#slots[~this.#find(ring[entry * 3], ring[entry * 3 + 1])] = entry
   }
 }
 

@@ -1,4 +1,5 @@
 /** The characters of a CSV dialect as bytes of UTF-8: any one character can part fields or quote them. */
+import { reserve, type Slab } from '../../core/slab.ts'
 
 export interface Dialect {
   delimiter: Uint8Array
@@ -52,4 +53,21 @@ export function lastLineEnd(bytes: Uint8Array, from: number, to: number): number
   let at = to - 1
   while (at > from && bytes[at] !== LF && bytes[at] !== CR) at -= 1
   return at
+}
+
+/** Writes a field with one quote for two, behind the input, and sets its span. */
+export function halveQuotes(slab: Slab, spans: Int32Array, field: number, quote: Uint8Array): void {
+  const [from, length] = [spans[field * 2], spans[field * 2 + 1]]
+  reserve(slab, length)
+  const { bytes } = slab
+  let to = slab.end
+  for (let at = from; at < from + length; at += 1) {
+    bytes[to++] = bytes[at]
+    if (bytes[at] !== quote[0] || !hasRest(bytes, at, quote)) continue
+    for (let i = 1; i < quote.length; i += 1) bytes[to++] = quote[i]
+    at += quote.length * 2 - 1
+  }
+  spans[field * 2] = slab.end
+  spans[field * 2 + 1] = to - slab.end
+  slab.end = to
 }

@@ -25,7 +25,7 @@ import {
   behindLineEnd,
   countLineEnds,
   createDialect,
-  hasRest,
+  halveQuotes,
   lastLineEnd,
   lineEndFrom,
   type Dialect,
@@ -95,6 +95,9 @@ class CsvScanner implements DocumentScanner {
   /** The line at which reading goes on, and how many bytes lie before the window. */
   #line = 1
   #before = 0
+  /** From a place in the slab to one in the document; and whether the window is UTF-8. */
+  #shift = 0
+  #isValid = true
   /** The rest of a line that is too long is still to come. */
   #isSkipping = false
   #wasted = 0
@@ -150,8 +153,9 @@ class CsvScanner implements DocumentScanner {
   }
 
   #scan(slab: Slab, from: number, end: number, final: boolean): WindowScan {
-    const [reader, extent] = [this.#reader, this.#extent]
-    const isValid = isUtf8(slab.bytes.subarray(from, final ? end : endOfCharacters(slab.bytes, from, end)))
+    const reader = this.#reader
+    this.#isValid = isUtf8(slab.bytes.subarray(from, final ? end : endOfCharacters(slab.bytes, from, end)))
+    this.#shift = this.#before - from
     let at = this.#before === 0 ? behindMark(slab.bytes, from) : from
     const [records, room] = [this.records, this.#room]
     while (at < end && records.rows < room) {
@@ -170,19 +174,27 @@ class CsvScanner implements DocumentScanner {
       }
       const reading = reader.read(slab, at, end, final)
       if (reading === 'more') break
-      const position = this.#before + at - from
-      const wrong =
-        this.#judge(bytes, at, reading, position) ??
-        (isValid ? undefined : invalidIn(bytes, at, extent.end, position))
-      const isHeader = this.#map === undefined && this.#shape.header
-      const fault = this.#map === undefined ? this.#begin(slab, at, wrong) : undefined
+      const fault = this.#settle(slab, at, reading)
       if (fault !== undefined)
         return { consumed: at, fault: { rule: 'wrong_root', reason: fault, at: -1 }, isFull: false }
-      if (!isHeader) this.#take(slab, at, wrong)
-      this.#line += extent.lines
-      at = extent.next
+      this.#line += this.#extent.lines
+      at = this.#extent.next
     }
     return { consumed: at, fault: undefined, isFull: records.rows >= room }
+  }
+
+  /** Makes the record at `at` a row, or the header; returns why the document cannot be read. */
+  #settle(slab: Slab, at: number, reading: Reading): string | undefined {
+    const { bytes } = slab
+    let wrong = this.#judge(bytes, at, reading)
+    if (wrong === undefined && !this.#isValid)
+      wrong = invalidIn(bytes, at, this.#extent.end, this.#shift + at)
+    if (this.#map === undefined) {
+      const fault = this.#begin(slab, at, wrong)
+      if (fault !== undefined || this.#shape.header) return fault
+    }
+    this.#take(slab, at, wrong)
+    return undefined
   }
 
   /** The first record says what the columns are; returns why none can be read. */
@@ -192,39 +204,39 @@ class CsvScanner implements DocumentScanner {
   }
 
   /** Sets the extent of the record at `at`; returns what is wrong with it. */
-  #judge(bytes: Uint8Array, at: number, reading: Reading, position: number): string | undefined {
+  #judge(bytes: Uint8Array, at: number, reading: Reading): string | undefined {
+    if (reading === 'whole') return this.#judgeWhole(bytes, at)
+    return reading === 'open' ? this.#judgeOpen(bytes, at) : this.#judgeLong(bytes, at)
+  }
+
+  #judgeWhole(bytes: Uint8Array, at: number): string | undefined {
     const [reader, extent] = [this.#reader, this.#extent]
-    const isKnown = this.#map !== undefined
-    if (reading === 'whole') {
-      extent.end = reader.end
-      extent.next = reader.next
-      extent.lines = reader.breaks + 1
-      if (!isKnown || (reader.count === this.#width && reader.breaks < 2)) return undefined
-      const fits = reader.count === this.#width
-      if (fits && !swallowsLines(bytes, reader.spans, this.#width, this.#dialect)) return undefined
-      if (reader.breaks > 0 && this.#isCut(bytes, at, reader.end, position)) return NOT_CLOSED
-      return fits ? undefined : `${reader.count} fields instead of ${this.#width}`
-    }
-    if (reading === 'open') {
-      if (
-        reader.firstBreak >= 0 &&
-        reader.firstBreak < reader.oddEnd &&
-        this.#isCut(bytes, at, reader.oddEnd, position)
-      )
-        return NOT_CLOSED
-      extent.end = reader.oddEnd
-      extent.next = reader.next
-      extent.lines = countLineEnds(bytes, at, reader.next)
-      return reader.closesInLine ? 'text after a closing quote' : NOT_CLOSED
-    }
+    extent.end = reader.end
+    extent.next = reader.next
+    extent.lines = reader.breaks + 1
+    const fits = reader.count === this.#width
+    if (this.#map === undefined || (fits && reader.breaks < 2)) return undefined
+    if (fits && !swallowsLines(bytes, reader.spans, this.#width, this.#dialect)) return undefined
+    if (reader.breaks > 0 && this.#isCut(bytes, at, reader.end)) return NOT_CLOSED
+    return fits ? undefined : `${reader.count} fields instead of ${this.#width}`
+  }
+
+  #judgeOpen(bytes: Uint8Array, at: number): string {
+    const [reader, extent] = [this.#reader, this.#extent]
+    const hasBreak = reader.firstBreak >= 0 && reader.firstBreak < reader.oddEnd
+    if (hasBreak && this.#isCut(bytes, at, reader.oddEnd)) return NOT_CLOSED
+    extent.end = reader.oddEnd
+    extent.next = reader.next
+    extent.lines = countLineEnds(bytes, at, reader.next)
+    return reader.closesInLine ? 'text after a closing quote' : NOT_CLOSED
+  }
+
+  #judgeLong(bytes: Uint8Array, at: number): string {
+    const { firstBreak } = this.#reader
     const most = at + LIMITS.recordBytes
-    if (
-      reader.firstBreak >= 0 &&
-      this.#isCut(bytes, at, lastLineEnd(bytes, reader.firstBreak, most), position)
-    )
-      return NOT_CLOSED
-    extent.end = extent.next = most
-    extent.lines = countLineEnds(bytes, at, most)
+    if (firstBreak >= 0 && this.#isCut(bytes, at, lastLineEnd(bytes, firstBreak, most))) return NOT_CLOSED
+    this.#extent.end = this.#extent.next = most
+    this.#extent.lines = countLineEnds(bytes, at, most)
     this.#isSkipping = true
     return `the record has more than ${LIMITS.recordBytes} bytes`
   }
@@ -234,7 +246,7 @@ class CsvScanner implements DocumentScanner {
    * first line: a quote in it is a stray one. What was kept of it must be one record again when it is
    * replayed.
    */
-  #isCut(bytes: Uint8Array, at: number, to: number, position: number): boolean {
+  #isCut(bytes: Uint8Array, at: number, to: number): boolean {
     if (
       this.#map === undefined ||
       !holdsFittingLine(bytes, at, to, { width: this.#width, dialect: this.#dialect })
@@ -244,7 +256,7 @@ class CsvScanner implements DocumentScanner {
     const next = behindLineEnd(bytes, end, to)
     Object.assign(this.#extent, { end, next, lines: 1 })
     this.#wasted += to - next
-    if (this.#wasted > WASTE.bytes + WASTE.times * position) this.#reader.narrow = true
+    if (this.#wasted > WASTE.bytes + WASTE.times * (this.#shift + at)) this.#reader.narrow = true
     return true
   }
 
@@ -291,7 +303,7 @@ class CsvScanner implements DocumentScanner {
     }
     const { fieldOf, unknown, paths } = this.#map as FieldMap
     const { spans, doubled } = this.#reader
-    if (doubled.length > 0) for (const field of doubled) this.#halve(slab, field)
+    if (doubled.length > 0) for (const field of doubled) halveQuotes(slab, spans, field, this.#dialect.quote)
     const { cells, width } = records
     for (let column = 0, cell = row * width * 2; column < width; column += 1, cell += 2) {
       const field = fieldOf[column]
@@ -304,25 +316,6 @@ class CsvScanner implements DocumentScanner {
       if (length > 0)
         records.issues.push({ row, kind: 'unexpected', path: paths[field], start: spans[field * 2], length })
     }
-  }
-
-  /** Writes a field with one quote for two, behind the input. */
-  #halve(slab: Slab, field: number): void {
-    const { spans } = this.#reader
-    const [from, length] = [spans[field * 2], spans[field * 2 + 1]]
-    const { quote } = this.#dialect
-    reserve(slab, length)
-    const { bytes } = slab
-    let to = slab.end
-    for (let at = from; at < from + length; at += 1) {
-      bytes[to++] = bytes[at]
-      if (bytes[at] !== quote[0] || !hasRest(bytes, at, quote)) continue
-      for (let i = 1; i < quote.length; i += 1) bytes[to++] = quote[i]
-      at += quote.length * 2 - 1
-    }
-    spans[field * 2] = slab.end
-    spans[field * 2 + 1] = to - slab.end
-    slab.end = to
   }
 }
 

@@ -98,22 +98,9 @@ export function learnRecord(s: ScanState, row: number): void {
   if (known.stretches >= STRETCHES || known.restarts > RESTARTS || s.ignoredDepth > 0) return
   const { issues } = records
   if (issues.length > 0 && issues[issues.length - 1].row === row) return
+  const columns = columnsBetweenTags(s, row)
+  if (columns === undefined) return
   const [from, to] = [records.extents[row * 2], records.extents[row * 2 + 1]]
-  const columns: number[] = []
-  for (let column = 0; column < records.width; column += 1) {
-    const [start, length] = spanOf(s, row, column)
-    if (length < 0) continue
-    if (
-      length === 0 ||
-      start <= from ||
-      start + length >= to ||
-      b[start - 1] !== GT ||
-      b[start + length] !== LT
-    )
-      return
-    columns.push(column)
-  }
-  columns.sort((one, other) => spanOf(s, row, one)[0] - spanOf(s, row, other)[0])
   if (!sameBindings(s.bindings, known.bindings)) {
     restart(known)
     known.bindings = s.bindings.map((one) => ({ ...one }))
@@ -132,6 +119,21 @@ export function learnRecord(s: ScanState, row: number): void {
 
 const LT = 0x3c
 const GT = 0x3e
+
+/** The columns that have a value, by its place; undefined when one does not stand right between two tags. */
+function columnsBetweenTags(s: ScanState, row: number): number[] | undefined {
+  const { records, bytes: b } = s
+  const [from, to] = [records.extents[row * 2], records.extents[row * 2 + 1]]
+  const columns: number[] = []
+  for (let column = 0; column < records.width; column += 1) {
+    const [start, length] = spanOf(s, row, column)
+    if (length < 0) continue
+    const isInside = length > 0 && start > from && start + length < to
+    if (!isInside || b[start - 1] !== GT || b[start + length] !== LT) return undefined
+    columns.push(column)
+  }
+  return columns.sort((one, other) => spanOf(s, row, one)[0] - spanOf(s, row, other)[0])
+}
 
 function spanOf(s: ScanState, row: number, column: number): [start: number, length: number] {
   const at = (row * s.records.width + column) * 2

@@ -51,23 +51,23 @@ export interface ListObject {
   [name: string]: string | ListItem[]
 }
 
-export interface ScanState {
+export class ScanState {
   readonly shape: XmlShape
   readonly records: Records
   readonly limits: XmlLimits
   slab: Slab
   bytes: Buffer
-  start: number
-  end: number
+  start = 0
+  end = 0
   /** The input ends here for good: a document cut short is broken, not merely incomplete. */
-  final: boolean
-  depth: number
+  final = true
+  depth = 0
   nodes: (ElementNode | undefined)[]
   /**
    * Names of elements the declaration does not know, kept apart from the input: end tags are compared with
    * them.
    */
-  names: Buffer
+  names: Buffer = Buffer.alloc(4096)
   nameEnds: Int32Array
   /**
    * Qualified name lengths differ from the declared local name when a prefix was used: then the name is in
@@ -77,28 +77,28 @@ export interface ScanState {
   textLength: Int32Array
   hasChild: Uint8Array
   firstRow: Int32Array
-  ignoredDepth: number
+  ignoredDepth = 0
   /** The outermost open element of a value around the records, or 0: a window is not cut inside of it. */
-  aroundDepth: number
-  row: number
-  expected: ElementNode | undefined
+  aroundDepth = 0
+  row = -1
+  expected: ElementNode | undefined = undefined
   /**
    * By depth of the parent, the declared child that closed last: what comes next is learned as its follower.
    */
   previous: (ElementNode | undefined)[]
   /** The last XML declaration that was checked. */
-  declaration: Uint8Array
+  declaration: Uint8Array = new Uint8Array(0)
   /** Lives on from document to document. */
-  known: KnownRecords
-  rootSeen: boolean
-  rootDone: boolean
-  rootChecked: boolean
-  doctypeSeen: boolean
+  known: KnownRecords = { first: [], stretches: 0, bindings: [], tries: 0, hits: 0, restarts: 0 }
+  rootSeen = false
+  rootDone = false
+  rootChecked = false
+  doctypeSeen = false
   /** Something of the document was read: what can only stand first cannot come any more. */
-  begun: boolean
-  bindings: Binding[]
+  begun = false
+  bindings: Binding[] = []
   /** The default namespace in force; empty for none. */
-  defaultUri: string
+  defaultUri = ''
   /**
    * By depth: the namespace of the open element, where its start tag begins, and a number that no other
    * element has.
@@ -106,7 +106,7 @@ export interface ScanState {
   uris: string[]
   opened: Int32Array
   instances: Int32Array
-  lastInstance: number
+  lastInstance = 0
   /**
    * By node of the shape, for plain steps: the parent (its number) in which it is claimed, and for which
    * namespace.
@@ -117,109 +117,69 @@ export interface ScanState {
    * The record must be read again (see claims.ts), with these winners: by node, by the position of the
    * parent's start tag.
    */
-  again: boolean
-  winners: Map<ElementNode, Map<number, string>>
+  again = false
+  winners = new Map<ElementNode, Map<number, string>>()
   /**
    * Unknown elements of the record by parent and name, and those whose plain path would mean two (see
    * paths.ts).
    */
-  unknown: Map<string, string>
-  ambiguous: Set<string>
+  unknown = new Map<string, string>()
+  ambiguous = new Set<string>()
   /**
    * Of a document in windows: what stands around records, which of it around each row, and around the next
    * (-1: look).
    */
-  windowed: boolean
+  windowed = false
   /** Rows after which a window ends. */
-  room: number
-  surrounds: (readonly [string, string])[]
-  rowSurrounds: Int32Array
-  surroundings: number
+  room = Infinity
+  surrounds: (readonly [string, string])[] = []
+  rowSurrounds: Int32Array = new Int32Array(16)
+  surroundings = -1
   /** Records so far, and by depth those before the open element; of a document in windows. */
-  windowRecords: number
+  windowRecords = 0
   recordsBefore: Float64Array
   /** By array column, what it has collected. */
-  lists: Map<number, ListItem[]>
+  lists = new Map<number, ListItem[]>()
   /** By number of the list, the item that is open: an array can stand in an item of another. */
-  items: (ListObject | undefined)[]
+  items: (ListObject | undefined)[] = []
   envelopeStart: Int32Array
   envelopeLength: Int32Array
   /** The same as they were before the element at `aroundDepth`. */
   savedStart: Int32Array
   savedLength: Int32Array
   /** By column, where a second value stands. */
-  envelopeSeconds: Map<number, number>
-  safePosition: number
-  safeDepth: number
-  safeRows: number
-  rule: DocumentFault['rule']
-  reason: string
-  faultAt: number
-}
+  envelopeSeconds = new Map<number, number>()
+  safePosition = 0
+  safeDepth = 0
+  safeRows = 0
+  rule: DocumentFault['rule'] = 'malformed'
+  reason = ''
+  faultAt = 0
 
-export function createState(shape: XmlShape, records: Records, limits: XmlLimits, slab: Slab): ScanState {
-  const frames = limits.depth + 2
-  return {
-    shape,
-    records,
-    limits,
-    slab,
-    bytes: slab.bytes,
-    start: 0,
-    end: 0,
-    final: true,
-    depth: 0,
-    nodes: Array.from({ length: frames }, () => undefined),
-    names: Buffer.alloc(4096),
-    nameEnds: new Int32Array(frames),
-    textStart: new Int32Array(frames),
-    textLength: new Int32Array(frames),
-    hasChild: new Uint8Array(frames),
-    firstRow: new Int32Array(frames),
-    ignoredDepth: 0,
-    aroundDepth: 0,
-    row: -1,
-    expected: undefined,
-    previous: Array.from({ length: frames }, () => undefined),
-    declaration: new Uint8Array(0),
-    known: { first: [], stretches: 0, bindings: [], tries: 0, hits: 0, restarts: 0 },
-    rootSeen: false,
-    rootDone: false,
-    rootChecked: false,
-    doctypeSeen: false,
-    begun: false,
-    bindings: [],
-    defaultUri: '',
-    uris: Array.from({ length: frames }, () => ''),
-    opened: new Int32Array(frames),
-    instances: new Int32Array(frames),
-    lastInstance: 0,
-    claims: new Int32Array(shape.nodes),
-    claimUris: Array.from({ length: shape.nodes }, () => ''),
-    again: false,
-    winners: new Map(),
-    unknown: new Map(),
-    ambiguous: new Set(),
-    windowed: false,
-    room: Infinity,
-    surrounds: [],
-    rowSurrounds: new Int32Array(16),
-    surroundings: -1,
-    windowRecords: 0,
-    recordsBefore: new Float64Array(frames),
-    lists: new Map(),
-    items: [],
-    envelopeStart: new Int32Array(shape.width),
-    envelopeLength: new Int32Array(shape.width).fill(-1),
-    savedStart: new Int32Array(shape.width),
-    savedLength: new Int32Array(shape.width),
-    envelopeSeconds: new Map(),
-    safePosition: 0,
-    safeDepth: 0,
-    safeRows: 0,
-    rule: 'malformed',
-    reason: '',
-    faultAt: 0,
+  constructor(shape: XmlShape, records: Records, limits: XmlLimits, slab: Slab) {
+    this.shape = shape
+    this.records = records
+    this.limits = limits
+    this.slab = slab
+    this.bytes = slab.bytes
+    const frames = limits.depth + 2
+    this.nodes = Array.from({ length: frames }, () => undefined)
+    this.nameEnds = new Int32Array(frames)
+    this.textStart = new Int32Array(frames)
+    this.textLength = new Int32Array(frames)
+    this.hasChild = new Uint8Array(frames)
+    this.firstRow = new Int32Array(frames)
+    this.previous = Array.from({ length: frames }, () => undefined)
+    this.uris = Array.from({ length: frames }, () => '')
+    this.opened = new Int32Array(frames)
+    this.instances = new Int32Array(frames)
+    this.claims = new Int32Array(shape.nodes)
+    this.claimUris = Array.from({ length: shape.nodes }, () => '')
+    this.recordsBefore = new Float64Array(frames)
+    this.envelopeStart = new Int32Array(shape.width)
+    this.envelopeLength = new Int32Array(shape.width).fill(-1)
+    this.savedStart = new Int32Array(shape.width)
+    this.savedLength = new Int32Array(shape.width)
   }
 }
 

@@ -23,7 +23,7 @@ import { closeElement, openElement, openPlain } from './elements.ts'
 import { readKnownRecord } from './known-records.ts'
 import { checkOutside, scanBang, scanInstruction, skipKnownDeclaration } from './markup.ts'
 import { matchesTag } from './names.ts'
-import { FAULT, NEED_MORE, atEnd, createState, fault, type ScanState, type XmlLimits } from './scan-state.ts'
+import { FAULT, NEED_MORE, ScanState, atEnd, fault, type XmlLimits } from './scan-state.ts'
 import type { ElementNode, XmlShape } from './shape.ts'
 import { addText, isBlank, scanText, textNeedsDecoding } from './text.ts'
 import { begin, markSafe, resumeEnvelope, rewind, suspendEnvelope } from './window.ts'
@@ -35,7 +35,7 @@ export type XmlScanner = DocumentScanner
 
 export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner {
   const records = createRecords(shape.width)
-  const s = createState(shape, records, limits, createSlab(64))
+  const s = new ScanState(shape, records, limits, createSlab(64))
   let held: (Buffer | undefined)[] = []
   return {
     records,
@@ -126,13 +126,9 @@ function skipBom(s: ScanState, p: number): number {
 function run(s: ScanState, p: number): void {
   const b = s.bytes
   const { view } = s.slab
-  const { room } = s
   const marks = !s.final || s.windowed
   for (;;) {
-    if (marks && s.row < 0 && s.aroundDepth === 0) {
-      markSafe(s, p)
-      if (s.safeRows >= room) throw NEED_MORE
-    }
+    if (marks && s.row < 0 && s.aroundDepth === 0) passSafe(s, p)
     if (b[p] !== LT) {
       p = textToken(s, p)
       if (p >= s.end) return finish(s)
@@ -151,6 +147,12 @@ function run(s: ScanState, p: number): void {
       p = q > 0 ? q : openPlain(s, p, guess)
     } else p = markup(s, p)
   }
+}
+
+/** A window may end here, and does when it has rows enough. */
+function passSafe(s: ScanState, p: number): void {
+  markSafe(s, p)
+  if (s.safeRows >= s.room) throw NEED_MORE
 }
 
 /** What closing a record changes outside of it. */
