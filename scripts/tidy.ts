@@ -7,6 +7,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { parseSync } from 'oxc-parser'
 import { ERRORS } from '../src/core/errors.ts'
+import { checkDecisions, readDecisions } from './decisions.ts'
 import { checkWidth } from './line-width.ts'
 import type { SourceFile, Finding } from './findings.ts'
 
@@ -298,6 +299,7 @@ if (import.meta.main) {
   const findings = [
     ...findUntidy(readSources('.', ['src', 'scripts', 'test'])),
     ...checkErrorPage(readFileSync('docs/reference/errors.md', 'utf8')),
+    ...checkDecisions(readDecisions('.')),
   ]
   for (const one of findings) process.stdout.write(`${one.path}:${one.line}  ${one.rule}: ${one.message}\n`)
   process.stdout.write(findings.length === 0 ? 'tidy\n' : `${findings.length} finding(s)\n`)
