@@ -57,6 +57,7 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   values: {
     files: [
       'test/quality',
+      'test/engines',
       'test/integration/type-paths.test.ts',
       'test/integration/type-paths-spark.test.ts',
       'test/service/proven-read.test.ts',
