@@ -30,7 +30,7 @@ export function checkTestPlace(file: SourceFile, mayImport: Record<string, strin
   if (!name.endsWith('.test.ts')) return []
   const targets = importsOf(file).map((one) => importedPath(file.path, one.target) ?? '')
   const rooms = [...new Set(targets.flatMap((target) => /^src\/(\w+)\//.exec(target)?.[1] ?? []))]
-  const isAlone = !targets.some((target) => target.startsWith('test/support/'))
+  const isAlone = targets.every((target) => target === '' || target.startsWith('src/'))
   if (!isRoom)
     return isAlone && rooms.length === 1 ? say(`tests ${rooms[0]} only: it belongs in test/${rooms[0]}`) : []
   const stands = (room: string): boolean =>
