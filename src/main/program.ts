@@ -15,6 +15,7 @@ import { addSparkSubmit } from '../cli/spark-submit.ts'
 import { addTables } from '../cli/tables.ts'
 import { addTest } from '../cli/test.ts'
 import { addCapacity, addSlots } from '../cli/capacity.ts'
+import { addCompletion } from '../cli/completion.ts'
 import { addEstimates } from '../cli/estimates.ts'
 import { addExecutions, addWhy } from '../cli/executions.ts'
 import { addJobs } from '../cli/jobs.ts'
@@ -33,16 +34,24 @@ import { homeFolder } from '../host/home-folder.ts'
 import { runScript } from './project-scripts.ts'
 
 export async function runCli(version: string): Promise<void> {
-  const program = createProgram(version)
-  const format = (): OutputFormat => (program.opts<{ output: string }>().output === 'json' ? 'json' : 'table')
-  addCommands(program, version, () => createOutput(format()))
-  letOutputFollow(program)
+  const program = programOf(version)
   try {
     await program.parseAsync()
   } catch (error) {
-    process.exitCode = exitCodeOf(error, format())
+    process.exitCode = exitCodeOf(error, formatOf(program))
   }
 }
+
+/** The program with all its commands; nothing runs and nothing large is loaded before it parses arguments. */
+export function programOf(version: string): Command {
+  const program = createProgram(version)
+  addCommands(program, version, () => createOutput(formatOf(program)))
+  letOutputFollow(program)
+  return program
+}
+
+const formatOf = (program: Command): OutputFormat =>
+  program.opts<{ output: string }>().output === 'json' ? 'json' : 'table'
 
 function createProgram(version: string): Command {
   return new Command('headrace')
@@ -80,6 +89,7 @@ function addCommands(program: Command, version: string, output: () => Output): v
   )
   for (const add of OF_THE_SERVICE) add(program, client, output)
   addBench(program, runScript)
+  addCompletion(program)
 }
 
 /** What works on this machine, without a service. */
