@@ -34,7 +34,7 @@ import { homeFolder } from '../host/home-folder.ts'
 import { runScript } from './project-scripts.ts'
 
 export async function runCli(version: string): Promise<void> {
-  const program = programOf(version)
+  const program = createProgram(version)
   try {
     await program.parseAsync()
   } catch (error) {
@@ -42,18 +42,19 @@ export async function runCli(version: string): Promise<void> {
   }
 }
 
-/** The program with all its commands; nothing runs and nothing large is loaded before it parses arguments. */
-export function programOf(version: string): Command {
-  const program = createProgram(version)
+/** The whole command line: every command with its options and help. */
+export function createProgram(version: string): Command {
+  const program = createRoot(version)
   addCommands(program, version, () => createOutput(formatOf(program)))
   letOutputFollow(program)
   return program
 }
 
-const formatOf = (program: Command): OutputFormat =>
-  program.opts<{ output: string }>().output === 'json' ? 'json' : 'table'
+function formatOf(program: Command): OutputFormat {
+  return program.opts<{ output: string }>().output === 'json' ? 'json' : 'table'
+}
 
-function createProgram(version: string): Command {
+function createRoot(version: string): Command {
   return new Command('headrace')
     .description(
       'Data ingestion into open tables, exactly once: Kafka topics and files to RAW, then Processed.',
