@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { jobOfFile } from '../../src/cli/job-file.ts'
 import { startRunner } from '../../src/control/loops/runner.ts'
 import { startScheduler, type Loop } from '../../src/control/loops/scheduler.ts'
+import { SOURCE_TYPES } from '../../src/learning/rules.ts'
 import { connectTo, startMariaDb } from '../support/mariadb.ts'
 import { freshDatabase, purchase, run, testService, type TestService } from '../support/service.ts'
 import { startHdfs, startS3, type StorageServer } from '../support/storage.ts'
@@ -15,6 +16,7 @@ import { broker, place, produce, until } from '../support/system.ts'
 
 interface Job {
   job_name: string
+  source_type: string
   source_config: Record<string, unknown>
   destination_config: Record<string, unknown>
 }
@@ -184,6 +186,20 @@ test('kafka-to-zones', async () => {
   const { receipt } = await ranJob(movedTo('kafka-to-zones', { declaration }))
   expect(receipt.rows).toBeGreaterThan(50)
 }, 150_000)
+
+/** Estimated, and refused by name when it runs. */
+const WITHOUT = ['sftp']
+
+test('each source and each destination has an example', async () => {
+  const jobs = NAMES.map(jobOf)
+  const sources = new Set(jobs.map((job) => job.source_type))
+  expect([...sources].toSorted()).toEqual(SOURCE_TYPES.filter((one) => !WITHOUT.includes(one)).toSorted())
+  const job = movedTo('csv-to-local', {}, { type: 'nowhere' })
+  const { next } = (await ask<{ next: string }>('POST', 'jobs?dry_run=true', job)).body
+  const [, known] = /one of ([\w, ]+)/.exec(next) ?? []
+  const destinations = new Set(jobs.map((one) => String(one.destination_config.type)))
+  expect([...destinations].toSorted()).toEqual(known.split(', ').toSorted())
+})
 
 test('each example has run', () => {
   expect([...ran].toSorted()).toEqual(NAMES.toSorted())
