@@ -13,8 +13,9 @@ test('the project is tidy, and its error page agrees with the table', () => {
   expect(checkErrorPage(readFileSync('docs/reference/errors.md', 'utf8'))).toEqual([])
 })
 
-test('generated files are up to date', () => {
-  for (const [path, text] of Object.entries(generated())) expect(readFileSync(path, 'utf8'), path).toBe(text)
+test('generated files are up to date', async () => {
+  for (const [path, text] of Object.entries(await generated()))
+    expect(readFileSync(path, 'utf8'), path).toBe(text)
 })
 
 test.each([
