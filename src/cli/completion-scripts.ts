@@ -4,6 +4,8 @@
  */
 import type { CompletedOption, Completion, Word } from './command-words.ts'
 
+const NAME = 'headrace'
+
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 const fishQuoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 
@@ -45,7 +47,7 @@ export function bashCompletion(all: Completion[]): string {
     words: quoted(one.at),
     body: `words=${quoted(one.options.flatMap(({ flags }) => flags).join(' '))}`,
   }))
-  return `# Completion of headrace for bash. Load it: source <(headrace completion bash)
+  return `# Loaded by: source <(${NAME} completion bash)
 _headrace() {
   local cur=\${COMP_WORDS[COMP_CWORD]} at= words= word i last=$((COMP_CWORD - 1))
   COMPREPLY=()
@@ -71,7 +73,7 @@ ${armsOf(own)}
   # Without a match, "default" completes names of files.
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
-complete -o default -F _headrace headrace
+complete -o default -F _headrace ${NAME}
 `
 }
 
@@ -94,8 +96,8 @@ export function zshCompletion(all: Completion[]): string {
       body: `commands=(${described(words)}); options=(${described(flags)}); files=${takesFiles ? 1 : ''}`,
     }
   })
-  return `#compdef headrace
-# Completion of headrace for zsh. Load it: source <(headrace completion zsh)
+  return `#compdef ${NAME}
+# Loaded by: source <(${NAME} completion zsh)
 _headrace() {
   local at= word files=
   local -a commands options
@@ -118,13 +120,13 @@ ${armsOf(own)}
     _files
   fi
 }
-if [[ $funcstack[1] == _headrace ]]; then _headrace; else compdef _headrace headrace; fi
+if [[ $funcstack[1] == _headrace ]]; then _headrace; else compdef _headrace ${NAME}; fi
 `
 }
 
 export function fishCompletion(all: Completion[]): string {
   const lines = all.flatMap(({ at, commands, options, choices, takesFiles }) => {
-    const line = `complete -c headrace -n ${fishQuoted(`__headrace_at '${at}'`)}`
+    const line = `complete -c ${NAME} -n ${fishQuoted(`__headrace_at '${at}'`)}`
     return [
       ...commands.map((one) => `${line} -a ${one.name} -d ${fishQuoted(one.description)}`),
       ...(choices.length > 0 ? [`${line} -a ${fishQuoted(choices.join(' '))}`] : []),
@@ -132,7 +134,7 @@ export function fishCompletion(all: Completion[]): string {
       ...options.map((one) => `${line} ${fishOption(one)}`),
     ]
   })
-  return `# Completion of headrace for fish. Load it: headrace completion fish | source
+  return `# Loaded by: ${NAME} completion fish | source
 function __headrace_at
     set -l at ''
     for word in (commandline -opc)[2..-1]
@@ -143,7 +145,7 @@ function __headrace_at
     end
     test "$at" = "$argv[1]"
 end
-complete -c headrace -f
+complete -c ${NAME} -f
 ${lines.join('\n')}
 `
 }

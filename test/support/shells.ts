@@ -52,7 +52,7 @@ function inZsh(script: string, line: string): string[] {
     `module_path=(${modules})`,
     `fpath=(${functions.join(' ')})`,
     'PS1= LISTMAX=10000',
-    'autoload -Uz compinit; compinit -D -u',
+    `autoload -Uz compinit; compinit -u -d ${dirname(script)}/zcompdump`,
     `source ${script}`,
     'become() { print -r -- "became:$BUFFER" }; zle -N become; bindkey ^Xb become',
     "echo REA''DY",
