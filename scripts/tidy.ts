@@ -4,11 +4,14 @@
  * that shows it red.
  */
 import { readFileSync, readdirSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { join, relative } from 'node:path'
 import { parseSync } from 'oxc-parser'
 import { ERRORS } from '../src/core/errors.ts'
+import { checkDecisions, readDecisions } from './decisions.ts'
 import { checkWidth } from './line-width.ts'
 import type { SourceFile, Finding } from './findings.ts'
+import { importedPath, importsOf } from './imports.ts'
+import { checkTestPlace } from './test-place.ts'
 
 const PURE = ['dataset', 'formats', 'quality', 'planning', 'scheduling', 'learning']
 const ADAPTERS = ['lakehouse', 'engines', 'connectors', 'exchange', 'state', 'secrets', 'cluster', 'sample']
@@ -98,6 +101,7 @@ export function findUntidy(files: SourceFile[]): Finding[] {
       ...checkLengths(file),
       ...checkWidth(file),
       ...checkImports(file),
+      ...checkTestPlace(file, MAY_IMPORT),
     ]),
     ...findCycles(files),
     ...checkMain(files),
@@ -191,22 +195,6 @@ function returnsObject(node: unknown): boolean {
   )
 }
 
-interface Import {
-  target: string
-  line: number
-}
-
-export function importsOf(file: SourceFile): Import[] {
-  return [
-    ...file.text.matchAll(
-      /^(?:import|export)\s[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|import\('([^']+)'\)/gms,
-    ),
-  ].map((match) => ({
-    target: match[1] ?? match[2] ?? match[3],
-    line: file.text.slice(0, match.index).split('\n').length,
-  }))
-}
-
 function checkImports(file: SourceFile): Finding[] {
   const folder = /^src\/(\w+)\//.exec(file.path)?.[1]
   if (folder === undefined) return []
@@ -222,7 +210,7 @@ function wrongArrow(folder: string, path: string, imported: string): string | un
     return pure && !PURE_NODE.includes(imported) ? `${folder} is pure and imports ${imported}` : undefined
   if (!imported.startsWith('.'))
     return folder === 'core' ? `core has no dependency and imports ${imported}` : undefined
-  const target = relative('.', resolve(dirname(path), imported))
+  const target = importedPath(path, imported) as string
   if (!target.startsWith('src/')) return `src imports ${target}`
   if (!target.startsWith(`src/${folder}/`))
     return allows(folder, target) ? undefined : `${folder} may not import ${target.slice('src/'.length)}`
@@ -249,9 +237,7 @@ function areSiblings(path: string, target: string): boolean {
 /** Cycles of imports, those of types included: who reads one file of a circle must read them all. */
 export function findCycles(files: SourceFile[]): Finding[] {
   const targets = (file: SourceFile): string[] =>
-    importsOf(file)
-      .filter((one) => one.target.startsWith('.'))
-      .map((one) => relative('.', resolve(dirname(file.path), one.target)))
+    importsOf(file).flatMap((one) => importedPath(file.path, one.target) ?? [])
   const graph = new Map(files.map((file) => [file.path, targets(file)]))
   const done = new Set<string>()
   const findings: Finding[] = []
@@ -308,6 +294,7 @@ if (import.meta.main) {
   const findings = [
     ...findUntidy(readSources('.', ['src', 'scripts', 'test'])),
     ...checkErrorPage(readFileSync('docs/reference/errors.md', 'utf8')),
+    ...checkDecisions(readDecisions('.')),
   ]
   for (const one of findings) process.stdout.write(`${one.path}:${one.line}  ${one.rule}: ${one.message}\n`)
   process.stdout.write(findings.length === 0 ? 'tidy\n' : `${findings.length} finding(s)\n`)

@@ -15,6 +15,7 @@ import { addSparkSubmit } from '../cli/spark-submit.ts'
 import { addTables } from '../cli/tables.ts'
 import { addTest } from '../cli/test.ts'
 import { addCapacity, addSlots } from '../cli/capacity.ts'
+import { addCompletion } from '../cli/completion.ts'
 import { addEstimates } from '../cli/estimates.ts'
 import { addExecutions, addWhy } from '../cli/executions.ts'
 import { addJobs } from '../cli/jobs.ts'
@@ -87,6 +88,7 @@ function addCommands(program: Command, version: string, output: () => Output): v
   )
   for (const add of OF_THE_SERVICE) add(program, client, output)
   addBench(program, runScript)
+  addCompletion(program)
 }
 
 /** What works on this machine, without a service. */

@@ -13,8 +13,9 @@ test('the project is tidy, and its error page agrees with the table', () => {
   expect(checkErrorPage(readFileSync('docs/reference/errors.md', 'utf8'))).toEqual([])
 })
 
-test('generated files are up to date', () => {
-  for (const [path, text] of Object.entries(generated())) expect(readFileSync(path, 'utf8'), path).toBe(text)
+test('generated files are up to date', async () => {
+  for (const [path, text] of Object.entries(await generated()))
+    expect(readFileSync(path, 'utf8'), path).toBe(text)
 })
 
 test.each([
@@ -63,6 +64,25 @@ test.each([
   ['a long file', 'src/core/a.ts', 'const a = 1\n'.repeat(400), 'file-length'],
   ['a wide line of code', 'src/core/a.ts', `const a = [${'1, '.repeat(40)}1]\n`, 'width'],
   ['a wide comment', 'src/core/a.ts', `// ${'word '.repeat(30)}\n`, 'width'],
+  [
+    'a test that imports a room above its own',
+    'test/core/a.test.ts',
+    "import { b } from '../../src/lakehouse/b.ts'\n",
+    'test-place',
+  ],
+  [
+    'a test of another room',
+    'test/lakehouse/a.test.ts',
+    "import { b } from '../../src/engines/b.ts'\n",
+    'test-place',
+  ],
+  [
+    'a test of one room among those that span rooms',
+    'test/service/a.test.ts',
+    "import { b } from '../../src/connectors/b.ts'\n",
+    'test-place',
+  ],
+  ['a folder of tests that is nothing', 'test/odds/a.test.ts', '', 'test-place'],
   ['a long function', 'src/core/a.ts', `function a() {\n${lines(80)}\n}\n`, 'function-length'],
 ])('finds %s', (_, path, text, rule) => {
   expect(rulesOf(path, text)).toContain(rule)
