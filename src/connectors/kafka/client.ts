@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { type HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import type { KafkaSourceSpec } from '../../dataset/declaration.ts'
-import { nearest } from '../../dataset/suggest.ts'
+import { nearest } from '../../core/suggest.ts'
 import { kafkaError } from './errors.ts'
 import {
   KafkaConnection,
