@@ -21,7 +21,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: [
-            'test/{core,formats,quality,planning,dataset,connectors,lakehouse,runner,scheduling,learning,simulation,scripts}/**/*.test.ts',
+            'test/{core,host,formats,quality,planning,dataset,connectors,lakehouse,runner,scheduling,learning,simulation,scripts}/**/*.test.ts',
           ],
           sequence: { groupOrder: 0 },
         },

@@ -7,6 +7,8 @@ import { dirname } from 'node:path'
 import { ERRORS } from '../src/core/errors.ts'
 import { FAILPOINTS } from '../src/core/failpoint.ts'
 import { LIMITS } from '../src/core/limits.ts'
+import { SETTING_READERS, variableOf, type SettingRow } from '../src/core/setting-row.ts'
+import { FOREIGN_VARIABLES, SETTING_SECTIONS } from '../src/core/settings.ts'
 import { DATASET_SCHEMA } from '../src/dataset/schema.ts'
 import { SPARK_LIMITS } from '../src/planning/engine-support.ts'
 
@@ -19,6 +21,7 @@ export function generated(): Record<string, string> {
     'docs/reference/declaration.md': declarationPage(),
     'docs/reference/limits.md': limitsPage(),
     'docs/reference/engines.md': enginesPage(),
+    'docs/reference/settings.md': settingsPage(),
   }
 }
 
@@ -66,6 +69,69 @@ function limitsPage(): string {
 function enginesPage(): string {
   const rows = Object.values(SPARK_LIMITS).map((one) => `| ${one.what} | ${one.instead} |`)
   return `${GENERATED}# What Spark cannot do\n\nEverything else gives the same rows, rejects and counts on both engines: test/conformance/engines.test.ts compares them. \`headrace dataset check FILE --engine spark\` says which of these a declaration meets.\n\n| Not supported on Spark | Instead |\n| --- | --- |\n${rows.join('\n')}\n`
+}
+
+/** An example that a test reads as a file. */
+const SETTINGS_EXAMPLE = `home: /srv/headrace            # relative paths are relative to this file
+log: warn
+allow-paths: [/srv/exports, /srv/incoming]
+allow-hosts: [broker.internal:9092, 10.1.0.0/16]
+oidc:
+  issuer: https://login.example.com
+  audience: headrace
+limit:
+  jobs: 2000
+`
+
+const SETTINGS_INTRODUCTION = `# Settings
+
+Set a setting by its variable in the environment, or by its name in a settings file. A variable goes before the file, and an empty
+variable counts as not set. \`headrace settings\` shows the values in force and where each comes from; \`headrace settings NAME\` tells
+all of one.
+
+Values are checked when a command starts: one that is wrong ends it with \`setting_invalid\`, which says where it was set. A
+\`HEADRACE_\` variable or a name in the file that is no setting is a warning on stderr, with the nearest name.
+
+## The settings file
+
+One file is read, the first of these that is there:
+
+1. the one that \`--config FILE\` or \`HEADRACE_CONFIG\` names;
+2. \`headrace.yaml\` in the current folder;
+3. \`headrace.yaml\` in the home (which then cannot set \`home\`).
+
+\`\`\`yaml
+${SETTINGS_EXAMPLE}\`\`\`
+
+Write names with \`_\` or \`-\`; names that begin alike may be nested: \`oidc: { issuer: ... }\` is \`oidc_issuer\`. A list is a list, or text as
+in the variable. The command that you start reads the file; processes that it starts get from it what they read. Keep a file with a
+secret in it where only the user of the service can read it; no tenant reaches it, whatever \`allow_paths\` says.
+`
+
+function settingsPage(): string {
+  const sections = Object.entries(SETTING_SECTIONS).map(
+    ([title, rows]) =>
+      `## ${title}\n\n| Setting | Variable | Value | Default | Meaning | Read by |\n| --- | --- | --- | --- | --- | --- |\n${Object.entries<SettingRow>(
+        rows,
+      )
+        .map(([name, row]) => settingLine(name, row))
+        .join('\n')}\n`,
+  )
+  const foreign = Object.entries(FOREIGN_VARIABLES).map(([name, meaning]) => `| \`${name}\` | ${meaning} |`)
+  return `${GENERATED}${SETTINGS_INTRODUCTION}\n${sections.join('\n')}\n## Variables of other programs\n\nHeadrace has no setting for what these say.\n\n| Variable | Meaning |\n| --- | --- |\n${foreign.join('\n')}\n`
+}
+
+function settingLine(name: string, row: SettingRow): string {
+  const { kind, usual, unset, meaning, more, readBy, secret, environmentOnly, internal } = row
+  const sentences = [
+    `${meaning}.`,
+    more,
+    secret && 'Secret: its value is never shown.',
+    environmentOnly && !internal && 'From the environment alone.',
+  ]
+  const readers = readBy.map((reader) => SETTING_READERS[reader]).join('; ')
+  const preset = unset ?? `\`${kind.write(usual)}\``
+  return `| \`${name}\` | \`${variableOf(name)}\` | ${kind.expected} | ${preset} | ${sentences.filter(Boolean).join(' ')} | ${readers} |`
 }
 
 if (import.meta.main) {

@@ -21,6 +21,7 @@ import {
 import { reconcile, type Ask, type Receipt } from '../sample/reconciliation.ts'
 import { homeFolder } from '../host/home-folder.ts'
 import { PACKAGE_ROOT } from '../host/package-root.ts'
+import { inheritedEnvironment } from '../host/settings.ts'
 
 const run = promisify(execFile)
 
@@ -34,11 +35,10 @@ export async function runDemo(options: DemoOptions, out: Output): Promise<void> 
     return
   }
   const servers = await startServers(home, options, out.say)
-  const env = {
-    ...process.env,
+  const env = inheritedEnvironment({
     HEADRACE_HOME: home,
     ...(servers.broker === undefined ? {} : { HEADRACE_BROKERS: servers.broker.address }),
-  }
+  })
   const ask: Ask = (args) => cli(env, args)
   const tenant = await tenantOf(ask)
   const folder = join(home, 'tenants', tenant)

@@ -164,8 +164,10 @@ async function streamed(format: keyof typeof FORMATS, folder: string): Promise<s
   const { dataset, mistakes } = checkDataset(text)
   expect(mistakes).toEqual([])
   writeFileSync(join(home, `${format}.yaml`), text)
-  process.env.HEADRACE_HOME = join(home, 'stream')
-  const loaded = placeDataset(dataset as NonNullable<typeof dataset>, join(home, `${format}.yaml`))
+  const loaded = placeDataset(dataset as NonNullable<typeof dataset>, {
+    path: join(home, `${format}.yaml`),
+    home: join(home, 'stream'),
+  })
   await streamOf(loaded, {
     engine: {},
     untilCaughtUp: true,

@@ -1,14 +1,15 @@
 /** What an execution's process is told to do: its job's settings, its logins, its limits and its folders. */
 import { mkdirSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { DRAFT } from '../../core/service/namespaces.ts'
 import type { SlaRequirements } from '../../core/service/nouns.ts'
 import { lastSuccess } from '../../state/executions.ts'
 import type { Claimed } from '../../state/runs/claim.ts'
 import { beginAttempt } from '../../executions/attempt-folder.ts'
 import type { Context } from '../context.ts'
-import { allowedPaths, closedPaths } from '../../executions/tenant-paths.ts'
+import { foreignVariable, settings, settingsFilePath } from '../../host/settings.ts'
+import { closedPaths } from '../../executions/tenant-paths.ts'
 import type { Work } from '../../executions/work.ts'
 
 /** What a claimed execution's job and tenant say when it starts, and what is booked for it. */
@@ -88,7 +89,11 @@ export async function workOf(context: Context, claimed: Claimed, order: Order): 
     workFolder: await beginAttempt(home, claimed),
     tenantFolder,
     scratchFolder: join(home, 'drafts', claimed.tenant_id, claimed.job_id),
-    allowedPaths: allowedPaths(),
-    closedPaths: closedPaths(home),
+    allowedPaths: settings().allow_paths.map((path) => resolve(path)),
+    closedPaths: closedPaths(home, [
+      settings().secrets_key_file,
+      foreignVariable('CREDENTIALS_DIRECTORY'),
+      settingsFilePath(),
+    ]),
   }
 }

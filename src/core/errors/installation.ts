@@ -1,7 +1,19 @@
-/** Errors of an installation of the service: its leases, database, backups and readiness. */
+/** Errors of an installation: its settings, and the service's leases, database, backups and readiness. */
 import { row, type ErrorRow } from '../error-row.ts'
 
 export const INSTALLATION_ERRORS = {
+  setting_invalid: row(
+    'configuration',
+    503,
+    '{setting} must be {expected}, and is {value} (set in {place}).',
+    'Correct it there; headrace settings {name} says more about it.',
+  ),
+  settings_file_invalid: row(
+    'configuration',
+    503,
+    'The settings file {path} cannot be used: {reason}.',
+    'Correct the file, or name another one with --config; docs/reference/settings.md has an example.',
+  ),
   lease_lost: row(
     'conflict',
     409,
