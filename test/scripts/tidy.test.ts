@@ -49,6 +49,9 @@ test.each([
   ['a default export', 'src/core/a.ts', 'export default 1\n', 'call'],
   ['an enum', 'src/core/a.ts', 'enum A { B }\n', 'call'],
   ['the clock outside main', 'src/runner/a.ts', 'const now = Date.now()\n', 'call'],
+  ['a variable past the settings', 'src/net/a.ts', 'const a = process.env.HEADRACE_A\n', 'call'],
+  ['the environment, taken apart', 'src/host/a.ts', 'const { env } = process\n', 'call'],
+  ['the environment, imported', 'src/host/a.ts', "import { env } from 'node:process'\n", 'call'],
   ['printing past the output', 'src/cli/a.ts', "console.log('x')\n", 'call'],
   ['a lone test', 'test/a.test.ts', `test${'.only'}('x', () => {})\n`, 'call'],
   ['a long file', 'src/core/a.ts', 'const a = 1\n'.repeat(400), 'file-length'],
@@ -57,6 +60,11 @@ test.each([
   ['a long function', 'src/core/a.ts', `function a() {\n${lines(80)}\n}\n`, 'function-length'],
 ])('finds %s', (_, path, text, rule) => {
   expect(rulesOf(path, text)).toContain(rule)
+})
+
+test('lets the module of settings alone read the environment', () => {
+  expect(rulesOf('src/host/settings.ts', 'const a = process.env\n')).toEqual([])
+  expect(rulesOf('test/a.ts', 'const a = process.env\n')).toEqual([])
 })
 
 test('leaves a text alone that runs over the edge, and what stands before it', () => {
