@@ -8,7 +8,7 @@ import { nextTick, scheduleProblem } from '../../src/dataset/schedule.ts'
 
 const MINUTE = 60_000
 const DAY = 86_400_000
-const ALL = process.env.HEADRACE_ZONES === 'all'
+const ALL = process.env.HEADRACE_TEST_ZONES === 'all'
 const ZONES = ALL
   ? Intl.supportedValuesOf('timeZone')
   : [

@@ -13,7 +13,7 @@ import { inHome, ownerUrl, postgresPid, startServing } from '../support/serving.
 import { createChance } from '../support/chance.ts'
 import { cliJson, killGroup, limitMs, sleep, until } from '../support/system.ts'
 
-const KILLS = Number(process.env.HEADRACE_SERVICE_KILLS ?? 2)
+const KILLS = Number(process.env.HEADRACE_TEST_SERVICE_KILLS ?? 2)
 const chance = createChance()
 const home = openFolder('headrace-home-')
 const where = inHome(home)

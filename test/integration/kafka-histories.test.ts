@@ -19,8 +19,8 @@ import { sampled } from '../support/chance.ts'
 import { openSmallApp } from '../support/small-app.ts'
 import { broker, limitMs, ownBroker } from '../support/system.ts'
 
-const HISTORIES = Number(process.env.HEADRACE_KAFKA_HISTORIES ?? 10)
-const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+const HISTORIES = Number(process.env.HEADRACE_TEST_KAFKA_HISTORIES ?? 10)
+const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 /** Topics that are also streamed into RAW; the long suite streams all. */
 const LANDED = 3
 /** Rounds of fetching that a partition with records may be left out of. */
@@ -155,7 +155,7 @@ processed: { key: [id] }
 `
 
 test(
-  `${HISTORIES} topics with overlapping, aborted and dead transactions: what Java's consumer reads (HEADRACE_SEED=${SEED})`,
+  `${HISTORIES} topics with overlapping, aborted and dead transactions: what Java's consumer reads (HEADRACE_TEST_SEED=${SEED})`,
   async () => {
     const { address } = await compactingBroker()
     const args = [address, `histories-${process.pid}`, String(SEED), String(HISTORIES)]

@@ -24,7 +24,7 @@ import {
 } from '../support/system.ts'
 
 /** Faults of the link, and how long each lasts; the long suite takes five of 60 s. */
-const SPELL_S = Number(process.env.HEADRACE_SPELL_S ?? 4)
+const SPELL_S = Number(process.env.HEADRACE_TEST_SPELL_S ?? 4)
 const SPELLS = SPELL_S > 10 ? ['silence', 'cut', 'silence', 'cut', 'silence'] : ['silence', 'cut']
 
 test('the broker dies and comes back: reading goes on by itself', async () => {

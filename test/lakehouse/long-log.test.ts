@@ -15,7 +15,7 @@ import { openOrCreateTable, openTable, type Table } from '../../src/lakehouse/ta
 import { filesAfter } from '../../src/lakehouse/versions.ts'
 
 /** The long suite takes 48 hours. */
-const HOURS = Number(process.env.HEADRACE_SIMULATED_HOURS ?? 4)
+const HOURS = Number(process.env.HEADRACE_TEST_SIMULATED_HOURS ?? 4)
 const START = Date.UTC(2026, 10, 1)
 
 test(`${HOURS} hours of commits each second leave a short log`, async () => {

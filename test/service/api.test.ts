@@ -9,7 +9,7 @@ import type { LightMyRequestResponse } from 'fastify'
 import { createChance } from '../support/chance.ts'
 import { JOB, purchase, testService, type TestService } from '../support/service.ts'
 
-const REQUESTS = Number(process.env.HEADRACE_REQUESTS ?? 4_000)
+const REQUESTS = Number(process.env.HEADRACE_TEST_REQUESTS ?? 4_000)
 const chance = createChance()
 let service: TestService
 let tenant: Awaited<ReturnType<TestService['tenant']>>
@@ -54,7 +54,7 @@ beforeAll(async () => {
     token: tenant.owner,
     body: { ...JOB, schedule_cron: null },
   })
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
+  process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
 })
 afterAll(() => service.close())
 

@@ -16,7 +16,7 @@ import { openFolder } from '../support/service.ts'
 import { rowsOf, runWork, workOf } from '../support/transfers.ts'
 
 const home = openFolder('headrace-one-way-')
-const FILES = process.env.HEADRACE_VALUES_LONG === undefined ? 60 : 300
+const FILES = process.env.HEADRACE_TEST_VALUES_LONG === undefined ? 60 : 300
 
 interface Declared {
   name: string

@@ -20,7 +20,7 @@ import { readTyped } from '../support/typed-sources.ts'
 import type { TypeSettings } from '../support/type-settings.ts'
 
 const home = openFolder('headrace-proven-')
-const LONG = process.env.HEADRACE_VALUES_LONG !== undefined
+const LONG = process.env.HEADRACE_TEST_VALUES_LONG !== undefined
 let session: DuckSession
 beforeAll(async () => {
   session = await openSession({ memoryBytes: 512 << 20, threads: 2, spillFolder: join(home, 'spill') })

@@ -12,7 +12,7 @@ import { nextTag, type Share } from '../../src/scheduling/fair-share.ts'
 import { emptyLane, type Lane, type SlotGrid } from '../../src/scheduling/slots.ts'
 import { createChance } from '../support/chance.ts'
 
-const HISTORIES = Number(process.env.HEADRACE_HISTORIES ?? 100)
+const HISTORIES = Number(process.env.HEADRACE_TEST_HISTORIES ?? 100)
 const JOBS = 200
 const SLOT_MS = 15 * 60_000
 const SLOTS = 50

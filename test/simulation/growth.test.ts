@@ -11,8 +11,8 @@ import { nextTag, type Share } from '../../src/scheduling/fair-share.ts'
 import { emptyLane, occupy, type Lane, type SlotGrid } from '../../src/scheduling/slots.ts'
 import { createChance, type Chance } from '../support/chance.ts'
 
-const TENANTS = Number(process.env.HEADRACE_GROWTH_TENANTS ?? 5_000)
-const JOBS = Number(process.env.HEADRACE_GROWTH_JOBS ?? 20_000)
+const TENANTS = Number(process.env.HEADRACE_TEST_GROWTH_TENANTS ?? 5_000)
+const JOBS = Number(process.env.HEADRACE_TEST_GROWTH_JOBS ?? 20_000)
 const SLOT_MS = 15 * 60_000
 const SLOTS = 192
 const DAY_MS = 86_400_000

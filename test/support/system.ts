@@ -267,7 +267,7 @@ export function treeMemory(pid: number): number {
 
 /** A test's time-out: in a long suite, whose drills are many times larger, that of the suite. */
 export const limitMs = (usual: number): number =>
-  process.env.HEADRACE_LONG_SUITE === undefined ? usual : 4_800_000
+  process.env.HEADRACE_TEST_LONG_SUITE === undefined ? usual : 4_800_000
 
 export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
 
