@@ -92,7 +92,8 @@ test('the file of the current folder, of the home, and one that is named anywher
 
 test('a wrong value ends every command before it begins, but for help and the list, which shows it', async () => {
   const folder = folderWith('home: h\n# a comment\nkeep_logs_days: soon\n')
-  const refused = await headrace(folder, ['tables', 'list'])
+  // It reads no setting, and is refused all the same.
+  const refused = await headrace(folder, ['dataset', 'schema'])
   expect(refused).toMatchObject({ code: 2, stdout: '' })
   expect(refused.stderr).toBe(
     `Error: keep_logs_days must be a whole number of days from 1 to 99999, and is soon (set in ${join(folder, 'headrace.yaml')}, line 3).\nTry: Correct it there; headrace settings keep_logs_days says more about it.\n`,
@@ -144,7 +145,7 @@ test('a setting by any way to write it; a wrong name with the nearest', async ()
   expect(wrong.stderr).toContain('there is no setting alow_hosts; did you mean allow_hosts?')
 })
 
-test('what the file says holds for the command, its stream and its children', async () => {
+test('what the file says holds for commands and for the processes of a stream', async () => {
   const folder = folderWith('home: data\nfolder: incoming\nlog: warn\n')
   const produced = await headrace(folder, ['produce', 'books_files', '--count', '50'])
   expect(produced.code, produced.stderr).toBe(0)
