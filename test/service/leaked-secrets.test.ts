@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, afterEach, expect, test } from 'vitest'
 import { openSettingsFile } from '../../src/host/settings.ts'
 import { dumpOf, openFolder, purchase } from '../support/service.ts'
 import { until } from '../support/system.ts'
@@ -12,6 +12,8 @@ import { hostileWorld } from '../support/hostile-world.ts'
 
 const { service, tenant, listener, logged, close } = await hostileWorld()
 afterAll(close)
+// Other tests of this process must not find the settings file of this one.
+afterEach(() => openSettingsFile())
 
 const canary = (i: number): string => `CaNaRy-${String(i).padStart(2, '0')}-x7Qz`
 
@@ -165,7 +167,7 @@ test('of a settings file, an execution gets hosts and paths that are allowed; it
   const path = join(folder, 'headrace.yaml')
   writeFileSync(
     path,
-    `allow: { hosts: [127.0.0.1], paths: [${folder}] }\nsmtp_url: smtp://me:CaNaRy@mail.example.com\n`,
+    `allow: { hosts: [127.0.0.1], paths: [${folder}] }\nsmtp_url: smtp://me:CaNaRy@mail.example.com\nmail_from: a@example.com\n`,
   )
   writeFileSync(join(folder, 'rows.csv'), 'id\n1\n')
   delete process.env.HEADRACE_ALLOW_HOSTS
@@ -184,7 +186,6 @@ test('of a settings file, an execution gets hosts and paths that are allowed; it
     await firstEndOf(id)
     ends.push(await service.call<End>('GET', `/tenants/${tenant.id}/executions/${id}`))
   }
-  await openSettingsFile()
   expect(ends.slice(0, 3).map(({ body }) => body.reason?.code ?? body.status)).toEqual([
     'succeeded',
     'permission_denied',
