@@ -72,7 +72,7 @@ function enginesPage(): string {
 }
 
 /** An example that a test reads as a file. */
-const SETTINGS_EXAMPLE = `home: /srv/headrace            # relative paths are relative to this file
+const SETTINGS_EXAMPLE = `home: /srv/headrace            # relative paths start at the folder of this file
 log: warn
 allow-paths: [/srv/exports, /srv/incoming]
 allow-hosts: [broker.internal:9092, 10.1.0.0/16]
@@ -85,27 +85,28 @@ limit:
 
 const SETTINGS_INTRODUCTION = `# Settings
 
-Set a setting by its variable in the environment, or by its name in a settings file. A variable goes before the file, and an empty
-variable counts as not set. \`headrace settings\` shows the values in force and where each comes from; \`headrace settings NAME\` tells
-all of one.
+Set a value with an environment variable or in a settings file. The variable takes precedence. An empty variable counts as not set.
+\`headrace settings\` lists the values and where each one comes from; \`headrace settings NAME\` describes one setting.
 
-Values are checked when a command starts: one that is wrong ends it with \`setting_invalid\`, which says where it was set. A
-\`HEADRACE_\` variable or a name in the file that is no setting is a warning on stderr, with the nearest name.
+Headrace checks all values before a command starts. A wrong value ends the command with \`setting_invalid\`, which names the place
+where you set it. An unknown \`HEADRACE_\` variable or an unknown name in the file is a warning on stderr.
 
-## The settings file
+## Settings file
 
-One file is read, the first of these that is there:
+Headrace reads one file, the first that exists:
 
-1. the one that \`--config FILE\` or \`HEADRACE_CONFIG\` names;
-2. \`headrace.yaml\` in the current folder;
-3. \`headrace.yaml\` in the home (which then cannot set \`home\`).
+1. the file that \`--config FILE\` or \`HEADRACE_CONFIG\` names
+2. \`headrace.yaml\` in the current folder
+3. \`headrace.yaml\` in the home; this file cannot set \`home\`
 
 \`\`\`yaml
 ${SETTINGS_EXAMPLE}\`\`\`
 
-Write names with \`_\` or \`-\`; names that begin alike may be nested: \`oidc: { issuer: ... }\` is \`oidc_issuer\`. A list is a list, or text as
-in the variable. The command that you start reads the file; processes that it starts get from it what they read. Keep a file with a
-secret in it where only the user of the service can read it; no tenant reaches it, whatever \`allow_paths\` says.
+Write names with \`_\` or \`-\`. You can nest names that start alike: \`oidc: { issuer: ... }\` sets \`oidc_issuer\`. Write a list as a YAML
+list, or as the variable has it. Headrace passes the values to the processes that it starts.
+
+If the file contains a secret, make it readable for the user of the service only. Jobs of tenants cannot read the file, even if
+\`allow_paths\` contains its folder.
 `
 
 function settingsPage(): string {
@@ -118,7 +119,7 @@ function settingsPage(): string {
         .join('\n')}\n`,
   )
   const foreign = Object.entries(FOREIGN_VARIABLES).map(([name, meaning]) => `| \`${name}\` | ${meaning} |`)
-  return `${GENERATED}${SETTINGS_INTRODUCTION}\n${sections.join('\n')}\n## Variables of other programs\n\nHeadrace has no setting for what these say.\n\n| Variable | Meaning |\n| --- | --- |\n${foreign.join('\n')}\n`
+  return `${GENERATED}${SETTINGS_INTRODUCTION}\n${sections.join('\n')}\n## Variables of other programs\n\nHeadrace reads these variables as their own programs do.\n\n| Variable | Meaning |\n| --- | --- |\n${foreign.join('\n')}\n`
 }
 
 function settingLine(name: string, row: SettingRow): string {
@@ -126,8 +127,8 @@ function settingLine(name: string, row: SettingRow): string {
   const sentences = [
     `${meaning}.`,
     more,
-    secret && 'Secret: its value is never shown.',
-    environmentOnly && !internal && 'From the environment alone.',
+    secret && 'Headrace never shows its value.',
+    environmentOnly && !internal && 'A settings file cannot set it.',
   ]
   const readers = readBy.map((reader) => SETTING_READERS[reader]).join('; ')
   const preset = unset ?? `\`${kind.write(usual)}\``

@@ -11,10 +11,10 @@ import type { Output, OutputFormat } from './output.ts'
 export function addSettings(program: Command, output: () => Output): void {
   program
     .command('settings [name]')
-    .description('show each setting with its value, where that comes from and what it means')
+    .description('list all settings with their values and where each value comes from')
     .addHelpText(
       'after',
-      '\nExamples:\n  headrace settings\n  headrace settings allow_hosts\n\nVariables of the environment go before headrace.yaml. Secrets are not shown.',
+      '\nExamples:\n  headrace settings\n  headrace settings allow_hosts\n\nEnvironment variables override headrace.yaml. Secrets are hidden.',
     )
     .action((name: string | undefined) => {
       const path = settingsFilePath()
@@ -22,7 +22,7 @@ export function addSettings(program: Command, output: () => Output): void {
       const all = settingsInForce()
       if (name === undefined) {
         out.rows(all.filter(isListed).map((one) => rowFor(one, out.format)))
-        out.say(path === undefined ? 'There is no settings file.' : `The settings file is ${path}.`)
+        out.say(`Settings file: ${path ?? 'none'}`)
         complain(all)
       } else {
         const named = settingNamed(name)
@@ -84,6 +84,6 @@ function settingNamed(given: string): SettingName {
   const known = SETTING_NAMES.find((one) => one === name)
   if (known !== undefined) return known
   const near = nearest(name, SETTING_NAMES)
-  const hint = near === undefined ? 'headrace settings lists them all' : `did you mean ${near}?`
-  throw failure('usage', { reason: `there is no setting ${given.slice(0, 60)}; ${hint}` })
+  const hint = near === undefined ? 'To list all settings: headrace settings' : `Did you mean ${near}?`
+  throw failure('usage', { reason: `Unknown setting ${given.slice(0, 60)}. ${hint}` })
 }

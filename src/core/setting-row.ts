@@ -3,7 +3,7 @@
  * written.
  */
 
-/** What values of a setting may be. */
+/** The type of a setting: which texts are values, and how to write them. */
 export interface SettingKind<Value> {
   /** Follows "must be". */
   expected: string
@@ -67,17 +67,17 @@ export function oneOf<const Word extends string>(...words: Word[]): SettingKind<
   }
 }
 
-/** Who reads a setting, as the reference page says it. */
+/** Who reads a setting, in the words of the reference page. */
 export const SETTING_READERS = {
-  commands: 'every command',
-  datasets: 'commands on datasets and tables',
-  client: 'commands that ask a service',
-  serve: 'serve, in every role',
-  api: 'serve: api',
-  scheduler: 'serve: scheduler',
-  runner: 'serve: runner',
-  execution: 'the process of an execution',
-  child: 'children of a stream and tasks on Spark',
+  commands: 'all commands',
+  datasets: 'commands for datasets and tables',
+  client: 'commands that call a service',
+  serve: 'serve (all roles)',
+  api: 'serve (api)',
+  scheduler: 'serve (scheduler)',
+  runner: 'serve (runner)',
+  execution: 'execution processes',
+  child: 'stream children and Spark tasks',
 } as const
 
 export type SettingReader = keyof typeof SETTING_READERS
@@ -86,18 +86,18 @@ export interface SettingRow {
   kind: SettingKind<unknown>
   /** In force when nobody sets it. */
   usual?: unknown
-  /** What is done when nobody sets it, where the usual value does not say so. */
+  /** What applies when nobody sets it, if the usual value does not say so. */
   unset?: string
-  /** A line of a list: at most 60 characters. */
+  /** Fits a line of the list: at most 60 characters. */
   meaning: string
-  /** What else there is to know. */
+  /** More sentences for the reference page. */
   more?: string
   readBy: readonly SettingReader[]
   /** Its value is never shown. */
   secret?: true
   /** A settings file cannot set it. */
   environmentOnly?: true
-  /** For tests and between processes of Headrace; listed only where somebody set it. */
+  /** For tests and between processes of Headrace. Listed only when it is set. */
   internal?: true
 }
 

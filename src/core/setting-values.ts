@@ -1,6 +1,6 @@
 /**
- * Which value of each setting is in force, and where it comes from: a variable of the environment, else the
- * settings file, else the usual one.
+ * The value of each setting and its origin. A variable of the environment takes precedence over the settings
+ * file, and the file over the default.
  */
 import { failure, type HeadraceError } from './errors.ts'
 import { variableOf, type SettingRow } from './setting-row.ts'
@@ -73,32 +73,31 @@ export function settingsFrom(
   return Object.fromEntries(values) as Settings
 }
 
-/** What somebody set that no setting is called, each as a sentence with the nearest name. */
+/** A warning for each name that is set but is no setting, with the nearest name. */
 export function unknownSettings({ variables, file }: SettingSources): string[] {
   const known = SETTING_NAMES.map(variableOf)
   const strange = Object.entries(variables)
     .filter(([variable, value]) => isMeantForUs(variable, value) && !known.includes(variable))
-    .map(([variable]) => `${variable} is no setting. ${hintOf(variable, known)}`)
+    .map(([variable]) => `Unknown setting ${variable}. ${hintOf(variable, known)}`)
   const forFiles = SETTING_NAMES.filter(isForFiles)
   const unread = [...(file?.entries ?? [])]
     .filter(([name]) => !(forFiles as string[]).includes(name))
     .map(([name, { line }]) => {
-      const isKnown = (SETTING_NAMES as string[]).includes(name)
-      const why = isKnown
-        ? `is taken from the environment alone (${variableOf(name)}).`
-        : `is no setting. ${hintOf(name, forFiles)}`
-      return `${file?.path}, line ${line}: ${name} ${why}`
+      const place = `${file?.path}, line ${line}`
+      return (SETTING_NAMES as string[]).includes(name)
+        ? `A settings file cannot set ${name} (${place}). Use the variable ${variableOf(name)}.`
+        : `Unknown setting ${name} (${place}). ${hintOf(name, forFiles)}`
     })
   return [...strange, ...unread]
 }
 
 function hintOf(name: string, known: readonly string[]): string {
   const near = nearest(name, known)
-  return near === undefined ? 'headrace settings lists them all.' : `Did you mean ${near}?`
+  return near === undefined ? 'To list all settings: headrace settings' : `Did you mean ${near}?`
 }
 
 /**
- * Not those of the test suite, nor those that Kubernetes sets in every pod for a service that is called
+ * False for variables of the test suite, and for those that Kubernetes sets in every pod if a service is named
  * headrace.
  */
 function isMeantForUs(variable: string, value = ''): boolean {

@@ -1,7 +1,7 @@
 /**
- * Every setting of Headrace, in one table: its name, what it may be, what holds when nobody sets it, what it
- * means and who reads it. The reference page, `headrace settings`, the settings file and the environment
- * variables are made of it. A value is read through host/settings.ts and nowhere else.
+ * The table of all settings: name, type, default, meaning and readers. The reference page, `headrace
+ * settings`, the settings file and the environment variables derive from it. Read values through
+ * host/settings.ts.
  */
 import type { SettingKind, SettingRow } from './setting-row.ts'
 import { DATASET_SETTINGS, GENERAL_SETTINGS } from './settings/commands.ts'
@@ -14,9 +14,9 @@ export const SETTING_SECTIONS = {
   General: GENERAL_SETTINGS,
   'Datasets and tables': DATASET_SETTINGS,
   'The service': SERVICE_SETTINGS,
-  'What a tenant may have': LIMIT_SETTINGS,
-  'Which service commands ask': CLIENT_SETTINGS,
-  'For tests and between processes': INTERNAL_SETTINGS,
+  'Limits of each tenant': LIMIT_SETTINGS,
+  'Calling a service': CLIENT_SETTINGS,
+  'Tests and internal use': INTERNAL_SETTINGS,
 } as const satisfies Record<string, Record<string, SettingRow>>
 
 export const SETTINGS = {
@@ -41,23 +41,23 @@ export type Settings = { readonly [Name in SettingName]: ValueOf<(typeof SETTING
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[]
 
-/** Variables of other programs that say what Headrace has no setting for. */
+/** Variables of other programs that Headrace reads instead of having a setting of its own. */
 export const FOREIGN_VARIABLES = {
-  AWS_ENDPOINT_URL_S3: "address of an S3 server that is not Amazon's",
-  AWS_ENDPOINT_URL: 'the same, for who sets one address for all services',
-  AWS_REGION: 'region of S3 buckets',
-  AWS_DEFAULT_REGION: 'the same, in older tools',
-  HADOOP_USER_NAME: 'user on HDFS; without it the user of this machine',
-  SPARK_HOME: 'a Spark installation, whose spark-submit is used',
-  SPARK_CONNECT_AUTHENTICATE_TOKEN: 'token of the Spark Connect server that spark-submit starts',
-  CREDENTIALS_DIRECTORY: 'where systemd puts credentials; headrace-secrets-key is looked for there',
-  XDG_CONFIG_HOME: 'folder of headrace/profiles.json; without it ~/.config',
-  NO_COLOR: 'no colours on the terminal',
-  PATH: 'where programs are found',
-  HOME: 'handed to executions',
-  TMPDIR: 'handed to executions',
-  LANG: 'handed to executions',
-  NODE_EXTRA_CA_CERTS: 'certificates to trust beside the usual ones; handed to executions',
+  AWS_ENDPOINT_URL_S3: "Address of an S3 server other than Amazon's",
+  AWS_ENDPOINT_URL: 'Address of all AWS services, if `AWS_ENDPOINT_URL_S3` is not set',
+  AWS_REGION: 'Region of S3 buckets. Default: us-east-1',
+  AWS_DEFAULT_REGION: 'Region, if `AWS_REGION` is not set',
+  HADOOP_USER_NAME: 'User on HDFS. Default: the user that runs Headrace',
+  SPARK_HOME: 'Spark installation for `headrace spark-submit`',
+  SPARK_CONNECT_AUTHENTICATE_TOKEN: 'Token of the Spark Connect server that `headrace spark-submit` starts',
+  CREDENTIALS_DIRECTORY: 'Folder of systemd credentials, for `headrace-secrets-key`',
+  XDG_CONFIG_HOME: 'Folder of `headrace/profiles.json`. Default: `~/.config`',
+  NO_COLOR: 'If set, no colors on the terminal',
+  PATH: 'Folders of programs. Executions get it too',
+  HOME: 'Passed to executions',
+  TMPDIR: 'Passed to executions',
+  LANG: 'Passed to executions',
+  NODE_EXTRA_CA_CERTS: 'Certificates to trust in addition. Executions get it too',
 } as const
 
 export type ForeignVariable = keyof typeof FOREIGN_VARIABLES

@@ -54,7 +54,7 @@ function createProgram(version: string): Command {
     )
     .version(`headrace ${version}`)
     .option('-o, --output <format>', 'table or json', 'table')
-    .option('--config <file>', 'settings file, instead of headrace.yaml here or in the home')
+    .option('--config <file>', 'settings file (default: headrace.yaml here or in the home)')
     .enablePositionalOptions(false)
     .showHelpAfterError('(headrace --help shows all commands)')
     .exitOverride()
@@ -119,8 +119,8 @@ const OF_THE_SERVICE = [
 ]
 
 /**
- * What is wrong with settings is said before anything is begun; `headrace settings` shows them first. Names
- * that nobody reads are no error: another version may know them.
+ * A wrong value ends the command before it starts; `headrace settings` shows the list first. An unknown name
+ * is only a warning: another version may know it.
  */
 function checkSettings(action: Command, out: Output): void {
   if (action.name() !== 'settings') settings()

@@ -86,7 +86,7 @@ test.each([
 
 test('where a file is wrong is said with its line', () => {
   expect(() => settingsFrom({}, fileOf({ home: 'h', limit_jobs: 'many' }))).toThrow(
-    'limit_jobs must be a whole number from 1 to 999999999, and is many (set in /x/headrace.yaml, line 2).',
+    'limit_jobs must be a whole number from 1 to 999999999, but is many (set in /x/headrace.yaml, line 2).',
   )
 })
 
@@ -104,19 +104,19 @@ test('a file cannot set what says which file, which service, or what tests set',
   const values = settingsFrom({}, file)
   expect([values.url, values.token, values.config, values.failpoint]).toEqual(Array(4).fill(undefined))
   expect(unknownSettings({ variables: {}, file })).toEqual([
-    '/x/headrace.yaml, line 1: url is taken from the environment alone (HEADRACE_URL).',
-    '/x/headrace.yaml, line 2: token is taken from the environment alone (HEADRACE_TOKEN).',
-    '/x/headrace.yaml, line 3: config is taken from the environment alone (HEADRACE_CONFIG).',
-    '/x/headrace.yaml, line 4: failpoint is taken from the environment alone (HEADRACE_FAILPOINT).',
+    'A settings file cannot set url (/x/headrace.yaml, line 1). Use the variable HEADRACE_URL.',
+    'A settings file cannot set token (/x/headrace.yaml, line 2). Use the variable HEADRACE_TOKEN.',
+    'A settings file cannot set config (/x/headrace.yaml, line 3). Use the variable HEADRACE_CONFIG.',
+    'A settings file cannot set failpoint (/x/headrace.yaml, line 4). Use the variable HEADRACE_FAILPOINT.',
   ])
 })
 
 test('names that no setting has are told with the nearest one', () => {
   const variables = { HEADRACE_ALOW_HOSTS: 'a', HEADRACE_QWERTZUIOP: 'b', HEADRACE_HOME: 'c', OTHER: 'd' }
   expect(unknownSettings({ variables, file: fileOf({ limits_jobs: '7', home: 'h' }) })).toEqual([
-    'HEADRACE_ALOW_HOSTS is no setting. Did you mean HEADRACE_ALLOW_HOSTS?',
-    'HEADRACE_QWERTZUIOP is no setting. headrace settings lists them all.',
-    '/x/headrace.yaml, line 1: limits_jobs is no setting. Did you mean limit_jobs?',
+    'Unknown setting HEADRACE_ALOW_HOSTS. Did you mean HEADRACE_ALLOW_HOSTS?',
+    'Unknown setting HEADRACE_QWERTZUIOP. To list all settings: headrace settings',
+    'Unknown setting limits_jobs (/x/headrace.yaml, line 1). Did you mean limit_jobs?',
   ])
 })
 

@@ -78,7 +78,7 @@ test.each([
   ['home: [a, b]\n', /line 1: home takes one value, no list/],
   ['allow_hosts: [[a]]\n', /line 1: allow_hosts holds more than a list/],
 ])('%j is refused by its line', async (text, reason) => {
-  expect(await refusal(text)).toMatch(/The settings file .*some\.yaml cannot be used: /)
+  expect(await refusal(text)).toMatch(/Cannot read the settings file .*some\.yaml: /)
   expect(await refusal(text)).toMatch(reason)
 })
 
@@ -111,7 +111,7 @@ test('the one that is named goes before the one of the home', async () => {
 
 test('a file that cannot be used is said when a setting is asked for, not before', async () => {
   await openSettingsFile(join(folder, 'none.yaml'))
-  expect(() => settings()).toThrow(/none\.yaml cannot be used/)
+  expect(() => settings()).toThrow(/Cannot read the settings file .*none\.yaml/)
   write('home: elsewhere\n', 'home/headrace.yaml')
   await openSettingsFile()
   expect(() => settings()).toThrow(/it lies in the home and sets home/)

@@ -5,14 +5,14 @@ export const INSTALLATION_ERRORS = {
   setting_invalid: row(
     'configuration',
     503,
-    '{setting} must be {expected}, and is {value} (set in {place}).',
-    'Correct it there; headrace settings {name} says more about it.',
+    '{setting} must be {expected}, but is {value} (set in {place}).',
+    'Correct the value there. To read about the setting: headrace settings {name}',
   ),
   settings_file_invalid: row(
     'configuration',
     503,
-    'The settings file {path} cannot be used: {reason}.',
-    'Correct the file, or name another one with --config; docs/reference/settings.md has an example.',
+    'Cannot read the settings file {path}: {reason}.',
+    'Fix the file, or choose another one with --config. docs/reference/settings.md has an example.',
   ),
   lease_lost: row(
     'conflict',
