@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import { limitMs, measureTimeFactor } from './test/support/time-limits.ts'
 
-process.env.HEADRACE_TIME_FACTOR ??= String(measureTimeFactor())
+process.env.HEADRACE_TEST_TIME_FACTOR ??= String(measureTimeFactor())
 
 /** Real parts may be slow to start; what waits for them is no use of a core: two files at a time on two cores. */
 const system = { pool: 'forks', testTimeout: limitMs(180_000), maxWorkers: 2 } as const

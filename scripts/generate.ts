@@ -7,6 +7,8 @@ import { dirname } from 'node:path'
 import { ERRORS } from '../src/core/errors.ts'
 import { FAILPOINTS } from '../src/core/failpoint.ts'
 import { LIMITS } from '../src/core/limits.ts'
+import { SETTING_READERS, variableOf, type SettingRow } from '../src/core/setting-row.ts'
+import { FOREIGN_VARIABLES, SETTING_SECTIONS } from '../src/core/settings.ts'
 import { DATASET_SCHEMA } from '../src/dataset/schema.ts'
 import { SPARK_LIMITS } from '../src/planning/engine-support.ts'
 import { apiPage } from './api-page.ts'
@@ -46,6 +48,7 @@ export async function generated(): Promise<Record<string, string>> {
     'docs/reference/cli.md': `${GENERATED}${cliPage()}`,
     'docs/reference/api.md': `${GENERATED}${await apiPage()}`,
     [DECISION_INDEX]: `${GENERATED}${decisionIndex(readDecisions('.'))}`,
+    'docs/reference/settings.md': settingsPage(),
   }
 }
 
@@ -97,6 +100,70 @@ function enginesPage(): string {
   const rows = Object.values(SPARK_LIMITS).map((one) => `| ${one.what} | ${one.instead} |`)
   const head = '| Not supported on Spark | Instead |\n| --- | --- |'
   return `${GENERATED}# What Spark cannot do\n${ENGINES_INTRO}\n${head}\n${rows.join('\n')}\n`
+}
+
+/** An example that a test reads as a file. */
+const SETTINGS_EXAMPLE = `home: /srv/headrace            # relative paths start at the folder of this file
+log: warn
+allow-paths: [/srv/exports, /srv/incoming]
+allow-hosts: [broker.internal:9092, 10.1.0.0/16]
+oidc:
+  issuer: https://login.example.com
+  audience: headrace
+limit:
+  jobs: 2000
+`
+
+const SETTINGS_INTRODUCTION = `# Settings
+
+Set a value with an environment variable or in a settings file. The variable takes precedence. An empty variable counts as not set.
+\`headrace settings\` lists the values and where each one comes from; \`headrace settings NAME\` describes one setting.
+
+Headrace checks all values before a command starts. A wrong value ends the command with \`setting_invalid\`, which names the place
+where you set it. An unknown \`HEADRACE_\` variable or an unknown name in the file is a warning on stderr.
+
+## Settings file
+
+Headrace reads one file, the first that exists:
+
+1. the file that \`--config FILE\` or \`HEADRACE_CONFIG\` names
+2. \`headrace.yaml\` in the current folder
+3. \`headrace.yaml\` in the home; this file cannot set \`home\`
+
+\`\`\`yaml
+${SETTINGS_EXAMPLE}\`\`\`
+
+Write names with \`_\` or \`-\`. You can nest names that start alike: \`oidc: { issuer: ... }\` sets \`oidc_issuer\`. Write a list as a YAML
+list, or as the variable has it. Headrace passes the values to the processes that it starts.
+
+If the file contains a secret, make it readable for the user of the service only. Jobs of tenants cannot read the file, even if
+\`allow_paths\` contains its folder.
+`
+
+function settingsPage(): string {
+  const sections = Object.entries(SETTING_SECTIONS).map(
+    ([title, rows]) =>
+      `## ${title}\n\n| Setting | Variable | Value | Default | Meaning | Read by |\n| --- | --- | --- | --- | --- | --- |\n${Object.entries<SettingRow>(
+        rows,
+      )
+        .map(([name, row]) => settingLine(name, row))
+        .join('\n')}\n`,
+  )
+  const foreign = Object.entries(FOREIGN_VARIABLES).map(([name, meaning]) => `| \`${name}\` | ${meaning} |`)
+  return `${GENERATED}${SETTINGS_INTRODUCTION}\n${sections.join('\n')}\n## Variables of other programs\n\nHeadrace reads these variables as their own programs do.\n\n| Variable | Meaning |\n| --- | --- |\n${foreign.join('\n')}\n`
+}
+
+function settingLine(name: string, row: SettingRow): string {
+  const { kind, usual, unset, meaning, more, readBy, secret, environmentOnly, internal } = row
+  const sentences = [
+    `${meaning}.`,
+    more,
+    secret && 'Headrace never shows its value.',
+    environmentOnly && !internal && 'A settings file cannot set it.',
+  ]
+  const readers = readBy.map((reader) => SETTING_READERS[reader]).join('; ')
+  const preset = unset ?? `\`${kind.write(usual)}\``
+  return `| \`${name}\` | \`${variableOf(name)}\` | ${kind.expected} | ${preset} | ${sentences.filter(Boolean).join(' ')} | ${readers} |`
 }
 
 if (import.meta.main) {

@@ -22,41 +22,41 @@ import { testsOfChanges } from './changed-tests.ts'
 const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string> }> = {
   kills: {
     files: ['kills', 'failpoints', 'crashed-decoders'].map((name) => `test/faults/${name}.test.ts`),
-    env: { HEADRACE_KILLS: '200', HEADRACE_MESSAGES: '1000000' },
+    env: { HEADRACE_TEST_KILLS: '200', HEADRACE_TEST_MESSAGES: '1000000' },
   },
-  stall: { files: ['test/faults/disk.test.ts'], env: { HEADRACE_STALL_S: '600' } },
-  power: { files: ['test/faults/disk.test.ts'], env: { HEADRACE_CUTS: '50' } },
+  stall: { files: ['test/faults/disk.test.ts'], env: { HEADRACE_TEST_STALL_S: '600' } },
+  power: { files: ['test/faults/disk.test.ts'], env: { HEADRACE_TEST_CUTS: '50' } },
   link: {
     files: ['kafka', 'kafka-links', 'kafka-logins'].map((name) => `test/integration/${name}.test.ts`),
-    env: { HEADRACE_SPELL_S: '60' },
+    env: { HEADRACE_TEST_SPELL_S: '60' },
   },
   large: {
     files: ['shapes', 'large-files', 'line-files', 'drift'].map((name) => `test/integration/${name}.test.ts`),
-    env: { HEADRACE_LARGE_RECORDS: '10000000' },
+    env: { HEADRACE_TEST_LARGE_RECORDS: '10000000' },
   },
-  log: { files: ['test/lakehouse/long-log.test.ts'], env: { HEADRACE_SIMULATED_HOURS: '48' } },
+  log: { files: ['test/lakehouse/long-log.test.ts'], env: { HEADRACE_TEST_SIMULATED_HOURS: '48' } },
   spark: {
     files: [
       'test/faults/spark.test.ts',
       'test/faults/spark-troubles.test.ts',
       'test/conformance/tables.test.ts',
     ],
-    env: { HEADRACE_SPARK_KILLS: '30' },
+    env: { HEADRACE_TEST_SPARK_KILLS: '30' },
   },
-  upkeep: { files: ['test/faults/upkeep.test.ts'], env: { HEADRACE_UPKEEP_KILLS: '60' } },
-  schedule: { files: ['test/dataset/schedule.test.ts'], env: { HEADRACE_ZONES: 'all' } },
-  service: { files: ['test/faults/service.test.ts'], env: { HEADRACE_SERVICE_KILLS: '100' } },
-  steps: { files: ['test/faults/service-steps.test.ts'], env: { HEADRACE_STEP_KILLS: '500' } },
-  control: { files: ['test/faults/control-database.test.ts'], env: { HEADRACE_CONTROL_CUTS: '20' } },
-  requests: { files: ['test/service/api.test.ts'], env: { HEADRACE_REQUESTS: '20000' } },
+  upkeep: { files: ['test/faults/upkeep.test.ts'], env: { HEADRACE_TEST_UPKEEP_KILLS: '60' } },
+  schedule: { files: ['test/dataset/schedule.test.ts'], env: { HEADRACE_TEST_ZONES: 'all' } },
+  service: { files: ['test/faults/service.test.ts'], env: { HEADRACE_TEST_SERVICE_KILLS: '100' } },
+  steps: { files: ['test/faults/service-steps.test.ts'], env: { HEADRACE_TEST_STEP_KILLS: '500' } },
+  control: { files: ['test/faults/control-database.test.ts'], env: { HEADRACE_TEST_CONTROL_CUTS: '20' } },
+  requests: { files: ['test/service/api.test.ts'], env: { HEADRACE_TEST_REQUESTS: '20000' } },
   late: {
     files: ['test/service/postgres-source.test.ts', 'test/service/mysql-source.test.ts'],
-    env: { HEADRACE_LATE_S: '1200' },
+    env: { HEADRACE_TEST_LATE_S: '1200' },
   },
-  simulation: { files: ['test/simulation'], env: { HEADRACE_HISTORIES: '10000' } },
+  simulation: { files: ['test/simulation'], env: { HEADRACE_TEST_HISTORIES: '10000' } },
   growth: {
     files: ['test/simulation/growth.test.ts'],
-    env: { HEADRACE_GROWTH_TENANTS: '50000', HEADRACE_GROWTH_JOBS: '1000000' },
+    env: { HEADRACE_TEST_GROWTH_TENANTS: '50000', HEADRACE_TEST_GROWTH_JOBS: '1000000' },
   },
   values: {
     files: [
@@ -71,21 +71,24 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
       'test/faults/poison.test.ts',
     ],
     env: {
-      HEADRACE_TYPE_TEXTS: '100000',
-      HEADRACE_VALUES_LONG: '1',
-      HEADRACE_GENERATED_FILES: '300',
-      HEADRACE_REAL_FILES: 'all',
-      HEADRACE_POISON: 'all',
+      HEADRACE_TEST_TYPE_TEXTS: '100000',
+      HEADRACE_TEST_VALUES_LONG: '1',
+      HEADRACE_TEST_GENERATED_FILES: '300',
+      HEADRACE_TEST_REAL_FILES: 'all',
+      HEADRACE_TEST_POISON: 'all',
     },
   },
-  kafka: { files: ['test/integration/kafka-histories.test.ts'], env: { HEADRACE_KAFKA_HISTORIES: '300' } },
+  kafka: {
+    files: ['test/integration/kafka-histories.test.ts'],
+    env: { HEADRACE_TEST_KAFKA_HISTORIES: '300' },
+  },
   delta: {
     files: ['test/integration/delta-histories.test.ts', 'test/conformance/delta-histories.test.ts'],
-    env: { HEADRACE_DELTA_HISTORIES: '200' },
+    env: { HEADRACE_TEST_DELTA_HISTORIES: '200' },
   },
-  sleepers: { files: ['test/faults/slept-writers.test.ts'], env: { HEADRACE_SLEEPS: '50' } },
-  jobs: { files: ['test/service/job-walks.test.ts'], env: { HEADRACE_JOB_WALKS: '500' } },
-  property: { files: ['test/formats'], env: { HEADRACE_PROPERTY_RUNS: '300000' } },
+  sleepers: { files: ['test/faults/slept-writers.test.ts'], env: { HEADRACE_TEST_SLEEPS: '50' } },
+  jobs: { files: ['test/service/job-walks.test.ts'], env: { HEADRACE_TEST_JOB_WALKS: '500' } },
+  property: { files: ['test/formats'], env: { HEADRACE_TEST_PROPERTY_RUNS: '300000' } },
 }
 
 /** Python packages that read tables and documents independently of us. */
@@ -263,8 +266,8 @@ async function main(): Promise<void> {
   const env = {
     ...suite?.env,
     TMPDIR: leftovers,
-    ...(suite === undefined ? {} : { HEADRACE_LONG_SUITE: long as string }),
-    HEADRACE_MISSING: missing.join(','),
+    ...(suite === undefined ? {} : { HEADRACE_TEST_LONG_SUITE: long as string }),
+    HEADRACE_TEST_MISSING: missing.join(','),
   }
   const report = await vitest(
     [...(suite === undefined ? [] : ['--testTimeout=4800000']), ...filters],

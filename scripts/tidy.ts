@@ -35,7 +35,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   control: ['core', ...PURE, 'connectors', 'state', 'secrets', 'host', 'net', 'executions'],
   // What the service can do and the shapes of its requests, not how it does it.
   api: ['core', 'dataset', 'control/service', 'control/schemas'],
-  cli: ['core', 'dataset', 'operations/app', 'control/serve', 'host/home-folder'],
+  cli: ['core', 'dataset', 'operations/app', 'control/serve', 'host/home-folder', 'host/settings'],
 }
 const ROOMS = Object.keys(MAY_IMPORT)
 MAY_IMPORT.main = ROOMS
@@ -83,6 +83,11 @@ const BANNED_CALLS: Ban[] = [
     pattern: /'kysely'|\b(selectFrom|insertInto|updateTable|deleteFrom)\(/,
     where: (path) => inSource(path) && !path.startsWith('src/state/'),
     instead: 'a function of state/, where all SQL of the control database is',
+  },
+  {
+    pattern: /\bprocess\.env\b|\benv\b.*\} = process\b|from 'node:process'/,
+    where: (path) => inSource(path) && path !== 'src/host/settings.ts',
+    instead: 'a setting of core/settings.ts, read through host/settings.ts',
   },
   { pattern: /console\.(log|error|warn)\(/, where: inSource, instead: 'cli/output.ts or the logger' },
   {

@@ -9,6 +9,7 @@ import type { CallOptions, Client } from './client.ts'
 import { ERRORS, failure, reasonOf, type ErrorCode } from '../core/errors.ts'
 import { isId } from '../core/service/nouns.ts'
 import { homeFolder } from '../host/home-folder.ts'
+import { foreignVariable, settings } from '../host/settings.ts'
 
 interface Profile {
   url: string
@@ -95,7 +96,7 @@ const login: Client['login'] = async ({ name, url, token, tenant }) => {
 }
 
 function profilesFile(): string {
-  return join(process.env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'headrace', 'profiles.json')
+  return join(foreignVariable('XDG_CONFIG_HOME') ?? join(homedir(), '.config'), 'headrace', 'profiles.json')
 }
 
 async function readProfiles(): Promise<Record<string, Profile>> {
@@ -107,7 +108,7 @@ async function readProfiles(): Promise<Record<string, Profile>> {
  * `default`.
  */
 async function findProfile(): Promise<Profile> {
-  const { HEADRACE_URL: url, HEADRACE_TOKEN: token, HEADRACE_PROFILE: named } = process.env
+  const { url, token, profile: named } = settings()
   if (url !== undefined) return { url, token: token ?? '' }
   const profiles = await readProfiles()
   if (named !== undefined) {

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { App } from '../operations/app.ts'
 import { mistakeText } from '../dataset/check.ts'
+import { settings } from '../host/settings.ts'
 import { DATASET_SCHEMA } from '../dataset/schema.ts'
 import { engineChoice, engineOption, type EngineFlags } from './options.ts'
 import type { Output } from './output.ts'
@@ -40,12 +41,12 @@ export function addDataset(program: Command, app: App, output: () => Output): vo
     .command('infer <file-or-topic>')
     .description('draft a declaration from a sample file, or from the newest messages of a topic')
     .option('--name <name>', 'name of the dataset', '')
-    .option('--brokers <list>', 'brokers of the topic', process.env.HEADRACE_BROKERS ?? 'localhost:9092')
+    .option('--brokers <list>', 'brokers of the topic (default: HEADRACE_BROKERS, or localhost:9092)')
     .option('--record <path>', 'path of the record, if the guess is wrong')
-    .action(async (source: string, options: { name: string; brokers: string; record?: string }) => {
+    .action(async (source: string, options: { name: string; brokers?: string; record?: string }) => {
       const draft = await app.inferDataset(source, {
         name: options.name,
-        brokers: options.brokers,
+        brokers: options.brokers ?? settings().brokers?.join(',') ?? 'localhost:9092',
         record: options.record,
       })
       const out = output()

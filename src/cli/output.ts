@@ -2,7 +2,8 @@
  * How results are shown: tables for people, JSON for machines; results on stdout, everything else on stderr.
  */
 import { styleText } from 'node:util'
-import { HeadraceError, reasonOf } from '../core/errors.ts'
+import { HeadraceError, reasonOf, type ErrorCode } from '../core/errors.ts'
+import { foreignVariable } from '../host/settings.ts'
 
 export type OutputFormat = 'table' | 'json'
 
@@ -71,6 +72,14 @@ export function createOutput(format: OutputFormat): Output {
   }
 }
 
+/** What is wrong before anything was begun: exit code 2. */
+const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
+  'usage',
+  'dataset_not_found',
+  'setting_invalid',
+  'settings_file_invalid',
+])
+
 /**
  * `Error:` with what and where, then `Try:` with the next step; as an object in JSON mode. Returns the exit
  * code.
@@ -83,7 +92,7 @@ export function printError(error: unknown, format: OutputFormat): number {
     if (known !== undefined) process.stderr.write(`${paint('yellow', 'Try:')} ${known.next}\n`)
     else process.stderr.write(`${(error as Error).stack ?? ''}\n`)
   }
-  return known?.code === 'usage' || known?.code === 'dataset_not_found' ? 2 : 1
+  return known !== undefined && USAGE_CODES.has(known.code) ? 2 : 1
 }
 
 function errorBody(error: unknown, known: HeadraceError | undefined): Record<string, unknown> {
@@ -94,7 +103,7 @@ function errorBody(error: unknown, known: HeadraceError | undefined): Record<str
 }
 
 function paint(color: 'red' | 'yellow' | 'bold', text: string): string {
-  return process.stderr.isTTY && process.env.NO_COLOR === undefined ? styleText(color, text) : text
+  return process.stderr.isTTY && foreignVariable('NO_COLOR') === undefined ? styleText(color, text) : text
 }
 
 export function tableText(rows: Record<string, unknown>[]): string {

@@ -4,6 +4,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Client } from './client.ts'
 import { SERVE_ROLES, type ServeOptions, type ServeRole, type Served } from '../control/serve.ts'
 import { failure } from '../core/errors.ts'
+import { settings } from '../host/settings.ts'
 import { repeatable, stopSignal } from './options.ts'
 import type { Output } from './output.ts'
 
@@ -39,7 +40,7 @@ export function addServe(
       const served = await serve({
         roles: flags.role.length === 0 ? [...SERVE_ROLES] : flags.role,
         listen: flags.listen,
-        databaseUrl: flags.database ?? process.env.HEADRACE_DATABASE,
+        databaseUrl: flags.database ?? settings().database,
       })
       out.say(readyText(served, (performance.now() - started) / 1000))
       const stopped = new Promise<void>((done) =>

@@ -1,5 +1,5 @@
 /** Tables that somebody may have meant who named one that is not there. */
-import { nearest } from '../dataset/suggest.ts'
+import { nearest } from '../core/suggest.ts'
 
 export interface KnownTable {
   schema: string

@@ -10,6 +10,7 @@ import { failure, type HeadraceError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { JobFields } from '../state/jobs.ts'
 import { entryOf } from '../host/package-root.ts'
+import { foreignVariable } from '../host/settings.ts'
 
 /** What a checking process (main/check-child.ts) is asked. */
 export interface ToChecker {
@@ -68,7 +69,7 @@ export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
       execArgv: [`--max-old-space-size=${limits.memoryMib}`, '--disable-warning=ExperimentalWarning'],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       serialization: 'advanced',
-      env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' },
+      env: { PATH: foreignVariable('PATH'), NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' },
     })
     const desk: Desk = { child, busy: undefined, timer: undefined }
     // It ends with this process, which does not wait for it.

@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os'
 import type { Service } from './service.ts'
 import { NAMESPACES, machineCapacity, type OfferedCapacity } from '../core/service/namespaces.ts'
 import { tenantLimits } from '../core/service/tenant-limits.ts'
+import { foreignVariable, settings } from '../host/settings.ts'
 import { openSealedSecrets, sealedFileOf } from '../secrets/sealed-file.ts'
 import { SLOTS, countSlotsAhead, ensureSlots, gridAt, type SlotSettings } from '../state/capacity.ts'
 import { openGate, rehearsing, type Gate } from '../state/database.ts'
@@ -51,12 +52,18 @@ export interface OpenService {
 
 /** Brings the database to this version, makes the first slots and gives the use cases. */
 export async function openService(options: OpenOptions): Promise<OpenService> {
-  const secrets = openSealedSecrets(sealedFileOf(options.home))
+  const given = settings()
+  const secrets = openSealedSecrets(
+    sealedFileOf(options.home, {
+      keyFile: given.secrets_key_file,
+      credentialsFolder: foreignVariable('CREDENTIALS_DIRECTORY'),
+    }),
+  )
   // A key that is missing or another's is said at the start, not by the first job that needs a login.
   await secrets.names('')
   await migrate(options.databaseUrl)
   const gate = await openGate(options.databaseUrl)
-  const settings = oidcSettings()
+  const oidc = oidcSettings(given)
   const now = options.now ?? ((): Date => new Date())
   const context: Context = {
     gate,
@@ -67,14 +74,14 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
     spillover: options.spillover ?? true,
     now,
     settledEvents: createEventHorizon(gate.service),
-    retention: retentionOf(),
-    limits: tenantLimits(),
+    retention: retentionOf(given),
+    limits: tenantLimits(given),
     storage: createStorageMeter(options.home),
     learner: createLearner(gate.service),
     checker: createChecker(options.checks),
     metrics: createServiceMetrics(gate.service, now),
-    mail: mailerOf(),
-    oidc: settings === undefined ? undefined : createJwtVerifier(settings),
+    mail: mailerOf(given),
+    oidc: oidc === undefined ? undefined : createJwtVerifier(oidc),
     secrets,
   }
   await refreshCapacity(context)

@@ -61,9 +61,15 @@ export function storageFailure(error: unknown, action: string, path: string): He
   const code = (error as NodeJS.ErrnoException).code
   if (code === 'ENOSPC' || code === 'EDQUOT') return failure('storage_full', { path }, error)
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-    return failure('permission_denied', { action, path, user: process.env.USER ?? 'this user' }, error)
+    return failure('permission_denied', { action, path, user: ownUser() }, error)
   if (code === 'ENOENT') return failure('path_not_found', { path, base: 'the current folder' }, error)
   return failure('storage_failed', { action, path, reason: reasonOf(error) }, error)
+}
+
+/** The user that this process runs as, by its number: a name is not always to be had. */
+export function ownUser(): string {
+  const id = process.getuid?.()
+  return id === undefined ? 'this user' : `uid ${id}`
 }
 
 function fill(template: string, params: Record<string, unknown>): string {

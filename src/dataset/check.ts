@@ -10,7 +10,7 @@ import { normalize, type RawDeclaration } from './normalize.ts'
 import { DATASET_SCHEMA } from './schema.ts'
 import type { YamlPath } from './finding.ts'
 import { checkMeaning } from './meaning.ts'
-import { nearest } from './suggest.ts'
+import { nearest } from '../core/suggest.ts'
 
 export interface Mistake {
   line: number

@@ -11,7 +11,7 @@ import type { RawColumn, RawDeclaration, RawRule } from './normalize.ts'
 import { checkCsv, checkEncoding } from './record-meaning.ts'
 import { checkRuleMeaning } from './rule-meaning.ts'
 import { scheduleProblem } from './schedule.ts'
-import { nearest } from './suggest.ts'
+import { nearest } from '../core/suggest.ts'
 import { checkXmlPaths } from './xml-paths.ts'
 
 export function checkMeaning(raw: RawDeclaration): Finding[] {

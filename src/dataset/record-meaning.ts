@@ -4,7 +4,7 @@
  */
 import type { Finding, YamlPath } from './finding.ts'
 import type { RawColumn, RawDeclaration } from './normalize.ts'
-import { nearest } from './suggest.ts'
+import { nearest } from '../core/suggest.ts'
 
 const CSV_SETTINGS = ['delimiter', 'quote', 'header'] as const
 

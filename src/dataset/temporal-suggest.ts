@@ -3,7 +3,7 @@
  * minutes.
  */
 import { EPOCH_PLACES, parseTemporalFormat } from './temporal-format.ts'
-import { nearest } from './suggest.ts'
+import { nearest } from '../core/suggest.ts'
 
 const STRFTIME: Readonly<Record<string, string>> = {
   Y: 'yyyy',

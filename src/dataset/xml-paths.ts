@@ -2,7 +2,7 @@
 import { isXmlName, parseXmlPath, type XmlPath, type XmlStep } from '../core/xml-path.ts'
 import type { Finding, YamlPath } from './finding.ts'
 import type { RawColumn, RawDeclaration } from './normalize.ts'
-import { nearest } from './suggest.ts'
+import { nearest } from '../core/suggest.ts'
 
 interface Checking {
   namespaces: Record<string, string>

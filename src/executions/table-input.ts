@@ -25,6 +25,7 @@ import { failure, storageFailure } from '../core/errors.ts'
 import { name } from '../engines/duckdb/sql.ts'
 import type { DuckSession } from '../engines/duckdb/session.ts'
 import { transfer, unhexed, type TransferInput } from '../engines/duckdb/transfer.ts'
+import { settings } from '../host/settings.ts'
 import { allowedAddress, egressPolicy } from '../net/dial.ts'
 import { joinFiles } from './parquet-file.ts'
 import { addPieces, createTableAside, writeRejects } from './table-aside.ts'
@@ -51,7 +52,7 @@ async function openTable(work: Work, earlier: ReadMoment | undefined): Promise<T
     return readMysql(
       config,
       login,
-      await allowedAddress(egressPolicy(), config.host, config.port ?? 3306),
+      await allowedAddress(egressPolicy(settings()), config.host, config.port ?? 3306),
       options as ReadOptions<MysqlCursor>,
     )
   }
@@ -60,7 +61,7 @@ async function openTable(work: Work, earlier: ReadMoment | undefined): Promise<T
   return readPostgres(
     config,
     login,
-    await allowedAddress(egressPolicy(), config.host, config.port ?? 5432),
+    await allowedAddress(egressPolicy(settings()), config.host, config.port ?? 5432),
     options as ReadOptions<PostgresCursor>,
   )
 }

@@ -7,24 +7,15 @@ import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { failure } from '../core/errors.ts'
 import type { Work } from './work.ts'
 
-/** HEADRACE_ALLOW_PATHS: folders, separated by a colon, in which absolute paths of tenants may lie. */
-export function allowedPaths(text = process.env.HEADRACE_ALLOW_PATHS ?? ''): string[] {
-  return text
-    .split(':')
-    .filter((one) => one !== '')
-    .map((one) => resolve(one))
-}
-
 /**
  * Where no tenant may be, whatever is allowed: the home of the service (but for the tenant's own folder in
- * it), which holds tokens, secrets, the database and other tenants' folders, and keys and data of the service
- * that lie elsewhere.
+ * it), which holds tokens, secrets, the database and other tenants' folders, and keys, settings and data of
+ * the service that lie `elsewhere`.
  */
-export function closedPaths(home: string, env: NodeJS.ProcessEnv = process.env): string[] {
-  const { HEADRACE_SECRETS_KEY_FILE: key, CREDENTIALS_DIRECTORY: credentials } = env
-  return [home, '/var/lib/headrace', key, credentials]
-    .filter((one) => one !== undefined && one !== '')
-    .map((one) => resolve(one as string))
+export function closedPaths(home: string, elsewhere: (string | undefined)[]): string[] {
+  return [home, '/var/lib/headrace', ...elsewhere]
+    .filter((path) => path !== undefined)
+    .map((path) => resolve(path))
 }
 
 export interface TenantRoots {

@@ -4,6 +4,7 @@
  */
 import { failure } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
+import { settings } from '../host/settings.ts'
 import { createStaging } from '../lakehouse/stores/staging.ts'
 import { egressPolicy, guardedAgents } from '../net/dial.ts'
 
@@ -31,7 +32,7 @@ export async function openTenantStore(
   fileOf?: (name: string) => string,
 ): Promise<ObjectStore> {
   const staging = createStaging(folder, Date.now, fileOf)
-  const agents = guardedAgents(egressPolicy())
+  const agents = guardedAgents(egressPolicy(settings()))
   if (config.type === 'hdfs') {
     const { createWebHdfsStore } = await import('../lakehouse/stores/webhdfs.ts')
     const http = `http://${String(config.host)}:${config.port ?? 9870}`

@@ -15,6 +15,7 @@ import { pause } from '../core/waiting.ts'
 import { runAtTicks } from '../runner/ticks.ts'
 import { placeDataset, type LoadedDataset } from '../operations/datasets.ts'
 import { streamOf } from '../operations/stream.ts'
+import { settings } from '../host/settings.ts'
 import { executionResolver } from '../net/dial.ts'
 import { declaredDataset } from './declared-dataset.ts'
 import { isFetched } from './source-kinds.ts'
@@ -188,15 +189,11 @@ const publishes = (dataset: Dataset): boolean => dataset.processed.key.length > 
 async function place(work: Work): Promise<LoadedDataset> {
   const dataset = declaredDataset(work.sourceType, work.source)
   const roots = rootsOf(work)
-  // Locks, spills and tables lie below the home that the parts of a stream ask for; processes below this one
-  // inherit it.
-  process.env.HEADRACE_HOME = work.draft ? work.scratchFolder : work.tenantFolder
+  const home = work.draft ? work.scratchFolder : work.tenantFolder
   if (work.draft) Object.assign(dataset.raw, { path: '', archive: '' })
   if (work.draft) dataset.processed.path = ''
-  await Promise.all(
-    [work.workFolder, process.env.HEADRACE_HOME].map((folder) => mkdir(folder, { recursive: true })),
-  )
-  const loaded = placeDataset(dataset, join(work.tenantFolder, 'declaration.yaml'))
+  await Promise.all([work.workFolder, home].map((folder) => mkdir(folder, { recursive: true })))
+  const loaded = placeDataset(dataset, { path: join(work.tenantFolder, 'declaration.yaml'), home })
   if (!work.draft)
     for (const path of [loaded.rawPath, loaded.processedPath, loaded.archivePath])
       if (path !== undefined) await tenantPath(path, roots)
@@ -204,7 +201,7 @@ async function place(work: Work): Promise<LoadedDataset> {
   // Of the job, not of the dataset: several jobs may fill one, and a job that is gone leaves nothing to
   // another.
   if (isFetched(work.sourceType, work.source) && source.kind === 'files')
-    source.path = join(work.draft ? work.scratchFolder : work.tenantFolder, 'inbox', work.jobId)
+    source.path = join(home, 'inbox', work.jobId)
   else if (source.kind === 'files') source.path = await tenantPath(source.path, roots, true)
   else {
     if (source.sasl !== undefined) source.sasl.passwordFile = await secretFile(work, 'password')
@@ -235,7 +232,7 @@ async function secretFile(work: Work, field: string): Promise<string> {
 async function messagesOf({ source }: Dataset): Promise<number> {
   if (source.kind === 'files')
     return (await createFolder(source.path, source.pattern, 0, Date.now).list()).complete.length
-  const client = createKafkaClient(source, executionResolver())
+  const client = createKafkaClient(source, executionResolver(settings()))
   try {
     const info = await client.topic(source.topic)
     const [first, last] = [

@@ -1,9 +1,8 @@
 /** Where an installation keeps its things. */
 import { resolve } from 'node:path'
+import { settings } from './settings.ts'
 
-/**
- * Everything a run writes: tables, locks, fetched parts. HEADRACE_HOME, else .headrace in the current folder.
- */
+/** Everything a run writes: tables, locks, secrets. */
 export function homeFolder(): string {
-  return resolve(process.env.HEADRACE_HOME ?? '.headrace')
+  return resolve(settings().home)
 }

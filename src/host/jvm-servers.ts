@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { failure, reasonOf } from '../core/errors.ts'
 import { PACKAGE_ROOT } from './package-root.ts'
+import { settings } from './settings.ts'
 
 const run = promisify(execFile)
 
@@ -33,7 +34,7 @@ export const SPARK_OPENS = OPENED.map((name) => `--add-opens=java.base/${name}=A
 
 /** Where the jars of a part are, or will be. */
 export function jarFolder(part: string): string {
-  return join(process.env.HEADRACE_PARTS ?? join(PACKAGE_ROOT, '.headrace', 'parts'), part)
+  return join(settings().parts ?? join(PACKAGE_ROOT, '.headrace', 'parts'), part)
 }
 
 /** Fetches the jars of a part (`kafka`, `spark`, `hdfs`) once; returns their folder. */

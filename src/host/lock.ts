@@ -8,10 +8,10 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HeadraceError, failure, reasonOf, storageFailure } from '../core/errors.ts'
 import { hasCode, retry } from '../core/waiting.ts'
-import { homeFolder } from './home-folder.ts'
 
-export async function lockJob(job: string): Promise<() => Promise<void>> {
-  const folder = join(homeFolder(), 'locks')
+/** `home`: the folder that runs of one installation share. */
+export async function lockJob(home: string, job: string): Promise<() => Promise<void>> {
+  const folder = join(home, 'locks')
   const path = join(folder, `${job.replaceAll(' ', '-')}.lock`)
   const own = `${path}.${randomUUID()}`
   const holder: Holder = { pid: process.pid, since: new Date().toISOString(), started: startOf(process.pid) }
@@ -76,12 +76,12 @@ const POLL_MS = 500
  * run one after the other. Throws `job_running` after that time, or at the signal.
  */
 export async function lockJobWithin(
+  home: string,
   job: string,
-  waitMs: number,
-  { signal, say }: Waiter,
+  { waitMs, signal, say }: Waiter,
 ): Promise<() => Promise<void>> {
   let isSaid = false
-  return retry(() => lockJob(job), {
+  return retry(() => lockJob(home, job), {
     mayPass: (error) => hasCode(error, 'job_running'),
     withinMs: waitMs,
     firstPauseMs: POLL_MS,
@@ -94,6 +94,7 @@ export async function lockJobWithin(
 }
 
 interface Waiter {
+  waitMs: number
   signal: AbortSignal
   say(text: string): void
 }

@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { failure, reasonOf } from '../core/errors.ts'
 import { openSparkSession } from '../engines/spark/session.ts'
+import { foreignVariable, inheritedEnvironment } from './settings.ts'
 import { SPARK_OPENS, endProcess, fetchJars, freePort } from './jvm-servers.ts'
 import { retry } from '../core/waiting.ts'
 
@@ -67,12 +68,11 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
   // The token travels in the environment: arguments can be read by everybody on the machine.
   const child = spawn('java', [...jvm, ...main], {
     cwd: options.folder,
-    env: {
-      ...process.env,
+    env: inheritedEnvironment({
       ...sparkHome(options.folder, jars),
       SPARK_LOCAL_DIRS: folder('local'),
       SPARK_CONNECT_AUTHENTICATE_TOKEN: token,
-    },
+    }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const log = createWriteStream(folder('server.log'), { flags: 'a' })
@@ -111,7 +111,7 @@ function serverSettings(
       ? { 'spark.sql.shuffle.partitions': String(2 * availableParallelism()) }
       : {}),
     'spark.sql.warehouse.dir': join(folder, 'warehouse'),
-    ...storageSettings(process.env),
+    ...storageSettings(),
     ...settings,
   }
 }
@@ -150,14 +150,9 @@ function sparkHome(folder: string, jars: string): Record<string, string> {
  * Where Spark finds the S3 server that we find. The login stays where it is, in the environment or the files
  * of AWS tools: Spark shows its settings to everybody who may look at a job.
  */
-function storageSettings({
-  AWS_ENDPOINT_URL_S3,
-  AWS_ENDPOINT_URL,
-  AWS_REGION,
-  AWS_DEFAULT_REGION,
-}: NodeJS.ProcessEnv): Record<string, string> {
-  const endpoint = AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL
-  const region = AWS_REGION ?? AWS_DEFAULT_REGION
+function storageSettings(): Record<string, string> {
+  const endpoint = foreignVariable('AWS_ENDPOINT_URL_S3') ?? foreignVariable('AWS_ENDPOINT_URL')
+  const region = foreignVariable('AWS_REGION') ?? foreignVariable('AWS_DEFAULT_REGION')
   return {
     ...(endpoint === undefined
       ? {}

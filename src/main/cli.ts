@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
-import { armFailpoint } from '../core/failpoint.ts'
 import { PACKAGE_ROOT } from '../host/package-root.ts'
 
 const version = (JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string })
@@ -12,11 +11,23 @@ const version = (JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'ut
 if (process.argv[2] === '--version' || process.argv[2] === '-V') process.stdout.write(`headrace ${version}\n`)
 else {
   enableCompileCache()
-  if (!armFailpoint(process.env.HEADRACE_FAILPOINT))
-    process.stderr.write(`Unknown failpoint ${process.env.HEADRACE_FAILPOINT}\n`)
   // A reader that went away (headrace ... | head) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
-  if (process.argv[2] === 'stream') (await import('../operations/fork-child.ts')).startChildAhead()
+  const { areSettingsRight, openSettingsFile, settings } = await import('../host/settings.ts')
+  await openSettingsFile(configOption(process.argv.slice(2)))
+  if (areSettingsRight()) {
+    const { failpoint } = settings()
+    if (!(await import('../core/failpoint.ts')).armFailpoint(failpoint))
+      process.stderr.write(`Unknown failpoint ${failpoint}\n`)
+    if (process.argv[2] === 'stream') (await import('../operations/fork-child.ts')).startChildAhead()
+  }
   const { runCli } = await import('./program.ts')
   await runCli(version)
+}
+
+/** The value of --config, before commander is loaded: a stream's child is started meanwhile. */
+function configOption(args: string[]): string | undefined {
+  const at = args.findIndex((arg) => arg === '--config' || arg.startsWith('--config='))
+  if (at === -1) return undefined
+  return args[at].includes('=') ? args[at].slice('--config='.length) : args[at + 1]
 }

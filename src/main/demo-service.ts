@@ -10,6 +10,7 @@ import { failure } from '../core/errors.ts'
 import { canRunBroker, startBroker } from '../host/kafka-broker.ts'
 import { freePort } from '../host/jvm-servers.ts'
 import { entryOf } from '../host/package-root.ts'
+import { inheritedEnvironment } from '../host/settings.ts'
 import { textOf } from '../host/system-file.ts'
 import { waitUntil, pause } from '../core/waiting.ts'
 
@@ -62,7 +63,7 @@ async function startService(home: string, wanted: number): Promise<DemoServers['
   const port = await freePort(wanted)
   const log = openSync(join(home, 'service.log'), 'a')
   // The demo's broker is on this machine, which tenants may not reach unless an operator says so.
-  const env = { ...process.env, HEADRACE_HOME: home, HEADRACE_ALLOW_HOSTS: '127.0.0.1,localhost' }
+  const env = inheritedEnvironment({ HEADRACE_HOME: home, HEADRACE_ALLOW_HOSTS: '127.0.0.1,localhost' })
   const child = spawn(process.execPath, [...NODE_FLAGS, ENTRY, 'serve', '--listen', `127.0.0.1:${port}`], {
     env,
     stdio: ['ignore', log, log],

@@ -22,6 +22,7 @@ import { reconcile, type Ask, type Receipt } from '../sample/reconciliation.ts'
 import { homeFolder } from '../host/home-folder.ts'
 import { PACKAGE_ROOT } from '../host/package-root.ts'
 import { pause } from '../core/waiting.ts'
+import { inheritedEnvironment } from '../host/settings.ts'
 
 const run = promisify(execFile)
 
@@ -37,11 +38,10 @@ export async function runDemo(options: DemoOptions, out: Output): Promise<void> 
     return
   }
   const servers = await startServers(home, options, out.say)
-  const env = {
-    ...process.env,
+  const env = inheritedEnvironment({
     HEADRACE_HOME: home,
     ...(servers.broker === undefined ? {} : { HEADRACE_BROKERS: servers.broker.address }),
-  }
+  })
   const ask: Ask = (args) => cli(env, args)
   const tenant = await tenantOf(ask)
   const folder = join(home, 'tenants', tenant)

@@ -1,5 +1,5 @@
 /** The commander program: verbs, global options, exit codes (0 done, 1 failed, 2 usage). */
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { addBackup } from '../cli/backup.ts'
 import { addBatch } from '../cli/batch.ts'
 import { addBench } from '../cli/bench.ts'
@@ -23,6 +23,7 @@ import { addPromotion } from '../cli/promotion.ts'
 import { addServe } from '../cli/serve.ts'
 import { addPurchases } from '../cli/purchases.ts'
 import { addSecrets } from '../cli/secrets.ts'
+import { addSettings } from '../cli/settings.ts'
 import { addTenants } from '../cli/tenants.ts'
 import { addUsage } from '../cli/usage.ts'
 import { addTiers } from '../cli/tiers.ts'
@@ -31,10 +32,12 @@ import { addUpkeep } from '../cli/upkeep.ts'
 import { createClient } from '../cli/api-client.ts'
 import type { App } from '../operations/app.ts'
 import { homeFolder } from '../host/home-folder.ts'
+import { settingNotes, settings } from '../host/settings.ts'
 import { runScript } from './project-scripts.ts'
 
 export async function runCli(version: string): Promise<void> {
   const program = createProgram(version)
+  program.hook('preAction', (_, action) => checkSettings(action, createOutput(formatOf(program))))
   try {
     await program.parseAsync()
   } catch (error) {
@@ -46,7 +49,7 @@ export async function runCli(version: string): Promise<void> {
 export function createProgram(version: string): Command {
   const program = createRoot(version)
   addCommands(program, version, () => createOutput(formatOf(program)))
-  letOutputFollow(program)
+  letOptionsFollow(program)
   return program
 }
 
@@ -59,6 +62,7 @@ function createRoot(version: string): Command {
     .description('Ingest Kafka topics and files into open tables, exactly once.')
     .version(`headrace ${version}`)
     .option('-o, --output <format>', 'table or json', 'table')
+    .option('--config <file>', 'settings file (default: headrace.yaml here or in the home)')
     .enablePositionalOptions(false)
     .showHelpAfterError('(headrace --help lists all commands)')
     .exitOverride()
@@ -87,6 +91,7 @@ function addCommands(program: Command, version: string, output: () => Output): v
     output,
   )
   for (const add of OF_THE_SERVICE) add(program, client, output)
+  addSettings(program, output)
   addBench(program, runScript)
   addCompletion(program)
 }
@@ -122,13 +127,23 @@ const OF_THE_SERVICE = [
   addCapacity,
 ]
 
-/** Lets `--output` stand behind any command, too. */
-function letOutputFollow(program: Command): void {
+/**
+ * A wrong value ends the command before it starts; `headrace settings` shows the list first. An unknown name
+ * is only a warning: another version may know it.
+ */
+function checkSettings(action: Command, out: Output): void {
+  if (action.name() !== 'settings') settings()
+  for (const note of settingNotes()) out.note(note)
+}
+
+/** Lets `--output` and `--config` (which cli.ts has read) stand behind any command, too. */
+function letOptionsFollow(program: Command): void {
   for (const command of allCommands(program))
     command
       .exitOverride()
       .showHelpAfterError('(add --help to see the arguments)')
       .option('-o, --output <format>', 'table or json')
+      .addOption(new Option('--config <file>', 'settings file').hideHelp())
   program.hook('preAction', (_, action) => {
     const own = action.opts<{ output?: string }>().output
     if (own !== undefined) program.setOptionValue('output', own)
@@ -146,10 +161,10 @@ function exitCodeOf(error: unknown, format: OutputFormat): number {
  * Kafka.
  */
 function lazyApp(version: string): App {
-  const known: Record<string, unknown> = { version, home: homeFolder() }
+  const known: Record<string, () => unknown> = { version: () => version, home: homeFolder }
   return new Proxy(known, {
     get: (_, name: string) =>
-      known[name] ??
+      known[name]?.() ??
       (async (...args: unknown[]) => {
         const { createApp } = await import('./app.ts')
         const method = createApp(version)[name as keyof App] as (...all: unknown[]) => unknown

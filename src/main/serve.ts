@@ -29,7 +29,8 @@ const CLOSE_MS = 10_000
 export async function serve(version: string, { roles, listen, databaseUrl }: ServeOptions): Promise<Served> {
   const home = homeFolder()
   await mkdir(home, { recursive: true })
-  const unlock = databaseUrl === undefined ? await lockJob('serve') : async (): Promise<void> => undefined
+  const unlock =
+    databaseUrl === undefined ? await lockJob(home, 'serve') : async (): Promise<void> => undefined
   const logger = createLogger()
   const log: Log = ({ level, ...event }) =>
     void (level === 'error' ? logger.error(event) : logger.warn(event))

@@ -8,6 +8,7 @@ import type { ChildSettings, SparkAddress, ToChild, ToSupervisor } from '../runn
 import { runRangeChild } from '../runner/range-child.ts'
 import { unpackHeads } from '../runner/range-task.ts'
 import { retry, isTransient } from '../core/waiting.ts'
+import { settings } from '../host/settings.ts'
 import { mayArm } from './failpoint-once.ts'
 import type { RawTable } from '../operations/raw-table.ts'
 import { openSession, taskCommand } from '../operations/spark-engine.ts'
@@ -62,8 +63,8 @@ export async function runSparkChild(parts: SparkChildParts): Promise<void> {
 
 /** Tests kill tasks where they make files durable, or at a message. */
 function taskFailpoint(work: 'heads' | 'files'): string | undefined {
-  const name = process.env.HEADRACE_FAILPOINT_TASK
-  return name && work === 'files' && mayArm() ? name : undefined
+  const name = settings().failpoint_task
+  return name !== undefined && work === 'files' && mayArm() ? name : undefined
 }
 
 /**

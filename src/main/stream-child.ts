@@ -17,7 +17,7 @@ import { isSilent } from '../runner/range-child.ts'
 import type { ChildSettings, ToChild, ToSupervisor } from '../runner/protocol.ts'
 import { mayArm } from './failpoint-once.ts'
 import { folderSource } from '../operations/folder-source.ts'
-import { homeFolder } from '../host/home-folder.ts'
+import { settings as processSettings } from '../host/settings.ts'
 import { openRaw } from '../operations/raw-table.ts'
 import { executionResolver } from '../net/dial.ts'
 import { openStore } from '../operations/stores.ts'
@@ -49,15 +49,12 @@ function send(message: ToSupervisor): void {
 }
 
 async function run(settings: ChildSettings): Promise<void> {
-  const spill = join(homeFolder(), 'spill', `stream-${process.pid}`)
+  const spill = join(settings.home, 'spill', `stream-${process.pid}`)
+  const { failpoint_child: failpoint, trap } = processSettings()
   try {
-    if (
-      process.env.HEADRACE_FAILPOINT_CHILD &&
-      mayArm() &&
-      !armFailpoint(process.env.HEADRACE_FAILPOINT_CHILD)
-    )
+    if (failpoint !== undefined && mayArm() && !armFailpoint(failpoint))
       throw failure('usage', { reason: 'unknown failpoint' })
-    if (!armTrap(process.env.HEADRACE_TRAP)) throw failure('usage', { reason: 'unknown trap' })
+    if (!armTrap(trap)) throw failure('usage', { reason: 'unknown trap' })
     await runWith(settings, spill)
     process.exitCode = 0
   } catch (error) {
@@ -109,7 +106,7 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
     })
     return
   }
-  const client = createKafkaClient(dataset.source, executionResolver())
+  const client = createKafkaClient(dataset.source, executionResolver(processSettings()))
   await runStreamChild({
     ...shared,
     filesFrom: await committedRows(table, settings.archivePath),

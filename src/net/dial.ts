@@ -9,20 +9,16 @@ import { networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
 import type { Resolve } from '../connectors/kafka/client.ts'
 import { failure, reasonOf } from '../core/errors.ts'
+import type { Settings } from '../core/settings.ts'
 import { deniedReason, isAllowedByName, isInAllowedNet, type EgressPolicy } from './egress.ts'
 
 /**
- * HEADRACE_ALLOW_HOSTS: names and addresses, with or without a port, and networks, that jobs and webhooks may
- * reach though they are this machine, link-local or, for webhooks, private.
+ * What the operator allows: names and addresses, with or without a port, and networks, that jobs and webhooks
+ * may reach though they are this machine, link-local or, for webhooks, private.
  */
-export function egressPolicy(text = process.env.HEADRACE_ALLOW_HOSTS ?? ''): EgressPolicy {
-  return {
-    allow: text
-      .split(',')
-      .map((one) => one.trim())
-      .filter((one) => one !== ''),
-  }
-}
+export const egressPolicy = ({ allow_hosts: allow }: Pick<Settings, 'allow_hosts'>): EgressPolicy => ({
+  allow,
+})
 
 /**
  * The address of a host. Connect to it and to nothing else: a name may resolve to another address a moment
@@ -50,13 +46,12 @@ function ownAddresses(): string[] {
  * What connectors of a job ask before each connection. Undefined outside of an execution: who runs a job by
  * hand on their own machine reaches what they reach. Processes that an execution starts inherit the mark.
  */
-export function executionResolver(): Resolve | undefined {
-  if (process.env[EXECUTION_MARK] === undefined) return undefined
-  return (host, port) => allowedAddress(egressPolicy(), host, port)
+export function executionResolver(
+  settings: Pick<Settings, 'allow_hosts' | 'execution'>,
+): Resolve | undefined {
+  if (settings.execution === undefined) return undefined
+  return (host, port) => allowedAddress(egressPolicy(settings), host, port)
 }
-
-/** Set in the environment of an execution and of all that it starts. */
-export const EXECUTION_MARK = 'HEADRACE_EXECUTION'
 
 /**
  * Agents for clients of HTTP that connect by themselves: every connection, to a name or an address,

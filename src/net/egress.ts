@@ -7,7 +7,7 @@ import { groupsOf } from '../core/ip-address.ts'
 
 export interface EgressPolicy {
   /** `host`, `host:port`, an address or a network (10.1.0.0/16): allowed whatever it resolves to. */
-  allow: string[]
+  allow: readonly string[]
   /** Networks that are nobody's on the Internet are closed too. */
   publicOnly?: boolean
 }

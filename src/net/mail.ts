@@ -3,6 +3,7 @@
  * server, one mail for what came since the last.
  */
 import { failure, reasonOf } from '../core/errors.ts'
+import type { Settings } from '../core/settings.ts'
 
 export interface Mailer {
   /** Throws `source_unreachable` when the server does not take it. */
@@ -20,18 +21,13 @@ export function needMailer(mail: Mailer | undefined): Mailer {
   return mail
 }
 
-/**
- * HEADRACE_SMTP_URL (smtp://USER:PASSWORD@HOST:587, smtps://HOST) and HEADRACE_MAIL_FROM; undefined: no mail
- * is sent.
- */
-export function mailerOf(env: NodeJS.ProcessEnv = process.env): Mailer | undefined {
-  const { HEADRACE_SMTP_URL: url, HEADRACE_MAIL_FROM: from } = env
-  if (url === undefined || url === '') return undefined
-  if (!/^smtps?:\/\/./.test(url))
-    throw failure('usage', {
-      reason: 'HEADRACE_SMTP_URL must be like smtp://USER:PASSWORD@HOST:587 or smtps://HOST',
-    })
-  if (from === undefined || from === '')
+/** Through the operator's server, from the operator's sender; undefined: no mail is sent. */
+export function mailerOf({
+  smtp_url: url,
+  mail_from: from,
+}: Pick<Settings, 'smtp_url' | 'mail_from'>): Mailer | undefined {
+  if (url === undefined) return undefined
+  if (from === undefined)
     throw failure('usage', {
       reason: 'HEADRACE_SMTP_URL is set, HEADRACE_MAIL_FROM is not: a mail needs a sender',
     })

@@ -4,6 +4,7 @@
  */
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from 'jose'
 import { failure, reasonOf } from '../core/errors.ts'
+import type { Settings } from '../core/settings.ts'
 import { isId, ROLES, type Principal, type Role } from '../core/service/nouns.ts'
 
 export interface OidcSettings {
@@ -20,11 +21,13 @@ export interface OidcSettings {
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
 const CLOCK_SKEW_S = 60
 
-/** HEADRACE_OIDC_ISSUER and HEADRACE_OIDC_AUDIENCE; undefined when no provider is set. */
-export function oidcSettings(env: NodeJS.ProcessEnv = process.env): OidcSettings | undefined {
-  const { HEADRACE_OIDC_ISSUER: issuer, HEADRACE_OIDC_AUDIENCE: audience } = env
-  if (issuer === undefined || issuer === '') return undefined
-  if (audience === undefined || audience === '')
+/** Undefined when no provider is set. */
+export function oidcSettings(
+  settings: Pick<Settings, 'oidc_issuer' | 'oidc_audience' | 'oidc_role_claim' | 'oidc_tenant_claim'>,
+): OidcSettings | undefined {
+  const { oidc_issuer: issuer, oidc_audience: audience } = settings
+  if (issuer === undefined) return undefined
+  if (audience === undefined)
     throw failure('usage', {
       reason:
         'HEADRACE_OIDC_ISSUER is set, HEADRACE_OIDC_AUDIENCE is not: tokens for other services must not be taken',
@@ -32,8 +35,8 @@ export function oidcSettings(env: NodeJS.ProcessEnv = process.env): OidcSettings
   return {
     issuer: issuer.replace(/\/+$/, ''),
     audience,
-    roleClaim: env.HEADRACE_OIDC_ROLE_CLAIM ?? 'headrace_role',
-    tenantClaim: env.HEADRACE_OIDC_TENANT_CLAIM ?? 'headrace_tenant',
+    roleClaim: settings.oidc_role_claim,
+    tenantClaim: settings.oidc_tenant_claim,
   }
 }
 

@@ -4,7 +4,8 @@ import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIPv6 } from 'node:net'
 import { failure } from '../core/errors.ts'
-import { allowedAddress, egressPolicy } from './dial.ts'
+import { allowedAddress } from './dial.ts'
+import type { EgressPolicy } from './egress.ts'
 
 const TIMEOUT_MS = 10_000
 
@@ -14,6 +15,7 @@ export interface Delivery {
   key: string | undefined
   /** To this machine and its network too. */
   anywhere: boolean
+  policy: EgressPolicy
   stopping: AbortSignal
 }
 
@@ -24,7 +26,7 @@ export async function postEvent(target: string, body: string, delivery: Delivery
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const port = Number(url.port || (secure ? 443 : 80))
   const address = await allowedAddress(
-    delivery.anywhere ? { allow: [host] } : { ...egressPolicy(), publicOnly: true },
+    delivery.anywhere ? { allow: [host] } : { ...delivery.policy, publicOnly: true },
     host,
     port,
   )

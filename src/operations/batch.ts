@@ -17,7 +17,6 @@ import type { BatchResult } from '../core/results.ts'
 import { CONSUMER } from '../runner/batch-plan.ts'
 import { runHourlyBatch } from '../runner/hourly-batch.ts'
 import { openBatchEngineFor } from './engine-choice.ts'
-import { homeFolder } from '../host/home-folder.ts'
 import { type LoadedDataset } from './datasets.ts'
 import { createPublishedKeys } from './published-keys.ts'
 import { openStore } from './stores.ts'
@@ -63,7 +62,7 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
   const embedded = {
     memoryBytes,
     threads: memoryBytes < TWO_THREADS_BYTES ? 1 : availableParallelism(),
-    spillFolder: join(homeFolder(), 'spill', `batch-${process.pid}`),
+    spillFolder: join(loaded.home, 'spill', `batch-${process.pid}`),
   }
   const engine = await openBatchEngineFor(
     { dataset, embedded, say: run.progress },

@@ -3,6 +3,7 @@ import { access, readFile, readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { homeFolder } from '../host/home-folder.ts'
 import { PACKAGE_ROOT } from '../host/package-root.ts'
+import { settings } from '../host/settings.ts'
 import { below, isRemote } from './stores.ts'
 import { failure } from '../core/errors.ts'
 import { checkDataset, mistakeText } from '../dataset/check.ts'
@@ -12,6 +13,8 @@ import type { Dataset } from '../dataset/declaration.ts'
 export interface LoadedDataset {
   dataset: Dataset
   path: string
+  /** Where locks and spills of its runs lie, and tables that the declaration does not place. */
+  home: string
   rawPath: string
   processedPath: string
   /** Undefined: rows whose time is over are deleted. */
@@ -29,16 +32,18 @@ export async function loadDataset(nameOrPath: string, engine?: EngineChoice): Pr
       count: mistakes.length,
       mistakes: mistakes.map(mistakeText).join('\n'),
     })
-  return placeDataset(withEngine(dataset, engine), path)
+  const loaded = placeDataset(withEngine(dataset, engine), { path, home: homeFolder(), tables: tablesRoot() })
+  applyOverrides(loaded.dataset)
+  return loaded
 }
 
 /**
  * What a run says of its engine goes before what the declaration says; naming a place for Spark means Spark.
  */
 function withEngine(dataset: Dataset, choice: EngineChoice = {}): Dataset {
-  const { engine, master, connect = process.env.HEADRACE_SPARK } = choice
+  const { engine, master, connect = settings().spark } = choice
   const placed = choice.master !== undefined || choice.connect !== undefined
-  const tokenFile = choice.tokenFile ?? process.env.HEADRACE_SPARK_TOKEN_FILE ?? dataset.spark.tokenFile
+  const tokenFile = choice.tokenFile ?? settings().spark_token_file ?? dataset.spark.tokenFile
   const spark = {
     ...dataset.spark,
     tokenFile,
@@ -48,39 +53,41 @@ function withEngine(dataset: Dataset, choice: EngineChoice = {}): Dataset {
   return { ...dataset, engine: engine ?? (placed ? 'spark' : dataset.engine), spark }
 }
 
-/** Where the tables of a dataset lie; `path` is its declaration's, from which relative paths go. */
-export function placeDataset(dataset: Dataset, path: string): LoadedDataset {
-  const tables = below(tablesRoot(), dataset.name)
+/**
+ * Where the tables of a dataset lie; `path` is its declaration's, from which relative paths go, and `tables`
+ * where those lie that it does not place.
+ */
+export function placeDataset(
+  dataset: Dataset,
+  { path, home, tables = join(home, 'tables') }: { path: string; home: string; tables?: string },
+): LoadedDataset {
+  const own = below(tables, dataset.name)
   const base = dirname(path)
   if (dataset.source.kind === 'files') dataset.source.path = resolve(base, dataset.source.path)
-  applyOverrides(dataset)
   return {
     dataset,
     path,
-    rawPath: dataset.raw.path === '' ? below(tables, 'raw') : placed(base, dataset.raw.path),
+    home,
+    rawPath: dataset.raw.path === '' ? below(own, 'raw') : placed(base, dataset.raw.path),
     archivePath: dataset.raw.archive === '' ? undefined : placed(base, dataset.raw.archive),
     processedPath:
-      dataset.processed.path === '' ? below(tables, 'processed') : placed(base, dataset.processed.path),
+      dataset.processed.path === '' ? below(own, 'processed') : placed(base, dataset.processed.path),
   }
 }
 
 /** Paths of a declaration are relative to it. */
 const placed = (base: string, path: string): string => (isRemote(path) ? path : resolve(base, path))
 
-/**
- * Where tables lie that no declaration places: HEADRACE_TABLES (a folder, s3://..., hdfs://...), else tables/
- * in the home.
- */
+/** Where tables lie that no declaration places. */
 export function tablesRoot(): string {
-  return process.env.HEADRACE_TABLES ?? join(homeFolder(), 'tables')
+  return settings().tables ?? join(homeFolder(), 'tables')
 }
 
 /** Settings that differ between machines, not between datasets: the broker's address, the watched folder. */
 function applyOverrides(dataset: Dataset): void {
-  const brokers = process.env.HEADRACE_BROKERS
-  if (dataset.source.kind === 'kafka' && brokers) dataset.source.brokers = brokers.split(',')
-  const folder = process.env.HEADRACE_FOLDER
-  if (dataset.source.kind === 'files' && folder) dataset.source.path = resolve(folder)
+  const { brokers, folder } = settings()
+  if (dataset.source.kind === 'kafka' && brokers !== undefined) dataset.source.brokers = [...brokers]
+  if (dataset.source.kind === 'files' && folder !== undefined) dataset.source.path = resolve(folder)
 }
 
 async function findDeclaration(nameOrPath: string): Promise<string> {

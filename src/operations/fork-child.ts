@@ -3,6 +3,7 @@ import { fork, type ChildProcess as NodeProcess } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'
 import type { ChildProcess } from '../runner/child-handle.ts'
 import { entryOf } from '../host/package-root.ts'
+import { inheritedEnvironment } from '../host/settings.ts'
 
 const HEAP_MIB = 160
 /**
@@ -51,7 +52,7 @@ function forkStreamChild(): NodeProcess {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
     // Static imports are compiled before a child's first line runs: the cache must be known before that.
-    env: { ...process.env, NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' },
+    env: inheritedEnvironment({ NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' }),
   })
 }
 

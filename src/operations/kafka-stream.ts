@@ -7,6 +7,7 @@ import { sourceMark, sourcePositions } from '../core/marks.ts'
 import type { StreamSummary } from '../core/results.ts'
 import type { LoadedDataset } from './datasets.ts'
 import { openRaw, type RawTable } from './raw-table.ts'
+import { settings } from '../host/settings.ts'
 import { executionResolver } from '../net/dial.ts'
 import { superviseJob, type StreamRun } from './stream-settings.ts'
 
@@ -14,7 +15,7 @@ export async function runKafkaStream(loaded: LoadedDataset, run: StreamRun): Pro
   const { dataset } = loaded
   if (dataset.source.kind !== 'kafka') throw failure('internal', { reason: 'not a Kafka dataset' })
   const { source } = dataset
-  const client = createKafkaClient(source, executionResolver())
+  const client = createKafkaClient(source, executionResolver(settings()))
   try {
     const info = await client.topic(source.topic)
     const partitions = [...info.leaders.keys()].toSorted((a, b) => a - b)

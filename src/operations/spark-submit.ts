@@ -18,6 +18,7 @@ import {
 import { isSecretSetting } from '../planning/engine-support.ts'
 import { loadDataset } from './datasets.ts'
 import { homeFolder } from '../host/home-folder.ts'
+import { foreignVariable, inheritedEnvironment } from '../host/settings.ts'
 import { freePort } from '../host/jvm-servers.ts'
 import { localSubmit, waitForServer } from '../host/spark-server.ts'
 import { openStore } from './stores.ts'
@@ -93,7 +94,7 @@ interface Application {
 }
 
 async function launch(options: SubmitOptions, args: string[], memory: string): Promise<Application> {
-  const token = process.env.SPARK_CONNECT_AUTHENTICATE_TOKEN ?? randomBytes(24).toString('base64url')
+  const token = foreignVariable('SPARK_CONNECT_AUTHENTICATE_TOKEN') ?? randomBytes(24).toString('base64url')
   const folder = join(homeFolder(), 'spark', String(process.pid))
   await mkdir(folder, { recursive: true })
   const { command, before, env } = await submitCommand(folder, memory, options.deployMode)
@@ -103,7 +104,7 @@ async function launch(options: SubmitOptions, args: string[], memory: string): P
   const child = spawn(command, [...before, ...args], {
     cwd: folder,
     stdio: ['ignore', out, out],
-    env: { ...process.env, ...env, SPARK_CONNECT_AUTHENTICATE_TOKEN: token },
+    env: inheritedEnvironment({ ...env, SPARK_CONNECT_AUTHENTICATE_TOKEN: token }),
   })
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
   child.once('error', () => undefined)
@@ -180,8 +181,8 @@ async function submitCommand(
   memory: string,
   deployMode: 'client' | 'cluster',
 ): Promise<{ command: string; before: string[]; env: Record<string, string> }> {
-  const own =
-    process.env.SPARK_HOME === undefined ? undefined : join(process.env.SPARK_HOME, 'bin', 'spark-submit')
+  const installation = foreignVariable('SPARK_HOME')
+  const own = installation === undefined ? undefined : join(installation, 'bin', 'spark-submit')
   if (own !== undefined && existsSync(own)) return { command: own, before: [], env: {} }
   if (deployMode === 'cluster')
     throw failure('missing_part', {

@@ -10,6 +10,7 @@ import type { ObjectStore } from '../core/object-store.ts'
 import { createLocalStore } from '../lakehouse/stores/local.ts'
 import { createStaging, type Staging } from '../lakehouse/stores/staging.ts'
 import { homeFolder } from '../host/home-folder.ts'
+import { foreignVariable, settings } from '../host/settings.ts'
 
 const REMOTE = /^(s3|s3a|hdfs):\/\/([^/]+)(\/.*)?$/
 const WEB_PORT = 9870
@@ -31,25 +32,24 @@ export async function openStore(path: string): Promise<ObjectStore> {
   const inside = rest.replace(/\/+$/, '')
   if (scheme === 'hdfs') {
     const { createWebHdfsStore } = await import('../lakehouse/stores/webhdfs.ts')
-    const http = process.env.HEADRACE_WEBHDFS ?? `http://${host.replace(/:\d+$/, '')}:${WEB_PORT}`
+    const http = settings().webhdfs ?? `http://${host.replace(/:\d+$/, '')}:${WEB_PORT}`
     return createWebHdfsStore(
       {
         nameNode: host,
         http: http.replace(/\/+$/, ''),
         path: inside,
-        user: process.env.HADOOP_USER_NAME ?? userInfo().username,
+        user: foreignVariable('HADOOP_USER_NAME') ?? userInfo().username,
       },
       stagingOf(path),
     )
   }
   const { createS3Store } = await import('../lakehouse/stores/s3.ts')
-  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION, AWS_DEFAULT_REGION } = process.env
   return createS3Store(
     {
       bucket: host,
       prefix: inside.replace(/^\//, ''),
-      endpoint: AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL,
-      region: AWS_REGION ?? AWS_DEFAULT_REGION ?? 'us-east-1',
+      endpoint: foreignVariable('AWS_ENDPOINT_URL_S3') ?? foreignVariable('AWS_ENDPOINT_URL'),
+      region: foreignVariable('AWS_REGION') ?? foreignVariable('AWS_DEFAULT_REGION') ?? 'us-east-1',
     },
     stagingOf(path),
   )

@@ -23,7 +23,7 @@ export type StreamedSource = Pick<
 > & { topic: string }
 
 export function superviseJob(
-  { dataset, rawPath, archivePath }: LoadedDataset,
+  { dataset, home, rawPath, archivePath }: LoadedDataset,
   raw: RawTable,
   source: StreamedSource,
   run: StreamRun,
@@ -38,6 +38,7 @@ export function superviseJob(
     firstOffsets: new Map(),
     childSettings: {
       dataset,
+      home,
       rawPath,
       archivePath,
       topicId: source.topicId,

@@ -17,7 +17,10 @@ export async function streamOf(loaded: LoadedDataset, options: StreamOptions): P
   const log = process.stderr.isTTY ? undefined : createLogger()
   const server =
     options.metricsPort === undefined ? undefined : await serveMetrics(metrics.registry, options.metricsPort)
-  const unlock = await lockJobWithin(`stream ${loaded.dataset.name}`, options.lockWaitMs ?? 0, options)
+  const unlock = await lockJobWithin(loaded.home, `stream ${loaded.dataset.name}`, {
+    ...options,
+    waitMs: options.lockWaitMs ?? 0,
+  })
   let spark: SparkPlace | undefined
   try {
     spark =

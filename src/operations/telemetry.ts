@@ -6,14 +6,12 @@ import { createServer, type Server } from 'node:http'
 import { pino, type Logger } from 'pino'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { failure } from '../core/errors.ts'
+import { settings } from '../host/settings.ts'
 import type { CommitEvent } from '../core/results.ts'
 import type { StreamObserver } from '../runner/supervisor-options.ts'
 
 export function createLogger(): Logger {
-  return pino(
-    { name: 'headrace', level: process.env.HEADRACE_LOG ?? 'info' },
-    pino.destination({ dest: 2, sync: true }),
-  )
+  return pino({ name: 'headrace', level: settings().log }, pino.destination({ dest: 2, sync: true }))
 }
 
 export interface StreamMetrics {

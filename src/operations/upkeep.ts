@@ -60,7 +60,7 @@ async function alone<T>(
   action: (tables: Tables) => Promise<T>,
 ): Promise<T> {
   const loaded = await loadDataset(name, options.engine)
-  const unlock = await lockJob(`upkeep ${loaded.dataset.name}`)
+  const unlock = await lockJob(loaded.home, `upkeep ${loaded.dataset.name}`)
   try {
     return await action(await openTables(loaded))
   } finally {

@@ -104,6 +104,8 @@ export type ToSupervisor =
 
 export interface ChildSettings {
   dataset: Dataset
+  /** Spills lie below it. */
+  home: string
   rawPath: string
   /** Where RAW's older rows went; their identities count too. */
   archivePath: string | undefined

@@ -34,7 +34,7 @@ export interface SupervisorOptions {
   firstOffsets: Map<number, number>
   childSettings: Pick<
     ChildSettings,
-    'dataset' | 'rawPath' | 'archivePath' | 'topicId' | 'topic' | 'threads' | 'spark'
+    'dataset' | 'home' | 'rawPath' | 'archivePath' | 'topicId' | 'topic' | 'threads' | 'spark'
   >
   spawn(): ChildProcess
   /** Adds columns that drift discovered and returns how many are new; children started after it use them. */

@@ -31,15 +31,17 @@ export interface SealedFile {
 const CREDENTIAL = 'headrace-secrets-key'
 
 /**
- * The sealed file of a home and where its key is: HEADRACE_SECRETS_KEY_FILE, else the credential that systemd
+ * The sealed file of a home and where its key is: the file that is named, else the credential that systemd
  * gives this process (systemd.exec, CREDENTIALS_DIRECTORY), else beside the file, where it is made the first
  * time.
  */
-export function sealedFileOf(home: string, env: NodeJS.ProcessEnv = process.env): SealedFile {
+export function sealedFileOf(
+  home: string,
+  { keyFile, credentialsFolder }: { keyFile?: string; credentialsFolder?: string } = {},
+): SealedFile {
   const file = join(home, 'secrets.age')
-  const { HEADRACE_SECRETS_KEY_FILE: named, CREDENTIALS_DIRECTORY: credentials } = env
-  if (named !== undefined && named !== '') return { file, keyFile: named, makeKey: false }
-  const credential = credentials === undefined ? undefined : join(credentials, CREDENTIAL)
+  if (keyFile !== undefined) return { file, keyFile, makeKey: false }
+  const credential = credentialsFolder === undefined ? undefined : join(credentialsFolder, CREDENTIAL)
   if (credential !== undefined && existsSync(credential)) return { file, keyFile: credential, makeKey: false }
   return { file, keyFile: join(home, 'secrets.key'), makeKey: true }
 }

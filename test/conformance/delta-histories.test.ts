@@ -12,9 +12,9 @@ import { startS3, type StorageServer } from '../support/storage.ts'
 import { limitMs } from '../support/time-limits.ts'
 
 /** Histories on each place. Spark takes seconds for each step, so that CI takes one of eight. */
-const HISTORIES = Number(process.env.HEADRACE_DELTA_HISTORIES ?? 1)
-const STEPS = process.env.HEADRACE_LONG_SUITE === undefined ? 8 : 14
-const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+const HISTORIES = Number(process.env.HEADRACE_TEST_DELTA_HISTORIES ?? 1)
+const STEPS = process.env.HEADRACE_TEST_LONG_SUITE === undefined ? 8 : 14
+const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 
 let foreign: ForeignWriter[]
 let spark: TestSpark

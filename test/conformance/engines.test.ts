@@ -31,7 +31,7 @@ beforeAll(async () => {
 
 afterAll(() => spark.kill())
 
-const SEED = Number(process.env.HEADRACE_SEED ?? Math.floor(Math.random() * 1e6))
+const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Math.floor(Math.random() * 1e6))
 
 const on = (where: Place, engine: string): Place => ({
   ...where,

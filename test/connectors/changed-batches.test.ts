@@ -66,7 +66,7 @@ const saidOf = (m: Messages): unknown[] =>
     ]
   })
 
-const RUNS = { numRuns: Number(process.env.HEADRACE_PROPERTY_RUNS ?? 1_000) }
+const RUNS = { numRuns: Number(process.env.HEADRACE_TEST_PROPERTY_RUNS ?? 1_000) }
 
 test('a batch damaged on the way is refused, or nothing of it is other than it was', () => {
   fc.assert(

@@ -124,7 +124,7 @@ test('whatever is wrong in a batch with a right checksum, reading ends and goes 
           expect(messages.valueStart[i] + messages.valueLength[i]).toBeLessThanOrEqual(messages.slab.end)
       },
     ),
-    { numRuns: Number(process.env.HEADRACE_PROPERTY_RUNS ?? 1_000) },
+    { numRuns: Number(process.env.HEADRACE_TEST_PROPERTY_RUNS ?? 1_000) },
   )
 })
 

@@ -9,7 +9,7 @@ import { limitMs } from '../support/time-limits.ts'
 
 const MINUTE = 60_000
 const DAY = 86_400_000
-const ALL = process.env.HEADRACE_ZONES === 'all'
+const ALL = process.env.HEADRACE_TEST_ZONES === 'all'
 const ZONES = ALL
   ? Intl.supportedValuesOf('timeZone')
   : [

@@ -18,8 +18,8 @@ import { laidOut } from '../support/laid-out-texts.ts'
 import { SCALAR_TYPES, expectedOf, typeCases } from '../support/type-texts.ts'
 import type { TypeSettings } from '../support/type-settings.ts'
 
-const COUNT = Number(process.env.HEADRACE_TYPE_TEXTS ?? 2_000)
-const SEED = Number(process.env.HEADRACE_SEED ?? Math.floor(Math.random() * 1e6))
+const COUNT = Number(process.env.HEADRACE_TEST_TYPE_TEXTS ?? 2_000)
+const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Math.floor(Math.random() * 1e6))
 const folder = mkdtempSync(join(tmpdir(), 'headrace-staged-'))
 const options = { memoryBytes: 512 << 20, threads: 1, spillFolder: join(folder, 'spill') }
 let engine: StageEngine

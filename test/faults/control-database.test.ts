@@ -20,14 +20,14 @@ import { inHome, startServing } from '../support/serving.ts'
 import { cliJson, killGroup, sleep } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-const CUTS = Number(process.env.HEADRACE_CONTROL_CUTS ?? 3)
+const CUTS = Number(process.env.HEADRACE_TEST_CONTROL_CUTS ?? 3)
 const chance = createChance()
 const PRINCIPAL = { name: 'test', role: 'operator', tenantId: undefined } as const
 
 test(
   `${CUTS} power cuts under purchases: every one that was acknowledged is there, and the books add up`,
   async () => {
-    process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
+    process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
     const disk = loopDisk(1_024)
     // The server's user must get through to its data.
     for (const folder of [disk.path, dirname(disk.path)]) chmodSync(folder, 0o755)

@@ -25,16 +25,16 @@ import {
 } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-const CUTS = Number(process.env.HEADRACE_CUTS ?? 3)
+const CUTS = Number(process.env.HEADRACE_TEST_CUTS ?? 3)
 /** How long the disk is full, and how many messages a second arrive meanwhile. */
-const STALL_S = Number(process.env.HEADRACE_STALL_S ?? 2)
+const STALL_S = Number(process.env.HEADRACE_TEST_STALL_S ?? 2)
 const STALL_RATE = STALL_S > 60 ? 20_000 : 1_000
 const chance = createChance()
 
 let kafka: Broker
 beforeAll(async () => {
   kafka = await broker()
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
+  process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
 })
 
 /** A dataset whose RAW table lies on another disk. */

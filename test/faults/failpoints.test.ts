@@ -27,7 +27,7 @@ let kafka: Broker
 
 beforeAll(async () => {
   kafka = await broker()
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
+  process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
 })
 
 const CHILD = ['file.written', 'file.synced', 'folder.synced', 'batch.prepared'] as const
@@ -105,7 +105,7 @@ test.each(SUPERVISOR)('the supervisor killed at %s loses and doubles nothing', a
 
 /** CI takes half of them, others each run; the long suite all. */
 const SAMPLE =
-  process.env.HEADRACE_LONG_SUITE === 'kills' ? BATCH : BATCH.toSorted(() => chance() - 0.5).slice(0, 4)
+  process.env.HEADRACE_TEST_LONG_SUITE === 'kills' ? BATCH : BATCH.toSorted(() => chance() - 0.5).slice(0, 4)
 
 test.each(SAMPLE)('the batch killed at %s ends with the content of an undisturbed run', async (name) => {
   const where = place(kafka.address)

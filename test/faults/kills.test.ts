@@ -28,10 +28,10 @@ import { limitMs } from '../support/time-limits.ts'
 
 const chance = createChance()
 
-beforeAll(() => void process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`))
+beforeAll(() => void process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`))
 
-const KILLS = Number(process.env.HEADRACE_KILLS ?? 10)
-const MESSAGES = Number(process.env.HEADRACE_MESSAGES ?? 150_000)
+const KILLS = Number(process.env.HEADRACE_TEST_KILLS ?? 10)
+const MESSAGES = Number(process.env.HEADRACE_TEST_MESSAGES ?? 150_000)
 
 /**
  * Goes back to a random offset of one partition: what lies between is read again, and RAW knows it already.

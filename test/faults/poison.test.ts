@@ -26,7 +26,7 @@ import {
 import { broker, startCli, treeMemory, writeFileIn, type Place } from '../support/system.ts'
 import type { Format } from '../support/poison-classes.ts'
 
-const ALL = process.env.HEADRACE_POISON === 'all'
+const ALL = process.env.HEADRACE_TEST_POISON === 'all'
 const chance = createChance()
 
 let kafka: Broker
@@ -34,7 +34,7 @@ let admin: Admin
 let producer: Producer
 
 beforeAll(async () => {
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
+  process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
   kafka = await broker()
   admin = new Admin({ clientId: 'test', bootstrapBrokers: [kafka.address] })
   producer = new Producer({ clientId: 'test', bootstrapBrokers: [kafka.address] })

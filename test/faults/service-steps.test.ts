@@ -17,7 +17,7 @@ import { cliJson, until } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 
 const JOBS = 10
-const KILLS = Number(process.env.HEADRACE_STEP_KILLS ?? 3)
+const KILLS = Number(process.env.HEADRACE_TEST_STEP_KILLS ?? 3)
 /** Services that are killed side by side, each in a home of its own: a kill waits more than it computes. */
 const SERVICES = Math.min(3, KILLS)
 /**
@@ -31,7 +31,7 @@ const steps = SERVICE_FAILPOINTS.toSorted(() => chance() - 0.5)
 test(
   `killed ${KILLS} times at the steps between hold and release: holds equal what runs, each execution ends once, its output is there once`,
   async () => {
-    process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
+    process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
     const kills = Array.from({ length: KILLS }, (_, kill) => steps[kill % steps.length])
     await Promise.all(
       Array.from({ length: SERVICES }, (_, own) =>

@@ -14,7 +14,7 @@ import { createChance } from '../support/chance.ts'
 import { cliJson, killGroup, sleep, until } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-const KILLS = Number(process.env.HEADRACE_SERVICE_KILLS ?? 2)
+const KILLS = Number(process.env.HEADRACE_TEST_SERVICE_KILLS ?? 2)
 const chance = createChance()
 const home = openFolder('headrace-home-')
 const where = inHome(home)

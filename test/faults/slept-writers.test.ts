@@ -17,7 +17,8 @@ import { startHdfs, startS3, type StorageServer } from '../support/storage.ts'
 import { sleep, until } from '../support/system.ts'
 
 /** Sleeps on each store; the long suite has more. On HDFS each takes ten seconds. */
-const sleepsOn = (kind: string): number => Number(process.env.HEADRACE_SLEEPS ?? (kind === 'hdfs' ? 2 : 5))
+const sleepsOn = (kind: string): number =>
+  Number(process.env.HEADRACE_TEST_SLEEPS ?? (kind === 'hdfs' ? 2 : 5))
 const KINDS = ['local', 's3', 'hdfs']
 const SCHEMA = { columns: [tableColumn('a', 'string')], partitionColumns: [] }
 /** A sleep of a moment is then longer than the log keeps its entries. */

@@ -25,7 +25,7 @@ import {
 } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-const KILLS = Number(process.env.HEADRACE_UPKEEP_KILLS ?? 2)
+const KILLS = Number(process.env.HEADRACE_TEST_UPKEEP_KILLS ?? 2)
 const chance = createChance()
 const FAILPOINTS = sampled(
   [
@@ -49,7 +49,7 @@ let kafka: Broker
 
 beforeAll(async () => {
   kafka = await broker()
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
+  process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
 })
 
 interface Kept extends Place {

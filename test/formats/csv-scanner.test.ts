@@ -15,7 +15,7 @@ const SHAPE: CsvShape = {
   quote: '"',
   header: true,
 }
-const RUNS = Number(process.env.HEADRACE_PROPERTY_RUNS ?? 500)
+const RUNS = Number(process.env.HEADRACE_TEST_PROPERTY_RUNS ?? 500)
 const read = (text: string | Buffer, shape: Partial<CsvShape> = {}, window?: number): CsvReading =>
   readCsv(createCsvScanner({ ...SHAPE, ...shape }), text, window)
 /** Rows that are right, and the rest as `line N reason`. */

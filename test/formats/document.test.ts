@@ -6,7 +6,7 @@ import { HEAD_BYTES } from '../../src/formats/signature.ts'
 import { firstInvalid } from '../../src/formats/utf8.ts'
 import { MARK, whole, streamed } from '../support/read-documents.ts'
 
-const RUNS = Number(process.env.HEADRACE_PROPERTY_RUNS ?? 300)
+const RUNS = Number(process.env.HEADRACE_TEST_PROPERTY_RUNS ?? 300)
 
 const utf16be = (text: string): Buffer => Buffer.from(text, 'utf16le').swap16()
 

@@ -14,7 +14,7 @@ import { scalar, value, space, textOf, written, record, mutated } from '../suppo
 
 const LIMITS = { depth: 128, keyBytes: 4096, findings: 1_000, lineBytes: 1 << 24 }
 /** Each run makes scanners and documents anew: more than this would take the long suite hours. */
-const RUNS = Math.min(20_000, Number(process.env.HEADRACE_PROPERTY_RUNS ?? 500))
+const RUNS = Math.min(20_000, Number(process.env.HEADRACE_TEST_PROPERTY_RUNS ?? 500))
 const TIMEOUT = 20_000 + RUNS * 60
 
 interface Read {

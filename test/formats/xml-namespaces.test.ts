@@ -20,7 +20,7 @@ import {
 } from '../support/xml-namespaces.ts'
 import { issuesWithText, scan, scanInWindows, scannerFor } from '../support/xml.ts'
 
-const RUNS = Math.min(Number(process.env.HEADRACE_PROPERTY_RUNS ?? 1_000), 30_000)
+const RUNS = Math.min(Number(process.env.HEADRACE_TEST_PROPERTY_RUNS ?? 1_000), 30_000)
 /** The machine may have much else to do. */
 const LIMIT_MS = 60_000 + RUNS * 20
 const PYTHON = '.headrace/test-venv/bin/python'

@@ -9,7 +9,7 @@ import { saxesFault, saxesRows, scan, scanInWindows, scannerFor } from '../suppo
 
 const NAMES = ['a', 'bb', 'long-name', 'x.y', 'é', 'p:q', 'other']
 const FIELDS = ['a', 'bb', 'long-name', 'x.y', 'é']
-const RUNS = Number(process.env.HEADRACE_PROPERTY_RUNS ?? 3000)
+const RUNS = Number(process.env.HEADRACE_TEST_PROPERTY_RUNS ?? 3000)
 
 const text = fc
   .array(

@@ -75,7 +75,7 @@ test('keep: latest publishes the newest record of each key, whatever the order o
   const where = dataset(
     '  keep: latest\n  latest_by: revision\n  partition_by: [{ column: day, transform: month }]\n',
   )
-  const next = random(Number(process.env.HEADRACE_SEED ?? 7))
+  const next = random(Number(process.env.HEADRACE_TEST_SEED ?? 7))
   const model = new Map<number, Item>()
   for (let round = 0; round < 4; round += 1) {
     const items = Array.from({ length: 60 }, (_, i): Item => ({

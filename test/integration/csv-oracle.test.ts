@@ -14,8 +14,8 @@ import { createConverter, encodingNamed } from '../../src/formats/charset.ts'
 import { readCsv } from '../support/csv.ts'
 import { PYTHON } from '../support/system.ts'
 
-const FILES = Number(process.env.HEADRACE_PROPERTY_RUNS ?? 300)
-const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+const FILES = Number(process.env.HEADRACE_TEST_PROPERTY_RUNS ?? 300)
+const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 
 interface Given {
   delimiter: string
@@ -122,7 +122,7 @@ function row(delimiter: string, quote: string, width: number): fc.Arbitrary<stri
   )
 }
 
-test(`${FILES} files give the rows that Python reads, strict and not (HEADRACE_SEED=${SEED})`, () => {
+test(`${FILES} files give the rows that Python reads, strict and not (HEADRACE_TEST_SEED=${SEED})`, () => {
   const given = files()
   const oracle = python<[string[][] | string, string[][] | string][]>(READ, given)
   for (const [i, { text, delimiter, quote }] of given.entries()) {

@@ -4,8 +4,8 @@ import { startForeignWriter, type ForeignWriter } from '../support/delta-foreign
 import { PARTS, runHistory } from '../support/delta-history.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-const HISTORIES = Number(process.env.HEADRACE_DELTA_HISTORIES ?? 5)
-const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+const HISTORIES = Number(process.env.HEADRACE_TEST_DELTA_HISTORIES ?? 5)
+const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 
 let foreign: ForeignWriter
 beforeAll(() => {

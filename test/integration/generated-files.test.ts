@@ -17,10 +17,10 @@ import { PYTHON } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 import { runWork, workOf } from '../support/transfers.ts'
 
-const FILES = Number(process.env.HEADRACE_GENERATED_FILES ?? 45)
-const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
-/** To look at one file: HEADRACE_GENERATED_FILE=17. */
-const ONLY = process.env.HEADRACE_GENERATED_FILE
+const FILES = Number(process.env.HEADRACE_TEST_GENERATED_FILES ?? 45)
+const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
+/** To look at one file: HEADRACE_TEST_GENERATED_FILE=17. */
+const ONLY = process.env.HEADRACE_TEST_GENERATED_FILE
 
 type Cell = string | null | Cell[] | { [name: string]: Cell }
 /** What a reject may name: any of what is wrong with its record. */
@@ -239,7 +239,7 @@ async function differencesOf(file: GeneratedFile, index: number, expected: Both)
 }
 
 test(
-  `${FILES} files give the rows and rejects that Python finds (HEADRACE_SEED=${SEED})`,
+  `${FILES} files give the rows and rejects that Python finds (HEADRACE_TEST_SEED=${SEED})`,
   async () => {
     const indexes = ONLY === undefined ? Array.from({ length: FILES }, (_, i) => i) : [Number(ONLY)]
     const files = indexes.map((index) => generateFile(SEED, index))

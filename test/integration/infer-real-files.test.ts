@@ -115,7 +115,7 @@ const FILES: RealFile[] = [
   { name: 'debian:/usr/share/X11/xkb/rules/evdev.xml', has: 'a DOCTYPE, arrays of objects, arrays in them' },
   { name: 'debian:/usr/share/distro-info/debian.csv', has: 'lines without their last fields' },
 ]
-const ALL = process.env.HEADRACE_REAL_FILES === 'all'
+const ALL = process.env.HEADRACE_TEST_REAL_FILES === 'all'
 const AT_ONCE = 2
 
 interface Job {
@@ -205,8 +205,8 @@ async function load(one: RealFile): Promise<Job | undefined> {
 function chosen(): RealFile[] {
   if (ALL) return FILES
   const chance = createChance()
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
-  const only = process.env.HEADRACE_REAL_FILES ?? ''
+  process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
+  const only = process.env.HEADRACE_TEST_REAL_FILES ?? ''
   if (only !== '') return FILES.filter((one) => one.name.includes(only))
   return FILES.map((one) => ({ one, order: chance() }))
     .toSorted((a, b) => a.order - b.order)

@@ -20,8 +20,8 @@ import { openSmallApp } from '../support/small-app.ts'
 import { broker, ownBroker } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-const HISTORIES = Number(process.env.HEADRACE_KAFKA_HISTORIES ?? 10)
-const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+const HISTORIES = Number(process.env.HEADRACE_TEST_KAFKA_HISTORIES ?? 10)
+const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 /** Topics that are also streamed into RAW; the long suite streams all. */
 const LANDED = 3
 /** Rounds of fetching that a partition with records may be left out of. */
@@ -156,7 +156,7 @@ processed: { key: [id] }
 `
 
 test(
-  `${HISTORIES} topics with overlapping, aborted and dead transactions: what Java's consumer reads (HEADRACE_SEED=${SEED})`,
+  `${HISTORIES} topics with overlapping, aborted and dead transactions: what Java's consumer reads (HEADRACE_TEST_SEED=${SEED})`,
   async () => {
     const { address } = await compactingBroker()
     const args = [address, `histories-${process.pid}`, String(SEED), String(HISTORIES)]

@@ -25,7 +25,7 @@ import {
 import { limitMs } from '../support/time-limits.ts'
 
 /** Faults of the link, and how long each lasts; the long suite takes five of 60 s. */
-const SPELL_S = Number(process.env.HEADRACE_SPELL_S ?? 4)
+const SPELL_S = Number(process.env.HEADRACE_TEST_SPELL_S ?? 4)
 const SPELLS = SPELL_S > 10 ? ['silence', 'cut', 'silence', 'cut', 'silence'] : ['silence', 'cut']
 
 /** Reading goes on within so long; a busy machine may take longer (time-limits.ts). */

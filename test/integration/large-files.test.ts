@@ -7,7 +7,7 @@ import { catchUp, cliJson, deltalake, treeMemory, startCli, writeFileIn } from '
 import { bookFolder, book, distinctTitles } from '../support/book-files.ts'
 
 /** Records of the large file; the long suite takes 10,000,000, which are 2 GB (fault case H2). */
-const LARGE = Number(process.env.HEADRACE_LARGE_RECORDS ?? 150_000)
+const LARGE = Number(process.env.HEADRACE_TEST_LARGE_RECORDS ?? 150_000)
 
 async function largeFile(path: string, records: number, end: string): Promise<void> {
   const out = createWriteStream(path)

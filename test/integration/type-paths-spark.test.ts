@@ -22,9 +22,9 @@ import {
 } from '../support/typed-sources.ts'
 import { SCALAR_TYPES } from '../support/type-texts.ts'
 
-const LONG = process.env.HEADRACE_LONG_SUITE !== undefined
-const COUNT = LONG ? Number(process.env.HEADRACE_TYPE_TEXTS ?? 10_000) : 40
-const SEED = Number(process.env.HEADRACE_SEED ?? Math.floor(Math.random() * 1e6))
+const LONG = process.env.HEADRACE_TEST_LONG_SUITE !== undefined
+const COUNT = LONG ? Number(process.env.HEADRACE_TEST_TYPE_TEXTS ?? 10_000) : 40
+const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Math.floor(Math.random() * 1e6))
 /** A message holds a megabyte at most. */
 const RECORDS = 200
 

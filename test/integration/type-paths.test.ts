@@ -1,7 +1,7 @@
 /**
  * The same text means the same on every path: generated texts of each type go as files of each format through
  * the stream, the batch and jobs of the service, and what lies in the tables and files is what the model in
- * Python says. HEADRACE_TYPE_TEXTS says how many a type. What a job reads in bulk, without judging,
+ * Python says. HEADRACE_TEST_TYPE_TEXTS says how many a type. What a job reads in bulk, without judging,
  * test/service/proven-read.test.ts holds against the same model.
  */
 import { expect, test } from 'vitest'
@@ -23,8 +23,8 @@ import {
 } from '../support/typed-sources.ts'
 import type { TypeCase } from '../support/type-texts.ts'
 
-const COUNT = Number(process.env.HEADRACE_TYPE_TEXTS ?? 1_000)
-const SEED = Number(process.env.HEADRACE_SEED ?? Math.floor(Math.random() * 1e6))
+const COUNT = Number(process.env.HEADRACE_TEST_TYPE_TEXTS ?? 1_000)
+const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Math.floor(Math.random() * 1e6))
 const timeout = limitMs(180_000)
 
 const streams = FORMATS.flatMap((format) => Object.keys(FAMILIES).map((family) => [format, family] as const))

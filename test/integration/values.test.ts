@@ -227,7 +227,7 @@ test.each([
   ).toMatch(/4:\d+ /)
 })
 
-const LINES = Number(process.env.HEADRACE_STRAY_QUOTE_LINES ?? 400_000)
+const LINES = Number(process.env.HEADRACE_TEST_STRAY_QUOTE_LINES ?? 400_000)
 
 test.each([
   ['a small file', 100],

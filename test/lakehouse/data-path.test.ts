@@ -8,7 +8,7 @@ import { dataPath, isLaidOut, partitionFolder, partitionText } from '../../src/c
 import { encodePath } from '../../src/core/table-schema.ts'
 import { decodePath } from '../../src/lakehouse/actions.ts'
 
-const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
+const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 const ODD = [
   '',
   '/',

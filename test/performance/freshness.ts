@@ -10,7 +10,7 @@ import { startBroker } from '../../src/host/kafka-broker.ts'
 import { openSession } from '../../src/engines/duckdb/session.ts'
 import { load, runCommand, type BenchReport, type Run } from './measure.ts'
 
-const SECONDS = Number(process.env.HEADRACE_SECONDS ?? 60)
+const SECONDS = Number(process.env.HEADRACE_TEST_SECONDS ?? 60)
 /** Messages of the run that finds the top rate. */
 const BACKLOG_S = 50
 const NODE = ['--disable-warning=ExperimentalWarning', resolve('src/main/cli.ts')]

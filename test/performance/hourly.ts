@@ -1,5 +1,5 @@
 /**
- * The hourly batch over a delta of one million rows and 5 (or HEADRACE_PUBLISHED) million published keys,
+ * The hourly batch over a delta of one million rows and 5 (or HEADRACE_TEST_PUBLISHED) million published keys,
  * against a bare scan and partitioned write without dedup, and against the best hand-written DuckDB query of
  * equal result.
  */
@@ -14,7 +14,7 @@ import { alternate, load, median, ratio, runCommand, type BenchReport, type Run 
 import { startSparkRival, type SparkRival } from './rivals/spark.ts'
 import type { BenchOptions } from './measure.ts'
 
-const PUBLISHED = Number(process.env.HEADRACE_PUBLISHED ?? 5_000_000)
+const PUBLISHED = Number(process.env.HEADRACE_TEST_PUBLISHED ?? 5_000_000)
 const DELTA = 1_000_000
 const NODE = [process.execPath, '--disable-warning=ExperimentalWarning']
 const CLI = resolve('src/main/cli.ts')

@@ -14,7 +14,7 @@ import { alternate, load, median, ratio, runCommand, type BenchReport, type Run 
 import { startSparkRival } from './rivals/spark.ts'
 import type { BenchOptions } from './measure.ts'
 
-const MESSAGES = Number(process.env.HEADRACE_MESSAGES ?? 400_000)
+const MESSAGES = Number(process.env.HEADRACE_TEST_MESSAGES ?? 400_000)
 const NODE = [process.execPath, '--disable-warning=ExperimentalWarning', resolve('src/main/cli.ts')]
 /** Batches whose times the projection is fitted to, and one that it has to foretell. */
 const FITTED = [25_000, 200_000]

@@ -10,7 +10,7 @@ import { alternate, load, median, ratio, runCommand, type BenchReport, type Run 
 import { startSparkRival, type SparkRival } from './rivals/spark.ts'
 import type { BenchOptions } from './measure.ts'
 
-const MESSAGES = Number(process.env.HEADRACE_MESSAGES ?? 1_000_000)
+const MESSAGES = Number(process.env.HEADRACE_TEST_MESSAGES ?? 1_000_000)
 const NODE = [process.execPath, '--disable-warning=ExperimentalWarning']
 /** What we start our own children with: the rival may have it too. */
 const GC = ['--max-semi-space-size=1', '--heap-growing-percent=400']

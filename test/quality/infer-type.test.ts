@@ -159,7 +159,7 @@ test('what is drafted takes each value of the sample as it is', () => {
       for (const value of values)
         expect(roundTrip(check, value), `${value} by ${settingsOf(draft)}`).toBe(true)
     }),
-    { numRuns: Number(process.env.HEADRACE_PROPERTY_RUNS ?? 3_000), seed: 14 },
+    { numRuns: Number(process.env.HEADRACE_TEST_PROPERTY_RUNS ?? 3_000), seed: 14 },
   )
 })
 

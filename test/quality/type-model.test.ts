@@ -1,7 +1,7 @@
 /**
  * Every type against a model written apart from the code, in Python: the same verdict and the same value for
  * generated texts, at the top level (in bulk and one by one), as an item of an array and as a sub-field.
- * HEADRACE_TYPE_TEXTS says how many a type.
+ * HEADRACE_TEST_TYPE_TEXTS says how many a type.
  */
 import { expect, test } from 'vitest'
 import { ensureRows } from '../../src/core/rows.ts'
@@ -14,8 +14,8 @@ import { laidOut } from '../support/laid-out-texts.ts'
 import { SCALAR_TYPES, expectedOf, typeCases, type TypeCase, type Verdict } from '../support/type-texts.ts'
 import type { TypeSettings } from '../support/type-settings.ts'
 
-const COUNT = Number(process.env.HEADRACE_TYPE_TEXTS ?? 20_000)
-const SEED = Number(process.env.HEADRACE_SEED ?? Math.floor(Math.random() * 1e6))
+const COUNT = Number(process.env.HEADRACE_TEST_TYPE_TEXTS ?? 20_000)
+const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Math.floor(Math.random() * 1e6))
 
 /**
  * When Ireland's summers ended before 1940 depends on the edition of the time zone database: Node's and

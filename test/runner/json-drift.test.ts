@@ -14,7 +14,7 @@ import { read } from '../../src/quality/text-bytes.ts'
 import { compileChecks, type Reject } from '../../src/quality/record-check.ts'
 import { createDecoder } from '../../src/runner/decoder.ts'
 
-const RUNS = Number(process.env.HEADRACE_PROPERTY_RUNS ?? 100)
+const RUNS = Number(process.env.HEADRACE_TEST_PROPERTY_RUNS ?? 100)
 
 const declare = (drift: string, columns: object[], ignore: string[] = [], format = 'ndjson'): Dataset => {
   const { dataset, mistakes } = checkDataset(

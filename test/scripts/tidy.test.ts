@@ -52,6 +52,9 @@ test.each([
   ['the clock outside main', 'src/runner/a.ts', 'const now = Date.now()\n', 'call'],
   ['SQL outside state', 'src/control/a.ts', "import { sql } from 'kysely'\n", 'call'],
   ['a statement outside state', 'src/main/a.ts', "await gate.service.selectFrom('tenants')\n", 'call'],
+  ['a variable past the settings', 'src/net/a.ts', 'const a = process.env.HEADRACE_A\n', 'call'],
+  ['the environment, taken apart', 'src/host/a.ts', 'const { env } = process\n', 'call'],
+  ['the environment, imported', 'src/host/a.ts', "import { env } from 'node:process'\n", 'call'],
   ['printing past the output', 'src/cli/a.ts', "console.log('x')\n", 'call'],
   ['a pause of its own', 'src/runner/a.ts', 'await new Promise((done) => setTimeout(done, 50))\n', 'call'],
   [
@@ -86,6 +89,11 @@ test.each([
   ['a long function', 'src/core/a.ts', `function a() {\n${lines(80)}\n}\n`, 'function-length'],
 ])('finds %s', (_, path, text, rule) => {
   expect(rulesOf(path, text)).toContain(rule)
+})
+
+test('lets the module of settings alone read the environment', () => {
+  expect(rulesOf('src/host/settings.ts', 'const a = process.env\n')).toEqual([])
+  expect(rulesOf('test/a.ts', 'const a = process.env\n')).toEqual([])
 })
 
 test('leaves a text alone that runs over the edge, and what stands before it', () => {

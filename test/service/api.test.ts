@@ -10,7 +10,7 @@ import { createChance } from '../support/chance.ts'
 import { JOB, purchase, testService, type TestService } from '../support/service.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-const REQUESTS = Number(process.env.HEADRACE_REQUESTS ?? 4_000)
+const REQUESTS = Number(process.env.HEADRACE_TEST_REQUESTS ?? 4_000)
 const chance = createChance()
 let service: TestService
 let tenant: Awaited<ReturnType<TestService['tenant']>>
@@ -55,7 +55,7 @@ beforeAll(async () => {
     token: tenant.owner,
     body: { ...JOB, schedule_cron: null },
   })
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_SEED repeats it)\n`)
+  process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
 })
 afterAll(() => service.close())
 

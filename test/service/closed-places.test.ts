@@ -7,8 +7,9 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { settingsFrom } from '../../src/core/setting-values.ts'
 import { allowedAddress, egressPolicy } from '../../src/net/dial.ts'
-import { deniedReason, isInAllowedNet } from '../../src/net/egress.ts'
+import { deniedReason, isInAllowedNet, type EgressPolicy } from '../../src/net/egress.ts'
 import { closedPaths, tenantPath } from '../../src/executions/tenant-paths.ts'
 import { createDeliveries } from '../../src/control/loops/deliveries.ts'
 import type { Work } from '../../src/executions/work.ts'
@@ -51,6 +52,8 @@ test.each(INSIDE)('%s is reached by nobody', (address) => {
   expect(deniedReason(address)).toMatch(/^it is /)
 })
 
+const policyOf = (text: string): EgressPolicy => egressPolicy(settingsFrom({ HEADRACE_ALLOW_HOSTS: text }))
+
 test.each([
   '10.1.2.3',
   '172.16.0.1',
@@ -69,11 +72,11 @@ test.each([
   expect(await codeOf(allowedAddress({ allow: [], publicOnly: true }, address, 80))).toBe('address_denied')
   expect(
     isInAllowedNet(
-      egressPolicy('10.0.0.0/8, 172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,198.18.0.0/15,fc00::/7'),
+      policyOf('10.0.0.0/8, 172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,198.18.0.0/15,fc00::/7'),
       address,
     ),
   ).toBe(true)
-  expect(isInAllowedNet(egressPolicy('10.0.0.0/33,11.0.0.0/8,fe00::/16,/8,10.0.0.0'), address)).toBe(false)
+  expect(isInAllowedNet(policyOf('10.0.0.0/33,11.0.0.0/8,fe00::/16,/8,10.0.0.0'), address)).toBe(false)
 })
 
 test.each(['172.32.0.1', '100.128.0.1', '11.0.0.1', '8.8.8.8', '2606:4700::1111', '2001:4860:4860::8888'])(
@@ -146,7 +149,7 @@ test("the home of the service is closed though everything is allowed, but for th
   const roots = {
     tenantFolder: own,
     allowed: ['/', outer, home],
-    closed: closedPaths(home, { HEADRACE_SECRETS_KEY_FILE: join(outer, 'key') }),
+    closed: closedPaths(home, [join(outer, 'key')]),
   }
   const codes = (paths: string[], below = false): Promise<unknown[]> =>
     Promise.all(paths.map((path) => codeOf(tenantPath(path, roots, below))))

@@ -23,9 +23,9 @@ import {
   type World,
 } from '../support/walk-world.ts'
 
-const WALKS = Number(process.env.HEADRACE_JOB_WALKS ?? 20)
-const SEED = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)
-const isLong = process.env.HEADRACE_LONG_SUITE !== undefined
+const WALKS = Number(process.env.HEADRACE_TEST_JOB_WALKS ?? 20)
+const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
+const isLong = process.env.HEADRACE_TEST_LONG_SUITE !== undefined
 
 /** A seed says which kind of source its jobs read. */
 const walks = Array.from({ length: WALKS }, (_, i): [Kind, number] => [
@@ -104,7 +104,7 @@ test.concurrent.each(walks)(
       await settle(world)
       expect(await judge(world, reader)).toEqual([])
     } catch (error) {
-      const again = `HEADRACE_SEED=${seed} HEADRACE_JOB_WALKS=1`
+      const again = `HEADRACE_TEST_SEED=${seed} HEADRACE_TEST_JOB_WALKS=1`
       throw new Error(`${again}\n${world.told.join('\n')}\n${(error as Error).message}`, { cause: error })
     } finally {
       await world.source.close()

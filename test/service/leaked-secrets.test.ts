@@ -2,14 +2,18 @@
  * A search for secrets of a tenant in all that the service writes and shows, while jobs use them and fail.
  */
 import { spawnSync } from 'node:child_process'
-import { readFileSync, readdirSync } from 'node:fs'
-import { afterAll, expect, test } from 'vitest'
-import { dumpOf, purchase } from '../support/service.ts'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, expect, test } from 'vitest'
+import { openSettingsFile } from '../../src/host/settings.ts'
+import { dumpOf, openFolder, purchase } from '../support/service.ts'
 import { until } from '../support/system.ts'
 import { hostileWorld } from '../support/hostile-world.ts'
 
 const { service, tenant, listener, logged, close } = await hostileWorld()
 afterAll(close)
+// Other tests of this process must not find the settings file of this one.
+afterEach(() => openSettingsFile())
 
 const canary = (i: number): string => `CaNaRy-${String(i).padStart(2, '0')}-x7Qz`
 
@@ -47,12 +51,17 @@ async function runWithSecret(i: number, [type, source]: [string, object]): Promi
     body: { value },
   })
   expect(kept.status).toBe(204)
+  return runJob(name, type, { ...source, credentials_secret: name })
+}
+
+/** Declares a job and runs it; returns the execution. */
+async function runJob(name: string, type: string, source: object): Promise<string> {
   const job = await service.call<{ job_id: string }>('POST', `/tenants/${tenant.id}/jobs`, {
     token: tenant.editor,
     body: {
       job_name: name,
       source_type: type,
-      source_config: { ...source, credentials_secret: name },
+      source_config: source,
       destination_config: type === 'kafka' ? { type: 'zones' } : { type: 'local', path: 'out' },
       resource_requirements: { cpu_cores: 1, memory_gb: 1, estimated_runtime_minutes: 1 },
     },
@@ -147,6 +156,44 @@ test('40 secrets that are used and fail: in no answer, log, event, row, file, ar
   const files = spawnSync('grep', ['-rl', 'CaNaRy', service.context.home], { encoding: 'utf8' }).stdout.trim()
   expect(files).toBe('')
 })
+
+interface End {
+  status: string
+  reason: { code: string } | null
+}
+
+test('of a settings file, an execution gets hosts and paths that are allowed; its secrets reach no process, and no job reads it', async () => {
+  const folder = openFolder('headrace-settings-')
+  const path = join(folder, 'headrace.yaml')
+  writeFileSync(
+    path,
+    `allow: { hosts: [127.0.0.1], paths: [${folder}] }\nsmtp_url: smtp://me:CaNaRy@mail.example.com\nmail_from: a@example.com\n`,
+  )
+  writeFileSync(join(folder, 'rows.csv'), 'id\n1\n')
+  delete process.env.HEADRACE_ALLOW_HOSTS
+  await openSettingsFile(path)
+  const seenInProcesses = watchProcesses()
+  const reached = listener.connections
+  const csv = { format: 'csv' }
+  const ids = [
+    await runJob('reads-rows', 'files', { ...csv, path: join(folder, 'rows.csv') }),
+    await runJob('reads-settings', 'files', { ...csv, path }),
+    await runJob('reads-both', 'files', { ...csv, path: join(folder, '*.*') }),
+    await runWithSecret(50, sourcesAt(listener.port)[0]),
+  ]
+  const ends = []
+  for (const id of ids) {
+    await firstEndOf(id)
+    ends.push(await service.call<End>('GET', `/tenants/${tenant.id}/executions/${id}`))
+  }
+  expect(ends.slice(0, 3).map(({ body }) => body.reason?.code ?? body.status)).toEqual([
+    'succeeded',
+    'permission_denied',
+    'permission_denied',
+  ])
+  expect(listener.connections).toBeGreaterThan(reached)
+  expect(seenInProcesses()).toEqual([])
+}, 120_000)
 
 function textOf(path: string): string {
   try {

@@ -4,6 +4,7 @@
  */
 import { afterAll, expect, test } from 'vitest'
 import { SMTPServer } from 'smtp-server'
+import { settingsFrom } from '../../src/core/setting-values.ts'
 import { mailerOf } from '../../src/net/mail.ts'
 import { record } from '../../src/state/events.ts'
 import { webhookWorld } from '../support/webhook-world.ts'
@@ -36,7 +37,7 @@ test('mail goes through the SMTP server, one for what came since the last; what 
       body: { url: 'mailto:ops@example.com', events: ['slow.event'] },
     })
   expect((await add()).body.code).toBe('setting_missing')
-  service.context.mail = mailerOf({ HEADRACE_SMTP_URL: url, HEADRACE_MAIL_FROM: 'headrace@example.com' })
+  service.context.mail = mailerOf({ smtp_url: url, mail_from: 'headrace@example.com' })
   expect((await add()).status).toBe(201)
   await service.context.gate.transact((tx) =>
     record(
@@ -74,5 +75,7 @@ test.each([
   ['ftp://x', undefined],
   ['smtp://host', undefined],
 ])('%s without a sender is refused at the start', (url, from) => {
-  expect(() => mailerOf({ HEADRACE_SMTP_URL: url, HEADRACE_MAIL_FROM: from })).toThrow(/HEADRACE_SMTP_URL/)
+  expect(() => mailerOf(settingsFrom({ HEADRACE_SMTP_URL: url, HEADRACE_MAIL_FROM: from }))).toThrow(
+    /HEADRACE_SMTP_URL/,
+  )
 })

@@ -16,7 +16,7 @@ import { openFolder } from '../support/service.ts'
 import { rowsOf, runWork, workOf } from '../support/transfers.ts'
 
 const home = openFolder('headrace-one-way-')
-const FILES = process.env.HEADRACE_VALUES_LONG === undefined ? 60 : 300
+const FILES = process.env.HEADRACE_TEST_VALUES_LONG === undefined ? 60 : 300
 
 interface Declared {
   name: string
@@ -164,8 +164,10 @@ async function streamed(format: keyof typeof FORMATS, folder: string): Promise<s
   const { dataset, mistakes } = checkDataset(text)
   expect(mistakes).toEqual([])
   writeFileSync(join(home, `${format}.yaml`), text)
-  process.env.HEADRACE_HOME = join(home, 'stream')
-  const loaded = placeDataset(dataset as NonNullable<typeof dataset>, join(home, `${format}.yaml`))
+  const loaded = placeDataset(dataset as NonNullable<typeof dataset>, {
+    path: join(home, `${format}.yaml`),
+    home: join(home, 'stream'),
+  })
   await streamOf(loaded, {
     engine: {},
     untilCaughtUp: true,

@@ -21,7 +21,7 @@ import type { TypeSettings } from '../support/type-settings.ts'
 import { limitMs } from '../support/time-limits.ts'
 
 const home = openFolder('headrace-proven-')
-const LONG = process.env.HEADRACE_VALUES_LONG !== undefined
+const LONG = process.env.HEADRACE_TEST_VALUES_LONG !== undefined
 let session: DuckSession
 beforeAll(async () => {
   session = await openSession({ memoryBytes: 512 << 20, threads: 2, spillFolder: join(home, 'spill') })

@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { settingsFrom } from '../../src/core/setting-values.ts'
 import { dropOldEvents } from '../../src/state/events.ts'
 import { openFolder, run, testService, type TestService } from '../support/service.ts'
 import { retentionOf } from '../../src/control/retention.ts'
@@ -27,9 +28,9 @@ test('logs without a line for 30 days go, younger ones stay', async () => {
     writeFileSync(path, 'x')
     utimesSync(path, new Date(now), new Date(now - days * DAY_MS))
   }
-  expect(await dropOldLogs(home, retentionOf({}), now)).toBe(1)
+  expect(await dropOldLogs(home, retentionOf(settingsFrom({})), now)).toBe(1)
   expect(readdirSync(join(home, 'executions')).toSorted()).toEqual(['now.log', 'young.log'])
-  expect(await dropOldLogs(openFolder('headrace-empty-'), retentionOf({}), now)).toBe(0)
+  expect(await dropOldLogs(openFolder('headrace-empty-'), retentionOf(settingsFrom({})), now)).toBe(0)
 })
 
 test('the oldest events go a part at a time, the others keep their numbers', async () => {
@@ -47,14 +48,15 @@ test('the oldest events go a part at a time, the others keep their numbers', asy
           .executeTakeFirstOrThrow()
       ).n,
     )
-  const drop = (): Promise<number> => dropOldEvents(service.context.gate.service, retentionOf({}), new Date())
+  const drop = (): Promise<number> =>
+    dropOldEvents(service.context.gate.service, retentionOf(settingsFrom({})), new Date())
   const dropped = [await drop(), await drop(), await drop()]
   expect([dropped[0] > 9_000, dropped[0] + dropped[1], dropped[2]]).toEqual([true, 12_000, 0])
   expect([await count('old.event'), await count('young.event')]).toEqual([0, 10_050])
 })
 
 test.each(['0', '-1', '1.5', 'many', '100000'])('%s is no number of days', (text) => {
-  expect(() => retentionOf({ HEADRACE_KEEP_LOGS_DAYS: text })).toThrow(
+  expect(() => settingsFrom({ HEADRACE_KEEP_LOGS_DAYS: text })).toThrow(
     /HEADRACE_KEEP_LOGS_DAYS must be a whole number of days/,
   )
 })

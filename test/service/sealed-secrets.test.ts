@@ -14,11 +14,11 @@ const LOGIN = { username: 'u', password: 'p' }
 
 test('the key is made beside the secrets the first time, and opens them again; a lost key is not replaced by one that opens nothing', async () => {
   const home = openFolder('headrace-sealed-')
-  await openSealedSecrets(sealedFileOf(home, {})).set('t', 'login', LOGIN)
-  expect(await openSealedSecrets(sealedFileOf(home, {})).get('t', 'login')).toEqual(LOGIN)
+  await openSealedSecrets(sealedFileOf(home)).set('t', 'login', LOGIN)
+  expect(await openSealedSecrets(sealedFileOf(home)).get('t', 'login')).toEqual(LOGIN)
   expect(readFileSync(join(home, 'secrets.age'), 'latin1')).not.toContain('"p"')
   rmSync(join(home, 'secrets.key'))
-  await expect(openSealedSecrets(sealedFileOf(home, {})).set('t', 'other', LOGIN)).rejects.toMatchObject({
+  await expect(openSealedSecrets(sealedFileOf(home)).set('t', 'other', LOGIN)).rejects.toMatchObject({
     code: 'secrets_locked',
     params: { reason: 'there is no key file', keyFile: join(home, 'secrets.key') },
   })
@@ -28,20 +28,20 @@ test('the key is made beside the secrets the first time, and opens them again; a
 test('a key of systemd or in a file that is named opens them, is not made, and another one is refused', async () => {
   const [home, store] = [openFolder('headrace-sealed-'), openFolder('headrace-credentials-')]
   mkdirSync(store, { recursive: true })
-  const env = { CREDENTIALS_DIRECTORY: store }
-  expect(sealedFileOf(home, env)).toMatchObject({ keyFile: join(home, 'secrets.key'), makeKey: true })
+  const systemd = { credentialsFolder: store }
+  expect(sealedFileOf(home, systemd)).toMatchObject({ keyFile: join(home, 'secrets.key'), makeKey: true })
   writeFileSync(join(store, 'headrace-secrets-key'), `${await generateX25519Identity()}\n`)
-  await openSealedSecrets(sealedFileOf(home, env)).set('t', 'login', LOGIN)
+  await openSealedSecrets(sealedFileOf(home, systemd)).set('t', 'login', LOGIN)
   expect(existsSync(join(home, 'secrets.key'))).toBe(false)
-  const named = sealedFileOf(home, { ...env, HEADRACE_SECRETS_KEY_FILE: join(store, 'headrace-secrets-key') })
+  const named = sealedFileOf(home, { ...systemd, keyFile: join(store, 'headrace-secrets-key') })
   expect(await openSealedSecrets(named).get('t', 'login')).toEqual(LOGIN)
   writeFileSync(join(store, 'other'), await generateX25519Identity())
   await expect(
-    openSealedSecrets(sealedFileOf(home, { HEADRACE_SECRETS_KEY_FILE: join(store, 'other') })).names('t'),
+    openSealedSecrets(sealedFileOf(home, { keyFile: join(store, 'other') })).names('t'),
   ).rejects.toMatchObject({ code: 'secrets_locked' })
   writeFileSync(join(store, 'none'), 'hello')
   await expect(
-    openSealedSecrets(sealedFileOf(home, { HEADRACE_SECRETS_KEY_FILE: join(store, 'none') })).names('t'),
+    openSealedSecrets(sealedFileOf(home, { keyFile: join(store, 'none') })).names('t'),
   ).rejects.toThrow('the key file holds no age identity')
 })
 

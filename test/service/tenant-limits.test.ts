@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TENANT_LIMITS, tenantLimits } from '../../src/core/service/tenant-limits.ts'
+import { settingsFrom } from '../../src/core/setting-values.ts'
 import { startRunner } from '../../src/control/loops/runner.ts'
 import { schedulerRound, startScheduler } from '../../src/control/loops/scheduler.ts'
 import { purchase, run, testService, type TestService } from '../support/service.ts'
@@ -247,12 +248,12 @@ test('the folder of a tenant: an execution is not started beyond it, and says wh
 })
 
 test('limits of the installation come from its settings, and are documented', () => {
-  expect(tenantLimits({ HEADRACE_LIMIT_JOBS: '7' })).toMatchObject({
+  expect(tenantLimits(settingsFrom({ HEADRACE_LIMIT_JOBS: '7' }))).toMatchObject({
     jobs: 7,
     webhooks: TENANT_LIMITS.webhooks.usual,
   })
   for (const text of ['0', '-1', '1.5', 'x', '1e3'])
-    expect(() => tenantLimits({ HEADRACE_LIMIT_JOBS: text }), text).toThrow(/HEADRACE_LIMIT_JOBS must be/)
+    expect(() => settingsFrom({ HEADRACE_LIMIT_JOBS: text }), text).toThrow(/HEADRACE_LIMIT_JOBS must be/)
   const page = readFileSync('docs/service.md', 'utf8')
   for (const [name, { usual }] of Object.entries(TENANT_LIMITS))
     expect(page).toContain(`| \`${name}\` | ${usual.toLocaleString('en')} |`)

@@ -20,7 +20,6 @@ import { deltalake } from '../support/system.ts'
 import { rowsOf, runWork, workOf } from '../support/transfers.ts'
 
 const home = openFolder('headrace-zone-sources-')
-const homeBefore = process.env.HEADRACE_HOME
 let client: pg.Client
 let url: URL
 let s3: StorageServer
@@ -36,9 +35,6 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await client.end()
-  // runZones works in the tenant's home.
-  if (homeBefore === undefined) delete process.env.HEADRACE_HOME
-  else process.env.HEADRACE_HOME = homeBefore
 })
 
 const now = (): number => performance.now() / 1000
@@ -309,3 +305,24 @@ test('what stands in the wrong place is refused by name', () => {
     declaredDataset('s3', { declaration: `dataset: x\n${COLUMNS}processed: { key: [id] }\n` }),
   ).toThrow(/record/)
 })
+
+test('runs of two tenants in one process, each at home in its own folder and not where the process is', async () => {
+  const elsewhere = openFolder('headrace-elsewhere-')
+  const before = process.env.HEADRACE_HOME
+  process.env.HEADRACE_HOME = elsewhere
+  const declaration =
+    'dataset: same\nsource: { files: { path: in, pattern: "*.csv" } }\nrecord: { format: csv }\ncolumns:\n  - { name: id, type: long, required: true }\nprocessed: { key: [id] }\n'
+  const tenants = ['a', 'b'].map((id) => join(home, 'tenants', id))
+  for (const [i, folder] of tenants.entries()) {
+    mkdirSync(join(folder, 'in'), { recursive: true })
+    writeFileSync(join(folder, 'in', 'x.csv'), `id\n${'1\n'.repeat(i + 1)}`)
+  }
+  const runs = tenants.map((tenantFolder) => zones(execution('files', { declaration }, { tenantFolder })))
+  expect((await Promise.all(runs)).map(({ receipt }) => receipt.rows)).toEqual([1, 2])
+  expect(process.env.HEADRACE_HOME).toBe(elsewhere)
+  for (const folder of tenants)
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining(['locks', 'spill', 'tables']))
+  expect(readdirSync(elsewhere)).toEqual([])
+  if (before === undefined) delete process.env.HEADRACE_HOME
+  else process.env.HEADRACE_HOME = before
+}, 120_000)

@@ -13,7 +13,7 @@ import { emptyLane, type Lane, type SlotGrid } from '../../src/scheduling/slots.
 import { createChance } from '../support/chance.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-const HISTORIES = Number(process.env.HEADRACE_HISTORIES ?? 100)
+const HISTORIES = Number(process.env.HEADRACE_TEST_HISTORIES ?? 100)
 const JOBS = 200
 const SLOT_MS = 15 * 60_000
 const SLOTS = 50

@@ -12,8 +12,8 @@ import { emptyLane, occupy, type Lane, type SlotGrid } from '../../src/schedulin
 import { createChance, type Chance } from '../support/chance.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-const TENANTS = Number(process.env.HEADRACE_GROWTH_TENANTS ?? 5_000)
-const JOBS = Number(process.env.HEADRACE_GROWTH_JOBS ?? 20_000)
+const TENANTS = Number(process.env.HEADRACE_TEST_GROWTH_TENANTS ?? 5_000)
+const JOBS = Number(process.env.HEADRACE_TEST_GROWTH_JOBS ?? 20_000)
 const SLOT_MS = 15 * 60_000
 const SLOTS = 192
 const DAY_MS = 86_400_000

@@ -1,5 +1,5 @@
 /**
- * Chance that can be repeated: tests that kill at random print their seed, and HEADRACE_SEED gives it back.
+ * Chance that can be repeated: tests that kill at random print their seed, and HEADRACE_TEST_SEED gives it back.
  */
 
 export interface Chance {
@@ -9,7 +9,9 @@ export interface Chance {
 }
 
 /** Numerical Recipes' linear congruential generator: spread well enough to choose moments. */
-export function createChance(seed = Number(process.env.HEADRACE_SEED ?? Date.now() % 1_000_000)): Chance {
+export function createChance(
+  seed = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000),
+): Chance {
   let state = seed
   const next = (): number => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
@@ -20,7 +22,7 @@ export function createChance(seed = Number(process.env.HEADRACE_SEED ?? Date.now
 
 /** Some of many cases, others in each run; a long suite takes them all. */
 export function sampled<T>(all: T[], count: number, chance: Chance = createChance()): T[] {
-  if (process.env.HEADRACE_LONG_SUITE !== undefined) return all
+  if (process.env.HEADRACE_TEST_LONG_SUITE !== undefined) return all
   const ordered = all.map((value) => ({ value, at: chance() }))
   return ordered
     .toSorted((a, b) => a.at - b.at)

@@ -224,14 +224,14 @@ function nextStep({ chance }: World): string {
 }
 
 /**
- * One history. Its steps come from the seed; `HEADRACE_TELL` prints them as they go.
+ * One history. Its steps come from the seed; `HEADRACE_TEST_TELL` prints them as they go.
  */
 export async function runHistory(seed: number, place: HistoryPlace): Promise<void> {
   const world = await openWorld(createChance(seed), place)
   const told: string[] = []
   const tell = (text: string): void => {
     told.push(text)
-    if (process.env.HEADRACE_TELL !== undefined) process.stderr.write(`${seed} ${text}\n`)
+    if (process.env.HEADRACE_TEST_TELL !== undefined) process.stderr.write(`${seed} ${text}\n`)
   }
   for (let step = 0; step < place.steps; step += 1) {
     const name = nextStep(world)

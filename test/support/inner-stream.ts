@@ -43,6 +43,7 @@ export async function streamWithin({ declaration, folder, home, share }: InnerSt
   const loaded = {
     dataset,
     path: join(home, 'x.yaml'),
+    home,
     rawPath,
     processedPath: join(home, 'processed'),
     archivePath: undefined,

@@ -6,11 +6,10 @@ import { join } from 'node:path'
 import { lockJob } from '../../src/host/lock.ts'
 
 const [folder, ms] = process.argv.slice(2)
-process.env.HEADRACE_HOME = folder
 const inside = join(folder, 'inside')
 let [taken, together] = [0, 0]
 for (const end = Date.now() + Number(ms); Date.now() < end;) {
-  const unlock = await lockJob('stream one').catch(() => undefined)
+  const unlock = await lockJob(folder, 'stream one').catch(() => undefined)
   if (unlock === undefined) continue
   taken += 1
   const file = await open(inside, 'wx').catch(() => undefined)

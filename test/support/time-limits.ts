@@ -25,8 +25,8 @@ export function measureTimeFactor(): number {
 }
 
 /** vitest.config.ts measures, and hands it to the workers. */
-const timeFactor = (): number => Number(process.env.HEADRACE_TIME_FACTOR ?? 1)
+const timeFactor = (): number => Number(process.env.HEADRACE_TEST_TIME_FACTOR ?? 1)
 
 /** What a limit is on this machine; in a long suite, whose drills are many times larger, that of the suite. */
 export const limitMs = (usual: number): number =>
-  process.env.HEADRACE_LONG_SUITE === undefined ? Math.ceil(usual * timeFactor()) : 4_800_000
+  process.env.HEADRACE_TEST_LONG_SUITE === undefined ? Math.ceil(usual * timeFactor()) : 4_800_000

@@ -71,7 +71,7 @@ export interface LateWriter {
 }
 
 /** How long, and how late a tenth of the commits are: the long suite `late` sets the first. */
-const SECONDS = Number(process.env.HEADRACE_LATE_S ?? 7)
+const SECONDS = Number(process.env.HEADRACE_TEST_LATE_S ?? 7)
 const LATE_MS = SECONDS >= 60 ? 30_000 : 2_500
 export const LATE_TIMEOUT_MS = SECONDS * 1_000 + LATE_MS + 60_000
 

@@ -29,7 +29,7 @@ const choiceOf = ({ source, chance }: World): Settings['choice'] => ({
   narrow: chance() < 0.3,
 })
 /** Each costs a run at the end of the walk. */
-const MOST_JOBS = process.env.HEADRACE_LONG_SUITE === undefined ? 2 : 4
+const MOST_JOBS = process.env.HEADRACE_TEST_LONG_SUITE === undefined ? 2 : 4
 
 const DATASETS = ['one', 'two']
 const toOf = ({ chance }: World): Settings['to'] =>

@@ -79,7 +79,7 @@ export async function openWorld(place: WalkPlace, { chance, name, open }: Openin
 
 export function tell(world: World, text: string): void {
   world.told.push(text)
-  if (process.env.HEADRACE_TELL !== undefined)
+  if (process.env.HEADRACE_TEST_TELL !== undefined)
     process.stderr.write(`${Math.round(performance.now() / 100) / 10} ${world.chance.seed} ${text}\n`)
 }
 

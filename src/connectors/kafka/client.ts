@@ -5,7 +5,7 @@
  */
 import { type HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import type { KafkaSourceSpec } from '../../dataset/declaration.ts'
-import { nearest } from '../../dataset/suggest.ts'
+import { nearest } from '../../core/suggest.ts'
 import { kafkaError } from './errors.ts'
 import { KafkaConnection, ResponseError, listOffsetsV7, metadataV12, type Connection } from './protocol.ts'
 import { connectionOptions } from './config.ts'

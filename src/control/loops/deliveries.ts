@@ -8,6 +8,8 @@ import { failure, reasonOf } from '../../core/errors.ts'
 import { dueWebhooks, noteDelivery, passOverEvents, type DueWebhook } from '../../state/deliveries.ts'
 import { eventsAfter } from '../../state/events.ts'
 import type { Context } from '../context.ts'
+import { settings } from '../../host/settings.ts'
+import { egressPolicy } from '../../net/dial.ts'
 import { needMailer } from '../../net/mail.ts'
 import { postEvent } from '../../net/webhook-post.ts'
 
@@ -149,6 +151,7 @@ async function postEach(
       key,
       // An operator may have things told to this machine itself.
       anywhere: hook.tenant_id === null,
+      policy: egressPolicy(settings()),
       stopping,
     })
     taken.count += 1

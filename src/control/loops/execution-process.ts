@@ -3,11 +3,12 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { getCompileCacheDir } from 'node:module'
 import { dirname } from 'node:path'
+import { variableOf } from '../../core/setting-row.ts'
 import { limitsOf, type TenantLimits } from '../../core/service/tenant-limits.ts'
 import type { Claimed } from '../../state/runs/claim.ts'
 import { entryOf } from '../../host/package-root.ts'
+import { foreignVariable, variablesFor } from '../../host/settings.ts'
 import type { Context } from '../context.ts'
-import { EXECUTION_MARK } from '../../net/dial.ts'
 import { memoryBytesOf, orderOf, workOf, type Order } from './execution-work.ts'
 import { hear, type Running } from './running-execution.ts'
 import { rollingOf } from './stream-slots.ts'
@@ -57,25 +58,25 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   return run
 }
 
+/**
+ * Of our own environment, what finding programs and names needs and nothing else: a tenant's job must not
+ * read it.
+ */
+const HANDED_ON = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'NODE_EXTRA_CA_CERTS'] as const
+
 /** What it writes goes into the execution's log. */
 function forkChild(home: string, executionId: string): ChildProcess {
   const path = logPath(home, executionId)
   mkdirSync(dirname(path), { recursive: true })
   const file = openSync(path, 'a', 0o600)
-  // Nothing of our own environment but what finding programs and names needs: a tenant's job must not read
-  // it.
-  const inherited = Object.fromEntries(
-    ['PATH', 'HOME', 'TMPDIR', 'LANG', 'HEADRACE_ALLOW_HOSTS', 'NODE_EXTRA_CA_CERTS'].flatMap((name) =>
-      process.env[name] === undefined ? [] : [[name, process.env[name]]],
-    ),
-  )
   const child = fork(ENTRY, [], {
     execArgv: EXECUTION_FLAGS,
     stdio: ['ignore', file, file, 'ipc'],
     serialization: 'advanced',
     env: {
-      ...inherited,
-      [EXECUTION_MARK]: executionId,
+      ...Object.fromEntries(HANDED_ON.map((name) => [name, foreignVariable(name)])),
+      ...variablesFor('execution'),
+      [variableOf('execution')]: executionId,
       NODE_COMPILE_CACHE: getCompileCacheDir() ?? '',
       UV_THREADPOOL_SIZE: String(POOL_THREADS),
     },

@@ -1,7 +1,7 @@
 /** What an execution's process is told to do: its job's settings, its logins, its limits and its folders. */
 import { mkdirSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { DRAFT } from '../../core/service/namespaces.ts'
 import type { SlaRequirements } from '../../core/service/nouns.ts'
 import { lastSuccess } from '../../state/executions.ts'
@@ -9,7 +9,8 @@ import type { Claimed } from '../../state/runs/claim.ts'
 import { bookedFor, jobToRun } from '../../state/runs/order.ts'
 import { beginAttempt } from '../../executions/attempt-folder.ts'
 import type { Context } from '../context.ts'
-import { allowedPaths, closedPaths } from '../../executions/tenant-paths.ts'
+import { foreignVariable, settings, settingsFilePath } from '../../host/settings.ts'
+import { closedPaths } from '../../executions/tenant-paths.ts'
 import type { Work } from '../../executions/work.ts'
 
 /** What a claimed execution's job and tenant say when it starts, and what is booked for it. */
@@ -72,7 +73,11 @@ export async function workOf(context: Context, claimed: Claimed, order: Order): 
     workFolder: await beginAttempt(home, claimed),
     tenantFolder,
     scratchFolder: join(home, 'drafts', claimed.tenant_id, claimed.job_id),
-    allowedPaths: allowedPaths(),
-    closedPaths: closedPaths(home),
+    allowedPaths: settings().allow_paths.map((path) => resolve(path)),
+    closedPaths: closedPaths(home, [
+      settings().secrets_key_file,
+      foreignVariable('CREDENTIALS_DIRECTORY'),
+      settingsFilePath(),
+    ]),
   }
 }

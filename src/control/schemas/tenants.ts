@@ -1,12 +1,13 @@
 /** Tenants, their tokens, and the secrets they store. */
 import { Type, type TSchema } from 'typebox'
-import { TENANT_LIMITS, variableOf, type TenantLimit } from '../../core/service/tenant-limits.ts'
+import { TENANT_LIMITS } from '../../core/service/tenant-limits.ts'
+import { variableOf } from '../../core/setting-row.ts'
 import { Count, Free, Name, Time, Id, nullable } from './fields.ts'
 
 const LIMIT_FIELDS = Object.entries(TENANT_LIMITS).map(([name, { what, usual }]) => [
   name,
   Type.Optional(
-    Count(`Limit of ${what}. Default: ${variableOf(name as TenantLimit)}, or ${usual}.`, 999_999_999),
+    Count(`Limit of ${what}. Default: ${variableOf(`limit_${name}`)}, or ${usual}.`, 999_999_999),
   ),
 ])
 

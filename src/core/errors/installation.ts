@@ -1,7 +1,19 @@
-/** Errors of an installation of the service: its leases, database and backups. */
+/** Errors of an installation: its settings, and the service's leases, database, backups and readiness. */
 import { row, type ErrorRow } from '../error-row.ts'
 
 export const INSTALLATION_ERRORS = {
+  setting_invalid: row(
+    'configuration',
+    503,
+    '{setting} must be {expected}, but is {value} (set in {place}).',
+    'Correct the value there. To read about the setting: headrace settings {name}',
+  ),
+  settings_file_invalid: row(
+    'configuration',
+    503,
+    'Cannot read the settings file {path}: {reason}.',
+    'Fix the file, or choose another one with --config. docs/reference/settings.md has an example.',
+  ),
   lease_lost: row(
     'conflict',
     409,

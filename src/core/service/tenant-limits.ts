@@ -3,6 +3,7 @@
  * installation (HEADRACE_LIMIT_JOBS) and for a tenant (`policy.limits`), which goes before.
  */
 import { failure } from '../errors.ts'
+import { variableOf } from '../setting-row.ts'
 
 export const TENANT_LIMITS = {
   jobs: { usual: 1_000, what: 'jobs', how: 'headrace jobs delete JOB' },
@@ -34,20 +35,9 @@ export type TenantLimits = Record<TenantLimit, number>
 
 const NAMES = Object.keys(TENANT_LIMITS) as TenantLimit[]
 
-export const variableOf = (name: TenantLimit): string => `HEADRACE_LIMIT_${name.toUpperCase()}`
-
-/** Those of the installation. Throws `usage` for what is no number. */
-export function tenantLimits(env: NodeJS.ProcessEnv = process.env): TenantLimits {
-  const of = (name: TenantLimit): number => {
-    const text = env[variableOf(name)] ?? ''
-    if (text === '') return TENANT_LIMITS[name].usual
-    if (!/^[1-9]\d{0,8}$/.test(text))
-      throw failure('usage', {
-        reason: `${variableOf(name)} must be a whole number from 1 to 999999999, and is ${text.slice(0, 40)}`,
-      })
-    return Number(text)
-  }
-  return Object.fromEntries(NAMES.map((name) => [name, of(name)])) as TenantLimits
+/** Those of the installation, as its settings say. */
+export function tenantLimits(settings: Readonly<Record<`limit_${TenantLimit}`, number>>): TenantLimits {
+  return Object.fromEntries(NAMES.map((name) => [name, settings[`limit_${name}`]])) as TenantLimits
 }
 
 /** Those of a tenant with this policy. */
@@ -68,7 +58,7 @@ export function reachedParams(
   return {
     count: limits[name],
     what,
-    how: `${how}; or ask an operator to raise ${name} of the tenant (or ${variableOf(name)})`,
+    how: `${how}; or ask an operator to raise ${name} of the tenant (or ${variableOf(`limit_${name}`)})`,
     limit: name,
   }
 }

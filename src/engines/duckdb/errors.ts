@@ -1,5 +1,5 @@
 /** DuckDB's errors in the words of our table. */
-import { failure, reasonOf, HeadraceError } from '../../core/errors.ts'
+import { failure, ownUser, reasonOf, HeadraceError } from '../../core/errors.ts'
 
 /** Classifies what a statement threw. `action` completes "DuckDB could not ...". */
 export function engineError(error: unknown, action: string, path = ''): HeadraceError {
@@ -10,7 +10,7 @@ export function engineError(error: unknown, action: string, path = ''): Headrace
   if (/Out of Memory|memory limit/i.test(reason))
     return failure('memory_exceeded', { limit: 'memory', reason: firstLine(reason) }, error)
   if (/Permission denied/i.test(reason))
-    return failure('permission_denied', { action, path, user: process.env.USER ?? 'this user' }, error)
+    return failure('permission_denied', { action, path, user: ownUser() }, error)
   if (/^IO Error|Input\/output error/i.test(reason))
     return failure('storage_failed', { action, path: path || 'its files', reason: firstLine(reason) }, error)
   return failure('engine_failed', { action, reason: firstLine(reason) }, error)
