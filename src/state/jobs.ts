@@ -33,7 +33,6 @@ const JOB = [
   'version',
   'next_run_at',
   'failures_in_a_row',
-  'cursor',
   'evaluation',
   'continuous',
 ] as const

@@ -42,7 +42,6 @@ const COLUMNS = [
   'status',
   'created_at',
   'price',
-  'version',
 ] as const
 
 /** Checks and enters a purchase; vCPU-hours can be used from the moment this is committed. */
