@@ -3,7 +3,7 @@
  * handler that runs it.
  */
 import { STATUS_CODES } from 'node:http'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
 import { Type, type TSchema } from 'typebox'
 import type { Service } from '../control/service.ts'
 import { failure } from '../core/errors.ts'
@@ -46,9 +46,19 @@ const IF_MATCH = Type.Optional(
   Type.String({ maxLength: 40, description: 'ETag of the version that the change is based on.' }),
 )
 
-/** Adds a route to the server. `limited` counts requests, and refuses those that are too many. */
-export function bindRoute(app: FastifyInstance, services: Services, route: Route, limited: unknown): void {
-  app.route({
+/** Of a request, what is the same for all routes; the rest is what the route's schemas say. */
+interface Sent {
+  Params: { tenant_id?: string }
+  Querystring: { dry_run?: boolean }
+  Headers: { 'idempotency-key'?: string }
+}
+
+/** Counts requests, and refuses those that are too many. */
+export type Limiter = preHandlerAsyncHookHandler
+
+/** Adds a route to the server. */
+export function bindRoute(app: FastifyInstance, services: Services, route: Route, limited: Limiter): void {
+  app.route<Sent>({
     method: route.method,
     url: `${PREFIX}${route.path}`,
     schema: {
@@ -66,11 +76,11 @@ export function bindRoute(app: FastifyInstance, services: Services, route: Route
     },
     // Who it is comes before anything else is said: a stranger learns nothing from our validation.
     onRequest: [
-      async (request: FastifyRequest): Promise<void> => {
+      async (request): Promise<void> => {
         if (route.needs !== 'anyone') await admit(services.door, request, route)
       },
       // Before the body is read.
-      limited as never,
+      limited,
     ],
     handler: (request, reply) => handle(services, route, request, reply),
   })
@@ -92,7 +102,7 @@ function headersOf(route: Route): TSchema {
 function successOf({ status, summary, answer }: Route): Record<number, object> {
   if (status === 204) return { 204: Type.Null({ description: 'Done.' }) }
   return {
-    [status]: { description: summary, content: { 'application/json': { schema: answer as object } } },
+    [status]: { description: summary, content: { 'application/json': { schema: answer } } },
   }
 }
 
@@ -108,25 +118,29 @@ function queryOf(route: Route): { querystring?: TSchema } {
   return route.query === undefined ? {} : { querystring: route.query }
 }
 
+/** Who asks what anyone may: the least role, and a tenant that is none. */
+const NOBODY: Principal = { name: 'nobody', role: 'viewer', tenantId: '' }
+
 async function handle(
   { door: { service }, rehearsal }: Services,
   route: Route,
-  request: FastifyRequest,
+  request: FastifyRequest<Sent>,
   reply: FastifyReply,
 ): Promise<unknown> {
-  const path = (request.params ?? {}) as Record<string, string>
+  const { tenant_id: named } = request.params
+  const by = request.principal ?? NOBODY
   const asked: Asked = {
-    by: request.principal as Principal,
-    tenantId: route.needs === 'anyone' ? '' : tenantOf(request, path.tenant_id),
-    path,
-    query: (request.query ?? {}) as Asked['query'],
-    body: request.body as never,
-    key: route.repeatable ? (request.headers['idempotency-key'] as string | undefined) : undefined,
+    by,
+    tenantId: tenantOf({ principal: by }, named),
+    path: request.params,
+    query: request.query,
+    body: request.body,
+    key: route.repeatable ? request.headers['idempotency-key'] : undefined,
     version: versionOf(request.headers['if-match']),
   }
   // An operator may name any tenant; one that is not there is said so before anything is tried with it.
-  if (path.tenant_id !== undefined && asked.by.tenantId === undefined) await service.getTenant(asked.tenantId)
-  const dry = hasDryRun(route) && (request.query as { dry_run?: boolean }).dry_run === true
+  if (named !== undefined && by.tenantId === undefined) await service.getTenant(asked.tenantId)
+  const dry = hasDryRun(route) && request.query.dry_run === true
   const { status, body, version } = await route.run(dry ? rehearsal : service, asked)
   if (dry) reply.header('headrace-dry-run', 'true')
   if (version !== undefined) reply.header('etag', `"${version}"`)

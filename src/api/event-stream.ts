@@ -9,6 +9,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Service } from '../control/service.ts'
 import { failure } from '../core/errors.ts'
 import { admit, principalOf, type Door } from './auth.ts'
+import type { Limiter } from './bind-route.ts'
 
 const LOOK_MS = 500
 /**
@@ -23,7 +24,7 @@ const WAITING_BYTES = 1024 * 1024
 /** How long the end of a stream may take to reach its client. */
 const END_MS = 1_000
 
-export function addEventStream(app: FastifyInstance, door: Door, limited: unknown): void {
+export function addEventStream(app: FastifyInstance, door: Door, limited: Limiter): void {
   const { service } = door
   const bell = createBell(service)
   const open = new Map<string, number>()
@@ -35,9 +36,9 @@ export function addEventStream(app: FastifyInstance, door: Door, limited: unknow
     security: [{ token: [] }],
     hide: true,
   }
-  app.get(
+  app.get<StreamQuery>(
     '/api/v1/events/stream',
-    { schema, onRequest: [(request: FastifyRequest) => admit(door, request, ROUTE), limited as never] },
+    { schema, onRequest: [(request) => admit(door, request, ROUTE), limited] },
     async (request, reply) => {
       const tenantId = request.principal?.tenantId
       const whose = tenantId ?? ''
@@ -60,11 +61,16 @@ export function addEventStream(app: FastifyInstance, door: Door, limited: unknow
   )
 }
 
+interface StreamQuery {
+  Querystring: { after?: string }
+}
+type StreamRequest = FastifyRequest<StreamQuery>
+
 const ROUTE = { needs: 'viewer', summary: 'Read events' } as const
 
 /** Behind which event it begins: the one that the client had last, else the newest. */
-async function startOf(service: Service, request: FastifyRequest): Promise<string> {
-  const asked = request.headers['last-event-id'] ?? (request.query as { after?: string }).after
+async function startOf(service: Service, request: StreamRequest): Promise<string> {
+  const asked = request.headers['last-event-id'] ?? request.query.after
   if (asked === undefined) return (await service.news()).newest
   if (!/^\d{1,18}$/.test(String(asked)))
     throw failure('request_invalid', { reason: 'Last-Event-ID (or after) is not the number of an event.' })
@@ -72,7 +78,7 @@ async function startOf(service: Service, request: FastifyRequest): Promise<strin
 }
 
 interface Watcher {
-  request: FastifyRequest
+  request: StreamRequest
   raw: ServerResponse
   tenantId: string | undefined
   after: string
@@ -94,11 +100,9 @@ async function stream(door: Door, bell: Bell, { request, raw, tenantId, after }:
     // What cannot be read now is read with the next ping.
     const events = await door.service.events(tenantId, after, PAGE).catch(() => [])
     for (const event of events)
-      raw.write(
-        `id: ${String(event.event_id)}\nevent: ${String(event.event)}\ndata: ${JSON.stringify(event)}\n\n`,
-      )
+      raw.write(`id: ${event.event_id}\nevent: ${event.event}\ndata: ${JSON.stringify(event)}\n\n`)
     if (raw.writableLength > WAITING_BYTES) return void raw.destroy()
-    if (events.length > 0) after = String(events.at(-1)?.event_id)
+    after = events.at(-1)?.event_id ?? after
     if (events.length < PAGE) await seat.news(PING_MS)
     if (performance.now() - checkedMs < PING_MS) continue
     if (!(await stillMay(door, request))) break

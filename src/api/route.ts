@@ -2,34 +2,40 @@
  * What a route of the API is: data, so that one list makes the server, its description and the test of who
  * may do what.
  */
-import type { TSchema } from 'typebox'
+import type { Static, TSchema, TUndefined, TUnknown } from 'typebox'
 import type { Service } from '../control/service.ts'
 import type { Principal, Role } from '../core/service/nouns.ts'
 
 /** All of the API lies below it. */
 export const PREFIX = '/api/v1'
 
-export interface Asked {
+/** A request that the route's schemas hold for. */
+export interface Asked<Path = unknown, Query = unknown, Body = unknown> {
   by: Principal
   /** Of the path, and by then known to be the caller's. */
   tenantId: string
-  path: Record<string, string>
-  query: Record<string, never>
-  body: never
+  path: Path
+  query: Query
+  body: Body
   /** Idempotency-Key. */
   key: string | undefined
   /** If-Match. */
   version: number | undefined
 }
 
-export interface Answered {
+export interface Answered<Body = unknown> {
   status?: number
-  body?: unknown
+  body: Body
   /** Becomes the ETag. */
   version?: number
 }
 
-export interface Route {
+export interface Route<
+  Path extends TSchema = TSchema,
+  Query extends TSchema = TSchema,
+  Body extends TSchema = TSchema,
+  Answer extends TSchema = TSchema,
+> {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   path: string
   /** For people, in the reference. */
@@ -37,11 +43,11 @@ export interface Route {
   tag: string
   /** The least role that may; `anyone` needs no token. */
   needs: Role | 'anyone'
-  params?: TSchema
-  query?: TSchema
-  body?: TSchema
+  params?: Path
+  query?: Query
+  body?: Body
   /** What it answers with when it succeeds; nothing for 204. */
-  answer?: TSchema
+  answer?: Answer
   status: number
   /** Takes an Idempotency-Key. */
   repeatable?: boolean
@@ -49,19 +55,33 @@ export interface Route {
   reads?: boolean
   /** Takes If-Match and gives an ETag. */
   versioned?: boolean
-  run(service: Service, asked: Asked): Promise<Answered>
+  run(
+    service: Service,
+    asked: Asked<Static<Path>, Static<Query>, Static<Body>>,
+  ): Promise<Answered<Static<Answer>>>
+}
+
+/** A route whose `run` is held to its schemas: it gets what they let in and gives what its answer says. */
+export function route<
+  Path extends TSchema = TUnknown,
+  Query extends TSchema = TUnknown,
+  Body extends TSchema = TUnknown,
+  Answer extends TSchema = TUndefined,
+>(described: Route<Path, Query, Body, Answer>): Route {
+  return described
 }
 
 /** For a 204. */
-export async function nothing(work: Promise<void>): Promise<Answered> {
-  await work
-  return {}
+export async function nothing(work: Promise<void>): Promise<Answered<undefined>> {
+  return { body: await work.then(() => undefined) }
 }
 
 /** An answer with its version as ETag; one of something deleted has none. */
-export async function versioned(work: Promise<Record<string, unknown>>): Promise<Answered> {
+export async function versioned<Body extends { version?: number }>(
+  work: Promise<Body>,
+): Promise<Answered<Body>> {
   const body = await work
-  return { body, version: body.version === undefined ? undefined : Number(body.version) }
+  return { body, version: body.version }
 }
 
 /** Whether it can be asked for with `dry_run=true`. */

@@ -61,7 +61,7 @@ export async function createApi({ service, rehearsal, log }: ApiOptions): Promis
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 10_000 },
     requestTimeout: 30_000,
   })
-  app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(httpPart).compile(schema as object))
+  app.setValidatorCompiler<object>(({ schema, httpPart }) => validatorOf(httpPart).compile(schema))
   app.decorateRequest('principal', undefined)
   app.decorateRequest('limit', ADDRESS_LIMIT)
   app.setErrorHandler((error, request, reply) => answerProblem(problemOf(error), request, reply, log))
@@ -98,9 +98,7 @@ export async function createApi({ service, rehearsal, log }: ApiOptions): Promis
   dropUnusedConnections(app)
   addMetrics(app, door)
   addReference(app, limited)
-  app.get(`${PREFIX}/openapi.json`, { schema: { hide: true }, onRequest: limited as never }, () =>
-    app.swagger(),
-  )
+  app.get(`${PREFIX}/openapi.json`, { schema: { hide: true }, onRequest: limited }, () => app.swagger())
   return app
 }
 

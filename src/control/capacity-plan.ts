@@ -2,7 +2,8 @@
  * Use case of growth: when capacity will be short, by its own history, and what tenants could buy instead of
  * what they have.
  */
-import type { Answer, Service } from './service.ts'
+import type { CapacityPlan } from './schemas/capacity.ts'
+import type { Service } from './service.ts'
 import { NAMESPACES } from '../core/service/namespaces.ts'
 import { LEAST_DAYS, forecast } from '../learning/forecast.ts'
 import { dailyPeaks } from '../state/capacity.ts'
@@ -25,10 +26,13 @@ export function planCases(context: Context): Pick<Service, 'capacityPlan'> {
   }
 }
 
-async function namespacePlans({ gate, capacity, now }: Context, horizonDays: number): Promise<Answer[]> {
+async function namespacePlans(
+  { gate, capacity, now }: Context,
+  horizonDays: number,
+): Promise<CapacityPlan['namespaces']> {
   const from = new Date(now().getTime() - 90 * 86_400_000)
   const rows = await dailyPeaks(gate.service, from, now())
-  return NAMESPACES.map((namespace): Answer => {
+  return NAMESPACES.map((namespace) => {
     const peaks = rows.filter((row) => row.namespace === namespace).map((row) => row.peak)
     const total = capacity[namespace].cpuCores
     const found = forecast(peaks, total, horizonDays)
@@ -61,14 +65,14 @@ async function namespacePlans({ gate, capacity, now }: Context, horizonDays: num
  * What thirty days say of each tenant's purchases; only where another one would be cheaper, or more is
  * needed.
  */
-async function tenantAdvice({ gate, now }: Context): Promise<Answer[]> {
+async function tenantAdvice({ gate, now }: Context): Promise<CapacityPlan['advice']> {
   const [since, at] = [new Date(now().getTime() - 30 * 86_400_000), now()]
   const createdBefore = new Date(at.getTime() - 7 * 86_400_000)
   const rows = await readPurchaseUse(gate.service, { since, at, createdBefore })
   const prices = await currentPrices(gate.service)
-  return rows.flatMap((row): Answer[] => {
+  return rows.flatMap((row) => {
     const about = { tenant_id: row.tenant_id, tenant_name: row.tenant_name }
-    const advice: Answer[] = []
+    const advice: CapacityPlan['advice'] = []
     const unitsNeeded = Math.ceil(row.units_peak * HEADROOM)
     if (row.units > unitsNeeded)
       advice.push({

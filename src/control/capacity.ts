@@ -1,9 +1,10 @@
 /** Use cases of capacity: what the installation offers in each namespace, against what its machine has. */
 import { availableParallelism, totalmem } from 'node:os'
-import type { Answer, Service } from './service.ts'
+import type { CapacityOffer } from './schemas/capacity.ts'
+import type { Service } from './service.ts'
 import { UNIT } from '../core/service/amounts.ts'
 import { failure } from '../core/errors.ts'
-import { DEDICATED, NAMESPACES, type OfferedCapacity } from '../core/service/namespaces.ts'
+import { DEDICATED, NAMESPACES, forNamespaces, type OfferedCapacity } from '../core/service/namespaces.ts'
 import { ensureSlots, gridAt, readCapacity, writeCapacity } from '../state/capacity.ts'
 import { soldUnits } from '../state/units-sold.ts'
 import type { Context } from './context.ts'
@@ -22,15 +23,12 @@ export function capacityCases(context: Context): Pick<Service, 'capacity' | 'set
     },
     async setCapacity(by, body) {
       await refreshCapacity(context)
-      const next = {
-        ...context.capacity,
-        ...Object.fromEntries(
-          Object.entries(body).map(([namespace, one]) => [
-            namespace,
-            { cpuCores: one.cpu_cores, memoryGb: one.memory_gb },
-          ]),
-        ),
-      } as OfferedCapacity
+      const next = forNamespaces((namespace) => {
+        const asked = body[namespace]
+        return asked === undefined
+          ? context.capacity[namespace]
+          : { cpuCores: asked.cpu_cores, memoryGb: asked.memory_gb }
+      })
       const at = now()
       await gate.transact(async (tx) => {
         // Units are sold for months ahead: less than that cannot be offered.
@@ -50,17 +48,15 @@ export function capacityCases(context: Context): Pick<Service, 'capacity' | 'set
 }
 
 /** With the overcommit that it is: what all namespaces offer, in multiples of the machine that answers. */
-function shown(capacity: OfferedCapacity): Answer {
+function shown(capacity: OfferedCapacity): CapacityOffer {
   const machine = { cpu_cores: availableParallelism(), memory_gb: Math.floor(totalmem() / 1024 ** 3) }
   const sum = (of: (one: OfferedCapacity[keyof OfferedCapacity]) => number): number =>
     NAMESPACES.reduce((total, namespace) => total + of(capacity[namespace]), 0)
   return {
-    namespaces: Object.fromEntries(
-      NAMESPACES.map((namespace) => [
-        namespace,
-        { cpu_cores: capacity[namespace].cpuCores, memory_gb: capacity[namespace].memoryGb },
-      ]),
-    ),
+    namespaces: forNamespaces((namespace) => ({
+      cpu_cores: capacity[namespace].cpuCores,
+      memory_gb: capacity[namespace].memoryGb,
+    })),
     machine,
     overcommit: {
       cpu: Math.round((sum((one) => one.cpuCores) / machine.cpu_cores) * 100) / 100,

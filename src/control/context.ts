@@ -2,7 +2,7 @@
 import { failure } from '../core/errors.ts'
 import type { OfferedCapacity } from '../core/service/namespaces.ts'
 import type { TenantLimits } from '../core/service/tenant-limits.ts'
-import type { Answer, Listed } from './service.ts'
+import type { Listed } from './service.ts'
 import type { SealedSecrets } from '../secrets/sealed-file.ts'
 import type { SlotSettings } from '../state/capacity.ts'
 import type { Gate } from '../state/database.ts'
@@ -40,8 +40,9 @@ export interface Context {
   oidc: JwtVerifier | undefined
 }
 
-export function listed(items: Answer[], limit: number, key: (item: Answer) => string): Listed {
-  return { items, next: items.length < limit ? undefined : key(items.at(-1) as Answer) }
+export function listed<Item>(items: Item[], limit: number, key: (item: Item) => string): Listed<Item> {
+  const last = items.at(-1)
+  return { items, next: last === undefined || items.length < limit ? undefined : key(last) }
 }
 
 /** The row, or `not_found`. */

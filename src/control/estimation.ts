@@ -13,7 +13,7 @@ export function estimationCases({ gate, now, learner }: Context): Pick<Service, 
     async estimate(tenantId, body) {
       const type = sourceType(body.source_type)
       const volume = body.data_volume_gb ?? DEFAULT_VOLUME_GB
-      const tables = (body.source_config as { tables?: unknown[] } | undefined)?.tables
+      const tables = body.source_config?.tables
       const machine = await readSelfBenchmark(gate.service)
       const similar =
         tenantId === ''

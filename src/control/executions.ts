@@ -1,16 +1,18 @@
 /** Use cases of executions: lists, logs, cancel, why; quotes and the calendar of capacity. */
 import { open } from 'node:fs/promises'
-import type { Answer, Service } from './service.ts'
+import type { Execution, Quote } from './schemas/executions.ts'
+import type { JobRequest } from './schemas/jobs.ts'
+import type { Service } from './service.ts'
 import { estimateOf, vcpuHoursUp } from '../core/service/amounts.ts'
-import { failure } from '../core/errors.ts'
+import { failure, HeadraceError } from '../core/errors.ts'
 import type { Namespace } from '../core/service/namespaces.ts'
-import type { JobRequest, Quote } from '../core/service/nouns.ts'
 import { decide } from '../scheduling/cycle.ts'
 import type { Queued, Snapshot } from '../scheduling/snapshot.ts'
-import { reasonText, type ServiceReason } from '../scheduling/reasons.ts'
+import { reasonText, type ReasonText, type ServiceReason } from '../scheduling/reasons.ts'
 import { timingOf } from '../scheduling/requirements.ts'
 import { sourceType } from '../learning/rules.ts'
 import { gridAt, listSlots, readSlots } from '../state/capacity.ts'
+import type { Db } from '../state/database.ts'
 import { readTenants } from '../state/tenant-capacity.ts'
 import { findExecution, listExecutions, type ExecutionRow } from '../state/executions.ts'
 import { currentPrices } from '../state/purchases.ts'
@@ -32,23 +34,22 @@ const LOG_BYTES = 256 * 1024
 
 export function executionCases(context: Context): Part {
   const { gate, now, slots } = context
-  const get = async (tenantId: string, id: string): Promise<ExecutionRow> =>
+  const find = async (db: Db, tenantId: string, id: string): Promise<ExecutionRow> =>
     found(
-      await gate.readAs(tenantId, (db) => findExecution(db, tenantId, id)),
+      await findExecution(db, tenantId, id),
       'execution',
       id,
       `GET /api/v1/tenants/${tenantId}/executions`,
     )
+  const get = (tenantId: string, id: string): Promise<ExecutionRow> =>
+    gate.readAs(tenantId, (db) => find(db, tenantId, id))
   return {
-    async listExecutions(tenantId, { after, limit, jobId, status }) {
+    async listExecutions(tenantId, { after, limit, job_id: jobId, status }) {
       const rows = await gate.readAs(tenantId, (db) =>
         listExecutions(db, tenantId, { jobId, status, after: cursorOf(after), limit }),
       )
-      return listed(
-        rows.map(shown),
-        limit,
-        (one) => `${(one.created_at as Date).toISOString()}_${String(one.execution_id)}`,
-      )
+      const { next } = listed(rows, limit, (one) => `${one.created_at.toISOString()}_${one.execution_id}`)
+      return { items: rows.map(shown), next }
     },
     getExecution: async (tenantId, id) => shown(await get(tenantId, id)),
     async executionLog(tenantId, id) {
@@ -59,7 +60,7 @@ export function executionCases(context: Context): Part {
       // As the service: what it gives back may be capacity that all share.
       return gate.transact(async (tx) => {
         await cancel(tx, { tenantId, executionId: id, actor: by.name, now: now(), settings: slots })
-        return shown((await findExecution(tx, tenantId, id)) as ExecutionRow)
+        return shown(await find(tx, tenantId, id))
       })
     },
     async why(tenantId, id) {
@@ -86,25 +87,24 @@ function cursorOf(after: string | undefined): { at: Date; id: string } | undefin
 }
 
 /** A row as answers show it: the reason with its words and next step. */
-export function shown(row: ExecutionRow): Answer {
-  return { ...row, reason: row.reason === null ? null : reasonText(row.reason as ServiceReason) }
+function shown(row: ExecutionRow): Execution {
+  return { ...row, reason: row.reason === null ? null : reasonText(row.reason) }
 }
 
-async function whyOf({ gate, now }: Context, row: ExecutionRow): Promise<Answer> {
-  if (row.reason !== null) return reasonText(row.reason as ServiceReason)
+async function whyOf({ gate, now }: Context, row: ExecutionRow): Promise<ReasonText> {
+  if (row.reason !== null) return reasonText(row.reason)
   if (row.status === 'booked' && row.booked_from !== null && row.booked_from > now())
     return reasonText({ code: 'waits_for_time', params: { at: row.booked_from.toISOString() } })
   if (row.status === 'scheduled' || row.status === 'booked') {
     const ahead = await countAhead(gate.service, row.execution_id)
     return reasonText({ code: 'waits_in_queue', params: { ahead } })
   }
-  const used = row.resource_used as { vcpu_hours?: number } | null
   return {
     code: row.status,
     message:
       row.status === 'running'
         ? 'The execution is running.'
-        : `The execution ${row.status.replace('_', ' ')} and used ${used?.vcpu_hours ?? 0} vCPU-hours.`,
+        : `The execution ${row.status.replace('_', ' ')} and used ${row.resource_used?.vcpu_hours ?? 0} vCPU-hours.`,
     next: `To see its receipt: headrace executions show ${row.execution_id}`,
   }
 }
@@ -145,13 +145,13 @@ async function quote(
       targetOf(db, { tenant_id: tenantId, resource_requirements: requirements }, at),
     )
   } catch (error) {
-    const { code, params } = error as { code: 'no_purchase'; params: ServiceReason['params'] }
-    if (code !== 'no_purchase') throw error
+    if (!(error instanceof HeadraceError) || error.code !== 'no_purchase') throw error
+    const { code, message, next } = error
     return {
       fits: false,
       cost,
       keeps_sla: false,
-      reason: reasonText({ code, params }),
+      reason: { code, message, next },
       cheapest_change: { change: `Buy ${Math.ceil(hours)} vCPU-hours.` },
     }
   }

@@ -7,7 +7,6 @@ import { treatmentOf } from '../connectors/table-source.ts'
 import { failure } from '../core/errors.ts'
 import type { JobFields } from '../state/jobs.ts'
 import { timingOf } from '../scheduling/requirements.ts'
-import type { ResourceRequirements } from '../core/service/nouns.ts'
 import type { Context } from './context.ts'
 import { checkColumns } from '../executions/declared-columns.ts'
 import { declaredDataset } from '../executions/declared-dataset.ts'
@@ -104,15 +103,14 @@ export function checkSettings(job: JobFields, now: Date): void {
     ['files', 's3'].includes(job.source_type) && type !== 'zones' && isDocuments(job.source_config)
   if (documents) declaredDataset(job.source_type, job.source_config, true)
   else if (['files', 's3'].includes(job.source_type) && type !== 'zones') checkColumns(job.source_config)
-  const { memory_gb: memory } = job.resource_requirements as unknown as ResourceRequirements
-  if (type === 'zones' && memory < LEAST_ZONES_GB)
+  if (type === 'zones' && job.resource_requirements.memory_gb < LEAST_ZONES_GB)
     throw failure('setting_missing', {
       where: 'resource_requirements',
       setting: `memory_gb of ${LEAST_ZONES_GB} or more, because a stream and its batch need 1.3 GB`,
       example: `"memory_gb": ${LEAST_ZONES_GB}`,
     })
   nextTick(job.schedule_cron, now)
-  timingOf(job.resource_requirements as unknown as ResourceRequirements, now)
+  timingOf(job.resource_requirements, now)
 }
 
 /** What a connector would refuse when it runs. */

@@ -2,11 +2,10 @@
  * From draft to production and back: what a job's last draft run says of it, the namespace that its tenant's
  * purchases allow, and the way back when it has become slow.
  */
-import type { Answer } from './service.ts'
+import type { Demotion, Promotion } from './schemas/jobs.ts'
 import { thousandths, unitsOf } from '../core/service/amounts.ts'
 import { failure } from '../core/errors.ts'
 import { DEDICATED, DRAFT, SHARED, type Namespace } from '../core/service/namespaces.ts'
-import type { ResourceRequirements } from '../core/service/nouns.ts'
 import {
   evaluateDraft,
   performanceRatio,
@@ -30,12 +29,11 @@ export async function evaluate(
   const run = await lastDraftRun(db, row.job_id)
   if (run === undefined) throw failure('draft_missing', { job: row.job_name })
   const receipt = run.receipt as { work_seconds: number; estimated_seconds: number }
-  const requirements = row.resource_requirements as unknown as ResourceRequirements
   const measured = { actualSeconds: receipt.work_seconds, estimatedSeconds: receipt.estimated_seconds }
   const evaluation = evaluateDraft({
     ...measured,
-    cpuCores: requirements.cpu_cores,
-    memoryGb: requirements.memory_gb,
+    cpuCores: row.resource_requirements.cpu_cores,
+    memoryGb: row.resource_requirements.memory_gb,
     target: await targetOf(db, row, now),
   })
   const evidence = {
@@ -55,10 +53,10 @@ export async function evaluate(
  */
 export async function targetOf(
   db: Db,
-  row: { tenant_id: string; resource_requirements: unknown },
+  row: Pick<JobRow, 'tenant_id' | 'resource_requirements'>,
   now: Date,
 ): Promise<Namespace> {
-  const { cpu_cores, memory_gb } = row.resource_requirements as ResourceRequirements
+  const { cpu_cores, memory_gb } = row.resource_requirements
   const bought = await boughtAt(db, row.tenant_id, now)
   if (bought.dedicated_units >= unitsOf(cpu_cores, memory_gb)) return DEDICATED
   if (bought.vcpu_hours > 0) return SHARED
@@ -66,7 +64,7 @@ export async function targetOf(
 }
 
 /** Into production, with what its draft run has shown that it needs. Throws why it may not go there. */
-export async function promote(tx: Tx, row: JobRow, actor: string, now: Date): Promise<Answer> {
+export async function promote(tx: Tx, row: JobRow, actor: string, now: Date): Promise<Promotion> {
   if (row.namespace !== DRAFT)
     throw failure('job_state', {
       job: row.job_name,
@@ -75,18 +73,14 @@ export async function promote(tx: Tx, row: JobRow, actor: string, now: Date): Pr
       instead: 'It is in production already.',
     })
   const { evaluation, evidence } = await evaluate(tx, row, now)
-  if (!evaluation.promotion_eligible)
-    throw failure(evaluation.reason ?? 'performance_below_threshold', evidence)
-  const requirements = {
-    ...(row.resource_requirements as unknown as ResourceRequirements),
-    ...evaluation.resource_adjustment,
-  }
-  const namespace = evaluation.recommended_namespace as Namespace
+  if (!evaluation.promotion_eligible) throw failure(evaluation.reason, evidence)
+  const requirements = { ...row.resource_requirements, ...evaluation.resource_adjustment }
+  const namespace = evaluation.recommended_namespace
   await changeJob(tx, row, {
     change: {
       status: 'active',
       namespace,
-      resource_requirements: { ...requirements },
+      resource_requirements: requirements,
       evaluation: { ...evaluation, evidence, at: now.toISOString() },
       next_run_at: nextTick(row.schedule_cron, now),
       failures_in_a_row: 0,
@@ -98,7 +92,7 @@ export async function promote(tx: Tx, row: JobRow, actor: string, now: Date): Pr
 }
 
 /** Back to the drafts, with why; what is queued of it runs no more. */
-export async function demote(tx: Tx, row: JobRow, actor: string, reason: string): Promise<Answer> {
+export async function demote(tx: Tx, row: JobRow, actor: string, reason: string): Promise<Demotion> {
   if (row.namespace === DRAFT)
     throw failure('job_state', {
       job: row.job_name,
@@ -111,7 +105,7 @@ export async function demote(tx: Tx, row: JobRow, actor: string, reason: string)
       status: 'draft',
       namespace: DRAFT,
       next_run_at: null,
-      evaluation: { ...(row.evaluation as object | null), demoted: reason },
+      evaluation: { ...row.evaluation, demoted: reason },
     },
     event: 'job.demoted',
     actor,
@@ -135,7 +129,7 @@ export async function demoteIfDecayed(
     const row = await findJob(tx, tenantId, jobId)
     if (row === undefined || row.status !== 'active' || row.namespace === DRAFT || row.continuous)
       return false
-    const since = (row.evaluation as { at?: string } | null)?.at ?? row.created_at
+    const since = row.evaluation?.at ?? row.created_at
     const runs = await newestRuns(tx, jobId, { since: new Date(since), limit: DECAYED_RUNS })
     const ratios = runs.map(
       (run) =>

@@ -1,6 +1,5 @@
 /** A job's way into the queue: what a run of it asks for. */
-import { DRAFT, type Namespace } from '../core/service/namespaces.ts'
-import type { ResourceRequirements, SlaRequirements } from '../core/service/nouns.ts'
+import { DRAFT } from '../core/service/namespaces.ts'
 import { priorityOf, timingOf } from '../scheduling/requirements.ts'
 import type { SlotSettings } from '../state/capacity.ts'
 import type { Tx } from '../state/database.ts'
@@ -13,18 +12,18 @@ export async function enqueueJob(
   row: JobRow,
   { slots, from, tick }: { slots: SlotSettings; from: Date; tick?: Date },
 ): Promise<string | undefined> {
-  const requirements = row.resource_requirements as unknown as ResourceRequirements
+  const requirements = row.resource_requirements
   // A stream holds a slot at a time; its draft is a run like any other.
   const minutes =
     row.continuous && row.namespace !== DRAFT ? slots.slotMinutes : requirements.estimated_runtime_minutes
   return enqueue(tx, {
     jobId: row.job_id,
     tenantId: row.tenant_id,
-    namespace: row.namespace as Namespace,
+    namespace: row.namespace,
     cpuCores: requirements.cpu_cores,
     memoryGb: requirements.memory_gb,
     estimatedMinutes: minutes,
-    priority: priorityOf(row.sla_requirements as SlaRequirements),
+    priority: priorityOf(row.sla_requirements),
     tick,
     ...timingOf(requirements, from),
   })

@@ -1,8 +1,8 @@
 /** Use cases of jobs: their life from draft to production and back. */
-import type { Answer, Service } from './service.ts'
+import type { Job, JobRequest } from './schemas/jobs.ts'
+import type { Service } from './service.ts'
 import { failure } from '../core/errors.ts'
 import { DRAFT } from '../core/service/namespaces.ts'
-import type { JobRequest } from '../core/service/nouns.ts'
 import { sourceType } from '../learning/rules.ts'
 import type { Tx } from '../state/database.ts'
 import { record } from '../state/events.ts'
@@ -44,11 +44,11 @@ type Part = Pick<
 export function jobCases(context: Context): Part {
   const { gate, now, slots } = context
   const list = (tenantId: string): string => `/api/v1/tenants/${tenantId}/jobs`
-  const change = (
+  const change = <T>(
     tenantId: string,
     jobId: string,
-    work: (tx: Tx, row: JobRow) => Promise<Answer>,
-  ): Promise<Answer> => gate.writeAs(tenantId, async (tx) => work(tx, await lockJobRow(tx, tenantId, jobId)))
+    work: (tx: Tx, row: JobRow) => Promise<T>,
+  ): Promise<T> => gate.writeAs(tenantId, async (tx) => work(tx, await lockJobRow(tx, tenantId, jobId)))
   // Each in a transaction of its own: one that holds the capacity must not go on to another's lots.
   const cancelOpen = async (actor: string, tenantId: string, jobId: string): Promise<void> => {
     for (const one of await openExecutions(gate.service, jobId))
@@ -59,8 +59,8 @@ export function jobCases(context: Context): Part {
   return {
     async createJob(by, tenantId, key, body) {
       const asked = { tenantId, key, request: { job: body } }
-      const before = await gate.readAs(tenantId, (db) => answered(db, asked))
-      if (before !== undefined) return before as { status: number; body: Answer }
+      const before = await gate.readAs(tenantId, (db) => answered<Job>(db, asked))
+      if (before !== undefined) return before
       const job = fieldsOf({
         ...body,
         sla_requirements: await withTier(gate.service, body.sla_requirements ?? {}),
@@ -70,9 +70,9 @@ export function jobCases(context: Context): Part {
         once(tx, asked, async () => {
           const made = await createJob(tx, { tenantId, job, actor: by.name })
           await keepJobs(context, tx, tenantId)
-          return { status: 201, body: plain(made) }
+          return { status: 201, body: made }
         }),
-      ) as Promise<{ status: number; body: Answer }>
+      )
     },
     async listJobs(tenantId, page) {
       const { rows, more } = await gate.readAs(tenantId, (db) => listJobs(db, tenantId, page))
@@ -94,7 +94,7 @@ export function jobCases(context: Context): Part {
         list(tenantId),
       )
       const next = fieldsOf({
-        ...(before as unknown as JobRequest),
+        ...before,
         ...body,
         ...(body.sla_requirements === undefined
           ? {}
@@ -102,9 +102,7 @@ export function jobCases(context: Context): Part {
       })
       await checkJob(context, tenantId, next)
       const changed = await change(tenantId, jobId, async (tx, row) => {
-        const given = Object.fromEntries(
-          Object.keys(body).map((name) => [name, next[name as keyof JobFields]]),
-        )
+        const given = Object.fromEntries(Object.entries(next).filter(([name]) => Object.hasOwn(body, name)))
         const reschedule =
           body.schedule_cron === undefined || row.status !== 'active'
             ? {}
@@ -119,7 +117,7 @@ export function jobCases(context: Context): Part {
         return after
       })
       // A stream goes on as it is now: it ends after a commit and is started again.
-      if (before.continuous || changed.continuous === true) await cancelOpen(by.name, tenantId, jobId)
+      if (before.continuous || changed.continuous) await cancelOpen(by.name, tenantId, jobId)
       return changed
     },
     async pauseJob(by, tenantId, jobId) {
@@ -131,7 +129,7 @@ export function jobCases(context: Context): Part {
           actor: by.name,
         })
       })
-      if (paused.continuous === true) await cancelOpen(by.name, tenantId, jobId)
+      if (paused.continuous) await cancelOpen(by.name, tenantId, jobId)
       return paused
     },
     resumeJob: (by, tenantId, jobId) =>
@@ -196,12 +194,12 @@ export function jobCases(context: Context): Part {
             },
           }
         }),
-      ) as Promise<{ status: number; body: Answer }>
+      )
     },
     evaluateJob: (tenantId, jobId) =>
       gate.readAs(tenantId, async (db) => {
         const row = found(await findJob(db, tenantId, jobId), 'job', jobId, list(tenantId))
-        return { ...(await evaluate(db, row, now())).evaluation }
+        return (await evaluate(db, row, now())).evaluation
       }),
     promoteJob: (by, tenantId, jobId) =>
       change(tenantId, jobId, (tx, row) => promote(tx, row, by.name, now())),
@@ -231,6 +229,3 @@ function fieldsOf(body: JobRequest): JobFields {
     sla_requirements: { ...body.sla_requirements },
   }
 }
-
-/** As JSON will show it: times as text. */
-const plain = (row: object): Answer => JSON.parse(JSON.stringify(row)) as Answer

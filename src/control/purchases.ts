@@ -1,7 +1,7 @@
 /** Use cases of purchases, prices and usage. */
-import type { Answer, Service } from './service.ts'
+import type { PurchaseRequest } from './schemas/purchases.ts'
+import type { Service } from './service.ts'
 import { failure } from '../core/errors.ts'
-import type { PurchaseRequest } from '../core/service/nouns.ts'
 import { record } from '../state/events.ts'
 import { once } from '../state/idempotency.ts'
 import {
@@ -32,18 +32,18 @@ export function purchaseCases({ gate, capacity, now }: Context): Part {
       // As the service, not as the tenant: whether units are free depends on what others bought.
       const answer = await gate.transact((tx) =>
         once(tx, { tenantId, key, request: { purchase: body } }, async () => {
-          const row = await buy(tx, { tenantId, purchase, capacity, actor: by.name, now: now() })
-          return { status: 201, body: JSON.parse(JSON.stringify(row)) as Answer }
+          const bought = await buy(tx, { tenantId, purchase, capacity, actor: by.name, now: now() })
+          return { status: 201, body: bought }
         }),
       )
       await gate.transact((tx) => wakeTenants(tx, [tenantId]))
-      return answer as { status: number; body: Answer }
+      return answer
     },
     async listPurchases(tenantId, { after, limit }) {
       return listed(
         await gate.readAs(tenantId, (db) => listPurchases(db, tenantId, { after, limit })),
         limit,
-        (one) => String(one.purchase_id),
+        (one) => one.purchase_id,
       )
     },
     async getPurchase(tenantId, purchaseId) {
@@ -58,8 +58,8 @@ export function purchaseCases({ gate, capacity, now }: Context): Part {
       gate.writeAs(tenantId, (tx) =>
         cancelPurchase(tx, { tenantId, purchaseId, actor: by.name, now: now() }),
       ),
-    usage: async (tenantId) => ({ ...(await gate.readAs(tenantId, (db) => usageOf(db, tenantId, now()))) }),
-    async ledger(tenantId, { after, limit, executionId }) {
+    usage: (tenantId) => gate.readAs(tenantId, (db) => usageOf(db, tenantId, now())),
+    async ledger(tenantId, { after, limit, execution_id: executionId }) {
       return listed(
         await gate.readAs(tenantId, (db) =>
           ledgerOf(db, tenantId, {
@@ -69,16 +69,16 @@ export function purchaseCases({ gate, capacity, now }: Context): Part {
           }),
         ),
         limit,
-        (one) => String(one.entry_id),
+        (one) => one.entry_id,
       )
     },
-    prices: async () => ({ ...(await currentPrices(gate.service)) }),
+    prices: () => currentPrices(gate.service),
     async setPrices(by, body) {
       const { currency, ...prices } = body
       return gate.transact(async (tx) => {
-        await enterPrices(tx, { currency: String(currency), prices, actor: by.name })
+        await enterPrices(tx, { currency, prices, actor: by.name })
         await record(tx, { tenantId: null, actor: by.name, event: 'prices.changed', data: body })
-        return { ...(await currentPrices(tx)) }
+        return currentPrices(tx)
       })
     },
   }

@@ -4,21 +4,46 @@
  * have the field names of the API. Errors are those of the error table; a method that throws has changed
  * nothing.
  */
+import type { NamedPage, Page, Principal } from '../core/service/nouns.ts'
 import type {
+  CapacityChange,
+  CapacityOffer,
+  CapacityPlan,
+  Metrics,
+  Slot,
+  SlotQuery,
+} from './schemas/capacity.ts'
+import type { Event, Webhook, WebhookRequest } from './schemas/events.ts'
+import type { Execution, ExecutionQuery, Quote, Why } from './schemas/executions.ts'
+import type {
+  Demotion,
+  Estimation,
   EstimationRequest,
+  Evaluation,
+  Job,
+  JobChange,
   JobRequest,
-  NamedPage,
-  Page,
-  Principal,
-  PurchaseRequest,
-  Quote,
-  Role,
-  SlaTier,
-} from '../core/service/nouns.ts'
+  Promotion,
+  Queued,
+  SlaTiers,
+} from './schemas/jobs.ts'
+import type { LedgerEntry, LedgerQuery, Purchase, PurchaseRequest, Usage } from './schemas/purchases.ts'
+import type { Readiness } from './schemas/service.ts'
+import type {
+  NewToken,
+  SecretName,
+  SecretRequest,
+  Tenant,
+  TenantChange,
+  TenantRequest,
+  Token,
+  TokenRequest,
+} from './schemas/tenants.ts'
+import type { PriceList } from '../scheduling/terms.ts'
+import type { Answer } from '../state/idempotency.ts'
 
-export type Answer = Record<string, unknown>
-export interface Listed {
-  items: Answer[]
+export interface Listed<Item> {
+  items: Item[]
   /** Give it as `after` for the next page; undefined on the last. */
   next: string | undefined
 }
@@ -29,27 +54,23 @@ export interface Service {
   principal(token: string): Promise<Principal>
   /** Requests a tenant may send in a minute. */
   requestLimit(tenantId: string): Promise<number>
-  ready(): Promise<{ ready: boolean; checks: Record<string, string> }>
+  ready(): Promise<Readiness>
   /** For Prometheus. */
   serviceMetrics(): Promise<{ type: string; text: string }>
   /** A request was answered; `route` is its pattern. */
   answered(route: string, status: number, seconds: number): void
 
-  createTenant(by: Principal, body: { tenant_name: string; policy?: Answer }): Promise<Answer>
-  listTenants(page: NamedPage): Promise<Listed>
-  getTenant(tenantId: string): Promise<Answer>
+  createTenant(by: Principal, body: TenantRequest): Promise<Tenant>
+  listTenants(page: NamedPage): Promise<Listed<Tenant>>
+  getTenant(tenantId: string): Promise<Tenant>
   changeTenant(
     by: Principal,
     tenantId: string,
     version: number | undefined,
-    body: { tenant_name?: string; status?: string; policy?: Answer },
-  ): Promise<Answer>
-  createToken(
-    by: Principal,
-    tenantId: string,
-    body: { token_name: string; role: Role; expires_at?: string },
-  ): Promise<Answer>
-  listTokens(tenantId: string): Promise<Listed>
+    body: TenantChange,
+  ): Promise<Partial<Tenant>>
+  createToken(by: Principal, tenantId: string, body: TokenRequest): Promise<NewToken>
+  listTokens(tenantId: string): Promise<Listed<Token>>
   revokeToken(by: Principal, tenantId: string, tokenId: string): Promise<void>
 
   /** Safe to repeat with the same key: the first answer again. */
@@ -58,81 +79,67 @@ export interface Service {
     tenantId: string,
     key: string | undefined,
     body: PurchaseRequest,
-  ): Promise<{ status: number; body: Answer }>
-  listPurchases(tenantId: string, page: Page): Promise<Listed>
-  getPurchase(tenantId: string, purchaseId: string): Promise<Answer>
-  cancelPurchase(by: Principal, tenantId: string, purchaseId: string): Promise<Answer>
-  usage(tenantId: string): Promise<Answer>
-  ledger(tenantId: string, page: Page & { executionId?: string }): Promise<Listed>
-  prices(): Promise<Answer>
-  setPrices(by: Principal, body: Answer): Promise<Answer>
+  ): Promise<Answer<Purchase>>
+  listPurchases(tenantId: string, page: Page): Promise<Listed<Purchase>>
+  getPurchase(tenantId: string, purchaseId: string): Promise<Purchase>
+  cancelPurchase(by: Principal, tenantId: string, purchaseId: string): Promise<Purchase>
+  usage(tenantId: string): Promise<Usage>
+  ledger(tenantId: string, query: LedgerQuery): Promise<Listed<LedgerEntry>>
+  prices(): Promise<PriceList>
+  setPrices(by: Principal, body: PriceList): Promise<PriceList>
 
-  createJob(
-    by: Principal,
-    tenantId: string,
-    key: string | undefined,
-    body: JobRequest,
-  ): Promise<{ status: number; body: Answer }>
-  listJobs(tenantId: string, page: NamedPage): Promise<Listed>
-  getJob(tenantId: string, jobId: string): Promise<Answer>
+  createJob(by: Principal, tenantId: string, key: string | undefined, body: JobRequest): Promise<Answer<Job>>
+  listJobs(tenantId: string, page: NamedPage): Promise<Listed<Job>>
+  getJob(tenantId: string, jobId: string): Promise<Job>
   changeJob(
     by: Principal,
     tenantId: string,
     jobId: string,
     version: number | undefined,
-    body: Partial<JobRequest>,
-  ): Promise<Answer>
-  pauseJob(by: Principal, tenantId: string, jobId: string): Promise<Answer>
-  resumeJob(by: Principal, tenantId: string, jobId: string): Promise<Answer>
+    body: JobChange,
+  ): Promise<Job>
+  pauseJob(by: Principal, tenantId: string, jobId: string): Promise<Job>
+  resumeJob(by: Principal, tenantId: string, jobId: string): Promise<Job>
   deleteJob(by: Principal, tenantId: string, jobId: string): Promise<void>
   /** Queues an execution: a draft's on a sample, a production job's on everything new. */
-  runJob(
-    by: Principal,
-    tenantId: string,
-    jobId: string,
-    key: string | undefined,
-  ): Promise<{ status: number; body: Answer }>
-  evaluateJob(tenantId: string, jobId: string): Promise<Answer>
-  promoteJob(by: Principal, tenantId: string, jobId: string): Promise<Answer>
-  demoteJob(by: Principal, tenantId: string, jobId: string, reason: string): Promise<Answer>
+  runJob(by: Principal, tenantId: string, jobId: string, key: string | undefined): Promise<Answer<Queued>>
+  evaluateJob(tenantId: string, jobId: string): Promise<Evaluation>
+  promoteJob(by: Principal, tenantId: string, jobId: string): Promise<Promotion>
+  demoteJob(by: Principal, tenantId: string, jobId: string, reason: string): Promise<Demotion>
   quote(tenantId: string, body: JobRequest): Promise<Quote>
 
-  listExecutions(tenantId: string, page: Page & { jobId?: string; status?: string }): Promise<Listed>
-  getExecution(tenantId: string, executionId: string): Promise<Answer>
+  listExecutions(tenantId: string, query: ExecutionQuery): Promise<Listed<Execution>>
+  getExecution(tenantId: string, executionId: string): Promise<Execution>
   executionLog(tenantId: string, executionId: string): Promise<string>
-  cancelExecution(by: Principal, tenantId: string, executionId: string): Promise<Answer>
+  cancelExecution(by: Principal, tenantId: string, executionId: string): Promise<Execution>
   /** Why an execution waits, is late, was refused, failed or cost what it did. */
-  why(tenantId: string, executionId: string): Promise<Answer>
+  why(tenantId: string, executionId: string): Promise<Why>
 
   /** `tenantId`: whose runs of the same source are looked at; empty for an operator. */
-  estimate(tenantId: string, body: EstimationRequest): Promise<Answer>
-  slots(query: { namespace?: string; from?: string; hours: number }): Promise<Listed>
-  metrics(tenantId: string): Promise<Answer>
+  estimate(tenantId: string, body: EstimationRequest): Promise<Estimation>
+  slots(query: SlotQuery): Promise<Listed<Slot>>
+  metrics(tenantId: string): Promise<Metrics>
   /** What the installation offers, and the overcommit that it is. */
-  capacity(): Promise<Answer>
-  setCapacity(by: Principal, body: Record<string, { cpu_cores: number; memory_gb: number }>): Promise<Answer>
+  capacity(): Promise<CapacityOffer>
+  setCapacity(by: Principal, body: CapacityChange): Promise<CapacityOffer>
   /** Promises under a name, which jobs take over. */
-  slaTiers(): Promise<Answer>
-  setSlaTiers(by: Principal, body: { tiers: Record<string, SlaTier> }): Promise<Answer>
+  slaTiers(): Promise<SlaTiers>
+  setSlaTiers(by: Principal, body: SlaTiers): Promise<SlaTiers>
   /** When capacity will be short by its own history, and what tenants could buy instead of what they have. */
-  capacityPlan(horizonDays: number): Promise<Answer>
+  capacityPlan(horizonDays: number): Promise<CapacityPlan>
   /** Events after a number, oldest first; all tenants' for an operator. */
-  events(tenantId: string | undefined, after: string, limit: number): Promise<Answer[]>
+  events(tenantId: string | undefined, after: string, limit: number): Promise<Event[]>
   /**
    * The newest event up to which all are there and, with a number, whose events lie between; null: the
    * installation's own.
    */
   news(after?: string): Promise<{ newest: string; tenants: (string | null)[] }>
   /** Without a tenant: the installation's, told of every tenant's events. A `mailto:` address gets mail. */
-  createWebhook(
-    by: Principal,
-    tenantId: string | undefined,
-    body: { url: string; events: string[]; secret_name?: string },
-  ): Promise<Answer>
-  listWebhooks(tenantId: string | undefined): Promise<Listed>
+  createWebhook(by: Principal, tenantId: string | undefined, body: WebhookRequest): Promise<Webhook>
+  listWebhooks(tenantId: string | undefined): Promise<Listed<Webhook>>
   deleteWebhook(by: Principal, tenantId: string | undefined, webhookId: string): Promise<void>
   /** Write-only: a value is never given back. */
-  setSecret(by: Principal, tenantId: string, name: string, value: Record<string, string>): Promise<void>
-  listSecrets(tenantId: string): Promise<Listed>
+  setSecret(by: Principal, tenantId: string, name: string, value: SecretRequest['value']): Promise<void>
+  listSecrets(tenantId: string): Promise<Listed<SecretName>>
   deleteSecret(by: Principal, tenantId: string, name: string): Promise<void>
 }

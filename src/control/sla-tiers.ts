@@ -4,7 +4,7 @@
  */
 import type { Service } from './service.ts'
 import { failure } from '../core/errors.ts'
-import type { SlaRequirements } from '../core/service/nouns.ts'
+import type { SlaRequirements } from '../scheduling/terms.ts'
 import type { Db } from '../state/database.ts'
 import { record } from '../state/events.ts'
 import { readSlaTiers, writeSlaTiers } from '../state/installation.ts'

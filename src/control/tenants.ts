@@ -1,6 +1,8 @@
 /** Use cases of tenants, their tokens and webhooks. */
-import type { Answer, Service } from './service.ts'
+import type { Tenant } from './schemas/tenants.ts'
+import type { Service } from './service.ts'
 import { failure } from '../core/errors.ts'
+import type { Db } from '../state/database.ts'
 import { eventsAfter, tenantsWithEvents } from '../state/events.ts'
 import {
   changeTenant,
@@ -53,13 +55,9 @@ export function tenantCases(context: Context): Part {
   }
   const known = new Map<string, { until: number; principal: ReturnType<typeof lookUp> }>()
   const limits = new Map<string, { until: number; limit: number }>()
-  const getTenant = async (tenantId: string): Promise<Answer> =>
-    found(
-      await gate.readAs(tenantId, (db) => findTenant(db, tenantId)),
-      'tenant',
-      tenantId,
-      'GET /api/v1/tenants',
-    )
+  const find = async (db: Db, tenantId: string): Promise<Tenant> =>
+    found(await findTenant(db, tenantId), 'tenant', tenantId, 'GET /api/v1/tenants')
+  const getTenant = (tenantId: string): Promise<Tenant> => gate.readAs(tenantId, (db) => find(db, tenantId))
   return {
     async principal(token) {
       const at = now().getTime()
@@ -86,10 +84,7 @@ export function tenantCases(context: Context): Part {
       const cached = limits.get(tenantId)
       if (cached !== undefined && cached.until > at) return cached.limit
       const row = await gate.readAs(tenantId, (db) => findTenant(db, tenantId))
-      const limit = Number(
-        (row?.policy as { requests_per_minute?: number } | undefined)?.requests_per_minute ??
-          REQUESTS_PER_MINUTE,
-      )
+      const limit = row?.policy.requests_per_minute ?? REQUESTS_PER_MINUTE
       limits.set(tenantId, { until: at + 10_000, limit })
       return limit
     },
@@ -100,11 +95,11 @@ export function tenantCases(context: Context): Part {
           policy: body.policy ?? {},
           actor: by.name,
         })
-        return (await findTenant(tx, tenant_id)) as Answer
+        return find(tx, tenant_id)
       })
     },
     async listTenants(page) {
-      return listed(await listTenants(gate.service, page), page.limit, (one) => String(one.tenant_id))
+      return listed(await listTenants(gate.service, page), page.limit, (one) => one.tenant_id)
     },
     getTenant,
     async changeTenant(by, tenantId, version, body) {

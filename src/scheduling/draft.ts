@@ -12,13 +12,26 @@ export interface DraftRun {
   target: Namespace
 }
 
-export interface Evaluation {
-  promotion_eligible: boolean
-  recommended_namespace?: Namespace
-  confidence?: 'high' | 'medium'
-  resource_adjustment?: { cpu_cores: number; memory_gb: number }
-  reason?: 'performance_below_threshold' | 'sample_too_small'
-  recommended_action?: 'increase_resources_or_purchase_more_units' | 'enlarge_the_sample'
+export type Evaluation =
+  | {
+      promotion_eligible: true
+      recommended_namespace: Namespace
+      confidence: 'high' | 'medium'
+      resource_adjustment?: { cpu_cores: number; memory_gb: number }
+    }
+  | {
+      promotion_eligible: false
+      reason: 'performance_below_threshold' | 'sample_too_small'
+      recommended_action: 'increase_resources_or_purchase_more_units' | 'enlarge_the_sample'
+    }
+
+/** What a job keeps of its last promotion and demotion. */
+export type JobEvaluation = Partial<Evaluation> & {
+  evidence?: Record<string, string | number>
+  /** When it was promoted. */
+  at?: string
+  /** Why it is a draft again. */
+  demoted?: string
 }
 
 /** A sample that takes less says nothing: what is measured then is noise. */

@@ -3,17 +3,7 @@
  * currency.
  */
 import type { TimePeriod } from '../core/periods.ts'
-
-export interface PriceList {
-  currency: string
-  /** Cents for one unit or one vCPU-hour a period. */
-  dedicated_units: Record<TimePeriod, number>
-  vcpu_hours: Record<TimePeriod, number>
-  /** From this quantity on, so many percent off. */
-  volume_discounts: { from_quantity: number; percent: number }[]
-  /** From this many periods at once on, so many percent off. */
-  term_discounts: { from_periods: number; percent: number }[]
-}
+import type { Price, PriceList, ResourceType } from './terms.ts'
 
 /** An example to start with; an operator sets the real one. */
 export const FIRST_PRICE_LIST: PriceList = {
@@ -27,15 +17,8 @@ export const FIRST_PRICE_LIST: PriceList = {
   term_discounts: [{ from_periods: 12, percent: 5 }],
 }
 
-export interface Price {
-  currency: string
-  list_cents: number
-  discount_percent: number
-  total_cents: number
-}
-
 export interface Priced {
-  resourceType: 'dedicated_units' | 'vcpu_hours'
+  resourceType: ResourceType
   quantity: number
   period: TimePeriod
   periods: number

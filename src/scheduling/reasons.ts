@@ -7,8 +7,14 @@ export interface ServiceReason {
   params: Record<string, string | number>
 }
 
+export interface ReasonText {
+  code: string
+  message: string
+  next: string
+}
+
 /** The same words in API, CLI, metrics and `why`. */
-export function reasonText(reason: ServiceReason): { code: string; message: string; next: string } {
+export function reasonText(reason: ServiceReason): ReasonText {
   const { message, next } = failure(reason.code, reason.params)
   return { code: reason.code, message, next }
 }

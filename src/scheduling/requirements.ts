@@ -1,7 +1,7 @@
 /** What a job asks for, checked and completed: the numbers that scheduling uses. */
 import { failure } from '../core/errors.ts'
-import type { ResourceRequirements, SlaRequirements } from '../core/service/nouns.ts'
 import type { Priority } from './fair-share.ts'
+import type { ResourceRequirements, SlaRequirements } from './terms.ts'
 
 export const DEFAULT_WINDOW_HOURS = 24
 

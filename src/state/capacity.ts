@@ -2,7 +2,12 @@
  * Capacity over time in the database: what an operator offers, and slots computed in advance from it.
  */
 import { sql } from 'kysely'
-import { NAMESPACES, type Namespace, type OfferedCapacity } from '../core/service/namespaces.ts'
+import {
+  NAMESPACES,
+  forNamespaces,
+  type Namespace,
+  type OfferedCapacity,
+} from '../core/service/namespaces.ts'
 import type { Snapshot } from '../scheduling/snapshot.ts'
 import { emptyLane, type SlotGrid } from '../scheduling/slots.ts'
 import type { Db, Tx } from './database.ts'
@@ -37,8 +42,7 @@ export async function lockCapacity(tx: Db): Promise<void> {
 
 /** What an operator set; namespaces that are not named are as the installation was started with. */
 export async function readCapacity(db: Db): Promise<Partial<OfferedCapacity>> {
-  return (await db.selectFrom('installation').select('capacity').executeTakeFirstOrThrow())
-    .capacity as Partial<OfferedCapacity>
+  return (await db.selectFrom('installation').select('capacity').executeTakeFirstOrThrow()).capacity
 }
 
 export async function writeCapacity(tx: Tx, capacity: OfferedCapacity, actor: string): Promise<void> {
@@ -96,7 +100,7 @@ export async function readSlots(db: Db, grid: SlotGrid): Promise<Snapshot['free'
     .where('time_slot', '>=', new Date(grid.originMs))
     .where('time_slot', '<', new Date(grid.originMs + grid.count * grid.slotMs))
     .execute()
-  const free = Object.fromEntries(NAMESPACES.map((name) => [name, emptyLane(grid.count)])) as Snapshot['free']
+  const free: Snapshot['free'] = forNamespaces(() => emptyLane(grid.count))
   for (const row of rows) {
     const slot = (row.time_slot.getTime() - grid.originMs) / grid.slotMs
     const lane = free[row.namespace as Namespace]

@@ -63,7 +63,7 @@ export async function eventsAfter(
     names,
     limit,
   }: { after: bigint; through: bigint; tenantId?: string; names?: string[]; limit: number },
-): Promise<Record<string, unknown>[]> {
+) {
   let query = db
     .selectFrom('events')
     .select(['event_id', 'tenant_id', 'at', 'actor', 'event', 'subject', 'data'])

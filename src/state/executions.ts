@@ -1,6 +1,7 @@
 /** Executions, as requests and other parts of the service read them. What changes them is queue.ts and runs/. */
 import { sql } from 'kysely'
 import { DRAFT } from '../core/service/namespaces.ts'
+import type { TenantPolicy } from '../scheduling/terms.ts'
 import type { Db } from './database.ts'
 import { timeOrderedId } from './ids.ts'
 
@@ -140,7 +141,7 @@ const ASKED = 1_000
 
 export interface ExecutionOwner {
   tenantId: string
-  policy: unknown
+  policy: TenantPolicy
   /** Whether the execution has ended. */
   ended: boolean
 }

@@ -7,9 +7,10 @@ import { createHash } from 'node:crypto'
 import { failure } from '../core/errors.ts'
 import type { Db, Tx } from './database.ts'
 
-export interface Answer {
+/** What a request that may be sent again was answered, with its status. */
+export interface Answer<Body> {
   status: number
-  body: unknown
+  body: Body
 }
 
 export interface Repeatable {
@@ -25,7 +26,10 @@ const hashOf = (request: unknown): Buffer => createHash('sha256').update(JSON.st
  * changed since: a repeat is not checked again. Throws `idempotency_conflict` when the key came with another
  * request.
  */
-export async function answered(db: Db, { tenantId, key, request }: Repeatable): Promise<Answer | undefined> {
+export async function answered<Body>(
+  db: Db,
+  { tenantId, key, request }: Repeatable,
+): Promise<Answer<Body> | undefined> {
   if (key === undefined) return undefined
   const known = await db
     .selectFrom('idempotency_keys')
@@ -35,14 +39,19 @@ export async function answered(db: Db, { tenantId, key, request }: Repeatable): 
     .executeTakeFirst()
   if (known !== undefined && !known.request_hash.equals(hashOf(request)))
     throw failure('idempotency_conflict', { key })
-  return known && { status: known.status, body: known.body }
+  // The same request: what it was answered is what it is answered.
+  return known && { status: known.status, body: known.body as Body }
 }
 
 /**
  * Runs `work` once per key and tenant. Throws `idempotency_conflict` when the key came with another request
  * before.
  */
-export async function once(tx: Tx, repeatable: Repeatable, work: () => Promise<Answer>): Promise<Answer> {
+export async function once<Body>(
+  tx: Tx,
+  repeatable: Repeatable,
+  work: () => Promise<Answer<Body>>,
+): Promise<Answer<Body>> {
   const { tenantId, key, request } = repeatable
   if (key === undefined) return work()
   const inserted = await tx
@@ -56,7 +65,8 @@ export async function once(tx: Tx, repeatable: Repeatable, work: () => Promise<A
     })
     .onConflict((on) => on.doNothing())
     .executeTakeFirst()
-  if (Number(inserted.numInsertedOrUpdatedRows ?? 0) === 0) return (await answered(tx, repeatable)) as Answer
+  if (Number(inserted.numInsertedOrUpdatedRows ?? 0) === 0)
+    return (await answered<Body>(tx, repeatable)) as Answer<Body>
   const answer = await work()
   await tx
     .updateTable('idempotency_keys')

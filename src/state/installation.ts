@@ -1,5 +1,5 @@
 /** Values of the whole installation, in the one row of its table: tiers of service and its own speed. */
-import type { SlaTier } from '../core/service/nouns.ts'
+import type { SlaTier } from '../scheduling/terms.ts'
 import type { Db, Tx } from './database.ts'
 
 /** The operator's tiers of service by name. */
@@ -8,7 +8,7 @@ export async function readSlaTiers(db: Db): Promise<Record<string, SlaTier>> {
     .selectFrom('installation')
     .select('sla_tiers')
     .executeTakeFirstOrThrow()
-  return tiers as Record<string, SlaTier>
+  return tiers
 }
 
 /** Replaces all tiers. */

@@ -1,21 +1,25 @@
 /** Jobs of a tenant, as requests read and change them, and those whose time has come. */
-import { sql } from 'kysely'
+import { sql, type Selectable } from 'kysely'
 import { failure } from '../core/errors.ts'
-import { DRAFT } from '../core/service/namespaces.ts'
+import { DRAFT, type Namespace } from '../core/service/namespaces.ts'
 import type { NamedPage } from '../core/service/nouns.ts'
+import type { JobEvaluation } from '../scheduling/draft.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
 import { isUniqueViolation } from './postgres-errors.ts'
+import type { Database } from './tables.ts'
 
-export interface JobFields {
-  job_name: string
-  source_type: string
-  source_config: Record<string, unknown>
-  destination_config: Record<string, unknown>
-  schedule_cron: string | null
-  resource_requirements: Record<string, unknown>
-  sla_requirements: Record<string, unknown>
-}
+/** What a request says of a job. */
+export type JobFields = Pick<
+  Selectable<Database['ingestion_jobs']>,
+  | 'job_name'
+  | 'source_type'
+  | 'source_config'
+  | 'destination_config'
+  | 'schedule_cron'
+  | 'resource_requirements'
+  | 'sla_requirements'
+>
 
 const JOB = [
   'job_id',
@@ -33,7 +37,6 @@ const JOB = [
   'version',
   'next_run_at',
   'failures_in_a_row',
-  'cursor',
   'evaluation',
   'continuous',
 ] as const
@@ -178,9 +181,9 @@ export async function changeJob(
     version?: number
     change: Partial<JobFields> & {
       status?: string
-      namespace?: string
+      namespace?: Namespace
       next_run_at?: Date | null
-      evaluation?: unknown
+      evaluation?: JobEvaluation
       failures_in_a_row?: number
     }
     event: string

@@ -7,7 +7,8 @@ import { VCPU_HOUR } from '../core/service/amounts.ts'
 import { failure } from '../core/errors.ts'
 import type { OfferedCapacity } from '../core/service/namespaces.ts'
 import { periodStart, wholePeriods, type TimePeriod } from '../core/periods.ts'
-import { FIRST_PRICE_LIST, priceOf, type Price, type PriceList } from '../scheduling/prices.ts'
+import { FIRST_PRICE_LIST, priceOf } from '../scheduling/prices.ts'
+import type { Price, PriceList, ResourceType } from '../scheduling/terms.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
 import { closeLots, grant } from './lots.ts'
@@ -15,7 +16,7 @@ import { weigh } from './tenant-weight.ts'
 import { reserveUnits } from './units-sold.ts'
 
 export interface NewPurchase {
-  resource_type: 'dedicated_units' | 'vcpu_hours'
+  resource_type: ResourceType
   quantity: number
   time_period: TimePeriod
   valid_from: Date
@@ -42,7 +43,6 @@ const COLUMNS = [
   'status',
   'created_at',
   'price',
-  'version',
 ] as const
 
 /** Checks and enters a purchase; vCPU-hours can be used from the moment this is committed. */
@@ -108,9 +108,7 @@ export async function currentPrices(db: Db): Promise<PriceList> {
     .orderBy('price_list_id', 'desc')
     .limit(1)
     .executeTakeFirst()
-  return row === undefined
-    ? FIRST_PRICE_LIST
-    : ({ ...(row.prices as object), currency: row.currency } as PriceList)
+  return row === undefined ? FIRST_PRICE_LIST : { ...row.prices, currency: row.currency }
 }
 
 /** Enters a list of prices, which holds from now on. Purchases of before keep the price that they had. */
@@ -131,13 +129,13 @@ export async function openLots(
     purchase_id: string
     tenant_id: string
     quantity: number
-    time_period: string
+    time_period: TimePeriod
     valid_from: Date
     valid_until: Date
   },
   now: Date,
 ): Promise<void> {
-  const period = row.time_period as TimePeriod
+  const period = row.time_period
   for (let i = 0; ; i += 1) {
     const [from, until] = [periodStart(row.valid_from, period, i), periodStart(row.valid_from, period, i + 1)]
     if (from >= row.valid_until || from.getTime() > now.getTime() + AHEAD_MS) return

@@ -3,8 +3,26 @@
  * bigint. The migrations make them; what columns mean stands there.
  */
 import type { ColumnType, Generated } from 'kysely'
+import type { Namespace, OfferedCapacity } from '../core/service/namespaces.ts'
+import type { TimePeriod } from '../core/periods.ts'
+import type { JobEvaluation } from '../scheduling/draft.ts'
+import type { ServiceReason } from '../scheduling/reasons.ts'
+import type {
+  Price,
+  PriceList,
+  ResourceRequirements,
+  ResourceType,
+  ResourceUsed,
+  SlaRequirements,
+  SlaTier,
+  TenantPolicy,
+} from '../scheduling/terms.ts'
 
 type Json = ColumnType<unknown, string, string>
+/** A document that is read as what it was written from. */
+type JsonOf<Document> = ColumnType<Document, string, string>
+/** A document whose fields are those of a source, a destination, an event or a run. */
+type FreeJson = JsonOf<Record<string, unknown>>
 type Id = Generated<string>
 type Time = ColumnType<Date, Date | string, Date | string>
 type Since = ColumnType<Date, Date | undefined, Date>
@@ -20,7 +38,7 @@ interface TenantTables {
     tenant_name: string
     created_at: Since
     status: Generated<string>
-    policy: Json
+    policy: JsonOf<TenantPolicy>
     version: Generated<number>
   }
   access_tokens: {
@@ -49,20 +67,20 @@ interface PurchaseTables {
     price_list_id: Generated<bigint>
     valid_from: Since
     currency: string
-    prices: Json
+    prices: JsonOf<Omit<PriceList, 'currency'>>
     created_by: string
   }
   resource_purchases: {
     purchase_id: Id
     tenant_id: string
-    resource_type: string
+    resource_type: ResourceType
     quantity: number
-    time_period: string
+    time_period: TimePeriod
     valid_from: Time
     valid_until: Time
     status: Generated<string>
     created_at: Since
-    price: Json
+    price: JsonOf<Price>
     version: Generated<number>
   }
   ledger_lots: {
@@ -98,19 +116,19 @@ interface ExecutionTables {
     tenant_id: string
     job_name: string
     source_type: string
-    source_config: Json
-    destination_config: Json
+    source_config: FreeJson
+    destination_config: FreeJson
     schedule_cron: string | null
-    resource_requirements: Json
-    sla_requirements: Json
+    resource_requirements: JsonOf<ResourceRequirements>
+    sla_requirements: JsonOf<SlaRequirements>
     status: Generated<string>
-    namespace: Generated<string>
+    namespace: Generated<Namespace>
     created_at: Since
     version: Generated<number>
     next_run_at: Date | null
     failures_in_a_row: Generated<number>
     cursor: Json | null
-    evaluation: Json | null
+    evaluation: JsonOf<JobEvaluation> | null
     continuous: ColumnType<boolean, never, never>
   }
   job_executions: {
@@ -120,7 +138,7 @@ interface ExecutionTables {
     actual_start_time: Date | null
     actual_end_time: Date | null
     status: Generated<string>
-    resource_used: Json | null
+    resource_used: JsonOf<ResourceUsed> | null
     sla_met: boolean | null
     error_message: string | null
     namespace: string
@@ -131,7 +149,7 @@ interface ExecutionTables {
     estimated_minutes: number
     fair_tag: number
     deadline: Time
-    reason: Json | null
+    reason: JsonOf<ServiceReason> | null
     attempt: Generated<number>
     rolled_at: Date | null
     booked_from: Date | null
@@ -145,8 +163,8 @@ interface ExecutionTables {
     cancel_requested: Generated<boolean>
     recalled: Generated<boolean>
     warned: Generated<string[]>
-    progress: Json | null
-    receipt: Json | null
+    progress: FreeJson | null
+    receipt: FreeJson | null
     tick: Date | null
   }
   queued_executions: {
@@ -213,7 +231,7 @@ interface ServiceTables {
     actor: string
     event: string
     subject: string | null
-    data: Json
+    data: FreeJson
   }
   webhooks: {
     webhook_id: Id
@@ -230,8 +248,8 @@ interface ServiceTables {
   leases: { lease_name: string; holder: string; generation: bigint; lease_until: Time }
   installation: {
     only_row: Generated<boolean>
-    capacity: Json
-    sla_tiers: Json
+    capacity: JsonOf<Partial<OfferedCapacity>>
+    sla_tiers: JsonOf<Record<string, SlaTier>>
     virtual_time: Generated<number>
     claimed_until: Generated<Date>
     self_benchmark: Json | null

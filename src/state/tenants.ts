@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { failure } from '../core/errors.ts'
 import type { NamedPage, Principal, Role } from '../core/service/nouns.ts'
+import type { TenantPolicy } from '../scheduling/terms.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
 import { isUniqueViolation } from './postgres-errors.ts'
@@ -117,7 +118,7 @@ export async function hasOperatorToken(db: Db): Promise<boolean> {
 
 export async function createTenant(
   tx: Tx,
-  { name, policy, actor }: { name: string; policy: object; actor: string },
+  { name, policy, actor }: { name: string; policy: TenantPolicy; actor: string },
 ): Promise<{ tenant_id: string }> {
   try {
     const { tenant_id } = await tx
@@ -174,7 +175,7 @@ export async function changeTenant(
   }: {
     tenantId: string
     version: number | undefined
-    change: { tenant_name?: string; status?: string; policy?: object }
+    change: { tenant_name?: string; status?: string; policy?: TenantPolicy }
     actor: string
   },
 ): Promise<void> {
@@ -191,9 +192,7 @@ export async function changeTenant(
     .set({
       ...(change.tenant_name === undefined ? {} : { tenant_name: change.tenant_name }),
       ...(change.status === undefined ? {} : { status: change.status }),
-      ...(change.policy === undefined
-        ? {}
-        : { policy: JSON.stringify({ ...(now.policy as object), ...change.policy }) }),
+      ...(change.policy === undefined ? {} : { policy: JSON.stringify({ ...now.policy, ...change.policy }) }),
       version: now.version + 1,
     })
     .where('tenant_id', '=', tenantId)

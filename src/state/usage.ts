@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely'
 import { unitsOf, vcpuHours } from '../core/service/amounts.ts'
-import type { ResourceType } from '../core/service/nouns.ts'
+import type { ResourceType } from '../scheduling/terms.ts'
 import type { Db } from './database.ts'
 
 export interface Usage {
@@ -83,7 +83,7 @@ export async function boughtAt(db: Db, tenantId: string, at: Date): Promise<Reco
     .groupBy('resource_type')
     .execute()
   const bought = { dedicated_units: 0, vcpu_hours: 0 }
-  for (const row of rows) bought[row.resource_type as ResourceType] = Number(row.quantity)
+  for (const row of rows) bought[row.resource_type] = Number(row.quantity)
   return bought
 }
 

@@ -15,6 +15,7 @@ import type { Context } from '../../src/control/context.ts'
 import { openService } from '../../src/control/open.ts'
 import type { SlotSettings } from '../../src/state/capacity.ts'
 import { migrate } from '../../src/state/migrate.ts'
+import { holdAnswers } from './answers.ts'
 import { killAtEnd, removeAtEnd } from './at-end.ts'
 
 /** Bin folder of another PostgreSQL than the packaged one, for the tests that run now. */
@@ -104,6 +105,8 @@ export interface TestService {
   context: Context
   url: string
   operator: string
+  /** Routes that have answered as their schemas say. */
+  answered: Set<string>
   /** Sends a request; the body parsed, whatever the status. */
   call<T = Record<string, never>>(
     method: string,
@@ -147,6 +150,7 @@ export async function testService(
     rehearsal,
     log: (event) => process.stderr.write(`${JSON.stringify(event)}\n`),
   })
+  const answered = holdAnswers(api)
   const call: TestService['call'] = async (method, path, { token = operator, body, headers = {} } = {}) => {
     const answer = await api.inject({
       method: method as 'GET',
@@ -171,6 +175,7 @@ export async function testService(
     context,
     url,
     operator,
+    answered,
     call,
     async tenant(name) {
       const { body: made } = await call<{ tenant_id: string }>('POST', '/tenants', {

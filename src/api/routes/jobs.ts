@@ -1,8 +1,8 @@
 /** Jobs, quotes and executions. */
 import { Type } from 'typebox'
-import { nothing, versioned, type Route } from '../route.ts'
-import { Execution, Quote, Why } from '../../control/schemas/executions.ts'
-import { Id, NamedPageQuery, PageQuery, TenantPath, page } from '../../control/schemas/fields.ts'
+import { nothing, versioned, route, type Route } from '../route.ts'
+import { Execution, ExecutionQuery, Quote, Why } from '../../control/schemas/executions.ts'
+import { Id, NamedPageQuery, TenantPath, page } from '../../control/schemas/fields.ts'
 import {
   Demotion,
   Evaluation,
@@ -16,16 +16,10 @@ import {
 const tenantPath = Type.Object(TenantPath)
 const jobPath = Type.Object({ ...TenantPath, job_id: Id('ID of the job.') })
 const executionPath = Type.Object({ ...TenantPath, execution_id: Id('ID of the execution.') })
-const executionQuery = Type.Object({
-  ...PageQuery,
-  after: Type.Optional(Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT[0-9:.]{8,12}Z_[0-9a-f-]{36}$' })),
-  job_id: Type.Optional(Id('Only executions of this job.')),
-  status: Type.Optional(Type.String({ pattern: '^[a-z_]{1,20}$' })),
-})
 const jobs = '/tenants/:tenant_id/jobs'
 
 export const JOB_ROUTES: Route[] = [
-  {
+  route({
     method: 'POST',
     path: jobs,
     summary: 'Create a job as a draft',
@@ -37,8 +31,8 @@ export const JOB_ROUTES: Route[] = [
     status: 201,
     repeatable: true,
     run: (service, { by, tenantId, key, body }) => service.createJob(by, tenantId, key, body),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: jobs,
     summary: 'List jobs',
@@ -48,9 +42,9 @@ export const JOB_ROUTES: Route[] = [
     query: Type.Object(NamedPageQuery),
     answer: page(Job),
     status: 200,
-    run: async (service, { tenantId, query }) => ({ body: await service.listJobs(tenantId, query as never) }),
-  },
-  {
+    run: async (service, { tenantId, query }) => ({ body: await service.listJobs(tenantId, query) }),
+  }),
+  route({
     method: 'GET',
     path: `${jobs}/:job_id`,
     summary: 'Get a job',
@@ -61,8 +55,8 @@ export const JOB_ROUTES: Route[] = [
     status: 200,
     versioned: true,
     run: (service, { tenantId, path }) => versioned(service.getJob(tenantId, path.job_id)),
-  },
-  {
+  }),
+  route({
     method: 'PATCH',
     path: `${jobs}/:job_id`,
     summary: 'Change a job',
@@ -75,8 +69,8 @@ export const JOB_ROUTES: Route[] = [
     versioned: true,
     run: (service, { by, tenantId, path, version, body }) =>
       versioned(service.changeJob(by, tenantId, path.job_id, version, body)),
-  },
-  {
+  }),
+  route({
     method: 'DELETE',
     path: `${jobs}/:job_id`,
     summary: 'Delete a job and cancel its open executions',
@@ -85,8 +79,8 @@ export const JOB_ROUTES: Route[] = [
     params: jobPath,
     status: 204,
     run: (service, { by, tenantId, path }) => nothing(service.deleteJob(by, tenantId, path.job_id)),
-  },
-  {
+  }),
+  route({
     method: 'POST',
     path: `${jobs}/:job_id/pause`,
     summary: 'Pause a job',
@@ -98,8 +92,8 @@ export const JOB_ROUTES: Route[] = [
     run: async (service, { by, tenantId, path }) => ({
       body: await service.pauseJob(by, tenantId, path.job_id),
     }),
-  },
-  {
+  }),
+  route({
     method: 'POST',
     path: `${jobs}/:job_id/resume`,
     summary: 'Resume a paused job',
@@ -111,8 +105,8 @@ export const JOB_ROUTES: Route[] = [
     run: async (service, { by, tenantId, path }) => ({
       body: await service.resumeJob(by, tenantId, path.job_id),
     }),
-  },
-  {
+  }),
+  route({
     method: 'POST',
     path: `${jobs}/:job_id/run`,
     summary: 'Queue an execution now (a draft reads a sample)',
@@ -123,8 +117,8 @@ export const JOB_ROUTES: Route[] = [
     status: 202,
     repeatable: true,
     run: (service, { by, tenantId, path, key }) => service.runJob(by, tenantId, path.job_id, key),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: `${jobs}/:job_id/evaluation`,
     summary: 'Get the evaluation of the last draft run',
@@ -134,8 +128,8 @@ export const JOB_ROUTES: Route[] = [
     answer: Evaluation,
     status: 200,
     run: async (service, { tenantId, path }) => ({ body: await service.evaluateJob(tenantId, path.job_id) }),
-  },
-  {
+  }),
+  route({
     method: 'POST',
     path: `${jobs}/:job_id/promote`,
     summary: 'Promote a draft to production',
@@ -147,8 +141,8 @@ export const JOB_ROUTES: Route[] = [
     run: async (service, { by, tenantId, path }) => ({
       body: await service.promoteJob(by, tenantId, path.job_id),
     }),
-  },
-  {
+  }),
+  route({
     method: 'POST',
     path: `${jobs}/:job_id/demote`,
     summary: 'Demote a job to a draft',
@@ -160,8 +154,8 @@ export const JOB_ROUTES: Route[] = [
     run: async (service, { by, tenantId, path }) => ({
       body: await service.demoteJob(by, tenantId, path.job_id, `by ${by.name}`),
     }),
-  },
-  {
+  }),
+  route({
     method: 'POST',
     path: '/tenants/:tenant_id/quotes',
     summary: 'Quote when a job would run and what it would cost',
@@ -173,22 +167,22 @@ export const JOB_ROUTES: Route[] = [
     status: 200,
     reads: true,
     run: async (service, { tenantId, body }) => ({ body: await service.quote(tenantId, body) }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/tenants/:tenant_id/executions',
     summary: 'List executions, newest first',
     tag: 'executions',
     needs: 'viewer',
     params: tenantPath,
-    query: executionQuery,
+    query: ExecutionQuery,
     answer: page(Execution),
     status: 200,
     run: async (service, { tenantId, query }) => ({
-      body: await service.listExecutions(tenantId, { ...(query as object), jobId: query.job_id } as never),
+      body: await service.listExecutions(tenantId, query),
     }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/tenants/:tenant_id/executions/:execution_id',
     summary: 'Get an execution with its booking and receipt',
@@ -200,8 +194,8 @@ export const JOB_ROUTES: Route[] = [
     run: async (service, { tenantId, path }) => ({
       body: await service.getExecution(tenantId, path.execution_id),
     }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/tenants/:tenant_id/executions/:execution_id/log',
     summary: 'Get the newest part of the log of an execution',
@@ -213,8 +207,8 @@ export const JOB_ROUTES: Route[] = [
     run: async (service, { tenantId, path }) => ({
       body: { log: await service.executionLog(tenantId, path.execution_id) },
     }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/tenants/:tenant_id/executions/:execution_id/why',
     summary: 'Explain why an execution waits, is late, failed or cost what it did',
@@ -224,8 +218,8 @@ export const JOB_ROUTES: Route[] = [
     answer: Why,
     status: 200,
     run: async (service, { tenantId, path }) => ({ body: await service.why(tenantId, path.execution_id) }),
-  },
-  {
+  }),
+  route({
     method: 'POST',
     path: '/tenants/:tenant_id/executions/:execution_id/cancel',
     summary: 'Cancel an execution',
@@ -237,5 +231,5 @@ export const JOB_ROUTES: Route[] = [
     run: async (service, { by, tenantId, path }) => ({
       body: await service.cancelExecution(by, tenantId, path.execution_id),
     }),
-  },
+  }),
 ]

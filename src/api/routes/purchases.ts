@@ -1,32 +1,31 @@
 /** Purchases, prices, usage and the ledger behind it, metrics, capacity and estimation. */
 import { Type } from 'typebox'
-import type { Route } from '../route.ts'
-import { CapacityChange, CapacityOffer, CapacityPlan, Metrics, Slot } from '../../control/schemas/capacity.ts'
+import { route, type Route } from '../route.ts'
+import {
+  CapacityChange,
+  CapacityOffer,
+  CapacityPlan,
+  CapacityPlanQuery,
+  Metrics,
+  Slot,
+  SlotQuery,
+} from '../../control/schemas/capacity.ts'
 import { Id, PageQuery, TenantPath, page } from '../../control/schemas/fields.ts'
 import { Estimation, EstimationRequest, SlaTiers } from '../../control/schemas/jobs.ts'
-import { LedgerEntry, Prices, Purchase, PurchaseRequest, Usage } from '../../control/schemas/purchases.ts'
+import {
+  LedgerEntry,
+  LedgerQuery,
+  Prices,
+  Purchase,
+  PurchaseRequest,
+  Usage,
+} from '../../control/schemas/purchases.ts'
 
 const tenantPath = Type.Object(TenantPath)
 const purchasePath = Type.Object({ ...TenantPath, purchase_id: Id('ID of the purchase.') })
-const ledgerQuery = Type.Object({
-  ...PageQuery,
-  after: Type.Optional(Type.String({ pattern: '^[0-9]{1,18}$' })),
-  execution_id: Type.Optional(Id('Only entries of this execution.')),
-})
-const slotQuery = Type.Object({
-  namespace: Type.Optional(Type.String({ pattern: '^[a-z-]{1,100}$' })),
-  from: Type.Optional(Type.String({ format: 'date-time' })),
-  hours: Type.Optional(Type.Integer({ minimum: 1, maximum: 168, default: 24 })),
-})
-
-const planQuery = Type.Object({
-  days: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 365, default: 90, description: 'Days to forecast.' }),
-  ),
-})
 
 export const PURCHASE_ROUTES: Route[] = [
-  {
+  route({
     method: 'POST',
     path: '/tenants/:tenant_id/purchases',
     summary: 'Buy dedicated units or vCPU-hours',
@@ -38,8 +37,8 @@ export const PURCHASE_ROUTES: Route[] = [
     status: 201,
     repeatable: true,
     run: (service, { by, tenantId, key, body }) => service.buy(by, tenantId, key, body),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/tenants/:tenant_id/purchases',
     summary: 'List purchases',
@@ -50,10 +49,10 @@ export const PURCHASE_ROUTES: Route[] = [
     answer: page(Purchase),
     status: 200,
     run: async (service, { tenantId, query }) => ({
-      body: await service.listPurchases(tenantId, query as never),
+      body: await service.listPurchases(tenantId, query),
     }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/tenants/:tenant_id/purchases/:purchase_id',
     summary: 'Get a purchase',
@@ -65,8 +64,8 @@ export const PURCHASE_ROUTES: Route[] = [
     run: async (service, { tenantId, path }) => ({
       body: await service.getPurchase(tenantId, path.purchase_id),
     }),
-  },
-  {
+  }),
+  route({
     method: 'POST',
     path: '/tenants/:tenant_id/purchases/:purchase_id/cancel',
     summary: 'Cancel a purchase and lose what is left of it',
@@ -78,8 +77,8 @@ export const PURCHASE_ROUTES: Route[] = [
     run: async (service, { by, tenantId, path }) => ({
       body: await service.cancelPurchase(by, tenantId, path.purchase_id),
     }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/tenants/:tenant_id/usage',
     summary: 'Get what is bought, used and left now',
@@ -89,25 +88,22 @@ export const PURCHASE_ROUTES: Route[] = [
     answer: Usage,
     status: 200,
     run: async (service, { tenantId }) => ({ body: await service.usage(tenantId) }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/tenants/:tenant_id/ledger',
     summary: 'List ledger entries, newest first',
     tag: 'purchases',
     needs: 'viewer',
     params: tenantPath,
-    query: ledgerQuery,
+    query: LedgerQuery,
     answer: page(LedgerEntry),
     status: 200,
     run: async (service, { tenantId, query }) => ({
-      body: await service.ledger(tenantId, {
-        ...(query as object),
-        executionId: query.execution_id,
-      } as never),
+      body: await service.ledger(tenantId, query),
     }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/tenants/:tenant_id/metrics',
     summary: 'Get utilization, job performance and cost of the last 30 days',
@@ -117,8 +113,8 @@ export const PURCHASE_ROUTES: Route[] = [
     answer: Metrics,
     status: 200,
     run: async (service, { tenantId }) => ({ body: await service.metrics(tenantId) }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/prices',
     summary: 'Get the price list',
@@ -127,8 +123,8 @@ export const PURCHASE_ROUTES: Route[] = [
     answer: Prices,
     status: 200,
     run: async (service) => ({ body: await service.prices() }),
-  },
-  {
+  }),
+  route({
     method: 'PUT',
     path: '/prices',
     summary: 'Set a new price list (old ones are kept)',
@@ -138,19 +134,19 @@ export const PURCHASE_ROUTES: Route[] = [
     answer: Prices,
     status: 200,
     run: async (service, { by, body }) => ({ body: await service.setPrices(by, body) }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/slots',
     summary: 'List capacity slots',
     tag: 'capacity',
     needs: 'viewer',
-    query: slotQuery,
+    query: SlotQuery,
     answer: page(Slot),
     status: 200,
-    run: async (service, { query }) => ({ body: await service.slots(query as never) }),
-  },
-  {
+    run: async (service, { query }) => ({ body: await service.slots(query) }),
+  }),
+  route({
     method: 'GET',
     path: '/capacity',
     summary: 'Get the capacity of each namespace and the overcommit of the machine',
@@ -159,8 +155,8 @@ export const PURCHASE_ROUTES: Route[] = [
     answer: CapacityOffer,
     status: 200,
     run: async (service) => ({ body: await service.capacity() }),
-  },
-  {
+  }),
+  route({
     method: 'PUT',
     path: '/capacity',
     summary: 'Set the capacity of namespaces (others keep theirs)',
@@ -170,8 +166,8 @@ export const PURCHASE_ROUTES: Route[] = [
     answer: CapacityOffer,
     status: 200,
     run: async (service, { by, body }) => ({ body: await service.setCapacity(by, body) }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/sla-tiers',
     summary: 'Get the SLA tiers',
@@ -180,8 +176,8 @@ export const PURCHASE_ROUTES: Route[] = [
     answer: SlaTiers,
     status: 200,
     run: async (service) => ({ body: await service.slaTiers() }),
-  },
-  {
+  }),
+  route({
     method: 'PUT',
     path: '/sla-tiers',
     summary: 'Replace all SLA tiers (existing jobs keep their promises)',
@@ -191,21 +187,21 @@ export const PURCHASE_ROUTES: Route[] = [
     answer: SlaTiers,
     status: 200,
     run: async (service, { by, body }) => ({ body: await service.setSlaTiers(by, body) }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/capacity/plan',
     summary: 'Forecast when capacity is full and suggest better purchases',
     tag: 'capacity',
     needs: 'operator',
-    query: planQuery,
+    query: CapacityPlanQuery,
     answer: CapacityPlan,
     status: 200,
     run: async (service, { query }) => ({
-      body: await service.capacityPlan(query.days as unknown as number),
+      body: await service.capacityPlan(query.days),
     }),
-  },
-  {
+  }),
+  route({
     method: 'POST',
     path: '/estimation/calculate',
     summary: 'Estimate the cores, memory and time of a job',
@@ -216,5 +212,5 @@ export const PURCHASE_ROUTES: Route[] = [
     status: 200,
     reads: true,
     run: async (service, { tenantId, body }) => ({ body: await service.estimate(tenantId, body) }),
-  },
+  }),
 ]

@@ -1,6 +1,6 @@
 /** Tenants, tokens, webhooks and secrets. */
 import { Type } from 'typebox'
-import { nothing, versioned, type Route } from '../route.ts'
+import { nothing, versioned, route, type Route } from '../route.ts'
 import { AlertRequest, Webhook, WebhookRequest } from '../../control/schemas/events.ts'
 import { Id, NamedPageQuery, TenantPath, page } from '../../control/schemas/fields.ts'
 import {
@@ -23,7 +23,7 @@ const secretPath = Type.Object({
 })
 
 export const TENANT_ROUTES: Route[] = [
-  {
+  route({
     method: 'POST',
     path: '/tenants',
     summary: 'Create a tenant',
@@ -33,8 +33,8 @@ export const TENANT_ROUTES: Route[] = [
     answer: Tenant,
     status: 201,
     run: async (service, { by, body }) => ({ body: await service.createTenant(by, body) }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/tenants',
     summary: 'List tenants',
@@ -43,9 +43,9 @@ export const TENANT_ROUTES: Route[] = [
     query: Type.Object(NamedPageQuery),
     answer: page(Tenant),
     status: 200,
-    run: async (service, { query }) => ({ body: await service.listTenants(query as never) }),
-  },
-  {
+    run: async (service, { query }) => ({ body: await service.listTenants(query) }),
+  }),
+  route({
     method: 'GET',
     path: '/tenants/:tenant_id',
     summary: 'Get a tenant',
@@ -56,8 +56,8 @@ export const TENANT_ROUTES: Route[] = [
     status: 200,
     versioned: true,
     run: (service, { tenantId }) => versioned(service.getTenant(tenantId)),
-  },
-  {
+  }),
+  route({
     method: 'PATCH',
     path: '/tenants/:tenant_id',
     summary: 'Change a tenant',
@@ -70,8 +70,8 @@ export const TENANT_ROUTES: Route[] = [
     versioned: true,
     run: (service, { by, tenantId, version, body }) =>
       versioned(service.changeTenant(by, tenantId, version, body)),
-  },
-  {
+  }),
+  route({
     method: 'POST',
     path: '/tenants/:tenant_id/tokens',
     summary: 'Create a token (its value is shown once)',
@@ -82,8 +82,8 @@ export const TENANT_ROUTES: Route[] = [
     answer: NewToken,
     status: 201,
     run: async (service, { by, tenantId, body }) => ({ body: await service.createToken(by, tenantId, body) }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/tenants/:tenant_id/tokens',
     summary: 'List tokens without their values',
@@ -93,8 +93,8 @@ export const TENANT_ROUTES: Route[] = [
     answer: page(Token),
     status: 200,
     run: async (service, { tenantId }) => ({ body: await service.listTokens(tenantId) }),
-  },
-  {
+  }),
+  route({
     method: 'DELETE',
     path: '/tenants/:tenant_id/tokens/:token_id',
     summary: 'Revoke a token',
@@ -103,8 +103,8 @@ export const TENANT_ROUTES: Route[] = [
     params: tokenPath,
     status: 204,
     run: (service, { by, tenantId, path }) => nothing(service.revokeToken(by, tenantId, path.token_id)),
-  },
-  {
+  }),
+  route({
     method: 'POST',
     path: '/tenants/:tenant_id/webhooks',
     summary: 'Create a webhook that sends events to a URL or by mail',
@@ -117,8 +117,8 @@ export const TENANT_ROUTES: Route[] = [
     run: async (service, { by, tenantId, body }) => ({
       body: await service.createWebhook(by, tenantId, body),
     }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/tenants/:tenant_id/webhooks',
     summary: 'List webhooks',
@@ -128,8 +128,8 @@ export const TENANT_ROUTES: Route[] = [
     answer: page(Webhook),
     status: 200,
     run: async (service, { tenantId }) => ({ body: await service.listWebhooks(tenantId) }),
-  },
-  {
+  }),
+  route({
     method: 'DELETE',
     path: '/tenants/:tenant_id/webhooks/:webhook_id',
     summary: 'Delete a webhook',
@@ -138,8 +138,8 @@ export const TENANT_ROUTES: Route[] = [
     params: hookPath,
     status: 204,
     run: (service, { by, tenantId, path }) => nothing(service.deleteWebhook(by, tenantId, path.webhook_id)),
-  },
-  {
+  }),
+  route({
     method: 'POST',
     path: '/webhooks',
     summary: 'Create a webhook for the events of all tenants and of the service',
@@ -149,8 +149,8 @@ export const TENANT_ROUTES: Route[] = [
     answer: Webhook,
     status: 201,
     run: async (service, { by, body }) => ({ body: await service.createWebhook(by, undefined, body) }),
-  },
-  {
+  }),
+  route({
     method: 'GET',
     path: '/webhooks',
     summary: 'List webhooks of the installation',
@@ -159,8 +159,8 @@ export const TENANT_ROUTES: Route[] = [
     answer: page(Webhook),
     status: 200,
     run: async (service) => ({ body: await service.listWebhooks(undefined) }),
-  },
-  {
+  }),
+  route({
     method: 'DELETE',
     path: '/webhooks/:webhook_id',
     summary: 'Delete a webhook of the installation',
@@ -169,8 +169,8 @@ export const TENANT_ROUTES: Route[] = [
     params: Type.Object({ webhook_id: Id('ID of the webhook.') }),
     status: 204,
     run: (service, { by, path }) => nothing(service.deleteWebhook(by, undefined, path.webhook_id)),
-  },
-  {
+  }),
+  route({
     method: 'PUT',
     path: '/tenants/:tenant_id/secrets/:name',
     summary: 'Store a secret (its value is never returned)',
@@ -180,9 +180,9 @@ export const TENANT_ROUTES: Route[] = [
     body: SecretRequest,
     status: 204,
     run: (service, { by, tenantId, path, body }) =>
-      nothing(service.setSecret(by, tenantId, path.name, (body as { value: Record<string, string> }).value)),
-  },
-  {
+      nothing(service.setSecret(by, tenantId, path.name, body.value)),
+  }),
+  route({
     method: 'GET',
     path: '/tenants/:tenant_id/secrets',
     summary: 'List the names of secrets',
@@ -192,8 +192,8 @@ export const TENANT_ROUTES: Route[] = [
     answer: page(SecretName),
     status: 200,
     run: async (service, { tenantId }) => ({ body: await service.listSecrets(tenantId) }),
-  },
-  {
+  }),
+  route({
     method: 'DELETE',
     path: '/tenants/:tenant_id/secrets/:name',
     summary: 'Delete a secret',
@@ -202,5 +202,5 @@ export const TENANT_ROUTES: Route[] = [
     params: secretPath,
     status: 204,
     run: (service, { by, tenantId, path }) => nothing(service.deleteSecret(by, tenantId, path.name)),
-  },
+  }),
 ]

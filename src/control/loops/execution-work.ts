@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DRAFT } from '../../core/service/namespaces.ts'
-import type { SlaRequirements } from '../../core/service/nouns.ts'
+import type { SlaRequirements, TenantPolicy } from '../../scheduling/terms.ts'
 import { lastSuccess } from '../../state/executions.ts'
 import type { Claimed } from '../../state/runs/claim.ts'
 import { bookedFor, jobToRun } from '../../state/runs/order.ts'
@@ -20,7 +20,7 @@ export interface Order {
   destination_config: Record<string, unknown>
   cursor: Work['cursor']
   sla_requirements: SlaRequirements
-  policy: { overage?: 'stop' | 'debt' }
+  policy: TenantPolicy
   /** Whether it goes on without an end; the draft of a stream is a run like any other. */
   streams: boolean
   estimated_minutes: number
@@ -32,11 +32,11 @@ export async function orderOf({ gate }: Context, claimed: Claimed): Promise<Orde
   const booked = await bookedFor(gate.service, claimed.execution_id)
   return {
     source_type: job.source_type,
-    source_config: job.source_config as Record<string, unknown>,
-    destination_config: job.destination_config as Record<string, unknown>,
+    source_config: job.source_config,
+    destination_config: job.destination_config,
     cursor: job.cursor,
-    sla_requirements: job.sla_requirements as SlaRequirements,
-    policy: job.policy as Order['policy'],
+    sla_requirements: job.sla_requirements,
+    policy: job.policy,
     streams: job.continuous && claimed.namespace !== DRAFT,
     estimated_minutes: booked.estimated_minutes,
     holds: booked.holds as Order['holds'],

@@ -1,6 +1,6 @@
 /** Capacity: what the installation offers, what is booked of it, and how well it is used. */
-import { Type } from 'typebox'
-import { Count, Time, Id, nullable } from './fields.ts'
+import { Type, type Static } from 'typebox'
+import { Count, Time, Id, nullable, withDefault } from './fields.ts'
 
 export const Slot = Type.Object({
   slot_id: Id('ID of the slot.'),
@@ -13,6 +13,14 @@ export const Slot = Type.Object({
   allocated_memory: Type.Integer(),
   region: Type.String(),
 })
+export type Slot = Static<typeof Slot>
+
+export const SlotQuery = Type.Object({
+  namespace: Type.Optional(Type.String({ pattern: '^[a-z-]{1,100}$' })),
+  from: Type.Optional(Type.String({ format: 'date-time' })),
+  hours: withDefault(Type.Integer({ minimum: 1, maximum: 168, default: 24 })),
+})
+export type SlotQuery = Static<typeof SlotQuery>
 
 const Figure = nullable(Type.Number())
 
@@ -29,6 +37,7 @@ export const Metrics = Type.Object({
   }),
   cost_efficiency: Type.Object({ cost_per_gb_processed: Figure, idle_resource_percentage: Figure }),
 })
+export type Metrics = Static<typeof Metrics>
 
 const Offer = Type.Object(
   { cpu_cores: Count('CPU cores.', 1_000_000), memory_gb: Count('Memory in GB.', 10_000_000) },
@@ -39,11 +48,19 @@ export const CapacityChange = Type.Partial(
   Type.Object({ 'dedicated-cpu-ns': Offer, 'vcpu-hours-ns': Offer, 'draft-ingestion-ns': Offer }),
   { additionalProperties: false, minProperties: 1 },
 )
+export type CapacityChange = Static<typeof CapacityChange>
 
 export const CapacityOffer = Type.Object({
   namespaces: Type.Object({ 'dedicated-cpu-ns': Offer, 'vcpu-hours-ns': Offer, 'draft-ingestion-ns': Offer }),
   machine: Type.Object({ cpu_cores: Type.Integer(), memory_gb: Type.Integer() }),
   overcommit: Type.Object({ cpu: Type.Number(), memory: Type.Number() }),
+})
+export type CapacityOffer = Static<typeof CapacityOffer>
+
+export const CapacityPlanQuery = Type.Object({
+  days: withDefault(
+    Type.Integer({ minimum: 1, maximum: 365, default: 90, description: 'Days to forecast.' }),
+  ),
 })
 
 export const CapacityPlan = Type.Object({
@@ -75,3 +92,4 @@ export const CapacityPlan = Type.Object({
     }),
   ),
 })
+export type CapacityPlan = Static<typeof CapacityPlan>

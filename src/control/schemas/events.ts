@@ -1,6 +1,6 @@
 /** Events, and who is told of them. */
-import { Type } from 'typebox'
-import { Free, Name, Time, Id, nullable } from './fields.ts'
+import { Type, type Static } from 'typebox'
+import { Free, Name, Time, Id, nullable, withDefault } from './fields.ts'
 
 export const Event = Type.Object({
   event_id: Type.String(),
@@ -10,6 +10,12 @@ export const Event = Type.Object({
   event: Type.String(),
   subject: nullable(Type.String()),
   data: Free,
+})
+export type Event = Static<typeof Event>
+
+export const EventQuery = Type.Object({
+  after: withDefault(Type.String({ pattern: '^[0-9]{1,18}$', default: '0' })),
+  limit: withDefault(Type.Integer({ minimum: 1, maximum: 500, default: 100 })),
 })
 
 const WebhookFields = {
@@ -29,6 +35,7 @@ export const WebhookRequest = Type.Object(
   { ...WebhookFields, secret_name: Type.Optional(Name('Secret whose field `key` signs each delivery.')) },
   { additionalProperties: false },
 )
+export type WebhookRequest = Static<typeof WebhookRequest>
 
 export const AlertRequest = Type.Object(WebhookFields, { additionalProperties: false })
 
@@ -41,3 +48,4 @@ export const Webhook = Type.Object({
   failures: Type.Optional(Type.Integer()),
   last_error: Type.Optional(nullable(Type.String())),
 })
+export type Webhook = Static<typeof Webhook>

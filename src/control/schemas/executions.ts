@@ -1,6 +1,7 @@
 /** Executions and quotes: when a job runs, and why then. */
-import { Type } from 'typebox'
-import { Free, Time, Id, nullable } from './fields.ts'
+import { Type, type Static } from 'typebox'
+import { ResourceUsed } from '../../scheduling/terms.ts'
+import { Free, PageQuery, Time, Id, nullable } from './fields.ts'
 
 const Reason = Type.Object({ code: Type.String(), message: Type.String(), next: Type.String() })
 
@@ -9,6 +10,7 @@ export const Why = Type.Object({
   status: Type.String(),
   ...Reason.properties,
 })
+export type Why = Static<typeof Why>
 
 export const Execution = Type.Object({
   execution_id: Id('ID of the execution.'),
@@ -18,7 +20,7 @@ export const Execution = Type.Object({
   actual_start_time: nullable(Time('Actual start.')),
   actual_end_time: nullable(Time('Actual end.')),
   status: Type.String(),
-  resource_used: nullable(Free),
+  resource_used: nullable(ResourceUsed),
   sla_met: nullable(Type.Boolean()),
   error_message: nullable(Type.String()),
   namespace: Type.String(),
@@ -35,6 +37,15 @@ export const Execution = Type.Object({
   progress: nullable(Free),
   receipt: nullable(Free),
 })
+export type Execution = Static<typeof Execution>
+
+export const ExecutionQuery = Type.Object({
+  ...PageQuery,
+  after: Type.Optional(Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT[0-9:.]{8,12}Z_[0-9a-f-]{36}$' })),
+  job_id: Type.Optional(Id('Only executions of this job.')),
+  status: Type.Optional(Type.String({ pattern: '^[a-z_]{1,20}$' })),
+})
+export type ExecutionQuery = Static<typeof ExecutionQuery>
 
 export const Quote = Type.Object({
   fits: Type.Boolean(),
@@ -45,7 +56,7 @@ export const Quote = Type.Object({
     vcpu_hours: Type.Number(),
     amount_cents: Type.Number(),
     currency: Type.String(),
-    per: Type.String({ description: 'run; for a stream, day.' }),
+    per: Type.Union([Type.Literal('run'), Type.Literal('day')], { description: 'run; for a stream, day.' }),
   }),
   keeps_sla: Type.Boolean(),
   reason: Type.Optional(Reason),
@@ -57,3 +68,4 @@ export const Quote = Type.Object({
     }),
   ),
 })
+export type Quote = Static<typeof Quote>

@@ -1,8 +1,18 @@
 /** What the API's schemas are made of: ids, times, names, pages, and the problem of every route. */
-import { Type, type TSchema } from 'typebox'
+import { Type, type Static, type TSchema, type TUnsafe } from 'typebox'
 
 export const Id = (description: string) => Type.String({ format: 'uuid', description })
-export const Time = (description: string) => Type.String({ format: 'date-time', description })
+
+/** A time in a request. */
+export const TimeText = (description: string) => Type.String({ format: 'date-time', description })
+
+/** A time in an answer: a row has a Date, an answer that is given again has its text. JSON shows both alike. */
+export const Time = (description: string) => Type.Unsafe<Date | string>(TimeText(description))
+
+/** What the server fills in: whoever asks may leave it out, whoever answers finds it. */
+export const withDefault = <T extends TSchema>(schema: T): TUnsafe<Static<T>> =>
+  Type.Unsafe<Static<T>>(Type.Optional(schema))
+
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 export const Count = (description: string, maximum = 1_000_000) =>
   Type.Integer({ minimum: 1, maximum, description })
@@ -11,7 +21,8 @@ export const NAME_PATTERN = '^[^\\u0000-\\u001f\\u007f]+$'
 export const Name = (description: string) =>
   Type.String({ minLength: 1, maxLength: 255, pattern: NAME_PATTERN, description })
 
-export const Free = Type.Object({}, { additionalProperties: true })
+/** What a source, a destination, an event or a run says in its own way. */
+export const Free = Type.Unsafe<Record<string, unknown>>(Type.Object({}, { additionalProperties: true }))
 
 export const Problem = Type.Object(
   {
@@ -36,7 +47,7 @@ export const page = <T extends TSchema>(item: T) =>
 
 export const PageQuery = {
   after: Type.Optional(Type.String({ format: 'uuid', description: 'Value of `next` of the previous page.' })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })),
+  limit: withDefault(Type.Integer({ minimum: 1, maximum: 500, default: 100 })),
 }
 
 export const NamedPageQuery = { ...PageQuery, name: Type.Optional(Name('Only the item with this name.')) }

@@ -1,62 +1,18 @@
 /** Jobs: what they need, what they were promised, and how a draft becomes production. */
-import { Type } from 'typebox'
-import { Count, Free, Name, Time, Id, nullable } from './fields.ts'
-
-export const Requirements = Type.Object(
-  {
-    cpu_cores: Count('CPU cores.', 10_000),
-    memory_gb: Count('Memory in GB.', 100_000),
-    estimated_runtime_minutes: Count('Estimated minutes for all data of one run.', 10_080),
-    sla_window_hours: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 48,
-        description: 'Hours after the preferred time within which an execution must end. Default 24.',
-      }),
-    ),
-    preferred_time: Type.Optional(
-      Type.String({
-        maxLength: 40,
-        description: 'Preferred start: a time of day in UTC (02:30), or a date and time.',
-      }),
-    ),
-  },
-  { additionalProperties: false },
-)
-
-const Promises = {
-  max_runtime_minutes: Type.Optional(
-    Count('Most minutes of a run. A longer run is ended and misses its SLA.', 10_080),
-  ),
-  max_freshness_seconds: Type.Optional(
-    Count('For a stream: greatest age of the newest message when readers see it.', 86_400),
-  ),
-  priority: Type.Optional(Type.Union([Type.Literal('low'), Type.Literal('medium'), Type.Literal('high')])),
-}
-
-export const Sla = Type.Object(
-  {
-    ...Promises,
-    tier: Type.Optional(
-      Type.String({
-        maxLength: 40,
-        description: 'SLA tier that an operator defined. It gives the values that are not set here.',
-      }),
-    ),
-  },
-  { additionalProperties: false },
-)
+import { Type, type Static } from 'typebox'
+import { ResourceRequirements, SlaRequirements, SlaTier } from '../../scheduling/terms.ts'
+import { Free, Name, Time, Id, nullable } from './fields.ts'
 
 export const SlaTiers = Type.Object(
   {
-    tiers: Type.Record(
-      Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,39}$' }),
-      Type.Object(Promises, { additionalProperties: false }),
-      { maxProperties: 100, additionalProperties: false },
-    ),
+    tiers: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,39}$' }), SlaTier, {
+      maxProperties: 100,
+      additionalProperties: false,
+    }),
   },
   { additionalProperties: false },
 )
+export type SlaTiers = Static<typeof SlaTiers>
 
 export const JobRequest = Type.Object(
   {
@@ -73,42 +29,15 @@ export const JobRequest = Type.Object(
         }),
       ),
     ),
-    resource_requirements: Requirements,
-    sla_requirements: Type.Optional(Sla),
+    resource_requirements: ResourceRequirements,
+    sla_requirements: Type.Optional(SlaRequirements),
   },
   { additionalProperties: false },
 )
+export type JobRequest = Static<typeof JobRequest>
 
 export const JobChange = Type.Partial(JobRequest, { additionalProperties: false, minProperties: 1 })
-
-export const Job = Type.Object({
-  job_id: Id('ID of the job.'),
-  tenant_id: Id('ID of the tenant.'),
-  job_name: Type.String(),
-  source_type: Type.String(),
-  source_config: Free,
-  destination_config: Free,
-  schedule_cron: nullable(Type.String()),
-  resource_requirements: Free,
-  sla_requirements: Free,
-  status: Type.String(),
-  namespace: Type.String(),
-  created_at: Time('When the job was created.'),
-  version: Type.Integer(),
-  next_run_at: nullable(Time('Next run of the schedule.')),
-  failures_in_a_row: Type.Integer(),
-  evaluation: nullable(Free),
-  continuous: Type.Boolean({
-    description: 'True for a job into the zones without a schedule: it runs until it is stopped.',
-  }),
-})
-
-export const Queued = Type.Object({
-  execution_id: Id('ID of the execution.'),
-  job_id: Id('ID of the job.'),
-  namespace: Type.String(),
-  status: Type.String(),
-})
+export type JobChange = Static<typeof JobChange>
 
 export const Evaluation = Type.Object({
   promotion_eligible: Type.Boolean(),
@@ -118,18 +47,62 @@ export const Evaluation = Type.Object({
   reason: Type.Optional(Type.String()),
   recommended_action: Type.Optional(Type.String()),
 })
+export type Evaluation = Static<typeof Evaluation>
+
+/** What a job keeps of its last promotion and demotion. */
+const JobEvaluation = Type.Partial(
+  Type.Object({
+    ...Evaluation.properties,
+    evidence: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()])),
+    at: Time('When the job was promoted.'),
+    demoted: Type.String({ description: 'Why the job was demoted.' }),
+  }),
+)
+
+export const Job = Type.Object({
+  job_id: Id('ID of the job.'),
+  tenant_id: Id('ID of the tenant.'),
+  job_name: Type.String(),
+  source_type: Type.String(),
+  source_config: Free,
+  destination_config: Free,
+  schedule_cron: nullable(Type.String()),
+  resource_requirements: ResourceRequirements,
+  sla_requirements: SlaRequirements,
+  status: Type.String(),
+  namespace: Type.String(),
+  created_at: Time('When the job was created.'),
+  version: Type.Integer(),
+  next_run_at: nullable(Time('Next run of the schedule.')),
+  failures_in_a_row: Type.Integer(),
+  evaluation: nullable(JobEvaluation),
+  continuous: Type.Boolean({
+    description: 'True for a job into the zones without a schedule: it runs until it is stopped.',
+  }),
+})
+export type Job = Static<typeof Job>
+
+export const Queued = Type.Object({
+  execution_id: Id('ID of the execution.'),
+  job_id: Id('ID of the job.'),
+  namespace: Type.String(),
+  status: Type.String(),
+})
+export type Queued = Static<typeof Queued>
 
 export const Promotion = Type.Object({
   status: Type.String(),
   namespace: Type.String(),
-  updated_requirements: Free,
+  updated_requirements: ResourceRequirements,
 })
+export type Promotion = Static<typeof Promotion>
 
 export const Demotion = Type.Object({
   status: Type.String(),
   namespace: Type.String(),
   reason: Type.String(),
 })
+export type Demotion = Static<typeof Demotion>
 
 export const EstimationRequest = Type.Object(
   {
@@ -142,6 +115,7 @@ export const EstimationRequest = Type.Object(
   },
   { additionalProperties: false },
 )
+export type EstimationRequest = Static<typeof EstimationRequest>
 
 export const Estimation = Type.Object({
   estimated_resources: Type.Object({
@@ -151,5 +125,26 @@ export const Estimation = Type.Object({
   }),
   recommended_units: Type.Object({ dedicated_units: Type.Number(), vcpu_hours: Type.Number() }),
   confidence_level: Type.Number(),
-  explanation: Free,
+  explanation: Type.Object({
+    by: Type.Union([Type.Literal('model'), Type.Literal('rule')]),
+    data_volume_gb: Type.Number(),
+    bare_dedicated_units: Type.Number({
+      description: 'Units that are just enough, without the spare fifth.',
+    }),
+    machine_speed: nullable(Type.Number({ description: '2: twice as quick as the reference machine.' })),
+    similar_runs: Type.Optional(
+      Type.Integer({ description: 'Runs of the same source that the model knows.' }),
+    ),
+    similar_minutes_per_gb: Type.Optional(nullable(Type.Number())),
+    connection_ms: Type.Optional(
+      Type.Integer({ description: 'Median time to the first byte of those runs.' }),
+    ),
+    runtime_minutes_80_percent: Type.Optional(
+      Type.Object(
+        { low: Type.Number(), high: Type.Number() },
+        { description: 'Range that 80 % of such runs fall into.' },
+      ),
+    ),
+  }),
 })
+export type Estimation = Static<typeof Estimation>

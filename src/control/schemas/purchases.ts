@@ -1,10 +1,7 @@
 /** What a tenant buys and has used, the ledger behind it, and prices. */
-import { Type } from 'typebox'
-import { Count, Time, Id, nullable } from './fields.ts'
-
-const ResourceType = Type.Union([Type.Literal('dedicated_units'), Type.Literal('vcpu_hours')], {
-  description: 'What is bought. A dedicated unit is 4 CPU cores and 8 GB.',
-})
+import { Type, type Static } from 'typebox'
+import { Price, ResourceType } from '../../scheduling/terms.ts'
+import { Count, PageQuery, Time, TimeText, Id, nullable } from './fields.ts'
 
 const Period = Type.Union([
   Type.Literal('hourly'),
@@ -18,11 +15,12 @@ export const PurchaseRequest = Type.Object(
     resource_type: ResourceType,
     quantity: Count('Units or vCPU-hours per period.', 10_000_000),
     time_period: Type.Optional(Period),
-    valid_from: Time('Start (inclusive).'),
-    valid_until: Time('End (exclusive), a whole number of periods after the start.'),
+    valid_from: TimeText('Start (inclusive).'),
+    valid_until: TimeText('End (exclusive), a whole number of periods after the start.'),
   },
   { additionalProperties: false },
 )
+export type PurchaseRequest = Static<typeof PurchaseRequest>
 
 export const Purchase = Type.Object({
   purchase_id: Id('ID of the purchase.'),
@@ -34,13 +32,9 @@ export const Purchase = Type.Object({
   valid_until: Time('End (exclusive).'),
   status: Type.String(),
   created_at: Time('When the purchase was made.'),
-  price: Type.Object({
-    currency: Type.String(),
-    list_cents: Type.Number(),
-    discount_percent: Type.Number(),
-    total_cents: Type.Number(),
-  }),
+  price: Price,
 })
+export type Purchase = Static<typeof Purchase>
 
 export const Usage = Type.Object({
   tenant_id: Id('ID of the tenant.'),
@@ -53,6 +47,7 @@ export const Usage = Type.Object({
     vcpu_hours: Type.Object({ purchased: Type.Number(), consumed: Type.Number(), remaining: Type.Number() }),
   }),
 })
+export type Usage = Static<typeof Usage>
 
 export const LedgerEntry = Type.Object({
   entry_id: Type.String(),
@@ -67,38 +62,13 @@ export const LedgerEntry = Type.Object({
   valid_from: Time('Start of the period of the purchase.'),
   valid_until: Time('End of the period of the purchase.'),
 })
+export type LedgerEntry = Static<typeof LedgerEntry>
 
-const Cents = Type.Object(
-  {
-    hourly: Type.Integer({ minimum: 0 }),
-    daily: Type.Integer({ minimum: 0 }),
-    monthly: Type.Integer({ minimum: 0 }),
-    yearly: Type.Integer({ minimum: 0 }),
-  },
-  { additionalProperties: false },
-)
+export { PriceList as Prices } from '../../scheduling/terms.ts'
 
-const Percent = Type.Number({ minimum: 0, maximum: 100 })
-
-export const Prices = Type.Object(
-  {
-    currency: Type.String({ pattern: '^[A-Z]{3}$' }),
-    dedicated_units: Cents,
-    vcpu_hours: Cents,
-    volume_discounts: Type.Array(
-      Type.Object(
-        { from_quantity: Count('Smallest quantity that gets the discount.'), percent: Percent },
-        { additionalProperties: false },
-      ),
-      { maxItems: 50 },
-    ),
-    term_discounts: Type.Array(
-      Type.Object(
-        { from_periods: Count('Smallest number of periods that gets the discount.'), percent: Percent },
-        { additionalProperties: false },
-      ),
-      { maxItems: 50 },
-    ),
-  },
-  { additionalProperties: false },
-)
+export const LedgerQuery = Type.Object({
+  ...PageQuery,
+  after: Type.Optional(Type.String({ pattern: '^[0-9]{1,18}$' })),
+  execution_id: Type.Optional(Id('Only entries of this execution.')),
+})
+export type LedgerQuery = Static<typeof LedgerQuery>

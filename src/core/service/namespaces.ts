@@ -13,15 +13,19 @@ export interface Capacity {
 
 export type OfferedCapacity = Record<Namespace, Capacity>
 
+/** One thing for each namespace. */
+export function forNamespaces<T>(of: (namespace: Namespace) => T): Record<Namespace, T> {
+  return { [DEDICATED]: of(DEDICATED), [SHARED]: of(SHARED), [DRAFT]: of(DRAFT) }
+}
+
 /**
  * What one machine offers when nobody says otherwise: per namespace twice its cores (four at least) and half
  * its memory. Jobs wait for input most of the time, so that three times twice the cores is an overcommit that
  * is stated, not hidden.
  */
 export function machineCapacity(cores: number, memoryBytes: number): OfferedCapacity {
-  const one = {
+  return forNamespaces(() => ({
     cpuCores: Math.max(4, 2 * cores),
     memoryGb: Math.max(8, Math.floor(memoryBytes / 2 / 1024 ** 3)),
-  }
-  return { [DEDICATED]: { ...one }, [SHARED]: { ...one }, [DRAFT]: { ...one } }
+  }))
 }

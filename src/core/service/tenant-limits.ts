@@ -41,8 +41,11 @@ export function tenantLimits(settings: Readonly<Record<`limit_${TenantLimit}`, n
 }
 
 /** Those of a tenant with this policy. */
-export function limitsOf(installation: TenantLimits, policy: unknown): TenantLimits {
-  return { ...installation, ...(policy as { limits?: Partial<TenantLimits> } | null | undefined)?.limits }
+export function limitsOf(
+  installation: TenantLimits,
+  policy: { limits?: Partial<TenantLimits> } | undefined,
+): TenantLimits {
+  return { ...installation, ...policy?.limits }
 }
 
 /** Throws `limit_reached` when more than the limit would be there. */

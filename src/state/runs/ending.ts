@@ -7,6 +7,7 @@ import { thousandths, vcpuHours, type CpuMicros } from '../../core/service/amoun
 import { failpoint } from '../../core/failpoint.ts'
 import { failure } from '../../core/errors.ts'
 import type { ServiceReason } from '../../scheduling/reasons.ts'
+import type { ResourceUsed } from '../../scheduling/terms.ts'
 import { giveBack, unbook } from '../bookings.ts'
 import { lockCapacity, type SlotSettings } from '../capacity.ts'
 import type { Tx } from '../database.ts'
@@ -62,7 +63,7 @@ export async function finish(
       ...NOT_RUNNING,
       reason: reason === undefined ? null : JSON.stringify(reason),
       error_message: ending.errorMessage ?? null,
-      resource_used: resourceUsed(total),
+      resource_used: JSON.stringify(resourceUsed(total)),
       receipt: JSON.stringify({
         ...ending.receipt,
         runtime_minutes: thousandths(minutes),
@@ -169,16 +170,16 @@ function anotherAttempt(run: Run, now: Date) {
 }
 
 function isInTime(run: Run, minutes: number): boolean {
-  const most = (run.sla_requirements as { max_runtime_minutes?: number }).max_runtime_minutes
+  const most = run.sla_requirements.max_runtime_minutes
   return most === undefined || minutes <= most
 }
 
-function resourceUsed({ cpuMicros, memoryGbSeconds }: Used): string {
-  return JSON.stringify({
+function resourceUsed({ cpuMicros, memoryGbSeconds }: Used): ResourceUsed {
+  return {
     cpu_seconds: Number(cpuMicros) / 1e6,
     memory_gb_seconds: Number(memoryGbSeconds),
     vcpu_hours: vcpuHours(cpuMicros),
-  })
+  }
 }
 
 /** A success moves the job's cursor and forgets its failures; a failure counts. */

@@ -1,0 +1,14 @@
+/** Of the service itself: whether it lives, whether it can work, and who asks. */
+import { Type, type Static } from 'typebox'
+import { Free } from './fields.ts'
+
+export const Health = Type.Object({ status: Type.String(), version: Type.String() })
+
+export const Readiness = Type.Object({ ready: Type.Boolean(), checks: Free })
+export type Readiness = Static<typeof Readiness>
+
+export const TokenHolder = Type.Object({
+  name: Type.String(),
+  role: Type.String(),
+  tenant_id: Type.Union([Type.String(), Type.Null()]),
+})

@@ -1,0 +1,158 @@
+/**
+ * The terms on which work is done: what a job asks for and is promised, what a tenant may, what it costs and
+ * what it used. Requests are checked against these schemas, rows of the database hold what they describe, and
+ * the scheduler computes with it.
+ */
+import { variableOf } from '../core/setting-row.ts'
+import { Type, type Static } from 'typebox'
+import { TENANT_LIMITS, type TenantLimits } from '../core/service/tenant-limits.ts'
+
+const whole = (description: string, maximum: number) => Type.Integer({ minimum: 1, maximum, description })
+
+export const ResourceRequirements = Type.Object(
+  {
+    cpu_cores: whole('CPU cores.', 10_000),
+    memory_gb: whole('Memory in GB.', 100_000),
+    estimated_runtime_minutes: whole('Estimated minutes for all data of one run.', 10_080),
+    sla_window_hours: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 48,
+        description: 'Hours after the preferred time within which an execution must end. Default 24.',
+      }),
+    ),
+    preferred_time: Type.Optional(
+      Type.String({
+        maxLength: 40,
+        description: 'Preferred start: a time of day in UTC (02:30), or a date and time.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type ResourceRequirements = Static<typeof ResourceRequirements>
+
+/** What an operator promises under a name. */
+export const SlaTier = Type.Object(
+  {
+    max_runtime_minutes: Type.Optional(
+      whole('Most minutes of a run. A longer run is ended and misses its SLA.', 10_080),
+    ),
+    max_freshness_seconds: Type.Optional(
+      whole('For a stream: greatest age of the newest message when readers see it.', 86_400),
+    ),
+    priority: Type.Optional(Type.Union([Type.Literal('low'), Type.Literal('medium'), Type.Literal('high')])),
+  },
+  { additionalProperties: false },
+)
+export type SlaTier = Static<typeof SlaTier>
+
+export const SlaRequirements = Type.Object(
+  {
+    ...SlaTier.properties,
+    tier: Type.Optional(
+      Type.String({
+        maxLength: 40,
+        description: 'SLA tier that an operator defined. It gives the values that are not set here.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type SlaRequirements = Static<typeof SlaRequirements>
+
+const LIMIT_FIELDS = Object.entries(TENANT_LIMITS).map(([name, { what, usual }]) => [
+  name,
+  Type.Optional(
+    whole(`Limit of ${what}. Default: ${variableOf(`limit_${name}`)}, or ${usual}.`, 999_999_999),
+  ),
+])
+
+const Limits = Type.Unsafe<Partial<TenantLimits>>(
+  Type.Object(Object.fromEntries(LIMIT_FIELDS), {
+    additionalProperties: false,
+    description: 'Limits of this tenant. They override the limits of the installation.',
+  }),
+)
+
+export const TenantPolicy = Type.Object(
+  {
+    overage: Type.Optional(
+      Type.Union([Type.Literal('stop'), Type.Literal('debt')], {
+        description:
+          'What happens to a run that uses more than its hold when no balance is left: stop it, or let it run into debt.',
+      }),
+    ),
+    lends: Type.Optional(
+      Type.Boolean({
+        description: 'Whether other tenants may use its idle dedicated units until it needs them.',
+      }),
+    ),
+    requests_per_minute: Type.Optional(whole('Limit of API requests per minute. Default 600.', 1_000_000)),
+    limits: Type.Optional(Limits),
+  },
+  { additionalProperties: false },
+)
+export type TenantPolicy = Static<typeof TenantPolicy>
+
+export const ResourceType = Type.Union([Type.Literal('dedicated_units'), Type.Literal('vcpu_hours')], {
+  description: 'What is bought. A dedicated unit is 4 CPU cores and 8 GB.',
+})
+export type ResourceType = Static<typeof ResourceType>
+
+const Cents = Type.Object(
+  {
+    hourly: Type.Integer({ minimum: 0 }),
+    daily: Type.Integer({ minimum: 0 }),
+    monthly: Type.Integer({ minimum: 0 }),
+    yearly: Type.Integer({ minimum: 0 }),
+  },
+  { additionalProperties: false },
+)
+
+const Percent = Type.Number({ minimum: 0, maximum: 100 })
+
+/** Cents for one unit or one vCPU-hour a period; the discounts are percent off, from so much on. */
+export const PriceList = Type.Object(
+  {
+    currency: Type.String({ pattern: '^[A-Z]{3}$' }),
+    dedicated_units: Cents,
+    vcpu_hours: Cents,
+    volume_discounts: Type.Array(
+      Type.Object(
+        { from_quantity: whole('Smallest quantity that gets the discount.', 1_000_000), percent: Percent },
+        { additionalProperties: false },
+      ),
+      { maxItems: 50 },
+    ),
+    term_discounts: Type.Array(
+      Type.Object(
+        {
+          from_periods: whole('Smallest number of periods that gets the discount.', 1_000_000),
+          percent: Percent,
+        },
+        { additionalProperties: false },
+      ),
+      { maxItems: 50 },
+    ),
+  },
+  { additionalProperties: false },
+)
+export type PriceList = Static<typeof PriceList>
+
+/** What a purchase cost, as it was on its day. */
+export const Price = Type.Object({
+  currency: Type.String(),
+  list_cents: Type.Number(),
+  discount_percent: Type.Number(),
+  total_cents: Type.Number(),
+})
+export type Price = Static<typeof Price>
+
+/** What an execution used. */
+export const ResourceUsed = Type.Object({
+  cpu_seconds: Type.Number(),
+  memory_gb_seconds: Type.Number(),
+  vcpu_hours: Type.Number(),
+})
+export type ResourceUsed = Static<typeof ResourceUsed>
