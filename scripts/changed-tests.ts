@@ -16,7 +16,7 @@ const EVERYTHING = /^(package(-lock)?\.json|vitest\.config\.ts|tsconfig\.json|he
 const CHECKS_ALL = /^test\/scripts\//
 
 const git = (...args: string[]): string[] =>
-  execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(Boolean)
+  execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' }).split('\n').filter(Boolean)
 
 /** Files that differ from a commit, committed or not, new ones too. By default: from where the branch left main. */
 function changedFiles(since = branchPoint()): string[] {
