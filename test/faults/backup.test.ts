@@ -99,7 +99,7 @@ test('a backup with one changed byte, one that was not finished, a home that is 
   mkdirSync(third)
   appendFileSync(join(backup, 'operator.token'), ' ')
   expect((await cli(inHome(third), ['restore', backup])).stderr).toMatch(
-    /operator\.token is not what was written[\s\S]*Try: Use the one before it/,
+    /operator\.token was changed since the backup[\s\S]*Try: Nothing was restored\. Use an earlier backup/,
   )
   rmSync(join(backup, 'manifest.json'))
   expect((await cli(inHome(third), ['restore', backup])).stderr).toMatch(/it was not finished/)

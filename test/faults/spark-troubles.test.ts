@@ -148,6 +148,6 @@ test('a wrong token, a server that is not there, a task that cannot run: each ha
       'batch_messages: 2000, task_command: /no/such/command',
     ),
   )
-  expect(await fails({})).toMatch(/cannot run our task[\s\S]*Try: Install Node/)
+  expect(await fails({})).toMatch(/cannot run the Headrace task[\s\S]*Try: Install Node/)
   where.cleanUp()
 })

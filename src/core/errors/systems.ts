@@ -59,7 +59,7 @@ export const SYSTEM_ERRORS = {
   spark_session_lost: row(
     'transient',
     503,
-    'The Spark Connect server at {address} no longer knows the session ({reason}). The server was restarted, or the session expired.',
+    'The Spark Connect server at {address} no longer knows this session ({reason}). The server was restarted, or the session expired.',
     'Nothing was committed. Run the command again; it opens a new session.',
   ),
   spark_executor_lost: row(
