@@ -109,7 +109,7 @@ allow-paths: [/srv/exports, /srv/incoming]
 allow-hosts: [broker.internal:9092, 10.1.0.0/16]
 oidc:
   issuer: https://login.example.com
-  audience: headrace
+  audience: ingestion
 limit:
   jobs: 2000
 `

@@ -14,7 +14,7 @@ import { importedPath, importsOf } from './imports.ts'
 import { checkTestPlace } from './test-place.ts'
 
 const PURE = ['dataset', 'formats', 'quality', 'planning', 'scheduling', 'learning']
-const ADAPTERS = ['lakehouse', 'engines', 'connectors', 'exchange', 'state', 'secrets', 'cluster', 'sample']
+const ADAPTERS = ['lakehouse', 'engines', 'connectors', 'state', 'secrets', 'sample']
 
 /**
  * What a folder below src/ may import, besides itself: other folders, or single files and folders of them.

@@ -57,7 +57,7 @@ _headrace() {
       ${steps(all)}) at=\${at:+$at }$word ;;
     esac
   done
-  # --option=value comes as three words.
+  # An option with = and its value comes as three words.
   [[ $cur == = ]] && cur=
   [[ \${COMP_WORDS[last]} == = ]] && ((last--))
   case "$at \${COMP_WORDS[last]}" in

@@ -55,13 +55,9 @@ test('each kind of test is listed, and each folder is a room or listed', () => {
   expect(foldersOf('test').filter((name) => !ROOMS.includes(name) && !listed.includes(name))).toEqual([])
 })
 
-/** They come with the table of settings. */
-const TO_COME = ['src/core/settings/', 'src/host/settings.ts', 'docs/reference/settings.md']
-const isThere = (path: string): boolean => existsSync(path) || TO_COME.includes(path)
-
 test('every file that the page names is there, and exports what it says of it', () => {
   const named = [...page.matchAll(/`((?:src|test|docs|scripts|examples)\/[^`<]+)`/g)].map(([, path]) => path)
-  const missing = named.filter((path) => !path.includes('NAME') && !isThere(path))
+  const missing = named.filter((path) => !path.includes('NAME') && !existsSync(path))
   expect(named.length).toBeGreaterThan(100)
   expect(missing).toEqual([])
 })
