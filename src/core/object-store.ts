@@ -30,6 +30,33 @@ export interface ObjectStore {
    * empty folders.
    */
   sweep(beforeMs: number): Promise<void>
+  /** Gives an object a twin, which `local.sync` then makes durable. Folders above it need not be there. */
+  copy(from: string, to: string): Promise<void>
+  /**
+   * Where an engine that reads the store by itself finds an object: `file:///...`, `s3a://...`, `hdfs://...`.
+   */
+  address(name: string): string
+  /**
+   * Creates an object from a file of this machine, of any size: whole, durable, and in one step at the end of
+   * the upload; false when the name is taken by then. What broken uploads of the same name left behind goes.
+   */
+  createFrom(path: string, name: string): Promise<boolean>
+  /** For engines of this machine. */
+  readonly local: LocalFiles
+}
+
+/**
+ * Files of a store as engines of this machine open and write them. Where the store is this machine's disk, they
+ * are the objects themselves; elsewhere they are copies.
+ */
+export interface LocalFiles {
+  /**
+   * Where an engine on this machine opens an object that was staged, or writes one that `sync` then makes
+   * durable in the store.
+   */
+  path(name: string): string
+  /** Makes objects readable at their local paths; a store that is not this machine's disk fetches them. */
+  stage(names: string[]): Promise<void>
   /** Makes files that an engine wrote itself durable: their bytes, their names, the folders above them. */
   sync(names: string[]): Promise<void>
   /** Makes the folder behind a local path, which only the caller knows, for an engine to write into. */
@@ -44,24 +71,6 @@ export interface ObjectStore {
    * not be there.
    */
   move(from: string, to: string): Promise<void>
-  /** Gives an object a twin, which `sync` then makes durable. Folders above it need not be there. */
-  copy(from: string, to: string): Promise<void>
-  /**
-   * Where an engine on this machine opens an object that was staged, or writes one that `sync` then makes
-   * durable in the store.
-   */
-  localPath(name: string): string
-  /** Makes objects readable at their local paths; a store that is not this machine's disk fetches them. */
-  stage(names: string[]): Promise<void>
-  /**
-   * Where an engine that reads the store by itself finds an object: `file:///...`, `s3a://...`, `hdfs://...`.
-   */
-  address(name: string): string
-  /**
-   * Creates an object from a file of this machine, of any size: whole, durable, and in one step at the end of
-   * the upload; false when the name is taken by then. What broken uploads of the same name left behind goes.
-   */
-  createFrom(path: string, name: string): Promise<boolean>
 }
 
 /** How an engine comes to the objects of a store. */
@@ -72,8 +81,8 @@ export interface EngineAccess {
 }
 
 export const BY_LOCAL_PATH: EngineAccess = {
-  path: (store, name) => store.localPath(name),
-  ready: (store, names) => store.stage(names),
+  path: (store, name) => store.local.path(name),
+  ready: (store, names) => store.local.stage(names),
 }
 export const BY_ADDRESS: EngineAccess = {
   path: (store, name) => store.address(name),

@@ -237,8 +237,8 @@ async function bucketOf(work: Work): Promise<FilePlace> {
     },
     async bring(files) {
       const names = files.map((file) => file.name)
-      await store.stage(names)
-      return names.map((name) => store.localPath(name))
+      await store.local.stage(names)
+      return names.map((name) => store.local.path(name))
     },
   }
 }

@@ -119,9 +119,9 @@ function storePlace(store: ObjectStore): Place {
         .toReversed(),
     async put(from, name, { once }) {
       if (once) return store.createFrom(from, name)
-      await mkdir(dirname(store.localPath(name)), { recursive: true })
-      await rename(from, store.localPath(name))
-      await store.sync([name])
+      await mkdir(dirname(store.local.path(name)), { recursive: true })
+      await rename(from, store.local.path(name))
+      await store.local.sync([name])
       return true
     },
   }

@@ -143,7 +143,7 @@ async function moveGroup(request: MoveRequest, sources: AddAction[]): Promise<bo
       placed: true,
     })
   }
-  await store.sync(names)
+  await store.local.sync(names)
   failpoint('compact.files_written')
   return replaced(request, sources, adds, { filesMoved: sources.length })
 }

@@ -14,10 +14,10 @@ interface Cursor {
 
 /** Merges sorted runs into one new run, block by block: memory does not grow with the runs. */
 export async function mergeRuns(store: ObjectStore, runs: KeyRun[], name: string): Promise<KeyRun> {
-  await store.stage(runs.map((run) => run.name))
-  await store.makeFolder(name.slice(0, name.lastIndexOf('/')))
-  const cursors = await Promise.all(runs.map((run) => openCursor(store.localPath(run.name))))
-  const temporary = `${store.localPath(name)}.merging`
+  await store.local.stage(runs.map((run) => run.name))
+  await store.local.makeFolder(name.slice(0, name.lastIndexOf('/')))
+  const cursors = await Promise.all(runs.map((run) => openCursor(store.local.path(run.name))))
+  const temporary = `${store.local.path(name)}.merging`
   const out = createWriteStream(temporary)
   const buffer = new Int32Array(1 << 18)
   let filled = 0
@@ -42,8 +42,8 @@ export async function mergeRuns(store: ObjectStore, runs: KeyRun[], name: string
   await flush()
   out.end()
   await once(out, 'close')
-  await rename(temporary, store.localPath(name))
-  await store.sync([name])
+  await rename(temporary, store.local.path(name))
+  await store.local.sync([name])
   return { name, count, newestMs: Math.max(...runs.map((run) => run.newestMs)) }
 }
 

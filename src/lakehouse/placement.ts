@@ -16,7 +16,7 @@ const MOVED_AT_ONCE = 16
 /** A folder that only the caller knows, for an engine to write into. */
 export async function makePrivateFolder(store: ObjectStore): Promise<string> {
   const folder = privateFolder(randomUUID())
-  await store.makeFolder(folder)
+  await store.local.makeFolder(folder)
   return folder
 }
 
@@ -43,10 +43,10 @@ export async function placed(
     await Promise.all(
       files
         .slice(at, at + MOVED_AT_ONCE)
-        .map((file, i) => store.move(`${folder}/${file.path}`, names[at + i])),
+        .map((file, i) => store.local.move(`${folder}/${file.path}`, names[at + i])),
     )
-  await store.sync(names)
-  await store.dropFolder(folder)
+  await store.local.sync(names)
+  await store.local.dropFolder(folder)
   return files.map((file, i) => ({ ...file, path: encodePath(names[i]), placed: true as const }))
 }
 

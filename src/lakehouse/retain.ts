@@ -96,7 +96,7 @@ async function moveTo(request: RetainRequest, archive: Table, files: AddAction[]
     request.progress(`archiving file ${i + 1} of ${files.length}`)
   }
   // Their names, too, and those of folders that are new.
-  await archive.store.sync(names)
+  await archive.store.local.sync(names)
   failpoint('archive.copied')
   const adds = files.map((file, i) => ({
     path: encodePath(names[i]),
@@ -152,9 +152,9 @@ async function copyObject({ raw, nowMs }: RetainRequest, archive: Table, file: A
       path,
       reason: `it has ${found.size} bytes, but the log says ${file.size}`,
     })
-  await from.stage([source])
+  await from.local.stage([source])
   const name = archivedName(archive, file)
-  if (await to.createFrom(from.localPath(source), name)) return name
+  if (await to.createFrom(from.local.path(source), name)) return name
   // Copied before, by a move that came to no end: a data file never changes under its name.
   const there = await to.stat(name)
   const isKnown = archive.snapshot.files.has(encodePath(name))
@@ -164,7 +164,7 @@ async function copyObject({ raw, nowMs }: RetainRequest, archive: Table, file: A
     file.partitionValues,
     `${randomUUID()}.parquet`,
   )
-  if (await to.createFrom(from.localPath(source), other)) return other
+  if (await to.createFrom(from.local.path(source), other)) return other
   throw failure('storage_failed', {
     action: 'archive',
     path: `${to.root}/${other}`,

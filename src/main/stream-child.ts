@@ -138,8 +138,8 @@ async function committedRows(
       const names = [...snapshot.files.values()]
         .filter((file) => mayHold(file, leastOffset))
         .map((file) => decodePath(file.path))
-      await store.stage(names)
-      paths.push(...names.map((name) => store.localPath(name)))
+      await store.local.stage(names)
+      paths.push(...names.map((name) => store.local.path(name)))
     }
     return { files: paths, inOrder: !merged && archive === undefined }
   }

@@ -90,8 +90,8 @@ async function withQuarantine<T>(raw: RawTable, action: (session: DuckSession) =
   })
   try {
     const names = filesOf(raw.table, 'quarantined').map((file) => decodePath(file.path))
-    await raw.table.store.stage(names)
-    const paths = names.map((name) => raw.table.store.localPath(name))
+    await raw.table.store.local.stage(names)
+    const paths = names.map((name) => raw.table.store.local.path(name))
     await session.run(`CREATE VIEW q AS SELECT * FROM ${parquetRows(paths, 'filename = true')}`)
     return await action(session)
   } finally {
@@ -114,7 +114,7 @@ interface Replay {
   rule: string | undefined
 }
 
-const pathOf = (raw: RawTable, file: AddAction): string => raw.table.store.localPath(decodePath(file.path))
+const pathOf = (raw: RawTable, file: AddAction): string => raw.table.store.local.path(decodePath(file.path))
 
 /** Files with rows to replay, and how many rows that is. */
 async function filesToReplay({
@@ -232,7 +232,7 @@ async function keepOthers({ raw, session, rule }: Replay, replaced: AddAction[])
   const { store } = raw.table
   for (const file of replaced) {
     const folder = await makePrivateFolder(store)
-    const target = store.localPath(`${folder}/kept.parquet`)
+    const target = store.local.path(`${folder}/kept.parquet`)
     const others = `FROM ${parquetRows([pathOf(raw, file)])} WHERE (${isReplayed(rule)}) IS NOT TRUE`
     const [[count]] = await session.rows(`SELECT count(*) ${others}`)
     const rows = Number(count)

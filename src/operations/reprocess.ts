@@ -55,7 +55,7 @@ export async function reprocess(parts: ReprocessParts, options: ReprocessOptions
   const deletions = await deletionsOf(loaded)
   const raw = await openRaw(loaded.dataset, loaded.rawPath, Date.now())
   const old = filesOf(raw.table, 'accepted').filter((file) => within(file, options))
-  await raw.table.store.stage(old.map((file) => decodePath(file.path)))
+  await raw.table.store.local.stage(old.map((file) => decodePath(file.path)))
   const session = await openSession({
     memoryBytes: DECODE_MEMORY,
     threads: 1,

@@ -6,7 +6,7 @@ import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 
 /** The rows of one data file, staged before, with their numbers in it. */
 export const numberedRows = (store: ObjectStore, file: Pick<AddAction, 'path'>): string =>
-  parquetRows([store.localPath(decodePath(file.path))], 'file_row_number = true')
+  parquetRows([store.local.path(decodePath(file.path))], 'file_row_number = true')
 
 const WINDOW_BYTES = 64 * 1024 * 1024
 /** At most 20,000 rows fit into a window: a row costs about this, whatever its message has. */

@@ -78,7 +78,7 @@ export function createTablesApp(): TablesApp {
 async function query(table: Table, snapshot: Snapshot, sql: string): Promise<Record<string, unknown>[]> {
   return withSession(async (session) => {
     await createView(session, 't', table, snapshot)
-    await lockDown(session, [table.store.localPath('')])
+    await lockDown(session, [table.store.local.path('')])
     return session.objects(sql).catch((error: unknown) => {
       throw failure('query_failed', { reason: (error as Error).message }, error)
     })
@@ -212,8 +212,8 @@ async function hashTable(
   problems: string[],
 ): Promise<{ rows: number; hash: string }> {
   for (const file of snapshot.files.values()) {
-    await table.store.stage([decodePath(file.path)])
-    const path = table.store.localPath(decodePath(file.path))
+    await table.store.local.stage([decodePath(file.path)])
+    const path = table.store.local.path(decodePath(file.path))
     const [[rows]] = await session
       .rows(`SELECT count(*) FROM ${parquetRows([path])}`)
       .catch((error: Error) => [[error.message]])

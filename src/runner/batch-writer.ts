@@ -121,8 +121,8 @@ class StagedBatch implements BatchWriter {
     const { files, id } = this.#batch
     this.#batch = newBatch(nowMs())
     const durable = this.#writing.then(async () => {
-      if (files.length > 0) await store.sync(files.map((file) => file.path))
-      if (files.length > 0) await store.dropFolder(privateFolder(id))
+      if (files.length > 0) await store.local.sync(files.map((file) => file.path))
+      if (files.length > 0) await store.local.dropFolder(privateFolder(id))
       failpoint('batch.prepared')
       return files
     })
@@ -136,7 +136,7 @@ class StagedBatch implements BatchWriter {
     await this.#writing
     const { files, id } = this.#batch
     for (const file of files) await store.delete(file.path)
-    if (files.length > 0) await store.dropFolder(privateFolder(id))
+    if (files.length > 0) await store.local.dropFolder(privateFolder(id))
     this.#batch = newBatch(nowMs())
   }
 
@@ -157,16 +157,16 @@ class StagedBatch implements BatchWriter {
     const path = dataPath(this.#schema.partitionColumns, partitionValues, name)
     const file: DataFile = { path, size: 0, partitionValues, stats: '' }
     files.push(file)
-    await store.makeFolder(privateFolder(id))
+    await store.local.makeFolder(privateFolder(id))
     const derived = derivedOrigin(dataset, { ...this.#options, ingestTime })
     this.#sealedBytes += bytes
     this.#writing = this.#writing.then(async () => {
       const unfinished = `${privateFolder(id)}/${name}`
       const order = fileOrder(this.#schema)
       const { compression } = dataset.raw
-      const written = await sealed.write(store.localPath(unfinished), derived, order, compression)
+      const written = await sealed.write(store.local.path(unfinished), derived, order, compression)
       // Whole: who reads folders, and not the log, sees no half of a file.
-      await store.move(unfinished, path)
+      await store.local.move(unfinished, path)
       file.placed = true
       file.size = written.size
       file.stats = written.stats

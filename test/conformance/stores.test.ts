@@ -85,19 +85,19 @@ test.each(KINDS)(
   async (kind) => {
     const store = storeOf(kind)
     const big = Buffer.alloc(21 * 1024 * 1024, 'headrace')
-    await store.makeFolder('data/f')
-    writeFileSync(store.localPath('data/f/big.parquet'), big)
-    writeFileSync(store.localPath('data/f/empty.parquet'), '')
-    await store.sync(['data/f/big.parquet', 'data/f/empty.parquet'])
+    await store.local.makeFolder('data/f')
+    writeFileSync(store.local.path('data/f/big.parquet'), big)
+    writeFileSync(store.local.path('data/f/empty.parquet'), '')
+    await store.local.sync(['data/f/big.parquet', 'data/f/empty.parquet'])
     expect([
       (await store.stat('data/f/big.parquet'))?.size,
       (await store.stat('data/f/empty.parquet'))?.size,
     ]).toEqual([big.length, 0])
-    if (kind !== 'local') rmSync(store.localPath('data/f/big.parquet'))
-    await store.stage(['data/f/big.parquet'])
-    expect(readFileSync(store.localPath('data/f/big.parquet')).equals(big)).toBe(true)
+    if (kind !== 'local') rmSync(store.local.path('data/f/big.parquet'))
+    await store.local.stage(['data/f/big.parquet'])
+    expect(readFileSync(store.local.path('data/f/big.parquet')).equals(big)).toBe(true)
     await store.delete('data/f/big.parquet')
-    expect(() => statSync(store.localPath('data/f/big.parquet'))).toThrow()
+    expect(() => statSync(store.local.path('data/f/big.parquet'))).toThrow()
   },
 )
 
@@ -107,16 +107,16 @@ test.each(KINDS)(
     const store = await open(kind, 'moved')
     const bytes = Buffer.alloc(6 * 1024 * 1024, 'headrace')
     const names = ['written', 'by itself', 'twin'].map((file) => `part=a b%2Fü%2541/${file}.parquet`)
-    await store.makeFolder('_writing/one')
-    writeFileSync(store.localPath('_writing/one/x.parquet'), bytes)
-    await store.move('_writing/one/x.parquet', names[0])
+    await store.local.makeFolder('_writing/one')
+    writeFileSync(store.local.path('_writing/one/x.parquet'), bytes)
+    await store.local.move('_writing/one/x.parquet', names[0])
     // As an engine that writes into the store without us.
     await store.write('_writing/one/y.parquet', bytes)
-    await store.move('_writing/one/y.parquet', names[1])
-    await store.sync(names.slice(0, 2))
+    await store.local.move('_writing/one/y.parquet', names[1])
+    await store.local.sync(names.slice(0, 2))
     await store.copy(names[0], names[2])
-    await store.sync([names[2]])
-    await store.dropFolder('_writing/one')
+    await store.local.sync([names[2]])
+    await store.local.dropFolder('_writing/one')
     expect((await store.list('')).map((one) => [one.name, one.size])).toEqual(
       names.map((name) => [name, bytes.length]).toSorted(),
     )
@@ -164,7 +164,7 @@ test.each(KINDS)(
 /** What an upload that did not end leaves where users do not look. */
 async function leftovers(kind: string, below: string): Promise<unknown[]> {
   if (kind === 'local')
-    return readdirSync(storeOf(kind).localPath(below)).filter((name) => name.startsWith('.'))
+    return readdirSync(storeOf(kind).local.path(below)).filter((name) => name.startsWith('.'))
   if (kind === 's3')
     return (
       (
@@ -187,9 +187,11 @@ test.each(KINDS)(
   '%s: a file that should be there and is not is an error by name, on sync and on staging',
   async (kind) => {
     const store = storeOf(kind)
-    await expect(store.sync(['data/g/none.parquet'])).rejects.toMatchObject({ name: 'HeadraceError' })
+    await expect(store.local.sync(['data/g/none.parquet'])).rejects.toMatchObject({ name: 'HeadraceError' })
     if (kind !== 'local')
-      await expect(store.stage(['data/g/none.parquet'])).rejects.toMatchObject({ code: 'path_not_found' })
+      await expect(store.local.stage(['data/g/none.parquet'])).rejects.toMatchObject({
+        code: 'path_not_found',
+      })
   },
 )
 

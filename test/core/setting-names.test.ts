@@ -8,7 +8,8 @@ import { SETTING_NAMES } from '../../src/core/settings.ts'
 /** A mark in texts of SQL, and what Kubernetes sets. */
 const NO_SETTINGS = ['HEADRACE_UNPROVEN', 'HEADRACE_PORT']
 /** They name what is no setting on purpose. */
-const OF_WRONG_NAMES = /^test\/(core|cli|host)\/settings|^test\/(scripts\/tidy|core\/setting-names)\.test\.ts$/
+const OF_WRONG_NAMES =
+  /^test\/(core|cli|host)\/settings|^test\/(scripts\/tidy|core\/setting-names)\.test\.ts$/
 
 /** Names of variables in a text that are neither a setting's nor the test suite's. */
 function unknownVariables(text: string): string[] {

@@ -76,13 +76,13 @@ test('a sweep removes empty folders that are old, and what has a file or is youn
 
 test('a private folder goes with all that is left in it', async () => {
   const { store, made, seen } = place()
-  await store.makeFolder(privateFolder('a'))
+  await store.local.makeFolder(privateFolder('a'))
   made(`${privateFolder('a')}/part=1/_delta_log/.x.crc`)
-  await store.makeFolder(privateFolder('b'))
-  await store.dropFolder(privateFolder('a'))
+  await store.local.makeFolder(privateFolder('b'))
+  await store.local.dropFolder(privateFolder('a'))
   expect(seen()).toEqual(['_writing', '_writing/b'])
-  await store.dropFolder(privateFolder('b'))
-  await store.dropFolder(privateFolder('b'))
+  await store.local.dropFolder(privateFolder('b'))
+  await store.local.dropFolder(privateFolder('b'))
   expect(seen()).toEqual([])
 })
 
@@ -95,7 +95,7 @@ test('a twin has the bytes, is young, and takes no name that is taken', async ()
   expect((await store.stat('a=1/b=2/y'))?.modifiedMs).toBeGreaterThan(Date.now() - 60_000)
   await expect(store.copy('old/x', 'a=1/b=2/y')).rejects.toMatchObject({ name: 'HeadraceError' })
   await expect(store.copy('none', 'a=1/b=2/z')).rejects.toMatchObject({ name: 'HeadraceError' })
-  await expect(store.move('none', 'a=1/b=2/z')).rejects.toMatchObject({ name: 'HeadraceError' })
+  await expect(store.local.move('none', 'a=1/b=2/z')).rejects.toMatchObject({ name: 'HeadraceError' })
 })
 
 const WRITERS = 8
@@ -109,13 +109,13 @@ test(
       for (let round = 0; round < ROUNDS; round += 1) {
         const id = `${own}-${round}`
         const names = ['moved', 'copied', 'written'].map((how) => `a=1/b=${round % 2}/${id}-${how}`)
-        await store.makeFolder(privateFolder(id))
-        writeFileSync(store.localPath(`${privateFolder(id)}/x`), id)
+        await store.local.makeFolder(privateFolder(id))
+        writeFileSync(store.local.path(`${privateFolder(id)}/x`), id)
         await store.copy(`${privateFolder(id)}/x`, names[1])
-        await store.move(`${privateFolder(id)}/x`, names[0])
+        await store.local.move(`${privateFolder(id)}/x`, names[0])
         await store.write(names[2], Buffer.from(id))
-        await store.dropFolder(privateFolder(id))
-        await store.sync(names)
+        await store.local.dropFolder(privateFolder(id))
+        await store.local.sync(names)
         for (const name of names) expect(String(await store.read(name))).toBe(id)
         for (const name of names) await store.delete(name)
       }

@@ -177,7 +177,7 @@ test('more files are made durable at once than a process may have open', () => {
     mkdirSync(join(folder, dirname(name)), { recursive: true })
     writeFileSync(join(folder, name), 'rows')
   }
-  const script = `import { createLocalStore } from ${JSON.stringify(resolve('src/lakehouse/stores/local.ts'))}\nawait createLocalStore(${JSON.stringify(folder)}).sync(${JSON.stringify(names)})`
+  const script = `import { createLocalStore } from ${JSON.stringify(resolve('src/lakehouse/stores/local.ts'))}\nawait createLocalStore(${JSON.stringify(folder)}).local.sync(${JSON.stringify(names)})`
   writeFileSync(join(folder, 'sync.ts'), script)
   execFileSync('bash', ['-c', `ulimit -n 128 && exec ${process.execPath} ${join(folder, 'sync.ts')}`], {
     stdio: 'pipe',

@@ -165,8 +165,8 @@ test('a bucket as destination: the file and its rejects are there, whole; again 
     keys,
     join(home, 'check'),
   )
-  await store.stage(['large.parquet'])
-  expect(await count(store.localPath('large.parquet'))).toBe(400_000)
+  await store.local.stage(['large.parquet'])
+  expect(await count(store.local.path('large.parquet'))).toBe(400_000)
   expect(receipt.bytes_written).toBeGreaterThan(5 * 1024 * 1024)
 })
 
@@ -197,8 +197,8 @@ test('of two attempts that end at once, both give the outcome whose file is ther
     }),
   )
   const store = await openTenantStore({ type: 's3', ...place, path: 'twice' }, keys, join(home, 'twice'))
-  await store.stage(['twice.parquet'])
-  const rows = await count(store.localPath('twice.parquet'))
+  await store.local.stage(['twice.parquet'])
+  const rows = await count(store.local.path('twice.parquet'))
   expect(ended.map((one) => [one.receipt.rows, one.cursor])).toEqual([
     [rows, { rows }],
     [rows, { rows }],

@@ -20,7 +20,7 @@ import {
 import { basename, dirname, join, resolve } from 'node:path'
 import { failure, storageFailure } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
-import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
+import type { LocalFiles, ObjectStore, StoredObject } from '../../core/object-store.ts'
 import { retry } from '../../core/waiting.ts'
 
 const TEMPORARY = '.tmp-'
@@ -35,17 +35,8 @@ export function createLocalStore(folder: string): ObjectStore {
   }
   return {
     root,
-    localPath: full,
-    stage: async () => undefined,
+    local: localFiles(root, full),
     address: (name) => `file://${full(name)}`,
-    makeFolder: (name) =>
-      guard(() => inFolder(join(full(name), 'any'), async () => undefined), 'make', full(name)),
-    async dropFolder(name) {
-      await rm(full(name), { recursive: true, force: true }).catch(() => undefined)
-      await removeEmpty(root, dirname(full(name)))
-    },
-    move: (from, to) =>
-      guard(() => inFolder(full(to), () => rename(full(from), full(to))), 'move', full(from)),
     copy: (from, to) =>
       guard(() => inFolder(full(to), () => copyFile(full(from), full(to), TWIN)), 'copy', full(from)),
     read: (name) => orMissing(() => readFile(full(name)), 'read', full(name)),
@@ -70,6 +61,22 @@ export function createLocalStore(folder: string): ObjectStore {
           await rm(path, { force: true })
       await sweepFolders(root, beforeMs)
     },
+  }
+}
+
+/** The objects themselves: nothing is fetched, and what an engine writes is there. */
+function localFiles(root: string, full: (name: string) => string): LocalFiles {
+  return {
+    path: full,
+    stage: async () => undefined,
+    makeFolder: (name) =>
+      guard(() => inFolder(join(full(name), 'any'), async () => undefined), 'make', full(name)),
+    async dropFolder(name) {
+      await rm(full(name), { recursive: true, force: true }).catch(() => undefined)
+      await removeEmpty(root, dirname(full(name)))
+    },
+    move: (from, to) =>
+      guard(() => inFolder(full(to), () => rename(full(from), full(to))), 'move', full(from)),
     async sync(names) {
       await syncAll(names.map(full), syncFile)
       failpoint('file.synced')

@@ -12,7 +12,7 @@ import {
 import { stat } from 'node:fs/promises'
 import { failure } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
-import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
+import type { LocalFiles, ObjectStore, StoredObject } from '../../core/object-store.ts'
 import {
   fromBody,
   guard,
@@ -34,23 +34,12 @@ import type { Staging } from './staging.ts'
 export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
   const bucket = openBucket(spec)
   const { client, root, at } = bucket
-  const copyTo = (from: string, to: string): Promise<void> =>
-    guard(bucket, 'copy', from, () => copyObject(bucket, from, to))
   let trusted: Promise<void> | undefined
   return {
     root,
-    localPath: staging.path,
+    local: localFiles(bucket, staging),
     address: (name) => `s3a://${spec.bucket}/${at(name).Key}`,
-    stage: (names) => staging.stage(names, (name) => open(bucket, name)),
-    makeFolder: staging.makeFolder,
-    // There are no folders here; what an engine left in one has no name in the log, and vacuum takes it.
-    dropFolder: staging.dropFolder,
-    async move(from, to) {
-      if (await staging.holds(from)) return staging.move(from, to)
-      await copyTo(from, to)
-      await client.send(new DeleteObjectCommand(at(from)))
-    },
-    copy: copyTo,
+    copy: (from, to) => copyTo(bucket, from, to),
     read: (name) => read(bucket, name),
     readRange: (name, start, end) =>
       end <= start ? Promise.resolve(Buffer.alloc(0)) : read(bucket, name, `bytes=${start}-${end - 1}`),
@@ -73,6 +62,24 @@ export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
         endUploads(bucket, spec.prefix, (one) => (one.Initiated?.getTime() ?? beforeMs) < beforeMs),
       ),
     createFrom: (path, name) => createFromFile(bucket, path, name),
+  }
+}
+
+const copyTo = (bucket: Bucket, from: string, to: string): Promise<void> =>
+  guard(bucket, 'copy', from, () => copyObject(bucket, from, to))
+
+function localFiles(bucket: Bucket, staging: Staging): LocalFiles {
+  return {
+    path: staging.path,
+    stage: (names) => staging.stage(names, (name) => open(bucket, name)),
+    makeFolder: staging.makeFolder,
+    // There are no folders here; what an engine left in one has no name in the log, and vacuum takes it.
+    dropFolder: staging.dropFolder,
+    async move(from, to) {
+      if (await staging.holds(from)) return staging.move(from, to)
+      await copyTo(bucket, from, to)
+      await bucket.client.send(new DeleteObjectCommand(bucket.at(from)))
+    },
     async sync(names) {
       for (const name of names) await settle(bucket, staging, name)
       failpoint('file.synced')

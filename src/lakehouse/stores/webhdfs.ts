@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { failure } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
-import type { ObjectStore, StoredObject } from '../../core/object-store.ts'
+import type { LocalFiles, ObjectStore, StoredObject } from '../../core/object-store.ts'
 import type { Staging } from './staging.ts'
 import { orMissing, type WebHdfsSpec } from './webhdfs-call.ts'
 import { folderOf, moveWithin, removeEmpty, walk, type FileStatus } from './webhdfs-folders.ts'
@@ -20,26 +20,13 @@ const PART_BYTES = 8 * 1024 * 1024
 export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectStore {
   const hdfs = openRoot(spec)
   const { root, ask, create, open } = hdfs
-  const stage = (names: string[]): Promise<void> =>
-    staging.stage(names, async (name) => {
-      const found = await lookAt(hdfs, name)
-      return found && inParts(hdfs, name, found.size)
-    })
+  const local = localFiles(hdfs, staging)
   return {
     root,
-    localPath: staging.path,
+    local,
     address: (name) => `${root}${name === '' ? '' : `/${name}`}`,
-    stage,
-    makeFolder: staging.makeFolder,
-    async dropFolder(name) {
-      await staging.dropFolder(name)
-      await ask('DELETE', name, 'DELETE', { recursive: 'true' }).catch(() => undefined)
-      await removeEmpty(hdfs, folderOf(name))
-    },
-    move: async (from, to) =>
-      (await staging.holds(from)) ? staging.move(from, to) : moveWithin(hdfs, from, to),
     async copy(from, to) {
-      await stage([from])
+      await local.stage([from])
       await create(to, { path: staging.path(from), size: (await stat(staging.path(from))).size })
     },
     read: (name) => open(name),
@@ -64,6 +51,25 @@ export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectS
         if (isTemporary(file.name) && file.modifiedMs < beforeMs) await ask('DELETE', file.name, 'DELETE')
     },
     createFrom: (path, name) => createFrom(hdfs, path, name),
+  }
+}
+
+function localFiles(hdfs: WebHdfs, staging: Staging): LocalFiles {
+  return {
+    path: staging.path,
+    stage: (names) =>
+      staging.stage(names, async (name) => {
+        const found = await lookAt(hdfs, name)
+        return found && inParts(hdfs, name, found.size)
+      }),
+    makeFolder: staging.makeFolder,
+    async dropFolder(name) {
+      await staging.dropFolder(name)
+      await hdfs.ask('DELETE', name, 'DELETE', { recursive: 'true' }).catch(() => undefined)
+      await removeEmpty(hdfs, folderOf(name))
+    },
+    move: async (from, to) =>
+      (await staging.holds(from)) ? staging.move(from, to) : moveWithin(hdfs, from, to),
     async sync(names) {
       for (const name of names) await upload(hdfs, staging, name)
       failpoint('file.synced')
