@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { failure, type HeadraceError } from '../../src/core/errors.ts'
 import { LIMITS } from '../../src/core/limits.ts'
 import { isSamePlace } from '../../src/runner/intake.ts'
-import type { Step } from '../../src/runner/protocol.ts'
+import type { MessagePlace, Step } from '../../src/runner/protocol.ts'
 import {
   afterDeath,
   afterDrift,
@@ -149,26 +149,26 @@ function run(world: World): { deaths: number; recovery: Recovery } {
     }
     deaths += 1
     if (deaths > 100) break
-    const at = place(world.bad.offset)
-    const sliced = recovery.slice !== undefined && isSamePlace(recovery.slice, at)
-    const { slice } = recovery
-    const from =
-      sliced && slice !== undefined && world.bad.ordinal >= slice.from && world.bad.ordinal < slice.until
-        ? slice.from + Math.floor((world.bad.ordinal - slice.from) / slice.rows) * slice.rows
-        : 0
-    const end = sliced && slice !== undefined ? Math.min(slice.until, from + slice.rows) : world.records
-    const writes: Step =
-      batchMessages === 1 || sliced ? { doing: 'write', ...at, from, until: end } : { doing: 'write' }
-    const step = recovery.careful ? writes : undefined
     const verdict = afterDeath(recovery, {
       ...DEATH,
-      step,
+      step: recovery.careful ? writeOf(world, recovery, place(world.bad.offset)) : undefined,
       waiting: world.folder ? Infinity : world.messages - next,
       next: { partition: 0, offset: next, ...(world.folder ? { name: '' } : {}) },
     })
     if (verdict.stop !== undefined) throw verdict.stop
   }
   return { deaths, recovery }
+}
+
+/** What a careful child says that it writes, when it dies of the record. */
+function writeOf({ bad, records }: World, { slice, caution }: Recovery, at: MessagePlace): Step {
+  if (slice === undefined || !isSamePlace(slice, at))
+    return caution.batchMessages === 1
+      ? { doing: 'write', ...at, from: 0, until: records }
+      : { doing: 'write' }
+  const isInside = bad.ordinal >= slice.from && bad.ordinal < slice.until
+  const from = isInside ? slice.from + Math.floor((bad.ordinal - slice.from) / slice.rows) * slice.rows : 0
+  return { doing: 'write', ...at, from, until: Math.min(slice.until, from + slice.rows) }
 }
 
 test('a record that kills who writes it is found among millions, alone, within the bound', () => {

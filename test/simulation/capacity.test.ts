@@ -139,6 +139,11 @@ function snapshotOf(world: World, queue: Job[]): Snapshot {
       used.memory[slot] += booking.memoryGb
     }
   }
+  expectNoneOver(free, tenants)
+  return { nowMs: world.nowMs, grid, free, total: world.total, tenants, queue, spillover: true }
+}
+
+function expectNoneOver(free: Record<Namespace, Lane>, tenants: Map<string, TenantState>): void {
   for (const name of NAMESPACES)
     for (let slot = 0; slot < SLOTS; slot += 1)
       if (free[name].cpu[slot] < 0 || free[name].memory[slot] < 0)
@@ -147,7 +152,6 @@ function snapshotOf(world: World, queue: Job[]): Snapshot {
     for (let slot = 0; slot < SLOTS; slot += 1)
       if (one.used.cpu[slot] > one.units[slot] * 4 || one.used.memory[slot] > one.units[slot] * 8)
         throw new Error(`units of ${id} are over-allocated`)
-  return { nowMs: world.nowMs, grid, free, total: world.total, tenants, queue, spillover: true }
 }
 
 function lotOf(

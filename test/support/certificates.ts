@@ -10,30 +10,16 @@ export interface Authority {
   certify(names: string[]): { key: string; certificate: string }
 }
 
-const openssl = (folder: string, ...args: string[]): void =>
-  void execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
+/** `command`: what has no blanks in it. */
+const openssl = (folder: string, command: string, ...paths: string[]): void =>
+  void execFileSync('openssl', [...command.split(' '), ...paths], { cwd: folder, stdio: 'pipe' })
+
+const NEW_KEY = 'req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'
 
 /** `folder`: where its files lie; readable for all, as servers have users of their own. */
 export function createAuthority(folder: string, name: string): Authority {
   const [key, pem] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)]
-  openssl(
-    folder,
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-    '-days',
-    '2',
-    '-subj',
-    `/CN=${name}`,
-    '-keyout',
-    key,
-    '-out',
-    pem,
-  )
+  openssl(folder, `${NEW_KEY} -x509 -days 2`, '-subj', `/CN=${name}`, '-keyout', key, '-out', pem)
   let certified = 0
   return {
     pem: readFileSync(pem, 'utf8'),
@@ -41,39 +27,9 @@ export function createAuthority(folder: string, name: string): Authority {
       certified += 1
       const at = (ending: string): string => join(folder, `${name}-${certified}.${ending}`)
       writeFileSync(at('ext'), `subjectAltName=${names.join(',')}`)
-      openssl(
-        folder,
-        'req',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-subj',
-        '/CN=server',
-        '-keyout',
-        at('key'),
-        '-out',
-        at('csr'),
-      )
-      openssl(
-        folder,
-        'x509',
-        '-req',
-        '-in',
-        at('csr'),
-        '-CA',
-        pem,
-        '-CAkey',
-        key,
-        '-CAcreateserial',
-        '-days',
-        '2',
-        '-extfile',
-        at('ext'),
-        '-out',
-        at('pem'),
-      )
+      openssl(folder, `${NEW_KEY} -subj /CN=server`, '-keyout', at('key'), '-out', at('csr'))
+      const signing = ['-in', at('csr'), '-CA', pem, '-CAkey', key, '-extfile', at('ext'), '-out', at('pem')]
+      openssl(folder, 'x509 -req -CAcreateserial -days 2', ...signing)
       chmodSync(at('key'), 0o644)
       return { key: at('key'), certificate: at('pem') }
     },

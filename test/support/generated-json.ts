@@ -85,10 +85,7 @@ export function makeJson(chance: Chance, { letters, label, mark }: Encoding): Ma
   const isMany = byLines || path.endsWith('[*]')
   const count = isMany ? chance.below(width > 300 ? 5 : 25) : 1
   const records = Array.from({ length: count }, () => recordFor(making, fields))
-  const columns = fields.flatMap((one) => one.column ?? [])
-  if (before.includes('"source"')) columns.push({ name: 'source', path: '$.source' })
-  if (after.includes('"after"') && oneIn(chance, 2))
-    columns.push({ name: 'after', path: '$.after.n', type: 'long' })
+  const columns = [...fields.flatMap((one) => one.column ?? []), ...columnsAround(chance, before, after)]
   const text = byLines
     ? linesOf(making, records)
     : `${before}${gap(making)}${records.join(`${gap(making)},${gap(making)}`)}${after}`
@@ -106,6 +103,15 @@ export function makeJson(chance: Chance, { letters, label, mark }: Encoding): Ma
       !columns.some((one) => one.fields !== undefined) && (byLines || (path === '$[*]' && oneIn(chance, 2))),
     ...(mayBreak ? { brokenAt: (chance.below(100) + 0.5) / 100 } : {}),
   }
+}
+
+/** Columns of what stands around the records. */
+function columnsAround(chance: Chance, before: string, after: string): GeneratedColumn[] {
+  const columns: GeneratedColumn[] = []
+  if (before.includes('"source"')) columns.push({ name: 'source', path: '$.source' })
+  if (after.includes('"after"') && oneIn(chance, 2))
+    columns.push({ name: 'after', path: '$.after.n', type: 'long' })
+  return columns
 }
 
 function linesOf({ chance }: Making, records: string[]): string {
@@ -178,11 +184,7 @@ function recordFor(making: Making, fields: Field[]): string {
   const isSparse = fields.length > 30 && oneIn(chance, 2)
   for (const { column, steps } of fields) {
     if (column?.required !== true && (isSparse ? !oneIn(chance, 10) : oneIn(chance, 6))) continue
-    let object = tree
-    for (const step of steps.slice(0, -1)) {
-      if (!(object.get(step) instanceof Map)) object.set(step, new Map())
-      object = object.get(step) as Tree
-    }
+    const object = objectAt(tree, steps.slice(0, -1))
     if (column !== undefined || oneIn(chance, Math.max(4, fields.length / 10)))
       object.set(steps.at(-1) ?? '', valueFor(making, column, fields.length))
   }
@@ -192,6 +194,16 @@ function recordFor(making: Making, fields: Field[]): string {
   const text = written(making, tree)
   if (oneIn(chance, 60)) return text.slice(0, chance.below(text.length))
   return oneIn(chance, 60) ? text.replace(/.$/s, chance.pick([',}', ' x}', '}}', ']', '\\}'])) : text
+}
+
+/** The object at a path, made where there is none. */
+function objectAt(tree: Tree, steps: string[]): Tree {
+  let object = tree
+  for (const step of steps) {
+    if (!(object.get(step) instanceof Map)) object.set(step, new Map())
+    object = object.get(step) as Tree
+  }
+  return object
 }
 
 function written(making: Making, tree: Tree): string {

@@ -60,68 +60,48 @@ const digits = (random: Random, n: number): string =>
   Array.from({ length: n }, () => Math.floor(random() * 10)).join('')
 const two = (random: Random, most: number): string => String(1 + Math.floor(random() * most)).padStart(2, '0')
 
+/** Texts that are wrong, or right and odd. */
+const ODD = {
+  title: ['', 'x', 'ä𝄞 \u00a0 b', 'a'.repeat(41), '  two   blanks  ', '\\N', 'tab\there'],
+  kind: ['NOVEL', 'poem', ''],
+  isbn: ['none', 'abc', ''],
+  pages: ['0', '-3', '2147483647', '2147483648', '1e3', '007', ''],
+  words: ['9223372036854775807', '9223372036854775808', '-9223372036854775808', '9007199254740993'],
+  weight: ['1e-300', '-0.0', 'NaN', 'Infinity', '.5', '0.1'],
+  price: ['123456789012345678.99', '1234567890123456789.99', '1.999', '-0.01', '+5'],
+  inPrint: ['false', 'TRUE', 'yes', '1', ''],
+  published: ['31.02.2020', '29.02.2024', '01.01.0001', '2020-01-01'],
+  seenAt: [
+    '2026-01-01T00:00:00+05:30',
+    '2026-02-30T00:00:00Z',
+    '2026-01-01T03:00:00',
+    '1900-01-01T00:00:00Z',
+  ],
+  localAt: ['2026-03-29 02:30:00', '2026-10-25 02:30:00', '2026-03-29T02:30:00'],
+}
+
 function fields(random: Random, id: number): Record<string, string> {
   const uuid = `00000000-0000-4000-8000-${String(id).padStart(12, '0')}`
+  const day = (): string => `2026-${two(random, 12)}-${two(random, 28)}`
+  const decimal = (whole: number, places: number): string =>
+    `${digits(random, whole)}.${digits(random, places)}`
   return {
     record_id: pick(random, () => uuid, [uuid.replace('4000', 'ABCD'), 'no-uuid', '', ` ${uuid} `]),
-    title: pick(random, () => `Title ${id}`, [
-      '',
-      'x',
-      'ä𝄞 \u00a0 b',
-      'a'.repeat(41),
-      '  two   blanks  ',
-      '\\N',
-      'tab\there',
-    ]),
-    kind: pick(random, () => 'novel', ['NOVEL', 'poem', '']),
-    isbn: pick(random, () => `${digits(random, 3)}-${digits(random, 5)}`, ['none', 'abc', '']),
-    pages: pick(random, () => String(1 + Math.floor(random() * 900)), [
-      '0',
-      '-3',
-      '2147483647',
-      '2147483648',
-      '1e3',
-      '007',
-      '',
-    ]),
-    words: pick(random, () => digits(random, 6), [
-      '9223372036854775807',
-      '9223372036854775808',
-      '-9223372036854775808',
-      '9007199254740993',
-    ]),
-    weight: pick(random, () => `${digits(random, 2)}.${digits(random, 3)}`, [
-      '1e-300',
-      '-0.0',
-      'NaN',
-      'Infinity',
-      '.5',
-      '0.1',
-    ]),
-    price: pick(random, () => `${digits(random, 3)}.${digits(random, 2)}`, [
-      '123456789012345678.99',
-      '1234567890123456789.99',
-      '1.999',
-      '-0.01',
-      '+5',
-    ]),
-    in_print: pick(random, () => 'true', ['false', 'TRUE', 'yes', '1', '']),
-    published: pick(random, () => `${two(random, 28)}.${two(random, 12)}.19${two(random, 98)}`, [
-      '31.02.2020',
-      '29.02.2024',
-      '01.01.0001',
-      '2020-01-01',
-    ]),
-    seen_at: pick(
+    title: pick(random, () => `Title ${id}`, ODD.title),
+    kind: pick(random, () => 'novel', ODD.kind),
+    isbn: pick(random, () => `${digits(random, 3)}-${digits(random, 5)}`, ODD.isbn),
+    pages: pick(random, () => String(1 + Math.floor(random() * 900)), ODD.pages),
+    words: pick(random, () => digits(random, 6), ODD.words),
+    weight: pick(random, () => decimal(2, 3), ODD.weight),
+    price: pick(random, () => decimal(3, 2), ODD.price),
+    in_print: pick(random, () => 'true', ODD.inPrint),
+    published: pick(
       random,
-      () => `2026-${two(random, 12)}-${two(random, 28)}T${two(random, 22)}:15:30.123456Z`,
-      ['2026-01-01T00:00:00+05:30', '2026-02-30T00:00:00Z', '2026-01-01T03:00:00', '1900-01-01T00:00:00Z'],
+      () => `${two(random, 28)}.${two(random, 12)}.19${two(random, 98)}`,
+      ODD.published,
     ),
-    local_at: pick(
-      random,
-      () => `2026-${two(random, 12)}-${two(random, 28)} 0${Math.floor(random() * 9)}:30:00`,
-      ['2026-03-29 02:30:00', '2026-10-25 02:30:00', '2026-03-29T02:30:00'],
-    ),
+    seen_at: pick(random, () => `${day()}T${two(random, 22)}:15:30.123456Z`, ODD.seenAt),
+    local_at: pick(random, () => `${day()} 0${Math.floor(random() * 9)}:30:00`, ODD.localAt),
   }
 }
 

@@ -151,7 +151,24 @@ export async function testService(
     log: (event) => process.stderr.write(`${JSON.stringify(event)}\n`),
   })
   const answered = holdAnswers(api)
-  const call: TestService['call'] = async (method, path, { token = operator, body, headers = {} } = {}) => {
+  const call = callOf(api, operator)
+  return {
+    api,
+    context,
+    url,
+    operator,
+    answered,
+    call,
+    tenant: (name) => makeTenant(call, name),
+    async close() {
+      await api.close()
+      await close()
+    },
+  }
+}
+
+function callOf(api: FastifyInstance, operator: string): TestService['call'] {
+  return async (method, path, { token = operator, body, headers = {} } = {}) => {
     const answer = await api.inject({
       method: method as 'GET',
       url: `/api/v1${path}`,
@@ -170,34 +187,26 @@ export async function testService(
       headers: answer.headers,
     }
   }
-  return {
-    api,
-    context,
-    url,
-    operator,
-    answered,
-    call,
-    async tenant(name) {
-      const { body: made } = await call<{ tenant_id: string }>('POST', '/tenants', {
-        body: { tenant_name: name, policy: { requests_per_minute: 1_000_000 } },
+}
+
+async function makeTenant(
+  call: TestService['call'],
+  name: string,
+): Promise<Awaited<ReturnType<TestService['tenant']>>> {
+  const { body: made } = await call<{ tenant_id: string }>('POST', '/tenants', {
+    body: { tenant_name: name, policy: { requests_per_minute: 1_000_000 } },
+  })
+  const token = async (role: string): Promise<string> =>
+    (
+      await call<{ token: string }>('POST', `/tenants/${made.tenant_id}/tokens`, {
+        body: { token_name: role, role },
       })
-      const token = async (role: string): Promise<string> =>
-        (
-          await call<{ token: string }>('POST', `/tenants/${made.tenant_id}/tokens`, {
-            body: { token_name: role, role },
-          })
-        ).body.token
-      return {
-        id: made.tenant_id,
-        owner: await token('owner'),
-        editor: await token('editor'),
-        viewer: await token('viewer'),
-      }
-    },
-    async close() {
-      await api.close()
-      await close()
-    },
+    ).body.token
+  return {
+    id: made.tenant_id,
+    owner: await token('owner'),
+    editor: await token('editor'),
+    viewer: await token('viewer'),
   }
 }
 

@@ -86,17 +86,17 @@ export async function startS3(again: { folder?: string; port?: number } = {}): P
   }
 }
 
-export async function startHdfs(): Promise<StorageServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-hdfs-'))
-  const jars = await fetchJars('hdfs')
-  const [rpc, http, data, dataHttp, dataIpc] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ]
-  const local = '127.0.0.1'
+const LOCAL = '127.0.0.1'
+
+interface HdfsPorts {
+  rpc: number
+  http: number
+  data: number
+  dataHttp: number
+  dataIpc: number
+}
+
+function writeHdfsConf(folder: string, { rpc, http, data, dataHttp, dataIpc }: HdfsPorts): void {
   // The server jars hold no web pages; their HTTP server insists on the folders.
   for (const name of ['webapps/hdfs/WEB-INF', 'webapps/datanode/WEB-INF', 'webapps/static'])
     mkdirSync(join(folder, 'conf', name), { recursive: true })
@@ -106,7 +106,7 @@ export async function startHdfs(): Promise<StorageServer> {
       .join('')}</configuration>`
   writeFileSync(
     join(folder, 'conf/core-site.xml'),
-    xml({ 'fs.defaultFS': `hdfs://${local}:${rpc}`, 'hadoop.tmp.dir': join(folder, 'tmp') }),
+    xml({ 'fs.defaultFS': `hdfs://${LOCAL}:${rpc}`, 'hadoop.tmp.dir': join(folder, 'tmp') }),
   )
   writeFileSync(
     join(folder, 'conf/hdfs-site.xml'),
@@ -114,12 +114,12 @@ export async function startHdfs(): Promise<StorageServer> {
       'dfs.replication': '1',
       'dfs.namenode.name.dir': `file://${folder}/nn`,
       'dfs.datanode.data.dir': `file://${folder}/dn`,
-      'dfs.namenode.rpc-address': `${local}:${rpc}`,
-      'dfs.namenode.http-address': `${local}:${http}`,
-      'dfs.datanode.address': `${local}:${data}`,
-      'dfs.datanode.http.address': `${local}:${dataHttp}`,
-      'dfs.datanode.ipc.address': `${local}:${dataIpc}`,
-      'dfs.datanode.hostname': local,
+      'dfs.namenode.rpc-address': `${LOCAL}:${rpc}`,
+      'dfs.namenode.http-address': `${LOCAL}:${http}`,
+      'dfs.datanode.address': `${LOCAL}:${data}`,
+      'dfs.datanode.http.address': `${LOCAL}:${dataHttp}`,
+      'dfs.datanode.ipc.address': `${LOCAL}:${dataIpc}`,
+      'dfs.datanode.hostname': LOCAL,
       'dfs.namenode.datanode.registration.ip-hostname-check': 'false',
       'dfs.namenode.safemode.extension': '0',
       'dfs.namenode.fs-limits.min-block-size': '1024',
@@ -128,6 +128,20 @@ export async function startHdfs(): Promise<StorageServer> {
       'dfs.namenode.edits.noeditlogchannelflush': 'true',
     }),
   )
+}
+
+export async function startHdfs(): Promise<StorageServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-hdfs-'))
+  const jars = await fetchJars('hdfs')
+  const ports = {
+    rpc: await freePort(),
+    http: await freePort(),
+    data: await freePort(),
+    dataHttp: await freePort(),
+    dataIpc: await freePort(),
+  }
+  const { rpc, http } = ports
+  writeHdfsConf(folder, ports)
   const jvm = [
     '-XX:TieredStopAtLevel=1',
     '-XX:+UseSerialGC',
@@ -147,14 +161,14 @@ export async function startHdfs(): Promise<StorageServer> {
   await waitFor('HDFS', async () =>
     (
       await (
-        await fetch(`http://${local}:${http}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState`)
+        await fetch(`http://${LOCAL}:${http}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState`)
       ).text()
     ).includes('"NumLiveDataNodes" : 1'),
   )
   const each = (signal: NodeJS.Signals) => () => servers.forEach((server) => process.kill(server.pid, signal))
   return {
-    env: { HEADRACE_WEBHDFS: `http://${local}:${http}`, HADOOP_USER_NAME: process.env.USER ?? 'root' },
-    root: (name) => `hdfs://${local}:${rpc}/lake/${name}`,
+    env: { HEADRACE_WEBHDFS: `http://${LOCAL}:${http}`, HADOOP_USER_NAME: process.env.USER ?? 'root' },
+    root: (name) => `hdfs://${LOCAL}:${rpc}/lake/${name}`,
     kill: each('SIGKILL'),
     pause: each('SIGSTOP'),
     resume: each('SIGCONT'),

@@ -33,14 +33,8 @@ async function arrivals(world: World, reader: ForeignWriter): Promise<{ raw: Arr
     const texts = rows.map(([, text]) => text)
     if (isShared && texts.length !== new Set(texts).size) wrong.push(`doubled in RAW of ${dataset}`)
     if (!existsSync(join(path, 'processed'))) continue
-    const published = (await read('texts', join(path, 'processed'), { columns: ['text'] })).map(
-      ([text]) => text,
-    )
-    const expected = new Set(texts)
-    if (published.length !== new Set(published).size) wrong.push(`doubled in Processed of ${dataset}`)
-    for (const text of published)
-      if (!expected.delete(text)) wrong.push(`foreign in Processed of ${dataset}: ${text}`)
-    for (const text of expected) wrong.push(`lost in Processed of ${dataset}: ${text}`)
+    const published = await read('texts', join(path, 'processed'), { columns: ['text'] })
+    wrong.push(...wrongInProcessed(dataset, texts, published.flat()))
   }
   for (const name of namesIn(join(folder, 'out'))) {
     const path = join(folder, 'out', name)
@@ -51,6 +45,17 @@ async function arrivals(world: World, reader: ForeignWriter): Promise<{ raw: Arr
     }
   }
   return { raw, wrong }
+}
+
+/** Texts of RAW that are not published once. */
+function wrongInProcessed(dataset: string, texts: string[], published: string[]): string[] {
+  const wrong: string[] = []
+  const expected = new Set(texts)
+  if (published.length !== new Set(published).size) wrong.push(`doubled in Processed of ${dataset}`)
+  for (const text of published)
+    if (!expected.delete(text)) wrong.push(`foreign in Processed of ${dataset}: ${text}`)
+  for (const text of expected) wrong.push(`lost in Processed of ${dataset}: ${text}`)
+  return wrong
 }
 
 const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : [])
