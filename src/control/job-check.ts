@@ -76,21 +76,7 @@ export async function checkJob(
  */
 export function checkSettings(job: JobFields, now: Date): void {
   const type = String(job.destination_config.type ?? '').slice(0, 40)
-  if (type === 'zones') {
-    declaredDataset(job.source_type, job.source_config)
-    if (isFetched(job.source_type, job.source_config))
-      need(
-        'source_config',
-        job.source_config,
-        (SOURCE_SETTINGS[job.source_type] ?? []).filter((one) => one.name !== 'format'),
-      )
-  } else if (job.source_type === 'kafka')
-    throw failure('setting_missing', {
-      where: 'destination_config',
-      setting: 'type zones, because Kafka is read into the zones only',
-      example: '"destination_config": { "type": "zones" }',
-    })
-  else need('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
+  checkSource(job, type)
   if (!Object.hasOwn(DESTINATION_SETTINGS, type))
     throw failure('setting_missing', {
       where: 'destination_config',
@@ -111,6 +97,25 @@ export function checkSettings(job: JobFields, now: Date): void {
     })
   nextTick(job.schedule_cron, now)
   timingOf(job.resource_requirements, now)
+}
+
+/** The settings that the source needs for this type of destination. */
+function checkSource(job: JobFields, destination: string): void {
+  if (destination === 'zones') {
+    declaredDataset(job.source_type, job.source_config)
+    if (isFetched(job.source_type, job.source_config))
+      need(
+        'source_config',
+        job.source_config,
+        (SOURCE_SETTINGS[job.source_type] ?? []).filter((one) => one.name !== 'format'),
+      )
+  } else if (job.source_type === 'kafka')
+    throw failure('setting_missing', {
+      where: 'destination_config',
+      setting: 'type zones, because Kafka is read into the zones only',
+      example: '"destination_config": { "type": "zones" }',
+    })
+  else need('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
 }
 
 /** What a connector would refuse when it runs. */

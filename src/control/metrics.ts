@@ -45,39 +45,7 @@ export function createServiceMetrics(db: Db, now: () => Date): ServiceMetrics {
     labelNames: ['loop'],
     registers,
   })
-  const gauges: AskedGauge[] = [
-    {
-      name: 'headrace_queued_executions',
-      help: 'Executions that wait, by namespace and by why',
-      labels: ['namespace', 'reason'],
-      query: waitingByReason,
-    },
-    {
-      name: 'headrace_queue_oldest_seconds',
-      help: 'How long the oldest execution that may start has waited',
-      labels: [],
-      query: oldestWait,
-    },
-    {
-      name: 'headrace_open_bookings',
-      help: 'Executions that are booked or run',
-      labels: ['namespace', 'status'],
-      query: openBookings,
-    },
-    {
-      name: 'headrace_capacity_cpu_cores',
-      help: 'Cores of the present slot',
-      labels: ['namespace', 'kind'],
-      query: coresAt,
-    },
-    {
-      name: 'headrace_tenant_vcpu_hours',
-      help: 'vCPU-hours of tenants in lots that are valid now',
-      labels: ['tenant', 'account'],
-      query: vcpuHoursAt,
-    },
-  ]
-  for (const one of gauges) addAsked(registry, db, now, one)
+  for (const one of ASKED) addAsked(registry, db, now, one)
   return {
     text: async () => ({ type: registry.contentType, text: await registry.metrics() }),
     answered: (route, status, seconds) => requests.observe({ route, status: String(status) }, seconds),
@@ -96,6 +64,40 @@ interface AskedGauge {
   labels: string[]
   query: (db: Db, at: Date) => Promise<Record<string, string | number>[]>
 }
+
+/** What the database knows. */
+const ASKED: AskedGauge[] = [
+  {
+    name: 'headrace_queued_executions',
+    help: 'Executions that wait, by namespace and by why',
+    labels: ['namespace', 'reason'],
+    query: waitingByReason,
+  },
+  {
+    name: 'headrace_queue_oldest_seconds',
+    help: 'How long the oldest execution that may start has waited',
+    labels: [],
+    query: oldestWait,
+  },
+  {
+    name: 'headrace_open_bookings',
+    help: 'Executions that are booked or run',
+    labels: ['namespace', 'status'],
+    query: openBookings,
+  },
+  {
+    name: 'headrace_capacity_cpu_cores',
+    help: 'Cores of the present slot',
+    labels: ['namespace', 'kind'],
+    query: coresAt,
+  },
+  {
+    name: 'headrace_tenant_vcpu_hours',
+    help: 'vCPU-hours of tenants in lots that are valid now',
+    labels: ['tenant', 'account'],
+    query: vcpuHoursAt,
+  },
+]
 
 function addAsked(
   registry: Registry,
