@@ -211,6 +211,26 @@ async function vitest(args: string[], env: Record<string, string>, limitMs: numb
   return code !== 0 && report.numFailedTests === 0 ? { ...report, numFailedTests: 1 } : report
 }
 
+interface Chosen {
+  /** For vitest. */
+  args: string[]
+  env: Record<string, string>
+  limitMs: number
+}
+
+/** A long suite, or the tests that match. */
+function chooseTests(long: string | undefined, filters: string[]): Chosen {
+  if (long === undefined) return { args: filters, env: {}, limitMs: RUN_LIMIT_MS }
+  const suite = LONG_SUITES[long]
+  if (suite === undefined)
+    throw new Error(`no long suite ${long}; there are ${Object.keys(LONG_SUITES).join(', ')}`)
+  return {
+    args: ['--testTimeout=4800000', ...suite.files],
+    env: { ...suite.env, HEADRACE_TEST_LONG_SUITE: long },
+    limitMs: 5 * 3_600_000,
+  }
+}
+
 /** What counts as failed: in CI what is missing or skipped, too. */
 function tellOutcome(report: Report, missing: string[]): { failed: number; skipped: number } {
   const skipped = report.numPendingTests + report.numTodoTests
@@ -254,26 +274,13 @@ async function main(): Promise<void> {
     return
   }
   const missing = await setUp()
-  const { long } = values
-  const suite = long === undefined ? undefined : LONG_SUITES[long]
-  if (long !== undefined && suite === undefined)
-    throw new Error(`no long suite ${long}; there are ${Object.keys(LONG_SUITES).join(', ')}`)
-  const filters = suite === undefined ? wanted : suite.files
+  const chosen = chooseTests(values.long, wanted)
   // What the tests leave behind lies in one folder, which other users (the database's) may enter. It stays
   // when a test failed.
   const leftovers = mkdtempSync(join(tmpdir(), 'headrace-test-'))
   chmodSync(leftovers, 0o755)
-  const env = {
-    ...suite?.env,
-    TMPDIR: leftovers,
-    ...(suite === undefined ? {} : { HEADRACE_TEST_LONG_SUITE: long as string }),
-    HEADRACE_TEST_MISSING: missing.join(','),
-  }
-  const report = await vitest(
-    [...(suite === undefined ? [] : ['--testTimeout=4800000']), ...filters],
-    env,
-    suite === undefined ? RUN_LIMIT_MS : 5 * 3_600_000,
-  )
+  const env = { ...chosen.env, TMPDIR: leftovers, HEADRACE_TEST_MISSING: missing.join(',') }
+  const report = await vitest(chosen.args, env, chosen.limitMs)
   const left = endLeftovers(leftovers)
   if (left.length > 0) process.stdout.write(`Ended, since tests left it running:\n${left.join('\n')}\n`)
   const { failed, skipped } = tellOutcome(report, missing)

@@ -36,9 +36,10 @@ const armsOf = (arms: Arm[]): string => arms.map(({ words, body }) => `    ${wor
 
 /** Works in bash 3.2 (macOS) too: no associative arrays, no compopt. */
 export function bashCompletion(all: Completion[]): string {
-  const after = values(all, (value) =>
-    Array.isArray(value) ? `words=${quoted(value.join(' '))}` : value === 'file' ? 'words=' : 'return 0',
-  )
+  const after = values(all, (value) => {
+    if (Array.isArray(value)) return `words=${quoted(value.join(' '))}`
+    return value === 'file' ? 'words=' : 'return 0'
+  })
   const own = all.map(({ at, commands, choices }) => ({
     words: quoted(at),
     body: `words=${quoted([...commands.map(({ name }) => name), ...choices].join(' '))}`,
@@ -81,13 +82,10 @@ const described = (words: Word[]): string =>
   words.map(({ name, description }) => quoted(description === '' ? name : `${name}:${description}`)).join(' ')
 
 export function zshCompletion(all: Completion[]): string {
-  const after = values(all, (value) =>
-    Array.isArray(value)
-      ? `compadd -- ${value.join(' ')}; return`
-      : value === 'file'
-        ? '_files; return'
-        : 'return',
-  )
+  const after = values(all, (value) => {
+    if (Array.isArray(value)) return `compadd -- ${value.join(' ')}; return`
+    return value === 'file' ? '_files; return' : 'return'
+  })
   const own = all.map(({ at, commands, options, choices, takesFiles }) => {
     const flags = options.flatMap((one) => one.flags.map((name) => ({ name, description: one.description })))
     const words = [...commands, ...choices.map((name) => ({ name, description: '' }))]

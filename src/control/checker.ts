@@ -65,16 +65,8 @@ export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
     work()
   }
   const start = (): Desk => {
-    const child = fork(entryOf('check-child'), [], {
-      execArgv: [`--max-old-space-size=${limits.memoryMib}`, '--disable-warning=ExperimentalWarning'],
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      serialization: 'advanced',
-      env: { PATH: foreignVariable('PATH'), NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' },
-    })
+    const child = startChild(limits)
     const desk: Desk = { child, busy: undefined, timer: undefined }
-    // It ends with this process, which does not wait for it.
-    child.unref()
-    child.channel?.unref()
     child.on('message', (answer: FromChecker) => settle(desk, answer))
     const ended = (): void => {
       desks.delete(desk)
@@ -116,6 +108,19 @@ export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
       for (const { child } of desks) child.kill('SIGKILL')
     },
   }
+}
+
+function startChild({ memoryMib }: CheckLimits): ChildProcess {
+  const child = fork(entryOf('check-child'), [], {
+    execArgv: [`--max-old-space-size=${memoryMib}`, '--disable-warning=ExperimentalWarning'],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    serialization: 'advanced',
+    env: { PATH: foreignVariable('PATH'), NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' },
+  })
+  // It ends with this process, which does not wait for it.
+  child.unref()
+  child.channel?.unref()
+  return child
 }
 
 /** Cheap, and before anything is handed on. */

@@ -5,13 +5,13 @@ import type { JobRequest } from './schemas/jobs.ts'
 import type { Service } from './service.ts'
 import { estimateOf, vcpuHoursUp } from '../core/service/amounts.ts'
 import { failure, HeadraceError } from '../core/errors.ts'
-import type { Namespace } from '../core/service/namespaces.ts'
 import { decide } from '../scheduling/cycle.ts'
 import type { Queued, Snapshot } from '../scheduling/snapshot.ts'
 import { reasonText, type ReasonText, type ServiceReason } from '../scheduling/reasons.ts'
 import { timingOf } from '../scheduling/requirements.ts'
+import type { PriceList } from '../scheduling/terms.ts'
 import { sourceType } from '../learning/rules.ts'
-import { gridAt, listSlots, readSlots } from '../state/capacity.ts'
+import { gridAt, listSlots, readSlots, type SlotSettings } from '../state/capacity.ts'
 import type { Db } from '../state/database.ts'
 import { readTenants } from '../state/tenant-capacity.ts'
 import { findExecution, listExecutions, type ExecutionRow } from '../state/executions.ts'
@@ -115,22 +115,74 @@ const MINUTES_A_DAY = 1_440
  * What would happen to a job that is submitted now: decided by the scheduler's own step over a snapshot that
  * is thrown away.
  */
-async function quote(
-  { gate, now, slots, capacity, spillover }: Context,
-  tenantId: string,
-  body: JobRequest,
-): Promise<Quote> {
+async function quote(context: Context, tenantId: string, body: JobRequest): Promise<Quote> {
   sourceType(body.source_type)
+  const { gate, now, slots } = context
   const requirements = body.resource_requirements
   const sla = await withTier(gate.service, body.sla_requirements ?? {})
   const at = now()
-  const prices = await currentPrices(gate.service)
-  // A stream holds a slot at a time and is never done: what it costs at most is said for a day.
+  const need = needOf(body, slots, await currentPrices(gate.service))
+  const { cost, minutes } = need
+  const target = await gate
+    .readAs(tenantId, (db) => targetOf(db, { tenant_id: tenantId, resource_requirements: requirements }, at))
+    .catch((error: unknown) => {
+      if (error instanceof HeadraceError && error.code === 'no_purchase') return error
+      throw error
+    })
+  if (target instanceof HeadraceError) return withoutPurchase(need, target)
+  const { preferred, deadline } = timingOf(requirements, at)
+  const asked: Queued = {
+    executionId: 'quote',
+    tenantId,
+    namespace: target,
+    cpuCores: requirements.cpu_cores,
+    memoryGb: requirements.memory_gb,
+    estimatedMinutes: minutes,
+    preferredMs: preferred.getTime(),
+    deadlineMs: deadline.getTime(),
+  }
+  const snapshot = await snapshotFor(context, tenantId, at)
+  const { bookings, waits } = decide({ ...snapshot, queue: [asked] })
+  if (bookings.length === 0)
+    return {
+      fits: false,
+      namespace: target,
+      cost,
+      keeps_sla: false,
+      reason: reasonText(waits[0].reason),
+      cheapest_change: cheapestChange(snapshot, asked, waits[0].reason),
+    }
+  const [{ namespace, fromMs, untilMs, holds }] = bookings
+  const keeps = need.continuous || sla.max_runtime_minutes === undefined || minutes <= sla.max_runtime_minutes
+  const change = `Set max_runtime_minutes to ${requirements.estimated_runtime_minutes} or give it more cores.`
+  return {
+    fits: true,
+    namespace,
+    start: new Date(fromMs).toISOString(),
+    end: new Date(untilMs).toISOString(),
+    cost: holds.length > 0 ? cost : { ...cost, amount_cents: 0 },
+    keeps_sla: keeps,
+    ...(keeps ? {} : { cheapest_change: { change } }),
+  }
+}
+
+/** What a job takes, and what that costs. */
+interface Need {
+  /** It reads until it is told to stop. */
+  continuous: boolean
+  minutes: number
+  hours: number
+  cost: Quote['cost']
+}
+
+/** A stream holds a slot at a time and is never done: what it costs at most is said for a day. */
+function needOf(body: JobRequest, { slotMinutes }: SlotSettings, prices: PriceList): Need {
+  const requirements = body.resource_requirements
   const continuous =
     body.destination_config.type === 'zones' &&
     (body.schedule_cron ?? null) === null &&
     !isFetched(body.source_type, body.source_config)
-  const minutes = continuous ? slots.slotMinutes : requirements.estimated_runtime_minutes
+  const minutes = continuous ? slotMinutes : requirements.estimated_runtime_minutes
   const hours = vcpuHoursUp(estimateOf(requirements.cpu_cores, continuous ? MINUTES_A_DAY : minutes))
   const cost: Quote['cost'] = {
     vcpu_hours: hours,
@@ -138,72 +190,33 @@ async function quote(
     currency: prices.currency,
     per: continuous ? 'day' : 'run',
   }
-  const keeps = continuous || sla.max_runtime_minutes === undefined || minutes <= sla.max_runtime_minutes
-  let namespace: Namespace
-  try {
-    namespace = await gate.readAs(tenantId, (db) =>
-      targetOf(db, { tenant_id: tenantId, resource_requirements: requirements }, at),
-    )
-  } catch (error) {
-    if (!(error instanceof HeadraceError) || error.code !== 'no_purchase') throw error
-    const { code, message, next } = error
-    return {
-      fits: false,
-      cost,
-      keeps_sla: false,
-      reason: { code, message, next },
-      cheapest_change: { change: `Buy ${Math.ceil(hours)} vCPU-hours.` },
-    }
-  }
-  const grid = gridAt(at.getTime(), slots)
-  const { preferred, deadline } = timingOf(requirements, at)
-  const snapshot = async (): Promise<Snapshot> => ({
-    nowMs: at.getTime(),
+  return { continuous, minutes, hours, cost }
+}
+
+const withoutPurchase = ({ cost, hours }: Need, { code, message, next }: HeadraceError): Quote => ({
+  fits: false,
+  cost,
+  keeps_sla: false,
+  reason: { code, message, next },
+  cheapest_change: { change: `Buy ${Math.ceil(hours)} vCPU-hours.` },
+})
+
+/** The capacity as it is now, for one tenant, with an empty queue. */
+async function snapshotFor(
+  { gate, slots, capacity, spillover }: Context,
+  tenantId: string,
+  at: Date,
+): Promise<Snapshot> {
+  const nowMs = at.getTime()
+  const grid = gridAt(nowMs, slots)
+  return {
+    nowMs,
     grid,
     free: await readSlots(gate.service, grid),
     total: capacity,
-    tenants: await readTenants(gate.service, grid, [tenantId], { nowMs: at.getTime(), lock: false }),
+    tenants: await readTenants(gate.service, grid, [tenantId], { nowMs, lock: false }),
     queue: [],
     spillover,
-  })
-  const asked: Queued = {
-    executionId: 'quote',
-    tenantId,
-    namespace,
-    cpuCores: requirements.cpu_cores,
-    memoryGb: requirements.memory_gb,
-    estimatedMinutes: minutes,
-    preferredMs: preferred.getTime(),
-    deadlineMs: deadline.getTime(),
-  }
-  const base = await snapshot()
-  const { bookings, waits } = decide({ ...base, queue: [asked] })
-  if (bookings.length > 0) {
-    const [one] = bookings
-    const paid = one.holds.length > 0 ? cost : { ...cost, amount_cents: 0 }
-    return {
-      fits: true,
-      namespace: one.namespace,
-      start: new Date(one.fromMs).toISOString(),
-      end: new Date(one.untilMs).toISOString(),
-      cost: paid,
-      keeps_sla: keeps,
-      ...(keeps
-        ? {}
-        : {
-            cheapest_change: {
-              change: `Set max_runtime_minutes to ${requirements.estimated_runtime_minutes} or give it more cores.`,
-            },
-          }),
-    }
-  }
-  return {
-    fits: false,
-    namespace,
-    cost,
-    keeps_sla: false,
-    reason: reasonText(waits[0].reason),
-    cheapest_change: cheapestChange(base, asked, waits[0].reason),
   }
 }
 

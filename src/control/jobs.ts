@@ -1,5 +1,5 @@
 /** Use cases of jobs: their life from draft to production and back. */
-import type { Job, JobRequest } from './schemas/jobs.ts'
+import type { Job, JobChange, JobRequest } from './schemas/jobs.ts'
 import type { Service } from './service.ts'
 import { failure } from '../core/errors.ts'
 import { DRAFT } from '../core/service/namespaces.ts'
@@ -42,20 +42,16 @@ type Part = Pick<
 >
 
 export function jobCases(context: Context): Part {
-  const { gate, now, slots } = context
-  const list = (tenantId: string): string => `/api/v1/tenants/${tenantId}/jobs`
-  const change = <T>(
-    tenantId: string,
-    jobId: string,
-    work: (tx: Tx, row: JobRow) => Promise<T>,
-  ): Promise<T> => gate.writeAs(tenantId, async (tx) => work(tx, await lockJobRow(tx, tenantId, jobId)))
-  // Each in a transaction of its own: one that holds the capacity must not go on to another's lots.
-  const cancelOpen = async (actor: string, tenantId: string, jobId: string): Promise<void> => {
-    for (const one of await openExecutions(gate.service, jobId))
-      await gate.transact((tx) =>
-        cancel(tx, { tenantId, executionId: one.execution_id, actor, now: now(), settings: slots }),
-      )
-  }
+  return { ...settingCases(context), ...stateCases(context), runJob: runCase(context) }
+}
+
+const listOf = (tenantId: string): string => `/api/v1/tenants/${tenantId}/jobs`
+
+/** What a job is to do: created, shown and changed. */
+function settingCases(context: Context): Pick<Part, 'createJob' | 'listJobs' | 'getJob' | 'changeJob'> {
+  const { gate, now } = context
+  const getJob: Part['getJob'] = async (tenantId, jobId) =>
+    found(await gate.readAs(tenantId, (db) => findJob(db, tenantId, jobId)), 'job', jobId, listOf(tenantId))
   return {
     async createJob(by, tenantId, key, body) {
       const asked = { tenantId, key, request: { job: body } }
@@ -78,21 +74,9 @@ export function jobCases(context: Context): Part {
       const { rows, more } = await gate.readAs(tenantId, (db) => listJobs(db, tenantId, page))
       return { items: rows, next: more ? rows.at(-1)?.job_id : undefined }
     },
-    async getJob(tenantId, jobId) {
-      return found(
-        await gate.readAs(tenantId, (db) => findJob(db, tenantId, jobId)),
-        'job',
-        jobId,
-        list(tenantId),
-      )
-    },
-    async changeJob(by, tenantId, jobId, version, body) {
-      const before = found(
-        await gate.readAs(tenantId, (db) => findJob(db, tenantId, jobId)),
-        'job',
-        jobId,
-        list(tenantId),
-      )
+    getJob,
+    async changeJob(by, tenantId, jobId, { version, body }) {
+      const before = await getJob(tenantId, jobId)
       const next = fieldsOf({
         ...before,
         ...body,
@@ -101,27 +85,39 @@ export function jobCases(context: Context): Part {
           : { sla_requirements: await withTier(gate.service, body.sla_requirements) }),
       })
       await checkJob(context, tenantId, next)
-      const changed = await change(tenantId, jobId, async (tx, row) => {
-        const given = Object.fromEntries(Object.entries(next).filter(([name]) => Object.hasOwn(body, name)))
-        const reschedule =
-          body.schedule_cron === undefined || row.status !== 'active'
-            ? {}
-            : { next_run_at: nextTick(next.schedule_cron, now()) }
-        const after = await changeJob(tx, row, {
-          version,
-          change: { ...given, ...reschedule },
-          event: 'job.changed',
-          actor: by.name,
-        })
+      const changed = await changeRow(context, tenantId, jobId, async (tx, row) => {
+        const change = changeOf(row, next, body, now())
+        const after = await changeJob(tx, row, { version, change, event: 'job.changed', actor: by.name })
         await keepJobs(context, tx, tenantId)
         return after
       })
       // A stream goes on as it is now: it ends after a commit and is started again.
-      if (before.continuous || changed.continuous) await cancelOpen(by.name, tenantId, jobId)
+      if (before.continuous || changed.continuous) await cancelOpen(context, by.name, tenantId, jobId)
       return changed
     },
+  }
+}
+
+/** The fields that a request names, and the next run where its schedule is one of them. */
+function changeOf(
+  { status }: JobRow,
+  next: JobFields,
+  body: JobChange,
+  now: Date,
+): Partial<JobFields> & { next_run_at?: Date | null } {
+  const given = Object.fromEntries(Object.entries(next).filter(([name]) => Object.hasOwn(body, name)))
+  if (body.schedule_cron === undefined || status !== 'active') return given
+  return { ...given, next_run_at: nextTick(next.schedule_cron, now) }
+}
+
+/** Where a job stands: paused, resumed, deleted, promoted and demoted. */
+function stateCases(
+  context: Context,
+): Pick<Part, 'pauseJob' | 'resumeJob' | 'deleteJob' | 'evaluateJob' | 'promoteJob' | 'demoteJob'> {
+  const { gate, now } = context
+  return {
     async pauseJob(by, tenantId, jobId) {
-      const paused = await change(tenantId, jobId, (tx, row) => {
+      const paused = await changeRow(context, tenantId, jobId, (tx, row) => {
         allow(row, ['active', 'draft'], 'paused')
         return changeJob(tx, row, {
           change: { status: 'paused', next_run_at: null },
@@ -129,11 +125,11 @@ export function jobCases(context: Context): Part {
           actor: by.name,
         })
       })
-      if (paused.continuous) await cancelOpen(by.name, tenantId, jobId)
+      if (paused.continuous) await cancelOpen(context, by.name, tenantId, jobId)
       return paused
     },
     resumeJob: (by, tenantId, jobId) =>
-      change(tenantId, jobId, (tx, row) => {
+      changeRow(context, tenantId, jobId, (tx, row) => {
         allow(row, ['paused'], 'resumed')
         const active = row.namespace !== DRAFT
         return changeJob(tx, row, {
@@ -147,7 +143,7 @@ export function jobCases(context: Context): Part {
         })
       }),
     async deleteJob(by, tenantId, jobId) {
-      await change(tenantId, jobId, (tx, row) =>
+      await changeRow(context, tenantId, jobId, (tx, row) =>
         changeJob(tx, row, {
           change: { status: 'deleted', next_run_at: null },
           event: 'job.deleted',
@@ -155,57 +151,83 @@ export function jobCases(context: Context): Part {
         }),
       )
       // The scheduler ends what is left over.
-      await cancelOpen(by.name, tenantId, jobId)
-    },
-    async runJob(by, tenantId, jobId, key) {
-      return gate.writeAs(tenantId, (tx) =>
-        once(tx, { tenantId, key, request: { run: jobId } }, async () => {
-          const row = await lockJobRow(tx, tenantId, jobId)
-          if (row.status === 'paused')
-            throw failure('job_state', {
-              job: row.job_name,
-              status: 'paused',
-              action: 'run',
-              instead: `Resume it first: headrace jobs resume ${row.job_name}`,
-            })
-          if (row.continuous && row.status === 'active')
-            throw failure('job_state', {
-              job: row.job_name,
-              status: 'running continuously',
-              action: 'run',
-              instead: `It reads new data as it arrives. To see its execution: headrace executions list --job ${row.job_name}`,
-            })
-          await keepQueue(context, tx, tenantId)
-          const executionId = await enqueueJob(tx, row, { slots, from: now() })
-          await record(tx, {
-            tenantId,
-            actor: by.name,
-            event: 'execution.queued',
-            subject: executionId,
-            data: { job_id: jobId },
-          })
-          return {
-            status: 202,
-            body: {
-              execution_id: executionId as string,
-              job_id: jobId,
-              namespace: row.namespace,
-              status: 'scheduled',
-            },
-          }
-        }),
-      )
+      await cancelOpen(context, by.name, tenantId, jobId)
     },
     evaluateJob: (tenantId, jobId) =>
       gate.readAs(tenantId, async (db) => {
-        const row = found(await findJob(db, tenantId, jobId), 'job', jobId, list(tenantId))
+        const row = found(await findJob(db, tenantId, jobId), 'job', jobId, listOf(tenantId))
         return (await evaluate(db, row, now())).evaluation
       }),
     promoteJob: (by, tenantId, jobId) =>
-      change(tenantId, jobId, (tx, row) => promote(tx, row, by.name, now())),
+      changeRow(context, tenantId, jobId, (tx, row) => promote(tx, row, by.name, now())),
     demoteJob: (by, tenantId, jobId, reason) =>
-      change(tenantId, jobId, (tx, row) => demote(tx, row, by.name, reason)),
+      changeRow(context, tenantId, jobId, (tx, row) => demote(tx, row, by.name, reason)),
   }
+}
+
+const changeRow = <T>(
+  { gate }: Context,
+  tenantId: string,
+  jobId: string,
+  work: (tx: Tx, row: JobRow) => Promise<T>,
+): Promise<T> => gate.writeAs(tenantId, async (tx) => work(tx, await lockJobRow(tx, tenantId, jobId)))
+
+/** Each in a transaction of its own: one that holds the capacity must not go on to another's lots. */
+async function cancelOpen(
+  { gate, now, slots }: Context,
+  actor: string,
+  tenantId: string,
+  jobId: string,
+): Promise<void> {
+  for (const one of await openExecutions(gate.service, jobId))
+    await gate.transact((tx) =>
+      cancel(tx, { tenantId, executionId: one.execution_id, actor, now: now(), settings: slots }),
+    )
+}
+
+const runCase =
+  (context: Context): Part['runJob'] =>
+  (by, tenantId, jobId, key) =>
+    context.gate.writeAs(tenantId, (tx) =>
+      once(tx, { tenantId, key, request: { run: jobId } }, async () => {
+        const row = await lockJobRow(tx, tenantId, jobId)
+        checkRunnable(row)
+        await keepQueue(context, tx, tenantId)
+        const executionId = await enqueueJob(tx, row, { slots: context.slots, from: context.now() })
+        await record(tx, {
+          tenantId,
+          actor: by.name,
+          event: 'execution.queued',
+          subject: executionId,
+          data: { job_id: jobId },
+        })
+        return {
+          status: 202,
+          body: {
+            execution_id: executionId as string,
+            job_id: jobId,
+            namespace: row.namespace,
+            status: 'scheduled',
+          },
+        }
+      }),
+    )
+
+function checkRunnable(row: JobRow): void {
+  if (row.status === 'paused')
+    throw failure('job_state', {
+      job: row.job_name,
+      status: 'paused',
+      action: 'run',
+      instead: `Resume it first: headrace jobs resume ${row.job_name}`,
+    })
+  if (row.continuous && row.status === 'active')
+    throw failure('job_state', {
+      job: row.job_name,
+      status: 'running continuously',
+      action: 'run',
+      instead: `It reads new data as it arrives. To see its execution: headrace executions list --job ${row.job_name}`,
+    })
 }
 
 function allow(row: JobRow, states: string[], action: string): void {

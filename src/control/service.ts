@@ -91,12 +91,12 @@ export interface Service {
   createJob(by: Principal, tenantId: string, key: string | undefined, body: JobRequest): Promise<Answer<Job>>
   listJobs(tenantId: string, page: NamedPage): Promise<Listed<Job>>
   getJob(tenantId: string, jobId: string): Promise<Job>
+  /** `version`: the one that the request names; undefined: whichever there is. */
   changeJob(
     by: Principal,
     tenantId: string,
     jobId: string,
-    version: number | undefined,
-    body: JobChange,
+    change: { version: number | undefined; body: JobChange },
   ): Promise<Job>
   pauseJob(by: Principal, tenantId: string, jobId: string): Promise<Job>
   resumeJob(by: Principal, tenantId: string, jobId: string): Promise<Job>

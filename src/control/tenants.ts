@@ -2,6 +2,7 @@
 import type { Tenant } from './schemas/tenants.ts'
 import type { Service } from './service.ts'
 import { failure } from '../core/errors.ts'
+import type { Principal } from '../core/service/nouns.ts'
 import type { Db } from '../state/database.ts'
 import { eventsAfter, tenantsWithEvents } from '../state/events.ts'
 import {
@@ -41,44 +42,14 @@ const KNOWN_FOR_MS = 2_000
 const TOKENS_SHOWN = 1_000
 
 export function tenantCases(context: Context): Part {
-  const { gate, now, oidc, settledEvents } = context
-  /**
-   * Of a token of ours, or of one that an identity provider signed: that tenant must be one of ours all the
-   * same.
-   */
-  const lookUp = async (token: string): Promise<Awaited<ReturnType<typeof principalOf>>> => {
-    if (oidc === undefined || !isJwt(token)) return principalOf(gate.service, token)
-    const principal = await oidc.principal(token)
-    if (principal.tenantId === undefined) return { ...principal, tenantStatus: 'active' }
-    const tenant = await findTenant(gate.service, principal.tenantId)
-    return tenant === undefined ? undefined : { ...principal, tenantStatus: tenant.status }
-  }
-  const known = new Map<string, { until: number; principal: ReturnType<typeof lookUp> }>()
+  const { gate, now } = context
+  const known = new KnownPrincipals(context)
   const limits = new Map<string, { until: number; limit: number }>()
   const find = async (db: Db, tenantId: string): Promise<Tenant> =>
     found(await findTenant(db, tenantId), 'tenant', tenantId, 'GET /api/v1/tenants')
   const getTenant = (tenantId: string): Promise<Tenant> => gate.readAs(tenantId, (db) => find(db, tenantId))
   return {
-    async principal(token) {
-      const at = now().getTime()
-      let entry = known.get(token)
-      // A revoked token works for two seconds more in this process; each request would else cost a query
-      // before its own.
-      if (entry === undefined || entry.until < at) {
-        if (known.size > 10_000) known.clear()
-        // Many requests at once are one look-up. One that fails is asked again.
-        entry = { until: at + KNOWN_FOR_MS, principal: lookUp(token) }
-        known.set(token, entry)
-        entry.principal.catch(() => known.delete(token))
-      }
-      const holder = await entry.principal
-      if (holder === undefined)
-        throw failure('unauthenticated', { reason: 'it is unknown, was revoked or has expired' })
-      const { tenantStatus, ...principal } = holder
-      if (tenantStatus === 'suspended')
-        throw failure('tenant_suspended', { tenant: principal.tenantId, status: tenantStatus })
-      return principal
-    },
+    principal: (token) => known.of(token),
     async requestLimit(tenantId) {
       const at = now().getTime()
       const cached = limits.get(tenantId)
@@ -108,12 +79,74 @@ export function tenantCases(context: Context): Part {
         return findTenant(tx, tenantId)
       })
       limits.delete(tenantId)
-      if (body.status !== undefined) known.clear()
+      if (body.status !== undefined) known.forget()
       // What is queued in this moment, the scheduler ends within half a minute.
       if (body.status !== undefined && body.status !== 'active')
         await endOfTheGone(context, by.name, tenantId)
       return changed ?? { tenant_id: tenantId, status: 'deleted' }
     },
+    ...tokenCases(context, getTenant, known),
+    ...eventCases(context),
+  }
+}
+
+type Holder = Awaited<ReturnType<typeof principalOf>>
+
+/** Who holds which token, as it was asked last. */
+class KnownPrincipals {
+  readonly #context: Context
+  readonly #entries = new Map<string, { until: number; holder: Promise<Holder> }>()
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  async of(token: string): Promise<Principal> {
+    const at = this.#context.now().getTime()
+    let entry = this.#entries.get(token)
+    // A revoked token works for two seconds more in this process; each request would else cost a query
+    // before its own.
+    if (entry === undefined || entry.until < at) {
+      if (this.#entries.size > 10_000) this.#entries.clear()
+      // Many requests at once are one look-up. One that fails is asked again.
+      entry = { until: at + KNOWN_FOR_MS, holder: this.#lookUp(token) }
+      this.#entries.set(token, entry)
+      entry.holder.catch(() => this.#entries.delete(token))
+    }
+    const holder = await entry.holder
+    if (holder === undefined)
+      throw failure('unauthenticated', { reason: 'it is unknown, was revoked or has expired' })
+    const { tenantStatus, ...principal } = holder
+    if (tenantStatus === 'suspended')
+      throw failure('tenant_suspended', { tenant: principal.tenantId, status: tenantStatus })
+    return principal
+  }
+
+  forget(): void {
+    this.#entries.clear()
+  }
+
+  /**
+   * Of a token of ours, or of one that an identity provider signed: that tenant must be one of ours all the
+   * same.
+   */
+  async #lookUp(token: string): Promise<Holder> {
+    const { gate, oidc } = this.#context
+    if (oidc === undefined || !isJwt(token)) return principalOf(gate.service, token)
+    const principal = await oidc.principal(token)
+    if (principal.tenantId === undefined) return { ...principal, tenantStatus: 'active' }
+    const tenant = await findTenant(gate.service, principal.tenantId)
+    return tenant === undefined ? undefined : { ...principal, tenantStatus: tenant.status }
+  }
+}
+
+function tokenCases(
+  context: Context,
+  getTenant: (tenantId: string) => Promise<Tenant>,
+  known: KnownPrincipals,
+): Pick<Part, 'createToken' | 'listTokens' | 'revokeToken'> {
+  const { gate } = context
+  return {
     async createToken(by, tenantId, body) {
       await getTenant(tenantId)
       const expiresAt = body.expires_at === undefined ? undefined : timeOf(body.expires_at, 'expires_at')
@@ -141,8 +174,13 @@ export function tenantCases(context: Context): Part {
           id: tokenId,
           list: `GET /api/v1/tenants/${tenantId}/tokens`,
         })
-      known.clear()
+      known.forget()
     },
+  }
+}
+
+function eventCases({ gate, settledEvents }: Context): Pick<Part, 'events' | 'news'> {
+  return {
     async news(after) {
       const through = await settledEvents()
       return {

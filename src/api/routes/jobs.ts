@@ -68,7 +68,7 @@ export const JOB_ROUTES: Route[] = [
     status: 200,
     versioned: true,
     run: (service, { by, tenantId, path, version, body }) =>
-      versioned(service.changeJob(by, tenantId, path.job_id, version, body)),
+      versioned(service.changeJob(by, tenantId, path.job_id, { version, body })),
   }),
   route({
     method: 'DELETE',
