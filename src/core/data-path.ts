@@ -6,7 +6,7 @@
  */
 import type { DeltaType } from './table-schema.ts'
 
-/** Stands for null. Delta reads an empty text as null, too. */
+/** Stands for null, as an empty text does in Delta's log. */
 const NO_VALUE = '__HIVE_DEFAULT_PARTITION__'
 
 /**
@@ -39,9 +39,11 @@ export function privateFolder(id: string): string {
 /**
  * The text of a partition value in the log. Engines write a timestamp as it suits them; Delta knows two ways,
  * one of which leaves open in which zone, and other readers take no third one (`2026-11-29 10:00:00+00` fails
- * the whole table).
+ * the whole table). An empty text is null to Delta, whatever the type; Spark and DataFusion read it as it
+ * stands, so that only null is the same to all.
  */
 export function partitionText(type: DeltaType | undefined, value: string | null): string | null {
+  if (value === '') return null
   const [, day, time, digits = ''] = (type === 'timestamp' && UTC_TIME.exec(value ?? '')) || []
   return day === undefined ? value : `${day}T${time}.${digits.padEnd(6, '0')}Z`
 }

@@ -86,8 +86,13 @@ export async function engineFiles(
   )
   return files.map((file) => ({
     path: access.path(store, decodePath(file.path)),
-    partitionValues: file.partitionValues,
+    partitionValues: withoutEmpty(file.partitionValues),
   }))
+}
+
+/** An empty text in the log is null, whatever the type; some writers state one. */
+function withoutEmpty(values: AddAction['partitionValues']): AddAction['partitionValues'] {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value || null]))
 }
 
 /** Columns of the schema, in order. */

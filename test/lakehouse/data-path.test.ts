@@ -127,3 +127,7 @@ test.each([
   expect(partitionText('timestamp', engine)).toBe(logged)
   expect(partitionText('string', engine)).toBe(engine)
 })
+
+test('an empty text stands in the log as null', () => {
+  expect(partitionText('string', '')).toBeNull()
+})

@@ -88,7 +88,7 @@ export async function namesIn(root: string): Promise<{ name: string; laidOut: bo
   }))
 }
 
-/** Puts the files of a table where older versions put them, and states timestamps as they did. */
+/** Puts the files of a table where older versions put them, and states timestamps and empty texts as they did. */
 export function asBefore(root: string): void {
   const log = join(root, '_delta_log')
   for (const entry of readdirSync(log).filter((one) => one.endsWith('.json'))) {
@@ -107,6 +107,8 @@ export function asBefore(root: string): void {
       renameSync(join(root, decodePath(add.path)), join(root, old))
       add.path = encodePath(old)
       if (others.at) others.at = others.at.replace('T', ' ').replace(/\.?0*Z$/, '+00')
+      // Older versions stated empty texts, which are null.
+      if (others.part === null) others.part = ''
       add.partitionValues = { ...add.partitionValues, ...others }
     })
     writeFileSync(join(log, entry), `${actions.map((action) => JSON.stringify(action)).join('\n')}\n`)
