@@ -72,7 +72,7 @@ export function route<
 }
 
 /** For a 204. */
-export async function nothing(work: Promise<void>): Promise<Answered<undefined>> {
+export async function noContent(work: Promise<void>): Promise<Answered<undefined>> {
   return { body: await work.then(() => undefined) }
 }
 

@@ -42,11 +42,11 @@ export function addBatch(program: Command, app: App, output: () => Output): void
     )
     .action(async (dataset: string, flags: Flags) => {
       if (flags.schedule) await onSchedule(dataset, flags, app, output())
-      else await once(dataset, flags, app, output())
+      else await runOnce(dataset, flags, app, output())
     })
 }
 
-async function once(dataset: string, flags: Flags, app: App, out: Output): Promise<void> {
+async function runOnce(dataset: string, flags: Flags, app: App, out: Output): Promise<void> {
   const results = await app.batch(dataset, {
     engine: engineChoice(flags),
     memoryBytes: flags.memory,
@@ -72,7 +72,7 @@ async function onSchedule(dataset: string, flags: Flags, app: App, out: Output):
     begun: (schedule) => out.say(`The batch of ${dataset} runs on ${schedule}. Stop with Ctrl-C.`),
     // A batch that fails says why; the next tick tries again.
     action: () =>
-      once(dataset, { ...flags, hold: [], release: [] }, app, out).catch(
+      runOnce(dataset, { ...flags, hold: [], release: [] }, app, out).catch(
         (error: unknown) => void printError(error, out.format),
       ),
   })

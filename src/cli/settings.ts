@@ -27,7 +27,7 @@ export function addSettings(program: Command, output: () => Output): void {
       } else {
         const named = settingNamed(name)
         const found = all.filter((setting) => setting.name === named)
-        for (const one of found) out.object(detailsOf(one, out.format))
+        for (const setting of found) out.object(detailsOf(setting, out.format))
         complain(found)
       }
     })

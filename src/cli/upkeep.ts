@@ -72,7 +72,7 @@ function addCompact({ app, output, verb, options }: Desk): void {
     'compact',
     'merge small files of RAW and Processed, and move files of older layouts; readers see the same rows',
   ).action(async (dataset: string, flags: Flags) =>
-    shown(output(), await app.compact(dataset, options(flags))),
+    showResults(output(), await app.compact(dataset, options(flags))),
   )
 }
 
@@ -80,7 +80,7 @@ function addRetain({ app, output, verb, options }: Desk): void {
   verb('retain', 'archive or delete days older than raw.retention_days, once the batch has read them')
     .option(...KEEP, day)
     .action(async (dataset: string, flags: Flags) =>
-      shown(output(), [await app.retain(dataset, options(flags))]),
+      showResults(output(), [await app.retain(dataset, options(flags))]),
     )
 }
 
@@ -88,7 +88,7 @@ function addVacuum({ app, output, verb, options }: Desk): void {
   verb('vacuum', 'delete files that no version, reader or consumer needs')
     .option(...GRACE, duration)
     .action(async (dataset: string, flags: Flags) =>
-      shown(output(), await app.vacuum(dataset, options(flags))),
+      showResults(output(), await app.vacuum(dataset, options(flags))),
     )
 }
 
@@ -114,7 +114,7 @@ function addDelete({ app, output, verb, options }: Desk): void {
     )
     .action(async (dataset: string, flags: DeleteFlags) => {
       const keys = [...flags.key, ...(flags.keysFile === undefined ? [] : keysOfFile(flags.keysFile))]
-      shown(output(), await app.deleteRows(dataset, { ...options(flags), keys, reason: flags.reason }))
+      showResults(output(), await app.deleteRows(dataset, { ...options(flags), keys, reason: flags.reason }))
     })
 }
 
@@ -126,7 +126,9 @@ function addReprocess({ app, output, verb, options }: Desk): void {
     .option('--from <day>', 'first day of ingest', day)
     .option('--to <day>', 'last day of ingest', day)
     .action(async (dataset: string, flags: Flags & { from?: string; to?: string }) =>
-      shown(output(), [await app.reprocess(dataset, { ...options(flags), from: flags.from, to: flags.to })]),
+      showResults(output(), [
+        await app.reprocess(dataset, { ...options(flags), from: flags.from, to: flags.to }),
+      ]),
     )
 }
 
@@ -158,11 +160,11 @@ async function runAll({ app, output, options }: Desk, dataset: string, flags: Fl
   if (out.format === 'json') return out.object(done)
   for (const [step, results] of Object.entries(done)) {
     out.text(`${step}:`)
-    shown(out, [results].flat())
+    showResults(out, [results].flat())
   }
 }
 
-function shown(out: Output, results: object[]): void {
+function showResults(out: Output, results: object[]): void {
   const readable = (value: object): Record<string, unknown> =>
     Object.fromEntries(
       Object.entries(value).map(([name, item]) => [

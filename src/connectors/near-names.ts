@@ -9,32 +9,32 @@ export interface KnownTable {
 }
 
 const MOST_NEAR = 5
-const plain = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '')
+const plainName = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '')
 
 /** Names (as they must be written) that somebody may have meant, the nearest first. */
 export function nearNames(text: string, known: KnownTable[]): string[] {
-  const wanted = plain(text)
-  const last = plain(text.slice(text.lastIndexOf('.') + 1))
+  const wanted = plainName(text)
+  const last = plainName(text.slice(text.lastIndexOf('.') + 1))
   const same = known.filter(
     ({ schema, table }) =>
-      plain(table) === last || plain(table) === wanted || plain(schema + table) === wanted,
+      plainName(table) === last || plainName(table) === wanted || plainName(schema + table) === wanted,
   )
   const near: KnownTable[] = []
   let rest = known.filter((one) => !same.includes(one))
   for (
     let name = nearest(
       last,
-      rest.map((one) => plain(one.table)),
+      rest.map((one) => plainName(one.table)),
     );
     name !== undefined;
   ) {
-    near.push(...rest.filter((one) => plain(one.table) === name))
-    rest = rest.filter((one) => plain(one.table) !== name)
+    near.push(...rest.filter((one) => plainName(one.table) === name))
+    rest = rest.filter((one) => plainName(one.table) !== name)
     name =
       near.length + same.length < MOST_NEAR
         ? nearest(
             last,
-            rest.map((one) => plain(one.table)),
+            rest.map((one) => plainName(one.table)),
           )
         : undefined
   }

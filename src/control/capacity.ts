@@ -19,7 +19,7 @@ export function capacityCases(context: Context): Pick<Service, 'capacity' | 'set
   return {
     async capacity() {
       await refreshCapacity(context)
-      return shown(context.capacity)
+      return offerOf(context.capacity)
     },
     async setCapacity(by, body) {
       await refreshCapacity(context)
@@ -42,13 +42,13 @@ export function capacityCases(context: Context): Pick<Service, 'capacity' | 'set
       })
       Object.assign(context.capacity, next)
       await gate.transact((tx) => ensureSlots(tx, next, gridAt(at.getTime(), slots)))
-      return shown(next)
+      return offerOf(next)
     },
   }
 }
 
 /** With the overcommit that it is: what all namespaces offer, in multiples of the machine that answers. */
-function shown(capacity: OfferedCapacity): CapacityOffer {
+function offerOf(capacity: OfferedCapacity): CapacityOffer {
   const machine = { cpu_cores: availableParallelism(), memory_gb: Math.floor(totalmem() / 1024 ** 3) }
   const sum = (of: (one: OfferedCapacity[keyof OfferedCapacity]) => number): number =>
     NAMESPACES.reduce((total, namespace) => total + of(capacity[namespace]), 0)

@@ -49,9 +49,9 @@ export function executionCases(context: Context): Part {
         listExecutions(db, tenantId, { jobId, status, after: cursorOf(after), limit }),
       )
       const { next } = listed(rows, limit, (one) => `${one.created_at.toISOString()}_${one.execution_id}`)
-      return { items: rows.map(shown), next }
+      return { items: rows.map(executionOf), next }
     },
-    getExecution: async (tenantId, id) => shown(await get(tenantId, id)),
+    getExecution: async (tenantId, id) => executionOf(await get(tenantId, id)),
     async executionLog(tenantId, id) {
       await get(tenantId, id)
       return readEnd(logPath(context.home, id), LOG_BYTES)
@@ -60,7 +60,7 @@ export function executionCases(context: Context): Part {
       // As the service: what it gives back may be capacity that all share.
       return gate.transact(async (tx) => {
         await cancel(tx, { tenantId, executionId: id, actor: by.name, now: now(), settings: slots })
-        return shown(await find(tx, tenantId, id))
+        return executionOf(await find(tx, tenantId, id))
       })
     },
     async why(tenantId, id) {
@@ -87,7 +87,7 @@ function cursorOf(after: string | undefined): { at: Date; id: string } | undefin
 }
 
 /** A row as answers show it: the reason with its words and next step. */
-function shown(row: ExecutionRow): Execution {
+function executionOf(row: ExecutionRow): Execution {
   return { ...row, reason: row.reason === null ? null : reasonText(row.reason) }
 }
 

@@ -83,7 +83,7 @@ export function checkSettings(job: JobFields, now: Date): void {
       setting: type === '' ? 'a type' : `a known type instead of ${type}`,
       example: `"type": one of ${Object.keys(DESTINATION_SETTINGS).join(', ')}`,
     })
-  need('destination_config', job.destination_config, DESTINATION_SETTINGS[type])
+  requireSettings('destination_config', job.destination_config, DESTINATION_SETTINGS[type])
   if (job.source_type === 'postgres' || job.source_type === 'mysql') checkDatabase(job.source_config)
   const documents =
     ['files', 's3'].includes(job.source_type) && type !== 'zones' && isDocuments(job.source_config)
@@ -104,7 +104,7 @@ function checkSource(job: JobFields, destination: string): void {
   if (destination === 'zones') {
     declaredDataset(job.source_type, job.source_config)
     if (isFetched(job.source_type, job.source_config))
-      need(
+      requireSettings(
         'source_config',
         job.source_config,
         (SOURCE_SETTINGS[job.source_type] ?? []).filter((one) => one.name !== 'format'),
@@ -115,7 +115,7 @@ function checkSource(job: JobFields, destination: string): void {
       setting: 'type zones, because Kafka is read into the zones only',
       example: '"destination_config": { "type": "zones" }',
     })
-  else need('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
+  else requireSettings('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
 }
 
 /** What a connector would refuse when it runs. */
@@ -124,7 +124,7 @@ function checkDatabase(config: Record<string, unknown>): void {
   tlsOf(config as unknown as TlsConfig, '', {})
 }
 
-function need(where: string, config: Record<string, unknown>, settings: Setting[]): void {
+function requireSettings(where: string, config: Record<string, unknown>, settings: Setting[]): void {
   for (const { name, example } of settings)
     if (typeof config[name] !== 'string' || config[name] === '')
       throw failure('setting_missing', { where, setting: name, example })

@@ -179,9 +179,9 @@ async function cancelOpen(
   tenantId: string,
   jobId: string,
 ): Promise<void> {
-  for (const one of await openExecutions(gate.service, jobId))
+  for (const execution of await openExecutions(gate.service, jobId))
     await gate.transact((tx) =>
-      cancel(tx, { tenantId, executionId: one.execution_id, actor, now: now(), settings: slots }),
+      cancel(tx, { tenantId, executionId: execution.execution_id, actor, now: now(), settings: slots }),
     )
 }
 

@@ -45,7 +45,7 @@ export function createServiceMetrics(db: Db, now: () => Date): ServiceMetrics {
     labelNames: ['loop'],
     registers,
   })
-  for (const one of ASKED) addAsked(registry, db, now, one)
+  for (const gauge of ASKED) addAsked(registry, db, now, gauge)
   return {
     text: async () => ({ type: registry.contentType, text: await registry.metrics() }),
     answered: (route, status, seconds) => requests.observe({ route, status: String(status) }, seconds),

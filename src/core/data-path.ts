@@ -80,11 +80,13 @@ export function isLaidOut(name: string, partitionColumns: readonly string[], val
   if (partitionColumns.length === 0) return true
   return (
     folders.length === partitionColumns.length &&
-    folders.every((folder, i) => says(folder, partitionColumns[i], values[partitionColumns[i]] ?? ''))
+    folders.every((folder, i) =>
+      namesPartition(folder, partitionColumns[i], values[partitionColumns[i]] ?? ''),
+    )
   )
 }
 
-function says(folder: string, column: string, value: string): boolean {
+function namesPartition(folder: string, column: string, value: string): boolean {
   const [, name, text] = /^([^=]*)=(.*)$/s.exec(folder) ?? []
   if (name === undefined || unescaped(name) !== column) return false
   return value === '' ? text === NO_VALUE || text === '' : unescaped(text) === value

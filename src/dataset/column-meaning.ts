@@ -131,7 +131,7 @@ function checkLetters(
 ): void {
   const steps = parseTemporalFormat(format, type)
   if (!Array.isArray(steps)) {
-    say('format', problemText(format, steps), meant(format, type, steps))
+    say('format', problemText(format, steps), meaningOf(format, type, steps))
     return
   }
   const [first, last] = [steps[0], steps[steps.length - 1]]
@@ -163,7 +163,7 @@ function problemText(format: string, { position, message }: FormatProblem): stri
   return `format ${format} is not possible at position ${position}: ${message}`
 }
 
-function meant(
+function meaningOf(
   format: string,
   type: 'date' | 'timestamp',
   { suggestion }: FormatProblem,

@@ -60,18 +60,18 @@ export function inferKey(columns: KeyCandidate[], records: number): KeyDraft {
     .toSorted((one, other) => one.position - other.position)
   for (const [i, one] of parts.entries())
     for (const other of parts.slice(i + 1))
-      if (isUnique([one, other], records)) return together([one, other], said)
+      if (isUnique([one, other], records)) return compositeKey([one, other], said)
   for (const [i, one] of parts.entries())
     for (const [j, other] of parts.slice(i + 1).entries())
       for (const third of parts.slice(i + j + 2))
-        if (isUnique([one, other, third], records)) return together([one, other, third], said)
+        if (isUnique([one, other, third], records)) return compositeKey([one, other, third], said)
   return {
     key: [],
     reason: `No column that is always there, nor two or three of them together, is unique in the ${said}`,
   }
 }
 
-function together(columns: KeyCandidate[], said: string): KeyDraft {
+function compositeKey(columns: KeyCandidate[], said: string): KeyDraft {
   return {
     key: columns.map((column) => column.name),
     reason: `no column alone is unique and always there; together these are, in all ${said}`,

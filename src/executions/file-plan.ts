@@ -217,11 +217,11 @@ function datasetOf(
 /**
  * Where a word of the job stands for a missing value, an empty field is an empty text; no other type has one.
  */
-function keepEmptyTexts(one: FileColumn): FileColumn {
-  const { column } = one
+function keepEmptyTexts(file: FileColumn): FileColumn {
+  const { column } = file
   return column.type === 'string' && column.clean.nulls.join() === ''
-    ? { ...one, column: { ...column, clean: { ...column.clean, nulls: [] } } }
-    : one
+    ? { ...file, column: { ...column, clean: { ...column.clean, nulls: [] } } }
+    : file
 }
 
 /** Takes the word, where no quotes stand around it, as absent, and an empty field as an empty text. */

@@ -49,7 +49,10 @@ export function positionIn(source: string, stored: unknown): unknown {
 }
 
 /** As it is kept: one without a name is taken for one in this source, by this execution. */
-export function named(stored: unknown, { source, by }: Pick<JobPosition, 'source' | 'by'>): JobPosition {
+export function positionNamed(
+  stored: unknown,
+  { source, by }: Pick<JobPosition, 'source' | 'by'>,
+): JobPosition {
   const { at, ...known } = unpacked(stored)
   return { source, by, ...known, at: at ?? undefined }
 }

@@ -8,7 +8,14 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { storageFailure } from '../core/errors.ts'
-import { named, newestIn, positionIn, reachedBy, sourceName, type JobPosition } from './job-position.ts'
+import {
+  positionNamed,
+  newestIn,
+  positionIn,
+  reachedBy,
+  sourceName,
+  type JobPosition,
+} from './job-position.ts'
 import { isConverted } from './source-kinds.ts'
 import { copyFresh } from './file-input.ts'
 import { rejectsAsLines, rowsAsLines } from './row-lines.ts'
@@ -53,7 +60,7 @@ export async function fetchInto(
 }
 
 function fetchedAs({ draft, sourceType, source, executionId }: Work, { of, share, bytes }: Note): Fetched {
-  const cursor = named(of, { source: sourceName(sourceType, source), by: executionId })
+  const cursor = positionNamed(of, { source: sourceName(sourceType, source), by: executionId })
   return { cursor: draft ? undefined : cursor, share, bytes }
 }
 

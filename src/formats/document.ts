@@ -51,7 +51,7 @@ export function createTextFinder(settings: DocumentSettings): TextFinder {
         const text = unpackWhole(slab.bytes.subarray(start, end), packing, LIMITS.recordBytes)
         if (!Buffer.isBuffer(text)) return text
         const inner = packingOf(text, 0, text.length)
-        if (inner !== undefined) return twice(inner, packing)
+        if (inner !== undefined) return packedTwice(inner, packing)
         return toText(slab, appendBytes(slab, text), slab.end)
       }
       return toText(slab, start, end)
@@ -106,7 +106,7 @@ function isRegistered(head: Buffer): boolean {
   return head[1] === 0 && head[5] !== 0 && (head[2] === 0 || head[4] !== 0)
 }
 
-function twice(inner: string, outer: string): ReadFault {
+function packedTwice(inner: string, outer: string): ReadFault {
   return { rule: 'malformed', reason: `this is ${inner} inside of ${outer}; a document is unpacked once` }
 }
 
@@ -132,7 +132,7 @@ export function openText(source: AsyncIterable<Buffer>, settings: DocumentSettin
     const again = packingOf(inner.head, 0, inner.head.length)
     if (again === undefined) yield* convertChunks(inner, settings, state)
     else {
-      state.fault = twice(again, packing)
+      state.fault = packedTwice(again, packing)
       await inner.close()
     }
     state.fault = unpacking.fault ?? state.fault

@@ -49,12 +49,12 @@ function textOf(node: unknown, name: string, path: string, line: number): string
     if (!isScalar(item))
       throw failure('settings_file_invalid', { path, reason: `line ${line}: ${name} holds more than a list` })
     const text = item.source ?? String(item.value)
-    return row?.kind.isPath === true ? placed(path, text) : text
+    return row?.kind.isPath === true ? placedPath(path, text) : text
   })
   return texts.join(row?.kind.separator ?? ',')
 }
 
 /** Paths are relative to the file that says them. */
-function placed(file: string, path: string): string {
+function placedPath(file: string, path: string): string {
   return path === '' || path.includes('://') ? path : resolve(dirname(file), path)
 }

@@ -111,7 +111,7 @@ function checkpointRows(snapshot: Snapshot): Record<string, unknown>[] {
   forgetTombstones(snapshot)
   return [
     { protocol: snapshot.protocol },
-    { metaData: { ...snapshot.metadata, createdTime: long(snapshot.metadata.createdTime) } },
+    { metaData: { ...snapshot.metadata, createdTime: bigintOrNull(snapshot.metadata.createdTime) } },
     ...[...snapshot.marks].map(([appId, version]) => ({
       txn: { appId, version: BigInt(version), lastUpdated: BigInt(snapshot.timestampMs) },
     })),
@@ -126,8 +126,8 @@ function checkpointRows(snapshot: Snapshot): Record<string, unknown>[] {
     ...[...snapshot.tombstones.values()].map((remove) => ({
       remove: {
         ...asLogged(remove),
-        deletionTimestamp: long(remove.deletionTimestamp),
-        size: long(remove.size),
+        deletionTimestamp: bigintOrNull(remove.deletionTimestamp),
+        size: bigintOrNull(remove.size),
         dataChange: false,
       },
     })),
@@ -166,7 +166,7 @@ export function durationMs(setting: string | undefined): number | undefined {
   return isRead ? parts.reduce((sum, [, count, unit]) => sum + Number(count) * UNIT_MS[unit], 0) : Infinity
 }
 
-function long(value: number | null | undefined): bigint | null {
+function bigintOrNull(value: number | null | undefined): bigint | null {
   return value === null || value === undefined ? null : BigInt(value)
 }
 
@@ -226,7 +226,7 @@ export async function readCheckpoint(
     if (bytes === undefined) return undefined
     try {
       for (const row of await parquetReadObjects({ file: inMemory(bytes), columns }))
-        actions.push(spelledAlike(plain(row) as Action))
+        actions.push(spelledAlike(plainValue(row) as Action))
     } catch (error) {
       throw failure(
         'table_corrupt',
@@ -246,17 +246,17 @@ function inMemory(bytes: Buffer): AsyncBuffer {
 /**
  * Checkpoints hold 64-bit integers and maps; actions hold numbers and objects. Absent columns are dropped.
  */
-function plain(value: unknown): unknown {
+function plainValue(value: unknown): unknown {
   if (typeof value === 'bigint') return Number(value)
   if (Array.isArray(value))
     return isMap(value)
       ? Object.fromEntries(value.map((pair) => [pair.key, pair.value ?? null]))
-      : value.map(plain)
+      : value.map(plainValue)
   if (typeof value !== 'object' || value === null || value instanceof Date) return value
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, inner]) => inner !== null && inner !== undefined)
-      .map(([key, inner]) => [key, plain(inner)]),
+      .map(([key, inner]) => [key, plainValue(inner)]),
   )
 }
 

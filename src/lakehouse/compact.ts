@@ -14,7 +14,7 @@ import { encodePath, rowsIn, type DataFile } from '../core/table-schema.ts'
 import { compactionGroups, moveGroups, type CompactionTarget, type KnownFile } from '../planning/upkeep.ts'
 import { decodePath, type AddAction } from './actions.ts'
 import { countRows } from './file-rows.ts'
-import { loggedValues, makePrivateFolder, placed } from './placement.ts'
+import { loggedValues, makePrivateFolder, placeFiles } from './placement.ts'
 import { columnsOf, engineFiles, rowsOf } from './snapshot.ts'
 import type { Table } from './table.ts'
 import { markedThrough, throughOf } from './through.ts'
@@ -204,7 +204,7 @@ async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promis
     request.clusterBy,
   )
   await checkRows(table, sources, merged)
-  const [file] = await placed(table, folder, [merged])
+  const [file] = await placeFiles(table, folder, [merged])
   failpoint('compact.files_written')
   const add: DataFile = { ...file, ...markedThrough(goesThrough(request, sources)) }
   const stands = await replaced(request, sources, [add], {

@@ -4,7 +4,7 @@ import { failpoint } from '../core/failpoint.ts'
 import type { DeleteResult } from '../core/results.ts'
 import type { DoomedKeys, RewriteEngine } from '../core/rewrite-engine.ts'
 import type { DataFile } from '../core/table-schema.ts'
-import { makePrivateFolder, placed } from './placement.ts'
+import { makePrivateFolder, placeFiles } from './placement.ts'
 import { columnsOf, engineFiles } from './snapshot.ts'
 import type { Table } from './table.ts'
 import { keptThrough } from './through.ts'
@@ -67,7 +67,7 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
   for (const one of hit) {
     const folder = await makePrivateFolder(store)
     const kept = await engine.without(shape, one.published, engine.access.path(store, folder))
-    const files = await placed(table, folder, kept === undefined ? [] : [kept])
+    const files = await placeFiles(table, folder, kept === undefined ? [] : [kept])
     for (const file of files)
       adds.push({ ...file, dataChange: unused.has(one.file.path), ...keptThrough(one.file) })
   }

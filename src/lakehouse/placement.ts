@@ -24,7 +24,7 @@ export async function makePrivateFolder(store: ObjectStore): Promise<string> {
  * Moves files of a private folder, whose paths are relative to it, syncs them and names them as the log does.
  * The folder is gone then.
  */
-export async function placed(
+export async function placeFiles(
   { store, snapshot }: Pick<Table, 'store' | 'snapshot'>,
   folder: string,
   made: DataFile[],

@@ -79,8 +79,8 @@ export function deniedReason(
 /** Compared as addresses: an IPv6 one is written in many ways. */
 function isOneOf(address: string, type: 'ipv4' | 'ipv6', own: string[]): boolean {
   const list = new BlockList()
-  for (const one of own.map(unmapped))
-    if (isIP(one) !== 0) list.addAddress(one, isIP(one) === 4 ? 'ipv4' : 'ipv6')
+  for (const address of own.map(unmapped))
+    if (isIP(address) !== 0) list.addAddress(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')
   return list.check(address, type)
 }
 

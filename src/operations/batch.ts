@@ -8,7 +8,7 @@ import type { Dataset } from '../dataset/declaration.ts'
 import type { EngineAccess } from '../core/object-store.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 import { countRows } from '../lakehouse/file-rows.ts'
-import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
+import { makePrivateFolder, placeFiles } from '../lakehouse/placement.ts'
 import { columnsOf, engineFiles } from '../lakehouse/snapshot.ts'
 import { addTableColumns, openOrCreateTable, openTable, type Table } from '../lakehouse/table.ts'
 import { unreadIn, versionsAfter } from '../lakehouse/versions.ts'
@@ -85,7 +85,7 @@ export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<Ba
       columns,
       newFolder: () => makePrivateFolder(table.store),
       engineFolder: (name) => engine.access.path(table.store, name),
-      place: (folder, files) => placed(table, folder, files),
+      place: (folder, files) => placeFiles(table, folder, files),
       discard: async (names) => {
         for (const name of names) await table.store.delete(decodePath(name))
       },
@@ -146,13 +146,13 @@ async function rawVersions(
     versions.flatMap(accepted).map((file) => decodePath(file.path)),
   )
   const found: RawVersion[] = []
-  for (const one of versions) {
-    const files = accepted(one)
+  for (const version of versions) {
+    const files = accepted(version)
     const rows = await countRows(store, files)
-    const counts = (one.commit?.headrace?.counts ?? {}) as { accepted?: number; quarantined?: number }
+    const counts = (version.commit?.headrace?.counts ?? {}) as { accepted?: number; quarantined?: number }
     found.push({
-      version: one.version,
-      timestampMs: one.commit?.timestamp ?? 0,
+      version: version.version,
+      timestampMs: version.commit?.timestamp ?? 0,
       files: files.map((file, i) => ({ path: access.path(store, decodePath(file.path)), rows: rows[i] })),
       accepted: counts.accepted ?? 0,
       quarantined: counts.quarantined ?? 0,

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { homeFolder } from '../host/home-folder.ts'
 import { PACKAGE_ROOT } from '../host/package-root.ts'
 import { settings } from '../host/settings.ts'
-import { below, isRemote } from './stores.ts'
+import { pathBelow, isRemote } from './stores.ts'
 import { failure } from '../core/errors.ts'
 import { checkDataset, mistakeText } from '../dataset/check.ts'
 import type { EngineChoice } from './app.ts'
@@ -61,22 +61,22 @@ export function placeDataset(
   dataset: Dataset,
   { path, home, tables = join(home, 'tables') }: { path: string; home: string; tables?: string },
 ): LoadedDataset {
-  const own = below(tables, dataset.name)
+  const own = pathBelow(tables, dataset.name)
   const base = dirname(path)
   if (dataset.source.kind === 'files') dataset.source.path = resolve(base, dataset.source.path)
   return {
     dataset,
     path,
     home,
-    rawPath: dataset.raw.path === '' ? below(own, 'raw') : placed(base, dataset.raw.path),
-    archivePath: dataset.raw.archive === '' ? undefined : placed(base, dataset.raw.archive),
+    rawPath: dataset.raw.path === '' ? pathBelow(own, 'raw') : placedPath(base, dataset.raw.path),
+    archivePath: dataset.raw.archive === '' ? undefined : placedPath(base, dataset.raw.archive),
     processedPath:
-      dataset.processed.path === '' ? below(own, 'processed') : placed(base, dataset.processed.path),
+      dataset.processed.path === '' ? pathBelow(own, 'processed') : placedPath(base, dataset.processed.path),
   }
 }
 
 /** Paths of a declaration are relative to it. */
-const placed = (base: string, path: string): string => (isRemote(path) ? path : resolve(base, path))
+const placedPath = (base: string, path: string): string => (isRemote(path) ? path : resolve(base, path))
 
 /** Where tables lie that no declaration places. */
 export function tablesRoot(): string {

@@ -14,7 +14,7 @@ import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { literal, parquetRows } from '../engines/duckdb/sql.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
-import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
+import { makePrivateFolder, placeFiles } from '../lakehouse/placement.ts'
 import { homeFolder } from '../host/home-folder.ts'
 import { loadDataset } from './datasets.ts'
 import { addColumns, evolveRaw, filesOf, openRaw, type RawTable } from './raw-table.ts'
@@ -245,8 +245,9 @@ async function keepOthers({ raw, session, rule }: Replay, replaced: AddAction[])
       partitionValues,
       stats: JSON.stringify({ numRecords: rows }),
     }
-    const files = await placed(raw.table, folder, rows === 0 ? [] : [made])
-    for (const one of files) kept.push({ ...one, size: (await store.stat(decodePath(one.path)))?.size ?? 0 })
+    const files = await placeFiles(raw.table, folder, rows === 0 ? [] : [made])
+    for (const file of files)
+      kept.push({ ...file, size: (await store.stat(decodePath(file.path)))?.size ?? 0 })
   }
   return kept
 }

@@ -19,7 +19,7 @@ import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
 import { literal } from '../engines/duckdb/sql.ts'
 import { openStageEngine } from '../engines/duckdb/stage.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
-import { makePrivateFolder, placed } from '../lakehouse/placement.ts'
+import { makePrivateFolder, placeFiles } from '../lakehouse/placement.ts'
 import { keptThrough } from '../lakehouse/through.ts'
 import { countRows } from '../lakehouse/file-rows.ts'
 import { columnsOf, engineFiles } from '../lakehouse/snapshot.ts'
@@ -54,7 +54,7 @@ export async function reprocess(parts: ReprocessParts, options: ReprocessOptions
   const { loaded } = parts
   const deletions = await deletionsOf(loaded)
   const raw = await openRaw(loaded.dataset, loaded.rawPath, Date.now())
-  const old = filesOf(raw.table, 'accepted').filter((file) => within(file, options))
+  const old = filesOf(raw.table, 'accepted').filter((file) => isInRange(file, options))
   await raw.table.store.local.stage(old.map((file) => decodePath(file.path)))
   const session = await openSession({
     memoryBytes: DECODE_MEMORY,
@@ -98,7 +98,7 @@ export async function reprocess(parts: ReprocessParts, options: ReprocessOptions
   }
 }
 
-function within(file: AddAction, { from, to }: ReprocessOptions): boolean {
+function isInRange(file: AddAction, { from, to }: ReprocessOptions): boolean {
   const day = file.partitionValues.ingest_date ?? ''
   return (from === undefined || day >= from) && (to === undefined || day <= to)
 }
@@ -166,8 +166,8 @@ async function decodeFiles(
           const rows = `SELECT kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, base64(original) AS bytes FROM ${source} WHERE ${window} AND topic_id = ${literal(String(topicId))}`
           await decoder.add(await session.objects(rows), counts)
         }
-        for (const one of await decoder.finish())
-          made.push({ file: { ...one, ...keptThrough(file) }, from: file })
+        for (const batch of await decoder.finish())
+          made.push({ file: { ...batch, ...keptThrough(file) }, from: file })
       }
     }
   } finally {
@@ -275,7 +275,7 @@ async function publishAnew(
     compression: dataset.processed.compression,
   })
   result.republished = done.published
-  const adds = await placed(table, folder, done.adds)
+  const adds = await placeFiles(table, folder, done.adds)
   const removes = done.obsolete.map((path) => published.get(path)?.path ?? '')
   return table.commit(
     { ...fence, adds, removes, info: { published: done.published, replaced: done.replaced } },

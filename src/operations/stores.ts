@@ -63,6 +63,6 @@ function stagingOf(path: string): Staging {
 }
 
 /** A path below a table root or a folder of tables, wherever that is. */
-export function below(base: string, ...names: string[]): string {
+export function pathBelow(base: string, ...names: string[]): string {
   return isRemote(base) ? [base.replace(/\/+$/, ''), ...names].join('/') : join(base, ...names)
 }

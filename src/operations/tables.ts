@@ -16,7 +16,7 @@ import { openTable, snapshotAt, type Table } from '../lakehouse/table.ts'
 import { history, type Version } from '../lakehouse/versions.ts'
 import { homeFolder } from '../host/home-folder.ts'
 import { loadDataset, tablesRoot } from './datasets.ts'
-import { below, isRemote, openStore } from './stores.ts'
+import { pathBelow, isRemote, openStore } from './stores.ts'
 
 type TablesApp = Pick<
   App,
@@ -32,7 +32,9 @@ export function createTablesApp(): TablesApp {
       const names = (await datasetsIn(root))
         .toSorted()
         .flatMap((dataset) => [`${dataset}/raw`, `${dataset}/processed`])
-      const found = await Promise.all(names.map(async (one) => openTable(await openStore(below(root, one)))))
+      const found = await Promise.all(
+        names.map(async (one) => openTable(await openStore(pathBelow(root, one)))),
+      )
       return found.flatMap((table, i) =>
         table === undefined ? [] : [infoOf(names[i], table, table.snapshot)],
       )
@@ -125,7 +127,7 @@ async function datasetsIn(root: string): Promise<string[]> {
  */
 async function find(given: string): Promise<{ table: Table; label: string }> {
   const [dataset, zone = 'processed'] = given.split('/')
-  const candidates = isRemote(given) ? [given] : [below(tablesRoot(), dataset, zone), resolve(given)]
+  const candidates = isRemote(given) ? [given] : [pathBelow(tablesRoot(), dataset, zone), resolve(given)]
   const declared = await loadDataset(dataset).catch(() => undefined)
   const places: Record<string, string | undefined> = {
     raw: declared?.rawPath,

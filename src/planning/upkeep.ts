@@ -42,7 +42,7 @@ export function compactionGroups(files: KnownFile[], target: CompactionTarget): 
   ).values()) {
     let group: KnownFile[] = []
     for (const file of small) {
-      if (group.length > 0 && !fits([...group, file], target)) {
+      if (group.length > 0 && !fitsTarget([...group, file], target)) {
         groups.push(group)
         group = []
       }
@@ -79,7 +79,7 @@ function isFull(file: { size: number; rows: number | undefined }, target: Compac
   return file.size >= target.fileBytes * FULL || (file.rows ?? 0) >= target.rowsPerFile * FULL
 }
 
-function fits(group: KnownFile[], target: CompactionTarget): boolean {
+function fitsTarget(group: KnownFile[], target: CompactionTarget): boolean {
   const { size, rows } = merged(group)
   return size <= target.fileBytes && rows <= target.rowsPerFile
 }

@@ -39,7 +39,7 @@ function compile(rule: Rule, check: ColumnCheck): Holds {
   const textAt = (text: TextBytes, row: number): string => canonicalText(column.type, values, text, row)
   switch (rule.expectation) {
     case 'expect_column_values_to_be_between':
-      return between(rule, check)
+      return betweenRule(rule, check)
     case 'expect_column_values_to_be_in_set': {
       const allowed = new Set(rule.values?.map((value) => boundOf(value, column)))
       const valueAt = boundReader(check)
@@ -72,7 +72,7 @@ function boundReader({ column, values }: ColumnCheck): (text: TextBytes, row: nu
   return (text, row) => canonicalText(column.type, values, text, row)
 }
 
-function between(rule: Rule, check: ColumnCheck): Holds {
+function betweenRule(rule: Rule, check: ColumnCheck): Holds {
   const { column, values } = check
   const min = rule.min === undefined ? undefined : boundOf(rule.min, column)
   const max = rule.max === undefined ? undefined : boundOf(rule.max, column)

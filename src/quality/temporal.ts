@@ -47,7 +47,7 @@ export function timestampReader(format: string, timezone: string): TimestampRead
 }
 
 /** Two digits at a place, or a large negative number. */
-function two(b: Uint8Array, at: number): number {
+function twoDigits(b: Uint8Array, at: number): number {
   const tens = b[at] - ZERO
   const ones = b[at + 1] - ZERO
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : -10_000
@@ -56,7 +56,11 @@ function two(b: Uint8Array, at: number): number {
 /** `yyyy-MM-dd`. */
 export function isoDate(b: Uint8Array, start: number, length: number): number {
   if (length !== 10 || b[start + 4] !== DASH || b[start + 7] !== DASH) return NaN
-  return daysOf(two(b, start) * 100 + two(b, start + 2), two(b, start + 5), two(b, start + 8))
+  return daysOf(
+    twoDigits(b, start) * 100 + twoDigits(b, start + 2),
+    twoDigits(b, start + 5),
+    twoDigits(b, start + 8),
+  )
 }
 
 /**
@@ -70,7 +74,7 @@ function isoTimestamp(zone: Zone | undefined): TimestampReader {
     if (Number.isNaN(days) || !readClock(b, start + 10, end)) return false
     const offset = clock.end === end ? NaN : offsetOf(b, clock.end, end)
     if (offset === REFUSED) return false
-    const year = two(b, start) * 100 + two(b, start + 2)
+    const year = twoDigits(b, start) * 100 + twoDigits(b, start + 2)
     return microsInto(utcOf(days * DAY_SECONDS + clock.seconds, year, offset, zone), clock.micros, cell)
   }
 }
@@ -84,8 +88,8 @@ function readClock(b: Uint8Array, from: number, end: number): boolean {
   clock.end = from
   if (from >= end) return true
   if (end - from < 6 || (b[from] !== CAPITAL_T && b[from] !== BLANK) || b[from + 3] !== COLON) return false
-  const hour = two(b, from + 1)
-  const minute = two(b, from + 4)
+  const hour = twoDigits(b, from + 1)
+  const minute = twoDigits(b, from + 4)
   if (hour < 0 || hour > 23 || minute < 0 || minute > 59) return false
   clock.seconds = hour * 3600 + minute * 60
   clock.end = from + 6
@@ -93,7 +97,7 @@ function readClock(b: Uint8Array, from: number, end: number): boolean {
 }
 
 function readSeconds(b: Uint8Array, from: number, end: number): boolean {
-  const second = two(b, from)
+  const second = twoDigits(b, from)
   if (second < 0 || second > 59) return false
   clock.seconds += second
   clock.end = from + 2
@@ -122,8 +126,8 @@ function offsetOf(b: Uint8Array, at: number, end: number): number {
   if (length === 1 && b[at] === CAPITAL_Z) return 0
   if ((b[at] !== PLUS && b[at] !== DASH) || (length !== 3 && length !== 5 && length !== 6)) return REFUSED
   if (length === 6 && b[at + 3] !== COLON) return REFUSED
-  const hours = two(b, at + 1)
-  const minutes = length === 3 ? 0 : two(b, end - 2)
+  const hours = twoDigits(b, at + 1)
+  const minutes = length === 3 ? 0 : twoDigits(b, end - 2)
   if (hours < 0 || minutes < 0 || minutes > 59) return REFUSED
   const seconds = hours * 3600 + minutes * 60
   if (seconds > MOST_OFFSET) return REFUSED
@@ -281,8 +285,8 @@ const NAMED_OFFSETS: Readonly<Record<string, number>> = {
 /** Where an offset that starts at a place ends: behind `Z`, the hours, or the minutes if there are any. */
 function offsetEnd(b: Uint8Array, at: number, end: number): number {
   if (at < end && b[at] === CAPITAL_Z) return at + 1
-  if (end - at >= 6 && b[at + 3] === COLON && two(b, at + 4) >= 0) return at + 6
-  if (end - at >= 5 && two(b, at + 3) >= 0) return at + 5
+  if (end - at >= 6 && b[at + 3] === COLON && twoDigits(b, at + 4) >= 0) return at + 6
+  if (end - at >= 5 && twoDigits(b, at + 3) >= 0) return at + 5
   return Math.min(at + 3, end)
 }
 

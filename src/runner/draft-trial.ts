@@ -108,14 +108,14 @@ function createTally(): Tally {
   return {
     loss(path, field, what) {
       const key = JSON.stringify([path, field])
-      const one = losses.get(key) ?? { path, field, what, count: 0 }
-      losses.set(key, one)
-      one.count += 1
+      const loss = losses.get(key) ?? { path, field, what, count: 0 }
+      losses.set(key, loss)
+      loss.count += 1
     },
     problem(what) {
-      const one = problems.get(what) ?? { what, count: 0 }
-      problems.set(what, one)
-      one.count += 1
+      const problem = problems.get(what) ?? { what, count: 0 }
+      problems.set(what, problem)
+      problem.count += 1
     },
     losses: () => [...losses.values()],
     problems: () => [...problems.values()],

@@ -139,7 +139,7 @@ async function loop(line: Line): Promise<void> {
     const waiting = complete.filter(
       (file) => !known.has(file.name) && !isFileRead(parts.marks, folder, file.name),
     )
-    if (waiting.length === 0) await rest(parts, state, writer, growing)
+    if (waiting.length === 0) await pauseUntilNext(parts, state, writer, growing)
     for (const file of waiting) {
       if (state.stopping || drift.isOver()) break
       if (!drift.began) await reportIfAsked(parts, state, writer)
@@ -204,7 +204,7 @@ function listen(parts: FolderParts, state: FolderState): void {
 }
 
 /** Nothing new: report what is staged, then say so (unless a file is still on its way) and wait. */
-async function rest(
+async function pauseUntilNext(
   parts: FolderParts,
   state: FolderState,
   writer: BatchWriter,

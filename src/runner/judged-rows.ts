@@ -137,9 +137,9 @@ function checkBounds(
   { slab, cells, width, index, rows, skip, found }: Judged,
 ): void {
   const reason = `${column.name} is not of type ${name}`
-  for (const one of found)
-    if (one.path === column.path && one.rule === `type.${column.type}`)
-      Object.assign(one, { rule: `type.${name}`, reason })
+  for (const reject of found)
+    if (reject.path === column.path && reject.rule === `type.${column.type}`)
+      Object.assign(reject, { rule: `type.${name}`, reason })
   const numbers = values.kind === 'double' ? values.double : values.int32
   for (let row = 0; row < rows; row += 1) {
     if (skip[row] !== 0 || values.valid[row] === 0 || (numbers[row] >= least && numbers[row] <= most))

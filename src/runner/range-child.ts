@@ -196,9 +196,9 @@ async function judge(
   const verdicts = new Map<string, Verdict>()
   const verdictOf = (partition: number, offset: number): Verdict => {
     const at = `${partition}:${offset}`
-    let one = verdicts.get(at)
-    if (one === undefined) verdicts.set(at, (one = { partition, offset, sighting: 'new', known: [] }))
-    return one
+    let verdict = verdicts.get(at)
+    if (verdict === undefined) verdicts.set(at, (verdict = { partition, offset, sighting: 'new', known: [] }))
+    return verdict
   }
   if (dedups)
     await parts.engine.readHeads(ranges, ({ partition, offset, high, low, content }) => {

@@ -174,7 +174,7 @@ async function* blocks(parts: TaskParts): AsyncGenerator<Messages> {
   try {
     while ([...until].some(([partition, end]) => (next.get(partition) ?? 0) < end)) {
       const { positions } = await reader.read(messages, POLL_MS)
-      for (const one of positions) next.set(one.partition, one.next)
+      for (const position of positions) next.set(position.partition, position.next)
       if (messages.count > 0) yield messages
     }
   } finally {

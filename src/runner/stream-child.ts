@@ -176,7 +176,7 @@ async function loop(run: StreamRun): Promise<void> {
       continue
     }
     reading ??= startRead(reader, messages)
-    const result = await Promise.race([reading, word(state)])
+    const result = await Promise.race([reading, nextCommand(state)])
     if (result === undefined) continue
     reading = undefined
     const paths = await take(run, messages, result)
@@ -232,7 +232,7 @@ function startRead(reader: MessageReader, messages: Messages): ReturnType<Messag
 }
 
 /** Resolves when the supervisor says something. */
-function word(state: ChildState): Promise<undefined> {
+function nextCommand(state: ChildState): Promise<undefined> {
   return new Promise((resolve) => {
     state.wake = () => resolve(undefined)
   })

@@ -42,23 +42,23 @@ export interface Advance {
 export function advance(snapshot: Room, booked: Later[]): Advance[] {
   const own = new Map<string, Lane>()
   const moves: Advance[] = []
-  for (const one of booked) {
-    const lanes = lanesOf(snapshot, own, one)
+  for (const execution of booked) {
+    const lanes = lanesOf(snapshot, own, execution)
     const need: Need = {
-      cpuCores: one.cpuCores,
-      memoryGb: one.memoryGb,
-      durationMs: one.untilMs - one.fromMs,
+      cpuCores: execution.cpuCores,
+      memoryGb: execution.memoryGb,
+      durationMs: execution.untilMs - execution.fromMs,
     }
-    const held = touched(snapshot.grid, one)
+    const held = touched(snapshot.grid, execution)
     for (const lane of lanes) occupy(lane, need, held, -1)
     // Just before its own time at the latest: where it is, it fits.
     const found = findPlacement(snapshot.grid, lanes, need, {
-      earliestMs: Math.max(snapshot.nowMs, one.preferredMs, one.paidFromMs),
-      deadlineMs: one.untilMs - 1,
+      earliestMs: Math.max(snapshot.nowMs, execution.preferredMs, execution.paidFromMs),
+      deadlineMs: execution.untilMs - 1,
     })
-    const better = found !== undefined && found.fromMs < one.fromMs ? found : undefined
+    const better = found !== undefined && found.fromMs < execution.fromMs ? found : undefined
     if (better !== undefined)
-      moves.push({ executionId: one.executionId, fromMs: better.fromMs, untilMs: better.untilMs })
+      moves.push({ executionId: execution.executionId, fromMs: better.fromMs, untilMs: better.untilMs })
     for (const lane of lanes) occupy(lane, need, better ?? held)
   }
   return moves
@@ -81,8 +81,8 @@ export interface Extension {
 export function extendRunning(snapshot: Room, running: Outrunning[]): Extension[] {
   const { grid, nowMs } = snapshot
   const own = new Map<string, Lane>()
-  return running.flatMap((one) => {
-    const endedMs = Math.max(one.untilMs, grid.originMs)
+  return running.flatMap((execution) => {
+    const endedMs = Math.max(execution.untilMs, grid.originMs)
     const untilMs = (Math.floor(Math.max(endedMs, nowMs) / grid.slotMs) + 1) * grid.slotMs
     // A slot that the booking touches is its own already: only whole ones after it are new.
     const first = Math.ceil((endedMs - grid.originMs) / grid.slotMs)
@@ -92,11 +92,11 @@ export function extendRunning(snapshot: Room, running: Outrunning[]): Extension[
       first,
       last: Math.ceil((untilMs - grid.originMs) / grid.slotMs) - 1,
     }
-    const need: Need = { cpuCores: one.cpuCores, memoryGb: one.memoryGb, durationMs: 0 }
-    const lanes = lanesOf(snapshot, own, one)
+    const need: Need = { cpuCores: execution.cpuCores, memoryGb: execution.memoryGb, durationMs: 0 }
+    const lanes = lanesOf(snapshot, own, execution)
     if (lastFull(lanes, need, span.first, span.last) >= 0) return []
     for (const lane of lanes) occupy(lane, need, span)
-    return [{ executionId: one.executionId, fromMs: span.fromMs, untilMs }]
+    return [{ executionId: execution.executionId, fromMs: span.fromMs, untilMs }]
   })
 }
 

@@ -24,7 +24,7 @@ export async function record(tx: Tx, ...events: NewEvent[]): Promise<void> {
       actor,
       event,
       subject,
-      data: told(data ?? {}),
+      data: publicData(data ?? {}),
     })),
   )
   // The transaction has its number before the event has one, as createEventHorizon needs it: a condition
@@ -42,7 +42,7 @@ export async function record(tx: Tx, ...events: NewEvent[]): Promise<void> {
 const [EVENT_CHARS, FIELD_CHARS] = [16_384, 2_048]
 
 /** The data as they are, or with the size of what is long instead of it. */
-function told(data: Record<string, unknown>): Record<string, unknown> {
+function publicData(data: Record<string, unknown>): Record<string, unknown> {
   const size = (value: unknown): number => JSON.stringify(value)?.length ?? 0
   if (size(data) <= EVENT_CHARS) return data
   return Object.fromEntries(

@@ -12,7 +12,7 @@ import type { Price, PriceList, ResourceType } from '../scheduling/terms.ts'
 import type { Db, Tx } from './database.ts'
 import { record } from './events.ts'
 import { closeLots, grant } from './lots.ts'
-import { weigh } from './tenant-weight.ts'
+import { updateWeight } from './tenant-weight.ts'
 import { reserveUnits } from './units-sold.ts'
 
 export interface NewPurchase {
@@ -69,7 +69,7 @@ export async function buy(
     .returning(COLUMNS)
     .executeTakeFirstOrThrow()
   if (purchase.resource_type === 'vcpu_hours') await openLots(tx, row, now)
-  await weigh(tx, tenantId, now)
+  await updateWeight(tx, tenantId, now)
   await record(tx, {
     tenantId,
     actor,
@@ -220,7 +220,7 @@ export async function cancelPurchase(
     .where('purchase_id', '=', purchaseId)
     .returning(COLUMNS)
     .executeTakeFirstOrThrow()
-  await weigh(tx, tenantId, now)
+  await updateWeight(tx, tenantId, now)
   await record(tx, { tenantId, actor, event: 'purchase.cancelled', subject: purchaseId })
   return changed
 }
@@ -267,7 +267,7 @@ export async function turnPeriods(tx: Tx, now: Date): Promise<string[]> {
     .execute()
   for (const purchase of due) await openLots(tx, purchase, now)
   for (const tenantId of new Set([...begun, ...ended].map((one) => one.tenant_id)))
-    await weigh(tx, tenantId, now)
+    await updateWeight(tx, tenantId, now)
   await record(
     tx,
     ...ended.map((one) => ({

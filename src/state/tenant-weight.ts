@@ -18,7 +18,7 @@ export const VCPU_HOURS_PER_DAY = sql<number>`
   )::float8`
 
 /** The tenant's weight in the queue is what it bought. */
-export async function weigh(tx: Tx, tenantId: string, now: Date): Promise<void> {
+export async function updateWeight(tx: Tx, tenantId: string, now: Date): Promise<void> {
   const { rows } = await sql<{ units: number; per_day: number }>`
     SELECT
       coalesce(sum(quantity) FILTER (WHERE resource_type = 'dedicated_units'), 0)::float8 AS units,

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import type { ObjectStore } from '../../src/core/object-store.ts'
 import { tableColumn, type DataFile } from '../../src/core/table-schema.ts'
-import { makePrivateFolder, placed } from '../../src/lakehouse/placement.ts'
+import { makePrivateFolder, placeFiles } from '../../src/lakehouse/placement.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
 import type { CommitRequest } from '../../src/core/commit-request.ts'
 import { openOrCreateTable, openTable, type Table } from '../../src/lakehouse/table.ts'
@@ -41,7 +41,7 @@ async function placedBefore(table: Table, count: number): Promise<DataFile[]> {
   }))
   mkdirSync(join(table.store.root, folder), { recursive: true })
   for (const { path } of made) writeFileSync(join(table.store.root, folder, path), 'x')
-  const files = await placed(table, folder, made)
+  const files = await placeFiles(table, folder, made)
   const old = Date.now() - 2 * HOUR_MS
   for (const { path } of files) utimesSync(join(table.store.root, path), old / 1000, old / 1000)
   return files

@@ -4,7 +4,7 @@
  */
 import { afterAll, expect, test } from 'vitest'
 import { Type } from 'typebox'
-import { PREFIX, nothing, route, type Asked } from '../../src/api/route.ts'
+import { PREFIX, noContent, route, type Asked } from '../../src/api/route.ts'
 import { ROUTES } from '../../src/api/server.ts'
 import { NamedPageQuery, TenantPath, page } from '../../src/control/schemas/fields.ts'
 import { Job, JobRequest } from '../../src/control/schemas/jobs.ts'
@@ -99,7 +99,7 @@ test('a route that does not keep to its schemas does not compile', () => {
   const make = (on: Service, { by, body }: Asked<unknown, unknown, JobRequest>) =>
     on.createJob(by, '', undefined, body)
   const drop = (on: Service, { by, path }: Asked<{ job_id: string }>) =>
-    nothing(on.deleteJob(by, '', path.job_id))
+    noContent(on.deleteJob(by, '', path.job_id))
   const routes = [
     route({ ...about, query: named, answer: page(Job), run: list }),
     route({ ...about, body: JobRequest, answer: Job, run: make }),

@@ -3,7 +3,13 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { named, newestIn, positionIn, reachedBy, sourceName } from '../../src/executions/job-position.ts'
+import {
+  positionNamed,
+  newestIn,
+  positionIn,
+  reachedBy,
+  sourceName,
+} from '../../src/executions/job-position.ts'
 import { startRunner } from '../../src/control/loops/runner.ts'
 import { startScheduler, type Loop } from '../../src/control/loops/scheduler.ts'
 import {
@@ -66,7 +72,7 @@ test.each([
     { source: 'x', at: undefined, by: 'e1' },
   ],
 ])('the position %j of an earlier version is read as it was meant', (stored, meant) => {
-  expect(named(stored, { source: 'now', by: 'e2' })).toEqual({ source: 'now', by: 'e2', ...meant })
+  expect(positionNamed(stored, { source: 'now', by: 'e2' })).toEqual({ source: 'now', by: 'e2', ...meant })
 })
 
 test('of two positions the newest in the source counts, and an older one before none', () => {

@@ -1,6 +1,6 @@
 /** Jobs, quotes and executions. */
 import { Type } from 'typebox'
-import { nothing, versioned, route, type Route } from '../route.ts'
+import { noContent, versioned, route, type Route } from '../route.ts'
 import { Execution, ExecutionQuery, Quote, Why } from '../../control/schemas/executions.ts'
 import { Id, NamedPageQuery, TenantPath, page } from '../../control/schemas/fields.ts'
 import {
@@ -78,7 +78,7 @@ export const JOB_ROUTES: Route[] = [
     needs: 'editor',
     params: jobPath,
     status: 204,
-    run: (service, { by, tenantId, path }) => nothing(service.deleteJob(by, tenantId, path.job_id)),
+    run: (service, { by, tenantId, path }) => noContent(service.deleteJob(by, tenantId, path.job_id)),
   }),
   route({
     method: 'POST',

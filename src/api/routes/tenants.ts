@@ -1,6 +1,6 @@
 /** Tenants, tokens, webhooks and secrets. */
 import { Type } from 'typebox'
-import { nothing, versioned, route, type Route } from '../route.ts'
+import { noContent, versioned, route, type Route } from '../route.ts'
 import { AlertRequest, Webhook, WebhookRequest } from '../../control/schemas/events.ts'
 import { Id, NamedPageQuery, TenantPath, page } from '../../control/schemas/fields.ts'
 import {
@@ -102,7 +102,7 @@ export const TENANT_ROUTES: Route[] = [
     needs: 'owner',
     params: tokenPath,
     status: 204,
-    run: (service, { by, tenantId, path }) => nothing(service.revokeToken(by, tenantId, path.token_id)),
+    run: (service, { by, tenantId, path }) => noContent(service.revokeToken(by, tenantId, path.token_id)),
   }),
   route({
     method: 'POST',
@@ -137,7 +137,7 @@ export const TENANT_ROUTES: Route[] = [
     needs: 'owner',
     params: hookPath,
     status: 204,
-    run: (service, { by, tenantId, path }) => nothing(service.deleteWebhook(by, tenantId, path.webhook_id)),
+    run: (service, { by, tenantId, path }) => noContent(service.deleteWebhook(by, tenantId, path.webhook_id)),
   }),
   route({
     method: 'POST',
@@ -168,7 +168,7 @@ export const TENANT_ROUTES: Route[] = [
     needs: 'operator',
     params: Type.Object({ webhook_id: Id('ID of the webhook.') }),
     status: 204,
-    run: (service, { by, path }) => nothing(service.deleteWebhook(by, undefined, path.webhook_id)),
+    run: (service, { by, path }) => noContent(service.deleteWebhook(by, undefined, path.webhook_id)),
   }),
   route({
     method: 'PUT',
@@ -180,7 +180,7 @@ export const TENANT_ROUTES: Route[] = [
     body: SecretRequest,
     status: 204,
     run: (service, { by, tenantId, path, body }) =>
-      nothing(service.setSecret(by, tenantId, path.name, body.value)),
+      noContent(service.setSecret(by, tenantId, path.name, body.value)),
   }),
   route({
     method: 'GET',
@@ -201,6 +201,6 @@ export const TENANT_ROUTES: Route[] = [
     needs: 'editor',
     params: secretPath,
     status: 204,
-    run: (service, { by, tenantId, path }) => nothing(service.deleteSecret(by, tenantId, path.name)),
+    run: (service, { by, tenantId, path }) => noContent(service.deleteSecret(by, tenantId, path.name)),
   }),
 ]

@@ -67,7 +67,7 @@ function readBlock(b: Buffer, { start, end, size }: Block, bytes: Buffer, from: 
     let length = (tag >>> 2) + 1
     if (kind === 0) {
       const more = Math.max(0, length - 60)
-      if (more > 0) length = little(b, at, more, end) + 1
+      if (more > 0) length = littleEndian(b, at, more, end) + 1
       at += more
       if (length > end - at || length > limit - to) throw new RangeError('a snappy literal is too long')
       b.copy(bytes, to, at, at + length)
@@ -77,7 +77,7 @@ function readBlock(b: Buffer, { start, end, size }: Block, bytes: Buffer, from: 
     }
     if (kind === 1) length = 4 + ((tag >>> 2) & 7)
     const width = kind === 3 ? 4 : kind
-    const distance = little(b, at, width, end) + (kind === 1 ? (tag >>> 5) * 256 : 0)
+    const distance = littleEndian(b, at, width, end) + (kind === 1 ? (tag >>> 5) * 256 : 0)
     at += width
     if (distance === 0 || distance > to - from || length > limit - to)
       throw new RangeError('a snappy copy reaches too far')
@@ -88,7 +88,7 @@ function readBlock(b: Buffer, { start, end, size }: Block, bytes: Buffer, from: 
 }
 
 /** A number of so many bytes, the lowest first. */
-function little(b: Buffer, at: number, width: number, end: number): number {
+function littleEndian(b: Buffer, at: number, width: number, end: number): number {
   if (width > end - at) throw new RangeError('a snappy block is cut short')
   return b.readUIntLE(at, width)
 }

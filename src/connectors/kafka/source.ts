@@ -107,7 +107,7 @@ async function receive(reading: Reading, waitMs: number): Promise<PartitionAnswe
   const { options, leaders, flights, resting } = reading
   while (unread(reading).length > 0) {
     const info = await leaders.known().catch((error: unknown) => {
-      rest(reading, unread(reading), kafkaError(error, options.client.spec))
+      restPartitions(reading, unread(reading), kafkaError(error, options.client.spec))
       return undefined
     })
     if (info !== undefined) send(reading, info, waitMs)
@@ -157,10 +157,10 @@ async function landed(reading: Reading): Promise<PartitionAnswer[]> {
   for (const [node, flight] of [...flights].filter(([, one]) => 'answers' in one || 'error' in one)) {
     flights.delete(node)
     if (flight.answers === undefined)
-      rest(reading, flight.partitions, kafkaError(flight.error, options.client.spec))
+      restPartitions(reading, flight.partitions, kafkaError(flight.error, options.client.spec))
     for (const answer of flight.answers ?? []) {
       const problem = await problemOf(options, answer, next.get(answer.partition) as number)
-      if (problem !== undefined) rest(reading, [answer.partition], problem)
+      if (problem !== undefined) restPartitions(reading, [answer.partition], problem)
       else {
         resting.delete(answer.partition)
         found.push(answer)
@@ -171,16 +171,16 @@ async function landed(reading: Reading): Promise<PartitionAnswer[]> {
 }
 
 /** Leaves partitions alone for a while; who leads them now is asked meanwhile. */
-function rest(
+function restPartitions(
   { options, leaders, resting, closed }: Reading,
   partitions: number[],
   problem: HeadraceError,
 ): void {
   if (closed || problem.errorClass !== 'transient') throw problem
   options.onTrouble(problem)
-  for (const one of partitions) {
-    const pauseMs = Math.min((resting.get(one)?.pauseMs ?? PAUSE_FIRST_MS / 2) * 2, PAUSE_MAX_MS)
-    resting.set(one, { untilMs: performance.now() + pauseMs, pauseMs })
+  for (const partition of partitions) {
+    const pauseMs = Math.min((resting.get(partition)?.pauseMs ?? PAUSE_FIRST_MS / 2) * 2, PAUSE_MAX_MS)
+    resting.set(partition, { untilMs: performance.now() + pauseMs, pauseMs })
   }
   leaders.ask()
 }

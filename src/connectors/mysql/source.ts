@@ -131,7 +131,7 @@ async function connect(
       charset: 'utf8mb4',
       connectTimeout: 15_000,
       stream: () => socketTo(address, port, config.host),
-      ssl: secured(tls),
+      ssl: sslOptions(tls),
     })
     .catch((error: unknown) => {
       throw connectError(error, `${config.host}:${port}`, config)
@@ -223,7 +223,7 @@ function inRange({ key }: Table, part: string): string[] {
   return [...(from === '' ? [] : [`${id} >= ${from}`]), ...(to === '' ? [] : [`${id} < ${to}`])]
 }
 
-function secured({ mode, ca }: DatabaseTls): mysql.SslOptions | undefined {
+function sslOptions({ mode, ca }: DatabaseTls): mysql.SslOptions | undefined {
   if (mode === 'disable') return undefined
   const checked = mode === 'verify-full'
   return { rejectUnauthorized: checked, verifyIdentity: checked, ...(ca === undefined ? {} : { ca }) }

@@ -11,9 +11,9 @@ export interface FileType {
 
 const beyondFinite = (column: string): string => `${column} >= 'Infinity' OR ${column} <= '-Infinity'`
 /** Infinity, years before 1 and after 9999: of files, no other reader could show them. */
-const between = (from: string, to: string) => (column: string) =>
+const isOutside = (from: string, to: string) => (column: string) =>
   `${column} < '${from}' OR ${column} > '${to}'`
-const MOMENTS = between('0001-01-01 00:00:00+00', '9999-12-31 23:59:59.999999+00')
+const MOMENTS = isOutside('0001-01-01 00:00:00+00', '9999-12-31 23:59:59.999999+00')
 
 const PLAIN: Record<string, FileType> = {
   smallint: { duckType: 'SMALLINT' },
@@ -23,7 +23,7 @@ const PLAIN: Record<string, FileType> = {
   // NaN is above infinity in PostgreSQL's order.
   real: { duckType: 'FLOAT', rule: 'type.double', isOdd: beyondFinite },
   'double precision': { duckType: 'DOUBLE', rule: 'type.double', isOdd: beyondFinite },
-  date: { duckType: 'DATE', rule: 'type.date', isOdd: between('0001-01-01', '9999-12-31') },
+  date: { duckType: 'DATE', rule: 'type.date', isOdd: isOutside('0001-01-01', '9999-12-31') },
   'timestamp without time zone': { duckType: 'TIMESTAMP', rule: 'type.timestamp', isOdd: MOMENTS },
   'timestamp with time zone': { duckType: 'TIMESTAMPTZ', rule: 'type.timestamp', isOdd: MOMENTS },
 }

@@ -217,7 +217,7 @@ async function connect(config: PostgresConfig, login: DatabaseLogin, address: st
     connectionTimeoutMillis: 15_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-    ssl: secured(tlsOf(config, address, login), config.host),
+    ssl: sslOptions(tlsOf(config, address, login), config.host),
   })
   client.on('error', () => undefined)
   await client.connect().catch((error: unknown) => {
@@ -240,7 +240,7 @@ async function sameSnapshot(connection: Connection, exported: string): Promise<C
 }
 
 /** The host stands in the certificate, not the address that was found for it. */
-function secured({ mode, ca }: DatabaseTls, host: string): pg.ClientConfig['ssl'] {
+function sslOptions({ mode, ca }: DatabaseTls, host: string): pg.ClientConfig['ssl'] {
   if (mode === 'disable') return false
   const name = isIP(host) === 0 ? { host, servername: host } : { host }
   return { ...name, rejectUnauthorized: mode === 'verify-full', ...(ca === undefined ? {} : { ca }) }

@@ -25,7 +25,7 @@ export async function readMessageIds(
     `SELECT column_name FROM (DESCRIBE SELECT * FROM ${table}) WHERE column_name = 'reject_rule'`,
   )
   const remembered = named.length === 0 ? '' : " AND reject_rule IS DISTINCT FROM 'id_conflict'"
-  const source = `${table} WHERE ${within(topicId, ranges)} AND ordinal <= 0 AND message_id IS NOT NULL${remembered}`
+  const source = `${table} WHERE ${inRanges(topicId, ranges)} AND ordinal <= 0 AND message_id IS NOT NULL${remembered}`
   const [[longest]] = await session.rows(
     `SELECT coalesce(max(strlen(message_id)), 0)::INTEGER FROM ${source}`,
   )
@@ -86,11 +86,11 @@ export async function readRowIds(
   ranges: OffsetRange[],
 ): Promise<Set<string>> {
   if (files.length === 0 || ranges.length === 0) return new Set()
-  const sql = `SELECT kafka_partition || ':' || kafka_offset || ':' || ordinal FROM ${parquetRows(files)} WHERE ${within(topicId, ranges)}`
+  const sql = `SELECT kafka_partition || ':' || kafka_offset || ':' || ordinal FROM ${parquetRows(files)} WHERE ${inRanges(topicId, ranges)}`
   return new Set((await session.rows(sql)).map(([id]) => String(id)))
 }
 
-function within(topicId: string, ranges: OffsetRange[]): string {
+function inRanges(topicId: string, ranges: OffsetRange[]): string {
   const each = ranges.map(
     (one) =>
       `(kafka_partition = ${one.partition} AND kafka_offset >= ${one.from} AND kafka_offset < ${one.until})`,

@@ -24,19 +24,21 @@ export function* arrowRows(bytes: Uint8Array): Generator<SparkRow> {
     vector: table.getChild(field.name) as Vector,
   }))
   for (let row = 0; row < table.numRows; row += 1)
-    yield Object.fromEntries(columns.map(({ name, type, vector }) => [name, plain(vector.get(row), type)]))
+    yield Object.fromEntries(
+      columns.map(({ name, type, vector }) => [name, plainValue(vector.get(row), type)]),
+    )
 }
 
-function plain(value: unknown, type: DataType): unknown {
+function plainValue(value: unknown, type: DataType): unknown {
   if (value === null || value === undefined) return null
   if (DataType.isDecimal(type)) return decimalText(value as Uint32Array, type.scale)
   if (DataType.isList(type))
-    return [...(value as Iterable<unknown>)].map((item) => plain(item, type.children[0].type))
+    return [...(value as Iterable<unknown>)].map((item) => plainValue(item, type.children[0].type))
   if (DataType.isStruct(type))
     return Object.fromEntries(
       type.children.map((child) => [
         child.name,
-        plain((value as Record<string, unknown>)[child.name], child.type),
+        plainValue((value as Record<string, unknown>)[child.name], child.type),
       ]),
     )
   return value

@@ -60,7 +60,7 @@ export function openSparkRewriteEngine(options: SparkRewriteOptions): RewriteEng
         return rows === 0 ? [] : [{ path: file.path, rows }]
       })
     },
-    without: (table, file, folder) => without(options, doomed, table, { file, folder }),
+    without: (table, file, folder) => withoutRows(options, doomed, table, { file, folder }),
     republish: (request) => republish(options, request),
     close: () => options.session.close(),
   }
@@ -169,7 +169,7 @@ function holdsAny(bytes: string, keys: string[][]): string {
   return `exists(array(${structs.join(', ')}), k -> ${parts.join(' AND ')})`
 }
 
-async function without(
+async function withoutRows(
   options: SparkRewriteOptions,
   doomed: Doomed,
   table: RewriteTable,

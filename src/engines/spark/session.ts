@@ -239,7 +239,7 @@ async function* responses(
         stream = attach(wire, operation)
       } catch (error) {
         if (execution.signal?.aborted) throw interrupted()
-        stream = await again(wire, operation, error, pause)
+        stream = await resumed(wire, operation, error, pause)
       }
     }
   } finally {
@@ -288,7 +288,7 @@ function attach(wire: Wire, operation: Operation): ClientReadableStream<ExecuteR
  * What follows an error on the stream: attached again, started again if the server never heard of it, or
  * thrown by name.
  */
-async function again(
+async function resumed(
   wire: Wire,
   operation: Operation,
   error: unknown,

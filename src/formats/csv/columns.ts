@@ -66,12 +66,12 @@ export function mapFields(
     const free = all.filter((field) => !taken.has(field))
     const [first, second] = all.length > 1 && free.length === 1 ? free : all
     if (second !== undefined)
-      return `the header has ${shown(path)} twice; declare its place, #${first + 1} or #${second + 1}`
+      return `the header has ${shownName(path)} twice; declare its place, #${first + 1} or #${second + 1}`
     if (first !== undefined) take(column, first)
   }
   const missing = paths.findIndex((path, column) => fieldOf[column] < 0 && required.includes(path))
   if (missing >= 0)
-    return `the header has no ${shown(paths[missing])}; it has ${names.map(shown).join(', ').slice(0, 200)}`
+    return `the header has no ${shownName(paths[missing])}; it has ${names.map(shownName).join(', ').slice(0, 200)}`
   const isIgnored = (name: string, i: number): boolean =>
     ignore.includes('*') || ignore.includes(addressed[i]) || (name !== '' && ignore.includes(name))
   const unknown = names.flatMap((name, i) => (taken.has(i) || isIgnored(name, i) ? [] : [i]))
@@ -79,7 +79,7 @@ export function mapFields(
 }
 
 /** A name in a message: in quotes when one would not see it otherwise, or not see where it ends. */
-function shown(name: string): string {
+function shownName(name: string): string {
   return name === '' || name.trim() !== name || /[\p{Cc}\p{Cf}]/u.test(name)
     ? JSON.stringify(name).replace(
         /[\p{Cf}\u007f-\u009f]/gu,

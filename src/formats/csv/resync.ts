@@ -25,14 +25,14 @@ export function holdsFittingLine(bytes: Uint8Array, from: number, to: number, fi
   let at = behindLineEnd(bytes, lineEndFrom(bytes, from, to), to)
   while (at < to) {
     const end = lineEndFrom(bytes, at, to)
-    if (end > at && fits(bytes, at, end, fitting)) return true
+    if (end > at && fitsRecords(bytes, at, end, fitting)) return true
     at = behindLineEnd(bytes, end, to)
   }
   return false
 }
 
 /** Whether the line [start, end) has `width` fields and no quote but around whole fields. */
-function fits(bytes: Uint8Array, start: number, end: number, { width, dialect }: Fitting): boolean {
+function fitsRecords(bytes: Uint8Array, start: number, end: number, { width, dialect }: Fitting): boolean {
   const { delimiter, quote } = dialect
   let count = 0
   for (let at = start; ; at += delimiter.length) {

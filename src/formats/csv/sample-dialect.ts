@@ -25,19 +25,19 @@ const ENOUGH = 0.8
 export function findDialect(text: string, cut: boolean): CsvDialect {
   const head = text.slice(0, SEARCHED)
   const isPart = cut || head.length < text.length
-  const usual = best(USUAL.map((delimiter) => dialectBy(head, delimiter, isPart)))
+  const usual = bestDialect(USUAL.map((delimiter) => dialectBy(head, delimiter, isPart)))
   if (usual !== undefined && usual.width > 1 && usual.agreeing >= ENOUGH) return usual
   const first = head.slice(0, Math.max(0, head.search(/[\r\n]/))) || head
   for (const group of UNUSUAL) {
     const delimiters = [...new Set(first)].filter((char) => char.length === 1 && group.test(char))
-    const found = best(delimiters.map((delimiter) => dialectBy(head, delimiter, isPart)))
+    const found = bestDialect(delimiters.map((delimiter) => dialectBy(head, delimiter, isPart)))
     if (found?.agreeing === 1) return found
   }
   if (usual !== undefined && usual.width > 1 && usual.agreeing >= 0.3) return { ...usual, proven: false }
   return singleColumn(head, isPart)
 }
 
-function best(found: CsvDialect[]): CsvDialect | undefined {
+function bestDialect(found: CsvDialect[]): CsvDialect | undefined {
   return found.reduce<CsvDialect | undefined>(
     (most, one) => (one.width > 1 && (most === undefined || score(one) > score(most)) ? one : most),
     undefined,

@@ -37,14 +37,14 @@ export function readCsv(text: string, delimiter: string, quote: string, cut: boo
       found.behind = at
       continue
     }
-    const one: CsvLine = { fields: [], line: number, start: at, end: at, wrong: undefined }
-    at = readLine(text, one, found, { delimiter, quote })
-    one.end = at
+    const csvLine: CsvLine = { fields: [], line: number, start: at, end: at, wrong: undefined }
+    at = readLine(text, csvLine, found, { delimiter, quote })
+    csvLine.end = at
     const ended = at < text.length
-    if (!ended && cut && (one.wrong === undefined || at - one.start < OPEN_QUOTE)) break
-    found.lines.push(one)
+    if (!ended && cut && (csvLine.wrong === undefined || at - csvLine.start < OPEN_QUOTE)) break
+    found.lines.push(csvLine)
     found.behind = at
-    for (let i = one.start; i < at; i += 1)
+    for (let i = csvLine.start; i < at; i += 1)
       if (text[i] === '\n' || (text[i] === '\r' && text[i + 1] !== '\n')) number += 1
   }
   return found

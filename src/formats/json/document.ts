@@ -132,7 +132,7 @@ function readMember(s: ScanState, p: number): number {
   s.where = 'after member'
   if (child === undefined) return skipValue(s, p, false)
   const instance = s.levelInstance[level]
-  if (child.seenIn === instance) throw twice(s, p)
+  if (child.seenIn === instance) throw duplicateKey(s, p)
   if (child === way[level]) {
     s.where = 'value'
     s.level += 1
@@ -141,7 +141,7 @@ function readMember(s: ScanState, p: number): number {
   return p
 }
 
-function twice(s: ScanState, p: number): symbol {
+function duplicateKey(s: ScanState, p: number): symbol {
   return fault(s, `the key ${keyText(s)} stands twice in one object, outside of the records`, p)
 }
 
@@ -179,7 +179,7 @@ function readInside(s: ScanState, from: number, node: JsonNode): number {
     for (;;) {
       p = readKey(s, p)
       const child = childNamed(node, s.slab.bytes, s.keyStart, s.keyLength)
-      if (child?.seenIn === instance) throw twice(s, p)
+      if (child?.seenIn === instance) throw duplicateKey(s, p)
       p = skipSpace(s, child === undefined ? skipValue(s, p, false) : readAround(s, p, child))
       if (child !== undefined) child.seenIn = instance
       if (b[p] === CLOSE) break

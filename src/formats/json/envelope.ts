@@ -14,9 +14,9 @@ export function envelopeFields(
   const found = new Map<string, { names: string[]; nodes: (JsonNode | undefined)[] }>()
   documents.forEach(({ root }, document) => {
     for (const [text, names, node] of scalarsAround(root, path)) {
-      const one = found.get(text) ?? { names, nodes: [] }
-      found.set(text, one)
-      one.nodes[document] = node
+      const group = found.get(text) ?? { names, nodes: [] }
+      found.set(text, group)
+      group.nodes[document] = node
     }
   })
   return [...found].map(([text, { names, nodes }]) => {

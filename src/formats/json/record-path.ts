@@ -24,10 +24,10 @@ export function findRecord(roots: JsonNode[]): RecordPath {
     total += root.end - root.start
     visit(root, [], (steps, node) => {
       const key = JSON.stringify(steps)
-      const one = sizes.get(key) ?? { steps, size: 0, objects: 0 }
-      sizes.set(key, one)
-      one.size += node.end - node.start
-      one.objects += node.items.filter((item) => item.kind === 'object').length
+      const candidate = sizes.get(key) ?? { steps, size: 0, objects: 0 }
+      sizes.set(key, candidate)
+      candidate.size += node.end - node.start
+      candidate.objects += node.items.filter((item) => item.kind === 'object').length
     })
   }
   if (roots.every((root) => root.kind === 'array')) return recordPath([], true)

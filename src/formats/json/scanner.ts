@@ -41,7 +41,7 @@ export function createJsonScanner(spec: JsonShapeSpec, limits: JsonLimits): Docu
       s.firstRow = records.rows
       const from = behindMark(slab.bytes, start)
       const problem = isUtf8(slab.bytes.subarray(from, end))
-        ? guarded(s, slab, { start: from, end, final: true })
+        ? guardedScan(s, slab, { start: from, end, final: true })
         : invalid(start)
       if (problem !== undefined) truncateRows(records, s.firstRow)
       else spread(s)
@@ -66,7 +66,7 @@ export function createJsonScanner(spec: JsonShapeSpec, limits: JsonLimits): Docu
       if (!isUtf8(slab.bytes.subarray(from, whole)))
         return { consumed: start, fault: invalid(start), isFull: false }
       resume(s, slab, held)
-      const problem = guarded(s, slab, { start: from, end: whole, final })
+      const problem = guardedScan(s, slab, { start: from, end: whole, final })
       const isFull = s.safeRows >= s.room
       if (problem === undefined && (!final || isFull)) rewind(s)
       if (problem === undefined) spread(s)
@@ -103,7 +103,7 @@ function invalid(at: number): DocumentFault {
 }
 
 /** Scans bytes of the slab; `final` says whether the document ends with them. */
-function guarded(
+function guardedScan(
   s: ScanState,
   slab: Slab,
   { start, end, final }: { start: number; end: number; final: boolean },

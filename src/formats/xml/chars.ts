@@ -119,14 +119,14 @@ const NAME_START = [
 const NAME_MORE = [0xb7, 0xb7, 0x300, 0x36f, 0x203f, 0x2040]
 
 export function isWideNameStart(point: number): boolean {
-  return within(NAME_START, point)
+  return isInBounds(NAME_START, point)
 }
 
 export function isWideNameChar(point: number): boolean {
-  return within(NAME_START, point) || within(NAME_MORE, point)
+  return isInBounds(NAME_START, point) || isInBounds(NAME_MORE, point)
 }
 
-function within(bounds: number[], point: number): boolean {
+function isInBounds(bounds: number[], point: number): boolean {
   for (let i = 0; i < bounds.length; i += 2) if (point >= bounds[i] && point <= bounds[i + 1]) return true
   return false
 }

@@ -73,7 +73,7 @@ function addField(
 ): void {
   const { fromRoot, steps } = parsed(compiler.spec, field.path)
   const elements = steps.filter((step) => !step.attribute)
-  const node = fromRoot ? fromDocument(compiler, root, elements) : below(compiler, record, elements)
+  const node = fromRoot ? fromDocument(compiler, root, elements) : elementBelow(compiler, record, elements)
   if (field.array !== undefined)
     compiler.listOf[column] = addList(compiler, field.array, { column, owner: undefined })
   place(compiler, { node, attribute: steps.find((step) => step.attribute) }, field, {
@@ -108,7 +108,7 @@ function place(
 
 function addSubField(compiler: Compiler, item: ElementNode, sub: XmlSubField, list: number): void {
   const { steps } = parsed(compiler.spec, sub.path)
-  const node = below(
+  const node = elementBelow(
     compiler,
     item,
     steps.filter((step) => !step.attribute),
@@ -125,7 +125,7 @@ function takeText(node: ElementNode, { column, member }: Target): void {
   else if (node.column < 0) node.column = column
 }
 
-function below(compiler: Compiler, from: ElementNode, steps: XmlStep[]): ElementNode {
+function elementBelow(compiler: Compiler, from: ElementNode, steps: XmlStep[]): ElementNode {
   let node = from
   for (const step of steps) node = childOf(compiler, node, step)
   return node
@@ -159,7 +159,7 @@ function envelopeOwner(target: ElementNode, record: ElementNode): ElementNode {
 
 function addIgnored(compiler: Compiler, record: ElementNode, path: string): void {
   const { steps } = parsed(compiler.spec, path)
-  const node = below(
+  const node = elementBelow(
     compiler,
     record,
     steps.filter((step) => !step.attribute),

@@ -97,7 +97,7 @@ function walk(place: Place, at: At, naming: XmlNaming, found: Found): void {
       `${at.path === '' ? 'The record' : at.path} has text beside its elements: the order of the two is not kept`,
     )
   for (const child of children) {
-    const inner = below(at, child, stepOf(child, children, naming))
+    const inner = placeBelow(at, child, stepOf(child, children, naming))
     if (child.attribute || (!child.isParent && child.children.size === 0 && child.most <= 1))
       found.fields.push(leafField(child, inner))
     else if (child.most > 1) repeating(child, inner, naming, found)
@@ -105,7 +105,7 @@ function walk(place: Place, at: At, naming: XmlNaming, found: Found): void {
   }
 }
 
-function below(at: At, child: Place, step: string): At {
+function placeBelow(at: At, child: Place, step: string): At {
   return { path: at.path === '' ? step : `${at.path}/${step}`, names: [...at.names, child.local] }
 }
 

@@ -13,8 +13,8 @@ export interface XmlNaming {
 
 export function createNaming(prefixes: Map<string, string>[]): XmlNaming {
   const known: Record<string, string> = {}
-  for (const one of prefixes)
-    for (const [prefix, uri] of one)
+  for (const scope of prefixes)
+    for (const [prefix, uri] of scope)
       if (/^[A-Za-z_][\w.-]*$/.test(prefix) && !(prefix in known)) known[prefix] = uri
   const used: Record<string, string> = {}
   return {

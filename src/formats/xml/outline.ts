@@ -25,7 +25,10 @@ export function outlineXml(samples: SampleText[], wanted: string | undefined): O
   if ('reason' in path) return path
   const text = wanted ?? `/${path.map((step) => step.local).join('/')}`
   const records = documents.flatMap(({ root }) => {
-    withoutCut(root, (nodes) => nodes.length === path.length && nodes.every((node, i) => fits(node, path[i])))
+    withoutCut(
+      root,
+      (nodes) => nodes.length === path.length && nodes.every((node, i) => matchesStep(node, path[i])),
+    )
     return recordsAt([root], path)
   })
   if (records.length === 0)
@@ -39,7 +42,7 @@ export function outlineXml(samples: SampleText[], wanted: string | undefined): O
   })
   const { fields, ignored, notes } = fieldsOf(place, naming)
   notes.push(
-    ...besides(documents, path, records),
+    ...pathsBeside(documents, path, records),
     ...broken(samples.length - documents.length, samples.length),
   )
   const namespaces = naming.used()
@@ -72,12 +75,12 @@ function wantedPath(text: string, documents: Document[]): Step[] | OutlineFault 
   return path.steps
 }
 
-function fits(node: XmlNode, step: Step): boolean {
+function matchesStep(node: XmlNode, step: Step): boolean {
   return node.local === step.local && (step.uri === undefined || step.uri === node.uri)
 }
 
 function recordsAt(nodes: XmlNode[], [step, ...rest]: Step[]): XmlNode[] {
-  const found = nodes.filter((node) => fits(node, step))
+  const found = nodes.filter((node) => matchesStep(node, step))
   return rest.length === 0 ? found : found.flatMap((node) => recordsAt(node.children, rest))
 }
 
@@ -96,11 +99,11 @@ function findRecord(roots: XmlNode[]): Step[] {
     total += root.end - root.start
     visit(root, [{ local: root.local, uri: undefined }], (path, { size, count, isText }) => {
       const key = path.map((step) => step.local).join('/')
-      const one = sizes.get(key) ?? { path, size: 0, most: 0, isText: true }
-      sizes.set(key, one)
-      one.size += size
-      one.most = Math.max(one.most, count)
-      one.isText &&= isText
+      const candidate = sizes.get(key) ?? { path, size: 0, most: 0, isText: true }
+      sizes.set(key, candidate)
+      candidate.size += size
+      candidate.most = Math.max(candidate.most, count)
+      candidate.isText &&= isText
     })
   }
   const repeating = [...sizes.values()].filter((one) => one.most > 1)
@@ -137,7 +140,7 @@ function visit(node: XmlNode, path: Step[], onGroup: (path: Step[], group: Group
  * What stands in the documents beside the records: other elements below the same parents, and attributes
  * around.
  */
-function besides(documents: Document[], path: Step[], records: XmlNode[]): string[] {
+function pathsBeside(documents: Document[], path: Step[], records: XmlNode[]): string[] {
   const taken = new Set(records)
   const others = new Map<string, number>()
   const note = (name: string): void => void others.set(name, (others.get(name) ?? 0) + 1)
@@ -145,7 +148,7 @@ function besides(documents: Document[], path: Step[], records: XmlNode[]): strin
     if (taken.has(node) || depth >= path.length) return
     for (const { local } of node.attributes) note(`${pathText(path, depth)}/@${local}`)
     for (const child of node.children) {
-      if (depth + 1 < path.length && fits(child, path[depth + 1])) walk(child, depth + 1)
+      if (depth + 1 < path.length && matchesStep(child, path[depth + 1])) walk(child, depth + 1)
       else note(`${pathText(path, depth)}/${child.local}`)
     }
   }

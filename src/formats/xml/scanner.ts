@@ -45,7 +45,7 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
       s.windowed = false
       s.room = Infinity
       const rows = records.rows
-      const problem = guarded(s, slab, { start, end, final: true })
+      const problem = guardedScan(s, slab, { start, end, final: true })
       if (problem !== undefined) truncateRows(records, rows)
       return problem
     },
@@ -63,7 +63,7 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
       s.surrounds = []
       s.surroundings = -1
       markSafe(s, start)
-      const problem = guarded(s, slab, { start, end, final })
+      const problem = guardedScan(s, slab, { start, end, final })
       const isFull = problem === undefined && s.safeRows >= s.room
       if (problem === undefined && (!final || isFull)) rewind(s)
       held = suspendEnvelope(s)
@@ -73,7 +73,7 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
 }
 
 /** Scans bytes of the slab; `final` says whether the document ends with them. */
-function guarded(
+function guardedScan(
   s: ScanState,
   slab: Slab,
   { start, end, final }: { start: number; end: number; final: boolean },

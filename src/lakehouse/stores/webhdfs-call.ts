@@ -58,7 +58,7 @@ export async function callOnce(spec: WebHdfsSpec, call: Call): Promise<Buffer> {
 }
 
 /** Tries again while the cluster cannot be reached. */
-export async function again<T>(action: () => Promise<T>): Promise<T> {
+export async function retryUnreachable<T>(action: () => Promise<T>): Promise<T> {
   return retry(action, {
     mayPass: (error) => hasCode(error, 'store_unreachable'),
     attempts: ATTEMPTS,

@@ -3,7 +3,7 @@
  * bytes a data node takes or gives.
  */
 import { encodePath } from '../../core/table-schema.ts'
-import { again, callOnce, orMissing, type Body, type WebHdfsSpec } from './webhdfs-call.ts'
+import { retryUnreachable, callOnce, orMissing, type Body, type WebHdfsSpec } from './webhdfs-call.ts'
 
 export interface WebHdfs {
   spec: WebHdfsSpec
@@ -28,15 +28,15 @@ export function openRoot(spec: WebHdfsSpec): WebHdfs {
   return {
     spec,
     root,
-    ask: (method, name, op, more) => again(() => askOnce(method, name, op, more)),
+    ask: (method, name, op, more) => retryUnreachable(() => askOnce(method, name, op, more)),
     create: (name, body) =>
-      again(async () => {
+      retryUnreachable(async () => {
         const place = await placed('PUT', name, 'CREATE', { overwrite: 'true' })
         await callOnce(spec, { method: 'PUT', url: place, body, path: `${root}/${name}`, op: 'CREATE' })
       }),
     open: (name, more = {}) =>
       orMissing(() =>
-        again(async () => {
+        retryUnreachable(async () => {
           const place = await placed('GET', name, 'OPEN', more)
           return callOnce(spec, { method: 'GET', url: place, path: `${root}/${name}`, op: 'OPEN' })
         }),
