@@ -172,9 +172,7 @@ function checkLengths(file: SourceFile): Finding[] {
       end !== undefined
     ) {
       const length = lineAt(end) - lineAt(start) + 1
-      // A factory that returns an object of short methods reads as a list; its methods are measured one by
-      // one.
-      if (length > FUNCTION_LINES && !returnsObject(node))
+      if (length > FUNCTION_LINES)
         findings.push({
           rule: 'function-length',
           path: file.path,
@@ -189,15 +187,6 @@ function checkLengths(file: SourceFile): Finding[] {
   }
   visit(parseSync(file.path, file.text).program)
   return findings
-}
-
-function returnsObject(node: unknown): boolean {
-  const { body } = node as { body?: { body?: { type: string; argument?: { type: string } }[] } }
-  return (
-    body?.body?.some(
-      (statement) => statement.type === 'ReturnStatement' && statement.argument?.type === 'ObjectExpression',
-    ) === true
-  )
 }
 
 function checkImports(file: SourceFile): Finding[] {

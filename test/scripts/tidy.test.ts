@@ -87,6 +87,12 @@ test.each([
   ],
   ['a folder of tests that is nothing', 'test/odds/a.test.ts', '', 'test-place'],
   ['a long function', 'src/core/a.ts', `function a() {\n${lines(80)}\n}\n`, 'function-length'],
+  [
+    'a factory with long methods',
+    'src/core/a.ts',
+    `function createA() {\n${lines(40)}\n  return {\n    a() {\n${lines(36)}\n    },\n  }\n}\n`,
+    'function-length',
+  ],
 ])('finds %s', (_, path, text, rule) => {
   expect(rulesOf(path, text)).toContain(rule)
 })
