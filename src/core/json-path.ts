@@ -17,6 +17,13 @@ export interface JsonPath {
   steps: string[]
 }
 
+/** Where the records of a document are. */
+export interface RecordPlace {
+  steps: string[]
+  /** Each item there is a record. */
+  each: boolean
+}
+
 const PLAIN = /[^./[\]]+/y
 const QUOTED = /\[("(?:[^"\\]|\\.)*")\]/y
 
@@ -45,7 +52,7 @@ export function parseJsonPath(text: string): JsonPath | string {
  * Where the records of a document are: `$` for the document itself, `$.books[*]` for each item; a text is why
  * it is none.
  */
-export function parseRecordPath(text: string): { steps: string[]; each: boolean } | string {
+export function parseRecordPath(text: string): RecordPlace | string {
   const each = text.endsWith('[*]')
   const path = parseJsonPath(each ? text.slice(0, -3) : text)
   if (typeof path === 'string') return path
@@ -56,10 +63,7 @@ export function parseRecordPath(text: string): { steps: string[]; each: boolean 
  * A path from the record where that is the same: with records at `$.data`, `$.data.x` is `x`. Items have no
  * such path.
  */
-export function relativeJsonPath(
-  path: JsonPath,
-  record: { steps: readonly string[]; each: boolean },
-): JsonPath {
+export function relativeJsonPath(path: JsonPath, record: RecordPlace): JsonPath {
   const isInside = path.fromRoot && !record.each && record.steps.every((step, i) => path.steps[i] === step)
   return isInside ? { fromRoot: false, steps: path.steps.slice(record.steps.length) } : path
 }

@@ -2,6 +2,8 @@
 
 /** What is longer was not mistyped but meant, and comparing it would cost. */
 const LONGEST_WORD = 64
+/** More than any distance. */
+const FAR = 1_000
 
 /**
  * The nearest of `known` within a third of the word's length, or undefined. Damerau-Levenshtein, restricted
@@ -9,30 +11,44 @@ const LONGEST_WORD = 64
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   if (word.length > LONGEST_WORD) return undefined
+  const wanted = word.toLowerCase()
   let best: string | undefined
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1
+  let most = Math.max(1, Math.floor(word.length / 3))
   for (const candidate of known) {
     // The distance is at least the difference of the lengths.
-    if (Math.abs(candidate.length - word.length) >= bestDistance) continue
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
-    if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
+    if (Math.abs(candidate.length - word.length) > most) continue
+    const distance = editDistance(wanted, candidate.toLowerCase(), most)
+    if (distance <= most) [best, most] = [candidate, distance - 1]
   }
   return best
 }
 
-function editDistance(a: string, b: string): number {
+/** The distance, or one that is above `most`: cells so far from the diagonal are not looked at. */
+function editDistance(a: string, b: string, most: number): number {
+  if (Math.abs(a.length - b.length) > most) return FAR
   let [before, last, row] = [
-    new Uint16Array(b.length + 1),
-    Uint16Array.from({ length: b.length + 1 }, (_, j) => j),
-    new Uint16Array(b.length + 1),
+    new Uint16Array(b.length + 2),
+    Uint16Array.from({ length: b.length + 2 }, (_, j) => j),
+    new Uint16Array(b.length + 2),
   ]
+  let leastOfLast = 0
   for (let i = 1; i <= a.length; i += 1) {
-    row[0] = i
-    for (let j = 1; j <= b.length; j += 1) {
-      const swap =
-        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? before[j - 2] + 1 : Infinity
-      row[j] = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1), swap)
+    const [from, to] = [Math.max(1, i - most), Math.min(b.length, i + most)]
+    row[from - 1] = from === 1 ? i : FAR
+    row[to + 1] = FAR
+    let least = row[from - 1]
+    const [here, above] = [a.charCodeAt(i - 1), a.charCodeAt(i - 2)]
+    for (let j = from; j <= to; j += 1) {
+      const there = b.charCodeAt(j - 1)
+      let cell = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (here === there ? 0 : 1))
+      const isSwap = i > 1 && j > 1 && here === b.charCodeAt(j - 2) && above === there
+      if (isSwap) cell = Math.min(cell, before[j - 2] + 1)
+      row[j] = cell
+      if (cell < least) least = cell
     }
+    // A swap reaches over one row.
+    if (least > most && leastOfLast >= most) return FAR
+    leastOfLast = least
     ;[before, last, row] = [last, row, before]
   }
   return last[b.length]

@@ -12,9 +12,11 @@ export interface Zone {
    * one that comes twice means the first.
    */
   offsetAt(localSeconds: number, year: number): number
+  /** The same for few times: asks for the days around each, and not for those of its year. */
+  offsetOnce(localSeconds: number, year: number): number
 }
 
-interface ZoneYear {
+interface ZoneSpan {
   /** Offset before the first change. */
   first: number
   changes: Change[]
@@ -36,36 +38,47 @@ const RULES_FROM = 2200
 /** The Gregorian calendar repeats after 400 years, weekdays included, and yearly rules with it. */
 const CYCLE_YEARS = 400
 const CYCLE_SECONDS = 146_097 * DAY_SECONDS
+/** A time in a year without changes, for all years before. */
+const BEFORE_CHANGES = daysOf(CHANGES_FROM - 1, 7, 1) * DAY_SECONDS
 
 const opened = new Map<string, Zone>()
 
-/** The zone of an IANA name. One for each name: what it learned serves every column. */
+/** The zone of an IANA name, in any case. One for each name: what it learned serves every column. */
 export function openZone(name: string): Zone {
-  const known = opened.get(name)
+  const key = name.toLowerCase()
+  const known = opened.get(key)
   if (known !== undefined) return known
-  const zone = name === 'UTC' ? { offsetAt: () => 0 } : learningZone(name)
-  opened.set(name, zone)
+  const zone = key === 'utc' ? { offsetAt: () => 0, offsetOnce: () => 0 } : learningZone(name)
+  opened.set(key, zone)
   return zone
 }
 
 function learningZone(name: string): Zone {
-  const years = new Map<number, ZoneYear>()
+  const years = new Map<number, ZoneSpan>()
   let utcOffset: ((utcSeconds: number) => number) | undefined
   let lastYear = -1
-  let last: ZoneYear = { first: 0, changes: [] }
-  const learn = (year: number): ZoneYear => {
+  let last: ZoneSpan = { first: 0, changes: [] }
+  const learn = (year: number): ZoneSpan => {
     utcOffset ??= utcOffsets(name)
-    const made = scanYear(utcOffset, year)
+    // Two days beyond the year: local days reach that far in UTC.
+    const [start, end] = [daysOf(year, 1, 1) - 2, daysOf(year, 12, 31) + 3]
+    const made = scan(utcOffset, start * DAY_SECONDS, end * DAY_SECONDS)
     years.set(year, made)
     return made
   }
   return {
+    offsetOnce(localSeconds, year) {
+      utcOffset ??= utcOffsets(name)
+      const ahead = cyclesAhead(year) * CYCLE_SECONDS
+      const at = year < CHANGES_FROM ? BEFORE_CHANGES : localSeconds - ahead
+      return offsetIn(scan(utcOffset, at - 2 * DAY_SECONDS, at + 2 * DAY_SECONDS), at)
+    },
     offsetAt(localSeconds, year) {
       let at = localSeconds
       let ruled = year
       if (year < CHANGES_FROM) ruled = CHANGES_FROM - 1
       else if (year >= RULES_FROM + CYCLE_YEARS) {
-        const cycles = Math.floor((year - RULES_FROM) / CYCLE_YEARS)
+        const cycles = cyclesAhead(year)
         ruled -= cycles * CYCLE_YEARS
         at -= cycles * CYCLE_SECONDS
       }
@@ -78,7 +91,12 @@ function learningZone(name: string): Zone {
   }
 }
 
-function offsetIn({ first, changes }: ZoneYear, local: number): number {
+/** Cycles of the calendar by which a year lies behind those that are asked about. */
+function cyclesAhead(year: number): number {
+  return Math.max(0, Math.floor((year - RULES_FROM) / CYCLE_YEARS))
+}
+
+function offsetIn({ first, changes }: ZoneSpan, local: number): number {
   for (let i = changes.length - 1; i >= 0; i -= 1) {
     const { at, before, after } = changes[i]
     // Between `at` and `at + (after - before)` lie the local times that the change skipped.
@@ -87,13 +105,8 @@ function offsetIn({ first, changes }: ZoneYear, local: number): number {
   return first
 }
 
-/**
- * Asks day by day (no zone changed twice within a day), two days beyond the year: local days reach that far
- * in UTC.
- */
-function scanYear(utcOffset: (utcSeconds: number) => number, year: number): ZoneYear {
-  const start = (daysOf(year, 1, 1) - 2) * DAY_SECONDS
-  const end = (daysOf(year, 12, 31) + 3) * DAY_SECONDS
+/** Asks day by day: no zone changed twice within a day. */
+function scan(utcOffset: (utcSeconds: number) => number, start: number, end: number): ZoneSpan {
   const first = utcOffset(start)
   const changes: Change[] = []
   let before = first

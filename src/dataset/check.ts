@@ -3,7 +3,6 @@
  * would be right.
  */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
-import { LineCounter, parseDocument, type Document, isCollection, isMap, isPair, isScalar, visit } from 'yaml'
 import { LIMITS } from '../core/limits.ts'
 import type { Dataset } from './declaration.ts'
 import { normalize, type RawDeclaration } from './normalize.ts'
@@ -11,6 +10,7 @@ import { DATASET_SCHEMA } from './schema.ts'
 import type { YamlPath } from './finding.ts'
 import { checkMeaning } from './meaning.ts'
 import { nearest } from '../core/suggest.ts'
+import { readYaml } from './yaml-document.ts'
 
 export interface Mistake {
   line: number
@@ -57,51 +57,32 @@ export function checkDataset(text: string): CheckResult {
     return refused(
       `the declaration has ${counted(bytes)} bytes, more than the ${counted(LIMITS.declarationBytes)} that one may have`,
     )
-  try {
-    return check(text)
-  } catch (error) {
-    // The parser calls itself for each level, and expands aliases while they are few.
-    if (error instanceof RangeError) return refused(DEEP)
-    if (error instanceof ReferenceError)
-      return refused(error.message.split(':')[0].replace(/\.$/, ''), 'Write out what the aliases stand for.')
-    throw error
-  }
+  return check(text)
 }
 
-const DEEP = `the declaration nests deeper than ${LIMITS.declarationDepth} levels`
 const counted = (count: number): string => count.toLocaleString('en')
-const refused = (message: string, suggestion?: string): CheckResult => ({
+const refused = (message: string): CheckResult => ({
   dataset: undefined,
-  mistakes: [{ line: 1, column: 1, message, suggestion }],
+  mistakes: [{ line: 1, column: 1, message, suggestion: undefined }],
 })
 
 function check(text: string): CheckResult {
-  const lines = new LineCounter()
-  // Its own search for keys that come twice compares each with each, and its pretty errors copy a line for
-  // each.
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false })
-  const at = (offset: number): { line: number; column: number } => {
-    const position = lines.linePos(offset)
-    return { line: position.line, column: position.col }
-  }
-  const unread =
-    document.errors.length > 0
-      ? document.errors.map((error) => ({ offset: error.pos[0], message: yamlMessage(error.message) }))
-      : misshapen(document)
+  const { at, offsetOf, mistakes: unread, value: written } = readYaml(text)
   if (unread.length > 0) {
-    const shown = unread
-      .slice(0, LIMITS.mistakesShown)
-      .map((one) => ({ ...at(one.offset), message: cut(one.message), suggestion: undefined }))
+    const shown = unread.slice(0, LIMITS.mistakesShown).map(({ offset, message, suggestion }) => ({
+      ...at(offset),
+      message: cut(yamlMessage(message)),
+      suggestion,
+    }))
     return { dataset: undefined, mistakes: withRest(shown, unread.length) }
   }
-  keepDigits(document)
-  const value = document.toJS() as RawDeclaration
+  const value = written as RawDeclaration
   const validate = schemaCheck()
   const found: Found[] = validate(value) ? checkMeaning(value) : explainAll(validate.errors ?? [])
   if (found.length === 0) return { dataset: normalize(value), mistakes: [] }
   // Each suggestion is asked for once: some are searched for then.
   const mistakes = found.slice(0, LIMITS.mistakesShown).map(({ path, key, message, suggestion }) => ({
-    ...at(offsetOf(document, path, key === true)),
+    ...at(offsetOf(path, key === true)),
     message: cut(message),
     suggestion: suggestion === undefined ? undefined : cut(suggestion),
   }))
@@ -125,42 +106,6 @@ function withRest(shown: Mistake[], count: number): Mistake[] {
       suggestion: undefined,
     },
   ]
-}
-
-/** Keys that come twice, and what nests too deep. */
-function misshapen(document: Document): { offset: number; message: string }[] {
-  const found: { offset: number; message: string }[] = []
-  const open: { node: unknown; depth: number }[] = [{ node: document.contents, depth: 1 }]
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const { node, depth } = next
-    if (!isCollection(node)) continue
-    if (depth > LIMITS.declarationDepth) return [{ offset: rangeStart(node) ?? 0, message: DEEP }]
-    const seen = new Set<unknown>()
-    for (const item of node.items) {
-      if (!isPair(item)) {
-        open.push({ node: item, depth: depth + 1 })
-        continue
-      }
-      const { key, value } = item
-      if (isScalar(key) && seen.size === seen.add(key.value).size)
-        found.push({ offset: rangeStart(key) ?? 0, message: 'Map keys must be unique' })
-      open.push({ node: key, depth: depth + 1 }, { node: value, depth: depth + 1 })
-    }
-  }
-  return found.toSorted((a, b) => a.offset - b.offset)
-}
-
-/**
- * Numbers in rules keep their text: YAML would read 9223372036854775807 as a double, which is another number.
- */
-function keepDigits(document: Document): void {
-  const rules = document.get('rules', true)
-  if (!isCollection(rules)) return
-  visit(rules, {
-    Scalar(_, node) {
-      if (typeof node.value === 'number' && typeof node.source === 'string') node.value = node.source
-    },
-  })
 }
 
 /** One mistake as a line for people. */
@@ -227,27 +172,4 @@ function pathText(path: YamlPath): string {
 
 function unescapePointer(step: string): string | number {
   return /^\d+$/.test(step) ? Number(step) : step.replaceAll('~1', '/').replaceAll('~0', '~')
-}
-
-/** Offset of the node at a path; of its key with `key`; of the nearest ancestor when it does not exist. */
-function offsetOf(document: Document, path: YamlPath, key: boolean): number {
-  let node: unknown = document.contents
-  let offset = rangeStart(node) ?? 0
-  path.forEach((step, i) => {
-    if (!isCollection(node)) return
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === step)
-      if (pair === undefined) return
-      offset = rangeStart(key && i === path.length - 1 ? pair.key : (pair.value ?? pair.key)) ?? offset
-      node = pair.value
-    } else {
-      node = node.items[Number(step)]
-      offset = rangeStart(node) ?? offset
-    }
-  })
-  return offset
-}
-
-function rangeStart(node: unknown): number | undefined {
-  return (node as { range?: [number, number, number] } | null)?.range?.[0]
 }

@@ -1,4 +1,5 @@
 /** What a column's settings mean together: a setting that its type cannot obey is refused, never ignored. */
+import { LIMITS } from '../core/limits.ts'
 import type { RecordFormat, ScalarType } from './declaration.ts'
 import { isPattern, isZone, type Finding, type YamlPath } from './finding.ts'
 import type { RawColumn } from './normalize.ts'
@@ -176,7 +177,9 @@ function meaningOf(
 
 function checkTexts(column: RawColumn, say: Say): void {
   const { name, type = 'string', values, pattern, min_length: least, max_length: most } = column
-  if (pattern !== undefined && !isPattern(pattern))
+  if (pattern !== undefined && pattern.length > LIMITS.patternChars)
+    say('pattern', `pattern of ${name} has more than ${LIMITS.patternChars} characters`)
+  else if (pattern !== undefined && !isPattern(pattern))
     say('pattern', `pattern ${pattern} is not a regular expression`)
   if (!TEXTUAL.includes(type))
     for (const setting of ['pattern', 'min_length', 'max_length'] as const)
@@ -209,8 +212,9 @@ function checkTexts(column: RawColumn, say: Say): void {
 
 /** As the checks clean a text: white space up to U+0020 at both ends, runs of white space, case. */
 function clean(text: string, column: RawColumn): string {
+  // Only the first of a run is tried as the start of the last one.
   // oxlint-disable-next-line no-control-regex -- the controls below the blank are trimmed as well
-  let value = column.trim === false ? text : text.replace(/^[\0- ]+|[\0- ]+$/g, '')
+  let value = column.trim === false ? text : text.replace(/^[\0- ]+|(?<![\0- ])[\0- ]+$/g, '')
   if (column.collapse === true) value = value.replace(/\s+/g, ' ')
   if (column.case === 'lower') value = value.toLowerCase()
   return column.case === 'upper' ? value.toUpperCase() : value

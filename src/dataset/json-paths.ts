@@ -2,10 +2,17 @@
  * Checks the paths of a declaration whose records are JSON: each leads somewhere, and no two to the same
  * place.
  */
-import { jsonPathText, parseJsonPath, parseRecordPath, type JsonPath } from '../core/json-path.ts'
+import {
+  jsonPathText,
+  parseJsonPath,
+  parseRecordPath,
+  type JsonPath,
+  type RecordPlace,
+} from '../core/json-path.ts'
 import type { Finding, YamlPath } from './finding.ts'
 import type { RawColumn, RawDeclaration } from './normalize.ts'
-import { pathMeaning, recordPlace } from './paths.ts'
+import { pathTree, placeBelow, type PathTree } from './path-tree.ts'
+import { pathMeaning } from './paths.ts'
 
 export function checkJsonPaths(raw: RawDeclaration): Finding[] {
   const { format, ignore = [] } = raw.record
@@ -19,20 +26,22 @@ export function checkJsonPaths(raw: RawDeclaration): Finding[] {
         suggestion: suggest(recordPath, '$.'),
       },
     ]
+  const meaningOf = pathMeaning({ format: 'json', path: recordPath, namespaces: {} })
+  const takers = new Map<string, string>()
   return [
-    ...raw.columns.flatMap((column, i) => checkColumnPath(column, ['columns', i], recordPath)),
-    ...checkTwins(raw.columns, recordPath),
+    ...raw.columns.flatMap((column, i) => checkColumnPath(column, ['columns', i], place)),
+    ...raw.columns.flatMap((column, i) => checkTwin(column, i, takers, meaningOf)),
     ...checkThroughArrays(raw.columns),
-    ...ignore.flatMap((text, i) => checkIgnored(text, ['record', 'ignore', i], raw.columns, recordPath)),
+    ...ignore.flatMap((text, i) => checkIgnored(text, ['record', 'ignore', i], takers.get(meaningOf(text)))),
   ]
 }
 
 const textOf = (column: RawColumn): string => column.path ?? column.name
 
-function checkColumnPath(column: RawColumn, at: YamlPath, recordPath: string): Finding[] {
+function checkColumnPath(column: RawColumn, at: YamlPath, place: RecordPlace): Finding[] {
   const text = textOf(column)
   const path = parseJsonPath(text)
-  const wrong = typeof path === 'string' ? notAPath(text, path) : isNowhere(text, path, recordPath)
+  const wrong = typeof path === 'string' ? notAPath(text, path) : isNowhere(text, path, place)
   const inner = (column.fields ?? []).flatMap((field, i) => checkField(field, [...at, 'fields', i]))
   return [...(wrong === undefined ? [] : [{ ...wrong, path: [...at, 'path'] }]), ...inner]
 }
@@ -59,9 +68,8 @@ function notAPath(text: string, reason: string): Wrong {
   }
 }
 
-function isNowhere(text: string, path: JsonPath, recordPath: string): Wrong | undefined {
+function isNowhere(text: string, path: JsonPath, { steps, each }: RecordPlace): Wrong | undefined {
   if (!path.fromRoot) return undefined
-  const { steps, each } = recordPlace(recordPath)
   if (path.steps.length === 0)
     return { message: `${text} is the whole message, and a column takes a field of it` }
   const shared = Math.min(steps.length, path.steps.length)
@@ -78,38 +86,53 @@ function isNowhere(text: string, path: JsonPath, recordPath: string): Wrong | un
   }
 }
 
-function checkTwins(columns: RawColumn[], recordPath: string): Finding[] {
-  const seen = new Map<string, string>()
-  return columns.flatMap((column, i): Finding[] => {
-    const meaning = pathMeaning({ format: 'json', path: recordPath, namespaces: {} }, textOf(column))
-    const twin = seen.get(meaning)
-    if (twin === undefined) seen.set(meaning, column.name)
-    if (twin === undefined || twin === column.name) return []
-    return [
-      {
-        path: ['columns', i, 'path'],
-        message: `${textOf(column)} is the path of column ${twin} already`,
-        suggestion: 'One value goes into one column; leave one of them out.',
-      },
-    ]
-  })
+/** `takers`: the columns of paths by what these mean, each the first of its path. */
+function checkTwin(
+  column: RawColumn,
+  i: number,
+  takers: Map<string, string>,
+  meaningOf: (path: string) => string,
+): Finding[] {
+  const meaning = meaningOf(textOf(column))
+  const twin = takers.get(meaning)
+  if (twin === undefined) takers.set(meaning, column.name)
+  if (twin === undefined || twin === column.name) return []
+  return [
+    {
+      path: ['columns', i, 'path'],
+      message: `${textOf(column)} is the path of column ${twin} already`,
+      suggestion: 'One value goes into one column; leave one of them out.',
+    },
+  ]
+}
+
+interface DeclaredArray {
+  name: string
+  /** Its place among the columns. */
+  i: number
+}
+
+/** The first declared array whose items a path goes into. */
+function arrayAbove(arrays: PathTree<DeclaredArray>, steps: readonly string[]): DeclaredArray | undefined {
+  let found: DeclaredArray | undefined
+  let place: PathTree<DeclaredArray> | undefined = arrays
+  for (const step of steps.slice(0, -1)) {
+    place = place?.below.get(step)
+    const array = place?.here
+    if (array !== undefined && (found === undefined || array.i < found.i)) found = array
+  }
+  return found
 }
 
 /**
  * An object may be a column beside its fields; an array may not, because no path says which item is meant.
  */
 function checkThroughArrays(columns: RawColumn[]): Finding[] {
-  const arrays = columns
-    .filter((column) => column.array === true)
-    .map((column) => ({ name: column.name, steps: stepsOf(column) }))
+  const arrays = pathTree<DeclaredArray>()
+  for (const [i, { name, array }] of columns.entries())
+    if (array === true) placeBelow(arrays, stepsOf(columns[i])).here ??= { name, i }
   return columns.flatMap((column, i): Finding[] => {
-    const steps = stepsOf(column)
-    const array = arrays.find(
-      (one) =>
-        one.steps.length > 0 &&
-        one.steps.length < steps.length &&
-        one.steps.every((step, at) => step === steps[at]),
-    )
+    const array = arrayAbove(arrays, stepsOf(column))
     if (array === undefined) return []
     return [
       {
@@ -127,7 +150,8 @@ function stepsOf(column: RawColumn): string[] {
   return typeof path === 'string' || path.fromRoot ? [] : path.steps
 }
 
-function checkIgnored(text: string, at: YamlPath, columns: RawColumn[], recordPath: string): Finding[] {
+/** `taker`: the column that has the same path. */
+function checkIgnored(text: string, at: YamlPath, taker: string | undefined): Finding[] {
   if (text === '*') return []
   const path = parseJsonPath(text)
   if (typeof path === 'string') return [{ ...notAPath(text, path), path: at }]
@@ -139,14 +163,12 @@ function checkIgnored(text: string, at: YamlPath, columns: RawColumn[], recordPa
         suggestion: 'Leave it out.',
       },
     ]
-  const shape = { format: 'json' as const, path: recordPath, namespaces: {} }
-  const column = columns.find((one) => pathMeaning(shape, textOf(one)) === pathMeaning(shape, text))
-  return column === undefined
+  return taker === undefined
     ? []
     : [
         {
           path: at,
-          message: `${text} is ignored and is the path of column ${column.name}`,
+          message: `${text} is ignored and is the path of column ${taker}`,
           suggestion: 'Leave one of them out.',
         },
       ]
@@ -158,8 +180,8 @@ function suggest(text: string, root: string): string | undefined {
     return 'A path does not go into the items of an array: declare the array with array: true, and fields for objects in it.'
   const fixed = text
     .replace(/\['((?:[^'\\]|\\.)*)'\]/g, (_, key: string) => `[${JSON.stringify(key)}]`)
-    .replace(/^[./]+|[./]+$/g, '')
     .replace(/([./])[./]+/g, '$1')
+    .replace(/^[./]|[./]$/g, '')
   const whole = root === '' || fixed.startsWith('$') ? fixed : `${root}${fixed}`
   const parsed = root === '' ? parseJsonPath(whole) : parseRecordPath(whole)
   return typeof parsed === 'string' || whole === text ? undefined : `Did you mean ${whole}?`

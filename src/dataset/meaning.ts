@@ -17,13 +17,14 @@ import { checkXmlPaths } from './xml-paths.ts'
 export function checkMeaning(raw: RawDeclaration): Finding[] {
   const names = raw.columns.map((column) => column.name)
   const ofColumns = raw.columns.map((column, i) => checkColumn(column, ['columns', i], raw.record.format))
+  const known = new Set(names)
   // A rule is read with its column's settings: they must be right first.
-  const sound = raw.columns.filter((_, i) => ofColumns[i].length === 0)
+  const sound = byName(raw.columns.filter((_, i) => ofColumns[i].length === 0))
   return [
     ...checkRecord(raw),
     ...checkNames(names),
     ...ofColumns.flat(),
-    ...(raw.rules ?? []).flatMap((rule, i) => checkRule(rule, i, names, sound)),
+    ...(raw.rules ?? []).flatMap((rule, i) => checkRule(rule, i, { names, known, sound })),
     ...checkProcessed(raw, names),
     ...checkRawZone(raw, names),
     ...checkSchedule(raw.upkeep ?? {}, 'upkeep'),
@@ -80,33 +81,47 @@ function checkNames(names: string[]): Finding[] {
   })
 }
 
-function checkRule(rule: Record<string, RawRule>, i: number, names: string[], sound: RawColumn[]): Finding[] {
+/** Columns by name; the first of those that are declared twice. */
+function byName(columns: RawColumn[]): Map<string, RawColumn> {
+  return new Map(columns.toReversed().map((column) => [column.name, column]))
+}
+
+interface RuleColumns {
+  names: string[]
+  known: ReadonlySet<string>
+  sound: ReadonlyMap<string, RawColumn>
+}
+
+function checkRule(
+  rule: Record<string, RawRule>,
+  i: number,
+  { names, known, sound }: RuleColumns,
+): Finding[] {
   const [expectation, body] = Object.entries(rule)[0]
   const at: YamlPath = ['rules', i, expectation]
-  if (!names.includes(body.column)) return [unknownColumn([...at, 'column'], body.column, names)]
-  const column = sound.find((one) => one.name === body.column)
+  if (!known.has(body.column)) return [unknownColumn([...at, 'column'], body.column, names)]
+  const column = sound.get(body.column)
   return column === undefined ? [] : checkRuleMeaning(expectation, body, column, at)
 }
 
 function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
   const p = raw.processed
   if (p === undefined) return []
-  const known = [...names, 'message_time', 'ingest_time', 'message_id']
+  const places = [...names, 'message_time', 'ingest_time', 'message_id']
+  const known = new Set(places)
+  const columns = byName(raw.columns)
   const found: Finding[] = []
   p.key.forEach((name, i) => {
-    if (!known.includes(name)) found.push(unknownColumn(['processed', 'key', i], name, known))
+    if (!known.has(name)) found.push(unknownColumn(['processed', 'key', i], name, places))
   })
   p.partition_by?.forEach((field, i) => {
     const at: YamlPath = ['processed', 'partition_by', i, 'column']
-    if (!known.includes(field.column)) found.push(unknownColumn(at, field.column, known))
-    else if (
-      field.transform !== undefined &&
-      field.transform !== 'identity' &&
-      !isTemporal(raw, field.column)
-    )
+    const { transform = 'identity' } = field
+    if (!known.has(field.column)) found.push(unknownColumn(at, field.column, places))
+    else if (transform !== 'identity' && !isTemporal(field.column, columns.get(field.column)))
       found.push({
         path: at,
-        message: `${field.transform} of ${field.column} needs a date or timestamp column`,
+        message: `${transform} of ${field.column} needs a date or timestamp column`,
       })
     if (field.timezone !== undefined && !isZone(field.timezone))
       found.push({
@@ -121,8 +136,8 @@ function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
       message: 'latest_by orders records of keep: latest, and keep is first',
       suggestion: 'Add keep: latest, or leave latest_by out.',
     })
-  else if (p.latest_by !== undefined && ![...known, 'message_time'].includes(p.latest_by))
-    found.push(unknownColumn(['processed', 'latest_by'], p.latest_by, [...known, 'message_time']))
+  else if (p.latest_by !== undefined && !known.has(p.latest_by))
+    found.push(unknownColumn(['processed', 'latest_by'], p.latest_by, places))
   if (p.horizon_days !== undefined && p.keep === 'latest')
     found.push({
       path: ['processed', 'horizon_days'],
@@ -130,7 +145,7 @@ function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
         'horizon_days bounds the search of keep: first; keep: latest compares with all that is published',
     })
   p.cluster_by?.forEach((name, i) => {
-    if (!known.includes(name)) found.push(unknownColumn(['processed', 'cluster_by', i], name, known))
+    if (!known.has(name)) found.push(unknownColumn(['processed', 'cluster_by', i], name, places))
   })
   found.push(...checkSchedule(p, 'processed'))
   return found
@@ -156,12 +171,12 @@ function checkSchedule(section: { schedule?: string; schedule_timezone?: string 
 }
 
 function checkRawZone(raw: RawDeclaration, names: string[]): Finding[] {
-  const known = [
+  const known = new Set([
     ...names,
     ...RESERVED_COLUMNS.filter((name) => name !== 'processed_date' && !ENGINE_COLUMNS.includes(name)),
-  ]
+  ])
   return (raw.raw?.cluster_by ?? []).flatMap((name, i) =>
-    known.includes(name) ? [] : [unknownColumn(['raw', 'cluster_by', i], name, names)],
+    known.has(name) ? [] : [unknownColumn(['raw', 'cluster_by', i], name, names)],
   )
 }
 
@@ -183,8 +198,7 @@ function unknownColumn(path: YamlPath, name: string, known: string[]): Finding {
   }
 }
 
-function isTemporal(raw: RawDeclaration, name: string): boolean {
+function isTemporal(name: string, column: RawColumn | undefined): boolean {
   if (name === 'message_time' || name === 'ingest_time') return true
-  const type = raw.columns.find((column) => column.name === name)?.type
-  return type === 'date' || type === 'timestamp'
+  return column?.type === 'date' || column?.type === 'timestamp'
 }

@@ -1,25 +1,28 @@
 /** Paths of a declaration by what they mean: the same place may be written in more than one way. */
-import { parseJsonPath, parseRecordPath, relativeJsonPath } from '../core/json-path.ts'
+import { parseJsonPath, parseRecordPath, relativeJsonPath, type RecordPlace } from '../core/json-path.ts'
 import { parseXmlPath } from '../core/xml-path.ts'
 import type { Dataset } from './declaration.ts'
 
 type RecordShape = Pick<Dataset['record'], 'format' | 'path' | 'namespaces'>
 
-/** A text that is the same for all ways to write a path, and for no two places. */
-export function pathMeaning(record: RecordShape, path: string): string {
-  if (record.format === 'csv') return path
-  if (record.format === 'xml') {
-    const parsed = parseXmlPath(path, record.namespaces)
+/** Makes of a path a text that is the same for all ways to write it, and for no two places. */
+export function pathMeaning(record: RecordShape): (path: string) => string {
+  if (record.format === 'csv') return (path) => path
+  if (record.format === 'xml') return (path) => xmlMeaning(path, record.namespaces)
+  const place = recordPlace(record.path)
+  return (path) => {
+    const parsed = parseJsonPath(path)
     if (typeof parsed === 'string') return path
-    return JSON.stringify([
-      parsed.fromRoot,
-      ...parsed.steps.map(({ attribute, local, uri }) => [attribute, local, uri ?? null]),
-    ])
+    const { fromRoot, steps } = relativeJsonPath(parsed, place)
+    return JSON.stringify([fromRoot, ...steps])
   }
-  const parsed = parseJsonPath(path)
+}
+
+function xmlMeaning(path: string, namespaces: RecordShape['namespaces']): string {
+  const parsed = parseXmlPath(path, namespaces)
   if (typeof parsed === 'string') return path
-  const { fromRoot, steps } = relativeJsonPath(parsed, recordPlace(record.path))
-  return JSON.stringify([fromRoot, ...steps])
+  const steps = parsed.steps.map(({ attribute, local, uri }) => [attribute, local, uri ?? null])
+  return JSON.stringify([parsed.fromRoot, ...steps])
 }
 
 /** The names on a path, as a column's name is made of them. */
@@ -31,7 +34,7 @@ export function pathNames(record: RecordShape, path: string): string[] {
 }
 
 /** Where the records of a JSON document are; the document itself when the path is none. */
-export function recordPlace(path: string): { steps: string[]; each: boolean } {
+function recordPlace(path: string): RecordPlace {
   const place = parseRecordPath(path)
   return typeof place === 'string' ? { steps: [], each: false } : place
 }

@@ -21,7 +21,8 @@ export function checkCsv({ record, columns }: RawDeclaration): Finding[] {
             },
           ],
     )
-  const found = columns.flatMap((column, i) => checkField(column, ['columns', i], record))
+  const ignored = new Set(record.ignore)
+  const found = columns.flatMap((column, i) => checkField(column, i, record.header !== false, ignored))
   const { delimiter = ',', quote = '"' } = record
   const wrong = [...markProblem('delimiter', delimiter), ...(quote === '' ? [] : markProblem('quote', quote))]
   if (wrong.length === 0 && delimiter === quote)
@@ -33,25 +34,22 @@ export function checkCsv({ record, columns }: RawDeclaration): Finding[] {
   return [...found, ...wrong]
 }
 
-function checkField(
-  column: RawColumn,
-  at: YamlPath,
-  { header, ignore = [] }: RawDeclaration['record'],
-): Finding[] {
+function checkField(column: RawColumn, i: number, header: boolean, ignored: ReadonlySet<string>): Finding[] {
   const { name, path = name } = column
+  const at: YamlPath = ['columns', i]
   const key = [...at, column.path === undefined ? 'name' : 'path']
   if (column.array === true || column.fields !== undefined)
     return [{ path: at, message: `${name} is an array, which a field of CSV cannot be` }]
-  if (header === false && !/^#?[1-9]\d*$/.test(path))
+  if (!header && !/^#?[1-9]\d*$/.test(path))
     return [
       {
         path: key,
         message: `${path} is no field of a file without a header: they are called 1, 2, 3 and so on`,
-        suggestion: `Write path: "${Number(at[1]) + 1}", or the place that ${name} has.`,
+        suggestion: `Write path: "${i + 1}", or the place that ${name} has.`,
       },
     ]
   // `*` stands for every field that no column has, so it names none, not even the field `*`.
-  if (path !== '*' && ignore.includes(path))
+  if (path !== '*' && ignored.has(path))
     return [
       {
         path: key,

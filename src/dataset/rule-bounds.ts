@@ -36,7 +36,7 @@ export function boundOf(written: number | string, column: BoundColumn): Bound | 
     case 'long':
       return wholeOf(text, 64)
     case 'double':
-      return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text))
+      return /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text))
         ? Number(text)
         : undefined
     case 'decimal':
@@ -62,8 +62,9 @@ function wholeOf(text: string, bits: number): bigint | undefined {
 }
 
 function scaledOf(text: string, precision: number, scale: number): bigint | undefined {
+  if (text.length > 100) return undefined
   const match = /^([+-]?)(\d*)(?:\.(\d*?)0*)?$/.exec(text)
-  if (match === null || !/\d/.test(text) || text.length > 100) return undefined
+  if (match === null || !/\d/.test(text)) return undefined
   const [, sign, whole, fraction = ''] = match
   if (fraction.length > scale) return undefined
   const size = BigInt(`${whole}${fraction.padEnd(scale, '0')}` || '0')
@@ -87,7 +88,7 @@ function microsOf(text: string, timezone: string): bigint | undefined {
   const local = days * DAY_SECONDS + Number(hour) * 3600 + Number(minute) * 60 + Number(second)
   const east =
     offset === undefined
-      ? openZone(timezone === '' ? 'UTC' : timezone).offsetAt(local, Number(year))
+      ? openZone(timezone === '' ? 'UTC' : timezone).offsetOnce(local, Number(year))
       : offsetOf(offset)
   const seconds = local - east
   if (!(seconds >= FIRST_SECOND && seconds < END_SECOND)) return undefined

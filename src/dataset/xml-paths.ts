@@ -3,22 +3,41 @@ import { isXmlName, parseXmlPath, type XmlPath, type XmlStep } from '../core/xml
 import type { Finding, YamlPath } from './finding.ts'
 import type { RawColumn, RawDeclaration } from './normalize.ts'
 import { nearest } from '../core/suggest.ts'
+import { pathTree, placeBelow, type PathTree } from './path-tree.ts'
 
 interface Checking {
   namespaces: Record<string, string>
   /** Steps of record.path, when it is right. */
   record: XmlStep[]
   found: Finding[]
-  /** Who takes a path, by its steps with their namespaces. */
-  takers: Map<string, string>
+  /** Who takes the paths below the record, and those outside of it. */
+  inside: PathTree<Takers>
+  outside: PathTree<Takers>
+  /** Numbers of namespaces: a URI may be long, and each step has one. */
+  uris: Map<string, number>
 }
+
+/** Who takes the value at a path, and who its repetitions. */
+interface Takers {
+  value?: string
+  items?: string
+}
+
+type Place = PathTree<Takers>
 
 const EXAMPLE = 'an XML record path looks like /library/book'
 
 export function checkXmlPaths(raw: RawDeclaration): Finding[] {
   const { path = '', namespaces = {}, ignore = [] } = raw.record
   const found = Object.entries(namespaces).flatMap(([prefix, uri]) => checkNamespace(prefix, uri))
-  const checking: Checking = { namespaces, record: [], found, takers: new Map() }
+  const checking: Checking = {
+    namespaces,
+    record: [],
+    found,
+    inside: pathTree(),
+    outside: pathTree(),
+    uris: new Map(),
+  }
   checking.record = checkRecordPath(checking, path)
   for (const [i, column] of raw.columns.entries()) checkColumnPath(checking, column, ['columns', i])
   for (const [i, one] of ignore.entries())
@@ -62,7 +81,9 @@ function readPath({ namespaces, found }: Checking, text: string, at: YamlPath): 
     found.push({
       path: at,
       message: `${text} is no XML path: ${read}`,
-      suggestion: suggestionFor(text, read, namespaces),
+      get suggestion() {
+        return suggestionFor(text, read, namespaces)
+      },
     })
     return undefined
   }
@@ -71,16 +92,19 @@ function readPath({ namespaces, found }: Checking, text: string, at: YamlPath): 
   found.push({
     path: at,
     message: `${text} is no XML path: ${wrong.local} cannot be a name`,
-    suggestion: suggestionFor(text, '', namespaces),
+    get suggestion() {
+      return suggestionFor(text, '', namespaces)
+    },
   })
   return undefined
 }
 
-/** What people write who know XPath, or who left something out. */
+/** What people write who know XPath, or who left something out. Looked for when it is shown. */
 function suggestionFor(text: string, reason: string, namespaces: Record<string, string>): string | undefined {
   if (/text\(\)/.test(text)) return 'Leave text() out: a path to an element takes its text.'
   if (text.includes('//')) return 'Name each element on the way; // is not known here.'
-  if (/\[.*\]/.test(text)) return 'Leave [...] out: array: true takes all elements of a name.'
+  if (text.includes('[') && text.includes(']', text.indexOf('[')))
+    return 'Leave [...] out: array: true takes all elements of a name.'
   if (/\*/.test(text)) return 'Name each element; only record.ignore knows *.'
   const prefix = /^prefix (.*) is not declared/.exec(reason)?.[1]
   if (prefix === undefined)
@@ -105,19 +129,22 @@ function checkColumnPath(checking: Checking, column: RawColumn, at: YamlPath): v
       path,
       message: `${column.name} is an array outside of the record, and only arrays inside of it are collected`,
     })
-  const key = `${isOutside ? '/' : ''}${keyOf(steps)}`
-  if (column.array === true) take(checking, `${key}[]`, column.name, { text, path })
-  if (column.fields === undefined) take(checking, key, column.name, { text, path })
+  const place = placeBelow(isOutside ? checking.outside : checking.inside, stepNames(checking, steps))
+  const taking = { name: column.name, text, path }
+  if (column.array === true) take(checking, place, 'items', taking)
+  if (column.fields === undefined) take(checking, place, 'value', taking)
   else if (steps.at(-1)?.attribute === true)
     found.push({ path, message: `${text} is an attribute and has no fields` })
+  // An array of whole records has its fields to itself.
+  const owner = { place: steps.length === 0 ? placeBelow(place, ['']) : place, name: column.name }
   for (const [i, field] of (column.fields ?? []).entries())
-    checkFieldPath(checking, field, { key, name: column.name }, [...at, 'fields', i, 'path'])
+    checkFieldPath(checking, field, owner, [...at, 'fields', i, 'path'])
 }
 
 function checkFieldPath(
   checking: Checking,
   field: RawColumn,
-  owner: { key: string; name: string },
+  owner: { place: Place; name: string },
   path: YamlPath,
 ): void {
   const text = field.path ?? field.name
@@ -129,7 +156,12 @@ function checkFieldPath(
       message: `${text} starts at the document, and a field of ${owner.name} is found below its item`,
       suggestion: `Write ${text.slice(1)}.`,
     })
-  else take(checking, `${owner.key}/${keyOf(read.steps)}`, `${owner.name}.${field.name}`, { text, path })
+  else {
+    // An item's own text is another value than that of the path to all items.
+    const steps = read.steps.length === 0 ? [''] : stepNames(checking, read.steps)
+    const place = placeBelow(owner.place, steps)
+    take(checking, place, 'value', { name: `${owner.name}.${field.name}`, text, path })
+  }
 }
 
 function checkIgnored(checking: Checking, text: string, path: YamlPath): void {
@@ -140,19 +172,20 @@ function checkIgnored(checking: Checking, text: string, path: YamlPath): void {
       path,
       message: `${text} starts at the document, and ignore names what is below the record`,
     })
-  const taker = checking.takers.get(keyOf(read.steps))
+  const taker = placeBelow(checking.inside, stepNames(checking, read.steps)).here?.value
   if (taker !== undefined)
     checking.found.push({ path, message: `${text} is ignored, and column ${taker} takes it` })
 }
 
 function take(
-  { takers, found }: Checking,
-  key: string,
-  name: string,
-  { text, path }: { text: string; path: YamlPath },
+  { found }: Checking,
+  place: Place,
+  what: keyof Takers,
+  { name, text, path }: { name: string; text: string; path: YamlPath },
 ): void {
-  const other = takers.get(key)
-  if (other === undefined) takers.set(key, name)
+  place.here ??= {}
+  const other = place.here[what]
+  if (other === undefined) place.here[what] = name
   else
     found.push({
       path,
@@ -203,6 +236,10 @@ function fromDocument(
   return depth === record.length ? steps.slice(depth) : steps
 }
 
-function keyOf(steps: XmlStep[]): string {
-  return steps.map(({ attribute, local, uri }) => `${attribute ? '@' : ''}{${uri ?? '*'}}${local}`).join('/')
+function stepNames({ uris }: Checking, steps: XmlStep[]): string[] {
+  return steps.map(({ attribute, local, uri = '*' }) => {
+    const number = uris.get(uri) ?? uris.size
+    uris.set(uri, number)
+    return `${attribute ? '@' : ''}${number}:${local}`
+  })
 }

@@ -89,7 +89,8 @@ function dataColumn(column: Column): TableColumn {
 
 /** Data columns in force: the declared ones and those that drift added to the table before. */
 export function effectiveColumns(dataset: Dataset, existing: TableColumn[]): Column[] {
-  const declared = new Set(dataset.columns.map((column) => pathMeaning(dataset.record, column.path)))
+  const meaningOf = pathMeaning(dataset.record)
+  const declared = new Set(dataset.columns.map((column) => meaningOf(column.path)))
   const names = new Set(dataset.columns.map((column) => column.name.toLowerCase()))
   // A field that drift made a column of, and that was declared since under another name: the declared column
   // has it from now on.
@@ -97,7 +98,7 @@ export function effectiveColumns(dataset: Dataset, existing: TableColumn[]): Col
     ({ name, metadata }) =>
       metadata[EVOLVED] === true &&
       !names.has(name.toLowerCase()) &&
-      !declared.has(pathMeaning(dataset.record, String(metadata[PATH]))),
+      !declared.has(meaningOf(String(metadata[PATH]))),
   )
   return [
     ...dataset.columns,
@@ -126,11 +127,12 @@ export function evolve(
   taken: Iterable<string>,
 ): Column[] {
   const names = new Set([...columns.map((column) => column.name), ...taken].map((name) => name.toLowerCase()))
-  const meanings = new Set(columns.map((column) => pathMeaning(dataset.record, column.path)))
+  const meaningOf = pathMeaning(dataset.record)
+  const meanings = new Set(columns.map((column) => meaningOf(column.path)))
   const room = roomForColumns(columns)
   const added: Column[] = []
   for (const path of [...paths].toSorted()) {
-    const meaning = pathMeaning(dataset.record, path)
+    const meaning = meaningOf(path)
     if (added.length === room || meanings.has(meaning)) continue
     meanings.add(meaning)
     added.push(evolvedColumn(freeName(columnName(pathNames(dataset.record, path)), names), path))

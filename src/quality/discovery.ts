@@ -18,7 +18,8 @@ export interface Discovery {
 
 export function createDiscovery(record: Dataset['record'], columns: readonly Column[]): Discovery {
   const paths = new Set<string>()
-  const known = new Set(columns.map((column) => pathMeaning(record, column.path)))
+  const meaningOf = pathMeaning(record)
+  const known = new Set(columns.map((column) => meaningOf(column.path)))
   const room = LIMITS.evolvedColumns - columns.filter((column) => column.evolved).length
   let admitted = -1
   return {
@@ -36,7 +37,7 @@ export function createDiscovery(record: Dataset['record'], columns: readonly Col
         const { kind, path, reason } = finding
         if (kind !== 'unexpected') continue
         if (reason !== undefined) return { finding, reason }
-        if (known.has(pathMeaning(record, path)))
+        if (known.has(meaningOf(path)))
           return { finding, reason: `${path} is not what the column of this path takes` }
         if (!paths.has(path)) fresh.add(path)
         if (paths.size + fresh.size > room)
