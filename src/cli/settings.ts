@@ -1,4 +1,4 @@
-/** headrace settings: each setting, its value and where that comes from. */
+/** headrace settings: all settings with their values and where each value comes from. */
 import type { Command } from 'commander'
 import { failure } from '../core/errors.ts'
 import { SETTING_READERS, variableOf } from '../core/setting-row.ts'
@@ -36,13 +36,13 @@ export function addSettings(program: Command, output: () => Output): void {
 const isListed = ({ name, from }: SettingInForce): boolean =>
   from !== 'default' || rowOf(name).internal !== true
 
-/** A wrong value is shown like the others, and then said. */
+/** Ends the command with the first wrong value, after the list. */
 function complain(all: SettingInForce[]): void {
   const wrong = all.find(({ problem }) => problem !== undefined)
   if (wrong?.problem !== undefined) throw wrong.problem
 }
 
-/** As it is in JSON; for people a list is written as they write it, and what holds without a value is said. */
+/** Typed in JSON. As text, a list is as you write it, and parentheses hold what applies without a value. */
 function valueOf({ name, value, from, problem }: SettingInForce, format: OutputFormat): unknown {
   const { kind, secret, unset } = rowOf(name)
   if (problem !== undefined) return '(wrong)'
@@ -75,7 +75,7 @@ function detailsOf(setting: SettingInForce, format: OutputFormat): Record<string
   }
 }
 
-/** Whatever way it is written: `allow_hosts`, `allow-hosts`, `allow.hosts`, `HEADRACE_ALLOW_HOSTS`. */
+/** Accepts all spellings: `allow_hosts`, `allow-hosts`, `allow.hosts`, `HEADRACE_ALLOW_HOSTS`. */
 function settingNamed(given: string): SettingName {
   const name = given
     .replace(/^HEADRACE_/, '')

@@ -1,9 +1,9 @@
 /**
- * The settings in force, and the one place that reads the environment. The command that somebody starts reads
- * the settings file as well; processes that it starts get what the file says as variables.
+ * The current settings. This is the only module that reads the environment. The command that you start reads
+ * the settings file too; the processes that it starts get the values of the file as variables.
  */
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { failure } from '../core/errors.ts'
 import { rowOf, settingInForce, settingsFrom, unknownSettings } from '../core/setting-values.ts'
 import type { SettingInForce, SettingsFile } from '../core/setting-values.ts'
@@ -13,41 +13,45 @@ import { SETTING_NAMES, type ForeignVariable, type SettingName, type Settings } 
 export const FILE_NAME = 'headrace.yaml'
 
 let file: SettingsFile | undefined
-/** Why there is no file though there should be: thrown when a setting is asked for, so that --help works. */
+/** Why the file cannot be read. Thrown by the first use of a setting, so that --help works without one. */
 let refused: unknown
 
 /**
- * Finds and reads the settings file: the one that is named (--config, HEADRACE_CONFIG), else headrace.yaml in
- * the current folder, else the one in the home. Never throws.
+ * Reads the settings file: the one that --config or HEADRACE_CONFIG names, or headrace.yaml in the current
+ * folder, or the one in the home. Never throws.
  */
 export async function openSettingsFile(option?: string): Promise<void> {
   file = undefined
   refused = undefined
   try {
-    file = await findFile(option ?? settingsFrom(process.env).config)
+    file = await findFile(option ?? pathIn('config'))
   } catch (error) {
     refused = error
   }
 }
 
+/** A path as the environment has it: any text is one, whatever is wrong with other settings. */
+const pathIn = (name: 'config' | 'home'): string | undefined =>
+  settingInForce(name, { variables: process.env }).value as string | undefined
+
 async function findFile(named: string | undefined): Promise<SettingsFile | undefined> {
-  const inHome = join(resolve(settingsFrom(process.env).home), FILE_NAME)
+  const inHome = resolve(pathIn('home') ?? '', FILE_NAME)
   const path = named === undefined ? [resolve(FILE_NAME), inHome].find(existsSync) : resolve(named)
   if (path === undefined) return undefined
   const { readSettingsFile } = await import('./settings-file.ts')
   const found = await readSettingsFile(path)
   if (path === inHome && found.entries.has('home'))
-    throw failure('settings_file_invalid', { path, reason: 'it lies in the home and sets home' })
+    throw failure('settings_file_invalid', { path, reason: 'a file in the home cannot set home' })
   return found
 }
 
-/** The values in force now. Throws `setting_invalid` and `settings_file_invalid`. */
+/** The current values. Throws `setting_invalid` and `settings_file_invalid`. */
 export function settings(): Settings {
   if (refused !== undefined) throw refused
   return settingsFrom(process.env, file)
 }
 
-/** Whether all of them are what they must be. */
+/** Whether all values are valid. */
 export function areSettingsRight(): boolean {
   try {
     settings()
@@ -57,18 +61,18 @@ export function areSettingsRight(): boolean {
   }
 }
 
-/** The settings file in force. Throws `settings_file_invalid` when it cannot be used. */
+/** The path of the settings file. Throws `settings_file_invalid`. */
 export function settingsFilePath(): string | undefined {
   if (refused !== undefined) throw refused
   return file?.path
 }
 
-/** Each setting with its value, where that comes from, and what is wrong with it. */
+/** All settings with values, origins and problems. */
 export function settingsInForce(): SettingInForce[] {
   return SETTING_NAMES.map((name) => settingInForce(name, { variables: process.env, file }))
 }
 
-/** What somebody set that no setting is called. */
+/** Warnings about unknown names. */
 export function settingNotes(): string[] {
   return unknownSettings({ variables: process.env, file })
 }
@@ -78,7 +82,7 @@ export function foreignVariable(name: ForeignVariable): string | undefined {
   return process.env[name] || undefined
 }
 
-/** What is set of the settings that `reader` reads, as variables for a process that starts with no others. */
+/** The settings that `reader` reads, as far as they are set, as variables for its process. */
 export function variablesFor(reader: SettingReader): Record<string, string> {
   const isRead = (name: SettingName): boolean => rowOf(name).readBy.includes(reader)
   return Object.fromEntries(
@@ -89,8 +93,8 @@ export function variablesFor(reader: SettingReader): Record<string, string> {
 }
 
 /**
- * The environment of a process that goes on with the work of this one: all of ours, what the settings file
- * says of what such processes read, and `more`.
+ * The environment for a process that continues the work of this one: our own environment, the values of the
+ * settings file that such a process reads, and `more`.
  */
 export function inheritedEnvironment(more: Record<string, string | undefined> = {}): NodeJS.ProcessEnv {
   const found = file === undefined ? {} : { [variableOf('config')]: file.path }

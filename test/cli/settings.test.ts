@@ -104,6 +104,8 @@ test('a wrong value ends every command before it begins, but for help and the li
   expect(list.code).toBe(2)
   expect(list.stdout).toMatch(/^keep_logs_days +\(wrong\) +file/m)
   expect(list.stderr).toContain('keep_logs_days must be')
+  const wrong = await headrace(folder, ['settings'], { HEADRACE_LOG: 'loud' })
+  expect(wrong.stdout).toMatch(/^log +\(wrong\) +environment/m)
   const variable = await headrace(folder, ['tables', 'list', '-o', 'json'], { HEADRACE_KEEP_LOGS_DAYS: '0' })
   expect(JSON.parse(variable.stderr)).toMatchObject({
     error: {

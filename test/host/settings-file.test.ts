@@ -72,11 +72,12 @@ test('paths are relative to the file, addresses stay', async () => {
 
 test.each([
   ['log: "warn\n', /line 2: Missing closing "quote/],
-  ['- a\n- b\n', /it is no list of names and values/],
+  ['- a\n- b\n', /it must contain names and values/],
   ['log: warn\nlog: info\n', /line 2: Map keys must be unique/],
-  ['limit_jobs: 1\nlimit:\n  jobs: 2\n', /line 3: limit_jobs is there twice/],
-  ['home: [a, b]\n', /line 1: home takes one value, no list/],
-  ['allow_hosts: [[a]]\n', /line 1: allow_hosts holds more than a list/],
+  ['limit_jobs: 1\nlimit:\n  jobs: 2\n', /line 3: limit_jobs is set twice/],
+  ['home: [a, b]\n', /line 1: home takes one value, not a list/],
+  ['log: &a warn\nhome: *a\n', /line 2: write out the alias \*a/],
+  ['allow_hosts: [[a]]\n', /line 1: allow_hosts must be a plain list/],
 ])('%j is refused by its line', async (text, reason) => {
   expect(await refusal(text)).toMatch(/Cannot read the settings file .*some\.yaml: /)
   expect(await refusal(text)).toMatch(reason)
@@ -114,7 +115,7 @@ test('a file that cannot be used is said when a setting is asked for, not before
   expect(() => settings()).toThrow(/Cannot read the settings file .*none\.yaml/)
   write('home: elsewhere\n', 'home/headrace.yaml')
   await openSettingsFile()
-  expect(() => settings()).toThrow(/it lies in the home and sets home/)
+  expect(() => settings()).toThrow(/a file in the home cannot set home/)
 })
 
 test('an execution gets of file and environment what it reads and no secret, a child what it reads', async () => {
