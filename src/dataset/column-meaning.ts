@@ -191,7 +191,11 @@ function checkTexts(column: RawColumn, say: Say): void {
         )
   if (least !== undefined && most !== undefined && least > most)
     say('min_length', 'min_length is larger than max_length')
-  if (values === undefined) return
+  if (values !== undefined) checkValues(column, values, say)
+}
+
+function checkValues(column: RawColumn, values: string[], say: Say): void {
+  const { name, type = 'string' } = column
   if (type !== 'string')
     say(
       'values',
