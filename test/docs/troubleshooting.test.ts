@@ -49,7 +49,7 @@ test('every command works as written, in order', async () => {
     [...answers].find(([command]) => command.includes(part))?.[1] ?? `no command has ${part}`
   expect(answerTo('offsets show')).toContain('lagSeconds')
   expect(answerTo('GROUP BY ALL')).toMatch(/accepted[\s\S]*quarantined +\w/)
-  expect(answerTo('batch books --dry-run')).toMatch(/rowsRead +\d{3}/)
+  expect(answerTo('batch books --dry-run')).toMatch(/rowsRead +[1-9]/)
   expect(answerTo('replay books --dry-run')).toMatch(/quarantined +\d+/)
   expect(answerTo('why orders')).toContain('succeeded')
   expect(answerTo('executions log')).toContain('draft execution')
