@@ -92,7 +92,18 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
 }
 
 /** Python packages that read tables and documents independently of us. */
-const PYTHON = ['deltalake==1.6.6', 'pyarrow', 'polars==2.1.0', 'lxml==6.1.3']
+const PYTHON = [
+  'chdb-core==26.9.0',
+  'daft==0.7.26',
+  'datafusion==55.0.0',
+  'deltalake==1.6.6',
+  'duckdb==2.0.1',
+  'lxml==6.1.3',
+  'polars==2.1.0',
+  'pyarrow==25.0.1',
+]
+const PYTHON_IS_COMPLETE = `import importlib.metadata, sys
+sys.exit(any(importlib.metadata.version(name) != pin for name, pin in (one.split("==") for one in sys.argv[1:])))`
 
 interface Part {
   name: string
@@ -116,13 +127,12 @@ const parts: Part[] = [
   { name: 'sample files (npm, PyPI, Debian)', get: async () => fetchSampleFiles() },
   { name: 'Spark with delta-spark (Java, Maven)', get: async () => void (await fetchJars('spark')) },
   {
-    name: 'deltalake, polars and lxml (Python)',
+    name: 'readers of tables and documents (Python)',
     async get() {
       const venv = resolve('.headrace/test-venv')
       const marker = join(venv, 'bin', 'python')
       if (!existsSync(marker)) execFileSync('python3', ['-m', 'venv', venv], { stdio: 'pipe' })
-      const imports = 'import deltalake, lxml, pyarrow, polars; assert deltalake.__version__ == "1.6.6"'
-      const ok = spawnSync(marker, ['-c', imports])
+      const ok = spawnSync(marker, ['-c', PYTHON_IS_COMPLETE, ...PYTHON])
       if (ok.status !== 0)
         execFileSync(marker, ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...PYTHON], {
           stdio: 'pipe',

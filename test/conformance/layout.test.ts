@@ -8,8 +8,9 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { partitionFolder } from '../../src/core/data-path.ts'
 import { arrowTable } from '../../src/engines/spark/arrow-rows.ts'
+import { writeCheckpoint } from '../../src/lakehouse/checkpoint.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
-import { openTable } from '../../src/lakehouse/table.ts'
+import { openTable, type Table } from '../../src/lakehouse/table.ts'
 import { createChance, type Chance } from '../support/chance.ts'
 import { allAlike } from '../support/layout-readers.ts'
 import { DECLARATION, PARTS, TYPED, asBefore, namesIn, records, world } from '../support/odd-partitions.ts'
@@ -119,14 +120,17 @@ test(
     for (const root of [raw, processed])
       expect((await namesIn(root)).filter((one) => !one.laidOut)).toEqual([])
     expect({ raw: await query('raw'), processed: await query('processed') }).toEqual(known)
-    const version = async (): Promise<number> =>
-      (await openTable(createLocalStore(processed)))?.snapshot.version ?? -1
+    const opened = async (root: string): Promise<Table> => (await openTable(createLocalStore(root))) as Table
+    const version = async (): Promise<number> => (await opened(processed)).snapshot.version
     const settled = await version()
     expect((await app.compact(path, UPKEEP)).map((one) => one.moved)).toEqual([0, 0])
     expect(await version()).toBe(settled)
     await new Promise((done) => setTimeout(done, 1_100))
     await app.vacuum(path, UPKEEP)
     for (const root of [raw, processed]) expect(readdirSync(root)).not.toContain('data')
+    // Until a checkpoint leaves out the files that went, ClickHouse refuses the timestamps that they have in the log.
+    const { store, snapshot } = await opened(processed)
+    await writeCheckpoint(store, snapshot)
     expect(await allAlike(spark, raw, RAW, ['outcome', 'ingest_date'])).toHaveLength(PARTS.length * 3 + 1)
     expect(await allAlike(spark, processed, ['id', 'part', ...TYPED], ['part', ...TYPED])).toHaveLength(
       PARTS.length * 2,

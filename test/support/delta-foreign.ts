@@ -6,6 +6,9 @@ import { PYTHON } from './system.ts'
 /** What a reader finds of each row. */
 export type Row = [id: string | null, title: string | null, part: string | null, byOther: string | null]
 
+/** What a reader finds, or why it refuses. */
+export type Found = Row[] | string
+
 export interface ForeignAnswer {
   ok?: Record<string, unknown>
   error?: string

@@ -6,7 +6,8 @@
 import { expect } from 'vitest'
 import { HeadraceError } from '../../src/core/errors.ts'
 import { createChance, type Chance } from './chance.ts'
-import type { ForeignWriter, Row } from './delta-foreign.ts'
+import type { ForeignWriter, Found, Row } from './delta-foreign.ts'
+import { FEATURES, mayReadDeleted, mayRefuse, type Done, type Feature } from './delta-refusals.ts'
 import { UPKEEP, openSmallApp, type SmallApp } from './small-app.ts'
 
 const declaration = (columns = ''): string => `dataset: shared
@@ -34,15 +35,13 @@ export interface HistoryPlace {
 }
 
 /** What is not wrong with a record: its rows by key, and what waits in RAW. */
-interface World extends Omit<HistoryPlace, 'steps' | 'tables'> {
+interface World extends Omit<HistoryPlace, 'steps' | 'tables'>, Done {
   small: SmallApp
   chance: Chance
   /** Rows of Processed. */
   rows: Row[]
   /** Accepted records of RAW that no batch has published yet, in order. */
   waiting: Row[]
-  /** Set by us or others: rows may only be added. */
-  appendOnly: boolean
 }
 
 const upTo = (chance: Chance, most: number): number => Math.floor(chance() * most)
@@ -96,6 +95,7 @@ interface ForeignStep {
   rows?: (rows: Row[]) => Row[]
   /** What becomes of `appendOnly`. */
   appendOnly?: boolean
+  feature?: Feature
 }
 
 const FOREIGN: Record<string, (world: World) => ForeignStep> = {
@@ -105,12 +105,12 @@ const FOREIGN: Record<string, (world: World) => ForeignStep> = {
     const added = all.map(([id, title, part]): Row => [id, title, part, more.length === 0 ? null : title])
     return { op: 'append', args: { rows: asRows(all, more), more }, rows: (rows) => [...rows, ...added] }
   },
-  delete({ chance }) {
-    const id = `k${upTo(chance, 40)}`
+  delete({ chance, rows }) {
+    const id = pick(chance, [...rows.map(([one]) => one), 'none'])
     return {
       op: 'delete',
       args: { predicate: `id = '${id}'` },
-      rows: (rows) => rows.filter((row) => row[0] !== id),
+      rows: (all) => all.filter((row) => row[0] !== id),
     }
   },
   update({ chance, parts }) {
@@ -150,15 +150,6 @@ const FOREIGN: Record<string, (world: World) => ForeignStep> = {
   checkpoint: () => ({ op: 'checkpoint' }),
   cleanup: () => ({ op: 'cleanup' }),
 }
-/** Comes last: afterwards we may refuse for good. */
-const FEATURES = [
-  'DeletionVectors',
-  'ColumnMapping',
-  'ChangeDataFeed',
-  'AppendOnly',
-  'TimestampWithoutTimezone',
-]
-
 const OFTEN = ['stream', 'batch', 'append', 'delete', 'update', 'merge']
 
 /** Codes by which we may refuse a step, without having changed anything. */
@@ -174,12 +165,16 @@ async function ourStep(world: World, name: string): Promise<string> {
   }
 }
 
-async function foreignStep(world: World, { op, args, rows, appendOnly }: ForeignStep): Promise<string> {
+async function foreignStep(
+  world: World,
+  { op, args, rows, appendOnly, feature }: ForeignStep,
+): Promise<string> {
   const writer = pick(world.chance, world.foreign)
   const { ok, error } = await writer.do(op, world.small.processed, args)
   if (ok === undefined) return `failed: ${error}`.slice(0, 200)
   if (rows !== undefined) world.rows = rows(world.rows)
   if (appendOnly !== undefined) world.appendOnly = appendOnly
+  if (feature !== undefined) world.feature = feature
   return `done by ${writer.name}`
 }
 
@@ -199,15 +194,19 @@ async function ourRows({ small: { app } }: World): Promise<string[] | string> {
 }
 
 async function checkReaders(world: World, told: string): Promise<string> {
-  const expected = sorted(world.rows)
   for (const foreign of world.foreign) {
-    const { ok } = await foreign.do('rows', world.small.processed)
-    // deltalake's own readers do not take every feature; then the others are compared.
-    for (const [reader, rows] of Object.entries(ok ?? {}))
-      expect(sorted(rows as Row[]), `${reader} after ${told}`).toEqual(expected)
+    const { ok, error } = await foreign.do('rows', world.small.processed)
+    for (const [reader, found] of Object.entries(ok ?? { [foreign.name]: error }) as [string, Found][]) {
+      if (typeof found === 'string') {
+        expect(mayRefuse(reader, found, world), `${reader} after ${told}: ${found}`).toBe(true)
+        continue
+      }
+      const sure = (rows: Row[]): Row[] => rows.filter(([, , part]) => !mayReadDeleted(reader, part, world))
+      expect(sorted(sure(found)), `${reader} after ${told}`).toEqual(sorted(sure(world.rows)))
+    }
   }
   const ours = await ourRows(world)
-  if (typeof ours !== 'string') expect(ours, `ours after ${told}`).toEqual(expected)
+  if (typeof ours !== 'string') expect(ours, `ours after ${told}`).toEqual(sorted(world.rows))
   return typeof ours === 'string' ? ours : ''
 }
 
@@ -243,10 +242,21 @@ export async function runHistory(seed: number, place: HistoryPlace): Promise<voi
     if (isOurs) expect(outcome, told.join('; ')).toBe(isForbidden ? 'append_only' : 'done')
     expect(await checkReaders(world, told.join('; ')), told.join('; ')).toBe('')
   }
+  // Comes last: afterwards we may refuse for good.
   const feature = pick(world.chance, FEATURES)
-  tell(`their feature ${feature}: ${await foreignStep(world, { op: 'feature', args: { feature } })}`)
-  for (const name of ['stream', 'batch', 'compact']) {
-    tell(`our ${name}: ${await ourStep(world, name)}`)
+  tell(`their feature ${feature}: ${await foreignStep(world, { op: 'feature', args: { feature }, feature })}`)
+  const last = [
+    ...['append', 'delete'].map((name) => ({
+      what: `their ${name}`,
+      act: () => foreignStep(world, FOREIGN[name](world)),
+    })),
+    ...['stream', 'batch', 'compact'].map((name) => ({
+      what: `our ${name}`,
+      act: () => ourStep(world, name),
+    })),
+  ]
+  for (const { what, act } of last) {
+    tell(`${what}: ${await act()}`)
     tell(`reading: ${(await checkReaders(world, told.join('; '))) || 'right'}`)
   }
   world.small.cleanUp()

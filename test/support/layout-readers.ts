@@ -1,6 +1,6 @@
 /**
- * Readers of others over one table: by its log (polars, deltalake, Spark) and by its folders alone (pyarrow,
- * DuckDB).
+ * Readers over one table: by its log (ours, Spark, those of `delta_readers.py`) and by its folders alone
+ * (pyarrow, DuckDB).
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { openSession } from '../../src/engines/duckdb/session.ts'
 import { literal, name } from '../../src/engines/duckdb/sql.ts'
+import { createApp } from '../../src/main/app.ts'
 import type { TestSpark } from './spark.ts'
 import { PYTHON } from './system.ts'
 
@@ -26,7 +27,22 @@ async function readers(
       { maxBuffer: 1 << 26 },
     ).toString(),
   ) as Record<string, string[]>
-  return { ...found, duckdb: await byDuckDb(root, columns), spark: await bySpark(spark, root, columns) }
+  return {
+    ours: await byUs(root, columns),
+    ...found,
+    'duckdb by folders': await byDuckDb(root, columns),
+    spark: await bySpark(spark, root, columns),
+  }
+}
+
+async function byUs(root: string, columns: string[]): Promise<string[]> {
+  const asText = (column: string): string =>
+    column === 'at'
+      ? `strftime("at" AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')`
+      : `${name(column)}::VARCHAR`
+  const select = columns.map((column) => `${asText(column)} AS ${name(column)}`).join(', ')
+  const rows = await createApp('test').query(root, `SELECT ${select} FROM t`, undefined)
+  return asTexts(rows.map((row) => columns.map((column) => row[column])))
 }
 
 /** DuckDB by folders alone: it takes values from them as texts. */
@@ -52,10 +68,7 @@ async function bySpark(spark: TestSpark, root: string, columns: string[]): Promi
     `SELECT ${columns.map((column) => `${asText(column)} AS ${column}`).join(', ')} FROM delta.\`${root}\``,
   )
   await session.close()
-  // Delta reads an empty partition value as null; Spark leaves a text as it is.
-  return asTexts(
-    rows.map((row) => columns.map((column) => (column === 'part' ? row[column] || null : row[column]))),
-  )
+  return asTexts(rows.map((row) => columns.map((column) => row[column])))
 }
 
 /** As Python's JSON; doubles in one way, where engines have several. */

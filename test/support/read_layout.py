@@ -1,14 +1,13 @@
-"""What readers of others find in a table: by its log (polars, deltalake) and by its folders alone (pyarrow). Values as texts."""
+"""What readers of others find in a table: by its log (delta_readers) and by its folders alone (pyarrow). Values as texts."""
 
 import datetime
 import json
 import os
 import sys
 
-import polars
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import DeltaTable
+from delta_readers import READERS
 
 path, columns, partitions = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
 
@@ -26,11 +25,8 @@ def rows(dicts):
 # Folders hold texts; what begins with _ is not for readers.
 flavor = ds.partitioning(pa.schema([(name, pa.string()) for name in partitions]), flavor="hive")
 folders = ds.dataset(path, format="parquet", partitioning=flavor)
-found = {
-    "polars": rows(polars.scan_delta(path).select(columns).collect().to_dicts()),
-    "deltalake": rows(DeltaTable(path).to_pyarrow_table(columns=columns).to_pylist()),
-    "pyarrow": rows(folders.to_table(columns=columns).to_pylist()),
-}
+found = {reader: rows(read(path)) for reader, read in READERS.items()}
+found["pyarrow"] = rows(folders.to_table(columns=columns).to_pylist())
 print(json.dumps(found))
 sys.stdout.flush()
 os._exit(0)
