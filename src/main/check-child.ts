@@ -6,21 +6,34 @@ import { HeadraceError, reasonOf } from '../core/errors.ts'
 import type { JobFields } from '../state/jobs.ts'
 import { checkSettings } from './service/job-check.ts'
 
+/** A job whose settings are JSON. */
+export type JobTexts = Omit<JobFields, 'source_config' | 'destination_config'> &
+  Record<'source_config' | 'destination_config', string>
+
 export interface ToChecker {
-  job: JobFields
+  job: JobTexts
   nowMs: number
 }
 
 export type FromChecker = { code?: HeadraceError['code']; params?: Record<string, unknown> }
 
-process.on('message', ({ job, nowMs }: ToChecker) => process.send?.(answerTo(job, nowMs)))
+// A declaration may have thousands of mistakes, each an error to its parser, and nobody reads where they were made.
+Error.stackTraceLimit = 0
 
-function answerTo(job: JobFields, nowMs: number): FromChecker {
+process.on('message', (asked: ToChecker) => process.send?.(answerTo(asked)))
+
+function answerTo({ job, nowMs }: ToChecker): FromChecker {
   try {
-    checkSettings(job, new Date(nowMs))
+    checkSettings(read(job), new Date(nowMs))
     return {}
   } catch (error) {
     if (error instanceof HeadraceError) return { code: error.code, params: error.params }
     return { code: 'internal', params: { reason: reasonOf(error) } }
   }
 }
+
+const read = ({ source_config: source, destination_config: destination, ...rest }: JobTexts): JobFields => ({
+  ...rest,
+  source_config: JSON.parse(source) as JobFields['source_config'],
+  destination_config: JSON.parse(destination) as JobFields['destination_config'],
+})

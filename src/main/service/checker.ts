@@ -9,7 +9,7 @@ import { getCompileCacheDir } from 'node:module'
 import { failure } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
 import type { JobFields } from '../../state/jobs.ts'
-import type { FromChecker, ToChecker } from '../check-child.ts'
+import type { FromChecker, JobTexts, ToChecker } from '../check-child.ts'
 import { entryOf } from '../package-root.ts'
 
 export interface Checker {
@@ -94,11 +94,11 @@ export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
   }
   return {
     async check(tenantId, job, now) {
-      checkSize(job)
+      const texts = withTexts(job)
       const count = queue.filter((one) => one.tenantId === tenantId).length
       if (count >= limits.waiting) throw failure('check_busy', { count, seconds: 1 })
       const answer = await new Promise<FromChecker>((done) => {
-        queue.push({ tenantId, message: { job, nowMs: now.getTime() }, done })
+        queue.push({ tenantId, message: { job: texts, nowMs: now.getTime() }, done })
         work()
       })
       if (answer.code !== undefined) throw failure(answer.code, answer.params)
@@ -109,9 +109,12 @@ export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
   }
 }
 
-/** Cheap, and before anything is handed on. */
-function checkSize(job: JobFields): void {
-  const { declaration } = job.source_config
+/**
+ * The job with its settings as JSON: their length is checked before anything is handed on, and a text is handed
+ * on at once, where an object of many fields would be copied field by field.
+ */
+function withTexts({ source_config: source, destination_config: destination, ...rest }: JobFields): JobTexts {
+  const { declaration } = source
   const bytes = typeof declaration === 'string' ? Buffer.byteLength(declaration) : 0
   if (bytes > LIMITS.declarationBytes)
     throw failure('declaration_too_large', {
@@ -119,9 +122,17 @@ function checkSize(job: JobFields): void {
       bytes,
       most: LIMITS.declarationBytes,
     })
-  for (const name of ['source_config', 'destination_config'] as const) {
-    const size = Buffer.byteLength(JSON.stringify(job[name]))
-    if (size > LIMITS.jobConfigBytes)
-      throw failure('declaration_too_large', { what: name, bytes: size, most: LIMITS.jobConfigBytes })
+  return {
+    ...rest,
+    source_config: configText('source_config', source),
+    destination_config: configText('destination_config', destination),
   }
+}
+
+function configText(what: string, config: object): string {
+  const text = JSON.stringify(config)
+  const bytes = Buffer.byteLength(text)
+  if (bytes > LIMITS.jobConfigBytes)
+    throw failure('declaration_too_large', { what, bytes, most: LIMITS.jobConfigBytes })
+  return text
 }

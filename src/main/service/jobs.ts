@@ -232,5 +232,8 @@ function fieldsOf(body: JobRequest): JobFields {
   }
 }
 
-/** As JSON will show it: times as text. */
-const plain = (row: object): Answer => JSON.parse(JSON.stringify(row)) as Answer
+/** As JSON will show it: times as text. Its settings came as JSON. */
+const plain = (row: object): Answer =>
+  Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, value instanceof Date ? value.toISOString() : value]),
+  )
