@@ -12,9 +12,13 @@ import type { JobFields } from '../state/jobs.ts'
 import { entryOf } from '../host/package-root.ts'
 import { foreignVariable } from '../host/settings.ts'
 
+/** A job whose settings are JSON. */
+export type JobTexts = Omit<JobFields, 'source_config' | 'destination_config'> &
+  Record<'source_config' | 'destination_config', string>
+
 /** What a checking process (main/check-child.ts) is asked. */
 export interface ToChecker {
-  job: JobFields
+  job: JobTexts
   nowMs: number
 }
 
@@ -95,11 +99,11 @@ export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
   }
   return {
     async check(tenantId, job, now) {
-      checkSize(job)
+      const texts = withTexts(job)
       const count = queue.filter((one) => one.tenantId === tenantId).length
       if (count >= limits.waiting) throw failure('check_busy', { count, seconds: 1 })
       const answer = await new Promise<FromChecker>((done) => {
-        queue.push({ tenantId, message: { job, nowMs: now.getTime() }, done })
+        queue.push({ tenantId, message: { job: texts, nowMs: now.getTime() }, done })
         work()
       })
       if (answer.code !== undefined) throw failure(answer.code, answer.params)
@@ -123,9 +127,12 @@ function startChild({ memoryMib }: CheckLimits): ChildProcess {
   return child
 }
 
-/** Cheap, and before anything is handed on. */
-function checkSize(job: JobFields): void {
-  const { declaration } = job.source_config
+/**
+ * The job with its settings as JSON: their length is checked before anything is handed on, and a text is handed
+ * on at once, where an object of many fields would be copied field by field.
+ */
+function withTexts({ source_config: source, destination_config: destination, ...rest }: JobFields): JobTexts {
+  const { declaration } = source
   const bytes = typeof declaration === 'string' ? Buffer.byteLength(declaration) : 0
   if (bytes > LIMITS.declarationBytes)
     throw failure('declaration_too_large', {
@@ -133,9 +140,25 @@ function checkSize(job: JobFields): void {
       bytes,
       most: LIMITS.declarationBytes,
     })
-  for (const name of ['source_config', 'destination_config'] as const) {
-    const size = Buffer.byteLength(JSON.stringify(job[name]))
-    if (size > LIMITS.jobConfigBytes)
-      throw failure('declaration_too_large', { what: name, bytes: size, most: LIMITS.jobConfigBytes })
+  return {
+    ...rest,
+    source_config: configText('source_config', source),
+    destination_config: configText('destination_config', destination),
   }
+}
+
+function configText(what: string, config: object): string {
+  const text = JSON.stringify(config)
+  const bytes = Buffer.byteLength(text)
+  if (bytes > LIMITS.jobConfigBytes)
+    throw failure('declaration_too_large', { what, bytes, most: LIMITS.jobConfigBytes })
+  // A number like 1e999 is null in JSON, and would be stored as such. Looked for only where there is a null.
+  if (text.includes('null')) JSON.stringify(config, (name, value: unknown) => finite(what, name, value))
+  return text
+}
+
+function finite(what: string, name: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw failure('request_invalid', { reason: `${what} has a number in ${name} that is too large.` })
+  return value
 }

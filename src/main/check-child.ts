@@ -4,17 +4,26 @@
  */
 import { HeadraceError, reasonOf } from '../core/errors.ts'
 import type { JobFields } from '../state/jobs.ts'
-import type { FromChecker, ToChecker } from '../control/checker.ts'
+import type { FromChecker, JobTexts, ToChecker } from '../control/checker.ts'
 import { checkSettings } from '../control/job-check.ts'
 
-process.on('message', ({ job, nowMs }: ToChecker) => process.send?.(answerTo(job, nowMs)))
+// A declaration may have thousands of mistakes, each an error to its parser; nobody reads where they were made.
+Error.stackTraceLimit = 0
 
-function answerTo(job: JobFields, nowMs: number): FromChecker {
+process.on('message', (asked: ToChecker) => process.send?.(answerTo(asked)))
+
+function answerTo({ job, nowMs }: ToChecker): FromChecker {
   try {
-    checkSettings(job, new Date(nowMs))
+    checkSettings(read(job), new Date(nowMs))
     return {}
   } catch (error) {
     if (error instanceof HeadraceError) return { code: error.code, params: error.params }
     return { code: 'internal', params: { reason: reasonOf(error) } }
   }
 }
+
+const read = ({ source_config: source, destination_config: destination, ...rest }: JobTexts): JobFields => ({
+  ...rest,
+  source_config: JSON.parse(source) as JobFields['source_config'],
+  destination_config: JSON.parse(destination) as JobFields['destination_config'],
+})
