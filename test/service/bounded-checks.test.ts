@@ -125,6 +125,6 @@ test('a tenant has one check at a time and few that wait; another tenant does no
 
 test('a number that JSON cannot hold is refused by name, and not stored as null', () =>
   withChecker({}, async (checker) => {
-    const job = { ...QUICK, source_config: { ...QUICK.source_config, sample_rows: 1e999 } }
+    const job = { ...QUICK, source_config: { ...QUICK.source_config, sample_rows: Number.POSITIVE_INFINITY } }
     expect(await codeOf(checker.check('a', job, new Date()))).toBe('request_invalid')
   }))
