@@ -134,7 +134,7 @@ test.each(REMOTE)(
     const table = await openTable(await openStore(tableRoot))
     expect([table?.snapshot.version, table?.snapshot.files.size]).toEqual([40, 40])
     const uploaded = await (await openStore(uploadRoot)).list('')
-    expect(uploaded.map((one) => one.size)).toEqual(Array.from({ length: 10 }, () => UPLOAD_BYTES))
+    expect(uploaded.map((file) => file.size)).toEqual(Array.from({ length: 10 }, () => UPLOAD_BYTES))
     const written = await openStore(writeRoot)
     expect(await Promise.all([0, 1, 2, 3, 4].map(async (n) => String(await written.read(`${n}`))))).toEqual(
       [15, 16, 17, 18, 19].map((n) => `write ${n}`),
@@ -160,7 +160,7 @@ test('hdfs: a write whose answer was lost is settled by what lies there', async 
     }
   }
   expect(faulty.made.lost).toBe(6)
-  expect((await store.list('')).map((one) => one.name)).toEqual(['a.json'])
+  expect((await store.list('')).map((file) => file.name)).toEqual(['a.json'])
   faulty.close()
 })
 

@@ -84,8 +84,12 @@ test.each(sampled(['local', 's3', 'hdfs'], 1))(
       await step(engine === 'spark' ? 'duckdb' : 'spark', 'batch')
     }
     const seen = [await hashes(where, 'raw', root), await hashes(where, 'processed', root)]
-    for (const one of seen)
-      expect(one).toEqual({ headrace: one.headrace, spark: one.headrace, deltalake: one.headrace })
+    for (const byReader of seen)
+      expect(byReader).toEqual({
+        headrace: byReader.headrace,
+        spark: byReader.headrace,
+        deltalake: byReader.headrace,
+      })
     expect(Number(seen[0].headrace.split(':')[0])).toBeGreaterThan(1_000)
     const { stdout: statement } = await cli(where, ['tables', 'register', 'books/processed'])
     const session = spark.session()

@@ -71,9 +71,9 @@ function jobOf(
 ): Record<string, unknown> {
   const source = { path: 'in/*', format }
   if (by === 'declaration') return { ...source, declaration: `dataset: typed\n${declaration}` }
-  const columns = records.columns.map(({ array, ...one }) => ({
-    ...one,
-    type: `${one.type}${array === true ? '[]' : ''}`,
+  const columns = records.columns.map(({ array, ...column }) => ({
+    ...column,
+    type: `${column.type}${array === true ? '[]' : ''}`,
   }))
   return { ...source, columns: [{ name: 'n', type: 'BIGINT' }, ...columns] }
 }

@@ -5,7 +5,7 @@ import { generated } from '../../scripts/generate.ts'
 import { checkErrorPage, findUntidy, readSources } from '../../scripts/tidy.ts'
 
 const rulesOf = (path: string, text: string, more: { path: string; text: string }[] = []): string[] =>
-  findUntidy([{ path, text }, ...more]).map((one) => one.rule)
+  findUntidy([{ path, text }, ...more]).map((finding) => finding.rule)
 const lines = (count: number): string => Array.from({ length: count }, (_, i) => `  work(${i})`).join('\n')
 
 test('the project is tidy, and its error page agrees with the table', () => {
@@ -126,7 +126,7 @@ test('finds a composition root that has grown, in lines or in files', () => {
 
 test('finds an error that the page lacks, has too much, or says otherwise', () => {
   const page = readFileSync('docs/reference/errors.md', 'utf8')
-  expect(checkErrorPage(page.replace('## `usage`', '## `usag`')).map((one) => one.message)).toEqual([
+  expect(checkErrorPage(page.replace('## `usage`', '## `usag`')).map((finding) => finding.message)).toEqual([
     'usage is missing',
     'usag is not in the table',
   ])

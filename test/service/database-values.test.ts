@@ -42,7 +42,7 @@ async function makeEveryType(name: ServerName): Promise<{ outcome: Outcome; aske
       .join(', ')}`,
   )
   const texts = await database.texts(
-    `SELECT id, ${cases.map((one, i) => toldBy(name, one, `c${i}`)).join(', ')} FROM every_type ORDER BY id`,
+    `SELECT id, ${cases.map((typeCase, i) => toldBy(name, typeCase, `c${i}`)).join(', ')} FROM every_type ORDER BY id`,
   )
   const asked = ['id', ...cases.map((_, i) => `c${i}`)].map((column, i): Asked => [
     column,
@@ -80,7 +80,7 @@ test(
     const spark = await testSpark({ memory: '800m' })
     const session = spark.session()
     await session.configure({ 'spark.sql.session.timeZone': 'UTC' })
-    for (const name of SERVERS.filter((one) => one !== 'PostgreSQL 15')) {
+    for (const name of SERVERS.filter((server) => server !== 'PostgreSQL 15')) {
       const { outcome, asked } = await everyType(name)
       const rows = await session.sql(
         `SELECT ${asked.map(([column, kind]) => `${sparkTold(column, kind)} AS ${column}`).join(', ')} FROM parquet.\`${outcome.receipt.output[0]}\` ORDER BY CAST(id AS INT)`,

@@ -136,14 +136,14 @@ async function neighbourOf(
         await until(
           'its end',
           async () => {
-            const { body: one } = await service.call<{ status: string; attempt: number }>(
+            const { body: execution } = await service.call<{ status: string; attempt: number }>(
               'GET',
               `/tenants/${good.id}/executions/${body.execution_id}`,
               { token: good.viewer },
             )
-            return ['scheduled', 'booked', 'running'].includes(one.status)
+            return ['scheduled', 'booked', 'running'].includes(execution.status)
               ? undefined
-              : { status: one.status, attempt: one.attempt }
+              : { status: execution.status, attempt: execution.attempt }
           },
           60_000,
         ),

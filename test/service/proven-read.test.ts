@@ -82,7 +82,7 @@ const TYPES: [string, number][] = [
 function proofSql({ columns }: FilePlan, path: string): string {
   const [, { column, duckType }] = columns
   const { cast, value } = proofOf(column, { text: 'c1', cast: 'c' }, { duckType, asWritten: false })
-  const fields = columns.map((one) => ({ ...one, asWritten: false }))
+  const fields = columns.map((fileColumn) => ({ ...fileColumn, asWritten: false }))
   const source = textFields(
     { paths: [path], columns: fields, header: true, delimiter: ',', quote: '"' },
     false,
@@ -124,7 +124,12 @@ test.each(SCALAR_TYPES)(
         values: { v: values },
         rejects: null,
       }
-      expect((await readTyped(home, asked)).differences.map((one) => [one, group[one.n ?? 0]])).toEqual([])
+      expect(
+        (await readTyped(home, asked)).differences.map((difference) => [
+          difference,
+          group[difference.n ?? 0],
+        ]),
+      ).toEqual([])
       proven += keys.length
     }
     // Of dates and times most have a format or a zone, which are no matter of proofs.
@@ -153,7 +158,7 @@ test.each(TYPES)(
         .filter(([id, proof]) => accepted.get(id) !== proof)
         .map(([id, proof]) => [texts[Number(id)], proof, accepted.get(id)]),
     ).toEqual([])
-    const some = [...accepted.values()].filter((one) => one !== null).length
+    const some = [...accepted.values()].filter((value) => value !== null).length
     expect(found.length / some).toBeGreaterThan(share / 100)
   },
 )

@@ -175,7 +175,7 @@ test('the first attempt that publishes wins: a later one, that could read more, 
     runWork(work),
     runWork({ ...work, workFolder: `${work.workFolder}-beside` }),
   ])
-  for (const one of [again, beside]) expect(plain(one)).toEqual(plain(first))
+  for (const attempt of [again, beside]) expect(plain(attempt)).toEqual(plain(first))
   const next = await runWork(execution({ table: 'growing', cursor: 'id' }, { cursor: again.cursor }))
   expect(
     await rowsOf([...first.receipt.output, ...next.receipt.output], 'SELECT id FROM T ORDER BY id'),
@@ -184,12 +184,12 @@ test('the first attempt that publishes wins: a later one, that could read more, 
 
 test('two attempts at once: both have the outcome of the one that published', async () => {
   const work = execution({ table: 'plain', cursor: 'id' })
-  const [one, other] = await Promise.all([
+  const [first, second] = await Promise.all([
     runWork(work),
     runWork({ ...work, workFolder: `${work.workFolder}-beside` }),
   ])
-  expect(plain(one)).toEqual(plain(other))
-  expect((await rowsOf(one.receipt.output, 'SELECT count(*)::INT AS n FROM T'))[0].n).toBe(20_000)
+  expect(plain(first)).toEqual(plain(second))
+  expect((await rowsOf(first.receipt.output, 'SELECT count(*)::INT AS n FROM T'))[0].n).toBe(20_000)
 })
 
 test('each attempt has a folder of its own: a password does not stay in it, one that woke writes where nobody reads, and the parts go on to the next', async () => {
