@@ -2,6 +2,11 @@ import { defineConfig } from 'vitest/config'
 import { limitMs, measureTimeFactor } from './test/support/time-limits.ts'
 
 process.env.HEADRACE_TEST_TIME_FACTOR ??= String(measureTimeFactor())
+// One seed for all files: what a run drew and sampled can be run again by it.
+if (process.env.HEADRACE_TEST_SEED === undefined) {
+  process.env.HEADRACE_TEST_SEED = String(Date.now() % 1_000_000)
+  process.stderr.write(`HEADRACE_TEST_SEED=${process.env.HEADRACE_TEST_SEED} repeats this run\n`)
+}
 
 /** Real parts may be slow to start; what waits for them is no use of a core: two files at a time on two cores. */
 const system = { pool: 'forks', testTimeout: limitMs(180_000), maxWorkers: 2 } as const

@@ -81,6 +81,18 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   },
   sleepers: { files: ['test/faults/slept-writers.test.ts'], env: { HEADRACE_TEST_SLEEPS: '50' } },
   jobs: { files: ['test/service/job-walks.test.ts'], env: { HEADRACE_TEST_JOB_WALKS: '500' } },
+  cases: {
+    files: [
+      'test/conformance/engines.test.ts',
+      'test/conformance/stores.test.ts',
+      'test/conformance/store-faults.test.ts',
+      'test/integration/encodings.test.ts',
+      'test/integration/values.test.ts',
+      'test/integration/kafka.test.ts',
+      'test/service/table-parts.test.ts',
+    ],
+    env: {},
+  },
   property: { files: ['test/formats'], env: { HEADRACE_TEST_PROPERTY_RUNS: '300000' } },
 }
 

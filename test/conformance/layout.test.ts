@@ -15,16 +15,15 @@ import { createChance, type Chance } from '../support/chance.ts'
 import { allAlike } from '../support/layout-readers.ts'
 import { DECLARATION, PARTS, TYPED, asBefore, namesIn, records, world } from '../support/odd-partitions.ts'
 import { UPKEEP } from '../support/small-app.ts'
-import { testSpark, type TestSpark } from '../support/spark.ts'
+import { sharedSpark, type SharedSpark } from '../support/spark.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-let spark: TestSpark
+let spark: SharedSpark
 const before = { ...process.env }
 beforeAll(async () => {
-  spark = await testSpark()
+  spark = await sharedSpark()
 }, limitMs(180_000))
 afterAll(async () => {
-  await spark.kill()
   process.env = before
 })
 

@@ -8,7 +8,7 @@ import { tableColumn } from '../../src/core/table-schema.ts'
 import type { CommitRequest } from '../../src/core/commit-request.ts'
 import { openOrCreateTable, openTable, type Table } from '../../src/lakehouse/table.ts'
 import { openStore } from '../../src/operations/stores.ts'
-import { createChance } from '../support/chance.ts'
+import { createChance, sampled } from '../support/chance.ts'
 import { openLink, type Link } from '../support/link.ts'
 import { atRandom, faultyServer } from '../support/s3-faults.ts'
 import { ADDRESS, REMOTE, storeServers } from '../support/store-servers.ts'
@@ -118,7 +118,7 @@ async function overwrite(root: string): Promise<void> {
   for (let n = 0; n < 20; n += 1) await again(() => store.write(`${n % 5}`, text(`write ${n}`)))
 }
 
-test.each(REMOTE)(
+test.each(sampled(REMOTE, 1))(
   '%s: with three requests in ten refused, broken off or answered into nothing, each commit happens once, and each file is there',
   async (kind) => {
     const server = servers[kind]

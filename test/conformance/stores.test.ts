@@ -7,9 +7,13 @@ import { join } from 'node:path'
 import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
 import { expect, test } from 'vitest'
 import type { ObjectStore } from '../../src/core/object-store.ts'
-import { KINDS, storeServers } from '../support/store-servers.ts'
+import { sampled } from '../support/chance.ts'
+import { REMOTE, storeServers } from '../support/store-servers.ts'
 
-const { folder, servers, storeOf, open } = storeServers()
+/** One that is remote in each run: a name node and its data node cost more to start than all of these tests. */
+const REMOTE_KIND = sampled(REMOTE, 1)
+const KINDS = ['local', ...REMOTE_KIND]
+const { folder, servers, storeOf, open } = storeServers(REMOTE_KIND)
 
 const text = (value: string): Buffer => Buffer.from(value)
 test.each(KINDS)(

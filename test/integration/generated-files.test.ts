@@ -17,7 +17,7 @@ import { PYTHON } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 import { runWork, workOf } from '../support/transfers.ts'
 
-const FILES = Number(process.env.HEADRACE_TEST_GENERATED_FILES ?? 45)
+const FILES = Number(process.env.HEADRACE_TEST_GENERATED_FILES ?? 24)
 const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 /** To look at one file: HEADRACE_TEST_GENERATED_FILE=17. */
 const ONLY = process.env.HEADRACE_TEST_GENERATED_FILE

@@ -201,7 +201,7 @@ async function load(sample: RealFile): Promise<Job | undefined> {
   }
 }
 
-/** The files of this run: all, or a dozen that begins elsewhere each time. */
+/** The files of this run: all, or six others in each run. */
 function chosen(): RealFile[] {
   if (ALL) return FILES
   const chance = createChance()
@@ -210,7 +210,7 @@ function chosen(): RealFile[] {
   if (only !== '') return FILES.filter((sample) => sample.name.includes(only))
   return FILES.map((sample) => ({ sample, order: chance() }))
     .toSorted((a, b) => a.order - b.order)
-    .slice(0, 12)
+    .slice(0, 6)
     .map(({ sample }) => sample)
 }
 

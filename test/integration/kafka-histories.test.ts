@@ -20,10 +20,10 @@ import { openSmallApp } from '../support/small-app.ts'
 import { broker, ownBroker } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-const HISTORIES = Number(process.env.HEADRACE_TEST_KAFKA_HISTORIES ?? 10)
+const HISTORIES = Number(process.env.HEADRACE_TEST_KAFKA_HISTORIES ?? 5)
 const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 /** Topics that are also streamed into RAW; the long suite streams all. */
-const LANDED = 3
+const LANDED = 2
 /** Rounds of fetching that a partition with records may be left out of. */
 const MOST_ROUNDS = 10
 

@@ -10,7 +10,7 @@ import { createChance } from '../support/chance.ts'
 import { JOB, purchase, testService, type TestService } from '../support/service.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-const REQUESTS = Number(process.env.HEADRACE_TEST_REQUESTS ?? 4_000)
+const REQUESTS = Number(process.env.HEADRACE_TEST_REQUESTS ?? 1_500)
 const chance = createChance()
 let service: TestService
 let tenant: Awaited<ReturnType<TestService['tenant']>>

@@ -13,7 +13,7 @@ import {
   type TypeCase,
 } from '../support/database-values.ts'
 import { openFolder } from '../support/service.ts'
-import { testSpark } from '../support/spark.ts'
+import { sharedSpark } from '../support/spark.ts'
 import { runWork } from '../support/transfers.ts'
 import { SERVERS, isMaria, openDatabases, type ServerName } from '../support/value-databases.ts'
 import { limitMs } from '../support/time-limits.ts'
@@ -77,7 +77,7 @@ describe.each(SERVERS)('%s', (name) => {
 test(
   'Spark reads the same values from the same files',
   async () => {
-    const spark = await testSpark({ memory: '800m' })
+    const spark = await sharedSpark()
     const session = spark.session()
     await session.configure({ 'spark.sql.session.timeZone': 'UTC' })
     for (const name of SERVERS.filter((server) => server !== 'PostgreSQL 15')) {
@@ -94,7 +94,6 @@ test(
       }
     }
     await session.close()
-    await spark.stop()
   },
   limitMs(300_000),
 )

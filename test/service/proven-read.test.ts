@@ -15,6 +15,7 @@ import { planFiles, type FilePlan, type FileSettings } from '../../src/execution
 import { mayBeProven, readProven } from '../../src/executions/proven-read.ts'
 import { openFolder } from '../support/service.ts'
 import { textsOf } from '../support/column-texts.ts'
+import { sampled } from '../support/chance.ts'
 import { SCALAR_TYPES, expectedOf, typeCases } from '../support/type-texts.ts'
 import { readTyped } from '../support/typed-sources.ts'
 import type { TypeSettings } from '../support/type-settings.ts'
@@ -93,7 +94,7 @@ function proofSql({ columns }: FilePlan, path: string): string {
 const proofsIn = (plan: FilePlan, path: string): Promise<unknown[][]> =>
   session.rows(`SELECT n, v::VARCHAR FROM (${proofSql(plan, path)})`)
 
-test.each(SCALAR_TYPES)(
+test.each(sampled(SCALAR_TYPES, 3))(
   '%s: a proven text has the value that the model in Python reads',
   async (type) => {
     const cases = typeCases(type, LONG ? 100_000 : 3_000, 20_262)
@@ -138,7 +139,7 @@ test.each(SCALAR_TYPES)(
   limitMs(900_000),
 )
 
-test.each(TYPES)(
+test.each(sampled(TYPES, 5))(
   '%s: a proven text is accepted, with the value that the proof gives',
   async (type, share) => {
     const texts = textsOf(type, LONG ? 100_000 : 4_000, 20_261)

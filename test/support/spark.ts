@@ -1,4 +1,7 @@
-/** One Spark Connect server for a test file, which our processes find by their environment. */
+/**
+ * Spark Connect servers for tests, which our processes find by their environment: one that the test files of a
+ * worker share, and others for those that end it or set it up in their own way.
+ */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,6 +16,9 @@ export interface TestSpark extends SparkServer {
   env: Record<string, string>
   session(): SparkSession
 }
+
+/** Ends with the worker. */
+export type SharedSpark = Omit<TestSpark, 'stop' | 'kill'>
 
 const running = new Set<number>()
 killAtEnd(running)
@@ -35,6 +41,17 @@ export async function testSpark(options: Partial<SparkServerOptions> = {}): Prom
     session: () =>
       openSparkSession({ address: server.address, tls: false, token: server.token, retryMs: 10_000 }),
   }
+}
+
+let shared: Promise<TestSpark> | undefined
+
+/**
+ * The server of this worker: starting it and warming it up costs 25 s of CPU, more than most files have it do.
+ * Nobody ends it; what a file sets, it sets in sessions of its own.
+ */
+export function sharedSpark(): Promise<SharedSpark> {
+  shared ??= testSpark()
+  return shared
 }
 
 /** A standalone cluster of one master and one worker on this machine, from the same jars. */
