@@ -231,7 +231,7 @@ function areSiblings(path: string, target: string): boolean {
 /** Cycles of imports, those of types included: who reads one file of a circle must read them all. */
 export function findCycles(files: SourceFile[]): Finding[] {
   const targets = (file: SourceFile): string[] =>
-    importsOf(file).flatMap((one) => importedPath(file.path, one.target) ?? [])
+    importsOf(file).flatMap((imported) => importedPath(file.path, imported.target) ?? [])
   const graph = new Map(files.map((file) => [file.path, targets(file)]))
   const done = new Set<string>()
   const findings: Finding[] = []
@@ -290,7 +290,8 @@ if (import.meta.main) {
     ...checkErrorPage(readFileSync('docs/reference/errors.md', 'utf8')),
     ...checkDecisions(readDecisions('.')),
   ]
-  for (const one of findings) process.stdout.write(`${one.path}:${one.line}  ${one.rule}: ${one.message}\n`)
+  for (const finding of findings)
+    process.stdout.write(`${finding.path}:${finding.line}  ${finding.rule}: ${finding.message}\n`)
   process.stdout.write(findings.length === 0 ? 'tidy\n' : `${findings.length} finding(s)\n`)
   process.exitCode = findings.length === 0 ? 0 : 1
 }
