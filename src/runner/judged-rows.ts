@@ -107,7 +107,7 @@ export function createJudge(
       return {
         accepted: { text, selection, count, columns: checker.columns.map((one) => one.values) },
         rejects: laidOut,
-        mistyped: new Set(rejects.filter((one) => one.rule.startsWith('type.')).map((one) => one.path)),
+        mistyped: mistypedIn(rejects),
       }
     },
     refuse(slab, file, fault) {
@@ -115,6 +115,9 @@ export function createJudge(
     },
   }
 }
+
+const mistypedIn = (rejects: Reject[]): Set<string> =>
+  new Set(rejects.filter((one) => one.rule.startsWith('type.')).map((one) => one.path))
 
 interface Judged {
   slab: Slab
