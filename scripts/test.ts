@@ -195,7 +195,9 @@ function tellOutcome(report: Report, missing: string[]): { failed: number; skipp
 /** What the working tree's changes touch, said on stderr; with filters, those of them that match one. */
 function changedTests(filters: string[], since: string | undefined): string[] {
   const { changed, tests, of } = testsOfChanges(since)
-  const chosen = tests.filter((path) => filters.length === 0 || filters.some((one) => path.includes(one)))
+  const chosen = tests.filter(
+    (path) => filters.length === 0 || filters.some((filter) => path.includes(filter)),
+  )
   process.stderr.write(
     `${changed.length} files changed; ${chosen.length} of ${of} test files depend on them\n`,
   )

@@ -36,11 +36,11 @@ export function inferNumber(
   isBarred: (type: ScalarType) => boolean,
 ): NumberDraft | string | undefined {
   const numbers = texts.map(partsOf)
-  if (texts.length === 0 || !numbers.every((one) => one !== undefined)) return undefined
+  if (texts.length === 0 || !numbers.every((parts) => parts !== undefined)) return undefined
   const odd = numbers.map(oddness).find((reason) => reason !== undefined)
   if (odd !== undefined) return odd
-  if (numbers.some((one) => one.exponent !== undefined)) return doubleDraft(numbers, writing, isBarred)
-  if (numbers.every((one) => one.fraction === undefined))
+  if (numbers.some((parts) => parts.exponent !== undefined)) return doubleDraft(numbers, writing, isBarred)
+  if (numbers.every((parts) => parts.fraction === undefined))
     return integerDraft(numbers, writing, name, isBarred)
   return decimalDraft(numbers, writing, isBarred)
 }
@@ -69,10 +69,13 @@ function integerDraft(
   name: string,
   isBarred: (type: ScalarType) => boolean,
 ): NumberDraft | string {
-  const digits = longest(numbers.map((one) => one.whole))
+  const digits = longest(numbers.map((parts) => parts.whole))
   if (writing === 'text' && CODE.test(name)) return 'digits of a code, by its name: kept as text'
   if (digits <= 9 && !isBarred('integer')) return { type: 'integer', settings: {}, notes: [] }
-  if (numbers.every((one) => BigInt.asIntN(64, BigInt(one.text)) === BigInt(one.text)) && !isBarred('long'))
+  if (
+    numbers.every((parts) => BigInt.asIntN(64, BigInt(parts.text)) === BigInt(parts.text)) &&
+    !isBarred('long')
+  )
     return { type: 'long', settings: {}, notes: [] }
   if (isBarred('decimal')) return CHANGED
   if (digits > DECIMAL_DIGITS) return `${digits} digits are more than a number type has`
@@ -93,8 +96,8 @@ function decimalDraft(
   writing: Writing,
   isBarred: (type: ScalarType) => boolean,
 ): NumberDraft | string | undefined {
-  const scales = new Set(numbers.map((one) => one.fraction?.length ?? 0))
-  const [scale, whole] = [Math.max(...scales), longest(numbers.map((one) => one.whole))]
+  const scales = new Set(numbers.map((parts) => parts.fraction?.length ?? 0))
+  const [scale, whole] = [Math.max(...scales), longest(numbers.map((parts) => parts.whole))]
   if (writing === 'text' && !givesTextBack(numbers, scales))
     return `numbers with different counts of digits (${examples(numbers)}), of which a decimal would keep the value but not the text`
   if (whole + scale > DECIMAL_DIGITS || isBarred('decimal')) return doubleDraft(numbers, writing, isBarred)
@@ -104,19 +107,21 @@ function decimalDraft(
 }
 
 function givesTextBack(numbers: Parts[], scales: Set<number>): boolean {
-  const bare = numbers.some((one) => one.whole === '')
-  if (bare && numbers.some((one) => one.whole === '0')) return false
+  const bare = numbers.some((parts) => parts.whole === '')
+  if (bare && numbers.some((parts) => parts.whole === '0')) return false
   if (scales.size === 1) return true
   // Money: 5 and 3.50.
   if (scales.size === 2 && scales.has(0) && scales.has(2)) return true
-  const fractions = numbers.map((one) => one.fraction)
-  const shortest = fractions.every((one) => one === undefined || one === '0' || !one.endsWith('0'))
+  const fractions = numbers.map((parts) => parts.fraction)
+  const shortest = fractions.every(
+    (fraction) => fraction === undefined || fraction === '0' || !fraction.endsWith('0'),
+  )
   return shortest && !(fractions.includes(undefined) && fractions.includes('0'))
 }
 
 function examples(numbers: Parts[]): string {
-  const padded = numbers.find((one) => one.fraction?.endsWith('0') === true) ?? numbers[0]
-  const other = numbers.find((one) => one.fraction?.length !== padded.fraction?.length) ?? numbers[0]
+  const padded = numbers.find((parts) => parts.fraction?.endsWith('0') === true) ?? numbers[0]
+  const other = numbers.find((parts) => parts.fraction?.length !== padded.fraction?.length) ?? numbers[0]
   return `${padded.text}, ${other.text}`
 }
 
@@ -125,10 +130,10 @@ function doubleDraft(
   writing: Writing,
   isBarred: (type: ScalarType) => boolean,
 ): NumberDraft | string {
-  const bare = numbers.find((one) => one.fraction === undefined && one.exponent === undefined)
+  const bare = numbers.find((parts) => parts.fraction === undefined && parts.exponent === undefined)
   if (bare !== undefined && writing !== 'number')
     return `whole numbers (${bare.text}) beside numbers with an exponent`
-  const lost = numbers.find((one) => !survivesDouble(one.text))
+  const lost = numbers.find((parts) => !survivesDouble(parts.text))
   if (lost !== undefined) return `${lost.text} has more digits than a double keeps`
   return isBarred('double') ? CHANGED : { type: 'double', settings: {}, notes: [] }
 }
@@ -141,14 +146,14 @@ export function survivesDouble(text: string): boolean {
 
 /** A number in one form: sign, digits without zeros at their ends, and the power of ten of the last digit. */
 export function plainNumber(text: string): string {
-  const one = partsOf(text)
-  if (one === undefined) return `no number: ${text}`
-  const digits = (one.whole + (one.fraction ?? '')).replace(/^0+/, '')
+  const parts = partsOf(text)
+  if (parts === undefined) return `no number: ${text}`
+  const digits = (parts.whole + (parts.fraction ?? '')).replace(/^0+/, '')
   const short = digits.replace(/0+$/, '')
   if (short === '') return '0'
   const power =
-    BigInt(one.exponent ?? 0) - BigInt(one.fraction?.length ?? 0) + BigInt(digits.length - short.length)
-  return `${one.sign === '-' ? '-' : ''}${short}e${power}`
+    BigInt(parts.exponent ?? 0) - BigInt(parts.fraction?.length ?? 0) + BigInt(digits.length - short.length)
+  return `${parts.sign === '-' ? '-' : ''}${short}e${power}`
 }
 
 function longest(texts: string[]): number {

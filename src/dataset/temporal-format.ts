@@ -128,7 +128,7 @@ export function parseTemporalFormat(
   const placed = readSteps(format)
   if (!Array.isArray(placed)) return placed
   const problem = problemOf(placed, type, format)
-  return problem ?? placed.map((one) => one.step)
+  return problem ?? placed.map((part) => part.step)
 }
 
 /** Whether texts of this format say their own offset: then no time zone is needed. */
@@ -238,8 +238,8 @@ function problemOf(
   format: string,
 ): FormatProblem | undefined {
   const at = new Map<TemporalField, PlacedStep>()
-  for (const one of placed) {
-    const { step } = one
+  for (const part of placed) {
+    const { step } = part
     if (step.kind === 'text') continue
     // HH and hh are both the hour: one beside the other is the same field twice.
     const other = OTHER_HOUR[step.field]
@@ -247,11 +247,11 @@ function problemOf(
     const first = at.get(field)
     if (first !== undefined)
       return {
-        position: one.at,
+        position: part.at,
         message: `${NAMES[field]} stands twice (${first.token} at ${first.at})`,
-        suggestion: twiceAdvice(one, first),
+        suggestion: twiceAdvice(part, first),
       }
-    at.set(field, one)
+    at.set(field, part)
   }
   const time =
     type === 'date'
@@ -266,9 +266,9 @@ function problemOf(
         : 'type: timestamp holds times.',
     }
   for (const [field, needs, suggestion] of LEANS_ON) {
-    const one = at.get(field)
-    if (one !== undefined && !needs.some((need) => at.has(need)))
-      return { position: one.at, message: `${one.token} stands alone`, suggestion }
+    const part = at.get(field)
+    if (part !== undefined && !needs.some((need) => at.has(need)))
+      return { position: part.at, message: `${part.token} stands alone`, suggestion }
   }
   for (const [field, letters] of NEEDED)
     if (!at.has(field))

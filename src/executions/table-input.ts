@@ -281,8 +281,8 @@ async function writerOf(pipe: string, given: AbortSignal): Promise<Socket> {
 
 /** A value that its column's type has no room for, as DuckDB says it: which, where. */
 function misfitOf(error: unknown, work: Work, { columns }: TableRead): Error | undefined {
-  for (let one: unknown = error; one instanceof Error; one = one.cause) {
-    const found = /Error when converting column "c(\d+)"\. (Could not convert .*)/.exec(one.message)
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    const found = /Error when converting column "c(\d+)"\. (Could not convert .*)/.exec(cause.message)
     const column = columns.find(({ place }) => place === Number(found?.[1]))?.name
     const reason = `column ${column} of ${String(work.source.table)}: ${found?.[2]}`
     if (found !== null) return failure('source_failed', { address: String(work.source.host), reason }, error)

@@ -8,10 +8,10 @@
  * is read fastest without.
  */
 export function arrayOf(values: (string | number | bigint | null | undefined)[]): string {
-  return `{${values.map((one) => one ?? 'NULL').join(',')}}`
+  return `{${values.map((value) => value ?? 'NULL').join(',')}}`
 }
 
 /** Of any texts. JSON's quotes are its quotes; texts must hold no control characters, as JSON does not. */
 export function quotedArrayOf(values: (string | undefined)[]): string {
-  return `{${values.map((one) => (one === undefined ? 'NULL' : JSON.stringify(one))).join(',')}}`
+  return `{${values.map((value) => (value === undefined ? 'NULL' : JSON.stringify(value))).join(',')}}`
 }

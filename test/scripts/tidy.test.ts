@@ -97,6 +97,34 @@ test.each([
   expect(rulesOf(path, text)).toContain(rule)
 })
 
+test.each([
+  'const one = 1',
+  'const [, one] = a',
+  'const { one } = a',
+  'const { b: one = 1, ...others } = a',
+  'for (const one of a) b()',
+  'a.map((one) => b(one))',
+  'const a = (...one: number[]): void => b(one)',
+  'a.map(async (one: number): Promise<void> => b(one))',
+  'function f(a: number, { b: [...one] }: B) {}',
+  'class A { constructor(private one: number) {} }',
+  'try { a() } catch (one) {}',
+  'type F = (one: number) => void',
+  "import { a as one } from './b.ts'",
+])('finds a name that says nothing: %s', (text) => {
+  expect(rulesOf('src/core/a.ts', text)).toContain('binding-name')
+  expect(rulesOf('scripts/a.ts', text)).toContain('binding-name')
+})
+
+test.each([
+  'const a = { one: 1 }.one',
+  'const { one: first } = a',
+  "const snapshot: 'one' | 'per_part' = 'one' // one",
+  'const a = (column: { one: number }): number => column.one',
+])('leaves a field or a text alone that is called one: %s', (text) => {
+  expect(rulesOf('src/core/a.ts', text)).not.toContain('binding-name')
+})
+
 test('lets the module of settings alone read the environment', () => {
   expect(rulesOf('src/host/settings.ts', 'const a = process.env\n')).toEqual([])
   expect(rulesOf('test/a.ts', 'const a = process.env\n')).toEqual([])

@@ -11,7 +11,7 @@ import { rowsOfFiles, type Place } from './table-view.ts'
 
 const [POSITION, NTH, ROWS_OF_KEY, FILE, ROW] = (
   ['position', 'nth', 'rowsOfKey', 'file', 'row'] as const
-).map((one) => name(ADDED_COLUMNS[one]))
+).map((column) => name(ADDED_COLUMNS[column]))
 
 /**
  * In four steps: the slices' newest row of each key; the published rows of these keys, newer or not; what

@@ -153,7 +153,7 @@ export function takeBackAround(s: ScanState): void {
  */
 export function closeEnvelope(s: ScanState, owner: ElementNode, firstRow: number): void {
   if (s.envelopeSeconds.size > 0) {
-    const column = owner.envelope.find((one) => s.envelopeSeconds.has(one))
+    const column = owner.envelope.find((candidate) => s.envelopeSeconds.has(candidate))
     if (column !== undefined) {
       const reason = `${s.shape.paths[column]} stands twice around the records, and is one value for all of them`
       throw fault(s, reason, s.envelopeSeconds.get(column) ?? 0)
