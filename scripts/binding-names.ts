@@ -3,7 +3,7 @@ import type { Finding, SourceFile } from './findings.ts'
 import { lineOf, visitNodes, type SyntaxNode } from './syntax-tree.ts'
 
 /** Where the rule is in force. */
-const CHECKED = ['src/', 'scripts/']
+const CHECKED = ['src/', 'scripts/', 'test/']
 /** Names that fit every thing and so tell a reader nothing. */
 const EMPTY_NAMES = new Set(['one'])
 /** Fields of nodes that bind names: parameters, what `catch` takes, what is declared, what an import is called here. */
