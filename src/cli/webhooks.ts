@@ -1,5 +1,6 @@
 /** headrace webhooks: sends events to a URL or by mail. */
 import type { Command } from 'commander'
+import { ALERTS } from '../core/service/alerts.ts'
 import type { Client } from './client.ts'
 import { TENANT, repeatable } from './options.ts'
 import { dryRunOf } from './dry-run.ts'
@@ -11,14 +12,6 @@ interface Of {
   allTenants?: boolean
 }
 
-/** Events that need attention. */
-const ALERTS = [
-  'execution.failed',
-  'execution.sla_warning',
-  'execution.balance_low',
-  'job.demoted',
-  'service.disk_low',
-]
 const ALL_TENANTS: [string, string] = [
   '--all-tenants',
   'events of all tenants and of the service (for an operator)',

@@ -2,6 +2,7 @@
  * Mail, for who wants to be told of events without a receiver of their own: through the operator's SMTP
  * server, one mail for what came since the last.
  */
+import { ALERTS } from '../core/service/alerts.ts'
 import { failure, reasonOf } from '../core/errors.ts'
 import type { Settings } from '../core/settings.ts'
 
@@ -64,7 +65,7 @@ function lineOf({ at, event, tenant_id: tenant, subject, data }: Record<string, 
     ([name, value]) => `  ${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
   )
   const why =
-    event === 'execution.failed' || event === 'execution.sla_warning'
+    ALERTS.includes(String(event)) && String(event).startsWith('execution.')
       ? [`  headrace why ${String(subject)}${tenant === null ? '' : ` --tenant ${String(tenant)}`}`]
       : []
   return [

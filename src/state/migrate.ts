@@ -12,6 +12,7 @@ import { sql as lenders } from './migrations/0004-lenders.ts'
 import { sql as alerts } from './migrations/0005-alerts.ts'
 import { sql as slaTiers } from './migrations/0006-sla-tiers.ts'
 import { sql as claimedUntil } from './migrations/0007-claimed-until.ts'
+import { sql as runners } from './migrations/0008-runners.ts'
 
 /**
  * In order, never changed after a release, only added to. `breaking`: programs of before must not use the
@@ -25,6 +26,7 @@ export const MIGRATIONS: { id: number; name: string; breaking: boolean; sql: str
   { id: 5, name: 'alerts', breaking: false, sql: alerts },
   { id: 6, name: 'sla-tiers', breaking: false, sql: slaTiers },
   { id: 7, name: 'claimed-until', breaking: false, sql: claimedUntil },
+  { id: 8, name: 'runners', breaking: false, sql: runners },
 ]
 
 const ALREADY_THERE = new Set(['23505', '42P07', '42710'])

@@ -19,7 +19,7 @@ let tenants: { id: string; editor: string; owner: string; viewer: string }[]
 beforeAll(async () => {
   service = await testService({ home })
   const log = (event: unknown): void => void process.stderr.write(`${JSON.stringify(event)}\n`)
-  loops = [startScheduler(service.context, log), startRunner(service.context, log, 8)]
+  loops = [startScheduler(service.context, log), startRunner(service.context, log)]
   tenants = [await service.tenant('messy'), await service.tenant('tidy')]
   for (const tenant of tenants)
     await service.call('POST', `/tenants/${tenant.id}/purchases`, {

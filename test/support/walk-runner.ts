@@ -10,7 +10,7 @@ const [databaseUrl, home] = process.argv.slice(2)
 const { context } = await openService({ databaseUrl, home, version: 'test' })
 const log = (event: object): void => void process.stderr.write(`${JSON.stringify(event)}\n`)
 startScheduler(context, log)
-startRunner(context, log, 4)
+startRunner(context, log)
 process.on('message', (failpoint: string) => void armFailpoint(failpoint))
 // The test is gone.
 process.on('disconnect', () => process.exit())

@@ -2,7 +2,9 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { getCompileCacheDir } from 'node:module'
+import { constants, setPriority } from 'node:os'
 import { dirname } from 'node:path'
+import { DRAFT } from '../../core/service/namespaces.ts'
 import { variableOf } from '../../core/setting-row.ts'
 import { limitsOf, type TenantLimits } from '../../core/service/tenant-limits.ts'
 import type { Claimed } from '../../state/runs/claim.ts'
@@ -37,6 +39,7 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
   await keepStorage(context.storage, quota, claimed.tenant_id)
   const work = await workOf(context, claimed, order)
   const child = forkChild(context.home, claimed.execution_id)
+  if (claimed.namespace === DRAFT) giveWay(child)
   const run: Running = {
     claimed,
     child,
@@ -83,6 +86,15 @@ function forkChild(home: string, executionId: string): ChildProcess {
   })
   closeSync(file)
   return child
+}
+
+/** Where cores are offered more often than there are, a draft gets what production leaves. */
+function giveWay({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_LOW)
+  } catch {
+    // It has ended already, or the system does not let us.
+  }
 }
 
 /** What the job's SLA, its tenant's policy and its capacity let it take. */

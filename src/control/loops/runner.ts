@@ -4,7 +4,7 @@
  * name. Several runners share one database.
  */
 import { readdir, rm } from 'node:fs/promises'
-import { cpus, hostname } from 'node:os'
+import { availableParallelism, hostname, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { HeadraceError, reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
@@ -16,6 +16,7 @@ import { mayPassByWaiting } from '../../state/postgres-errors.ts'
 import { claim, type Claimed } from '../../state/runs/claim.ts'
 import { finish, type Ending } from '../../state/runs/ending.ts'
 import { heartbeat } from '../../state/runs/heartbeat.ts'
+import { forgetRunner, seeRunner, type RunnerMachine } from '../../state/runs/runners.ts'
 import { refreshCapacity } from '../capacity.ts'
 import type { Context } from '../context.ts'
 import { dropLogsBeyond, dropOldLogs } from '../execution-logs.ts'
@@ -36,6 +37,7 @@ const RUNNER = {
   refreshMs: 30_000,
   diskMs: 2_000,
   sweepMs: 3_600_000,
+  claimedAtOnce: 20,
 }
 
 type Log = (event: Record<string, unknown>) => void
@@ -48,7 +50,7 @@ interface Runner {
   log: Log
 }
 
-export function startRunner(context: Context, log: Log, concurrency = Math.max(2, cpus().length)): Loop {
+export function startRunner(context: Context, log: Log): Loop {
   const runner: Runner = { name: `${hostname()} ${process.pid}`, context, running: new Map(), log }
   const { running } = runner
   const onFailure = (error: unknown): void => reportFailure(runner, 'runner.failed', error)
@@ -62,9 +64,8 @@ export function startRunner(context: Context, log: Log, concurrency = Math.max(2
     RUNNER.everyMs,
     async () => {
       await chores()
-      // Streams run all the time: what they may take is booked capacity, not one of a few places.
-      const busy = [...running.values()].filter((run) => run.rolling === undefined).length
-      if (busy < concurrency) await startClaimed(runner, concurrency - busy, () => loop.wake())
+      // All that is booked and due: what may run at once is what bookings say, not a number of places here.
+      await startClaimed(runner, () => loop.wake())
     },
     onFailure,
   )
@@ -72,6 +73,7 @@ export function startRunner(context: Context, log: Log, concurrency = Math.max(2
     wake: loop.wake,
     async stop() {
       await loop.stop()
+      await forgetRunner(context.gate.service, runner.name).catch(onFailure)
       await endAll(runner)
       clearInterval(meter)
       clearInterval(disk)
@@ -91,7 +93,10 @@ function choresOf(runner: Runner): () => Promise<void> {
   const refreshDue = everyMs(RUNNER.refreshMs)
   const sweepDue = everyMs(RUNNER.sweepMs)
   return async () => {
-    if (running.size > 0 && heartbeatDue()) await beat(runner)
+    if (heartbeatDue()) {
+      await context.gate.transact((tx) => seeRunner(tx, machineOf(runner), context.now()))
+      if (running.size > 0) await beat(runner)
+    }
     if (refreshDue()) {
       await refreshCapacity(context)
       await clearEnded(context)
@@ -104,6 +109,12 @@ function choresOf(runner: Runner): () => Promise<void> {
   }
 }
 
+const machineOf = ({ name }: Runner): RunnerMachine => ({
+  runner: name,
+  cpuCores: availableParallelism(),
+  memoryGb: Math.max(1, Math.floor(totalmem() / 1024 ** 3)),
+})
+
 /** True at first, and whenever so long has passed since the last time. */
 function everyMs(ms: number): () => boolean {
   let last = -Infinity
@@ -114,18 +125,20 @@ function everyMs(ms: number): () => boolean {
   }
 }
 
-async function startClaimed(runner: Runner, limit: number, wake: () => void): Promise<void> {
+async function startClaimed(runner: Runner, wake: () => void): Promise<void> {
   const { context, running, name } = runner
   const claimed = await context.gate.transact((tx) =>
     claim(tx, {
       runner: name,
       now: context.now(),
       leaseMs: RUNNER.leaseMs,
-      limit,
+      limit: RUNNER.claimedAtOnce,
       capacity: context.capacity,
     }),
   )
   if (claimed.length > 0) failpoint('run.claimed')
+  // There may be more: the next round comes at once.
+  if (claimed.length === RUNNER.claimedAtOnce) wake()
   for (const execution of claimed) {
     const run = await startProcess(context, execution).catch((error: unknown) =>
       endUnstarted(runner, execution, error),

@@ -19,6 +19,7 @@ import { advanceBookings } from '../../state/bookings.ts'
 import { CYCLE_HEADS, runCycle } from '../../state/cycle.ts'
 import { dropOldEvents, record } from '../../state/events.ts'
 import { extendBookings } from '../../state/bookings.ts'
+import { markLateStarts } from '../../state/runs/late-starts.ts'
 import { leasesOf, reap } from '../../state/runs/lost.ts'
 import { endOfTheGone } from '../gone-tenants.ts'
 import { enqueueJob } from '../job-queueing.ts'
@@ -121,6 +122,7 @@ export async function schedulerRound(
   for (const run of silent)
     await gate.transact((tx) => reap(tx, run, { now: now(), settings: slots, attempts: TURN.attempts }))
   await gate.transact((tx) => warn(tx, now()))
+  await gate.transact((tx) => markLateStarts(tx, { now: now(), capacity }))
   await gate.transact((tx) => recallLoans(tx, now()))
   await gate.transact((tx) => extendBookings(tx, { now: now(), settings: slots }))
   await gate.transact((tx) => advanceBookings(tx, { settings: slots, now: now() }))

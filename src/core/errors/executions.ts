@@ -68,6 +68,12 @@ export const EXECUTION_ERRORS = {
     'The execution waits in the queue behind {ahead} other execution(s).',
     'To start earlier, set "priority": "high" in sla_requirements or buy more: a larger purchase is a larger share of the queue.',
   ),
+  no_runner: row(
+    'transient',
+    503,
+    'The execution was due {seconds} s ago and has not started. {runners} runner(s) are alive. In {namespace}, {busyCores} of {totalCores} cores and {busyMemory} of {totalMemory} GB are in use; the execution needs {cores} cores and {memory} GB.',
+    'It starts as soon as a runner has room, and its SLA counts as missed. If no runner is alive, an operator must start one: headrace serve --role runner. If cores are in use past their booking, raise estimated_runtime_minutes of the jobs that run too long.',
+  ),
   runner_lost: row(
     'transient',
     500,

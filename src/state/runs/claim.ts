@@ -5,10 +5,13 @@
  */
 import { sql } from 'kysely'
 import { failpoint } from '../../core/failpoint.ts'
-import type { OfferedCapacity } from '../../core/service/namespaces.ts'
+import { NAMESPACES, type OfferedCapacity } from '../../core/service/namespaces.ts'
+import { chooseStarts, type Taken } from '../../scheduling/starts.ts'
 import { lockCapacity } from '../capacity.ts'
 import type { Tx } from '../database.ts'
 import { record } from '../events.ts'
+import { markLateStarts } from './late-starts.ts'
+import { readRunners, type RunnerMachine } from './runners.ts'
 
 export interface Claimed {
   execution_id: string
@@ -22,40 +25,43 @@ export interface Claimed {
   booked_until: Date
 }
 
-/** An execution with what it takes of its namespace. */
-interface Candidate {
-  execution_id: string
-  job_id: string
-  namespace: string
-  cpu_cores: number
-  memory_gb: number
-}
-
 /** The mark of what was claimed is moved once in so long. */
 const CLAIMED_AHEAD_MS = 60_000
 
+export interface Claim {
+  runner: string
+  now: Date
+  leaseMs: number
+  /** At most so many at once. */
+  limit: number
+  capacity: OfferedCapacity
+}
+
 /**
- * Takes executions whose time has come, at most `limit`; of each job one at a time, and only what fits beside
- * what really runs: one that outran its booking keeps its cores, and who was booked after it starts a little
- * later instead of beside it.
+ * Takes executions whose time has come: of each job one at a time, unless it allows more, and only what fits
+ * beside what really runs. Production comes before drafts.
  */
-export async function claim(
-  tx: Tx,
-  {
-    runner,
-    now,
-    leaseMs,
-    limit,
-    capacity,
-  }: { runner: string; now: Date; leaseMs: number; limit: number; capacity: OfferedCapacity },
-): Promise<Claimed[]> {
+export async function claim(tx: Tx, { runner, now, leaseMs, limit, capacity }: Claim): Promise<Claimed[]> {
   // Nobody else starts anything meanwhile. What others hold of executions is skipped, never waited for: they
   // may wait for this lock.
   await lockCapacity(tx)
+  await markLateStarts(tx, { now, capacity })
   const running = await readRunning(tx, now)
-  // More than can be taken: some of them will not fit, or are of one job.
-  const due = await lockDue(tx, { now, beside: running.map((run) => run.job_id), limit: limit * 4 })
-  const chosen = chooseFitting(due, freeBeside(running, capacity), limit)
+  const due = await lockDue(tx, { now, beside: running.map((run) => run.job_id), limit })
+  if (due.length === 0) return []
+  const chosen = chooseStarts({
+    nowMs: now.getTime(),
+    running: running.map((run) => ({ ...takenBy(run), isOwn: run.runner === runner })),
+    due: due.map((row) => ({
+      ...takenBy(row),
+      executionId: row.execution_id,
+      jobId: row.job_id,
+      bookedFromMs: row.booked_from.getTime(),
+    })),
+    capacity,
+    share: shareOf(await readRunners(tx, now), runner),
+    limit,
+  })
   if (chosen.length === 0) return []
   await markClaimed(tx, now)
   const claimed = await start(tx, chosen, { runner, now, leaseMs })
@@ -73,68 +79,68 @@ export async function claim(
   return claimed
 }
 
+const takenBy = (row: { namespace: string; cpu_cores: number; memory_gb: number }): Taken => ({
+  namespace: row.namespace,
+  cpuCores: row.cpu_cores,
+  memoryGb: row.memory_gb,
+})
+
+/** A runner that nobody has seen yet is alone. */
+function shareOf(runners: RunnerMachine[], runner: string): number {
+  const own = runners.find((machine) => machine.runner === runner)
+  if (own === undefined) return 1
+  return own.cpuCores / runners.reduce((sum, machine) => sum + machine.cpuCores, 0)
+}
+
 /** What runs, found up to where anybody has ever claimed: the clock may have been set back since. */
-async function readRunning(tx: Tx, now: Date): Promise<Omit<Candidate, 'execution_id'>[]> {
+async function readRunning(tx: Tx, now: Date) {
   return tx
     .selectFrom('bookings as k')
     .innerJoin('job_executions as x', 'x.execution_id', 'k.execution_id')
-    .select(['x.job_id', 'x.namespace', 'x.cpu_cores', 'x.memory_gb'])
+    .select(['x.job_id', 'x.namespace', 'x.cpu_cores', 'x.memory_gb', 'x.runner'])
     .where('k.booked_from', '<=', sql<Date>`(SELECT greatest(claimed_until, ${now}) FROM installation)`)
     .where('x.status', '=', 'running')
     .execute()
 }
 
-/** Executions that may start by their booking, locked, the longest due at the front; none of jobs `beside`. */
+interface Due {
+  execution_id: string
+  job_id: string
+  namespace: string
+  cpu_cores: number
+  memory_gb: number
+  booked_from: Date
+}
+
+/**
+ * Executions that may start by their booking, locked; none of jobs `beside`. Production at the front, then the
+ * longest due. Of each namespace more than can be taken: some will not fit, or are of one job, and those of
+ * one namespace must not hide those of another.
+ */
 async function lockDue(
   tx: Tx,
   { now, beside, limit }: { now: Date; beside: string[]; limit: number },
-): Promise<Candidate[]> {
-  return tx
-    .selectFrom('bookings as k')
-    .innerJoin('job_executions as b', 'b.execution_id', 'k.execution_id')
-    .select(['b.execution_id', 'b.job_id', 'b.namespace', 'b.cpu_cores', 'b.memory_gb'])
-    .where('k.booked_from', '<=', now)
-    .where('b.status', '=', 'booked')
-    .where('b.cancel_requested', '=', false)
-    .where(sql<boolean>`b.job_id <> ALL(${beside}::uuid[])`)
-    .orderBy('k.booked_from')
-    .orderBy('k.execution_id')
-    .limit(limit)
-    .forUpdate('b')
-    .skipLocked()
-    .execute()
-}
-
-/** Cores and memory by namespace. */
-type Free = Map<string, { cpuCores: number; memoryGb: number }>
-
-/** What no running execution uses, whatever was booked. */
-function freeBeside(running: Omit<Candidate, 'execution_id'>[], capacity: OfferedCapacity): Free {
-  const free: Free = new Map(Object.entries(capacity).map(([namespace, offer]) => [namespace, { ...offer }]))
-  for (const { namespace, cpu_cores, memory_gb } of running) {
-    const room = free.get(namespace)
-    if (room === undefined) continue
-    room.cpuCores -= cpu_cores
-    room.memoryGb -= memory_gb
+): Promise<Due[]> {
+  const due: Due[] = []
+  for (const namespace of NAMESPACES) {
+    const rows = await tx
+      .selectFrom('bookings as k')
+      .innerJoin('job_executions as x', 'x.execution_id', 'k.execution_id')
+      .select(['x.execution_id', 'x.job_id', 'x.namespace', 'x.cpu_cores', 'x.memory_gb', 'k.booked_from'])
+      .where('k.booked_from', '<=', now)
+      .where('x.status', '=', 'booked')
+      .where('x.namespace', '=', namespace)
+      .where('x.cancel_requested', '=', false)
+      .where(sql<boolean>`x.job_id <> ALL(${beside}::uuid[])`)
+      .orderBy('k.booked_from')
+      .orderBy('k.execution_id')
+      .limit(limit * 4)
+      .forUpdate('x')
+      .skipLocked()
+      .execute()
+    due.push(...rows)
   }
-  return free
-}
-
-/** Ids of at most `limit` that fit into `free`, one of a job; what they take is gone from it. */
-function chooseFitting(due: Candidate[], free: Free, limit: number): string[] {
-  const jobs = new Set<string>()
-  const chosen: string[] = []
-  for (const candidate of due) {
-    if (chosen.length === limit) break
-    const room = free.get(candidate.namespace)
-    if (jobs.has(candidate.job_id) || room === undefined) continue
-    if (room.cpuCores < candidate.cpu_cores || room.memoryGb < candidate.memory_gb) continue
-    jobs.add(candidate.job_id)
-    chosen.push(candidate.execution_id)
-    room.cpuCores -= candidate.cpu_cores
-    room.memoryGb -= candidate.memory_gb
-  }
-  return chosen
+  return due
 }
 
 async function markClaimed(tx: Tx, now: Date): Promise<void> {
@@ -158,7 +164,8 @@ async function start(
       generation = generation + 1,
       lease_until = ${new Date(now.getTime() + leaseMs)},
       actual_start_time = ${now},
-      progress = NULL
+      progress = NULL,
+      reason = NULL
     WHERE execution_id = ANY(${executionIds}::uuid[])
     RETURNING
       execution_id, job_id, tenant_id, namespace, cpu_cores, memory_gb, attempt, generation, booked_until

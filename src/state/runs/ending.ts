@@ -15,6 +15,7 @@ import { record } from '../events.ts'
 import { holdsOf, isPaid } from '../holds.ts'
 import { settle } from '../settlement.ts'
 import { queueUp } from '../queue.ts'
+import { LATE_MARK } from './late-starts.ts'
 import { consume, consumedBy, type Used } from './consumption.ts'
 
 export interface Ending {
@@ -58,7 +59,9 @@ export async function finish(
         : {
             status: outcome,
             actual_end_time: ended,
-            sla_met: ending.slaMet ?? (outcome === 'succeeded' && isInTime(run, minutes)),
+            sla_met:
+              !run.warned.includes(LATE_MARK) &&
+              (ending.slaMet ?? (outcome === 'succeeded' && isInTime(run, minutes))),
           }),
       ...NOT_RUNNING,
       reason: reason === undefined ? null : JSON.stringify(reason),
@@ -67,6 +70,7 @@ export async function finish(
       receipt: JSON.stringify({
         ...ending.receipt,
         runtime_minutes: thousandths(minutes),
+        start_delay_seconds: startDelaySeconds(run),
         ...(debt > 0n ? { debt_vcpu_hours: vcpuHours(debt) } : {}),
       }),
     })
@@ -103,6 +107,7 @@ const RUN = [
   'x.unit_owner',
   'x.attempt',
   'x.cancel_requested',
+  'x.warned',
   'j.sla_requirements',
   'j.namespace as home',
 ] as const
@@ -167,6 +172,12 @@ function anotherAttempt(run: Run, now: Date) {
     lender: null,
     unit_owner: null,
   }
+}
+
+/** How long after its booking it started. */
+function startDelaySeconds(run: Run): number {
+  if (run.booked_from === null || run.actual_start_time === null) return 0
+  return thousandths(Math.max(0, run.actual_start_time.getTime() - run.booked_from.getTime()) / 1_000)
 }
 
 function isInTime(run: Run, minutes: number): boolean {
