@@ -146,6 +146,42 @@ test('a run that outruns its booking keeps its cores: where the next slot is fre
   await inOrder()
 })
 
+test('a booking that nobody starts in time is a reason with numbers, an alert, and a missed promise', async () => {
+  const tenant = await buyer({ hours: 20, jobs: 2 })
+  const id = (await queue(tenant, tenant.jobs[0])) as string
+  await round()
+  clock.ms += 4_000
+  await round()
+  expect((await row(id)).reason).toBeNull()
+  clock.ms += 2_000
+  await round()
+  await round()
+  expect((await row(id)).reason).toMatchObject({
+    code: 'no_runner',
+    params: { seconds: 6, runners: 0, namespace: 'vcpu-hours-ns' },
+  })
+  const { body } = await service.call<{ items: { event: string; subject: string }[] }>(
+    'GET',
+    `/tenants/${tenant.id}/events?limit=500`,
+  )
+  expect(
+    body.items.filter((event) => event.event === 'execution.start_late' && event.subject === id),
+  ).toHaveLength(1)
+  const [claimed] = (await take()).filter((claim) => claim.execution_id === id)
+  expect((await row(id)).reason).toBeNull()
+  // The next run of the same job waits for this one: that is what its job says, and nobody's delay.
+  const second = (await queue(tenant, tenant.jobs[0])) as string
+  await round()
+  clock.ms += 60_000
+  await round()
+  await done(claimed)
+  expect(await row(id)).toMatchObject({ sla_met: false, receipt: { start_delay_seconds: 6 } })
+  const [next] = (await take()).filter((claim) => claim.execution_id === second)
+  await done(next)
+  expect(await row(second)).toMatchObject({ sla_met: true, reason: null })
+  await inOrder()
+})
+
 test('2,500 are booked in one cycle, in parts; when one part fails none of them is, and the next cycle books all', async () => {
   const tenant = await buyer({ hours: 1_000 })
   await slowRound(service.context)

@@ -55,7 +55,7 @@ export async function markLateStarts(
   const reasons = late.map((row) => reasonOf(row, { runners, used, capacity }))
   await sql`
     UPDATE job_executions x
-    SET warned = x.warned || ${LATE_MARK}, reason = l.reason
+    SET warned = array_append(x.warned, ${LATE_MARK}::text), reason = l.reason
     FROM unnest(
       ${late.map((row) => row.execution_id)}::uuid[],
       ${reasons.map((reason) => JSON.stringify(reason))}::jsonb[]
@@ -80,7 +80,9 @@ async function lockLate(tx: Tx, now: Date): Promise<Late[]> {
   const { rows } = await sql<Late>`
     SELECT *
     FROM (
-      SELECT x.execution_id, tenant_id, job_id, namespace, cpu_cores, memory_gb, ${lateSeconds(now)} AS seconds
+      SELECT
+        x.execution_id, x.tenant_id, x.job_id, x.namespace, x.cpu_cores, x.memory_gb,
+        ${lateSeconds(now)} AS seconds
       FROM bookings k
       JOIN job_executions x USING (execution_id)
       WHERE k.booked_from < ${new Date(now.getTime() - LATE_START_MS)}
