@@ -51,8 +51,8 @@ export async function reconcile(
     {
       what: 'CPU seconds paid',
       records: Math.round(cpu.paid),
-      agrees: yes(Math.abs(cpu.paid - cpu.measured) < 0.01),
-      note: 'the ledger equals the measured CPU time; drafts are free',
+      agrees: yes(Math.abs(cpu.paid - cpu.charged) < ROUNDED_SECONDS * cpu.executions),
+      note: 'the ledger equals booked cores times run time; drafts are free',
     },
     {
       what: 'freshness p50 / p99',
@@ -221,21 +221,25 @@ async function query(tables: Ask, table: string, sql: string): Promise<Line[]> {
   return (await tables(['tables', 'query', table, sql])) as unknown as Line[]
 }
 
-/** CPU seconds: what the ledger took for runs, and what runs measured. Drafts are free. */
-async function cpuOf(service: Ask): Promise<{ paid: number; measured: number }> {
+/** Receipts show vCPU-hours to the sixth decimal. */
+const ROUNDED_SECONDS = 0.0036 + 1e-6
+
+/** CPU seconds: what the ledger took for runs, and what their receipts say. Drafts are free. */
+async function cpuOf(service: Ask): Promise<{ paid: number; charged: number; executions: number }> {
   const ledger = (await service(['usage', '--ledger'])) as unknown as {
     items: { credit: string; cpu_microseconds: string }[]
   }
   const executions = (await service(['executions', 'list', '--limit', '500'])) as unknown as {
-    items: { namespace: string; resource_used: { cpu_seconds: number } | null }[]
+    items: { resource_used: { charged_vcpu_hours?: number } | null }[]
   }
   const paid = ledger.items
     .filter((entry) => entry.credit === 'consumed')
     .reduce((sum, entry) => sum + Number(entry.cpu_microseconds) / 1e6, 0)
-  const measured = executions.items
-    .filter((execution) => execution.namespace !== 'draft-ingestion-ns')
-    .reduce((sum, execution) => sum + (execution.resource_used?.cpu_seconds ?? 0), 0)
-  return { paid, measured }
+  const charged = executions.items.reduce(
+    (sum, execution) => sum + (execution.resource_used?.charged_vcpu_hours ?? 0) * 3_600,
+    0,
+  )
+  return { paid, charged, executions: executions.items.length }
 }
 
 /** Age of the newest message of each commit when readers could see it, in seconds. */

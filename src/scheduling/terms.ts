@@ -149,10 +149,19 @@ export const Price = Type.Object({
 })
 export type Price = Static<typeof Price>
 
-/** What an execution used. */
+/** What an execution was booked and charged for, and what it made of it. */
 export const ResourceUsed = Type.Object({
-  cpu_seconds: Type.Number(),
-  memory_gb_seconds: Type.Number(),
-  vcpu_hours: Type.Number(),
+  cpu_seconds: Type.Number({ description: 'CPU time that the operating system measured.' }),
+  memory_gb_seconds: Type.Number({ description: 'Memory that the operating system measured, over time.' }),
+  vcpu_hours: Type.Number({ description: 'Booked cores times the time it ran, by the second.' }),
+  charged_vcpu_hours: Type.Optional(
+    Type.Number({
+      description:
+        'What was taken from the balance: vcpu_hours, or 0 for drafts and on dedicated units of its own.',
+    }),
+  ),
+  cpu_efficiency_percent: Type.Optional(
+    Type.Number({ description: 'Measured CPU time as a part of what was booked.' }),
+  ),
 })
 export type ResourceUsed = Static<typeof ResourceUsed>

@@ -12,6 +12,7 @@ import { sql as lenders } from './migrations/0004-lenders.ts'
 import { sql as alerts } from './migrations/0005-alerts.ts'
 import { sql as slaTiers } from './migrations/0006-sla-tiers.ts'
 import { sql as claimedUntil } from './migrations/0007-claimed-until.ts'
+import { sql as charges } from './migrations/0009-charges.ts'
 import { sql as runners } from './migrations/0008-runners.ts'
 
 /**
@@ -27,6 +28,7 @@ export const MIGRATIONS: { id: number; name: string; breaking: boolean; sql: str
   { id: 6, name: 'sla-tiers', breaking: false, sql: slaTiers },
   { id: 7, name: 'claimed-until', breaking: false, sql: claimedUntil },
   { id: 8, name: 'runners', breaking: false, sql: runners },
+  { id: 9, name: 'charges', breaking: false, sql: charges },
 ]
 
 const ALREADY_THERE = new Set(['23505', '42P07', '42710'])

@@ -83,7 +83,7 @@ function hoursUsed({ since, at }: Span): RawBuilder<unknown> {
   return sql`
     SELECT
       tenant_id,
-      sum(cpu_microseconds)::float8
+      sum(charged_microseconds)::float8
         / 3.6e9
         / greatest(
           1,

@@ -194,6 +194,8 @@ interface ExecutionTables {
     namespace: string
     created_at: Since
     cpu_microseconds: Micros
+    booked_microseconds: Micros
+    charged_microseconds: Micros
   }
 }
 

@@ -7,11 +7,24 @@ import { unitsOf, vcpuHours } from '../core/service/amounts.ts'
 import type { ResourceType } from '../scheduling/terms.ts'
 import type { Db } from './database.ts'
 
+/**
+ * What became of the hours that were bought: purchased = consumed + held + remaining + expired, in these very
+ * figures. What was used beyond them is a debt, which the next purchase pays.
+ */
+export interface HourAccount {
+  purchased: number
+  consumed: number
+  held: number
+  remaining: number
+  expired: number
+  debt: number
+}
+
 export interface Usage {
   tenant_id: string
   current_period: {
     dedicated_units: { purchased: number; allocated: number; available: number }
-    vcpu_hours: { purchased: number; consumed: number; remaining: number }
+    vcpu_hours: HourAccount
   }
 }
 
@@ -21,7 +34,10 @@ export async function usageOf(db: Db, tenantId: string, now: Date): Promise<Usag
     cpu: number
     memory: number
     granted: bigint
-    consumed: bigint
+    available: bigint
+    held: bigint
+    expired: bigint
+    debt: bigint
   }>`
     SELECT
       (
@@ -36,7 +52,10 @@ export async function usageOf(db: Db, tenantId: string, now: Date): Promise<Usag
       coalesce(b.cpu, 0)::int AS cpu,
       coalesce(b.memory, 0)::int AS memory,
       coalesce(l.granted, 0)::bigint AS granted,
-      coalesce(l.consumed, 0)::bigint AS consumed
+      coalesce(l.available, 0)::bigint AS available,
+      coalesce(l.held, 0)::bigint AS held,
+      coalesce(l.expired, 0)::bigint AS expired,
+      coalesce(l.debt, 0)::bigint AS debt
     FROM (
       SELECT sum(x.cpu_cores) AS cpu, sum(x.memory_gb) AS memory
       FROM bookings k
@@ -48,7 +67,10 @@ export async function usageOf(db: Db, tenantId: string, now: Date): Promise<Usag
     (
       SELECT
         sum(granted) FILTER (WHERE purchase_id IS NOT NULL) AS granted,
-        sum(consumed) AS consumed
+        sum(available) FILTER (WHERE purchase_id IS NOT NULL) AS available,
+        sum(held) FILTER (WHERE purchase_id IS NOT NULL) AS held,
+        sum(expired) FILTER (WHERE purchase_id IS NOT NULL) AS expired,
+        sum(consumed) FILTER (WHERE purchase_id IS NULL) AS debt
       FROM ledger_lots
       WHERE tenant_id = ${tenantId}
         AND NOT closed
@@ -62,13 +84,24 @@ export async function usageOf(db: Db, tenantId: string, now: Date): Promise<Usag
     tenant_id: tenantId,
     current_period: {
       dedicated_units: { purchased: row.units, allocated, available: Math.max(0, row.units - allocated) },
-      vcpu_hours: {
-        purchased: vcpuHours(row.granted),
-        consumed: vcpuHours(row.consumed),
-        remaining: vcpuHours(row.granted - row.consumed),
-      },
+      vcpu_hours: hourAccount(row),
     },
   }
+}
+
+/** Consumed is what is not accounted for otherwise: figures that are rounded each by itself would not add up. */
+function hourAccount(row: {
+  granted: bigint
+  available: bigint
+  held: bigint
+  expired: bigint
+  debt: bigint
+}): HourAccount {
+  const [purchased, remaining, held, expired] = [row.granted, row.available, row.held, row.expired].map(
+    vcpuHours,
+  )
+  const consumed = Math.round((purchased - remaining - held - expired) * 1e6) / 1e6
+  return { purchased, consumed, held, remaining, expired, debt: vcpuHours(row.debt) }
 }
 
 /** What a tenant's purchases that are valid at a time add up to, by what was bought. */
@@ -118,7 +151,7 @@ export async function runTotals(db: Db, tenantId: string, since: Date): Promise<
 }
 
 export interface CpuUse {
-  /** vCPU-hours. */
+  /** vCPU-hours that were charged. */
   hours: number
   /** Up to three hours of the day (UTC) with the most use, in order; null without use. */
   peak: number[] | null
@@ -128,7 +161,7 @@ export interface CpuUse {
 export async function cpuUse(db: Db, tenantId: string, since: Date): Promise<CpuUse> {
   const { rows } = await sql<CpuUse>`
     SELECT
-      coalesce(sum(cpu_microseconds), 0)::float8 / 3.6e9 AS hours,
+      coalesce(sum(charged_microseconds), 0)::float8 / 3.6e9 AS hours,
       (
         SELECT array_agg(hour ORDER BY hour)
         FROM (

@@ -37,7 +37,7 @@ async function runQueued(): Promise<void> {
           executionId,
           generation,
           outcome: 'succeeded',
-          used: { cpuMicros: 10_000_000n, memoryGbSeconds: 20n },
+          used: { cpuMicros: 10_000_000n, memoryGbSeconds: 20n, bookedMicros: 10_000_000n },
           receipt: { work_seconds: 10, estimated_seconds: 10, bytes_read: 1_000_000 },
         },
         { actor: 'test', now: now(), settings: service.context.slots },

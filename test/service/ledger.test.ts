@@ -96,7 +96,14 @@ test('what is used beyond the balance becomes a debt that the next purchase pays
     'GET',
     `/tenants/${tenant.id}/usage`,
   )
-  expect(usage.body.current_period.vcpu_hours).toEqual({ purchased: 3, consumed: 1.5, remaining: 1.5 })
+  expect(usage.body.current_period.vcpu_hours).toEqual({
+    purchased: 3,
+    consumed: 1.5,
+    held: 0,
+    remaining: 1.5,
+    expired: 0,
+    debt: 0,
+  })
   await inOrder()
 })
 

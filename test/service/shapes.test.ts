@@ -41,7 +41,7 @@ test('a purchase as in the sources; usage answers from the ledger with exactly i
     tenant_id: tenant.id,
     current_period: {
       dedicated_units: { purchased: 80, allocated: 0, available: 80 },
-      vcpu_hours: { purchased: 1_000, consumed: 0, remaining: 1_000 },
+      vcpu_hours: { purchased: 1_000, consumed: 0, held: 0, remaining: 1_000, expired: 0, debt: 0 },
     },
   })
 })
@@ -267,7 +267,14 @@ test('numbers that are none are refused and change nothing', async () => {
     `/tenants/${tenant.id}/usage`,
     { token: tenant.viewer },
   )
-  expect(usage.body.current_period.vcpu_hours).toEqual({ purchased: 0, consumed: 0, remaining: 0 })
+  expect(usage.body.current_period.vcpu_hours).toEqual({
+    purchased: 0,
+    consumed: 0,
+    held: 0,
+    remaining: 0,
+    expired: 0,
+    debt: 0,
+  })
 })
 
 test('100 identical purchases at once with one key: one row, one answer; another body is refused', async () => {

@@ -56,7 +56,7 @@ export async function queueWorld() {
       cpuMicros = 60_000_000n,
       outcome: 'succeeded' | 'requeued' | 'failed' = 'succeeded',
     ): Promise<void> => {
-      const used = { cpuMicros, memoryGbSeconds: 1n }
+      const used = { cpuMicros, memoryGbSeconds: 1n, bookedMicros: cpuMicros }
       const by = { actor: 'test', now: now(), settings: service.context.slots }
       const ending = { executionId, generation, outcome, used, receipt: {}, tryAfter: now() }
       return gate.transact((tx) => finish(tx, ending, by))

@@ -2,7 +2,7 @@
  * Watches what runs: the operating system measures it, and it is ended by name when it takes more memory,
  * time, disk or capacity than it may.
  */
-import { estimateOf } from '../../core/service/amounts.ts'
+import { chargeOf, estimateOf } from '../../core/service/amounts.ts'
 import { SHARED } from '../../core/service/namespaces.ts'
 import { reachedParams } from '../../core/service/tenant-limits.ts'
 import { extendHold } from '../../state/runs/longer-holds.ts'
@@ -32,9 +32,15 @@ export function watch(context: Context, run: Running): void {
     stop(run, { code: 'runtime_exceeded', params: { minutes: Math.round(run.limits.runtimeMs / 60_000) } })
   if (stopCauseOf(run) !== undefined) return
   if (run.rolling !== undefined && at >= run.rolling.atMs) void rollOn(context, run, run.rolling)
-  else if (run.claimed.namespace === SHARED && unentered(run).cpuMicros > run.held && !isEntering(run))
+  else if (run.claimed.namespace === SHARED && outrunsHold(run) && !isEntering(run))
     void holdMore(context, run)
 }
+
+/** More is held before the hold is used up: what is found out after it would be a debt. */
+const AHEAD_OF_HOLD_MS = 5_000
+
+const outrunsHold = (run: Running): boolean =>
+  unentered(run).bookedMicros + chargeOf(run.claimed.cpu_cores, AHEAD_OF_HOLD_MS) > run.held
 
 /** Bounds what a run writes: its log, and its tenant's folder. */
 export async function watchDisk({ home, storage }: Context, run: Running): Promise<void> {

@@ -14,6 +14,7 @@ import type { ServiceReason } from '../../scheduling/reasons.ts'
 import { endedAmong } from '../../state/executions.ts'
 import { mayPassByWaiting } from '../../state/postgres-errors.ts'
 import { claim, type Claimed } from '../../state/runs/claim.ts'
+import type { Used } from '../../state/runs/consumption.ts'
 import { finish, type Ending } from '../../state/runs/ending.ts'
 import { heartbeat } from '../../state/runs/heartbeat.ts'
 import { forgetRunner, seeRunner, type RunnerMachine } from '../../state/runs/runners.ts'
@@ -185,13 +186,16 @@ async function beat({ context, name, running }: Runner): Promise<void> {
   }
 }
 
+const NOTHING_USED: Used = { cpuMicros: 0n, memoryGbSeconds: 0n, bookedMicros: 0n }
+
 function progressOf(run: Running): Record<string, unknown> {
   // While use is being entered nothing stands beside it: a lost runner's use is what its last heartbeat says.
-  const used = isEntering(run) ? { cpuMicros: 0n, memoryGbSeconds: 0n } : unentered(run)
+  const used = isEntering(run) ? NOTHING_USED : unentered(run)
   const freshnessMs = run.progress?.freshnessMs
   return {
     cpu_us: String(used.cpuMicros),
     memory_gb_s: String(used.memoryGbSeconds),
+    booked_us: String(used.bookedMicros),
     peak_mib: mib(run.peakBytes),
     rows: run.progress?.rows ?? 0,
     bytes: run.progress?.bytes ?? 0,
@@ -204,6 +208,7 @@ function progressOf(run: Running): Record<string, unknown> {
 async function end(runner: Runner, run: Running): Promise<void> {
   const { context } = runner
   const { execution_id: executionId } = run.claimed
+  run.endedMs = performance.now()
   failpoint('run.ended')
   await leaveAttempt(context.home, run.claimed)
   // Who lost its lease leaves the end to the one that has it now.
@@ -276,7 +281,7 @@ async function endUnstarted({ context, name }: Runner, claimed: Claimed, error: 
         executionId: claimed.execution_id,
         generation: claimed.generation,
         outcome: 'failed',
-        used: { cpuMicros: 0n, memoryGbSeconds: 0n },
+        used: NOTHING_USED,
         reason,
         errorMessage: reasonOf(error),
         receipt: {},

@@ -1,6 +1,6 @@
 /** An execution whose process runs: where it stands, what it used, and how it is told to end. */
 import type { ChildProcess } from 'node:child_process'
-import type { CpuMicros } from '../../core/service/amounts.ts'
+import { chargeOf, type CpuMicros } from '../../core/service/amounts.ts'
 import type { TenantLimits } from '../../core/service/tenant-limits.ts'
 import type { FromChild, ToExecution } from '../../executions/work.ts'
 import type { ServiceReason } from '../../scheduling/reasons.ts'
@@ -28,6 +28,8 @@ export interface Running {
   child: ChildProcess
   state: RunState
   startedMs: number
+  /** Once its process has ended: what follows is our own time. */
+  endedMs?: number
   /** The most seen: it never goes back when a child of the child ends. */
   cpuMicros: bigint
   memoryByteMs: number
@@ -51,6 +53,7 @@ export interface Running {
 interface Measured {
   cpuMicros: bigint
   memoryByteMs: number
+  bookedMicros: bigint
 }
 
 /** What a stream used, on its way into the ledger. */
@@ -94,13 +97,24 @@ export const isEntering = ({ rolling }: Pick<Running, 'rolling'>): boolean =>
   rolling?.entry.name === 'entering'
 
 /** What it used since use was last entered: all of it, unless it is a stream. */
-export function unentered(run: Running): Used {
-  const entered = run.rolling?.entered ?? { cpuMicros: 0n, memoryByteMs: 0 }
+export function unentered(run: Running, measured = measuredOf(run)): Used {
+  const entered = run.rolling?.entered ?? NOTHING_MEASURED
+  const { cpuMicros, memoryByteMs, bookedMicros } = measured
   return {
-    cpuMicros: run.cpuMicros - entered.cpuMicros,
-    memoryGbSeconds: BigInt(Math.ceil((run.memoryByteMs - entered.memoryByteMs) / 1_000 / 1024 ** 3)),
+    cpuMicros: cpuMicros - entered.cpuMicros,
+    memoryGbSeconds: BigInt(Math.ceil((memoryByteMs - entered.memoryByteMs) / 1_000 / 1024 ** 3)),
+    bookedMicros: bookedMicros - entered.bookedMicros,
   }
 }
+
+export const NOTHING_MEASURED: Measured = { cpuMicros: 0n, memoryByteMs: 0, bookedMicros: 0n }
+
+/** All until now. Time is that of a clock that only goes forward: no clock that jumps makes a run dearer. */
+export const measuredOf = ({ claimed, cpuMicros, memoryByteMs, startedMs, endedMs }: Running): Measured => ({
+  cpuMicros,
+  memoryByteMs,
+  bookedMicros: chargeOf(claimed.cpu_cores, (endedMs ?? performance.now()) - startedMs),
+})
 
 /** Takes what the process says. */
 export function hear(run: Running, message: FromChild): void {

@@ -1,10 +1,12 @@
 /** A stream's slots: it runs without an end, and so settles one slot after the other and holds the next. */
-import { estimateOf } from '../../core/service/amounts.ts'
+import { estimateOf, type CpuMicros } from '../../core/service/amounts.ts'
 import { failure } from '../../core/errors.ts'
 import type { Claimed } from '../../state/runs/claim.ts'
 import { roll } from '../../state/runs/longer-holds.ts'
 import type { Context } from '../context.ts'
 import {
+  NOTHING_MEASURED,
+  measuredOf,
   stop,
   stopCauseOf,
   unentered,
@@ -19,7 +21,7 @@ export function rollingOf({ now, slots }: Context, claimed: Claimed): Rolling {
     atMs:
       performance.now() + Math.max(0, claimed.booked_until.getTime() - now().getTime() - slots.rollAheadMs),
     ahead: estimateOf(claimed.cpu_cores, slots.slotMinutes),
-    entered: { cpuMicros: 0n, memoryByteMs: 0 },
+    entered: NOTHING_MEASURED,
     last: null,
     entry: { name: 'none' },
   }
@@ -32,13 +34,8 @@ export function rollingOf({ now, slots }: Context, claimed: Claimed): Rolling {
 export async function rollOn(context: Context, run: Running, rolling: Rolling): Promise<void> {
   const { entry } = rolling
   if (entry.name === 'entering') return
-  const use: SlotUse =
-    entry.name === 'unanswered'
-      ? entry.use
-      : {
-          used: unentered(run),
-          measured: { cpuMicros: run.cpuMicros, memoryByteMs: run.memoryByteMs },
-        }
+  const measured = measuredOf(run)
+  const use: SlotUse = entry.name === 'unanswered' ? entry.use : { used: unentered(run, measured), measured }
   rolling.entry = { name: 'entering', use }
   const rolled = await enter(context, run, rolling, use)
   if (rolled === 'unanswered') {
@@ -53,10 +50,20 @@ export async function rollOn(context: Context, run: Running, rolling: Rolling): 
   }
   const before = run.held
   Object.assign(rolling, { entered: use.measured, last: rolled.at, entry: { name: 'none' } })
-  rolling.atMs += context.slots.slotMinutes * 60_000
+  rolling.atMs += nextRollMs(context, run, rolled.held)
   run.held = rolled.held
   if (rolled.held === 0n && run.limits.overage === 'stop')
     stop(run, { code: 'hold_exhausted', params: { held: Number(before / 3_600_000n) / 1_000 } })
+}
+
+/** A stream that could hold less than a slot looks again before that is used up. */
+const BEFORE_EMPTY_MS = 30_000
+
+function nextRollMs({ slots }: Context, { claimed }: Running, held: CpuMicros): number {
+  const slotMs = slots.slotMinutes * 60_000
+  if (held === 0n) return slotMs
+  const coveredMs = Number(held / BigInt(claimed.cpu_cores)) / 1_000
+  return Math.min(slotMs, Math.max(1_000, coveredMs - BEFORE_EMPTY_MS))
 }
 
 async function enter(

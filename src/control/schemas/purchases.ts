@@ -44,7 +44,14 @@ export const Usage = Type.Object({
       allocated: Type.Number(),
       available: Type.Number(),
     }),
-    vcpu_hours: Type.Object({ purchased: Type.Number(), consumed: Type.Number(), remaining: Type.Number() }),
+    vcpu_hours: Type.Object({
+      purchased: Type.Number({ description: 'Bought: consumed + held + remaining + expired.' }),
+      consumed: Type.Number({ description: 'Charged to executions that ended, and to slots of streams.' }),
+      held: Type.Number({ description: 'Set aside for executions that are booked or run.' }),
+      remaining: Type.Number({ description: 'What you can still book.' }),
+      expired: Type.Number({ description: 'Not used before its period or its purchase ended.' }),
+      debt: Type.Number({ description: 'Used beyond what was bought. The next purchase pays it.' }),
+    }),
   }),
 })
 export type Usage = Static<typeof Usage>

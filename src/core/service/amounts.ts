@@ -12,12 +12,17 @@ export function estimateOf(cpuCores: number, minutes: number): CpuMicros {
   return BigInt(cpuCores) * BigInt(minutes) * 60_000_000n
 }
 
+/** What an execution is charged: the cores that are booked for it, for as long as it ran, by the second. */
+export function chargeOf(cpuCores: number, elapsedMs: number): CpuMicros {
+  return BigInt(cpuCores) * BigInt(Math.ceil(Math.max(0, elapsedMs) / 1_000)) * 1_000_000n
+}
+
 /**
- * For people and the API: vCPU-hours, exact to the third decimal, rounded towards zero (a balance is never
- * shown larger than it is).
+ * For people and the API: vCPU-hours, exact to the sixth decimal, rounded towards zero (a balance is never
+ * shown larger than it is). One second of one core, the least that is charged, is 0.000277.
  */
 export function vcpuHours(amount: CpuMicros): number {
-  return Number((amount * 1_000n) / VCPU_HOUR) / 1_000
+  return Number((amount * 1_000_000n) / VCPU_HOUR) / 1_000_000
 }
 
 /** Figures of receipts and reports: to the third decimal. */

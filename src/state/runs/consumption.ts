@@ -1,18 +1,26 @@
 /** What runs used, as entered for reports and bills: one row for each span of each run. */
 import type { CpuMicros } from '../../core/service/amounts.ts'
 import type { Tx } from '../database.ts'
+import { isPaid } from '../holds.ts'
 
 export interface Used {
   /** Measured by the operating system. */
   cpuMicros: CpuMicros
   memoryGbSeconds: bigint
+  /** Booked cores times the time it ran, whatever it made of them: what is paid for. */
+  bookedMicros: CpuMicros
+}
+
+/** All that an execution used, and what was taken for it from what its tenant bought by the hour. */
+export interface Consumed extends Used {
+  chargedMicros: CpuMicros
 }
 
 /** Enters a span of use; a clock that was set back meanwhile makes it an empty one. */
 export async function consume(
   tx: Tx,
-  of: { job_id: string; tenant_id: string; execution_id: string; namespace: string },
-  { cpuMicros, memoryGbSeconds }: Used,
+  of: { job_id: string; tenant_id: string; execution_id: string; namespace: string; holds: unknown },
+  { cpuMicros, memoryGbSeconds, bookedMicros }: Used,
   { from, until }: { from: Date; until: Date },
 ): Promise<void> {
   const { job_id, tenant_id, execution_id, namespace } = of
@@ -25,6 +33,8 @@ export async function consume(
       namespace,
       cpu_seconds: (cpuMicros + 999_999n) / 1_000_000n,
       cpu_microseconds: cpuMicros,
+      booked_microseconds: bookedMicros,
+      charged_microseconds: isPaid(of) ? bookedMicros : 0n,
       memory_gb_seconds: memoryGbSeconds,
       start_time: from,
       end_time: until < from ? from : until,
@@ -33,14 +43,21 @@ export async function consume(
 }
 
 /** All that an execution used: in earlier attempts and slots too. */
-export async function consumedBy(tx: Tx, executionId: string): Promise<Used> {
-  const { cpu, memory } = await tx
+export async function consumedBy(tx: Tx, executionId: string): Promise<Consumed> {
+  const { cpu, memory, booked, charged } = await tx
     .selectFrom('resource_consumption')
     .select(({ fn }) => [
       fn.sum<string>('cpu_microseconds').as('cpu'),
       fn.sum<string>('memory_gb_seconds').as('memory'),
+      fn.sum<string>('booked_microseconds').as('booked'),
+      fn.sum<string>('charged_microseconds').as('charged'),
     ])
     .where('execution_id', '=', executionId)
     .executeTakeFirstOrThrow()
-  return { cpuMicros: BigInt(cpu), memoryGbSeconds: BigInt(memory) }
+  return {
+    cpuMicros: BigInt(cpu),
+    memoryGbSeconds: BigInt(memory),
+    bookedMicros: BigInt(booked),
+    chargedMicros: BigInt(charged),
+  }
 }

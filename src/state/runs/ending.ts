@@ -16,7 +16,7 @@ import { holdsOf, isPaid } from '../holds.ts'
 import { settle } from '../settlement.ts'
 import { queueUp } from '../queue.ts'
 import { LATE_MARK } from './late-starts.ts'
-import { consume, consumedBy, type Used } from './consumption.ts'
+import { consume, consumedBy, type Consumed, type Used } from './consumption.ts'
 
 export interface Ending {
   executionId: string
@@ -42,7 +42,7 @@ export async function finish(
   { actor, now, settings }: { actor: string; now: Date; settings: SlotSettings },
 ): Promise<void> {
   const run = await lockRun(tx, ending)
-  const debt = await settleRun(tx, run, ending.used.cpuMicros, now)
+  const debt = await settleRun(tx, run, ending.used.bookedMicros, now)
   await lockCapacity(tx)
   await giveBack(tx, run, now, settings)
   const started = run.actual_start_time ?? now
@@ -133,10 +133,10 @@ async function lockRun(tx: Tx, { executionId, generation }: Ending) {
 type Run = Awaited<ReturnType<typeof lockRun>>
 
 /** Returns what the run's hold and its tenant's balance did not cover. */
-async function settleRun(tx: Tx, run: Run, used: CpuMicros, at: Date): Promise<CpuMicros> {
+async function settleRun(tx: Tx, run: Run, charged: CpuMicros, at: Date): Promise<CpuMicros> {
   if (!isPaid(run)) return 0n
   const { tenant_id: tenantId, execution_id: executionId } = run
-  return settle(tx, { tenantId, executionId, holds: holdsOf(run.holds), used, at })
+  return settle(tx, { tenantId, executionId, holds: holdsOf(run.holds), used: charged, at })
 }
 
 /** Who asked it to end while it failed for a moment is not asked again by another attempt. */
@@ -185,11 +185,15 @@ function isInTime(run: Run, minutes: number): boolean {
   return most === undefined || minutes <= most
 }
 
-function resourceUsed({ cpuMicros, memoryGbSeconds }: Used): ResourceUsed {
+function resourceUsed({ cpuMicros, memoryGbSeconds, bookedMicros, chargedMicros }: Consumed): ResourceUsed {
   return {
     cpu_seconds: Number(cpuMicros) / 1e6,
     memory_gb_seconds: Number(memoryGbSeconds),
-    vcpu_hours: vcpuHours(cpuMicros),
+    vcpu_hours: vcpuHours(bookedMicros),
+    charged_vcpu_hours: vcpuHours(chargedMicros),
+    ...(bookedMicros > 0n
+      ? { cpu_efficiency_percent: Math.round((Number(cpuMicros) / Number(bookedMicros)) * 1_000) / 10 }
+      : {}),
   }
 }
 

@@ -43,7 +43,7 @@ export async function roll(
       left: paid ? await availableTo(tx, tenantId, now) : ahead,
       at: run.rolled_at,
     }
-  if (paid) await settle(tx, { tenantId, executionId, holds, used: used.cpuMicros, at: now })
+  if (paid) await settle(tx, { tenantId, executionId, holds, used: used.bookedMicros, at: now })
   const next = paid ? await extend(tx, { tenantId, executionId, amount: ahead, at: now }) : []
   await consume(tx, run, used, { from: run.rolled_at ?? run.actual_start_time ?? now, until: now })
   // What was measured until now is entered: a runner that dies before its next heartbeat must not be charged

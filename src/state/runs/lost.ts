@@ -29,7 +29,7 @@ export async function reap(
 ): Promise<boolean> {
   const run = await lockSilent(tx, silent)
   if (run === undefined) return false
-  const progress = (run.progress ?? {}) as { cpu_us?: string; memory_gb_s?: string }
+  const progress = (run.progress ?? {}) as { cpu_us?: string; memory_gb_s?: string; booked_us?: string }
   const reason: ServiceReason = {
     code: 'runner_lost',
     params: { runner: run.runner ?? 'unknown', attempt: run.attempt },
@@ -43,6 +43,7 @@ export async function reap(
       used: {
         cpuMicros: BigInt(progress.cpu_us ?? '0'),
         memoryGbSeconds: BigInt(progress.memory_gb_s ?? '0'),
+        bookedMicros: BigInt(progress.booked_us ?? '0'),
       },
       reason,
       receipt: {},
