@@ -9,6 +9,11 @@ if (process.env.HEADRACE_TEST_SEED === undefined) {
   process.stderr.write(`HEADRACE_TEST_SEED=${process.env.HEADRACE_TEST_SEED} repeats this run\n`)
 }
 
+// Servers that live for minutes: the second compiler of the JVM takes more of the cores than it gives back. A fifth of what Spark's
+// tests take.
+if (process.env.HEADRACE_TEST_LONG_SUITE === undefined)
+  process.env.JAVA_TOOL_OPTIONS ??= '-XX:TieredStopAtLevel=1'
+
 /** Real parts may be slow to start; what waits for them is no use of a core: two files at a time on two cores. */
 const system = { pool: 'forks', testTimeout: limitMs(180_000), maxWorkers: 2 } as const
 

@@ -5,18 +5,18 @@
  */
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Files of more than 30 s on two quiet cores, the longest first. */
+/** Files of more than 30 s on two quiet cores, the longest first; those with a Spark server of their own apart. */
 const LONGEST = [
   'conformance/engines',
   'service/job-walks',
-  'conformance/delta-histories',
-  'conformance/tables',
-  'conformance/layout',
-  'docs/docs',
-  'integration/stream',
-  'conformance/spark-connect',
-  'integration/kafka-links',
   'integration/batch',
+  'integration/kafka-links',
+  'conformance/tables',
+  'integration/stream',
+  'conformance/delta-histories',
+  'docs/docs',
+  'conformance/spark-connect',
+  'conformance/layout',
   'integration/kafka-logins',
   'conformance/spark',
   'conformance/store-faults',
