@@ -34,9 +34,9 @@ export function parseJsonPath(text: string): JsonPath | string {
   let at = fromRoot ? 1 : 0
   while (at < text.length) {
     if (text[at] === '.' || text[at] === '/') {
-      if (steps.length === 0 && !fromRoot) return `it starts with ${text[at]}`
+      if (steps.length === 0 && !fromRoot) return `it starts with "${text[at]}"`
       at += 1
-      if (at === text.length) return `it ends with ${text[at - 1]}`
+      if (at === text.length) return `it ends with "${text[at - 1]}"`
     } else if (text[at] !== '[' && (steps.length > 0 || fromRoot))
       return `there is no separator before position ${at + 1}`
     const step = stepAt(text, at)

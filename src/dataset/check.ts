@@ -55,7 +55,7 @@ export function checkDataset(text: string): CheckResult {
   const bytes = Buffer.byteLength(text)
   if (bytes > LIMITS.declarationBytes)
     return refused(
-      `the declaration has ${counted(bytes)} bytes, more than the ${counted(LIMITS.declarationBytes)} that one may have`,
+      `the declaration has ${counted(bytes)} bytes; the limit is ${counted(LIMITS.declarationBytes)}`,
     )
   return check(text)
 }
@@ -134,7 +134,7 @@ function explain(error: ErrorObject): Found {
     const key = String(params.additionalProperty)
     const known = Object.keys((error.parentSchema as { properties?: object })?.properties ?? {})
     const near = nearest(key, known)
-    const suggestion = near === undefined ? `Known here: ${known.join(', ')}.` : `Did you mean ${near}?`
+    const suggestion = near === undefined ? `Known fields: ${known.join(', ')}.` : `Did you mean ${near}?`
     return { path: [...path, key], key: true, message: `unknown field ${key} in ${name}`, suggestion }
   }
   if (error.keyword === 'required')
@@ -148,13 +148,16 @@ function explain(error: ErrorObject): Found {
     const near = nearest(String(error.data), allowed)
     return {
       path,
-      message: `${name} is ${JSON.stringify(error.data)}, allowed are ${allowed.join(', ')}`,
+      message: `${name} is ${JSON.stringify(error.data)}; allowed values: ${allowed.join(', ')}`,
       suggestion: near && `Did you mean ${near}?`,
     }
   }
   if (error.keyword === 'type')
     return { path, message: `${name} must be ${String(params.type)}, found ${JSON.stringify(error.data)}` }
-  return { path, message: `${name} ${error.message ?? 'is not right'}, found ${JSON.stringify(error.data)}` }
+  return {
+    path,
+    message: `${name} ${(error.message ?? 'is not valid').replace('NOT', 'not').replace('properties', 'fields')}, found ${JSON.stringify(error.data)}`,
+  }
 }
 
 function describe(error: ErrorObject, property: string): string | undefined {

@@ -19,7 +19,7 @@ export function draftYaml(draft: Draft, notes: readonly string[]): string {
   return [
     ...comment(
       '',
-      `Drafted from ${draft.records.toLocaleString('en-US')} sample record(s). Look at: types, required, the key, the partition.`,
+      `Drafted from ${draft.records.toLocaleString('en-US')} sample record(s). Check the types, required, the key and the partition.`,
     ),
     ...notes.flatMap((note) => comment('', `- ${note.replace(/[.\s]+$/, '')}.`)),
     '# yaml-language-server: $schema=../schemas/dataset.json',
@@ -67,7 +67,7 @@ function columnLines(column: DraftColumn, indent: string): string[] {
 function withKey(draft: Draft, processed: { key: string[]; partition_by?: object[] }): string[] {
   return [
     'processed:',
-    ...comment('  ', `What makes a record unique: ${draft.key.reason}.`),
+    ...comment('  ', `The key is ${draft.key.reason}.`),
     `  key: ${valueText(processed.key)}`,
     ...(processed.partition_by === undefined
       ? []
@@ -84,10 +84,10 @@ function withoutKey(draft: Draft): string[] {
   return [
     ...comment(
       '',
-      `${draft.key.reason}. Without a key nothing is published: when you know what makes a record unique, write`,
+      `${draft.key.reason}. Headrace publishes nothing without a key. When you know the key, add:`,
     ),
     '# processed:',
-    '#   key: [one_column, another_column]',
+    '#   key: [COLUMN, OTHER_COLUMN]',
   ]
 }
 

@@ -45,8 +45,8 @@ export function inferKey(columns: KeyCandidate[], records: number): KeyDraft {
       key: [],
       reason:
         records === 0
-          ? 'The sample has no record, so that no key can be tried'
-          : 'The sample has one record, which proves no key',
+          ? 'The sample has no record, so the draft has no key'
+          : 'The sample has only one record, which cannot prove a key',
     }
   const full = columns.filter(
     (column) => column.values !== undefined && !['double', 'boolean'].includes(column.type),
@@ -67,14 +67,14 @@ export function inferKey(columns: KeyCandidate[], records: number): KeyDraft {
         if (isUnique([one, other, third], records)) return compositeKey([one, other, third], said)
   return {
     key: [],
-    reason: `No column that is always there, nor two or three of them together, is unique in the ${said}`,
+    reason: `No column without missing values is unique in the ${said}, and no two or three of them together are`,
   }
 }
 
 function compositeKey(columns: KeyCandidate[], said: string): KeyDraft {
   return {
     key: columns.map((column) => column.name),
-    reason: `no column alone is unique and always there; together these are, in all ${said}`,
+    reason: `unique and never empty in all ${said}; no single column is`,
   }
 }
 

@@ -53,15 +53,16 @@ function partsOf(text: string): Parts | undefined {
 
 /** What a number would not give back. */
 function oddness({ text, sign, whole, fraction, exponent }: Parts): string | undefined {
-  if (sign === '+') return `digits with a plus sign (${text}), which a number would lose`
-  if (/^0\d/.test(whole)) return `digits with leading zeros (${text}), which a number would lose`
+  if (sign === '+') return `kept as text: a number would lose the plus sign (${text})`
+  if (/^0\d/.test(whole)) return `kept as text: a number would lose the leading zeros (${text})`
   if (sign === '-' && !/[1-9]/.test(whole + (fraction ?? '')))
-    return `zero with a minus sign (${text}), which a number would lose`
-  if (fraction === '' && exponent === undefined) return `digits that end with a point (${text})`
+    return `kept as text: a number would lose the minus sign of zero (${text})`
+  if (fraction === '' && exponent === undefined)
+    return `kept as text: a number would lose the point at the end (${text})`
   return undefined
 }
 
-const CHANGED = 'numbers that did not load as they are when the draft was tried'
+const CHANGED = 'kept as text: as numbers, values of the sample would change'
 
 function integerDraft(
   numbers: Parts[],
@@ -70,16 +71,17 @@ function integerDraft(
   isBarred: (type: ScalarType) => boolean,
 ): NumberDraft | string {
   const digits = longest(numbers.map((one) => one.whole))
-  if (writing === 'text' && CODE.test(name)) return 'digits of a code, by its name: kept as text'
+  if (writing === 'text' && CODE.test(name))
+    return 'kept as text: by the name of the column, the digits are a code'
   if (digits <= 9 && !isBarred('integer')) return { type: 'integer', settings: {}, notes: [] }
   if (numbers.every((one) => BigInt.asIntN(64, BigInt(one.text)) === BigInt(one.text)) && !isBarred('long'))
     return { type: 'long', settings: {}, notes: [] }
   if (isBarred('decimal')) return CHANGED
-  if (digits > DECIMAL_DIGITS) return `${digits} digits are more than a number type has`
+  if (digits > DECIMAL_DIGITS) return `kept as text: no number type holds ${digits} digits`
   return {
     type: 'decimal',
     settings: { precision: Math.min(DECIMAL_DIGITS, digits + ROOM), scale: 0 },
-    notes: [`up to ${digits} digits, more than long has`],
+    notes: [`up to ${digits} digits, more than type long holds`],
   }
 }
 
@@ -96,7 +98,7 @@ function decimalDraft(
   const scales = new Set(numbers.map((one) => one.fraction?.length ?? 0))
   const [scale, whole] = [Math.max(...scales), longest(numbers.map((one) => one.whole))]
   if (writing === 'text' && !givesTextBack(numbers, scales))
-    return `numbers with different counts of digits (${examples(numbers)}), of which a decimal would keep the value but not the text`
+    return `kept as text: the numbers have different counts of digits after the point (${examples(numbers)}), and a decimal would rewrite them`
   if (whole + scale > DECIMAL_DIGITS || isBarred('decimal')) return doubleDraft(numbers, writing, isBarred)
   const roomy = Math.min(scales.size === 1 ? scale : scale + 2, DECIMAL_DIGITS - whole)
   const precision = Math.min(DECIMAL_DIGITS, Math.max(18, whole + roomy + ROOM))
@@ -127,9 +129,9 @@ function doubleDraft(
 ): NumberDraft | string {
   const bare = numbers.find((one) => one.fraction === undefined && one.exponent === undefined)
   if (bare !== undefined && writing !== 'number')
-    return `whole numbers (${bare.text}) beside numbers with an exponent`
+    return `kept as text: some numbers are whole (${bare.text}), others have an exponent`
   const lost = numbers.find((one) => !survivesDouble(one.text))
-  if (lost !== undefined) return `${lost.text} has more digits than a double keeps`
+  if (lost !== undefined) return `kept as text: ${lost.text} has more digits than a double keeps`
   return isBarred('double') ? CHANGED : { type: 'double', settings: {}, notes: [] }
 }
 

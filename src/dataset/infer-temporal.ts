@@ -34,11 +34,13 @@ function isoDraft(texts: readonly string[]): TemporalDraft | undefined {
     return allThere(texts, { type: 'timestamp', settings: { timezone: 'UTC' }, notes: [NO_OFFSET] })
   const others = [...offsets].filter((offset) => offset !== undefined && !/^(Z|[+-]00(:?00)?)$/.test(offset))
   const notes =
-    others.length === 0 ? [] : [`the instant is kept, its offset (${others.slice(0, 3).join(', ')}) is not`]
+    others.length === 0
+      ? []
+      : [`the column keeps the instant, not the offset (${others.slice(0, 3).join(', ')})`]
   return allThere(texts, { type: 'timestamp', settings: {}, notes })
 }
 
-const NO_OFFSET = 'without an offset: read as UTC. Say which zone is meant'
+const NO_OFFSET = 'the values have no offset and are read as UTC; set timezone to their time zone'
 
 /** Day, month and year in another order: a day above 12 must prove which. */
 function otherDraft(texts: readonly string[]): TemporalDraft | undefined {
@@ -86,7 +88,7 @@ function compactDraft(texts: readonly string[], name: string): TemporalDraft | u
   return allThere(texts, {
     type: 'date',
     settings: { format: 'yyyyMMdd' },
-    notes: ['eight digits that are all days, in a column that is named a date'],
+    notes: ['the name says date, and all values are valid days of eight digits'],
   })
 }
 

@@ -48,7 +48,7 @@ export function inferType(values: readonly string[], options: Partial<TypeOption
 
 /** Why texts that are all numbers stay texts. */
 const quotedNumbers = (texts: string[]): string | undefined =>
-  texts.every((text) => NUMBER_LIKE.test(text)) ? 'numbers in quotes: kept as text' : undefined
+  texts.every((text) => NUMBER_LIKE.test(text)) ? 'kept as text: the numbers are in quotes' : undefined
 
 /** A draft of numbers, or of dates that are written as numbers; a text says why numbers stay texts. */
 function numberDraft(
@@ -78,7 +78,7 @@ function wordDraft(
 ): TypeDraft | undefined {
   if (texts.every((text) => UUID.test(text)) && !isBarred('uuid')) {
     if (texts.every((text) => text === text.toLowerCase())) return { type: 'uuid', settings: {}, notes: [] }
-    notes.push('UUIDs with capital letters, which the type uuid would make small')
+    notes.push('kept as text: type uuid would change capital letters to lower case')
   }
   if (texts.every((text) => /^(true|false)$/i.test(text)) && !isBarred('boolean'))
     return { type: 'boolean', settings: {}, notes: [] }
@@ -91,8 +91,8 @@ function textDraft(distinct: readonly string[], notes: string[]): TypeDraft {
   const padded = distinct.filter((text) => text !== trimmed(text))
   const hasEmpty = distinct.includes('') && distinct.length > 1
   if (padded.length > 0)
-    notes.push(`white space at the ends is kept (${JSON.stringify(padded[0].slice(0, 40))})`)
-  if (hasEmpty) notes.push('empty texts stay empty instead of null')
+    notes.push(`keeps white space at the ends (${JSON.stringify(padded[0].slice(0, 40))})`)
+  if (hasEmpty) notes.push('keeps empty texts instead of null')
   return {
     type: 'string',
     settings: {
@@ -110,7 +110,7 @@ function numbersAmong(values: readonly string[], distinct: readonly string[]): s
   if (others.length === 0 || others.length > 5 || numbers < values.length / 2) return []
   const words = others.map((text) => JSON.stringify(text.slice(0, 20))).join(', ')
   return [
-    `${numbers.toLocaleString('en-US')} of ${values.length.toLocaleString('en-US')} values are numbers, the others are ${words}. If these mean null: nulls: ["", ${words}]`,
+    `${numbers.toLocaleString('en-US')} of ${values.length.toLocaleString('en-US')} values are numbers, the others are ${words}. If these mean null, add nulls: ["", ${words}]`,
   ]
 }
 

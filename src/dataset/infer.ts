@@ -143,7 +143,7 @@ function asText(field: SampleField): SampleField {
     lists: undefined,
     fields: undefined,
     whole: undefined,
-    notes: ['arrays that did not load as such: kept as JSON text'],
+    notes: ['kept as JSON text: as an array, values of the sample would change'],
   }
 }
 

@@ -22,7 +22,7 @@ export function checkJsonPaths(raw: RawDeclaration): Finding[] {
     return [
       {
         path: ['record', 'path'],
-        message: `a JSON record path looks like $ or $.books[*], found ${recordPath || 'none'}: ${place}`,
+        message: `record.path of JSON must look like $ or $.books[*], found ${recordPath || 'none'}: ${place}`,
         suggestion: suggest(recordPath, '$.'),
       },
     ]
@@ -54,7 +54,7 @@ function checkField(field: RawColumn, at: YamlPath): Finding[] {
   return [
     {
       path: [...at, 'path'],
-      message: `${text} is a path from the root of the message, and a sub-field is taken from an item`,
+      message: `${text} starts at the root of the message, but the path of a sub-field starts at the item`,
     },
   ]
 }
@@ -63,7 +63,7 @@ type Wrong = Omit<Finding, 'path'>
 
 function notAPath(text: string, reason: string): Wrong {
   return {
-    message: `${text === '' ? 'the empty text' : text} is not a path into JSON: ${reason}`,
+    message: `${text === '' ? 'an empty text' : text} is not a JSON path: ${reason}`,
     suggestion: suggest(text, ''),
   }
 }
@@ -71,18 +71,18 @@ function notAPath(text: string, reason: string): Wrong {
 function isNowhere(text: string, path: JsonPath, { steps, each }: RecordPlace): Wrong | undefined {
   if (!path.fromRoot) return undefined
   if (path.steps.length === 0)
-    return { message: `${text} is the whole message, and a column takes a field of it` }
+    return { message: `${text} is the whole message, but a column reads one field` }
   const shared = Math.min(steps.length, path.steps.length)
-  if (steps.length === 0 && each) return { message: `${text} leads nowhere: the message is an array` }
+  if (steps.length === 0 && each) return { message: `${text} does not exist: the message is an array` }
   if (!steps.slice(0, shared).every((step, i) => path.steps[i] === step)) return undefined
   if (path.steps.length <= steps.length)
     return each || path.steps.length < steps.length
-      ? { message: `${text} holds the records themselves` }
+      ? { message: `${text} contains the records, but a column reads one field` }
       : undefined
   if (!each) return undefined
   return {
-    message: `${text} lies inside of the records`,
-    suggestion: `From the record it is ${jsonPathText(path.steps.slice(steps.length))}.`,
+    message: `${text} is inside the records, where paths start at the record`,
+    suggestion: `Write ${jsonPathText(path.steps.slice(steps.length))}.`,
   }
 }
 
@@ -100,8 +100,8 @@ function checkTwin(
   return [
     {
       path: ['columns', i, 'path'],
-      message: `${textOf(column)} is the path of column ${twin} already`,
-      suggestion: 'One value goes into one column; leave one of them out.',
+      message: `columns ${twin} and ${column.name} both read ${textOf(column)}`,
+      suggestion: 'Remove one of the two.',
     },
   ]
 }
@@ -137,8 +137,8 @@ function checkThroughArrays(columns: RawColumn[]): Finding[] {
     return [
       {
         path: ['columns', i, 'path'],
-        message: `${textOf(column)} goes into the items of ${array.name}, which is an array`,
-        suggestion: `Declare it in fields of ${array.name}.`,
+        message: `${textOf(column)} is inside the items of the array ${array.name}`,
+        suggestion: `Declare it under fields of ${array.name}.`,
       },
     ]
   })
@@ -159,8 +159,8 @@ function checkIgnored(text: string, at: YamlPath, taker: string | undefined): Fi
     return [
       {
         path: at,
-        message: `${text} is outside of the records, where nothing needs to be ignored`,
-        suggestion: 'Leave it out.',
+        message: `${text} is outside the records, but record.ignore applies only inside them`,
+        suggestion: 'Remove it.',
       },
     ]
   return taker === undefined
@@ -168,8 +168,8 @@ function checkIgnored(text: string, at: YamlPath, taker: string | undefined): Fi
     : [
         {
           path: at,
-          message: `${text} is ignored and is the path of column ${taker}`,
-          suggestion: 'Leave one of them out.',
+          message: `record.ignore lists ${text}, but column ${taker} reads it`,
+          suggestion: 'Remove one of the two.',
         },
       ]
 }
@@ -177,7 +177,7 @@ function checkIgnored(text: string, at: YamlPath, taker: string | undefined): Fi
 /** The same path without the usual mistakes, when it then is one. */
 function suggest(text: string, root: string): string | undefined {
   if (/\[(\*|\d+)\]./.test(text))
-    return 'A path does not go into the items of an array: declare the array with array: true, and fields for objects in it.'
+    return 'A path cannot enter the items of an array. Declare the array with array: true, and with fields if its items are objects.'
   const fixed = text
     .replace(/\['((?:[^'\\]|\\.)*)'\]/g, (_, key: string) => `[${JSON.stringify(key)}]`)
     .replace(/([./])[./]+/g, '$1')

@@ -23,7 +23,7 @@ export function scheduleProblem(cron: string): string | undefined {
     // Only a day of a month can fail to exist. Looking for the next run loads the calendar data of a whole
     // process: 45 ms.
     const mayNeverCome = /\d/.test(cron.trim().split(/\s+/).at(-3) ?? '')
-    return mayNeverCome && parsed.nextRun(new Date(0)) === null ? 'it never comes true' : undefined
+    return mayNeverCome && parsed.nextRun(new Date(0)) === null ? 'it never matches a date' : undefined
   } catch (error) {
     return (error as Error).message.replace(/^CronPattern: /, '')
   }

@@ -143,7 +143,11 @@ function readSteps(format: string): PlacedStep[] | FormatProblem {
     const [token, quoted] = match
     const at = match.index + 1
     if (token === "'")
-      return { position: at, message: 'the quote is never closed', suggestion: "A quote itself is ''." }
+      return {
+        position: at,
+        message: 'the quote is never closed',
+        suggestion: "Write '' for a quote itself.",
+      }
     if (/^[A-Za-z]/.test(token)) {
       const step = letterStep(token)
       if (step === undefined)
@@ -152,8 +156,8 @@ function readSteps(format: string): PlacedStep[] | FormatProblem {
     } else if (/^[[\]{}#%]$/.test(token)) {
       return {
         position: at,
-        message: `${token} has no meaning`,
-        suggestion: SIGNS[token] ?? `If it stands in the text, quote it: '${token}'.`,
+        message: `${token} is not supported`,
+        suggestion: SIGNS[token] ?? `If the values contain it, quote it: '${token}'.`,
       }
     } else
       placed.push({
@@ -171,33 +175,36 @@ function letterStep(token: string): TemporalStep | undefined {
 }
 
 const SIGNS: Readonly<Record<string, string>> = {
-  '%': 'The letters are yyyy MM dd HH mm ss, without %.',
-  '[': "Optional parts are not possible; if it stands in the text, quote it: '['.",
-  ']': "Optional parts are not possible; if it stands in the text, quote it: ']'.",
+  '%': 'Write yyyy MM dd HH mm ss, without %.',
+  '[': "Optional parts are not supported. If the values contain [, quote it: '['.",
+  ']': "Optional parts are not supported. If the values contain ], quote it: ']'.",
 }
 
 /** What people mean by letters of other dialects (moment, strftime, Java's rare ones). */
 const ADVICE: readonly [RegExp, string][] = [
-  [/^yy$/, 'Two digits do not say the century. The year is yyyy, four digits; read other years as a string.'],
-  [/^[Yyu]/, 'The year is yyyy.'],
-  [/^D/, 'The day of the month is dd.'],
-  [/^d/, 'The day of the month is dd, its weekday EEE (Mon) or EEEE (Monday).'],
-  [/^[ML]/, 'The month is MM (01), M (1), MMM (Jan) or MMMM (January).'],
-  [/^[kKH]/, 'The hour is HH (00 to 23), or hh (01 to 12) with a (AM, PM).'],
-  [/^[EcC]/, 'The weekday is EEE (Mon) or EEEE (Monday).'],
-  [/^[SnNfF]/, 'The fraction of a second is S, a letter for each of at most nine digits.'],
+  [
+    /^yy$/,
+    'Two digits leave the century open. Write yyyy for a year of four digits; declare other years as type string.',
+  ],
+  [/^[Yyu]/, 'Write yyyy for the year.'],
+  [/^D/, 'Write dd for the day of the month.'],
+  [/^d/, 'Write dd for the day of the month, and EEE (Mon) or EEEE (Monday) for the weekday.'],
+  [/^[ML]/, 'Write MM (01), M (1), MMM (Jan) or MMMM (January) for the month.'],
+  [/^[kKH]/, 'Write HH (00 to 23) for the hour, or hh (01 to 12) with a (AM, PM).'],
+  [/^[EcC]/, 'Write EEE (Mon) or EEEE (Monday) for the weekday.'],
+  [/^[SnNfF]/, 'Write one S for each digit of the fraction of a second, at most nine.'],
   [
     /^[zVvOx]/,
-    'An offset is XXX (+02:00) or Z (+0200, GMT). A zone that is not in the text is said by timezone.',
+    'Write XXX (+02:00) or Z (+0200, GMT) for the offset. If the values have no offset, set timezone.',
   ],
-  [/^[X]/, 'An offset is X, XX or XXX: Z, +02, +0200 or +02:00.'],
-  [/^[Ap]/, 'AM and PM are a, with hh.'],
+  [/^[X]/, 'Write X, XX or XXX for the offset: Z, +02, +0200 or +02:00.'],
+  [/^[Ap]/, 'Write a for AM and PM, with hh for the hour.'],
 ]
 
 function adviceOn(token: string): string {
   return (
     ADVICE.find(([pattern]) => pattern.test(token))?.[1] ??
-    `Letters that stand for themselves are quoted: '${token}'.`
+    `If the values contain these letters, quote them: '${token}'.`
   )
 }
 
@@ -223,7 +230,7 @@ const DATE_FIELDS: readonly TemporalField[] = ['year', 'month', 'day', 'weekday'
 /** A field and what must stand beside it to mean anything. */
 const LEANS_ON: readonly [TemporalField, TemporalField[], string][] = [
   ['hour12', ['half'], 'hh is 01 to 12 and needs a (AM, PM); HH is 00 to 23.'],
-  ['half', ['hour12'], 'AM and PM go with hh (01 to 12).'],
+  ['half', ['hour12'], 'a is AM or PM and needs hh (01 to 12).'],
   ['minute', ['hour', 'hour12'], 'mm is minutes and needs an hour (HH); MM is the month.'],
   ['second', ['minute'], 'ss is seconds and needs minutes (mm).'],
   ['fraction', ['second'], 'S is the fraction of a second and needs seconds (ss).'],
@@ -248,7 +255,7 @@ function problemOf(
     if (first !== undefined)
       return {
         position: one.at,
-        message: `${NAMES[field]} stands twice (${first.token} at ${first.at})`,
+        message: `${NAMES[field]} appears twice (also as ${first.token} at position ${first.at})`,
         suggestion: twiceAdvice(one, first),
       }
     at.set(field, one)
@@ -260,22 +267,20 @@ function problemOf(
   if (time !== undefined)
     return {
       position: time.at,
-      message: `${time.token} is a part of a time, and a date has none`,
-      suggestion: time.token.startsWith('m')
-        ? 'mm is minutes; MM is the month.'
-        : 'type: timestamp holds times.',
+      message: `${time.token} is part of a time, but the column has type date`,
+      suggestion: time.token.startsWith('m') ? 'mm is minutes; MM is the month.' : 'Use type: timestamp.',
     }
   for (const [field, needs, suggestion] of LEANS_ON) {
     const one = at.get(field)
     if (one !== undefined && !needs.some((need) => at.has(need)))
-      return { position: one.at, message: `${one.token} stands alone`, suggestion }
+      return { position: one.at, message: `${one.token} cannot stand alone`, suggestion }
   }
   for (const [field, letters] of NEEDED)
     if (!at.has(field))
       return {
         position: format.length + 1,
         message: `${NAMES[field]} (${letters}) is missing`,
-        suggestion: 'A date has a year, a month and a day.',
+        suggestion: 'A format needs a year, a month and a day.',
       }
   return ambiguity(placed)
 }
@@ -303,9 +308,11 @@ function ambiguity(placed: PlacedStep[]): FormatProblem | undefined {
     if (touches)
       return {
         position: next.at,
-        message: `${token} has no fixed width, and ${next.token} follows at once`,
+        message: `${token} has no fixed width, and ${next.token} follows it directly`,
         suggestion:
-          step.kind === 'number' ? `${token}${token} has two digits always.` : 'Put a blank between them.',
+          step.kind === 'number'
+            ? `Write ${token}${token}, which always has two digits.`
+            : 'Put a blank between them.',
       }
   }
   return undefined

@@ -62,7 +62,7 @@ function unfitToken(tokens: CST.Token[]): YamlMistake | undefined {
   const open: { token: CST.Token | null | undefined; depth: number }[] = []
   for (const token of tokens) {
     if (token.type === 'directive' && token.source.length > DIRECTIVE_CHARS)
-      return { offset: token.offset, message: `a directive has more than ${DIRECTIVE_CHARS} characters` }
+      return { offset: token.offset, message: `a YAML directive has more than ${DIRECTIVE_CHARS} characters` }
     if (token.type === 'document') open.push({ token: token.value, depth: 1 })
   }
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -88,7 +88,7 @@ function compose(tokens: CST.Token[], length: number): { document: Document; mis
   const mistakes = document.errors.map(({ pos, message }) => ({ offset: pos[0], message }))
   const second = documents.next()
   if (second.done !== true)
-    mistakes.push({ offset: second.value.range[0], message: 'Source contains multiple documents' })
+    mistakes.push({ offset: second.value.range[0], message: 'the file contains more than one YAML document' })
   return { document, mistakes }
 }
 
@@ -132,7 +132,7 @@ function readValues({ contents }: Document): Pick<YamlText, 'value' | 'mistakes'
   if (tooDeep !== undefined) return { value, mistakes: [tooDeep] }
   if (wrongKeys.length > 0) return { value, mistakes: wrongKeys.toSorted((a, b) => a.offset - b.offset) }
   if (wrongAlias === undefined) return { value, mistakes: [] }
-  const suggestion = 'Write out what the aliases stand for.'
+  const suggestion = 'Replace the aliases with the values that they stand for.'
   return { value, mistakes: [{ offset: 0, message: wrongAlias, suggestion }] }
 }
 
@@ -151,11 +151,10 @@ function readNode(reading: Reading, node: unknown, depth: number): unknown {
 function readAlias(reading: Reading, { source }: Alias): unknown {
   const named = reading.anchored.get(source)
   if (named === undefined || named.size === 0)
-    reading.wrongAlias ??= 'Unresolved alias (the anchor must be set before the alias)'
+    reading.wrongAlias ??= 'an alias comes before its anchor, or has none'
   else {
     reading.room -= named.size
-    if (reading.room < 0)
-      reading.wrongAlias ??= 'Excessive alias count indicates a resource exhaustion attack'
+    if (reading.room < 0) reading.wrongAlias ??= `the aliases expand to more than ${MOST_VALUES} values`
   }
   return named?.value
 }
@@ -171,7 +170,7 @@ function readCollection(reading: Reading, node: YAMLMap | YAMLSeq, depth: number
   return Object.fromEntries(
     node.items.map(({ key, value }) => {
       if (isScalar(key) && seen.size === seen.add(key.value).size)
-        reading.wrongKeys.push({ offset: rangeStart(key) ?? 0, message: 'Map keys must be unique' })
+        reading.wrongKeys.push({ offset: rangeStart(key) ?? 0, message: 'keys of a map must be unique' })
       return [readKey(reading, key, depth + 1), readNode(reading, value, depth + 1)]
     }),
   )
@@ -180,7 +179,7 @@ function readCollection(reading: Reading, node: YAMLMap | YAMLSeq, depth: number
 function readKey(reading: Reading, node: unknown, depth: number): string {
   const key = readNode(reading, node, depth)
   if (typeof key === 'object' && key !== null)
-    reading.wrongKeys.push({ offset: rangeStart(node) ?? 0, message: 'Map keys must be single values' })
+    reading.wrongKeys.push({ offset: rangeStart(node) ?? 0, message: 'keys of a map must be single values' })
   return typeof key === 'object' ? '' : String(key)
 }
 

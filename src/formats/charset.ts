@@ -122,7 +122,7 @@ function createUtf16(encoding: 'utf-16le' | 'utf-16be', start: number): Converte
       const text = units.toString('utf16le', 0, end)
       if (!text.isWellFormed()) {
         const at = text.search(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/)
-        return { reason: `half a character of two in UTF-16 at byte ${before + at * 2}` }
+        return { reason: `an unpaired surrogate in UTF-16 at byte ${before + at * 2}` }
       }
       if (final && bytes.length % 2 === 1)
         return { reason: `the text in UTF-16 ends within a character (byte ${before + bytes.length - 1})` }

@@ -86,7 +86,7 @@ function convert(bytes: Buffer, label: string, mark: number): Buffer | { reason:
 
 function converterOf(label: string, mark: number): Converter | { reason: string } | undefined {
   return encodingNamed(label) === undefined
-    ? { reason: `the encoding ${label} is not known` }
+    ? { reason: `unknown encoding ${label}` }
     : createConverter(label, mark)
 }
 
@@ -96,7 +96,7 @@ function foreignFault(head: Buffer, { format }: DocumentSettings): ReadFault | u
   if (head.length > 5 && head[0] === 0 && format !== 'csv' && isRegistered(head))
     return {
       rule: 'malformed',
-      reason: `this has the mark of a schema registry (schema ${head.readUInt32BE(1)}), which is not supported`,
+      reason: `the message has the header of a schema registry (schema ${head.readUInt32BE(1)}), which is not supported`,
     }
   return undefined
 }
@@ -107,7 +107,10 @@ function isRegistered(head: Buffer): boolean {
 }
 
 function packedTwice(inner: string, outer: string): ReadFault {
-  return { rule: 'malformed', reason: `this is ${inner} inside of ${outer}; a document is unpacked once` }
+  return {
+    rule: 'malformed',
+    reason: `this is ${inner} inside ${outer}; Headrace decompresses a document once`,
+  }
 }
 
 export interface TextStream {

@@ -14,9 +14,9 @@ export interface DecodedSample extends SampleText {
   broken: number
 }
 
-const UNPACK = 'Unpack it, and draft from a file in it.'
-const EXPORT = 'Export it as CSV or JSON, and draft from that.'
-const SHEET = 'Save the sheet as CSV UTF-8, and draft from that.'
+const UNPACK = 'Unpack it, and run the command with a file in it.'
+const EXPORT = 'Export it as CSV or JSON, and run the command with that file.'
+const SHEET = 'Save the sheet as CSV UTF-8, and run the command with that file.'
 const PACKED = /archive|bzip2|xz|lz4|snappy|compress/
 
 export function textOfSample(bytes: Buffer, cut: boolean): DecodedSample | OutlineFault {
@@ -87,7 +87,7 @@ function decodedBy(
     return { text: text.replace(/^\uFEFF/, ''), cut, encoding: declared, broken: 0 }
   } catch {
     return {
-      reason: `it is not valid ${encoding}, which it seems or says to be`,
+      reason: `it looks like ${encoding} or declares it, but is not valid ${encoding}`,
       instead: 'Convert it to UTF-8, for example: iconv -f ENCODING -t UTF-8.',
     }
   }
@@ -95,7 +95,7 @@ function decodedBy(
 
 function refuseBinary(sample: DecodedSample | OutlineFault): DecodedSample | OutlineFault {
   if ('reason' in sample || !/\0/.test(sample.text.slice(0, 65_536))) return sample
-  return { reason: 'it is binary data: it holds zero bytes and is no UTF-16', instead: EXPORT }
+  return { reason: 'it is binary data: it contains zero bytes and is not UTF-16', instead: EXPORT }
 }
 
 /** How many bytes are whole characters of UTF-8 when the end may be in the middle of one. */

@@ -34,7 +34,7 @@ export function unpackWhole(packed: Buffer, packing: Packing, most: number): Buf
     return packed.subarray(used).some((byte) => byte !== 0) ? trailing(packing, used) : unpacked.buffer
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') return damaged(packing, error)
-    return { rule: 'too_large', reason: `it unpacks (${packing}) to more than ${most} bytes` }
+    return { rule: 'too_large', reason: `the ${packing} data decompresses to more than ${most} bytes` }
   }
 }
 
@@ -72,7 +72,7 @@ export function unpackChunks(packed: AsyncIterable<Buffer>, packing: Packing): U
         if (total > Math.max(LIMITS.recordBytes, engine.bytesWritten * LIMITS.unpackRatio)) {
           fault = {
             rule: 'too_large',
-            reason: `it unpacks (${packing}) to more than ${LIMITS.unpackRatio} times its size`,
+            reason: `the ${packing} data decompresses to more than ${LIMITS.unpackRatio} times its size`,
           }
           return
         }
@@ -126,7 +126,7 @@ async function feed(engine: Gunzip | ZstdDecompress, packed: AsyncIterable<Buffe
 }
 
 function trailing(packing: Packing, used: number): UnpackFault {
-  return { rule: 'malformed', reason: `the ${packing} data ends at byte ${used}, and something else follows` }
+  return { rule: 'malformed', reason: `the ${packing} data ends at byte ${used}, but more bytes follow` }
 }
 
 function damaged(packing: Packing, error: unknown): UnpackFault {
@@ -135,7 +135,7 @@ function damaged(packing: Packing, error: unknown): UnpackFault {
     rule: 'malformed',
     reason:
       code === 'Z_BUF_ERROR'
-        ? `the ${packing} data ends too early: it was cut off`
+        ? `the ${packing} data is truncated`
         : `the ${packing} data is damaged: ${message}`,
   }
 }

@@ -55,7 +55,7 @@ export const inferDataset: App['inferDataset'] = async (source, options) => {
     ...(broken === 0
       ? []
       : [
-          `${broken.toLocaleString('en-US')} places of the sample are no valid UTF-8: such records are refused`,
+          `The sample has ${broken.toLocaleString('en-US')} places that are not valid UTF-8. Records with such places are rejected`,
         ]),
     ...outline.notes,
   ])
@@ -89,12 +89,12 @@ function encodingSetting(encoding: string): { record: Record<string, unknown>; n
   if ('encoding' in properties.record.properties)
     return {
       record: { encoding },
-      notes: [`The encoding is a guess: the sample is no UTF-8 and reads as ${encoding}`],
+      notes: [`The encoding is a guess: the sample is not valid UTF-8, but can be read as ${encoding}`],
     }
   return {
     record: {},
     notes: [
-      `The sample is no UTF-8 and reads as ${encoding}: convert it first (iconv -f ${encoding} -t UTF-8)`,
+      `The sample is not valid UTF-8, but can be read as ${encoding}. Convert it first: iconv -f ${encoding} -t UTF-8`,
     ],
   }
 }
@@ -153,8 +153,8 @@ function columnsFault(outline: Outline): OutlineFault | undefined {
   const [most, count] = [properties.columns.maxItems, outline.fields.length]
   if (count === 0)
     return {
-      reason: `its ${outline.records} record(s) have no field`,
-      instead: 'Name a sample with values, or other records with --record.',
+      reason: `its ${outline.records} record(s) have no fields`,
+      instead: 'Name a sample with values, or choose other records with --record.',
     }
   if (count <= most) return undefined
   const example = outline.fields
@@ -162,9 +162,9 @@ function columnsFault(outline: Outline): OutlineFault | undefined {
     .map((field) => field.path)
     .join(', ')
   return {
-    reason: `its records have ${count.toLocaleString('en-US')} fields (${example} ...), and a dataset has at most ${most.toLocaleString('en-US')} columns`,
+    reason: `its records have ${count.toLocaleString('en-US')} fields (${example} ...), but a dataset has at most ${most.toLocaleString('en-US')} columns`,
     instead:
-      'If the names are data, make a list of objects of them (jq "to_entries"); else declare the columns that you need, with ignore: ["*"].',
+      'If the names are data, convert them to a list of objects (jq "to_entries"). Otherwise declare the columns that you need, with ignore: ["*"].',
   }
 }
 
@@ -201,7 +201,7 @@ function tryOnce(source: string, input: DraftInput): Tried {
     throw failure('sample_unusable', {
       source,
       reason: `the draft does not pass its own check:\n${mistakes.map(mistakeText).join('\n')}`,
-      instead: 'Correct --name, --brokers or --record if one of them is named there.',
+      instead: 'If a line names --name, --brokers or --record, correct that option.',
     })
   return { draft, result: tryOn(dataset, draft, input.outline) }
 }
@@ -249,7 +249,7 @@ function learnOf(trials: Trials, column: DraftColumn, loss: TrialLoss): boolean 
 function noteLoss(draft: Draft, loss: TrialLoss): void {
   const column = draft.columns.find((one) => one.field.path === loss.path)
   column?.notes.push(
-    `DOES NOT LOAD AS IT IS in ${loss.count.toLocaleString('en-US')} of ${draft.records.toLocaleString('en-US')} records: ${loss.what}`,
+    `CHANGED OR REJECTED in ${loss.count.toLocaleString('en-US')} of ${draft.records.toLocaleString('en-US')} records: ${loss.what}`,
   )
 }
 
@@ -258,7 +258,7 @@ function problemNotes({ draft, result }: Tried): string[] {
     .slice(0, 5)
     .map(
       ({ what, count }) =>
-        `Refused ${count === 1 ? 'once' : `${count.toLocaleString('en-US')} times`} when this draft was tried on the sample: ${what}`,
+        `This draft, tried on the sample, failed ${count === 1 ? 'once' : `${count.toLocaleString('en-US')} times`}: ${what}`,
     )
   const more = result.problems.length > 5 ? [`and ${result.problems.length - 5} other reasons`] : []
   const isWhole = result.problems.length === 0 && result.losses.length === 0 && draft.records > 0

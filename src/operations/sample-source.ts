@@ -38,7 +38,7 @@ export async function fileSample(path: string): Promise<Sample | undefined> {
         : await unpackedHead(path, unpacked)
     const notes = cut
       ? [
-          `The sample is the first ${LIMITS.inferSampleBytes / 1024 / 1024} MiB of ${facts.size.toLocaleString('en-US')} bytes${unpacked === undefined ? '' : ' packed'}`,
+          `The sample is the first ${LIMITS.inferSampleBytes / 1024 / 1024} MiB of ${facts.size.toLocaleString('en-US')} ${unpacked === undefined ? '' : 'compressed '}bytes`,
         ]
       : []
     const { source, more } = await folderOf(path)
@@ -83,7 +83,7 @@ async function unpackedHead(path: string, unpack: () => Transform): Promise<{ by
       {
         source: path,
         reason: `its compressed data is damaged: ${reasonOf(error)}`,
-        instead: 'Fetch or write the file again.',
+        instead: 'Copy or create the file again.',
       },
       error,
     )
@@ -108,7 +108,7 @@ async function folderOf(path: string): Promise<{ source: Record<string, unknown>
   const more =
     isOnly || ending === ''
       ? []
-      : [`The folder has ${others} other file(s) named *${ending}, which this pattern leaves out`]
+      : [`The folder has ${others} other file(s) named *${ending}. The pattern excludes them`]
   return { source, more }
 }
 

@@ -38,7 +38,7 @@ export function createDiscovery(record: Dataset['record'], columns: readonly Col
         if (kind !== 'unexpected') continue
         if (reason !== undefined) return { finding, reason }
         if (known.has(meaningOf(path)))
-          return { finding, reason: `${path} is not what the column of this path takes` }
+          return { finding, reason: `${path} does not fit the column of this path` }
         if (!paths.has(path)) fresh.add(path)
         if (paths.size + fresh.size > room)
           return {

@@ -140,14 +140,14 @@ function reasonFor(column: Column, rule: string, name: string): string {
   if (rule === 'format.length')
     return `${name} must have ${minLength ?? 0} to ${maxLength ?? 'any number of'} characters`
   if (rule === 'format.pattern') return `${name} does not match ${column.pattern}`
-  if (rule === 'format.values') return `${name} is none of ${column.values?.join(', ')}`
+  if (rule === 'format.values') return `${name} is not one of ${column.values?.join(', ')}`
   if (rule === 'type.object') return `${name} is not an object`
   if (column.array) return `${name} is not an array of ${column.fields === undefined ? type : 'objects'}`
   if (type === 'decimal') return `${name} is not a decimal(${column.precision},${column.scale})`
-  if (type === 'date') return `${name} is not a date of format ${column.format}`
+  if (type === 'date') return `${name} is not a date in format ${column.format}`
   if (type === 'timestamp') {
     const offset = column.format === 'iso' && column.timezone === '' ? ' with an offset' : ''
-    return `${name} is not a timestamp of format ${column.format}${offset}, in the years 1 to 9999 of UTC`
+    return `${name} is not a timestamp in format ${column.format}${offset}, within the years 1 to 9999 in UTC`
   }
   return `${name} is not of type ${type}`
 }

@@ -85,7 +85,7 @@ function faultBefore(
   if (unread !== undefined) return unread
   const length = m.valueLength[i]
   if (length <= LIMITS.recordBytes) return undefined
-  return { rule: 'too_large', reason: `the message has ${length} bytes, more than ${LIMITS.recordBytes}` }
+  return { rule: 'too_large', reason: `the message has ${length} bytes; the limit is ${LIMITS.recordBytes}` }
 }
 
 /** Only in tests: a value on which decoding never ends. */

@@ -61,7 +61,7 @@ export function tryDraft(
   if (rows.length === records) compareAll(tried, checker.columns, { text, rows, skip }, tally)
   else if (faults.length === 0)
     tally.problem(
-      `${rows.length.toLocaleString('en-US')} records are read where the sample has ${records.toLocaleString('en-US')}`,
+      `the draft reads ${rows.length.toLocaleString('en-US')} records, but the sample has ${records.toLocaleString('en-US')}`,
     )
   return {
     losses: tally.losses(),

@@ -82,7 +82,7 @@ export function markSeen(identifier: MessageIdentifier, seen: Seen): MessageReje
 }
 
 function conflictAt(row: number, message: number): MessageReject {
-  const reason = 'another message with this id and other content came before'
+  const reason = 'an earlier message has the same ID and different content'
   return { row, message, kind: 'record', rule: 'id_conflict', path: '', value: '', reason }
 }
 

@@ -38,7 +38,7 @@ export function filesBelow(folder: string, end: string): string[] {
 
 /** Where every string is for the reader; elsewhere only the arguments of `failure(...)` are. */
 const FOR_READERS =
-  /^src\/(core\/errors|cli|control\/schemas|api\/routes|dataset\/schema)\b|tenant-limits\.ts$/
+  /^src\/(core\/errors|cli|control\/schemas|api\/routes|dataset|formats|quality)\b|tenant-limits\.ts$/
 
 /** Texts of the error table, of reasons in errors, of help and of API descriptions, with `{}` for values. */
 export function sourceTexts(): Text[] {

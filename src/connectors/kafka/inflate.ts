@@ -13,7 +13,7 @@ export type Inflated = { bytes: Uint8Array } | { reason: string }
  * bytes for the result.
  */
 export function inflate(body: Buffer, codec: number, most: number): Inflated {
-  const tooLarge = { reason: `it inflates beyond ${most} bytes` }
+  const tooLarge = { reason: `it decompresses to more than ${most} bytes` }
   try {
     if (codec === 0) return { bytes: body }
     if (codec === 1) return { bytes: gunzipSync(body, { maxOutputLength: most }) }
@@ -22,11 +22,9 @@ export function inflate(body: Buffer, codec: number, most: number): Inflated {
       return bytes === undefined ? tooLarge : { bytes }
     }
     if (codec === 4) return { bytes: zstdDecompressSync(body, { maxOutputLength: most }) }
-    return { reason: `its compression ${codec} is unknown` }
+    return { reason: `its compression codec ${codec} is unknown` }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    return code === 'ERR_BUFFER_TOO_LARGE'
-      ? tooLarge
-      : { reason: `its compression cannot be undone: ${message}` }
+    return code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge : { reason: `decompression failed: ${message}` }
   }
 }

@@ -66,7 +66,7 @@ export function mapFields(
     const free = all.filter((field) => !taken.has(field))
     const [first, second] = all.length > 1 && free.length === 1 ? free : all
     if (second !== undefined)
-      return `the header has ${shownName(path)} twice; declare its place, #${first + 1} or #${second + 1}`
+      return `the header has ${shownName(path)} twice; declare the position instead, #${first + 1} or #${second + 1}`
     if (first !== undefined) take(column, first)
   }
   const missing = paths.findIndex((path, column) => fieldOf[column] < 0 && required.includes(path))

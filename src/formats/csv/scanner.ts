@@ -265,7 +265,7 @@ class CsvScanner implements DocumentScanner {
     const { header, quote } = this.#shape
     const { bytes } = slab
     const { count, spans } = this.#reader
-    if (count > LIMITS.csvFields) return `the header has ${count} fields, more than ${LIMITS.csvFields}`
+    if (count > LIMITS.csvFields) return `the header has ${count} fields; the limit is ${LIMITS.csvFields}`
     if (count * 2 > spans.length) {
       // It has more fields than there is room for: read again with room.
       this.#reader.expect(count)

@@ -30,7 +30,7 @@ export function readDocument(s: ScanState, p: number): void {
     if (s.safeRows >= s.room) throw NEED_MORE
     if (s.where === 'done') {
       if (p >= s.end) return
-      throw fault(s, 'more follows the end of the document; documents by line are format ndjson', p)
+      throw fault(s, 'more text follows the document; if each line is a document, use format ndjson', p)
     }
     p = step(s, p)
   }
@@ -142,7 +142,7 @@ function readMember(s: ScanState, p: number): number {
 }
 
 function duplicateKey(s: ScanState, p: number): symbol {
-  return fault(s, `the key ${keyText(s)} stands twice in one object, outside of the records`, p)
+  return fault(s, `the key ${keyText(s)} appears twice in one object outside the records`, p)
 }
 
 /** A declared value outside of the records: all records have it. */
@@ -157,7 +157,7 @@ function readAround(s: ScanState, p: number, node: JsonNode): number {
     s.rule = 'wrong_root'
     throw fault(
       s,
-      `${jsonPathText(stepsTo(node))} stands behind the records; in a file that is larger than a message it must come before them`,
+      `${jsonPathText(stepsTo(node))} comes after the records; in a file larger than a message, it must come before them`,
       p,
     )
   }

@@ -60,5 +60,5 @@ export function envelopeNote(envelope: SampleField[]): string | undefined {
   const some = envelope
     .slice(0, 5)
     .map((field) => `${field.path} = ${JSON.stringify((field.values[0] ?? '').slice(0, 40))}`)
-  return `Not loaded, because it stands outside of the records: ${some.join(', ')}${envelope.length > 5 ? ` and ${envelope.length - 5} more` : ''}. A column takes it with its path`
+  return `Not loaded, because outside the records: ${some.join(', ')}${envelope.length > 5 ? ` and ${envelope.length - 5} more` : ''}. To load a value, declare a column with its path`
 }

@@ -61,7 +61,7 @@ export function createJsonLineScanner(
         s,
         consumed,
         consumed + BEGINNING_BYTES,
-        `a line of more than ${limits.lineBytes} bytes; its beginning is kept`,
+        `the line has more than ${limits.lineBytes} bytes; quarantine keeps its beginning`,
       )
       records.lines[records.rows - 1] = place.line
       return { consumed: end, fault: undefined, isFull: false }

@@ -42,6 +42,6 @@ export function noteValue(
 function noteTooMany(s: ScanState, start: number): void {
   const { findings } = s.limits
   if (s.findings > findings + 1) return
-  const reason = `more than ${findings} unknown or repeated fields`
+  const reason = `the record has more than ${findings} unknown or repeated fields`
   s.records.issues.push({ row: s.row, kind: 'malformed', path: '', start, length: 0, reason })
 }

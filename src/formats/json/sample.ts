@@ -45,7 +45,7 @@ export function readJsonValue(text: string, from: number, mayBeCut: boolean): Js
   const reader: Reader = { text, at: skipBlanks(text, from), mayBeCut }
   try {
     const node = readValue(reader, 0)
-    return node === CUT ? { reason: 'the text ends before a value does', at: text.length } : node
+    return node === CUT ? { reason: 'the text ends within a value', at: text.length } : node
   } catch (fault) {
     if (isFault(fault)) return fault
     throw fault
@@ -72,9 +72,9 @@ function fail(reader: Reader, reason: string): never {
 function readValue(reader: Reader, depth: number): JsonNode | typeof CUT {
   const { text } = reader
   const char = text[reader.at]
-  if (char === undefined) return reader.mayBeCut ? CUT : fail(reader, 'the text ends before a value does')
+  if (char === undefined) return reader.mayBeCut ? CUT : fail(reader, 'the text ends within a value')
   if (char === '{' || char === '[') {
-    if (depth >= DEPTH) fail(reader, `it is nested more than ${DEPTH} levels deep`)
+    if (depth >= DEPTH) fail(reader, `it nests deeper than ${DEPTH} levels`)
     return readContainer(reader, char === '{' ? 'object' : 'array', depth)
   }
   const start = reader.at
@@ -93,7 +93,7 @@ function readNumber(reader: Reader, depth: number): JsonNode | typeof CUT {
   if (digits === undefined) {
     const isOpen =
       reader.mayBeCut && /^(?:-|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)$/.test(text.slice(start, start + 5))
-    return isOpen ? CUT : fail(reader, `${JSON.stringify(text[start])} begins no value`)
+    return isOpen ? CUT : fail(reader, `no JSON value begins with ${JSON.stringify(text[start])}`)
   }
   // The rest of a number may have been cut off, in the middle of its fraction too.
   const isOpen =
@@ -115,7 +115,7 @@ function readString(reader: Reader): string | typeof CUT {
     reader.at = end + 1
     return found
   } catch {
-    return fail(reader, 'a string holds what JSON must escape, or an escape that it does not have')
+    return fail(reader, 'a string contains an invalid escape, or a character that JSON must escape')
   }
 }
 
@@ -149,7 +149,7 @@ function readContainer(reader: Reader, kind: 'object' | 'array', depth: number):
     const next = text[reader.at]
     if (next === undefined && reader.mayBeCut) return cutHere()
     if (next !== ',' && next !== close)
-      fail(reader, `${next === undefined ? 'the end' : JSON.stringify(next)} stands where , or ${close} must`)
+      fail(reader, `found ${next === undefined ? 'the end' : JSON.stringify(next)} instead of , or ${close}`)
     reader.at += 1
     if (next === close) return Object.assign(node, { end: reader.at })
     reader.at = skipBlanks(text, reader.at)
@@ -159,12 +159,12 @@ function readContainer(reader: Reader, kind: 'object' | 'array', depth: number):
 function readKey(reader: Reader): string | typeof CUT {
   const { text } = reader
   if (reader.at >= text.length && reader.mayBeCut) return CUT
-  if (text[reader.at] !== '"') fail(reader, 'a key in quotes must stand here')
+  if (text[reader.at] !== '"') fail(reader, 'expected a key in quotes')
   const found = readString(reader)
   if (found === CUT) return CUT
   reader.at = skipBlanks(text, reader.at)
   if (reader.at >= text.length && reader.mayBeCut) return CUT
-  if (text[reader.at] !== ':') fail(reader, 'a colon must follow a key')
+  if (text[reader.at] !== ':') fail(reader, 'expected a colon after the key')
   reader.at = skipBlanks(text, reader.at + 1)
   return found
 }

@@ -211,7 +211,7 @@ export function fault(s: ScanState, reason: string, at: number): symbol {
 export function unexpected(s: ScanState, p: number, wanted: string): symbol {
   if (p >= s.end) return s.final ? fault(s, 'unexpected end', s.end) : NEED_MORE
   const c = s.bytes[p]
-  if (c === 0x0a && s.space[c] === 0) return fault(s, 'the line ends too early', p)
+  if (c === 0x0a && s.space[c] === 0) return fault(s, 'the line ends within a value', p)
   const shown = c > 0x20 && c < 0x7f ? String.fromCharCode(c) : `byte 0x${c.toString(16).padStart(2, '0')}`
   return fault(s, `found ${shown} instead of ${wanted}`, p)
 }

@@ -79,13 +79,13 @@ function escapeEnd(s: ScanState, p: number): number {
   }
   const unit = unitAt(s, p + 2)
   if (unit < 0xd800 || unit > 0xdfff) return p + 6
-  if (unit > 0xdbff) throw fault(s, 'an escaped surrogate has no partner', p)
+  if (unit > 0xdbff) throw fault(s, 'an escaped surrogate is unpaired', p)
   for (const [i, c] of [BACKSLASH, LETTER_U].entries()) {
     if (p + 6 + i >= s.end) throw unexpected(s, s.end, 'a surrogate')
-    if (b[p + 6 + i] !== c) throw fault(s, 'an escaped surrogate has no partner', p)
+    if (b[p + 6 + i] !== c) throw fault(s, 'an escaped surrogate is unpaired', p)
   }
   const low = unitAt(s, p + 8)
-  if (low < 0xdc00 || low > 0xdfff) throw fault(s, 'an escaped surrogate has no partner', p)
+  if (low < 0xdc00 || low > 0xdfff) throw fault(s, 'an escaped surrogate is unpaired', p)
   return p + 12
 }
 

@@ -155,7 +155,7 @@ export function closeEnvelope(s: ScanState, owner: ElementNode, firstRow: number
   if (s.envelopeSeconds.size > 0) {
     const column = owner.envelope.find((one) => s.envelopeSeconds.has(one))
     if (column !== undefined) {
-      const reason = `${s.shape.paths[column]} stands twice around the records, and is one value for all of them`
+      const reason = `${s.shape.paths[column]} appears twice outside the records, but all records share one value`
       throw fault(s, reason, s.envelopeSeconds.get(column) ?? 0)
     }
   }

@@ -15,7 +15,7 @@ const INSIDE = 'a document type declaration'
 /** Reads `<!DOCTYPE name [SYSTEM "..." | PUBLIC "..." "..."]>` at `p`; returns the position behind it. */
 export function scanDoctype(s: ScanState, p: number): number {
   if (s.doctypeSeen) throw fault(s, 'a second <!DOCTYPE>', p)
-  if (s.rootSeen) throw fault(s, 'a <!DOCTYPE> must stand before the root element', p)
+  if (s.rootSeen) throw fault(s, 'a <!DOCTYPE> must come before the root element', p)
   let q = skipBlank(s, scanName(s, blank(s, p + 9), INSIDE))
   const kind = ['SYSTEM', 'PUBLIC'].find((word) => startsWith(s, q, word))
   if (kind !== undefined) {
@@ -26,7 +26,7 @@ export function scanDoctype(s: ScanState, p: number): number {
   }
   const c = byteAt(s, q)
   if (c === 0x5b)
-    throw fault(s, 'a DTD inside of <!DOCTYPE> is refused: entities it defines can be attacks', p)
+    throw fault(s, '<!DOCTYPE> contains a DTD, which Headrace refuses: its entities can be an attack', p)
   if (c !== 0x3e) throw fault(s, 'malformed <!DOCTYPE>', q)
   s.doctypeSeen = true
   return q + 1
@@ -55,7 +55,7 @@ function startsWith(s: ScanState, p: number, word: string): boolean {
 
 function scanLiteral(s: ScanState, p: number, isPublic: boolean): number {
   const quote = byteAt(s, p)
-  if (!QUOTES.includes(quote)) throw fault(s, 'malformed <!DOCTYPE>: an identifier stands in quotes', p)
+  if (!QUOTES.includes(quote)) throw fault(s, 'malformed <!DOCTYPE>: an identifier must be in quotes', p)
   const end = literalEnd(s, p + 1, quote)
   const text = isPublic ? s.bytes.toString('latin1', p + 1, end) : ''
   if (isPublic && !PUBLIC_ID.test(text))

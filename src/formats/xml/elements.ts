@@ -97,7 +97,7 @@ function endsName(s: ScanState, p: number): boolean {
 }
 
 function push(s: ScanState, p: number): void {
-  if (s.rootDone) throw fault(s, 'documents may contain only one root element', p)
+  if (s.rootDone) throw fault(s, 'the document has more than one root element', p)
   if (s.depth >= s.limits.depth) throw fault(s, `elements nested deeper than ${s.limits.depth}`, p)
   s.rootSeen = true
   s.hasChild[s.depth] = 1
@@ -109,7 +109,7 @@ function push(s: ScanState, p: number): void {
 
 function prefixUri(s: ScanState, from: number, colon: number): string {
   const prefix = textOf(s.bytes, from, colon)
-  if (prefix === 'xmlns') throw fault(s, 'tags may not have "xmlns" as prefix', from)
+  if (prefix === 'xmlns') throw fault(s, 'a tag has the reserved prefix "xmlns"', from)
   const uri = lookup(s, prefix)
   if (uri === undefined) throw fault(s, `unbound namespace prefix: ${prefix}`, from)
   return uri

@@ -94,7 +94,7 @@ function walk(place: Place, at: At, naming: XmlNaming, found: Found): void {
   if (place.hasText && at.path === '') found.fields.push(textField(place, '.', ['text']))
   if (place.hasText && place.isParent)
     found.notes.push(
-      `${at.path === '' ? 'The record' : at.path} has text beside its elements: the order of the two is not kept`,
+      `${at.path === '' ? 'The record' : at.path} has text next to elements; the draft does not keep their order`,
     )
   for (const child of children) {
     const inner = placeBelow(at, child, stepOf(child, children, naming))
@@ -175,7 +175,7 @@ function itemFields(place: Place, at: At, naming: XmlNaming, found: Found): Samp
   for (const field of inner.fields) {
     if (field.lists === undefined) continue
     found.ignored.push(`${at.path}/${field.path}`)
-    found.notes.push(`${LEFT_OUT}${at.path}/${field.path} repeats inside of ${at.path}, which repeats itself`)
+    found.notes.push(`${LEFT_OUT}${at.path}/${field.path} repeats inside ${at.path}, which repeats too`)
   }
   return single
 }

@@ -28,7 +28,7 @@ function scanComment(s: ScanState, p: number): number {
 }
 
 function scanCdata(s: ScanState, p: number): number {
-  if (s.depth === 0) throw fault(s, 'text outside of the root element', p)
+  if (s.depth === 0) throw fault(s, 'text outside the root element', p)
   const end = scanUntil(s, p + 9, ']]>', 'a CDATA section')
   if (s.textLength[s.depth] < 0) {
     s.textStart[s.depth] = p + 9
@@ -47,7 +47,7 @@ function scanCdata(s: ScanState, p: number): number {
 export function scanInstruction(s: ScanState, p: number): number {
   if (p + 6 > s.end && !s.final) throw atEnd(s, s.end, 'a processing instruction')
   const nameEnd = scanName(s, p + 2, 'a processing instruction')
-  if (lastColon >= 0) throw fault(s, 'a processing instruction may not have a colon in its name', p)
+  if (lastColon >= 0) throw fault(s, 'the name of a processing instruction contains a colon', p)
   const name = textOf(s.bytes, p + 2, nameEnd)
   if (SPACE[s.bytes[nameEnd]] === 0 && s.bytes[nameEnd] !== 0x3f)
     throw fault(s, 'malformed processing instruction', nameEnd)
@@ -69,7 +69,7 @@ export function skipKnownDeclaration(s: ScanState, p: number): number {
 }
 
 function checkDeclaration(s: ScanState, from: number, to: number): void {
-  if (from !== s.start) throw fault(s, 'the XML declaration must stand at the start of the document', from)
+  if (from !== s.start) throw fault(s, 'the XML declaration must be at the start of the document', from)
   const text = textOf(s.bytes, from, to)
   if (!DECLARATION.test(text)) throw fault(s, 'malformed XML declaration', from)
   if (!/version\s*=\s*["']1\.0/.test(text)) throw fault(s, 'only XML 1.0 is supported', from)
@@ -78,7 +78,7 @@ function checkDeclaration(s: ScanState, from: number, to: number): void {
 
 /** Text between the tokens of the document's outside must be white space. */
 export function checkOutside(s: ScanState, from: number, to: number): void {
-  if (!isBlank(s.bytes, from, to)) throw fault(s, 'text outside of the root element', from)
+  if (!isBlank(s.bytes, from, to)) throw fault(s, 'text outside the root element', from)
 }
 
 function startsWith(s: ScanState, p: number, text: string): boolean {

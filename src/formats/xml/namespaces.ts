@@ -7,13 +7,13 @@ const XMLNS_URI = 'http://www.w3.org/2000/xmlns/'
 /** Binds `prefix` ('' for the default namespace) from the element at the state's depth on. */
 export function bind(s: ScanState, prefix: string, value: string, at: number): void {
   const uri = value.trim()
-  if (prefix === 'xml' && uri !== XML_URI) throw fault(s, `xml prefix must be bound to ${XML_URI}`, at)
+  if (prefix === 'xml' && uri !== XML_URI) throw fault(s, `the prefix xml must be bound to ${XML_URI}`, at)
   if (prefix === 'xmlns' && uri !== XMLNS_URI)
-    throw fault(s, `xmlns prefix must be bound to ${XMLNS_URI}`, at)
-  if (uri === XMLNS_URI) throw fault(s, `no prefix may be bound to ${XMLNS_URI}`, at)
+    throw fault(s, `the prefix xmlns must be bound to ${XMLNS_URI}`, at)
+  if (uri === XMLNS_URI) throw fault(s, `a prefix is bound to ${XMLNS_URI}, which XML reserves`, at)
   if (uri === XML_URI && prefix !== 'xml')
-    throw fault(s, 'the xml namespace may not be bound to another prefix', at)
-  if (uri === '' && prefix !== '') throw fault(s, 'a prefix cannot be undeclared in XML 1.0', at)
+    throw fault(s, 'the namespace of xml is bound to another prefix', at)
+  if (uri === '' && prefix !== '') throw fault(s, 'XML 1.0 cannot undeclare a prefix', at)
   s.bindings.push({ prefix, uri, depth: s.depth })
   if (prefix === '') s.defaultUri = uri
 }

@@ -18,7 +18,7 @@ export function outlineXml(samples: SampleText[], wanted: string | undefined): O
     return tree === undefined ? [] : [{ ...tree, text }]
   })
   if (documents.length === 0)
-    return { reason: 'it has no element', instead: 'Name a sample of XML, JSON, lines of JSON or CSV.' }
+    return { reason: 'it has no elements', instead: 'Name a sample of XML, JSON, lines of JSON or CSV.' }
   const naming = createNaming(documents.map((one) => one.prefixes))
   const path =
     wanted === undefined ? findRecord(documents.map((one) => one.root)) : wantedPath(wanted, documents)
@@ -34,7 +34,7 @@ export function outlineXml(samples: SampleText[], wanted: string | undefined): O
   if (records.length === 0)
     return {
       reason: `there is no element at ${text}; the root is <${documents[0].root.name}>`,
-      instead: 'Name the records with --record /root/element.',
+      instead: 'Give the path of the records: --record /root/element.',
     }
   const place = createPlace()
   records.forEach((record, row) => {
@@ -69,8 +69,8 @@ function wantedPath(text: string, documents: Document[]): Step[] | OutlineFault 
   const path = parseXmlPath(text, prefixes)
   if (typeof path === 'string' || !path.fromRoot || path.steps.some((step: XmlStep) => step.attribute))
     return {
-      reason: `${text} is no path of a record${typeof path === 'string' ? `: ${path}` : ''}`,
-      instead: 'Paths of records look like /library/book.',
+      reason: `${text} is not the path of a record${typeof path === 'string' ? `: ${path}` : ''}`,
+      instead: 'Write a path such as /library/book.',
     }
   return path.steps
 }
@@ -157,7 +157,7 @@ function pathsBeside(documents: Document[], path: Step[], records: XmlNode[]): s
   const some = [...others].toSorted((one, other) => other[1] - one[1]).slice(0, 6)
   const text = some.map(([name, count]) => (count === 1 ? name : `${name} (${count} times)`)).join(', ')
   return [
-    `Not loaded, because it stands outside of the records: ${text}${others.size > 6 ? ` and ${others.size - 6} more` : ''}. A column takes an attribute or element that stands once with its path`,
+    `Not loaded, because outside the records: ${text}${others.size > 6 ? ` and ${others.size - 6} more` : ''}. To load an attribute or element that appears once, declare a column with its path`,
   ]
 }
 

@@ -37,7 +37,7 @@ export function referenceAt(s: ScanState, p: number): number {
   throw fault(
     s,
     s.doctypeSeen
-      ? `entity &${name}; is declared in a DTD, which Headrace does not read`
+      ? `the entity &${name}; needs a DTD, which Headrace does not read`
       : `reference to the entity &${name};, which XML does not define`,
     p,
   )
@@ -50,7 +50,7 @@ export function referenceEnd(s: ScanState, p: number): number {
     if (s.bytes[i] === SEMICOLON) return i + 1
     if (s.bytes[i] <= 0x3f && ENDS_REFERENCE.has(s.bytes[i])) break
   }
-  throw fault(s, 'malformed reference: a bare & is written &amp;', p)
+  throw fault(s, 'malformed reference: write &amp; for a bare &', p)
 }
 
 function numeric(name: string): number {

@@ -244,7 +244,12 @@ function checkRootName(s: ScanState, p: number): void {
   s.rootChecked = true
   if (s.nodes[1] === undefined) {
     const name = s.names.toString('utf8', 0, s.nameEnds[1])
-    throw fault(s, `root element is <${name}>, the declaration says <${s.shape.root.step}>`, p, 'wrong_root')
+    throw fault(
+      s,
+      `the root element is <${name}>, but the declaration names <${s.shape.root.step}>`,
+      p,
+      'wrong_root',
+    )
   }
 }
 

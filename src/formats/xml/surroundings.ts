@@ -39,7 +39,7 @@ export function refuseBehindRecords(s: ScanState, column: number): void {
   let depth = Math.min(s.depth, s.shape.recordDepth - 1)
   while (depth > 0 && s.nodes[depth]?.envelope.includes(column) !== true) depth -= 1
   if (s.windowRecords === s.recordsBefore[depth]) return
-  const rest = 'stands behind the records; in a file that is larger than a message it must come before them'
+  const rest = 'comes after the records; in a file larger than a message, it must come before them'
   throw fault(s, `${s.shape.paths[column]} ${rest}`, s.opened[s.depth], 'wrong_root')
 }
 
