@@ -4,6 +4,7 @@ import { InvalidArgumentError, Option } from 'commander'
 import type { EngineChoice } from '../operations/app.ts'
 import { failure } from '../core/errors.ts'
 import type { EngineName } from '../dataset/declaration.ts'
+import { OUTPUT_FORMATS } from './output.ts'
 
 /** The option of verbs that act for a tenant. */
 export const TENANT: [string, string] = [
@@ -93,6 +94,10 @@ export interface EngineFlags {
 
 export const MASTER = 'start Spark for this run, with this master, e.g. local[2] or spark://host:7077'
 export const CONNECT = 'use this Spark Connect server'
+
+export function outputOption(): Option {
+  return new Option('-o, --output <format>', 'format of the results').choices(OUTPUT_FORMATS)
+}
 
 export function engineOption(): Option {
   return new Option(

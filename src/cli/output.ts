@@ -5,7 +5,8 @@ import { styleText } from 'node:util'
 import { HeadraceError, reasonOf, type ErrorCode } from '../core/errors.ts'
 import { foreignVariable } from '../host/settings.ts'
 
-export type OutputFormat = 'table' | 'json'
+export const OUTPUT_FORMATS = ['table', 'json'] as const
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
 
 export interface Output {
   readonly format: OutputFormat

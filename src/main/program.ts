@@ -6,6 +6,7 @@ import { addBench } from '../cli/bench.ts'
 import { addDataset } from '../cli/dataset.ts'
 import { addDemo } from '../cli/demo.ts'
 import { addOffsets } from '../cli/offsets.ts'
+import { outputOption } from '../cli/options.ts'
 import { createOutput, printError, type Output, type OutputFormat } from '../cli/output.ts'
 import { addPrices } from '../cli/prices.ts'
 import { addProduce } from '../cli/produce.ts'
@@ -61,7 +62,7 @@ function createRoot(version: string): Command {
   return new Command('headrace')
     .description('Ingest Kafka topics and files into open tables, exactly once.')
     .version(`headrace ${version}`)
-    .option('-o, --output <format>', 'table or json', 'table')
+    .addOption(outputOption().default('table'))
     .option('--config <file>', 'settings file (default: headrace.yaml here or in the home)')
     .enablePositionalOptions(false)
     .showHelpAfterError('(headrace --help lists all commands)')
@@ -142,7 +143,7 @@ function letOptionsFollow(program: Command): void {
     command
       .exitOverride()
       .showHelpAfterError('(add --help to see the arguments)')
-      .option('-o, --output <format>', 'table or json')
+      .addOption(outputOption())
       .addOption(new Option('--config <file>', 'settings file').hideHelp())
   program.hook('preAction', (_, action) => {
     const own = action.opts<{ output?: string }>().output
