@@ -121,7 +121,8 @@ export const LIMITS = {
    */
   childDeathsMax: 20,
   /**
-   * Restarts during an outage of the storage, the broker or Spark, after which the stream stops with an error.
+   * Restarts during an outage of the storage, the broker or Spark, after which the stream stops with an
+   * error.
    *
    * With pauses of 5 s, these are five minutes.
    */
