@@ -1,7 +1,7 @@
 /**
- * What a job needs, by rule: before there is a history of runs to learn from. Rows of postgres, mysql and s3
- * are those of the sources; the others were measured on two cores with `headrace bench` (docs/estimation.md
- * says how) and are scaled by the machine's self-benchmark.
+ * The cores, memory and time that a job needs, by rule: used until the job has a history of runs to learn
+ * from. The rules of postgres, mysql and s3 are assumptions. The others were measured on two cores with
+ * `headrace bench` (docs/development.md) and are scaled by the machine's self-benchmark.
  */
 import { failure } from '../core/errors.ts'
 import { UNIT } from '../core/service/amounts.ts'
@@ -13,7 +13,7 @@ export interface Rule {
   memoryPerGb: number
   baseMinutes: number
   minutesPerGb: number
-  /** Measured here, and so scaled by how quick this machine is. */
+  /** Measured, and so scaled by the speed of the machine. */
   measured: boolean
 }
 
