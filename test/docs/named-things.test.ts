@@ -1,7 +1,7 @@
 /**
  * What a text tells the reader to use is there: each command with its options, each field, page and route that
- * an error, the help, a description of the API, a page or a comment names. A hint to something that does not exist costs
- * the reader more than no hint.
+ * an error, the help, a description of the API, a page or a comment names. A hint to something that does not
+ * exist costs the reader more than no hint.
  */
 import { expect, test } from 'vitest'
 import { ERRORS } from '../../src/core/errors.ts'
