@@ -1,7 +1,6 @@
 /**
- * Every bound in one place: nothing in the project grows without one of these. The relations between them
- * are checked when the module is loaded, because a limit that contradicts another is found in production
- * otherwise.
+ * Every limit in one place: nothing in the project grows without one of these. The module checks the
+ * relations between limits when it is loaded; otherwise only production would find a contradiction.
  */
 import { failure } from './errors.ts'
 
