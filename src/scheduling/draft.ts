@@ -71,5 +71,5 @@ export function evaluateDraft(run: DraftRun): Evaluation {
   }
 }
 
-/** Rounds up, but ignores what floating point adds to 5 1.2. */
+/** Rounds up, but ignores what floating point adds to 5 * 1.2. */
 const up = (value: number): number => Math.ceil(Math.round(value * 1e9) / 1e9)
