@@ -7,6 +7,6 @@ export interface ShapeFinding {
   path: string
   start: number
   length: number
-  /** Why it is malformed; of an unexpected field, why it can become no column. */
+  /** Why the record is malformed, or why an unexpected field cannot become a column. */
   reason?: string | undefined
 }
