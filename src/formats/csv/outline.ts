@@ -1,4 +1,4 @@
-/** The outline of a CSV sample: its delimiter and quote, the names of its header and what values they had. */
+/** The outline of a CSV sample: its delimiter and quote, the names of its header and their values. */
 import {
   createField,
   type Outline,
@@ -13,13 +13,13 @@ import { readCsv, type CsvLine } from './sample.ts'
 
 interface Table {
   text: string
-  /** The first line, and those behind it that have as many fields. */
+  /** The first line, and the later lines with as many fields. */
   first: CsvLine
   rows: CsvLine[]
   ragged: CsvLine[]
 }
 
-/** CSV documents: files, or messages that each have their header. */
+/** CSV documents: files, or messages that each have a header. */
 export function outlineCsv(samples: SampleText[]): Outline | OutlineFault {
   const [sample] = samples
   const dialect = findDialect(sample.text, sample.cut)
@@ -86,7 +86,7 @@ function settingsOf(dialect: CsvDialect, headerless: boolean): Record<string, un
   }
 }
 
-/** A first line that is none of the table, and rows that the header does not fit. */
+/** Faults: a first line that does not belong to the table, and rows that do not fit the header. */
 function faultOf(table: Table, { width }: CsvDialect): OutlineFault | undefined {
   const { first, ragged } = table
   if (first.wrong !== undefined)
@@ -94,7 +94,7 @@ function faultOf(table: Table, { width }: CsvDialect): OutlineFault | undefined 
       reason: `Headrace cannot read its first line: ${first.wrong}`,
       instead: 'Correct the first line: it must have the names of the columns.',
     }
-  // A header with more names than most lines have fields: lines that leave out what is empty at their end.
+  // A header with more names than most lines have fields: the lines leave out empty fields at their end.
   if (width < 2 || first.fields.length >= width) return undefined
   const count = ragged.filter((line) => line.wrong === undefined && line.fields.length === width).length
   if (first.fields.length === width - 1 && first.fields.length > 1)
@@ -113,8 +113,8 @@ function faultOf(table: Table, { width }: CsvDialect): OutlineFault | undefined 
 }
 
 /**
- * Columns of the header. One that has neither a name nor a value (a delimiter at the end of each line) is
- * none.
+ * Columns of the header. A field without a name and without values (a delimiter at the end of each line) is
+ * no column.
  */
 function fieldsOf(names: string[], rows: CsvLine[], headerless: boolean): SampleField[] {
   const addresses = addressesOf(names)

@@ -1,11 +1,11 @@
-/** What stands around the records of a JSON document: scalars of the objects on the way to their array. */
+/** The surroundings of the records in a JSON document: scalars of the objects on the path to their array. */
 import { appendJsonStep } from '../../core/json-path.ts'
 import { createField, type SampleField } from '../../core/outline.ts'
 import { writingOf } from './fields.ts'
 import type { RecordPath } from './record-path.ts'
 import type { JsonNode } from './sample.ts'
 
-/** A field for each, with a value for each record of its document. */
+/** One field for each, with a value for each record of its document. */
 export function envelopeFields(
   documents: { root: JsonNode }[],
   path: RecordPath,
@@ -54,7 +54,7 @@ function scalarsAround(root: JsonNode, path: RecordPath): [text: string, names: 
   return found
 }
 
-/** A file has its envelope once: as columns it would be the same in each row. */
+/** A file has one envelope: as columns, it would be the same in each row. */
 export function envelopeNote(envelope: SampleField[]): string | undefined {
   if (envelope.length === 0) return undefined
   const some = envelope

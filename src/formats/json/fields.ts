@@ -1,25 +1,25 @@
-/** The fields of sample JSON records: a tree of the keys that were seen, and how it becomes columns. */
+/** The fields of sample JSON records: a tree of their keys, and how it becomes columns. */
 import { jsonPathText } from '../../core/json-path.ts'
 import { createField, type SampleField, type Writing } from '../../core/outline.ts'
 import type { JsonKind, JsonNode } from './sample.ts'
 
-/** One key, below the record or below another key, with what stood there. */
+/** One key, below the record or below another key, with its values. */
 export interface Spot {
   steps: string[]
   children: Map<string, Spot>
   rows: number[]
   nodes: JsonNode[]
-  /** Text of the document that each node is of. */
+  /** The text of the document of each node. */
   texts: string[]
   nulls: number
-  /** Records in which the key stands more than once in one object. */
+  /** Records in which one object repeats the key. */
   repeated: number
 }
 
-/** An object with more keys than this, of which each record has a few, holds data in its keys. */
+/** An object with more keys than this, of which each record has a few, has data as keys. */
 const MAP_KEYS = 20
 const MAP_SHARE = 0.25
-/** More columns than this from one key are kept as JSON text instead. */
+/** A key that would give more columns than this is kept as JSON text instead. */
 const COLUMNS_OF_ONE_KEY = 200
 const SUB_FIELDS = 100
 
@@ -27,7 +27,7 @@ export function createSpot(steps: string[] = []): Spot {
   return { steps, children: new Map(), rows: [], nodes: [], texts: [], nulls: 0, repeated: 0 }
 }
 
-/** Adds what an object holds. `row` is the number of the record, or of the item of an array. */
+/** Adds the content of an object. `row`: the number of the record, or of the item of an array. */
 export function collectRecord(spot: Spot, node: JsonNode, text: string, row: number): void {
   node.items.forEach((item, i) => {
     const key = node.keys[i]

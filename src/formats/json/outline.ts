@@ -1,4 +1,4 @@
-/** The outline of sample JSON: which array or object is the record, and what values its fields had. */
+/** The outline of sample JSON: which array or object is the record, and the values of its fields. */
 import type { Outline, OutlineFault, SampleText } from '../../core/outline.ts'
 import { parseJsonPath } from '../../core/json-path.ts'
 import { envelopeFields, envelopeNote } from './envelope.ts'

@@ -1,21 +1,21 @@
 /**
- * JSON as it stands in a sample: keys in their order and as often as they come, numbers by their digits, and
- * a document that was cut off in the middle. The platform's parser keeps none of these, and drafts are made
- * of them. Not for the ingest path.
+ * Reads sample JSON with everything that drafts need and the platform's parser drops: keys in their order and
+ * with repetitions, numbers by their digits, and a document that was cut off in the middle. Not for the
+ * ingest path.
  */
 
 export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null'
 
 export interface JsonNode {
   kind: JsonKind
-  /** Where it stands in the text. */
+  /** Its span in the text. */
   start: number
   end: number
-  /** Of a scalar: a string's text, a number's digits. Of the others: empty. */
+  /** Of a scalar: the text of a string, the digits of a number. Otherwise empty. */
   text: string
   keys: string[]
   items: JsonNode[]
-  /** The sample ended inside of it. */
+  /** The sample ended inside it. */
   cut: boolean
 }
 
@@ -28,7 +28,7 @@ const DEPTH = 500
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const WORD = /true|false|null/y
 
-/** Thrown nowhere else: the end of a sample that may have been cut off. */
+/** Thrown only here: the end of a sample that may have been cut off. */
 const CUT = Symbol('cut')
 
 interface Reader {
@@ -37,10 +37,7 @@ interface Reader {
   mayBeCut: boolean
 }
 
-/**
- * Reads the value at `from`. With `mayBeCut`, the end of the text may come early: what stood there whole is
- * kept.
- */
+/** Reads the value at `from`. With `mayBeCut`, the text may end early: everything complete is kept. */
 export function readJsonValue(text: string, from: number, mayBeCut: boolean): JsonNode | JsonFault {
   const reader: Reader = { text, at: skipBlanks(text, from), mayBeCut }
   try {
@@ -95,7 +92,7 @@ function readNumber(reader: Reader, depth: number): JsonNode | typeof CUT {
       reader.mayBeCut && /^(?:-|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)$/.test(text.slice(start, start + 5))
     return isOpen ? CUT : fail(reader, `no JSON value begins with ${JSON.stringify(text[start])}`)
   }
-  // The rest of a number may have been cut off, in the middle of its fraction too.
+  // The rest of a number may have been cut off, also within its fraction.
   const isOpen =
     reader.mayBeCut &&
     depth > 0 &&
@@ -104,7 +101,7 @@ function readNumber(reader: Reader, depth: number): JsonNode | typeof CUT {
   return isOpen ? CUT : scalar('number', start, reader.at, digits)
 }
 
-/** The text of the string that begins here. */
+/** The text of the string that starts here. */
 function readString(reader: Reader): string | typeof CUT {
   const { text } = reader
   let end = reader.at + 1
@@ -170,8 +167,8 @@ function readKey(reader: Reader): string | typeof CUT {
 }
 
 /**
- * A cut document as a whole one: up to the last item of `list` that is complete, or to the last complete
- * value when the cut came behind that list; then what was open is closed.
+ * Completes a cut document: up to the last complete item of `list`, or to the last complete value if the cut
+ * came after that list. Then it closes what is open.
  */
 export function closedText(text: string, root: JsonNode, list: JsonNode | undefined): string {
   if (!root.cut) return text.slice(0, root.end)
@@ -189,7 +186,9 @@ export function closedText(text: string, root: JsonNode, list: JsonNode | undefi
   }
 }
 
-/** Whether two JSON texts say the same: white space aside, numbers by their digits, keys in their order. */
+/**
+ * Whether two JSON texts mean the same: without white space, numbers by their digits, keys in their order.
+ */
 export function sameJson(one: JsonNode, other: JsonNode): boolean {
   if (one.kind !== other.kind || one.text !== other.text || one.items.length !== other.items.length)
     return false

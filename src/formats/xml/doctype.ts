@@ -1,7 +1,6 @@
 /**
- * A document type declaration: read over when all it does is name a type or a DTD elsewhere, which is never
- * fetched. One with an internal subset is refused: the entities it can define are how small documents become
- * huge ones.
+ * A document type declaration is skipped if it only names a type or an external DTD, which is never fetched.
+ * One with an internal subset is refused: its entities can turn small documents into huge ones.
  */
 import { SPACE } from './chars.ts'
 import { scanName } from './names.ts'
@@ -12,7 +11,7 @@ const QUOTES = [0x22, 0x27]
 const PUBLIC_ID = /^[ \r\nA-Za-z0-9\-'()+,./:=?;!*#@$_%]*$/
 const INSIDE = 'a document type declaration'
 
-/** Reads `<!DOCTYPE name [SYSTEM "..." | PUBLIC "..." "..."]>` at `p`; returns the position behind it. */
+/** Reads `<!DOCTYPE name [SYSTEM "..." | PUBLIC "..." "..."]>` at `p`. Returns the position after it. */
 export function scanDoctype(s: ScanState, p: number): number {
   if (s.doctypeSeen) throw fault(s, 'a second <!DOCTYPE>', p)
   if (s.rootSeen) throw fault(s, 'a <!DOCTYPE> must come before the root element', p)
@@ -42,7 +41,7 @@ function skipBlank(s: ScanState, p: number): number {
   return p
 }
 
-/** White space that must be there. */
+/** White space that is required. */
 function blank(s: ScanState, p: number): number {
   if (SPACE[byteAt(s, p)] === 0) throw fault(s, 'malformed <!DOCTYPE>: white space is missing', p)
   return skipBlank(s, p)

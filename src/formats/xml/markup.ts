@@ -1,4 +1,4 @@
-/** Markup that carries no values: the XML declaration, comments, processing instructions, CDATA, DOCTYPE. */
+/** Markup without values: the XML declaration, comments, processing instructions, CDATA, DOCTYPE. */
 import { SPACE } from './chars.ts'
 import { scanDoctype } from './doctype.ts'
 import { scanName, lastColon, matches, textOf } from './names.ts'
@@ -10,7 +10,7 @@ const ENCODING = `(?:\\s+encoding\\s*=\\s*(?:"[A-Za-z][A-Za-z0-9._-]*"|'[A-Za-z]
 const STANDALONE = `(?:\\s+standalone\\s*=\\s*(?:"(?:yes|no)"|'(?:yes|no)'))?`
 const DECLARATION = new RegExp(`^<\\?xml\\s+${VERSION}${ENCODING}${STANDALONE}\\s*\\?>$`)
 
-/** The token that starts with `<!` at `p`; returns the position behind it. */
+/** The token that starts with `<!` at `p`. Returns the position after it. */
 export function scanBang(s: ScanState, p: number): number {
   if (p + 9 > s.end && !s.final) throw atEnd(s, s.end, 'markup')
   const b = s.bytes
@@ -43,7 +43,7 @@ function scanCdata(s: ScanState, p: number): number {
   return end + 3
 }
 
-/** A processing instruction at `p`, or the XML declaration when it stands first. */
+/** A processing instruction at `p`, or the XML declaration if it comes first. */
 export function scanInstruction(s: ScanState, p: number): number {
   if (p + 6 > s.end && !s.final) throw atEnd(s, s.end, 'a processing instruction')
   const nameEnd = scanName(s, p + 2, 'a processing instruction')
@@ -59,8 +59,8 @@ export function scanInstruction(s: ScanState, p: number): number {
 }
 
 /**
- * The declaration at the start, when it is byte for byte the one checked before: messages of a topic begin
- * alike.
+ * Skips the declaration at the start if it equals the last checked one byte for byte: messages of a topic
+ * begin alike.
  */
 export function skipKnownDeclaration(s: ScanState, p: number): number {
   const { declaration: known } = s
@@ -76,7 +76,7 @@ function checkDeclaration(s: ScanState, from: number, to: number): void {
   s.declaration = Uint8Array.from(s.bytes.subarray(from, to))
 }
 
-/** Text between the tokens of the document's outside must be white space. */
+/** Outside the root element, text between tokens must be white space. */
 export function checkOutside(s: ScanState, from: number, to: number): void {
   if (!isBlank(s.bytes, from, to)) throw fault(s, 'text outside the root element', from)
 }

@@ -1,4 +1,4 @@
-/** Namespaces in XML 1.0: which prefix is bound to what at this depth, and what may not be bound at all. */
+/** Namespaces in XML 1.0: the bindings of prefixes at this depth, and forbidden bindings. */
 import { fault, type ScanState } from './scan-state.ts'
 
 const XML_URI = 'http://www.w3.org/XML/1998/namespace'
@@ -18,7 +18,7 @@ export function bind(s: ScanState, prefix: string, value: string, at: number): v
   if (prefix === '') s.defaultUri = uri
 }
 
-/** The URI of a prefix, '' for no namespace, undefined when the prefix is unbound. */
+/** The URI of a prefix, '' for no namespace, undefined if the prefix is unbound. */
 export function lookup(s: ScanState, prefix: string): string | undefined {
   for (let i = s.bindings.length - 1; i >= 0; i -= 1)
     if (s.bindings[i].prefix === prefix) return s.bindings[i].uri
@@ -27,7 +27,7 @@ export function lookup(s: ScanState, prefix: string): string | undefined {
   return prefix === 'xmlns' ? XMLNS_URI : undefined
 }
 
-/** Forgets what elements deeper than `depth` bound. */
+/** Forgets the bindings of elements deeper than `depth`. */
 export function unbind(s: ScanState, depth: number): void {
   const { bindings } = s
   while (bindings.length > 0 && bindings[bindings.length - 1].depth > depth) {

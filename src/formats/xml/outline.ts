@@ -1,6 +1,6 @@
 /**
- * The outline of sample XML documents: which element is the record, and what its fields hold. For drafts
- * only.
+ * The outline of sample XML documents: which element is the record, and the content of its fields. Only for
+ * drafts.
  */
 import type { Outline, OutlineFault, SampleText } from '../../core/outline.ts'
 import { parseXmlPath, type XmlStep } from '../../core/xml-path.ts'
@@ -85,13 +85,14 @@ function recordsAt(nodes: XmlNode[], [step, ...rest]: Step[]): XmlNode[] {
 }
 
 /**
- * Below this share of the text, what repeats is a part of the record: a message with a few tags, for example.
+ * An element that repeats, but has a smaller share of the text, is part of the record: a message with a few
+ * tags, for example.
  */
 const SHARE = 0.3
-/** Elements that hold a text and nothing else are values of a record, unless there is little else. */
+/** Elements with only a text are values of a record, unless there is little else. */
 const SHARE_OF_TEXTS = 0.8
 
-/** The element that repeats below its parent and that most of the text is in; else the root itself. */
+/** The element that repeats below its parent and has most of the text, else the root. */
 function findRecord(roots: XmlNode[]): Step[] {
   const sizes = new Map<string, { path: Step[]; size: number; most: number; isText: boolean }>()
   let total = 0
@@ -119,7 +120,7 @@ function findRecord(roots: XmlNode[]): Step[] {
 interface Group {
   size: number
   count: number
-  /** None has attributes or elements. */
+  /** None of them has attributes or elements. */
   isText: boolean
 }
 
@@ -137,8 +138,8 @@ function visit(node: XmlNode, path: Step[], onGroup: (path: Step[], group: Group
 }
 
 /**
- * What stands in the documents beside the records: other elements below the same parents, and attributes
- * around.
+ * The content of the documents next to the records: other elements below the same parents, and attributes
+ * above.
  */
 function pathsBeside(documents: Document[], path: Step[], records: XmlNode[]): string[] {
   const taken = new Set(records)
