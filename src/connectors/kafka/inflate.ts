@@ -1,7 +1,4 @@
-/**
- * Undoes the compression of a record batch, up to a size: a batch of a few kilobytes may say that it holds
- * gigabytes.
- */
+/** Decompresses a record batch up to a limit: a batch of a few kilobytes may claim to hold gigabytes. */
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { unlz4 } from './lz4.ts'
 import { unsnappy } from './snappy.ts'
@@ -9,7 +6,7 @@ import { unsnappy } from './snappy.ts'
 export type Inflated = { bytes: Uint8Array } | { reason: string }
 
 /**
- * The bytes behind the compression, or why there are none. Never throws, and never takes more than `most`
+ * The decompressed bytes, or the reason why there are none. Never throws, and never uses more than `most`
  * bytes for the result.
  */
 export function inflate(body: Buffer, codec: number, most: number): Inflated {
