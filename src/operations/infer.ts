@@ -1,6 +1,6 @@
 /**
- * `dataset infer`: a sample is outlined, a declaration is drafted, checked, and tried on the sample until it
- * loads as it is.
+ * `dataset infer`: outlines a sample, drafts a declaration, checks it, and tries it on the sample until all
+ * values load unchanged.
  */
 import { parse } from 'yaml'
 import type { App } from './app.ts'
@@ -28,7 +28,7 @@ import { outlineXml } from '../formats/xml/outline.ts'
 import { tryDraft, type TrialLoss, type TrialResult } from '../runner/draft-trial.ts'
 import { fileSample, topicSample, type Sample } from './sample-source.ts'
 
-/** Drafts get more careful with each try; after these, what is lost is said. */
+/** Each try makes the draft more careful. After the last one, the notes list what is still lost. */
 const TRIES = 6
 
 export const inferDataset: App['inferDataset'] = async (source, options) => {
@@ -82,7 +82,7 @@ function decode(
   }
 }
 
-/** A declaration says the encoding only where a reader cannot find it out. */
+/** A declaration states the encoding only if a reader cannot find it itself. */
 function encodingSetting(encoding: string): { record: Record<string, unknown>; notes: string[] } {
   if (encoding === '') return { record: {}, notes: [] }
   const { properties } = DATASET_SCHEMA as unknown as { properties: { record: { properties: object } } }
@@ -99,7 +99,7 @@ function encodingSetting(encoding: string): { record: Record<string, unknown>; n
   }
 }
 
-/** By what a sample holds; the ending of its name decides only between what both could be. */
+/** By the content of a sample. The file extension decides only if both formats are possible. */
 function formatOf(source: string, texts: SampleText[]): RecordFormat {
   const [{ text }] = texts
   const begin = skipBlanks(text, 0)
@@ -117,7 +117,7 @@ function formatOf(source: string, texts: SampleText[]): RecordFormat {
   return ending === 'json' || ending === 'geojson' ? 'json' : 'csv'
 }
 
-/** More than one line, and most of the first ones are a JSON value each. */
+/** More than one line, and most of the first lines are a JSON value each. */
 function isByLines(text: string): boolean {
   const lines = text
     .slice(0, LIMITS.inferSampleBytes)
@@ -223,7 +223,7 @@ function tryOn(dataset: Dataset, draft: Draft, outline: Outline): TrialResult {
   }
 }
 
-/** Takes note of what each loss calls for; false when there is nothing left to be more careful about. */
+/** Learns from each loss. False if the draft cannot be more careful. */
 function learn(trials: Trials, { draft, result }: Tried): boolean {
   let learned = false
   for (const loss of result.losses) {
