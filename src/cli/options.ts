@@ -1,4 +1,4 @@
-/** Arguments that several verbs share, and the messages for mistakes in them. */
+/** Arguments that several commands share, and the messages for mistakes in them. */
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, Option } from 'commander'
 import type { EngineChoice } from '../operations/app.ts'
@@ -6,7 +6,7 @@ import { failure } from '../core/errors.ts'
 import type { EngineName } from '../dataset/declaration.ts'
 import { OUTPUT_FORMATS } from './output.ts'
 
-/** The option of verbs that act for a tenant. */
+/** The option of commands that act for a tenant. */
 export const TENANT: [string, string] = [
   '--tenant <name>',
   'name or ID of the tenant (needed if there are several)',
@@ -30,7 +30,7 @@ export function share(text: string): number {
   return value
 }
 
-/** Memory of a batch or of upkeep, when nothing else is said. */
+/** Default memory of a batch or of upkeep. */
 export function memoryOption(): Option {
   return new Option('--memory <size>', 'memory limit').default(1_073_741_824, '1GiB').argParser(byteSize)
 }
@@ -60,8 +60,8 @@ export function day(text: string): string {
 }
 
 /**
- * An option that may be given several times; its value is a list. `without`: what the help says that none of
- * them means.
+ * An option that may be given several times. Its value is a list. `without`: what it means if none is given,
+ * for the help.
  */
 export function repeatable(
   flags: string,
@@ -110,7 +110,7 @@ export function engineChoice({ engine, master, connect }: EngineFlags): EngineCh
   return { engine, master, connect }
 }
 
-/** A JSON file, or standard input for `-`. Throws `usage` when it is none. */
+/** A JSON file, or standard input for `-`. Throws `usage` if it is not JSON. */
 export function jsonFile(file: string): unknown {
   const text = readFileSync(file === '-' ? 0 : file, 'utf8')
   try {

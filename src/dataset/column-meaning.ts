@@ -1,4 +1,6 @@
-/** What a column's settings mean together: a setting that its type cannot obey is refused, never ignored. */
+/**
+ * Checks the settings of a column together: a setting that its type cannot obey is refused, never ignored.
+ */
 import { LIMITS } from '../core/limits.ts'
 import type { RecordFormat, ScalarType } from './declaration.ts'
 import { isPattern, isZone, type Finding, type YamlPath } from './finding.ts'
@@ -8,9 +10,7 @@ import { meantFormat } from './temporal-suggest.ts'
 
 type Say = (field: string, message: string, suggestion?: string) => void
 
-/**
- * Types whose text has a length and a pattern of its own; what others look like is what their format says.
- */
+/** Types with a length and a pattern. The text of other types depends on their format. */
 export const TEXTUAL: readonly ScalarType[] = ['string', 'uuid', 'integer', 'long', 'decimal']
 
 export function checkColumn(column: RawColumn, at: YamlPath, format: RecordFormat): Finding[] {
@@ -29,7 +29,7 @@ export function checkColumn(column: RawColumn, at: YamlPath, format: RecordForma
   return found
 }
 
-/** An array of objects: its settings are those of its sub-fields. */
+/** An array of objects: its settings belong to its sub-fields. */
 function checkOuter(column: RawColumn, say: Say): void {
   if (column.array !== true)
     say('fields', `column ${column.name} has fields, but array is not true`, 'Add array: true.')
@@ -124,7 +124,7 @@ function checkEpoch({ name, type, timezone }: RawColumn, format: string, say: Sa
     say('timezone', `${format} counts from 1970 in UTC, so timezone has no effect`, 'Remove timezone.')
 }
 
-/** A format of letters, like yyyy-MM-dd. */
+/** A format of letters, such as yyyy-MM-dd. */
 function checkLetters(
   { name, timezone, trim }: RawColumn,
   format: string,
@@ -220,9 +220,9 @@ function checkValues(column: RawColumn, values: string[], say: Say): void {
   }
 }
 
-/** As the checks clean a text: white space up to U+0020 at both ends, runs of white space, case. */
+/** Cleans a text as the checks do: white space up to U+0020 at both ends, runs of white space, case. */
 function clean(text: string, column: RawColumn): string {
-  // Only the first of a run is tried as the start of the last one.
+  // Only the first character of a run is tried as the start of the last run.
   // oxlint-disable-next-line no-control-regex -- the controls below the blank are trimmed as well
   let value = column.trim === false ? text : text.replace(/^[\0- ]+|(?<![\0- ])[\0- ]+$/g, '')
   if (column.collapse === true) value = value.replace(/\s+/g, ' ')

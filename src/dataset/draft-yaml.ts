@@ -1,7 +1,7 @@
-/** A draft as YAML, with what a person should look at in comments. */
+/** A draft as YAML, with comments for the person who reviews it. */
 import type { Draft, DraftColumn } from './infer.ts'
 
-/** Words that some reader of YAML takes for something else than a text. */
+/** Words that some YAML parsers do not read as text. */
 const WORDS = /^(true|false|yes|no|on|off|y|n|null|none|nan|inf|~)$/i
 const LINE = 100
 
@@ -117,7 +117,7 @@ export function valueText(value: unknown): string {
 
 function scalarText(text: string): string {
   if (/^[A-Za-z_/][\w./*-]*$/.test(text) && !WORDS.test(text)) return text
-  // A JSON string is one of YAML, but for characters that YAML does not print.
+  // A JSON string is a YAML string, except for characters that YAML cannot print.
   return JSON.stringify(text).replace(
     /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,

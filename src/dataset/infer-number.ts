@@ -1,4 +1,4 @@
-/** Numbers in samples: the exact type that gives each text back, or why there is none. */
+/** Numbers in samples: finds the exact type that keeps each text, or the reason why there is none. */
 import type { Writing } from '../core/outline.ts'
 import type { ScalarType } from './declaration.ts'
 
@@ -19,16 +19,18 @@ interface Parts {
 
 const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/
 const DECIMAL_DIGITS = 38
-/** Digits that a later value may have more than those of the sample. */
+/** How many more digits than in the sample a later value may have. */
 const ROOM = 4
 /**
- * Columns of such names have codes: digits that nobody adds up, and that may begin with a zero in the next
+ * Columns with such names hold codes: nobody adds their digits up, and they may start with a zero in the next
  * file.
  */
 const CODE =
   /(^|_)(zip|zipcode|postal|postcode|postalcode|plz|phone|telephone|tel|mobile|fax|iban|bic|ssn|isbn|issn|ean|upc|gtin|card|barcode|account_(no|number)|vat|tax_id|fips|siret|siren)(_|$)/
 
-/** A text is the reason why no numeric type holds these values; undefined: they are no numbers. */
+/**
+ * A text as the result is the reason why no numeric type keeps these values. Undefined: they are no numbers.
+ */
 export function inferNumber(
   texts: readonly string[],
   writing: Writing,
@@ -51,7 +53,7 @@ function partsOf(text: string): Parts | undefined {
   return { text, sign: match[1], whole: match[2], fraction: match[3], exponent: match[4] }
 }
 
-/** What a number would not give back. */
+/** What a number would lose. */
 function oddness({ text, sign, whole, fraction, exponent }: Parts): string | undefined {
   if (sign === '+') return `kept as text: a number would lose the plus sign (${text})`
   if (/^0\d/.test(whole)) return `kept as text: a number would lose the leading zeros (${text})`
@@ -86,9 +88,9 @@ function integerDraft(
 }
 
 /**
- * A decimal keeps the value of each text. It keeps the text too when all have equally many digits behind the
- * point, or are as short as can be; `1.10` beside `1.5` is a version or a label in a format where all is
- * text.
+ * A decimal keeps the value of each text. It also keeps the text if all have the same number of digits after
+ * the point, or are as short as possible. In a format where everything is text, `1.10` next to `1.5` is a
+ * version or a label.
  */
 function decimalDraft(
   numbers: Parts[],
@@ -135,13 +137,16 @@ function doubleDraft(
   return isBarred('double') ? CHANGED : { type: 'double', settings: {}, notes: [] }
 }
 
-/** Whether text, double, shortest text say the same number. */
+/** Whether text, double and shortest text mean the same number. */
 export function survivesDouble(text: string): boolean {
   const value = Number(text)
   return Number.isFinite(value) && plainNumber(text) === plainNumber(String(value))
 }
 
-/** A number in one form: sign, digits without zeros at their ends, and the power of ten of the last digit. */
+/**
+ * A number in canonical form: sign, digits without zeros at their ends, and the power of ten of the last
+ * digit.
+ */
 export function plainNumber(text: string): string {
   const one = partsOf(text)
   if (one === undefined) return `no number: ${text}`

@@ -1,6 +1,6 @@
 /**
- * Dates and times in samples: formats that the sample proves, and what instant a text means by them, worked
- * out apart from the checks.
+ * Dates and times in samples: formats that the sample proves, and the instant of a text in such a format,
+ * computed independently of the checks.
  */
 
 export interface TemporalDraft {
@@ -26,7 +26,7 @@ function isoDraft(texts: readonly string[]): TemporalDraft | undefined {
   if (parts.every((part) => part[4] === undefined))
     return allThere(texts, { type: 'date', settings: {}, notes: [] })
   const offsets = new Set<string | undefined>(parts.map((part) => part[8]))
-  // A date among times, or a time without an offset among those that have one, is not surely in one zone.
+  // A date among times, or a time without an offset among others with one, may be in another zone.
   if (parts.some((part) => part[4] === undefined) || (offsets.has(undefined) && offsets.size > 1))
     return undefined
   if (parts.some((part) => /[1-9]/.test((part[7] ?? '').slice(6)))) return undefined
@@ -42,7 +42,7 @@ function isoDraft(texts: readonly string[]): TemporalDraft | undefined {
 
 const NO_OFFSET = 'the values have no offset and are read as UTC; set timezone to their time zone'
 
-/** Day, month and year in another order: a day above 12 must prove which. */
+/** Day, month and year in another order, which a day above 12 must prove. */
 function otherDraft(texts: readonly string[]): TemporalDraft | undefined {
   const parts = texts.map((text) => OTHER.exec(text))
   if (!parts.every((part) => part !== null)) return undefined
@@ -79,7 +79,7 @@ function otherDraft(texts: readonly string[]): TemporalDraft | undefined {
   )
 }
 
-/** Eight digits are a number as well: the name of the column must say date, and all must be days. */
+/** Eight digits may also be a number: the name of the column must say date, and all values must be days. */
 function compactDraft(texts: readonly string[], name: string): TemporalDraft | undefined {
   if (texts.length < 3 || !NAMED_DATE.test(name)) return undefined
   const parts = texts.map((text) => COMPACT.exec(text))
@@ -100,8 +100,8 @@ function allThere(texts: readonly string[], draft: TemporalDraft): TemporalDraft
 const [DAY_US, FIRST_US, END_US] = [86_400_000_000n, -62_135_596_800_000_000n, 253_402_300_800_000_000n]
 
 /**
- * Days (date) or microseconds (timestamp) since 1970 of a text in a format that is drafted here; without an
- * offset, in UTC.
+ * Days (date) or microseconds (timestamp) since 1970 of a text in a format that is drafted here. Without an
+ * offset, the text is in UTC.
  */
 export function instantOf(text: string, type: 'date' | 'timestamp', format: string): bigint | undefined {
   const parts = format === 'iso' ? isoParts(text) : formatParts(text, format)

@@ -1,7 +1,4 @@
-/**
- * Checks the paths of a declaration whose records are JSON: each leads somewhere, and no two to the same
- * place.
- */
+/** Checks the paths of a declaration for JSON: each leads to a value, and no two lead to the same one. */
 import {
   jsonPathText,
   parseJsonPath,
@@ -86,7 +83,7 @@ function isNowhere(text: string, path: JsonPath, { steps, each }: RecordPlace): 
   }
 }
 
-/** `takers`: the columns of paths by what these mean, each the first of its path. */
+/** `takers`: the first column of each path, by the meaning of the path. */
 function checkTwin(
   column: RawColumn,
   i: number,
@@ -108,11 +105,11 @@ function checkTwin(
 
 interface DeclaredArray {
   name: string
-  /** Its place among the columns. */
+  /** Its position among the columns. */
   i: number
 }
 
-/** The first declared array whose items a path goes into. */
+/** The first declared array that contains the target of a path. */
 function arrayAbove(arrays: PathTree<DeclaredArray>, steps: readonly string[]): DeclaredArray | undefined {
   let found: DeclaredArray | undefined
   let place: PathTree<DeclaredArray> | undefined = arrays
@@ -125,7 +122,8 @@ function arrayAbove(arrays: PathTree<DeclaredArray>, steps: readonly string[]): 
 }
 
 /**
- * An object may be a column beside its fields; an array may not, because no path says which item is meant.
+ * An object may be a column next to its fields. An array may not, because a path cannot name one of its
+ * items.
  */
 function checkThroughArrays(columns: RawColumn[]): Finding[] {
   const arrays = pathTree<DeclaredArray>()
@@ -144,13 +142,13 @@ function checkThroughArrays(columns: RawColumn[]): Finding[] {
   })
 }
 
-/** From the record only: what stands around it cannot be mistaken for it. */
+/** Only paths from the record: a value outside it has another path. */
 function stepsOf(column: RawColumn): string[] {
   const path = parseJsonPath(textOf(column))
   return typeof path === 'string' || path.fromRoot ? [] : path.steps
 }
 
-/** `taker`: the column that has the same path. */
+/** `taker`: the column with the same path. */
 function checkIgnored(text: string, at: YamlPath, taker: string | undefined): Finding[] {
   if (text === '*') return []
   const path = parseJsonPath(text)
@@ -174,7 +172,7 @@ function checkIgnored(text: string, at: YamlPath, taker: string | undefined): Fi
       ]
 }
 
-/** The same path without the usual mistakes, when it then is one. */
+/** The path without common mistakes, if that makes it valid. */
 function suggest(text: string, root: string): string | undefined {
   if (/\[(\*|\d+)\]./.test(text))
     return 'A path cannot enter the items of an array. Declare the array with array: true, and with fields if its items are objects.'

@@ -1,5 +1,5 @@
 /**
- * What a JSON Schema cannot say: names that refer to each other, types that need a setting, patterns that
+ * Checks what a JSON Schema cannot: names that refer to each other, types that need a setting, patterns that
  * compile.
  */
 import { ENGINE_COLUMNS } from '../core/added-columns.ts'
@@ -18,7 +18,7 @@ export function checkMeaning(raw: RawDeclaration): Finding[] {
   const names = raw.columns.map((column) => column.name)
   const ofColumns = raw.columns.map((column, i) => checkColumn(column, ['columns', i], raw.record.format))
   const known = new Set(names)
-  // A rule is read with its column's settings: they must be right first.
+  // A rule is checked with the settings of its column, which must be valid.
   const sound = byName(raw.columns.filter((_, i) => ofColumns[i].length === 0))
   return [
     ...checkRecord(raw),
@@ -81,7 +81,7 @@ function checkNames(names: string[]): Finding[] {
   })
 }
 
-/** Columns by name; the first of those that are declared twice. */
+/** Columns by name. Of columns with the same name, the first counts. */
 function byName(columns: RawColumn[]): Map<string, RawColumn> {
   return new Map(columns.toReversed().map((column) => [column.name, column]))
 }
@@ -129,7 +129,7 @@ function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
         message: `${field.timezone} is not an IANA time zone`,
       })
   })
-  // Accepting a setting that nothing obeys would publish other rows than were asked for.
+  // A setting without effect, if accepted, would publish other rows than intended.
   if (p.latest_by !== undefined && p.keep !== 'latest')
     found.push({
       path: ['processed', 'latest_by'],
@@ -196,7 +196,7 @@ function unknownColumn(path: YamlPath, name: string, known: string[]): Finding {
   return {
     path,
     message: `there is no column ${name}`,
-    // Looked for when it is shown: of thousands of mistakes only the first are.
+    // Computed on access: of thousands of mistakes, only the first are shown.
     get suggestion() {
       const near = nearest(name, known)
       return near === undefined ? `Columns: ${known.join(', ')}.` : `Did you mean ${near}?`

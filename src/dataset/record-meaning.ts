@@ -1,6 +1,6 @@
 /**
- * What a JSON Schema cannot say of the record: characters of CSV that a scanner can tell apart, encodings
- * that exist.
+ * Checks what a JSON Schema cannot check of the record: characters of CSV that a scanner can distinguish,
+ * encodings that exist.
  */
 import type { Finding, YamlPath } from './finding.ts'
 import type { RawColumn, RawDeclaration } from './normalize.ts'
@@ -48,7 +48,7 @@ function checkField(column: RawColumn, i: number, header: boolean, ignored: Read
         suggestion: `Write path: "${i + 1}", or the number of the field that holds ${name}.`,
       },
     ]
-  // `*` stands for every field that no column has, so it names none, not even the field `*`.
+  // `*` stands for every field without a column. So it never means a field named `*`.
   if (path !== '*' && ignored.has(path))
     return [
       {
@@ -151,7 +151,7 @@ const ENCODINGS = [
   'big5',
   'euc-kr',
 ]
-/** Other names of the same, which the platform does not know. */
+/** Other names of encodings, which the platform does not know. */
 const KNOWN_AS: Record<string, string> = {
   ansi: 'windows-1252',
   cp936: 'gbk',

@@ -1,6 +1,5 @@
 /**
- * What a rule can ask of its column: bounds that the type holds exactly, lengths and patterns of what has a
- * text.
+ * Checks a rule against its column: the type must hold bounds exactly, and lengths and patterns need a text.
  */
 import { TEXTUAL } from './column-meaning.ts'
 import type { Finding, YamlPath } from './finding.ts'
@@ -8,7 +7,7 @@ import { isPattern } from './finding.ts'
 import type { RawColumn, RawRule } from './normalize.ts'
 import { boundOf, type BoundColumn } from './rule-bounds.ts'
 
-/** Checks a rule of a column that exists and is right by itself. */
+/** Checks a rule whose column exists and is itself valid. */
 export function checkRuleMeaning(
   expectation: string,
   body: RawRule,
@@ -66,14 +65,14 @@ function typeName({ type, precision, scale }: BoundColumn): string {
   return `${type === 'integer' ? 'an' : 'a'} ${type}`
 }
 
-/** A rule, and where it stands. */
+/** A rule and its place. */
 interface PlacedRule {
   expectation: string
   body: RawRule
   at: YamlPath
 }
 
-/** `what`: what a bound has to be, for the message. */
+/** `what`: the expected kind of a bound, for the message. */
 function checkBounds({ expectation, body, at }: PlacedRule, column: BoundColumn, what: string): Finding[] {
   const { min_value: least, max_value: most } = body
   if (least === undefined && most === undefined)

@@ -1,7 +1,7 @@
 /**
- * The dialect of date and time formats: a small closed set of letters, the same on every engine. A format
- * outside of it is refused with the position and a suggestion. The letters are those of Java's
- * DateTimeFormatter as far as they go; `docs/reference/types.md` lists them for users.
+ * The dialect of date and time formats: a small closed set of letters, the same on every engine. Any other
+ * format is refused with the position and a suggestion. The letters are a subset of Java's DateTimeFormatter;
+ * `docs/reference/types.md` lists them for users.
  */
 
 export type TemporalField =
@@ -18,25 +18,24 @@ export type TemporalField =
   | 'offset'
 
 export type TemporalStep =
-  /** Characters that stand for themselves. */
+  /** Literal characters. */
   | { kind: 'text'; text: string }
-  /** So many digits. */
+  /** A number of digits. */
   | { kind: 'number'; field: TemporalField; least: number; most: number }
-  /** One of these English words in any case; its index counts from 0. */
+  /** One of these English words in any case. Its index counts from 0. */
   | { kind: 'word'; field: TemporalField; words: readonly string[] }
-  /** `Z`, `+02`, `+0200`, `+02:00`; with `named` also the zones that RFC 5322 gives an offset. */
+  /** `Z`, `+02`, `+0200`, `+02:00`. With `named`, also the zones to which RFC 5322 gives an offset. */
   | { kind: 'offset'; field: 'offset'; named: boolean }
 
 export interface FormatProblem {
-  /** Counted from 1, in the format's text. */
+  /** Position in the text of the format, from 1. */
   position: number
   message: string
   suggestion: string | undefined
 }
 
 /**
- * Formats that are a count since 1970-01-01T00:00:00Z, and the decimal places between their unit and the
- * second.
+ * Formats that count since 1970-01-01T00:00:00Z, with the decimal places between their unit and the second.
  */
 export const EPOCH_PLACES: Readonly<Record<string, number>> = {
   epoch_s: 0,
@@ -108,7 +107,7 @@ const LETTERS: Readonly<Record<string, TemporalStep>> = {
   Z: { kind: 'offset', field: 'offset', named: true },
 }
 
-/** All fields but the fraction, which is S for each digit. */
+/** All fields except the fraction, which is one S per digit. */
 export const FORMAT_LETTERS: readonly string[] = Object.keys(LETTERS)
 
 interface PlacedStep {
@@ -118,8 +117,8 @@ interface PlacedStep {
 }
 
 /**
- * Reads a format; what it cannot mean is a problem with its position. `iso` and the epoch formats are not for
- * here.
+ * Parses a format. The result for an invalid one is the problem with its position. Not for `iso` and the
+ * epoch formats.
  */
 export function parseTemporalFormat(
   format: string,
@@ -131,7 +130,7 @@ export function parseTemporalFormat(
   return problem ?? placed.map((one) => one.step)
 }
 
-/** Whether texts of this format say their own offset: then no time zone is needed. */
+/** Whether texts of this format state their offset: then no time zone is needed. */
 export function saysOffset(steps: TemporalStep[]): boolean {
   return steps.some((step) => step.kind === 'offset')
 }
@@ -180,7 +179,7 @@ const SIGNS: Readonly<Record<string, string>> = {
   ']': "Optional parts are not supported. If the values contain ], quote it: ']'.",
 }
 
-/** What people mean by letters of other dialects (moment, strftime, Java's rare ones). */
+/** Advice for letters of other dialects (moment, strftime, Java's rare ones). */
 const ADVICE: readonly [RegExp, string][] = [
   [
     /^yy$/,
@@ -227,7 +226,7 @@ const NEEDED: readonly [TemporalField, string][] = [
   ['day', 'dd'],
 ]
 const DATE_FIELDS: readonly TemporalField[] = ['year', 'month', 'day', 'weekday']
-/** A field and what must stand beside it to mean anything. */
+/** A field, and the fields of which it needs one. */
 const LEANS_ON: readonly [TemporalField, TemporalField[], string][] = [
   ['hour12', ['half'], 'hh is 01 to 12 and needs a (AM, PM); HH is 00 to 23.'],
   ['half', ['hour12'], 'a is AM or PM and needs hh (01 to 12).'],
@@ -248,7 +247,7 @@ function problemOf(
   for (const one of placed) {
     const { step } = one
     if (step.kind === 'text') continue
-    // HH and hh are both the hour: one beside the other is the same field twice.
+    // HH and hh are both the hour: together, they are the same field twice.
     const other = OTHER_HOUR[step.field]
     const field = other !== undefined && at.has(other) ? other : step.field
     const first = at.get(field)
@@ -292,8 +291,8 @@ function twiceAdvice(second: PlacedStep, first: PlacedStep): string | undefined 
 }
 
 /**
- * A field of one or two digits, or an offset, must not touch what could belong to it: `dM` reads 111 in two
- * ways.
+ * A field of one or two digits, or an offset, must not touch characters that could belong to it: `dM` reads
+ * 111 in two ways.
  */
 function ambiguity(placed: PlacedStep[]): FormatProblem | undefined {
   for (const [i, { step, token }] of placed.entries()) {

@@ -1,4 +1,4 @@
-/** The XML paths of a declaration: each can be read, is there once, and lies where its kind may lie. */
+/** Checks the XML paths of a declaration: each is valid, occurs once, and is where its kind may be. */
 import { isXmlName, parseXmlPath, type XmlPath, type XmlStep } from '../core/xml-path.ts'
 import type { Finding, YamlPath } from './finding.ts'
 import type { RawColumn, RawDeclaration } from './normalize.ts'
@@ -7,17 +7,17 @@ import { pathTree, placeBelow, type PathTree } from './path-tree.ts'
 
 interface Checking {
   namespaces: Record<string, string>
-  /** Steps of record.path, when it is right. */
+  /** Steps of record.path, if it is valid. */
   record: XmlStep[]
   found: Finding[]
-  /** Who takes the paths below the record, and those outside of it. */
+  /** The columns of paths below the record, and of paths outside it. */
   inside: PathTree<Takers>
   outside: PathTree<Takers>
   /** Numbers of namespaces: a URI may be long, and each step has one. */
   uris: Map<string, number>
 }
 
-/** Who takes the value at a path, and who its repetitions. */
+/** The column that reads the value at a path, and the column that collects its repetitions. */
 interface Takers {
   value?: string
   items?: string
@@ -77,7 +77,7 @@ function checkRecordPath(checking: Checking, text: string): XmlStep[] {
   return []
 }
 
-/** Reads a path and says what is wrong with it; undefined then. */
+/** Parses a path. Reports its mistake and returns undefined if it is invalid. */
 function readPath({ namespaces, found }: Checking, text: string, at: YamlPath): XmlPath | undefined {
   const read = parseXmlPath(text, namespaces)
   if (typeof read === 'string') {
@@ -102,7 +102,7 @@ function readPath({ namespaces, found }: Checking, text: string, at: YamlPath): 
   return undefined
 }
 
-/** What people write who know XPath, or who left something out. Looked for when it is shown. */
+/** A suggestion for people who know XPath, or who left something out. Computed on access. */
 function suggestionFor(text: string, reason: string, namespaces: Record<string, string>): string | undefined {
   if (/text\(\)/.test(text)) return 'Remove text(): the path of an element reads its text.'
   if (text.includes('//')) return 'Name each element on the path; // is not supported.'
@@ -160,7 +160,7 @@ function checkFieldPath(
       suggestion: `Write ${text.slice(1)}.`,
     })
   else {
-    // An item's own text is another value than that of the path to all items.
+    // The text of an item itself is another value than the path to all items.
     const steps = read.steps.length === 0 ? [''] : stepNames(checking, read.steps)
     const place = placeBelow(owner.place, steps)
     take(checking, place, 'value', { name: `${owner.name}.${field.name}`, text, path })
@@ -198,9 +198,9 @@ function take(
 }
 
 /**
- * A path from the document, as one below the record when it leads there. Above the record its steps must be
- * those of record.path: a step that names a namespace there where record.path does not would be another
- * element, and have no records.
+ * A path from the document, turned into one below the record if it leads there. Above the record, its steps
+ * must be those of record.path: a step with a namespace that record.path does not give would mean another
+ * element, without records.
  */
 function fromDocument(
   { record, found }: Checking,

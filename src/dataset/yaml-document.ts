@@ -1,6 +1,7 @@
 /**
- * Reads the YAML of a declaration, at a cost that grows with its length, whatever it holds. The library looks
- * for each alias among all anchors and at each level for line ends in all below it, so both are bounded here.
+ * Reads the YAML of a declaration at a cost that grows with its length, whatever the text. The library looks
+ * up each alias among all anchors, and at each level the line ends of everything below. So both are limited
+ * here.
  */
 import {
   Composer,
@@ -29,17 +30,19 @@ interface YamlMistake {
 
 interface YamlText {
   value: unknown
-  /** What cannot be read, in order; then there is no value. */
+  /** The mistakes in order. If there are any, there is no value. */
   mistakes: YamlMistake[]
   /** Line and column, from 1, of an offset. */
   at(offset: number): { line: number; column: number }
-  /** Where the value at a path starts, or its key; or its nearest ancestor, when it does not exist. */
+  /**
+   * Where the value at a path starts, or its key. If it does not exist, where its nearest ancestor starts.
+   */
   offsetOf(path: YamlPath, key: boolean): number
 }
 
-/** As many as a text of the greatest length could hold without aliases. */
+/** As many as the longest text could hold without aliases. */
 const MOST_VALUES = LIMITS.declarationBytes / 2
-/** A prefix of tags is copied for each tag that has it. */
+/** Each tag copies its prefix. */
 const DIRECTIVE_CHARS = 1_000
 
 export function readYaml(text: string): YamlText {
@@ -57,7 +60,7 @@ export function readYaml(text: string): YamlText {
   return { ...read, at, offsetOf: (path, key) => offsetOf(document, path, key) }
 }
 
-/** What must not be composed: what nests too deep, and directives that are too long. */
+/** A token that must not be composed: too deep a nesting, or too long a directive. */
 function unfitToken(tokens: CST.Token[]): YamlMistake | undefined {
   const open: { token: CST.Token | null | undefined; depth: number }[] = []
   for (const token of tokens) {
@@ -78,7 +81,7 @@ function unfitToken(tokens: CST.Token[]): YamlMistake | undefined {
 const DEEP = `the declaration nests deeper than ${LIMITS.declarationDepth} levels`
 
 function compose(tokens: CST.Token[], length: number): { document: Document; mistakes: YamlMistake[] } {
-  // Keys that come twice are found below: the library compares each with each.
+  // Repeated keys are found below: the library compares each pair.
   const documents = new Composer({
     uniqueKeys: false,
     resolveKnownTags: false,
@@ -92,7 +95,7 @@ function compose(tokens: CST.Token[], length: number): { document: Document; mis
   return { document, mistakes }
 }
 
-/** Without ordered maps, whose keys are compared each with each, and merges, which copy maps into maps. */
+/** Without ordered maps, whose keys are compared in pairs, and without merges, which copy maps into maps. */
 const plainTags = (tags: Tags): Tags =>
   tags.filter((tag) => typeof tag === 'object' && 'default' in tag && tag.default === true)
 
@@ -109,16 +112,16 @@ function keepDigits(document: Document): void {
   })
 }
 
-/** What an anchor names; without a size while it is read. */
+/** The value of an anchor. Its size is 0 while it is being read. */
 interface Anchored {
   value: unknown
-  /** How many values it is, each alias in it counted as what it stands for. */
+  /** The number of values in it. Each alias counts as the values that it stands for. */
   size: number
 }
 
 interface Reading {
   anchored: Map<string, Anchored>
-  /** Values that there may still be. */
+  /** How many more values are allowed. */
   room: number
   wrongKeys: YamlMistake[]
   wrongAlias?: string
@@ -166,7 +169,7 @@ function readCollection(reading: Reading, node: YAMLMap | YAMLSeq, depth: number
   }
   if (!isMap(node)) return node.items.map((item) => readNode(reading, item, depth + 1))
   const seen = new Set<unknown>()
-  // Own properties, whatever their names are.
+  // Own properties, whatever their names.
   return Object.fromEntries(
     node.items.map(({ key, value }) => {
       if (isScalar(key) && seen.size === seen.add(key.value).size)
@@ -183,7 +186,9 @@ function readKey(reading: Reading, node: unknown, depth: number): string {
   return typeof key === 'object' ? '' : String(key)
 }
 
-/** Offset of the node at a path; of its key with `key`; of the nearest ancestor when it does not exist. */
+/**
+ * Offset of the node at a path, or of its key with `key`. If it does not exist, that of the nearest ancestor.
+ */
 function offsetOf(document: Document, path: YamlPath, key: boolean): number {
   let node: unknown = document.contents
   let offset = rangeStart(node) ?? 0
