@@ -1,6 +1,6 @@
-/** What a decoder finds wrong with the shape of a record. */
+/** Findings on the shape of records, as decoders report them to the checks. */
 
-/** What a decoder found wrong with the shape of a record. */
+/** A fault in the shape of a record. */
 export interface ShapeFinding {
   row: number
   kind: 'repeated' | 'unexpected' | 'malformed'

@@ -44,7 +44,7 @@ export async function readMysql(
     const identity = cut ? JSON.stringify([at, config.database, table.name, ...shape]) : ''
     const moment =
       earlier !== undefined && cut && earlier.identity === identity
-        ? // What is kept of a broken read was cut and bounded as it was then; the rest is read by the same.
+        ? // The kept parts of a broken read have the limits of that moment; read the rest with the same ones.
           (JSON.parse(earlier.moment) as Moment)
         : await begunNow(connections[0], config, { table, since, cut })
     moment.value ??= since?.value

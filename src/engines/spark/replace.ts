@@ -57,7 +57,7 @@ export async function replace(options: SparkBatchOptions, request: ReplaceReques
     publishedMatches(options, request, newest),
     'compare with what is published',
   )
-  // What has a newer one published leaves; what is left replaces.
+  // A row with a newer published version is dropped; the rest replaces the published rows.
   const winners = `SELECT * FROM newest c WHERE NOT EXISTS (SELECT 1 FROM matches m WHERE m.position = c.${POSITION} AND NOT m.newer)`
   const losers = `SELECT m.* FROM matches m LEFT SEMI JOIN (${winners}) w ON m.position = w.${POSITION}`
   const both = { ...newest, ...matches }

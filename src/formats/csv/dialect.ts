@@ -20,20 +20,20 @@ export function createDialect(delimiter: string, quote: string): Dialect {
   return { delimiter: bytes, quote: Buffer.from(quote), ends }
 }
 
-/** Whether the character `mark` stands at `at`, of which the first byte does. */
+/** Whether the character `mark` is at `at`, where its first byte is. */
 export function hasRest(bytes: Uint8Array, at: number, mark: Uint8Array): boolean {
   for (let i = 1; i < mark.length; i += 1) if (bytes[at + i] !== mark[i]) return false
   return true
 }
 
-/** Where the line that holds `at` ends: at its CR or LF, or at `end`. */
+/** The end of the line that contains `at`: its CR or LF, or `end`. */
 export function lineEndFrom(bytes: Uint8Array, at: number, end: number): number {
   let to = at
   while (to < end && bytes[to] !== LF && bytes[to] !== CR) to += 1
   return to
 }
 
-/** Behind the line end at `at`; CR LF is one. */
+/** The position after the line end at `at`. CR LF is one. */
 export function behindLineEnd(bytes: Uint8Array, at: number, end: number): number {
   return Math.min(end, at + (bytes[at] === CR && at + 1 < end && bytes[at + 1] === LF ? 2 : 1))
 }
