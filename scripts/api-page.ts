@@ -73,13 +73,13 @@ async function routesOf(): Promise<Route[]> {
 
 function section({ name, operation }: Route): string {
   const { summary, description = 'Needs no token.', parameters = [], requestBody, responses } = operation
-  const shown = parameters.filter((one) => one.name !== 'dry_run')
+  const shown = parameters.filter((parameter) => parameter.name !== 'dry_run')
   const [status, success] = Object.entries(responses).find(([code]) => code.startsWith('2')) ?? []
   const rows = [
-    ...shown.map((one) =>
-      row(one.name, one.schema, {
-        need: one.required ? 'yes' : '',
-        note: `${one.in}. ${one.description ?? ''}`,
+    ...shown.map((parameter) =>
+      row(parameter.name, parameter.schema, {
+        need: parameter.required ? 'yes' : '',
+        note: `${parameter.in}. ${parameter.description ?? ''}`,
       }),
     ),
     ...fieldsOf(requestBody?.content['application/json']?.schema),
@@ -103,7 +103,7 @@ function row(name: string, schema: Schema, { need, note }: { need: string; note:
 /** A schema's fields with those below them, by their paths. */
 function fieldsOf(schema: Schema | undefined, path = ''): string[] {
   const at = (name: string): string => (path === '' ? name : `${path}.${name}`)
-  const inner = schema?.anyOf?.find((one) => one.properties !== undefined) ?? schema
+  const inner = schema?.anyOf?.find((variant) => variant.properties !== undefined) ?? schema
   return [
     ...Object.entries(inner?.properties ?? {}),
     ...Object.entries(inner?.patternProperties ?? {}).map(([, value]) => ['NAME', value] as const),

@@ -97,7 +97,7 @@ const importedBy = (file: SourceFile): string[] =>
 function textsOf({ path, text }: SourceFile): string[] {
   if (!path.endsWith('.ts')) return [text]
   const code = text.replace(/\b(from|import) '[^']+'|\bimport\('[^']+'\)/g, '')
-  return [...code.matchAll(/'([^'\n]*)'|`([^`]*)`/g)].map((one) => one[1] ?? one[2])
+  return [...code.matchAll(/'([^'\n]*)'|`([^`]*)`/g)].map((match) => match[1] ?? match[2])
 }
 
 const PATH = /[\w.@-]*(?:\/[\w.@-]*[\w@-])+\/?|\b[\w-]+\.(?:md|ya?ml|json|proto)\b/g
@@ -105,14 +105,14 @@ const PATH = /[\w.@-]*(?:\/[\w.@-]*[\w@-])+\/?|\b[\w-]+\.(?:md|ya?ml|json|proto)
 /** Files that its texts name, those of a folder that they name, and the entry points of programs. */
 function namedBy({ path, text }: SourceFile, texts: string[], paths: Set<string>): string[] {
   const entries = [...text.matchAll(/\bentryOf\('([\w-]+)'\)/g)].map(([, name]) => `src/main/${name}.ts`)
-  const named = texts.flatMap((one) => [...one.matchAll(PATH)])
+  const named = texts.flatMap((passage) => [...passage.matchAll(PATH)])
   return [
     ...entries,
     ...named.flatMap(([name]) => {
       const beside = relative('.', resolve(dirname(path), name))
-      const found = [relative('.', resolve(name)), beside].filter((one) => paths.has(one))
+      const found = [relative('.', resolve(name)), beside].filter((candidate) => paths.has(candidate))
       if (found.length > 0 || !name.includes('/')) return found
-      return [...paths].filter((one) => one.startsWith(name.endsWith('/') ? name : `${name}/`))
+      return [...paths].filter((candidate) => candidate.startsWith(name.endsWith('/') ? name : `${name}/`))
     }),
   ]
 }

@@ -39,7 +39,7 @@ const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\
 function section({ path, command }: Leaf): string {
   const named = command.registeredArguments
   const rows = [
-    ...named.map((one) => `| \`${placeholder(one)}\` | ${cell(withChoices(one))} |`),
+    ...named.map((argument) => `| \`${placeholder(argument)}\` | ${cell(withChoices(argument))} |`),
     ...command
       .createHelp()
       .visibleOptions(command)

@@ -84,7 +84,7 @@ function declarationPage(): string {
 }
 
 function enginesPage(): string {
-  const rows = Object.values(SPARK_LIMITS).map((one) => `| ${one.what} | ${one.instead} |`)
+  const rows = Object.values(SPARK_LIMITS).map((limit) => `| ${limit.what} | ${limit.instead} |`)
   const head = '| Not supported on Spark | Instead |\n| --- | --- |'
   return `${GENERATED}# What Spark cannot do\n${ENGINES_INTRO}\n${head}\n${rows.join('\n')}\n`
 }

@@ -1,6 +1,6 @@
 /** No line is wider than one can read beside another. The formatter wraps code; this finds what it leaves alone. */
-import { parseSync } from 'oxc-parser'
 import type { Finding, SourceFile } from './findings.ts'
+import { visitNodes } from './syntax-tree.ts'
 
 const LINE_WIDTH = 120
 /** Columns of a text from which on a line may be wider. */
@@ -38,16 +38,9 @@ interface Span {
 
 function textsOf(file: SourceFile): Span[] {
   const found: Span[] = []
-  const visit = (node: unknown): void => {
-    if (typeof node !== 'object' || node === null) return
-    const { type, start, end, value } = node as Span & { type?: string; value?: unknown }
+  visitNodes(file, ({ type, start, end, value }) => {
     if (type === 'TemplateLiteral' || (type === 'Literal' && typeof value !== 'number'))
       found.push({ start, end })
-    for (const inner of Object.values(node)) {
-      if (Array.isArray(inner)) inner.forEach(visit)
-      else visit(inner)
-    }
-  }
-  visit(parseSync(file.path, file.text).program)
+  })
   return found
 }

@@ -28,7 +28,7 @@ export function checkTestPlace(file: SourceFile, mayImport: Record<string, strin
   if (!isRoom && !Object.hasOwn(TEST_KINDS, folder))
     return say(`${folder} is no room of src/ and no kind of test (scripts/test-place.ts)`)
   if (!name.endsWith('.test.ts')) return []
-  const targets = importsOf(file).map((one) => importedPath(file.path, one.target) ?? '')
+  const targets = importsOf(file).map((imported) => importedPath(file.path, imported.target) ?? '')
   const rooms = [...new Set(targets.flatMap((target) => /^src\/(\w+)\//.exec(target)?.[1] ?? []))]
   const isAlone = targets.every((target) => target === '' || target.startsWith('src/'))
   if (!isRoom)

@@ -2,21 +2,14 @@
  * `headrace test`: sets up what the tests need and says what it could not, runs everything, and ends with
  * `N passed, N failed, N skipped`. With CI=true a missing part is a failure, never a skip.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { fetchJars } from '../src/host/jvm-servers.ts'
-import { canRunBroker } from '../src/host/kafka-broker.ts'
-import { packagedPrograms } from '../src/host/postgres-user.ts'
-import { debianPostgres } from '../test/support/debian.ts'
-import { fetchMariaDb } from '../test/support/mariadb.ts'
-import { fetchSampleFiles } from '../test/support/sample-files.ts'
-import { fetchShells } from '../test/support/shells.ts'
-import { fetchS3Server } from '../test/support/storage.ts'
 import { endLeftovers } from './leftovers.ts'
 import { testsOfChanges } from './changed-tests.ts'
+import { setUpParts } from './test-parts.ts'
 
 /** `files`: what names of test files must contain, any of them. */
 const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string> }> = {
@@ -88,72 +81,19 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   },
   sleepers: { files: ['test/faults/slept-writers.test.ts'], env: { HEADRACE_TEST_SLEEPS: '50' } },
   jobs: { files: ['test/service/job-walks.test.ts'], env: { HEADRACE_TEST_JOB_WALKS: '500' } },
+  cases: {
+    files: [
+      'test/conformance/engines.test.ts',
+      'test/conformance/stores.test.ts',
+      'test/conformance/store-faults.test.ts',
+      'test/integration/encodings.test.ts',
+      'test/integration/values.test.ts',
+      'test/integration/kafka.test.ts',
+      'test/service/table-parts.test.ts',
+    ],
+    env: {},
+  },
   property: { files: ['test/formats'], env: { HEADRACE_TEST_PROPERTY_RUNS: '300000' } },
-}
-
-/** Python packages that read tables and documents independently of us. */
-const PYTHON = [
-  'chdb-core==26.9.0',
-  'daft==0.7.26',
-  'datafusion==55.0.0',
-  'deltalake==1.6.6',
-  'duckdb==2.0.1',
-  'lxml==6.1.3',
-  'polars==2.1.0',
-  'pyarrow==25.0.1',
-]
-const PYTHON_IS_COMPLETE = `import importlib.metadata, sys
-sys.exit(any(importlib.metadata.version(name) != pin for name, pin in (one.split("==") for one in sys.argv[1:])))`
-
-interface Part {
-  name: string
-  get(): Promise<void>
-}
-
-const parts: Part[] = [
-  {
-    name: 'Kafka broker (Java, Maven)',
-    async get() {
-      if (!(await canRunBroker())) throw new Error('java and mvn are not on the PATH')
-      await fetchJars('kafka')
-    },
-  },
-  { name: 'HDFS (Java, Maven)', get: async () => void (await fetchJars('hdfs')) },
-  { name: 'PostgreSQL (its package)', get: async () => void packagedPrograms() },
-  { name: 'PostgreSQL 15 (Debian)', get: async () => void debianPostgres() },
-  { name: 'MariaDB (Debian)', get: async () => void fetchMariaDb() },
-  { name: 'zsh and fish (Debian)', get: async () => void fetchShells() },
-  { name: 'S3 server (Go)', get: async () => void fetchS3Server() },
-  { name: 'sample files (npm, PyPI, Debian)', get: async () => fetchSampleFiles() },
-  { name: 'Spark with delta-spark (Java, Maven)', get: async () => void (await fetchJars('spark')) },
-  {
-    name: 'readers of tables and documents (Python)',
-    async get() {
-      const venv = resolve('.headrace/test-venv')
-      const marker = join(venv, 'bin', 'python')
-      if (!existsSync(marker)) execFileSync('python3', ['-m', 'venv', venv], { stdio: 'pipe' })
-      const ok = spawnSync(marker, ['-c', PYTHON_IS_COMPLETE, ...PYTHON])
-      if (ok.status !== 0)
-        execFileSync(marker, ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...PYTHON], {
-          stdio: 'pipe',
-        })
-    },
-  },
-]
-
-async function setUp(): Promise<string[]> {
-  const missing: string[] = []
-  for (const part of parts) {
-    const started = Date.now()
-    try {
-      await part.get()
-      process.stderr.write(`set up: ${part.name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`)
-    } catch (error) {
-      missing.push(part.name)
-      process.stderr.write(`missing: ${part.name}: ${(error as Error).message.split('\n')[0]}\n`)
-    }
-  }
-  return missing
 }
 
 interface Report {
@@ -255,7 +195,9 @@ function tellOutcome(report: Report, missing: string[]): { failed: number; skipp
 /** What the working tree's changes touch, said on stderr; with filters, those of them that match one. */
 function changedTests(filters: string[], since: string | undefined): string[] {
   const { changed, tests, of } = testsOfChanges(since)
-  const chosen = tests.filter((path) => filters.length === 0 || filters.some((one) => path.includes(one)))
+  const chosen = tests.filter(
+    (path) => filters.length === 0 || filters.some((filter) => path.includes(filter)),
+  )
   process.stderr.write(
     `${changed.length} files changed; ${chosen.length} of ${of} test files depend on them\n`,
   )
@@ -283,7 +225,7 @@ async function main(): Promise<void> {
       process.stdout.write(`${name}  ${suite.files.join(' ')}\n`)
     return
   }
-  const missing = await setUp()
+  const missing = await setUpParts()
   const chosen = chooseTests(values.long, wanted)
   // What the tests leave behind lies in one folder, which other users (the database's) may enter. It stays
   // when a test failed.

@@ -5,12 +5,13 @@
  */
 import { readFileSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { parseSync } from 'oxc-parser'
 import { ERRORS } from '../src/core/errors.ts'
+import { checkBindingNames } from './binding-names.ts'
 import { checkDecisions, readDecisions } from './decisions.ts'
 import { checkWidth } from './line-width.ts'
 import type { SourceFile, Finding } from './findings.ts'
 import { importedPath, importsOf } from './imports.ts'
+import { lineOf, visitNodes } from './syntax-tree.ts'
 import { checkTestPlace } from './test-place.ts'
 
 const PURE = ['dataset', 'formats', 'quality', 'planning', 'scheduling', 'learning']
@@ -102,6 +103,7 @@ export function findUntidy(files: SourceFile[]): Finding[] {
   return [
     ...files.flatMap((file) => [
       ...checkNames(file),
+      ...checkBindingNames(file),
       ...checkCalls(file),
       ...checkLengths(file),
       ...checkWidth(file),
@@ -161,31 +163,17 @@ function checkLengths(file: SourceFile): Finding[] {
       line: 1,
       message: `${lines} lines, at most ${FILE_LINES}`,
     })
-  const lineAt = (offset: number): number => file.text.slice(0, offset).split('\n').length
-  const visit = (node: unknown): void => {
-    if (typeof node !== 'object' || node === null) return
-    const { type, start, end } = node as { type?: string; start?: number; end?: number }
-    if (
-      type !== undefined &&
-      /^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(type) &&
-      start !== undefined &&
-      end !== undefined
-    ) {
-      const length = lineAt(end) - lineAt(start) + 1
-      if (length > FUNCTION_LINES)
-        findings.push({
-          rule: 'function-length',
-          path: file.path,
-          line: lineAt(start),
-          message: `${length} lines, at most ${FUNCTION_LINES}`,
-        })
-    }
-    for (const value of Object.values(node)) {
-      if (Array.isArray(value)) value.forEach(visit)
-      else visit(value)
-    }
-  }
-  visit(parseSync(file.path, file.text).program)
+  visitNodes(file, ({ type, start, end }) => {
+    if (!/^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(type)) return
+    const length = lineOf(file, end) - lineOf(file, start) + 1
+    if (length > FUNCTION_LINES)
+      findings.push({
+        rule: 'function-length',
+        path: file.path,
+        line: lineOf(file, start),
+        message: `${length} lines, at most ${FUNCTION_LINES}`,
+      })
+  })
   return findings
 }
 
@@ -231,7 +219,7 @@ function areSiblings(path: string, target: string): boolean {
 /** Cycles of imports, those of types included: who reads one file of a circle must read them all. */
 export function findCycles(files: SourceFile[]): Finding[] {
   const targets = (file: SourceFile): string[] =>
-    importsOf(file).flatMap((one) => importedPath(file.path, one.target) ?? [])
+    importsOf(file).flatMap((imported) => importedPath(file.path, imported.target) ?? [])
   const graph = new Map(files.map((file) => [file.path, targets(file)]))
   const done = new Set<string>()
   const findings: Finding[] = []
@@ -290,7 +278,8 @@ if (import.meta.main) {
     ...checkErrorPage(readFileSync('docs/reference/errors.md', 'utf8')),
     ...checkDecisions(readDecisions('.')),
   ]
-  for (const one of findings) process.stdout.write(`${one.path}:${one.line}  ${one.rule}: ${one.message}\n`)
+  for (const finding of findings)
+    process.stdout.write(`${finding.path}:${finding.line}  ${finding.rule}: ${finding.message}\n`)
   process.stdout.write(findings.length === 0 ? 'tidy\n' : `${findings.length} finding(s)\n`)
   process.exitCode = findings.length === 0 ? 0 : 1
 }

@@ -27,12 +27,12 @@ function pageOf(app: FastifyInstance): string {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   )
-  const tags = [...new Set(operations.map((one) => one.operation.tags?.[0] ?? ''))]
+  const tags = [...new Set(operations.map((route) => route.operation.tags?.[0] ?? ''))]
   const body = tags
     .map(
       (tag) =>
         `<h2>${escape(tag)}</h2>${operations
-          .filter((one) => one.operation.tags?.[0] === tag)
+          .filter((route) => route.operation.tags?.[0] === tag)
           .map(section)
           .join('')}`,
     )

@@ -77,7 +77,7 @@ async function tenantOf(call: Client['call'], wanted: string | undefined): Promi
   if (items.length === 1) return items[0].tenant_id
   if (wanted !== undefined)
     throw failure('not_found', { what: 'tenant', id: wanted, list: 'headrace tenants list' })
-  const names = items.map((one) => one.tenant_name).join(', ')
+  const names = items.map((tenant) => tenant.tenant_name).join(', ')
   throw failure('usage', {
     reason:
       items.length === 0

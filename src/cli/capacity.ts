@@ -38,7 +38,7 @@ export function addCapacity(program: Command, client: Client, output: () => Outp
   const show = (body: { namespaces: Record<string, Body>; machine: Body; overcommit: Body }): void => {
     const out = output()
     if (out.format === 'json') return out.object(body)
-    out.rows(Object.entries(body.namespaces).map(([namespace, one]) => ({ namespace, ...one })))
+    out.rows(Object.entries(body.namespaces).map(([namespace, offer]) => ({ namespace, ...offer })))
     out.say(
       `This machine has ${String(body.machine.cpu_cores)} cores and ${String(body.machine.memory_gb)} GB. The namespaces offer ${String(body.overcommit.cpu)} times its cores and ${String(body.overcommit.memory)} times its memory.`,
     )
@@ -71,8 +71,8 @@ export function addCapacity(program: Command, client: Client, output: () => Outp
       out.rows(plan.namespaces)
       if (plan.advice.length > 0)
         out.rows(
-          plan.advice.map((one) =>
-            Object.fromEntries(Object.entries(one).filter(([name]) => name !== 'tenant_id')),
+          plan.advice.map((suggestion) =>
+            Object.fromEntries(Object.entries(suggestion).filter(([name]) => name !== 'tenant_id')),
           ),
         )
     })

@@ -32,7 +32,10 @@ export function completionsOf(command: Command, words: string[] = []): Completio
   const first = command.registeredArguments.at(0)
   const own: Completion = {
     at: words.join(' '),
-    commands: commands.map((one) => ({ name: one.name(), description: one.description() })),
+    commands: commands.map((subcommand) => ({
+      name: subcommand.name(),
+      description: subcommand.description(),
+    })),
     options: help.visibleOptions(command).map((option) => ({
       flags: [option.long, option.short].filter((flag) => flag !== undefined && flag !== null),
       description: option.description,

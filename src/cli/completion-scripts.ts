@@ -44,9 +44,9 @@ export function bashCompletion(all: Completion[]): string {
     words: quoted(at),
     body: `words=${quoted([...commands.map(({ name }) => name), ...choices].join(' '))}`,
   }))
-  const options = all.map((one) => ({
-    words: quoted(one.at),
-    body: `words=${quoted(one.options.flatMap(({ flags }) => flags).join(' '))}`,
+  const options = all.map((completion) => ({
+    words: quoted(completion.at),
+    body: `words=${quoted(completion.options.flatMap(({ flags }) => flags).join(' '))}`,
   }))
   return `# Loaded by: source <(${NAME} completion bash)
 _headrace() {
@@ -87,7 +87,9 @@ export function zshCompletion(all: Completion[]): string {
     return value === 'file' ? '_files; return' : 'return'
   })
   const own = all.map(({ at, commands, options, choices, takesFiles }) => {
-    const flags = options.flatMap((one) => one.flags.map((name) => ({ name, description: one.description })))
+    const flags = options.flatMap((option) =>
+      option.flags.map((name) => ({ name, description: option.description })),
+    )
     const words = [...commands, ...choices.map((name) => ({ name, description: '' }))]
     return {
       words: quoted(at),
@@ -126,10 +128,10 @@ export function fishCompletion(all: Completion[]): string {
   const lines = all.flatMap(({ at, commands, options, choices, takesFiles }) => {
     const line = `complete -c ${NAME} -n ${fishQuoted(`__headrace_at '${at}'`)}`
     return [
-      ...commands.map((one) => `${line} -a ${one.name} -d ${fishQuoted(one.description)}`),
+      ...commands.map((command) => `${line} -a ${command.name} -d ${fishQuoted(command.description)}`),
       ...(choices.length > 0 ? [`${line} -a ${fishQuoted(choices.join(' '))}`] : []),
       ...(takesFiles ? [`${line} -F`] : []),
-      ...options.map((one) => `${line} ${fishOption(one)}`),
+      ...options.map((option) => `${line} ${fishOption(option)}`),
     ]
   })
   return `# Loaded by: ${NAME} completion fish | source

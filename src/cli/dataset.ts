@@ -33,8 +33,8 @@ export function addDataset(program: Command, app: App, output: () => Output): vo
           `${file} has ${result.mistakes.length} mistake(s):\n${result.mistakes.map(mistakeText).join('\n')}`,
         )
       if (out.format !== 'json')
-        for (const one of result.unsupported)
-          out.text(`  not supported on Spark: ${one.at}: ${one.what}. Instead: ${one.instead}.`)
+        for (const feature of result.unsupported)
+          out.text(`  not supported on Spark: ${feature.at}: ${feature.what}. Instead: ${feature.instead}.`)
       if (result.dataset === undefined || result.unsupported.length > 0) process.exitCode = 1
     })
   dataset

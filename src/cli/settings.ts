@@ -21,7 +21,7 @@ export function addSettings(program: Command, output: () => Output): void {
       const out = output()
       const all = settingsInForce()
       if (name === undefined) {
-        out.rows(all.filter(isListed).map((one) => rowFor(one, out.format)))
+        out.rows(all.filter(isListed).map((setting) => rowFor(setting, out.format)))
         out.say(`Settings file: ${path ?? 'none'}`)
         complain(all)
       } else {
@@ -81,7 +81,7 @@ function settingNamed(given: string): SettingName {
     .replace(/^HEADRACE_/, '')
     .toLowerCase()
     .replaceAll(/[-.]/g, '_')
-  const known = SETTING_NAMES.find((one) => one === name)
+  const known = SETTING_NAMES.find((candidate) => candidate === name)
   if (known !== undefined) return known
   const near = nearest(name, SETTING_NAMES)
   const hint = near === undefined ? 'To list all settings: headrace settings' : `Did you mean ${near}?`

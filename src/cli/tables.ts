@@ -76,9 +76,9 @@ function addVersions(tables: Command, app: App, output: () => Output): void {
       const versions = await app.tableVersions(table, flags.limit)
       out.rows(
         out.format === 'json'
-          ? versions.map((one) => ({ ...one }))
-          : versions.map(({ details, ...one }) => ({
-              ...one,
+          ? versions.map((version) => ({ ...version }))
+          : versions.map(({ details, ...rest }) => ({
+              ...rest,
               details: JSON.stringify(details).slice(0, 60),
             })),
       )

@@ -20,23 +20,23 @@ export function nearNames(text: string, known: KnownTable[]): string[] {
       plainName(table) === last || plainName(table) === wanted || plainName(schema + table) === wanted,
   )
   const near: KnownTable[] = []
-  let rest = known.filter((one) => !same.includes(one))
+  let rest = known.filter((candidate) => !same.includes(candidate))
   for (
     let name = nearest(
       last,
-      rest.map((one) => plainName(one.table)),
+      rest.map((candidate) => plainName(candidate.table)),
     );
     name !== undefined;
   ) {
-    near.push(...rest.filter((one) => plainName(one.table) === name))
-    rest = rest.filter((one) => plainName(one.table) !== name)
+    near.push(...rest.filter((candidate) => plainName(candidate.table) === name))
+    rest = rest.filter((candidate) => plainName(candidate.table) !== name)
     name =
       near.length + same.length < MOST_NEAR
         ? nearest(
             last,
-            rest.map((one) => plainName(one.table)),
+            rest.map((candidate) => plainName(candidate.table)),
           )
         : undefined
   }
-  return [...same, ...near].slice(0, MOST_NEAR).map((one) => one.written)
+  return [...same, ...near].slice(0, MOST_NEAR).map((table) => table.written)
 }

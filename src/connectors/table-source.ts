@@ -26,9 +26,9 @@ export type Unrepresentable = (typeof UNREPRESENTABLE)[number]
 
 /** The treatment that a source declares. Throws `setting_missing` for an unknown one. */
 export function treatmentOf(declared: unknown): Unrepresentable {
-  const treatment = UNREPRESENTABLE.find((one) => one === (declared ?? 'reject'))
+  const treatment = UNREPRESENTABLE.find((choice) => choice === (declared ?? 'reject'))
   if (treatment !== undefined) return treatment
-  const known = UNREPRESENTABLE.map((one) => `"${one}"`).join(', ')
+  const known = UNREPRESENTABLE.map((choice) => `"${choice}"`).join(', ')
   throw failure('setting_missing', {
     where: 'source_config',
     setting: `unrepresentable as one of ${known}`,

@@ -50,7 +50,7 @@ export function capacityCases(context: Context): Pick<Service, 'capacity' | 'set
 /** The offer with its overcommit: the sum of all namespaces, in multiples of the machine that answers. */
 function offerOf(capacity: OfferedCapacity): CapacityOffer {
   const machine = { cpu_cores: availableParallelism(), memory_gb: Math.floor(totalmem() / 1024 ** 3) }
-  const sum = (of: (one: OfferedCapacity[keyof OfferedCapacity]) => number): number =>
+  const sum = (of: (offer: OfferedCapacity[keyof OfferedCapacity]) => number): number =>
     NAMESPACES.reduce((total, namespace) => total + of(capacity[namespace]), 0)
   return {
     namespaces: forNamespaces((namespace) => ({
@@ -59,8 +59,8 @@ function offerOf(capacity: OfferedCapacity): CapacityOffer {
     })),
     machine,
     overcommit: {
-      cpu: Math.round((sum((one) => one.cpuCores) / machine.cpu_cores) * 100) / 100,
-      memory: Math.round((sum((one) => one.memoryGb) / Math.max(1, machine.memory_gb)) * 100) / 100,
+      cpu: Math.round((sum((offer) => offer.cpuCores) / machine.cpu_cores) * 100) / 100,
+      memory: Math.round((sum((offer) => offer.memoryGb) / Math.max(1, machine.memory_gb)) * 100) / 100,
     },
   }
 }

@@ -91,10 +91,10 @@ export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
   }
   const work = (): void => {
     for (;;) {
-      const idle = [...desks].find((one) => one.busy === undefined)
+      const idle = [...desks].find((desk) => desk.busy === undefined)
       if (idle === undefined && desks.size >= limits.processes) return
-      const busy = new Set([...desks].map((one) => one.busy?.tenantId))
-      const next = queue.findIndex((one) => !busy.has(one.tenantId))
+      const busy = new Set([...desks].map((desk) => desk.busy?.tenantId))
+      const next = queue.findIndex((asked) => !busy.has(asked.tenantId))
       if (next === -1) return
       begin(idle ?? start(), queue.splice(next, 1)[0])
     }
@@ -102,7 +102,7 @@ export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
   return {
     async check(tenantId, job, now) {
       const texts = withTexts(job)
-      const count = queue.filter((one) => one.tenantId === tenantId).length
+      const count = queue.filter((asked) => asked.tenantId === tenantId).length
       if (count >= limits.waiting) throw failure('check_busy', { count, seconds: 1 })
       const answer = await new Promise<FromChecker>((done) => {
         queue.push({ tenantId, message: { job: texts, nowMs: now.getTime() }, done })

@@ -48,7 +48,7 @@ export function executionCases(context: Context): Part {
       const rows = await gate.readAs(tenantId, (db) =>
         listExecutions(db, tenantId, { jobId, status, after: cursorOf(after), limit }),
       )
-      const { next } = listed(rows, limit, (one) => `${one.created_at.toISOString()}_${one.execution_id}`)
+      const { next } = listed(rows, limit, (row) => `${row.created_at.toISOString()}_${row.execution_id}`)
       return { items: rows.map(executionOf), next }
     },
     getExecution: async (tenantId, id) => executionOf(await get(tenantId, id)),

@@ -104,7 +104,7 @@ function checkSource(job: JobFields, destination: string): void {
       requireSettings(
         'source_config',
         job.source_config,
-        (SOURCE_SETTINGS[job.source_type] ?? []).filter((one) => one.name !== 'format'),
+        (SOURCE_SETTINGS[job.source_type] ?? []).filter((setting) => setting.name !== 'format'),
       )
   } else if (job.source_type === 'kafka')
     throw failure('setting_missing', {

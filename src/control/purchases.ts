@@ -43,7 +43,7 @@ export function purchaseCases({ gate, capacity, now }: Context): Part {
       return listed(
         await gate.readAs(tenantId, (db) => listPurchases(db, tenantId, { after, limit })),
         limit,
-        (one) => one.purchase_id,
+        (purchase) => purchase.purchase_id,
       )
     },
     async getPurchase(tenantId, purchaseId) {
@@ -69,7 +69,7 @@ export function purchaseCases({ gate, capacity, now }: Context): Part {
           }),
         ),
         limit,
-        (one) => one.entry_id,
+        (entry) => entry.entry_id,
       )
     },
     prices: () => currentPrices(gate.service),

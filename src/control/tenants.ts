@@ -70,7 +70,7 @@ export function tenantCases(context: Context): Part {
       })
     },
     async listTenants(page) {
-      return listed(await listTenants(gate.service, page), page.limit, (one) => one.tenant_id)
+      return listed(await listTenants(gate.service, page), page.limit, (tenant) => tenant.tenant_id)
     },
     getTenant,
     async changeTenant(by, tenantId, version, body) {

@@ -65,9 +65,9 @@ export function partitionFolder(column: string, value: string | null): string {
 }
 
 function escaped(text: string): string {
-  const escapeOne = (one: string): string =>
-    `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
-  return Array.from(text, (one) => (ESCAPED.has(one) ? escapeOne(one) : one)).join('')
+  const escapeOne = (char: string): string =>
+    `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+  return Array.from(text, (char) => (ESCAPED.has(char) ? escapeOne(char) : char)).join('')
 }
 
 /**

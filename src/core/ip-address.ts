@@ -8,8 +8,8 @@ export function groupsOf(address: string): number[] {
     .map((half) =>
       half
         .split(':')
-        .filter((one) => one !== '')
-        .map((one) => Number.parseInt(one, 16)),
+        .filter((group) => group !== '')
+        .map((group) => Number.parseInt(group, 16)),
     )
   if (tail === undefined) return head
   return [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => 0), ...tail]

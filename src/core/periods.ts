@@ -31,5 +31,9 @@ export function wholePeriods(
   let count = Math.max(1, Math.round((until.getTime() - from.getTime()) / averageMs) - 1)
   while (periodStart(from, period, count) < until) count += 1
   if (periodStart(from, period, count).getTime() === until.getTime()) return { count }
-  return { ends: [count - 1, count].filter((one) => one >= 1).map((one) => periodStart(from, period, one)) }
+  return {
+    ends: [count - 1, count]
+      .filter((periods) => periods >= 1)
+      .map((periods) => periodStart(from, period, periods)),
+  }
 }

@@ -100,7 +100,7 @@ export function xmlStepText(
   namespaces: Readonly<Record<string, string>>,
 ): string {
   if (uri === undefined) return local
-  const prefix = Object.keys(namespaces).find((one) => namespaces[one] === uri)
+  const prefix = Object.keys(namespaces).find((candidate) => namespaces[candidate] === uri)
   return prefix === undefined || prefix === ''
     ? `{${uri.replace(/[{}]/g, '$&$&')}}${local}`
     : `${prefix}:${local}`

@@ -31,8 +31,8 @@ export function createColumnNames(): (names: readonly string[], position: number
   const taken = new Set<string>(RESERVED_COLUMNS)
   return (names, position) => {
     const found = names.map(readable)
-    const lost = names.length === 0 || found.some((one) => one.lost)
-    const base = lost ? `column_${position}` : identifier(found.map((one) => one.text).join('_'))
+    const lost = names.length === 0 || found.some((part) => part.lost)
+    const base = lost ? `column_${position}` : identifier(found.map((part) => part.text).join('_'))
     let name = RESERVED_COLUMNS.includes(base) ? `${base}_value` : base
     for (let n = 2; taken.has(name); n += 1) name = `${base}_${n}`
     taken.add(name)

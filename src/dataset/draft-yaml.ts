@@ -39,7 +39,7 @@ export function draftYaml(draft: Draft, notes: readonly string[]): string {
 function section(value: Record<string, Record<string, unknown>>): string[] {
   return Object.entries(value).flatMap(([name, inner]) => [
     `  ${name}:`,
-    ...Object.entries(inner).map(([key, one]) => `    ${key}: ${valueText(one)}`),
+    ...Object.entries(inner).map(([key, setting]) => `    ${key}: ${valueText(setting)}`),
   ])
 }
 
@@ -74,7 +74,7 @@ function withKey(draft: Draft, processed: { key: string[]; partition_by?: object
       : [
           '  partition_by:',
           ...processed.partition_by.map(
-            (one) => `    - ${valueText(one)}  # ${draft.partition?.reason ?? ''}`,
+            (rule) => `    - ${valueText(rule)}  # ${draft.partition?.reason ?? ''}`,
           ),
         ]),
   ]

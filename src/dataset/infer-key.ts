@@ -54,14 +54,14 @@ export function inferKey(columns: KeyCandidate[], records: number): KeyDraft {
   const parts = ranked(full)
     .filter((column) => distinct(column) > 1)
     .slice(0, COMBINED)
-    .toSorted((one, other) => one.position - other.position)
-  for (const [i, one] of parts.entries())
-    for (const other of parts.slice(i + 1))
-      if (isUnique([one, other], records)) return compositeKey([one, other], said)
-  for (const [i, one] of parts.entries())
-    for (const [j, other] of parts.slice(i + 1).entries())
+    .toSorted((a, b) => a.position - b.position)
+  for (const [i, first] of parts.entries())
+    for (const second of parts.slice(i + 1))
+      if (isUnique([first, second], records)) return compositeKey([first, second], said)
+  for (const [i, first] of parts.entries())
+    for (const [j, second] of parts.slice(i + 1).entries())
       for (const third of parts.slice(i + j + 2))
-        if (isUnique([one, other, third], records)) return compositeKey([one, other, third], said)
+        if (isUnique([first, second, third], records)) return compositeKey([first, second, third], said)
   return {
     key: [],
     reason: `No column without missing values is unique in the ${said}, and no two or three of them together are`,
@@ -79,7 +79,7 @@ function compositeKey(columns: KeyCandidate[], said: string): KeyDraft {
 function ranked(columns: KeyCandidate[]): KeyCandidate[] {
   return columns
     .filter((column) => rank(column) < Infinity)
-    .toSorted((one, other) => rank(one) - rank(other) || one.position - other.position)
+    .toSorted((a, b) => rank(a) - rank(b) || a.position - b.position)
 }
 
 /** Columns up to this rank may be a key alone. */

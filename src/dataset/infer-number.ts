@@ -38,11 +38,11 @@ export function inferNumber(
   isBarred: (type: ScalarType) => boolean,
 ): NumberDraft | string | undefined {
   const numbers = texts.map(partsOf)
-  if (texts.length === 0 || !numbers.every((one) => one !== undefined)) return undefined
+  if (texts.length === 0 || !numbers.every((parts) => parts !== undefined)) return undefined
   const odd = numbers.map(oddness).find((reason) => reason !== undefined)
   if (odd !== undefined) return odd
-  if (numbers.some((one) => one.exponent !== undefined)) return doubleDraft(numbers, writing, isBarred)
-  if (numbers.every((one) => one.fraction === undefined))
+  if (numbers.some((parts) => parts.exponent !== undefined)) return doubleDraft(numbers, writing, isBarred)
+  if (numbers.every((parts) => parts.fraction === undefined))
     return integerDraft(numbers, writing, name, isBarred)
   return decimalDraft(numbers, writing, isBarred)
 }
@@ -72,11 +72,14 @@ function integerDraft(
   name: string,
   isBarred: (type: ScalarType) => boolean,
 ): NumberDraft | string {
-  const digits = longest(numbers.map((one) => one.whole))
+  const digits = longest(numbers.map((parts) => parts.whole))
   if (writing === 'text' && CODE.test(name))
     return 'kept as text: by the name of the column, the digits are a code'
   if (digits <= 9 && !isBarred('integer')) return { type: 'integer', settings: {}, notes: [] }
-  if (numbers.every((one) => BigInt.asIntN(64, BigInt(one.text)) === BigInt(one.text)) && !isBarred('long'))
+  if (
+    numbers.every((parts) => BigInt.asIntN(64, BigInt(parts.text)) === BigInt(parts.text)) &&
+    !isBarred('long')
+  )
     return { type: 'long', settings: {}, notes: [] }
   if (isBarred('decimal')) return CHANGED
   if (digits > DECIMAL_DIGITS) return `kept as text: no number type holds ${digits} digits`
@@ -97,8 +100,8 @@ function decimalDraft(
   writing: Writing,
   isBarred: (type: ScalarType) => boolean,
 ): NumberDraft | string | undefined {
-  const scales = new Set(numbers.map((one) => one.fraction?.length ?? 0))
-  const [scale, whole] = [Math.max(...scales), longest(numbers.map((one) => one.whole))]
+  const scales = new Set(numbers.map((parts) => parts.fraction?.length ?? 0))
+  const [scale, whole] = [Math.max(...scales), longest(numbers.map((parts) => parts.whole))]
   if (writing === 'text' && !givesTextBack(numbers, scales))
     return `kept as text: the numbers have different counts of digits after the point (${examples(numbers)}), and a decimal would rewrite them`
   if (whole + scale > DECIMAL_DIGITS || isBarred('decimal')) return doubleDraft(numbers, writing, isBarred)
@@ -108,19 +111,21 @@ function decimalDraft(
 }
 
 function givesTextBack(numbers: Parts[], scales: Set<number>): boolean {
-  const bare = numbers.some((one) => one.whole === '')
-  if (bare && numbers.some((one) => one.whole === '0')) return false
+  const bare = numbers.some((parts) => parts.whole === '')
+  if (bare && numbers.some((parts) => parts.whole === '0')) return false
   if (scales.size === 1) return true
   // Money: 5 and 3.50.
   if (scales.size === 2 && scales.has(0) && scales.has(2)) return true
-  const fractions = numbers.map((one) => one.fraction)
-  const shortest = fractions.every((one) => one === undefined || one === '0' || !one.endsWith('0'))
+  const fractions = numbers.map((parts) => parts.fraction)
+  const shortest = fractions.every(
+    (fraction) => fraction === undefined || fraction === '0' || !fraction.endsWith('0'),
+  )
   return shortest && !(fractions.includes(undefined) && fractions.includes('0'))
 }
 
 function examples(numbers: Parts[]): string {
-  const padded = numbers.find((one) => one.fraction?.endsWith('0') === true) ?? numbers[0]
-  const other = numbers.find((one) => one.fraction?.length !== padded.fraction?.length) ?? numbers[0]
+  const padded = numbers.find((parts) => parts.fraction?.endsWith('0') === true) ?? numbers[0]
+  const other = numbers.find((parts) => parts.fraction?.length !== padded.fraction?.length) ?? numbers[0]
   return `${padded.text}, ${other.text}`
 }
 
@@ -129,10 +134,10 @@ function doubleDraft(
   writing: Writing,
   isBarred: (type: ScalarType) => boolean,
 ): NumberDraft | string {
-  const bare = numbers.find((one) => one.fraction === undefined && one.exponent === undefined)
+  const bare = numbers.find((parts) => parts.fraction === undefined && parts.exponent === undefined)
   if (bare !== undefined && writing !== 'number')
     return `kept as text: some numbers are whole (${bare.text}), others have an exponent`
-  const lost = numbers.find((one) => !survivesDouble(one.text))
+  const lost = numbers.find((parts) => !survivesDouble(parts.text))
   if (lost !== undefined) return `kept as text: ${lost.text} has more digits than a double keeps`
   return isBarred('double') ? CHANGED : { type: 'double', settings: {}, notes: [] }
 }
@@ -148,14 +153,14 @@ export function survivesDouble(text: string): boolean {
  * digit.
  */
 export function plainNumber(text: string): string {
-  const one = partsOf(text)
-  if (one === undefined) return `no number: ${text}`
-  const digits = (one.whole + (one.fraction ?? '')).replace(/^0+/, '')
+  const parts = partsOf(text)
+  if (parts === undefined) return `no number: ${text}`
+  const digits = (parts.whole + (parts.fraction ?? '')).replace(/^0+/, '')
   const short = digits.replace(/0+$/, '')
   if (short === '') return '0'
   const power =
-    BigInt(one.exponent ?? 0) - BigInt(one.fraction?.length ?? 0) + BigInt(digits.length - short.length)
-  return `${one.sign === '-' ? '-' : ''}${short}e${power}`
+    BigInt(parts.exponent ?? 0) - BigInt(parts.fraction?.length ?? 0) + BigInt(digits.length - short.length)
+  return `${parts.sign === '-' ? '-' : ''}${short}e${power}`
 }
 
 function longest(texts: string[]): number {

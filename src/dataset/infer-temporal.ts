@@ -58,11 +58,11 @@ function otherDraft(texts: readonly string[]): TemporalDraft | undefined {
   const yearFirst = parts.every((part) => part[1].length === 4 && part[4].length <= 2)
   const yearLast = parts.every((part) => part[4].length === 4 && part[1].length <= 2)
   if (!yearFirst && !yearLast) return undefined
-  const [one, other] = yearFirst ? [3, 4] : [1, 3]
-  const [oneAbove, otherAbove] = [one, other].map((at) => parts.some((part) => Number(part[at]) > 12))
-  if (oneAbove === otherAbove) return undefined
-  const order = oneAbove ? ['d', 'M'] : ['M', 'd']
-  const widths = [one, other].map((at) => (parts.every((part) => part[at].length === 2) ? 2 : 1))
+  const [leftAt, rightAt] = yearFirst ? [3, 4] : [1, 3]
+  const [leftAbove, rightAbove] = [leftAt, rightAt].map((at) => parts.some((part) => Number(part[at]) > 12))
+  if (leftAbove === rightAbove) return undefined
+  const order = leftAbove ? ['d', 'M'] : ['M', 'd']
+  const widths = [leftAt, rightAt].map((at) => (parts.every((part) => part[at].length === 2) ? 2 : 1))
   const [left, right] = order.map((letter, i) => letter.repeat(widths[i]))
   const date = yearFirst ? ['yyyy', left, right] : [left, right, 'yyyy']
   const time =
@@ -70,7 +70,7 @@ function otherDraft(texts: readonly string[]): TemporalDraft | undefined {
       ? ''
       : `${first[5] === 'T' ? "'T'" : ' '}HH:mm${first[8] === undefined ? '' : ':ss'}${first[9] === undefined ? '' : `.${'S'.repeat(first[9].length)}`}`
   const format = `${date.join(first[2])}${time}`
-  const proof = `a day above 12 proves the format (${texts.find((_, i) => Number(parts[i][oneAbove ? one : other]) > 12)})`
+  const proof = `a day above 12 proves the format (${texts.find((_, i) => Number(parts[i][leftAbove ? leftAt : rightAt]) > 12)})`
   return allThere(
     texts,
     time === ''
@@ -160,7 +160,7 @@ function formatParts(text: string, format: string): Parts | undefined {
   const digits = format === 'yyyyMMdd' ? COMPACT.exec(text)?.slice(1) : text.match(/\d+/g)
   if (digits?.length !== letters.length) return undefined
   const of = (letter: string, otherwise: string): string =>
-    digits[letters.findIndex((one) => one.startsWith(letter))] ?? otherwise
+    digits[letters.findIndex((group) => group.startsWith(letter))] ?? otherwise
   const [year, month, day, hour, minute, second] = ['y', 'M', 'd', 'H', 'm', 's'].map((letter) =>
     Number(of(letter, '0')),
   )

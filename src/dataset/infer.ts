@@ -119,7 +119,7 @@ function draftColumn(
     ...type.settings,
   }
   if (field.lists !== undefined) settings.array = true
-  if (fields !== undefined) settings.fields = fields.map((one) => one.settings)
+  if (fields !== undefined) settings.fields = fields.map((sub) => sub.settings)
   const original = field.names.join(' / ')
   if (lost && original !== '') settings.description = original
   const notes = [...type.notes, ...field.notes, ...countNotes(field, records)]

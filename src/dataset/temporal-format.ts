@@ -127,7 +127,7 @@ export function parseTemporalFormat(
   const placed = readSteps(format)
   if (!Array.isArray(placed)) return placed
   const problem = problemOf(placed, type, format)
-  return problem ?? placed.map((one) => one.step)
+  return problem ?? placed.map((part) => part.step)
 }
 
 /** Whether texts of this format state their offset: then no time zone is needed. */
@@ -244,8 +244,8 @@ function problemOf(
   format: string,
 ): FormatProblem | undefined {
   const at = new Map<TemporalField, PlacedStep>()
-  for (const one of placed) {
-    const { step } = one
+  for (const part of placed) {
+    const { step } = part
     if (step.kind === 'text') continue
     // HH and hh are both the hour: together, they are the same field twice.
     const other = OTHER_HOUR[step.field]
@@ -253,11 +253,11 @@ function problemOf(
     const first = at.get(field)
     if (first !== undefined)
       return {
-        position: one.at,
+        position: part.at,
         message: `${NAMES[field]} appears twice (also as ${first.token} at position ${first.at})`,
-        suggestion: twiceAdvice(one, first),
+        suggestion: twiceAdvice(part, first),
       }
-    at.set(field, one)
+    at.set(field, part)
   }
   const time =
     type === 'date'
@@ -270,9 +270,9 @@ function problemOf(
       suggestion: time.token.startsWith('m') ? 'mm is minutes; MM is the month.' : 'Use type: timestamp.',
     }
   for (const [field, needs, suggestion] of LEANS_ON) {
-    const one = at.get(field)
-    if (one !== undefined && !needs.some((need) => at.has(need)))
-      return { position: one.at, message: `${one.token} cannot stand alone`, suggestion }
+    const part = at.get(field)
+    if (part !== undefined && !needs.some((need) => at.has(need)))
+      return { position: part.at, message: `${part.token} cannot stand alone`, suggestion }
   }
   for (const [field, letters] of NEEDED)
     if (!at.has(field))

@@ -40,8 +40,8 @@ export function checkXmlPaths(raw: RawDeclaration): Finding[] {
   }
   checking.record = checkRecordPath(checking, path)
   for (const [i, column] of raw.columns.entries()) checkColumnPath(checking, column, ['columns', i])
-  for (const [i, one] of ignore.entries())
-    if (one !== '*') checkIgnored(checking, one, ['record', 'ignore', i])
+  for (const [i, ignored] of ignore.entries())
+    if (ignored !== '*') checkIgnored(checking, ignored, ['record', 'ignore', i])
   return found
 }
 

@@ -86,8 +86,8 @@ const DECIMALS = ['DECIMAL', 'NUMERIC', 'DEC']
 export function columnType(written: string): ColumnType | string {
   const match = WRITTEN.exec(written.trim().replace(/\s+/g, ' ').toUpperCase())
   if (match === null) return KNOWN_TYPES
-  const [, word, first, second, brackets] = match
-  const item = DECIMALS.includes(word) ? decimalType(first, second) : plainType(word, first)
+  const [, typeName, first, second, brackets] = match
+  const item = DECIMALS.includes(typeName) ? decimalType(first, second) : plainType(typeName, first)
   if (typeof item === 'string' || brackets === '') return item
   if (brackets !== '[]') return 'a list of values; VARCHAR holds lists of lists as their JSON text'
   if (item.narrow !== undefined || item.maxLength !== undefined) return `a list of ${widened(item)}`
@@ -107,12 +107,12 @@ function decimalType(first: string | undefined, second = '0'): ColumnType | stri
   return { type: 'decimal', array: false, precision, scale, duckType: `DECIMAL(${precision}, ${scale})` }
 }
 
-function plainType(word: string, size: string | undefined): ColumnType | string {
-  const found = PLAIN.find(([, , names]) => names.includes(word))
-  if (found === undefined) return INSTEAD[word] ?? KNOWN_TYPES
+function plainType(typeName: string, size: string | undefined): ColumnType | string {
+  const found = PLAIN.find(([, , names]) => names.includes(typeName))
+  if (found === undefined) return INSTEAD[typeName] ?? KNOWN_TYPES
   const [type, duckType] = found
   if (size === undefined) return { type, array: false, duckType, narrow: NARROW[duckType] }
   return type === 'string' && Number(size) > 0
     ? { type, array: false, duckType, maxLength: Number(size) }
-    : `${word} without a number in brackets`
+    : `${typeName} without a number in brackets`
 }

@@ -77,8 +77,8 @@ function isColumnList(value: unknown): value is Written[] {
     Array.isArray(value) &&
     value.length > 0 &&
     value.every(
-      (one: { name?: unknown; type?: unknown }) =>
-        typeof one?.name === 'string' && typeof one.type === 'string',
+      (column: { name?: unknown; type?: unknown }) =>
+        typeof column?.name === 'string' && typeof column.type === 'string',
     )
   )
 }

@@ -62,9 +62,9 @@ export async function readExactly(
   input: ExactInput,
   { staged, rejects, memoryBytes }: { staged: string; rejects: string; memoryBytes: number },
 ): Promise<ExactResult> {
-  const columns = input.columns.map((one) => one.column)
+  const columns = input.columns.map((fileColumn) => fileColumn.column)
   const judge = createJudge(input.dataset, columns, {
-    bounds: input.columns.map((one) => one.narrow),
+    bounds: input.columns.map((fileColumn) => fileColumn.narrow),
     givesBack: input.inferred ? givesBack : undefined,
     label: input.label,
   })

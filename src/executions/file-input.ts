@@ -197,9 +197,9 @@ function folderOf(work: Work): FilePlace {
       const files: InputFile[] = []
       const rest = pattern.slice(fixed.length)
       const names: string[] = rest === '' ? [''] : []
-      if (rest !== '') for await (const one of glob(rest, { cwd: base })) names.push(one)
-      for (const one of names.toSorted()) {
-        const path = await tenantPath(join(base, one), { ...roots, allowed: [...work.allowedPaths, base] })
+      if (rest !== '') for await (const name of glob(rest, { cwd: base })) names.push(name)
+      for (const name of names.toSorted()) {
+        const path = await tenantPath(join(base, name), { ...roots, allowed: [...work.allowedPaths, base] })
         const info = await stat(path).catch(() => undefined)
         if (info?.isFile() === true)
           files.push({ name: path, size: info.size, mark: `${info.size}:${Math.floor(info.mtimeMs)}` })
@@ -225,10 +225,10 @@ async function bucketOf(work: Work): Promise<FilePlace> {
     async matching(pattern) {
       const path = pattern.replace(/^\/+/, '')
       const fixed = path.replace(wildcards, '').replace(/\/+$/, '')
-      const one = path.includes('*') ? undefined : await store.stat(path)
+      const object = path.includes('*') ? undefined : await store.stat(path)
       // Consoles show a key with a slash at its end as an empty folder.
       const isMeant = ({ name }: { name: string }): boolean => !name.endsWith('/') && matchesGlob(name, path)
-      const objects = one === undefined ? (await store.list(fixed)).filter(isMeant) : [one]
+      const objects = object === undefined ? (await store.list(fixed)).filter(isMeant) : [object]
       const files = objects.map(({ name, size, modifiedMs, tag }) => ({
         name,
         size,

@@ -75,8 +75,12 @@ async function planCsv(
     settings.delimiter ??
     (declared === undefined ? await delimiterOf(paths[0], datasetOf(settings, '', [])) : ',')
   const dataset = datasetOf({ ...settings, delimiter }, '', [])
-  const headings = await headersOf(paths, dataset, declared?.map((one) => one.column.path) ?? [])
-  const headers = headings.map((one) => one.addresses)
+  const headings = await headersOf(
+    paths,
+    dataset,
+    declared?.map((fileColumn) => fileColumn.column.path) ?? [],
+  )
+  const headers = headings.map((heading) => heading.addresses)
   const names = [...new Set(headers.flat())]
   const columns =
     declared === undefined
@@ -91,8 +95,8 @@ async function planCsv(
     sameHeaders:
       headers.length === paths.length &&
       // DuckDB loses all rows after a header whose line end differs from the rest of the file.
-      headings.every((one) => one.isOneLine) &&
-      headers.every((one) => one.join('\0') === headers[0].join('\0')) &&
+      headings.every((heading) => heading.isOneLine) &&
+      headers.every((header) => header.join('\0') === headers[0].join('\0')) &&
       columns.length === names.length &&
       columns.every(({ column }, i) => column.path === names[i]),
     prepare: nullText === undefined ? undefined : missingText(nullText, settings.quote ?? '"'),
@@ -125,7 +129,7 @@ const nameOf = ({ record }: Dataset, path: string): string =>
  */
 function withHeader(dataset: Dataset, declared: FileColumn[], names: string[], path: string): FileColumn[] {
   if (names.length === 0) return declared
-  const missing = declared.filter((one) => !names.includes(one.column.path))
+  const missing = declared.filter((fileColumn) => !names.includes(fileColumn.column.path))
   if (missing.length > 0 && dataset.record.header)
     throw failure('source_not_found', {
       address: path,
@@ -136,7 +140,7 @@ function withHeader(dataset: Dataset, declared: FileColumn[], names: string[], p
   const taken = new Set(declared.map(({ column }) => column.name.toLowerCase()))
   const other = (address: string): FileColumn =>
     textColumn(freeName(nameOf(dataset, address), taken), address)
-  return [...names.flatMap((one) => byPath.get(one) ?? [other(one)]), ...missing]
+  return [...names.flatMap((name) => byPath.get(name) ?? [other(name)]), ...missing]
 }
 
 /**
@@ -246,9 +250,9 @@ function missingText(word: string, quote: string): (window: DocumentWindow) => v
 
 /** The plan with text for a column whose guessed type did not fit a value. */
 export function asText(plan: FilePlan, paths: string[]): FileColumn[] {
-  return plan.columns.map((one) =>
-    paths.includes(one.column.path)
-      ? wholeTextColumn(one.column.name, one.column.path, plan.dataset.record.format)
-      : one,
+  return plan.columns.map((fileColumn) =>
+    paths.includes(fileColumn.column.path)
+      ? wholeTextColumn(fileColumn.column.name, fileColumn.column.path, plan.dataset.record.format)
+      : fileColumn,
   )
 }

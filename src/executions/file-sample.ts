@@ -22,7 +22,7 @@ export async function columnsOfNames(
 ): Promise<FileColumn[]> {
   const values = await valuesOf(
     dataset,
-    names.map((one) => normalizeColumn({ ...one, trim: false })),
+    names.map((column) => normalizeColumn({ ...column, trim: false })),
     paths,
   )
   return names.map(({ name, path }, i) =>

@@ -62,6 +62,6 @@ export const reachedBy = (stored: unknown): string | undefined => unpacked(store
 
 /** From positions, the newest first: the one in this source, else the newest. */
 export function newestIn(source: string, positions: unknown[]): unknown {
-  const known = positions.filter((one) => one !== undefined && one !== null)
-  return known.find((one) => positionIn(source, one) !== undefined) ?? known[0]
+  const known = positions.filter((position) => position !== undefined && position !== null)
+  return known.find((position) => positionIn(source, position) !== undefined) ?? known[0]
 }

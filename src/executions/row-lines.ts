@@ -49,7 +49,7 @@ function jsonOf(id: string, type: string, isNumberText: boolean): string {
  * and the row.
  */
 export async function rejectsAsLines(session: DuckSession, from: string, to: string): Promise<void> {
-  const told = "concat_ws(' ', rule, column_name, error_message) || ': ' || original"
-  const line = `regexp_replace(replace(${told}, chr(1), ' '), '[\r\n]+', ' ', 'g')`
+  const rejectText = "concat_ws(' ', rule, column_name, error_message) || ': ' || original"
+  const line = `regexp_replace(replace(${rejectText}, chr(1), ' '), '[\r\n]+', ' ', 'g')`
   await session.run(`COPY (SELECT ${line} FROM ${parquetRows([from])}) TO ${literal(to)} ${AS_LINES}`)
 }

@@ -279,8 +279,8 @@ async function writerOf(pipe: string, given: AbortSignal): Promise<Socket> {
 
 /** A value that does not fit the type of its column, from DuckDB's message: which value, and where. */
 function misfitOf(error: unknown, work: Work, { columns }: TableRead): Error | undefined {
-  for (let one: unknown = error; one instanceof Error; one = one.cause) {
-    const found = /Error when converting column "c(\d+)"\. (Could not convert .*)/.exec(one.message)
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    const found = /Error when converting column "c(\d+)"\. (Could not convert .*)/.exec(cause.message)
     const column = columns.find(({ place }) => place === Number(found?.[1]))?.name
     const reason = `column ${column} of ${String(work.source.table)}: ${found?.[2]}`
     if (found !== null) return failure('source_failed', { address: String(work.source.host), reason }, error)

@@ -115,8 +115,8 @@ function storePlace(store: ObjectStore): Place {
     },
     after: async (name) =>
       (await store.list('', name))
-        .map((one) => one.name)
-        .filter((one) => one > name)
+        .map((object) => object.name)
+        .filter((other) => other > name)
         .toReversed(),
     async put(from, name, { once }) {
       if (once) return store.createFrom(from, name)
@@ -148,7 +148,7 @@ function folderPlace(folder: string): Place {
     },
     after: async (name) =>
       (await readdir(folder).catch(() => []))
-        .filter((one) => one > name)
+        .filter((other) => other > name)
         .toSorted()
         .toReversed(),
     put: (from, name, { once }) => moveDurably(from, join(folder, name), once),

@@ -78,7 +78,7 @@ export async function runZones(work: Work, run: Run): Promise<Outcome> {
     startup_seconds: thousandths(startup),
     output: [loaded.rawPath, ...(published.length > 0 ? [loaded.processedPath] : [])],
     raw_version: version,
-    published_rows: published.reduce((rows, one) => rows + one.published, 0),
+    published_rows: published.reduce((rows, batch) => rows + batch.published, 0),
     ...(work.draft ? estimateOf(work, fetched?.share ?? shareOf(tally.messages, total)) : {}),
   }
   return { receipt, cursor: fetched?.cursor }

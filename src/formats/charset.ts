@@ -71,7 +71,7 @@ function tableOf(label: string): Uint32Array {
     const code = codeOf(label, decoder, byte)
     if (code === undefined) continue
     const bytes = Buffer.from(String.fromCodePoint(code))
-    table[byte] = bytes.reduce((word, one, i) => word | (one << (i * 8)), bytes.length << 24) >>> 0
+    table[byte] = bytes.reduce((word, unit, i) => word | (unit << (i * 8)), bytes.length << 24) >>> 0
   }
   tables.set(label, table)
   return table

@@ -22,7 +22,7 @@ export function serverUser(): ServerUser {
   )
   const found = ['headrace', 'postgres', 'nobody']
     .map((name) => users.get(name))
-    .find((one) => one !== undefined)
+    .find((user) => user !== undefined)
   if (found === undefined)
     throw failure('missing_part', {
       part: 'An unprivileged system user',

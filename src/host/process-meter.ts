@@ -44,7 +44,7 @@ function childrenOf(pid: number): number[] {
       readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8')
         .trim()
         .split(' ')
-        .filter((one) => one !== '')
+        .filter((child) => child !== '')
         .map(Number),
     )
   } catch {

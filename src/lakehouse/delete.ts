@@ -40,17 +40,19 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
   }
   const all = [...snapshot.files.values()]
   const published = await engineFiles(engine.access, store, all)
-  const byPath = new Map(published.map((one, i) => [one.path, { published: one, file: all[i] }]))
+  const byPath = new Map(
+    published.map((engineFile, i) => [engineFile.path, { published: engineFile, file: all[i] }]),
+  )
   const hit = (await engine.findKeys(shape, published, request.keys)).flatMap(({ path, rows }) => {
-    const one = byPath.get(path)
-    if (one === undefined)
+    const found = byPath.get(path)
+    if (found === undefined)
       throw failure('internal', { reason: `the engine found rows in ${path}, which it was not asked for` })
-    return [{ rows, ...one }]
+    return [{ rows, ...found }]
   })
   const result: DeleteResult = {
-    rows: hit.reduce((sum, one) => sum + one.rows, 0),
+    rows: hit.reduce((sum, target) => sum + target.rows, 0),
     files: hit.length,
-    bytes: hit.reduce((sum, one) => sum + one.file.size, 0),
+    bytes: hit.reduce((sum, target) => sum + target.file.size, 0),
     version: null,
   }
   if (request.dryRun || (hit.length === 0 && Object.keys(request.marks).length === 0)) return result
@@ -64,19 +66,19 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
     },
   )
   const adds: DataFile[] = []
-  for (const one of hit) {
+  for (const target of hit) {
     const folder = await makePrivateFolder(store)
-    const kept = await engine.without(shape, one.published, engine.access.path(store, folder))
+    const kept = await engine.without(shape, target.published, engine.access.path(store, folder))
     const files = await placeFiles(table, folder, kept === undefined ? [] : [kept])
     for (const file of files)
-      adds.push({ ...file, dataChange: unused.has(one.file.path), ...keptThrough(one.file) })
+      adds.push({ ...file, dataChange: unused.has(target.file.path), ...keptThrough(target.file) })
   }
   failpoint('delete.files_written')
   const version = await table.commit(
     {
       operation: 'DELETE',
       adds,
-      removes: hit.map((one) => one.file.path),
+      removes: hit.map((target) => target.file.path),
       marks: request.marks,
       expect: request.expect,
       info: { ...request.info, rows: result.rows, files: hit.length },

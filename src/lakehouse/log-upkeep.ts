@@ -83,7 +83,8 @@ async function cleanLog(
     isBeyond(version) || names.every((name) => (modifiedMs.get(name) as number) < oldestMs)
   const isSpare = ({ version }: Checkpoint): boolean =>
     version < snapshot.version && version <= usedThrough + 1
-  const anchor = checkpoints.findLast((one) => isSpare(one) && isPast(one))?.version ?? -1
+  const anchor =
+    checkpoints.findLast((checkpoint) => isSpare(checkpoint) && isPast(checkpoint))?.version ?? -1
   for (const { name } of all) if (versionOf(name) < anchor) await store.delete(name)
   const spaced = superfluous(checkpoints.filter((checkpoint) => checkpoint.version > anchor))
   for (const name of spaced.flatMap((checkpoint) => checkpoint.names)) await store.delete(name)
@@ -94,5 +95,7 @@ async function cleanLog(
  */
 function superfluous(checkpoints: Checkpoint[]): Checkpoint[] {
   const bucket = ({ version }: Checkpoint): number => Math.floor(version / CHECKPOINT_SPACING)
-  return checkpoints.slice(0, -2).filter((one, i) => i > 0 && bucket(one) === bucket(checkpoints[i - 1]))
+  return checkpoints
+    .slice(0, -2)
+    .filter((checkpoint, i) => i > 0 && bucket(checkpoint) === bucket(checkpoints[i - 1]))
 }

@@ -209,8 +209,8 @@ export async function undoUnfinished(raw: Table, archive: Table, nowMs: number):
   if (version <= marked || (isCounted && movesOf(archive) === movesOf(raw))) return
   const later = await versionsAfter(archive.store, marked, version)
   const brought = later
-    .filter((one) => isOurMove(one.commit))
-    .flatMap((one) => one.added)
+    .filter((entry) => isOurMove(entry.commit))
+    .flatMap((entry) => entry.added)
     .map((file) => file.path)
   checkApart(archive, later, brought)
   const removes = brought.filter((path) => files.has(path))
@@ -226,8 +226,8 @@ export async function undoUnfinished(raw: Table, archive: Table, nowMs: number):
  * would move them a second time.
  */
 function checkApart({ store, snapshot }: Table, later: Version[], brought: string[]): void {
-  const merged = new Set(later.flatMap((one) => one.rearranged.removed))
-  const path = brought.find((one) => !snapshot.files.has(one) && merged.has(one))
+  const merged = new Set(later.flatMap((entry) => entry.rearranged.removed))
+  const path = brought.find((candidate) => !snapshot.files.has(candidate) && merged.has(candidate))
   if (path === undefined) return
   const { version } = later[0]
   const feature = `files of an unfinished move that another writer merged (${path}); with Spark, RESTORE takes the archive back to version ${version - 1}`

@@ -57,7 +57,10 @@ export async function vacuum(request: VacuumRequest): Promise<VacuumResult> {
   await loadTombstones(store, snapshot)
   const live = new Set([...snapshot.files.keys()].map(decodePath))
   const removed = new Map(
-    [...snapshot.tombstones.values()].map((one) => [decodePath(one.path), one.deletionTimestamp ?? 0]),
+    [...snapshot.tombstones.values()].map((tombstone) => [
+      decodePath(tombstone.path),
+      tombstone.deletionTimestamp ?? 0,
+    ]),
   )
   const { toRead } = await unreadAfter(store, request.usedThrough, snapshot)
   const needed = new Set([...toRead.values()].flat().map((file) => decodePath(file.path)))

@@ -95,8 +95,8 @@ export function unreadIn(versions: Version[], isLive: (path: string) => boolean)
   for (const { added, removed, rearranged } of versions) {
     const held = new Set<string>()
     for (const path of [...removed, ...rearranged.removed])
-      for (const one of origins.get(path) ?? []) held.add(one)
-    for (const path of removed) for (const one of origins.get(path) ?? []) changed.add(one)
+      for (const origin of origins.get(path) ?? []) held.add(origin)
+    for (const path of removed) for (const origin of origins.get(path) ?? []) changed.add(origin)
     for (const file of added) origins.set(file.path, new Set([file.path]))
     if (held.size === 0) continue
     for (const file of rearranged.added) {

@@ -17,19 +17,19 @@ export function createApp(version: string): App {
     version,
     home: homeFolder(),
     ...lazily(
-      () => import('../operations/tables.ts').then((one) => one.createTablesApp()),
+      () => import('../operations/tables.ts').then((module) => module.createTablesApp()),
       ['listTables', 'showTable', 'tableVersions', 'tableFiles', 'query', 'verify', 'register'],
     ),
     ...lazily(
-      () => import('../operations/offsets.ts').then((one) => one.createOffsetsApp()),
+      () => import('../operations/offsets.ts').then((module) => module.createOffsetsApp()),
       ['offsets', 'setOffsets'],
     ),
     ...lazily(
-      () => import('../operations/quarantine.ts').then((one) => one.createQuarantineApp()),
+      () => import('../operations/quarantine.ts').then((module) => module.createQuarantineApp()),
       ['listQuarantine', 'showQuarantined', 'exportQuarantine', 'replayQuarantine'],
     ),
     ...lazily(
-      () => import('../operations/upkeep.ts').then((one) => one.createUpkeepApp()),
+      () => import('../operations/upkeep.ts').then((module) => module.createUpkeepApp()),
       ['compact', 'retain', 'vacuum', 'deleteRows', 'reprocess'],
     ),
     ...lazily(() => import('../operations/infer.ts'), ['inferDataset']),

@@ -116,7 +116,7 @@ async function tenantOf(ask: Ask): Promise<string> {
   const { items } = (await ask(['tenants', 'list'])) as unknown as {
     items: { tenant_id: string; tenant_name: string }[]
   }
-  const known = items.find((one) => one.tenant_name === 'demo')?.tenant_id
+  const known = items.find((item) => item.tenant_name === 'demo')?.tenant_id
   const tenant = known ?? String((await ask(['tenants', 'add', 'demo'])).tenant_id)
   const { current_period: now } = (await ask(['usage'])) as unknown as {
     current_period: { vcpu_hours: { remaining: number } }
@@ -153,7 +153,7 @@ async function promotedJob(
   const { items } = (await ask(['jobs', 'list'])) as unknown as {
     items: { job_name: string; status: string }[]
   }
-  const known = items.find((one) => one.job_name === dataset)
+  const known = items.find((item) => item.job_name === dataset)
   writeFileSync(file, JSON.stringify(known === undefined ? job : source))
   await ask(known === undefined ? ['jobs', 'create', '-f', file] : ['jobs', 'change', dataset, '-f', file])
   if (known !== undefined && known.status !== 'draft') return
@@ -172,7 +172,8 @@ interface Execution {
 
 const show = async (ask: Ask, id: string): Promise<Execution> =>
   (await ask(['executions', 'show', id])) as unknown as Execution
-const ended = (one: Execution): boolean => !['scheduled', 'booked', 'running'].includes(one.status)
+const ended = (execution: Execution): boolean =>
+  !['scheduled', 'booked', 'running'].includes(execution.status)
 
 /**
  * Kills the process of an execution once it has committed something, as seen in the table's log: the API
@@ -212,12 +213,16 @@ function versionsOf(raw: string): number {
 
 async function receiptOf(ask: Ask, id: string): Promise<Receipt> {
   for (;;) {
-    const one = await show(ask, id)
-    if (one.status === 'succeeded' && one.receipt !== null)
-      return { attempt: one.attempt, ...one.receipt, vcpu_hours: one.resource_used?.vcpu_hours ?? 0 }
-    if (ended(one))
+    const execution = await show(ask, id)
+    if (execution.status === 'succeeded' && execution.receipt !== null)
+      return {
+        attempt: execution.attempt,
+        ...execution.receipt,
+        vcpu_hours: execution.resource_used?.vcpu_hours ?? 0,
+      }
+    if (ended(execution))
       throw failure('internal', {
-        reason: `execution ${id} ${one.status}: ${one.reason?.message ?? 'no reason'}`,
+        reason: `execution ${id} ${execution.status}: ${execution.reason?.message ?? 'no reason'}`,
       })
     await pause(200)
   }

@@ -34,8 +34,8 @@ async function run({ type, work }: Exclude<ToExecution, { type: 'stop' }>): Prom
   try {
     if (type === 'batch') {
       const { publishZones } = await import('../executions/zone-job.ts')
-      for (const one of await publishZones(work))
-        say(`published ${one.published} rows of RAW versions ${one.fromVersion} to ${one.toVersion}`)
+      for (const batch of await publishZones(work))
+        say(`published ${batch.published} rows of RAW versions ${batch.fromVersion} to ${batch.toVersion}`)
     } else {
       say(`${work.draft ? 'draft ' : ''}execution ${work.executionId}: ${work.sourceType}`)
       const { receipt, cursor } = await execute(work)

@@ -94,8 +94,8 @@ export function isAllowedByName({ allow }: EgressPolicy, host: string, port: num
 /** Whether an address is in an allowed network. */
 export function isInAllowedNet({ allow }: EgressPolicy, address: string): boolean {
   const plain = unmapped(address)
-  return allow.some((one) => {
-    const [, net, bits] = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(one) ?? []
+  return allow.some((entry) => {
+    const [, net, bits] = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(entry) ?? []
     const family = net === undefined ? 0 : isIP(net)
     if (family === 0 || family !== isIP(plain) || Number(bits) > (family === 4 ? 32 : 128)) return false
     const type = family === 4 ? 'ipv4' : 'ipv6'

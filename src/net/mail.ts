@@ -54,7 +54,7 @@ export function mailerOf({
 }
 
 function subjectOf(events: Record<string, unknown>[]): string {
-  const names = [...new Set(events.map((one) => String(one.event)))]
+  const names = [...new Set(events.map((event) => String(event.event)))]
   return `[headrace] ${events.length === 1 ? names[0] : `${events.length} events: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' ...' : ''}`}`
 }
 

@@ -66,10 +66,10 @@ function decode(
   { documents }: Sample,
 ): { texts: SampleText[]; encoding: string; broken: number } {
   const decoded = documents.map(({ bytes, cut }) => textOfSample(bytes, cut))
-  const texts = decoded.filter((one): one is DecodedSample => !('reason' in one))
+  const texts = decoded.filter((sample): sample is DecodedSample => !('reason' in sample))
   const [fault] = decoded
   if (texts.length === 0 && 'reason' in fault) throw failure('sample_unusable', { source, ...fault })
-  if (texts.every((one) => one.text.trim() === ''))
+  if (texts.every((sample) => sample.text.trim() === ''))
     throw failure('sample_unusable', {
       source,
       reason: 'it contains only white space',
@@ -77,8 +77,8 @@ function decode(
     })
   return {
     texts,
-    encoding: texts.find((one) => one.encoding !== '')?.encoding ?? '',
-    broken: texts.reduce((sum, one) => sum + one.broken, 0),
+    encoding: texts.find((sample) => sample.encoding !== '')?.encoding ?? '',
+    broken: texts.reduce((sum, sample) => sum + sample.broken, 0),
   }
 }
 
@@ -190,7 +190,10 @@ function draftAndTry(
     records: tried.draft.records,
     loaded: tried.result.rows,
     notes: said,
-    columns: tried.draft.columns.map((one) => ({ name: one.settings.name as string, notes: one.notes })),
+    columns: tried.draft.columns.map((column) => ({
+      name: column.settings.name as string,
+      notes: column.notes,
+    })),
   }
 }
 
@@ -227,14 +230,14 @@ function tryOn(dataset: Dataset, draft: Draft, outline: Outline): TrialResult {
 function learn(trials: Trials, { draft, result }: Tried): boolean {
   let learned = false
   for (const loss of result.losses) {
-    const column = draft.columns.find((one) => one.field.path === loss.path)
+    const column = draft.columns.find((candidate) => candidate.field.path === loss.path)
     if (column !== undefined && learnOf(trials, column, loss)) learned = true
   }
   return learned
 }
 
 function learnOf(trials: Trials, column: DraftColumn, loss: TrialLoss): boolean {
-  const sub = column.fields?.find((one) => one.field.path === `${loss.path} ${loss.field}`)
+  const sub = column.fields?.find((candidate) => candidate.field.path === `${loss.path} ${loss.field}`)
   const { type } = (sub ?? column).type
   if (type !== 'string') {
     const path = (sub ?? column).field.path
@@ -247,7 +250,7 @@ function learnOf(trials: Trials, column: DraftColumn, loss: TrialLoss): boolean 
 }
 
 function noteLoss(draft: Draft, loss: TrialLoss): void {
-  const column = draft.columns.find((one) => one.field.path === loss.path)
+  const column = draft.columns.find((candidate) => candidate.field.path === loss.path)
   column?.notes.push(
     `CHANGED OR REJECTED in ${loss.count.toLocaleString('en-US')} of ${draft.records.toLocaleString('en-US')} records: ${loss.what}`,
   )

@@ -48,7 +48,7 @@ export async function runKafkaStream(loaded: LoadedDataset, run: StreamRun): Pro
 
 /** A table with offsets of another topic ID belongs to a topic that was recreated (or to another cluster). */
 async function checkSameTopic(dataset: string, raw: RawTable, topic: string, topicId: string): Promise<void> {
-  const known = [...new Set(sourcePositions(raw.table.snapshot.marks).map((one) => one.topicId))]
+  const known = [...new Set(sourcePositions(raw.table.snapshot.marks).map((position) => position.topicId))]
   if (known.length > 0 && !known.includes(topicId))
     throw failure('topic_recreated', { topic, expected: known.at(-1), found: topicId, dataset })
 }
@@ -84,7 +84,7 @@ async function placeFirstMarks({
   const first = await client.offsetsAt(topic, info, -2, isMarked)
   const last = await client.offsetsAt(topic, info, -1, isMarked)
   const { marks } = raw.table.snapshot
-  const fresh = !sourcePositions(marks).some((one) => one.topicId === topicId)
+  const fresh = !sourcePositions(marks).some((position) => position.topicId === topicId)
   const missing = partitions.filter((partition) => !marks.has(sourceMark(topicId, partition)))
   for (const partition of partitions) {
     const next = marks.get(sourceMark(topicId, partition))

@@ -111,11 +111,11 @@ async function ageOf(place: Place, partition: number, next: number, nowMs: numbe
 
 async function change(place: Place, request: OffsetsRequest): Promise<OffsetsChange> {
   const wanted = place.partitions.filter(
-    (one) => request.partition === undefined || one.partition === request.partition,
+    (range) => request.partition === undefined || range.partition === request.partition,
   )
   if (wanted.length === 0)
     throw failure('usage', {
-      reason: `topic ${place.topic} has no Kafka partition ${request.partition}; it has ${place.partitions.map((one) => one.partition).join(', ')}`,
+      reason: `topic ${place.topic} has no Kafka partition ${request.partition}; it has ${place.partitions.map((range) => range.partition).join(', ')}`,
     })
   const byTime = request.toTime === undefined ? undefined : await offsetsAtTime(place, request.toTime)
   const marks: Record<string, number> = {}

@@ -71,7 +71,9 @@ export function addColumns(dataset: Dataset, raw: RawTable, paths: string[]): st
   const existing = columnsOf(raw.table.snapshot.metadata)
   const known = [
     ...effectiveColumns(dataset, existing),
-    ...raw.columns.filter((one) => one.evolved && !existing.some((column) => column.name === one.name)),
+    ...raw.columns.filter(
+      (candidate) => candidate.evolved && !existing.some((column) => column.name === candidate.name),
+    ),
   ]
   const added = evolve(dataset, known, paths, [...RESERVED_COLUMNS, ...existing.map((column) => column.name)])
   raw.columns.splice(0, raw.columns.length, ...known, ...added)

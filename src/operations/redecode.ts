@@ -154,7 +154,7 @@ function messagesOf(rows: KeptRow[], isAlone: boolean): { messages: Messages; ke
     const text = `${positionOf(row)} ${hash('sha256', String(row.bytes))}`
     const known = isAlone ? undefined : seen.get(text)
     if (known !== undefined) {
-      if (!kept[known].some((one) => Number(one.ordinal) === Number(row.ordinal))) kept[known].push(row)
+      if (!kept[known].some((other) => Number(other.ordinal) === Number(row.ordinal))) kept[known].push(row)
       continue
     }
     seen.set(text, messages.count)

@@ -259,7 +259,7 @@ async function publishAnew(
   ]
   const live = [...table.snapshot.files.values()]
   const opened = await engineFiles(engine.access, table.store, live)
-  const published = new Map(opened.map((one, i) => [one.path, live[i]]))
+  const published = new Map(opened.map((file, i) => [file.path, live[i]]))
   const folder = await makePrivateFolder(table.store)
   const done = await engine.republish({
     slices: all.filter((slice) => slice.files.length > 0),

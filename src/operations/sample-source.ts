@@ -101,7 +101,7 @@ async function folderOf(path: string): Promise<{ source: Record<string, unknown>
   const name = basename(path)
   const ending = extname(name)
   const others = (await readdir(folder).catch(() => [])).filter(
-    (one) => one !== name && extname(one) === ending && !one.startsWith('.'),
+    (other) => other !== name && extname(other) === ending && !other.startsWith('.'),
   ).length
   const isOnly = ending !== '' && others === 0
   const source = { files: { path: folder, pattern: isOnly ? `*${ending}` : name } }
@@ -163,7 +163,7 @@ async function newestMessages(topic: string, brokers: string): Promise<Buffer[]>
         if (messages.valueLength[i] > 0)
           found.push(Buffer.from(messages.slab.bytes.subarray(start, start + messages.valueLength[i])))
       }
-      if (now.every((one) => one.next >= (ends.get(one.partition) ?? 0))) break
+      if (now.every((position) => position.next >= (ends.get(position.partition) ?? 0))) break
     }
     return found
   } finally {

@@ -199,12 +199,12 @@ async function measuredRuns(path: string): Promise<MeasuredRun[]> {
   const table = await openTable(await openStore(path))
   if (table === undefined) return []
   const versions = await history(table.store, LOOK_BACK)
-  return versions.flatMap((one) => {
-    const work = one.commit?.headrace?.work as
+  return versions.flatMap((version) => {
+    const work = version.commit?.headrace?.work as
       | { engine: string; units: number; ms: number; cores: number }
       | undefined
     return work?.engine === 'spark'
-      ? [{ units: work.units, workMs: work.ms, cores: work.cores, endMs: one.commit?.timestamp ?? 0 }]
+      ? [{ units: work.units, workMs: work.ms, cores: work.cores, endMs: version.commit?.timestamp ?? 0 }]
       : []
   })
 }

@@ -33,7 +33,7 @@ export function createTablesApp(): TablesApp {
         .toSorted()
         .flatMap((dataset) => [`${dataset}/raw`, `${dataset}/processed`])
       const found = await Promise.all(
-        names.map(async (one) => openTable(await openStore(pathBelow(root, one)))),
+        names.map(async (tableName) => openTable(await openStore(pathBelow(root, tableName)))),
       )
       return found.flatMap((table, i) =>
         table === undefined ? [] : [infoOf(names[i], table, table.snapshot)],
@@ -119,7 +119,7 @@ function versionInfo({ version, commit, added, removed }: Version): VersionInfo 
 async function datasetsIn(root: string): Promise<string[]> {
   if (!isRemote(root)) return readdir(root).catch((): string[] => [])
   const stored = await (await openStore(root)).list('')
-  return [...new Set(stored.map((one) => one.name.split('/')[0]))]
+  return [...new Set(stored.map((object) => object.name.split('/')[0]))]
 }
 
 /**

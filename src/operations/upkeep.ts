@@ -92,7 +92,7 @@ function zones(tables: Tables): [Zone, Table][] {
       ['processed', processed],
       ['archive', archive],
     ] as [Zone, Table | undefined][]
-  ).filter((one): one is [Zone, Table] => one[1] !== undefined)
+  ).filter((entry): entry is [Zone, Table] => entry[1] !== undefined)
 }
 
 async function withEngine<T>(

@@ -31,7 +31,7 @@ export function unsupportedOnSpark(dataset: Dataset): Unsupported[] {
   const found: Unsupported[] = []
   if (dataset.source.kind === 'files') found.push({ at: 'source.files', ...SPARK_LIMITS.files })
   for (const name of dataset.processed.key) {
-    const column = dataset.columns.find((one) => one.name === name)
+    const column = dataset.columns.find((candidate) => candidate.name === name)
     if (column?.type === 'double' || column?.array)
       found.push({ at: `processed.key (${name})`, ...SPARK_LIMITS.doubleKey })
   }

@@ -181,12 +181,15 @@ export function schemaChange(
     throw failure('schema_change_refused', { dataset: dataset.name, change, table })
   }
   for (const column of existing) {
-    const kept = wanted.columns.find((one) => one.name.toLowerCase() === column.name.toLowerCase())
+    const kept = wanted.columns.find(
+      (candidate) => candidate.name.toLowerCase() === column.name.toLowerCase(),
+    )
     if (kept === undefined) {
       if (column.metadata[EVOLVED] === true || isForeign(column)) continue
       const path = column.metadata[PATH]
       const renamed = wanted.columns.find(
-        (one) => one.metadata[PATH] === path && path !== undefined && !known.has(one.name.toLowerCase()),
+        (candidate) =>
+          candidate.metadata[PATH] === path && path !== undefined && !known.has(candidate.name.toLowerCase()),
       )
       refuse(
         renamed === undefined

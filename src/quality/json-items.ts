@@ -92,13 +92,15 @@ function valueEnd(b: Uint8Array, at: number, end: number, depth: number): number
   if (first === OPEN_LIST) return listEnd(b, at, end, depth)
   if (first === OPEN_OBJECT) return objectEnd(b, at, end, depth)
   if (first === DASH || (first >= 48 && first <= 57)) return numberEnd(b, at, end)
-  for (const word of WORDS)
-    if (first === word[0])
-      return word.every((byte, i) => b[at + i] === byte) && at + word.length <= end ? at + word.length : -1
+  for (const literal of WORDS)
+    if (first === literal[0])
+      return literal.every((byte, i) => b[at + i] === byte) && at + literal.length <= end
+        ? at + literal.length
+        : -1
   return -1
 }
 
-const WORDS = ['true', 'false', 'null'].map((word) => new TextEncoder().encode(word))
+const WORDS = ['true', 'false', 'null'].map((literal) => new TextEncoder().encode(literal))
 
 function listEnd(b: Uint8Array, start: number, end: number, depth: number): number {
   let at = behindBlanks(b, start + 1, end)

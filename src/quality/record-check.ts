@@ -154,18 +154,18 @@ function reasonFor(column: Column, rule: string, name: string): string {
 }
 
 function checkRule(
-  one: RuleCheck,
+  ruleCheck: RuleCheck,
   rows: number,
   { text, skip, rejects }: Pick<Judgement, 'text' | 'skip' | 'rejects'>,
 ): void {
-  const { column, values } = one.check
+  const { column, values } = ruleCheck.check
   for (let row = 0; row < rows; row += 1) {
-    if (skip[row] !== 0 || one.holds(text, row)) continue
-    const note = one.rule.severity === 'warn'
+    if (skip[row] !== 0 || ruleCheck.holds(text, row)) continue
+    const note = ruleCheck.rule.severity === 'warn'
     if (!note) skip[row] = 2
-    const value = values.valid[row] === 0 ? '' : ruleValue(one.check, text, row)
-    const { expectation } = one.rule
-    const reason = `${one.rule.column} breaks ${expectation}`
+    const value = values.valid[row] === 0 ? '' : ruleValue(ruleCheck.check, text, row)
+    const { expectation } = ruleCheck.rule
+    const reason = `${ruleCheck.rule.column} breaks ${expectation}`
     rejects.push({ row, kind: note ? 'note' : 'record', rule: expectation, path: column.path, value, reason })
   }
 }

@@ -24,7 +24,7 @@ export interface RuleCheck {
 type Holds = RuleCheck['holds']
 
 export function compileRule(rule: Rule, checks: ColumnCheck[]): RuleCheck {
-  const check = checks.find((one) => one.column.name === rule.column) as ColumnCheck
+  const check = checks.find((candidate) => candidate.column.name === rule.column) as ColumnCheck
   const holds = compile(rule, check)
   const nullHolds = rule.expectation !== 'expect_column_values_to_not_be_null'
   return { rule, check, holds: (text, row) => (check.values.valid[row] === 1 ? holds(text, row) : nullHolds) }

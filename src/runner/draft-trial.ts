@@ -79,7 +79,7 @@ function decodeAll(
     { ...dataset, record: { ...dataset.record, encoding: '' } as Dataset['record'] },
     dataset.columns,
   )
-  const slab = createSlab(documents.reduce((sum, one) => sum + one.length, 0) * 2 + 4096)
+  const slab = createSlab(documents.reduce((sum, document) => sum + document.length, 0) * 2 + 4096)
   const faults: string[] = []
   for (const document of documents) {
     const start = appendText(
@@ -188,8 +188,8 @@ function sameValue(
   return plainNumber(source) === plainNumber(loaded)
 }
 
-function sameText(one: string, other: string): boolean {
-  const [left, right] = [readJsonValue(one, 0, false), readJsonValue(other, 0, false)]
+function sameText(source: string, loaded: string): boolean {
+  const [left, right] = [readJsonValue(source, 0, false), readJsonValue(loaded, 0, false)]
   return !isFault(left) && !isFault(right) && sameJson(left, right)
 }
 
@@ -278,7 +278,7 @@ const positions = new WeakMap<SampleField, Map<number, number>>()
 function valueAt(field: SampleField, row: number): string | undefined {
   let known = positions.get(field)
   if (known === undefined) {
-    known = new Map(field.rows.map((one, i) => [one, i]))
+    known = new Map(field.rows.map((fieldRow, i) => [fieldRow, i]))
     positions.set(field, known)
   }
   const at = known.get(row)

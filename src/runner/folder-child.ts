@@ -166,7 +166,7 @@ async function loop(line: Line): Promise<void> {
 async function takeFile(line: Line, file: SourceFile): Promise<string[]> {
   const { parts, state, processor, writer, messages } = line
   const { settings } = parts
-  const poison = settings.poison.find((one) => one.name === file.name)
+  const poison = settings.poison.find((candidate) => candidate.name === file.name)
   if (poison !== undefined) {
     const small = file.size <= LIMITS.recordBytes
     const hash = parts.source.newContentMark()
@@ -177,10 +177,10 @@ async function takeFile(line: Line, file: SourceFile): Promise<string[]> {
     taken(state, file, hash.value())
     return []
   }
-  const records = settings.refused.filter((one) => one.name === file.name)
+  const records = settings.refused.filter((record) => record.name === file.name)
   line.refused.clear()
   if (records.length > 0)
-    line.refused.set(`0:${state.next}`, new Map(records.map((one) => [one.ordinal, one.reason])))
+    line.refused.set(`0:${state.next}`, new Map(records.map((record) => [record.ordinal, record.reason])))
   const most = settings.share === 1 ? LIMITS.recordBytes : windowBytes(settings.share)
   const isWhole = mustBeWhole(parts) && file.size <= LIMITS.recordBytes
   return file.size > most && !isWhole ? takeLarge(line, file) : takeSmall(line, file)

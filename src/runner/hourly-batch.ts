@@ -47,7 +47,7 @@ async function runOnce(options: BatchOptions): Promise<BatchResult> {
       : await keepFirst(options, plan)
   failpoint('batch.files_written')
   Object.assign(result, work.facts, fileFacts(work.adds), {
-    held: Object.fromEntries([...plan.held].map(([name, one]) => [name, one.reason])),
+    held: Object.fromEntries([...plan.held].map(([name, hold]) => [name, hold.reason])),
   })
   const version = await commit(options, plan, work, result)
   if (version === undefined) {
@@ -206,7 +206,7 @@ async function commit(
   const { marks } = options.table.snapshot
   const mark = consumerMark(CONSUMER)
   const next: Record<string, number> = { [mark]: plan.to }
-  for (const [name, one] of plan.held) next[heldMark(name)] = one.version
+  for (const [name, hold] of plan.held) next[heldMark(name)] = hold.version
   for (const name of plan.released) if (!plan.held.has(name)) next[heldMark(name)] = -1
   const expect: Record<string, number | undefined> = {
     [mark]: marks.get(mark),

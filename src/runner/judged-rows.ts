@@ -61,7 +61,7 @@ export function createJudge(
   { bounds, givesBack, label }: JudgeOptions,
 ): Judge {
   const checker = compileChecks(dataset, columns)
-  const kinds = checker.columns.map((one) => one.values.kind)
+  const kinds = checker.columns.map((check) => check.values.kind)
   const rejectRows = createRejectRows(new Map(columns.map((column) => [column.path, label(column)])))
   let skip = new Uint8Array(0)
   let selection = new Int32Array(0)
@@ -94,7 +94,7 @@ export function createJudge(
         }
         selection[count++] = row
       }
-      const rejects = found.filter((one) => one.kind === 'record' && one.row < last)
+      const rejects = found.filter((reject) => reject.kind === 'record' && reject.row < last)
       const laidOut =
         rejects.length === 0
           ? undefined
@@ -104,9 +104,9 @@ export function createJudge(
             })
       const text = laidOut?.text ?? { bytes: slab.bytes, end: slab.end }
       return {
-        accepted: { text, selection, count, columns: checker.columns.map((one) => one.values) },
+        accepted: { text, selection, count, columns: checker.columns.map((check) => check.values) },
         rejects: laidOut,
-        mistyped: new Set(rejects.filter((one) => one.rule.startsWith('type.')).map((one) => one.path)),
+        mistyped: mistypedIn(rejects),
       }
     },
     refuse(slab, file, fault) {
@@ -114,6 +114,9 @@ export function createJudge(
     },
   }
 }
+
+const mistypedIn = (rejects: Reject[]): Set<string> =>
+  new Set(rejects.filter((reject) => reject.rule.startsWith('type.')).map((reject) => reject.path))
 
 interface Judged {
   slab: Slab

@@ -57,7 +57,7 @@ export async function runRangeChild(parts: RangeChildParts): Promise<void> {
   const identifier = createIdentifier(dataset, capacity)
   await rebuildWindow({ ...parts, ...settings, capacity }, identifier)
   const state: State = {
-    positions: new Map(settings.positions.map((one) => [one.partition, one.next])),
+    positions: new Map(settings.positions.map((position) => [position.partition, position.next])),
     ends: new Map(),
     cut: false,
     stopping: false,
@@ -145,8 +145,8 @@ function nextRanges(parts: RangeChildParts, state: State): OffsetRange[] {
       next,
       left: Math.max(0, (state.ends.get(partition) ?? next) - next),
     }))
-    .filter((one) => one.left > 0)
-  const total = lag.reduce((sum, one) => sum + one.left, 0)
+    .filter((backlog) => backlog.left > 0)
+  const total = lag.reduce((sum, backlog) => sum + backlog.left, 0)
   const share = Math.min(1, parts.batchMessages / total)
   const most = parts.settings.batchMessages || Infinity
   return lag.map(({ partition, next, left }) => ({
@@ -205,12 +205,14 @@ async function judge(
       const sighting = identifier.seeHash(partition, high, low, content)
       if (sighting !== 'new') verdictOf(partition, offset).sighting = sighting
     })
-  const reread = new Map(parts.settings.positions.map((one) => [one.partition, one.rereadUntil]))
+  const reread = new Map(
+    parts.settings.positions.map((position) => [position.partition, position.rereadUntil]),
+  )
   const again = ranges
     .map((range) => ({ ...range, until: Math.min(range.until, reread.get(range.partition) ?? 0) }))
     .filter((range) => range.from < range.until)
   if (again.length > 0) {
-    const { files } = await parts.filesFrom(Math.min(...again.map((one) => one.from)))
+    const { files } = await parts.filesFrom(Math.min(...again.map((range) => range.from)))
     for (const id of await parts.identities.readRowIds(files, parts.settings.topicId, again)) {
       const [partition, offset, ordinal] = id.split(':').map(Number)
       verdictOf(partition, offset).known.push(ordinal)

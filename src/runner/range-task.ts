@@ -102,13 +102,15 @@ export async function decodeRanges(parts: TaskParts): Promise<DecodedRange> {
   const { settings, store } = parts
   const { dataset, columns } = settings
   const verdicts = new Map(
-    parts.ranges.flatMap((range) => range.verdicts).map((one) => [`${one.partition}:${one.offset}`, one]),
+    parts.ranges
+      .flatMap((range) => range.verdicts)
+      .map((verdict) => [`${verdict.partition}:${verdict.offset}`, verdict]),
   )
   const judged: MessageIdentifier = {
     ...createIdentifier(dataset, 0),
     see: (m, i) => verdicts.get(`${m.partition[i]}:${m.offset[i]}`)?.sighting ?? 'new',
   }
-  const known = [...verdicts.values()].some((one) => one.known.length > 0)
+  const known = [...verdicts.values()].some((verdict) => verdict.known.length > 0)
     ? (partition: number, offset: number, ordinal: number): boolean =>
         verdicts.get(`${partition}:${offset}`)?.known.includes(ordinal) === true
     : undefined
@@ -145,7 +147,7 @@ export async function decodeRanges(parts: TaskParts): Promise<DecodedRange> {
       ? (await writer.discard(), [])
       : await writer
           .finish()
-          .then((one) => one.files)
+          .then((output) => output.files)
           .catch(shorten)
   engine.close()
   return { files, counts, newestMs, discovered: [...discovered], tasks: 1 }

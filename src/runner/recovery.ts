@@ -148,15 +148,15 @@ export function afterDrift(recovery: Recovery, job: string, paths: string[], add
 
 /** Forgets what is known of messages that are done. */
 export function forget(recovery: Recovery, isBehind: (place: MessagePlace) => boolean): void {
-  recovery.poison = recovery.poison.filter((one) => !isBehind(one))
-  recovery.refused = recovery.refused.filter((one) => !isBehind(one))
+  recovery.poison = recovery.poison.filter((place) => !isBehind(place))
+  recovery.refused = recovery.refused.filter((row) => !isBehind(row))
 }
 
 /** The engine named the rows itself: they are left out, and no search is needed. */
 function refuse(recovery: Recovery, death: Death, failed: HeadraceError): Verdict {
   const rows = failed.params.rows as (RefusedRow & { name?: string })[]
   const fresh = rows.filter(
-    (row) => !recovery.refused.some((one) => one.ordinal === row.ordinal && isSamePlace(one, row)),
+    (row) => !recovery.refused.some((known) => known.ordinal === row.ordinal && isSamePlace(known, row)),
   )
   recovery.deaths = fresh.length > 0 ? 0 : recovery.deaths + 1
   if (recovery.deaths > LIMITS.childDeathsMax) return { stop: noProgress(death, recovery.deaths) }

@@ -55,7 +55,9 @@ export async function runStreamChild(parts: ChildParts): Promise<void> {
   const until =
     settings.batchMessages === 0
       ? undefined
-      : new Map(settings.positions.map((one) => [one.partition, one.next + settings.batchMessages]))
+      : new Map(
+          settings.positions.map((position) => [position.partition, position.next + settings.batchMessages]),
+        )
   const reader = parts.openReader(settings.positions, until, (error) =>
     parts.send({ type: 'trouble', code: error.code, message: error.message }),
   )
@@ -90,7 +92,7 @@ interface ChildState {
 }
 
 function createState(parts: ChildParts): ChildState {
-  const positions = new Map(parts.settings.positions.map((one) => [one.partition, one.next]))
+  const positions = new Map(parts.settings.positions.map((position) => [position.partition, position.next]))
   return {
     positions,
     starts: new Map(positions),
@@ -267,7 +269,7 @@ async function report(parts: ChildParts, state: ChildState, writer: BatchWriter)
     (adds) =>
       parts.send({
         type: 'prepared',
-        batch: { ranges: ranges.filter((one) => one.next !== one.start), adds, counts, newestMs },
+        batch: { ranges: ranges.filter((range) => range.next !== range.start), adds, counts, newestMs },
       }),
     (error: unknown) => {
       state.failure = error
@@ -298,7 +300,7 @@ async function knownRows(
     }
   }
   if (ranges.size === 0) return undefined
-  const { files } = await parts.filesFrom(Math.min(...[...ranges.values()].map((one) => one.from)))
+  const { files } = await parts.filesFrom(Math.min(...[...ranges.values()].map((range) => range.from)))
   const ids = await parts.engine.readRowIds(files, parts.settings.topicId, [...ranges.values()])
   return (partition, offset, ordinal) => ids.has(`${partition}:${offset}:${ordinal}`)
 }

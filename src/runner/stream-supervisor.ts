@@ -124,7 +124,7 @@ function settingsOf(options: SupervisorOptions, state: State, slot: Slot): Child
   const goal =
     state.goal === undefined
       ? []
-      : slot.partitions.map((one): [number, number] => [one, state.goal?.get(one) ?? 0])
+      : slot.partitions.map((partition): [number, number] => [partition, state.goal?.get(partition) ?? 0])
   return {
     ...options.childSettings,
     positions: positionsOf(options, slot.reading),
@@ -183,7 +183,7 @@ async function afterEnd(options: SupervisorOptions, state: State, slot: Slot): P
   if (child.retired || options.signal.aborted) return
   const { failed, endReason, begun, step, hung } = child
   const positions = waitingIn(options, slot.reading, await options.ends().catch(() => undefined))
-  const waiting = Math.max(...positions.map((one) => one.waiting))
+  const waiting = Math.max(...positions.map((position) => position.waiting))
   if (waiting <= 0 && child.livedMs() > LONG_LIFE_MS) recovery.deaths = 0
   const verdict = afterDeath(recovery, {
     job: options.job,
@@ -274,7 +274,7 @@ function reached(options: SupervisorOptions, state: State, goal: Map<number, num
 async function adoptPartitions(options: SupervisorOptions, state: State): Promise<void> {
   const owned = new Set(state.slots.flatMap((slot) => slot.partitions))
   const found = await options.partitionsNow().catch((): number[] => [])
-  for (const partition of found.filter((one) => !owned.has(one))) {
+  for (const partition of found.filter((candidate) => !owned.has(candidate))) {
     options.firstOffsets.set(partition, 0)
     const slot = state.slots.toSorted((a, b) => a.partitions.length - b.partitions.length)[0]
     slot.partitions.push(partition)

@@ -33,17 +33,19 @@ export async function rebuildWindow(parts: RebuildParts, identifier: MessageIden
   const { identities, topicId, capacity } = parts
   const back = Math.ceil(capacity * MARGIN)
   const ranges = parts.positions
-    .filter((one) => one.next > 0 && capacity > 0)
+    .filter((position) => position.next > 0 && capacity > 0)
     .map(({ partition, next }): OffsetRange => ({ partition, from: Math.max(0, next - back), until: next }))
   const before = new Map<number, number>()
   while (ranges.length > 0) {
-    const files = await parts.filesFrom(Math.min(...ranges.map((one) => one.from)))
-    const counts = new Map(ranges.map((one) => [one.partition, 0]))
+    const files = await parts.filesFrom(Math.min(...ranges.map((range) => range.from)))
+    const counts = new Map(ranges.map((range) => [range.partition, 0]))
     await identities.readMessageIds(files, topicId, ranges, (partition, bytes, length, hash) => {
       counts.set(partition, (counts.get(partition) as number) + 1)
       identifier.remember(partition, bytes, length, hash)
     })
-    const short = ranges.filter((one) => one.from > 0 && (counts.get(one.partition) as number) < capacity)
+    const short = ranges.filter(
+      (range) => range.from > 0 && (counts.get(range.partition) as number) < capacity,
+    )
     if (short.length === 0) return
     for (const range of short) {
       const count = counts.get(range.partition) as number

@@ -171,11 +171,11 @@ function libraryXml(books: Book[]): string {
 /** Makes one value wrong: a year in words, out of range, or missing; an invalid ID; an empty title. */
 function spoil(book: Book, random: () => number): Book {
   const ways: ((book: Book) => Book)[] = [
-    (one) => ({ ...one, year: 'MMXX' }),
-    (one) => ({ ...one, year: '1850' }),
-    (one) => ({ ...one, year: '' }),
-    (one) => ({ ...one, id: `not-a-uuid-${one.id.slice(0, 8)}` }),
-    (one) => ({ ...one, title: ' ' }),
+    (original) => ({ ...original, year: 'MMXX' }),
+    (original) => ({ ...original, year: '1850' }),
+    (original) => ({ ...original, year: '' }),
+    (original) => ({ ...original, id: `not-a-uuid-${original.id.slice(0, 8)}` }),
+    (original) => ({ ...original, title: ' ' }),
   ]
   return ways[Math.floor(random() * ways.length)](book)
 }

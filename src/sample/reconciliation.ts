@@ -84,7 +84,7 @@ function readLines(expected: Expectation, raw: RawFigures, files: boolean): Line
       agrees: yes(quarantined === expected.quarantined),
       note: 'equals the journal',
     },
-    ...raw.reasons.map((one) => ({ what: `    ${String(one.rule)}`, records: Number(one.n) })),
+    ...raw.reasons.map((row) => ({ what: `    ${String(row.rule)}`, records: Number(row.n) })),
   ]
 }
 
@@ -107,7 +107,7 @@ function processedLines(expected: Expectation, { rows, files, bytes, years }: Pr
       agrees: yes(rows === expected.ids),
       note: `${files} files, ${bytesText(bytes)}`,
     },
-    ...years.map((one) => ({ what: `    publication_year=${String(one.year)}`, records: Number(one.n) })),
+    ...years.map((row) => ({ what: `    publication_year=${String(row.year)}`, records: Number(row.n) })),
   ]
 }
 
@@ -230,11 +230,11 @@ async function cpuOf(service: Ask): Promise<{ paid: number; measured: number }> 
     items: { namespace: string; resource_used: { cpu_seconds: number } | null }[]
   }
   const paid = ledger.items
-    .filter((one) => one.credit === 'consumed')
-    .reduce((sum, one) => sum + Number(one.cpu_microseconds) / 1e6, 0)
+    .filter((entry) => entry.credit === 'consumed')
+    .reduce((sum, entry) => sum + Number(entry.cpu_microseconds) / 1e6, 0)
   const measured = executions.items
-    .filter((one) => one.namespace !== 'draft-ingestion-ns')
-    .reduce((sum, one) => sum + (one.resource_used?.cpu_seconds ?? 0), 0)
+    .filter((execution) => execution.namespace !== 'draft-ingestion-ns')
+    .reduce((sum, execution) => sum + (execution.resource_used?.cpu_seconds ?? 0), 0)
   return { paid, measured }
 }
 
@@ -245,8 +245,8 @@ async function freshnessOf(tables: Ask, dataset: string): Promise<Freshness> {
     details: { newestMs?: number }
   }[]
   const ages = versions
-    .filter((one) => (one.details.newestMs ?? 0) > 0)
-    .map((one) => (Date.parse(one.time) - (one.details.newestMs as number)) / 1000)
+    .filter((version) => (version.details.newestMs ?? 0) > 0)
+    .map((version) => (Date.parse(version.time) - (version.details.newestMs as number)) / 1000)
     .toSorted((a, b) => a - b)
   const at = (share: number): number => ages[Math.min(ages.length - 1, Math.floor(ages.length * share))] ?? 0
   return { p50: at(0.5), p99: at(0.99) }

@@ -43,7 +43,7 @@ export function loansToRecall({ units, used, loans, wants }: Owner): string[] {
       room.memoryGb += loan.memoryGb
     }
     if (room.cpuCores < want.cpuCores || room.memoryGb < want.memoryGb) continue
-    recalled.push(...needed.map((one) => one.executionId))
+    recalled.push(...needed.map((loan) => loan.executionId))
     Object.assign(free, { cpuCores: room.cpuCores - want.cpuCores, memoryGb: room.memoryGb - want.memoryGb })
   }
   return recalled

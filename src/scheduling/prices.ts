@@ -30,8 +30,8 @@ export function priceOf(list: PriceList, { resourceType, quantity, period, perio
   const listCents = list[resourceType][period] * quantity * periods
   const discount = Math.min(
     100,
-    best(list.volume_discounts.filter((one) => quantity >= one.from_quantity).map((one) => one.percent)) +
-      best(list.term_discounts.filter((one) => periods >= one.from_periods).map((one) => one.percent)),
+    best(list.volume_discounts.filter((step) => quantity >= step.from_quantity).map((step) => step.percent)) +
+      best(list.term_discounts.filter((step) => periods >= step.from_periods).map((step) => step.percent)),
   )
   return {
     currency: list.currency,

@@ -84,10 +84,10 @@ function slotUses(
 /** Uses as columns of a statement: owner, time, cores, memory. */
 function columnsOf(uses: SlotUse[], type: 'text' | 'uuid'): RawBuilder<unknown> {
   return sql`
-    ${uses.map((one) => one.of)}::${sql.raw(type)}[],
-    ${uses.map((one) => one.at)}::timestamptz[],
-    ${uses.map((one) => one.cpu)}::int[],
-    ${uses.map((one) => one.memory)}::int[]
+    ${uses.map((use) => use.of)}::${sql.raw(type)}[],
+    ${uses.map((use) => use.at)}::timestamptz[],
+    ${uses.map((use) => use.cpu)}::int[],
+    ${uses.map((use) => use.memory)}::int[]
   `
 }
 

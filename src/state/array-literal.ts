@@ -8,7 +8,7 @@
  * and that it parses fastest without.
  */
 export function arrayOf(values: (string | number | bigint | null | undefined)[]): string {
-  return `{${values.map((one) => one ?? 'NULL').join(',')}}`
+  return `{${values.map((value) => value ?? 'NULL').join(',')}}`
 }
 
 /**
@@ -16,5 +16,5 @@ export function arrayOf(values: (string | number | bigint | null | undefined)[])
  * in JSON.
  */
 export function quotedArrayOf(values: (string | undefined)[]): string {
-  return `{${values.map((one) => (one === undefined ? 'NULL' : JSON.stringify(one))).join(',')}}`
+  return `{${values.map((value) => (value === undefined ? 'NULL' : JSON.stringify(value))).join(',')}}`
 }

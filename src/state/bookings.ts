@@ -39,8 +39,14 @@ export async function advanceBookings(
   }))
   const moves = advance({ nowMs: now.getTime(), grid, free: await readSlots(tx, grid), tenants }, later)
   if (moves.length === 0) return 0
-  const before = moves.map((move) => later.find((one) => one.executionId === move.executionId) as Later)
-  const after = before.map((one, i) => ({ ...one, fromMs: moves[i].fromMs, untilMs: moves[i].untilMs }))
+  const before = moves.map(
+    (move) => later.find((booking) => booking.executionId === move.executionId) as Later,
+  )
+  const after = before.map((booking, i) => ({
+    ...booking,
+    fromMs: moves[i].fromMs,
+    untilMs: moves[i].untilMs,
+  }))
   await allocate(tx, grid, before, -1)
   await allocate(tx, grid, after, 1)
   await enterMoves(tx, before, moves)
@@ -96,10 +102,10 @@ async function enterMoves(tx: Tx, before: Later[], moves: Advance[]): Promise<vo
     WITH m AS (
       SELECT *
       FROM unnest(
-        ${moves.map((one) => one.executionId)}::uuid[],
-        ${moves.map((one) => new Date(one.fromMs))}::timestamptz[],
-        ${moves.map((one) => new Date(one.untilMs))}::timestamptz[],
-        ${before.map((one) => new Date(one.fromMs))}::timestamptz[]
+        ${moves.map((move) => move.executionId)}::uuid[],
+        ${moves.map((move) => new Date(move.fromMs))}::timestamptz[],
+        ${moves.map((move) => new Date(move.untilMs))}::timestamptz[],
+        ${before.map((booking) => new Date(booking.fromMs))}::timestamptz[]
       ) AS m (execution_id, booked_from, booked_until, was_from)
     ),
     moved AS (
@@ -134,13 +140,13 @@ export async function extendBookings(
   const nowMs = now.getTime()
   const grid = gridAt(nowMs, settings)
   const free = await readSlots(tx, grid)
-  const owners = running.flatMap((one) => one.owner ?? [])
+  const owners = running.flatMap((run) => run.owner ?? [])
   const tenants = await readTenants(tx, grid, owners, { nowMs, lock: false })
   const extended = extendRunning({ nowMs, grid, free, tenants }, running)
-  const runs = new Map(running.map((one) => [one.executionId, one]))
+  const runs = new Map(running.map((run) => [run.executionId, run]))
   const added = extended
-    .filter((one) => one.fromMs < one.untilMs)
-    .map((one) => ({ ...(runs.get(one.executionId) as Outrunning), ...one }))
+    .filter((extension) => extension.fromMs < extension.untilMs)
+    .map((extension) => ({ ...(runs.get(extension.executionId) as Outrunning), ...extension }))
   await allocate(tx, grid, added, 1)
   for (const { executionId, untilMs } of extended)
     await tx

@@ -37,7 +37,7 @@ export async function bookAll(
     // A turn of the event loop, in which the part is sent.
     await setImmediate()
   }
-  const first = (await Promise.all(failures)).find((one) => one !== undefined)
+  const first = (await Promise.all(failures)).find((error) => error !== undefined)
   if (first !== undefined) throw first
 }
 
@@ -105,7 +105,7 @@ async function book(tx: Tx, bookings: Booking[], places: Map<string, string>, no
 function asRows(bookings: Booking[], places: Map<string, string>): RawBuilder<unknown> {
   const column = (
     name: 'executionId' | 'tenantId' | 'namespace' | 'fromMs' | 'untilMs' | 'lender' | 'owner',
-  ): string => arrayOf(bookings.map((one) => one[name]))
+  ): string => arrayOf(bookings.map((booking) => booking[name]))
   return sql`
     SELECT
       place, execution_id, tenant_id, namespace,
@@ -113,7 +113,7 @@ function asRows(bookings: Booking[], places: Map<string, string>): RawBuilder<un
       to_timestamp(until_ms / 1000.0::float8) AS booked_until,
       lender, unit_owner, holds
     FROM unnest(
-      ${quotedArrayOf(bookings.map((one) => places.get(one.executionId)))}::tid[],
+      ${quotedArrayOf(bookings.map((booking) => places.get(booking.executionId)))}::tid[],
       ${column('executionId')}::uuid[],
       ${column('tenantId')}::uuid[],
       ${column('namespace')}::text[],
@@ -121,7 +121,7 @@ function asRows(bookings: Booking[], places: Map<string, string>): RawBuilder<un
       ${column('untilMs')}::bigint[],
       ${column('lender')}::text[],
       ${column('owner')}::uuid[],
-      ${quotedArrayOf(bookings.map((one) => holdsText(one.holds)))}::jsonb[]
+      ${quotedArrayOf(bookings.map((booking) => holdsText(booking.holds)))}::jsonb[]
     ) AS b (place, execution_id, tenant_id, namespace, from_ms, until_ms, lender, unit_owner, holds)
   `
 }
@@ -133,9 +133,9 @@ export async function letWait(tx: Tx, waits: Wait[]): Promise<void> {
     WITH w AS (
       SELECT *
       FROM unnest(
-        ${waits.map((one) => one.executionId)}::uuid[],
-        ${waits.map((one) => JSON.stringify(one.reason))}::jsonb[],
-        ${waits.map((one) => new Date(one.tryAfterMs))}::timestamptz[]
+        ${waits.map((wait) => wait.executionId)}::uuid[],
+        ${waits.map((wait) => JSON.stringify(wait.reason))}::jsonb[],
+        ${waits.map((wait) => new Date(wait.tryAfterMs))}::timestamptz[]
       ) AS w (execution_id, reason, try_after)
     ),
     told AS (
@@ -168,8 +168,8 @@ export async function endMissed(tx: Tx, waits: Wait[], now: Date): Promise<void>
     WITH w AS (
       SELECT *
       FROM unnest(
-        ${waits.map((one) => one.executionId)}::uuid[],
-        ${waits.map((one) => JSON.stringify(one.reason))}::jsonb[]
+        ${waits.map((wait) => wait.executionId)}::uuid[],
+        ${waits.map((wait) => JSON.stringify(wait.reason))}::jsonb[]
       ) AS w (execution_id, reason)
     ),
     taken AS (

@@ -148,10 +148,10 @@ export function createEventHorizon(
     `.execute(db)
     const [now] = rows
     const over = seen
-      .filter((one) => one.next <= BigInt(now.oldest) || nowMs() - one.atMs > LONGEST_MS)
+      .filter((sighting) => sighting.next <= BigInt(now.oldest) || nowMs() - sighting.atMs > LONGEST_MS)
       .at(-1)
     if (over !== undefined) settled = over.newest
-    seen = seen.filter((one) => one.newest > settled)
+    seen = seen.filter((sighting) => sighting.newest > settled)
     const isNew = (): boolean => now.newest > (seen.at(-1)?.newest ?? settled)
     if (isNew()) {
       const {

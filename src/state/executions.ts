@@ -175,7 +175,7 @@ export async function endedAmong(db: Db, ids: string[]): Promise<string[]> {
     .where(sql<string>`execution_id::text`, 'in', ids)
     .where('status', 'in', OPEN)
     .execute()
-  const still = new Set(open.map((one) => one.execution_id))
+  const still = new Set(open.map((execution) => execution.execution_id))
   return ids.filter((id) => !still.has(id))
 }
 

@@ -10,14 +10,14 @@ export function holdsText(holds: Hold[]): string {
 
 /** Parses the holds of a row of executions. */
 export function holdsOf(column: unknown): Hold[] {
-  return (column as { lot_id: string; amount: string }[]).map((one) => ({
-    lotId: one.lot_id,
-    amount: BigInt(one.amount),
+  return (column as { lot_id: string; amount: string }[]).map((hold) => ({
+    lotId: hold.lot_id,
+    amount: BigInt(hold.amount),
   }))
 }
 
 export function sumOf(holds: Hold[]): CpuMicros {
-  return holds.reduce((total, one) => total + one.amount, 0n)
+  return holds.reduce((total, hold) => total + hold.amount, 0n)
 }
 
 /** Whether the use of an execution is paid by the hour: in the pool, and on a loan of units. */

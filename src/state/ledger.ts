@@ -31,10 +31,10 @@ const ACCOUNTS: Account[] = ['granted', 'available', 'held', 'consumed', 'expire
 
 /** Enters all moves and changes the sums of their lots in one statement. Moves of nothing are left out. */
 export async function enter(tx: Tx, moves: Move[], at: Date): Promise<void> {
-  const real = moves.filter((one) => one.amount > 0n)
+  const real = moves.filter((move) => move.amount > 0n)
   if (real.length === 0) return
   const sums = [...sumsOf(real)]
-  const column = (name: keyof Move): string => arrayOf(real.map((one) => one[name]))
+  const column = (name: keyof Move): string => arrayOf(real.map((move) => move[name]))
   const accounts = sql.join(ACCOUNTS.map((account) => sql.ref(account)))
   const grown = sql.join(
     ACCOUNTS.map((account) => sql`${sql.ref(account)} = l.${sql.ref(account)} + s.${sql.ref(account)}`),
@@ -88,7 +88,7 @@ interface HoldOf extends Hold {
 export function holdParts(holds: HoldOf[], at: Date): { parts: RawBuilder<unknown>; lots: number } {
   const sums = new Map<string, CpuMicros>()
   for (const { lotId, amount } of holds) sums.set(lotId, (sums.get(lotId) ?? 0n) + amount)
-  const column = (name: keyof HoldOf): string => arrayOf(holds.map((one) => one[name]))
+  const column = (name: keyof HoldOf): string => arrayOf(holds.map((hold) => hold[name]))
   const parts = sql`
     entered AS (
       INSERT INTO ledger_entries (tenant_id, lot_id, act, debit, credit, amount, execution_id, at)

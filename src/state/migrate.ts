@@ -51,10 +51,12 @@ export async function migrate(url: string): Promise<{ applied: string[] }> {
     const { rows } = await client.query<{ id: number; name: string; breaking: boolean }>(
       'SELECT id, name, breaking FROM migrations ORDER BY id',
     )
-    const unknown = rows.find((row) => row.breaking && !MIGRATIONS.some((one) => one.id === row.id))
+    const unknown = rows.find(
+      (row) => row.breaking && !MIGRATIONS.some((migration) => migration.id === row.id),
+    )
     if (unknown !== undefined) throw failure('database_newer', { migration: `${unknown.id} ${unknown.name}` })
     const applied: string[] = []
-    for (const migration of MIGRATIONS.filter((one) => !rows.some((row) => row.id === one.id))) {
+    for (const migration of MIGRATIONS.filter((candidate) => !rows.some((row) => row.id === candidate.id))) {
       if (await apply(client, migration)) applied.push(migration.name)
     }
     return { applied }

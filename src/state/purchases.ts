@@ -266,15 +266,15 @@ export async function turnPeriods(tx: Tx, now: Date): Promise<string[]> {
     )
     .execute()
   for (const purchase of due) await openLots(tx, purchase, now)
-  for (const tenantId of new Set([...begun, ...ended].map((one) => one.tenant_id)))
+  for (const tenantId of new Set([...begun, ...ended].map((purchase) => purchase.tenant_id)))
     await updateWeight(tx, tenantId, now)
   await record(
     tx,
-    ...ended.map((one) => ({
-      tenantId: one.tenant_id,
+    ...ended.map((purchase) => ({
+      tenantId: purchase.tenant_id,
       actor: 'scheduler',
       event: 'purchase.expired',
-      subject: one.purchase_id,
+      subject: purchase.purchase_id,
     })),
   )
   const fresh = await tx
@@ -285,5 +285,5 @@ export async function turnPeriods(tx: Tx, now: Date): Promise<string[]> {
     .where('valid_from', '<=', now)
     .where('valid_from', '>', new Date(now.getTime() - JUST_BEGUN_MS))
     .execute()
-  return [...new Set([...begun, ...due, ...fresh].map((one) => one.tenant_id))]
+  return [...new Set([...begun, ...due, ...fresh].map((row) => row.tenant_id))]
 }

@@ -19,22 +19,22 @@ export interface NewExecution {
 }
 
 /** Queues an execution. Undefined if the tick of that job already has one. */
-export async function enqueue(tx: Tx, one: NewExecution): Promise<string | undefined> {
-  const { tag, lastTag } = await tagOf(tx, one)
+export async function enqueue(tx: Tx, execution: NewExecution): Promise<string | undefined> {
+  const { tag, lastTag } = await tagOf(tx, execution)
   const row = await tx
     .insertInto('job_executions')
     .values({
       execution_id: timeOrderedId(Date.now()),
-      job_id: one.jobId,
-      tenant_id: one.tenantId,
-      namespace: one.namespace,
-      scheduled_time: one.preferred,
-      cpu_cores: one.cpuCores,
-      memory_gb: one.memoryGb,
-      estimated_minutes: one.estimatedMinutes,
+      job_id: execution.jobId,
+      tenant_id: execution.tenantId,
+      namespace: execution.namespace,
+      scheduled_time: execution.preferred,
+      cpu_cores: execution.cpuCores,
+      memory_gb: execution.memoryGb,
+      estimated_minutes: execution.estimatedMinutes,
       fair_tag: tag,
-      deadline: one.deadline,
-      tick: one.tick ?? null,
+      deadline: execution.deadline,
+      tick: execution.tick ?? null,
     })
     .onConflict((on) => on.columns(['job_id', 'tick']).where('tick', 'is not', null).doNothing())
     .returning('execution_id')
@@ -44,17 +44,17 @@ export async function enqueue(tx: Tx, one: NewExecution): Promise<string | undef
   await tx
     .updateTable('tenant_shares')
     .set({ last_tag: lastTag })
-    .where('tenant_id', '=', one.tenantId)
+    .where('tenant_id', '=', execution.tenantId)
     .execute()
   return row.execution_id
 }
 
 /** Its place among all tenants. The tenant's share stays locked until the transaction ends. */
-async function tagOf(tx: Tx, one: NewExecution): Promise<{ tag: number; lastTag: number }> {
+async function tagOf(tx: Tx, execution: NewExecution): Promise<{ tag: number; lastTag: number }> {
   const share = await tx
     .selectFrom('tenant_shares')
     .select(['weight', 'last_tag'])
-    .where('tenant_id', '=', one.tenantId)
+    .where('tenant_id', '=', execution.tenantId)
     .forUpdate()
     .executeTakeFirst()
   const { virtual_time } = await tx
@@ -62,8 +62,8 @@ async function tagOf(tx: Tx, one: NewExecution): Promise<{ tag: number; lastTag:
     .select('virtual_time')
     .executeTakeFirstOrThrow()
   return nextTag({ weight: share?.weight ?? 1, lastTag: share?.last_tag ?? 0 }, virtual_time, {
-    coreMinutes: one.cpuCores * one.estimatedMinutes,
-    priority: one.priority,
+    coreMinutes: execution.cpuCores * execution.estimatedMinutes,
+    priority: execution.priority,
   })
 }
 

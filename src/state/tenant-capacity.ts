@@ -81,7 +81,7 @@ async function readLenders(db: Db, nowMs: number): Promise<Set<string>> {
       ),
     )
     .execute()
-  return new Set(lenders.map((one) => one.tenant_id))
+  return new Set(lenders.map((lender) => lender.tenant_id))
 }
 
 /** Adds the open lots of each tenant, the one that ends first at the front. */

@@ -29,7 +29,7 @@ test('produces, streams and publishes from an installed package', () => {
   const [{ filename }] = JSON.parse(packed.slice(packed.indexOf('['))) as { filename: string }[]
   // Its dependencies are ours: the lock file's versions, without a registry.
   mkdirSync(join(folder, 'node_modules'))
-  for (const name of readdirSync('node_modules').filter((one) => !one.startsWith('.')))
+  for (const name of readdirSync('node_modules').filter((entry) => !entry.startsWith('.')))
     symlinkSync(resolve('node_modules', name), join(folder, 'node_modules', name))
   run('tar', ['-xf', filename, '-C', join(folder, 'node_modules')])
   const home = join(folder, 'node_modules', 'package')
@@ -43,8 +43,12 @@ test('produces, streams and publishes from an installed package', () => {
   }
   const listed = new Set(
     bill.components
-      .filter((one) => one.hashes?.some(({ alg }) => alg === 'SHA-512'))
-      .map((one) => (one.group === undefined || one.group === '' ? one.name : `${one.group}/${one.name}`)),
+      .filter((component) => component.hashes?.some(({ alg }) => alg === 'SHA-512'))
+      .map((component) =>
+        component.group === undefined || component.group === ''
+          ? component.name
+          : `${component.group}/${component.name}`,
+      ),
   )
   expect(Object.keys(dependencies).filter((name) => !listed.has(name))).toEqual([])
   const headrace = (...args: string[]): string => run(process.execPath, [join(home, bin.headrace), ...args])

@@ -59,14 +59,14 @@ test('each setting with its value and where it comes from; a secret is not shown
   const table = await headrace(folder, ['settings'], env)
   expect(table.stdout).toMatch(/^allow_hosts +a,b +file /m)
   expect(table.stderr).toBe(`Settings file: ${join(folder, 'headrace.yaml')}\n`)
-  const one = await headrace(folder, ['settings', 'smtp-url', '-o', 'json'], env)
-  expect(JSON.parse(one.stdout)).toMatchObject({
+  const smtpUrl = await headrace(folder, ['settings', 'smtp-url', '-o', 'json'], env)
+  expect(JSON.parse(smtpUrl.stdout)).toMatchObject({
     setting: 'smtp_url',
     value: '(secret)',
     set_in: `${join(folder, 'headrace.yaml')}, line 4`,
     variable: 'HEADRACE_SMTP_URL',
   })
-  for (const { stdout, stderr } of [shown, table, one]) expect(stdout + stderr).not.toContain('CaNaRy')
+  for (const { stdout, stderr } of [shown, table, smtpUrl]) expect(stdout + stderr).not.toContain('CaNaRy')
 })
 
 test('the file of the current folder, of the home, and one that is named anywhere on the line', async () => {

@@ -3,18 +3,16 @@
  * quarantine.
  */
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { KEY_PAIRS } from '../support/key-texts.ts'
-import { testSpark, type TestSpark } from '../support/spark.ts'
+import { sharedSpark, type SharedSpark } from '../support/spark.ts'
 import { cliJson, deltalake, place, writeFileIn } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-let spark: TestSpark
+let spark: SharedSpark
 beforeAll(async () => {
-  spark = await testSpark()
+  spark = await sharedSpark()
 }, limitMs(180_000))
-afterAll(() => spark.kill())
-
 const DECLARATION = `dataset: pairs
 source:
   files: { path: incoming, pattern: '*.json' }

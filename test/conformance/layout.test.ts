@@ -15,16 +15,15 @@ import { createChance, type Chance } from '../support/chance.ts'
 import { allAlike } from '../support/layout-readers.ts'
 import { DECLARATION, PARTS, TYPED, asBefore, namesIn, records, world } from '../support/odd-partitions.ts'
 import { UPKEEP } from '../support/small-app.ts'
-import { testSpark, type TestSpark } from '../support/spark.ts'
+import { sharedSpark, type SharedSpark } from '../support/spark.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-let spark: TestSpark
+let spark: SharedSpark
 const before = { ...process.env }
 beforeAll(async () => {
-  spark = await testSpark()
+  spark = await sharedSpark()
 }, limitMs(180_000))
 afterAll(async () => {
-  await spark.kill()
   process.env = before
 })
 
@@ -90,7 +89,7 @@ test('folders are called as Spark calls them, whatever the values are', async ()
     { action: 'write folders' },
   )
   await session.close()
-  const theirs = readdirSync(folder).filter((one) => one.includes('='))
+  const theirs = readdirSync(folder).filter((entry) => entry.includes('='))
   expect(theirs.toSorted(), `seed ${chance.seed}`).toEqual(
     values.map((value) => partitionFolder('v', value)).toSorted(),
   )
@@ -109,21 +108,21 @@ test(
     for (const root of [raw, processed]) asBefore(root)
     await send(records(200))
     const known = { raw: await query('raw'), processed: await query('processed') }
-    expect((await namesIn(raw)).filter((one) => !one.laidOut)).toHaveLength(3)
+    expect((await namesIn(raw)).filter((file) => !file.laidOut)).toHaveLength(3)
     const planned = await app.compact(path, { ...UPKEEP, dryRun: true })
     const done = await app.compact(path, UPKEEP)
     expect(done.map(({ table, moved, conflicts }) => [table, moved, conflicts])).toEqual([
       ['odd/raw', 3, 0],
       ['odd/processed', PARTS.length, 0],
     ])
-    expect(planned.map((one) => one.moved)).toEqual(done.map((one) => one.moved))
+    expect(planned.map((zone) => zone.moved)).toEqual(done.map((zone) => zone.moved))
     for (const root of [raw, processed])
-      expect((await namesIn(root)).filter((one) => !one.laidOut)).toEqual([])
+      expect((await namesIn(root)).filter((file) => !file.laidOut)).toEqual([])
     expect({ raw: await query('raw'), processed: await query('processed') }).toEqual(known)
     const opened = async (root: string): Promise<Table> => (await openTable(createLocalStore(root))) as Table
     const version = async (): Promise<number> => (await opened(processed)).snapshot.version
     const settled = await version()
-    expect((await app.compact(path, UPKEEP)).map((one) => one.moved)).toEqual([0, 0])
+    expect((await app.compact(path, UPKEEP)).map((zone) => zone.moved)).toEqual([0, 0])
     expect(await version()).toBe(settled)
     await new Promise((done) => setTimeout(done, 1_100))
     await app.vacuum(path, UPKEEP)
@@ -181,14 +180,14 @@ test('a table of an older version: keys are deleted, quarantine is replayed, day
     500,
   ]
   expect([await ids('odd/raw'), await ids('odd/processed')]).toEqual([left, left])
-  expect((await namesIn(raw)).every((one) => one.laidOut)).toBe(true)
+  expect((await namesIn(raw)).every((file) => file.laidOut)).toBe(true)
   asBefore(raw)
   await app.retain(path, { ...UPKEEP, keepFrom: '2099-01-01' })
   expect([await ids('odd/raw'), await ids(join(home, 'archive'))]).toEqual([[], left])
-  expect((await namesIn(join(home, 'archive'))).every((one) => one.laidOut)).toBe(true)
+  expect((await namesIn(join(home, 'archive'))).every((file) => file.laidOut)).toBe(true)
   asBefore(join(home, 'archive'))
   await app.compact(path, UPKEEP)
-  expect((await namesIn(join(home, 'archive'))).every((one) => one.laidOut)).toBe(true)
+  expect((await namesIn(join(home, 'archive'))).every((file) => file.laidOut)).toBe(true)
   expect(await ids(join(home, 'archive'))).toEqual(left)
   await new Promise((done) => setTimeout(done, 1_100))
   await app.vacuum(path, UPKEEP)

@@ -49,14 +49,14 @@ interface Described {
 function ourProtocol(): string[] {
   const lines: string[] = []
   const message = (type: Described['type'], name: string): void => {
-    for (const one of type.field ?? []) {
-      const plain = one.type.replace('TYPE_', '').toLowerCase()
+    for (const field of type.field ?? []) {
+      const plain = field.type.replace('TYPE_', '').toLowerCase()
       const entry = type.nestedType?.some(
-        (nested) => nested.name === one.typeName && nested.options?.mapEntry,
+        (nested) => nested.name === field.typeName && nested.options?.mapEntry,
       )
-      const typeName = entry ? `${name}.${camel(one.name)}Entry` : resolve(one.typeName, name)
-      const named = one.typeName === '' ? plain : typeName
-      lines.push(`field ${name} ${one.name} ${one.number} ${named} ${one.label === 'LABEL_REPEATED'}`)
+      const typeName = entry ? `${name}.${camel(field.name)}Entry` : resolve(field.typeName, name)
+      const named = field.typeName === '' ? plain : typeName
+      lines.push(`field ${name} ${field.name} ${field.number} ${named} ${field.label === 'LABEL_REPEATED'}`)
     }
     for (const each of type.enumType ?? [])
       for (const value of each.value) lines.push(`value ${name}.${each.name} ${value.name} ${value.number}`)
@@ -70,7 +70,7 @@ function ourProtocol(): string[] {
   }) as unknown as Record<string, Described>
   const namesIn = (type: Described['type'], name: string): string[] => [
     name,
-    ...(type.enumType ?? []).map((one) => `${name}.${one.name}`),
+    ...(type.enumType ?? []).map((enumeration) => `${name}.${enumeration.name}`),
     ...(type.nestedType ?? []).flatMap((nested) => namesIn(nested, `${name}.${nested.name}`)),
   ]
   const known = Object.entries(definitions).flatMap(([name, definition]) =>
@@ -234,11 +234,11 @@ test('a mistake in SQL, a failing row and a missing table say what and where', a
 test.each([
   ['wrong', 'Invalid'],
   [undefined, 'No'],
-])('token %s is refused by name', async (token, word) => {
+])('token %s is refused by name', async (token, reason) => {
   const other = open({ token })
   await expect(other.version()).rejects.toMatchObject({
     code: 'spark_auth_failed',
-    message: expect.stringContaining(word),
+    message: expect.stringContaining(reason),
   })
   await other.close()
 })

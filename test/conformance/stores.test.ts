@@ -7,9 +7,13 @@ import { join } from 'node:path'
 import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
 import { expect, test } from 'vitest'
 import type { ObjectStore } from '../../src/core/object-store.ts'
-import { KINDS, storeServers } from '../support/store-servers.ts'
+import { sampled } from '../support/chance.ts'
+import { REMOTE, storeServers } from '../support/store-servers.ts'
 
-const { folder, servers, storeOf, open } = storeServers()
+/** One that is remote in each run: a name node and its data node cost more to start than all of these tests. */
+const REMOTE_KIND = sampled(REMOTE, 1)
+const KINDS = ['local', ...REMOTE_KIND]
+const { folder, servers, storeOf, open } = storeServers(REMOTE_KIND)
 
 const text = (value: string): Buffer => Buffer.from(value)
 test.each(KINDS)(
@@ -38,7 +42,7 @@ test.each(KINDS)('%s: names of every kind keep apart', async (kind) => {
   const names = ['data/year=2010/ä b+c%20.parquet', 'data/year=2010/ä b c .parquet', 'data/x#y?z&.parquet']
   for (const name of names) await store.write(name, text(name))
   expect(await Promise.all(names.map(async (name) => String(await store.read(name))))).toEqual(names)
-  expect((await store.list('data')).map((one) => one.name)).toEqual(names.toSorted())
+  expect((await store.list('data')).map((file) => file.name)).toEqual(names.toSorted())
   for (const name of names) await store.delete(name)
 })
 
@@ -52,7 +56,7 @@ test.each(KINDS)('%s: of 16 that create a name at once one succeeds, and its byt
     expect(made.filter(Boolean)).toHaveLength(1)
     expect(String(await store.read(name))).toBe(`writer ${made.indexOf(true)}`)
   }
-  expect((await store.list('_delta_log')).map((one) => one.name)).toHaveLength(5)
+  expect((await store.list('_delta_log')).map((file) => file.name)).toHaveLength(5)
 })
 
 test.each(KINDS)(
@@ -74,8 +78,8 @@ test.each(KINDS)('%s: listing is complete, in order, below a folder, after a nam
   for (let at = 0; at < names.length; at += 40)
     await Promise.all(names.slice(at, at + 40).map((name) => other.write(name, text('x'))))
   await other.write('logs/apart', text('x'))
-  expect((await other.list('log')).map((one) => one.name)).toEqual(names)
-  expect((await other.list('log', 'log/00100.json')).map((one) => one.name)).toEqual(names.slice(101))
+  expect((await other.list('log')).map((file) => file.name)).toEqual(names)
+  expect((await other.list('log', 'log/00100.json')).map((file) => file.name)).toEqual(names.slice(101))
   expect(await other.list('nothing')).toEqual([])
   expect((await other.list('')).length).toBe(count + 1)
 })
@@ -117,7 +121,7 @@ test.each(KINDS)(
     await store.copy(names[0], names[2])
     await store.local.sync([names[2]])
     await store.local.dropFolder('_writing/one')
-    expect((await store.list('')).map((one) => [one.name, one.size])).toEqual(
+    expect((await store.list('')).map((file) => [file.name, file.size])).toEqual(
       names.map((name) => [name, bytes.length]).toSorted(),
     )
     for (const name of names) expect((await store.read(name))?.equals(bytes)).toBe(true)
@@ -180,7 +184,7 @@ async function leftovers(kind: string, below: string): Promise<unknown[]> {
       `${servers.hdfs.env.HEADRACE_WEBHDFS}/webhdfs/v1${new URL(storeOf(kind).address(below)).pathname}?op=LISTSTATUS`,
     )
   ).json()) as { FileStatuses: { FileStatus: { pathSuffix: string }[] } }
-  return FileStatuses.FileStatus.filter((one) => one.pathSuffix.startsWith('.'))
+  return FileStatuses.FileStatus.filter((status) => status.pathSuffix.startsWith('.'))
 }
 
 test.each(KINDS)(
@@ -197,8 +201,8 @@ test.each(KINDS)(
 
 test.each(KINDS)('%s: what interrupted writes left is swept, and never listed', async (kind) => {
   const store = storeOf(kind)
-  const names = (await store.list('')).map((one) => one.name)
+  const names = (await store.list('')).map((file) => file.name)
   expect(names.filter((name) => /tmp|probe/.test(name))).toEqual([])
   await store.sweep(Date.now() + 60_000)
-  expect((await store.list('')).map((one) => one.name)).toEqual(names)
+  expect((await store.list('')).map((file) => file.name)).toEqual(names)
 })

@@ -6,7 +6,7 @@ import { createMessages, type Messages } from '../../src/core/messages.ts'
 import { createSlab } from '../../src/core/slab.ts'
 import { batch, framed, good, read, texts, varint } from '../support/record-batches.ts'
 
-interface Told {
+interface PlainRecord {
   time: number
   key: Uint8Array | null
   value: Uint8Array | null
@@ -14,7 +14,7 @@ interface Told {
 }
 
 const bytesOrNull = fc.option(fc.uint8Array({ maxLength: 20 }))
-const told: fc.Arbitrary<Told> = fc.record({
+const anyRecord: fc.Arbitrary<PlainRecord> = fc.record({
   time: fc.integer({ min: -1_000_000_000_000, max: 1_000_000_000_000 }),
   key: bytesOrNull,
   value: bytesOrNull,
@@ -22,7 +22,7 @@ const told: fc.Arbitrary<Told> = fc.record({
 })
 const spanOf = (bytes: Uint8Array | null): number[] =>
   bytes === null ? [...varint(-1)] : [...varint(bytes.length), ...bytes]
-const written = ({ time, key, value, headers }: Told, delta: number): Buffer =>
+const written = ({ time, key, value, headers }: PlainRecord, delta: number): Buffer =>
   framed([
     0,
     ...varint(time),
@@ -34,7 +34,7 @@ const written = ({ time, key, value, headers }: Told, delta: number): Buffer =>
   ])
 
 type Change = { kind: 'flip' | 'cut' | 'insert' | 'set'; at: number; value: number }
-const change: fc.Arbitrary<Change> = fc.record({
+const anyChange: fc.Arbitrary<Change> = fc.record({
   kind: fc.constantFrom('flip', 'cut', 'insert', 'set'),
   at: fc.nat(),
   value: fc.nat(255),
@@ -71,9 +71,9 @@ const RUNS = { numRuns: Number(process.env.HEADRACE_TEST_PROPERTY_RUNS ?? 1_000)
 test('a batch damaged on the way is refused, or nothing of it is other than it was', () => {
   fc.assert(
     fc.property(
-      fc.array(told, { minLength: 1, maxLength: 5 }),
+      fc.array(anyRecord, { minLength: 1, maxLength: 5 }),
       fc.nat(4),
-      fc.array(change, { minLength: 1, maxLength: 4 }),
+      fc.array(anyChange, { minLength: 1, maxLength: 4 }),
       (records, codec, changes) => {
         const right = batch({
           base: 1,
@@ -85,7 +85,7 @@ test('a batch damaged on the way is refused, or nothing of it is other than it w
         const all = (middle: Buffer): Buffer => Buffer.concat([good(0), middle, good(1 + last)])
         const want = saidOf(read(all(right)).messages)
         let bad = right
-        for (const one of changes) bad = changed(bad, one, 0)
+        for (const change of changes) bad = changed(bad, change, 0)
         const messages = createMessages(createSlab(1024), 4)
         // As strict as can be: with what may be appended meanwhile, an offset and the one behind it can both
         // be damaged unseen.
@@ -127,9 +127,9 @@ function slowly(body: Buffer, count: number, last: number): unknown[] | undefine
   const number = (most: number): bigint => {
     let value = 0n
     for (let i = 0; i < most; i += 1) {
-      const one = byte()
-      value |= BigInt(one & 0x7f) << BigInt(7 * i)
-      if (one >= 0x80) continue
+      const octet = byte()
+      value |= BigInt(octet & 0x7f) << BigInt(7 * i)
+      if (octet >= 0x80) continue
       const bits = BigInt.asUintN(most === 5 ? 32 : 64, value)
       return (bits >> 1n) ^ -(bits & 1n)
     }
@@ -180,12 +180,12 @@ test('a batch with a checksum of its own is read as its bytes say, all of them, 
   const seen = { read: 0, refused: 0 }
   fc.assert(
     fc.property(
-      fc.array(told, { minLength: 1, maxLength: 5 }),
-      fc.array(change, { minLength: 1, maxLength: 3 }),
+      fc.array(anyRecord, { minLength: 1, maxLength: 5 }),
+      fc.array(anyChange, { minLength: 1, maxLength: 3 }),
       fc.integer({ min: 0, max: 20 }),
       (records, changes, count) => {
         let body: Buffer = Buffer.concat(records.map(written))
-        for (const one of changes) body = changed(body, one, 0)
+        for (const change of changes) body = changed(body, change, 0)
         // A count other than that of the records now and then.
         const says = count > 17 ? count - 17 : records.length
         const { messages } = read(batch({ base: 1, body, count: says, last: records.length - 1 }))

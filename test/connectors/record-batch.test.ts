@@ -48,7 +48,7 @@ test.each([1, 2, 3, 4])('a batch of compression %i below the cap is read', (code
   expect([messages.count, messages.valueLength[1], messages.unread.size]).toEqual([4, 3_000_000, 0])
 })
 
-const one = record(0, Buffer.from('value'))
+const recordBytes = record(0, Buffer.from('value'))
 /**
  * A record of these bytes; what is `beyond` lies behind its end, and would be its own if lengths were not
  * looked at.
@@ -58,11 +58,14 @@ const shaped = (bytes: number[], beyond = 0): Buffer =>
 /** Attributes, time, offset, and neither key nor value. */
 const NULLS = [0, 0, 0, 1, 1]
 test.each<[string, Made]>([
-  ['more records than bytes', { base: 1, body: one, count: 2_000_000_000, last: 0 }],
-  ['a negative count', { base: 1, body: one, count: -1, last: 0 }],
-  ['fewer records than there are', { base: 1, body: Buffer.concat([one, one]), count: 1 }],
-  ['a record longer than its batch', { base: 1, body: Buffer.concat([varint(900), one.subarray(1)]) }],
-  ['a record of no length', { base: 1, body: Buffer.concat([varint(0), one]), count: 1 }],
+  ['more records than bytes', { base: 1, body: recordBytes, count: 2_000_000_000, last: 0 }],
+  ['a negative count', { base: 1, body: recordBytes, count: -1, last: 0 }],
+  ['fewer records than there are', { base: 1, body: Buffer.concat([recordBytes, recordBytes]), count: 1 }],
+  [
+    'a record longer than its batch',
+    { base: 1, body: Buffer.concat([varint(900), recordBytes.subarray(1)]) },
+  ],
+  ['a record of no length', { base: 1, body: Buffer.concat([varint(0), recordBytes]), count: 1 }],
   [
     'a value longer than its record',
     {
@@ -88,11 +91,11 @@ test.each<[string, Made]>([
   ['bytes behind the headers', { base: 1, body: shaped([...NULLS, ...varint(0), 7, 7]) }],
   ['a number of six bytes', { base: 1, body: shaped([...NULLS, 0x80, 0x80, 0x80, 0x80, 0x80, 0]) }],
   ['a time of eleven bytes', { base: 1, body: framed([0, ...Array<number>(10).fill(0x80), 0, 0, 1, 1, 0]) }],
-  ['one offset twice', { base: 1, body: Buffer.concat([one, one]), count: 2, last: 0 }],
+  ['one offset twice', { base: 1, body: Buffer.concat([recordBytes, recordBytes]), count: 2, last: 0 }],
   ['an offset behind the last', { base: 1, body: record(77, Buffer.from('v')), count: 1 }],
   ['varints without an end', { base: 1, body: Buffer.alloc(40, 0xff) }],
-  ['an unknown compression', { base: 1, body: one, codec: 6 }],
-  ['gzip that is none', { base: 1, body: one, codec: 7 }],
+  ['an unknown compression', { base: 1, body: recordBytes, codec: 6 }],
+  ['gzip that is none', { base: 1, body: recordBytes, codec: 7 }],
 ])('%s: one message that says so', (_, made) => {
   const { messages, next } = read(around(batch(made), 1))
   expect(texts(messages)).toEqual(['good 0', 'batch_unreadable', 'good 2'])
@@ -114,8 +117,8 @@ test('whatever is wrong in a batch with a right checksum, reading ends and goes 
         })
         for (const [at, value] of changes) bad[57 + (at % (bad.length - 57))] = value
         const { messages, next } = read(around(sealed(bad), values.length))
-        const said = texts(messages)
-        expect([said[0], said.at(-1), next]).toEqual([
+        const messageTexts = texts(messages)
+        expect([messageTexts[0], messageTexts.at(-1), next]).toEqual([
           'good 0',
           `good ${1 + values.length}`,
           2 + values.length,

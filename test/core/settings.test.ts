@@ -74,10 +74,10 @@ test.each([
       return error
     }
   }
-  const said = thrown(() => settingsFrom({ [variable]: text }))
-  expect(said).toMatchObject({ code: 'setting_invalid', params: { setting: variable, name, value: text } })
-  expect(String(said)).toContain(`${variable} must be ${expected}`)
-  expect(String(said)).toContain('(set in the environment)')
+  const failure = thrown(() => settingsFrom({ [variable]: text }))
+  expect(failure).toMatchObject({ code: 'setting_invalid', params: { setting: variable, name, value: text } })
+  expect(String(failure)).toContain(`${variable} must be ${expected}`)
+  expect(String(failure)).toContain('(set in the environment)')
   if (SETTINGS[name as SettingName] !== undefined && !('environmentOnly' in SETTINGS[name as SettingName]))
     expect(String(thrown(() => settingsFrom({}, fileOf({ home: 'h', [name]: text }))))).toContain(
       `${name} must be ${expected}`,

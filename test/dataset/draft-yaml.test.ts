@@ -60,9 +60,9 @@ const odd = fc.oneof(
 
 test('texts are read back from YAML as they are', () => {
   fc.assert(
-    fc.property(odd, odd, (one, other) => {
-      expect(parse(`a: { b: ${valueText(one)}, c: [${valueText(other)}] }\n`)).toEqual({
-        a: { b: one, c: [other] },
+    fc.property(odd, odd, (text, other) => {
+      expect(parse(`a: { b: ${valueText(text)}, c: [${valueText(other)}] }\n`)).toEqual({
+        a: { b: text, c: [other] },
       })
     }),
     { numRuns: 1_000, seed: 14 },
@@ -73,7 +73,7 @@ test('columns get names that tables take, each once', () => {
   fc.assert(
     fc.property(fc.array(fc.array(odd, { maxLength: 3 }), { maxLength: 20 }), (fields) => {
       const nameOf = createColumnNames()
-      const names = fields.map((one, i) => nameOf(one, i + 1).name)
+      const names = fields.map((field, i) => nameOf(field, i + 1).name)
       for (const name of names) expect(name).toMatch(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/)
       expect(new Set([...names, ...RESERVED_COLUMNS].map((name) => name.toLowerCase())).size).toBe(
         names.length + RESERVED_COLUMNS.length,

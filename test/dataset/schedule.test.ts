@@ -101,21 +101,24 @@ function oracle(form: string, minutes: Local[]): number[] {
     field(monthText, 1, 12),
     field(weekdayText, 0, 6),
   ]
-  const onDay = (one: Local): boolean =>
-    month.has(one.month) &&
+  const onDay = (local: Local): boolean =>
+    month.has(local.month) &&
     (dayText !== '*' && weekdayText !== '*'
-      ? day.has(one.day) || weekday.has(one.weekday)
-      : day.has(one.day) && weekday.has(one.weekday))
-  const matches = (one: Local): boolean => onDay(one) && minute.has(one.minute) && hour.has(one.hour)
-  if (minute.size > 1 || hour.size > 1) return minutes.filter(matches).map((one) => one.at)
+      ? day.has(local.day) || weekday.has(local.weekday)
+      : day.has(local.day) && weekday.has(local.weekday))
+  const matches = (local: Local): boolean => onDay(local) && minute.has(local.minute) && hour.has(local.hour)
+  if (minute.size > 1 || hour.size > 1) return minutes.filter(matches).map((local) => local.at)
   const [h] = hour
   const [m] = minute
-  const time = (one: Local): number => one.hour * 60 + one.minute
+  const time = (local: Local): number => local.hour * 60 + local.minute
   // Of each day the first minute at or behind the time that was not already behind it a minute before.
   const ticks = new Map<string, number>()
-  for (const one of minutes)
-    if (onDay(one) && time(one) >= h * 60 + m)
-      ticks.set(`${one.month}-${one.day}`, Math.min(one.at, ticks.get(`${one.month}-${one.day}`) ?? Infinity))
+  for (const local of minutes)
+    if (onDay(local) && time(local) >= h * 60 + m)
+      ticks.set(
+        `${local.month}-${local.day}`,
+        Math.min(local.at, ticks.get(`${local.month}-${local.day}`) ?? Infinity),
+      )
   return [...ticks.values()]
 }
 

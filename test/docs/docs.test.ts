@@ -144,7 +144,7 @@ test('the long suites are those that there are, each with what it does, and thei
   for (const page of ['docs/service.md', 'docs/growth.md', 'docs/development.md'])
     for (const [, name] of readFileSync(page, 'utf8').matchAll(/headrace test --long (\w+)/g))
       expect(
-        listed.map(([one]) => one),
+        listed.map(([suite]) => suite),
         page,
       ).toContain(name)
 })

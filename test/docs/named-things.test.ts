@@ -25,7 +25,7 @@ const pages = pageTexts()
 const known = namesInCode()
 
 function found(texts: Text[], unknown: (text: Text) => string[]): string[] {
-  return texts.flatMap((one) => unknown(one).map((name) => `${one.where}: ${name}`))
+  return texts.flatMap((text) => unknown(text).map((name) => `${text.where}: ${name}`))
 }
 
 test('each command in a text exists, with the options that it is given', () => {

@@ -10,8 +10,8 @@ import { literal, parquetRows } from '../../src/engines/duckdb/sql.ts'
 
 test('a file below outcome=accepted/title=x has the title that is in it, and no outcome', async () => {
   const home = mkdtempSync(join(tmpdir(), 'headrace-columns-'))
-  const folders = ['outcome=accepted/title=x', 'outcome=quarantined/title=5', 'data'].map((one) =>
-    join(home, one),
+  const folders = ['outcome=accepted/title=x', 'outcome=quarantined/title=5', 'data'].map((name) =>
+    join(home, name),
   )
   const session = await openSession({ memoryBytes: 1 << 28, threads: 1, spillFolder: join(home, 'spill') })
   const paths = folders.map((folder) => join(folder, 'f.parquet'))

@@ -128,7 +128,7 @@ test.each(SCALAR_TYPES)('%s: the file holds what the model reads', { timeout: 60
   for (const [key, group] of groups) {
     if (group.length === 0) continue
     const settings = JSON.parse(key) as TypeSettings
-    const texts = group.map((one) => one.text)
+    const texts = group.map((cell) => cell.text)
     const raws: RawColumn[] = [
       { name: 'c', ...settings },
       { name: 'a', array: true, ...settings },
@@ -138,14 +138,14 @@ test.each(SCALAR_TYPES)('%s: the file holds what the model reads', { timeout: 60
         fields: [{ name: 'n' }, { name: 'v', ...settings }, { name: 'l', array: true, ...settings }],
       },
     ]
-    const quoted = texts.map((one) => JSON.stringify(one))
+    const quoted = texts.map((text) => JSON.stringify(text))
     const path = join(folder, `${type}-${(files += 1)}.parquet`)
     await written(
       raws,
       [
         texts,
-        quoted.map((one) => `[null,${one}]`),
-        quoted.map((one) => `[{"n":"q\\"\\u0000x","v":${one},"l":[${one}]},{}]`),
+        quoted.map((text) => `[null,${text}]`),
+        quoted.map((text) => `[{"n":"q\\"\\u0000x","v":${text},"l":[${text}]},{}]`),
       ],
       path,
     )

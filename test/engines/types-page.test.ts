@@ -119,7 +119,7 @@ test('types are stored as the page says', async () => {
     })),
   )
   const values = columns.map((column) => compileColumn(column).values)
-  for (const one of values) ensureRows(one, 1)
+  for (const columnValues of values) ensureRows(columnValues, 1)
   stage.append({
     text: { bytes: Buffer.alloc(64), end: 0 },
     selection: Int32Array.of(0),
@@ -139,8 +139,8 @@ test('types are stored as the page says', async () => {
     `SELECT name, type, converted_type FROM parquet_schema('${join(folder, 'a.parquet')}')`,
   )) as { name: string; type: string; converted_type: string | null }[]
   const found = columns.map(({ name, array }) => {
-    const one = schema.find((row) => row.name === name)
-    return array ? '' : [one?.type, one?.converted_type].filter((part) => part !== null).join(' ')
+    const element = schema.find((row) => row.name === name)
+    return array ? '' : [element?.type, element?.converted_type].filter((part) => part !== null).join(' ')
   })
   expect(found).toEqual(rows.map((row) => code(row.Parquet)[0] ?? ''))
   engine.close()

@@ -193,11 +193,11 @@ const WITHOUT = ['sftp']
 test('each source and each destination has an example', async () => {
   const jobs = NAMES.map(jobOf)
   const sources = new Set(jobs.map((job) => job.source_type))
-  expect([...sources].toSorted()).toEqual(SOURCE_TYPES.filter((one) => !WITHOUT.includes(one)).toSorted())
+  expect([...sources].toSorted()).toEqual(SOURCE_TYPES.filter((type) => !WITHOUT.includes(type)).toSorted())
   const job = movedTo('csv-to-local', {}, { type: 'nowhere' })
   const { next } = (await ask<{ next: string }>('POST', 'jobs?dry_run=true', job)).body
   const [, known] = /one of ([\w, ]+)/.exec(next) ?? []
-  const destinations = new Set(jobs.map((one) => String(one.destination_config.type)))
+  const destinations = new Set(jobs.map((example) => String(example.destination_config.type)))
   expect([...destinations].toSorted()).toEqual(known.split(', ').toSorted())
 })
 

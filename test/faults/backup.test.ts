@@ -87,7 +87,7 @@ test('backed up under load, destroyed, restored elsewhere: all that was acknowle
     'executions',
     'list',
   ])
-  expect(items.filter((one) => one.status === 'succeeded')).toHaveLength(7)
+  expect(items.filter((execution) => execution.status === 'succeeded')).toHaveLength(7)
   expect(existsSync(join(elsewhere, 'tenants', tenant, 'out', `${first.execution_id}.parquet`))).toBe(true)
   serving.kill('SIGTERM')
   expect(await serving.ended).toBe(0)

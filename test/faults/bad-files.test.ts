@@ -21,9 +21,9 @@ beforeAll(async () => {
   const log = (event: unknown): void => void process.stderr.write(`${JSON.stringify(event)}\n`)
   loops = [startScheduler(service.context, log), startRunner(service.context, log, 8)]
   tenants = [await service.tenant('messy'), await service.tenant('tidy')]
-  for (const one of tenants)
-    await service.call('POST', `/tenants/${one.id}/purchases`, {
-      token: one.owner,
+  for (const tenant of tenants)
+    await service.call('POST', `/tenants/${tenant.id}/purchases`, {
+      token: tenant.owner,
       body: purchase('vcpu_hours', 100),
     })
 })
@@ -67,8 +67,8 @@ const ended = (tenant: (typeof tenants)[0], id: string): Promise<Execution> =>
   until(
     `the end of ${id}`,
     async () => {
-      const one = await look(tenant, id)
-      return ['scheduled', 'booked', 'running'].includes(one.status) ? undefined : one
+      const execution = await look(tenant, id)
+      return ['scheduled', 'booked', 'running'].includes(execution.status) ? undefined : execution
     },
     150_000,
   )
@@ -88,7 +88,7 @@ processed: { key: [id] }
 
 /** Files of which each tenth has bad UTF-8 for one tenant, three large right ones for the other. */
 function layDownFiles(messy: (typeof tenants)[0], tidy: (typeof tenants)[0]): void {
-  for (const one of tenants) mkdirSync(inOf(one), { recursive: true })
+  for (const tenant of tenants) mkdirSync(inOf(tenant), { recursive: true })
   for (let i = 0; i < FILES; i += 1)
     writeFileSync(
       join(inOf(messy), `${i}.json`),

@@ -138,12 +138,12 @@ test('100 identical purchases at once with one key, the service killed in the mi
     const first = Array.from({ length: 100 }, () => buy(key, 0))
     await sleep(chance() * 60)
     killGroup(serving)
-    const answers = (await Promise.all(first)).filter((one) => one !== undefined)
+    const answers = (await Promise.all(first)).filter((answer) => answer !== undefined)
     await serving.ended
     serving = await startServing(home, port)
     answers.push(
       ...(await Promise.all(Array.from({ length: 20 }, () => buy(key, 20)))).filter(
-        (one) => one !== undefined,
+        (answer) => answer !== undefined,
       ),
     )
     expect(answers.length).toBeGreaterThanOrEqual(20)
@@ -205,9 +205,9 @@ test('a scheduler that cannot read what is free books nothing; when it can again
   await slowRound(service.context)
   await service.context.gate.service.updateTable('queued_executions').set({ ready: true }).execute()
   await schedulerRound(service.context)
-  const [one, two] = [await row(first), await row(second)]
-  expect(two.status).toBe('booked')
-  expect(two.booked_from?.getTime()).toBeGreaterThanOrEqual(one.booked_until?.getTime() as number)
+  const [firstRow, secondRow] = [await row(first), await row(second)]
+  expect(secondRow.status).toBe('booked')
+  expect(secondRow.booked_from?.getTime()).toBeGreaterThanOrEqual(firstRow.booked_until?.getTime() as number)
   expect(await booksOf(service.url)).toMatchObject(IN_ORDER)
   await service.close()
 })

@@ -61,7 +61,7 @@ test('a child that is killed again and again while nothing waits accuses no mess
     async () =>
       (
         await cliJson<{ partitions: { lagRecords: number }[] }>(where, ['offsets', 'show', where.declaration])
-      ).partitions.every((one) => one.lagRecords === 0)
+      ).partitions.every((partition) => partition.lagRecords === 0)
         ? true
         : undefined,
     60_000,
@@ -71,7 +71,7 @@ test('a child that is killed again and again while nothing waits accuses no mess
   expect(await verdict(where)).toMatchObject(PERFECT)
   expect(
     (await cliJson<{ rule: string }[]>(where, ['quarantine', 'list', where.declaration])).map(
-      (one) => one.rule,
+      (reject) => reject.rule,
     ),
   ).not.toContain('decoder_crashed')
   where.cleanUp()
@@ -96,7 +96,7 @@ test('one that kills its decoder in a topic whose other partitions are quiet hol
   })
   const rules = async (): Promise<string[]> =>
     (await cliJson<{ rule: string }[]>(where, ['quarantine', 'list', where.declaration])).map(
-      (one) => one.rule,
+      (reject) => reject.rule,
     )
   await until(
     'the message alone in quarantine',

@@ -52,7 +52,7 @@ function placeOn(path: string, rowsPerFile: number): Place {
 
 /** The newest version that the job said was committed. */
 const saidVersion = (log: string): number =>
-  Math.max(-1, ...[...log.matchAll(/"event":"commit","version":(\d+)/g)].map((one) => Number(one[1])))
+  Math.max(-1, ...[...log.matchAll(/"event":"commit","version":(\d+)/g)].map((match) => Number(match[1])))
 
 test(
   `${CUTS} power cuts: every commit that was reported is there, every file of the log is whole, nothing is lost or doubled`,
@@ -70,12 +70,12 @@ test(
         await until('commits', () => (saidVersion(job.errors()) >= 0 ? true : undefined), 30_000)
         await sleep(chance() * 1_500)
         disk.cutPower()
-        const said = saidVersion(job.errors())
+        const reported = saidVersion(job.errors())
         killGroup(job)
         await job.ended
         expect(
-          existsSync(join(where.raw, '_delta_log', `${String(said).padStart(20, '0')}.json`)),
-          `version ${said} was reported`,
+          existsSync(join(where.raw, '_delta_log', `${String(reported).padStart(20, '0')}.json`)),
+          `version ${reported} was reported`,
         ).toBe(true)
         expect(await cliJson(where, ['tables', 'verify', where.raw])).toMatchObject({ problems: [] })
       }
@@ -136,7 +136,7 @@ async function lag(where: Place): Promise<number> {
     'show',
     where.declaration,
   ])
-  return partitions.reduce((sum, one) => sum + one.lagRecords, 0)
+  return partitions.reduce((sum, partition) => sum + partition.lagRecords, 0)
 }
 
 test.each(['fsync', 'link,linkat'])('%s that fails with EIO is never taken for success', async (calls) => {

@@ -49,13 +49,13 @@ const topicOf = (format: Format, drift: Drift, messages: Sent[]): Promise<Place>
 
 const shuffled = <T>(all: T[]): T[] =>
   all
-    .map((one) => ({ one, at: chance() }))
+    .map((item) => ({ item, at: chance() }))
     .toSorted((a, b) => a.at - b.at)
-    .map(({ one }) => one)
+    .map(({ item }) => item)
 
 /** Good messages between bad ones: number 2 n is good, 2 n + 1 the n-th bad one. */
 const between = (format: Format, bad: Sent[]): Sent[] => [
-  ...bad.flatMap((one, i) => [{ name: 'good', bytes: good(format, i) }, one]),
+  ...bad.flatMap((sent, i) => [{ name: 'good', bytes: good(format, i) }, sent]),
   { name: 'good', bytes: good(format, bad.length) },
 ]
 
@@ -182,7 +182,7 @@ const TRAPS = [
   { trap: 'kill', rule: 'engine_refused', most: 14 },
   { trap: 'hang', rule: 'decoder_crashed', most: 3 },
 ] as const
-const TRAP_RUNS = TRAPS.flatMap((one) => (['topic', 'folder'] as const).map((from) => ({ ...one, from })))
+const TRAP_RUNS = TRAPS.flatMap((trap) => (['topic', 'folder'] as const).map((from) => ({ ...trap, from })))
 const TRAP_SAMPLE = ALL ? TRAP_RUNS : [TRAP_RUNS[chance() < 0.5 ? 0 : 1], TRAP_RUNS[chance() < 0.5 ? 2 : 3]]
 
 test.each(TRAP_SAMPLE)(

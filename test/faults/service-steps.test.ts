@@ -79,24 +79,27 @@ async function killAt(its: Failpoint[]): Promise<void> {
       receipt: { rows: number }
     }[]
   }>(where, ['executions', 'list', '--limit', '100000'])
-  const succeeded = items.filter((one) => one.status === 'succeeded')
+  const succeeded = items.filter((execution) => execution.status === 'succeeded')
   // Who is killed three times is given up, and says so.
   const givenUp = items.filter(
-    (one) => one.status === 'failed' && one.attempt === 3 && one.reason?.code === 'runner_lost',
+    (execution) =>
+      execution.status === 'failed' && execution.attempt === 3 && execution.reason?.code === 'runner_lost',
   )
   process.stderr.write(
     `${its.length} kills: ${succeeded.length} succeeded, ${givenUp.length} were given up\n`,
   )
   expect([
     items.length - succeeded.length - givenUp.length,
-    succeeded.filter((one) => one.receipt.rows !== 1_000),
+    succeeded.filter((execution) => execution.receipt.rows !== 1_000),
   ]).toEqual([0, []])
   expect(succeeded.length).toBeGreaterThan(givenUp.length)
-  expect(asked.filter((id) => !items.some((one) => one.execution_id === id))).toEqual([])
+  expect(asked.filter((id) => !items.some((execution) => execution.execution_id === id))).toEqual([])
   const outputs = readdirSync(join(home, 'tenants', tenant, 'out'))
     .filter((name) => name.endsWith('.parquet'))
     .map((name) => name.replace('.parquet', ''))
-  expect(succeeded.map((one) => one.execution_id).filter((id) => !outputs.includes(id))).toEqual([])
+  expect(succeeded.map((execution) => execution.execution_id).filter((id) => !outputs.includes(id))).toEqual(
+    [],
+  )
   serving.kill('SIGTERM')
   expect(await serving.ended).toBe(0)
 }

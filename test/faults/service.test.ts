@@ -119,9 +119,9 @@ test(
     const { items } = await cliJson<{
       items: { execution_id: string; status: string; receipt: { rows: number } }[]
     }>(where, ['executions', 'list', '--limit', '100000'])
-    const byId = new Map(items.map((one) => [one.execution_id, one]))
+    const byId = new Map(items.map((execution) => [execution.execution_id, execution]))
     expect([...acknowledged].filter((id) => !byId.has(id))).toEqual([])
-    const succeeded = items.filter((one) => one.status === 'succeeded')
+    const succeeded = items.filter((execution) => execution.status === 'succeeded')
     expect(succeeded.length).toBeGreaterThan(KILLS)
     const outputs = readdirSync(join(home, 'tenants', tenant, 'out')).filter(
       (name) => name.endsWith('.parquet') && !name.startsWith('.'),
@@ -129,7 +129,10 @@ test(
     expect(
       succeeded
         .slice(0, -1)
-        .filter((one) => one.receipt.rows === 50_000 && !outputs.includes(`${one.execution_id}.parquet`)),
+        .filter(
+          (execution) =>
+            execution.receipt.rows === 50_000 && !outputs.includes(`${execution.execution_id}.parquet`),
+        ),
     ).toEqual([])
     expect(outputs.length).toBe(new Set(outputs).size)
     serving.kill('SIGTERM')

@@ -63,9 +63,9 @@ function startSleeper(address: string, name: string, seed: number): Sleeper {
   const kept: string[] = []
   let refusal: string | undefined
   createInterface({ input: child.stdout }).on('line', (line) => {
-    const [said, what] = line.split(' ')
-    if (said === 'kept') kept.push(what)
-    else refusal = what
+    const [outcome, detail] = line.split(' ')
+    if (outcome === 'kept') kept.push(detail)
+    else refusal = detail
   })
   child.once('close', () => (refusal ??= 'ended'))
   sleepers.add(child.pid as number)

@@ -126,8 +126,8 @@ test(
     const counted = await stop()
     killGroup(job, 'SIGTERM')
     expect(await job.ended).toBe(0)
-    for (const one of counted) expect(one).toMatchObject({ wrong: [] })
-    for (const one of counted) expect(one.different).toBeGreaterThan(3)
+    for (const count of counted) expect(count).toMatchObject({ wrong: [] })
+    for (const count of counted) expect(count.different).toBeGreaterThan(3)
     await cliJson(where, ['stream', where.declaration, '--until-caught-up'])
     await cliJson(where, ['batch', where.declaration])
     await cliJson(where, ['upkeep', where.declaration, ...UPKEEP])
@@ -201,7 +201,7 @@ test('rows of a key leave RAW, its quarantine, Processed and the archive; kills 
     'ticket 4711',
   ]
   const dry = await cliJson<{ table: string; rows: number }[]>(where, [...doomed, '--dry-run'])
-  expect(dry.map((one) => [one.table, one.rows])).toEqual([
+  expect(dry.map((zone) => [zone.table, zone.rows])).toEqual([
     ['books/raw', 1],
     ['books/processed', 1],
     ['books/archive', 1],
@@ -218,14 +218,16 @@ test('rows of a key leave RAW, its quarantine, Processed and the archive; kills 
     where,
     ['tables', 'versions', 'books/raw'],
   )
-  expect(versions.find((one) => one.operation === 'DELETE')?.details).toMatchObject({ reason: 'ticket 4711' })
+  expect(versions.find((version) => version.operation === 'DELETE')?.details).toMatchObject({
+    reason: 'ticket 4711',
+  })
   expect(JSON.stringify(versions)).not.toContain(fresh)
   // The bytes are gone as well, once the grace period is over.
   await sleep(1_100)
   await cliJson(where, ['vacuum', where.declaration, '--grace', '1s'])
   expect(
     (await cliJson<{ table: string; rows: number }[]>(where, [...doomed, '--dry-run'])).every(
-      (one) => one.rows === 0,
+      (zone) => zone.rows === 0,
     ),
   ).toBe(true)
   expect(await cliJson(where, ['tables', 'verify', 'books/raw'])).toMatchObject({ problems: [] })

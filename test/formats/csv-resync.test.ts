@@ -17,7 +17,7 @@ const RUNS = Number(process.env.HEADRACE_TEST_PROPERTY_RUNS ?? 500)
 const read = (text: string | Buffer, shape: Partial<CsvShape> = {}, window?: number): CsvReading =>
   readCsv(createCsvScanner({ ...SHAPE, ...shape }), text, window)
 /** Rows that are right, and the rest as `line N reason`. */
-const told = ({
+const goodAndBad = ({
   rows,
   issues,
   lines,
@@ -75,7 +75,7 @@ test.each(CLOSED_BY)(
   'a stray quote that is closed by %s costs its own line',
   (_, body, good, bad = ['line 2 a quote is not closed']) => {
     for (const window of [1_009, Infinity]) {
-      const found = told(read(`a,b,c\n${body}`, {}, window))
+      const found = goodAndBad(read(`a,b,c\n${body}`, {}, window))
       expect({ good: found.good.length, bad: found.bad }).toEqual({ good, bad })
     }
   },
@@ -100,9 +100,9 @@ test('what was kept of a reject is one record again, under the header and with t
   fc.assert(
     fc.property(fc.array(unit, { maxLength: 60 }), (parts) => {
       const { rejected, issues } = read(`a,b,c\n${parts.join('')}`)
-      for (const [i, one] of rejected.entries())
-        expect(read(`a,b,c\n${one}`)).toMatchObject({
-          rejected: [one],
+      for (const [i, record] of rejected.entries())
+        expect(read(`a,b,c\n${record}`)).toMatchObject({
+          rejected: [record],
           issues: [issues.filter((issue) => issue.startsWith('malformed'))[i]],
         })
     }),
@@ -112,7 +112,7 @@ test('what was kept of a reject is one record again, under the header and with t
 
 test('a stray quote behind whole quoted fields takes the record that it stands in, not the lines before it', () => {
   const text = `a,b,c\n1,2,3\n"x\ny","1\n2","oops\n${lines(5, 9)}`
-  expect(told(read(text))).toEqual({
+  expect(goodAndBad(read(text))).toEqual({
     good: [
       '1|2|3',
       ...lines(5, 9)
@@ -143,9 +143,9 @@ test('what is a field by RFC 4180 stays one: prose, tables of other widths, few 
       ],
       issues: [],
     })
-  const one = 'x\ny,"z"\n'.repeat(200)
-  expect(read(`a\n"${one.replaceAll('"', '""')}"\n2\n`, { paths: ['a'] })).toMatchObject({
-    rows: [[one], ['2']],
+  const longField = 'x\ny,"z"\n'.repeat(200)
+  expect(read(`a\n"${longField.replaceAll('"', '""')}"\n2\n`, { paths: ['a'] })).toMatchObject({
+    rows: [[longField], ['2']],
     issues: [],
   })
 })
@@ -170,7 +170,7 @@ test('a quoted field that reaches over line ends further than its limit, and a l
 
 test('thousands of stray quotes, and lines made to be read again and again, are read in one pass: what is quadratic would not end in time', () => {
   const strays = `a,b,c\n${lines(0, 120_000, (i) => (i % 40 === 3 ? `${i},"oops,z` : `${i},name ${i},${'y'.repeat(30)}`))}`
-  expect(told(read(strays, {}, 1 << 20)).bad).toHaveLength(3_000)
+  expect(goodAndBad(read(strays, {}, 1 << 20)).bad).toHaveLength(3_000)
   const thirds = ['foo","bar', 'x,'.repeat(499), 'odd']
   // By the letter each third line begins a record of 500 fields, all of which would be read for it.
   const chain = `${'h,'.repeat(499)}h\n${lines(0, 9_000, (i) => thirds[i % 3])}`

@@ -19,7 +19,7 @@ const RUNS = Number(process.env.HEADRACE_TEST_PROPERTY_RUNS ?? 500)
 const read = (text: string | Buffer, shape: Partial<CsvShape> = {}, window?: number): CsvReading =>
   readCsv(createCsvScanner({ ...SHAPE, ...shape }), text, window)
 /** Rows that are right, and the rest as `line N reason`. */
-const told = ({
+const goodAndBad = ({
   rows,
   issues,
   lines,
@@ -70,7 +70,7 @@ test('what was written comes back: every value, in windows of any size, with eve
         const isSpecial = (value: string): boolean =>
           value === '' ||
           value.length % 2 === 1 ||
-          [delimiter, quote, '\n', '\r'].some((one) => value.includes(one))
+          [delimiter, quote, '\n', '\r'].some((sign) => value.includes(sign))
         const written = (value: string | null): string => {
           if (value === null) return ''
           return isSpecial(value) ? quote + value.replaceAll(quote, quote + quote) + quote : value
@@ -176,7 +176,7 @@ test.each([1, 3, 1_000])(
       Buffer.from([0xff]),
       Buffer.from(',2\n10,11,12\n\n"m\nn",13\n"open,1,2\n'),
     ])
-    expect(told(read(text, {}, window))).toEqual({
+    expect(goodAndBad(read(text, {}, window))).toEqual({
       good: ['1|2|3', '10|11|12'],
       bad: [
         'line 3 2 fields instead of 3',

@@ -5,16 +5,15 @@ import { createCsvScanner } from '../../src/formats/csv/scanner.ts'
 import { readCsv } from '../support/csv.ts'
 
 const page = readFileSync('docs/reference/files.md', 'utf8')
-const examples = [...page.matchAll(/```csv\n([^]*?)```\n\n```text\n([^]*?)```/g)].map(([, file, told]) => [
-  file,
-  told,
-])
+const examples = [...page.matchAll(/```csv\n([^]*?)```\n\n```text\n([^]*?)```/g)].map(
+  ([, file, expected]) => [file, expected],
+)
 
 test('the page has examples', () => {
   expect(examples).toHaveLength(2)
 })
 
-test.each(examples)('%s', (file, told) => {
+test.each(examples)('%s', (file, expected) => {
   const paths = ['id', 'name', 'note']
   const found = readCsv(
     createCsvScanner({ paths, required: ['id'], ignore: [], delimiter: ',', quote: '"', header: true }),
@@ -25,7 +24,7 @@ test.each(examples)('%s', (file, told) => {
     const text = found.malformed.has(i) ? reasons.shift() : row.join(' | ').replaceAll('\n', '\\n')
     return `line ${found.lines[i]}: ${text}\n`
   })
-  expect(lines.join('')).toBe(told)
+  expect(lines.join('')).toBe(expected)
 })
 
 test('the paths of the example are those that the scanner knows', () => {

@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest'
 import { createJsonLineScanner } from '../../src/formats/json/lines.ts'
 import { createJsonScanner } from '../../src/formats/json/scanner.ts'
-import { LIMITS, type Found, read, fields, one } from '../support/json-scans.ts'
+import { LIMITS, type Found, read, fields, readRecord } from '../support/json-scans.ts'
 
 test.each([
   ['{"a": "\\ud83d"}', 'malformed: an escaped surrogate is unpaired'],
@@ -33,7 +33,7 @@ test.each([
   ['[1]', 'wrong_root: $ is an array, not an object'],
   ['null', 'wrong_root: the document has nothing at $'],
 ])('refused whole: %s', (document, fault) => {
-  expect(one(['a'], document).fault).toBe(fault)
+  expect(readRecord(['a'], document).fault).toBe(fault)
 })
 
 const BOOKS = {

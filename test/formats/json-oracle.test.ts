@@ -128,8 +128,8 @@ test(
         record,
         fc.array(fc.nat(), { minLength: 20, maxLength: 40 }),
         fc.array(space, { minLength: 4, maxLength: 4 }),
-        (one, picks, gaps) => {
-          const keys = [...one.keys()]
+        (members, picks, gaps) => {
+          const keys = [...members.keys()]
           const scanner = createJsonScanner(
             {
               record: '$[*]',
@@ -140,7 +140,7 @@ test(
           )
           let i = 0
           const text = textOf(
-            one,
+            members,
             () => picks[i++ % picks.length],
             (n) => gaps[n % 4],
           )
@@ -235,8 +235,8 @@ test(
             lines.flatMap(([text, bad, end]) => [Buffer.from(text), bad, Buffer.from(end)]),
           )
           const spec = { fields: [{ path: 'a', array: false }], ignore: ['*'] }
-          const [whole, inWindows] = [undefined, sizes].map((one) =>
-            readAll(createJsonLineScanner(spec, LIMITS), bytes, one),
+          const [whole, inWindows] = [undefined, sizes].map((windows) =>
+            readAll(createJsonLineScanner(spec, LIMITS), bytes, windows),
           )
           expect(inWindows).toEqual(whole)
           const wanted = lines.filter(([text, bad]) => bad.length > 0 || text.trim() !== '')

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { createJsonScanner } from '../../src/formats/json/scanner.ts'
 import type { JsonField } from '../../src/formats/json/shape.ts'
-import { LIMITS, type Cells, read, fields, one } from '../support/json-scans.ts'
+import { LIMITS, type Cells, read, fields, readRecord } from '../support/json-scans.ts'
 
 test.each<[string, (string | JsonField)[], string, Cells]>([
   ['numbers keep their digits', ['v'], '{"v": 9007199254740993}', ['9007199254740993']],
@@ -55,7 +55,11 @@ test.each<[string, (string | JsonField)[], string, Cells]>([
   ['of such two, a value that is no object', ['a', 'a.b'], '{"a": 5}', ['5', null]],
   ['a byte order mark', ['a'], '\ufeff{"a": 1}', ['1']],
 ])('%s', (_, paths, document, row) => {
-  expect(one(paths, document)).toEqual({ rows: [row], findings: [], kept: [document.replace('\ufeff', '')] })
+  expect(readRecord(paths, document)).toEqual({
+    rows: [row],
+    findings: [],
+    kept: [document.replace('\ufeff', '')],
+  })
 })
 
 test.each<[string, (string | JsonField)[], string, string[]]>([
@@ -119,17 +123,17 @@ test.each<[string, (string | JsonField)[], string, string[]]>([
     ],
   ],
 ])('finding: %s', (_, paths, document, findings) => {
-  expect(one(paths, document).findings).toEqual(findings)
+  expect(readRecord(paths, document).findings).toEqual(findings)
 })
 
 test('the first of two values counts, in items too; sub-fields have paths', () => {
-  expect(one(['a'], '{"a": 1, "a": 2}').rows).toEqual([['1']])
+  expect(readRecord(['a'], '{"a": 1, "a": 2}').rows).toEqual([['1']])
   const lines = { path: 'l', array: true, fields: [{ path: 'k' }, { path: 'm' }] }
-  expect(one([lines], '{"l": [{"k": 1, "m": {"x": 1} , "k": 3, "k" : [4] }, 7, null]}').rows).toEqual([
+  expect(readRecord([lines], '{"l": [{"k": 1, "m": {"x": 1} , "k": 3, "k" : [4] }, 7, null]}').rows).toEqual([
     ['[{"k": 1, "m": {"x": 1}  }, 7, null]'],
   ])
   const deep = { path: 'l', array: true, fields: [{ path: 'product.id' }, { path: '["n.n"]' }] }
-  expect(one([deep], '{"l": {"product": {"id": "\\u0041", "id": 2}, "n.n": 1.50}}')).toMatchObject({
+  expect(readRecord([deep], '{"l": {"product": {"id": "\\u0041", "id": 2}, "n.n": 1.50}}')).toMatchObject({
     rows: [['{"product": {"id": "\\u0041"}, "n.n": 1.50}']],
     findings: ['repeated l.product.id=2'],
   })
@@ -138,10 +142,14 @@ test('the first of two values counts, in items too; sub-fields have paths', () =
 test('what is ignored is left out: by path, through arrays, below a column, or all of it', () => {
   const lines = { path: 'l', array: true, fields: [{ path: 'k' }] }
   const document = '{"a": {"b": 1, "b": 2}, "*": 1, "l": [{"k": 1, "z": 2}], "c.d": {"e": []}}'
-  expect(one([lines], document, ['a', '["*"]', 'l.z', '["c.d"].e']).findings).toEqual([])
-  expect(one([lines], document, ['*']).findings).toEqual([])
-  expect(one([lines], document, ['a', '["*"]', 'l.z', 'c.d']).findings).toEqual(['unexpected ["c.d"].e=[]'])
-  expect(one(['a.b'], '{"a": {"b": 1, "x": 2, "y": 3}}', ['a.x']).findings).toEqual(['unexpected a.y=3'])
+  expect(readRecord([lines], document, ['a', '["*"]', 'l.z', '["c.d"].e']).findings).toEqual([])
+  expect(readRecord([lines], document, ['*']).findings).toEqual([])
+  expect(readRecord([lines], document, ['a', '["*"]', 'l.z', 'c.d']).findings).toEqual([
+    'unexpected ["c.d"].e=[]',
+  ])
+  expect(readRecord(['a.b'], '{"a": {"b": 1, "x": 2, "y": 3}}', ['a.x']).findings).toEqual([
+    'unexpected a.y=3',
+  ])
 })
 
 test('what is left out inside of items is no value of the record', () => {
@@ -176,6 +184,6 @@ test('records of a known form and of others in between give the same as a scanne
     seed = (seed * 1103515245 + 12345) % 2147483648
     const form = forms[seed % forms.length]
     learned.records.rows = learned.records.issues.length = 0
-    expect(read(learned, form)).toEqual(one(paths, form))
+    expect(read(learned, form)).toEqual(readRecord(paths, form))
   }
 })

@@ -160,7 +160,7 @@ describe('records of JSON', () => {
         field.path,
         field.writing,
         field.lists?.lengths[0],
-        field.fields?.map((one) => one.path),
+        field.fields?.map((member) => member.path),
       ]),
     ).toEqual([
       ['tags', 'string', 2, undefined],

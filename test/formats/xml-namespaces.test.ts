@@ -48,7 +48,7 @@ function mistakes({ record, fields, ignore, namespaces }: XmlShapeSpec): string[
   return checkXmlPaths({
     record: { format: 'xml', path: record, ignore, namespaces },
     columns,
-  } as RawDeclaration).map((one) => one.message)
+  } as RawDeclaration).map((mistake) => mistake.message)
 }
 
 function readRows(spec: XmlShapeSpec, document: string): { rows: Row[]; fault: string | undefined } {
@@ -61,7 +61,9 @@ function readRows(spec: XmlShapeSpec, document: string): { rows: Row[]; fault: s
     fault,
     rows: rows.map((cells, row) => ({
       cells: cells.map(readCell(spec)),
-      issues: issues.filter((one) => one.row === row).map((one) => [one.kind, one.value, one.path]),
+      issues: issues
+        .filter((issue) => issue.row === row)
+        .map((issue) => [issue.kind, issue.value, issue.path]),
     })),
   }
 }
@@ -89,7 +91,7 @@ test(
       return { document: written(makeTree(making), making.chance), spec: rightSpec(making) }
     })
     const run = spawnSync(PYTHON, ['test/support/xml_model.py'], {
-      input: cases.map((one) => JSON.stringify(one)).join('\n'),
+      input: cases.map((testCase) => JSON.stringify(testCase)).join('\n'),
       maxBuffer: 1 << 30,
       encoding: 'utf8',
     })
@@ -116,16 +118,18 @@ test(
 function hasTie(element: MadeElement, isOutside = true): boolean {
   const groups = Map.groupBy(
     [...element.children, ...element.attributes],
-    (one) => `${'value' in one ? '@' : ''}${one.local}`,
+    (node) => `${'value' in node ? '@' : ''}${node.local}`,
   )
   const ties = [...groups.values()].some(
     (group) =>
-      new Set(group.map((one) => one.uri)).size > 1 &&
-      !group.some((one) => one.uri === '' || one.uri === element.uri),
+      new Set(group.map((node) => node.uri)).size > 1 &&
+      !group.some((node) => node.uri === '' || node.uri === element.uri),
   )
   // Of elements that come twice the first has the column: that is an order, and it is said ("appears more
   // than once").
-  const twice = [...groups.values()].some((group) => new Set(group.map((one) => one.uri)).size < group.length)
+  const twice = [...groups.values()].some(
+    (group) => new Set(group.map((node) => node.uri)).size < group.length,
+  )
   return (
     ties ||
     (!isOutside && twice) ||
@@ -142,8 +146,8 @@ test(
       const { chance } = making
       const tree = makeTree(making)
       const repeatsOutside =
-        new Set(tree.children.filter((one) => one.local !== 'r').map((one) => one.local)).size <
-        tree.children.filter((one) => one.local !== 'r').length
+        new Set(tree.children.filter((child) => child.local !== 'r').map((child) => child.local)).size <
+        tree.children.filter((child) => child.local !== 'r').length
       if (hasTie(tree) || repeatsOutside) continue
       judged += 1
       const spec = rightSpec(making)
@@ -153,7 +157,7 @@ test(
       )
       const other = { ...spec, fields: order.map((i) => spec.fields[i]), ignore: mixed(spec.ignore, chance) }
       const [first, second] = [written(tree, chance), written(shuffled(tree, chance), chance)]
-      const [one, two] = [readRows(spec, first), readRows(other, second)]
+      const [fromFirst, fromSecond] = [readRows(spec, first), readRows(other, second)]
       const sorted = (rows: Row[], place: (column: number) => number): unknown =>
         rows.map(({ cells, issues }) => [
           cells.map((_, i) => inAnyOrder(cells[place(i)])),
@@ -163,9 +167,9 @@ test(
             .toSorted(),
         ])
       expect(
-        sorted(two.rows, (i) => order.indexOf(i)),
+        sorted(fromSecond.rows, (i) => order.indexOf(i)),
         `${first}\n${second}\n${JSON.stringify(spec)}\n${order}`,
-      ).toEqual(sorted(one.rows, (i) => i))
+      ).toEqual(sorted(fromFirst.rows, (i) => i))
     }
   },
   LIMIT_MS,
@@ -200,7 +204,7 @@ test(
       judged += 1
       const strangers = before[row].issues.filter(([kind]) => kind === 'unexpected')
       const [, value, path] = making.chance.pick(strangers)
-      const first = strangers.find((one) => one[2] === path) as string[]
+      const first = strangers.find((stranger) => stranger[2] === path) as string[]
       const context = `${document}\n${JSON.stringify(spec)}\n${path} = ${value}`
       const declared = { ...spec, fields: [...spec.fields, { path }] }
       expect(mistakes(declared), context).toEqual([])
@@ -220,7 +224,7 @@ test(
         context,
       ).toEqual(
         others(
-          before[row].issues.filter((one) => !isEmptyAbove(one)),
+          before[row].issues.filter((issue) => !isEmptyAbove(issue)),
           (at) => at === path,
         ),
       )
@@ -240,7 +244,7 @@ test(
         context,
       ).toEqual(
         others(
-          before[row].issues.filter((one) => !isEmptyAbove(one) && !isLeft(one)),
+          before[row].issues.filter((issue) => !isEmptyAbove(issue) && !isLeft(issue)),
           () => false,
         ),
       )

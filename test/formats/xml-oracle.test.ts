@@ -217,7 +217,7 @@ test('agrees with saxes where records repeat the form of others', () => {
 })
 
 test('a record of a known form is read as by a scanner that knows none', () => {
-  const bound = form.map((one) => one.bound)
+  const bound = form.map((drawn) => drawn.bound)
   const change = fc.option(fc.tuple(fc.nat(), fc.constantFrom('<', '>', '&', '/', ' ', 'x', '</r>')))
   fc.assert(
     fc.property(
@@ -257,16 +257,16 @@ test('a record of a known form is read as by a scanner that knows none', () => {
 })
 
 test('a document that is one record has no second root, whatever is known', () => {
-  const one = scannerFor({ record: '/r', fields: [{ path: 'a' }] })
+  const rootScanner = scannerFor({ record: '/r', fields: [{ path: 'a' }] })
   for (let i = 0; i < 3; i += 1)
-    expect(scan(one, `<r><a>${i}</a></r>`)).toMatchObject({ rows: [[String(i)]], fault: undefined })
-  expect(scan(one, '<r><a>1</a></r><r><a>2</a></r>').fault).toContain('one root')
-  expect(scan(one, '<r><a>1</a></r>').rows).toEqual([['1']])
+    expect(scan(rootScanner, `<r><a>${i}</a></r>`)).toMatchObject({ rows: [[String(i)]], fault: undefined })
+  expect(scan(rootScanner, '<r><a>1</a></r><r><a>2</a></r>').fault).toContain('one root')
+  expect(scan(rootScanner, '<r><a>1</a></r>').rows).toEqual([['1']])
 })
 
 /** Where an issue without text starts means nothing. */
-function issuesOf(one: XmlScanner): object[] {
-  return one.records.issues.map((issue) => ({ ...issue, start: issue.length === 0 ? 0 : issue.start }))
+function issuesOf(xmlScanner: XmlScanner): object[] {
+  return xmlScanner.records.issues.map((issue) => ({ ...issue, start: issue.length === 0 ? 0 : issue.start }))
 }
 
 test('reads a document in windows of any size exactly as in one piece', () => {

@@ -121,7 +121,7 @@ test('two batches with keep: latest at once give one commit, and a held table pa
   // On a busy machine the second may begin when the first is done: it then finds nothing new instead of its
   // range taken.
   expect(
-    both.map((one) => (one.state as unknown as string).replace('nothing_new', 'taken')).toSorted(),
+    both.map((run) => (run.state as unknown as string).replace('nothing_new', 'taken')).toSorted(),
   ).toEqual(['published', 'taken'])
   expect((await rows(where)).map((row) => row.text)).toEqual(['old', 'old'])
   await send(where, 'b.json', [

@@ -131,10 +131,10 @@ test(`${FILES} files give the rows that Python reads, strict and not (HEADRACE_T
     expect(strict).toEqual(loose)
     const [names, ...rows] = strict as string[][]
     const paths = addressesOf(names)
-    const one = { paths, required: [], ignore: [], delimiter, quote, header: true }
+    const shape = { paths, required: [], ignore: [], delimiter, quote, header: true }
     for (const window of [7, Infinity]) {
       if (window === 7 && text.length > 3_000) continue
-      const found = readCsv(createCsvScanner(one), text, window)
+      const found = readCsv(createCsvScanner(shape), text, window)
       const label = JSON.stringify({ text: text.slice(0, 2_000), delimiter, quote, window })
       const right = found.rows.flatMap((row, at) =>
         found.malformed.has(at) ? [] : [row.map((value) => value ?? '')],

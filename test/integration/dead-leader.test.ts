@@ -62,7 +62,7 @@ test.each(Object.entries(TOPICS))(
       const begun = performance.now()
       while (
         performance.now() - begun < limitMs(mostMs) &&
-        wanted.some((one) => (counts.get(one) ?? 0) < count)
+        wanted.some((partition) => (counts.get(partition) ?? 0) < count)
       ) {
         // A read that hangs is one that does not read.
         const left = limitMs(mostMs) - (performance.now() - begun)
@@ -77,24 +77,24 @@ test.each(Object.entries(TOPICS))(
       return performance.now() - begun
     }
     await readUntil(all, 10, 30_000)
-    expect(all.map((one) => counts.get(one))).toEqual(all.map(() => 10))
+    expect(all.map((partition) => counts.get(partition))).toEqual(all.map(() => 10))
     second.pause()
     try {
       await produce(topic, living, 10)
       await readUntil(living, 20, 10_000)
-      expect(living.map((one) => counts.get(one))).toEqual(living.map(() => 20))
+      expect(living.map((partition) => counts.get(partition))).toEqual(living.map(() => 20))
     } finally {
       second.resume()
     }
     await produce(topic, all, 10)
-    const expected = all.map((one) => (living.includes(one) ? 30 : 20))
+    const expected = all.map((partition) => (living.includes(partition) ? 30 : 20))
     await readUntil(living, 30, 10_000)
     await readUntil(
-      all.filter((one) => !living.includes(one)),
+      all.filter((partition) => !living.includes(partition)),
       20,
       60_000,
     )
-    expect(all.map((one) => counts.get(one))).toEqual(expected)
+    expect(all.map((partition) => counts.get(partition))).toEqual(expected)
     await reader.close()
   },
 )

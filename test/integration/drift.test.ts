@@ -58,7 +58,7 @@ test.each([
     'list',
     where.declaration,
   ])
-  expect(kept.map((one) => `${one.kind} ${one.rule} ${one.value}`).toSorted()).toEqual([
+  expect(kept.map((reject) => `${reject.kind} ${reject.rule} ${reject.value}`).toSorted()).toEqual([
     `${drift === 'discard_value' ? 'note' : 'record'} schema.unexpected 1`,
     `${drift === 'discard_value' ? 'note' : 'record'} type.integer MMX`,
   ])

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { LIMITS } from '../../src/core/limits.ts'
+import { sampled } from '../support/chance.ts'
 import {
   cliJson,
   deltalake,
@@ -72,7 +73,7 @@ const FORMATS: [string, string, (ids: number[], b: string) => string][] = [
   ['json', '{ format: json, path: "$[*]" }', (ids, b) => JSON.stringify(ids.map((id) => ({ id, b })))],
 ]
 
-test.each(FORMATS)(
+test.each(sampled(FORMATS, 2))(
   '%s: every encoding and packing lands, small and larger than a message; a bomb and a torn file are rejects',
   async (format, record, write) => {
     const where = folder(record)

@@ -19,7 +19,7 @@ processed: { key: [id] }
 /** Takes `stats` out of each entry of a table's log. */
 function withoutCounts(table: string): void {
   const log = join(table, '_delta_log')
-  for (const name of readdirSync(log).filter((one) => one.endsWith('.json'))) {
+  for (const name of readdirSync(log).filter((entry) => entry.endsWith('.json'))) {
     const actions = readFileSync(join(log, name), 'utf8')
       .trim()
       .split('\n')

@@ -11,17 +11,26 @@ test.each([0, 1, 300, 60_000])(
   async (lines) => {
     let text = ''
     for (let i = 0; i < lines; i += 1) text += `line ${(i * 2_654_435_761) % 2 ** 32} of many\n`
-    const said = (await java('kafka', 'Compressed', [String(lines)]))
+    const compressed = (await java('kafka', 'Compressed', [String(lines)]))
       .split('\n')
       .map((line) => line.split(' '))
-    expect(said.map(([name]) => name)).toEqual(['gzip', 'snappy', 'lz4', 'zstd', 'lz4', 'lz4', 'lz4', 'lz4'])
-    for (const [name, base64] of said) {
+    expect(compressed.map(([name]) => name)).toEqual([
+      'gzip',
+      'snappy',
+      'lz4',
+      'zstd',
+      'lz4',
+      'lz4',
+      'lz4',
+      'lz4',
+    ])
+    for (const [name, base64] of compressed) {
       const packed = Buffer.from(base64, 'base64')
       const undone = [packed, Buffer.concat([packed, packed])].map((body) => {
         const inflated = inflate(body, CODECS.indexOf(name), MOST)
         return 'reason' in inflated ? inflated.reason : Buffer.from(inflated.bytes).toString('utf8')
       })
-      expect(undone.map((one) => one === text || one === text + text)).toEqual([true, true])
+      expect(undone.map((unpacked) => unpacked === text || unpacked === text + text)).toEqual([true, true])
       expect(undone[1].length).toBe(2 * text.length)
     }
   },

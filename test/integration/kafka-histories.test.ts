@@ -23,7 +23,7 @@ import { limitMs } from '../support/time-limits.ts'
 const HISTORIES = Number(process.env.HEADRACE_TEST_KAFKA_HISTORIES ?? 10)
 const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 /** Topics that are also streamed into RAW; the long suite streams all. */
-const LANDED = 3
+const LANDED = 2
 /** Rounds of fetching that a partition with records may be left out of. */
 const MOST_ROUNDS = 10
 

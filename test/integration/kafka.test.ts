@@ -135,7 +135,7 @@ test('new partitions of a running topic are read from their beginning', async ()
       'show',
       where.declaration,
     ])
-    return partitions.length === 8 && partitions.every((one) => one.lagRecords === 0)
+    return partitions.length === 8 && partitions.every((partition) => partition.lagRecords === 0)
       ? partitions.length
       : undefined
   })
@@ -160,7 +160,7 @@ test('a rewind reads again and doubles nothing; its dry run says how much', asyn
     '--dry-run',
   ])
   expect(dry.committed).toBe(false)
-  const again = dry.changes.reduce((sum, one) => sum + one.reread, 0)
+  const again = dry.changes.reduce((sum, change) => sum + change.reread, 0)
   await produce(where, 500)
   await cliJson(where, ['offsets', 'rewind', where.declaration, '--to-offset', '100'])
   const summary = await catchUp(where)

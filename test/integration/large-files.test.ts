@@ -118,7 +118,7 @@ test('a record of a large file that was wrong is replayed with the namespaces th
   })
   const kept = async (): Promise<string[]> =>
     (await cliJson<{ rule: string; path: string }[]>(where, ['quarantine', 'list', where.declaration]))
-      .map((one) => `${one.rule} ${one.path}`)
+      .map((reject) => `${reject.rule} ${reject.path}`)
       .toSorted()
   const [unexpected, types] = [
     Array(3).fill('schema.unexpected {urn:other}title'),

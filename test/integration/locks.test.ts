@@ -34,7 +34,7 @@ test.each(['free', 'held by one that died'])(
     )
     clearInterval(dying)
     rmSync(folder, { recursive: true, force: true })
-    expect(found.reduce((sum, one) => sum + one.taken, 0)).toBeGreaterThan(50)
-    expect(found.map((one) => one.together)).toEqual([0, 0, 0, 0])
+    expect(found.reduce((sum, racer) => sum + racer.taken, 0)).toBeGreaterThan(50)
+    expect(found.map((racer) => racer.together)).toEqual([0, 0, 0, 0])
   },
 )

@@ -101,7 +101,7 @@ test('two batches at once give one commit', async () => {
   )
   // On a busy machine the second may begin when the first is done: it then finds nothing new instead of its
   // range taken.
-  expect(both.map((one) => one.state.replace('nothing_new', 'taken')).toSorted()).toEqual([
+  expect(both.map((run) => run.state.replace('nothing_new', 'taken')).toSorted()).toEqual([
     'published',
     'taken',
   ])
@@ -210,7 +210,7 @@ test('metrics are served while the job runs', async () => {
   const job = startCli(where, ['stream', where.declaration, '--metrics-port', '19464'])
   const text = await until('metrics with commits', async () => {
     const answer = await fetch('http://127.0.0.1:19464/metrics').then(
-      (one) => one.text(),
+      (response) => response.text(),
       () => '',
     )
     return /headrace_records_total\{outcome="accepted".*\} [1-9]/.test(answer) &&

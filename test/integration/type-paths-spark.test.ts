@@ -2,10 +2,10 @@
  * On Spark a text means what it means elsewhere: generated texts of each type, streamed from a topic and
  * published by a batch.
  */
-import { afterAll, beforeAll, test } from 'vitest'
+import { beforeAll, test } from 'vitest'
 import { openKafkaSink } from '../../src/connectors/kafka/sink.ts'
 import type { KafkaSourceSpec } from '../../src/dataset/declaration.ts'
-import { testSpark, type TestSpark } from '../support/spark.ts'
+import { sharedSpark, type SharedSpark } from '../support/spark.ts'
 import { broker } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 import type { TextFormat } from '../support/typed-files.ts'
@@ -28,14 +28,12 @@ const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Math.floor(Math.random() *
 /** A message holds a megabyte at most. */
 const RECORDS = 200
 
-let spark: TestSpark
+let spark: SharedSpark
 let address = ''
 
 beforeAll(async () => {
-  ;[spark, { address }] = await Promise.all([testSpark(), broker()])
+  ;[spark, { address }] = await Promise.all([sharedSpark(), broker()])
 }, limitMs(180_000))
-
-afterAll(() => spark.kill())
 
 async function send(topic: string, { files }: TypedSource): Promise<void> {
   const spec: KafkaSourceSpec = {

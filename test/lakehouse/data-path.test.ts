@@ -33,7 +33,7 @@ const ODD = [
 ]
 const text = fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }), fc.constantFrom(...ODD))
 const value = fc.option(text, { nil: null })
-const none = (one: string | null): string | null => (one === '' ? null : one)
+const none = (partitionValue: string | null): string | null => (partitionValue === '' ? null : partitionValue)
 
 /** What a reader of Hive's layout makes of a folder. */
 function read(folder: string): [string, string | null] {
@@ -50,7 +50,7 @@ test('any values: a folder each, which leads back to it; the log decodes to the 
     fc.property(
       fc.array(
         fc.tuple(
-          text.filter((one) => one !== ''),
+          text.filter((name) => name !== ''),
           value,
         ),
         { minLength: 0, maxLength: 4 },
@@ -62,7 +62,7 @@ test('any values: a folder each, which leads back to it; the log decodes to the 
         const folders = name.split('/')
         expect(folders.pop()).toBe('x.parquet')
         expect(folders.map(read)).toEqual(columns.map((column) => [column, none(values[column])]))
-        for (const one of name) expect(one >= ' ' && one !== '\u007f').toBe(true)
+        for (const character of name) expect(character >= ' ' && character !== '\u007f').toBe(true)
         expect(decodePath(encodePath(name))).toBe(name)
         expect(isLaidOut(name, columns, values)).toBe(true)
         if (columns.length === 0) return
@@ -78,8 +78,8 @@ test('any values: a folder each, which leads back to it; the log decodes to the 
 
 test('two values share a folder only when one of them is null and the other an empty text', () => {
   fc.assert(
-    fc.property(value, value, (one, other) => {
-      expect(partitionFolder('c', one) === partitionFolder('c', other)).toBe(none(one) === none(other))
+    fc.property(value, value, (first, second) => {
+      expect(partitionFolder('c', first) === partitionFolder('c', second)).toBe(none(first) === none(second))
     }),
     { seed: SEED, numRuns: 2_000 },
   )

@@ -16,7 +16,7 @@ import { filesAfter } from '../../src/lakehouse/versions.ts'
 import { limitMs } from '../support/time-limits.ts'
 
 /** The long suite takes 48 hours. */
-const HOURS = Number(process.env.HEADRACE_TEST_SIMULATED_HOURS ?? 4)
+const HOURS = Number(process.env.HEADRACE_TEST_SIMULATED_HOURS ?? 2)
 const START = Date.UTC(2026, 10, 1)
 
 test(

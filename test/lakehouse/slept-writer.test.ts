@@ -229,10 +229,10 @@ test('an entry that would continue a table which took the place of ours is taken
 async function commitAll(store: ObjectStore, paths: string[]): Promise<void> {
   let writer = await opened(store)
   for (const path of paths)
-    for (let told = ''; !told.startsWith('version');) {
-      told = await outcome(writer.commit(append(path), Date.now() + 10_000))
-      if (told.startsWith('version')) continue
-      expect(told).toBe('writer_overtaken')
+    for (let result = ''; !result.startsWith('version');) {
+      result = await outcome(writer.commit(append(path), Date.now() + 10_000))
+      if (result.startsWith('version')) continue
+      expect(result).toBe('writer_overtaken')
       writer = await opened(store)
       expect(writer.snapshot.files.has(path), 'was refused, and is in').toBe(false)
     }

@@ -53,14 +53,14 @@ test('of writers with the same start only one commits; the others are told what 
   await table.commit(request({ marks: { m: 10 }, expect: { m: undefined } }), 2)
   const writers = await Promise.all(Array.from({ length: 8 }, open))
   const results = await Promise.allSettled(
-    writers.map((one, i) =>
-      one.commit(request({ adds: [file(`f${i}`)], marks: { m: 20 }, expect: { m: 10 } }), 3),
+    writers.map((writer, i) =>
+      writer.commit(request({ adds: [file(`f${i}`)], marks: { m: 20 }, expect: { m: 10 } }), 3),
     ),
   )
-  expect(results.filter((one) => one.status === 'fulfilled')).toHaveLength(1)
-  for (const one of results)
-    if (one.status === 'rejected')
-      expect(one.reason).toMatchObject({ code: 'marks_moved', params: { expected: 10, found: 20 } })
+  expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1)
+  for (const result of results)
+    if (result.status === 'rejected')
+      expect(result.reason).toMatchObject({ code: 'marks_moved', params: { expected: 10, found: 20 } })
 })
 
 test('a writer that slept while another committed finds the marks moved', async () => {
@@ -72,11 +72,11 @@ test('a writer that slept while another committed finds the marks moved', async 
 })
 
 test('replacing a file that somebody else replaced is refused', async () => {
-  const [one, two] = [await open(), await open()]
-  await one.commit(request({ adds: [file('x')] }), 2)
-  await two.refresh()
-  await one.commit(request({ removes: ['x'], adds: [file('y')] }), 3)
-  await expect(two.commit(request({ removes: ['x'], adds: [file('z')] }), 4)).rejects.toMatchObject({
+  const [first, second] = [await open(), await open()]
+  await first.commit(request({ adds: [file('x')] }), 2)
+  await second.refresh()
+  await first.commit(request({ removes: ['x'], adds: [file('y')] }), 3)
+  await expect(second.commit(request({ removes: ['x'], adds: [file('z')] }), 4)).rejects.toMatchObject({
     code: 'marks_moved',
   })
 })
@@ -100,7 +100,9 @@ test('checkpoints carry files, marks and tombstones; opening reads them, and nul
   expect(again?.snapshot.files.size).toBe(table.snapshot.files.size)
   expect(again?.snapshot.marks.get('m')).toBe(129)
   expect(
-    [...(again?.snapshot.files.values() ?? [])].every((one) => (one.partitionValues.p ?? null) === null),
+    [...(again?.snapshot.files.values() ?? [])].every(
+      (liveFile) => (liveFile.partitionValues.p ?? null) === null,
+    ),
   ).toBe(true)
 })
 
@@ -137,7 +139,7 @@ test('a consumer sees what was added after a version, and nothing of commits tha
   await table.commit(request({ adds: [file('y')], removes: ['x'], dataChange: false }), 3)
   await table.commit(request({ adds: [file('z')] }), 4)
   const versions = await versionsAfter(table.store, 1, 3)
-  expect(versions.map((one) => one.added.map((add) => add.path))).toEqual([[], ['z']])
+  expect(versions.map((version) => version.added.map((add) => add.path))).toEqual([[], ['z']])
 })
 
 test('a table that is gone, damaged or too new is refused by name', async () => {

@@ -33,7 +33,7 @@ function runsOf(count: number, seed: number): PastRun[] {
       (0.3 + (dataVolumeGb / 3.5) * factor * job.speed + (job.tables * job.latency) / 200) *
       Math.exp(normal() * 0.12)
     const similar =
-      job.done.length === 0 ? undefined : job.done.reduce((sum, one) => sum + one, 0) / job.done.length
+      job.done.length === 0 ? undefined : job.done.reduce((sum, perGb) => sum + perGb, 0) / job.done.length
     job.done.push(runtimeMinutes / dataVolumeGb)
     return {
       dataVolumeGb,
@@ -71,8 +71,11 @@ test.each([11, 12, 13])(
         ),
       }
     })
-    const coverage = outcomes.filter((one) => one.inside).length / outcomes.length
-    const [error, rule] = [middle(outcomes.map((one) => one.error)), middle(outcomes.map((one) => one.rule))]
+    const coverage = outcomes.filter((outcome) => outcome.inside).length / outcomes.length
+    const [error, rule] = [
+      middle(outcomes.map((outcome) => outcome.error)),
+      middle(outcomes.map((outcome) => outcome.rule)),
+    ]
     process.stderr.write(
       `seed ${seed}: coverage ${coverage.toFixed(3)}, median error ${error.toFixed(3)}, of the rule ${rule.toFixed(2)}, confidence ${model!.confidence}\n`,
     )
@@ -107,7 +110,7 @@ test('the same chance grows the same forest; targets that are all equal are pred
     low: 5,
     high: 5,
   })
-  const noisy = samples.map((one, i) => ({ ...one, y: i * 2 }))
+  const noisy = samples.map((sample, i) => ({ ...sample, y: i * 2 }))
   expect(growForest(noisy, { chance: createChance(1) }).predict([3, 30])).toEqual(
     growForest(noisy, { chance: createChance(1) }).predict([3, 30]),
   )

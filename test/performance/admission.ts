@@ -49,7 +49,7 @@ export async function benchAdmission({ pairs }: BenchOptions): Promise<BenchRepo
     return {
       bench: 'admission',
       ratios: {
-        'hand-sql': Number(median(ours.map((one, i) => one / theirs[i])).toFixed(2)),
+        'hand-sql': Number(median(ours.map((rate, i) => rate / theirs[i])).toFixed(2)),
         'decision-time-1000-queued': Number((few / many).toFixed(2)),
       },
       figures: {

@@ -85,14 +85,14 @@ async function ages(raw: string): Promise<{ p50: number; p99: number; messages: 
   await openTable(store)
   const session = await openSession({ memoryBytes: 1 << 30, threads: 2, spillFolder: `${raw}-spill` })
   await session.run('CREATE TABLE ages (age DOUBLE)')
-  const versions = (await history(store, 10_000)).filter((one) => one.added.length > 0).toReversed()
+  const versions = (await history(store, 10_000)).filter((version) => version.added.length > 0).toReversed()
   const start = versions[0].commit?.timestamp ?? 0
-  for (const one of versions) {
+  for (const version of versions) {
     // The entry's own file time is when readers could first see it.
     const visible =
-      (await store.stat(`_delta_log/${String(one.version).padStart(20, '0')}.json`))?.modifiedMs ?? 0
+      (await store.stat(`_delta_log/${String(version.version).padStart(20, '0')}.json`))?.modifiedMs ?? 0
     if (visible < start + 10_000) continue
-    for (const file of one.added)
+    for (const file of version.added)
       await session.run(
         `INSERT INTO ages SELECT (${visible} - epoch_ms(message_time)) / 1000 FROM read_parquet('${join(raw, file.path)}') WHERE ordinal <= 0`,
       )

@@ -108,7 +108,7 @@ export async function benchHourly(options: BenchOptions): Promise<BenchReport> {
       return runSpark(spark, work)
     }
     for (const mode of ['scan-and-write', 'best-sql', 'spark'].filter(
-      (one) => options.rival === undefined || one === options.rival,
+      (candidate) => options.rival === undefined || candidate === options.rival,
     )) {
       if (mode === 'spark') for (let i = 0; i < 3; i += 1) await onSpark()
       const rival = mode === 'spark' ? onSpark : (): Promise<Run> => runSql(mode, work, env)

@@ -61,7 +61,7 @@ function shapes(): Record<string, Shape> {
     nested: {
       paths: ['id', 'author.name', 'author.address.city', 'author.address.zip', 'title', 'tags', 'price'],
       isLines: false,
-      messages: books.map((one) => Buffer.from(JSON.stringify(one))),
+      messages: books.map((message) => Buffer.from(JSON.stringify(message))),
     },
     escapes: { paths: ['id', 'text', 'name', 'path'], isLines: true, messages: lines(escaped) },
   }

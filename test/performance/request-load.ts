@@ -13,7 +13,7 @@ const { url, token, connections, seconds } = workerData as {
 }
 const agent = new Agent({ keepAlive: true, maxSockets: connections })
 
-const one = (): Promise<void> =>
+const send = (): Promise<void> =>
   new Promise((done, failed) => {
     request(url, { agent, headers: { authorization: `Bearer ${token}` } }, (response) => {
       response.resume()
@@ -30,7 +30,7 @@ let answers = 0
 await Promise.all(
   Array.from({ length: connections }, async () => {
     while (performance.now() < end) {
-      await one()
+      await send()
       answers += 1
     }
   }),

@@ -77,7 +77,7 @@ export async function benchRoutes({ pairs }: BenchOptions): Promise<BenchReport>
     const routes = routesOf(jobId)
     const bare = await startBare(
       server.url,
-      Object.fromEntries(Object.entries(routes).map(([path, one]) => [path.split('?')[0], one])),
+      Object.fromEntries(Object.entries(routes).map(([path, route]) => [path.split('?')[0], route])),
       TENANT,
     )
     const [ours, theirs] = [

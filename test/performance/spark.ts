@@ -124,8 +124,8 @@ interface Batch {
 async function batchesOf(work: string, least: number): Promise<Batch[]> {
   const versions = await history(createLocalStore(join(work, 'home/tables/books/raw')), 500)
   return versions
-    .map((one) => one.commit?.headrace?.work as Batch | undefined)
-    .filter((one) => one !== undefined && one.units >= least) as Batch[]
+    .map((version) => version.commit?.headrace?.work as Batch | undefined)
+    .filter((batch) => batch !== undefined && batch.units >= least) as Batch[]
 }
 
 /**
@@ -141,7 +141,10 @@ async function againstEmbedded(
   const timeOf = async (size: number): Promise<Batch> => {
     await ours(size)
     const batches = await batchesOf(work, size * 0.9)
-    return { units: median(batches.map((one) => one.units)), ms: median(batches.map((one) => one.ms)) }
+    return {
+      units: median(batches.map((batch) => batch.units)),
+      ms: median(batches.map((batch) => batch.ms)),
+    }
   }
   const [small, large] = [await timeOf(FITTED[0]), await timeOf(FITTED[1])]
   const cores = 2

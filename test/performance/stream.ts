@@ -57,7 +57,7 @@ export async function benchStream(options: BenchOptions): Promise<BenchReport> {
     }
     const report: BenchReport = { bench: 'stream', ratios: {}, figures: {}, load: [before, 0] }
     for (const [name, rival] of Object.entries(rivals).filter(
-      ([one]) => options.rival === undefined || one === options.rival,
+      ([candidate]) => options.rival === undefined || candidate === options.rival,
     )) {
       // Spark's first queries are several times slower: they do not count.
       if (name === 'spark') for (let i = 0; i < 2; i += 1) await rival()

@@ -92,7 +92,7 @@ export async function benchTransfer({ pairs, rival }: BenchOptions): Promise<Ben
       ),
     }
     for (const [name, side] of Object.entries(sides).filter(
-      ([one]) => rival === undefined || one === rival,
+      ([candidate]) => rival === undefined || candidate === rival,
     )) {
       const runs = await alternate(
         pairs,

@@ -19,7 +19,7 @@ test('behaves like a list of the newest N, whatever the order', () => {
         const window = createDedupWindow(capacity)
         const model: [number, number][] = []
         for (const [id, content] of stream) {
-          const known = model.find(([one]) => one === id)
+          const known = model.find(([knownId]) => knownId === id)
           const again = known?.[1] === content ? 'duplicate' : 'conflict'
           const expected = known === undefined ? 'new' : again
           if (known === undefined) {

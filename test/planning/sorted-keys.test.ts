@@ -36,7 +36,7 @@ const KINDS: [string, (i: number) => number[]][] = [
   ['hashes', () => [word(), word(), word(), word()]],
   [
     'few keys, many times each',
-    () => [word() % 20, 1, 2, 3].map((one, i) => (i === 0 ? one * 100_000_007 : one) | 0),
+    () => [word() % 20, 1, 2, 3].map((part, i) => (i === 0 ? part * 100_000_007 : part) | 0),
   ],
   ['one key', () => [-5, 5, -5, 5]],
   ['keys that differ in their last word only', () => [77, 77, 77, word() % 50]],

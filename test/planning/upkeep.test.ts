@@ -16,7 +16,7 @@ const file = (path: string, mib: number, rows = 1, date = '2026-11-01'): KnownFi
   rows,
   partitionValues: { outcome: 'accepted', ingest_date: date },
 })
-const paths = (groups: KnownFile[][]): string[][] => groups.map((group) => group.map((one) => one.path))
+const paths = (groups: KnownFile[][]): string[][] => groups.map((group) => group.map((member) => member.path))
 
 test('neighbours of one table partition are merged up to the target, in their order', () => {
   const files = ['a', 'b', 'c', 'd', 'e', 'f'].map((path) => file(path, 30))
@@ -61,7 +61,9 @@ test('full files stay; so do a few small ones, until there are enough of them', 
 test('no merged file has more rows than the target', () => {
   const files = Array.from({ length: 10 }, (_, i) => file(String(i), 1, 300))
   expect(
-    compactionGroups(files, target).map((group) => group.reduce((sum, one) => sum + (one.rows ?? 0), 0)),
+    compactionGroups(files, target).map((group) =>
+      group.reduce((sum, member) => sum + (member.rows ?? 0), 0),
+    ),
   ).toEqual([900, 900, 900])
 })
 
@@ -70,10 +72,10 @@ test('what was merged once is not merged again with each new file', () => {
   let written = 0
   for (let round = 0; round < 50; round += 1) {
     for (const group of compactionGroups(files, target)) {
-      const size = group.reduce((sum, one) => sum + one.size, 0)
+      const size = group.reduce((sum, member) => sum + member.size, 0)
       written += size
       files = [
-        ...files.filter((one) => !group.includes(one)),
+        ...files.filter((kept) => !group.includes(kept)),
         { ...group[0], path: `m${round}-${written}`, size },
       ]
     }
@@ -90,8 +92,11 @@ test('days that are over leave, but for files that somebody still needs', () => 
     file('held', 1, 1, '2026-10-02'),
     file('young', 1, 1, '2026-11-01'),
   ]
-  const { expired, waiting } = expiredFiles(files, '2026-10-20', (one) => one.path === 'held')
-  expect([expired.map((one) => one.path), waiting.map((one) => one.path)]).toEqual([['old'], ['held']])
+  const { expired, waiting } = expiredFiles(files, '2026-10-20', (knownFile) => knownFile.path === 'held')
+  expect([expired.map((knownFile) => knownFile.path), waiting.map((knownFile) => knownFile.path)]).toEqual([
+    ['old'],
+    ['held'],
+  ])
   expect(keepFrom(Date.UTC(2026, 10, 21, 0, 30), 30)).toBe('2026-10-22')
 })
 
@@ -107,5 +112,5 @@ test('dead files: nothing live, needed, young or lately removed is among them', 
     removedMs: (path) => ({ lately: 1_500, removed: 500 })[path],
     beforeMs: 1_000,
   })
-  expect(dead.map((one) => one.path)).toEqual(['orphan', 'removed'])
+  expect(dead.map((deadFile) => deadFile.path)).toEqual(['orphan', 'removed'])
 })

@@ -99,7 +99,7 @@ test('with discard_value a wrong item costs its array only', () => {
   const { rejects } = check(datasetOf('  - { name: a, type: long, array: true }', 'drift: discard_value'), [
     '[1,"x"]',
   ])
-  expect(rejects.map((one) => [one.kind, one.path])).toEqual([['note', 'a[1]']])
+  expect(rejects.map((reject) => [reject.kind, reject.path])).toEqual([['note', 'a[1]']])
 })
 
 /** Rows of one column that break a between rule, by a checker and by exact comparison. */
@@ -108,7 +108,7 @@ function outside(type: string, more: string, [min, max]: [string, string], texts
     `  - { name: c, type: ${type}${more} }`,
     `rules: [{ expect_column_values_to_be_between: { column: c, min_value: ${min}, max_value: ${max} } }]`,
   )
-  return check(dataset, texts).rejects.map((one) => one.value)
+  return check(dataset, texts).rejects.map((reject) => reject.value)
 }
 
 test('bounds hold to the last digit of 64 bits, also where YAML reads a double', () => {
@@ -197,7 +197,7 @@ test.each([
     `rules: [{ expect_column_values_to_be_in_set: { column: c, value_set: [${set}] } }]`,
   )
   const wrong = type === 'string' ? ['5.0'] : [texts[1]]
-  const broken = check(dataset, texts).rejects.map((one) => texts[one.row])
+  const broken = check(dataset, texts).rejects.map((reject) => texts[reject.row])
   expect(broken).toEqual(type.startsWith('decimal') ? [texts[1], texts[3]] : wrong)
 })
 

@@ -28,12 +28,12 @@ test.each(SCALAR_TYPES)('%s: what we read is what the model reads', { timeout: 6
   process.stderr.write(`seed ${SEED}\n`)
   const cases = typeCases(type, COUNT, SEED)
   const expected = await expectedOf(cases)
-  const share = expected.filter((one) => one.verdict === 'value').length / COUNT
+  const share = expected.filter((verdict) => verdict.verdict === 'value').length / COUNT
   expect(share).toBeGreaterThan(0.1)
-  expect(expected.some((one) => one.verdict === 'refused') || type === 'string').toBe(true)
+  expect(expected.some((verdict) => verdict.verdict === 'refused') || type === 'string').toBe(true)
   const differences: unknown[] = []
   for (const [settings, group] of grouped(cases, expected)) {
-    const texts = group.map((one) => one.text)
+    const texts = group.map((entry) => entry.text)
     const judged = {
       bulk: inBulk(settings, texts),
       item: asItems(settings, texts),
@@ -120,7 +120,7 @@ function asItems(settings: TypeSettings, texts: string[], bare = false): (Verdic
   const isBare = (text: string): boolean => NUMBER.test(text) || text === 'true' || text === 'false'
   const { column, rows } = checked(
     { name: 'c', array: true, ...settings },
-    texts.map((one) => ` [ null,${bare && isBare(one) ? one : JSON.stringify(one)} ]`),
+    texts.map((text) => ` [ null,${bare && isBare(text) ? text : JSON.stringify(text)} ]`),
   )
   return rows.map((row, i) =>
     bare && !isBare(texts[i])
@@ -137,7 +137,7 @@ function asFields(settings: TypeSettings, texts: string[]): Verdict[] {
   }
   const { column, rows } = checked(
     raw,
-    texts.map((one) => `[{"a":{"x":1,"b c":${JSON.stringify(one)}},"other":null}]`),
+    texts.map((text) => `[{"a":{"x":1,"b c":${JSON.stringify(text)}},"other":null}]`),
   )
   const field = (column.fields as Column[])[0]
   return rows.map((row) =>
@@ -172,7 +172,7 @@ test('the model sees a change of the meaning', async () => {
       text,
     })),
   )
-  expect(expected.map((one) => (one.verdict === 'value' ? one.value : undefined))).toEqual(
+  expect(expected.map((verdict) => (verdict.verdict === 'value' ? verdict.value : undefined))).toEqual(
     texts.map(([, , value]) => value),
   )
 })

@@ -24,9 +24,11 @@ test.each([
 })
 
 test('eight commits in a row let the bound grow by eight, until there is none; the turn passes each time', () => {
-  const one = afterSilentDeath(NO_CAUTION, 1)
-  expect(bounds(one, 8 * 4, afterCommit).filter((_, i) => i % 8 >= 6)).toEqual([1, 8, 8, 64, 64, 512, 512, 0])
-  let caution = one
+  const initial = afterSilentDeath(NO_CAUTION, 1)
+  expect(bounds(initial, 8 * 4, afterCommit).filter((_, i) => i % 8 >= 6)).toEqual([
+    1, 8, 8, 64, 64, 512, 512, 0,
+  ])
+  let caution = initial
   for (let i = 0; i < 16; i += 1) caution = afterCommit(caution)
   expect(caution.turn).toBe(2)
 })

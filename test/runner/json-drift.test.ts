@@ -58,17 +58,17 @@ function judge(dataset: Dataset, columns: Column[], lines: string[]): Judged {
   const checker = compileChecks(dataset, columns)
   const rejects = checker.check(text, records, skip)
   const values = Array.from({ length: records.rows }, (_, row) =>
-    checker.columns.map(({ values: one }) =>
-      skip[row] !== 0 || one.valid[row] === 0 || one.kind !== 'text'
+    checker.columns.map(({ values: columnValues }) =>
+      skip[row] !== 0 || columnValues.valid[row] === 0 || columnValues.kind !== 'text'
         ? null
-        : read(text, one.spans[row * 2], one.spans[row * 2 + 1]),
+        : read(text, columnValues.spans[row * 2], columnValues.spans[row * 2 + 1]),
     ),
   )
   return { discovered: [...checker.discovered], rejects, values }
 }
 
 const key = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 6 }).filter((one) => one.isWellFormed()),
+  fc.string({ unit: 'binary', maxLength: 6 }).filter((text) => text.isWellFormed()),
   fc.constantFrom(
     '',
     '.',
@@ -98,7 +98,7 @@ const key = fc.oneof(
   ),
 )
 const leaf = fc.oneof(
-  fc.string({ unit: 'grapheme', minLength: 1, maxLength: 4 }).map((one) => `v${one.trim()}`),
+  fc.string({ unit: 'grapheme', minLength: 1, maxLength: 4 }).map((text) => `v${text.trim()}`),
   fc.integer(),
   fc.boolean(),
   fc.constant([]),
@@ -115,7 +115,7 @@ const { node } = fc.letrec<{ node: unknown }>((tie) => ({
 const record = fc
   .array(
     fc.tuple(
-      key.filter((one) => one !== 'id'),
+      key.filter((name) => name !== 'id'),
       node,
     ),
     { minLength: 1, maxLength: 4 },
@@ -137,9 +137,9 @@ test(
   'a field with any key is discovered, declared, ignored and reported',
   () => {
     fc.assert(
-      fc.property(record, (one) => {
-        const line = jsonOf(one)
-        const wanted = leaves(new Map([...one].slice(1))).toSorted()
+      fc.property(record, (members) => {
+        const line = jsonOf(members)
+        const wanted = leaves(new Map([...members].slice(1))).toSorted()
         const evolving = declare('evolve', [ID])
         const { discovered } = judge(evolving, evolving.columns, [line])
         const added = evolve(evolving, evolving.columns, discovered, RESERVED_COLUMNS)
@@ -188,10 +188,10 @@ test(
           }
         }
         const { values } = judge(dataset, columns, some.map(jsonOf))
-        some.forEach((one, row) => {
+        some.forEach((members, row) => {
           const held = values[row].filter((value) => value !== null)
           // An object without fields is nothing where its fields have columns.
-          for (const value of leaves(new Map([...one].slice(1))).filter((text) => text !== '{}'))
+          for (const value of leaves(new Map([...members].slice(1))).filter((text) => text !== '{}'))
             expect(
               held.some((text) => text.includes(value) || text.includes(JSON.stringify(value).slice(1, -1))),
             ).toBe(true)

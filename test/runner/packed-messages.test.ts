@@ -134,7 +134,7 @@ test.each(FORMATS)(
 test('a block of bombs is decoded in parts: memory does not grow with what they unpack to, and each record lands once', () => {
   const bomb = (i: number): Buffer => zstdCompressSync(`id,b\n${`${i},${'x'.repeat(100_000)}\n`.repeat(100)}`)
   const values = Array.from({ length: 20 }, (_, i) => bomb(i))
-  expect(values.reduce((sum, one) => sum + one.length, 0)).toBeLessThan(100_000)
+  expect(values.reduce((sum, value) => sum + value.length, 0)).toBeLessThan(100_000)
   const found = read(dataset('{ format: csv }'), values)
   expect(found.accepted).toHaveLength(2_000)
   expect(found.counts).toMatchObject({ messages: 20, read: 2_000, accepted: 2_000 })

@@ -109,7 +109,7 @@ test('too many accused in a row, with nothing accepted in between, are not the m
     const verdicts = [0, 1, 2, 3].map(() =>
       afterDeath(recovery, { ...DEATH, step: { doing: 'decode', partition: 0, offset } }),
     )
-    if (!verdicts.some((one) => one.stop !== undefined)) continue
+    if (!verdicts.some((verdict) => verdict.stop !== undefined)) continue
     expect(recovery.poison.length).toBeLessThanOrEqual(LIMITS.accusedInARow)
     return
   }
@@ -139,7 +139,7 @@ function run(world: World): { deaths: number; recovery: Recovery } {
     const { batchMessages } = recovery.caution
     const until = batchMessages === 0 ? world.messages : Math.min(world.messages, next + batchMessages)
     const refused = recovery.refused.some(
-      (one) => one.ordinal === world.bad.ordinal && isSamePlace(one, place(world.bad.offset)),
+      (entry) => entry.ordinal === world.bad.ordinal && isSamePlace(entry, place(world.bad.offset)),
     )
     const dies = !refused && world.bad.offset >= next && world.bad.offset < until
     if (!dies) {
@@ -184,7 +184,7 @@ test('a record that kills who writes it is found among millions, alone, within t
       ({ messages, records, m, r, folder }) => {
         const bad = { offset: m % messages, ordinal: r % records }
         const { deaths, recovery } = run({ messages, records, bad, folder })
-        expect([recovery.poison, recovery.refused.map((one) => [one.offset, one.ordinal])]).toEqual([
+        expect([recovery.poison, recovery.refused.map((entry) => [entry.offset, entry.ordinal])]).toEqual([
           [],
           [[bad.offset, bad.ordinal]],
         ])

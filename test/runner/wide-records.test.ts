@@ -54,7 +54,7 @@ async function* pieces(text: string): AsyncGenerator<Buffer> {
 /** By record, the one value that it has; or what is wrong with it. */
 function found({ rows, cells, width, issues }: Records, { bytes }: Slab): string[] {
   expect(rows * width).toBeLessThanOrEqual(LIMITS.blockCellsWide)
-  const wrong = new Set(issues.map((one) => one.row))
+  const wrong = new Set(issues.map((issue) => issue.row))
   return Array.from({ length: rows }, (_, row) => {
     if (wrong.has(row)) return 'wrong'
     const values: string[] = []

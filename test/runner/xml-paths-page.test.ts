@@ -24,7 +24,7 @@ test('the example gives the records that the page says', () => {
     .slice(2, 2 + rows.length)
   const cells = rows.map((row, i) => [
     ...row.map((cell) => cell ?? ''),
-    ...scanner.records.issues.filter((one) => one.row === i).map((one) => `\`${one.path}\``),
+    ...scanner.records.issues.filter((issue) => issue.row === i).map((issue) => `\`${issue.path}\``),
   ])
   expect(
     table.map((line) =>

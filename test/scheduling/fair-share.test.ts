@@ -34,10 +34,10 @@ function serve(
   const served = weights.map(() => 0)
   for (let i = 0; i < dispatches; i += 1) {
     queue.sort((a, b) => a.tag - b.tag)
-    const one = queue.shift() as Waiting
-    virtual = Math.max(virtual, one.tag)
-    served[one.tenant] += one.cost
-    add(one.tenant)
+    const next = queue.shift() as Waiting
+    virtual = Math.max(virtual, next.tag)
+    served[next.tenant] += next.cost
+    add(next.tenant)
   }
   return served
 }
@@ -46,8 +46,8 @@ test('after 10,000 dispatches each tenant has its share within 2 %, whatever its
   const chance = createChance()
   const weights = [1, 2, 3, 10, 4]
   const served = serve(weights, 10_000, () => 1 + Math.floor(chance() * 120))
-  const total = served.reduce((sum, one) => sum + one, 0)
-  const bought = weights.reduce((sum, one) => sum + one, 0)
+  const total = served.reduce((sum, share) => sum + share, 0)
+  const bought = weights.reduce((sum, weight) => sum + weight, 0)
   for (const [i, got] of served.entries())
     expect(Math.abs(got / total - weights[i] / bought), `tenant ${i}`).toBeLessThan(0.02)
 })

@@ -31,8 +31,8 @@ const FILES = Object.entries({
 
 const named = (path: string): string[] =>
   touchedTests(FILES, [path])
-    .map((one) => one.replace(/^test\/|\.test\.ts$/g, ''))
-    .filter((one) => one !== 'scripts/all')
+    .map((testPath) => testPath.replace(/^test\/|\.test\.ts$/g, ''))
+    .filter((name) => name !== 'scripts/all')
 
 test.each([
   [

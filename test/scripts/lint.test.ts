@@ -14,7 +14,9 @@ function brokenBy(text: string): string[] {
   writeFileSync(path, text)
   const args = ['node_modules/oxlint/bin/oxlint', '-c', '.oxlintrc.json', '--format', 'json', path]
   const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
-  return (JSON.parse(stdout) as { diagnostics: { code: string }[] }).diagnostics.map((one) => one.code)
+  return (JSON.parse(stdout) as { diagnostics: { code: string }[] }).diagnostics.map(
+    (diagnostic) => diagnostic.code,
+  )
 }
 
 const functionOf = (parameters: number, branches: number): string => {

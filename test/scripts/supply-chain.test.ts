@@ -28,17 +28,17 @@ test('every package is locked by a SHA-512, and by no address', () => {
   expect(packages.length).toBeGreaterThan(200)
   expect(
     packages
-      .filter(([, one]) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(one.integrity ?? ''))
+      .filter(([, entry]) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(entry.integrity ?? ''))
       .map(([path]) => path),
   ).toEqual([])
-  expect(packages.filter(([, one]) => one.resolved !== undefined).map(([path]) => path)).toEqual([])
+  expect(packages.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path)).toEqual([])
 })
 
 test('no script runs at install, and no new package wants one', () => {
   expect(readFileSync('.npmrc', 'utf8')).toMatch(/^ignore-scripts=true$/m)
   expect(
     packages
-      .filter(([path, one]) => one.hasInstallScript === true && !WANT_SCRIPTS.test(path))
+      .filter(([path, entry]) => entry.hasInstallScript === true && !WANT_SCRIPTS.test(path))
       .map(([path]) => path),
   ).toEqual([])
 })
@@ -48,8 +48,8 @@ const WEEK_MS = 7 * 86_400_000
 test('every version was public for a week before it was used here: package-dates.json says when each was published', () => {
   const dates = read<Record<string, string>>('package-dates.json')
   const versions = packages.map(
-    ([path, one]) =>
-      `${one.name ?? path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)}@${one.version}`,
+    ([path, entry]) =>
+      `${entry.name ?? path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)}@${entry.version}`,
   )
   expect(Object.keys(dates).toSorted()).toEqual([...new Set(versions)].toSorted())
   expect(

@@ -5,7 +5,7 @@ import { generated } from '../../scripts/generate.ts'
 import { checkErrorPage, findUntidy, readSources } from '../../scripts/tidy.ts'
 
 const rulesOf = (path: string, text: string, more: { path: string; text: string }[] = []): string[] =>
-  findUntidy([{ path, text }, ...more]).map((one) => one.rule)
+  findUntidy([{ path, text }, ...more]).map((finding) => finding.rule)
 const lines = (count: number): string => Array.from({ length: count }, (_, i) => `  work(${i})`).join('\n')
 
 test('the project is tidy, and its error page agrees with the table', () => {
@@ -97,6 +97,34 @@ test.each([
   expect(rulesOf(path, text)).toContain(rule)
 })
 
+test.each([
+  'const one = 1',
+  'const [, one] = a',
+  'const { one } = a',
+  'const { b: one = 1, ...others } = a',
+  'for (const one of a) b()',
+  'a.map((one) => b(one))',
+  'const a = (...one: number[]): void => b(one)',
+  'a.map(async (one: number): Promise<void> => b(one))',
+  'function f(a: number, { b: [...one] }: B) {}',
+  'class A { constructor(private one: number) {} }',
+  'try { a() } catch (one) {}',
+  'type F = (one: number) => void',
+  "import { a as one } from './b.ts'",
+])('finds a name that says nothing: %s', (text) => {
+  expect(rulesOf('src/core/a.ts', text)).toContain('binding-name')
+  expect(rulesOf('scripts/a.ts', text)).toContain('binding-name')
+})
+
+test.each([
+  'const a = { one: 1 }.one',
+  'const { one: first } = a',
+  "const snapshot: 'one' | 'per_part' = 'one' // one",
+  'const a = (column: { one: number }): number => column.one',
+])('leaves a field or a text alone that is called one: %s', (text) => {
+  expect(rulesOf('src/core/a.ts', text)).not.toContain('binding-name')
+})
+
 test('lets the module of settings alone read the environment', () => {
   expect(rulesOf('src/host/settings.ts', 'const a = process.env\n')).toEqual([])
   expect(rulesOf('test/a.ts', 'const a = process.env\n')).toEqual([])
@@ -126,7 +154,7 @@ test('finds a composition root that has grown, in lines or in files', () => {
 
 test('finds an error that the page lacks, has too much, or says otherwise', () => {
   const page = readFileSync('docs/reference/errors.md', 'utf8')
-  expect(checkErrorPage(page.replace('## `usage`', '## `usag`')).map((one) => one.message)).toEqual([
+  expect(checkErrorPage(page.replace('## `usage`', '## `usag`')).map((finding) => finding.message)).toEqual([
     'usage is missing',
     'usag is not in the table',
   ])

@@ -30,13 +30,13 @@ test('200 allocators at once on what fits a few: nothing over-allocated, nothing
   for (let turn = 0; turn < 100; turn += 1) {
     await Promise.all([round(), round(), round(), slowRound(service.context)])
     const claims = (await Promise.all([take(20), take(20), take(20)])).flat()
-    for (const one of claims.filter((claimed) => tenants.some((tenant) => tenant.id === claimed.tenant_id)))
-      started.set(one.execution_id, (started.get(one.execution_id) ?? 0) + 1)
+    for (const claim of claims.filter((claimed) => tenants.some((tenant) => tenant.id === claimed.tenant_id)))
+      started.set(claim.execution_id, (started.get(claim.execution_id) ?? 0) + 1)
     await Promise.all(
-      claims.map((one) =>
+      claims.map((claim) =>
         chance() < 0.8
-          ? done(one, BigInt(Math.floor(chance() * 1e9)))
-          : done(one, 0n, 'requeued').then(() => started.delete(one.execution_id)),
+          ? done(claim, BigInt(Math.floor(chance() * 1e9)))
+          : done(claim, 0n, 'requeued').then(() => started.delete(claim.execution_id)),
       ),
     )
     if (turn % 10 === 0) await inOrder()
@@ -47,7 +47,7 @@ test('200 allocators at once on what fits a few: nothing over-allocated, nothing
       .where(
         'tenant_id',
         'in',
-        tenants.map((one) => one.id),
+        tenants.map((tenant) => tenant.id),
       )
       .where('status', 'in', ['scheduled', 'booked', 'running'])
       .executeTakeFirstOrThrow()
@@ -70,25 +70,27 @@ test('clocks that jump by hours or a day steal no lease and start nothing twice'
   const tenant = await buyer({ hours: 20, jobs: 4 })
   const ids = await Promise.all(tenant.jobs.map((job) => queue(tenant, job)))
   await round()
-  const first = (await take()).filter((one) => ids.includes(one.execution_id))
+  const first = (await take()).filter((claim) => ids.includes(claim.execution_id))
   expect(first).toHaveLength(4)
   const before = clock.ms
   for (const jump of [-7_200_000, 7_200_000, -86_400_000]) {
     clock.ms = before + jump
     await round()
     expect(
-      (await take()).filter((one) =>
-        first.some((other) => other.execution_id === one.execution_id && other.generation === one.generation),
+      (await take()).filter((claim) =>
+        first.some(
+          (other) => other.execution_id === claim.execution_id && other.generation === claim.generation,
+        ),
       ),
     ).toEqual([])
   }
   clock.ms = before
   await slowRound(service.context)
   const ends = await Promise.all(
-    (await Promise.all(ids.map((id) => row(id as string)))).map(async (one) => one.status),
+    (await Promise.all(ids.map((id) => row(id as string)))).map(async (execution) => execution.status),
   )
   expect(ends).toEqual(['running', 'running', 'running', 'running'])
-  await Promise.all(first.map((one) => done(one)))
+  await Promise.all(first.map((claim) => done(claim)))
   const consumption = await service.context.gate.service
     .selectFrom('resource_consumption')
     .select('consumption_id')
@@ -106,14 +108,14 @@ test('ten runners that claim at once: of each job one runs, however many are due
   await round()
   const claimed = (await Promise.all(Array.from({ length: 10 }, () => take(5))))
     .flat()
-    .filter((one) => ids.includes(one.execution_id))
-  expect(claimed.map((one) => one.job_id).toSorted()).toEqual(tenant.jobs.toSorted())
+    .filter((claim) => ids.includes(claim.execution_id))
+  expect(claimed.map((claim) => claim.job_id).toSorted()).toEqual(tenant.jobs.toSorted())
   for (
     let left = claimed;
     left.length > 0;
-    left = (await take()).filter((one) => ids.includes(one.execution_id))
+    left = (await take()).filter((claim) => ids.includes(claim.execution_id))
   )
-    for (const one of left) await done(one)
+    for (const claim of left) await done(claim)
   await inOrder()
 })
 

@@ -78,16 +78,16 @@ test('every route answers with the fields of its schema and no others', async ()
   for (const read of ['', '/why', '/log']) await ask('GET', `${waiting}${read}`)
   await ask('GET', `${of}/purchases/${bought}`)
   await ask('GET', job)
-  const answering = ROUTES.filter((one) => one.answer !== undefined)
+  const answering = ROUTES.filter((candidate) => candidate.answer !== undefined)
   expect(answering.length).toBeGreaterThan(40)
   const silent = answering.map(({ method, path }) => `${method} ${PREFIX}${path}`)
-  expect(silent.filter((one) => !service.answered.has(one))).toEqual([])
+  expect(silent.filter((name) => !service.answered.has(name))).toEqual([])
 })
 
 /** Lists, and what needs no id. */
 const READS = ROUTES.filter(
   ({ method, path }) => method === 'GET' && !path.replace(':tenant_id', '').includes(':'),
-).map((one) => one.path)
+).map((read) => read.path)
 
 /** For the compiler: an `@ts-expect-error` is an error itself when the line below it compiles. */
 test('a route that does not keep to its schemas does not compile', () => {

@@ -10,7 +10,7 @@ import { createChance } from '../support/chance.ts'
 import { JOB, purchase, testService, type TestService } from '../support/service.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-const REQUESTS = Number(process.env.HEADRACE_TEST_REQUESTS ?? 4_000)
+const REQUESTS = Number(process.env.HEADRACE_TEST_REQUESTS ?? 1_500)
 const chance = createChance()
 let service: TestService
 let tenant: Awaited<ReturnType<TestService['tenant']>>
@@ -97,13 +97,13 @@ function value(schema: Schema, depth = 0): unknown {
     return Math.floor(minimum + chance() * Math.min(100, maximum - minimum))
   }
   if (schema.type === 'boolean') return chance() < 0.5
-  return word(schema.format)
+  return textFor(schema.format)
 }
 
 function object(schema: Schema, depth: number): object {
   const own = Object.entries(schema.properties ?? {})
     .filter(([name]) => schema.required?.includes(name) === true || chance() < 0.6)
-    .map(([name, one]) => [name, value(one, depth + 1)])
+    .map(([name, property]) => [name, value(property, depth + 1)])
   const more =
     schema.properties === undefined && depth < 4
       ? Array.from({ length: Math.floor(chance() * 3) }, () => [
@@ -114,7 +114,7 @@ function object(schema: Schema, depth: number): object {
   return Object.fromEntries([...own, ...more])
 }
 
-function word(format: string | undefined): string {
+function textFor(format: string | undefined): string {
   if (format === 'uuid') return pick(ids())
   if (format === 'date-time')
     return pick([
@@ -159,21 +159,21 @@ function generated({ path, method, operation }: Described): Generated | undefine
       String(
         name === 'tenant_id' && chance() < 0.9
           ? tenant.id
-          : value(parameters.find((one) => one.name === name)?.schema ?? {}),
+          : value(parameters.find((parameter) => parameter.name === name)?.schema ?? {}),
       ).toWellFormed() || 'x',
     ),
   )
   const query = new URLSearchParams(
     parameters
-      .filter((one) => one.in === 'query' && chance() < 0.5)
-      .map((one): [string, string] => [one.name, String(value(one.schema))]),
+      .filter((parameter) => parameter.in === 'query' && chance() < 0.5)
+      .map((parameter): [string, string] => [parameter.name, String(value(parameter.schema))]),
   )
   const headers = Object.fromEntries(
     parameters
-      .filter((one) => one.in === 'header' && chance() < 0.4)
-      .map((one) => [
-        one.name,
-        String(value(one.schema))
+      .filter((parameter) => parameter.in === 'header' && chance() < 0.4)
+      .map((parameter) => [
+        parameter.name,
+        String(value(parameter.schema))
           .replace(/[^\x21-\x7e]/g, '?')
           .slice(0, 200),
       ]),
@@ -221,15 +221,15 @@ function judgeOf(
     return check
   }
   return (operation, { method, url, payload }, answer) => {
-    const said = `${answer.statusCode} ${method} ${url.slice(0, 300)} ${payload?.slice(0, 300) ?? ''} -> ${answer.body.slice(0, 300)}`
-    expect(answer.statusCode, said).toBeLessThan(500)
+    const exchange = `${answer.statusCode} ${method} ${url.slice(0, 300)} ${payload?.slice(0, 300) ?? ''} -> ${answer.body.slice(0, 300)}`
+    expect(answer.statusCode, exchange).toBeLessThan(500)
     const described = operation.responses[String(answer.statusCode)]
-    expect(described, `not described: ${said}`).toBeDefined()
+    expect(described, `not described: ${exchange}`).toBeDefined()
     const [[type, content] = []] = Object.entries(described.content ?? {})
     if (type === undefined || content === undefined) return
-    expect(String(answer.headers['content-type']), said).toContain(type)
+    expect(String(answer.headers['content-type']), exchange).toContain(type)
     const check = checkOf(content.schema)
-    expect(check(JSON.parse(answer.body)), `${said} ${JSON.stringify(check.errors)}`).toBe(true)
+    expect(check(JSON.parse(answer.body)), `${exchange} ${JSON.stringify(check.errors)}`).toBe(true)
   }
 }
 
@@ -282,7 +282,7 @@ test('events: what was done is there, by whom, in order, and again from a number
     `/tenants/${other.id}/events`,
     { token: other.viewer },
   )
-  expect(body.items.map((one) => [one.event, one.actor])).toEqual([
+  expect(body.items.map((event) => [event.event, event.actor])).toEqual([
     ['tenant.created', 'operator'],
     ['token.created', 'operator'],
     ['token.created', 'operator'],

@@ -111,7 +111,7 @@ test('a tenant has one check at a time and few that wait; another tenant does no
     )
     const other = codeOf(checker.check('b', QUICK, new Date())).then((code) => void ended.push(`b ${code}`))
     await other
-    expect(ended.filter((one) => one === 'a dataset_invalid').length).toBeLessThanOrEqual(2)
+    expect(ended.filter((outcome) => outcome === 'a dataset_invalid').length).toBeLessThanOrEqual(2)
     const codes = await Promise.all(own)
     expect(codes).toEqual([
       'dataset_invalid',

@@ -18,9 +18,9 @@ afterAll(() => service.close())
 
 /** A heartbeat of what was claimed; returns what is asked back. */
 function beatOf(claimed: Claimed[]): ReturnType<typeof heartbeat> {
-  const alive = claimed.map((one) => ({
-    executionId: one.execution_id,
-    generation: one.generation,
+  const alive = claimed.map((claim) => ({
+    executionId: claim.execution_id,
+    generation: claim.generation,
     progress: {},
   }))
   return service.context.gate.transact((tx) =>
@@ -45,9 +45,9 @@ test('lent units come back when their owner needs them: the newest loan, no more
   }
   await round()
   const loans = (await Promise.all(ids.map((id) => row(id as string)))).filter(
-    (one) => one.unit_owner === owner.id,
+    (execution) => execution.unit_owner === owner.id,
   )
-  expect(loans.map((one) => one.lender)).toEqual([owner.id, owner.id])
+  expect(loans.map((loan) => loan.lender)).toEqual([owner.id, owner.id])
   const taken = await take()
   clock.ms += 5_000
   const own = await queue(owner, owner.jobs[0], {
@@ -60,7 +60,7 @@ test('lent units come back when their owner needs them: the newest loan, no more
   expect((await row(own as string)).booked_from?.getTime()).not.toBe(clock.ms)
   const asked = await beatOf(taken)
   expect(asked).toMatchObject([{ why: 'recalled' }])
-  const back = taken.find((one) => one.execution_id === asked[0].execution_id) as Claimed
+  const back = taken.find((claim) => claim.execution_id === asked[0].execution_id) as Claimed
   clock.ms += 3_000
   await done(back, 1_000_000n, 'requeued')
   await round()
@@ -71,8 +71,8 @@ test('lent units come back when their owner needs them: the newest loan, no more
   })
   expect(await row(back.execution_id)).not.toMatchObject({ unit_owner: owner.id, booked_from: now() })
   const started = await take()
-  expect(started.map((one) => one.execution_id)).toContain(own)
-  for (const one of [...taken.filter((one) => one !== back), ...started]) await done(one)
+  expect(started.map((claim) => claim.execution_id)).toContain(own)
+  for (const claim of [...taken.filter((candidate) => candidate !== back), ...started]) await done(claim)
   await service.context.gate.transact((tx) =>
     cancel(tx, {
       tenantId: borrower.id,
@@ -96,7 +96,7 @@ test('a job whose last three runs took more than 1.5 times their estimate is a d
   const run = async (minutes: number): Promise<boolean> => {
     const id = await queue(tenant, job, { minutes: 10 })
     await round()
-    const [claimed] = (await take()).filter((one) => one.execution_id === id)
+    const [claimed] = (await take()).filter((claim) => claim.execution_id === id)
     clock.ms += minutes * 60_000
     await done(claimed)
     return demoteIfDecayed(service.context, tenant.id, job)
@@ -171,12 +171,12 @@ test('the plan of capacity: full on a day by its own history; who bought too muc
     advice: { tenant_id: string; what: string; needs: number }[]
   }>('GET', '/capacity/plan?days=90')
   expect(status).toBe(200)
-  const plan = body.namespaces.find((one) => one.namespace === 'vcpu-hours-ns')
+  const plan = body.namespaces.find((pool) => pool.namespace === 'vcpu-hours-ns')
   expect(plan?.growth_per_day).toBeCloseTo(0.25, 1)
   const days = (Date.parse(plan?.full_on ?? '') - at) / 86_400_000
   expect(days).toBeGreaterThan(8)
   expect(days).toBeLessThan(30)
-  expect(body.namespaces.find((one) => one.namespace === 'dedicated-cpu-ns')?.reason).toMatch(/14 days/)
+  expect(body.namespaces.find((pool) => pool.namespace === 'dedicated-cpu-ns')?.reason).toMatch(/14 days/)
   expect(body.advice).toContainEqual(
     expect.objectContaining({ tenant_id: idle.id, what: 'dedicated_units', needs: 0 }),
   )
@@ -231,7 +231,7 @@ test('a stream rolls: use is settled, the next slot held; a roll that is told tw
   const tenant = await buyer({ hours: 10 })
   const id = (await queue(tenant, tenant.jobs[0], { cpuCores: 4, minutes: 15 })) as string
   await round()
-  const [claimed] = (await take()).filter((one) => one.execution_id === id)
+  const [claimed] = (await take()).filter((claim) => claim.execution_id === id)
   const rolling = (cpuMicros: bigint, last: Date | null): Promise<Awaited<ReturnType<typeof roll>>> =>
     service.context.gate.transact((tx) =>
       roll(tx, {
@@ -259,7 +259,7 @@ test('a stream rolls: use is settled, the next slot held; a roll that is told tw
     .where('execution_id', '=', id)
     .orderBy('start_time')
     .execute()
-  expect(lines.map((one) => one.cpu_microseconds)).toEqual([100_000_000n, 50_000_000n, 7_000_000n])
+  expect(lines.map((line) => line.cpu_microseconds)).toEqual([100_000_000n, 50_000_000n, 7_000_000n])
   expect((await row(id)).resource_used).toMatchObject({ cpu_seconds: 157 })
   const { current_period: period } = (
     await service.call<{ current_period: { vcpu_hours: { consumed: number } } }>(
@@ -275,7 +275,7 @@ test('a stream ends while the answer to a roll is lost: what that roll entered i
   const tenant = await buyer({ hours: 10 })
   const id = (await queue(tenant, tenant.jobs[0], { cpuCores: 4, minutes: 15 })) as string
   await round()
-  const [claimed] = (await take()).filter((one) => one.execution_id === id)
+  const [claimed] = (await take()).filter((claim) => claim.execution_id === id)
   const { gate } = service.context
   const transact = gate.transact.bind(gate)
   const losing = {

@@ -23,10 +23,10 @@ afterAll(async () => {
 test('a list is all of it, in its order, each thing once; or as many as were asked for, and where to go on', async () => {
   const client = createClient()
   const { items, next } = await client.list<{ tenant_id: string }>('/tenants')
-  const ids = items.map((one) => one.tenant_id)
+  const ids = items.map((tenant) => tenant.tenant_id)
   expect([ids.length, new Set(ids).size, next]).toEqual([TENANTS, TENANTS, undefined])
   const some = await client.list<{ tenant_id: string }>('/tenants', { limit: 700 })
-  expect([some.items.map((one) => one.tenant_id), some.next]).toEqual([ids.slice(0, 700), ids[699]])
+  expect([some.items.map((tenant) => tenant.tenant_id), some.next]).toEqual([ids.slice(0, 700), ids[699]])
 })
 
 test('a tenant is found by its name, among all, in whatever letters', async () => {
@@ -55,7 +55,7 @@ test('a job is found by its name in its own tenant, and no deleted one is', asyn
         `/tenants/${id}/jobs?name=${encodeURIComponent(name)}`,
         { token: editor },
       )
-    ).body.items.map((one) => one.job_id)
+    ).body.items.map((job) => job.job_id)
   expect(await found('orders')).toEqual([])
   const made = await make({ id, editor }, 'orders')
   await make({ id, editor }, 'orders 2')

@@ -6,7 +6,8 @@ import { queueWorld } from '../support/queue-world.ts'
 const { service, clock, buyer, queue, round, take, done, row, inOrder } = await queueWorld()
 afterAll(() => service.close())
 const BACK_MS = 50 * 60_000
-const ids = (found: { execution_id: string }[]): string[] => found.map((one) => one.execution_id).toSorted()
+const ids = (found: { execution_id: string }[]): string[] =>
+  found.map((execution) => execution.execution_id).toSorted()
 
 test('set back by 50 minutes, no job starts beside itself, and nothing where there is no room', async () => {
   const tenant = await buyer({ hours: 100, jobs: 3 })
@@ -21,15 +22,18 @@ test('set back by 50 minutes, no job starts beside itself, and nothing where the
   await slowRound(service.context)
   const [again, beside] = [(await queue(tenant, long)) as string, (await queue(tenant, other)) as string]
   await round()
-  for (const one of [await row(again), await row(beside)])
-    expect([one.status, (one.booked_from as Date).getTime() <= clock.ms]).toEqual(['booked', true])
+  for (const execution of [await row(again), await row(beside)])
+    expect([execution.status, (execution.booked_from as Date).getTime() <= clock.ms]).toEqual([
+      'booked',
+      true,
+    ])
   expect(await take()).toEqual([])
   await inOrder()
   // When the first two have ended, the others start, by whatever clock.
-  for (const one of claimed) await done(one)
+  for (const claim of claimed) await done(claim)
   const after = await take()
   expect(ids(after)).toEqual([again, beside].toSorted())
-  for (const one of after) await done(one)
+  for (const claim of after) await done(claim)
   clock.ms += BACK_MS
   await inOrder()
 })

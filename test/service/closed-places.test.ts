@@ -97,8 +97,8 @@ test('each address of this machine is this machine, by whichever interface, in a
       family === 'IPv4'
         ? [address, `::ffff:${address}`]
         : [address.replace(/%.*/, ''), address.replace(/%.*/, '').toUpperCase()]
-    for (const one of writings)
-      expect(await codeOf(allowedAddress({ allow: [] }, one, port)), one).toBe('address_denied')
+    for (const writing of writings)
+      expect(await codeOf(allowedAddress({ allow: [] }, writing, port)), writing).toBe('address_denied')
     if (family === 'IPv4')
       expect(
         await codeOf(allowedAddress({ allow: [`${address.split('.')[0]}.0.0.0/8`] }, address, port)),
@@ -124,7 +124,7 @@ test('a webhook into a private network fails by name', async () => {
     `/tenants/${tenant.id}/webhooks`,
     { token: tenant.viewer },
   )
-  expect(body.items.map((one) => one.last_error)).toEqual([
+  expect(body.items.map((webhook) => webhook.last_error)).toEqual([
     expect.stringContaining('it is in a private network'),
     expect.stringContaining('Azure'),
   ])

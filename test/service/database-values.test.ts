@@ -13,7 +13,7 @@ import {
   type TypeCase,
 } from '../support/database-values.ts'
 import { openFolder } from '../support/service.ts'
-import { testSpark } from '../support/spark.ts'
+import { sharedSpark } from '../support/spark.ts'
 import { runWork } from '../support/transfers.ts'
 import { SERVERS, isMaria, openDatabases, type ServerName } from '../support/value-databases.ts'
 import { limitMs } from '../support/time-limits.ts'
@@ -42,7 +42,7 @@ async function makeEveryType(name: ServerName): Promise<{ outcome: Outcome; aske
       .join(', ')}`,
   )
   const texts = await database.texts(
-    `SELECT id, ${cases.map((one, i) => toldBy(name, one, `c${i}`)).join(', ')} FROM every_type ORDER BY id`,
+    `SELECT id, ${cases.map((typeCase, i) => toldBy(name, typeCase, `c${i}`)).join(', ')} FROM every_type ORDER BY id`,
   )
   const asked = ['id', ...cases.map((_, i) => `c${i}`)].map((column, i): Asked => [
     column,
@@ -77,10 +77,10 @@ describe.each(SERVERS)('%s', (name) => {
 test(
   'Spark reads the same values from the same files',
   async () => {
-    const spark = await testSpark({ memory: '800m' })
+    const spark = await sharedSpark()
     const session = spark.session()
     await session.configure({ 'spark.sql.session.timeZone': 'UTC' })
-    for (const name of SERVERS.filter((one) => one !== 'PostgreSQL 15')) {
+    for (const name of SERVERS.filter((server) => server !== 'PostgreSQL 15')) {
       const { outcome, asked } = await everyType(name)
       const rows = await session.sql(
         `SELECT ${asked.map(([column, kind]) => `${sparkTold(column, kind)} AS ${column}`).join(', ')} FROM parquet.\`${outcome.receipt.output[0]}\` ORDER BY CAST(id AS INT)`,
@@ -94,7 +94,6 @@ test(
       }
     }
     await session.close()
-    await spark.stop()
   },
   limitMs(300_000),
 )

@@ -81,18 +81,18 @@ const happens = (tenantId: string | null, n: number, text = ''): Promise<void> =
   service.context.gate.transact((tx) =>
     record(tx, { tenantId, actor: 'test', event: 'test.event', data: { n, text } }),
   )
-const numbers = (one: Watching): (number | undefined)[] => one.events.map(({ data }) => data.n)
+const numbers = (watching: Watching): (number | undefined)[] => watching.events.map(({ data }) => data.n)
 
 test('a tenant sees its own from now on, an operator all; who was cut off goes on where it was, and from the first on when it asks for that', async () => {
-  const [one, two] = [await service.tenant('one'), await service.tenant('two')]
-  await happens(one.id, 0)
+  const [firstTenant, secondTenant] = [await service.tenant('one'), await service.tenant('two')]
+  await happens(firstTenant.id, 0)
   const [mine, theirs, all] = [
-    await watch(one.viewer),
-    await watch(two.viewer),
+    await watch(firstTenant.viewer),
+    await watch(secondTenant.viewer),
     await watch(service.operator),
   ]
-  for (const n of [1, 2]) await happens(one.id, n)
-  await happens(two.id, 3)
+  for (const n of [1, 2]) await happens(firstTenant.id, n)
+  await happens(secondTenant.id, 3)
   await happens(null, 4)
   await until(
     'what happened',
@@ -101,10 +101,10 @@ test('a tenant sees its own from now on, an operator all; who was cut off goes o
   )
   expect([numbers(mine), numbers(theirs), numbers(all)]).toEqual([[1, 2], [3], [1, 2, 3, 4]])
   mine.close()
-  await happens(one.id, 5)
+  await happens(firstTenant.id, 5)
   const [again, first] = [
-    await watch(one.viewer, { headers: { 'last-event-id': mine.events[0].id } }),
-    await watch(one.viewer, { query: '?after=0' }),
+    await watch(firstTenant.viewer, { headers: { 'last-event-id': mine.events[0].id } }),
+    await watch(firstTenant.viewer, { query: '?after=0' }),
   ]
   await until(
     'the rest',
@@ -115,9 +115,9 @@ test('a tenant sees its own from now on, an operator all; who was cut off goes o
     [2, 5],
     [0, 1, 2, 5],
   ])
-  expect(new Set(first.events.map(({ data }) => data.tenant_id))).toEqual(new Set([one.id]))
+  expect(new Set(first.events.map(({ data }) => data.tenant_id))).toEqual(new Set([firstTenant.id]))
   for (const stream of [theirs, all, again, first]) stream.close()
-  const wrong = await watch(one.viewer, { query: '?after=x' })
+  const wrong = await watch(firstTenant.viewer, { query: '?after=x' })
   expect([wrong.status, JSON.parse(wrong.body).code]).toEqual([400, 'request_invalid'])
   expect((await watch('hr_nobody')).status).toBe(401)
 })
@@ -255,7 +255,7 @@ test('a client that does not read is let go; one whose token is revoked, or whos
   )
   await service.call(
     'DELETE',
-    `/tenants/${tenant.id}/tokens/${body.items.find((one) => one.token_name === 'viewer')?.token_id ?? ''}`,
+    `/tenants/${tenant.id}/tokens/${body.items.find((token) => token.token_name === 'viewer')?.token_id ?? ''}`,
   )
   const { headers } = await service.call('GET', `/tenants/${other.id}`)
   expect(

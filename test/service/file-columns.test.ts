@@ -75,14 +75,14 @@ test('values that a type does not hold exactly are rejects, not other values', a
       'SELECT line, column_name, rule, value, original FROM T',
     )
     expect(
-      rejects.map((one) => `${one.column_name}:${one.value}`),
+      rejects.map((reject) => `${reject.column_name}:${reject.value}`),
       format,
     ).toEqual(bad)
-    expect(rejects.map((one) => Number(one.line))).toEqual(
+    expect(rejects.map((reject) => Number(reject.line))).toEqual(
       bad.map((_, i) => i + good.length + (format === 'csv' ? 2 : 1)),
     )
-    expect(rejects.map((one) => one.rule).at(-1)).toBe('type.smallint')
-    expect(text.split('\n')).toEqual(expect.arrayContaining(rejects.map((one) => one.original)))
+    expect(rejects.map((reject) => reject.rule).at(-1)).toBe('type.smallint')
+    expect(text.split('\n')).toEqual(expect.arrayContaining(rejects.map((reject) => reject.original)))
   }
 })
 
@@ -124,19 +124,19 @@ test('a column says how its text is written, and what cannot be is refused', asy
   expect(
     await rowsOf([receipt.output[0]], 'SELECT day::VARCHAR AS day, "at"::VARCHAR AS "at", n, x FROM T'),
   ).toEqual([{ day: '2024-02-29', at: '2024-07-01 10:00:00', n: null, x: 'abc' }])
-  expect((await rowsOf([receipt.output[1]], 'SELECT rule FROM T')).map((one) => one.rule)).toEqual([
+  expect((await rowsOf([receipt.output[1]], 'SELECT rule FROM T')).map((reject) => reject.rule)).toEqual([
     'type.date',
     'schema.missing',
     'format.length',
   ])
-  for (const [more, word] of [
+  for (const [more, reason] of [
     [{ timezone: 'Mars' }, 'Mars'],
     [{ colour: 'red' }, 'colour'],
     [{ type: 'VARCHAR', pattern: '(' }, 'regular expression'],
   ] as const)
     expect(() =>
       checkColumns({ format: 'csv', columns: [{ name: 'a', type: 'TIMESTAMP', ...more }] }),
-    ).toThrow(word)
+    ).toThrow(reason)
   expect(() =>
     checkColumns({
       format: 'csv',

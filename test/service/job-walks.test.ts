@@ -71,9 +71,9 @@ async function walk(world: World, steps: number): Promise<void> {
   const names = Object.keys(STEPS)
   for (let done = 0; done < steps;) {
     const name = ALWAYS[done] ?? pick(world.chance, [...names, ...OFTEN])
-    const said = await STEPS[name](world)
-    if (said === undefined) continue
-    tell(world, `${name}: ${said}`)
+    const outcome = await STEPS[name](world)
+    if (outcome === undefined) continue
+    tell(world, `${name}: ${outcome}`)
     done += 1
   }
 }
@@ -105,7 +105,7 @@ test.concurrent.each(walks)(
       expect(await judge(world, reader)).toEqual([])
     } catch (error) {
       const again = `HEADRACE_TEST_SEED=${seed} HEADRACE_TEST_JOB_WALKS=1`
-      throw new Error(`${again}\n${world.told.join('\n')}\n${(error as Error).message}`, { cause: error })
+      throw new Error(`${again}\n${world.history.join('\n')}\n${(error as Error).message}`, { cause: error })
     } finally {
       await world.source.close()
       left(place)

@@ -49,7 +49,7 @@ test('NDJSON: lines that do not fit are kept with number, column and rule; the o
   expect(mixed.receipt).toMatchObject({ rows: 3, rejected: 5 })
   expect(await rowsOf([mixed.receipt.output[0]])).toEqual(await rowsOf([clean.receipt.output[0]]))
   const rejects = await rowsOf([mixed.receipt.output[1]], 'SELECT line, column_name, original FROM T')
-  expect(rejects.map((one) => [Number(one.line), one.column_name, one.original])).toEqual([
+  expect(rejects.map((reject) => [Number(reject.line), reject.column_name, reject.original])).toEqual([
     [2, 'id', bad[0]],
     [4, null, bad[1]],
     [5, null, bad[2]],

@@ -24,7 +24,7 @@ test('a round that takes long keeps the lead; a leader that stops leaves it at o
     await sleep(500)
     got.push(await other())
   }
-  expect(got.filter((one) => one !== undefined)).toEqual([])
+  expect(got.filter((generation) => generation !== undefined)).toEqual([])
   await blocker.query('ROLLBACK')
   await blocker.end()
   await scheduler.stop()

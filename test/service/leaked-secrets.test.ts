@@ -112,7 +112,7 @@ const firstEndOf = (id: string): Promise<unknown> =>
 
 /** All that the service answers to the tenant's owner and the operator. */
 async function answers(ids: string[]): Promise<string[]> {
-  const said: string[] = []
+  const texts: string[] = []
   for (const path of [
     'jobs',
     'executions',
@@ -123,16 +123,16 @@ async function answers(ids: string[]): Promise<string[]> {
     ...ids.flatMap((id) => [`executions/${id}`, `executions/${id}/log`, `executions/${id}/why`]),
     'secrets/secret-0',
   ])
-    said.push(
+    texts.push(
       JSON.stringify(
         (await service.call('GET', `/tenants/${tenant.id}/${path}`, { token: tenant.owner })).body,
       ),
     )
-  said.push(
+  texts.push(
     String((await service.call('GET', '/metrics')).body),
     JSON.stringify((await service.call('GET', '/events?limit=500')).body),
   )
-  return said
+  return texts
 }
 
 test('40 secrets that are used and fail: in no answer, log, event, row, file, argument or environment', async () => {

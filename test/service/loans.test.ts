@@ -62,19 +62,19 @@ async function beat(world: World, running: Map<string, Running>): Promise<void> 
     generation: claimed.generation,
     progress: {},
   }))
-  const told = await world.service.context.gate.transact((tx) =>
+  const asked = await world.service.context.gate.transact((tx) =>
     heartbeat(tx, { runner: 'test', now: world.now(), leaseMs: 60_000, alive }),
   )
-  for (const { execution_id: id } of told) {
+  for (const { execution_id: id } of asked) {
     await world.done((running.get(id) as Running).claimed, 1_000_000n, 'requeued')
     running.delete(id)
   }
 }
 
 async function endDue(world: World, running: Map<string, Running>): Promise<void> {
-  for (const [id, one] of running) {
-    if (one.endsMs > world.clock.ms) continue
-    await world.done(one.claimed)
+  for (const [id, run] of running) {
+    if (run.endsMs > world.clock.ms) continue
+    await world.done(run.claimed)
     running.delete(id)
   }
 }
@@ -94,7 +94,7 @@ async function waitsOf(lent: boolean): Promise<number[]> {
   let eventMs = clock.ms
   while (waits.length < EXECUTIONS) {
     // As often as heartbeats come while loans may be on their way back, else on to the next arrival or end.
-    const nextMs = Math.min(owner.nextMs(), ...[...running.values()].map((one) => one.endsMs))
+    const nextMs = Math.min(owner.nextMs(), ...[...running.values()].map((run) => run.endsMs))
     const callsBack = lent && owner.asked.size > waits.length
     if (callsBack && clock.ms < eventMs + 45_000) clock.ms += STEP_MS
     else

@@ -13,8 +13,8 @@ async function emptyDatabase(name: string): Promise<string> {
 test('20 installers at once: each migration is applied once, and all of them end well', async () => {
   const url = await emptyDatabase(`installers_${process.pid}`)
   const done = await Promise.all(Array.from({ length: 20 }, () => migrate(url)))
-  const names = done.flatMap((one) => one.applied)
-  expect(names.toSorted()).toEqual(MIGRATIONS.map((one) => one.name).toSorted())
+  const names = done.flatMap((result) => result.applied)
+  expect(names.toSorted()).toEqual(MIGRATIONS.map((migration) => migration.name).toSorted())
   expect(await migrate(url)).toEqual({ applied: [] })
 })
 
@@ -23,7 +23,7 @@ test('a migration that fails leaves nothing behind', async () => {
   await run(url, 'CREATE TABLE tenants (x int)')
   await expect(migrate(url)).rejects.toThrow(/tenants/)
   await run(url, 'DROP TABLE tenants')
-  expect((await migrate(url)).applied).toEqual(MIGRATIONS.map((one) => one.name))
+  expect((await migrate(url)).applied).toEqual(MIGRATIONS.map((migration) => migration.name))
 })
 
 test('a database that a newer headrace changed is refused by name', async () => {

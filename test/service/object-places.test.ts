@@ -199,7 +199,7 @@ test('of two attempts that end at once, both give the outcome whose file is ther
   const store = await openTenantStore({ type: 's3', ...place, path: 'twice' }, keys, join(home, 'twice'))
   await store.local.stage(['twice.parquet'])
   const rows = await count(store.local.path('twice.parquet'))
-  expect(ended.map((one) => [one.receipt.rows, one.cursor])).toEqual([
+  expect(ended.map((attempt) => [attempt.receipt.rows, attempt.cursor])).toEqual([
     [rows, { rows }],
     [rows, { rows }],
   ])

@@ -133,16 +133,16 @@ describe.each(SERVERS)('values that no file can hold, in %s', (name) => {
       ),
     ).toEqual(ids.map((id) => ({ id, word: 'a"\n,b', pad: isMaria(name) ? 'x' : 'x  ' })))
     const rejects = await rowsOf([receipt.output[1]], "SELECT * FROM T ORDER BY (original->>'id')::INT")
-    for (const [i, one] of odds.entries()) {
-      const text = await textOf(database, one, i)
-      expect(rejects[i], one.sql).toMatchObject({
+    for (const [i, oddValue] of odds.entries()) {
+      const text = await textOf(database, oddValue, i)
+      expect(rejects[i], oddValue.sql).toMatchObject({
         table_name: 'odd',
-        column_name: one.column,
-        rule: one.rule,
+        column_name: oddValue.column,
+        rule: oddValue.rule,
         error_message: expect.stringContaining('a file cannot hold'),
       })
-      expect(String(rejects[i].value).replace('+00', ''), one.sql).toBe(text.replace('+00', ''))
-      expect(JSON.parse(String(rejects[i].original)), one.sql).toMatchObject({
+      expect(String(rejects[i].value).replace('+00', ''), oddValue.sql).toBe(text.replace('+00', ''))
+      expect(JSON.parse(String(rejects[i].original)), oddValue.sql).toMatchObject({
         word: 'a"\n,b',
         pad: isMaria(name) ? 'x' : 'x  ',
       })
@@ -159,8 +159,10 @@ describe.each(SERVERS)('values that no file can hold, in %s', (name) => {
       `SELECT id, [${columns.map((column) => `CASE WHEN ${column} IS NULL THEN '${column}' END`).join(', ')}] AS missing FROM T ORDER BY id`,
     )
     for (const [i, { column }] of odds.entries()) {
-      expect((rows[i * 2].missing as (string | null)[]).filter((one) => one !== null)).toEqual([])
-      expect((rows[i * 2 + 1].missing as (string | null)[]).filter((one) => one !== null)).toEqual([column])
+      expect((rows[i * 2].missing as (string | null)[]).filter((missing) => missing !== null)).toEqual([])
+      expect((rows[i * 2 + 1].missing as (string | null)[]).filter((missing) => missing !== null)).toEqual([
+        column,
+      ])
     }
   })
 
@@ -168,10 +170,10 @@ describe.each(SERVERS)('values that no file can hold, in %s', (name) => {
     const { database, odds } = await withOddValues(name)
     const { receipt } = await runWork(database.work({ table: 'odd', unrepresentable: 'text' }))
     const columns = [...new Set(odds.map(({ column }) => column))]
-    const told = columns.map((column) =>
+    const expressions = columns.map((column) =>
       isMaria(name) && column === 'tz' ? `CONCAT(${column}, '+00')` : column,
     )
-    const texts = await database.texts(`SELECT ${told.join(', ')} FROM odd ORDER BY id`)
+    const texts = await database.texts(`SELECT ${expressions.join(', ')} FROM odd ORDER BY id`)
     const asked = columns.map((column, i): Asked => [column, 'text', texts.map((row) => row[i])])
     const only = await runWork(database.work({ table: 'odd', unrepresentable: 'text', columns }))
     expect(receipt).toMatchObject({ rows: odds.length * 2, rejected: 0 })

@@ -26,9 +26,9 @@ beforeAll(async () => {
           ? { issuer, jwks_uri: `${issuer}/keys` }
           : {
               keys: await Promise.all(
-                keys.map(async (one) => ({
-                  ...(await exportJWK(one.public)),
-                  kid: one.kid,
+                keys.map(async (key) => ({
+                  ...(await exportJWK(key.public)),
+                  kid: key.kid,
                   alg: 'RS256',
                   use: 'sig',
                 })),

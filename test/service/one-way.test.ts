@@ -63,7 +63,7 @@ const TEXTS = new Map(
  * Which columns, in which order, and how many rows; a row has one odd value at most, so that most rows are
  * accepted.
  */
-const shape = fc.record({
+const anyShape = fc.record({
   order: fc.shuffledSubarray(COLUMNS, { minLength: COLUMNS.length }),
   rows: fc.integer({ min: 0, max: 12 }),
   seed: fc.nat(),
@@ -71,7 +71,7 @@ const shape = fc.record({
   mark: fc.boolean(),
   blank: fc.boolean(),
 })
-type Shape = typeof shape extends fc.Arbitrary<infer T> ? T : never
+type Shape = typeof anyShape extends fc.Arbitrary<infer T> ? T : never
 
 const PLAIN: Record<string, string> = {
   c0: '12',
@@ -95,35 +95,35 @@ function rowOf({ seed }: Shape, row: number): Map<string, string> {
   return values.set(odd, texts[(seed * 31 + row) % texts.length])
 }
 
-function csvOf(one: Shape): string {
+function csvOf(shape: Shape): string {
   const field = (text: string, row: number): string =>
     /[",\r\n]/.test(text) || row % 3 === 0 ? `"${text.replaceAll('"', '""')}"` : text
-  const lines = [one.order.map(({ name }) => name).join(',')]
-  for (let row = 0; row < one.rows; row += 1) {
-    const values = rowOf(one, row)
-    lines.push(one.order.map(({ name }) => field(values.get(name) ?? '', row)).join(','))
-    if (one.blank && row === 2) lines.push('')
-    if (one.seed % 5 === 0 && row === 4) lines.push('too,few', `${'x,'.repeat(one.order.length)}x`)
-    if (one.seed % 7 === 0 && row === 5) lines.push(`1,"text" behind${',x'.repeat(one.order.length - 2)}`)
+  const lines = [shape.order.map(({ name }) => name).join(',')]
+  for (let row = 0; row < shape.rows; row += 1) {
+    const values = rowOf(shape, row)
+    lines.push(shape.order.map(({ name }) => field(values.get(name) ?? '', row)).join(','))
+    if (shape.blank && row === 2) lines.push('')
+    if (shape.seed % 5 === 0 && row === 4) lines.push('too,few', `${'x,'.repeat(shape.order.length)}x`)
+    if (shape.seed % 7 === 0 && row === 5) lines.push(`1,"text" behind${',x'.repeat(shape.order.length - 2)}`)
   }
-  return `${one.mark ? '\uFEFF' : ''}${lines.join(one.end)}${one.blank ? one.end : ''}`
+  return `${shape.mark ? '\uFEFF' : ''}${lines.join(shape.end)}${shape.blank ? shape.end : ''}`
 }
 
-function linesOf(one: Shape): string {
+function linesOf(shape: Shape): string {
   const lines: string[] = []
-  for (let row = 0; row < one.rows; row += 1) {
-    const values = rowOf(one, row)
-    const members = one.order
+  for (let row = 0; row < shape.rows; row += 1) {
+    const values = rowOf(shape, row)
+    const members = shape.order
       .filter(({ name }) => values.get(name) !== '')
       .map(({ name }) => {
         const text = values.get(name) ?? ''
         const isBare =
-          /^(-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?|true|false)$/.test(text) && (row + one.seed) % 2 === 0
+          /^(-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?|true|false)$/.test(text) && (row + shape.seed) % 2 === 0
         return `${JSON.stringify(name)}: ${isBare ? text : JSON.stringify(text)}`
       })
     lines.push(`{${members.join(', ')}}`)
-    if (one.blank && row === 2) lines.push('')
-    if (one.seed % 5 === 0 && row === 4)
+    if (shape.blank && row === 2) lines.push('')
+    if (shape.seed % 5 === 0 && row === 4)
       lines.push(
         'no json',
         '[1]',
@@ -132,11 +132,11 @@ function linesOf(one: Shape): string {
         '{"must": "x", "c8": {"a": 1.10}}',
       )
   }
-  return `${one.mark ? '\uFEFF' : ''}${lines.join(one.end === '\r' ? '\n' : one.end)}\n`
+  return `${shape.mark ? '\uFEFF' : ''}${lines.join(shape.end === '\r' ? '\n' : shape.end)}\n`
 }
 
-const documentOf = (one: Shape): string =>
-  `[${linesOf({ ...one, seed: one.seed * 5 + 1, mark: false, blank: false })
+const documentOf = (shape: Shape): string =>
+  `[${linesOf({ ...shape, seed: shape.seed * 5 + 1, mark: false, blank: false })
     .trim()
     .split(/\r?\n/)
     .filter((line) => line !== '')
@@ -185,8 +185,8 @@ test.each(Object.keys(FORMATS) as (keyof typeof FORMATS)[])(
     const folder = join(home, format)
     mkdirSync(folder)
     const { of } = FORMATS[format]
-    for (const [i, one] of fc.sample(shape, { numRuns: FILES, seed: 5 }).entries())
-      writeFileSync(join(folder, `${String(i).padStart(3, '0')}.${format}`), of(one))
+    for (const [i, shape] of fc.sample(anyShape, { numRuns: FILES, seed: 5 }).entries())
+      writeFileSync(join(folder, `${String(i).padStart(3, '0')}.${format}`), of(shape))
     const job = await runWork(
       workOf(home, {
         source: {
@@ -214,8 +214,8 @@ test.each(Object.keys(FORMATS) as (keyof typeof FORMATS)[])(
     const withLine = quarantined.some(({ reason }) => LINE.test(String(reason)))
     expect(
       sorted(
-        refused.map(({ line, reason, ...one }) => ({
-          ...one,
+        refused.map(({ line, reason, ...reject }) => ({
+          ...reject,
           reason: withLine ? `${reason} (line ${line})` : reason,
         })),
       ),

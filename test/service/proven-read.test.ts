@@ -15,6 +15,7 @@ import { planFiles, type FilePlan, type FileSettings } from '../../src/execution
 import { mayBeProven, readProven } from '../../src/executions/proven-read.ts'
 import { openFolder } from '../support/service.ts'
 import { textsOf } from '../support/column-texts.ts'
+import { sampled } from '../support/chance.ts'
 import { SCALAR_TYPES, expectedOf, typeCases } from '../support/type-texts.ts'
 import { readTyped } from '../support/typed-sources.ts'
 import type { TypeSettings } from '../support/type-settings.ts'
@@ -82,7 +83,7 @@ const TYPES: [string, number][] = [
 function proofSql({ columns }: FilePlan, path: string): string {
   const [, { column, duckType }] = columns
   const { cast, value } = proofOf(column, { text: 'c1', cast: 'c' }, { duckType, asWritten: false })
-  const fields = columns.map((one) => ({ ...one, asWritten: false }))
+  const fields = columns.map((fileColumn) => ({ ...fileColumn, asWritten: false }))
   const source = textFields(
     { paths: [path], columns: fields, header: true, delimiter: ',', quote: '"' },
     false,
@@ -93,7 +94,7 @@ function proofSql({ columns }: FilePlan, path: string): string {
 const proofsIn = (plan: FilePlan, path: string): Promise<unknown[][]> =>
   session.rows(`SELECT n, v::VARCHAR FROM (${proofSql(plan, path)})`)
 
-test.each(SCALAR_TYPES)(
+test.each(sampled(SCALAR_TYPES, 3))(
   '%s: a proven text has the value that the model in Python reads',
   async (type) => {
     const cases = typeCases(type, LONG ? 100_000 : 3_000, 20_262)
@@ -124,7 +125,12 @@ test.each(SCALAR_TYPES)(
         values: { v: values },
         rejects: null,
       }
-      expect((await readTyped(home, asked)).differences.map((one) => [one, group[one.n ?? 0]])).toEqual([])
+      expect(
+        (await readTyped(home, asked)).differences.map((difference) => [
+          difference,
+          group[difference.n ?? 0],
+        ]),
+      ).toEqual([])
       proven += keys.length
     }
     // Of dates and times most have a format or a zone, which are no matter of proofs.
@@ -133,7 +139,7 @@ test.each(SCALAR_TYPES)(
   limitMs(900_000),
 )
 
-test.each(TYPES)(
+test.each(sampled(TYPES, 5))(
   '%s: a proven text is accepted, with the value that the proof gives',
   async (type, share) => {
     const texts = textsOf(type, LONG ? 100_000 : 4_000, 20_261)
@@ -153,7 +159,7 @@ test.each(TYPES)(
         .filter(([id, proof]) => accepted.get(id) !== proof)
         .map(([id, proof]) => [texts[Number(id)], proof, accepted.get(id)]),
     ).toEqual([])
-    const some = [...accepted.values()].filter((one) => one !== null).length
+    const some = [...accepted.values()].filter((value) => value !== null).length
     expect(found.length / some).toBeGreaterThan(share / 100)
   },
 )

@@ -52,7 +52,7 @@ test('cancel: at once while it waits, with all it held; by request while it runs
         settings: service.context.slots,
       }),
     )
-  const [claimed] = (await take()).filter((one) => one.execution_id === running)
+  const [claimed] = (await take()).filter((claim) => claim.execution_id === running)
   await act(waiting as string)
   expect(await row(waiting as string)).toMatchObject({ status: 'cancelled', holds: [] })
   await act(running as string)
@@ -75,7 +75,7 @@ test('a cancel that comes while the run fails for a moment is not forgotten by a
   const tenant = await buyer({ hours: 20 })
   const id = (await queue(tenant, tenant.jobs[0])) as string
   await round()
-  const [claimed] = (await take()).filter((one) => one.execution_id === id)
+  const [claimed] = (await take()).filter((claim) => claim.execution_id === id)
   await service.context.gate.transact((tx) =>
     cancel(tx, {
       tenantId: tenant.id,
@@ -88,7 +88,7 @@ test('a cancel that comes while the run fails for a moment is not forgotten by a
   await done(claimed, 1_000n, 'requeued')
   expect(await row(id)).toMatchObject({ status: 'cancelled', reason: { code: 'cancelled' } })
   await round()
-  expect((await take()).map((one) => one.execution_id)).not.toContain(id)
+  expect((await take()).map((claim) => claim.execution_id)).not.toContain(id)
   await inOrder()
 })
 
@@ -97,23 +97,23 @@ test('a warning comes before a promise is missed, once, with the slack that is l
   const running = await queue(tenant, tenant.jobs[0], { minutes: 50 })
   const waiting = await queue(tenant, tenant.jobs[1], { minutes: 6_000, cpuCores: 20 })
   await round()
-  const [claimed] = (await take()).filter((one) => one.execution_id === running)
+  const [claimed] = (await take()).filter((claim) => claim.execution_id === running)
   const warnings = async () =>
     (
       await service.call<{ items: { event: string; subject: string; data: object }[] }>(
         'GET',
         `/tenants/${tenant.id}/events?limit=500`,
       )
-    ).body.items.filter((one) => one.event === 'execution.sla_warning')
-  expect((await warnings()).filter((one) => one.subject === running)).toEqual([])
+    ).body.items.filter((event) => event.event === 'execution.sla_warning')
+  expect((await warnings()).filter((warning) => warning.subject === running)).toEqual([])
   clock.ms += 46 * 60_000
   await round()
   clock.ms += 60_000
   await round()
-  expect((await warnings()).filter((one) => one.subject === running)).toMatchObject([
+  expect((await warnings()).filter((warning) => warning.subject === running)).toMatchObject([
     { data: { promise: 'runtime', promised_minutes: 60, slack_minutes: 14 } },
   ])
-  expect((await warnings()).filter((one) => one.subject === waiting)).toMatchObject([
+  expect((await warnings()).filter((warning) => warning.subject === waiting)).toMatchObject([
     { data: { promise: 'window' } },
   ])
   await done(claimed)
@@ -125,7 +125,7 @@ test('a run that outruns its booking keeps its cores: where the next slot is fre
   const draft = { namespace: 'draft-ingestion-ns' as const, cpuCores: 8, memoryGb: 16, minutes: 15 }
   const first = await queue(tenant, tenant.jobs[0], draft)
   await round()
-  const [running] = (await take()).filter((one) => one.execution_id === first)
+  const [running] = (await take()).filter((claim) => claim.execution_id === first)
   const bookedUntil = (await row(first as string)).booked_until as Date
   const second = await queue(tenant, tenant.jobs[1], draft)
   await round()
@@ -135,7 +135,7 @@ test('a run that outruns its booking keeps its cores: where the next slot is fre
   expect(await take()).toEqual([])
   await inOrder()
   await done(running)
-  expect((await take()).map((one) => one.execution_id)).toEqual([second])
+  expect((await take()).map((claim) => claim.execution_id)).toEqual([second])
   expect((await row(first as string)).booked_until).toEqual(bookedUntil)
   clock.ms = ((await row(second as string)).booked_until as Date).getTime() - 30_000
   await round()

@@ -273,15 +273,15 @@ test('numbers that are none are refused and change nothing', async () => {
 test('100 identical purchases at once with one key: one row, one answer; another body is refused', async () => {
   const tenant = await service.tenant('keys')
   const body = purchase('vcpu_hours', 7)
-  const send = (one: object) =>
+  const send = (sentBody: object) =>
     service.call<{ purchase_id: string }>('POST', `/tenants/${tenant.id}/purchases`, {
       token: tenant.owner,
-      body: one,
+      body: sentBody,
       headers: { 'idempotency-key': 'k1' },
     })
   const answers = await Promise.all(Array.from({ length: 100 }, () => send(body)))
-  expect(new Set(answers.map((one) => one.status))).toEqual(new Set([201]))
-  expect(new Set(answers.map((one) => JSON.stringify(one.body))).size).toBe(1)
+  expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([201]))
+  expect(new Set(answers.map((answer) => JSON.stringify(answer.body))).size).toBe(1)
   expect(await send({ ...body, quantity: 8 })).toMatchObject({
     status: 409,
     body: { code: 'idempotency_conflict' },

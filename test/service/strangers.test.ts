@@ -70,7 +70,7 @@ test('3,000 wrong tokens, signatures and requests without one: 429 with Retry-Af
   const answers = await Promise.all(
     Array.from({ length: 3_000 }, (_, i) => ask('10.0.0.1', wrong[i % wrong.length](i))),
   )
-  const refused = answers.filter((one) => one.status === 429)
+  const refused = answers.filter((answer) => answer.status === 429)
   expect(answers.every(({ status }) => status === 401 || status === 429)).toBe(true)
   expect(refused.length).toBeGreaterThan(2_500)
   expect(refused.every(({ retry, code }) => retry >= 1 && code === 'too_many_tries')).toBe(true)

@@ -99,7 +99,8 @@ const promoteByHand = (jobId: string): Promise<unknown> =>
 const streaming = (jobId: string, rows: number): Promise<Execution> =>
   until(
     `${rows} rows of the stream`,
-    async () => (await executions(jobId, 'running')).find((one) => (one.progress?.rows ?? 0) >= rows),
+    async () =>
+      (await executions(jobId, 'running')).find((execution) => (execution.progress?.rows ?? 0) >= rows),
     90_000,
   )
 
@@ -161,12 +162,12 @@ async function expectPaidWhileItRuns(executionId: string): Promise<void> {
     ).consumed
   const least = await consumed()
   expect(least).toBeGreaterThanOrEqual(lines[0].cpu_microseconds)
-  const said = (
+  const reported = (
     await service.call<{ current_period: { vcpu_hours: { consumed: number } } }>('GET', at('usage'), {
       token: tenant.viewer,
     })
   ).body.current_period.vcpu_hours.consumed
-  expect([vcpuHours(least), vcpuHours(await consumed())]).toContain(said)
+  expect([vcpuHours(least), vcpuHours(await consumed())]).toContain(reported)
 }
 
 /** What was bought is taken away: nothing can be held, so it ends after a commit, and the next one waits. */
@@ -203,12 +204,12 @@ test(
     await promoteByHand(id)
     const before = await published()
     await produce(where, 1_000)
-    const one = await streaming(id, 1)
+    const execution = await streaming(id, 1)
     expect((await act('run')).body).toMatchObject({ code: 'job_state' })
-    await expectPaidWhileItRuns(one.execution_id)
+    await expectPaidWhileItRuns(execution.execution_id)
     await until('a batch beside the stream', async () => ((await published()) > before ? true : undefined))
     await act('pause')
-    expect(await ended(one.execution_id)).toMatchObject({ status: 'cancelled', sla_met: true })
+    expect(await ended(execution.execution_id)).toMatchObject({ status: 'cancelled', sla_met: true })
     expect(await judged()).toMatchObject(PERFECT)
     await produce(where, 1_000)
     await act('resume')

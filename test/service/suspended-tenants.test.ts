@@ -19,7 +19,7 @@ const statusesOf = async (tenant: Buyer): Promise<string[]> => {
     .select('status')
     .where('tenant_id', '=', tenant.id)
     .execute()
-  return rows.map((one) => one.status).toSorted()
+  return rows.map((execution) => execution.status).toSorted()
 }
 const dueNow = (tenant: Buyer): Promise<unknown> =>
   gate.service
@@ -39,7 +39,7 @@ test.each(['suspended', 'deleted'])(
     const tenant = await buyer({ hours: 100, jobs: 3 })
     const running = (await queue(tenant, tenant.jobs[0])) as string
     await round()
-    const [claimed] = (await take()).filter((one) => one.execution_id === running)
+    const [claimed] = (await take()).filter((claim) => claim.execution_id === running)
     // More than one look for them finds.
     const many = await Promise.all(
       Array.from({ length: 120 }, () => queue(tenant, tenant.jobs[1], { cpuCores: 20 })),
@@ -59,14 +59,14 @@ test.each(['suspended', 'deleted'])(
     expect(await take()).toEqual([])
     expect((await row(waiting)).status).toBe('cancelled')
     const statuses = await statusesOf(tenant)
-    expect([statuses.length, statuses.filter((one) => one === 'cancelled').length]).toEqual([
-      many.length + 2,
-      many.length + 1,
-    ])
+    expect([
+      statuses.length,
+      statuses.filter((executionStatus) => executionStatus === 'cancelled').length,
+    ]).toEqual([many.length + 2, many.length + 1])
     await inOrder()
     if (status === 'deleted') return
     await statusTo(tenant, 'active')
     await round()
-    expect((await take()).map((one) => one.job_id)).toEqual([tenant.jobs[2]])
+    expect((await take()).map((claim) => claim.job_id)).toEqual([tenant.jobs[2]])
   },
 )

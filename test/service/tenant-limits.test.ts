@@ -42,7 +42,7 @@ interface Refused {
 }
 const post = (what: string, body?: unknown): Promise<Refused> =>
   service.call('POST', path(what), { token: tenant.owner, body })
-const statuses = (answers: Refused[]): number[] => answers.map((one) => one.status).toSorted()
+const statuses = (answers: Refused[]): number[] => answers.map((answer) => answer.status).toSorted()
 
 function expectLimit({ status, body }: Refused, name: keyof typeof TENANT_LIMITS): void {
   expect([status, body.code, body.params.limit]).toEqual([409, 'limit_reached', name])
@@ -154,7 +154,7 @@ test('a page of jobs ends where their settings are too large together, and the n
       { token: tenant.viewer },
     )
     expect(JSON.stringify(page.body).length).toBeLessThan(6_000_000)
-    seen.push(...page.body.items.map((one) => one.job_id))
+    seen.push(...page.body.items.map((listed) => listed.job_id))
     after = page.body.next
   }
   expect(pages).toBeGreaterThan(1)

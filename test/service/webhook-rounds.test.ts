@@ -39,7 +39,7 @@ test('of more webhooks than a round takes each gets its events', async () => {
     await deliveries.round()
   }
   // More comes all the time: those that got something last come last.
-  expect(new Set(receiver.got.map((one) => one.path)).size).toBe(250)
+  expect(new Set(receiver.got.map((delivery) => delivery.path)).size).toBe(250)
   await run(service.url, 'DELETE FROM webhooks')
 })
 
@@ -143,7 +143,7 @@ async function slowReceivers(): Promise<{ url: string; took: string[]; close(): 
   return { url: `127.0.0.1:${(slow.address() as { port: number }).port}`, took, close: () => slow.close() }
 }
 
-const told = (tenantId: string): Promise<void> =>
+const recordEvent = (tenantId: string): Promise<void> =>
   service.context.gate.transact((tx) => record(tx, { tenantId, actor: 'test', event: 'slow.event' }))
 const hooksOf = (
   tenantId: string,
@@ -172,11 +172,11 @@ test('receivers of a tenant that drip, or are slow, keep nobody else waiting: th
   await add(slow.id, 'late', 1)
   await add(slow.id, 'drip', OF_TENANT + 2)
   await add(other.id, 'quick', 1)
-  for (let n = 0; n < 6; n += 1) await told(slow.id)
+  for (let n = 0; n < 6; n += 1) await recordEvent(slow.id)
   const begun = performance.now()
   const first = deliveries.round()
   await until('the slow ones to be asked', () => receivers.took.length >= OF_TENANT || undefined)
-  await told(other.id)
+  await recordEvent(other.id)
   expect([await deliveries.round(), performance.now() - begun < 3_000]).toEqual([1, true])
   expect(receivers.took.filter((path) => path !== '/quick')).toHaveLength(OF_TENANT)
   await first
@@ -211,7 +211,7 @@ test('a stop breaks off what is under way; it is no failure, and is delivered ag
       SELECT '${tenant.id}', 'http://${receivers.url}/late', ARRAY['slow.event']
     `,
   )
-  for (let n = 0; n < 3; n += 1) await told(tenant.id)
+  for (let n = 0; n < 3; n += 1) await recordEvent(tenant.id)
   const stopped = moreDeliveries()
   const round = stopped.round()
   await until('the second event to be on its way', () => receivers.took.length === 2 || undefined)

@@ -53,7 +53,7 @@ test('events arrive in order, signed; a receiver that fails gets them again, and
   })
   await deliveries.round()
   await deliveries.round()
-  expect(receiver.got.map((one) => one.headers['headrace-event'])).toEqual([
+  expect(receiver.got.map((delivery) => delivery.headers['headrace-event'])).toEqual([
     'purchase.created',
     'purchase.cancelled',
   ])
@@ -102,13 +102,16 @@ test('an event whose transaction ends late is not passed over by one that came a
         { token: tenant.viewer },
       )
     ).body.items
-      .map((one) => one.event)
+      .map((event) => event.event)
       .filter((event) => /slow|purchase/.test(event))
   expect([receiver.got.length, await read()]).toEqual([0, []])
   finish()
   await slow
   await deliveries.round()
-  expect(receiver.got.map((one) => one.headers['headrace-event'])).toEqual(['slow.event', 'purchase.created'])
+  expect(receiver.got.map((delivery) => delivery.headers['headrace-event'])).toEqual([
+    'slow.event',
+    'purchase.created',
+  ])
   expect(await read()).toEqual(['slow.event', 'purchase.created'])
 })
 
@@ -140,12 +143,12 @@ test('an operator is told of every tenant and of the service, on this machine to
   clock.ms += 7 * 3_600_000
   await watch()
   await deliveries.round()
-  const told = receiver.got.map(
+  const received = receiver.got.map(
     ({ body }) =>
       JSON.parse(body) as { event: string; tenant_id: string | null; data: { free_bytes?: number } },
   )
-  expect(told.map((one) => [one.event, one.tenant_id, one.data.free_bytes])).toEqual([
-    ...tenants.map((one) => ['purchase.created', one.id, undefined]),
+  expect(received.map((event) => [event.event, event.tenant_id, event.data.free_bytes])).toEqual([
+    ...tenants.map((tenant) => ['purchase.created', tenant.id, undefined]),
     ['service.disk_low', null, 9 * GB],
     ['service.disk_low', null, 8 * GB],
   ])
@@ -206,7 +209,7 @@ test('an address that is not allowed gets nothing', async () => {
     `/tenants/${tenant.id}/webhooks`,
     { token: tenant.viewer },
   )
-  expect(body.items.filter((one) => !/tenants may not reach|does not answer/.test(one.last_error))).toEqual(
-    [],
-  )
+  expect(
+    body.items.filter((webhook) => !/tenants may not reach|does not answer/.test(webhook.last_error)),
+  ).toEqual([])
 })

@@ -112,13 +112,13 @@ function snapshotOf(world: World, queue: Job[]): Snapshot {
     ]),
   ) as Record<Namespace, Lane>
   const tenants = new Map<string, TenantState>(
-    [...world.tenants].map(([id, one]) => [
+    [...world.tenants].map(([id, tenant]) => [
       id,
       {
-        units: new Int32Array(SLOTS).fill(one.units),
+        units: new Int32Array(SLOTS).fill(tenant.units),
         used: emptyLane(SLOTS),
-        lots: one.lots.map((lot) => ({ ...lot })),
-        lends: one.lends,
+        lots: tenant.lots.map((lot) => ({ ...lot })),
+        lends: tenant.lends,
       },
     ]),
   )
@@ -148,9 +148,9 @@ function expectNoneOver(free: Record<Namespace, Lane>, tenants: Map<string, Tena
     for (let slot = 0; slot < SLOTS; slot += 1)
       if (free[name].cpu[slot] < 0 || free[name].memory[slot] < 0)
         throw new Error(`${name} is over-allocated in slot ${slot}`)
-  for (const [id, one] of tenants)
+  for (const [id, tenant] of tenants)
     for (let slot = 0; slot < SLOTS; slot += 1)
-      if (one.used.cpu[slot] > one.units[slot] * 4 || one.used.memory[slot] > one.units[slot] * 8)
+      if (tenant.used.cpu[slot] > tenant.units[slot] * 4 || tenant.used.memory[slot] > tenant.units[slot] * 8)
         throw new Error(`units of ${id} are over-allocated`)
 }
 
@@ -158,7 +158,7 @@ function lotOf(
   world: World,
   id: string,
 ): World['tenants'] extends Map<string, infer T> ? (T extends { lots: (infer L)[] } ? L : never) : never {
-  return [...world.tenants.values()].flatMap((one) => one.lots).find((lot) => lot.lotId === id)!
+  return [...world.tenants.values()].flatMap((tenant) => tenant.lots).find((lot) => lot.lotId === id)!
 }
 
 function cycle(world: World, chance: () => number): void {
@@ -176,11 +176,11 @@ function cycle(world: World, chance: () => number): void {
   if (chance() < 0.1) return
   for (const wait of waits)
     Object.assign(
-      queue.find((one) => one.executionId === wait.executionId)!,
+      queue.find((candidate) => candidate.executionId === wait.executionId)!,
       wait.over ? { state: 'missed' } : { sleepsUntilMs: wait.tryAfterMs },
     )
   for (const booking of bookings) {
-    const job = queue.find((one) => one.executionId === booking.executionId)!
+    const job = queue.find((candidate) => candidate.executionId === booking.executionId)!
     Object.assign(job, { state: 'booked', booking })
     world.virtual = Math.max(world.virtual, job.tag)
     if (job.namespace === DRAFT && booking.namespace !== DRAFT) throw new Error('a draft left its namespace')
@@ -255,8 +255,10 @@ test(
 )
 
 function check(world: World): void {
-  const open = world.jobs.filter((one) => one.state === 'booked' || one.state === 'running').length
-  for (const job of world.jobs.filter((one) => one.state === 'booked' || one.state === 'running'))
+  const open = world.jobs.filter((job) => job.state === 'booked' || job.state === 'running').length
+  for (const job of world.jobs.filter(
+    (candidate) => candidate.state === 'booked' || candidate.state === 'running',
+  ))
     end(world, job, 'done', 0)
   for (const { lots } of world.tenants.values())
     for (const lot of lots) {
@@ -264,7 +266,7 @@ function check(world: World): void {
       expect(lot.available + lot.consumed).toBe(lot.granted)
     }
   // What still waits must be unable to run: too large, not paid for, or its units are too few.
-  for (const job of world.jobs.filter((one) => one.state === 'waiting')) {
+  for (const job of world.jobs.filter((candidate) => candidate.state === 'waiting')) {
     const { waits } = decide(
       snapshotOf({ ...world, jobs: [] }, [
         { ...job, preferredMs: world.nowMs, deadlineMs: world.nowMs + 1e12 },

@@ -105,7 +105,7 @@ function createCycles(capacity: number): {
     seconds: 0,
     run(nowMs: number, heads: Due[]): Wait[] {
       const tenants = new Map(
-        heads.map((one) => [one.tenantId, { ...none, lots: [lots[Number(one.tenantId)]], lends: false }]),
+        heads.map((head) => [head.tenantId, { ...none, lots: [lots[Number(head.tenantId)]], lends: false }]),
       )
       const snapshot: Snapshot = { nowMs, grid, free, total, tenants, queue: heads, spillover: false }
       const begun = performance.now()
@@ -113,8 +113,8 @@ function createCycles(capacity: number): {
       done.seconds += (performance.now() - begun) / 1000
       done.cycles += 1
       expect(refused).toEqual([])
-      for (const one of bookings) giveBackHalf(free[SHARED], one)
-      return bookings.map((one) => ({ tenant: Number(one.tenantId), waitMs: one.fromMs - nowMs }))
+      for (const booking of bookings) giveBackHalf(free[SHARED], booking)
+      return bookings.map((booking) => ({ tenant: Number(booking.tenantId), waitMs: booking.fromMs - nowMs }))
     },
   }
   return done
@@ -128,14 +128,14 @@ function giveBackHalf(lane: Lane, { fromMs, untilMs, last, cpuCores, memoryGb }:
 }
 
 const p99Minutes = (of: Wait[]): number =>
-  of.map((one) => one.waitMs).toSorted((a, b) => a - b)[Math.floor(of.length * 0.99)] / 60_000
+  of.map((wait) => wait.waitMs).toSorted((a, b) => a - b)[Math.floor(of.length * 0.99)] / 60_000
 
 test.each([1.33, 2, 4])(
   `${TENANTS} tenants and ${JOBS} jobs in a day, capacity %d times an even day: every job ends in its window, small tenants wait no longer than large ones`,
   (size) => {
     const chance = createChance()
     const jobs = jobsOfADay(chance)
-    const work = jobs.reduce((sum, one) => sum + one.minutes * one.cores, 0)
+    const work = jobs.reduce((sum, job) => sum + job.minutes * job.cores, 0)
     // What does not fit at night waits for the morning.
     const capacity = Math.ceil((work / 1_440) * size)
     const arrivals = createArrivals(chance, jobs)
@@ -147,16 +147,16 @@ test.each([1.33, 2, 4])(
       while (queue.length > 0) {
         const heads = queue.splice(0, HEADS)
         waits.push(...cycles.run(nowMs, heads))
-        virtual = Math.max(virtual, ...heads.map((one) => one.tag))
+        virtual = Math.max(virtual, ...heads.map((head) => head.tag))
       }
     }
-    const large = p99Minutes(waits.filter((one) => one.tenant < TENANTS / 100))
-    const small = p99Minutes(waits.filter((one) => one.tenant >= TENANTS / 2))
+    const large = p99Minutes(waits.filter((wait) => wait.tenant < TENANTS / 100))
+    const small = p99Minutes(waits.filter((wait) => wait.tenant >= TENANTS / 2))
     process.stderr.write(
       `growth, ${capacity} cores: ${JOBS} decisions in ${cycles.cycles} cycles took ${cycles.seconds.toFixed(1)} s of one core (${Math.round((cycles.seconds * 1e6) / JOBS)} us each); waits p99: large tenants ${large.toFixed(0)} min, small ones ${small.toFixed(0)} min\n`,
     )
     expect(waits).toHaveLength(JOBS)
-    expect(waits.filter((one) => one.waitMs >= DAY_MS)).toEqual([])
+    expect(waits.filter((wait) => wait.waitMs >= DAY_MS)).toEqual([])
     expect(small).toBeLessThan(Math.max(30, large * 1.5))
   },
   limitMs(600_000),

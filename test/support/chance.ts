@@ -21,8 +21,8 @@ export function createChance(
 }
 
 /** Some of many cases, others in each run; a long suite takes them all. */
-export function sampled<T>(all: T[], count: number, chance: Chance = createChance()): T[] {
-  if (process.env.HEADRACE_TEST_LONG_SUITE !== undefined) return all
+export function sampled<T>(all: readonly T[], count: number, chance: Chance = createChance()): T[] {
+  if (process.env.HEADRACE_TEST_LONG_SUITE !== undefined) return [...all]
   const ordered = all.map((value) => ({ value, at: chance() }))
   return ordered
     .toSorted((a, b) => a.at - b.at)

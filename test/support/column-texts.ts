@@ -8,7 +8,7 @@ const digits = (most: number): fc.Arbitrary<string> =>
   fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: most }).map((all) => all.join(''))
 const sign = fc.constantFrom('', '', '', '-', '+')
 const two = (least: number, most: number): fc.Arbitrary<string> =>
-  fc.integer({ min: least, max: most }).map((one) => String(one).padStart(2, '0'))
+  fc.integer({ min: least, max: most }).map((number) => String(number).padStart(2, '0'))
 const joined = (...parts: fc.Arbitrary<string>[]): fc.Arbitrary<string> =>
   fc.tuple(...parts).map((all) => all.join(''))
 const of = (...texts: string[]): fc.Arbitrary<string> => fc.constantFrom(...texts)
@@ -147,11 +147,11 @@ const timestamp = fc.oneof(
 )
 const uuid = fc.oneof(
   fc.uuid(),
-  fc.uuid().map((one) => one.toUpperCase()),
-  fc.uuid().map((one) => one.replaceAll('-', '')),
-  fc.uuid().map((one) => `{${one}}`),
-  fc.uuid().map((one) => one.slice(1)),
-  fc.uuid().map((one) => `${one.slice(0, -1)}g`),
+  fc.uuid().map((text) => text.toUpperCase()),
+  fc.uuid().map((text) => text.replaceAll('-', '')),
+  fc.uuid().map((text) => `{${text}}`),
+  fc.uuid().map((text) => text.slice(1)),
+  fc.uuid().map((text) => `${text.slice(0, -1)}g`),
 )
 const anything = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 20 }),

@@ -66,7 +66,7 @@ export function startReaders(count: number, path: string, archive?: string): Rea
     spawn(PYTHON, ['-c', script, path, archive ?? ''], { stdio: ['pipe', 'pipe', 'pipe'] }),
   )
   const different = readers.map(() => 0)
-  const said = readers.map((reader, i) => {
+  const counted = readers.map((reader, i) => {
     let [last, errors] = ['', '']
     createInterface({ input: reader.stdout }).on('line', (line) => {
       last = line
@@ -85,7 +85,7 @@ export function startReaders(count: number, path: string, archive?: string): Rea
     different: () => different,
     stop: () => {
       for (const reader of readers) reader.stdin.write('stop\n')
-      return Promise.all(said)
+      return Promise.all(counted)
     },
   }
 }

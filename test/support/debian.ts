@@ -20,7 +20,7 @@ export function unpackDebian(name: string, packages: string[], program: string):
     execFileSync('apt-get', ['update'], { stdio: 'pipe' })
     download()
   }
-  for (const file of readdirSync(folder).filter((one) => one.endsWith('.deb'))) {
+  for (const file of readdirSync(folder).filter((entry) => entry.endsWith('.deb'))) {
     execFileSync('dpkg', ['-x', join(folder, file), folder])
     rmSync(join(folder, file))
   }

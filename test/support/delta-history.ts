@@ -106,7 +106,7 @@ const FOREIGN: Record<string, (world: World) => ForeignStep> = {
     return { op: 'append', args: { rows: asRows(all, more), more }, rows: (rows) => [...rows, ...added] }
   },
   delete({ chance, rows }) {
-    const id = pick(chance, [...rows.map(([one]) => one), 'none'])
+    const id = pick(chance, [...rows.map(([rowId]) => rowId), 'none'])
     return {
       op: 'delete',
       args: { predicate: `id = '${id}'` },
@@ -128,7 +128,7 @@ const FOREIGN: Record<string, (world: World) => ForeignStep> = {
       op: 'merge',
       args: { rows: asRows([row]) },
       rows: (rows) =>
-        rows.some((one) => one[0] === id)
+        rows.some((existing) => existing[0] === id)
           ? rows.map(([at, old, ...rest]) => [at, at === id ? title : old, ...rest])
           : [...rows, row],
     }
@@ -193,20 +193,20 @@ async function ourRows({ small: { app } }: World): Promise<string[] | string> {
   }
 }
 
-async function checkReaders(world: World, told: string): Promise<string> {
+async function checkReaders(world: World, history: string): Promise<string> {
   for (const foreign of world.foreign) {
     const { ok, error } = await foreign.do('rows', world.small.processed)
     for (const [reader, found] of Object.entries(ok ?? { [foreign.name]: error }) as [string, Found][]) {
       if (typeof found === 'string') {
-        expect(mayRefuse(reader, found, world), `${reader} after ${told}: ${found}`).toBe(true)
+        expect(mayRefuse(reader, found, world), `${reader} after ${history}: ${found}`).toBe(true)
         continue
       }
       const sure = (rows: Row[]): Row[] => rows.filter(([, , part]) => !mayReadDeleted(reader, part, world))
-      expect(sorted(sure(found)), `${reader} after ${told}`).toEqual(sorted(sure(world.rows)))
+      expect(sorted(sure(found)), `${reader} after ${history}`).toEqual(sorted(sure(world.rows)))
     }
   }
   const ours = await ourRows(world)
-  if (typeof ours !== 'string') expect(ours, `ours after ${told}`).toEqual(sorted(world.rows))
+  if (typeof ours !== 'string') expect(ours, `ours after ${history}`).toEqual(sorted(world.rows))
   return typeof ours === 'string' ? ours : ''
 }
 
@@ -227,9 +227,9 @@ function nextStep({ chance }: World): string {
  */
 export async function runHistory(seed: number, place: HistoryPlace): Promise<void> {
   const world = await openWorld(createChance(seed), place)
-  const told: string[] = []
+  const history: string[] = []
   const tell = (text: string): void => {
-    told.push(text)
+    history.push(text)
     if (process.env.HEADRACE_TEST_TELL !== undefined) process.stderr.write(`${seed} ${text}\n`)
   }
   for (let step = 0; step < place.steps; step += 1) {
@@ -239,8 +239,8 @@ export async function runHistory(seed: number, place: HistoryPlace): Promise<voi
     tell(`${isOurs ? 'our' : 'their'} ${name}: ${outcome}`)
     // Only a delete may be refused, and where rows may only be added it must be.
     const isForbidden = isOurs && name === 'delete' && world.appendOnly
-    if (isOurs) expect(outcome, told.join('; ')).toBe(isForbidden ? 'append_only' : 'done')
-    expect(await checkReaders(world, told.join('; ')), told.join('; ')).toBe('')
+    if (isOurs) expect(outcome, history.join('; ')).toBe(isForbidden ? 'append_only' : 'done')
+    expect(await checkReaders(world, history.join('; ')), history.join('; ')).toBe('')
   }
   // Comes last: afterwards we may refuse for good.
   const feature = pick(world.chance, FEATURES)
@@ -257,7 +257,7 @@ export async function runHistory(seed: number, place: HistoryPlace): Promise<voi
   ]
   for (const { what, act } of last) {
     tell(`${what}: ${await act()}`)
-    tell(`reading: ${(await checkReaders(world, told.join('; '))) || 'right'}`)
+    tell(`reading: ${(await checkReaders(world, history.join('; '))) || 'right'}`)
   }
   world.small.cleanUp()
 }

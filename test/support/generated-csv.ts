@@ -86,12 +86,12 @@ export function makeCsv(chance: Chance, { letters, label }: Encoding): MadeText 
   const head = header === '' ? `${dialect.quote}${dialect.quote}` : header
   let text = [...(hasHeader ? [head] : []), ...lines].map((line) => line + endFor(making)).join('')
   if (oneIn(chance, 3)) text = text.replace(/[\r\n]+$/, '')
-  const declared = columns.flatMap((one) => one ?? [])
+  const declared = columns.flatMap((column) => column ?? [])
   const ignore = chance.pick([
     ['*'],
     ['*'],
     [],
-    columns.flatMap((one, i) => (one === undefined ? addresses[i] : [])),
+    columns.flatMap((column, i) => (column === undefined ? addresses[i] : [])),
   ])
   return {
     text,
@@ -144,7 +144,7 @@ function columnsFor(chance: Chance, addresses: string[]): (GeneratedColumn | und
   const columns = addresses.map((path, i): GeneratedColumn | undefined =>
     oneIn(chance, 10) ? undefined : { name: `c${i}`, path, ...kindFor(chance) },
   )
-  if (!columns.some((one) => one !== undefined)) columns[0] = { name: 'c0', path: addresses[0] }
+  if (!columns.some((column) => column !== undefined)) columns[0] = { name: 'c0', path: addresses[0] }
   return columns
 }
 

@@ -40,21 +40,21 @@ const UNICODE = [
 ]
 const LATIN = ['ä', 'É', 'ß', 'ÿ', '\u00a0', '§', '¦']
 export const ENCODINGS: Encoding[] = [
-  { label: 'utf-8', mark: '', told: false, letters: UNICODE, lacks: 0xff },
-  { label: 'utf-8', mark: '', told: false, letters: UNICODE, lacks: 0xc0 },
-  { label: 'utf-8', mark: 'utf-8', told: false, letters: UNICODE, lacks: 0xff },
-  { label: 'utf-16le', mark: 'utf-16le', told: false, letters: UNICODE },
-  { label: 'utf-16be', mark: 'utf-16be', told: false, letters: UNICODE },
-  { label: 'utf-16le', mark: '', told: true, letters: UNICODE },
-  { label: 'windows-1252', mark: '', told: true, letters: [...LATIN, '€', 'œ', '’'], lacks: 0x81 },
-  { label: 'iso-8859-15', mark: '', told: true, letters: ['ä', 'É', '€', 'œ', '§'] },
-  { label: 'iso-8859-1', mark: '', told: true, letters: LATIN },
-  { label: 'windows-1251', mark: '', told: true, letters: ['Ж', 'я', 'б', '§', '¦', '€'], lacks: 0x98 },
-  { label: 'koi8-r', mark: '', told: true, letters: ['Ж', 'я', 'ю', '─'] },
+  { label: 'utf-8', mark: '', declared: false, letters: UNICODE, lacks: 0xff },
+  { label: 'utf-8', mark: '', declared: false, letters: UNICODE, lacks: 0xc0 },
+  { label: 'utf-8', mark: 'utf-8', declared: false, letters: UNICODE, lacks: 0xff },
+  { label: 'utf-16le', mark: 'utf-16le', declared: false, letters: UNICODE },
+  { label: 'utf-16be', mark: 'utf-16be', declared: false, letters: UNICODE },
+  { label: 'utf-16le', mark: '', declared: true, letters: UNICODE },
+  { label: 'windows-1252', mark: '', declared: true, letters: [...LATIN, '€', 'œ', '’'], lacks: 0x81 },
+  { label: 'iso-8859-15', mark: '', declared: true, letters: ['ä', 'É', '€', 'œ', '§'] },
+  { label: 'iso-8859-1', mark: '', declared: true, letters: LATIN },
+  { label: 'windows-1251', mark: '', declared: true, letters: ['Ж', 'я', 'б', '§', '¦', '€'], lacks: 0x98 },
+  { label: 'koi8-r', mark: '', declared: true, letters: ['Ж', 'я', 'ю', '─'] },
   // The second bytes of some of these letters are | and \ by themselves.
-  { label: 'shift_jis', mark: '', told: true, letters: ['ポ', 'ソ', '表', '日', '本', 'ｱ', '§'] },
-  { label: 'gb18030', mark: '', told: true, letters: ['鄚', '日', '本', '語'] },
-  { label: 'euc-kr', mark: '', told: true, letters: ['가', '각', '日'] },
+  { label: 'shift_jis', mark: '', declared: true, letters: ['ポ', 'ソ', '表', '日', '本', 'ｱ', '§'] },
+  { label: 'gb18030', mark: '', declared: true, letters: ['鄚', '日', '本', '語'] },
+  { label: 'euc-kr', mark: '', declared: true, letters: ['가', '각', '日'] },
 ]
 
 const MULTIBYTE = new Set(['shift_jis', 'gb18030', 'euc-kr'])
@@ -70,7 +70,7 @@ function tableOf(label: string): Map<string, Buffer> {
     const char = decoder.decode(Uint8Array.from(bytes))
     if ([...char].length === 1 && char !== '\uFFFD' && !table.has(char)) table.set(char, Buffer.from(bytes))
   }
-  for (let one = 0; one < 256; one += 1) add([one])
+  for (let byte = 0; byte < 256; byte += 1) add([byte])
   if (MULTIBYTE.has(label))
     for (let lead = 0x81; lead < 255; lead += 1)
       for (let trail = 0x40; trail < 255; trail += 1) add([lead, trail])
@@ -118,6 +118,6 @@ function withBytes(chance: Chance, encoding: Encoding, made: MadeText): MadeText
     () => zstdCompressSync(plain),
     () => Buffer.concat([gzipSync(plain.subarray(0, half)), gzipSync(plain.subarray(half))]),
   ])()
-  const isTold = encoding.told && made.record.format !== 'xml'
-  return { ...made, bytes, record: isTold ? { ...made.record, encoding: encoding.label } : made.record }
+  const isDeclared = encoding.declared && made.record.format !== 'xml'
+  return { ...made, bytes, record: isDeclared ? { ...made.record, encoding: encoding.label } : made.record }
 }

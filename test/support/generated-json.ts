@@ -85,7 +85,7 @@ export function makeJson(chance: Chance, { letters, label, mark }: Encoding): Ma
   const isMany = byLines || path.endsWith('[*]')
   const count = isMany ? chance.below(width > 300 ? 5 : 25) : 1
   const records = Array.from({ length: count }, () => recordFor(making, fields))
-  const columns = [...fields.flatMap((one) => one.column ?? []), ...columnsAround(chance, before, after)]
+  const columns = [...fields.flatMap((field) => field.column ?? []), ...columnsAround(chance, before, after)]
   const text = byLines
     ? linesOf(making, records)
     : `${before}${gap(making)}${records.join(`${gap(making)},${gap(making)}`)}${after}`
@@ -100,7 +100,8 @@ export function makeJson(chance: Chance, { letters, label, mark }: Encoding): Ma
     columns,
     drift: oneIn(chance, 4) ? 'discard_value' : 'freeze',
     byColumns:
-      !columns.some((one) => one.fields !== undefined) && (byLines || (path === '$[*]' && oneIn(chance, 2))),
+      !columns.some((column) => column.fields !== undefined) &&
+      (byLines || (path === '$[*]' && oneIn(chance, 2))),
     ...(mayBreak ? { brokenAt: (chance.below(100) + 0.5) / 100 } : {}),
   }
 }
@@ -117,7 +118,7 @@ function columnsAround(chance: Chance, before: string, after: string): Generated
 function linesOf({ chance }: Making, records: string[]): string {
   const end = chance.pick(['\n', '\n', '\r\n', ' \n'])
   const text = records
-    .map((one) => `${one}${end}${oneIn(chance, 10) ? chance.pick(['\n', ' \n', '\r\n']) : ''}`)
+    .map((record) => `${record}${end}${oneIn(chance, 10) ? chance.pick(['\n', ' \n', '\r\n']) : ''}`)
     .join('')
   return oneIn(chance, 3) ? text.replace(/\s+$/, '') : text
 }
@@ -140,7 +141,7 @@ function fieldsFor(making: Making, width: number): Field[] {
     seen.add(JSON.stringify(steps))
     fields.push({ steps, column: oneIn(chance, 10) ? undefined : columnFor(making, i, steps) })
   }
-  if (!fields.some((one) => one.column !== undefined))
+  if (!fields.some((field) => field.column !== undefined))
     fields[0].column = columnFor(making, 0, fields[0].steps)
   return fields
 }

@@ -29,7 +29,7 @@ export interface Encoding {
   label: string
   mark: '' | 'utf-8' | 'utf-16le' | 'utf-16be'
   /** Whether the declaration, or the XML declaration, must say it. */
-  told: boolean
+  declared: boolean
   /** Letters beyond ASCII that it has. */
   letters: string[]
   /** A byte that it lacks. */

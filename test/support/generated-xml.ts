@@ -54,9 +54,9 @@ export function makeXml(chance: Chance, encoding: Encoding): MadeText {
 
 const DOCTYPE = '<!DOCTYPE root SYSTEM "root.dtd">\n'
 
-function declarationFor(chance: Chance, { label, told, mark }: Encoding): string {
+function declarationFor(chance: Chance, { label, declared, mark }: Encoding): string {
   if (label === 'utf-16le' && mark === '') return '<?xml version="1.0"?>'
-  if (told) {
+  if (declared) {
     const name = chance.pick([`"${label}"`, `'${label.toUpperCase()}'`])
     return `<?xml version="1.0" encoding=${name}?>${chance.pick(['', '\n', '\r\n'])}`
   }
@@ -90,7 +90,7 @@ function spoiled(chance: Chance, body: string): string {
 function makeNarrow(chance: Chance, { letters }: Encoding): { tree: MadeElement; spec: XmlShapeSpec } {
   const name = (base: string): string =>
     `${base}${letters
-      .filter((one) => /^[\p{L}]$/u.test(one))
+      .filter((letter) => /^[\p{L}]$/u.test(letter))
       .slice(0, chance.below(3))
       .join('')}`
   const names: Names = {
@@ -127,7 +127,7 @@ function isRight({ record, fields, ignore, namespaces }: XmlShapeSpec): boolean 
   )
 }
 
-function eachElement(element: MadeElement, visit: (one: MadeElement) => void): void {
+function eachElement(element: MadeElement, visit: (visited: MadeElement) => void): void {
   visit(element)
   for (const child of element.children) eachElement(child, visit)
 }
@@ -143,7 +143,7 @@ const valueText = (chance: Chance, letters: string[]): string =>
     "'",
     '\n',
     '\t',
-    ...letters.filter((one) => one !== '\u2028'),
+    ...letters.filter((letter) => letter !== '\u2028'),
   ])
 
 const element = (local: string, uri: string, text = ''): MadeElement => ({
@@ -204,9 +204,9 @@ function fillTyped(chance: Chance, tree: MadeElement, columns: GeneratedColumn[]
       const type = typed.get(child.local)
       if (type !== undefined && !oneIn(chance, typed.size * 5)) child.texts = [typedText(chance, type)]
     }
-    for (const one of record.attributes) {
-      const type = typed.get(`@${one.local}`)
-      if (type !== undefined && !oneIn(chance, typed.size * 5)) one.value = typedText(chance, type)
+    for (const attribute of record.attributes) {
+      const type = typed.get(`@${attribute.local}`)
+      if (type !== undefined && !oneIn(chance, typed.size * 5)) attribute.value = typedText(chance, type)
     }
   }
 }

@@ -71,7 +71,7 @@ class Csv:
         for start, end in spans:
             begins = [start] + [found.end() for found in LINE_END.finditer(self.text, start, end)]
             whole = zip(begins[1:], begins[2:])
-            counts += [self.text.count(self.delimiter, one, other) for one, other in whole]
+            counts += [self.text.count(self.delimiter, begin, behind) for begin, behind in whole]
         return len(counts) > 1 and all(count == self.width - 1 for count in counts) and sum(counts) >= 64
 
     def stray_of(self, at, end, count, spans):

@@ -68,7 +68,7 @@ class Row:
         if value is Refused:
             found = {"verdict": "refused"}
         elif isinstance(value, list):
-            return [item_of(column, one) for one in value]
+            return [item_of(column, item) for item in value]
         else:
             found = {"verdict": "null"} if value is None else judge({"type": "string", **column}, value)
         is_strict = self.task["drift"] == "freeze" or column.get("required")
@@ -172,9 +172,9 @@ class Value:
 
     def plain(self):
         if self.kind == "object":
-            return [(key, one.plain()) for key, one in self.value]
+            return [(key, member.plain()) for key, member in self.value]
         if self.kind == "array":
-            return [one.plain() for one in self.value]
+            return [item.plain() for item in self.value]
         return NAMED.get(self.value, self.value) if self.kind == "other" else self.value
 
     def text(self):
@@ -184,12 +184,12 @@ class Value:
         if self.kind == "string":
             yield self.value
         elif self.kind == "object":
-            for key, one in self.value:
+            for key, member in self.value:
                 yield key
-                yield from one.strings()
+                yield from member.strings()
         elif self.kind == "array":
-            for one in self.value:
-                yield from one.strings()
+            for item in self.value:
+                yield from item.strings()
 
 
 def parse(text, at):
@@ -207,8 +207,8 @@ def parse(text, at):
         if is_object:
             key, at = json.decoder.scanstring(text, at + 1, True)
             at = BLANK.match(text, at).end() + 1
-        one, at = parse(text, at)
-        items.append((key, one) if is_object else one)
+        item, at = parse(text, at)
+        items.append((key, item) if is_object else item)
         at = BLANK.match(text, at).end()
         if text[at] == ",":
             at = BLANK.match(text, at + 1).end()
@@ -241,7 +241,7 @@ def first(value, steps):
     for step in steps:
         if value is None or value.kind != "object":
             return None
-        value = next((one for key, one in value.value if key == step), None)
+        value = next((member for key, member in value.value if key == step), None)
     return None if value is None or value.raw == "null" else value
 
 
@@ -250,12 +250,12 @@ def column_value(column, value):
         return None if value is None else value.text()
     items = value.value if value.kind == "array" else [value]
     if "fields" not in column:
-        return [None if one.raw == "null" else one.text() for one in items]
-    if any(one.kind != "object" and one.raw != "null" for one in items):
+        return [None if item.raw == "null" else item.text() for item in items]
+    if any(item.kind != "object" and item.raw != "null" for item in items):
         return Refused
     texts = []
-    for one in items:
-        found = {field["name"]: first(one, steps_of(field["path"])[1]) for field in column["fields"]}
+    for item in items:
+        found = {field["name"]: first(item, steps_of(field["path"])[1]) for field in column["fields"]}
         texts.append({name: None if value is None else value.text() for name, value in found.items()})
     return texts
 
@@ -263,16 +263,16 @@ def column_value(column, value):
 def strangers(value, at, known, way):
     """(kind, steps) of what is not declared or comes twice. `known`: steps of columns; `way`: of objects around them."""
     seen = set()
-    for key, one in value.value:
+    for key, member in value.value:
         here = (*at, key)
         if key in seen:
             yield "repeated", here
             continue
         seen.add(key)
-        if here in known or one.raw == "null":
+        if here in known or member.raw == "null":
             continue
-        if one.kind == "object" and (here in way or one.value):
-            yield from strangers(one, here, known, way)
+        if member.kind == "object" and (here in way or member.value):
+            yield from strangers(member, here, known, way)
         else:
             yield "unknown", here
 
@@ -307,8 +307,8 @@ def read_json(task, data, is_job):
     if place is None or place.kind != ("array" if each else "object"):
         raise Whole("wrong root")
     records = place.value if each else [place]
-    lines = [1 + len(LINE_END.findall(text, 0, one.start)) for one in records]
-    return outcome([json_row(task, one, line, root, leaves_out) for one, line in zip(records, lines)])
+    lines = [1 + len(LINE_END.findall(text, 0, value.start)) for value in records]
+    return outcome([json_row(task, value, line, root, leaves_out) for value, line in zip(records, lines)])
 
 
 def read_lines(task, text, leaves_out):
@@ -332,7 +332,7 @@ def read_xml(task, data, is_job):
         root = etree.fromstring(data, PARSER)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Whole(str(error)) from None
-    if any(isinstance(one, etree._Entity) for one in root.iter()):
+    if any(isinstance(node, etree._Entity) for node in root.iter()):
         raise Whole("an entity")
     fields = []
     for column in task["columns"]:
@@ -344,13 +344,13 @@ def read_xml(task, data, is_job):
         raise Whole(answer["fault"])
     found = answer["rows"]
     # Several parsers count lines in several ways where a line ends with CR alone.
-    lines = [one.sourceline for one in root.xpath("*[local-name() = 'r']")]
+    lines = [element.sourceline for element in root.xpath("*[local-name() = 'r']")]
     rows = []
-    for one, line in zip(found, lines):
+    for found_row, line in zip(found, lines):
         row = Row(task, line)
-        for column, value in zip(task["columns"], one["cells"]):
+        for column, value in zip(task["columns"], found_row["cells"]):
             row.add(column, value)
-        for _, value in one["issues"]:
+        for _, value in found_row["issues"]:
             row.odd({"value": value})
         rows.append(row)
     return outcome(rows)
@@ -361,11 +361,11 @@ READERS = {"csv": read_csv, "json": read_json, "ndjson": read_json, "xml": read_
 
 def read(task, is_job):
     # A job that lists columns has no `drift`.
-    told = {**task, "drift": "freeze"} if is_job and task["byColumns"] else task
+    effective = {**task, "drift": "freeze"} if is_job and task["byColumns"] else task
     with open(task["file"], "rb") as file:
         data = unpacked(file.read())
     try:
-        return READERS[task["record"]["format"]](told, data, is_job)
+        return READERS[task["record"]["format"]](effective, data, is_job)
     except Whole as reason:
         return {"whole": str(reason)}
 

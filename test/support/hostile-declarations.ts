@@ -55,10 +55,10 @@ export function withField(path: string[], value: string, sound: object = {}): st
 }
 
 /** So many of something, one at least. */
-const many = <T>(count: number, one: (i: number) => T): T[] =>
-  Array.from({ length: Math.max(1, Math.floor(count)) }, (_, i) => one(i))
+const many = <T>(count: number, make: (i: number) => T): T[] =>
+  Array.from({ length: Math.max(1, Math.floor(count)) }, (_, i) => make(i))
 /** Columns, as many as a share of the bytes has room for, and one may have. */
-const columns = (bytes: number, one: (i: number) => object): object[] => many(Math.min(2_000, bytes), one)
+const columns = (bytes: number, make: (i: number) => object): object[] => many(Math.min(2_000, bytes), make)
 const named = (bytes: number): object[] => columns(bytes / 200, (i) => ({ name: long('c', i) }))
 /** A name of twenty characters. */
 const long = (letter: string, i: number): string => `${letter.repeat(20 - String(i).length)}${i}`
@@ -213,7 +213,7 @@ const PATHS: Record<string, (bytes: number) => string> = {
     }),
 }
 
-const numbered = (bytes: number, one: (i: number) => string): string => many(bytes, one).join(',')
+const numbered = (bytes: number, make: (i: number) => string): string => many(bytes, make).join(',')
 
 const YAML: Record<string, (bytes: number) => string> = {
   'an alias bomb': () => aliasBomb(9),

@@ -66,5 +66,8 @@ export function read(scanner: DocumentScanner, document: string | Buffer, window
 
 export const fields = (...paths: (string | JsonField)[]): JsonField[] =>
   paths.map((path) => (typeof path === 'string' ? { path, array: false } : path))
-export const one = (paths: (string | JsonField)[], document: string | Buffer, ignore: string[] = []): Found =>
-  read(createJsonScanner({ record: '$', fields: fields(...paths), ignore }, LIMITS), document)
+export const readRecord = (
+  paths: (string | JsonField)[],
+  document: string | Buffer,
+  ignore: string[] = [],
+): Found => read(createJsonScanner({ record: '$', fields: fields(...paths), ignore }, LIMITS), document)

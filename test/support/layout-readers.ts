@@ -10,12 +10,12 @@ import { expect } from 'vitest'
 import { openSession } from '../../src/engines/duckdb/session.ts'
 import { literal, name } from '../../src/engines/duckdb/sql.ts'
 import { createApp } from '../../src/main/app.ts'
-import type { TestSpark } from './spark.ts'
+import type { SharedSpark } from './spark.ts'
 import { PYTHON } from './system.ts'
 
 /** Rows as each reader finds them, a JSON text each, sorted. */
 async function readers(
-  spark: TestSpark,
+  spark: SharedSpark,
   root: string,
   columns: string[],
   partitions: string[],
@@ -60,7 +60,7 @@ async function byDuckDb(root: string, columns: string[]): Promise<string[]> {
   return asTexts(rows)
 }
 
-async function bySpark(spark: TestSpark, root: string, columns: string[]): Promise<string[]> {
+async function bySpark(spark: SharedSpark, root: string, columns: string[]): Promise<string[]> {
   const session = spark.session()
   const asText = (column: string): string =>
     column === 'at' ? `date_format(at, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'")` : `CAST(${column} AS STRING)`
@@ -89,7 +89,7 @@ const alike = (rows: string[]): string[] =>
 
 /** The rows that all readers agree on. */
 export async function allAlike(
-  spark: TestSpark,
+  spark: SharedSpark,
   root: string,
   columns: string[],
   partitions: string[],

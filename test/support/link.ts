@@ -75,7 +75,7 @@ export async function openLink(target: () => number): Promise<Link> {
       }
     },
     async close() {
-      for (const [near, far] of pairs) for (const one of [near, far]) one.destroy()
+      for (const [near, far] of pairs) for (const socket of [near, far]) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
     },
   }

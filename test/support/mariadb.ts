@@ -72,8 +72,8 @@ function layDown(folder: string): { program: string; env: NodeJS.ProcessEnv; set
   const program = join(parts, 'usr/sbin/mariadbd')
   const share = join(parts, 'usr/share/mysql')
   const architecture =
-    readdirSync(join(parts, 'usr/lib')).find((one) =>
-      existsSync(join(parts, 'usr/lib', one, 'libaio.so.1')),
+    readdirSync(join(parts, 'usr/lib')).find((entry) =>
+      existsSync(join(parts, 'usr/lib', entry, 'libaio.so.1')),
     ) ?? ''
   const env = { ...process.env, LD_LIBRARY_PATH: join(parts, 'usr/lib', architecture) }
   const settings = [

@@ -47,7 +47,7 @@ export function sourceTexts(): Text[] {
     const found: Text[] = []
     const line = (node: Node): number => source.slice(0, node.start).split('\n').length
     const visit = (value: unknown, wanted: boolean): void => {
-      if (Array.isArray(value)) return value.forEach((one) => visit(one, wanted))
+      if (Array.isArray(value)) return value.forEach((item) => visit(item, wanted))
       if (typeof value !== 'object' || value === null) return
       const node = value as Node
       const text = wanted ? textOf(node) : undefined
@@ -102,7 +102,7 @@ function problemOf(phrase: string): string | undefined {
     if (word.startsWith('--')) {
       if (!hasOption(command, word)) return `${command.name()} has no ${word}`
     } else if (command.commands.length > 0) {
-      const next = command.commands.find((one) => one.name() === word)
+      const next = command.commands.find((subcommand) => subcommand.name() === word)
       if (next === undefined) return `${command.name()} has no command ${word}`
       command = next
     }
@@ -112,7 +112,10 @@ function problemOf(phrase: string): string | undefined {
 
 function hasOption(command: Command, word: string): boolean {
   const name = /^--[a-z-]+/.exec(word)?.[0]
-  return name === '--help' || [command, PROGRAM].some((one) => one.options.some(({ long }) => long === name))
+  return (
+    name === '--help' ||
+    [command, PROGRAM].some((candidate) => candidate.options.some(({ long }) => long === name))
+  )
 }
 
 /** Options that no command has. Programs of others are left out with their options, and so is a word alone. */
@@ -125,7 +128,7 @@ export function unknownOptions(text: string): string[] {
 }
 
 export function everyCommand(command: Command): Command[] {
-  return command.commands.flatMap((one) => [one, ...everyCommand(one)])
+  return command.commands.flatMap((subcommand) => [subcommand, ...everyCommand(subcommand)])
 }
 
 interface SchemaNode {
@@ -228,7 +231,7 @@ function isRoute(method: string | undefined, path: string): boolean {
   }
   return (
     OTHER_ROUTES.includes(path) ||
-    ROUTES.some((one) => fits(one.path) && (method === undefined || method === one.method))
+    ROUTES.some((route) => fits(route.path) && (method === undefined || method === route.method))
   )
 }
 

@@ -91,7 +91,7 @@ export async function namesIn(root: string): Promise<{ name: string; laidOut: bo
 /** Puts the files of a table where older versions put them, and states timestamps and empty texts as they did. */
 export function asBefore(root: string): void {
   const log = join(root, '_delta_log')
-  for (const entry of readdirSync(log).filter((one) => one.endsWith('.json'))) {
+  for (const entry of readdirSync(log).filter((name) => name.endsWith('.json'))) {
     const lines = readFileSync(join(log, entry), 'utf8').trimEnd().split('\n')
     const actions = lines.map((line) => JSON.parse(line) as Action)
     actions.forEach(({ add }, i) => {
@@ -113,5 +113,6 @@ export function asBefore(root: string): void {
     })
     writeFileSync(join(log, entry), `${actions.map((action) => JSON.stringify(action)).join('\n')}\n`)
   }
-  for (const one of readdirSync(root)) if (one.includes('=')) rmSync(join(root, one), { recursive: true })
+  for (const entry of readdirSync(root))
+    if (entry.includes('=')) rmSync(join(root, entry), { recursive: true })
 }

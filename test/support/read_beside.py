@@ -45,12 +45,12 @@ def json_text(value):
     return value if isinstance(value, str) else value
 
 
-def same_json(one, other):
-    if isinstance(one, dict) and isinstance(other, dict):
-        return list(one) == list(other) and all(same_json(one[k], other[k]) for k in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same_json, one, other))
-    return type(one) == type(other) and one == other
+def same_json(left, right):
+    if isinstance(left, dict) and isinstance(right, dict):
+        return list(left) == list(right) and all(same_json(left[k], right[k]) for k in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same_json, left, right))
+    return type(left) == type(right) and left == right
 
 
 STRPTIME = [("yyyy", "%Y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H"), ("mm", "%M"), ("ss", "%S"), ("M", "%m"), ("d", "%d")]
@@ -100,8 +100,8 @@ def same_value(column, value, loaded):
     if loaded is None or len(loaded) != len(value):
         return False
     if "fields" not in column:
-        return all(same_cell(column, one, other) for one, other in zip(value, loaded))
-    return all(same_cell(field, one.get(field["name"]), other[field["name"]]) for one, other in zip(value, loaded) for field in column["fields"])
+        return all(same_cell(column, item, loaded_item) for item, loaded_item in zip(value, loaded))
+    return all(same_cell(field, item.get(field["name"]), loaded_item[field["name"]]) for item, loaded_item in zip(value, loaded) for field in column["fields"])
 
 
 def read_csv(path, declaration):
@@ -127,12 +127,12 @@ def json_records(path, declaration):
     record = declaration["record"]
     with open(path, encoding="utf-8-sig") as file:
         if record["format"] == "ndjson":
-            yield from ((one, one) for one in (load_json(line) for line in file if line.strip()))
+            yield from ((item, item) for item in (load_json(line) for line in file if line.strip()))
             return
         document = load_json(file.read())
     each = record["path"].endswith("[*]")
     found = json_at(document, json_steps(record["path"].removesuffix("[*]"))[1])
-    yield from ((document, one) for one in (found if each else [found]))
+    yield from ((document, item) for item in (found if each else [found]))
 
 
 def leaves(value, at=()):
@@ -149,8 +149,8 @@ def json_value(column, value):
     if value is None:
         return None
     if "fields" not in column:
-        return [json_text(one) for one in value]
-    return [{f["name"]: json_text(json_at(one, json_steps(f.get("path", f["name"]))[1])) for f in column["fields"]} for one in value]
+        return [json_text(item) for item in value]
+    return [{f["name"]: json_text(json_at(item, json_steps(f.get("path", f["name"]))[1])) for f in column["fields"]} for item in value]
 
 
 def read_json(path, declaration):
@@ -164,10 +164,10 @@ def read_json(path, declaration):
         for column, _, steps in columns:
             if "fields" in column:
                 subs = {json_steps(f.get("path", f["name"]))[1][0] for f in column["fields"]}
-                lost |= {(*steps, key) for one in json_at(record, steps) or [] for key in one if key not in subs}
+                lost |= {(*steps, key) for item in json_at(record, steps) or [] for key in item if key not in subs}
         yield "row", [json_value(column, json_at(document if root else record, steps)) for column, root, steps in columns]
-    for one in lost:
-        yield "lost", f"value at {one}"
+    for lost_path in lost:
+        yield "lost", f"value at {lost_path}"
 
 
 def xml_name(step, namespaces):
@@ -195,20 +195,20 @@ class XmlReader:
         found = [element]
         for step in steps:
             fits = xml_name(step, self.namespaces)
-            found = [child for one in found for child in one if isinstance(child.tag, str) and fits(child.tag)]
+            found = [child for parent in found for child in parent if isinstance(child.tag, str) and fits(child.tag)]
         return found
 
     def scalar(self, element, path):
         steps = [step for step in path.split("/") if step != "."]
         last = steps.pop()[1:] if steps and steps[-1].startswith("@") else None
-        for one in self.elements(element, steps):
+        for node in self.elements(element, steps):
             if last is None:
-                self.read.add((id(one), None))
-                text = xml_text(one)
-                return None if len(one) and not text.strip() else text
-            for name, value in one.attrib.items():
+                self.read.add((id(node), None))
+                text = xml_text(node)
+                return None if len(node) and not text.strip() else text
+            for name, value in node.attrib.items():
                 if xml_name(last, self.namespaces)(name):
-                    self.read.add((id(one), name))
+                    self.read.add((id(node), name))
                     return value
         return None
 
@@ -220,21 +220,21 @@ class XmlReader:
         if not found:
             return None
         if "fields" not in column:
-            return [self.scalar(one, ".") for one in found]
-        return [{f["name"]: self.scalar(one, f.get("path", f["name"])) for f in column["fields"]} for one in found]
+            return [self.scalar(node, ".") for node in found]
+        return [{f["name"]: self.scalar(node, f.get("path", f["name"])) for f in column["fields"]} for node in found]
 
     def ignore(self, element, path):
-        for one in self.elements(element, path.split("/")):
-            for inner in one.iter():
+        for node in self.elements(element, path.split("/")):
+            for inner in node.iter():
                 self.read |= {(id(inner), None)} | {(id(inner), name) for name in inner.attrib}
 
     def unread(self, element):
-        for one in element.iter():
-            if isinstance(one.tag, str) and xml_text(one).strip() and (id(one), None) not in self.read:
-                yield f"text of {one.tag}"
-            for name in one.attrib if isinstance(one.tag, str) else ():
-                if (id(one), name) not in self.read:
-                    yield f"attribute {name} of {one.tag}"
+        for node in element.iter():
+            if isinstance(node.tag, str) and xml_text(node).strip() and (id(node), None) not in self.read:
+                yield f"text of {node.tag}"
+            for name in node.attrib if isinstance(node.tag, str) else ():
+                if (id(node), name) not in self.read:
+                    yield f"attribute {name} of {node.tag}"
 
 
 def read_xml(path, declaration):
@@ -249,8 +249,8 @@ def read_xml(path, declaration):
             reader.ignore(element, ignored)
         lost |= set(reader.unread(element))
         yield "row", row
-    for one in lost:
-        yield "lost", one
+    for finding in lost:
+        yield "lost", finding
 
 
 READERS = {"csv": read_csv, "json": read_json, "ndjson": read_json, "xml": read_xml}
@@ -274,10 +274,10 @@ def judge(job):
         problems.append(f"{len(loaded)} rows where the file has {len(rows)}")
     is_csv = declaration["record"]["format"] == "csv"
     for number, (row, found) in enumerate(zip(rows, loaded)):
-        for column, value, one in zip(declaration["columns"], row, found):
+        for column, value, loaded_cell in zip(declaration["columns"], row, found):
             # Python's csv does not tell an empty field from an empty quoted one.
-            if not same_value(column, value, one) and not (is_csv and value == "" and one is None):
-                problems.append(f"row {number} {column['name']}: {value!r} is {one!r}")
+            if not same_value(column, value, loaded_cell) and not (is_csv and value == "" and loaded_cell is None):
+                problems.append(f"row {number} {column['name']}: {value!r} is {loaded_cell!r}")
     if job["processed"]:
         published = deltalake.DeltaTable(job["processed"]).to_pyarrow_table().to_pydict()
         published = [[published[name][i] for name in names] for i in range(len(published[names[0]]))]

@@ -84,35 +84,35 @@ def compare_values(table, asked, differences):
     return cells
 
 
-def compare_rejects(asked, found, place, told, differences):
-    """`place` is where a reject says it comes from, `told` what it says beside."""
+def compare_rejects(asked, found, place, verdict, differences):
+    """`place` is where a reject says it comes from; `verdict` is True where it is as wanted, else its row."""
     rows = {place(row): row for row in found}
     if len(rows) != len(found) or len(found) != len(asked["rejects"]):
         differences.append({"column": "rejects", "wanted": len(asked["rejects"]), "found": len(found), "places": len(rows)})
-    for one in asked["rejects"]:
-        row = rows.get((one["file"], one["at"]))
-        said = None if row is None else told(row, one)
-        if said is not True:
-            differences.append({"column": one["path"].split("[")[0], "n": one["n"], "wanted": one, "found": said})
+    for wanted in asked["rejects"]:
+        row = rows.get((wanted["file"], wanted["at"]))
+        answer = None if row is None else verdict(row, wanted)
+        if answer is not True:
+            differences.append({"column": wanted["path"].split("[")[0], "n": wanted["n"], "wanted": wanted, "found": answer})
 
 
-def value_is(text, said):
+def value_is(text, quoted):
     """At most 256 bytes of a text are quoted, and blanks around it are not always."""
-    return said is not None and (said == text or said.strip() == text.strip() or (len(said) > 200 and text.strip().startswith(said.strip())))
+    return quoted is not None and (quoted == text or quoted.strip() == text.strip() or (len(quoted) > 200 and text.strip().startswith(quoted.strip())))
 
 
-def told_by_table(row, one):
-    line = f" (line {one['line']})" if one["lines"] else ""
+def table_verdict(row, wanted):
+    line = f" (line {wanted['line']})" if wanted["lines"] else ""
     as_wanted = (
-        row["reject_kind"] == "record" and row["reject_rule"] == one["rule"] and row["reject_path"].replace(".", "/") == one["path"]
-        and value_is(one["text"], row["reject_value"]) and row["reject_reason"].endswith(line)
+        row["reject_kind"] == "record" and row["reject_rule"] == wanted["rule"] and row["reject_path"].replace(".", "/") == wanted["path"]
+        and value_is(wanted["text"], row["reject_value"]) and row["reject_reason"].endswith(line)
     )
     return as_wanted or row
 
 
-def told_by_file(row, one):
+def file_verdict(row, wanted):
     named = row["column_name"].replace(".", "/")
-    as_wanted = row["rule"] == one["rule"] and named == one["path"] and value_is(one["text"], row["value"])
+    as_wanted = row["rule"] == wanted["rule"] and named == wanted["path"] and value_is(wanted["text"], row["value"])
     return as_wanted or row
 
 
@@ -120,13 +120,13 @@ asked = json.load(open(sys.argv[1]))
 differences = []
 if "table" in asked:
     table, found = read_table(asked["table"], asked["names"], asked["rejects"] is not None)
-    place, told = lambda row: (row["message_key"], row["ordinal"]), told_by_table
+    place, verdict = lambda row: (row["message_key"], row["ordinal"]), table_verdict
 else:
     table, found = read_files(asked["files"], asked["rejected"])
-    place, told = lambda row: (os.path.basename(row["file_path"]), row["line"]), told_by_file
+    place, verdict = lambda row: (os.path.basename(row["file_path"]), row["line"]), file_verdict
 cells = compare_values(table, asked, differences)
 if asked["rejects"] is not None:
-    compare_rejects(asked, found, place, told, differences)
+    compare_rejects(asked, found, place, verdict, differences)
 shown = json.dumps({"differences": differences[:20], "count": len(differences), "cells": cells, "rejects": len(found or [])}, default=repr)
 sys.stdout.write(shown)
 sys.stdout.flush()

@@ -52,10 +52,10 @@ export async function ownPostgres(
 
 /** The server that all tests of a worker share. */
 export function postgres(): Promise<PostgresServer> {
-  return sharedOne().server
+  return sharedPostgres().server
 }
 
-function sharedOne(): { server: Promise<PostgresServer>; template?: Promise<void> } {
+function sharedPostgres(): { server: Promise<PostgresServer>; template?: Promise<void> } {
   const known = shared.get(programs) ?? { server: ownPostgres() }
   shared.set(programs, known)
   return known
@@ -65,14 +65,14 @@ let databases = 0
 
 /** URL of an empty database of this version. */
 export async function freshDatabase(): Promise<string> {
-  const one = sharedOne()
-  const { url } = await one.server
+  const cluster = sharedPostgres()
+  const { url } = await cluster.server
   const at = (name: string): string => url.replace(/\/[^/]*$/, `/${name}`)
-  one.template ??= (async () => {
+  cluster.template ??= (async () => {
     await run(url, 'CREATE DATABASE template_of_tests')
     await migrate(at('template_of_tests'))
   })()
-  await one.template
+  await cluster.template
   databases += 1
   const name = `test_${process.pid}_${databases}`
   await run(url, `CREATE DATABASE ${name} TEMPLATE template_of_tests`)

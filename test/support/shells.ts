@@ -47,7 +47,7 @@ function inFish(script: string, line: string): string[] {
     encoding: 'utf8',
     env: { ...process.env, LD_LIBRARY_PATH: dirname(find(fish, 'libpcre2-32.so.0')) },
   })
-  return linesOf(answer).map((one) => one.split('\t')[0])
+  return linesOf(answer).map((offer) => offer.split('\t')[0])
 }
 
 /**
@@ -79,7 +79,7 @@ while zpty -r z answer; do print -r -- "$answer"; [[ $answer == *became:* ]] && 
   const shown = linesOf(answer.replace(/\x1b\[[?\d]*[a-zA-Z]|[\r\b]/g, ''))
   const became = shown.at(-1)?.replace(/.*became:/, '') ?? ''
   if (became !== line.trimEnd()) return [became.trim().split(' ').at(-1) ?? '']
-  return shown.slice(1, -1).flatMap((one) => /^(\S+) +-- /.exec(one)?.[1] ?? one.split(/ +/))
+  return shown.slice(1, -1).flatMap((offer) => /^(\S+) +-- /.exec(offer)?.[1] ?? offer.split(/ +/))
 }
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`

@@ -1,4 +1,7 @@
-/** One Spark Connect server for a test file, which our processes find by their environment. */
+/**
+ * Spark Connect servers for tests, which our processes find by their environment: one that the test files of a
+ * worker share, and others for those that end it or set it up in their own way.
+ */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,11 +11,15 @@ import { fetchJars, freePort } from '../../src/host/jvm-servers.ts'
 import { startSparkServer, type SparkServer, type SparkServerOptions } from '../../src/host/spark-server.ts'
 import { SPARK_JVM } from './java.ts'
 import { killAtEnd } from './at-end.ts'
+import { sharedS3 } from './storage.ts'
 
 export interface TestSpark extends SparkServer {
   env: Record<string, string>
   session(): SparkSession
 }
+
+/** Ends with the worker. */
+export type SharedSpark = Omit<TestSpark, 'stop' | 'kill'>
 
 const running = new Set<number>()
 killAtEnd(running)
@@ -34,6 +41,27 @@ export async function testSpark(options: Partial<SparkServerOptions> = {}): Prom
     env: { HEADRACE_SPARK: server.address, HEADRACE_SPARK_TOKEN_FILE: tokenFile },
     session: () =>
       openSparkSession({ address: server.address, tls: false, token: server.token, retryMs: 10_000 }),
+  }
+}
+
+let shared: Promise<SharedSpark> | undefined
+
+/**
+ * The server of this worker: starting it and warming it up costs 25 s of CPU, more than most files have it do.
+ * Nobody ends it; what a file sets, it sets in sessions of its own.
+ */
+export function sharedSpark(): Promise<SharedSpark> {
+  return (shared ??= startShared())
+}
+
+/** It finds the shared S3 server, as a server that a job starts finds the storage of the job: by what it inherits. */
+async function startShared(): Promise<SharedSpark> {
+  const before = { ...process.env }
+  Object.assign(process.env, (await sharedS3()).env)
+  try {
+    return await testSpark()
+  } finally {
+    process.env = before
   }
 }
 

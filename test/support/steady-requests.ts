@@ -22,7 +22,7 @@ export interface SteadyRequests {
 const { url, token, everyMs, forMs } = workerData as SteadyRequests
 const agent = new Agent({ keepAlive: true })
 
-const one = (): Promise<SteadyAnswer> =>
+const send = (): Promise<SteadyAnswer> =>
   new Promise((done, failed) => {
     const begun = performance.now()
     request(url, { agent, headers: { authorization: `Bearer ${token}` } }, (response) => {
@@ -44,7 +44,7 @@ const answers: Promise<SteadyAnswer>[] = []
 const end = Date.now() + forMs
 let due = Date.now()
 const ticking = setInterval(() => {
-  for (const now = Date.now(); due < Math.min(now, end); due += everyMs) answers.push(one())
+  for (const now = Date.now(); due < Math.min(now, end); due += everyMs) answers.push(send())
   if (Date.now() < end) return
   clearInterval(ticking)
   void Promise.all(answers)

@@ -2,10 +2,11 @@
  * Real storage servers for tests: an S3 server that honours conditional puts, and an HDFS of one name node
  * and one data node.
  */
-import { execFileSync, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, openSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { fetchJars, freePort } from '../../src/host/jvm-servers.ts'
 import { killAtEnd } from './at-end.ts'
 
@@ -13,12 +14,11 @@ const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'
 const BIN = resolve('.headrace/parts/bin')
 
 /** Builds the S3 server once, with Go. */
-export function fetchS3Server(): string {
+export async function fetchS3Server(): Promise<string> {
   const binary = join(BIN, 'versitygw')
   if (!existsSync(binary))
-    execFileSync('go', ['install', '-ldflags', '-s -w', VERSITYGW], {
+    await promisify(execFile)('go', ['install', '-ldflags', '-s -w', VERSITYGW], {
       env: { ...process.env, GOBIN: BIN, CGO_ENABLED: '0' },
-      stdio: 'pipe',
     })
   return binary
 }
@@ -65,7 +65,7 @@ export async function startS3(again: { folder?: string; port?: number } = {}): P
   mkdirSync(join(folder, 'data', 'lake'), { recursive: true })
   const keys = { access: 'testkey12', secret: 'testsecret12' }
   const server = start(
-    fetchS3Server(),
+    await fetchS3Server(),
     ['--port', `127.0.0.1:${port}`, 'posix', join(folder, 'data')],
     { ...process.env, ROOT_ACCESS_KEY: keys.access, ROOT_SECRET_KEY: keys.secret },
     folder,
@@ -84,6 +84,13 @@ export async function startS3(again: { folder?: string; port?: number } = {}): P
     pause: () => process.kill(server.pid, 'SIGSTOP'),
     resume: () => process.kill(server.pid, 'SIGCONT'),
   }
+}
+
+let sharedServer: Promise<StorageServer> | undefined
+
+/** The S3 server of this worker: nobody ends it, and each file writes below roots of its own. */
+export function sharedS3(): Promise<StorageServer> {
+  return (sharedServer ??= startS3())
 }
 
 const LOCAL = '127.0.0.1'

@@ -8,7 +8,6 @@ import { openStore } from '../../src/operations/stores.ts'
 import { startHdfs, startS3, type StorageServer } from './storage.ts'
 
 export const REMOTE = ['s3', 'hdfs']
-export const KINDS = ['local', ...REMOTE]
 /** What a store is told of where its server is. */
 export const ADDRESS: Record<string, string> = { s3: 'AWS_ENDPOINT_URL', hdfs: 'HEADRACE_WEBHDFS' }
 
@@ -21,7 +20,7 @@ export interface StoreServers {
 }
 
 /** Servers and the environment that names them, from before the first test of a file until its last. */
-export function storeServers(): StoreServers {
+export function storeServers(remote = REMOTE): StoreServers {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-stores-'))
   const servers: Record<string, StorageServer> = {}
   const stores: Record<string, ObjectStore> = {}
@@ -29,9 +28,14 @@ export function storeServers(): StoreServers {
   const open = (kind: string, name: string): Promise<ObjectStore> =>
     openStore(kind === 'local' ? join(folder, name) : servers[kind].root(name))
   beforeAll(async () => {
-    ;[servers.s3, servers.hdfs] = await Promise.all([startS3(), startHdfs()])
-    Object.assign(process.env, { HEADRACE_HOME: join(folder, 'home') }, servers.s3.env, servers.hdfs.env)
-    for (const kind of KINDS) stores[kind] = await open(kind, 'main')
+    Object.assign(process.env, { HEADRACE_HOME: join(folder, 'home') })
+    await Promise.all(
+      remote.map(async (kind) => {
+        servers[kind] = await (kind === 's3' ? startS3() : startHdfs())
+        Object.assign(process.env, servers[kind].env)
+      }),
+    )
+    for (const kind of ['local', ...remote]) stores[kind] = await open(kind, 'main')
   })
   afterAll(() => {
     for (const server of Object.values(servers)) server.kill()

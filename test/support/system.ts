@@ -159,9 +159,9 @@ export function childrenOf(pid: number): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((one) => {
+    .filter((candidate) => {
       try {
-        return Number(readFileSync(`/proc/${one}/stat`, 'utf8').split(') ')[1].split(' ')[1]) === pid
+        return Number(readFileSync(`/proc/${candidate}/stat`, 'utf8').split(') ')[1].split(' ')[1]) === pid
       } catch {
         return false
       }
@@ -196,8 +196,8 @@ export async function expected(where: Place): Promise<Expected> {
   const made = lines.map((line) => sampleMessage(header.seed, line.index, header.shares))
   return {
     messages: lines.length,
-    accepted: new Set(made.flatMap((one) => one.accepted)),
-    quarantined: made.reduce((sum, one) => sum + one.quarantined, 0),
+    accepted: new Set(made.flatMap((message) => message.accepted)),
+    quarantined: made.reduce((sum, message) => sum + message.quarantined, 0),
   }
 }
 

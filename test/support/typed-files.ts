@@ -66,9 +66,9 @@ function placed(file: string, records: TypedRecord[], { head, record, between, t
   const pieces = [head]
   const places: [number, Placed][] = []
   let line = 1 + lineEnds(head)
-  for (const [ordinal, one] of records.entries()) {
-    const text = `${record(one)}${ordinal === records.length - 1 ? '' : between(one.n)}`
-    places.push([one.n, { file, ordinal, line }])
+  for (const [ordinal, typedRecord] of records.entries()) {
+    const text = `${record(typedRecord)}${ordinal === records.length - 1 ? '' : between(typedRecord.n)}`
+    places.push([typedRecord.n, { file, ordinal, line }])
     line += lineEnds(text)
     pieces.push(text)
   }
@@ -87,7 +87,7 @@ const BARE = /^(-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?|true|false)$/
 
 function jsonRecord({ n, cells }: TypedRecord): string {
   const members = [...cells].map(([name, cell], i) => `"${name}":${jsonCell(cell, n + i)}`)
-  return `{"n":${n}${members.map((one) => `,${one}`).join('')}}`
+  return `{"n":${n}${members.map((member) => `,${member}`).join('')}}`
 }
 
 /** As characters, as escapes, or without quotes where it is a number or a word of JSON. */
@@ -113,8 +113,8 @@ function jsonObject(fields: Record<string, string>, turn: number): string {
     json: jsonText(text, turn),
   }))
   const member = ({ name, json }: { name: string; json: string }): string => `"${name}":${json}`
-  const deep = all.filter((one) => one.deep).map(member)
-  const flat = all.filter((one) => !one.deep).map(member)
+  const deep = all.filter((field) => field.deep).map(member)
+  const flat = all.filter((field) => !field.deep).map(member)
   return `{${[...flat, ...(deep.length === 0 ? [] : [`"k":{${deep.join(',')}}`])].join(',')}}`
 }
 

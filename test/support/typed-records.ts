@@ -71,9 +71,9 @@ function settingsOf(cases: TypeCase[], verdicts: Verdict[]): Setting[] {
   const byText = new Map<string, Setting>()
   cases.forEach(({ column, text }, i) => {
     const key = JSON.stringify(column)
-    const one = byText.get(key) ?? { settings: column, kept: [], refused: [] }
-    byText.set(key, one)
-    ;(verdicts[i].verdict === 'refused' ? one.refused : one.kept).push({ text, verdict: verdicts[i] })
+    const setting = byText.get(key) ?? { settings: column, kept: [], refused: [] }
+    byText.set(key, setting)
+    ;(verdicts[i].verdict === 'refused' ? setting.refused : setting.kept).push({ text, verdict: verdicts[i] })
   })
   return [...byText.values()]
 }
@@ -96,14 +96,14 @@ function refusal(
 
 const LAYERS: Record<Way, (settings: Setting[]) => Layer> = {
   top: (settings) => ({
-    columns: settings.map((one, i) => ({ name: `c${i}`, ...one.settings })),
+    columns: settings.map((setting, i) => ({ name: `c${i}`, ...setting.settings })),
     kept: settings.map(({ kept }, i) => ({ name: `c${i}`, cells: kept.map(({ text }) => text) })),
-    refused: settings.flatMap((one, i) =>
-      one.refused.map(({ text }) => refusal([`c${i}`, text], `c${i}`, one, text)),
+    refused: settings.flatMap((setting, i) =>
+      setting.refused.map(({ text }) => refusal([`c${i}`, text], `c${i}`, setting, text)),
     ),
   }),
   item: (settings) => ({
-    columns: settings.map((one, i) => ({ name: `i${i}`, array: true, ...one.settings })),
+    columns: settings.map((setting, i) => ({ name: `i${i}`, array: true, ...setting.settings })),
     kept: settings.map(({ kept }, i) => ({
       name: `i${i}`,
       cells: chunks(
@@ -111,18 +111,23 @@ const LAYERS: Record<Way, (settings: Setting[]) => Layer> = {
         ITEMS,
       ),
     })),
-    refused: settings.flatMap((one, i) =>
-      one.refused.map(({ text }, at) =>
-        refusal([`i${i}`, [one.kept[at % one.kept.length]?.text ?? '', text]], `i${i}[1]`, one, text),
+    refused: settings.flatMap((setting, i) =>
+      setting.refused.map(({ text }, at) =>
+        refusal(
+          [`i${i}`, [setting.kept[at % setting.kept.length]?.text ?? '', text]],
+          `i${i}[1]`,
+          setting,
+          text,
+        ),
       ),
     ),
   }),
   field: (settings) => {
     const layers = chunks([...settings.entries()], FIELDS).map(objectsLayer)
     return {
-      columns: layers.flatMap((one) => one.columns),
-      kept: layers.flatMap((one) => one.kept),
-      refused: layers.flatMap((one) => one.refused),
+      columns: layers.flatMap((layer) => layer.columns),
+      kept: layers.flatMap((layer) => layer.kept),
+      refused: layers.flatMap((layer) => layer.refused),
     }
   },
 }
@@ -139,13 +144,13 @@ function objectsLayer(settings: [number, Setting][], group: number): Layer {
     )
   const cells = Array.from({ length: rows }, (_, row) =>
     Array.from({ length: OBJECTS }, (__, at) => objectOf(row * OBJECTS + at)).filter(
-      (one) => Object.keys(one).length > 0,
+      (object) => Object.keys(object).length > 0,
     ),
   )
-  const fields = settings.map(([i, one]) => ({ name: `f${i}`, path: fieldPath(i), ...one.settings }))
-  const refused = settings.flatMap(([i, one]) =>
-    one.refused.map(({ text }) =>
-      refusal([name, [{ [`f${i}`]: '' }, { [`f${i}`]: text }]], `${name}[1]/${fieldPath(i)}`, one, text),
+  const fields = settings.map(([i, setting]) => ({ name: `f${i}`, path: fieldPath(i), ...setting.settings }))
+  const refused = settings.flatMap(([i, setting]) =>
+    setting.refused.map(({ text }) =>
+      refusal([name, [{ [`f${i}`]: '' }, { [`f${i}`]: text }]], `${name}[1]/${fieldPath(i)}`, setting, text),
     ),
   )
   return { columns: [{ name, array: true, fields }], kept: [{ name, cells }], refused }
@@ -216,7 +221,7 @@ export interface Difference {
 export function explained({ columns, records }: TypedRecords, difference: Difference): Difference {
   const record = records[(difference.n ?? 0) - 1] as TypedRecord | undefined
   const name = difference.column
-  const column = columns.find((one) => one.name === name)
+  const column = columns.find((candidate) => candidate.name === name)
   return {
     ...difference,
     source: record?.refused?.text ?? record?.cells.get(name),

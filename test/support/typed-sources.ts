@@ -58,9 +58,12 @@ export const waysOf = (format: TextFormat): Way[] => (format === 'csv' ? ['top']
 export async function recordsOf(
   cases: TypeCase[],
   format: TextFormat,
-  { ways = waysOf(format), meant = (one) => one }: { ways?: Way[]; meant?: (one: TypeCase) => TypeCase } = {},
+  {
+    ways = waysOf(format),
+    meant = (typeCase) => typeCase,
+  }: { ways?: Way[]; meant?: (typeCase: TypeCase) => TypeCase } = {},
 ): Promise<TypedRecords> {
-  const carried = cases.filter((one) => isCarried(format, one))
+  const carried = cases.filter((typeCase) => isCarried(format, typeCase))
   expect(carried.length).toBeGreaterThan(cases.length * 0.9)
   return typedRecords(carried, await expectedOf(carried.map(meant)), ways)
 }
@@ -148,7 +151,7 @@ async function compared(
     ...where,
     values,
     names: columns.map((column) => column.name),
-    accepted: records.filter((one) => one.refused === undefined).map(({ n }) => n),
+    accepted: records.filter((record) => record.refused === undefined).map(({ n }) => n),
     rejects: by === 'none' ? null : rejects,
   }
   return readTyped(home, asked)
@@ -157,7 +160,7 @@ async function compared(
 /** Every value and every reject is what the model says, and there are many of both. */
 export async function expectModelled(source: TypedSource, where: Where, by: Places): Promise<void> {
   const { differences, cells, rejects } = await compared(source, where, by)
-  expect(differences.map((one) => explained(source.records, one))).toEqual([])
+  expect(differences.map((difference) => explained(source.records, difference))).toEqual([])
   expect(cells).toBeGreaterThan(source.records.texts / 20)
   if (by !== 'none') expect(rejects).toBeGreaterThan(source.records.texts / 20)
 }

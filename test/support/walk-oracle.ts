@@ -38,7 +38,7 @@ async function arrivals(world: World, reader: ForeignWriter): Promise<{ raw: Arr
   }
   for (const name of namesIn(join(folder, 'out'))) {
     const path = join(folder, 'out', name)
-    for (const file of readdirSync(path).filter((one) => one.endsWith('.parquet'))) {
+    for (const file of readdirSync(path).filter((entry) => entry.endsWith('.parquet'))) {
       const execution = file.replace('.parquet', '')
       for (const [text] of await read('texts', join(path, file), { columns: ['text'] }))
         raw.push({ execution, to: `out/${name}`, text })
@@ -114,8 +114,10 @@ function lost({ source }: World, job: Job, found: Map<string, Arrival[]>): strin
 /** What is wrong with what the jobs of a walk brought: nothing, when it is right. */
 export async function judge(world: World, reader: ForeignWriter): Promise<string[]> {
   const { raw, wrong } = await arrivals(world, reader)
-  const found = Map.groupBy(raw, (one) => one.execution)
-  const known = new Set(world.jobs.flatMap((job) => job.executions.flatMap((one) => [one.id, one.to])))
+  const found = Map.groupBy(raw, (arrival) => arrival.execution)
+  const known = new Set(
+    world.jobs.flatMap((job) => job.executions.flatMap((execution) => [execution.id, execution.to])),
+  )
   for (const { execution, text } of raw)
     if (!known.has(execution)) wrong.push(`by nobody: ${text} by ${execution}`)
   return [...wrong, ...world.jobs.flatMap((job) => [...lost(world, job, found), ...doubled(job, found)])]

@@ -47,7 +47,12 @@ export function newSettings(world: World): Settings {
 function change(world: World, old: Settings): Settings {
   const { chance, source } = world
   const other = <T>(all: readonly T[], now: T): T =>
-    pick(chance, all.filter((one) => one !== now).length === 0 ? all : all.filter((one) => one !== now))
+    pick(
+      chance,
+      all.filter((candidate) => candidate !== now).length === 0
+        ? all
+        : all.filter((candidate) => candidate !== now),
+    )
   const changes: (() => Partial<Settings>)[] = [
     () => ({ choice: { ...old.choice, place: other(source.places, old.choice.place) } }),
     () => ({ choice: { ...old.choice, place: other(source.places, old.choice.place) } }),
@@ -77,12 +82,12 @@ async function changed(world: World, job: Job, next = change(world, job.settings
   const before = job.settings
   await ask(world, 'PATCH', `jobs/${job.id}`, bodyOf(world, next))
   job.settings = next
-  for (const one of job.executions.filter((execution) => execution.status === 'open')) {
+  for (const openExecution of job.executions.filter((execution) => execution.status === 'open')) {
     if (world.source.identity(before.choice) !== world.source.identity(next.choice))
-      one.identity = `${one.id}, of which nobody knows what it read`
-    one.must = []
-    one.during.push(next)
-    one.moved ||= JSON.stringify(before.to) !== JSON.stringify(next.to)
+      openExecution.identity = `${openExecution.id}, of which nobody knows what it read`
+    openExecution.must = []
+    openExecution.during.push(next)
+    openExecution.moved ||= JSON.stringify(before.to) !== JSON.stringify(next.to)
   }
   return shown(next)
 }
@@ -202,9 +207,9 @@ export const STEPS: Record<string, Step> = {
   back: withJob(active, async (world, job) => {
     const before = job.settings
     const there = await changed(world, job)
-    const one = outcome(await finished(world, job, await begun(world, job)))
+    const outcomeThere = outcome(await finished(world, job, await begun(world, job)))
     await changed(world, job, before)
-    return `${there}: ${one}; back: ${outcome(await finished(world, job, await begun(world, job)))}`
+    return `${there}: ${outcomeThere}; back: ${outcome(await finished(world, job, await begun(world, job)))}`
   }),
   /** Its process dies, and the job is another when it is tried again. */
   killAndChange: withJob(active, async (world, job) => {
@@ -236,12 +241,13 @@ export const STEPS: Record<string, Step> = {
     return `${job.settings.name} ${how}${again ? ' and made again' : ''}`
   }),
   together: withJob(active, async (world, job) => {
-    const jobs = [job, ...active(world).filter((one) => one !== job)].slice(0, 2)
+    const jobs = [job, ...active(world).filter((other) => other !== job)].slice(0, 2)
     if (jobs.length < 2) return undefined
     const open: Execution[] = []
-    for (const one of jobs) open.push(await begun(world, one))
+    for (const chosen of jobs) open.push(await begun(world, chosen))
     const ends: string[] = []
-    for (const [i, one] of open.entries()) ends.push(outcome(await finished(world, jobs[i], one, true)))
-    return `${jobs.map((one) => one.settings.name).join(', ')}: ${ends.join(', ')}`
+    for (const [i, execution] of open.entries())
+      ends.push(outcome(await finished(world, jobs[i], execution, true)))
+    return `${jobs.map((chosen) => chosen.settings.name).join(', ')}: ${ends.join(', ')}`
   }),
 }

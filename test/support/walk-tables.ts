@@ -69,7 +69,8 @@ export async function postgresSource(url: string, schema: string): Promise<WalkS
       const { rows } = await client.query<{ text: string }>(`SELECT text FROM ${schema}.${place}`)
       return rows.map((row) => row.text)
     },
-    close: async () => void (await Promise.all(open.map((one) => one.end().catch(() => undefined)))),
+    close: async () =>
+      void (await Promise.all(open.map((connection) => connection.end().catch(() => undefined)))),
   }
 }
 
@@ -127,6 +128,6 @@ export async function mysqlSource(
       const all = rows.map((row) => row.text as string)
       return cursor === 'id' ? all.filter((text) => !changed.has(text)) : all
     },
-    close: async () => open.forEach((one) => one.destroy()),
+    close: async () => open.forEach((connection) => connection.destroy()),
   }
 }

@@ -53,7 +53,7 @@ export interface World {
   widened: Set<string>
   texts: number
   names: number
-  told: string[]
+  history: string[]
 }
 
 export const upTo = (chance: Chance, most: number): number => Math.floor(chance() * most)
@@ -69,16 +69,16 @@ interface Opening {
 export async function openWorld(place: WalkPlace, { chance, name, open }: Opening): Promise<World> {
   const tenant = await place.service.tenant(name)
   const source = await open(join(place.home, 'tenants', tenant.id))
-  const empty = { jobs: [], late: [], widened: new Set<string>(), texts: 0, names: 0, told: [] }
+  const empty = { jobs: [], late: [], widened: new Set<string>(), texts: 0, names: 0, history: [] }
   const world: World = { place, source, chance, tenant, ...empty }
   await ask(world, 'POST', 'purchases', purchase('vcpu_hours', 1_000))
   if (source.secret !== undefined) await ask(world, 'PUT', 'secrets/source', { value: source.secret })
-  for (const one of source.places) await source.insert(one, newTexts(world))
+  for (const table of source.places) await source.insert(table, newTexts(world))
   return world
 }
 
 export function tell(world: World, text: string): void {
-  world.told.push(text)
+  world.history.push(text)
   if (process.env.HEADRACE_TEST_TELL !== undefined)
     process.stderr.write(`${Math.round(performance.now() / 100) / 10} ${world.chance.seed} ${text}\n`)
 }

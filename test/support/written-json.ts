@@ -31,12 +31,12 @@ export function textOf(value: unknown, pick: () => number, gap: (i: number) => s
     JSON.stringify(c).length > 3
       ? JSON.stringify(c).slice(1, -1)
       : Array.from({ length: c.length }, (_, i) => unit(c.charCodeAt(i))).join('')
-  const text = (one: string): string =>
-    `"${Array.from(one, (c) => (pick() % 8 === 0 ? escaped(c) : JSON.stringify(c).slice(1, -1))).join('')}"`
+  const text = (plain: string): string =>
+    `"${Array.from(plain, (c) => (pick() % 8 === 0 ? escaped(c) : JSON.stringify(c).slice(1, -1))).join('')}"`
   const g = (): string => gap(pick())
   if (typeof value === 'string') return text(value)
   if (Array.isArray(value))
-    return `[${g()}${value.map((one) => textOf(one, pick, gap)).join(`${g()},${g()}`)}${g()}]`
+    return `[${g()}${value.map((item) => textOf(item, pick, gap)).join(`${g()},${g()}`)}${g()}]`
   if (value instanceof Map)
     return `{${g()}${[...value].map(([name, inner]) => `${text(String(name))}${g()}:${g()}${textOf(inner, pick, gap)}`).join(`${g()},${g()}`)}${g()}}`
   return JSON.stringify(value)
@@ -48,10 +48,10 @@ export const written = (of: fc.Arbitrary<unknown>): fc.Arbitrary<string> =>
       fc.array(fc.nat(), { minLength: 20, maxLength: 40 }),
       fc.array(space, { minLength: 4, maxLength: 4 }),
     )
-    .map(([one, picks, gaps]) => {
+    .map(([drawn, picks, gaps]) => {
       let i = 0
       return textOf(
-        one,
+        drawn,
         () => picks[i++ % picks.length],
         (n) => gaps[n % 4],
       )

@@ -84,14 +84,14 @@ function fill(making: Making, parent: MadeElement, depth: number): void {
       const leaf = leafFor(making, parent.uri)
       // An attribute of the second of two elements would be one that the first has, in another namespace or
       // not at all.
-      if (making.unique === true && parent.children.some((one) => one.local === leaf.local))
+      if (making.unique === true && parent.children.some((sibling) => sibling.local === leaf.local))
         leaf.attributes = []
       parent.children.push(leaf)
     } else {
       const container = newElement(chance.pick(names.containers), uriFor(making, parent.uri))
       if (
         making.unique === true &&
-        parent.children.some((one) => one.local === container.local && one.uri === container.uri)
+        parent.children.some((sibling) => sibling.local === container.local && sibling.uri === container.uri)
       )
         continue
       container.attributes = attributesFor(making)
@@ -127,12 +127,12 @@ function uriFor({ chance, names = PLAIN }: Making, parentUri: string): string {
 function attributesFor({ chance, names = PLAIN }: Making): MadeElement['attributes'] {
   const all = new Map<string, MadeElement['attributes'][number]>()
   for (let i = chance.below(4); i > 1; i -= 1) {
-    const one = {
+    const attribute = {
       local: chance.pick(names.attributes),
       uri: chance.pick(['', chance.pick(names.uris)]),
       value: `w${(values += 1)}`,
     }
-    all.set(`{${one.uri}}${one.local}`, one)
+    all.set(`{${attribute.uri}}${attribute.local}`, attribute)
   }
   return [...all.values()]
 }

@@ -82,7 +82,7 @@ export function saxesRows(document: string, names: string[]): (string | null)[][
   let children: { local: string; uri: string; text: string }[] = []
   parser.on('opentag', ({ local, uri }) => {
     stack.push({ local, uri, text: '' })
-    if (stack.map((one) => one.local).join('/') === 'root/r') children = []
+    if (stack.map((element) => element.local).join('/') === 'root/r') children = []
   })
   const add = (text: string): void => {
     if (stack.length > 0) stack[stack.length - 1].text += text
@@ -97,7 +97,7 @@ export function saxesRows(document: string, names: string[]): (string | null)[][
         rows.push(
           names.map((name) =>
             textOfName(
-              children.filter((one) => one.local === name),
+              children.filter((child) => child.local === name),
               second.uri,
             ),
           ),
@@ -111,8 +111,8 @@ export function saxesRows(document: string, names: string[]): (string | null)[][
 
 function textOfName(candidates: { uri: string; text: string }[], parentUri: string): string | null {
   const taken =
-    candidates.find((one) => one.uri === '') ??
-    candidates.find((one) => one.uri === parentUri) ??
+    candidates.find((candidate) => candidate.uri === '') ??
+    candidates.find((candidate) => candidate.uri === parentUri) ??
     candidates[0]
   return taken?.text ?? null
 }
@@ -125,11 +125,11 @@ export interface InWindows {
 }
 
 /** Scans one document in windows of so many bytes more each time. */
-export function scanInWindows(one: XmlScanner, bytes: Buffer, size: number): InWindows {
+export function scanInWindows(scanner: XmlScanner, bytes: Buffer, size: number): InWindows {
   const rows: (string | null)[][] = []
   const originals: string[] = []
   const slab = createSlab(bytes.length * 3 + 4096)
-  one.beginDocument()
+  scanner.beginDocument()
   let read = 0
   let kept = 0
   for (;;) {
@@ -140,15 +140,19 @@ export function scanInWindows(one: XmlScanner, bytes: Buffer, size: number): InW
     slab.end = kept + 1
     reserve(slab, 1024)
     const final = read === bytes.length
-    const { consumed, fault } = one.scanWindow(slab, 0, kept, final)
+    const { consumed, fault } = scanner.scanWindow(slab, 0, kept, final)
     if (fault !== undefined) return { rows, fault: fault.reason, originals }
-    rows.push(...rowsOf(one, slab.bytes))
-    for (let row = 0; row < one.records.rows; row += 1) {
-      const around = one.around(row)
+    rows.push(...rowsOf(scanner, slab.bytes))
+    for (let row = 0; row < scanner.records.rows; row += 1) {
+      const around = scanner.around(row)
       const [before, after] = typeof around === 'function' ? around() : around
       originals.push(
         before +
-          slab.bytes.toString('utf8', one.records.extents[row * 2], one.records.extents[row * 2 + 1]) +
+          slab.bytes.toString(
+            'utf8',
+            scanner.records.extents[row * 2],
+            scanner.records.extents[row * 2 + 1],
+          ) +
           after,
       )
     }

@@ -183,10 +183,10 @@ def read_root(root, spec):
         ancestors[column] = value
     rows = []
     for child in root.xpath("*[local-name() = 'r']"):
-        one = Record(spec, ancestors)
-        one.walk(child, record, {}, False)
-        cells = [one.cells.get(column) for column in range(len(spec["fields"]))]
-        rows.append({"cells": cells, "issues": sorted(one.issues)})
+        walked = Record(spec, ancestors)
+        walked.walk(child, record, {}, False)
+        cells = [walked.cells.get(column) for column in range(len(spec["fields"]))]
+        rows.append({"cells": cells, "issues": sorted(walked.issues)})
     return {"rows": rows}
 
 

@@ -92,7 +92,7 @@ async function topicOf(cluster: Cluster, name: string): Promise<TopicInfo> {
   if (found === undefined || found.errorCode !== 0) throw await missingTopic(cluster, name)
   return {
     topicId: found.topicId,
-    leaders: new Map(found.partitions.map((one) => [one.partitionIndex, one.leaderId])),
+    leaders: new Map(found.partitions.map((partition) => [partition.partitionIndex, partition.leaderId])),
   }
 }
 
@@ -112,7 +112,7 @@ async function metadata(
     } catch (error) {
       last ??= error
       if (cluster.bootstrap.includes(broker))
-        cluster.bootstrap = [...cluster.bootstrap.filter((one) => one !== broker), broker]
+        cluster.bootstrap = [...cluster.bootstrap.filter((other) => other !== broker), broker]
     }
   }
   throw kafkaError(last, cluster.spec)
@@ -157,7 +157,10 @@ async function offsetsOf(
     timestamp: BigInt(time),
   }))
   const response = await listOffsetsV7.api.async(connection, -1, 1, [{ name: topic, partitions: asked }])
-  return response.topics[0].partitions.map((one) => [one.partitionIndex, Number(one.offset)])
+  return response.topics[0].partitions.map((partition) => [
+    partition.partitionIndex,
+    Number(partition.offset),
+  ])
 }
 
 /** Throws the first error. `partly`: only one that a retry cannot cure, or that all nodes have. */
@@ -169,10 +172,10 @@ function answersOf(
   for (const answer of answers) {
     if (answer.status === 'fulfilled') continue
     const problem = kafkaError(answer.reason, spec)
-    const isAlone = answers.every((one) => one.status === 'rejected')
+    const isAlone = answers.every((other) => other.status === 'rejected')
     if (!partly || isAlone || problem.errorClass !== 'transient') throw problem
   }
-  return new Map(answers.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])))
+  return new Map(answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : [])))
 }
 
 /** The client throws if any part of an answer has an error code. We judge the codes ourselves. */
@@ -187,7 +190,7 @@ async function answered<T>(request: Promise<T>): Promise<T> {
 
 async function missingTopic(cluster: Cluster, topic: string): Promise<HeadraceError> {
   const names = await metadata(cluster, null).then(
-    (all) => all.topics.map((one) => one.name ?? '').filter((name) => !name.startsWith('__')),
+    (all) => all.topics.map((entry) => entry.name ?? '').filter((name) => !name.startsWith('__')),
     (error: unknown) => [`(not known: ${reasonOf(error)})`],
   )
   const near = nearest(topic, names)

@@ -43,7 +43,10 @@ export async function openKafkaSink(options: SinkOptions): Promise<MessageSink> 
       }))
       try {
         const { offsets } = await producer.send({ messages: placed })
-        return acknowledge(placed, new Map((offsets ?? []).map((one) => [one.partition, Number(one.offset)])))
+        return acknowledge(
+          placed,
+          new Map((offsets ?? []).map((position) => [position.partition, Number(position.offset)])),
+        )
       } catch (error) {
         throw kafkaError(error, spec)
       }

@@ -61,7 +61,7 @@ interface Reading {
 }
 
 export function createKafkaReader(options: ReaderOptions): MessageReader {
-  const next = new Map(options.positions.map((one) => [one.partition, one.next]))
+  const next = new Map(options.positions.map((position) => [position.partition, position.next]))
   const reading: Reading = {
     options,
     leaders: createLeaders(options),
@@ -90,7 +90,9 @@ async function read(reading: Reading, messages: Messages, waitMs: number): Promi
       partition,
       Math.min(nextOffset(records, from.get(partition) as number), limitOf(options, partition)),
     )
-  const served = new Set(answers.filter((one) => one.records.length > 0).map((one) => one.partition))
+  const served = new Set(
+    answers.filter((answer) => answer.records.length > 0).map((answer) => answer.partition),
+  )
   reading.order = [...reading.order.filter((partition) => !served.has(partition)), ...served]
   if (served.size > 0 && !reading.closed && leaders.last !== undefined) send(reading, leaders.last, waitMs)
   clearMessages(messages)
@@ -112,10 +114,10 @@ async function receive(reading: Reading, waitMs: number): Promise<PartitionAnswe
     })
     if (info !== undefined) send(reading, info, waitMs)
     const pauses = unread(reading)
-      .map((one) => (resting.get(one)?.untilMs ?? 0) - performance.now())
-      .filter((one) => one > 0)
+      .map((partition) => (resting.get(partition)?.untilMs ?? 0) - performance.now())
+      .filter((pauseMs) => pauseMs > 0)
     const wake = pauses.length === 0 ? [] : [pause(Math.min(...pauses))]
-    await Promise.race([...[...flights.values()].map((one) => one.done), ...wake])
+    await Promise.race([...[...flights.values()].map((flight) => flight.done), ...wake])
     const answers = await landed(reading)
     if (answers.length > 0) return answers
   }
@@ -123,14 +125,16 @@ async function receive(reading: Reading, waitMs: number): Promise<PartitionAnswe
 }
 
 const unread = ({ options, order, next }: Reading): number[] =>
-  order.filter((one) => (next.get(one) as number) < limitOf(options, one))
+  order.filter((partition) => (next.get(partition) as number) < limitOf(options, partition))
 
 function send(reading: Reading, info: TopicInfo, waitMs: number): void {
   const { flights, resting } = reading
-  const asked = new Set([...flights.values()].flatMap((one) => one.partitions))
+  const asked = new Set([...flights.values()].flatMap((flight) => flight.partitions))
   const now = performance.now()
-  const wanted = unread(reading).filter((one) => !asked.has(one) && (resting.get(one)?.untilMs ?? 0) <= now)
-  for (const [node, partitions] of Map.groupBy(wanted, (one) => info.leaders.get(one) ?? -1)) {
+  const wanted = unread(reading).filter(
+    (partition) => !asked.has(partition) && (resting.get(partition)?.untilMs ?? 0) <= now,
+  )
+  for (const [node, partitions] of Map.groupBy(wanted, (partition) => info.leaders.get(partition) ?? -1)) {
     if (flights.has(node)) continue
     const flight: Flight = { partitions, done: Promise.resolve() }
     flights.set(node, flight)
@@ -154,7 +158,9 @@ async function ask(
 async function landed(reading: Reading): Promise<PartitionAnswer[]> {
   const { options, next, flights, resting } = reading
   const found: PartitionAnswer[] = []
-  for (const [node, flight] of [...flights].filter(([, one]) => 'answers' in one || 'error' in one)) {
+  for (const [node, flight] of [...flights].filter(
+    ([, candidate]) => 'answers' in candidate || 'error' in candidate,
+  )) {
     flights.delete(node)
     if (flight.answers === undefined)
       restPartitions(reading, flight.partitions, kafkaError(flight.error, options.client.spec))

@@ -58,11 +58,11 @@ export async function describeTable(
   // The comparison above ignores case.
   const own = rows.filter((row) => row.own === found.name)
   const columns = (config.columns ?? own.map((row) => String(row.name))).map((name, i) => {
-    const row = own.find((one) => one.name === name)
+    const row = own.find((column) => column.name === name)
     if (row !== undefined)
       return { ...mysqlColumn(name, String(row.kind), String(row.whole), treatment), place: i }
     const known = `It has the columns ${own
-      .map((one) => one.name)
+      .map((column) => column.name)
       .join(', ')
       .slice(0, 200)}.`
     throw failure('source_not_found', { address: at, what: `column ${name} in ${config.table}`, known })
@@ -82,17 +82,17 @@ function oneOf(tables: Found[], { database, table }: TableConfig): Found | undef
   const inside = table.startsWith(`${database}.`) ? table.slice(database.length + 1) : table
   const quoted = (/^`((?:[^`]|``)+)`$/.exec(inside)?.[1] ?? inside).replaceAll('``', '`')
   for (const name of [table, inside, quoted]) {
-    const same = tables.find((one) => one.name === name)
+    const same = tables.find((candidate) => candidate.name === name)
     if (same !== undefined) return same
   }
-  const near = tables.filter((one) => one.name.toLowerCase() === quoted.toLowerCase())
+  const near = tables.filter((candidate) => candidate.name.toLowerCase() === quoted.toLowerCase())
   return near.length === 1 ? near[0] : undefined
 }
 
 function notFound(tables: Found[], { database, table }: TableConfig, at: string): Error {
   const near = nearNames(
     table,
-    tables.map((one) => ({ schema: database, table: one.name, written: one.name })),
+    tables.map((found) => ({ schema: database, table: found.name, written: found.name })),
   )
   const known = near.length > 0 ? `Similar: ${near.join(', ')}.` : 'SHOW TABLES lists the tables.'
   return failure('source_not_found', { address: at, what: `table ${table} that this user can see`, known })

@@ -57,7 +57,7 @@ export async function greatestOf(
   since: MysqlCursor | undefined,
 ): Promise<string | undefined> {
   if (config.cursor === undefined) return undefined
-  if (!columns.some((one) => one.name === config.cursor))
+  if (!columns.some((column) => column.name === config.cursor))
     throw cursorError(config, 'it is not one of the columns that are read')
   if (key.length === 0)
     throw cursorError(config, 'the table has no primary key to tell rows apart; declare key')
@@ -89,7 +89,7 @@ export function positionOf(
 ): Position {
   const { cursor: name } = config
   if (name === undefined) return { where: [], extra: 'NULL, 0, 0, NULL', overlap: 0 }
-  const time = columns.find((one) => one.name === name)?.time === true
+  const time = columns.find((column) => column.name === name)?.time === true
   const id = mysql.escapeId(name, true)
   const declared = overlapOf(config.overlap, time ? DEFAULT_OVERLAP.seconds : DEFAULT_OVERLAP.values)
   const back = (from: string, overlap: number): string =>
@@ -97,7 +97,7 @@ export function positionOf(
       ? `CAST(${mysql.escape(from)} AS DATETIME(6)) - INTERVAL ${overlap} SECOND`
       : `${mysql.escape(from)} - ${overlap}`
   const identityBy = (names: string[]): string =>
-    `CONCAT_WS(CHAR(31), ${[...names, name].map((one) => mysql.escapeId(one, true)).join(', ')})`
+    `CONCAT_WS(CHAR(31), ${[...names, name].map((column) => mysql.escapeId(column, true)).join(', ')})`
   // Rows further back than the last read remembers would come again.
   const remembered = since?.overlap ?? declared
   const from = since === undefined ? [] : [`${id} >= ${back(since.value, Math.min(declared, remembered))}`]
@@ -145,14 +145,14 @@ export async function goingOn(
 ): Promise<MysqlCursor | undefined> {
   if (since === undefined || config.cursor === undefined) return undefined
   const isMade = since.created !== undefined && created !== undefined && created !== since.created
-  if (isMade && columns.some((one) => one.name === config.cursor)) {
+  if (isMade && columns.some((column) => column.name === config.cursor)) {
     const id = mysql.escapeId(config.cursor, true)
     const [[{ behind }]] = await connection.query<RowDataPacket[]>(
       `SELECT COALESCE(MAX(${id}) < ${mysql.escape(since.value)}, TRUE) AS behind FROM ${written}`,
     )
     if (Number(behind) === 1) return undefined
   }
-  const gone = (since.key ?? []).filter((one) => !names.includes(one))
+  const gone = (since.key ?? []).filter((column) => !names.includes(column))
   if (gone.length > 0)
     throw cursorError(config, `rows were told apart by ${gone.join(', ')}, which the table has no more`)
   return since

@@ -43,7 +43,7 @@ export async function* csvOf(
         identity === null || window.takes(identity, inNext === '1', maybeTaken === '1', known ?? identity)
       if (!isNew) continue
       if (!judge(row)) continue
-      const line = `${columns.map((one, i) => csvValue(row[i], one.quoted)).join(',')}\n`
+      const line = `${columns.map((column, i) => csvValue(row[i], column.quoted)).join(',')}\n`
       if (line.length > LARGE_ROW_BYTES / 4 && Buffer.byteLength(line) > LARGE_ROW_BYTES) {
         aside.large(Buffer.from(line))
         continue

@@ -35,7 +35,7 @@ export async function readMysql(
   const at = `${config.host}:${config.port ?? 3306}`
   const treatment = { unrepresentable: treatmentOf(config.unrepresentable), zeroDates: config.zero_dates }
   const connections = [await connect(config, login, address)]
-  const close = async (): Promise<void> => connections.forEach((one) => one.destroy())
+  const close = async (): Promise<void> => connections.forEach((connection) => connection.destroy())
   try {
     const table = await describeTable(connections[0], config, { at, treatment })
     const since = await goingOn(connections[0], config, table, known)
@@ -188,7 +188,7 @@ async function rangesOf(
   config: MysqlConfig,
   { columns, key, name, written }: Table,
 ): Promise<string[]> {
-  const column = columns.find((one) => one.name === key[0])
+  const column = columns.find((candidate) => candidate.name === key[0])
   if (key.length !== 1 || column === undefined || !column.duckType.endsWith('INT')) {
     const what = 'whose key is not one column of whole numbers that is read,'
     const feature = `snapshot: per_part for ${config.table}, ${what}`

@@ -98,10 +98,10 @@ export async function describeColumns(
 ): Promise<PostgresColumn[]> {
   const { rows } = await client.query<{ name: string; type: string }>(COLUMNS, [oid])
   const columns = (config.columns ?? rows.map((row) => row.name)).map((column) => {
-    const row = rows.find((one) => one.name === column)
+    const row = rows.find((attribute) => attribute.name === column)
     if (row !== undefined) return postgresColumn(row.name, row.type, treatment)
     const known = `It has the columns ${rows
-      .map((one) => one.name)
+      .map((attribute) => attribute.name)
       .join(', ')
       .slice(0, 200)}.`
     throw failure('source_not_found', { address: at, what: `column ${column} in ${config.table}`, known })

@@ -108,19 +108,19 @@ export function markedList(columns: PostgresColumn[], treatment: Unrepresentable
   const carrier = carrierOf(columns)
   const order = [carrier, ...inOrder.filter((i) => i !== carrier)]
   const values = columns.map((column) => plainList([column], treatment).sql)
-  const which = odd.map((one) => `WHEN ${oddness(one)} THEN ${columns.indexOf(one)}`).join(' ')
-  const value = odd.map((one) => `WHEN ${oddness(one)} THEN ${written(one)}::text`).join(' ')
+  const which = odd.map((column) => `WHEN ${oddness(column)} THEN ${columns.indexOf(column)}`).join(' ')
+  const value = odd.map((column) => `WHEN ${oddness(column)} THEN ${written(column)}::text`).join(' ')
   // A name that no column has.
   const whole = pg.escapeIdentifier(`row ${mark.slice(1)}`)
   const row = `(SELECT row_to_json(${whole})::text FROM (SELECT ${columns.map(written).join(', ')}) ${whole})`
   const shortValue = `left(CASE ${value} END, ${MOST_VALUE_TEXT})`
   const shortRow = `left(${row}, ${MOST_ROW_TEXT})`
-  const told = `json_build_array(CASE ${which} END, ${shortValue}, ${shortRow})::text`
+  const report = `json_build_array(CASE ${which} END, ${shortValue}, ${shortRow})::text`
   const text = textOf(columns[carrier], values[carrier])
   const first =
     odd.length === 0
       ? text
-      : `CASE WHEN ${odd.map(oddness).join(' OR ')} THEN '${mark}' || ${told} ELSE ${text} END`
+      : `CASE WHEN ${odd.map(oddness).join(' OR ')} THEN '${mark}' || ${report} ELSE ${text} END`
   return {
     sql: [first, ...order.slice(1).map((i) => values[i])].join(', '),
     places: inOrder.map((i) => order.indexOf(i)),

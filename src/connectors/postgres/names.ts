@@ -25,7 +25,7 @@ export function namesMeantBy(text: string, database?: string): TableName[] {
   // Without quotes, PostgreSQL itself uses lower case.
   if (inThis !== undefined && !text.includes('"')) found.push(inThis.map((part) => part.toLowerCase()))
   const usable = found.filter((name) => name.length <= 2 && name.every(isName))
-  return usable.filter((name, i) => usable.findIndex((one) => one.join('\0') === name.join('\0')) === i)
+  return usable.filter((name, i) => usable.findIndex((other) => other.join('\0') === name.join('\0')) === i)
 }
 
 function isName(part: string): boolean {

@@ -43,7 +43,7 @@ export async function pagesOf(
   partBytes = PART_BYTES,
 ): Promise<Pages | undefined> {
   const { rows: tables } = await client.query<Leaf>(ON_DISK, [oid])
-  if (tables.length === 0 || tables.some((one) => !one.readable)) return undefined
+  if (tables.length === 0 || tables.some((leaf) => !leaf.readable)) return undefined
   const parts = tables.flatMap((leaf) => {
     const step = Math.ceil(partBytes / leaf.page_bytes)
     const count = Math.max(1, Math.ceil(leaf.pages / step))
@@ -52,8 +52,8 @@ export async function pagesOf(
       (_, i) => `${leaf.oid}:${i * step}-${i === count - 1 ? '' : (i + 1) * step}`,
     )
   })
-  const relations = new Map(tables.map((one) => [one.oid, one.relation]))
-  return { parts, relations, files: tables.map((one) => `${one.oid}/${one.file}`).join(' ') }
+  const relations = new Map(tables.map((leaf) => [leaf.oid, leaf.relation]))
+  return { parts, relations, files: tables.map((leaf) => `${leaf.oid}/${leaf.file}`).join(' ') }
 }
 
 export function fromPages({ relations }: Pages, part: string): string {

@@ -159,7 +159,7 @@ export function viewPosition(
 }
 
 function cursorColumn(config: CursorConfig, columns: PostgresColumn[]): PostgresColumn {
-  const found = columns.find((one) => one.name === config.cursor)
+  const found = columns.find((column) => column.name === config.cursor)
   if (found === undefined) throw cursorError(config, 'it is not one of the columns that are read')
   return found
 }

@@ -225,7 +225,7 @@ async function connect(config: PostgresConfig, login: DatabaseLogin, address: st
   })
   // One request and one answer: over a long distance, each costs as much as many rows.
   const asked = [
-    ...SETTINGS.map((one) => `SET ${one}`),
+    ...SETTINGS.map((setting) => `SET ${setting}`),
     "SELECT current_setting('server_encoding') AS encoding",
   ]
   const results = (await client.query(asked.join('; '))) as unknown as pg.QueryResult<{ encoding: string }>[]

@@ -65,7 +65,7 @@ export function createDeliveries(context: Context, failed: (error: unknown) => v
     async round() {
       if (looking !== undefined) return 0
       looking = look().finally(() => (looking = undefined))
-      return (await Promise.all(await looking)).reduce((sum, one) => sum + one, 0)
+      return (await Promise.all(await looking)).reduce((sum, count) => sum + count, 0)
     },
     async stop() {
       stopping.abort()

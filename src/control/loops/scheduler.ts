@@ -47,11 +47,11 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
     holdLease(context.gate.service, { name: 'scheduler', holder, leaseMs: TURN.leadMs })
   const watch = createLeaseWatch()
   const watchDisk = createDiskWatch(context)
-  const told = (error: unknown): void => {
+  const onError = (error: unknown): void => {
     context.metrics.failed('scheduler')
     log({ level: 'warn', event: 'scheduler.failed', reason: reasonOf(error) })
   }
-  const deliveries = createDeliveries(context, told)
+  const deliveries = createDeliveries(context, onError)
   let slowAt = 0
   return startLoop(
     TURN.everyMs,
@@ -66,7 +66,7 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
       try {
         if (context.now().getTime() >= slowAt) {
           await slowRound(context)
-          await watchDisk().catch(told)
+          await watchDisk().catch(onError)
           slowAt = context.now().getTime() + TURN.slowMs
         }
         await schedulerRound(context, watch)
@@ -74,9 +74,9 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
         clearInterval(renewing)
       }
       // Runs beside the rounds: a slow receiver must not delay executions that wait for capacity.
-      void deliveries.round().catch(told)
+      void deliveries.round().catch(onError)
     },
-    told,
+    onError,
     async () => {
       await deliveries.stop()
       await leaveLease(context.gate.service, { name: 'scheduler', holder })
@@ -95,11 +95,11 @@ export async function slowRound(context: Context): Promise<void> {
     const corrected = await correctSlots(tx, gridAt(at.getTime(), slots))
     await record(
       tx,
-      ...corrected.map((one) => ({
+      ...corrected.map((slot) => ({
         tenantId: null,
         actor: 'scheduler',
         event: 'capacity.corrected',
-        data: { ...one },
+        data: { ...slot },
       })),
     )
   })
@@ -159,7 +159,7 @@ export function createLeaseWatch(leaseMs = TURN.silentMs): LeaseWatch {
     }
     seen = next
     return leases.filter(
-      (one) => monotonicMs - (next.get(one.execution_id)?.sinceMs ?? monotonicMs) > leaseMs,
+      (lease) => monotonicMs - (next.get(lease.execution_id)?.sinceMs ?? monotonicMs) > leaseMs,
     )
   }
 }

@@ -93,8 +93,8 @@ export async function readRowIds(
 
 function inRanges(topicId: string, ranges: OffsetRange[]): string {
   const each = ranges.map(
-    (one) =>
-      `(kafka_partition = ${one.partition} AND kafka_offset >= ${one.from} AND kafka_offset < ${one.until})`,
+    (range) =>
+      `(kafka_partition = ${range.partition} AND kafka_offset >= ${range.from} AND kafka_offset < ${range.until})`,
   )
   return `topic_id = ${literal(topicId)} AND (${each.join(' OR ')})`
 }

@@ -103,7 +103,9 @@ export function newRows(request: PublishTarget, rowsOf: RowsOf): string {
   const select = request.columns.map((column) => {
     if (column.name === 'processed_date')
       return derivedExpression({ name: column.name, type: column.type, value: request.logicalTime })
-    const rule = request.partitions.find((one) => one.name === column.name && one.transform !== 'identity')
+    const rule = request.partitions.find(
+      (partition) => partition.name === column.name && partition.transform !== 'identity',
+    )
     return rule === undefined ? name(column.name) : `${partitionValue(rule)} AS ${name(column.name)}`
   })
   return `SELECT ${select.join(', ')} FROM (${rowsOf(request.slices, request.partitions, stored)}) WHERE ${POSITION} IN (SELECT ${POSITION}::BIGINT FROM chosen)`

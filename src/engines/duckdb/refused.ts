@@ -31,7 +31,7 @@ const IDENTITY = ['kafka_partition', 'kafka_offset', 'ordinal']
  * passes alone.
  */
 export async function findRefused(copy: FailedCopy): Promise<RefusedRow[]> {
-  if (!IDENTITY.every((one) => copy.columns.some((column) => column.name === one))) return []
+  if (!IDENTITY.every((identity) => copy.columns.some((column) => column.name === identity))) return []
   if ((await attempt(copy, 'false')) !== undefined) return []
   const byCast = await castRefused(copy)
   if (byCast.length > 0) return byCast

@@ -8,7 +8,7 @@ import { rowsOfFiles, type Place } from './table-view.ts'
 
 const [POSITION, NTH, ROWS_OF_KEY, FILE, ROW] = (
   ['position', 'nth', 'rowsOfKey', 'file', 'row'] as const
-).map((one) => name(ADDED_COLUMNS[one]))
+).map((column) => name(ADDED_COLUMNS[column]))
 
 /**
  * Four steps: find the newest row of each key in the slices; find the published rows of these keys, newer or

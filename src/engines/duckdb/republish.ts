@@ -10,7 +10,9 @@ import { newRows, rowsOfSlices, writePartitions, type RowsOf } from './publish.t
 import { name } from './sql.ts'
 import { rowsOfFiles, type Place } from './table-view.ts'
 
-const [POSITION, NTH, FILE] = (['position', 'nth', 'file'] as const).map((one) => name(ADDED_COLUMNS[one]))
+const [POSITION, NTH, FILE] = (['position', 'nth', 'file'] as const).map((column) =>
+  name(ADDED_COLUMNS[column]),
+)
 
 /** The order in which records of one key arrived, whatever files hold them now. */
 const ARRIVAL = ['ingest_time', 'topic_id', 'kafka_partition', 'kafka_offset', 'ordinal']

@@ -109,7 +109,7 @@ async function findKeys(
   keys: DoomedKeys,
 ): Promise<{ path: string; rows: number }[]> {
   const types = keys.columns.map((column) =>
-    duckType(table.columns.find((one) => one.name === column)?.type ?? 'string'),
+    duckType(table.columns.find((candidate) => candidate.name === column)?.type ?? 'string'),
   )
   const values = keys.values
     .map((tuple) => `(${[...tuple, ...tuple.map(hexPattern)].map(literal).join(', ')})`)

@@ -19,11 +19,11 @@ export function rowsOfFiles(
   extras: Place[] = [],
 ): string {
   const groups = Map.groupBy(files, (file) =>
-    JSON.stringify(partitionColumns.map((one) => file.partitionValues[one] ?? null)),
+    JSON.stringify(partitionColumns.map((column) => file.partitionValues[column] ?? null)),
   )
   const branches = [...groups.values()].map((group) => branch(columns, partitionColumns, group, extras))
   const places = extras.map(
-    (one) => `NULL::${one === 'file' ? 'VARCHAR' : 'BIGINT'} AS ${name(ADDED_COLUMNS[one])}`,
+    (extra) => `NULL::${extra === 'file' ? 'VARCHAR' : 'BIGINT'} AS ${name(ADDED_COLUMNS[extra])}`,
   )
   const nulls = columns.map((column) => partitionExpression(column.name, column.type, null))
   const empty = `SELECT ${[...nulls, ...places].join(', ')} WHERE false`
@@ -47,8 +47,8 @@ function branch(
     ...(extras.includes('file') ? [`filename = ${literal(ADDED_COLUMNS.file)}`] : []),
     ...(extras.includes('row') ? ['file_row_number = true'] : []),
   ]
-  const places = extras.map((one) =>
-    one === 'file' ? name(ADDED_COLUMNS.file) : `file_row_number AS ${name(ADDED_COLUMNS.row)}`,
+  const places = extras.map((extra) =>
+    extra === 'file' ? name(ADDED_COLUMNS.file) : `file_row_number AS ${name(ADDED_COLUMNS.row)}`,
   )
   const selected = [`COLUMNS(c -> list_contains(${listLiteral(own)}, c))`, ...constants, ...places]
   return `SELECT ${selected.join(', ')} FROM ${parquetRows(

@@ -111,7 +111,7 @@ function keyHash(key: string[], columns: TableColumn[]): string {
 }
 
 function keyText(column: string, columns: TableColumn[]): string {
-  const type = columns.find((one) => one.name === column)?.type
+  const type = columns.find((candidate) => candidate.name === column)?.type
   const text = `CAST(${name(column)} AS STRING)`
   return type === 'timestamp' ? `concat(${text}, '+00')` : text
 }

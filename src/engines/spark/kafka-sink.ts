@@ -36,8 +36,8 @@ export function openSparkSink({
     async send(messages) {
       const partitions = messages.map((message) => partitionOf(message.key))
       const data = arrowTable({
-        key: messages.map((one) => one.key),
-        value: messages.map((one) => one.value.toString('base64')),
+        key: messages.map((message) => message.key),
+        value: messages.map((message) => message.value.toString('base64')),
         place: Int32Array.from(partitions),
       })
       const query = 'SELECT key, unbase64(value) AS value, place AS partition FROM messages'

@@ -167,7 +167,7 @@ export function errorInfo(error: ServiceError): Record<string, string> {
   const { details } = types['google.rpc.Status'].deserialize(bytes) as {
     details: { type_url: string; value: Buffer }[]
   }
-  const info = details.find((one) => one.type_url.endsWith('google.rpc.ErrorInfo'))
+  const info = details.find((detail) => detail.type_url.endsWith('google.rpc.ErrorInfo'))
   if (info === undefined) return {}
   return (types['google.rpc.ErrorInfo'].deserialize(info.value) as { metadata: Record<string, string> })
     .metadata

@@ -55,7 +55,7 @@ export function rowsOfSlices(alias: string, slices: RawSlice[], { all, columns, 
   })
   if (parts.length === 0)
     return {
-      sql: `SELECT 0L AS ${POSITION}, '' AS ${PARTITION_PATH}${columns.map((column) => `, ${constant(null, all.find((one) => one.name === column)?.type ?? 'string')} AS ${name(column)}`).join('')} WHERE false`,
+      sql: `SELECT 0L AS ${POSITION}, '' AS ${PARTITION_PATH}${columns.map((column) => `, ${constant(null, all.find((candidate) => candidate.name === column)?.type ?? 'string')} AS ${name(column)}`).join('')} WHERE false`,
       sources,
     }
   return { sql: parts.join(' UNION ALL '), sources }
@@ -94,7 +94,9 @@ export function tableColumns(request: PublishTarget): string {
     .map((column) => {
       if (column.name === 'processed_date')
         return `${constant(request.logicalTime, column.type)} AS processed_date`
-      const rule = request.partitions.find((one) => one.name === column.name && one.transform !== 'identity')
+      const rule = request.partitions.find(
+        (partition) => partition.name === column.name && partition.transform !== 'identity',
+      )
       return rule === undefined ? name(column.name) : `${partitionValue(rule)} AS ${name(column.name)}`
     })
     .join(', ')

@@ -63,9 +63,11 @@ export function fileFacts(
   facts: { path: string; values: (string | number | null)[] }[],
   names: string[],
 ): Relation {
-  const columns: Record<string, string[] | BigInt64Array> = { file: facts.map((one) => sparkPath(one.path)) }
+  const columns: Record<string, string[] | BigInt64Array> = {
+    file: facts.map((fact) => sparkPath(fact.path)),
+  }
   names.forEach((column, i) => {
-    const values = facts.map((one) => one.values[i])
+    const values = facts.map((fact) => fact.values[i])
     columns[column] = values.some((value) => typeof value === 'number')
       ? BigInt64Array.from(values, (value) => BigInt(value ?? 0))
       : values.map((value) => (value === null ? NULL_TEXT : String(value)))
@@ -102,7 +104,7 @@ export function rowsOfFiles(
   })
   if (files.length === 0)
     return {
-      sql: `SELECT ${[...columns.map((column) => `CAST(NULL AS ${sparkType(column.type)}) AS ${name(column.name)}`), ...extras.map((one) => `${one === 'file' ? "''" : '0L'} AS ${name(ADDED_COLUMNS[one])}`)].join(', ')} WHERE false`,
+      sql: `SELECT ${[...columns.map((column) => `CAST(NULL AS ${sparkType(column.type)}) AS ${name(column.name)}`), ...extras.map((extra) => `${extra === 'file' ? "''" : '0L'} AS ${name(ADDED_COLUMNS[extra])}`)].join(', ')} WHERE false`,
       sources: {},
     }
   const facts = fileFacts(
@@ -113,7 +115,7 @@ export function rowsOfFiles(
     partitionColumns.map((_, i) => `p${i}`),
   )
   return {
-    sql: `SELECT ${[...select, ...extras.map((one) => `f.${name(ADDED_COLUMNS[one])}`)].join(', ')} FROM ${alias}_rows f LEFT JOIN ${alias}_facts m ON f.${name(ADDED_COLUMNS.file)} = m.file WHERE ${knownFile('m')}`,
+    sql: `SELECT ${[...select, ...extras.map((extra) => `f.${name(ADDED_COLUMNS[extra])}`)].join(', ')} FROM ${alias}_rows f LEFT JOIN ${alias}_facts m ON f.${name(ADDED_COLUMNS.file)} = m.file WHERE ${knownFile('m')}`,
     sources: {
       [`${alias}_rows`]: parquetRows(
         files.map((file) => file.path),
@@ -140,7 +142,7 @@ export function sparkPath(path: string): string {
     (match[1] === 'file://' ? 'file:' : match[1]) +
     match[2].replace(
       /[^A-Za-z0-9_\-!.~'()*,;:$&+=/@\u0080-\uffff]/g,
-      (one) => `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
     )
   )
 }

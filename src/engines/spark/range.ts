@@ -37,11 +37,11 @@ export function createRangeEngine(options: RangeEngineOptions): RangeEngine {
       for (const head of heads) visit(head)
     },
     async decode(request) {
-      const byPartition = Map.groupBy(request.verdicts, (one) => one.partition)
+      const byPartition = Map.groupBy(request.verdicts, (verdict) => verdict.partition)
       const tasks = request.ranges.map((range) => ({
         ...range,
         verdicts: (byPartition.get(range.partition) ?? []).filter(
-          (one) => one.offset >= range.from && one.offset < range.until,
+          (verdict) => verdict.offset >= range.from && verdict.offset < range.until,
         ),
       }))
       const decoded: DecodedRange = {

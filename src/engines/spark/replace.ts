@@ -22,7 +22,7 @@ import { name, sparkType } from './sql.ts'
 
 const [POSITION, NTH, ROWS_OF_KEY, FILE, ROW] = (
   ['position', 'nth', 'rowsOfKey', 'file', 'row'] as const
-).map((one) => name(ADDED_COLUMNS[one]))
+).map((column) => name(ADDED_COLUMNS[column]))
 
 export interface SparkBatchOptions {
   session: SparkSession

@@ -32,7 +32,7 @@ import { fileFacts, relationOf, rowsOfFiles, sourcesOf, sparkPath, type Query } 
 import type { SparkSession } from './session.ts'
 import { literal, name, sparkType } from './sql.ts'
 
-const [FILE, ROW, NTH] = (['file', 'row', 'nth'] as const).map((one) => name(ADDED_COLUMNS[one]))
+const [FILE, ROW, NTH] = (['file', 'row', 'nth'] as const).map((column) => name(ADDED_COLUMNS[column]))
 
 export interface SparkRewriteOptions {
   session: SparkSession
@@ -54,7 +54,7 @@ export function openSparkRewriteEngine(options: SparkRewriteOptions): RewriteEng
     merge: (table, files, folder, orderBy) => merge(options, table, { files, folder, orderBy }),
     async findKeys(table, files, keys) {
       doomed = await findDoomed(options, table, files, keys)
-      const counts = Map.groupBy(doomed.rows, (one) => one.file)
+      const counts = Map.groupBy(doomed.rows, (row) => row.file)
       return files.flatMap((file) => {
         const rows = counts.get(sparkPath(file.path))?.length ?? 0
         return rows === 0 ? [] : [{ path: file.path, rows }]
@@ -114,7 +114,7 @@ async function findDoomed(
 ): Promise<Doomed> {
   const isRaw = table.partitionColumns.includes('outcome')
   const types = keys.columns.map((column) =>
-    sparkType(table.columns.find((one) => one.name === column)?.type ?? 'string'),
+    sparkType(table.columns.find((candidate) => candidate.name === column)?.type ?? 'string'),
   )
   const doomed: Relation = {
     local_relation: {
@@ -175,9 +175,9 @@ async function withoutRows(
   table: RewriteTable,
   { file, folder }: { file: PublishedFile; folder: string },
 ): Promise<DataFile | undefined> {
-  const gone = doomed.rows.filter((one) => one.file === sparkPath(file.path))
+  const gone = doomed.rows.filter((row) => row.file === sparkPath(file.path))
   const sources: Query['sources'] = {
-    gone: { local_relation: { data: arrowTable({ row: BigInt64Array.from(gone, (one) => one.row) }) } },
+    gone: { local_relation: { data: arrowTable({ row: BigInt64Array.from(gone, (row) => row.row) }) } },
   }
   const stored = storedIn(table)
   const rows = rowsOfFiles('kept', { columns: stored, partitionColumns: [] }, [file], ['row'])
@@ -188,9 +188,9 @@ async function withoutRows(
     sources.silenced = {
       local_relation: {
         data: arrowTable({
-          topic: messages.map((one) => one.topic_id),
-          kp: Int32Array.from(messages, (one) => one.kafka_partition),
-          ko: BigInt64Array.from(messages, (one) => one.kafka_offset),
+          topic: messages.map((message) => message.topic_id),
+          kp: Int32Array.from(messages, (message) => message.kafka_partition),
+          ko: BigInt64Array.from(messages, (message) => message.kafka_offset),
         }),
       },
     }
@@ -291,6 +291,6 @@ function rawColumns(request: RepublishRequest): TableColumn[] {
   ].map((column) => ({ ...column, nullable: true, metadata: {} }))
   return [
     ...request.columns,
-    ...origin.filter((column) => !request.columns.some((one) => one.name === column.name)),
+    ...origin.filter((column) => !request.columns.some((candidate) => candidate.name === column.name)),
   ]
 }

@@ -47,9 +47,9 @@ function kindOf(field: string | undefined): Kind {
 function areNames(first: (string | undefined)[]): boolean {
   const numbers = first.filter((field) => kindOf(field) === 'number').map(Number)
   if (numbers.length < 2 || numbers.length === first.length) return false
-  const inRow = numbers.every((one, i) => i === 0 || one === numbers[i - 1] + 1)
+  const inRow = numbers.every((value, i) => i === 0 || value === numbers[i - 1] + 1)
   return (
     inRow &&
-    (numbers.every((one) => one >= 1500 && one <= 2200) || (first[0] === undefined && numbers[0] === 0))
+    (numbers.every((value) => value >= 1500 && value <= 2200) || (first[0] === undefined && numbers[0] === 0))
   )
 }

@@ -41,16 +41,17 @@ export function outlineCsv(samples: SampleText[]): Outline | OutlineFault {
     table.rows.map((row) => row.fields),
   )
   const same = tables.filter(
-    (one): one is Table =>
-      one !== undefined && (verdict === 'data' || String(one.first.fields) === String(table.first.fields)),
+    (candidate): candidate is Table =>
+      candidate !== undefined &&
+      (verdict === 'data' || String(candidate.first.fields) === String(table.first.fields)),
   )
   const headerless = verdict === 'data'
   const names = headerless
     ? table.first.fields.map((_, i) => String(i + 1))
     : table.first.fields.map((field) => field ?? '')
-  const rows = same.flatMap((one) => (headerless ? [one.first, ...one.rows] : one.rows))
+  const rows = same.flatMap((document) => (headerless ? [document.first, ...document.rows] : document.rows))
   const fields = fieldsOf(names, rows, headerless)
-  const ragged = same.flatMap((one) => one.ragged)
+  const ragged = same.flatMap((document) => document.ragged)
   notes.push(...headerNotes(verdict, names, fields), ...raggedNotes(ragged, names.length, rows.length))
   if (rows.length === 0)
     notes.push('The sample has a header but no rows, so all columns have type string. Set the types')
@@ -59,7 +60,7 @@ export function outlineCsv(samples: SampleText[]): Outline | OutlineFault {
     records: rows.length,
     fields,
     settings: settingsOf(dialect, headerless),
-    documents: same.map((one) => one.text),
+    documents: same.map((document) => document.text),
     notes,
   }
 }

@@ -42,14 +42,15 @@ export function findDialect(text: string, cut: boolean): CsvDialect {
 
 function bestDialect(found: CsvDialect[]): CsvDialect | undefined {
   return found.reduce<CsvDialect | undefined>(
-    (most, one) => (one.width > 1 && (most === undefined || score(one) > score(most)) ? one : most),
+    (most, dialect) =>
+      dialect.width > 1 && (most === undefined || score(dialect) > score(most)) ? dialect : most,
     undefined,
   )
 }
 
 /** The number of agreeing lines counts most. On ties, the delimiter with more fields wins. */
-function score(one: CsvDialect): number {
-  return one.agreeing * 10 + Math.min(one.width, 50) / 50
+function score(dialect: CsvDialect): number {
+  return dialect.agreeing * 10 + Math.min(dialect.width, 50) / 50
 }
 
 function dialectBy(head: string, delimiter: string, cut: boolean): CsvDialect {
@@ -106,13 +107,13 @@ function measured(head: string, delimiter: string, quote: string, cut: boolean):
   const counts = new Map<number, number>()
   for (const line of lines)
     if (line.wrong === undefined) counts.set(line.fields.length, (counts.get(line.fields.length) ?? 0) + 1)
-  const [width, agreeing] = [...counts].reduce((most, one) => (one[1] > most[1] ? one : most), [0, 0])
+  const [width, agreeing] = [...counts].reduce((most, entry) => (entry[1] > most[1] ? entry : most), [0, 0])
   return { delimiter, quote, width, agreeing: lines.length === 0 ? 0 : agreeing / lines.length, proven: true }
 }
 
 /** One field per line: a delimiter that the sample does not contain. */
 function singleColumn(head: string, cut: boolean): CsvDialect {
-  const delimiter = [...USUAL, '\u001f'].find((one) => !head.includes(one)) ?? '\u001f'
+  const delimiter = [...USUAL, '\u001f'].find((candidate) => !head.includes(candidate)) ?? '\u001f'
   const double = measured(head, delimiter, '"', cut)
   return double.agreeing === 1
     ? { ...double, proven: delimiter === ',' }

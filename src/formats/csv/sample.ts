@@ -52,27 +52,27 @@ export function readCsv(text: string, delimiter: string, quote: string, cut: boo
 /** Reads the fields of the line into it. Returns the end of the line. */
 function readLine(
   text: string,
-  one: CsvLine,
+  line: CsvLine,
   found: CsvLines,
   { delimiter, quote }: { delimiter: string; quote: string },
 ): number {
   const isEnd = (at: number): boolean => at >= text.length || text[at] === '\n' || text[at] === '\r'
-  for (let at = one.start; ; at += 1) {
+  for (let at = line.start; ; at += 1) {
     const start = at
     if (quote !== '' && text[at] === quote) {
       const close = closingQuote(text, at + 1, quote)
       found.quoted += 1
       if (close < 0) {
-        one.wrong ??= 'a quote is not closed'
+        line.wrong ??= 'a quote is not closed'
         return text.length
       }
-      one.fields.push(text.slice(at + 1, close).replaceAll(quote + quote, quote))
+      line.fields.push(text.slice(at + 1, close).replaceAll(quote + quote, quote))
       at = close + 1
-      if (!isEnd(at) && text[at] !== delimiter) one.wrong ??= 'text after a closing quote'
+      if (!isEnd(at) && text[at] !== delimiter) line.wrong ??= 'text after a closing quote'
       while (!isEnd(at) && text[at] !== delimiter) at += 1
     } else {
       while (!isEnd(at) && text[at] !== delimiter) at += 1
-      one.fields.push(at === start ? undefined : text.slice(start, at))
+      line.fields.push(at === start ? undefined : text.slice(start, at))
     }
     if (isEnd(at)) return at
   }

@@ -40,7 +40,7 @@ function isInSet(s: ScanState, names: Set<string>): boolean {
   return names.size === size
 }
 
-function isEqual(b: Uint8Array, one: number, other: number, length: number): boolean {
-  for (let i = 0; i < length; i += 1) if (b[one + i] !== b[other + i]) return false
+function isEqual(b: Uint8Array, left: number, right: number, length: number): boolean {
+  for (let i = 0; i < length; i += 1) if (b[left + i] !== b[right + i]) return false
   return true
 }

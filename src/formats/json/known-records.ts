@@ -140,10 +140,10 @@ function stretchFor(
   const bytes = byteWords(s.bytes.subarray(from, to))
   const column = isEnd ? RECORD_END : (node?.column ?? SKIPPED)
   const same = among.find(
-    (one) =>
-      one.column === column &&
-      one.bytes.length === bytes.length &&
-      one.bytes.words.every((word, i) => word === bytes.words[i]),
+    (stretch) =>
+      stretch.column === column &&
+      stretch.bytes.length === bytes.length &&
+      stretch.bytes.words.every((word, i) => word === bytes.words[i]),
   )
   if (same !== undefined) return same
   if (among.length >= BRANCHES || known.stretches >= STRETCHES) return undefined

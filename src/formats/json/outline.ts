@@ -24,7 +24,8 @@ export function outlineJson(samples: SampleText[], wanted: string | undefined): 
     else documents.push({ text, root })
   }
   if (documents.length === 0) return { reason: `it is not JSON: ${broken[0]}`, instead: BROKEN }
-  const path = wanted === undefined ? findRecord(documents.map((one) => one.root)) : wantedPath(wanted)
+  const path =
+    wanted === undefined ? findRecord(documents.map((document) => document.root)) : wantedPath(wanted)
   if ('reason' in path) return path
   const outline = outlineOf(documents, path)
   if ('reason' in outline || broken.length === 0) return outline

@@ -28,9 +28,9 @@ export function findRecord(roots: JsonNode[]): RecordPath {
     })
   }
   if (roots.every((root) => root.kind === 'array')) return recordPath([], true)
-  const lists = [...sizes.values()].filter((one) => one.objects > 0)
+  const lists = [...sizes.values()].filter((candidate) => candidate.objects > 0)
   const largest = lists.reduce<(typeof lists)[number] | undefined>(
-    (most, one) => (most === undefined || one.size > most.size ? one : most),
+    (most, list) => (most === undefined || list.size > most.size ? list : most),
     undefined,
   )
   return largest !== undefined && largest.size >= total * SHARE

@@ -79,8 +79,8 @@ function readValue(reader: Reader, depth: number): JsonNode | typeof CUT {
     const found = readString(reader)
     return found === CUT ? CUT : scalar('string', start, reader.at, found)
   }
-  const word = match(reader, WORD)
-  if (word !== undefined) return scalar(word === 'null' ? 'null' : 'boolean', start, reader.at, word)
+  const literal = match(reader, WORD)
+  if (literal !== undefined) return scalar(literal === 'null' ? 'null' : 'boolean', start, reader.at, literal)
   return readNumber(reader, depth)
 }
 
@@ -189,8 +189,8 @@ export function closedText(text: string, root: JsonNode, list: JsonNode | undefi
 /**
  * Whether two JSON texts mean the same: without white space, numbers by their digits, keys in their order.
  */
-export function sameJson(one: JsonNode, other: JsonNode): boolean {
-  if (one.kind !== other.kind || one.text !== other.text || one.items.length !== other.items.length)
+export function sameJson(left: JsonNode, right: JsonNode): boolean {
+  if (left.kind !== right.kind || left.text !== right.text || left.items.length !== right.items.length)
     return false
-  return one.items.every((item, i) => one.keys[i] === other.keys[i] && sameJson(item, other.items[i]))
+  return left.items.every((item, i) => left.keys[i] === right.keys[i] && sameJson(item, right.items[i]))
 }

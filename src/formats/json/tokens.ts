@@ -165,7 +165,7 @@ function digitsEnd(s: ScanState, p: number, wanted: string): number {
   return p
 }
 
-const [TRUE, FALSE, NULL] = ['true', 'false', 'null'].map((word) => Buffer.from(word))
+const [TRUE, FALSE, NULL] = ['true', 'false', 'null'].map((literal) => Buffer.from(literal))
 
 /** The position after the number, `true`, `false` or `null` at `p`. */
 export function wordEnd(s: ScanState, p: number): number {
@@ -176,10 +176,10 @@ export function wordEnd(s: ScanState, p: number): number {
   return numberEnd(s, p)
 }
 
-function literalEnd(s: ScanState, p: number, word: Uint8Array): number {
-  for (let i = 1; i < word.length; i += 1)
-    if (s.bytes[p + i] !== word[i]) throw unexpected(s, p + i, 'a value')
-  return p + word.length
+function literalEnd(s: ScanState, p: number, literal: Uint8Array): number {
+  for (let i = 1; i < literal.length; i += 1)
+    if (s.bytes[p + i] !== literal[i]) throw unexpected(s, p + i, 'a value')
+  return p + literal.length
 }
 
 /** Reads the key whose quote is at `p` into the state. Returns the position of its value, after the colon. */

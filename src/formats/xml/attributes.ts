@@ -169,7 +169,9 @@ function isNamed(s: ScanState, a: Attribute, { name }: AttributeNode): boolean {
  * the first.
  */
 function bestOf(s: ScanState, name: string, declared: AttributeNode[]): number {
-  const same = declared.filter((one) => one.uri !== undefined && Buffer.from(one.name).toString() === name)
+  const same = declared.filter(
+    (attribute) => attribute.uri !== undefined && Buffer.from(attribute.name).toString() === name,
+  )
   let best = -1
   let bestRank = -1
   for (let i = 0; i < found; i += 1) {
@@ -177,7 +179,7 @@ function bestOf(s: ScanState, name: string, declared: AttributeNode[]): number {
     if (textOf(s.bytes, a.colon < 0 ? a.nameStart : a.colon + 1, a.nameEnd) !== name || isDeclaration(s, a))
       continue
     const uri = uriOf(s, a)
-    if (same.some((one) => one.uri === uri)) continue
+    if (same.some((attribute) => attribute.uri === uri)) continue
     const rank = rankOf(s, uri)
     if (rank > bestRank) {
       best = i

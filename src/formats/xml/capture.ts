@@ -155,7 +155,7 @@ export function takeBackAround(s: ScanState): void {
  */
 export function closeEnvelope(s: ScanState, owner: ElementNode, firstRow: number): void {
   if (s.envelopeSeconds.size > 0) {
-    const column = owner.envelope.find((one) => s.envelopeSeconds.has(one))
+    const column = owner.envelope.find((candidate) => s.envelopeSeconds.has(candidate))
     if (column !== undefined) {
       const reason = `${s.shape.paths[column]} appears twice outside the records, but all records share one value`
       throw fault(s, reason, s.envelopeSeconds.get(column) ?? 0)

@@ -240,7 +240,7 @@ function finish(node: ElementNode): void {
 
 function rivalsOf(plain: ElementNode, siblings: ElementNode[]): string[] | undefined {
   const uris = siblings
-    .filter((one) => one.local === plain.local && one.uri !== undefined)
-    .map((one) => one.uri as string)
+    .filter((sibling) => sibling.local === plain.local && sibling.uri !== undefined)
+    .map((sibling) => sibling.uri as string)
   return uris.length === 0 ? undefined : uris
 }

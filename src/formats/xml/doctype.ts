@@ -16,7 +16,7 @@ export function scanDoctype(s: ScanState, p: number): number {
   if (s.doctypeSeen) throw fault(s, 'a second <!DOCTYPE>', p)
   if (s.rootSeen) throw fault(s, 'a <!DOCTYPE> must come before the root element', p)
   let q = skipBlank(s, scanName(s, blank(s, p + 9), INSIDE))
-  const kind = ['SYSTEM', 'PUBLIC'].find((word) => startsWith(s, q, word))
+  const kind = ['SYSTEM', 'PUBLIC'].find((keyword) => startsWith(s, q, keyword))
   if (kind !== undefined) {
     if (SPACE[s.bytes[q - 1]] === 0) throw fault(s, `malformed <!DOCTYPE>: no white space before ${kind}`, q)
     q = scanLiteral(s, blank(s, q + 6), kind === 'PUBLIC')
@@ -47,8 +47,8 @@ function blank(s: ScanState, p: number): number {
   return skipBlank(s, p)
 }
 
-function startsWith(s: ScanState, p: number, word: string): boolean {
-  for (let i = 0; i < word.length; i += 1) if (byteAt(s, p + i) !== word.charCodeAt(i)) return false
+function startsWith(s: ScanState, p: number, keyword: string): boolean {
+  for (let i = 0; i < keyword.length; i += 1) if (byteAt(s, p + i) !== keyword.charCodeAt(i)) return false
   return true
 }
 

@@ -111,7 +111,7 @@ function placeBelow(at: At, child: Place, step: string): At {
 
 function stepOf(child: Place, beside: Place[], naming: XmlNaming): string {
   const ambiguous = beside.some(
-    (one) => one !== child && one.attribute === child.attribute && one.local === child.local,
+    (sibling) => sibling !== child && sibling.attribute === child.attribute && sibling.local === child.local,
   )
   return `${child.attribute ? '@' : ''}${naming.step(child.local, child.uri, ambiguous)}`
 }

@@ -100,7 +100,7 @@ export function learnRecord(s: ScanState, row: number): void {
   const [from, to] = [records.extents[row * 2], records.extents[row * 2 + 1]]
   if (!sameBindings(s.bindings, known.bindings)) {
     restart(known)
-    known.bindings = s.bindings.map((one) => ({ ...one }))
+    known.bindings = s.bindings.map((binding) => ({ ...binding }))
   }
   let at = from
   let stretches = known.first
@@ -129,7 +129,7 @@ function columnsBetweenTags(s: ScanState, row: number): number[] | undefined {
     if (!isInside || b[start - 1] !== GT || b[start + length] !== LT) return undefined
     columns.push(column)
   }
-  return columns.sort((one, other) => spanOf(s, row, one)[0] - spanOf(s, row, other)[0])
+  return columns.sort((left, right) => spanOf(s, row, left)[0] - spanOf(s, row, right)[0])
 }
 
 function spanOf(s: ScanState, row: number, column: number): [start: number, length: number] {
@@ -146,10 +146,10 @@ function stretchFor(
 ): Stretch | undefined {
   const words = tagWords(bytes)
   const same = among.find(
-    (one) =>
-      one.column === column &&
-      one.bytes.length === words.length &&
-      one.bytes.words.every((word, i) => word === words.words[i]),
+    (stretch) =>
+      stretch.column === column &&
+      stretch.bytes.length === words.length &&
+      stretch.bytes.words.every((word, i) => word === words.words[i]),
   )
   if (same !== undefined) return same
   if (among.length >= BRANCHES || known.stretches >= STRETCHES) return undefined

@@ -21,7 +21,7 @@ export function createNaming(prefixes: Map<string, string>[]): XmlNaming {
     step(local, uri, ambiguous) {
       if (!ambiguous) return local
       if (uri !== '' && !Object.values(known).includes(uri)) known[freePrefix(known)] = uri
-      const prefix = Object.keys(known).find((one) => known[one] === uri)
+      const prefix = Object.keys(known).find((candidate) => known[candidate] === uri)
       if (prefix !== undefined) used[prefix] = uri
       return xmlStepText(local, uri, known)
     },

@@ -19,9 +19,11 @@ export function outlineXml(samples: SampleText[], wanted: string | undefined): O
   })
   if (documents.length === 0)
     return { reason: 'it has no elements', instead: 'Name a sample of XML, JSON, lines of JSON or CSV.' }
-  const naming = createNaming(documents.map((one) => one.prefixes))
+  const naming = createNaming(documents.map((document) => document.prefixes))
   const path =
-    wanted === undefined ? findRecord(documents.map((one) => one.root)) : wantedPath(wanted, documents)
+    wanted === undefined
+      ? findRecord(documents.map((document) => document.root))
+      : wantedPath(wanted, documents)
   if ('reason' in path) return path
   const text = wanted ?? `/${path.map((step) => step.local).join('/')}`
   const records = documents.flatMap(({ root }) => {
@@ -54,7 +56,7 @@ export function outlineXml(samples: SampleText[], wanted: string | undefined): O
       ...(Object.keys(namespaces).length === 0 ? {} : { namespaces }),
       ...(ignored.length === 0 ? {} : { ignore: ignored }),
     },
-    documents: documents.map((one) => closedXml(one.text, one.root)),
+    documents: documents.map((document) => closedXml(document.text, document.root)),
     notes,
   }
 }
@@ -65,7 +67,7 @@ interface Step {
 }
 
 function wantedPath(text: string, documents: Document[]): Step[] | OutlineFault {
-  const prefixes = Object.fromEntries(documents.flatMap((one) => [...one.prefixes]))
+  const prefixes = Object.fromEntries(documents.flatMap((document) => [...document.prefixes]))
   const path = parseXmlPath(text, prefixes)
   if (typeof path === 'string' || !path.fromRoot || path.steps.some((step: XmlStep) => step.attribute))
     return {
@@ -107,9 +109,9 @@ function findRecord(roots: XmlNode[]): Step[] {
       candidate.isText &&= isText
     })
   }
-  const repeating = [...sizes.values()].filter((one) => one.most > 1)
+  const repeating = [...sizes.values()].filter((candidate) => candidate.most > 1)
   const largest = repeating.reduce<(typeof repeating)[number] | undefined>(
-    (most, one) => (most === undefined || one.size > most.size ? one : most),
+    (most, candidate) => (most === undefined || candidate.size > most.size ? candidate : most),
     undefined,
   )
   return largest !== undefined && largest.size >= total * (largest.isText ? SHARE_OF_TEXTS : SHARE)
@@ -155,7 +157,7 @@ function pathsBeside(documents: Document[], path: Step[], records: XmlNode[]): s
   }
   for (const { root } of documents) walk(root, 0)
   if (others.size === 0) return []
-  const some = [...others].toSorted((one, other) => other[1] - one[1]).slice(0, 6)
+  const some = [...others].toSorted((a, b) => b[1] - a[1]).slice(0, 6)
   const text = some.map(([name, count]) => (count === 1 ? name : `${name} (${count} times)`)).join(', ')
   return [
     `Not loaded, because outside the records: ${text}${others.size > 6 ? ` and ${others.size - 6} more` : ''}. To load an attribute or element that appears once, declare a column with its path`,

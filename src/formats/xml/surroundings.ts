@@ -57,7 +57,7 @@ function surroundingsOf(s: ScanState): readonly [string, string] {
 }
 
 function declarationsAt(s: ScanState, depth: number): string {
-  const bound = s.bindings.filter((one) => one.depth === depth)
+  const bound = s.bindings.filter((binding) => binding.depth === depth)
   return bound
     .map(({ prefix, uri }) => ` xmlns${prefix === '' ? '' : ':'}${prefix}="${escaped(uri)}"`)
     .join('')

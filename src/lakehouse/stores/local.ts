@@ -289,7 +289,7 @@ async function listFolder(root: string, folder: string, after: string | undefine
     .filter((name) => after === undefined || name > after)
     .toSorted()
   const found = await Promise.all(names.map((name) => orMissing(() => describe(root, name), 'list', folder)))
-  return found.filter((one) => one !== undefined)
+  return found.filter((object) => object !== undefined)
 }
 
 /** Paths of all files below a folder. */

@@ -33,7 +33,7 @@ export async function createFromFile(bucket: Bucket, path: string, name: string)
     throw error
   })
   // A login that may upload may not be allowed to list. A rule of the bucket then has to clean up.
-  await endUploads(bucket, at(name).Key, (one) => one.Key === at(name).Key).catch(() => undefined)
+  await endUploads(bucket, at(name).Key, (multipart) => multipart.Key === at(name).Key).catch(() => undefined)
   if (!created || tag === undefined) return created
   // Some servers report success for an upload that another attempt has ended here, as long as an object has
   // the name. The object under the name decides.
@@ -98,9 +98,13 @@ export async function endUploads(
   const { Uploads = [] } = await client.send(
     new ListMultipartUploadsCommand({ Bucket: spec.bucket, Prefix: prefix }),
   )
-  for (const one of Uploads)
-    if (which(one))
+  for (const multipart of Uploads)
+    if (which(multipart))
       await client.send(
-        new AbortMultipartUploadCommand({ Bucket: spec.bucket, Key: one.Key, UploadId: one.UploadId }),
+        new AbortMultipartUploadCommand({
+          Bucket: spec.bucket,
+          Key: multipart.Key,
+          UploadId: multipart.UploadId,
+        }),
       )
 }

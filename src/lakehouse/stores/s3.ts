@@ -59,7 +59,11 @@ export function createS3Store(spec: S3Spec, staging: Staging): ObjectStore {
     },
     sweep: (beforeMs) =>
       guard(bucket, 'sweep', '', () =>
-        endUploads(bucket, spec.prefix, (one) => (one.Initiated?.getTime() ?? beforeMs) < beforeMs),
+        endUploads(
+          bucket,
+          spec.prefix,
+          (multipart) => (multipart.Initiated?.getTime() ?? beforeMs) < beforeMs,
+        ),
       ),
     createFrom: (path, name) => createFromFile(bucket, path, name),
   }
@@ -151,10 +155,12 @@ async function listAll(
         ...(after === undefined ? {} : { StartAfter: at(after).Key }),
       }),
     )
-    for (const one of page.Contents ?? [])
-      if (!one.Key?.endsWith('/')) found.push(objectOf((one.Key ?? '').slice(cut), one, 'Size'))
+    for (const object of page.Contents ?? [])
+      if (!object.Key?.endsWith('/')) found.push(objectOf((object.Key ?? '').slice(cut), object, 'Size'))
     token = page.NextContinuationToken
     if (token === undefined)
-      return found.filter((one) => !one.name.startsWith(PROBE)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      return found
+        .filter((object) => !object.name.startsWith(PROBE))
+        .toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
 }

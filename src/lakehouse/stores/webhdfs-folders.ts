@@ -62,10 +62,10 @@ export async function walk(hdfs: WebHdfs, folder: string, below = true): Promise
   if (answer === undefined) return []
   const { FileStatuses } = json<{ FileStatuses: { FileStatus: FileStatus[] } }>(answer)
   const found: StoredObject[] = []
-  for (const one of FileStatuses.FileStatus) {
-    const name = [folder, one.pathSuffix].filter((part) => part !== '').join('/')
-    if (one.type === 'DIRECTORY') found.push(...(below ? await walk(hdfs, name) : []))
-    else found.push({ name, size: one.length, modifiedMs: one.modificationTime })
+  for (const status of FileStatuses.FileStatus) {
+    const name = [folder, status.pathSuffix].filter((part) => part !== '').join('/')
+    if (status.type === 'DIRECTORY') found.push(...(below ? await walk(hdfs, name) : []))
+    else found.push({ name, size: status.length, modifiedMs: status.modificationTime })
   }
   return found.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }

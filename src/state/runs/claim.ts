@@ -53,7 +53,7 @@ export async function claim(
   await lockCapacity(tx)
   const running = await readRunning(tx, now)
   // More than can be taken: some of them will not fit, or belong to one job.
-  const due = await lockDue(tx, { now, beside: running.map((one) => one.job_id), limit: limit * 4 })
+  const due = await lockDue(tx, { now, beside: running.map((run) => run.job_id), limit: limit * 4 })
   const chosen = chooseFitting(due, freeBeside(running, capacity), limit)
   if (chosen.length === 0) return []
   await markClaimed(tx, now)
@@ -112,7 +112,7 @@ type Free = Map<string, { cpuCores: number; memoryGb: number }>
 
 /** Capacity that no running execution uses, whatever was booked. */
 function freeBeside(running: Omit<Candidate, 'execution_id'>[], capacity: OfferedCapacity): Free {
-  const free: Free = new Map(Object.entries(capacity).map(([namespace, one]) => [namespace, { ...one }]))
+  const free: Free = new Map(Object.entries(capacity).map(([namespace, offer]) => [namespace, { ...offer }]))
   for (const { namespace, cpu_cores, memory_gb } of running) {
     const room = free.get(namespace)
     if (room === undefined) continue
@@ -126,15 +126,15 @@ function freeBeside(running: Omit<Candidate, 'execution_id'>[], capacity: Offere
 function chooseFitting(due: Candidate[], free: Free, limit: number): string[] {
   const jobs = new Set<string>()
   const chosen: string[] = []
-  for (const one of due) {
+  for (const candidate of due) {
     if (chosen.length === limit) break
-    const room = free.get(one.namespace)
-    if (jobs.has(one.job_id) || room === undefined) continue
-    if (room.cpuCores < one.cpu_cores || room.memoryGb < one.memory_gb) continue
-    jobs.add(one.job_id)
-    chosen.push(one.execution_id)
-    room.cpuCores -= one.cpu_cores
-    room.memoryGb -= one.memory_gb
+    const room = free.get(candidate.namespace)
+    if (jobs.has(candidate.job_id) || room === undefined) continue
+    if (room.cpuCores < candidate.cpu_cores || room.memoryGb < candidate.memory_gb) continue
+    jobs.add(candidate.job_id)
+    chosen.push(candidate.execution_id)
+    room.cpuCores -= candidate.cpu_cores
+    room.memoryGb -= candidate.memory_gb
   }
   return chosen
 }

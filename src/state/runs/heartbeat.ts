@@ -35,9 +35,9 @@ export async function heartbeat(
       lease_until = ${new Date(now.getTime() + leaseMs)},
       progress = a.progress
     FROM unnest(
-      ${alive.map((one) => one.executionId)}::uuid[],
-      ${alive.map((one) => String(one.generation))}::bigint[],
-      ${alive.map((one) => JSON.stringify(one.progress))}::jsonb[]
+      ${alive.map((run) => run.executionId)}::uuid[],
+      ${alive.map((run) => String(run.generation))}::bigint[],
+      ${alive.map((run) => JSON.stringify(run.progress))}::jsonb[]
     ) AS a (execution_id, generation, progress)
     WHERE x.execution_id = a.execution_id
       AND x.generation = a.generation

@@ -228,10 +228,10 @@ for (;;) {
   }
   totals.accepted += rows
   stage.append({ text: { bytes: b, end: messages.slab.end }, selection, count: rows, columns })
-  positions = new Map(result.positions.map((one) => [one.partition, one.next]))
+  positions = new Map(result.positions.map((position) => [position.partition, position.next]))
   if (stage.rows >= ROWS_PER_FILE) await seal()
   if (Date.now() - lastCommit > 2_000) await commit()
-  if (result.positions.every((one) => one.next >= (ends.get(one.partition) ?? 0))) break
+  if (result.positions.every((position) => position.next >= (ends.get(position.partition) ?? 0))) break
 }
 await commit()
 process.stdout.write(`${JSON.stringify(totals)}\n`)

@@ -130,7 +130,7 @@ for (;;) {
     }
   }
   if (staged >= ROWS_PER_FILE) await seal()
-  if (result.positions.every((one) => one.next >= (ends.get(one.partition) ?? 0))) break
+  if (result.positions.every((position) => position.next >= (ends.get(position.partition) ?? 0))) break
 }
 await seal()
 writeFileSync(join(out, 'manifest.json'), JSON.stringify({ files, totals }))

@@ -25,14 +25,14 @@ export async function startSparkRival(): Promise<SparkRival> {
     ],
     { stdio: ['pipe', 'pipe', 'pipe'] },
   )
-  let said = ''
-  child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4000)))
+  let errors = ''
+  child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-4000)))
   const waiting: { done: (line: string) => void; failed: (error: Error) => void }[] = []
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (line.startsWith('{')) waiting.shift()?.done(line)
   })
   child.on('exit', (code) =>
-    waiting.splice(0).forEach((one) => one.failed(new Error(`Spark ended with ${code}\n${said}`))),
+    waiting.splice(0).forEach((waiter) => waiter.failed(new Error(`Spark ended with ${code}\n${errors}`))),
   )
   const answer = (): Promise<string> => new Promise((done, failed) => waiting.push({ done, failed }))
   await answer()

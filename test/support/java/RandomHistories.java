@@ -204,7 +204,7 @@ public class RandomHistories {
       consumer.assign(all);
       consumer.seekToBeginning(all);
       Map<TopicPartition, Long> ends = endsWithMarkers(consumer, all);
-      while (all.stream().anyMatch((one) -> consumer.position(one) < ends.get(one)))
+      while (all.stream().anyMatch((partition) -> consumer.position(partition) < ends.get(partition)))
         for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(100)))
           out.println(record.partition() + " " + record.offset() + " " + record.timestamp() + " " + record.key() + " "
               + hash(record.value()) + " " + hash(headersOf(record)));
