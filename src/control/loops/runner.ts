@@ -1,7 +1,7 @@
 /**
- * The runner: claims executions whose time has come and runs each in a child process of its own, under a
- * lease. What they use is measured by the operating system; who uses too much memory or time is ended by
- * name. Several runners share one database.
+ * The runner: claims executions whose time has come and runs each in its own child process, under a lease.
+ * The operating system measures what they use. One that uses too much memory or time is ended, with the
+ * reason. Several runners share one database.
  */
 import { readdir, rm } from 'node:fs/promises'
 import { cpus, hostname } from 'node:os'
@@ -40,7 +40,7 @@ const RUNNER = {
 
 type Log = (event: Record<string, unknown>) => void
 
-/** One runner: who it is, what it runs, and where it says what went wrong. */
+/** One runner: its name, its running executions, and where it reports problems. */
 interface Runner {
   name: string
   context: Context
@@ -62,7 +62,7 @@ export function startRunner(context: Context, log: Log, concurrency = Math.max(2
     RUNNER.everyMs,
     async () => {
       await chores()
-      // Streams run all the time: what they may take is booked capacity, not one of a few places.
+      // Streams run all the time: their limit is the booked capacity, not the number of places.
       const busy = [...running.values()].filter((run) => run.rolling === undefined).length
       if (busy < concurrency) await startClaimed(runner, concurrency - busy, () => loop.wake())
     },
@@ -84,7 +84,7 @@ function reportFailure({ context, log }: Runner, event: string, error: unknown, 
   log({ level: 'warn', event, reason: reasonOf(error), ...more })
 }
 
-/** What a runner does now and then, each at its own pace. */
+/** The periodic chores of a runner, each at its own pace. */
 function choresOf(runner: Runner): () => Promise<void> {
   const { context, running } = runner
   const heartbeatDue = everyMs(RUNNER.heartbeatMs)
@@ -96,7 +96,7 @@ function choresOf(runner: Runner): () => Promise<void> {
       await refreshCapacity(context)
       await clearEnded(context)
     }
-    // Beside the loop: with many logs it takes longer than a lease may wait for its heartbeat.
+    // Runs beside the loop: with many logs, it takes longer than the heartbeat of a lease may be late.
     if (sweepDue())
       void dropOldLogs(context.home, context.retention, context.now().getTime())
         .then(() => dropLogsBeyond(context))
@@ -104,7 +104,7 @@ function choresOf(runner: Runner): () => Promise<void> {
   }
 }
 
-/** True at first, and whenever so long has passed since the last time. */
+/** True the first time, and whenever this much time has passed since the last time. */
 function everyMs(ms: number): () => boolean {
   let last = -Infinity
   return () => {
@@ -143,10 +143,10 @@ async function startClaimed(runner: Runner, limit: number, wake: () => void): Pr
   }
 }
 
-/** Lets what runs end for a while, then gives the rest back to the queue. */
+/** Gives running executions some time to end, then returns the rest to the queue. */
 async function endAll(runner: Runner): Promise<void> {
   const { running } = runner
-  // A stream would go on for ever; it ends after a commit.
+  // A stream would not end: it stops after a commit.
   running.forEach((run) => run.rolling !== undefined && stop(run, 'handover'))
   const deadline = performance.now() + RUNNER.graceMs
   while (running.size > 0 && performance.now() < deadline) {
@@ -173,7 +173,8 @@ async function beat({ context, name, running }: Runner): Promise<void> {
 }
 
 function progressOf(run: Running): Record<string, unknown> {
-  // While use is being entered nothing stands beside it: a lost runner's use is what its last heartbeat says.
+  // While use is being recorded, send none with the heartbeat: the use of a lost runner is that of its last
+  // heartbeat.
   const used = isEntering(run) ? { cpuMicros: 0n, memoryGbSeconds: 0n } : unentered(run)
   const freshnessMs = run.progress?.freshnessMs
   return {
@@ -187,13 +188,13 @@ function progressOf(run: Running): Record<string, unknown> {
   }
 }
 
-/** Enters how a run ended, and does what follows from it. */
+/** Records how a run ended, and does what follows. */
 async function end(runner: Runner, run: Running): Promise<void> {
   const { context } = runner
   const { execution_id: executionId } = run.claimed
   failpoint('run.ended')
   await leaveAttempt(context.home, run.claimed)
-  // Who lost its lease leaves the end to the one that has it now.
+  // A runner that lost its lease leaves the end to the present holder.
   if (stopCauseOf(run) === 'lost') return
   const reported = BigInt(reportOf(run)?.cpuMicros ?? 0)
   if (reported > run.cpuMicros) run.cpuMicros = reported
@@ -209,8 +210,7 @@ async function end(runner: Runner, run: Running): Promise<void> {
 }
 
 /**
- * Tries again while the database is away: what was used must not be forgotten. Undefined when another runner
- * has the lease.
+ * Retries while the database is away: the use must not be lost. Undefined if another runner has the lease.
  */
 async function enterEnd(runner: Runner, run: Running): Promise<Ending | undefined> {
   const { context, name } = runner
@@ -244,14 +244,14 @@ async function enterEnd(runner: Runner, run: Running): Promise<Ending | undefine
   }
 }
 
-/** Work folders of executions that ended elsewhere, or with a runner that was killed. */
+/** Removes work folders of executions that ended elsewhere, or with a runner that was killed. */
 async function clearEnded({ gate, home }: Context): Promise<void> {
   const folders = await readdir(join(home, 'work')).catch(() => [])
   const ended = await endedAmong(gate.service, folders)
   for (const folder of ended) await rm(executionFolder(home, folder), { recursive: true, force: true })
 }
 
-/** One that could not even be started: a secret that is gone, a sealed file that cannot be opened. */
+/** Ends an execution that could not start: its secret is gone, or the sealed file cannot be opened. */
 async function endUnstarted({ context, name }: Runner, claimed: Claimed, error: unknown): Promise<undefined> {
   const reason = (error instanceof HeadraceError
     ? { code: error.code, params: error.params }

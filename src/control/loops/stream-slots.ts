@@ -1,4 +1,4 @@
-/** A stream's slots: it runs without an end, and so settles one slot after the other and holds the next. */
+/** The slots of a stream: it has no end, so it settles one slot after the other and holds the next. */
 import { estimateOf } from '../../core/service/amounts.ts'
 import { failure } from '../../core/errors.ts'
 import type { Claimed } from '../../state/runs/claim.ts'
@@ -13,7 +13,7 @@ import {
   type SlotUse,
 } from './running-execution.ts'
 
-/** As it begins: the first slot is held with its claim. */
+/** The start: its claim holds the first slot. */
 export function rollingOf({ now, slots }: Context, claimed: Claimed): Rolling {
   return {
     atMs:
@@ -26,8 +26,8 @@ export function rollingOf({ now, slots }: Context, claimed: Claimed): Rolling {
 }
 
 /**
- * A stream settles the last slot and holds the next. With nothing left to hold it stops after a commit, or
- * runs into debt, as the tenant chose.
+ * Settles the last slot of a stream and holds the next. If nothing is left to hold, the stream stops after a
+ * commit or goes into debt, by the tenant's policy.
  */
 export async function rollOn(context: Context, run: Running, rolling: Rolling): Promise<void> {
   const { entry } = rolling
@@ -42,7 +42,7 @@ export async function rollOn(context: Context, run: Running, rolling: Rolling): 
   rolling.entry = { name: 'entering', use }
   const rolled = await enter(context, run, rolling, use)
   if (rolled === 'unanswered') {
-    // The database is away: what was used is entered when it is back; the lease says whether that is in time.
+    // The database is away: the use is recorded when it is back. The lease decides whether that is in time.
     rolling.entry = { name: 'unanswered', use }
     rolling.atMs = performance.now() + 1_000
     return
@@ -76,7 +76,7 @@ async function enter(
 }
 
 /**
- * What a roll entered whose answer was lost is known before anything else is entered: it would be counted
+ * Settles the use of a roll whose answer was lost before any other use is recorded, which would count it
  * twice. Throws while the database is away.
  */
 export async function settleRoll(context: Context, run: Running, rolling: Rolling): Promise<void> {

@@ -1,7 +1,6 @@
 /**
- * How a runner takes executions whose time has come. A claim has a generation; whoever comes with an older
- * one (a process that slept) is refused, so that no execution is ended twice and nothing is paid or given
- * back twice.
+ * How a runner takes executions whose time has come. A claim has a generation; a process that slept and comes
+ * with an older one is refused. So no execution ends twice, and nothing is paid or given back twice.
  */
 import { sql } from 'kysely'
 import { failpoint } from '../../core/failpoint.ts'
@@ -22,7 +21,7 @@ export interface Claimed {
   booked_until: Date
 }
 
-/** An execution with what it takes of its namespace. */
+/** An execution with its use of its namespace. */
 interface Candidate {
   execution_id: string
   job_id: string
@@ -31,12 +30,12 @@ interface Candidate {
   memory_gb: number
 }
 
-/** The mark of what was claimed is moved once in so long. */
+/** The mark of claimed executions moves at most once in this time. */
 const CLAIMED_AHEAD_MS = 60_000
 
 /**
- * Takes executions whose time has come, at most `limit`; of each job one at a time, and only what fits beside
- * what really runs: one that outran its booking keeps its cores, and who was booked after it starts a little
+ * Takes executions whose time has come, at most `limit`: one at a time per job, and only what fits beside the
+ * running ones. A run that exceeds its booking keeps its cores, and executions booked after it start a little
  * later instead of beside it.
  */
 export async function claim(
@@ -49,11 +48,11 @@ export async function claim(
     capacity,
   }: { runner: string; now: Date; leaseMs: number; limit: number; capacity: OfferedCapacity },
 ): Promise<Claimed[]> {
-  // Nobody else starts anything meanwhile. What others hold of executions is skipped, never waited for: they
-  // may wait for this lock.
+  // No one else starts anything meanwhile. Executions locked by others are skipped, never waited for: their
+  // holders may wait for this lock.
   await lockCapacity(tx)
   const running = await readRunning(tx, now)
-  // More than can be taken: some of them will not fit, or are of one job.
+  // More than can be taken: some of them will not fit, or belong to one job.
   const due = await lockDue(tx, { now, beside: running.map((run) => run.job_id), limit: limit * 4 })
   const chosen = chooseFitting(due, freeBeside(running, capacity), limit)
   if (chosen.length === 0) return []
@@ -73,7 +72,7 @@ export async function claim(
   return claimed
 }
 
-/** What runs, found up to where anybody has ever claimed: the clock may have been set back since. */
+/** Running executions, found up to the latest time of any claim: the clock may have been set back since. */
 async function readRunning(tx: Tx, now: Date): Promise<Omit<Candidate, 'execution_id'>[]> {
   return tx
     .selectFrom('bookings as k')
@@ -84,7 +83,10 @@ async function readRunning(tx: Tx, now: Date): Promise<Omit<Candidate, 'executio
     .execute()
 }
 
-/** Executions that may start by their booking, locked, the longest due at the front; none of jobs `beside`. */
+/**
+ * Executions that may start by their booking, locked, the longest due at the front. None of the jobs
+ * `beside`.
+ */
 async function lockDue(
   tx: Tx,
   { now, beside, limit }: { now: Date; beside: string[]; limit: number },
@@ -108,7 +110,7 @@ async function lockDue(
 /** Cores and memory by namespace. */
 type Free = Map<string, { cpuCores: number; memoryGb: number }>
 
-/** What no running execution uses, whatever was booked. */
+/** Capacity that no running execution uses, whatever was booked. */
 function freeBeside(running: Omit<Candidate, 'execution_id'>[], capacity: OfferedCapacity): Free {
   const free: Free = new Map(Object.entries(capacity).map(([namespace, offer]) => [namespace, { ...offer }]))
   for (const { namespace, cpu_cores, memory_gb } of running) {
@@ -120,7 +122,7 @@ function freeBeside(running: Omit<Candidate, 'execution_id'>[], capacity: Offere
   return free
 }
 
-/** Ids of at most `limit` that fit into `free`, one of a job; what they take is gone from it. */
+/** IDs of at most `limit` executions that fit into `free`, one per job. Subtracts their use from it. */
 function chooseFitting(due: Candidate[], free: Free, limit: number): string[] {
   const jobs = new Set<string>()
   const chosen: string[] = []
